@@ -1,0 +1,79 @@
+"""Every setting: variable, type, default, unit; read once into a frozen object.
+
+What goes here: what a user can set in the environment or in `.env`. What stays out: how an empty
+URL becomes a running server (in `embedded`).
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cryptoassets.errors import SettingsError
+
+SourceKind = Literal["coincap", "simulator", "replay"]
+"""Where data comes from; stored with every document and row."""
+
+COINCAP_V3_URL = "https://rest.coincap.io/v3"
+
+
+def project_root() -> Path:
+    """Return the folder of `dagster.yaml` and `.env`: the checkout, or the current folder."""
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout if (checkout / "dagster.yaml").is_file() else Path.cwd()
+
+
+class Settings(BaseSettings):
+    """The settings in force. Names are those of the environment, in lower case."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    coincap_url: str | None = None
+    """Base URL; empty: CoinCap v3 with a key, the simulator without."""
+    coincap_api_key: SecretStr | None = None
+    """Sent as bearer token, never logged."""
+    coincap_coins: Annotated[int, Field(ge=1)] = 100
+    """Coins a snapshot holds, top N by rank."""
+    coincap_monthly_credits: Annotated[int, Field(ge=0)] = 4000
+    """Credits of the plan per calendar month (UTC); 0 = no limit."""
+    mongo_url: SecretStr | None = None
+    mongo_database: str = "datalake"
+    postgres_url: SecretStr | None = None
+    spark_master: str = "local[*]"
+    clean_path: str | None = None
+    """Folder or URI of the cleaned Parquet; driver and workers must share it."""
+    cryptoassets_home: Path = Path(".cryptoassets")
+
+    @cached_property
+    def home(self) -> Path:
+        """Absolute folder of embedded stores, logs and Dagster's home."""
+        return (project_root() / self.cryptoassets_home.expanduser()).resolve()
+
+    @property
+    def known_source(self) -> SourceKind | None:
+        """The source as far as settings alone tell; None: only the server at the URL knows."""
+        if self.coincap_url is None:
+            return "coincap" if self.coincap_api_key else "simulator"
+        host = urlsplit(self.coincap_url).hostname or ""
+        return "coincap" if host == "coincap.io" or host.endswith(".coincap.io") else None
+
+
+def load_settings() -> Settings:
+    """Read the environment and the project's `.env`.
+
+    Raises:
+        SettingsError: a value cannot be used; names the variable, never its value.
+    """
+    try:
+        return Settings(_env_file=project_root() / ".env")
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        )
+        message = f"Wrong setting: {problems}. Mend it in the environment or in .env"
+        raise SettingsError(message) from None
