@@ -1,0 +1,45 @@
+-- Frozen like its neighbours, yet safe to run again by hand: an administrator may have to, see the warning below.
+DO $$
+BEGIN
+    IF to_regrole('analyst') IS NULL THEN
+        CREATE ROLE analyst NOLOGIN;
+    END IF;
+EXCEPTION
+    -- Roles belong to the whole server, the migrators' lock to one database: another one was first.
+    WHEN duplicate_object OR unique_violation THEN
+        NULL;
+    WHEN insufficient_privilege THEN
+        RAISE WARNING 'The role analyst is missing, for % may not create roles. All else works; to have it, '
+            'let an administrator run cryptoassets/migrations/versions/r0001_analyst.sql in database %',
+            current_user, current_database();
+END
+$$;
+
+DO $$
+BEGIN
+    IF to_regrole('analyst') IS NULL THEN
+        RETURN;
+    END IF;
+    GRANT USAGE ON SCHEMA warehouse, marts TO analyst;
+    GRANT SELECT ON ALL TABLES IN SCHEMA warehouse, marts TO analyst;
+    -- Months of coin_prices are made later, by the role that runs this.
+    ALTER DEFAULT PRIVILEGES IN SCHEMA warehouse, marts GRANT SELECT ON TABLES TO analyst;
+    COMMENT ON ROLE analyst IS 'May read the schemas warehouse and marts, nothing else.';
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE WARNING 'The role analyst was not given all it should have (%). All else works; let the owner of the '
+            'schemas run cryptoassets/migrations/versions/r0001_analyst.sql in database %',
+            sqlerrm, current_database();
+END
+$$;
+
+-- What every role has from PUBLIC, analyst has too: leave it no place to create in.
+DO $$
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+EXCEPTION
+    WHEN insufficient_privilege OR invalid_schema_name THEN
+        RAISE WARNING 'The role analyst may still create tables (%), in database %', sqlerrm, current_database();
+END
+$$;
