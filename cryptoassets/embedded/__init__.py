@@ -1,0 +1,11 @@
+"""Stores, source, Java and Dagster's home without Docker: what the settings do not name, we start.
+
+What goes here: finding programs, starting and stopping them, handing out URLs. What stays out:
+connections (in `resources`), the commands `up` and `down` (in `cli`).
+"""
+
+from cryptoassets.embedded.dagster_home import dagster_environment, dagster_instance
+from cryptoassets.embedded.server import ServerStatus
+from cryptoassets.embedded.stack import Stack
+
+__all__ = ["ServerStatus", "Stack", "dagster_environment", "dagster_instance"]

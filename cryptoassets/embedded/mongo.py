@@ -1,0 +1,97 @@
+"""MongoDB of our own: `mongod` from PATH, else the stand-in nx-27017 from PyPI.
+
+What goes here: which of the two, and starting it. What stays out: databases, collections and
+indexes (in `io_managers`).
+"""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from cryptoassets.embedded import processes
+from cryptoassets.embedded.server import EmbeddedServer
+from cryptoassets.errors import EmbeddedError
+
+MONGOD, NX = "mongod", "nx-27017"
+
+STAND_IN_SENTENCE = (
+    "No MongoDB found: using nx-27017 (SQLite behind MongoDB's protocol), a stand-in for local "
+    "use. Set MONGO_URL to use MongoDB"
+)
+
+
+class MongoServer(EmbeddedServer):
+    """The data lake's server of one set. Neither program asks for a log-in: loopback only."""
+
+    name = "mongo"
+    title = "MongoDB"
+
+    @property
+    def folder(self) -> Path:
+        """The data directory, one for each program, as neither reads the other's."""
+        return self.set_home / "mongo" / self._engine
+
+    @property
+    def kind(self) -> str:
+        """Name of the program."""
+        return "MongoDB (embedded)" if self._engine == MONGOD else f"{NX} (stand-in for MongoDB)"
+
+    def url(self, port: int) -> str:
+        """Return the URL."""
+        return f"mongodb://{processes.LOOPBACK}:{port}/"
+
+    def prepare(self) -> None:
+        """Choose the program and make the data directory."""
+        engine = self._engine
+        if engine == MONGOD and not shutil.which(MONGOD):
+            raise EmbeddedError(
+                f"The documents in {self.folder} were written by mongod, which is no longer on "
+                "PATH. Install it again, or start afresh with `cryptoassets down --erase`"
+            )
+        if engine == NX:
+            if not importlib.util.find_spec("nx_27017"):
+                raise EmbeddedError(
+                    "No MongoDB found: `mongod` is not on PATH and the stand-in nx-27017 is not "
+                    "installed. Run `make` again, or set MONGO_URL"
+                )
+            self.report(STAND_IN_SENTENCE)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        (self.folder / "tmp").mkdir(exist_ok=True)
+        self.remember(replace(self.state(), engine=engine))
+
+    def launch(self, port: int) -> "subprocess.Popen[bytes]":
+        """Start the server."""
+        command = self._mongod(port) if self._engine == MONGOD else self._nx(port)
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(self.folder),
+            # SQLite's scratch files may grow with a query; they belong on the disk of the data.
+            "TMPDIR": str(self.folder / "tmp"),
+        }
+        return processes.start_detached(command, log=self.log, environment=environment)
+
+    @property
+    def _engine(self) -> str:
+        # A set stays with the program it was begun with: the other would show an empty lake.
+        return self.state().engine or (MONGOD if shutil.which(MONGOD) else NX)
+
+    def _mongod(self, port: int) -> list[str]:
+        program = shutil.which(MONGOD) or MONGOD
+        options = ["--bind_ip", processes.LOOPBACK, "--port", str(port), "--nounixsocket"]
+        options += ["--wiredTigerCacheSizeGB", "0.25", "--quiet"]
+        return [program, "--dbpath", str(self.folder), *options]
+
+    def _nx(self, port: int) -> list[str]:
+        pid_file = self.folder / "nx.pid"
+        # It would take any process that has got the number of a killed one for itself.
+        pid_file.unlink(missing_ok=True)
+        # -P: started in `/`, which must not become a place to import from.
+        program = [sys.executable, "-P", "-c", "from nx_27017 import main; main()"]
+        options = ["--data-dir", str(self.folder), "--host", processes.LOOPBACK, "-p", str(port)]
+        # Its log goes to stderr as well, which is the file that we keep.
+        return [*program, *options, "--log-file", "/dev/null", "--pid-file", str(pid_file)]

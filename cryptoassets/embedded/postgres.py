@@ -1,0 +1,214 @@
+"""PostgreSQL of our own: loopback only, a random password, data checksums, never root.
+
+What goes here: making the data directory and starting the server. What stays out: where its files
+lie (in `postgres_files`), schemas and roles of the product (in `migrations`).
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from functools import cached_property
+from pathlib import Path
+
+from cryptoassets.embedded import postgres_files, processes
+from cryptoassets.embedded.accounts import Account, server_account
+from cryptoassets.embedded.server import EmbeddedServer
+from cryptoassets.errors import EmbeddedError
+
+SUPERUSER = "admin"
+DATABASES = ("bigdata_db", "dagster")
+
+_OPTIONS = {
+    "listen_addresses": processes.LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "100",
+    "shared_buffers": "96MB",
+    "max_wal_size": "512MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # A failing statement may hold a password (CREATE ROLE ...), and the log is plain text.
+    "log_min_error_statement": "panic",
+    "log_checkpoints": "off",
+}
+
+
+class PostgresServer(EmbeddedServer):
+    """The PostgreSQL server of one set."""
+
+    name = "postgres"
+    title = "PostgreSQL"
+    stop_signal = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
+
+    @property
+    def inside(self) -> Path:
+        """The folder below our home; data may lie elsewhere, see `postgres_files`."""
+        return self.set_home / "postgres"
+
+    @property
+    def place(self) -> Path:
+        """The folder of data directory and password."""
+        return postgres_files.outside_folder(self.inside) or self.inside
+
+    @property
+    def folder(self) -> Path:
+        """The data directory."""
+        return self.place / "data"
+
+    @property
+    def kind(self) -> str:
+        """Name and major version."""
+        version = self.folder / "PG_VERSION"
+        try:
+            return f"PostgreSQL {version.read_text().strip()} (embedded)"
+        except OSError:
+            return "PostgreSQL (embedded)"
+
+    def url(self, port: int) -> str:
+        """Return the URL of the product's database, without password."""
+        return f"postgresql://{SUPERUSER}@{processes.LOOPBACK}:{port}/{DATABASES[0]}"
+
+    def secret_url(self, port: int, database: str = DATABASES[0]) -> str:
+        """Return the URL with password."""
+        password = self._password_file.read_text().strip()
+        return f"postgresql://{SUPERUSER}:{password}@{processes.LOOPBACK}:{port}/{database}"
+
+    def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- its pid file knows more
+        """Tell whether it takes connections, as it says itself (recovery may take a while)."""
+        try:
+            lines = (self.folder / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return lines[:1] == [str(pid)] and lines[7:8] == ["ready   "]
+
+    def prepare(self) -> None:
+        """Make password and data directory where they are missing."""
+        if not self.inside.exists():
+            self.inside.mkdir()
+            # Root's PostgreSQL runs as another account, which passes through to its data.
+            self.inside.chmod(0o711 if self._account else 0o700)
+        place = postgres_files.choose_folder(self.inside, self._found, self._account)
+        if place != self.inside and not self.folder.exists():
+            self.report(
+                f"PostgreSQL's files are kept in {place}: its account "
+                f"`{self._account and self._account.name}` cannot reach {self.inside}"
+            )
+        self._set_half_made_aside()
+        if not self.folder.exists():
+            self._initialise()
+        self._refuse_other_version()
+
+    def launch(self, port: int) -> "subprocess.Popen[bytes]":
+        """Start the server."""
+        options = [f"--{key}={value}" for key, value in (_OPTIONS | {"port": str(port)}).items()]
+        return processes.start_detached(
+            [str(self._programs / "postgres"), "-D", str(self.folder), *options],
+            log=self.log,
+            environment=_ENVIRONMENT,
+            account=self._account,
+        )
+
+    def erase(self) -> None:
+        """Delete all data; the server must be stopped."""
+        if self.place != self.inside:
+            shutil.rmtree(self.place, ignore_errors=True)
+        shutil.rmtree(self.inside, ignore_errors=True)
+
+    @cached_property
+    def _found(self) -> Path:
+        return postgres_files.find_programs()
+
+    @cached_property
+    def _account(self) -> Account | None:
+        return server_account(self.folder)
+
+    @property
+    def _programs(self) -> Path:
+        return postgres_files.reachable_programs(self._found, self.folder, self._account)
+
+    @property
+    def _password_file(self) -> Path:
+        return self.place / "password"
+
+    def _set_half_made_aside(self) -> None:
+        if self.folder.exists() and not (self.folder / "global" / "pg_control").exists():
+            aside = self.folder.with_name(f"data.half-made-{secrets.token_hex(4)}")
+            self.folder.rename(aside)
+            self.report(f"PostgreSQL's data directory was half made: set aside as {aside}")
+
+    def _initialise(self) -> None:
+        password = self._password_file
+        password.unlink(missing_ok=True)
+        descriptor = os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+        # Made aside and renamed, so that a directory called `data` is always whole.
+        self._remove_unfinished()
+        aside = self.place / f"data.new-{secrets.token_hex(4)}"
+        aside.mkdir(mode=0o700)
+        if self._account:
+            for path in (password, aside):
+                os.chown(path, self._account.uid, self._account.gid)
+        self._run_initdb(aside, password)
+        self._make_databases(aside)
+        aside.rename(self.folder)
+
+    def _remove_unfinished(self) -> None:
+        # A command killed in the midst leaves its folder, and an initdb that still writes to it.
+        for unfinished in self.place.glob("data.new-*"):
+            for pid in processes.pids_serving(unfinished):
+                processes.stop(pid)
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+    def _run_initdb(self, folder: Path, password: Path) -> None:
+        self._run_program(
+            "initdb",
+            *("-D", str(folder), "-U", SUPERUSER, f"--pwfile={password}"),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"),
+        )
+
+    def _make_databases(self, folder: Path) -> None:
+        # Without a server and a connection: a data directory without them never comes to be.
+        statements = "".join(f"CREATE DATABASE {name};\n" for name in DATABASES)
+        self._run_program("postgres", "--single", "-D", str(folder), "postgres", text=statements)
+
+    def _run_program(self, name: str, *arguments: str, text: str = "") -> None:
+        answer = subprocess.run(
+            [str(self._programs / name), *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            env=_ENVIRONMENT,
+            **(self._account.as_options() if self._account else {}),
+        )
+        said = answer.stderr.splitlines()
+        errors = [line for line in said if "error:" in line or "ERROR:" in line or "FATAL:" in line]
+        if answer.returncode != 0 or errors:
+            reason = (errors or said or [f"{name} ended with {answer.returncode}"])[-1].strip()
+            raise EmbeddedError(
+                f"PostgreSQL cannot make its data directory in {self.place}: {reason}. Free some "
+                "space or mend the permissions, or set CRYPTOASSETS_HOME to another folder"
+            )
+
+    def _refuse_other_version(self) -> None:
+        made_by = (self.folder / "PG_VERSION").read_text().strip()
+        answer = subprocess.run(
+            [str(self._found / "postgres"), "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = answer.stdout.split()[2].split(".")[0]
+        if made_by != found:
+            raise EmbeddedError(
+                f"The data in {self.folder} was made by PostgreSQL {made_by}, but PostgreSQL "
+                f"{found} is what this machine has. Bring {made_by} back, or start afresh with "
+                "`cryptoassets down --erase`"
+            )
+
+
+# Nothing of ours: a server's environment can be read by its account, and ours may hold an API key.
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}

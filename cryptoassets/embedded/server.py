@@ -1,0 +1,244 @@
+"""What all servers of ours have in common: started once, found again, mended, stopped.
+
+What goes here: the lock, the state file and the order of a start. What stays out: the programs
+themselves (in `postgres`, `mongo`, `source`).
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
+from filelock import FileLock, Timeout
+
+from cryptoassets.embedded import processes
+from cryptoassets.errors import EmbeddedError
+
+READY_SECONDS = 60.0
+LOCK_SECONDS = 180.0
+STARTS_TRIED = 3
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """One server as `status` and `up` show it; `url` never holds a password."""
+
+    name: str
+    kind: str
+    url: str
+    pid: int | None
+    is_running: bool
+    folder: Path
+
+
+@dataclass(frozen=True)
+class State:
+    """What is remembered of a server between commands.
+
+    Attributes:
+        port: kept when the server stops, so that bookmarks and saved connections stay good.
+        engine: the program that made the data and the only one that can read it.
+    """
+
+    pid: int | None = None
+    port: int | None = None
+    engine: str | None = None
+
+
+class EmbeddedServer(ABC):
+    """A server of one set; every method may be called by several processes at once."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+
+    def __init__(self, set_home: Path, report: Report) -> None:
+        self.set_home = set_home
+        self.report = report
+        self._state_file = set_home / "run" / f"{self.name}.json"
+        self.log = set_home / "logs" / f"{self.name}.log"
+
+    @property
+    @abstractmethod
+    def folder(self) -> Path:
+        """Where its data is; stands in its command line, by which we know it again."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What runs, in words for `status`."""
+
+    @abstractmethod
+    def url(self, port: int) -> str:
+        """Return the URL without password."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make what a start needs: folders, password, data directory."""
+
+    @abstractmethod
+    def launch(self, port: int) -> "subprocess.Popen[bytes]":
+        """Start the program."""
+
+    def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- PostgreSQL asks its pid file
+        """Tell whether it answers."""
+        return processes.is_listening(port)
+
+    def ensure(self) -> int:
+        """Return the port of the running server; it is started when it does not run.
+
+        Raises:
+            EmbeddedError: it cannot be started; the message says why and what to do.
+        """
+        with self.disk_errors_named():
+            port = self.running_port()
+            if port is not None:
+                return port
+            with self.locked():
+                # Another command may have started it while we waited.
+                port = self.running_port()
+                return port if port is not None else self._start()
+
+    def running_port(self) -> int | None:
+        """Return the port if the server runs and answers, else None."""
+        state = self.state()
+        if state.pid is None or state.port is None:
+            return None
+        is_up = processes.is_ours(state.pid, self.folder) and self.is_ready(state.pid, state.port)
+        return state.port if is_up else None
+
+    def stop(self) -> bool:
+        """Stop it if we started it; tell whether there was something to stop."""
+        if not self._state_file.exists():
+            return False
+        with self.disk_errors_named(), self.locked():
+            stopped = self._stop_all()
+            self.remember(replace(self.state(), pid=None))
+        return stopped
+
+    def status(self) -> ServerStatus:
+        """Say what is known of it, without starting anything."""
+        state, port = self.state(), self.running_port()
+        return ServerStatus(
+            name=self.name,
+            kind=self.kind,
+            url=self.url(state.port) if state.port else "",
+            pid=state.pid if port else None,
+            is_running=port is not None,
+            folder=self.folder,
+        )
+
+    def state(self) -> State:
+        """Read what is remembered; a file that cannot be read counts as nothing."""
+        try:
+            return State(**json.loads(self._state_file.read_text()))
+        except (OSError, ValueError, TypeError):
+            return State()
+
+    def remember(self, state: State) -> None:
+        """Write the state in one step, so that a reader never sees half of it."""
+        aside = self._state_file.with_suffix(f".{os.getpid()}")
+        aside.write_text(json.dumps(asdict(state)))
+        aside.replace(self._state_file)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold this server's start lock; the kernel frees it when we die."""
+        for needed in (self._state_file.parent, self.log.parent):
+            needed.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._state_file.with_suffix(".lock"), timeout=LOCK_SECONDS)
+        try:
+            with lock:
+                yield
+        except Timeout as error:
+            raise EmbeddedError(
+                f"Another command has been starting {self.title} for {LOCK_SECONDS:.0f} s and "
+                f"still holds {lock.lock_file}. Wait for it or stop it, then try again"
+            ) from error
+
+    @contextmanager
+    def disk_errors_named(self) -> Iterator[None]:
+        """Turn a full or unwritable disk into one sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise EmbeddedError(
+                f"{self.title} cannot be started: {error.filename or self.set_home}: "
+                f"{error.strerror or error}. Free some space or mend the permissions, or set "
+                "CRYPTOASSETS_HOME to a folder that can be written"
+            ) from error
+
+    def _start(self) -> int:
+        port = self._port_of_slow_start()
+        if port is not None:
+            return port
+        self._stop_all()
+        self.prepare()
+        port = self._choose_port()
+        for _ in range(STARTS_TRIED):
+            process = self.launch(port)
+            self.remember(replace(self.state(), pid=process.pid, port=port))
+            if self._becomes_ready(process, port):
+                return port
+            if not processes.is_listening(port):
+                break
+            # A stranger took the port between our look and the server's.
+            port = processes.free_port()
+        raise EmbeddedError(
+            f"{self.title} did not start: {self._last_words()}. The whole log is in {self.log}"
+        )
+
+    def _port_of_slow_start(self) -> int | None:
+        # Started by a command that was killed, or too busy to answer at once: not a reason to
+        # stop it under those who use it.
+        state, deadline = self.state(), time.monotonic() + READY_SECONDS
+        while state.pid and processes.is_ours(state.pid, self.folder):
+            port = self.running_port()
+            if port is not None or time.monotonic() > deadline:
+                return port
+            time.sleep(0.05)
+        return None
+
+    def _choose_port(self) -> int:
+        last = self.state().port
+        if last is None:
+            return processes.free_port()
+        if not processes.is_listening(last):
+            return last
+        port = processes.free_port()
+        self.report(f"Port {last} is taken by another program: {self.title} moves to {port}")
+        return port
+
+    def _becomes_ready(self, process: "subprocess.Popen[bytes]", port: int) -> bool:
+        deadline = time.monotonic() + READY_SECONDS
+        while process.poll() is None:
+            if self.is_ready(process.pid, port):
+                return True
+            if time.monotonic() > deadline:
+                processes.stop(process.pid, by=self.stop_signal)
+                return False
+            time.sleep(0.02)
+        return False
+
+    def _stop_all(self) -> bool:
+        # The state names one; a command killed in the midst of a start may have left another.
+        pids = processes.pids_serving(self.folder)
+        for pid in pids:
+            processes.stop(pid, by=self.stop_signal)
+        return bool(pids)
+
+    def _last_words(self) -> str:
+        try:
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            lines = []
+        return lines[-1].strip() if lines else "it ended without a word"

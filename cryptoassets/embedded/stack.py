@@ -1,0 +1,181 @@
+"""The one door to the embedded mode: hands out URLs and starts what the settings do not name.
+
+What goes here: which set of stores is in force, and what is ours to start. What stays out: how
+each server is started (in the modules beside this one).
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import get_args
+
+from cryptoassets.embedded import databases, java, java_options, source
+from cryptoassets.embedded.mongo import MongoServer
+from cryptoassets.embedded.postgres import DATABASES, PostgresServer
+from cryptoassets.embedded.server import EmbeddedServer, Report, ServerStatus
+from cryptoassets.embedded.source import SimulatorServer
+from cryptoassets.errors import EmbeddedError
+from cryptoassets.settings import COINCAP_V3_URL, Settings, SourceKind, project_root
+
+
+class Stack:
+    """Hands out URLs; what the settings do not name is started when its URL is first asked for.
+
+    Args:
+        report: gets each thing worth knowing once, a plain sentence without full stop.
+    """
+
+    def __init__(self, settings: Settings, report: Report | None = None) -> None:
+        self._settings = settings
+        self._said: set[str] = set()
+        self._seen_databases: set[str] = set()
+        self._report_to = report
+
+    @cached_property
+    def source(self) -> SourceKind:
+        """Whose data this is.
+
+        Raises:
+            SourceUnavailableError: only the server at COINCAP_URL knows, and it never answered.
+        """
+        known = self._settings.known_source
+        if known is not None:
+            return known
+        url = self._settings.coincap_url or ""
+        return source.ask_source(url, self._settings.home / "sources.json")
+
+    def source_url(self) -> str:
+        """Return the base URL of the source; the simulator is started when none is named."""
+        if self._settings.coincap_url:
+            return self._settings.coincap_url
+        if self._settings.coincap_api_key:
+            return COINCAP_V3_URL
+        server = self._simulator
+        return server.url(server.ensure())
+
+    def mongo_url(self) -> str:
+        """Return the URL of MongoDB, its password included."""
+        if self._settings.mongo_url:
+            return self._settings.mongo_url.get_secret_value()
+        return self._mongo.url(self._mongo.ensure())
+
+    def postgres_url(self, database: str | None = None) -> str:
+        """Return the libpq URL of a database, password included.
+
+        Args:
+            database: None: the product's. Another one is made on the same server when missing.
+        """
+        named = self._settings.postgres_url
+        if named:
+            url = named.get_secret_value()
+        else:
+            url = self._postgres.secret_url(self._postgres.ensure())
+        if database is None:
+            return url
+        if (named or database not in DATABASES) and database not in self._seen_databases:
+            databases.create_if_missing(url, database)
+            self._seen_databases.add(database)
+        return databases.with_database(url, database)
+
+    def clean_path(self) -> str:
+        """Return the folder or URI of the cleaned Parquet."""
+        named = self._settings.clean_path
+        if named is None:
+            return str(self._set_home / "clean")
+        return named if "://" in named else str(project_root() / Path(named).expanduser())
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of Dagster's logs and files, made when missing."""
+        home = self._set_home / "dagster"
+        home.mkdir(parents=True, exist_ok=True)
+        return home
+
+    def java_home(self) -> Path | None:
+        """Return what JAVA_HOME must be for Spark; None: the machine's Java is good as it is."""
+        return java.find_java_home(self._settings.home / "java")
+
+    def java_options(self) -> list[str]:
+        """Return JVM flags for a quick start of the driver."""
+        return java_options.quick_start_options(self._settings.home / "java", self.java_home())
+
+    def up(self) -> None:
+        """Start everything that the settings do not name, at the same time."""
+        wanted = self._wanted
+        with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
+            for started in [pool.submit(server.ensure) for server in wanted]:
+                started.result()
+
+    def down(self, *, erase: bool = False) -> list[str]:
+        """Stop the servers of all sets.
+
+        Args:
+            erase: also delete data, logs and cleaned Parquet of the set in force; others stay.
+
+        Returns:
+            What was done, a sentence each.
+        """
+        homes = [self._home_of(kind) for kind in get_args(SourceKind)]
+        servers = [server for home in homes for server in self._servers_of(home)]
+        done = [f"Stopped {server.kind}" for server in servers if server.stop()]
+        return done + (self._erase() if erase else [])
+
+    def servers(self) -> list[ServerStatus]:
+        """Say of each server that is ours to start how it is, without starting it."""
+        return [server.status() for server in self._wanted]
+
+    @property
+    def _wanted(self) -> Sequence[EmbeddedServer]:
+        named = self._settings
+        servers: list[tuple[EmbeddedServer, bool]] = [
+            (self._postgres, named.postgres_url is not None),
+            (self._mongo, named.mongo_url is not None),
+            (self._simulator, self.source != "simulator" or named.coincap_url is not None),
+        ]
+        return [server for server, is_named in servers if not is_named]
+
+    @cached_property
+    def _postgres(self) -> PostgresServer:
+        return PostgresServer(self._set_home, self._report)
+
+    @cached_property
+    def _mongo(self) -> MongoServer:
+        return MongoServer(self._set_home, self._report)
+
+    @cached_property
+    def _simulator(self) -> SimulatorServer:
+        return SimulatorServer(self._set_home, self._report)
+
+    @property
+    def _set_home(self) -> Path:
+        return self._home_of(self.source)
+
+    def _home_of(self, kind: SourceKind) -> Path:
+        # What is not CoinCap never mixes with what is.
+        return self._settings.home if kind == "simulator" else self._settings.home / kind
+
+    def _servers_of(self, set_home: Path) -> Sequence[EmbeddedServer]:
+        makers: tuple[Callable[[Path, Report], EmbeddedServer], ...]
+        makers = (SimulatorServer, MongoServer, PostgresServer)
+        return [make(set_home, self._report) for make in makers]
+
+    def _erase(self) -> list[str]:
+        set_home = self._set_home
+        try:
+            self._postgres.erase()
+            for name in ("mongo", "clean", "dagster", "source", "logs", "run"):
+                if (set_home / name).exists():
+                    shutil.rmtree(set_home / name)
+        except OSError as error:
+            raise EmbeddedError(
+                f"{error.filename or set_home} cannot be deleted ({error.strerror}). "
+                "Mend the permissions, or delete it by hand"
+            ) from error
+        return [f"Deleted the stores of source `{self.source}` in {set_home}"]
+
+    def _report(self, sentence: str) -> None:
+        if self._report_to and sentence not in self._said:
+            self._said.add(sentence)
+            self._report_to(sentence)
