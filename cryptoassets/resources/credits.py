@@ -1,0 +1,140 @@
+"""The credit ledger: `warehouse.credits`, asked before each call of CoinCap and told after it.
+
+What goes here: the bookkeeping, safe beside other processes. What stays out: what a call costs and
+how fast a month's credits may go (in `coincap.credits`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+import psycopg
+
+from cryptoassets.coincap.credits import Budget
+from cryptoassets.errors import CreditsSpentError
+from cryptoassets.resources.postgres import address_of, typed_errors
+
+CreditMode = Literal["paced", "down_to_reserve"]
+"""`paced`: not faster than the month passes, for schedules; both leave the reserve untouched."""
+
+_LOCK = "cryptoassets.credits"
+_LARGER_PLAN = "with a larger plan raise COINCAP_MONTHLY_CREDITS"
+
+
+@dataclass(frozen=True)
+class CreditTicket:
+    """The key of one call's row."""
+
+    called_at: datetime
+    route: str
+
+
+class PostgresCreditKeeper:
+    """Keeps credits in PostgreSQL; one keeper a fetch, for the pace is judged at its first call.
+
+    Judged at every call, a snapshot of several pages would be broken off by its own first page.
+
+    Args:
+        connect: opens a connection, not autocommitting; it is closed here.
+        monthly: the plan's credits per calendar month (UTC); 0 = no limit.
+    """
+
+    def __init__(
+        self, connect: Callable[[], psycopg.Connection[Any]], monthly: int, mode: CreditMode
+    ) -> None:
+        self._connect = connect
+        self._monthly = monthly
+        self._is_pace_open = mode == "paced"
+
+    def reserve(self, route: str, estimated: int) -> CreditTicket:
+        """Set credits aside, committed before the call is made: a crash leaves them counted.
+
+        Raises:
+            CreditsSpentError: the budget does not allow it; nothing was set aside.
+            StoreError: the ledger cannot be reached or written.
+        """
+        with (
+            self._connect() as connection,
+            typed_errors("reserving credits", address_of(connection)),
+            connection.transaction(),
+        ):
+            # One at a time, or two would both take the last credit.
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_LOCK])
+            budget = self._read_budget(connection, _clock(connection))
+            self._refuse_if_spent(budget, route, estimated)
+            called_at = _insert(connection, route, estimated)
+        self._is_pace_open = False
+        return CreditTicket(called_at, route)
+
+    def count(self, ticket: CreditTicket, counted: int) -> None:
+        """Replace the estimate by what the answer cost; 0 for our own servers.
+
+        Raises:
+            StoreError: the ledger cannot be reached; the estimate stands.
+        """
+        with (
+            self._connect() as connection,
+            typed_errors("counting credits", address_of(connection)),
+            connection.transaction(),
+        ):
+            connection.execute(
+                "UPDATE warehouse.credits SET counted = %s WHERE (called_at, route) = (%s, %s)",
+                [counted, ticket.called_at, ticket.route],
+            )
+
+    def budget(self, now: datetime) -> Budget:
+        """Return the budget of the calendar month (UTC) that `now` lies in.
+
+        Raises:
+            StoreError: the ledger cannot be reached.
+        """
+        with (
+            self._connect() as connection,
+            typed_errors("reading the credits", address_of(connection)),
+        ):
+            return self._read_budget(connection, now)
+
+    def _read_budget(self, connection: psycopg.Connection[Any], now: datetime) -> Budget:
+        month = Budget(monthly=self._monthly, spent=0, now=now)
+        rows = connection.execute(
+            "SELECT coalesce(sum(coalesce(counted, estimated)), 0)::bigint FROM warehouse.credits "
+            "WHERE called_at >= %s AND called_at < %s",
+            [month.month_start, month.next_month],
+        ).fetchall()
+        return replace(month, spent=rows[0][0])
+
+    def _refuse_if_spent(self, budget: Budget, route: str, estimated: int) -> None:
+        state = f"{budget.spent} of {budget.monthly} credits are spent this month"
+        if not budget.can_spend(estimated):
+            raise CreditsSpentError(
+                f"{route} was not called: {state}, it costs about {estimated}, and "
+                f"{budget.reserve} are kept in reserve. A retry will not help before "
+                f"{budget.next_month:%Y-%m-%d} UTC; {_LARGER_PLAN}"
+            )
+        if self._is_pace_open and budget.is_over_pace:
+            raise CreditsSpentError(
+                f"{route} was not called: {state}, more than its elapsed part allows. A retry will "
+                f"not help before {budget.next_fetch_at:%Y-%m-%d %H:%M} UTC; fetch less "
+                f"often, or {_LARGER_PLAN}"
+            )
+
+
+def _clock(connection: psycopg.Connection[Any]) -> datetime:
+    # The server's, which also stamps the rows; now() would be older than the wait for the lock.
+    rows = connection.execute("SELECT clock_timestamp()").fetchall()
+    now: datetime = rows[0][0]
+    return now
+
+
+def _insert(connection: psycopg.Connection[Any], route: str, estimated: int) -> datetime:
+    """Return the time of the call, which with the route is its key."""
+    row = None
+    while row is None:  # a clock that was set back may meet an older row
+        row = connection.execute(
+            "INSERT INTO warehouse.credits (called_at, route, estimated) "
+            "VALUES (clock_timestamp(), %s, %s) ON CONFLICT DO NOTHING RETURNING called_at",
+            [route, estimated],
+        ).fetchone()
+    called_at: datetime = row[0]
+    return called_at
