@@ -1,0 +1,110 @@
+"""The role `analyst` may read the warehouse and the marts, and nothing else."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from cryptoassets import migrations
+from cryptoassets.migrations import HEAD, upgrade
+from cryptoassets.resources.postgres import ensure_months
+from cryptoassets_tests.resources.postgres_fixtures import administer
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def analyst(database: str) -> Iterator[psycopg.Connection]:
+    """A connection that has become the analyst; a month of prices was made before."""
+    grants = Path(migrations.__file__).with_name("versions") / "r0001_analyst.sql"
+    with psycopg.connect(database, autocommit=True) as connection:
+        # A copied database has lost the rights on the database itself; the file may run again.
+        connection.execute(grants.read_text())
+        ensure_months(connection, [date(2026, 11, 1)])
+        connection.execute("CREATE TABLE public.of_others (secret text)")
+        connection.execute("SET ROLE analyst")
+        yield connection
+
+
+@pytest.fixture
+def poor_owner(postgres_url_of: Callable[[str], str]) -> Iterator[str]:
+    """URL of a database whose owner may not create roles, on a server without an analyst."""
+    name = f"poor_{uuid.uuid4().hex[:8]}"
+    administer(postgres_url_of, "CREATE ROLE {} LOGIN PASSWORD 'poor'", name)
+    administer(postgres_url_of, "CREATE DATABASE {} OWNER {}", name, name)
+    # Its grants in other databases forbid to drop it.
+    administer(postgres_url_of, "ALTER ROLE analyst RENAME TO analyst_aside")
+    parameters = psycopg.conninfo.conninfo_to_dict(postgres_url_of(name))
+    yield psycopg.conninfo.make_conninfo(**(parameters | {"user": name, "password": "poor"}))
+    administer(postgres_url_of, "ALTER ROLE analyst_aside RENAME TO analyst")
+    administer(postgres_url_of, "DROP DATABASE {} WITH (FORCE)", name)
+    administer(postgres_url_of, "DROP ROLE {}", name)
+
+
+def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) -> None:
+    """Months made after the migration included: rights on the parent do not pass down."""
+    relations = analyst.execute(
+        "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+        "WHERE nspname IN ('warehouse', 'marts') AND relkind IN ('r', 'p', 'v')"
+    ).fetchall()
+
+    for relation in relations:
+        analyst.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(*relation)))
+
+    assert ("warehouse", "coin_prices_2026_11") in relations
+    assert 12 == len(relations)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO warehouse.credits VALUES (now(), '/assets', 1, NULL)",
+        "UPDATE warehouse.coins SET rank = 1",
+        "DELETE FROM warehouse.quarantine",
+        "TRUNCATE marts.coin_daily",
+        "DROP TABLE marts.coin_daily",
+        "CREATE TABLE warehouse.mine ()",
+        "CREATE TABLE public.mine ()",
+        "CREATE TEMPORARY TABLE mine ()",
+        "CREATE SCHEMA mine",
+        "SELECT * FROM public.of_others",
+        "SELECT rolpassword FROM pg_authid",
+    ],
+)
+def test_the_analyst_can_do_nothing_else(analyst: psycopg.Connection, statement: str) -> None:
+    """The role is what gets handed to people and dashboards."""
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        analyst.execute(statement)
+
+
+def test_the_analyst_cannot_log_in(analyst: psycopg.Connection) -> None:
+    """A role without a password must not be a way in; people get roles that are members of it."""
+    row = analyst.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'analyst'").fetchone()
+
+    assert (False,) == row
+
+
+def test_an_owner_who_may_not_create_roles_gets_all_but_the_analyst(
+    poor_owner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a server of the company's, roles are made by others: say so, and go on."""
+    upgrade(poor_owner)
+
+    with psycopg.connect(poor_owner) as connection:
+        row = connection.execute("SELECT version_num FROM warehouse.alembic_version").fetchone()
+    assert (HEAD,) == row
+    assert "role analyst is missing" in caplog.text
+    assert "r0001_analyst.sql" in caplog.text
+
+
+def test_two_databases_of_one_server_can_be_migrated_at_once(empty_database: str) -> None:
+    """Roles belong to the server: the second one finds the analyst there."""
+    upgrade(empty_database)
+
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("SET ROLE analyst")
+        assert [] == connection.execute("SELECT * FROM marts.coin_latest").fetchall()

@@ -1,0 +1,69 @@
+"""A real PostgreSQL for tests: one server a session, one database a test.
+
+What goes here: fixtures that a `conftest.py` imports by name. What stays out: rows (each test
+writes its own).
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from cryptoassets.embedded import Stack
+from cryptoassets.migrations import upgrade
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.settings import Settings
+
+UrlOf = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def postgres_url_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UrlOf]:
+    """Start the server; returns the administrator's URL of a database by its name."""
+    home = tmp_path_factory.getbasetemp() / "postgres_home"
+    stack = Stack(Settings(cryptoassets_home=home, postgres_url=None))
+    yield lambda database: stack.postgres_url(database=database)
+    stack.down()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_url_of: UrlOf) -> Iterator[str]:
+    """Name of a database at head: a copy of it costs less than migrating."""
+    name = f"template_{uuid.uuid4().hex[:8]}"
+    administer(postgres_url_of, "CREATE DATABASE {}", name)
+    upgrade(postgres_url_of(name))
+    yield name
+    administer(postgres_url_of, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def empty_database(postgres_url_of: UrlOf) -> Iterator[str]:
+    """URL of a database without anything in it."""
+    name = f"empty_{uuid.uuid4().hex[:8]}"
+    administer(postgres_url_of, "CREATE DATABASE {}", name)
+    yield postgres_url_of(name)
+    administer(postgres_url_of, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def database(postgres_url_of: UrlOf, migrated_template: str) -> Iterator[str]:
+    """URL of a database at head, without rows."""
+    name = f"test_{uuid.uuid4().hex[:8]}"
+    administer(postgres_url_of, "CREATE DATABASE {} TEMPLATE {}", name, migrated_template)
+    yield postgres_url_of(name)
+    administer(postgres_url_of, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def postgres(database: str, monkeypatch: pytest.MonkeyPatch) -> PostgresResource:
+    """The resource, with settings that name the test's database."""
+    monkeypatch.setenv("POSTGRES_URL", database)
+    return PostgresResource()
+
+
+def administer(url_of: UrlOf, statement: str, *names: str) -> None:
+    """Run a statement that no transaction may hold, with names in the place of `{}`."""
+    with psycopg.connect(url_of("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

@@ -1,0 +1,147 @@
+"""Promises of the credit ledger: no call without a reservation, none beyond the budget."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+
+import pytest
+
+from cryptoassets.coincap.credits import ASSETS_ROUTE, Budget
+from cryptoassets.errors import CreditsSpentError
+from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
+from cryptoassets.resources.postgres import PostgresResource
+
+pytestmark = pytest.mark.postgres
+
+Keeper = Callable[..., PostgresCreditKeeper]
+
+
+@pytest.fixture
+def keeper(postgres: PostgresResource) -> Keeper:
+    """Make keepers on one ledger, as several processes would have them."""
+
+    def make(monthly: int = 1000, mode: CreditMode = "down_to_reserve") -> PostgresCreditKeeper:
+        return PostgresCreditKeeper(postgres.connect, monthly, mode)
+
+    return make
+
+
+def spent(keeper: PostgresCreditKeeper) -> int:
+    """Return the credits spent this month."""
+    return keeper.budget(datetime.now(UTC)).spent
+
+
+def test_a_call_counts_by_its_estimate_until_its_answer_is_counted(keeper: Keeper) -> None:
+    """A call that was killed has cost its credits at CoinCap all the same."""
+    ticket = keeper().reserve(ASSETS_ROUTE, 18)
+    before = spent(keeper())
+
+    keeper().count(ticket, 21)
+
+    assert (18, 21) == (before, spent(keeper()))
+
+
+def test_calls_of_our_own_servers_cost_nothing(keeper: Keeper) -> None:
+    """The simulator can be asked every second."""
+    ticket = keeper().reserve(ASSETS_ROUTE, 18)
+
+    keeper().count(ticket, 0)
+
+    assert 0 == spent(keeper())
+
+
+def test_a_reservation_stands_before_the_call_is_made(
+    keeper: Keeper, postgres: PostgresResource
+) -> None:
+    """In the same transaction as the call, a crash would make it free."""
+    ticket = keeper().reserve(ASSETS_ROUTE, 18)
+
+    with postgres.connect() as connection:
+        rows = connection.execute("TABLE warehouse.credits").fetchall()
+    assert [(ticket.called_at, ASSETS_ROUTE, 18, None)] == rows
+
+
+def test_the_reserve_is_left_untouched(keeper: Keeper) -> None:
+    """A tenth of the month is kept; the message says how much, and what to do."""
+    keeper().reserve(ASSETS_ROUTE, 900)
+
+    with pytest.raises(CreditsSpentError, match=r"900 of 1000.*100 are kept.*COINCAP_MONTHLY"):
+        keeper().reserve(ASSETS_ROUTE, 1)
+
+    assert 900 == spent(keeper())
+
+
+def test_a_schedule_faster_than_the_month_is_refused_with_the_time_of_the_next_fetch(
+    keeper: Keeper,
+) -> None:
+    """4,000 credits are gone in 18 hours at one snapshot every 5 minutes."""
+    keeper(10**9).reserve(ASSETS_ROUTE, 899_999_000)
+    budget = keeper(10**9).budget(datetime.now(UTC))
+    if not budget.is_over_pace:
+        pytest.skip("the last tenth of a month: nothing can be over its pace and above the reserve")
+
+    with pytest.raises(CreditsSpentError, match=f"{budget.next_fetch_at:%Y-%m-%d %H:%M}"):
+        keeper(10**9, "paced").reserve(ASSETS_ROUTE, 1)
+
+    keeper(10**9, "down_to_reserve").reserve(ASSETS_ROUTE, 1)
+
+
+def test_the_pace_is_judged_once_a_fetch(keeper: Keeper) -> None:
+    """A snapshot of three pages must not be broken off by the cost of its first."""
+    paced = keeper(1000, "paced")
+
+    for _ in range(3):
+        paced.reserve(ASSETS_ROUTE, 300)
+
+    assert 900 == spent(keeper())
+
+
+def test_no_limit_lets_everything_pass_and_still_counts(keeper: Keeper) -> None:
+    """0 is the setting of a plan without a limit."""
+    keeper(0, "paced").reserve(ASSETS_ROUTE, 10**6)
+    keeper(0, "paced").reserve(ASSETS_ROUTE, 10**6)
+
+    assert 2 * 10**6 == spent(keeper(0))
+
+
+def test_only_one_of_many_gets_the_last_credits(keeper: Keeper) -> None:
+    """`run` by hand beside the schedule: together they must not overdraw the month."""
+    start = Barrier(6)
+
+    def reserve(_: int) -> bool:
+        start.wait(timeout=30)
+        try:
+            keeper(20).reserve(ASSETS_ROUTE, 18)
+        except CreditsSpentError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        granted = list(pool.map(reserve, range(6)))
+
+    assert 1 == granted.count(True)
+    assert 18 == spent(keeper(20))
+
+
+def test_calls_at_once_are_each_counted(keeper: Keeper, postgres: PostgresResource) -> None:
+    """Time and route are the key: two calls of one instant must not become one."""
+    with ThreadPoolExecutor(4) as pool:
+        tickets = set(pool.map(lambda _: keeper(0).reserve(ASSETS_ROUTE, 1), range(24)))
+
+    assert 24 == len(tickets) == spent(keeper())
+
+
+def test_a_month_is_a_calendar_month_in_utc(keeper: Keeper, postgres: PostgresResource) -> None:
+    """CoinCap's credits are new on the first, whatever the server's time zone."""
+    first = datetime(2026, 11, 1, tzinfo=UTC)
+    instants = [first - timedelta(microseconds=1), first, datetime(2026, 12, 1, tzinfo=UTC)]
+    with postgres.connect() as connection:
+        connection.cursor().executemany(
+            "INSERT INTO warehouse.credits VALUES (%s, '/assets', 7, NULL)",
+            [(i,) for i in instants],
+        )
+
+    budget = keeper().budget(first + timedelta(days=3))
+
+    assert Budget(monthly=1000, spent=7, now=first + timedelta(days=3)) == budget
