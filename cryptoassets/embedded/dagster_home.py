@@ -5,30 +5,66 @@ classes that the file names (in `dagster_storage`).
 """
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptoassets.settings import project_root
+from cryptoassets.embedded.stack import Stack
+from cryptoassets.errors import EmbeddedError, SettingsError
+from cryptoassets.settings import load_settings, project_root
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+
+INSTANCE_FILE = "dagster.yaml"
 
 
 def dagster_instance() -> "DagsterInstance":
     """Open the instance, whatever the current folder is; the caller closes it (`with`).
 
-    DAGSTER_HOME, when set, wins as it does for every command of Dagster.
+    DAGSTER_HOME, when set, wins, as it does for every command of Dagster.
     """
     from dagster import DagsterInstance  # noqa: PLC0415 -- seconds of imports
 
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     if os.environ.get("DAGSTER_HOME"):
         return DagsterInstance.get()
-    return DagsterInstance.from_config(str(project_root()))
+    return DagsterInstance.from_config(str(_instance_file().parent))
 
 
 def dagster_environment() -> dict[str, str]:
-    """Return the environment for a `dagster` subprocess; run it in the project's root.
+    """Return the environment for a `dagster` subprocess, with a DAGSTER_HOME of ours.
 
-    Dagster reads the root's `dagster.yaml` from the current folder when DAGSTER_HOME is not set.
+    Without one `dagster dev` makes a temporary folder and says that nothing will be kept, which is
+    not so here. Start it in that folder, with `-w` and the root's `workspace.yaml`: in the root it
+    would warn that the `dagster.yaml` there is not used, though it is the same file.
     """
-    return dict(os.environ) | {"DAGSTER_DISABLE_TELEMETRY": "1"}
+    environment = dict(os.environ) | {"DAGSTER_DISABLE_TELEMETRY": "1"}
+    if not environment.get("DAGSTER_HOME"):
+        home = Stack(load_settings()).dagster_home
+        _link(home / INSTANCE_FILE, _instance_file())
+        environment["DAGSTER_HOME"] = str(home)
+    return environment
+
+
+def _instance_file() -> Path:
+    file = project_root() / INSTANCE_FILE
+    if not file.is_file():
+        raise SettingsError(
+            f"{file} is missing, and Dagster would keep its runs in SQLite. Work in the project's "
+            "folder, or set DAGSTER_HOME to a folder with that file"
+        )
+    return file
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() == target:
+        return
+    aside = link.with_suffix(f".{os.getpid()}")
+    try:
+        aside.symlink_to(target)
+        # In one step: five commands may do this at once.
+        aside.replace(link)
+    except OSError as error:
+        raise EmbeddedError(
+            f"{link} cannot be written ({error.strerror}). Free some space or mend the "
+            "permissions, or set CRYPTOASSETS_HOME to a folder that can be written"
+        ) from error

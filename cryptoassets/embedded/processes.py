@@ -28,6 +28,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def can_listen(port: int) -> bool:
+    """Tell whether a server of ours could have this loopback port now."""
+    with socket.socket() as probe:
+        # As servers do: connections of the one before it may still be closing.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
 def is_listening(port: int) -> bool:
     """Tell whether something accepts connections on this loopback port."""
     with socket.socket() as probe:

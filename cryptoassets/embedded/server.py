@@ -24,6 +24,7 @@ from cryptoassets.errors import EmbeddedError
 READY_SECONDS = 60.0
 LOCK_SECONDS = 180.0
 STARTS_TRIED = 3
+LAST_LINES = 8
 
 Report = Callable[[str], None]
 
@@ -212,7 +213,7 @@ class EmbeddedServer(ABC):
         last = self.state().port
         if last is None:
             return processes.free_port()
-        if not processes.is_listening(last):
+        if processes.can_listen(last):
             return last
         port = processes.free_port()
         self.report(f"Port {last} is taken by another program: {self.title} moves to {port}")
@@ -241,4 +242,6 @@ class EmbeddedServer(ABC):
             lines = self.log.read_text(errors="replace").strip().splitlines()
         except OSError:
             lines = []
-        return lines[-1].strip() if lines else "it ended without a word"
+        recent = lines[-LAST_LINES:]
+        telling = [line for line in recent if "FATAL" in line or "rror" in line] or recent
+        return telling[-1].strip() if telling else "it ended without a word"

@@ -8,10 +8,18 @@ import sys
 
 from cryptoassets.coincap.server import run_source
 
+SEED = 0
+"""Fixed, so that an hour asked for twice, or on two machines, has the same prices."""
+
 
 def main() -> None:
     """Serve until told to stop. FOLDER is read by nobody: it marks the process as ours."""
-    run_source(int(sys.argv[2]), announce=lambda line: print(line, flush=True))  # noqa: T201 -- to its log
+    run_source(int(sys.argv[2]), None, False, SEED, None, announce=_to_log)
+
+
+def _to_log(url: str) -> None:
+    sys.stdout.write(f"Serving {url}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

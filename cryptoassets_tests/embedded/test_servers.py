@@ -1,0 +1,249 @@
+"""Promises that hold for every server of ours: once, found again, mended, stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cryptoassets.embedded import Stack
+from cryptoassets.embedded.processes import free_port
+from cryptoassets.embedded.server import State
+from cryptoassets.errors import EmbeddedError
+from cryptoassets.settings import Settings
+from cryptoassets_tests.embedded import servers
+
+pytestmark = [pytest.mark.postgres, pytest.mark.mongo]
+MakeStack = Callable[..., Stack]
+
+COMMAND = """
+from cryptoassets.embedded import Stack
+from cryptoassets.settings import Settings
+stack = Stack(Settings(_env_file=None), print)
+print(stack.postgres_url(), stack.mongo_url(), sep="\\n")
+"""
+
+
+def start_command(home: Path) -> "subprocess.Popen[str]":
+    """Start a command of the user's in a process of its own."""
+    environment = {**os.environ, "CRYPTOASSETS_HOME": str(home)}
+    command = [sys.executable, "-c", COMMAND]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_five_commands_at_once_start_each_server_once(home: Path, make_stack: MakeStack) -> None:
+    """Airflow, the UI and a person may all begin in the same second."""
+    commands = [start_command(home) for _ in range(5)]
+    answers = [command.communicate(timeout=100)[0].splitlines()[-2:] for command in commands]
+
+    assert [0] * 5 == [command.returncode for command in commands]
+    assert 1 == len({tuple(answer) for answer in answers})
+    assert 1 == len(servers.main_pids(home / "postgres" / "data"))
+    assert 1 == len(servers.main_pids(home / "mongo" / "nx-27017"))
+    make_stack()
+
+
+def test_servers_outlive_their_command_until_down(home: Path, make_stack: MakeStack) -> None:
+    """A second run must not pay for the start again."""
+    start_command(home).communicate(timeout=100)
+    stack = make_stack()
+    running = [status.pid for status in stack.servers() if status.is_running]
+
+    said = stack.down()
+
+    assert 2 == len(running)
+    assert ["Stopped nx-27017 (stand-in for MongoDB)", "Stopped PostgreSQL 18 (embedded)"] == said
+    assert not any(servers.is_alive(pid) for pid in running if pid)
+    assert [] == stack.down()
+
+
+@pytest.mark.parametrize("name", ["postgres", "mongo"])
+def test_a_pid_used_again_by_a_stranger_is_not_taken_for_ours(
+    home: Path, make_stack: MakeStack, name: str
+) -> None:
+    """After a reboot the number in the state file belongs to anybody."""
+    (home / "run").mkdir()
+    stranger = subprocess.Popen(["/bin/sleep", "60"])
+    state = {"pid": stranger.pid, "port": free_port()}
+    (home / "run" / f"{name}.json").write_text(json.dumps(state))
+    stack = make_stack()
+
+    _ = stack.postgres_url() if name == "postgres" else stack.mongo_url()
+
+    assert stranger.pid != servers.running_pid(stack, name)
+    assert 1 == len(stack.down())
+    assert None is stranger.poll()
+    stranger.kill()
+    stranger.wait()
+
+
+@pytest.mark.parametrize("name", ["postgres", "mongo"])
+def test_a_port_taken_by_a_stranger_is_left_to_him(
+    make_stack: MakeStack, said: list[str], name: str
+) -> None:
+    """The port is kept between starts, so somebody may sit on it the next time."""
+    stack = make_stack()
+    url = stack.postgres_url if name == "postgres" else stack.mongo_url
+    port = int(url().split(":")[-1].split("/")[0])
+    stack.down()
+
+    with servers.stranger_on(port):
+        moved = url()
+
+    assert f":{port}/" not in moved
+    assert any(f"Port {port} is taken by another program" in line for line in said)
+
+
+def test_the_port_stays_the_same_over_a_restart(make_stack: MakeStack) -> None:
+    """Saved connections of psql and pgAdmin must go on working."""
+    before = (make_stack().postgres_url(), make_stack().mongo_url())
+    make_stack().down()
+
+    assert before == (make_stack().postgres_url(), make_stack().mongo_url())
+
+
+def test_a_killed_server_is_back_at_the_next_use_with_its_data(make_stack: MakeStack) -> None:
+    """The kernel kills what takes too much memory; what was acknowledged must stand."""
+    stack = make_stack()
+    servers.keep_row(stack, 1)
+    servers.keep_document(stack, 1)
+    for name in ("postgres", "mongo"):
+        servers.kill(servers.running_pid(stack, name))
+
+    stack = make_stack()
+
+    assert [1] == servers.kept_rows(stack)
+    assert [1] == servers.kept_documents(stack)
+
+
+def test_a_server_started_by_a_killed_command_is_found_and_replaced(
+    home: Path, make_stack: MakeStack
+) -> None:
+    """A command killed before it could write the state must not leave two servers on one data."""
+    stack = make_stack()
+    servers.keep_document(stack, 1)
+    lost = servers.running_pid(stack, "mongo")
+    (home / "run" / "mongo.json").unlink()
+
+    assert [1] == servers.kept_documents(make_stack())
+    assert not servers.is_alive(lost)
+    assert 1 == len(servers.main_pids(home / "mongo" / "nx-27017"))
+
+
+def test_a_start_killed_halfway_is_done_again(home: Path, make_stack: MakeStack) -> None:
+    """Ctrl-C and closed lids come in the midst of the first start."""
+    command = start_command(home)
+    deadline = time.monotonic() + 30
+    while not list((home / "postgres").glob("data.new-*/base")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    command.send_signal(signal.SIGKILL)
+    command.communicate()
+
+    stack = make_stack()
+
+    servers.keep_row(stack, 7)
+    assert [7] == servers.kept_rows(stack)
+    assert [] == list((home / "postgres").glob("data.new-*"))
+
+
+def test_nothing_listens_beyond_loopback(make_stack: MakeStack) -> None:
+    """A laptop joins foreign networks, and the stand-in asks for no log-in."""
+    stack = make_stack()
+    stack.postgres_url()
+    stack.mongo_url()
+
+    for name in ("postgres", "mongo"):
+        process = psutil.Process(servers.running_pid(stack, name))
+        family = [process, *process.children(recursive=True)]
+        sockets = [socket for member in family for socket in member.net_connections(kind="all")]
+        listening = [each.laddr for each in sockets if each.status == psutil.CONN_LISTEN]
+
+        assert {"127.0.0.1"} == {address.ip for address in listening}
+        assert [] == [each for each in sockets if each.family.name == "AF_UNIX" and each.laddr]
+
+
+def test_what_the_settings_name_is_not_ours_to_start(home: Path, make_stack: MakeStack) -> None:
+    """A typo in MONGO_URL must not lead to a second, empty lake."""
+    mongo = f"mongodb://127.0.0.1:{free_port()}/"
+    postgres = f"postgresql://admin:secret@127.0.0.1:{free_port()}/bigdata_db"
+    stack = make_stack(mongo_url=mongo, postgres_url=postgres, coincap_api_key="key")
+
+    stack.up()
+
+    assert (mongo, postgres) == (stack.mongo_url(), stack.postgres_url())
+    assert "https://rest.coincap.io/v3" == stack.source_url()
+    assert [] == stack.servers()
+    assert not (home / "coincap" / "run").exists()
+
+
+def test_sets_of_different_sources_never_meet(make_stack: MakeStack) -> None:
+    """Invented prices in the real database would poison every chart made of it."""
+    invented, real = make_stack(), make_stack(coincap_api_key="key")
+
+    servers.keep_row(invented, 1)
+    servers.keep_row(real, 2)
+
+    assert [1] == servers.kept_rows(invented)
+    assert [2] == servers.kept_rows(real)
+    assert invented.clean_path() != real.clean_path()
+    assert invented.dagster_home != real.dagster_home
+
+
+def test_erase_deletes_the_set_in_force_and_leaves_the_others(
+    home: Path, make_stack: MakeStack
+) -> None:
+    """Real data costs credits; erasing the simulator's must not touch it."""
+    invented, real = make_stack(), make_stack(coincap_api_key="key")
+    servers.keep_row(invented, 1)
+    servers.keep_row(real, 2)
+
+    done = invented.down(erase=True)
+
+    assert f"Deleted the stores of source `simulator` in {home}" == done[-1]
+    assert not (home / "postgres").exists()
+    assert [2] == servers.kept_rows(make_stack(coincap_api_key="key"))
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    """A traceback of mkdir helps nobody."""
+    (tmp_path / "file").write_text("")
+    stack = Stack(Settings(_env_file=None, cryptoassets_home=tmp_path / "file"))
+
+    with pytest.raises(EmbeddedError, match="CRYPTOASSETS_HOME"):
+        stack.postgres_url()
+
+
+def test_a_full_disk_is_one_sentence_and_mends_itself(home: Path, make_stack: MakeStack) -> None:
+    """The first start needs 50 MB; less must not leave half a data directory behind."""
+    mounted = subprocess.run(
+        ["/bin/mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "none", str(home)],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("no right to mount a small disk here")
+    try:
+        with pytest.raises(EmbeddedError, match=r"(?i)no space left.*CRYPTOASSETS_HOME"):
+            make_stack().postgres_url()
+        subprocess.run(["/bin/mount", "-o", "remount,size=400m", str(home)], check=True)
+
+        assert make_stack().postgres_url().startswith("postgresql://admin:")
+        make_stack().down()
+    finally:
+        subprocess.run(["/bin/umount", "--lazy", str(home)], check=True)
+
+
+def test_an_unreadable_state_counts_as_none(home: Path, make_stack: MakeStack) -> None:
+    """A full disk may have cut it."""
+    (home / "run").mkdir()
+    (home / "run" / "mongo.json").write_text("{")
+
+    servers.keep_document(make_stack(), 1)
+
+    assert State() != make_stack()._mongo.state()  # noqa: SLF001
