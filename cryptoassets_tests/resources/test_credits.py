@@ -1,9 +1,9 @@
 """Promises of the credit ledger: no call without a reservation, none beyond the budget."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from threading import Barrier
 
 import pytest
 
@@ -30,6 +30,17 @@ def keeper(postgres: PostgresResource) -> Keeper:
 def spent(keeper: PostgresCreditKeeper) -> int:
     """Return the credits spent this month."""
     return keeper.budget(datetime.now(UTC)).spent
+
+
+def wait_until_waiting(postgres: PostgresResource, *, sessions: int) -> None:
+    """Return when so many sessions of the test's database wait for a lock."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with postgres.connect(autocommit=True) as connection:
+        while connection.execute(query).fetchone() != (sessions,):
+            time.sleep(0.01)
 
 
 def test_a_call_counts_by_its_estimate_until_its_answer_is_counted(keeper: Keeper) -> None:
@@ -105,22 +116,23 @@ def test_no_limit_lets_everything_pass_and_still_counts(keeper: Keeper) -> None:
     assert 2 * 10**6 == spent(keeper(0))
 
 
-def test_only_one_of_many_gets_the_last_credits(keeper: Keeper) -> None:
+def test_only_one_of_many_gets_the_last_credits(keeper: Keeper, postgres: PostgresResource) -> None:
     """`run` by hand beside the schedule: together they must not overdraw the month."""
-    start = Barrier(6)
 
     def reserve(_: int) -> bool:
-        start.wait(timeout=30)
         try:
             keeper(20).reserve(ASSETS_ROUTE, 18)
         except CreditsSpentError:
             return False
         return True
 
-    with ThreadPoolExecutor(6) as pool:
-        granted = list(pool.map(reserve, range(6)))
+    with ThreadPoolExecutor(4) as pool, postgres.connect() as gate:
+        gate.execute("LOCK TABLE warehouse.credits IN SHARE MODE")  # lets read, not write
+        granted = pool.map(reserve, range(4))
+        wait_until_waiting(postgres, sessions=4)
+        gate.commit()
 
-    assert 1 == granted.count(True)
+    assert 1 == list(granted).count(True)
     assert 18 == spent(keeper(20))
 
 
