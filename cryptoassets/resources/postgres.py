@@ -46,7 +46,7 @@ _migrating = threading.Lock()
 _migrated: set[str] = set()
 
 
-class PostgresResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
     """PostgreSQL connections; reads the URL from the settings or asks the embedded stack.
 
     It has no config on purpose: Dagster shows a resource's config in its UI, and the URL holds a
