@@ -1,0 +1,250 @@
+"""Ask CoinCap v3, or a server that speaks like it.
+
+What goes here: routes, pages, retries and credits. What stays out: sockets (in `transport`), the
+meaning of a status (in `verdicts`), documents (in `documents`).
+"""
+
+import random
+import time
+import unicodedata
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from cryptoassets.coincap.credits import (
+    ASSETS_ROUTE,
+    HISTORY_ROUTE,
+    RATES_ROUTE,
+    UNMETERED,
+    CreditKeeper,
+    counted_credits,
+    estimated_credits,
+)
+from cryptoassets.coincap.documents import coin_ids
+from cryptoassets.coincap.intervals import INTERVAL_MS, epoch_ms
+from cryptoassets.coincap.models import (
+    Answer,
+    HistoryAnswer,
+    Page,
+    RetryPolicy,
+    Snapshot,
+    Timeouts,
+)
+from cryptoassets.coincap.redaction import BearerKey, public_url
+from cryptoassets.coincap.transport import Received, Transport, Unreached
+from cryptoassets.coincap.verbatim import Envelope
+from cryptoassets.coincap.verdicts import Trouble, source_kind_of, verdict
+from cryptoassets.errors import EmptyAnswerError, SettingsError, SourceError
+from cryptoassets.settings import SourceKind
+
+LARGEST_PAGE_COINS = 2000
+REPEATED_SHARE = 0.5
+"""A later page with this share of coins seen before is an earlier page again."""
+_RATES_ROWS = 200
+_SERVER_ERROR = 500
+_TOO_MANY = 429
+_CHANCE = random.SystemRandom()
+
+T = TypeVar("T")
+
+
+class CoinCapClient:
+    """A client of CoinCap v3; use it as a context manager, or `close` it.
+
+    Every method raises the narrowest `SourceError`: BadKeyError, CreditsSpentError,
+    CoinNotFoundError, RateLimitedError, SourceUnavailableError, MalformedAnswerError or
+    EmptyAnswerError; a plain SourceError for a refused request or a closed version of the API.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        credits: CreditKeeper = UNMETERED,  # noqa: A002 - the word of the domain
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
+            raise SettingsError(
+                "COINCAP_API_KEY holds characters that no key has, such as a line break. "
+                "Mend it in the environment or in .env"
+            )
+        self._base_url = base_url.rstrip("/")
+        self._key = BearerKey((api_key or "").strip() or None)
+        self._credits = credits
+        self._timeouts = timeouts
+        self._retries = retries
+        self._transport = Transport(base_url, self._key, timeouts, now)
+        self.last_url = public_url(self._base_url)
+        """What was asked last, without the key; for the dead letter of an error."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def snapshot(self, coins: int) -> Snapshot:
+        """Fetch the top coins by rank, in pages of at most 2,000; a short page is the last.
+
+        Args:
+            coins: how many to ask for, at least 1.
+
+        Raises:
+            EmptyAnswerError: the first page holds no coin.
+        """
+        if coins < 1:
+            raise SettingsError(f"COINCAP_COINS is {coins}; ask for at least 1 coin")
+        pages: list[Page] = []
+        seen: set[str] = set()
+        is_repeated = False
+        for offset in range(0, coins, LARGEST_PAGE_COINS):
+            page, is_last = self._page(coins, offset)
+            ids = coin_ids(page.items)
+            known = sum(coin_id in seen for coin_id in ids)
+            is_repeated = is_repeated or (known > 0 and known >= REPEATED_SHARE * len(ids))
+            seen.update(ids)
+            pages.append(page)
+            if is_last:
+                break
+        return Snapshot(tuple(pages), is_repeated)
+
+    def history(self, slug: str, interval: str, start: datetime, end: datetime) -> HistoryAnswer:
+        """Fetch the points of one coin in [start, end); both bounds are sent, in ms.
+
+        Args:
+            slug: CoinCap's id of the coin.
+            interval: m1 m5 m15 m30 h1 h2 h6 h12 d1.
+            start: aware time of the first point.
+            end: aware time after the last point; a window that is too long is refused.
+
+        Raises:
+            CoinNotFoundError: no such coin, or it has no history.
+            EmptyAnswerError: no point in the window.
+        """
+        if interval not in INTERVAL_MS:
+            known = " ".join(INTERVAL_MS)
+            raise SettingsError(f"There is no interval {interval!r}; choose one of {known}")
+        path = f"/assets/{quote(unicodedata.normalize('NFC', slug), safe='')}/history"
+        start_ms, end_ms = epoch_ms(start), epoch_ms(end)
+        bounds = {"interval": interval, "start": start_ms, "end": end_ms}
+        rows = max(1, (end_ms - start_ms) // INTERVAL_MS[interval])
+        answer, envelope = self._call(HISTORY_ROUTE, path, bounds, rows)
+        if not envelope.items:
+            raise self._empty(answer, "no point of history in this window")
+        stamp = envelope.members.get("timestamp")
+        return HistoryAnswer(slug, interval, start, end, answer, stamp, envelope.items)
+
+    def rates(self) -> list[dict[str, Any]]:
+        """Fetch the exchange rates to the US dollar, as sent; rows with a fault are left out."""
+        answer, envelope = self._call(RATES_ROUTE, RATES_ROUTE, {}, _RATES_ROWS)
+        if not envelope.items:
+            raise self._empty(answer, "no rate")
+        return [item.value for item in envelope.items if item.fault is None]
+
+    def source_kind(self) -> SourceKind:
+        """Ask the server which kind it is; CoinCap itself is known by name and not asked.
+
+        Raises:
+            SourceUnavailableError: it cannot be reached.
+        """
+        host = urlsplit(self._base_url).hostname or ""
+        if host == "coincap.io" or host.endswith(".coincap.io"):
+            return "coincap"
+
+        def kind_of(url: str, deadline: float) -> SourceKind | Trouble:
+            outcome = self._transport.get(url, deadline)
+            if isinstance(outcome, Received):
+                kind = source_kind_of(outcome)
+                # A gateway before our own server must not pass for CoinCap while that is down.
+                is_ours = kind != "coincap"
+                if is_ours or (outcome.status < _SERVER_ERROR and outcome.status != _TOO_MANY):
+                    return kind
+            judged = verdict(url, outcome, self._key)
+            return judged if isinstance(judged, Trouble) else "coincap"
+
+        return self._until_good(f"{self._base_url}/health", kind_of)
+
+    def _page(self, coins: int, offset: int) -> tuple[Page, bool]:
+        limit = min(LARGEST_PAGE_COINS, coins - offset)
+        answer, envelope = self._call(
+            ASSETS_ROUTE, ASSETS_ROUTE, {"limit": limit, "offset": offset}, limit
+        )
+        items = envelope.items or ()
+        if not items and offset == 0:
+            raise self._empty(answer, "no coin")
+        is_short = len(items) < limit
+        # An early end leaves the rest outstanding, so that a cut answer shows as one.
+        coins_asked = coins - offset if is_short else limit
+        stamp = envelope.members.get("timestamp")
+        is_last = is_short or offset + limit >= coins
+        return Page(answer, offset, coins_asked, stamp, items), is_last
+
+    def _empty(self, answer: Answer, what: str) -> EmptyAnswerError:
+        return EmptyAnswerError(
+            f"GET {answer.url} answered with {what}. Nothing was stored; a later retry can help"
+        )
+
+    def _call(
+        self, route: str, path: str, parameters: dict[str, Any], rows: int
+    ) -> tuple[Answer, Envelope]:
+        """Make one metered call, with retries."""
+
+        def metered(url: str, deadline: float) -> tuple[Answer, Envelope] | Trouble:
+            ticket = self._credits.reserve(route, estimated_credits(route, rows))
+            outcome = self._transport.get(url, deadline)
+            self._credits.count(ticket, _cost(outcome))
+            return verdict(url, outcome, self._key)
+
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        return self._until_good(f"{self._base_url}{path}{query}", metered)
+
+    def _until_good(self, url: str, ask: Callable[[str, float], T | Trouble]) -> T:
+        """Ask again while the fault is a passing one and the deadline allows."""
+        self.last_url = self._key.redacted(public_url(url))
+        deadline = time.monotonic() + self._timeouts.total_seconds
+        for attempt in range(1, self._retries.attempts + 1):
+            outcome = ask(url, deadline)
+            if not isinstance(outcome, Trouble):
+                return outcome
+            pause = self._pause_seconds(attempt, outcome)
+            is_last = attempt == self._retries.attempts
+            if not outcome.is_passing or is_last or time.monotonic() + pause >= deadline:
+                raise _after(outcome.error, attempt)
+            time.sleep(pause)
+        raise SettingsError("RetryPolicy.attempts must be at least 1")
+
+    def _pause_seconds(self, attempt: int, trouble: Trouble) -> float:
+        first = self._retries.first_pause_seconds
+        if trouble.wait_seconds is not None:
+            # Never earlier than asked; a little later, or all clients would come back at once.
+            return trouble.wait_seconds + _CHANCE.uniform(0, first)
+        pause = first * 2.0 ** (attempt - 1) * _CHANCE.uniform(0.5, 1.5)
+        return min(pause, self._retries.longest_pause_seconds)
+
+
+def _cost(outcome: Received | Unreached) -> int:
+    """Credits of one call: none of our own servers, 1 where the server may have counted it."""
+    if isinstance(outcome, Unreached):
+        return 1 if outcome.was_sent else 0
+    is_coincap = source_kind_of(outcome) == "coincap"
+    return counted_credits(len(outcome.body)) if is_coincap else 0
+
+
+def _after(error: SourceError, attempts: int) -> SourceError:
+    if attempts > 1:
+        error.args = (f"{error} (tried {attempts} times)",)
+    return error
