@@ -102,7 +102,8 @@ RAW_COIN_SNAPSHOTS = Table(
         Column(
             "payload", "text", "The coin as received, JSON with ASCII escapes", is_nullable=True
         ),
-        Column("coins_asked", "int", "Coins the snapshot of this observed_at was asked for"),
+        Column("coins_asked", "int", "Coins that the snapshot of this observed_at was asked for"),
+        Column("is_repeated", "boolean", "The fetch gave one page twice, so coins are missing"),
         Column("is_foreign", "boolean", "Not a document of ours: wrong _id type, field missing"),
     ),
     ("raw_id",),

@@ -1,0 +1,37 @@
+"""Clean: every raw document typed and judged by Spark, kept as Parquet."""
+
+import dagster as dg
+from pyspark.sql import DataFrame
+
+from cryptoassets.assets.descriptions import described
+from cryptoassets.partitions import HOURLY
+from cryptoassets.resources.failures import RETRIES
+from cryptoassets.schemas import CLEAN_COIN_PRICES
+from cryptoassets.transforms.prices import judged_prices
+from cryptoassets.transforms.rules import SOURCE_FIELDS
+
+_FROM_PAYLOAD = (*SOURCE_FIELDS, "symbol", "name", "explorer", "rank", "reasons", "outcome")
+_LINEAGE = {
+    **dict.fromkeys(_FROM_PAYLOAD, ("payload",)),
+    **{name: (name,) for name in ("raw_id", "coin_id", "observed_at", "fetched_at", "source")},
+    "payload": ("payload",),
+}
+
+
+@dg.asset(
+    key_prefix="clean",
+    io_manager_key="spark_io_manager",
+    ins={"snapshots": dg.AssetIn(key=["raw", "coin_snapshots"])},
+    partitions_def=HOURLY,
+    retry_policy=RETRIES,
+    kinds={"spark", "parquet"},
+    **described(
+        CLEAN_COIN_PRICES,
+        group="clean",
+        version="1",
+        columns_from={"raw/coin_snapshots": _LINEAGE},
+    ),
+)
+def coin_prices(snapshots: DataFrame) -> DataFrame:
+    """Every raw document of the hour with typed columns, broken rules and its outcome."""
+    return judged_prices(snapshots)

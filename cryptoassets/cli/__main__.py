@@ -1,0 +1,5 @@
+"""`python -m cryptoassets.cli` is the command too."""
+
+from cryptoassets.cli.app import main
+
+main()

@@ -1,0 +1,144 @@
+"""The verbs and what they share: one console, one sentence an error, exit codes.
+
+Exit codes: 0 done; 1 something failed; 2 misuse (an option or a setting is wrong).
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cryptoassets.errors import CryptoassetsError, SettingsError
+
+app = typer.Typer(
+    name="cryptoassets",
+    help="Crypto-market data: CoinCap to MongoDB to Spark to PostgreSQL, as Dagster assets.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+@app.callback()
+def options(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Crypto-market data: CoinCap to MongoDB to Spark to PostgreSQL, as Dagster assets."""
+
+
+def main() -> None:
+    """Run the command; an error is one sentence with its remedy."""
+    # Accepted before and after the verb.
+    is_debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments)
+    except CryptoassetsError as error:
+        if is_debug:
+            raise
+        errors.print(f"[bold red]Error:[/] {error}", soft_wrap=True, markup=True)
+        sys.exit(MISUSED if isinstance(error, SettingsError) else FAILED)
+    except KeyboardInterrupt:
+        errors.print("Stopped.")
+        sys.exit(INTERRUPTED)
+
+
+@app.command()
+def run() -> None:
+    """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary."""
+    from cryptoassets.cli.run import run_once
+
+    raise typer.Exit(run_once(console))
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
+) -> None:
+    """Start what is missing, then `dagster dev` on http://localhost:3000."""
+    from cryptoassets.cli.stores import run_dagster_dev
+
+    run_dagster_dev(console, port)
+
+
+@app.command()
+def up() -> None:
+    """Start the embedded stores and source that the settings do not name."""
+    from cryptoassets.cli.stores import start
+
+    start(console)
+
+
+@app.command()
+def down(
+    *,
+    erase: Annotated[bool, typer.Option("--erase", help="Also delete their data.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop the embedded stores and source; their data stays."""
+    from cryptoassets.cli.stores import stop
+
+    if erase and not yes:
+        typer.confirm("Delete the stores' data, too? It cannot be brought back", abort=True)
+    stop(console, erase=erase)
+
+
+@app.command()
+def env() -> None:
+    """Print the settings in force as KEY=value lines, secrets included."""
+    from cryptoassets.cli.stores import environment
+
+    for line in environment():
+        print(line)  # noqa: T201 - for scripts: no wrapping, no markup
+
+
+@app.command()
+def status(*, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    """Show rows, last partitions, freshness, checks, credits left and disk used."""
+    from cryptoassets.cli.status import show_status
+
+    show_status(console, as_json=json)
+
+
+@app.command()
+def source(
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Folder of recorded answers: assets.json, history_<slug>_<interval>.json, "
+            "rates.json.",
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8800,
+    *,
+    as_recorded: Annotated[
+        bool, typer.Option("--as-recorded", help="Keep the recorded timestamps of snapshots.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the simulated market.")] = 1,
+) -> None:
+    """Serve a CoinCap-compatible API: simulated, or recorded answers with --replay."""
+    from cryptoassets.coincap.server import run_source
+    from cryptoassets.settings import load_settings
+
+    key = load_settings().coincap_api_key
+    if as_recorded and replay is None:
+        raise typer.BadParameter("--as-recorded goes with --replay")
+    run_source(port, replay, as_recorded, seed, key.get_secret_value() if key else None, print)
+
+
+@app.command()
+def audit() -> None:
+    """Compare all three stores; exit 1 and say what does not add up."""
+    from cryptoassets.cli.audit import audit_stores
+
+    raise typer.Exit(audit_stores(console))

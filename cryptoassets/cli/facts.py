@@ -1,0 +1,70 @@
+"""Counts of the stores for `run` and `status`; reads only.
+
+What goes here: what a person asks first: how much is where, and how new it is.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pymongo
+from psycopg import sql
+
+from cryptoassets.resources.mongo import COLLECTIONS, DEAD_LETTERS, MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import (
+    COIN_DAILY,
+    COIN_PRICE_HISTORY,
+    COIN_PRICES,
+    COINS,
+    MARKET_DAILY,
+    QUARANTINE,
+)
+
+_NEWEST_BY = {
+    COINS: "last_seen_at",
+    COIN_PRICES: "observed_at",
+    COIN_PRICE_HISTORY: "observed_at",
+    QUARANTINE: "first_seen_at",
+    COIN_DAILY: "day",
+    MARKET_DAILY: "day",
+}
+
+
+@dataclass(frozen=True)
+class StoreCount:
+    """Rows of one collection or table; `newest` is ISO text, UTC."""
+
+    store: str
+    name: str
+    rows: int
+    newest: str | None
+
+
+def store_counts() -> list[StoreCount]:
+    """Count MongoDB's collections and PostgreSQL's tables, in flow order."""
+    mongo = MongoResource()
+    lake = mongo.lake()
+    counts = []
+    for name in COLLECTIONS:
+        newest = lake[name].find_one(
+            {}, {"observed_at": 1}, sort=[("observed_at", pymongo.DESCENDING)]
+        )
+        moment = newest["observed_at"] if newest else None
+        rows = lake[name].estimated_document_count()
+        counts.append(StoreCount("MongoDB", f"{lake.name}.{name}", rows, _iso(moment)))
+    letters = lake[DEAD_LETTERS].estimated_document_count()
+    counts.append(StoreCount("MongoDB", f"{lake.name}.{DEAD_LETTERS}", letters, None))
+    with PostgresResource().connect() as connection:
+        for table, column in _NEWEST_BY.items():
+            query = sql.SQL("SELECT count(*), max({}) FROM {}").format(
+                sql.Identifier(column), sql.Identifier(table.schema, table.name)
+            )
+            rows, moment = connection.execute(query).fetchone() or (0, None)
+            counts.append(StoreCount("PostgreSQL", table.full_name, rows, _iso(moment)))
+    return counts
+
+
+def _iso(moment: object) -> str | None:
+    if isinstance(moment, datetime):
+        return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return None if moment is None else str(moment)

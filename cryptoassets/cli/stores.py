@@ -1,0 +1,73 @@
+"""The verbs `up`, `down`, `env` and `dev`: the embedded stack by hand."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from cryptoassets.embedded import Stack, dagster_environment
+from cryptoassets.settings import load_settings, project_root
+
+
+def start(console: Console) -> None:
+    """Start what the settings do not name and say where it is."""
+    stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
+    with console.status("Starting what is missing"):
+        stack.up()
+    _print_servers(console, stack)
+    console.print(
+        "Addresses with passwords: [bold]cryptoassets env[/]. Stop: [bold]cryptoassets down[/]"
+    )
+
+
+def _print_servers(console: Console, stack: Stack) -> None:
+    servers = stack.servers()
+    if not servers:
+        console.print("Every store and the source are named in the settings: nothing to start.")
+    for server in servers:
+        state = f"pid {server.pid}" if server.is_running else "not running"
+        console.print(f"  {server.kind:<34} {server.url}  [dim]{state}[/]", soft_wrap=True)
+
+
+def stop(console: Console, *, erase: bool) -> None:
+    """Stop our servers; with `erase` also delete the data of the set in force."""
+    for sentence in Stack(load_settings()).down(erase=erase) or ["Nothing of ours was running"]:
+        console.print(f"{sentence}.", soft_wrap=True)
+
+
+def environment() -> list[str]:
+    """The settings in force as shell lines, secrets included; starts what is missing."""
+    settings = load_settings()
+    stack = Stack(settings, report=lambda sentence: print(f"# {sentence}.", file=sys.stderr))
+    key = settings.coincap_api_key
+    values = {
+        "COINCAP_URL": stack.source_url(),
+        **({"COINCAP_API_KEY": key.get_secret_value()} if key else {}),
+        "COINCAP_COINS": settings.coincap_coins,
+        "COINCAP_MONTHLY_CREDITS": settings.coincap_monthly_credits,
+        "MONGO_URL": stack.mongo_url(),
+        "MONGO_DATABASE": settings.mongo_database,
+        "POSTGRES_URL": stack.postgres_url(),
+        "SPARK_MASTER": settings.spark_master,
+        "CLEAN_PATH": stack.clean_path(),
+        "CRYPTOASSETS_HOME": settings.home,
+    }
+    return [f"{name}={shlex.quote(str(value))}" for name, value in values.items()]
+
+
+def run_dagster_dev(console: Console, port: int) -> None:
+    """Become `dagster dev`, with everything it needs running."""
+    start(console)
+    console.print(f"Dagster: [bold]http://localhost:{port}[/]  (Ctrl-C stops it, the stores stay)")
+    variables = dagster_environment()
+    workspace = project_root() / "workspace.yaml"
+    dagster = Path(sys.executable).parent / "dagster"
+    # Beside its home, for in the root it would warn of the dagster.yaml there: the same file.
+    os.chdir(variables["DAGSTER_HOME"])
+    os.execve(  # noqa: S606 - our own interpreter's script
+        dagster,
+        [str(dagster), "dev", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)],
+        variables,
+    )

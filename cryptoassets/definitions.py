@@ -1,0 +1,58 @@
+"""The only place where parts meet: assets, checks, jobs, IO managers, resources.
+
+What goes here: wiring. What stays out: everything that is wired. Locally there is one code
+location with all layers; in compose `producer` has raw, `spark-consumer` the rest.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import dagster as dg
+
+from cryptoassets import assets, checks, jobs
+from cryptoassets.io_managers.mongo import MongoIOManager
+from cryptoassets.io_managers.postgres import PostgresIOManager
+from cryptoassets.io_managers.spark import SparkIOManager
+from cryptoassets.resources.coincap import CoinCapResource
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.resources.spark import SparkResource
+
+ALL = tuple(assets.LAYERS)
+
+
+def build_defs(
+    *, layers: Collection[str] = ALL, resources: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Assemble the definitions of some layers.
+
+    Args:
+        layers: of `raw`, `clean`, `warehouse`, `marts`.
+        resources: take the place of ours, by key.
+    """
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([assets.LAYERS[name] for name in layers]),
+        asset_checks=dg.load_asset_checks_from_modules(
+            [checks.LAYERS[name] for name in layers if name in checks.LAYERS]
+        ),
+        jobs=[jobs.ingest, jobs.process, jobs.marts],
+        resources={**default_resources(), **(resources or {})},
+        # One SparkSession a run: a process a step would pay its start again and again.
+        executor=dg.in_process_executor,
+    )
+
+
+def default_resources() -> dict[str, Any]:
+    """Connections and IO managers; each reads the settings when it is first used."""
+    mongo, postgres, spark = MongoResource(), PostgresResource(), SparkResource()
+    return {
+        "mongo": mongo,
+        "postgres": postgres,
+        "coincap": CoinCapResource(postgres=postgres),
+        "mongo_io_manager": MongoIOManager(mongo=mongo, spark=spark),
+        "spark_io_manager": SparkIOManager(spark=spark),
+        "postgres_io_manager": PostgresIOManager(postgres=postgres, spark=spark),
+    }
+
+
+defs = build_defs()

@@ -1,0 +1,95 @@
+"""Arrow tables in and out of PostgreSQL by COPY.
+
+What goes here: the way of the bytes. What stays out: transactions and what is published.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+from pyarrow import csv
+
+from cryptoassets.io_managers.address import arrow_schema
+from cryptoassets.schemas import Table
+
+_ROWS_A_MESSAGE = 10_000
+
+
+def staging_name(table: Table) -> str:
+    """The name of the temporary table that rows of a table are staged in."""
+    return f"staged_{table.name}"
+
+
+def stage(cursor: psycopg.Cursor[Any], table: Table, rows: pa.Table) -> None:
+    """Copy rows into a temporary table that is gone with this transaction.
+
+    Args:
+        cursor: in a transaction.
+        table: a table in the database; its columns are taken from `rows` by name.
+        rows: at least the columns of `table`, with its Arrow types.
+    """
+    columns = list(table.column_names)
+    cursor.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {}) ON COMMIT DROP").format(
+            sql.Identifier(staging_name(table)), sql.Identifier(table.schema, table.name)
+        )
+    )
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+        sql.Identifier(staging_name(table)), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with cursor.copy(statement) as copy:
+        for message in _csv_messages(rows.select(columns)):
+            copy.write(message)
+
+
+def _csv_messages(rows: pa.Table) -> Iterator[bytes]:
+    # "all_valid": every value quoted, null bare, which is how COPY tells '' from NULL.
+    options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
+    for batch in _flat(rows).to_batches(max_chunksize=_ROWS_A_MESSAGE):
+        message = io.BytesIO()
+        csv.write_csv(batch, message, options)
+        yield message.getvalue()
+
+
+def _flat(rows: pa.Table) -> pa.Table:
+    """Write lists as PostgreSQL array literals; CSV has none. Items are reason codes."""
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_list(field.type):
+            items = pc.binary_join(rows[field.name], ",")
+            literal = pc.binary_join_element_wise("{", items, "}", "")
+            rows = rows.set_column(index, field.name, literal)
+    return rows
+
+
+def copy_out(cursor: psycopg.Cursor[Any], table: Table, query: sql.Composable) -> pa.Table:
+    """Read the rows of a query whose columns are those of a table, exact decimals included.
+
+    Args:
+        cursor: any.
+        table: names and types of the query's columns, in order.
+        query: with its parameters composed in; COPY takes none.
+    """
+    schema = arrow_schema(table)
+    buffer = io.BytesIO()
+    with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)) as copy:
+        for message in copy:
+            buffer.write(message)
+    if buffer.tell() == 0:
+        return schema.empty_table()
+    buffer.seek(0)
+    return csv.read_csv(
+        buffer,
+        read_options=csv.ReadOptions(column_names=schema.names),
+        convert_options=csv.ConvertOptions(
+            column_types=schema,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            timestamp_parsers=["%Y-%m-%d %H:%M:%S.%f%z", "%Y-%m-%d %H:%M:%S%z", csv.ISO8601],
+        ),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+    )

@@ -1,0 +1,76 @@
+"""What an IO manager tells Dagster about what it wrote.
+
+What goes here: metadata values under Dagster's standard keys. What stays out: definition metadata
+(in `assets`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from cryptoassets.schemas import Table
+
+PREVIEW_ROWS = 5
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """Columns with types, constraints and comments as Dagster shows them."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=column.type,
+                description=column.comment,
+                constraints=dg.TableColumnConstraints(nullable=column.is_nullable),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def preview(rows: Sequence[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:
+    """The first rows as a Markdown table."""
+    if not rows:
+        return dg.MetadataValue.md("no rows")
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")[:80]
+
+
+def report(
+    context: dg.OutputContext,
+    table: Table,
+    *,
+    uri: str,
+    partition_rows: int,
+    facts: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Attach the standard metadata to a materialization.
+
+    Args:
+        context: of the output that was written.
+        table: the schema of what was written.
+        uri: where it lies, without credentials.
+        partition_rows: rows of this partition now.
+        facts: further counts and texts, by label.
+        rows: a few rows to show.
+    """
+    lineage = context.definition_metadata.get("dagster/column_lineage")
+    context.add_output_metadata(
+        {
+            "dagster/uri": uri,
+            "dagster/partition_row_count": partition_rows,
+            "dagster/column_schema": column_schema(table),
+            **({"dagster/column_lineage": lineage} if lineage is not None else {}),
+            **facts,
+            "preview": preview(rows),
+        }
+    )

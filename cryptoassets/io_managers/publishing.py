@@ -1,0 +1,177 @@
+"""The SQL that publishes a partition: staged rows in, all readers see the old state or the new.
+
+What goes here: statements and their order inside one transaction. What stays out: connections,
+Dagster, Spark (in `postgres`).
+
+Every function works inside the caller's transaction and writes only rows that vanished, came or
+differ: an open hour is published twelve times, and most of its rows are there already.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from cryptoassets.io_managers.copying import staging_name
+from cryptoassets.schemas import COINS, LOADS, QUARANTINE, Table
+
+Cursor = psycopg.Cursor[Any]
+
+
+@dataclass(frozen=True)
+class Load:
+    """One ledger row: what became of the raw documents of a partition."""
+
+    asset: str
+    partition_key: str
+    run_id: str
+    raw_rows: int
+    loaded_rows: int
+    quarantined_rows: int
+    superseded_rows: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows written and rows removed by a publication."""
+
+    rows_written: int = 0
+    rows_removed: int = 0
+
+    def __add__(self, other: "Changes") -> "Changes":
+        return Changes(
+            self.rows_written + other.rows_written, self.rows_removed + other.rows_removed
+        )
+
+
+def lock_partition(cursor: Cursor, asset: str, partition_key: str) -> None:
+    """Wait for, and hold until the transaction ends, the lock of an asset's partition."""
+    cursor.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{asset} {partition_key}"]
+    )
+
+
+def published_raw_rows(cursor: Cursor, asset: str, partition_key: str) -> int:
+    """Raw documents that the latest publication of a partition had seen; 0: none yet."""
+    cursor.execute(
+        "SELECT raw_rows FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
+        [asset, partition_key],
+    )
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def in_window(column: str, window: tuple[date, date]) -> sql.Composable:
+    """The condition that a row's time or day lies in a window."""
+    start, end = window
+    return sql.SQL("{column} >= {start} AND {column} < {end}").format(
+        column=sql.Identifier(column), start=sql.Literal(start), end=sql.Literal(end)
+    )
+
+
+def delete_vanished(table: Table, scope: sql.Composable) -> sql.Composed:
+    """DELETE rows in scope whose key is not staged."""
+    return sql.SQL(
+        "DELETE FROM {table} AS there WHERE {scope} "
+        "AND NOT EXISTS (SELECT FROM {staged} AS staged WHERE {same_key})"
+    ).format(
+        table=sql.Identifier(table.schema, table.name),
+        staged=sql.Identifier(staging_name(table)),
+        scope=scope,
+        same_key=sql.SQL(" AND ").join(
+            sql.SQL("staged.{0} = there.{0}").format(sql.Identifier(name)) for name in table.key
+        ),
+    )
+
+
+def merge_staged(table: Table, *, ignored: tuple[str, ...] = ()) -> sql.Composed:
+    """INSERT staged rows; UPDATE those that differ in a column that is not ignored."""
+    values = [name for name in table.column_names if name not in table.key]
+    compared = [name for name in values if name not in ignored]
+    return sql.SQL(
+        "INSERT INTO {table} AS there ({columns}) SELECT {columns} FROM {staged} "
+        "ON CONFLICT ({key}) DO UPDATE SET {assignments} "
+        "WHERE ({there}) IS DISTINCT FROM ({coming})"
+    ).format(
+        table=sql.Identifier(table.schema, table.name),
+        staged=sql.Identifier(staging_name(table)),
+        columns=_names(table.column_names),
+        key=_names(table.key),
+        assignments=sql.SQL(", ").join(
+            sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in values
+        ),
+        there=_names(compared, "there"),
+        coming=_names(compared, "excluded"),
+    )
+
+
+def replace_rows(
+    cursor: Cursor, table: Table, scope: sql.Composable, *, ignored: tuple[str, ...] = ()
+) -> Changes:
+    """Make the rows in scope equal to the staged ones."""
+    removed = cursor.execute(delete_vanished(table, scope)).rowcount
+    written = cursor.execute(merge_staged(table, ignored=ignored)).rowcount
+    return Changes(written, removed)
+
+
+def replace_quarantine(cursor: Cursor, load: Load) -> Changes:
+    """Make an asset's quarantine of a partition equal to the staged rows."""
+    scope = sql.SQL("asset = {} AND partition_key = {}").format(
+        sql.Literal(load.asset), sql.Literal(load.partition_key)
+    )
+    return replace_rows(cursor, QUARANTINE, scope, ignored=("run_id",))
+
+
+def merge_coins(cursor: Cursor) -> Changes:
+    """Upsert staged coins: the newest observation describes a coin, the oldest dates it."""
+    described = [name for name in COINS.column_names if not name.endswith("_at")][1:]
+    staged = sql.Identifier(staging_name(COINS))
+    assignments = [
+        sql.SQL(
+            "{0} = CASE WHEN EXCLUDED.last_seen_at >= there.last_seen_at "
+            "THEN EXCLUDED.{0} ELSE there.{0} END"
+        ).format(sql.Identifier(name))
+        for name in described
+    ]
+    # Ordered, so that two runs lock the coins in one order.
+    statement = sql.SQL(
+        "INSERT INTO warehouse.coins AS there ({columns}) "
+        "SELECT {columns} FROM {staged} ORDER BY coin_id "
+        "ON CONFLICT (coin_id) DO UPDATE SET {assignments}, "
+        "first_seen_at = LEAST(there.first_seen_at, EXCLUDED.first_seen_at), "
+        "last_seen_at = GREATEST(there.last_seen_at, EXCLUDED.last_seen_at) "
+        "WHERE EXCLUDED.first_seen_at < there.first_seen_at "
+        "OR (EXCLUDED.last_seen_at >= there.last_seen_at AND ({there}) IS DISTINCT FROM ({coming}))"
+    ).format(
+        columns=_names(COINS.column_names),
+        staged=staged,
+        assignments=sql.SQL(", ").join(assignments),
+        there=_names([*described, "last_seen_at"], "there"),
+        coming=_names([*described, "last_seen_at"], "excluded"),
+    )
+    return Changes(cursor.execute(statement).rowcount)
+
+
+def write_ledger(cursor: Cursor, load: Load) -> None:
+    """Write the ledger row of a publication, in the transaction that publishes."""
+    names = [name for name in LOADS.column_names if name != "loaded_at"]
+    cursor.execute(
+        sql.SQL(
+            "INSERT INTO warehouse.loads ({columns}, loaded_at) VALUES ({values}, now()) "
+            "ON CONFLICT (asset, partition_key) DO UPDATE SET {assignments}, loaded_at = now()"
+        ).format(
+            columns=_names(names),
+            values=sql.SQL(", ").join(map(sql.Placeholder, names)),
+            assignments=sql.SQL(", ").join(
+                sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in names
+            ),
+        ),
+        {name: getattr(load, name) for name in names},
+    )
+
+
+def _names(names: tuple[str, ...] | list[str], prefix: str | None = None) -> sql.Composed:
+    qualified = (sql.Identifier(prefix, n) if prefix else sql.Identifier(n) for n in names)
+    return sql.SQL(", ").join(qualified)

@@ -1,0 +1,146 @@
+"""Parquet written and read by Spark: the cleaned DataFrames, one folder a partition.
+
+What goes here: writing aside and renaming, so that a folder with `_SUCCESS` is whole; reading it
+back as DataFrame, or as a lazy Arrow dataset where columns are picked. What stays out: rules.
+"""
+
+import dagster as dg
+import pyarrow.dataset as ds
+from pyarrow import fs
+from pyspark.sql import DataFrame
+
+from cryptoassets.embedded import Stack
+from cryptoassets.errors import SchemaMismatchError, UpstreamNotMaterializedError
+from cryptoassets.io_managers import address, metadata
+from cryptoassets.resources.failures import dagster_failures
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.schemas import Table
+from cryptoassets.settings import load_settings
+
+_SUCCESS = "_SUCCESS"
+_ASIDE = "_writing"
+
+
+class SparkIOManager(dg.ConfigurableIOManager):
+    """Keeps a DataFrame as Parquet under `CLEAN_PATH`; a write replaces its partition whole."""
+
+    spark: dg.ResourceDependency[SparkResource]
+
+    def handle_output(self, context: dg.OutputContext, obj: DataFrame) -> None:
+        """Write a partition aside, then put it in the place of the one before.
+
+        A partition only grows, as raw does: a view with fewer rows than the one that is there is
+        older, and is dropped.
+
+        Raises:
+            dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped; nothing
+                was written.
+        """
+        with dagster_failures():
+            self._store(context, obj)
+
+    def _store(self, context: dg.OutputContext, obj: DataFrame) -> None:
+        table = address.table_of(context.asset_key)
+        _refuse_other_columns(obj, table, context.asset_key)
+        store, root = _clean_store()
+        folder = f"{root}/{table.name}/{address.folder_name(address.window_of(context))}"
+        aside = f"{root}/{_ASIDE}/{context.run_id}-{table.name}"
+        obj.write.mode("overwrite").parquet(_uri(store, aside))
+        written = ds.dataset(aside, filesystem=store, format="parquet", exclude_invalid_files=False)
+        rows = written.count_rows()
+        is_older = _is_whole(store, folder) and rows < _dataset(store, folder, table).count_rows()
+        if is_older:
+            context.log.warning("%s holds a newer view with more rows: this one is dropped", folder)
+            store.delete_dir(aside)
+        else:
+            _replace(store, aside, folder)
+        kept = _dataset(store, folder, table)
+        metadata.report(
+            context,
+            table,
+            uri=_uri(store, folder),
+            partition_rows=kept.count_rows(),
+            facts={"is older view": is_older, **_outcomes(kept)},
+            rows=_shown(kept),
+        )
+
+    def load_input(self, context: dg.InputContext) -> DataFrame | ds.Dataset:
+        """Read a partition: a DataFrame, or a `pyarrow.dataset.Dataset` where that is annotated.
+
+        Raises:
+            dagster.Failure: UpstreamNotMaterializedError: the folder is missing or not whole.
+        """
+        with dagster_failures():
+            return self._load(context)
+
+    def _load(self, context: dg.InputContext) -> DataFrame | ds.Dataset:
+        table = address.table_of(context.asset_key)
+        window = address.window_of(context)
+        store, root = _clean_store()
+        folder = f"{root}/{table.name}/{address.folder_name(window)}"
+        if not _is_whole(store, folder):
+            partition = address.partition_name(window)
+            message = (
+                f"{context.asset_key.to_user_string()} has no partition {partition!r} at "
+                f"{_uri(store, folder)}. {address.remedy(context.asset_key, partition)}"
+            )
+            raise UpstreamNotMaterializedError(message)
+        if context.dagster_type.typing_type is ds.Dataset:
+            return _dataset(store, folder, table)
+        reader = self.spark.session.read.schema(table.spark_schema)
+        return reader.parquet(_uri(store, folder))
+
+
+def _clean_store() -> tuple[fs.FileSystem, str]:
+    store, root = fs.FileSystem.from_uri(Stack(load_settings()).clean_path())
+    return store, root.rstrip("/")
+
+
+def _uri(store: fs.FileSystem, path: str) -> str:
+    return (
+        f"file://{path}" if isinstance(store, fs.LocalFileSystem) else f"{store.type_name}://{path}"
+    )
+
+
+def _is_whole(store: fs.FileSystem, folder: str) -> bool:
+    return bool(store.get_file_info(f"{folder}/{_SUCCESS}").type == fs.FileType.File)
+
+
+def _dataset(store: fs.FileSystem, folder: str, table: Table) -> ds.Dataset:
+    schema = address.arrow_schema(table)
+    return ds.dataset(folder, schema=schema, filesystem=store, format="parquet")
+
+
+def _replace(store: fs.FileSystem, aside: str, folder: str) -> None:
+    # Without _SUCCESS first, so that a reader in between sees a missing partition, not half of two.
+    if store.get_file_info(folder).type != fs.FileType.NotFound:
+        if _is_whole(store, folder):
+            store.delete_file(f"{folder}/{_SUCCESS}")
+        store.delete_dir(folder)
+    store.create_dir(folder.rpartition("/")[0], recursive=True)
+    store.move(aside, folder)
+
+
+def _refuse_other_columns(frame: DataFrame, table: Table, key: dg.AssetKey) -> None:
+    expected = [tuple(column.split(" ")) for column in table.spark_schema.split(", ")]
+    actual = [(field.name, field.dataType.simpleString().upper()) for field in frame.schema.fields]
+    if expected != actual:
+        wrong = sorted({name for name, _ in set(expected) ^ set(actual)})
+        message = (
+            f"{key.to_user_string()} must have the columns of schemas.{table.name.upper()} in that "
+            f"order; they differ at: {', '.join(wrong) or 'their order'}. A retry will not help"
+        )
+        raise SchemaMismatchError(message)
+
+
+def _outcomes(dataset: ds.Dataset) -> dict[str, int]:
+    if "outcome" not in dataset.schema.names:
+        return {}
+    outcomes = dataset.to_table(columns=["outcome"])["outcome"].to_pylist()
+    return {name: outcomes.count(name) for name in ("valid", "quarantined", "superseded")}
+
+
+def _shown(dataset: ds.Dataset) -> list[dict[str, object]]:
+    names = [name for name in dataset.schema.names if name not in ("payload", "raw_id")]
+    rows: list[dict[str, object]] = dataset.head(metadata.PREVIEW_ROWS, columns=names).to_pylist()
+    return rows

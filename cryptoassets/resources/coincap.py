@@ -1,0 +1,69 @@
+"""CoinCap as a resource: the client for the settings in force, its credits kept in PostgreSQL.
+
+What goes here: which URL and key, and whether credits allow a fetch now. What stays out: HTTP (in
+`coincap.client`) and documents (in `coincap.documents`).
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.documents import RawBatch, dead_letter_of, raw_batch
+from cryptoassets.embedded import Stack
+from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.settings import load_settings
+
+CREDIT_MODE_TAG = "cryptoassets/credits"
+"""Run tag with a CreditMode; without it a run keeps to the month's pace, as schedules must."""
+
+
+class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Fetches raw batches from CoinCap, the simulator or a replay."""
+
+    postgres: dg.ResourceDependency[PostgresResource]
+
+    def fetch_snapshot(self, mode: CreditMode) -> RawBatch:
+        """Fetch the top `COINCAP_COINS` coins, unless the month's credits say to wait.
+
+        Returns:
+            Documents, dead letters and fetch records; or an empty batch whose `skipped` is
+            `credits` and whose facts name the time of the next fetch. An answer that cannot be
+            read gives a batch of its dead letter, with the error as `failure`.
+
+        Raises:
+            SourceError: CoinCap refused, was not there or gave nothing; nothing to store.
+        """
+        settings = load_settings()
+        key = settings.coincap_api_key
+        keeper = PostgresCreditKeeper(self.postgres.connect, settings.coincap_monthly_credits, mode)
+        budget = keeper.budget(datetime.now(UTC))
+        if mode == "paced" and budget.is_over_pace:
+            facts = {"next fetch at": budget.next_fetch_at.isoformat(), "credits left": budget.left}
+            return RawBatch(skipped="credits", facts=facts)
+        with CoinCapClient(
+            Stack(settings).source_url(),
+            api_key=key.get_secret_value() if key else None,
+            credits=keeper,
+        ) as client:
+            try:
+                return _refused_if_useless(raw_batch(client.snapshot(settings.coincap_coins)))
+            except MalformedAnswerError as error:
+                letter = dead_letter_of(error, client.last_url, datetime.now(UTC))
+                return RawBatch(dead_letters=(letter,), failure=error)
+
+
+def _refused_if_useless(batch: RawBatch) -> RawBatch:
+    """Mark a batch of which nothing but dead letters is left as a failure."""
+    if batch.documents:
+        return batch
+    letter = batch.dead_letters[0]
+    message = (
+        f"Nothing of the answer of {letter['url']} could be stored: {letter['reason']}. It is kept "
+        "in the collection dead_letters; a later retry can help"
+    )
+    failure = MalformedAnswerError(message, status=letter["status"], reason=letter["reason"])
+    return replace(batch, failure=failure)

@@ -1,0 +1,104 @@
+"""MongoDB: the connection to the data lake.
+
+What goes here: clients, indexes, and pymongo's errors as ours. What stays out: what a document
+looks like (`coincap.documents`) and how partitions are read (`io_managers.mongo`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import pymongo
+from pydantic import PrivateAttr
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.uri_parser import parse_uri
+
+from cryptoassets.embedded import Stack
+from cryptoassets.errors import SettingsError, StoreError, StoreUnavailableError
+from cryptoassets.settings import load_settings
+
+Document = dict[str, Any]
+Lake = Database[Document]
+
+COLLECTIONS = ("coin_snapshots", "coin_history")
+"""Raw documents, read by range of `observed_at`."""
+DEAD_LETTERS = "dead_letters"
+FETCHES = "snapshot_fetches"
+"""One record a page of a fetch, or a skipped fetch: what was asked for and what came."""
+
+_AUTHENTICATION_FAILED = 18
+
+
+class MongoResource(dg.ConfigurableResource["MongoResource"]):
+    """Hands out the lake's database; URL from the settings, or the embedded stack's."""
+
+    _client: MongoClient[Document] | None = PrivateAttr(default=None)
+    _name: str = PrivateAttr(default="")
+
+    def lake(self) -> Lake:
+        """The database `MONGO_DATABASE`, with its indexes.
+
+        Raises:
+            StoreUnavailableError: no server answers at MONGO_URL within 8 seconds.
+            SettingsError: the log-in is refused.
+        """
+        if self._client is None:
+            settings = load_settings()
+            url = Stack(settings).mongo_url()
+            with typed_errors(url_address(url)):
+                client: MongoClient[Document] = MongoClient(
+                    url,
+                    tz_aware=True,
+                    appname="cryptoassets",
+                    serverSelectionTimeoutMS=8_000,
+                    connectTimeoutMS=5_000,
+                    socketTimeoutMS=120_000,
+                )
+                for name in COLLECTIONS:
+                    client[settings.mongo_database][name].create_index(
+                        [("observed_at", pymongo.ASCENDING)]
+                    )
+            self._client, self._name = client, settings.mongo_database
+        return self._client[self._name]
+
+    @property
+    def address(self) -> str:
+        """`mongodb://host:port/database`, without credentials."""
+        lake = self.lake()
+        host, port = lake.client.address or ("?", 0)
+        return f"mongodb://{host}:{port}/{lake.name}"
+
+    def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
+        """Close the client: a run leaves no connection behind."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def url_address(url: str) -> str:
+    """Hosts of a MongoDB URL, without credentials."""
+    nodes = parse_uri(url, validate=False)["nodelist"]
+    return ", ".join(f"{host}:{port}" for host, port in nodes)
+
+
+@contextmanager
+def typed_errors(address: str) -> Iterator[None]:
+    """Raise pymongo's errors as ours, without credentials."""
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code == _AUTHENTICATION_FAILED:
+            raise SettingsError(
+                f"MongoDB at {address} refused the log-in. Mend MONGO_URL"
+            ) from error
+        raise StoreError(f"MongoDB at {address} refused an operation: {error}") from error
+    except ConnectionFailure as error:
+        raise StoreUnavailableError(
+            f"MongoDB at {address} does not answer. A retry may help; else start the server or "
+            "mend MONGO_URL"
+        ) from error
+    except PyMongoError as error:
+        raise StoreError(f"MongoDB at {address}: {error}") from error

@@ -1,0 +1,79 @@
+"""What must hold of judged rows before anything is published, counted on Arrow columns.
+
+What goes here: pure counts and the sentences about them; the blocking checks and the PostgreSQL IO
+manager call the same functions. What stays out: where the rows come from.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+OUTCOMES = ("valid", "quarantined", "superseded")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows of a partition by outcome; `other` must be zero."""
+
+    raw: int
+    valid: int
+    quarantined: int
+    superseded: int
+
+    @property
+    def other(self) -> int:
+        """Rows whose outcome is none of the three."""
+        return self.raw - self.valid - self.quarantined - self.superseded
+
+
+def tally(judged: pa.Table) -> Tally:
+    """Count rows by `outcome`."""
+    counted = {
+        entry["values"]: entry["counts"] for entry in pc.value_counts(judged["outcome"]).to_pylist()
+    }
+    return Tally(judged.num_rows, *(counted.get(name, 0) for name in OUTCOMES))
+
+
+def conservation_problems(judged: pa.Table) -> list[str]:
+    """Say where raw = valid + quarantined + superseded, or what an outcome promises, is broken.
+
+    Args:
+        judged: columns `outcome` and `reasons`.
+    """
+    counted = tally(judged)
+    has_reasons = pc.greater(pc.list_value_length(judged["reasons"]), 0)
+    is_quarantined = pc.equal(judged["outcome"], "quarantined")
+    unexplained = pc.sum(pc.xor(has_reasons, is_quarantined)).as_py() or 0
+    problems = []
+    if counted.other:
+        problems.append(f"{counted.other} of {counted.raw} rows have no known outcome")
+    if unexplained:
+        problems.append(f"{unexplained} rows are quarantined without a reason or loaded with one")
+    return problems
+
+
+def key_problems(judged: pa.Table, key: tuple[str, ...]) -> list[str]:
+    """Say where keys are null or doubled: `raw_id` of all rows, `key` of the valid ones.
+
+    Args:
+        judged: columns `raw_id`, `outcome` and those of `key`.
+        key: the primary key of the table that valid rows go to.
+    """
+    valid = judged.filter(pc.equal(judged["outcome"], "valid"))
+    problems = []
+    for rows, columns in ((judged, ("raw_id",)), (valid, key)):
+        nulls = sum(rows[name].null_count for name in columns)
+        if nulls:
+            problems.append(f"{nulls} null values in {', '.join(columns)}")
+        doubled = doubled_keys(rows, columns)
+        if doubled.num_rows:
+            shown = doubled.slice(0, 3).to_pylist()
+            problems.append(f"{doubled.num_rows} doubled keys ({', '.join(columns)}): {shown}")
+    return problems
+
+
+def doubled_keys(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    """Keys that stand in more than one row."""
+    counted = rows.select(key).group_by(list(key)).aggregate([([], "count_all")])
+    return counted.filter(pc.greater(counted["count_all"], 1)).select(key)

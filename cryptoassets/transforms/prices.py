@@ -1,0 +1,145 @@
+"""Raw coin snapshots to typed, judged rows; one row a raw document, none lost.
+
+What goes here: the plan of `clean/coin_prices` and what is read off it. What stays out: single
+rules (in `rules`) and daily figures (in `marts`).
+"""
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, PRICE_MEASURES
+from cryptoassets.transforms.rules import (
+    SOURCE_FIELDS,
+    identity_reasons,
+    measure,
+    number_reasons,
+    plausibility_reasons,
+)
+
+MIN_SNAPSHOT_SHARE = 0.4
+MAX_BROKEN_SHARE = 0.6
+# An index entry of PostgreSQL holds 2,704 bytes; a character has at most 4.
+MAX_ID_CHARACTERS = 600
+
+_TEXT_FIELDS = ("id", "rank", "symbol", "name", "explorer")
+# Every field is read as text: a number or an object that stands where a text belongs keeps its
+# JSON text, and the rules judge that.
+_COIN_SCHEMA = ", ".join(f"`{name}` STRING" for name in (*_TEXT_FIELDS, *SOURCE_FIELDS.values()))
+
+
+def judged_prices(snapshots: DataFrame) -> DataFrame:
+    """Type every raw document, name the rules it breaks and give it its outcome.
+
+    Args:
+        snapshots: columns of `schemas.RAW_COIN_SNAPSHOTS`, whole snapshots only.
+
+    Returns:
+        Columns of `schemas.CLEAN_COIN_PRICES`, unordered; as many rows as came in. `outcome` is
+        `quarantined` where `reasons` is not empty; else `valid` for the latest `fetched_at` of a
+        (coin_id, observed_at) and `superseded` for the earlier ones.
+    """
+    rows = _with_row_reasons(_typed(snapshots))
+    of_snapshot = Window.partitionBy("observed_at")
+    coins_seen = F.size(F.collect_set("coin_id").over(of_snapshot))
+    broken_share = F.avg(F.when(F.size("reasons") > 0, 1.0).otherwise(0.0)).over(of_snapshot)
+    is_incomplete = F.col("is_repeated") | (
+        coins_seen < F.col("coins_asked") * F.lit(MIN_SNAPSHOT_SHARE)
+    )
+    snapshot_reasons = F.array_compact(
+        F.array(
+            F.when(is_incomplete, F.lit("snapshot_incomplete")),
+            F.when(broken_share > MAX_BROKEN_SHARE, F.lit("snapshot_unreliable")),
+        )
+    )
+    judged = rows.withColumn("snapshot_reasons", snapshot_reasons).withColumn(
+        "reasons",
+        F.when(F.col("is_foreign"), F.array(F.lit("foreign_document"))).otherwise(
+            F.array_sort(F.concat("reasons", "snapshot_reasons"))
+        ),
+    )
+    return judged.withColumn("outcome", _outcome()).select(*CLEAN_COIN_PRICES.column_names)
+
+
+def _typed(snapshots: DataFrame) -> DataFrame:
+    coin = F.from_json("payload", _COIN_SCHEMA)
+    return snapshots.withColumn("coin", coin).select(
+        "*",
+        F.col("coin.symbol").alias("symbol"),
+        F.col("coin.name").alias("name"),
+        F.col("coin.explorer").alias("explorer"),
+        F.col("coin.rank").try_cast("int").alias("rank"),
+        *(measure(column.name).alias(column.name) for column in PRICE_MEASURES),
+    )
+
+
+def _with_row_reasons(typed: DataFrame) -> DataFrame:
+    reasons = [*identity_reasons(), *number_reasons(), *plausibility_reasons()]
+    return typed.withColumn("reasons", F.array_compact(F.array(*reasons))).withColumn(
+        "source", F.coalesce("source", F.lit("unknown"))
+    )
+
+
+def _outcome() -> Column:
+    is_broken = F.size("reasons") > 0
+    latest_first = Window.partitionBy("observed_at", "coin_id", is_broken).orderBy(
+        F.col("fetched_at").desc(), F.col("raw_id").desc()
+    )
+    is_latest = F.row_number().over(latest_first) == 1
+    return (
+        F.when(is_broken, F.lit("quarantined"))
+        .when(is_latest, F.lit("valid"))
+        .otherwise(F.lit("superseded"))
+    )
+
+
+def coins_seen(judged: DataFrame) -> DataFrame:
+    """Describe each coin by its newest valid observation.
+
+    Args:
+        judged: columns of `schemas.CLEAN_COIN_PRICES`.
+
+    Returns:
+        Columns of `schemas.COINS`, one row a coin, unordered.
+    """
+    described = [name for name in COINS.column_names if not name.endswith("_at")]
+    newest = F.max_by(F.struct(*described), "observed_at")
+    return (
+        judged.where(F.col("outcome") == "valid")
+        .groupBy("coin_id")
+        .agg(
+            newest.alias("newest"),
+            F.min("observed_at").alias("first_seen_at"),
+            F.max("observed_at").alias("last_seen_at"),
+        )
+        .select("newest.*", "first_seen_at", "last_seen_at")
+        .select(*COINS.column_names)
+    )
+
+
+def publication(judged: DataFrame) -> DataFrame:
+    """Cut judged rows down to what a publication needs.
+
+    Args:
+        judged: columns of `schemas.CLEAN_COIN_PRICES`.
+
+    Returns:
+        The columns of `schemas.COIN_PRICES`, then `outcome`, `reasons` and `payload`, which is
+        null unless the row is quarantined; as many rows as came in.
+    """
+    return judged.select(
+        *(name for name in COIN_PRICES.column_names if name != "raw_id"),
+        storable_id(F.col("raw_id")).alias("raw_id"),
+        "outcome",
+        "reasons",
+        F.when(F.col("outcome") == "quarantined", F.col("payload")).alias("payload"),
+    )
+
+
+def storable_id(raw_id: Column) -> Column:
+    """The raw `_id` as PostgreSQL can index it: no NUL, and at most 600 characters.
+
+    The end of an `_id` holds the hash of its payload, so a shortened one is still unique.
+    """
+    escaped = F.replace(raw_id, F.lit("\x00"), F.lit("\\u0000"))
+    shortened = F.concat(F.left(escaped, F.lit(500)), F.lit("..."), F.right(escaped, F.lit(50)))
+    return F.when(F.length(escaped) > MAX_ID_CHARACTERS, shortened).otherwise(escaped)
