@@ -1,0 +1,61 @@
+# Everything starts here: `make run` and `make test` set up what they need on a machine with
+# python3 (3.11 to 3.13) and make. What is set up stays in .venv/ and .uv/.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.PHONY: help run dev test lint setup setup-dev
+
+PYTHON ?= python3
+VENV := .venv/bin
+UV = $$(command -v uv || echo .uv/bin/uv)
+
+# Without compiled modules every command pays seconds of imports.
+unexport PYTHONDONTWRITEBYTECODE
+# Another environment, active in the shell, is none of our business.
+unexport VIRTUAL_ENV
+unexport PYTHONPATH
+unexport PYTHONHOME
+export DAGSTER_DISABLE_TELEMETRY := 1
+export UV_COMPILE_BYTECODE := 1
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup  ## Fetch, clean and publish crypto prices once; starts all that is missing
+	@$(VENV)/cryptoassets run
+
+dev: setup  ## The stores and Dagster's UI on http://localhost:3000
+	@$(VENV)/cryptoassets dev
+
+test: setup-dev  ## All tests; no Docker, no Airflow needed
+	@$(VENV)/pytest
+
+lint: setup-dev  ## Style, types, arrows between modules, Dagster's definitions
+	@$(VENV)/ruff check
+	@$(VENV)/ruff format --check
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports --no-logo
+	@if [ -f cryptoassets/definitions.py ]; then $(VENV)/dagster definitions validate; fi
+
+setup: .venv/.ready  ## Only the set-up: Python packages, Java and PostgreSQL included
+
+setup-dev: .venv/.ready-dev  ## The set-up with the tools for tests and lint
+
+.venv/.ready: pyproject.toml uv.lock
+	@$(call sync,--no-dev,Setting up Python packages - the first time takes a minute or two ...)
+	@touch $@
+
+# --inexact: what `make run` has set up stays as it is, and nothing is taken away again.
+.venv/.ready-dev: .venv/.ready
+	@$(call sync,--group dev,Adding the tools for tests and lint ...)
+	@touch $@
+
+# uv's list of 150 names says nothing to a newcomer; what it downloads and how long it took does.
+define sync
+$(PYTHON) scripts/check_python.py && \
+{ command -v uv >/dev/null || [ -x .uv/bin/uv ] || $(PYTHON) scripts/get_uv.py .uv; } && \
+echo "$(2)" && mkdir -p .uv && rm -f .uv/failed && \
+{ $(UV) sync --frozen --inexact --python "$$(command -v $(PYTHON))" $(1) 2>&1 || touch .uv/failed; } \
+| sed '/^ [-+~] /d' && [ ! -e .uv/failed ]
+endef
