@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests: one server a session, one database a test.
 
-What goes here: fixtures that a `conftest.py` imports by name. What stays out: rows (each test
-writes its own).
+What goes here: fixtures that the root `conftest.py` offers to all suites. What stays out: rows
+(each test writes its own).
 """
 
 import uuid
@@ -14,18 +14,14 @@ from psycopg import sql
 from cryptoassets.embedded import Stack
 from cryptoassets.migrations import upgrade
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.settings import Settings
 
 UrlOf = Callable[[str], str]
 
 
 @pytest.fixture(scope="session")
-def postgres_url_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UrlOf]:
-    """Start the server; returns the administrator's URL of a database by its name."""
-    home = tmp_path_factory.getbasetemp() / "postgres_home"
-    stack = Stack(Settings(cryptoassets_home=home, postgres_url=None))
-    yield lambda database: stack.postgres_url(database=database)
-    stack.down()
+def postgres_url_of(stack: Stack) -> UrlOf:
+    """Start the session's server; returns the administrator's URL of a database by its name."""
+    return lambda database: stack.postgres_url(database=database)
 
 
 @pytest.fixture(scope="session")
