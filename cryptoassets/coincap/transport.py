@@ -21,7 +21,7 @@ from requests.adapters import HTTPAdapter
 from requests_ratelimiter import LimiterSession
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from cryptoassets.coincap.models import Timeouts
 from cryptoassets.coincap.redaction import BearerKey
@@ -111,7 +111,7 @@ class Transport:
                     break
             fault = body.fault or body.end()
         except (HTTPError, HTTPException) as error:
-            if _is_reset(error):
+            if isinstance(error, ReadTimeoutError) or _is_reset(error):
                 return self._unreached(error, deadline)
             fault = "truncated"
         except OSError as error:
@@ -132,7 +132,7 @@ class Transport:
         if isinstance(error, requests.ConnectTimeout):
             seconds = self._timeouts.connect_seconds
             return Unreached(f"no connection within {seconds:g} s", was_sent=False)
-        if isinstance(error, requests.Timeout):
+        if isinstance(error, requests.Timeout | ReadTimeoutError):
             seconds = self._timeouts.read_seconds
             return Unreached(f"it was silent for {seconds:g} s", was_sent=True)
         if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):

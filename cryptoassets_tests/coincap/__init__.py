@@ -1,0 +1,1 @@
+"""Tests of the source: the client against real HTTP servers on loopback."""

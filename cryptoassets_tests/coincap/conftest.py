@@ -1,0 +1,67 @@
+"""Servers of our own on free ports, and clients that do not wait long."""
+
+import json
+import os
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.models import RetryPolicy, Timeouts
+from cryptoassets.coincap.server import SourceServer, make_server
+from cryptoassets.coincap.sources import simulated_source
+
+QUICK = RetryPolicy(attempts=3, first_pause_seconds=0.01, longest_pause_seconds=0.02)
+SHORT = Timeouts(connect_seconds=1, read_seconds=1.5, total_seconds=3)
+PlanFaults = Callable[..., None]
+
+
+@pytest.fixture
+def source() -> Iterator[SourceServer]:
+    """A simulator without a key."""
+    with make_server(simulated_source()) as server:
+        yield server
+
+
+@pytest.fixture
+def client(source: SourceServer) -> Iterator[CoinCapClient]:
+    """A client of `source` that retries at once."""
+    with CoinCapClient(source.url, retries=QUICK, timeouts=SHORT) as made:
+        yield made
+
+
+@pytest.fixture
+def plan_faults(source: SourceServer) -> PlanFaults:
+    """Put rules in force at `source`."""
+
+    def plan(*rules: dict[str, Any]) -> None:
+        body = json.dumps(rules).encode()
+        request = urllib.request.Request(f"{source.url}/faults", data=body, method="PUT")
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 200
+
+    return plan
+
+
+@pytest.fixture
+def count_calls(source: SourceServer) -> Callable[[], dict[str, dict[str, int]]]:
+    """Ask `source` what it counted."""
+    return lambda: get_json(f"{source.url}/calls")
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of recorded answers."""
+    folder = os.environ.get("CRYPTOASSETS_SAMPLES")
+    if not folder:
+        pytest.skip("CRYPTOASSETS_SAMPLES is not set: no recorded answers to compare with")
+    return Path(folder)
+
+
+def get_json(url: str) -> Any:
+    """GET and parse."""
+    with urllib.request.urlopen(url) as answer:
+        return json.load(answer)

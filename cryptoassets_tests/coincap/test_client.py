@@ -1,0 +1,218 @@
+"""The client against the simulator, all well."""
+
+import gzip
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.documents import raw_batch
+from cryptoassets.coincap.server import SourceServer, make_server
+from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.errors import BadKeyError, SettingsError, SourceUnavailableError
+from cryptoassets_tests.coincap.conftest import QUICK, PlanFaults
+
+T0 = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+class Ledger:
+    """Remembers what it was asked and told."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.reserved: list[tuple[str, int]] = []
+        self.counted: dict[int, int] = {}
+
+    def reserve(self, route: str, estimated: int) -> int:
+        """Return the number of the call as ticket."""
+        self.reserved.append((route, estimated))
+        return len(self.reserved) - 1
+
+    def count(self, ticket: int, counted: int) -> None:
+        """Remember the count."""
+        self.counted[ticket] = counted
+
+
+def test_a_snapshot_holds_the_top_coins_as_sent(client: CoinCapClient) -> None:
+    """The main road: one call, strings that stay strings, the source named."""
+    snapshot = client.snapshot(100)
+
+    batch = raw_batch(snapshot)
+    assert (100, 0, 1) == (len(batch.documents), len(batch.dead_letters), len(batch.fetches))
+    assert "simulator" == snapshot.source
+    assert {str} == {type(doc["payload"]["priceUsd"]) for doc in batch.documents}
+
+
+def test_an_early_end_leaves_the_rest_outstanding(client: CoinCapClient) -> None:
+    """The list is over at 152: asking 2,500 must show as 2,500 asked."""
+    (fetch,) = raw_batch(client.snapshot(2500)).fetches
+
+    assert (2500, 152) == (fetch["coins_asked"], fetch["coins_received"])
+
+
+def test_pages_follow_each_other_by_offset(
+    client: CoinCapClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2,000 is CoinCap's largest page; smaller ones show the paging with fewer coins."""
+    monkeypatch.setattr("cryptoassets.coincap.client.LARGEST_PAGE_COINS", 50)
+
+    batch = raw_batch(client.snapshot(120))
+
+    assert [(0, 50), (50, 50), (100, 20)] == [
+        (f["offset"], f["coins_asked"]) for f in batch.fetches
+    ]
+    assert 120 == len({document["coin_id"] for document in batch.documents})
+    assert not any(fetch["is_repeated"] for fetch in batch.fetches)
+
+
+def test_a_repeated_page_is_marked_on_the_whole_fetch(
+    client: CoinCapClient, plan_faults: PlanFaults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100 rows that are 50 coins twice must not pass for 100 coins."""
+    monkeypatch.setattr("cryptoassets.coincap.client.LARGEST_PAGE_COINS", 50)
+    plan_faults({"route": "/assets", "kind": "repeat_page"})
+
+    batch = raw_batch(client.snapshot(100))
+
+    assert [True, True] == [fetch["is_repeated"] for fetch in batch.fetches]
+
+
+def test_a_cut_page_shows_what_was_asked(client: CoinCapClient, plan_faults: PlanFaults) -> None:
+    """30 of 100 coins: the snapshot is judged by the 100."""
+    plan_faults({"kind": "cut", "coins": 30})
+
+    (fetch,) = raw_batch(client.snapshot(100)).fetches
+
+    assert (100, 30) == (fetch["coins_asked"], fetch["coins_received"])
+
+
+def test_history_is_asked_with_both_bounds_and_excludes_the_end(client: CoinCapClient) -> None:
+    """Where windows touch, a point must be neither lost nor doubled."""
+    first = client.history("bitcoin", "h1", T0, T0 + timedelta(hours=3))
+    second = client.history("bitcoin", "h1", T0 + timedelta(hours=3), T0 + timedelta(hours=5))
+
+    times = [item.value["time"] for item in (*first.items, *second.items)]
+    assert [int(T0.timestamp() * 1000) + hour * 3_600_000 for hour in range(5)] == times
+    assert f"start={int(T0.timestamp() * 1000)}&end=" in first.answer.url
+
+
+def test_an_unknown_interval_is_refused_before_it_costs(client: CoinCapClient) -> None:
+    """A typo must not be paid for."""
+    with pytest.raises(SettingsError, match="'h3'"):
+        client.history("bitcoin", "h3", T0, T0 + timedelta(hours=1))
+
+
+def test_rates_come_with_their_unicode_ids(client: CoinCapClient) -> None:
+    """Ids of rates have accents and parentheses."""
+    ids = {rate["id"] for rate in client.rates()}
+
+    assert {"são-tomé-and-príncipe-dobra-(pre-2018)", "chinese-yuan-(offshore)"} <= ids
+
+
+def test_the_key_is_sent_as_bearer_token() -> None:
+    """`?apiKey=` would end in the logs of every proxy."""
+    with make_server(simulated_source(api_key="k3y")) as server:
+        with CoinCapClient(f"{server.url}/v3", api_key="k3y") as client:
+            assert 5 == len(client.snapshot(5).pages[0].items)
+        with CoinCapClient(server.url) as client, pytest.raises(BadKeyError, match="is missing"):
+            client.snapshot(5)
+
+
+def test_a_netrc_entry_does_not_replace_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests prefers ~/.netrc to a header of ours; the environment counts beyond 127.0.0.1."""
+    (tmp_path / "netrc").write_text("default login someone password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("NO_PROXY", "*")
+    app = simulated_source(api_key="k")
+
+    with (
+        make_server(app, host="127.0.0.2") as server,
+        CoinCapClient(server.url, api_key="k") as client,
+    ):
+        assert client.snapshot(1).pages
+
+
+def test_a_proxy_of_the_environment_is_passed_by_on_loopback(
+    source: SourceServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a company's proxy the simulator must still be found."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    with CoinCapClient(source.url, retries=QUICK) as client:
+        assert client.snapshot(1).pages
+
+
+def test_a_key_with_a_line_break_is_refused_unseen() -> None:
+    """A copied key often ends in one; the HTTP library would print it."""
+    with pytest.raises(SettingsError, match="COINCAP_API_KEY") as caught:
+        CoinCapClient("http://127.0.0.1:1", api_key="sec\nret")
+
+    assert "sec" not in str(caught.value)
+
+
+def test_the_source_is_asked_without_a_call_that_counts(
+    client: CoinCapClient, count_calls: Callable[[], dict[str, dict[str, int]]]
+) -> None:
+    """Which store is used depends on it, each time something starts."""
+    assert "simulator" == client.source_kind()
+    assert {} == count_calls()["calls"]
+
+
+def test_coincap_itself_is_known_by_name() -> None:
+    """No call, no credit, no network needed."""
+    with CoinCapClient("https://rest.coincap.io/v3", api_key="k") as client:
+        assert "coincap" == client.source_kind()
+
+
+def test_an_absent_server_has_no_kind() -> None:
+    """Guessing coincap would mix simulated with real data."""
+    with (
+        CoinCapClient("http://127.0.0.1:9", retries=QUICK) as client,
+        pytest.raises(SourceUnavailableError, match="refused the connection"),
+    ):
+        client.source_kind()
+
+
+def test_our_own_source_costs_nothing(source: SourceServer) -> None:
+    """Credits are CoinCap's; the ledger still sees each call."""
+    ledger = Ledger()
+
+    with CoinCapClient(source.url, credits=ledger) as client:
+        client.snapshot(100)
+
+    assert [("/assets", 18)] == ledger.reserved
+    assert {0: 0} == ledger.counted
+
+
+def test_each_retry_is_a_call_of_its_own(source: SourceServer, plan_faults: PlanFaults) -> None:
+    """CoinCap counts failed calls too; a ledger that does not runs dry early."""
+    ledger = Ledger()
+    plan_faults({"kind": "status", "status": 500, "times": 2}, {"kind": "reset", "times": 0})
+
+    with CoinCapClient(source.url, credits=ledger, retries=QUICK) as client:
+        client.snapshot(100)
+
+    assert 3 == len(ledger.reserved) == len(ledger.counted)
+
+
+def test_estimate_and_count_of_the_simulator_agree(
+    client: CoinCapClient, count_calls: Callable[[], dict[str, dict[str, int]]]
+) -> None:
+    """The estimate decides whether a call is made at all."""
+    client.history("bitcoin", "h1", T0, T0 + timedelta(days=30))
+
+    assert 41 == pytest.approx(count_calls()["credits"]["/assets/{slug}/history"], abs=2)
+
+
+def test_answers_travel_compressed(source: SourceServer) -> None:
+    """2,000 coins are 800 kB; the same bytes as on the real API's line."""
+    with CoinCapClient(source.url) as client:
+        answer = client.snapshot(100).pages[0].answer
+
+    assert "gzip" == answer.headers["content-encoding"]
+    assert len(gzip.compress(answer.body)) < int(answer.headers["content-length"]) * 1.5

@@ -1,0 +1,102 @@
+"""What calls cost and how fast a month's credits may go."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cryptoassets.coincap.credits import (
+    ASSETS_ROUTE,
+    HISTORY_ROUTE,
+    Budget,
+    counted_credits,
+    estimated_credits,
+)
+
+MID_MONTH = datetime(2026, 11, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("route", "rows", "expected"),
+    [
+        (ASSETS_ROUTE, 100, 18),
+        (ASSETS_ROUTE, 2000, 330),
+        (HISTORY_ROUTE, 720, 41),
+        (HISTORY_ROUTE, 288, 17),
+    ],
+)
+def test_estimates_are_those_that_users_of_the_api_report(
+    route: str, rows: int, expected: int
+) -> None:
+    """A ledger that guesses low runs dry before the month ends."""
+    assert expected == estimated_credits(route, rows)
+
+
+@pytest.mark.parametrize(("size", "expected"), [(0, 1), (1, 2), (2500, 2), (2501, 3)])
+def test_a_call_costs_one_credit_and_one_per_2500_bytes_begun(size: int, expected: int) -> None:
+    """The borders decide whether our count equals CoinCap's."""
+    assert expected == counted_credits(size)
+
+
+def test_half_the_month_allows_half_the_credits() -> None:
+    """The free plan must last until the last day."""
+    assert not Budget(4000, 2000, MID_MONTH).is_over_pace
+    assert Budget(4000, 2001, MID_MONTH).is_over_pace
+
+
+def test_the_next_fetch_is_when_the_pace_has_caught_up() -> None:
+    """The time is shown to the user: it must be the true one."""
+    budget = Budget(4000, 3000, MID_MONTH)
+
+    reached = Budget(4000, 3000, budget.next_fetch_at + timedelta(seconds=1))
+
+    assert datetime(2026, 11, 23, 12, tzinfo=UTC) == budget.next_fetch_at
+    assert not reached.is_over_pace
+
+
+def test_overspent_credits_are_new_with_the_next_month() -> None:
+    """Whatever was spent, the wait ends at midnight UTC of the first."""
+    budget = Budget(4000, 9000, datetime(2026, 12, 31, 23, tzinfo=UTC))
+
+    assert datetime(2027, 1, 1, tzinfo=UTC) == budget.next_fetch_at
+    assert 0 == budget.left
+
+
+def test_the_month_is_that_of_utc_whatever_zone_asks() -> None:
+    """A laptop in Tokyo would start its month nine hours early."""
+    tokyo = timezone(timedelta(hours=9))
+
+    budget = Budget(4000, 0, datetime(2026, 12, 1, 8, tzinfo=tokyo))
+
+    assert datetime(2026, 11, 1, tzinfo=UTC) == budget.month_start
+
+
+def test_a_tenth_is_kept_in_reserve() -> None:
+    """Backfills must not starve the snapshots."""
+    budget = Budget(4000, 3590, MID_MONTH)
+
+    assert 400 == budget.reserve
+    assert budget.can_spend(10)
+    assert not budget.can_spend(11)
+    assert budget.can_spend(11, down_to_reserve=False)
+
+
+def test_no_limit_never_waits() -> None:
+    """COINCAP_MONTHLY_CREDITS=0 turns the ledger's brake off."""
+    budget = Budget(0, 10**9, MID_MONTH)
+
+    assert budget.can_spend(10**6)
+    assert not budget.is_over_pace
+    assert budget.next_fetch_at == MID_MONTH
+
+
+@given(
+    spent=st.integers(0, 10_000),
+    now=st.datetimes(datetime(2018, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+)
+def test_the_next_fetch_is_never_past_nor_beyond_the_month(spent: int, now: datetime) -> None:
+    """A wait without end would stop the product for good."""
+    budget = Budget(4000, spent, now)
+
+    assert now <= budget.next_fetch_at <= budget.next_month

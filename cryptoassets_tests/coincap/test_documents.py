@@ -1,0 +1,202 @@
+"""The exact form of documents, dead letters and fetch records."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cryptoassets.coincap.documents import (
+    canonical_payload,
+    dead_letter_of,
+    document_id,
+    history_batch,
+    raw_batch,
+)
+from cryptoassets.coincap.models import Answer, HistoryAnswer, Page, Snapshot
+from cryptoassets.coincap.verbatim import read_envelope
+from cryptoassets.errors import MalformedAnswerError
+from cryptoassets_tests.coincap.test_verbatim import COINS
+
+FETCHED_AT = datetime(2026, 11, 23, 10, 0, 0, 123_999, tzinfo=UTC)
+NOW_MS = 1_795_428_000_100
+URL = "https://rest.coincap.io/v3/assets?limit=2&offset=0"
+
+
+def page_of(data: str, timestamp: str = str(NOW_MS), offset: int = 0) -> Page:
+    """Return a page as the client would."""
+    body = f'{{"timestamp":{timestamp},"data":{data}}}'.encode()
+    envelope = read_envelope(body)
+    answer = Answer(URL, 200, "coincap", {}, body, FETCHED_AT)
+    items = envelope.items or ()
+    return Page(answer, offset, len(items), envelope.members.get("timestamp"), items)
+
+
+def snapshot_of(*pages: Page, is_repeated: bool = False) -> Snapshot:
+    """Return pages as one fetch."""
+    return Snapshot(pages, is_repeated)
+
+
+def test_a_coin_becomes_the_document_of_the_contract() -> None:
+    """Other tools read these names; they do not change."""
+    batch = raw_batch(snapshot_of(page_of('[{"id":"bitcoin","priceUsd":"1.50"}]')))
+
+    observed_at = datetime(2026, 11, 23, 10, 0, 0, 100_000, tzinfo=UTC)
+    assert batch.documents == (
+        {
+            "_id": "bitcoin@2026-11-23T10:00:00.100Z@c83c7c9122e5",
+            "coin_id": "bitcoin",
+            "observed_at": observed_at,
+            "fetched_at": datetime(2026, 11, 23, 10, 0, 0, 123_000, tzinfo=UTC),
+            "source": "coincap",
+            "payload": {"id": "bitcoin", "priceUsd": "1.50"},
+        },
+    )
+
+
+def test_each_page_leaves_a_record_of_its_fetch() -> None:
+    """Completeness is judged by what was asked, which no document knows."""
+    pages = page_of('[{"id":"a"},{"id":"b"}]'), page_of('[{"id":"c"}]', offset=2)
+
+    batch = raw_batch(snapshot_of(*pages, is_repeated=True))
+
+    ids = ["2026-11-23T10:00:00.100Z@0", "2026-11-23T10:00:00.100Z@2"]
+    assert ids == [fetch["_id"] for fetch in batch.fetches]
+    assert [2, 1] == [fetch["coins_received"] for fetch in batch.fetches]
+    assert all(fetch["is_repeated"] for fetch in batch.fetches)
+
+
+def test_the_same_answer_twice_is_one_document() -> None:
+    """A repeated page must not insert twice."""
+    batch = raw_batch(snapshot_of(page_of('[{"id":"a"}]'), page_of('[{"id":"a"}]', offset=1)))
+
+    assert 1 == len(batch.documents)
+
+
+def test_another_answer_for_the_same_instant_is_a_second_document() -> None:
+    """The later one wins downstream; both are kept in raw."""
+    batch = raw_batch(snapshot_of(page_of('[{"id":"a","rank":"1"},{"id":"a","rank":"2"}]')))
+
+    assert 2 == len({document["_id"] for document in batch.documents})
+
+
+def test_ids_differing_by_case_are_different_coins() -> None:
+    """Slugs are case-sensitive; folding them would merge two coins."""
+    batch = raw_batch(snapshot_of(page_of('[{"id":"a"},{"id":"A"}]')))
+
+    assert ["a", "A"] == [document["coin_id"] for document in batch.documents]
+
+
+@pytest.mark.parametrize("coin", ['{"name":"x"}', '{"id":7}', '{"id":null}', '{"id":["a"]}'])
+def test_a_coin_without_a_string_id_is_a_dead_letter(coin: str) -> None:
+    """It has no name to be stored under; the rest of the page goes on."""
+    batch = raw_batch(snapshot_of(page_of(f'[{coin},{{"id":"b"}}]')))
+
+    assert ["b"] == [document["coin_id"] for document in batch.documents]
+    (letter,) = batch.dead_letters
+    assert ("no_id", coin, URL, 200) == tuple(
+        letter[k] for k in ("reason", "body", "url", "status")
+    )
+
+
+def test_a_dead_letter_holds_the_coin_as_it_came() -> None:
+    """Only the text shows what the parser could not keep."""
+    batch = raw_batch(snapshot_of(page_of(r'[{"id":"a","p":NaN,"n":"\ud800"}]')))
+
+    assert r'{"id":"a","p":NaN,"n":"\ud800"}' == batch.dead_letters[0]["body"]
+
+
+def test_equal_broken_coins_are_two_dead_letters() -> None:
+    """Nothing goes away in silence, duplicates included."""
+    batch = raw_batch(snapshot_of(page_of('[{"n":1},{"n":1}]')))
+
+    assert 2 == len({letter["_id"] for letter in batch.dead_letters})
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        "null", '"1795428000100"', "true", "[]", "0", "-5", "1795428000", "1514764799999",
+        str(NOW_MS + 601_000), "32503680000000", "1e300", "NaN", "99999999999999999999",
+    ],
+)  # fmt: skip
+def test_a_page_with_an_impossible_time_is_one_dead_letter(timestamp: str) -> None:
+    """Filed under 1970 or 3000, no run would ever look at it."""
+    batch = raw_batch(snapshot_of(page_of('[{"id":"a"},{"id":"b"}]', timestamp)))
+
+    assert ((), ()) == (batch.documents, batch.fetches)
+    assert ["bad_timestamp"] == [letter["reason"] for letter in batch.dead_letters]
+    assert '"id":"b"' in batch.dead_letters[0]["body"]
+
+
+@pytest.mark.parametrize("timestamp", ["1514764800000", str(NOW_MS + 600_000), f"{NOW_MS}.0"])
+def test_times_at_the_border_are_kept(timestamp: str) -> None:
+    """Clocks differ a little; 2018 is the first year of ours."""
+    assert 1 == len(raw_batch(snapshot_of(page_of('[{"id":"a"}]', timestamp))).documents)
+
+
+def test_a_missing_timestamp_is_a_dead_letter() -> None:
+    """Without it nobody knows what hour the prices are of."""
+    page = page_of('[{"id":"a"}]')
+
+    batch = raw_batch(snapshot_of(Page(page.answer, 0, 1, None, page.items)))
+
+    assert "bad_timestamp" == batch.dead_letters[0]["reason"]
+
+
+def test_an_unreadable_answer_becomes_a_dead_letter_cut_at_one_mebibyte() -> None:
+    """The lake keeps evidence, not 64 MiB of it."""
+    error = MalformedAnswerError("m", status=200, reason="html", body="é".encode() * 2**20)
+
+    letter = dead_letter_of(error, URL, FETCHED_AT)
+
+    assert {"_id", "url", "fetched_at", "status", "reason", "body"} == set(letter)
+    assert 2**20 == len(letter["body"].encode())
+    assert letter == dead_letter_of(error, URL, FETCHED_AT)
+
+
+def test_a_history_point_is_filed_under_its_own_time() -> None:
+    """The envelope's time is when we asked, not when the price was."""
+    data = '[{"priceUsd":"1","time":1795424400000},{"priceUsd":"2","time":"x"}]'
+    page = page_of(data)
+    bounds = (FETCHED_AT, FETCHED_AT)
+
+    batch = history_batch(HistoryAnswer("bitcoin", "h1", *bounds, page.answer, None, page.items))
+
+    (document,) = batch.documents
+    assert document["_id"].startswith("bitcoin@h1@2026-11-23T09:00:00.000Z@")
+    assert "h1" == document["interval"]
+    assert ["bad_timestamp"] == [letter["reason"] for letter in batch.dead_letters]
+
+
+@given(payload=COINS)
+@settings(max_examples=60, deadline=None)
+def test_the_canonical_payload_is_the_payload_in_one_spelling(payload: dict[str, Any]) -> None:
+    """Raw can be rebuilt from quarantine: the text must hold everything."""
+    text = canonical_payload(payload)
+    backwards = dict(reversed(payload.items()))
+
+    assert payload == json.loads(text)
+    assert text.isascii()
+    assert text == canonical_payload(backwards)
+
+
+@given(payload=COINS, other=COINS, slug=st.text(max_size=20), ms=st.integers(0, 2**40))
+@settings(max_examples=60, deadline=None)
+def test_ids_are_equal_exactly_when_content_is(
+    payload: dict[str, Any], other: dict[str, Any], slug: str, ms: int
+) -> None:
+    """Twice the same answer is one document, another answer is another."""
+    time = datetime(1990, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    is_same = canonical_payload(payload) == canonical_payload(other)
+
+    assert is_same == (document_id(slug, time, payload) == document_id(slug, time, other))
+
+
+def test_the_interval_stands_between_slug_and_time() -> None:
+    """One instant has a point in each interval."""
+    found = document_id("bitcoin", FETCHED_AT, {}, "h1")
+
+    assert "bitcoin@h1@2026-11-23T10:00:00.123Z@44136fa355b3" == found

@@ -1,0 +1,102 @@
+"""A planted key must be found nowhere."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from traceback import TracebackException
+
+import pytest
+
+from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.documents import dead_letter_of
+from cryptoassets.coincap.redaction import BearerKey, public_url
+from cryptoassets.coincap.server import SourceServer, make_server
+from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.errors import MalformedAnswerError, SourceError
+from cryptoassets_tests.coincap.conftest import QUICK, PlanFaults
+
+KEY = "planted-7f3a9c51"
+
+
+@pytest.fixture
+def source() -> Iterator[SourceServer]:
+    """A server that takes another key."""
+    with make_server(simulated_source(api_key=None)) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"kind": "status", "status": 401, "body": f"no such key: {KEY}"},
+        {"kind": "status", "status": 500, "body": f"Authorization: Bearer {KEY}"},
+        {"kind": "status", "status": 400, "body": f"/assets?apiKey={KEY}&limit=1"},
+        {"kind": "reset"},
+        {"kind": "html"},
+        {"kind": "bad_length"},
+    ],
+    ids=str,
+)
+def test_no_error_traceback_or_log_shows_the_key(
+    source: SourceServer,
+    plan_faults: PlanFaults,
+    caplog: pytest.LogCaptureFixture,
+    rule: dict[str, object],
+) -> None:
+    """Messages end in events, logs and pages; servers like to echo what was wrong."""
+    caplog.set_level(logging.DEBUG)
+    plan_faults(rule)
+
+    with (
+        CoinCapClient(f"{source.url}/v3", api_key=KEY, retries=QUICK) as client,
+        pytest.raises(SourceError) as caught,
+    ):
+        client.snapshot(1)
+
+    # Without this test's own frame, whose variables hold the key of course.
+    trace = caught.value.__traceback__
+    assert trace is not None
+    shown = TracebackException(
+        type(caught.value), caught.value, trace.tb_next, capture_locals=True
+    ).format()
+    assert KEY not in "".join(shown) + caplog.text + repr(client.__dict__)
+    assert caught.value.__cause__ is None
+
+
+def test_a_dead_letter_does_not_hold_an_echoed_key(
+    source: SourceServer, plan_faults: PlanFaults
+) -> None:
+    """The lake is read by more people than the settings are."""
+    plan_faults({"kind": "patch", "coins": {"bitcoin": {"text": f'{{"key": {KEY}'}}})
+
+    with CoinCapClient(source.url, api_key=KEY, retries=QUICK) as client:
+        with pytest.raises(MalformedAnswerError) as caught:
+            client.snapshot(1)
+        letter = dead_letter_of(caught.value, client.last_url, datetime.now(UTC))
+
+    assert KEY not in str(letter)
+    assert "***" in letter["body"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"x {KEY} y",
+        f"?apiKey={KEY}",
+        "?apiKey=another-one",
+        "Bearer another-one",
+        "APIKEY=another-one",
+    ],
+)
+def test_both_forms_of_a_key_are_masked(text: str) -> None:
+    """`?apiKey=` also works at CoinCap, and someone will have put it into a URL."""
+    shown = BearerKey(KEY).redacted(text)
+
+    assert "***" in shown
+    assert KEY not in shown
+    assert "another-one" not in shown
+
+
+def test_a_url_is_shown_without_user_and_password() -> None:
+    """A base URL may carry the password of a proxy."""
+    assert "https://host/v3?apiKey=***&a=1" == public_url("https://me:pw@host/v3?apiKey=k&a=1")

@@ -1,0 +1,162 @@
+"""Reading JSON so that nothing is lost unnoticed."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cryptoassets.coincap.verbatim import Envelope, UnreadableError, bson_bytes, read_envelope
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+JSON = st.recursive(
+    st.none() | st.booleans() | INT64 | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda children: st.lists(children) | st.dictionaries(KEYS, children),
+    max_leaves=20,
+)
+COINS = st.dictionaries(KEYS, JSON)
+
+
+def envelope_of(coin_text: str) -> Envelope:
+    """Read an envelope around one coin."""
+    return read_envelope(f'{{"timestamp":1,"data":[{coin_text}]}}'.encode())
+
+
+def fault_of(coin_text: str) -> str | None:
+    """Return the reason code of the only coin."""
+    (item,) = envelope_of(coin_text).items or ()
+    return item.fault
+
+
+@given(coins=st.lists(COINS, max_size=3), is_ascii=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_every_storable_coin_comes_back_as_sent(coins: list[Any], is_ascii: bool) -> None:  # noqa: FBT001
+    """Raw documents are verbatim: no value may change type, digits or spelling."""
+    text = json.dumps({"timestamp": 5, "data": coins}, ensure_ascii=is_ascii)
+
+    envelope = read_envelope(text.encode())
+
+    assert envelope.items is not None
+    assert coins == [item.value for item in envelope.items]
+    assert repr(coins) == repr([item.value for item in envelope.items])
+    assert {"timestamp": 5} == envelope.members
+
+
+@pytest.mark.parametrize(
+    ("coin", "reason"),
+    [
+        ('{"id":"a","id":"b"}', "duplicate_keys"),
+        ('{"id":"a","x":{"k":1,"k":1}}', "duplicate_keys"),
+        ('{"id":"a","priceUsd":NaN}', "not_json"),
+        ('{"id":"a","priceUsd":-Infinity}', "not_json"),
+        ('{"id":"a","supply":9223372036854775808}', "number_not_representable"),
+        ('{"id":"a","supply":-9223372036854775809}', "number_not_representable"),
+        ('{"id":"a","supply":' + "9" * 5000 + "}", "number_not_representable"),
+        ('{"id":"a","priceUsd":0.1234567890123456789}', "number_not_representable"),
+        ('{"id":"a","priceUsd":1e400}', "number_not_representable"),
+        ('{"id":"a","priceUsd":1e-400}', "number_not_representable"),
+        ('{"id":"a","priceUsd":1e-99999999999999999999}', "number_not_representable"),
+        (r'{"id":"a","name":"\ud800"}', "bad_text"),
+        (r'{"id":"\udfff"}', "bad_text"),
+        (r'{"id":"a","\ud800":1}', "bad_text"),
+        (r'{"id":"a","k\u0000":1}', "bad_key"),
+        ('{"id":"a","x":' + "[" * 91 + "]" * 91 + "}", "too_deep"),
+        ('{"id":"' + "a" * 15 * 1024 * 1024 + '"}', "too_large"),
+        ("[]", "not_an_object"),
+        ('"bitcoin"', "not_an_object"),
+        ("null", "not_an_object"),
+    ],
+)
+def test_what_a_store_would_change_is_named(coin: str, reason: str) -> None:
+    """BSON or a double would alter it without a word."""
+    assert reason == fault_of(coin)
+
+
+@pytest.mark.parametrize(
+    "coin",
+    [
+        '{"id":"a","supply":9223372036854775807}',
+        '{"id":"a","priceUsd":0.1}',
+        '{"id":"a","priceUsd":1.50}',
+        '{"id":"a","priceUsd":0e-99999999999999999999}',
+        r'{"id":"a\u0000b"}',
+        '{"id":"' + "a" * 10_000 + '"}',
+        '{"id":"😀","name":"\u202e\u05e9\u05dc"}',
+        '{"id":"a","$where":1,"a.b":2,"":3}',
+        '{"id":"a","x":' + "[" * 80 + "]" * 80 + "}",
+        '{"id":"a","priceUsd":"1e-400"}',
+    ],
+)
+def test_what_a_store_holds_is_kept(coin: str) -> None:
+    """Odd is no reason to refuse: rules judge later, with the document at hand."""
+    assert fault_of(coin) is None
+
+
+def test_one_broken_coin_leaves_the_others() -> None:
+    """The rest of the page goes on."""
+    envelope = envelope_of('{"id":"a"}, {"id":"b","p":NaN} ,{"id":"c"}')
+
+    assert envelope.items is not None
+    assert [None, "not_json", None] == [item.fault for item in envelope.items]
+    assert '{"id":"b","p":NaN}' == envelope.items[1].text
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not_json"),
+        (b"{", "not_json"),
+        (b'{"data":[{"id":"a"}', "not_json"),
+        (b'{"data":[{"id":"a"},]}', "not_json"),
+        (b'{"data":[] "timestamp":1}', "not_json"),
+        (b'{"data":[]} {"data":[]}', "not_json"),
+        (b"{data:[]}", "not_json"),
+        (b'{"data" []}', "not_json"),
+        (b"<!DOCTYPE html><html></html>", "html"),
+        (b' \n<html lang="en">', "html"),
+        (b'{"data":[{"id":"\xff"}]}', "bad_utf8"),
+        (b'{"data":[{"x":' + b"[" * 10_000 + b"]" * 10_000 + b"}]}", "too_deep"),
+        (b"[1,2]", "not_an_object"),
+        (b"null", "not_an_object"),
+        (b'{"data":[],"data":[]}', "duplicate_keys"),
+        (b'{"data":[],"data":1}', "duplicate_keys"),
+        (b'{"timestamp":1,"timestamp":2,"data":[]}', "duplicate_keys"),
+    ],
+)
+def test_unreadable_bodies_are_named(body: bytes, reason: str) -> None:
+    """A dead letter without its reason helps nobody."""
+    with pytest.raises(UnreadableError) as caught:
+        read_envelope(body)
+
+    assert reason == caught.value.reason
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    """Gateways add one; the answer is good all the same."""
+    assert () == read_envelope(b'\xef\xbb\xbf{"data":[]}').items
+
+
+def test_data_that_is_no_list_is_no_items() -> None:
+    """v2 said farewell with an object in `data`."""
+    assert read_envelope(b'{"data":{"message":"deprecated"}}').items is None
+
+
+@given(body=st.binary(max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_no_body_raises_anything_else(body: bytes) -> None:
+    """A parser's own error would pass by every handler of ours."""
+    with suppress(UnreadableError):
+        read_envelope(body)
+
+
+@given(value=COINS)
+@settings(max_examples=60, deadline=None)
+def test_the_size_in_bson_is_never_guessed_low(value: dict[str, Any]) -> None:
+    """A document above 16 MiB breaks the whole insert."""
+    bson = pytest.importorskip("bson")
+
+    assert len(bson.encode(value)) <= bson_bytes(value)
