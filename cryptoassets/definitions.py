@@ -35,11 +35,18 @@ def build_defs(
         asset_checks=dg.load_asset_checks_from_modules(
             [checks.LAYERS[name] for name in layers if name in checks.LAYERS]
         ),
-        jobs=[jobs.ingest, jobs.process, jobs.marts],
+        jobs=[job for name in layers for job in jobs.JOBS.get(name, [])],
+        schedules=[jobs.ingest_every_five_minutes] if "raw" in layers else [],
+        sensors=_sensors(layers),
         resources={**default_resources(), **(resources or {})},
         # One SparkSession a run: a process a step would pay its start again and again.
         executor=dg.in_process_executor,
     )
+
+
+def _sensors(layers: Collection[str]) -> list[dg.SensorDefinition]:
+    of_processing = [jobs.process_what_was_fetched, jobs.late_documents, jobs.failed_runs]
+    return [jobs.dead_runs, *(of_processing if "warehouse" in layers else [])]
 
 
 def default_resources() -> dict[str, Any]:

@@ -1,14 +1,26 @@
 """Jobs, schedules and sensors.
 
 What goes here: which assets run together, and when. What stays out: the assets (in `assets`). A job
-has one partitioning, hence four of them.
+has one partitioning and lives in one code location, hence several of them.
+
+Airflow is the scheduler; the schedule here is off and for those who run without Airflow.
 """
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 import dagster as dg
+import structlog
+
+from cryptoassets.embedded.dead_runs import fail_dead_runs
+
+RAW_SNAPSHOTS = dg.AssetKey(["raw", "coin_snapshots"])
+_SCHEDULE_TAG = "cryptoassets/every_five_minutes"
+_HOUR_FORMAT = "%Y-%m-%d-%H:00"
 
 ingest = dg.define_asset_job(
     "ingest",
-    selection=dg.AssetSelection.assets(["raw", "coin_snapshots"]),
+    selection=dg.AssetSelection.assets(RAW_SNAPSHOTS),
     description="Fetch the open hour's snapshot from CoinCap into MongoDB; needs no Spark.",
 )
 process = dg.define_asset_job(
@@ -23,3 +35,89 @@ marts = dg.define_asset_job(
     selection=dg.AssetSelection.groups("marts"),
     description="Daily figures of a day from the warehouse.",
 )
+
+
+@dg.schedule(
+    job=ingest,
+    cron_schedule="*/5 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+)
+def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Fetch a snapshot every 5 minutes; `process_what_was_fetched` follows. Off by default."""
+    moment = context.scheduled_execution_time.astimezone(UTC)
+    return dg.RunRequest(
+        run_key=moment.isoformat(),
+        partition_key=moment.strftime(_HOUR_FORMAT),
+        tags={_SCHEDULE_TAG: "yes"},
+    )
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[ingest],
+    request_job=process,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def process_what_was_fetched(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
+    """Process the hour of a scheduled `ingest`; runs of Airflow or by hand have their own."""
+    run = context.dagster_run
+    if _SCHEDULE_TAG not in run.tags:
+        return dg.SkipReason("not launched by the 5-minute schedule")
+    return dg.RunRequest(run_key=run.run_id, partition_key=run.tags["dagster/partition"])
+
+
+@dg.sensor(
+    job=process,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def late_documents(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Process hours that got documents from another hour's run."""
+    after = int(context.cursor) if context.cursor else 0
+    records = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=RAW_SNAPSHOTS, after_storage_id=after),
+        limit=500,
+        ascending=True,
+    ).records
+    late: dict[str, int] = {}
+    for record in records:
+        made = record.asset_materialization
+        if made is not None and made.partition and "late" in made.metadata:
+            late[made.partition] = record.storage_id
+    for partition, storage_id in late.items():
+        yield dg.RunRequest(run_key=f"{partition} {storage_id}", partition_key=partition)
+    if records:
+        context.update_cursor(str(records[-1].storage_id))
+    if not late:
+        yield dg.SkipReason("no document came late")
+
+
+@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
+def failed_runs(context: dg.RunFailureSensorContext) -> None:
+    """Log each failed run with its partition and the sentence of each failed step."""
+    run = context.dagster_run
+    log = structlog.get_logger("cryptoassets.runs")
+    steps = {
+        event.step_key: (event.step_failure_data.error_display_string or "").strip()[:2000]
+        for event in context.get_step_failure_events()
+    }
+    log.error(
+        "run failed",
+        job=run.job_name,
+        run_id=run.run_id,
+        partition=run.tags.get("dagster/partition"),
+        steps=steps or context.failure_event.message,
+    )
+
+
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Fail runs whose process is gone, so that nobody waits on them for ever."""
+    failed = fail_dead_runs(context.instance)
+    told = f"failed {', '.join(failed)}" if failed else "every started run has its process"
+    return dg.SkipReason(f"{told} ({datetime.now(UTC):%H:%M:%S} UTC)")
+
+
+JOBS = {"raw": [ingest], "warehouse": [process], "marts": [marts]}
+"""Layer to the jobs that need it; a job's other layers are in the same code location."""

@@ -1,52 +1,82 @@
-"""Checks of the clean layer: the contract blocks, the newest snapshot does not."""
+"""Checks of the clean layer: the contract blocks, what the newest snapshot is worth does not."""
 
 from collections.abc import Iterator
 
 import dagster as dg
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from cryptoassets.partitions import HOURLY
+from cryptoassets.checks.results import WARN, hourly_check, result
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES
-from cryptoassets.transforms.contract import conservation_problems, key_problems
+from cryptoassets.transforms.contract import conservation_problems, key_problems, tally
+from cryptoassets.transforms.drift import drift
 
-_PRICES = dg.AssetKey(["clean", "coin_prices"])
-
-
-def _spec(name: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        name,
-        asset=_PRICES,
-        description=description,
-        blocking=blocking,
-        partitions_def=HOURLY,
-    )
+PRICES = dg.AssetKey(["clean", "coin_prices"])
+QUARANTINE_SHARE_LIMIT = 0.05
 
 
 @dg.multi_asset_check(
     name="coin_prices_contract",
     specs=[
-        _spec("columns_and_types", "Columns and types are those of the contract", blocking=True),
-        _spec("keys_unique_and_not_null", "No key is null or doubled", blocking=True),
-        _spec(
-            "every_document_has_one_outcome",
-            "raw = valid + quarantined + superseded",
-            blocking=True,
-        ),
+        hourly_check(PRICES, "columns", "Columns are those of the contract", blocking=True),
+        hourly_check(PRICES, "keys", "No key is null or doubled", blocking=True),
+        hourly_check(PRICES, "outcomes", "raw = valid + quarantined + superseded", blocking=True),
     ],
-    ins={"judged": dg.AssetIn(key=_PRICES)},
+    ins={"judged": dg.AssetIn(key=PRICES)},
 )
 def coin_prices_contract(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
     """What must hold before PostgreSQL is touched."""
-    expected = CLEAN_COIN_PRICES.column_names
-    wrong = sorted(set(expected) ^ set(judged.schema.names))
-    problems = [f"unexpected or missing: {', '.join(wrong)}"] if wrong else []
-    yield _result("columns_and_types", problems)
+    wrong = sorted(set(CLEAN_COIN_PRICES.column_names) ^ set(judged.schema.names))
+    yield result("columns", [f"unexpected or missing: {', '.join(wrong)}"] if wrong else [])
     rows = judged.to_table(columns=["raw_id", *COIN_PRICES.key, "outcome", "reasons"])
-    yield _result("keys_unique_and_not_null", key_problems(rows, COIN_PRICES.key))
-    yield _result("every_document_has_one_outcome", conservation_problems(rows))
+    yield result("keys", key_problems(rows, COIN_PRICES.key), rows=rows.num_rows)
+    yield result("outcomes", conservation_problems(rows), rows=rows.num_rows)
 
 
-def _result(name: str, problems: list[str]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        check_name=name, passed=not problems, description="; ".join(problems) or "holds"
+@dg.multi_asset_check(
+    name="coin_prices_quality",
+    specs=[
+        hourly_check(
+            PRICES, "newest_snapshot_complete", "At least 40 % of the coins asked for came"
+        ),
+        hourly_check(PRICES, "newest_snapshot_reliable", "At most 60 % of its rows are broken"),
+        hourly_check(PRICES, "quarantine_share", "At most 5 % of the hour is quarantined"),
+        hourly_check(PRICES, "payload_drift", "Coins have the keys and types they always had"),
+    ],
+    ins={"judged": dg.AssetIn(key=PRICES)},
+)
+def coin_prices_quality(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
+    """What a person should know of the hour; nothing here holds the hour back."""
+    rows = judged.to_table(columns=["observed_at", "coin_id", "outcome", "reasons"])
+    newest = pc.max(rows["observed_at"])
+    of_newest = rows.filter(pc.equal(rows["observed_at"], newest))
+    reasons = {reason for row in of_newest["reasons"].to_pylist() for reason in row}
+    coins = pc.count_distinct(of_newest["coin_id"]).as_py()
+    told = {"observed_at": str(newest), "coins": coins}
+    for name, reason in (
+        ("newest_snapshot_complete", "snapshot_incomplete"),
+        ("newest_snapshot_reliable", "snapshot_unreliable"),
+    ):
+        problem = f"the snapshot of {newest} ({coins} coins) is quarantined whole: {reason}"
+        yield result(name, [problem] if reason in reasons else [], **told)
+    yield _quarantine_share(rows)
+    payloads = judged.to_table(columns=["payload"], filter=ds.field("observed_at") == newest)
+    yield result(
+        "payload_drift", drift(filter(None, payloads["payload"].to_pylist())), severity=WARN
+    )
+
+
+def _quarantine_share(rows: ds.Dataset) -> dg.AssetCheckResult:
+    counted = tally(rows)
+    share = counted.quarantined / counted.raw if counted.raw else 0.0
+    quarantined = rows.filter(pc.equal(rows["outcome"], "quarantined"))
+    reasons = pc.value_counts(pc.list_flatten(quarantined["reasons"])).to_pylist()
+    by_reason = {entry["values"]: entry["counts"] for entry in reasons}
+    problem = f"{counted.quarantined} of {counted.raw} documents ({share:.1%}): {by_reason}"
+    return result(
+        "quarantine_share",
+        [problem] if share > QUARANTINE_SHARE_LIMIT else [],
+        severity=WARN,
+        share=share,
+        reasons=by_reason,
     )

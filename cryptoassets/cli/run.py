@@ -4,7 +4,6 @@ What goes here: which jobs for which partitions, and what a person sees of them.
 jobs themselves (in `jobs`).
 """
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -19,13 +18,14 @@ from rich.status import Status
 
 from cryptoassets.cli.app import FAILED
 from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.settings import load_settings
 
 if TYPE_CHECKING:
     import dagster as dg
 
 # A person who types `run` wants data now: the month's pace is for schedules.
-_RUN_TAGS = {"cryptoassets/credits": "down_to_reserve", "cryptoassets/pid": str(os.getpid())}
+_RUN_TAGS = {"cryptoassets/credits": "down_to_reserve"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -53,22 +53,23 @@ def run_once(console: Console) -> int:
         stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
         with ThreadPoolExecutor(max_workers=2) as pool:
             stores: Future[None] = pool.submit(stack.up)
-            import cryptoassets.definitions  # noqa: F401, PLC0415 - three seconds, used below
+            import cryptoassets.definitions  # noqa: F401 - seconds, used below
 
             stores.result()
             _line(console, "stores", f"up, source: {_source_words(stack)}", started)
             # A JVM takes seconds to start: it does so while the answer of CoinCap is fetched.
             session = pool.submit(_warm_up_spark)
             with dagster_instance() as instance:
+                fail_dead_runs(instance)
                 outcome = _run_jobs(_Runner(console, status, instance), session)
-    from cryptoassets.cli.summary import print_summary  # noqa: PLC0415
+    from cryptoassets.cli.summary import print_summary
 
     print_summary(console, stack, outcome, seconds=time.monotonic() - started)
     return FAILED if outcome.failures else 0
 
 
 def _warm_up_spark() -> None:
-    from cryptoassets.resources.spark import SparkResource  # noqa: PLC0415
+    from cryptoassets.resources.spark import SparkResource
 
     SparkResource().session.range(1).count()
 
@@ -105,7 +106,7 @@ class _Runner:
 
     def execute(self, job: str, partition: str) -> bool:
         """Run one job for one partition; False when it failed."""
-        from cryptoassets.definitions import defs  # noqa: PLC0415
+        from cryptoassets.definitions import defs
 
         self._status.update(f"{job} {partition}")
         self._started = time.monotonic()
@@ -133,7 +134,7 @@ class _Runner:
             data = event.step_failure_data
             words = data.user_failure_data.description if data.user_failure_data else None
             sentence = words or _first_line(data.error.message if data.error else "failed")
-            self._fail(f"{event.step_key.replace('__', '/')}: {sentence}")
+            self._fail(f"{(event.step_key or '').replace('__', '/')}: {sentence}")
 
     def _hear_materialization(self, made: "dg.AssetMaterialization") -> None:
         name, partition = made.asset_key.to_user_string(), made.partition or ""
@@ -190,6 +191,6 @@ def _source_words(stack: Stack) -> str:
 
 
 def _new_run_id() -> str:
-    from uuid import uuid4  # noqa: PLC0415
+    from uuid import uuid4
 
     return str(uuid4())

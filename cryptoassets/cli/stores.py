@@ -7,7 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cryptoassets.embedded import Stack, dagster_environment
+from cryptoassets.cli.app import errors
+from cryptoassets.embedded import Stack, dagster_environment, dagster_instance
+from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.settings import load_settings, project_root
 
 
@@ -16,6 +18,10 @@ def start(console: Console) -> None:
     stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
     with console.status("Starting what is missing"):
         stack.up()
+        with dagster_instance() as instance:
+            dead = fail_dead_runs(instance)
+    for run_id in dead:
+        console.print(f"  Marked run {run_id} as failed: its process is gone.")
     _print_servers(console, stack)
     console.print(
         "Addresses with passwords: [bold]cryptoassets env[/]. Stop: [bold]cryptoassets down[/]"
@@ -40,7 +46,7 @@ def stop(console: Console, *, erase: bool) -> None:
 def environment() -> list[str]:
     """The settings in force as shell lines, secrets included; starts what is missing."""
     settings = load_settings()
-    stack = Stack(settings, report=lambda sentence: print(f"# {sentence}.", file=sys.stderr))
+    stack = Stack(settings, report=lambda sentence: errors.print(f"{sentence}.", soft_wrap=True))
     key = settings.coincap_api_key
     values = {
         "COINCAP_URL": stack.source_url(),

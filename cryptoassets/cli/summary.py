@@ -28,7 +28,7 @@ def print_summary(console: Console, stack: Stack, outcome: Outcome, *, seconds: 
         "  [bold]cryptoassets dev[/]      the lineage in Dagster, http://localhost:3000\n"
         "  [bold]cryptoassets status[/]   rows, freshness, checks, credits\n"
         "  [bold]cryptoassets audit[/]    prove that every raw document is in exactly one place\n"
-        '  [bold]psql "$(cryptoassets env | sed -n s/^POSTGRES_URL=//p)"[/]\n'
-        "      select symbol, price_usd, age_seconds from marts.coin_latest order by rank limit 10;",
+        '  [bold]psql "$(cryptoassets env | sed -n s/^POSTGRES_URL=//p)"[/]   then\n'
+        "      select rank, symbol, price_usd from marts.coin_latest order by rank limit 10;",
         soft_wrap=True,
     )

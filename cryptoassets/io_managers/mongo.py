@@ -261,13 +261,13 @@ def _row(document: Document) -> Document:
     )
     if is_foreign:
         return {
-            "raw_id": f"{type(document['_id']).__name__}:{document['_id']}",
+            "raw_id": lake_id(document["_id"]),
             "observed_at": document["observed_at"],
             "payload": json.dumps(document, default=str, sort_keys=True),
             "is_foreign": True,
         }
     return {
-        "raw_id": document["_id"],
+        "raw_id": lake_id(document["_id"]),
         "coin_id": document["coin_id"],
         "observed_at": document["observed_at"],
         "fetched_at": document["fetched_at"],
@@ -275,6 +275,13 @@ def _row(document: Document) -> Document:
         "payload": canonical_payload(document["payload"]),
         "is_foreign": False,
     }
+
+
+def lake_id(document_id: object) -> str:
+    """An `_id` as text; one of another type keeps its type, so that no two meet."""
+    if isinstance(document_id, str):
+        return document_id
+    return f"{type(document_id).__name__}:{document_id}"
 
 
 def _shown(document: Mapping[str, Any]) -> dict[str, Any]:

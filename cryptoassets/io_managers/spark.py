@@ -91,6 +91,13 @@ class SparkIOManager(dg.ConfigurableIOManager):
         return reader.parquet(_uri(store, folder))
 
 
+def clean_partition(table: Table, window: address.Window) -> ds.Dataset | None:
+    """A partition as it lies under `CLEAN_PATH`; None where it is missing or not whole."""
+    store, root = _clean_store()
+    folder = f"{root}/{table.name}/{address.folder_name(window)}"
+    return _dataset(store, folder, table) if _is_whole(store, folder) else None
+
+
 def _clean_store() -> tuple[fs.FileSystem, str]:
     store, root = fs.FileSystem.from_uri(Stack(load_settings()).clean_path())
     return store, root.rstrip("/")

@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from cryptoassets.embedded import Stack
+from cryptoassets.embedded.dead_runs import process_tags
 from cryptoassets.errors import SettingsError
 from cryptoassets.migrations import upgrade
 from cryptoassets.resources.postgres_errors import typed_errors
@@ -52,6 +53,11 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
     It has no config on purpose: Dagster shows a resource's config in its UI, and the URL holds a
     password.
     """
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note which process a run lives in; every job of ours asks for this resource."""
+        if context.instance is not None and context.run_id is not None:
+            context.instance.add_run_tags(context.run_id, process_tags())
 
     @property
     def url(self) -> str:

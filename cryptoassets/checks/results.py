@@ -1,0 +1,61 @@
+"""Results of checks: what, how many, and a few examples, in one form.
+
+What goes here: how a check speaks. What stays out: what it looks at.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from cryptoassets.partitions import HOURLY
+
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+_SHOWN = 5
+
+
+def hourly_check(
+    asset: dg.AssetKey,
+    name: str,
+    description: str,
+    *,
+    blocking: bool = False,
+    reads: Sequence[dg.AssetKey] = (),
+) -> dg.AssetCheckSpec:
+    """A check of one partition of an hourly asset; `reads` are other assets it loads."""
+    return dg.AssetCheckSpec(
+        name,
+        asset=asset,
+        description=description,
+        blocking=blocking,
+        additional_deps=list(reads),
+        partitions_def=HOURLY,
+    )
+
+
+def result(
+    name: str,
+    problems: Sequence[str],
+    *,
+    severity: dg.AssetCheckSeverity = ERROR,
+    holds: str = "holds",
+    **metadata: Any,
+) -> dg.AssetCheckResult:
+    """The result of a check that found these problems.
+
+    Args:
+        name: of the check.
+        problems: one sentence each; empty: passed. Five are shown, all are counted.
+        severity: of a failure.
+        holds: what to say when there is none.
+        metadata: further facts by label, underscores for blanks.
+    """
+    shown = "; ".join(problems[:_SHOWN])
+    more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not problems,
+        severity=severity,
+        description=f"{shown}{more}" if problems else holds,
+        metadata={label.replace("_", " "): value for label, value in metadata.items()},
+    )

@@ -1,0 +1,99 @@
+"""What checks and `audit` ask the stores: ids and ledger of a partition, recent prices.
+
+What goes here: reads across stores. What stays out: what the answers mean (in `transforms`).
+"""
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from psycopg import sql
+
+from cryptoassets.io_managers.address import Window, partition_name
+from cryptoassets.io_managers.copying import copy_out
+from cryptoassets.io_managers.mongo import lake_id
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import COIN_PRICES, Table
+from cryptoassets.transforms.reconciliation import Ledger, Places, stored_id
+
+ASSET = "warehouse/coin_prices"
+PAST_OF_MOVES = timedelta(hours=24)
+# A document that is inserted while an hour is being published is younger than this at that moment.
+SETTLING = timedelta(minutes=2)
+
+_OBSERVED = Table(
+    "warehouse",
+    "coin_prices",
+    "What the behaviour of prices is judged by.",
+    tuple(c for c in COIN_PRICES.columns if c.name in ("coin_id", "observed_at", "price_usd")),
+    COIN_PRICES.key,
+)
+
+
+def partition_places(
+    mongo: MongoResource, postgres: PostgresResource, judged: ds.Dataset | None, window: Window
+) -> Places:
+    """Ask each store which documents of an hour it holds; without `judged`, none is cleaned."""
+    raw = mongo.lake()["coin_snapshots"].find(
+        {"observed_at": {"$gte": window[0], "$lt": window[1]}}, {"_id": 1}
+    )
+    clean: dict[str, set[str]] = defaultdict(set)
+    if judged is not None:
+        for batch in judged.to_batches(columns=["raw_id", "outcome"]):
+            for raw_id, outcome in zip(*map(pa.Array.to_pylist, batch.columns), strict=True):
+                clean[outcome].add(stored_id(raw_id))
+    key = partition_name(window)
+    with postgres.connect() as connection:
+        loaded = connection.execute(
+            "SELECT raw_id FROM warehouse.coin_prices WHERE observed_at >= %s AND observed_at < %s",
+            window,
+        )
+        loaded_ids = {row[0] for row in loaded}
+        quarantined = connection.execute(
+            "SELECT raw_id FROM warehouse.quarantine WHERE asset = %s AND partition_key = %s",
+            [ASSET, key],
+        )
+        quarantined_ids = {row[0] for row in quarantined}
+        ledger = connection.execute(
+            "SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows "
+            "FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
+            [ASSET, key],
+        ).fetchone()
+    return Places(
+        raw={stored_id(lake_id(document["_id"])) for document in raw},
+        clean=dict(clean),
+        loaded=loaded_ids,
+        quarantined=quarantined_ids,
+        ledger=Ledger(*ledger) if ledger else None,
+    )
+
+
+def unsettled_ids(mongo: MongoResource, postgres: PostgresResource, window: Window) -> set[str]:
+    """Ids of documents that came while the hour was being published, or after."""
+    with postgres.connect() as connection:
+        published = connection.execute(
+            "SELECT loaded_at FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
+            [ASSET, partition_name(window)],
+        ).fetchone()
+    if published is None:
+        return set()
+    young = mongo.lake()["coin_snapshots"].find(
+        {
+            "observed_at": {"$gte": window[0], "$lt": window[1]},
+            "fetched_at": {"$gte": published[0] - SETTLING},
+        },
+        {"_id": 1},
+    )
+    return {stored_id(lake_id(document["_id"])) for document in young}
+
+
+def recent_prices(postgres: PostgresResource, before: datetime) -> pa.Table:
+    """Prices of the 24 hours before a moment: coin_id, observed_at, price_usd."""
+    query = sql.SQL(
+        "SELECT coin_id, observed_at, price_usd FROM warehouse.coin_prices "
+        "WHERE observed_at >= {} AND observed_at < {}"
+    ).format(sql.Literal(before - PAST_OF_MOVES), sql.Literal(before))
+    with postgres.connect() as connection, connection.cursor() as cursor:
+        return copy_out(cursor, _OBSERVED, query)

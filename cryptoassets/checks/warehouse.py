@@ -1,0 +1,71 @@
+"""Checks of the warehouse: the three stores agree, and prices behave."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pyarrow.dataset as ds
+
+from cryptoassets.checks.results import WARN, hourly_check, result
+from cryptoassets.checks.stores import partition_places, recent_prices, unsettled_ids
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.transforms.moves import Moves, repeated_share, wild_moves
+from cryptoassets.transforms.reconciliation import discrepancies
+
+PRICES = dg.AssetKey(["warehouse", "coin_prices"])
+_JUDGED = dg.AssetKey(["clean", "coin_prices"])
+
+
+@dg.multi_asset_check(
+    name="coin_prices_reconciliation",
+    specs=[
+        hourly_check(
+            PRICES,
+            "reconciliation",
+            "Every raw document is in exactly one place: loaded, quarantined or superseded",
+            reads=[_JUDGED],
+        )
+    ],
+    ins={"judged": dg.AssetIn(key=_JUDGED)},
+)
+def coin_prices_reconciliation(
+    context: dg.AssetCheckExecutionContext,
+    judged: ds.Dataset,
+    mongo: MongoResource,
+    postgres: PostgresResource,
+) -> dg.AssetCheckResult:
+    """Compare MongoDB, Parquet and PostgreSQL id by id."""
+    window = context.partition_time_window
+    places = partition_places(mongo, postgres, judged, (window.start, window.end))
+    # What another run fetched while this one published is not lost: its own run comes.
+    waiting = unsettled_ids(mongo, postgres, (window.start, window.end)) - set().union(
+        *places.clean.values()
+    )
+    problems = discrepancies(places.without(waiting))
+    return result("reconciliation", problems, documents=len(places.raw), waiting=len(waiting))
+
+
+@dg.multi_asset_check(
+    name="coin_prices_behaviour",
+    specs=[
+        hourly_check(PRICES, "price_moves", "No price moves wildly against its own past"),
+        hourly_check(PRICES, "stale_answer", "The newest answer is not the one before again"),
+    ],
+)
+def coin_prices_behaviour(
+    context: dg.AssetCheckExecutionContext, postgres: PostgresResource
+) -> Iterator[dg.AssetCheckResult]:
+    """Warn of prices that move too much, or not at all."""
+    prices = recent_prices(postgres, context.partition_time_window.end)
+    moves = wild_moves(prices)
+    yield result("price_moves", _told(moves), severity=WARN, coins_judged=moves.judged)
+    share = repeated_share(prices)
+    problem = "every coin has the price it had in the snapshot before: the source may be stuck"
+    yield result("stale_answer", [problem] if share == 1.0 else [], severity=WARN, share=share)
+
+
+def _told(moves: Moves) -> list[str]:
+    if moves.is_market_wide:
+        mean = sum(move.return_pct for move in moves.wild) / len(moves.wild)
+        return [f"the market moves: {len(moves.wild)} of {moves.judged} coins, mean {mean:+.1f} %"]
+    return [f"{move.coin_id} {move.return_pct:+.1f} % (z {move.z:+.0f})" for move in moves.wild]

@@ -1,0 +1,184 @@
+"""The verb `status`: per asset rows, last partition and age; checks; credits; disk.
+
+What goes here: gathering and showing. Freshness is computed here as well as by Dagster's daemon,
+for on a laptop there is none.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cryptoassets.cli.facts import store_counts
+from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets.resources.credits import PostgresCreditKeeper
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+@dataclass(frozen=True)
+class AssetStatus:
+    """One asset; times are ISO, UTC; ages in seconds. None: never materialized, or no policy."""
+
+    asset: str
+    rows: int | None
+    last_partition: str | None
+    materialized_at: str | None
+    age_seconds: float | None
+    fresh_within_seconds: float | None
+    is_fresh: bool | None
+
+
+@dataclass(frozen=True)
+class CheckStatus:
+    """The latest evaluation of a check."""
+
+    asset: str
+    name: str
+    partition: str | None
+    passed: bool
+    severity: str
+    description: str | None
+    evaluated_at: str
+
+
+def show_status(console: Console, *, as_json: bool) -> None:
+    """Print the status, as tables or as JSON."""
+    settings = load_settings()
+    stack = Stack(settings)
+    with dagster_instance() as instance:
+        facts: dict[str, Any] = {
+            "source": stack.source,
+            "assets": [asdict(asset) for asset in _assets(instance)],
+            "checks": [asdict(check) for check in _checks(instance)],
+            "stores": [asdict(count) for count in store_counts()],
+            "credits": _credits(settings),
+            "disk_bytes": _disk_bytes(settings.home),
+        }
+    if as_json:
+        print(json.dumps(facts, indent=2))  # noqa: T201 - for programs: no wrapping, no markup
+        return
+    _print_tables(console, facts)
+
+
+def _assets(instance: "dg.DagsterInstance") -> list[AssetStatus]:
+    import dagster as dg
+
+    from cryptoassets.definitions import defs
+
+    now = datetime.now(UTC)
+    graph = defs.resolve_asset_graph()
+    found = []
+    for key in sorted(graph.get_all_asset_keys(), key=str):
+        policy = graph.get(key).freshness_policy
+        within = _fresh_within(policy)
+        latest = instance.fetch_materializations(key, limit=1).records
+        record = latest[0] if latest else None
+        at = datetime.fromtimestamp(record.timestamp, UTC) if record else None
+        age = (now - at).total_seconds() if at else None
+        made = record.asset_materialization if record else None
+        rows = made.metadata.get("dagster/partition_row_count") if made else None
+        row_count = rows.value if isinstance(rows, dg.IntMetadataValue) else None
+        found.append(
+            AssetStatus(
+                asset=key.to_user_string(),
+                rows=row_count,
+                last_partition=record.partition_key if record else None,
+                materialized_at=at.isoformat(timespec="seconds") if at else None,
+                age_seconds=round(age, 1) if age is not None else None,
+                fresh_within_seconds=within,
+                is_fresh=age is not None and age <= within if within else None,
+            )
+        )
+    return found
+
+
+def _fresh_within(policy: "dg.FreshnessPolicy | None") -> float | None:
+    window = getattr(policy, "fail_window", None)
+    return window.to_timedelta().total_seconds() if window else None
+
+
+def _checks(instance: "dg.DagsterInstance") -> list[CheckStatus]:
+    from cryptoassets.definitions import defs
+
+    keys = sorted(defs.resolve_asset_graph().asset_check_keys, key=str)
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    found = []
+    for key in keys:
+        record = records.get(key)
+        evaluation = record.evaluation if record else None
+        if record is None or evaluation is None:
+            continue
+        at = datetime.fromtimestamp(record.create_timestamp, UTC)
+        found.append(
+            CheckStatus(
+                asset=key.asset_key.to_user_string(),
+                name=key.name,
+                partition=evaluation.partition,
+                passed=evaluation.passed,
+                severity=evaluation.severity.value,
+                description=evaluation.description,
+                evaluated_at=at.isoformat(timespec="seconds"),
+            )
+        )
+    return found
+
+
+def _credits(settings: Settings) -> dict[str, Any]:
+    connect = PostgresResource().connect
+    keeper = PostgresCreditKeeper(connect, settings.coincap_monthly_credits, "paced")
+    budget = keeper.budget(datetime.now(UTC))
+    return {
+        "monthly": budget.monthly,
+        "spent": budget.spent,
+        "left": budget.left if budget.is_limited else None,
+        "reserve": budget.reserve,
+        "next_fetch_at": budget.next_fetch_at.isoformat(timespec="seconds"),
+    }
+
+
+def _disk_bytes(home: Path) -> int:
+    """Size of what lies below our home, files that vanish meanwhile left out."""
+    total = 0
+    for path in home.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def _print_tables(console: Console, facts: dict[str, Any]) -> None:
+    console.print(f"Source of data: [bold]{facts['source']}[/]")
+    assets = Table("asset", "last partition", "rows", "age", "fresh", box=None)
+    for asset in facts["assets"]:
+        fresh = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[asset["is_fresh"]]
+        rows = "" if asset["rows"] is None else f"{asset['rows']:,}"
+        age = "never" if asset["age_seconds"] is None else _age(asset["age_seconds"])
+        assets.add_row(asset["asset"], asset["last_partition"], rows, age, fresh)
+    console.print(assets)
+    checks = Table("check", "partition", "result", box=None)
+    for check in facts["checks"]:
+        word = "[green]passed[/]" if check["passed"] else f"[red]{check['severity']}[/]"
+        words = "" if check["passed"] else f" {check['description']}"
+        checks.add_row(f"{check['asset']} {check['name']}", check["partition"], word + words)
+    console.print(checks)
+    spent = facts["credits"]
+    left = (
+        "no limit" if spent["left"] is None else f"{spent['left']:,} of {spent['monthly']:,} left"
+    )
+    console.print(f"Credits: {left}. Disk: {facts['disk_bytes'] / 1e6:,.0f} MB.")
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

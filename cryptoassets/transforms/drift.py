@@ -1,0 +1,41 @@
+"""Schema drift of the payload: keys that came, went, or changed their JSON type.
+
+What goes here: what CoinCap's coin is known to look like. What stays out: values (in `rules`).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from cryptoassets.transforms.rules import SOURCE_FIELDS
+
+_TEXT = (str, type(None))
+_REQUIRED = {"id", "rank", "symbol", "name", *SOURCE_FIELDS.values()}
+# v2 had no explorer at first; `tokens` came with v3.
+_OPTIONAL = {"explorer": _TEXT, "tokens": (dict, type(None))}
+
+
+def drift(payloads: Iterable[str]) -> list[str]:
+    """Name what differs from the known form of a coin, most frequent first.
+
+    Args:
+        payloads: JSON texts of coins.
+    """
+    seen: Counter[str] = Counter()
+    total = 0
+    for payload in payloads:
+        coin = json.loads(payload)
+        total += 1
+        seen.update(f"key {name!r} is new" for name in coin.keys() - _REQUIRED - _OPTIONAL.keys())
+        seen.update(f"key {name!r} is missing" for name in _REQUIRED - coin.keys())
+        seen.update(_flipped(coin))
+    return [f"{words} in {count} of {total} coins" for words, count in seen.most_common()]
+
+
+def _flipped(coin: dict[str, object]) -> list[str]:
+    expected = {**dict.fromkeys(_REQUIRED, _TEXT), **_OPTIONAL}
+    return [
+        f"key {name!r} holds a JSON {type(value).__name__}"
+        for name, value in coin.items()
+        if name in expected and not isinstance(value, expected[name])
+    ]
