@@ -16,10 +16,10 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.dead_runs import process_tags
 from cryptoassets.errors import SettingsError
 from cryptoassets.migrations import upgrade
 from cryptoassets.resources.postgres_errors import typed_errors
+from cryptoassets.resources.run_process import note_process
 from cryptoassets.settings import load_settings
 
 __all__ = ["PostgresResource", "address_of", "ensure_months", "typed_errors"]
@@ -55,9 +55,8 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
     """
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Note which process a run lives in; every job of ours asks for this resource."""
-        if context.instance is not None and context.run_id is not None:
-            context.instance.add_run_tags(context.run_id, process_tags())
+        """Note which process the run lives in."""
+        note_process(context)
 
     @property
     def url(self) -> str:
