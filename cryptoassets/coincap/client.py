@@ -1,11 +1,9 @@
 """Ask CoinCap v3, or a server that speaks like it.
 
-What goes here: routes, pages, retries and credits. What stays out: sockets (in `transport`), the
-meaning of a status (in `verdicts`), documents (in `documents`).
+What goes here: routes, pages and credits. What stays out: sockets (in `transport`), the meaning of
+a status (in `verdicts`), trying again (in `retries`), documents (in `documents`).
 """
 
-import random
-import time
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -33,10 +31,11 @@ from cryptoassets.coincap.models import (
     Timeouts,
 )
 from cryptoassets.coincap.redaction import BearerKey, public_url
+from cryptoassets.coincap.retries import until_good
 from cryptoassets.coincap.transport import Received, Transport, Unreached
 from cryptoassets.coincap.verbatim import Envelope
 from cryptoassets.coincap.verdicts import Trouble, source_kind_of, verdict
-from cryptoassets.errors import EmptyAnswerError, SettingsError, SourceError
+from cryptoassets.errors import EmptyAnswerError, SettingsError
 from cryptoassets.settings import SourceKind
 
 LARGEST_PAGE_COINS = 2000
@@ -45,7 +44,6 @@ REPEATED_SHARE = 0.5
 _RATES_ROWS = 200
 _SERVER_ERROR = 500
 _TOO_MANY = 429
-_CHANCE = random.SystemRandom()
 
 T = TypeVar("T")
 
@@ -176,7 +174,7 @@ class CoinCapClient:
             judged = verdict(url, outcome, self._key)
             return judged if isinstance(judged, Trouble) else "coincap"
 
-        return self._until_good(f"{self._base_url}/health", kind_of)
+        return self._ask(f"{self._base_url}/health", kind_of)
 
     def _page(self, coins: int, offset: int) -> tuple[Page, bool]:
         limit = min(LARGEST_PAGE_COINS, coins - offset)
@@ -210,30 +208,12 @@ class CoinCapClient:
             return verdict(url, outcome, self._key)
 
         query = f"?{urlencode(parameters)}" if parameters else ""
-        return self._until_good(f"{self._base_url}{path}{query}", metered)
+        return self._ask(f"{self._base_url}{path}{query}", metered)
 
-    def _until_good(self, url: str, ask: Callable[[str, float], T | Trouble]) -> T:
-        """Ask again while the fault is a passing one and the deadline allows."""
+    def _ask(self, url: str, ask: Callable[[str, float], T | Trouble]) -> T:
         self.last_url = self._key.redacted(public_url(url))
-        deadline = time.monotonic() + self._timeouts.total_seconds
-        for attempt in range(1, self._retries.attempts + 1):
-            outcome = ask(url, deadline)
-            if not isinstance(outcome, Trouble):
-                return outcome
-            pause = self._pause_seconds(attempt, outcome)
-            is_last = attempt == self._retries.attempts
-            if not outcome.is_passing or is_last or time.monotonic() + pause >= deadline:
-                raise _after(outcome.error, attempt)
-            time.sleep(pause)
-        raise SettingsError("RetryPolicy.attempts must be at least 1")
-
-    def _pause_seconds(self, attempt: int, trouble: Trouble) -> float:
-        first = self._retries.first_pause_seconds
-        if trouble.wait_seconds is not None:
-            # Never earlier than asked; a little later, or all clients would come back at once.
-            return trouble.wait_seconds + _CHANCE.uniform(0, first)
-        pause = first * 2.0 ** (attempt - 1) * _CHANCE.uniform(0.5, 1.5)
-        return min(pause, self._retries.longest_pause_seconds)
+        total = self._timeouts.total_seconds
+        return until_good(lambda deadline: ask(url, deadline), self._retries, total)
 
 
 def _cost(outcome: Received | Unreached) -> int:
@@ -242,9 +222,3 @@ def _cost(outcome: Received | Unreached) -> int:
         return 1 if outcome.was_sent else 0
     is_coincap = source_kind_of(outcome) == "coincap"
     return counted_credits(len(outcome.body)) if is_coincap else 0
-
-
-def _after(error: SourceError, attempts: int) -> SourceError:
-    if attempts > 1:
-        error.args = (f"{error} (tried {attempts} times)",)
-    return error

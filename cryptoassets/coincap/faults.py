@@ -23,7 +23,7 @@ is applied to it. `DELETE /faults` clears them.
     html            200 with an HTML page
     bad_utf8        puts the byte FF into the body
     bom             puts a byte order mark before the body
-    too_deep        nests 10,000 lists into the first coin
+    too_deep        nests 10,000 lists into the envelope
     huge            sends `megabytes` (200) MB                       megabytes
     empty           `data: []`
     no_data         an envelope without `data`
@@ -148,9 +148,7 @@ class Rule:
                 return replace(wire, body=b"\xef\xbb\xbf" + wire.body)
             case "too_deep":
                 nested = b"[" * _NESTING + b"]" * _NESTING
-                return replace(
-                    wire, body=wire.body.replace(b'{"id"', b'{"deep":' + nested + b',"id"', 1)
-                )
+                return replace(wire, body=wire.body.replace(b"{", b'{"deep":' + nested + b",", 1))
             case "huge":
                 blanks = b" " * (self.options.get("megabytes", 200) * _MEGABYTE)
                 return replace(wire, body=wire.body + blanks)

@@ -1,35 +1,27 @@
 """Make one GET and bring back what came, within bounds of time and memory.
 
-What goes here: sockets, time-outs, the rate limit, decompression. What stays out: what a status
+What goes here: sockets, time-outs, the rate limit. What stays out: what a status
 means (in `verdicts`), retries and credits (in `client`).
 """
 
-import socket
-import threading
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPException
 from time import monotonic
-from types import TracebackType
-from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests_ratelimiter import LimiterSession
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from cryptoassets.coincap.bodies import CHUNK_BYTES, BoundedBody
+from cryptoassets.coincap.deadlines import CutOff, DeadlineAdapter
 from cryptoassets.coincap.models import Timeouts
 from cryptoassets.coincap.redaction import BearerKey
 
-LARGEST_BODY_BYTES = 64 * 1024 * 1024
 CALLS_PER_MINUTE = 600
 """CoinCap's limit on every plan."""
-_CHUNK_BYTES = 64 * 1024
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -66,7 +58,7 @@ class Transport:
             per_minute=CALLS_PER_MINUTE, limit_statuses=(), max_delay=timeouts.total_seconds
         )
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _DeadlineAdapter())
+            self._session.mount(scheme, DeadlineAdapter())
         if urlsplit(base_url).hostname in _LOOPBACK_HOSTS:
             self._session.trust_env = False  # a proxy cannot reach our own loopback
 
@@ -82,7 +74,7 @@ class Transport:
             deadline: time of `time.monotonic` at which a started call is cut off.
         """
         timeouts = (self._timeouts.connect_seconds, self._timeouts.read_seconds)
-        with _CutOff(deadline):
+        with CutOff(deadline):
             try:
                 response = self._session.get(
                     url,
@@ -103,9 +95,9 @@ class Transport:
         return request
 
     def _received(self, response: requests.Response, deadline: float) -> Received | Unreached:
-        body = _Body(response.headers.get("Content-Encoding", ""))
+        body = BoundedBody(response.headers.get("Content-Encoding", ""))
         try:
-            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
+            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
                 body.add(chunk)
                 if body.fault or monotonic() >= deadline:
                     break
@@ -142,124 +134,5 @@ class Transport:
         return Unreached("it broke the connection", was_sent=True)
 
 
-class _Body:
-    """Collects a body up to `LARGEST_BODY_BYTES`, decompressing it in bounded steps."""
-
-    def __init__(self, encoding: str) -> None:
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._gzip: Any = None
-        self.fault: str | None = None
-        if encoding.lower() in ("gzip", "x-gzip"):
-            self._gzip = zlib.decompressobj(wbits=31)
-        elif encoding.lower() not in ("", "identity"):
-            self.fault = "bad_encoding"
-
-    @property
-    def content(self) -> bytes:
-        return b"".join(self._chunks)
-
-    def add(self, chunk: bytes) -> None:
-        if self._gzip is None:
-            self._keep(chunk)
-            return
-        try:
-            while chunk and not self.fault:
-                self._keep(self._gzip.decompress(chunk, _CHUNK_BYTES))
-                chunk = self._gzip.unconsumed_tail
-        except zlib.error:
-            self.fault = "bad_encoding"
-
-    def end(self) -> str | None:
-        """Return the reason code if the compressed stream broke off."""
-        if self._gzip is None or self._gzip.eof or not self._size:
-            return None
-        return "truncated"
-
-    def _keep(self, part: bytes) -> None:
-        self._size += len(part)
-        if self._size > LARGEST_BODY_BYTES:
-            self.fault = "too_large"
-        else:
-            self._chunks.append(part)
-
-
 def _is_reset(error: BaseException) -> bool:
     return any(isinstance(part, OSError) for part in (error, *error.args, error.__cause__))
-
-
-_running = threading.local()
-
-
-class _CutOff:
-    """Shuts the socket of this thread's call at the deadline.
-
-    A read time-out starts anew with each byte, so a server that drips would never meet one.
-    """
-
-    def __init__(self, deadline: float) -> None:
-        self._timer = threading.Timer(max(0.0, deadline - monotonic()), self._cut)
-        self._timer.daemon = True
-        self._socket: Any = None
-
-    def __enter__(self) -> None:
-        _running.cut_off = self
-        self._timer.start()
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self._timer.cancel()
-        _running.cut_off = None
-
-    def watch(self, connection_socket: Any) -> None:
-        self._socket = connection_socket
-
-    def _cut(self) -> None:
-        try:
-            # The base class's own: TLS would first want to say goodbye.
-            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-        except (OSError, TypeError):
-            return  # closed already, or not yet open
-
-
-def _watch(connection: HTTPConnection) -> None:
-    cut_off = getattr(_running, "cut_off", None)
-    if cut_off is not None:
-        cut_off.watch(connection.sock)
-
-
-class _WatchedHTTP(HTTPConnection):
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        _watch(self)
-        return super().getresponse()
-
-
-class _WatchedHTTPS(HTTPSConnection):
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        _watch(self)
-        return super().getresponse()
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTP
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPS
-
-
-class _DeadlineAdapter(HTTPAdapter):
-    """Makes connections that a deadline can cut off, straight or through a proxy."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-        return manager

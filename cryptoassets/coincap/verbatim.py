@@ -1,28 +1,22 @@
-"""Read an answer's JSON so that nothing is lost unnoticed.
+"""Split an answer into its elements, each with the text it came as.
 
-What goes here: splitting an envelope into its elements and naming what a store could not hold
-unchanged. What stays out: what the values mean (in `transforms`).
+What goes here: the envelope's outer two levels. What stays out: values (in `lossless`).
 
-Reason codes of one element: not_an_object, no_id, duplicate_keys, not_json (NaN, Infinity),
-number_not_representable, bad_text (lone surrogate), bad_key (NUL in a key), too_deep, too_large.
+Python's parser is used for every value, but not for the envelope: only so does a broken coin have
+a place and a text, and the rest of the page goes on.
 """
 
 import json
-import math
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
+from cryptoassets.coincap.lossless import DECODER, is_too_deep, storage_fault
 from cryptoassets.coincap.models import Item
 
-DEEPEST_NESTING = 90
-"""MongoDB refuses 100 levels; a document of ours adds a few of its own."""
-LARGEST_BSON_BYTES = 15 * 1024 * 1024
-"""MongoDB refuses 16 MiB."""
-_INT64 = 2**63
-_LONGEST_INT64_TEXT = 20
-_BLANKS = " \t\n\r"
+_BLANKS = re.compile(r"[ \t\n\r]*")
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 class UnreadableError(ValueError):
@@ -46,48 +40,6 @@ class Envelope:
     items: tuple[Item, ...] | None
 
 
-@dataclass(frozen=True)
-class _Lost:
-    """Stands in a parsed value where Python's parser would have lost something."""
-
-    reason: str
-
-
-def _exact_float(text: str) -> float | _Lost:
-    number = float(text)
-    # Infinite and vanished doubles come first: their exponents are more than Decimal reads.
-    if math.isinf(number):
-        return _Lost("number_not_representable")
-    if number == 0:
-        is_exact = not any(digit in "123456789" for digit in text.lower().partition("e")[0])
-    else:
-        is_exact = Decimal(text) == Decimal(repr(number))
-    return number if is_exact else _Lost("number_not_representable")
-
-
-def _exact_int(text: str) -> int | _Lost:
-    if len(text) > _LONGEST_INT64_TEXT or not -_INT64 <= int(text) < _INT64:
-        return _Lost("number_not_representable")
-    return int(text)
-
-
-def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Lost:
-    members = dict(pairs)
-    return members if len(members) == len(pairs) else _Lost("duplicate_keys")
-
-
-def _not_json(_literal: str) -> _Lost:
-    return _Lost("not_json")
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique_members,
-    parse_float=_exact_float,
-    parse_int=_exact_int,
-    parse_constant=_not_json,
-)
-
-
 def read_envelope(body: bytes) -> Envelope:
     """Split a body into envelope and elements; a byte order mark is passed over.
 
@@ -103,116 +55,83 @@ def read_envelope(body: bytes) -> Envelope:
         raise UnreadableError("html")
     try:
         if text[start : start + 1] != "{":
-            _DECODER.decode(text)
+            DECODER.decode(text)
             raise UnreadableError("not_an_object")
-        return _envelope(text, start)
+        return _Splitter(text).envelope(start)
     except RecursionError:
         raise UnreadableError("too_deep") from None
     except (json.JSONDecodeError, IndexError):
         raise UnreadableError("not_json") from None
 
 
-def _envelope(text: str, start: int) -> Envelope:
-    members: dict[str, Any] = {}
-    items: tuple[Item, ...] | None = None
+class _Splitter:
+    """Walks over one text; every method takes a place and returns the place after."""
 
-    def read_member(at: int) -> int:
-        nonlocal items
-        if text[at] != '"':
-            raise json.JSONDecodeError("no key", text, at)
-        key, at = _DECODER.raw_decode(text, at)
-        at = _past_blanks(text, at)
-        if text[at] != ":":
-            raise json.JSONDecodeError("no colon", text, at)
-        at = _past_blanks(text, at + 1)
-        if key in members or (key == "data" and items is not None):
-            raise UnreadableError("duplicate_keys")
-        if key == "data" and text[at] == "[":
-            found: list[Item] = []
-            at = _each(text, at, "]", lambda begin: _read_item(text, begin, found))
-            items = tuple(found)
-        else:
-            members[key], at = _DECODER.raw_decode(text, at)
-        return at
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._members: dict[str, Any] = {}
+        self._items: list[Item] | None = None
 
-    end = _each(text, start, "}", read_member)
-    if _past_blanks(text, end) != len(text):
-        raise json.JSONDecodeError("more than one value", text, end)
-    return Envelope(members, items)
+    def envelope(self, start: int) -> Envelope:
+        end = self._each(start, "}", self._member)
+        if _past_blanks(self._text, end) != len(self._text):
+            raise json.JSONDecodeError("more than one value", self._text, end)
+        return Envelope(self._members, None if self._items is None else tuple(self._items))
 
-
-def _each(text: str, start: int, closing: str, read: Callable[[int], int]) -> int:
-    """Call `read` at each member between brackets; return the place after the closing one."""
-    at = _past_blanks(text, start + 1)
-    if text[at] == closing:
-        return at + 1
-    while True:
-        at = _past_blanks(text, read(at))
+    def _each(self, start: int, closing: str, read: Callable[[int], int]) -> int:
+        """Call `read` at each member between brackets."""
+        text = self._text
+        at = _past_blanks(text, start + 1)
         if text[at] == closing:
             return at + 1
-        if text[at] != ",":
-            raise json.JSONDecodeError("no comma", text, at)
-        at = _past_blanks(text, at + 1)
+        while True:
+            at = _past_blanks(text, read(at))
+            if text[at] == closing:
+                return at + 1
+            at = _past_blanks(text, self._expected(",", at))
 
+    def _member(self, at: int) -> int:
+        text = self._text
+        self._expected('"', at)
+        key, at = DECODER.raw_decode(text, at)
+        at = _past_blanks(text, self._expected(":", _past_blanks(text, at)))
+        if key in self._members or (key == "data" and self._items is not None):
+            raise UnreadableError("duplicate_keys")
+        if key == "data" and text[at] == "[":
+            items: list[Item] = []
+            self._items = items
+            return self._each(at, "]", lambda begin: self._item(begin, items))
+        self._members[key], at = DECODER.raw_decode(text, at)
+        if is_too_deep(self._members[key]):
+            raise UnreadableError("too_deep")
+        return at
 
-def _read_item(text: str, start: int, found: list[Item]) -> int:
-    value, end = _DECODER.raw_decode(text, start)
-    fault = storage_fault(value)
-    found.append(Item(None if fault else value, text[start:end], fault))
-    return end
+    def _item(self, start: int, items: list[Item]) -> int:
+        try:
+            value, end = DECODER.raw_decode(self._text, start)
+        except RecursionError:
+            # How deep is too deep for the parser differs by Python's version; for us it does not.
+            value, end = None, self._end_of_nested(start)
+            fault: str | None = "too_deep"
+        else:
+            fault = storage_fault(value)
+        items.append(Item(None if fault else value, self._text[start:end], fault))
+        return end
+
+    def _end_of_nested(self, start: int) -> int:
+        depth = 0
+        for token in _BRACKETS.finditer(self._text, start):
+            depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+            if depth == 0:
+                return token.end()
+        raise json.JSONDecodeError("not closed", self._text, start)
+
+    def _expected(self, sign: str, at: int) -> int:
+        if self._text[at] != sign:
+            raise json.JSONDecodeError(f"no {sign}", self._text, at)
+        return at + 1
 
 
 def _past_blanks(text: str, at: int) -> int:
-    while at < len(text) and text[at] in _BLANKS:
-        at += 1
-    return at
-
-
-def storage_fault(value: Any) -> str | None:
-    """Return the reason code why a JSON element cannot be stored unchanged, or None."""
-    if isinstance(value, _Lost):
-        return value.reason
-    if not isinstance(value, dict):
-        return "not_an_object"
-    fault = next((code for code in _faults_within(value) if code), None)
-    if fault is None and bson_bytes(value) > LARGEST_BSON_BYTES:
-        return "too_large"
-    return fault
-
-
-def _faults_within(element: dict[str, Any]) -> Iterator[str | None]:
-    pending: list[tuple[Any, int]] = [(element, 1)]
-    while pending:
-        value, depth = pending.pop()
-        if isinstance(value, _Lost):
-            yield value.reason
-        elif isinstance(value, str):
-            yield _text_fault(value)
-        elif isinstance(value, dict | list):
-            if depth > DEEPEST_NESTING:
-                yield "too_deep"
-                return
-            if isinstance(value, dict):
-                yield from (_text_fault(key) for key in value)
-                yield "bad_key" if any("\0" in key for key in value) else None
-            children = value.values() if isinstance(value, dict) else value
-            pending.extend((child, depth + 1) for child in children)
-
-
-def _text_fault(text: str) -> str | None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return "bad_text"
-    return None
-
-
-def bson_bytes(value: Any) -> int:
-    """Return the size of a JSON value in BSON, bytes; counts every integer as 8."""
-    if isinstance(value, str):
-        return len(value.encode()) + 5
-    if isinstance(value, dict):
-        return 5 + sum(len(k.encode()) + 2 + bson_bytes(v) for k, v in value.items())
-    if isinstance(value, list):
-        return 5 + sum(len(str(i)) + 2 + bson_bytes(v) for i, v in enumerate(value))
-    return 8
+    found = _BLANKS.match(text, at)
+    return found.end() if found else at

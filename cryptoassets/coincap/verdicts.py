@@ -10,10 +10,11 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from cryptoassets.coincap.bodies import LARGEST_BODY_BYTES
 from cryptoassets.coincap.documents import LONGEST_BODY_BYTES
 from cryptoassets.coincap.models import Answer
 from cryptoassets.coincap.redaction import BearerKey, public_url
-from cryptoassets.coincap.transport import LARGEST_BODY_BYTES, Received, Unreached
+from cryptoassets.coincap.transport import Received, Unreached
 from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelope
 from cryptoassets.errors import (
     BadKeyError,
@@ -120,11 +121,12 @@ def _refusal(shown_url: str, outcome: Received, key: BearerKey) -> Trouble:
     if status == HTTPStatus.NOT_FOUND:
         return Trouble(_not_found(shown_url, said))
     if status == HTTPStatus.TOO_MANY_REQUESTS:
+        seconds = _until_next_minute(outcome, wait)
         error = RateLimitedError(
-            f"GET {shown_url}: too many calls (HTTP 429{said}). {_LATER}, in a minute or so; other "
-            "programs with the same COINCAP_API_KEY count too"
+            f"GET {shown_url}: too many calls (HTTP 429{said}). {_LATER}, in {seconds:.0f} s; "
+            "other programs with the same COINCAP_API_KEY count too"
         )
-        return Trouble(error, is_passing=True, wait_seconds=_until_next_minute(outcome, wait))
+        return Trouble(error, is_passing=True, wait_seconds=seconds)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT:
         message = f"GET {shown_url}: the server failed (HTTP {status}{said}). {_LATER}"
         return Trouble(SourceUnavailableError(message), is_passing=True, wait_seconds=wait)

@@ -36,14 +36,7 @@ def client(source: SourceServer) -> Iterator[CoinCapClient]:
 @pytest.fixture
 def plan_faults(source: SourceServer) -> PlanFaults:
     """Put rules in force at `source`."""
-
-    def plan(*rules: dict[str, Any]) -> None:
-        body = json.dumps(rules).encode()
-        request = urllib.request.Request(f"{source.url}/faults", data=body, method="PUT")
-        with urllib.request.urlopen(request) as answer:
-            assert answer.status == 200
-
-    return plan
+    return lambda *rules: put_faults(source.url, *rules)
 
 
 @pytest.fixture
@@ -59,6 +52,14 @@ def samples() -> Path:
     if not folder:
         pytest.skip("CRYPTOASSETS_SAMPLES is not set: no recorded answers to compare with")
     return Path(folder)
+
+
+def put_faults(url: str, *rules: dict[str, Any]) -> None:
+    """Put rules in force at one of our servers."""
+    body = json.dumps(rules).encode()
+    request = urllib.request.Request(f"{url}/faults", data=body, method="PUT")
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
 
 
 def get_json(url: str) -> Any:

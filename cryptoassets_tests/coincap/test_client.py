@@ -1,7 +1,8 @@
 """The client against the simulator, all well."""
 
 import gzip
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import pytest
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import raw_batch
 from cryptoassets.coincap.server import SourceServer, make_server
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap.sources import replayed_source, simulated_source
 from cryptoassets.errors import BadKeyError, SettingsError, SourceUnavailableError
-from cryptoassets_tests.coincap.conftest import QUICK, PlanFaults
+from cryptoassets_tests.coincap.conftest import QUICK, PlanFaults, put_faults
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -52,29 +53,42 @@ def test_an_early_end_leaves_the_rest_outstanding(client: CoinCapClient) -> None
     assert (2500, 152) == (fetch["coins_asked"], fetch["coins_received"])
 
 
+@pytest.fixture
+def many_coins(tmp_path: Path) -> Iterator[SourceServer]:
+    """A recording of 4,100 coins: two full pages and a short one."""
+    coins = [{"id": f"coin-{number}"} for number in range(4100)]
+    (tmp_path / "assets.json").write_text(json.dumps({"timestamp": 1, "data": coins}))
+    with make_server(replayed_source(tmp_path)) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("coins", "asked"),
+    [
+        (2000, [(0, 2000)]),
+        (2001, [(0, 2000), (2000, 1)]),
+        (4100, [(0, 2000), (2000, 2000), (4000, 100)]),
+        (5000, [(0, 2000), (2000, 2000), (4000, 1000)]),
+    ],
+)
 def test_pages_follow_each_other_by_offset(
-    client: CoinCapClient, monkeypatch: pytest.MonkeyPatch
+    many_coins: SourceServer, coins: int, asked: list[tuple[int, int]]
 ) -> None:
-    """2,000 is CoinCap's largest page; smaller ones show the paging with fewer coins."""
-    monkeypatch.setattr("cryptoassets.coincap.client.LARGEST_PAGE_COINS", 50)
+    """No coin twice, none left out; what an early end left open is asked of its last page."""
+    with CoinCapClient(many_coins.url) as client:
+        batch = raw_batch(client.snapshot(coins))
 
-    batch = raw_batch(client.snapshot(120))
-
-    assert [(0, 50), (50, 50), (100, 20)] == [
-        (f["offset"], f["coins_asked"]) for f in batch.fetches
-    ]
-    assert 120 == len({document["coin_id"] for document in batch.documents})
+    assert asked == [(fetch["offset"], fetch["coins_asked"]) for fetch in batch.fetches]
+    assert min(coins, 4100) == len({document["coin_id"] for document in batch.documents})
     assert not any(fetch["is_repeated"] for fetch in batch.fetches)
 
 
-def test_a_repeated_page_is_marked_on_the_whole_fetch(
-    client: CoinCapClient, plan_faults: PlanFaults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """100 rows that are 50 coins twice must not pass for 100 coins."""
-    monkeypatch.setattr("cryptoassets.coincap.client.LARGEST_PAGE_COINS", 50)
-    plan_faults({"route": "/assets", "kind": "repeat_page"})
+def test_a_repeated_page_is_marked_on_the_whole_fetch(many_coins: SourceServer) -> None:
+    """4,000 rows that are 2,000 coins twice must not pass for 4,000 coins."""
+    put_faults(many_coins.url, {"route": "/assets", "kind": "repeat_page"})
 
-    batch = raw_batch(client.snapshot(100))
+    with CoinCapClient(many_coins.url) as client:
+        batch = raw_batch(client.snapshot(4000))
 
     assert [True, True] == [fetch["is_repeated"] for fetch in batch.fetches]
 

@@ -10,7 +10,7 @@ import pytest
 
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import dead_letter_of, raw_batch
-from cryptoassets.coincap.models import RetryPolicy, Timeouts
+from cryptoassets.coincap.models import Timeouts
 from cryptoassets.coincap.server import SourceServer
 from cryptoassets.errors import (
     BadKeyError,
@@ -255,19 +255,6 @@ def test_a_wait_beyond_the_deadline_is_not_begun(
     assert took < 1
 
 
-def test_pauses_grow_and_stay_within_their_bounds(source: SourceServer) -> None:
-    """Without chance in them, all clients of an outage come back in the same instant."""
-    policy = RetryPolicy(first_pause_seconds=1, longest_pause_seconds=3)
-    trouble: Any = type("Passing", (), {"wait_seconds": None})
-
-    with CoinCapClient(source.url, retries=policy) as client:
-        pauses = [client._pause_seconds(attempt, trouble) for attempt in (1, 2, 3) * 50]  # noqa: SLF001
-
-    assert all(0.5 <= pause <= 3 for pause in pauses)
-    assert max(pauses[0::3]) <= 1.5
-    assert 100 < len(set(pauses))
-
-
 def test_a_redirect_is_not_followed_with_the_key(
     client: CoinCapClient, plan_faults: PlanFaults, count_calls: CountCalls
 ) -> None:
@@ -344,11 +331,11 @@ def test_many_calls_leave_no_memory_behind(client: CoinCapClient) -> None:
         client.snapshot(100)
     tracemalloc.start()
     before = tracemalloc.take_snapshot()
-    for _ in range(20):
+    for _ in range(10):
         client.snapshot(100)
     after = tracemalloc.take_snapshot()
     tracemalloc.stop()
 
     grown = sum(stat.size_diff for stat in after.compare_to(before, "filename"))
 
-    assert grown < 400_000
+    assert grown < 200_000

@@ -172,7 +172,7 @@ def test_a_history_point_is_filed_under_its_own_time() -> None:
 
 
 @given(payload=COINS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_canonical_payload_is_the_payload_in_one_spelling(payload: dict[str, Any]) -> None:
     """Raw can be rebuilt from quarantine: the text must hold everything."""
     text = canonical_payload(payload)
@@ -184,7 +184,7 @@ def test_the_canonical_payload_is_the_payload_in_one_spelling(payload: dict[str,
 
 
 @given(payload=COINS, other=COINS, slug=st.text(max_size=20), ms=st.integers(0, 2**40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_ids_are_equal_exactly_when_content_is(
     payload: dict[str, Any], other: dict[str, Any], slug: str, ms: int
 ) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
@@ -136,6 +136,25 @@ def test_one_connection_serves_many_calls(source: SourceServer) -> None:
         answer = connection.getresponse()
         answer.read()
         assert 200 == answer.status
+    connection.close()
+
+
+def answer_on(connection: HTTPConnection) -> HTTPResponse:
+    """Ask once more on an open connection."""
+    connection.request("GET", "/health")
+    return connection.getresponse()
+
+
+def test_a_stopped_source_answers_nobody() -> None:
+    """A kept-alive connection would outlive it and hide that it is gone."""
+    with make_server(simulated_source()) as server:
+        connection = HTTPConnection(urlsplit(server.url).netloc, timeout=2)
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+
+    # Whether sending or receiving shows it first depends on the kernel's timing.
+    with pytest.raises((OSError, HTTPException)):
+        answer_on(connection)
     connection.close()
 
 

@@ -30,6 +30,11 @@ def excess_kurtosis(values: Floats) -> float:
     return float((scaled**4).mean() - 3)
 
 
+def correlation(one: Floats, other: Floats) -> float:
+    """Return the correlation of two series."""
+    return float(np.asarray(np.corrcoef(one, other))[0, 1])
+
+
 def test_an_instant_has_one_price_whoever_asks(market: Market) -> None:
     """History agrees with snapshots only if order and company do not matter."""
     times = np.array([T0, T0 + 1234, T0 - 40 * DAY])
@@ -66,18 +71,15 @@ def test_volatility_clusters(market: Market) -> None:
     """Wild hours follow wild hours: their sizes correlate, their signs do not."""
     hourly = returns(market, BITCOIN, count=8000)[0]
 
-    sizes = np.corrcoef(np.abs(hourly[:-1]), np.abs(hourly[1:]))[0, 1]
-    signs = np.corrcoef(hourly[:-1], hourly[1:])[0, 1]
-
-    assert sizes > 0.08
-    assert abs(signs) < 0.1
+    assert correlation(np.abs(hourly[:-1]), np.abs(hourly[1:])) > 0.08
+    assert abs(correlation(hourly[:-1], hourly[1:])) < 0.1
 
 
 def test_coins_move_together_but_not_alike(market: Market) -> None:
     """One market, a hundred stories."""
-    hourly = returns(market, BITCOIN, ETHEREUM)
+    bitcoin, ethereum = returns(market, BITCOIN, ETHEREUM)
 
-    assert 0.25 < np.corrcoef(hourly)[0, 1] < 0.75
+    assert 0.25 < correlation(bitcoin, ethereum) < 0.75
 
 
 def test_stable_coins_stay_near_a_dollar(market: Market) -> None:
@@ -88,7 +90,7 @@ def test_stable_coins_stay_near_a_dollar(market: Market) -> None:
 
 
 def test_a_staked_coin_follows_what_is_inside(market: Market) -> None:
-    """StETH at half of ether would be the crash of the year."""
+    """Staked ether at half of ether would be the crash of the year."""
     steth = market.place_by_id["steth"]
     prices = market.prices_usd(np.array([ETHEREUM, steth]), T0 + DAY * np.arange(500))
 

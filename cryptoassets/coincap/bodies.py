@@ -1,0 +1,54 @@
+"""Collect a body in bounded memory, whatever is sent.
+
+What goes here: decompression and the limit of size. What stays out: sockets (in `transport`).
+"""
+
+import zlib
+from typing import Any
+
+LARGEST_BODY_BYTES = 64 * 1024 * 1024
+CHUNK_BYTES = 64 * 1024
+
+
+class BoundedBody:
+    """Collects a body up to `LARGEST_BODY_BYTES`, decompressing it in bounded steps."""
+
+    def __init__(self, encoding: str) -> None:
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._gzip: Any = None
+        self.fault: str | None = None
+        if encoding.lower() in ("gzip", "x-gzip"):
+            self._gzip = zlib.decompressobj(wbits=31)
+        elif encoding.lower() not in ("", "identity"):
+            self.fault = "bad_encoding"
+
+    @property
+    def content(self) -> bytes:
+        """What has come so far, decompressed."""
+        return b"".join(self._chunks)
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes; look at `fault` before the next ones."""
+        if self._gzip is None:
+            self._keep(chunk)
+            return
+        try:
+            while chunk and not self.fault:
+                self._keep(self._gzip.decompress(chunk, CHUNK_BYTES))
+                chunk = self._gzip.unconsumed_tail
+        except zlib.error:
+            self.fault = "bad_encoding"
+
+    def end(self) -> str | None:
+        """Return the reason code if the compressed stream broke off."""
+        if self._gzip is None or self._gzip.eof or not self._size:
+            return None
+        return "truncated"
+
+    def _keep(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > LARGEST_BODY_BYTES:
+            self.fault = "too_large"
+        else:
+            self._chunks.append(part)

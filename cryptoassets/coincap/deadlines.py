@@ -1,0 +1,96 @@
+"""End a call at its deadline, even while the server is still sending.
+
+What goes here: connections that can be cut off from another thread. What stays out: how long a call
+may take (in `models.Timeouts`).
+
+A read time-out starts anew with each byte, so a server that drips would never meet one.
+"""
+
+import socket
+import threading
+from time import monotonic
+from types import TracebackType
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+_running = threading.local()
+
+
+class CutOff:
+    """Shuts the socket of this thread's call at the deadline, of `time.monotonic`."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._timer = threading.Timer(max(0.0, deadline - monotonic()), self._cut)
+        self._timer.daemon = True
+        self._socket: Any = None
+
+    def __enter__(self) -> None:
+        _running.cut_off = self
+        self._timer.start()
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+        _running.cut_off = None
+
+    def watch(self, connection_socket: Any) -> None:
+        """Name the socket to shut; at once, if it was opened too late."""
+        self._socket = connection_socket
+        if monotonic() >= self._deadline:
+            self._cut()
+
+    def _cut(self) -> None:
+        try:
+            # The base class's own: TLS would first want to say goodbye.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except (OSError, TypeError):
+            return  # closed already, or not yet open
+
+
+def _watch(connection: HTTPConnection) -> None:
+    cut_off = getattr(_running, "cut_off", None)
+    if cut_off is not None:
+        cut_off.watch(connection.sock)
+
+
+class _WatchedHTTP(HTTPConnection):
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        _watch(self)
+        return super().getresponse()
+
+
+class _WatchedHTTPS(HTTPSConnection):
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        _watch(self)
+        return super().getresponse()
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPS
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """Makes connections that a deadline can cut off, straight or through a proxy."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools for straight connections."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the pools for connections through a proxy."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        return manager
