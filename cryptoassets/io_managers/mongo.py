@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 
 from cryptoassets.coincap.documents import RawBatch, canonical_payload
 from cryptoassets.errors import MixedSourcesError, UpstreamNotMaterializedError
-from cryptoassets.io_managers import address, metadata
+from cryptoassets.io_managers import address, metadata, shapes
 from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.resources.mongo import (
     DEAD_LETTERS,
@@ -47,11 +47,13 @@ class MongoIOManager(dg.ConfigurableIOManager):
         Documents of another partition are stored too, and a materialization is logged for it.
 
         Raises:
-            dagster.Failure: MixedSourcesError: the collection holds real data and the batch does
-                not, or the other way round; nothing was stored. StoreUnavailableError: the server
-                went away; the same batch can be stored again. The batch's own `failure`.
+            dagster.Failure: SchemaMismatchError: not a `RawBatch`. MixedSourcesError: the
+                collection holds real data and the batch does not, or the other way round; nothing
+                was stored. StoreUnavailableError: the server went away; the same batch can be
+                stored again. The batch's own `failure`.
         """
         with dagster_failures():
+            shapes.refuse_other_types(context.asset_key, obj, RawBatch)
             self._store(context, obj)
             if obj.failure is not None:
                 raise obj.failure

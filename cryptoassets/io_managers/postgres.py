@@ -21,16 +21,18 @@ from cryptoassets.errors import (
     MixedSourcesError,
     UpstreamNotMaterializedError,
 )
-from cryptoassets.io_managers import address, metadata, publishing
+from cryptoassets.io_managers import address, metadata, publishing, shapes
 from cryptoassets.io_managers.copying import copy_out, stage
 from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
 from cryptoassets.resources.postgres_errors import typed_errors
 from cryptoassets.resources.spark import SparkResource
-from cryptoassets.schemas import COIN_PRICES, COINS, QUARANTINE, Table
+from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, QUARANTINE, Table
 from cryptoassets.transforms.contract import Tally, conservation_problems, key_problems, tally
 from cryptoassets.transforms.prices import publication
+
+_JUDGED_COLUMNS = (*COIN_PRICES.column_names, "outcome", "reasons", "payload")
 
 QUARANTINE_KEY = dg.AssetKey(["warehouse", "quarantine"])
 
@@ -50,13 +52,18 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         partition is replaced.
 
         Raises:
-            dagster.Failure: ContractViolationError, MixedSourcesError, StoreError, ...
+            dagster.Failure: SchemaMismatchError, ContractViolationError, MixedSourcesError,
+                StoreError, ...; nothing was published.
         """
         with dagster_failures():
-            table = address.table_of(context.asset_key)
+            key = context.asset_key
+            table = address.table_of(key)
+            shapes.refuse_other_types(key, obj, DataFrame, pa.Table)
             if table is COIN_PRICES:
+                shapes.refuse_other_columns(key, obj, CLEAN_COIN_PRICES, _JUDGED_COLUMNS)
                 self._publish_judged(context, _arrow(publication, obj))
                 return
+            shapes.refuse_other_columns(key, obj, table, table.column_names)
             rows = _arrow(lambda frame: frame.select(*table.column_names), obj)
             self._publish_rows(context, table, rows)
 

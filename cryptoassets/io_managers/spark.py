@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import SchemaMismatchError, UpstreamNotMaterializedError
-from cryptoassets.io_managers import address, metadata
+from cryptoassets.io_managers import address, metadata, shapes
 from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import Table
@@ -41,6 +41,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
 
     def _store(self, context: dg.OutputContext, obj: DataFrame) -> None:
         table = address.table_of(context.asset_key)
+        shapes.refuse_other_types(context.asset_key, obj, DataFrame)
         _refuse_other_columns(obj, table, context.asset_key)
         store, root = _clean_store()
         folder = f"{root}/{table.name}/{address.folder_name(address.window_of(context))}"

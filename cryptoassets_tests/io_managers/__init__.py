@@ -1,0 +1,1 @@
+"""Tests of the IO managers, against real stores."""

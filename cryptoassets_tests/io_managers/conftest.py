@@ -1,0 +1,28 @@
+"""The IO managers, each over a store of the test's own."""
+
+import pytest
+
+from cryptoassets.io_managers.mongo import MongoIOManager
+from cryptoassets.io_managers.postgres import PostgresIOManager
+from cryptoassets.io_managers.spark import SparkIOManager
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.resources.spark import SparkResource
+
+
+@pytest.fixture
+def mongo_io_manager(mongo: MongoResource, spark: SparkResource) -> MongoIOManager:
+    """The lake's."""
+    return MongoIOManager(mongo=mongo, spark=spark)
+
+
+@pytest.fixture
+def spark_io_manager(clean_path: object, spark: SparkResource) -> SparkIOManager:
+    """That of the cleaned Parquet."""
+    return SparkIOManager(spark=spark)
+
+
+@pytest.fixture
+def postgres_io_manager(postgres: PostgresResource, spark: SparkResource) -> PostgresIOManager:
+    """The warehouse's."""
+    return PostgresIOManager(postgres=postgres, spark=spark)

@@ -1,0 +1,206 @@
+"""Promises that every IO manager keeps, whatever it stores and where."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets_tests.io_managers import contexts
+from cryptoassets_tests.io_managers.rows import (
+    HOUR,
+    NEXT_HOUR,
+    batch,
+    coin,
+    daily_coins,
+    document,
+    judged_coins,
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """One IO manager with an asset of its layer; rows are told apart by numbered coins."""
+
+    io_manager: dg.ConfigurableIOManager
+    key: dg.AssetKey
+    partitions: tuple[str, str]
+    value_of: Callable[[str, range], Any]
+    lacking_a_column: Any
+    form: type = pa.Table
+
+    def write(self, partition: str, rows: int) -> dg.OutputContext:
+        """Store that many rows."""
+        return self.write_value(partition, self.value_of(partition, range(rows)))
+
+    def write_value(self, partition: str, value: Any) -> dg.OutputContext:
+        """Store what an asset returned."""
+        return contexts.write(self.io_manager, self.key, partition, value)
+
+    def coins(self, partition: str) -> list[str]:
+        """Coins that a downstream asset gets, sorted."""
+        rows = contexts.read(self.io_manager, self.key, partition, self.form)
+        table = rows if isinstance(rows, pa.Table) else rows.to_table()
+        return sorted(table["coin_id"].to_pylist())
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows a partition."""
+        return {partition: len(self.coins(partition)) for partition in self.partitions}
+
+
+def mongo_store(request: pytest.FixtureRequest) -> Store:
+    """Raw documents."""
+    return Store(
+        request.getfixturevalue("mongo_io_manager"),
+        contexts.RAW,
+        (HOUR, NEXT_HOUR),
+        lambda partition, numbers: batch(*(document(coin(n), partition) for n in numbers)),
+        [document()],
+    )
+
+
+def spark_store(request: pytest.FixtureRequest) -> Store:
+    """Cleaned Parquet."""
+    spark: SparkResource = request.getfixturevalue("spark")
+    make_frame = spark.session.createDataFrame
+    return Store(
+        request.getfixturevalue("spark_io_manager"),
+        contexts.CLEAN,
+        (HOUR, NEXT_HOUR),
+        lambda partition, numbers: make_frame(judged_coins(partition, numbers)),
+        make_frame(judged_coins(HOUR, range(1)).drop_columns("rank")),
+        form=ds.Dataset,
+    )
+
+
+def prices_store(request: pytest.FixtureRequest) -> Store:
+    """Judged prices in PostgreSQL."""
+    return Store(
+        request.getfixturevalue("postgres_io_manager"),
+        contexts.PRICES,
+        (HOUR, NEXT_HOUR),
+        judged_coins,
+        judged_coins(HOUR, range(1)).drop_columns("rank"),
+    )
+
+
+def marts_store(request: pytest.FixtureRequest) -> Store:
+    """A mart in PostgreSQL."""
+    day, next_day = "2026-11-20", "2026-11-21"
+    return Store(
+        request.getfixturevalue("postgres_io_manager"),
+        contexts.COIN_DAILY,
+        (day, next_day),
+        daily_coins,
+        daily_coins(day, range(1)).drop_columns("close"),
+    )
+
+
+STORES = [
+    pytest.param(mongo_store, marks=pytest.mark.mongo, id="mongo"),
+    pytest.param(spark_store, marks=pytest.mark.spark, id="spark"),
+    pytest.param(prices_store, marks=pytest.mark.postgres, id="postgres-prices"),
+    pytest.param(marts_store, marks=pytest.mark.postgres, id="postgres-marts"),
+]
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest) -> Store:
+    """Each IO manager in turn."""
+    made: Store = request.param(request)
+    return made
+
+
+def test_what_is_written_is_read_back(store: Store) -> None:
+    """The downstream asset must see every row of the partition and no other."""
+    partition, _ = store.partitions
+
+    store.write(partition, rows=3)
+
+    assert ["coin-0", "coin-1", "coin-2"] == store.coins(partition)
+
+
+def test_rerunning_a_partition_replaces_only_that_partition(store: Store) -> None:
+    """Airflow retries must not double an hour, nor erase its neighbours."""
+    first, second = store.partitions
+    store.write(first, rows=1)
+    store.write(second, rows=3)
+
+    store.write(first, rows=2)
+    store.write(first, rows=2)
+
+    assert {first: 2, second: 3} == store.row_counts()
+
+
+def test_neighbouring_partitions_share_no_row(store: Store) -> None:
+    """The first instant of an hour belongs to it and not to the hour before."""
+    first, second = store.partitions
+
+    store.write(second, rows=2)
+    store.write(first, rows=1)
+
+    assert {first: 1, second: 2} == store.row_counts()
+
+
+def test_a_missing_upstream_is_named_with_its_remedy(store: Store) -> None:
+    """`KeyError: 0` at four in the morning helps nobody; nor do three retries of it."""
+    written, missing = store.partitions
+    store.write(written, rows=1)
+
+    with pytest.raises(dg.Failure) as caught:
+        store.coins(missing)
+
+    message = caught.value.description or ""
+    assert store.key.to_user_string() in message
+    assert missing in message
+    assert f"first materialize {store.key.to_user_string()} for {missing}" in message
+    assert not caught.value.allow_retries
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda store: store.lacking_a_column, id="columns"),
+        pytest.param(lambda _: "not rows", id="type"),
+    ],
+)
+def test_a_wrong_shape_is_refused_and_nothing_is_written(
+    store: Store, spoil: Callable[[Store], Any]
+) -> None:
+    """Half a table is worse than the one of yesterday."""
+    partition, _ = store.partitions
+    store.write(partition, rows=2)
+
+    with pytest.raises(dg.Failure) as caught:
+        store.write_value(partition, spoil(store))
+
+    assert "SchemaMismatchError" == caught.value.metadata["error"].value
+    assert store.key.to_user_string() in (caught.value.description or "")
+    assert ["coin-0", "coin-1"] == store.coins(partition)
+
+
+def test_metadata_counts_the_rows_of_the_partition(store: Store) -> None:
+    """The UI plots it over time; a partition's count, not that of the batch."""
+    partition, _ = store.partitions
+    store.write(partition, rows=1)
+
+    facts = contexts.logged(store.write(partition, rows=3))
+
+    assert 3 == facts["dagster/partition_row_count"]
+    assert "preview" in facts
+    assert facts["dagster/column_schema"].columns
+
+
+def test_metadata_says_where_without_credentials(store: Store) -> None:
+    """Everybody who opens the UI reads it."""
+    partition, _ = store.partitions
+
+    uri = contexts.logged(store.write(partition, rows=1))["dagster/uri"]
+
+    assert uri.partition("://")[0] in {"mongodb", "postgresql", "file"}
+    assert "@" not in uri
+    assert store.key.path[-1] in uri
