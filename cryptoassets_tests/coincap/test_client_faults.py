@@ -1,8 +1,11 @@
 """Each row of CoinCap's error table, over real HTTP: retried as far as it can help, then typed."""
 
+import socket
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -216,6 +219,27 @@ def test_a_server_that_drips_ends_at_the_deadline(
         took = seconds_until(SourceUnavailableError, lambda: client.snapshot(100))
 
     assert 1.3 < took < 2.2
+
+
+def test_headers_that_drip_end_at_the_deadline_too() -> None:
+    """They are read before any loop of ours runs: only cutting the line ends that."""
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            for letter in b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 100:
+                connection.sendall(bytes([letter]))
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with CoinCapClient(url, timeouts=Timeouts(total_seconds=0.5)) as client:
+            took = seconds_until(SourceUnavailableError, lambda: client.snapshot(1))
+        thread.join()
+
+    assert 0.4 < took < 1
 
 
 def test_a_silent_server_ends_at_the_read_time_out(
