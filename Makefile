@@ -44,6 +44,8 @@ setup-dev: .venv/.ready-dev  ## The set-up with the tools for tests and lint
 
 .venv/.ready: pyproject.toml uv.lock
 	@$(call sync,--no-dev,Setting up Python packages - the first time takes a minute or two ...)
+	@echo "Preparing Java: half a minute once, which each later run saves again in part ..."
+	@$(VENV)/python -P -m cryptoassets.embedded.java_archive
 	@touch $@
 
 # --inexact: what `make run` has set up stays as it is, and nothing is taken away again.

@@ -22,7 +22,14 @@ _SHIM = """#!/bin/sh
 # Drops the one module that Spark asks for and this Java lacks; Spark works without it.
 for argument in "$@"; do
     shift
-    [ "$argument" = "--add-modules={module}" ] || set -- "$@" "$argument"
+    case "$argument" in
+    --add-modules={module}) continue ;;
+    *:*/slf4j-api-*.jar:*/jars/\\*)
+        # Spark names this jar twice; Java's class archive leaves the second out when it is
+        # written and is then refused, as the paths differ.
+        argument="${{argument%:*/slf4j-api-*.jar:*}}:${{argument##*.jar:}}" ;;
+    esac
+    set -- "$@" "$argument"
 done
 exec {java} "$@"
 """

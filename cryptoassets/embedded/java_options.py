@@ -1,13 +1,88 @@
-"""JVM flags for a quick start of Spark's driver.
+"""JVM flags for a quick start of Spark's driver, and the class archive behind the best of them.
 
-What goes here: the flags. What stays out: which Java (in `java`), Spark's own configuration (in
-`resources`).
+What goes here: flags, and where an archive for this very Java and Spark lies. What stays out: which
+Java (in `java`), making the archive (in `java_archive`), Spark's configuration (in `resources`).
 """
 
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from cryptoassets.embedded.java import wheel_java
 
-def quick_start_options(folder: Path, java_home: Path | None) -> list[str]:  # noqa: ARG001
+# An archive that no longer fits is left aside by Java, in silence with these.
+QUIET = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
+
+
+@dataclass(frozen=True)
+class ClassArchive:
+    """Spark's classes as Java has parsed them once: session and first job in half the time.
+
+    Attributes:
+        folder: of ours, for archives and the shim.
+        java_home: the shim over the wheel's Java; None: the machine's.
+    """
+
+    folder: Path
+    java_home: Path | None
+
+    @cached_property
+    def java(self) -> Path | None:
+        """The `java` that does the work, behind shim and links."""
+        if self.java_home == self.folder:
+            return wheel_java()
+        home = self.java_home or os.environ.get("JAVA_HOME")
+        found = Path(home) / "bin" / "java" if home else shutil.which("java")
+        return Path(found).resolve() if found else None
+
+    @property
+    def base(self) -> Path | None:
+        """The archive of Java's own classes, where this Java came without one."""
+        if self.java and (self.java.parent.parent / "lib" / "server" / "classes.jsa").exists():
+            return None
+        return self.folder / f"base-{self._key}.jsa"
+
+    @property
+    def classes(self) -> Path:
+        """The archive of Spark's classes, on top of the base."""
+        return self.folder / f"spark-{self._key}.jsa"
+
+    @property
+    def is_made(self) -> bool:
+        """Tell whether both are there."""
+        return self.classes.exists() and (self.base is None or self.base.exists())
+
+    @property
+    def is_nameable(self) -> bool:
+        """Tell whether the path can stand in a list of JVM flags."""
+        return not set(" :\"'\\") & set(str(self.folder))
+
+    def options(self) -> list[str]:
+        """Return the flags that use the archive; none when it is not there."""
+        if not self.is_made or not self.is_nameable:
+            return []
+        files = [self.classes] if self.base is None else [self.base, self.classes]
+        return [f"-XX:SharedArchiveFile={':'.join(map(str, files))}", *QUIET]
+
+    @cached_property
+    def _key(self) -> str:
+        release = self.java.parent.parent / "release" if self.java else None
+        spark = importlib.util.find_spec("pyspark")
+        parts = (
+            str(self.java),
+            release.read_text() if release and release.exists() else "",
+            importlib.metadata.version("pyspark"),
+            str(spark and spark.origin),
+        )
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def quick_start_options(folder: Path, java_home: Path | None) -> list[str]:
     """Return flags that shorten start-up; any Java takes them, and none prints a word."""
-    # The first compiler only: half the start-up, and the jobs of one machine are short.
-    return ["-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+    # The first compiler only: the jobs of one machine end before the second pays for itself.
+    return ["-XX:TieredStopAtLevel=1", *ClassArchive(folder, java_home).options()]

@@ -1,0 +1,89 @@
+"""Promises on Dagster's home: one instance file, history on PostgreSQL, nothing in SQLite."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+
+from cryptoassets.embedded import Stack, dagster_environment, dagster_instance
+from cryptoassets.settings import project_root
+
+pytestmark = pytest.mark.postgres
+MakeStack = Callable[..., Stack]
+
+
+@dg.op
+def fetch_one() -> int:
+    """Give one."""
+    return 1
+
+
+@dg.job
+def toy_job() -> None:
+    """Run the op."""
+    fetch_one()
+
+
+@pytest.fixture
+def instance(
+    home: Path, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[dg.DagsterInstance]:
+    """The instance as a command in some other folder opens it."""
+    monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    for name in ("POSTGRES_URL", "COINCAP_URL", "COINCAP_API_KEY"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.chdir(tmp_path)
+    make_stack()
+    with dagster_instance() as opened:
+        yield opened
+
+
+def test_runs_and_events_are_counted_in_postgresql(
+    make_stack: MakeStack, instance: dg.DagsterInstance
+) -> None:
+    """SQLite locks as soon as two processes write."""
+    result = toy_job.execute_in_process(instance=instance)
+
+    with psycopg.connect(make_stack().postgres_url("dagster")) as connection:
+        runs = connection.execute("SELECT run_id, status FROM runs").fetchall()
+        events = connection.execute("SELECT count(*) FROM event_logs").fetchone()
+
+    assert [(result.run_id, "SUCCESS")] == runs
+    assert events is not None
+    assert events[0] >= len(list(result.all_events))
+
+
+def test_files_of_runs_stay_below_home(
+    home: Path, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    """Without DAGSTER_HOME Dagster would keep them in a folder that it deletes on exit."""
+    toy_job.execute_in_process(instance=instance)
+
+    assert str(home / "dagster") == instance.root_directory
+    assert list((home / "dagster" / "storage").rglob("*.out"))
+    assert [] == list(tmp_path.iterdir())
+    assert [] == [path for path in home.rglob("*.db") if "mongo" not in path.parts]
+
+
+def test_the_instance_sends_no_telemetry_and_ends_runs_that_hang(
+    instance: dg.DagsterInstance,
+) -> None:
+    """The default launcher has no health check: only a time limit ends a killed run."""
+    assert False is instance.get_settings("telemetry")["enabled"]
+    assert 7200 == instance.run_monitoring_settings["max_runtime_seconds"]
+
+
+def test_subprocesses_get_a_home_with_the_one_instance_file(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    """`dagster dev` says that nothing will be kept when it finds no DAGSTER_HOME."""
+    environment = dagster_environment()
+
+    assert str(home / "dagster") == environment["DAGSTER_HOME"]
+    assert (home / "dagster" / "dagster.yaml").samefile(project_root() / "dagster.yaml")
+    assert "DAGSTER_HOME" not in os.environ
+    assert environment == dagster_environment()

@@ -1,0 +1,102 @@
+"""Promises on Java: the machine's when it is good, else the wheel's, and a quick start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cryptoassets.embedded import java
+from cryptoassets.embedded.java_options import ClassArchive, quick_start_options
+
+SESSION = """
+from pyspark.sql import SparkSession
+import sys
+session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config(
+    "spark.driver.extraJavaOptions", " ".join(sys.argv[1:])).getOrCreate()
+row = session.sql("SELECT try_cast('87711.199999999997089617' AS DECIMAL(38, 18)) AS price").first()
+print(row.price, session._jvm.java.lang.System.getProperty("java.version"))
+"""
+
+
+def fake_java(folder: Path, version: str, code: int = 0) -> Path:
+    """Make a Java home that only tells its version."""
+    program = folder / "bin" / "java"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\nexit {code}\n")
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("version", ["17.0.15", "21.0.8", "25"])
+def test_a_good_java_of_the_machine_is_used_as_it_is(tmp_path: Path, version: str) -> None:
+    """Who set JAVA_HOME had a reason."""
+    home = fake_java(tmp_path / "java", version)
+
+    assert None is java.find_java_home(tmp_path / "shim", {"JAVA_HOME": str(home)})
+    assert None is java.find_java_home(tmp_path / "shim", {"PATH": str(home / "bin")})
+    assert not (tmp_path / "shim").exists()
+
+
+def test_a_bad_java_home_is_named_over_by_a_good_one_on_path(tmp_path: Path) -> None:
+    """Spark looks at JAVA_HOME first and would die of an old one."""
+    old, good = fake_java(tmp_path / "old", "1.8.0_392"), fake_java(tmp_path / "good", "17.0.1")
+
+    found = java.find_java_home(
+        tmp_path / "shim", {"JAVA_HOME": str(old), "PATH": str(good / "bin")}
+    )
+
+    assert good == found
+
+
+@pytest.mark.parametrize(("version", "code"), [("11.0.2", 0), ("19.0.1", 0), ("21.0.1", 1)])
+def test_a_java_that_spark_cannot_use_gives_way_to_the_wheels(
+    tmp_path: Path, version: str, code: int
+) -> None:
+    """Trimmed runtimes (code 1: no vector module) are as useless as old ones."""
+    bad = fake_java(tmp_path / "bad", version, code)
+
+    found = java.find_java_home(tmp_path / "shim", {"PATH": str(bad / "bin")})
+
+    assert tmp_path / "shim" == found
+    assert os.access(found / "bin" / "java", os.X_OK)
+
+
+@pytest.mark.spark
+def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
+    """`uv sync` alone must bring a Java; the wheel's lacks a module that Spark names."""
+    shim = java.write_shim(tmp_path / "with space")
+    # An archive that is not one: it must be left aside without a word.
+    archive = ClassArchive(tmp_path / "archive", shim)
+    options = [*quick_start_options(tmp_path, shim), f"-XX:SharedArchiveFile={archive.classes}"]
+    environment = {**os.environ, "JAVA_HOME": str(shim), "SPARK_LOCAL_IP": "127.0.0.1"}
+
+    answer = subprocess.run(
+        [sys.executable, "-c", SESSION, *options, "-Xshare:auto"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ["87711.199999999997089617", "21.0.8"] == answer.stdout.split()
+    assert "cds" not in answer.stderr.lower()
+
+
+def test_without_an_archive_only_flags_that_every_java_knows_are_given(tmp_path: Path) -> None:
+    """The archive is a gain of seconds, never a condition."""
+    assert ["-XX:TieredStopAtLevel=1"] == quick_start_options(tmp_path, None)
+
+
+def test_an_archive_is_used_only_by_the_java_that_made_it(tmp_path: Path) -> None:
+    """An update of Java or Spark makes it worthless."""
+    home = fake_java(tmp_path / "java", "17.0.15")
+    made = ClassArchive(tmp_path, home)
+    for file in (made.classes, made.base):
+        if file:
+            file.write_bytes(b"")
+    (home / "release").write_text('JAVA_VERSION="17.0.16"')
+
+    assert any("SharedArchiveFile" in option for option in made.options())
+    assert [] == ClassArchive(tmp_path, home).options()

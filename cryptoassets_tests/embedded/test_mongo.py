@@ -1,0 +1,98 @@
+"""Promises of the lake's server: which program, and what it says of itself."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cryptoassets.embedded import Stack
+from cryptoassets.embedded.mongo import STAND_IN_SENTENCE
+from cryptoassets.errors import EmbeddedError
+from cryptoassets_tests.embedded import servers
+
+pytestmark = pytest.mark.mongo
+MakeStack = Callable[..., Stack]
+
+# Stands where mongod would: takes its options, so that they are seen in a real process.
+MONGOD = """#!{python}
+import socket, sys, time
+options = dict(zip(sys.argv[1::1], sys.argv[2::1]))
+server = socket.create_server((options["--bind_ip"], int(options["--port"])))
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def mongod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `mongod` on PATH."""
+    program = tmp_path / "bin" / "mongod"
+    program.parent.mkdir()
+    program.write_text(MONGOD.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    return program
+
+
+@pytest.fixture
+def no_mongod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `mongod` on PATH."""
+    monkeypatch.setenv("PATH", "/nowhere")
+
+
+def test_the_stand_in_is_named_once(
+    make_stack: MakeStack, said: list[str], no_mongod: None
+) -> None:
+    """Who measures the lake must know that it is not MongoDB."""
+    stack = make_stack()
+
+    stack.mongo_url()
+    stack.mongo_url()
+
+    assert [STAND_IN_SENTENCE] == said
+
+
+def test_the_stand_in_keeps_all_below_home(
+    home: Path, make_stack: MakeStack, no_mongod: None
+) -> None:
+    """Its defaults are in the folder for temporary files, which all share and boots empty."""
+    stack = make_stack()
+    for number in range(50):
+        servers.keep_document(stack, number)
+    assert 50 == len(servers.kept_documents(stack))
+
+    process = psutil.Process(servers.running_pid(stack, "mongo"))
+
+    opened = [Path(file.path) for file in process.open_files()]
+    assert opened
+    assert [] == [file for file in opened if not file.is_relative_to(home)]
+    assert 0o700 == (home / "mongo" / "nx-27017").stat().st_mode & 0o777
+
+
+def test_mongod_on_path_is_preferred_and_bound_to_loopback(
+    make_stack: MakeStack, said: list[str], mongod: Path
+) -> None:
+    """What is on the machine comes before a stand-in."""
+    stack = make_stack()
+    stack.mongo_url()
+
+    command = psutil.Process(servers.running_pid(stack, "mongo")).cmdline()
+
+    assert str(mongod) in command
+    assert "127.0.0.1" == command[command.index("--bind_ip") + 1]
+    assert "--nounixsocket" in command
+    assert [] == said
+
+
+def test_a_set_stays_with_the_program_it_was_begun_with(
+    make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch, mongod: Path
+) -> None:
+    """Another program would show an empty lake beside a full warehouse."""
+    stack = make_stack()
+    stack.mongo_url()
+    stack.down()
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(EmbeddedError, match=r"written by mongod.*down --erase"):
+        make_stack().mongo_url()
