@@ -95,7 +95,7 @@ class Stack:
 
     def java_home(self) -> Path | None:
         """Return what JAVA_HOME must be for Spark; None: the machine's Java is good as it is."""
-        return java.find_java_home(self._settings.home / "java")
+        return self._java_home
 
     def java_options(self) -> list[str]:
         """Return JVM flags for a quick start of the driver."""
@@ -135,6 +135,10 @@ class Stack:
             (self._simulator, self.source != "simulator" or named.coincap_url is not None),
         ]
         return [server for server, is_named in servers if not is_named]
+
+    @cached_property
+    def _java_home(self) -> Path | None:
+        return java.find_java_home(self._settings.home / "java")
 
     @cached_property
     def _postgres(self) -> PostgresServer:
