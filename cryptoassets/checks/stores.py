@@ -12,7 +12,7 @@ from psycopg import sql
 
 from cryptoassets.io_managers.address import Window, partition_name
 from cryptoassets.io_managers.copying import copy_out
-from cryptoassets.io_managers.mongo import lake_id
+from cryptoassets.io_managers.lake import in_window, lake_id
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import COIN_PRICES, Table
@@ -36,9 +36,7 @@ def partition_places(
     mongo: MongoResource, postgres: PostgresResource, judged: ds.Dataset | None, window: Window
 ) -> Places:
     """Ask each store which documents of an hour it holds; without `judged`, none is cleaned."""
-    raw = mongo.lake()["coin_snapshots"].find(
-        {"observed_at": {"$gte": window[0], "$lt": window[1]}}, {"_id": 1}
-    )
+    raw = mongo.lake()["coin_snapshots"].find(in_window(window), {"_id": 1})
     clean: dict[str, set[str]] = defaultdict(set)
     if judged is not None:
         for batch in judged.to_batches(columns=["raw_id", "outcome"]):

@@ -37,10 +37,10 @@ def coin_prices_reconciliation(
     """Compare MongoDB, Parquet and PostgreSQL id by id."""
     window = context.partition_time_window
     places = partition_places(mongo, postgres, judged, (window.start, window.end))
-    # What another run fetched while this one published is not lost: its own run comes.
-    waiting = unsettled_ids(mongo, postgres, (window.start, window.end)) - set().union(
-        *places.clean.values()
-    )
+    waiting: set[str] = set()
+    if places.unprocessed:
+        # What another run fetched while this one published is not lost: its own run comes.
+        waiting = unsettled_ids(mongo, postgres, (window.start, window.end)) & places.unprocessed
     problems = discrepancies(places.without(waiting))
     return result("reconciliation", problems, documents=len(places.raw), waiting=len(waiting))
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from cryptoassets.checks.stores import ASSET, partition_places
 from cryptoassets.cli.app import FAILED
 from cryptoassets.io_managers.address import partition_name
-from cryptoassets.io_managers.mongo import lake_id
+from cryptoassets.io_managers.lake import lake_id
 from cryptoassets.io_managers.spark import clean_partition
 from cryptoassets.resources.mongo import Document, MongoResource
 from cryptoassets.resources.postgres import PostgresResource

@@ -14,6 +14,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
+from pydantic import PrivateAttr
 from pyspark.sql import DataFrame
 
 from cryptoassets.errors import (
@@ -23,6 +24,7 @@ from cryptoassets.errors import (
 )
 from cryptoassets.io_managers import address, metadata, publishing, shapes
 from cryptoassets.io_managers.copying import copy_out, stage
+from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
@@ -42,6 +44,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
 
     postgres: dg.ResourceDependency[PostgresResource]
     spark: dg.ResourceDependency[SparkResource]
+    _frames: PassingFrames = PrivateAttr(default_factory=PassingFrames)
 
     def handle_output(self, context: dg.OutputContext, obj: DataFrame | pa.Table) -> None:
         """Publish a partition in one transaction.
@@ -87,7 +90,11 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 self._refuse_missing(context, window)
             if context.dagster_type.typing_type is pa.Table:
                 return rows
-            return self.spark.session.createDataFrame(rows)
+            return self._frames.frame(self.spark.session, table, rows.to_batches())
+
+    def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
+        """Delete the files that DataFrames were read through."""
+        self._frames.clear()
 
     def _publish_judged(self, context: dg.OutputContext, judged: pa.Table) -> None:
         asset, window = context.asset_key.to_user_string(), address.window_of(context)

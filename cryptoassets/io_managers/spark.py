@@ -9,16 +9,14 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 from pyspark.sql import DataFrame
 
-from cryptoassets.embedded import Stack
 from cryptoassets.errors import SchemaMismatchError, UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
+from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
 from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import Table
-from cryptoassets.settings import load_settings
 
 _SUCCESS = "_SUCCESS"
-_ASIDE = "_writing"
 
 
 class SparkIOManager(dg.ConfigurableIOManager):
@@ -43,10 +41,10 @@ class SparkIOManager(dg.ConfigurableIOManager):
         table = address.table_of(context.asset_key)
         shapes.refuse_other_types(context.asset_key, obj, DataFrame)
         _refuse_other_columns(obj, table, context.asset_key)
-        store, root = _clean_store()
+        store, root = clean_store()
         folder = f"{root}/{table.name}/{address.folder_name(address.window_of(context))}"
-        aside = f"{root}/{_ASIDE}/{context.run_id}-{table.name}"
-        obj.write.mode("overwrite").parquet(_uri(store, aside))
+        aside = f"{root}/{SCRATCH}/{context.run_id}-{table.name}"
+        obj.write.mode("overwrite").parquet(spark_uri(store, aside))
         written = ds.dataset(aside, filesystem=store, format="parquet", exclude_invalid_files=False)
         rows = written.count_rows()
         is_older = _is_whole(store, folder) and rows < _dataset(store, folder, table).count_rows()
@@ -59,7 +57,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         metadata.report(
             context,
             table,
-            uri=_uri(store, folder),
+            uri=spark_uri(store, folder),
             partition_rows=kept.count_rows(),
             facts={"is older view": is_older, **_outcomes(kept)},
             rows=_shown(kept),
@@ -77,37 +75,26 @@ class SparkIOManager(dg.ConfigurableIOManager):
     def _load(self, context: dg.InputContext) -> DataFrame | ds.Dataset:
         table = address.table_of(context.asset_key)
         window = address.window_of(context)
-        store, root = _clean_store()
+        store, root = clean_store()
         folder = f"{root}/{table.name}/{address.folder_name(window)}"
         if not _is_whole(store, folder):
             partition = address.partition_name(window)
             message = (
                 f"{context.asset_key.to_user_string()} has no partition {partition!r} at "
-                f"{_uri(store, folder)}. {address.remedy(context.asset_key, partition)}"
+                f"{spark_uri(store, folder)}. {address.remedy(context.asset_key, partition)}"
             )
             raise UpstreamNotMaterializedError(message)
         if context.dagster_type.typing_type is ds.Dataset:
             return _dataset(store, folder, table)
         reader = self.spark.session.read.schema(table.spark_schema)
-        return reader.parquet(_uri(store, folder))
+        return reader.parquet(spark_uri(store, folder))
 
 
 def clean_partition(table: Table, window: address.Window) -> ds.Dataset | None:
     """A partition as it lies under `CLEAN_PATH`; None where it is missing or not whole."""
-    store, root = _clean_store()
+    store, root = clean_store()
     folder = f"{root}/{table.name}/{address.folder_name(window)}"
     return _dataset(store, folder, table) if _is_whole(store, folder) else None
-
-
-def _clean_store() -> tuple[fs.FileSystem, str]:
-    store, root = fs.FileSystem.from_uri(Stack(load_settings()).clean_path())
-    return store, root.rstrip("/")
-
-
-def _uri(store: fs.FileSystem, path: str) -> str:
-    return (
-        f"file://{path}" if isinstance(store, fs.LocalFileSystem) else f"{store.type_name}://{path}"
-    )
 
 
 def _is_whole(store: fs.FileSystem, folder: str) -> bool:

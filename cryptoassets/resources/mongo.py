@@ -18,6 +18,7 @@ from pymongo.uri_parser import parse_uri
 
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError, StoreError, StoreUnavailableError
+from cryptoassets.resources.run_process import note_process
 from cryptoassets.settings import load_settings
 
 Document = dict[str, Any]
@@ -70,6 +71,10 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
         lake = self.lake()
         host, port = lake.client.address or ("?", 0)
         return f"mongodb://{host}:{port}/{lake.name}"
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note which process the run lives in."""
+        note_process(context)
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
         """Close the client: a run leaves no connection behind."""

@@ -56,12 +56,12 @@ def spark_config(master: str, stack: Stack) -> dict[str, Any]:
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": "1g",
+        "spark.driver.memory": "768m",
         "spark.sql.shuffle.partitions": "2",
         "spark.default.parallelism": "2",
     }
     if master.startswith("local"):
-        java_options += stack.java_options()
+        java_options += ["-XX:+UseSerialGC", *stack.java_options()]
     return {
         "spark.master": master,
         **shared,

@@ -39,6 +39,11 @@ class Places:
     quarantined: AbstractSet[str]
     ledger: Ledger | None
 
+    @property
+    def unprocessed(self) -> AbstractSet[str]:
+        """Raw documents without a cleaned row."""
+        return self.raw - set().union(*self.clean.values())
+
     def without(self, waiting: AbstractSet[str]) -> "Places":
         """The same, but for raw documents that wait for a run of their own."""
         return replace(self, raw=self.raw - waiting)
@@ -58,7 +63,7 @@ def discrepancies(places: Places) -> list[str]:
     valid, quarantined = clean.get("valid", set()), clean.get("quarantined", set())
     judged: set[str] = set().union(*clean.values())
     pairs = (
-        (places.raw - judged, "raw documents are in no place: not processed yet"),
+        (places.unprocessed, "raw documents are in no place: not processed yet"),
         (judged - places.raw, "cleaned rows have no raw document"),
         (valid - places.loaded, "valid rows are missing from the table"),
         (places.loaded - valid, "rows of the table are not valid rows of the cleaned partition"),

@@ -1,0 +1,53 @@
+"""Arrow batches as a Spark DataFrame, by way of a passing Parquet file.
+
+What goes here: the bridge from a driver's Arrow to Spark. What stays out: where batches come from.
+
+`createDataFrame` of an Arrow table holds all rows in Python and once more on the JVM's heap. A file
+beside the cleaned Parquet needs one batch at a time in either, and executors elsewhere can read
+it, as they read `CLEAN_PATH`.
+"""
+
+from collections.abc import Iterable
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+
+from cryptoassets.io_managers.address import arrow_schema
+from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
+from cryptoassets.schemas import Table
+
+
+class PassingFrames:
+    """DataFrames over passing files; `clear` deletes them when the run is over."""
+
+    def __init__(self) -> None:
+        self._folders: list[str] = []
+
+    def frame(
+        self, session: SparkSession, table: Table, batches: Iterable[pa.RecordBatch]
+    ) -> DataFrame:
+        """Write the batches, one at a time, and read them lazily as a DataFrame.
+
+        Args:
+            session: the session that reads.
+            table: the columns of every batch.
+            batches: may be empty.
+        """
+        store, root = clean_store()
+        folder = f"{root}/{SCRATCH}/{table.name}-{uuid4().hex}"
+        store.create_dir(folder, recursive=True)
+        self._folders.append(folder)
+        with pq.ParquetWriter(
+            f"{folder}/rows.parquet", arrow_schema(table), filesystem=store
+        ) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+        return session.read.schema(table.spark_schema).parquet(spark_uri(store, folder))
+
+    def clear(self) -> None:
+        """Delete the files; the DataFrames over them are of no use afterwards."""
+        store, _ = clean_store()
+        while self._folders:
+            store.delete_dir(self._folders.pop())

@@ -1,0 +1,169 @@
+"""The data lake's collections: inserting what is new, reading a range, nothing lost on the way.
+
+What goes here: what is asked of MongoDB, without Dagster. What stays out: partitions and metadata
+(in `mongo`), making documents (`coincap.documents`).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args
+
+import pyarrow as pa
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+from cryptoassets.coincap.documents import RawBatch, canonical_payload
+from cryptoassets.errors import MixedSourcesError
+from cryptoassets.io_managers.address import Window, arrow_schema
+from cryptoassets.resources.mongo import FETCHES, Document, Lake
+from cryptoassets.schemas import Table
+from cryptoassets.settings import SourceKind
+
+_BATCH = 5_000
+_DUPLICATE_KEY = 11000
+_LONGEST_BODY = 1 << 20
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """What became of documents: new ones, and those that the server cannot hold, with its code."""
+
+    inserted: int
+    refused: list[tuple[Document, int]]
+
+
+def insert_new(
+    collection: Collection[Document], documents: Iterable[Mapping[str, Any]]
+) -> Insertion:
+    """Insert what is not there yet by `_id`; what is there stays as it is."""
+    pending = [dict(document) for document in documents]
+    inserted = 0
+    refused: list[tuple[Document, int]] = []
+    for start in range(0, len(pending), _BATCH):
+        batch = pending[start : start + _BATCH]
+        try:
+            inserted += len(collection.insert_many(batch, ordered=False).inserted_ids)
+        except BulkWriteError as error:
+            inserted += error.details["nInserted"]
+            refused += [
+                (batch[failure["index"]], failure["code"])
+                for failure in error.details["writeErrors"]
+                if failure["code"] != _DUPLICATE_KEY
+            ]
+    return Insertion(inserted, refused)
+
+
+def dead_letter_of_refused(document: Document, code: int) -> Document:
+    """The dead letter of a document that the server cannot hold."""
+    return {
+        "_id": f"refused:{document['_id']}",
+        "url": None,
+        "fetched_at": document["fetched_at"],
+        "status": None,
+        "reason": f"refused_by_store_{code}",
+        "body": canonical_payload(document["payload"])[:_LONGEST_BODY],
+    }
+
+
+def refuse_mixed_sources(collection: Collection[Document], batch: RawBatch) -> None:
+    """Refuse simulated data beside real data, and the other way round.
+
+    Raises:
+        MixedSourcesError: with the way out.
+    """
+    # Only what is ours tells: a foreign document without a source would stop every fetch.
+    of_ours = {"source": {"$in": list(get_args(SourceKind))}}
+    newest = collection.find_one(of_ours, {"source": 1}, sort=[("observed_at", -1)])
+    if newest is None or not batch.documents:
+        return
+    there, coming = newest["source"], batch.documents[0]["source"]
+    if (there == "coincap") != (coming == "coincap"):
+        message = (
+            f"MongoDB collection {collection.full_name} holds data of source {there!r}; data of "
+            f"source {coming!r} would mix with it. A retry will not help; set MONGO_URL, "
+            "MONGO_DATABASE and POSTGRES_URL to databases of their own for each source, or leave "
+            "them out (the embedded stores are kept apart)"
+        )
+        raise MixedSourcesError(message)
+
+
+def in_window(window: Window) -> dict[str, Any]:
+    """The filter of a partition's documents; the index on `observed_at` serves it."""
+    return {"observed_at": {"$gte": window[0], "$lt": window[1]}}
+
+
+def documents_in(collection: Collection[Document], window: Window) -> Iterator[Document]:
+    """The documents of a partition, unordered."""
+    # The batch size bounds the answer: a server may fail over its message limit without one.
+    return iter(collection.find(in_window(window), batch_size=_BATCH))
+
+
+def arrow_batches(
+    lake: Lake, table: Table, window: Window, *, coins_asked: int
+) -> Iterator[pa.RecordBatch]:
+    """The documents of a partition as rows of `table`, a batch at a time.
+
+    Args:
+        lake: the database.
+        table: `schemas.RAW_COIN_SNAPSHOTS`.
+        window: the partition.
+        coins_asked: what a snapshot is judged by where no record of its fetch is left.
+    """
+    schema = arrow_schema(table)
+    asked = _coins_asked(lake, window)
+    rows: list[Document] = []
+    for document in documents_in(lake[table.name], window):
+        coins, is_repeated = asked.get(document["observed_at"], (coins_asked, False))
+        rows.append({**_row(document), "coins_asked": coins, "is_repeated": is_repeated})
+        if len(rows) == _BATCH:
+            yield pa.RecordBatch.from_pylist(rows, schema=schema)
+            rows = []
+    yield pa.RecordBatch.from_pylist(rows, schema=schema)
+
+
+def lake_id(document_id: object) -> str:
+    """An `_id` as text; one of another type keeps its type, so that no two meet."""
+    if isinstance(document_id, str):
+        return document_id
+    return f"{type(document_id).__name__}:{document_id}"
+
+
+def _coins_asked(lake: Lake, window: Window) -> dict[datetime, tuple[int, bool]]:
+    """Coins asked for and whether a page came twice, by observed_at, from the fetch records."""
+    asked: dict[datetime, tuple[int, bool]] = {}
+    for fetch in lake[FETCHES].find(in_window(window)):
+        coins, is_repeated = asked.get(fetch["observed_at"], (0, False))
+        asked[fetch["observed_at"]] = (
+            coins + fetch["coins_asked"],
+            is_repeated or fetch["is_repeated"],
+        )
+    return asked
+
+
+def _row(document: Document) -> Document:
+    """One row of RAW_COIN_SNAPSHOTS; a document that is not ours is kept and marked."""
+    is_foreign = not (
+        isinstance(document["_id"], str)
+        and isinstance(document.get("coin_id"), str)
+        and isinstance(document.get("fetched_at"), datetime)
+        and isinstance(document.get("source"), str)
+        and isinstance(document.get("payload"), dict)
+    )
+    if is_foreign:
+        return {
+            "raw_id": lake_id(document["_id"]),
+            "observed_at": document["observed_at"],
+            "payload": json.dumps(document, default=str, sort_keys=True),
+            "is_foreign": True,
+        }
+    return {
+        "raw_id": lake_id(document["_id"]),
+        "coin_id": document["coin_id"],
+        "observed_at": document["observed_at"],
+        "fetched_at": document["fetched_at"],
+        "source": document["source"],
+        "payload": canonical_payload(document["payload"]),
+        "is_foreign": False,
+    }

@@ -1,0 +1,25 @@
+"""Where cleaned Parquet lies, as a file system that driver and workers share.
+
+What goes here: `CLEAN_PATH` as a pyarrow file system and Spark's URI of a path in it. What stays
+out: which folder belongs to which partition (in `io_managers`).
+"""
+
+from pyarrow import fs
+
+from cryptoassets.embedded import Stack
+from cryptoassets.settings import load_settings
+
+SCRATCH = "_scratch"
+"""Folder below the root for what no reader may see: half-written and passing files."""
+
+
+def clean_store() -> tuple[fs.FileSystem, str]:
+    """The file system of `CLEAN_PATH` and the path of its root in it, without a final slash."""
+    store, root = fs.FileSystem.from_uri(Stack(load_settings()).clean_path())
+    return store, root.rstrip("/")
+
+
+def spark_uri(store: fs.FileSystem, path: str) -> str:
+    """A path as Spark reads it."""
+    scheme = "file" if isinstance(store, fs.LocalFileSystem) else store.type_name
+    return f"{scheme}://{path}"
