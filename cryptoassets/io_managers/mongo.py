@@ -127,9 +127,9 @@ class MongoIOManager(dg.ConfigurableIOManager):
 
     def _refuse_missing(self, key: dg.AssetKey, window: address.Window) -> None:
         partition = address.partition_name(window)
-        if self.mongo.lake()[FETCHES].find_one(
-            {"asset": key.to_user_string(), "partition_key": partition}
-        ):
+        name = f"{key.to_user_string()}@{partition}"
+        # Not by partition_key: nx-27017 takes '2026-11-23-10:00' in a filter for a date.
+        if self.mongo.lake()[FETCHES].find_one({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}}):
             return
         message = (
             f"{key.to_user_string()} has no partition {partition!r} in MongoDB at "

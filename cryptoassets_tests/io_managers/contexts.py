@@ -6,6 +6,7 @@ What goes here: contexts with the real keys and partitions. What stays out: valu
 from typing import Any
 
 import dagster as dg
+from pyspark.sql import DataFrame
 
 from cryptoassets.partitions import DAILY, HOURLY
 
@@ -43,11 +44,14 @@ def write(
 
 
 def read(io_manager: dg.ConfigurableIOManager, key: dg.AssetKey, partition: str, form: Any) -> Any:
-    """Load a partition as the input of a downstream asset whose annotation is `form`."""
+    """Load a partition as the input of a downstream asset whose annotation is `form`.
+
+    A DataFrame is read within the run, as an asset would, and returned as Arrow table.
+    """
     loaded: list[Any] = []
 
     def reader(rows: Any) -> None:
-        loaded.append(rows)
+        loaded.append(rows.toArrow() if isinstance(rows, DataFrame) else rows)
 
     reader.__annotations__["rows"] = form
     partitions_def = partitions_of(partition)
