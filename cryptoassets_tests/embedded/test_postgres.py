@@ -3,7 +3,6 @@
 import os
 import shutil
 import stat
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,11 +28,15 @@ def test_the_password_is_in_a_closed_file_and_nowhere_else(
     with psycopg.connect(url) as connection, pytest.raises(psycopg.Error):
         connection.execute(f"ALTER ROLE nobody_here PASSWORD '{password}'")
 
-    processes = subprocess.run(["/bin/ps", "axeww"], capture_output=True, text=True, check=True)
+    seen = [
+        str(process.info)
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if process.pid != os.getpid()
+    ]
 
     assert 0o600 == stat.S_IMODE((home / "postgres" / "password").stat().st_mode)
     assert 0o700 == stat.S_IMODE((home / "postgres" / "data").stat().st_mode)
-    assert password not in processes.stdout
+    assert [] == [line for line in seen if password in line]
     assert password not in (home / "logs" / "postgres.log").read_text()
     assert password not in repr(make_stack().servers())
 

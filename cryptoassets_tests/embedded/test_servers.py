@@ -222,7 +222,7 @@ def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_sentence_and_mends_itself(home: Path, make_stack: MakeStack) -> None:
     """The first start needs 50 MB; less must not leave half a data directory behind."""
     mounted = subprocess.run(
-        ["/bin/mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "none", str(home)],
+        ["/usr/bin/env", "mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "none", str(home)],
         check=False,
         capture_output=True,
     )
@@ -231,12 +231,12 @@ def test_a_full_disk_is_one_sentence_and_mends_itself(home: Path, make_stack: Ma
     try:
         with pytest.raises(EmbeddedError, match=r"(?i)no space left.*CRYPTOASSETS_HOME"):
             make_stack().postgres_url()
-        subprocess.run(["/bin/mount", "-o", "remount,size=400m", str(home)], check=True)
+        subprocess.run(["/usr/bin/env", "mount", "-o", "remount,size=400m", str(home)], check=True)
 
         assert make_stack().postgres_url().startswith("postgresql://admin:")
         make_stack().down()
     finally:
-        subprocess.run(["/bin/umount", "--lazy", str(home)], check=True)
+        subprocess.run(["/usr/bin/env", "umount", "--lazy", str(home)], check=True)
 
 
 def test_an_unreadable_state_counts_as_none(home: Path, make_stack: MakeStack) -> None:
