@@ -1,0 +1,144 @@
+"""Promises of the cleaned Parquet: whole or missing, never older, exact, lazy."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+from pyspark.sql import DataFrame
+
+from cryptoassets.io_managers.spark import SparkIOManager
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets_tests.io_managers.contexts import CLEAN, logged, read, write
+from cryptoassets_tests.io_managers.rows import HOUR, broken_row, judged, judged_coins, judged_row
+
+pytestmark = pytest.mark.spark
+
+FOLDER = "coin_prices/hour=2026-10-31T23"
+LARGEST = Decimal("99999999999999999999.999999999999999999")
+
+
+@pytest.fixture
+def store(spark_io_manager: SparkIOManager, spark: SparkResource) -> "Store":
+    """The IO manager with Arrow tables in the place of DataFrames."""
+    return Store(spark_io_manager, spark)
+
+
+class Store:
+    """Writes Arrow tables as DataFrames; reads one hour."""
+
+    def __init__(self, io_manager: SparkIOManager, spark: SparkResource) -> None:
+        self.io_manager = io_manager
+        self._spark = spark
+
+    def write(self, rows: pa.Table) -> dg.OutputContext:
+        """Store rows as the hour."""
+        return write(self.io_manager, CLEAN, HOUR, self._spark.session.createDataFrame(rows))
+
+    def read(self, form: type = ds.Dataset) -> Any:
+        """Load the hour."""
+        return read(self.io_manager, CLEAN, HOUR, form)
+
+
+def test_a_folder_without_its_mark_is_missing(store: Store, clean_path: Path) -> None:
+    """A run killed while it wrote leaves files that nobody may take for the hour."""
+    store.write(judged_coins(HOUR, range(2)))
+    (clean_path / FOLDER / "_SUCCESS").unlink()
+
+    with pytest.raises(dg.Failure, match=r"no partition '2026-10-31-23:00'.*hour=2026-10-31T23"):
+        store.read()
+
+
+def test_a_folder_without_its_mark_is_replaced(store: Store, clean_path: Path) -> None:
+    """What a killed run left has no say in whether the next view is older."""
+    store.write(judged_coins(HOUR, range(3)))
+    (clean_path / FOLDER / "_SUCCESS").unlink()
+
+    store.write(judged_coins(HOUR, range(1)))
+
+    assert 1 == store.read().count_rows()
+
+
+def test_an_older_view_is_dropped_and_says_so(store: Store) -> None:
+    """Raw only grows: of two runs at once the slower one may have read less."""
+    store.write(judged_coins(HOUR, range(3)))
+
+    context = store.write(judged_coins(HOUR, range(2)))
+
+    assert 3 == store.read().count_rows()
+    assert logged(context)["is older view"]
+    assert 3 == logged(context)["dagster/partition_row_count"]
+
+
+def test_a_view_of_as_many_rows_takes_the_place_of_the_one_before(store: Store) -> None:
+    """Rules were mended, raw is the same: the new judgement counts."""
+    store.write(judged(judged_row(rank=1)))
+
+    store.write(judged(judged_row(rank=2)))
+
+    assert [2] == store.read().to_table()["rank"].to_pylist()
+
+
+def test_nothing_written_aside_is_left(store: Store, clean_path: Path) -> None:
+    """A day at one batch a minute must not fill the disk."""
+    store.write(judged_coins(HOUR, range(2)))
+    store.write(judged_coins(HOUR, range(1)))
+
+    left = {path.parent.name for path in clean_path.rglob("*.parquet")}
+
+    assert {"hour=2026-10-31T23"} == left
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lambda rows: rows.drop_columns(["rank", "name"]), "name, rank"),
+        (lambda rows: rows.append_column("extra", pa.array([1])), "extra"),
+        (lambda rows: rows.set_column(8, "rank", pa.array(["1"])), "rank"),
+        (lambda rows: rows.select(rows.column_names[::-1]), "their order"),
+    ],
+    ids=["missing", "extra", "mistyped", "order"],
+)
+def test_wrong_columns_are_named(store: Store, clean_path: Path, spoil: Any, named: str) -> None:
+    """`AnalysisException` with a plan of forty lines names nothing."""
+    with pytest.raises(dg.Failure, match=f"clean/coin_prices .* differ at: {named}\\. A retry"):
+        store.write(spoil(judged(judged_row())))
+
+    assert not clean_path.exists()
+
+
+def test_columns_are_loaded_when_they_are_picked(store: Store) -> None:
+    """A check of two columns must not read the payloads of 200,000 documents."""
+    store.write(judged(judged_row()))
+
+    dataset = store.read()
+
+    assert isinstance(dataset, ds.Dataset)
+    assert ["outcome"] == dataset.to_table(columns=["outcome"]).column_names
+
+
+def test_decimals_and_texts_come_back_exactly(store: Store) -> None:
+    """SHIB's supply has 30 digits, and a name may be anything."""
+    values = {
+        "supply": LARGEST,
+        "change_pct_24h": LARGEST.copy_negate(),
+        "price_usd": Decimal("1E-18"),
+    }
+    odd = judged_row(**values, name="a\n\"b'\x00🚀\u202e", max_supply=None)
+    rows = judged(odd, broken_row(reasons=["price_usd_malformed", "rank_missing"]))
+
+    store.write(rows)
+
+    key = [("raw_id", "ascending")]
+    assert rows.sort_by(key).to_pylist() == store.read().to_table().sort_by(key).to_pylist()
+    assert rows.sort_by(key).to_pylist() == store.read(DataFrame).sort_by(key).to_pylist()
+
+
+def test_metadata_counts_each_outcome(store: Store) -> None:
+    """What a person sees first in the UI: how much of the hour was good."""
+    facts = logged(store.write(judged(judged_row(), broken_row())))
+
+    assert (1, 1, 0) == (facts["valid"], facts["quarantined"], facts["superseded"])
