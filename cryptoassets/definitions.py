@@ -31,7 +31,12 @@ def build_defs(
         resources: take the place of ours, by key.
     """
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([assets.LAYERS[name] for name in layers]),
+        assets=[
+            *dg.load_assets_from_modules(
+                [assets.LAYERS[name] for name in layers], include_specs=True
+            ),
+            *_upstream_elsewhere(layers),
+        ],
         asset_checks=dg.load_asset_checks_from_modules(
             [checks.LAYERS[name] for name in layers if name in checks.LAYERS]
         ),
@@ -42,6 +47,18 @@ def build_defs(
         # One SparkSession a run: a process a step would pay its start again and again.
         executor=dg.in_process_executor,
     )
+
+
+def _upstream_elsewhere(layers: Collection[str]) -> list[dg.AssetSpec]:
+    """The assets of earlier layers that another code location materializes; ours only read them."""
+    last = max(ALL.index(name) for name in layers)
+    missing = [assets.LAYERS[name] for name in ALL[:last] if name not in layers]
+    return [
+        spec.with_io_manager_key(definition.get_io_manager_key_for_asset_key(spec.key))
+        for definition in dg.load_assets_from_modules(missing)
+        if isinstance(definition, dg.AssetsDefinition)
+        for spec in definition.specs
+    ]
 
 
 def _sensors(layers: Collection[str]) -> list[dg.SensorDefinition]:

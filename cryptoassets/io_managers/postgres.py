@@ -22,7 +22,7 @@ from cryptoassets.errors import (
     MixedSourcesError,
     UpstreamNotMaterializedError,
 )
-from cryptoassets.io_managers import address, metadata, publishing, shapes
+from cryptoassets.io_managers import address, metadata, plots, publishing, shapes
 from cryptoassets.io_managers.copying import copy_out, stage
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.publishing import Changes, Load
@@ -154,12 +154,13 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     def _report(
         self, context: dg.OutputContext, table: Table, rows: pa.Table, facts: dict[str, Any]
     ) -> None:
+        plot = plots.plot_of(table, rows)
         metadata.report(
             context,
             table,
             uri=f"{self.postgres.address}/{table.full_name}",
             partition_rows=rows.num_rows,
-            facts=facts,
+            facts={**facts, **({"plot": plot} if plot else {})},
             rows=rows.select(table.column_names).slice(0, metadata.PREVIEW_ROWS).to_pylist(),
         )
 
