@@ -19,7 +19,7 @@ PROCESS_TAG = "cryptoassets/process"
 def process_tags() -> dict[str, str]:
     """Run tags by which the process of a run can be found again."""
     process = psutil.Process(os.getpid())
-    return {PROCESS_TAG: f"{socket.gethostname()} {process.pid} {process.create_time():.2f}"}
+    return {PROCESS_TAG: f"{socket.gethostname()} {process.pid} {_started_after_boot(process)}"}
 
 
 def fail_dead_runs(instance: "DagsterInstance") -> list[str]:
@@ -46,6 +46,11 @@ def _is_dead(run: "DagsterRun") -> bool:
     try:
         process = psutil.Process(int(words[1]))
         # Another process may have the number by now.
-        return f"{process.create_time():.2f}" != words[2] or process.status() == "zombie"
+        return _started_after_boot(process) != words[2] or process.status() == "zombie"
     except psutil.NoSuchProcess:
         return True
+
+
+def _started_after_boot(process: psutil.Process) -> str:
+    # Not the time of day, which moves when the clock is set.
+    return f"{process.create_time() - psutil.boot_time():.1f}"

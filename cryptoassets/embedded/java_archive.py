@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from cryptoassets.embedded.java import find_java, write_shim
 from cryptoassets.embedded.java_options import ClassArchive
-from cryptoassets.embedded.stack import Stack
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.settings import load_settings
 
@@ -44,28 +44,15 @@ ORDER BY a.id
 def main() -> None:
     """Make the archive unless it is there; say in one sentence why not."""
     try:
-        stack = Stack(load_settings())
-        archive = ClassArchive(load_settings().home / "java", stack.java_home())
-        if archive.is_made or not can_be_made(archive):
+        folder = load_settings().home / "java"
+        archive = ClassArchive(folder, find_java())
+        if archive.is_made or not archive.is_nameable:
             return
         began = time.monotonic()
         make(archive)
         sys.stdout.write(f"Java prepared for quick starts ({time.monotonic() - began:.0f} s)\n")
     except (CryptoassetsError, OSError, subprocess.SubprocessError) as error:
         sys.stdout.write(f"Java is not prepared for quick starts, all works without: {error}\n")
-
-
-def can_be_made(archive: ClassArchive) -> bool:
-    """Tell whether this Java takes an archive of Spark's class path.
-
-    Java above 17 refuses it, as Spark names a jar twice; the shim mends that for the wheel's.
-    """
-    if archive.java is None or not archive.is_nameable:
-        return False
-    answer = subprocess.run(
-        [str(archive.java), "-version"], capture_output=True, text=True, check=True
-    )
-    return archive.java_home == archive.folder or 'version "17' in answer.stderr
 
 
 def make(archive: ClassArchive) -> None:
@@ -88,8 +75,7 @@ def make(archive: ClassArchive) -> None:
 
 
 def _train(java_options: list[str], archive: ClassArchive) -> None:
-    if archive.java_home is not None:
-        os.environ["JAVA_HOME"] = str(archive.java_home)
+    os.environ.update(JAVA_HOME=str(write_shim(archive.folder, archive.java)))
     os.environ.update(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable)
     with tempfile.TemporaryDirectory(dir=archive.folder) as scratch, _quiet_stderr():
         _run_spark(java_options, Path(scratch))

@@ -7,13 +7,11 @@ Java (in `java`), making the archive (in `java_archive`), Spark's configuration 
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
-import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cryptoassets.embedded.java import wheel_java
+from cryptoassets.embedded.java import shim_text
 
 # An archive that no longer fits is left aside by Java, in silence with these.
 QUIET = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
@@ -25,25 +23,16 @@ class ClassArchive:
 
     Attributes:
         folder: of ours, for archives and the shim.
-        java_home: the shim over the wheel's Java; None: the machine's.
+        java: the `java` that does the work, behind the shim.
     """
 
     folder: Path
-    java_home: Path | None
-
-    @cached_property
-    def java(self) -> Path | None:
-        """The `java` that does the work, behind shim and links."""
-        if self.java_home == self.folder:
-            return wheel_java()
-        home = self.java_home or os.environ.get("JAVA_HOME")
-        found = Path(home) / "bin" / "java" if home else shutil.which("java")
-        return Path(found).resolve() if found else None
+    java: Path
 
     @property
     def base(self) -> Path | None:
         """The archive of Java's own classes, where this Java came without one."""
-        if self.java and (self.java.parent.parent / "lib" / "server" / "classes.jsa").exists():
+        if (self.java.parent.parent / "lib" / "server" / "classes.jsa").exists():
             return None
         return self.folder / f"base-{self._key}.jsa"
 
@@ -71,18 +60,18 @@ class ClassArchive:
 
     @cached_property
     def _key(self) -> str:
-        release = self.java.parent.parent / "release" if self.java else None
+        release = self.java.parent.parent / "release"
         spark = importlib.util.find_spec("pyspark")
         parts = (
-            str(self.java),
-            release.read_text() if release and release.exists() else "",
+            shim_text(self.java),
+            release.read_text() if release.exists() else "",
             importlib.metadata.version("pyspark"),
             str(spark and spark.origin),
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def quick_start_options(folder: Path, java_home: Path | None) -> list[str]:
+def quick_start_options(folder: Path, java: Path) -> list[str]:
     """Return flags that shorten start-up; any Java takes them, and none prints a word."""
     # The first compiler only: the jobs of one machine end before the second pays for itself.
-    return ["-XX:TieredStopAtLevel=1", *ClassArchive(folder, java_home).options()]
+    return ["-XX:TieredStopAtLevel=1", *ClassArchive(folder, java).options()]

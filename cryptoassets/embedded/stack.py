@@ -93,13 +93,13 @@ class Stack:
         home.mkdir(parents=True, exist_ok=True)
         return home
 
-    def java_home(self) -> Path | None:
-        """Return what JAVA_HOME must be for Spark; None: the machine's Java is good as it is."""
-        return self._java_home
+    def java_home(self) -> Path:
+        """Return what JAVA_HOME must be when Spark's JVM is started: our shim over a good Java."""
+        return java.write_shim(self._java_folder, self._java)
 
     def java_options(self) -> list[str]:
         """Return JVM flags for a quick start of the driver."""
-        return java_options.quick_start_options(self._settings.home / "java", self.java_home())
+        return java_options.quick_start_options(self._java_folder, self._java)
 
     def up(self) -> None:
         """Start everything that the settings do not name, at the same time."""
@@ -137,8 +137,12 @@ class Stack:
         return [server for server, is_named in servers if not is_named]
 
     @cached_property
-    def _java_home(self) -> Path | None:
-        return java.find_java_home(self._settings.home / "java")
+    def _java(self) -> Path:
+        return java.find_java()
+
+    @property
+    def _java_folder(self) -> Path:
+        return self._settings.home / "java"
 
     @cached_property
     def _postgres(self) -> PostgresServer:

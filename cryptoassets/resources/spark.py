@@ -5,6 +5,8 @@ What goes here: how a session is made small, quick and quiet. What stays out: wh
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +32,9 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         """
         settings = load_settings()
         stack = Stack(settings)
-        _prepare_environment(settings.spark_master, stack)
         config = spark_config(settings.spark_master, stack)
-        session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
+        with _environment(settings.spark_master, stack):
+            session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
         return session
 
 
@@ -73,11 +75,19 @@ def spark_config(master: str, stack: Stack) -> dict[str, Any]:
     }
 
 
-def _prepare_environment(master: str, stack: Stack) -> None:
-    # Workers must run this very Python; the JVM is found by JAVA_HOME before PATH.
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+@contextmanager
+def _environment(master: str, stack: Stack) -> Iterator[None]:
+    """The environment in which the JVM is started; afterwards it is the user's again."""
+    ours = {"PYSPARK_PYTHON": sys.executable, "JAVA_HOME": str(stack.java_home())}
     if master.startswith("local"):
-        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    java_home = stack.java_home()
-    if java_home is not None:
-        os.environ["JAVA_HOME"] = str(java_home)
+        ours["SPARK_LOCAL_IP"] = "127.0.0.1"
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -30,46 +30,61 @@ def fake_java(folder: Path, version: str, code: int = 0) -> Path:
 
 
 @pytest.mark.parametrize("version", ["17.0.15", "21.0.8", "25"])
-def test_a_good_java_of_the_machine_is_used_as_it_is(tmp_path: Path, version: str) -> None:
+def test_a_good_java_of_the_machine_is_taken(tmp_path: Path, version: str) -> None:
     """Who set JAVA_HOME had a reason."""
     home = fake_java(tmp_path / "java", version)
+    program = home / "bin" / "java"
 
-    assert None is java.find_java_home(tmp_path / "shim", {"JAVA_HOME": str(home)})
-    assert None is java.find_java_home(tmp_path / "shim", {"PATH": str(home / "bin")})
-    assert not (tmp_path / "shim").exists()
+    assert program == java.find_java({"JAVA_HOME": str(home)})
+    assert program == java.find_java({"PATH": str(home / "bin")})
 
 
-def test_a_bad_java_home_is_named_over_by_a_good_one_on_path(tmp_path: Path) -> None:
+def test_a_bad_java_home_gives_way_to_a_good_one_on_path(tmp_path: Path) -> None:
     """Spark looks at JAVA_HOME first and would die of an old one."""
     old, good = fake_java(tmp_path / "old", "1.8.0_392"), fake_java(tmp_path / "good", "17.0.1")
 
-    found = java.find_java_home(
-        tmp_path / "shim", {"JAVA_HOME": str(old), "PATH": str(good / "bin")}
-    )
+    found = java.find_java({"JAVA_HOME": str(old), "PATH": str(good / "bin")})
 
-    assert good == found
+    assert good / "bin" / "java" == found
 
 
 @pytest.mark.parametrize(("version", "code"), [("11.0.2", 0), ("19.0.1", 0), ("21.0.1", 1)])
 def test_a_java_that_spark_cannot_use_gives_way_to_the_wheels(
     tmp_path: Path, version: str, code: int
 ) -> None:
-    """Trimmed runtimes (code 1: no vector module) are as useless as old ones."""
+    """An old Java, or one that does not start, is as good as none."""
     bad = fake_java(tmp_path / "bad", version, code)
 
-    found = java.find_java_home(tmp_path / "shim", {"PATH": str(bad / "bin")})
+    assert java.wheel_java() == java.find_java({"PATH": str(bad / "bin")})
 
-    assert tmp_path / "shim" == found
-    assert os.access(found / "bin" / "java", os.X_OK)
+
+def test_the_shim_drops_what_would_greet_every_user_with_a_warning(tmp_path: Path) -> None:
+    """Spark asks for an incubating module; a full Java says so on every start."""
+    echo = tmp_path / "echo"
+    echo.write_text('#!/bin/sh\necho "$@"\n')
+    echo.chmod(0o755)
+    shim = java.write_shim(tmp_path / "shim", echo) / "bin" / "java"
+
+    answer = subprocess.run(
+        [str(shim), "-Xmx1g", "--add-modules=jdk.incubator.vector", "Main"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "-Xmx1g Main" == answer.stdout.strip()
 
 
 @pytest.mark.spark
 def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
     """`uv sync` alone must bring a Java; the wheel's lacks a module that Spark names."""
-    shim = java.write_shim(tmp_path / "with space")
+    shim = java.write_shim(tmp_path / "with space", java.wheel_java())
     # An archive that is not one: it must be left aside without a word.
-    archive = ClassArchive(tmp_path / "archive", shim)
-    options = [*quick_start_options(tmp_path, shim), f"-XX:SharedArchiveFile={archive.classes}"]
+    archive = ClassArchive(tmp_path / "archive", java.wheel_java())
+    options = [
+        *quick_start_options(tmp_path, java.wheel_java()),
+        f"-XX:SharedArchiveFile={archive.classes}",
+    ]
     environment = {**os.environ, "JAVA_HOME": str(shim), "SPARK_LOCAL_IP": "127.0.0.1"}
 
     answer = subprocess.run(
@@ -86,17 +101,18 @@ def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
 
 def test_without_an_archive_only_flags_that_every_java_knows_are_given(tmp_path: Path) -> None:
     """The archive is a gain of seconds, never a condition."""
-    assert ["-XX:TieredStopAtLevel=1"] == quick_start_options(tmp_path, None)
+    assert ["-XX:TieredStopAtLevel=1"] == quick_start_options(tmp_path, java.wheel_java())
 
 
 def test_an_archive_is_used_only_by_the_java_that_made_it(tmp_path: Path) -> None:
     """An update of Java or Spark makes it worthless."""
     home = fake_java(tmp_path / "java", "17.0.15")
-    made = ClassArchive(tmp_path, home)
+    program = home / "bin" / "java"
+    made = ClassArchive(tmp_path, program)
     for file in (made.classes, made.base):
         if file:
             file.write_bytes(b"")
     (home / "release").write_text('JAVA_VERSION="17.0.16"')
 
     assert any("SharedArchiveFile" in option for option in made.options())
-    assert [] == ClassArchive(tmp_path, home).options()
+    assert [] == ClassArchive(tmp_path, program).options()
