@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from cryptoassets.errors import CryptoassetsError, SettingsError
 
@@ -44,7 +45,7 @@ def main() -> None:
     except CryptoassetsError as error:
         if is_debug:
             raise
-        errors.print(f"[bold red]Error:[/] {error}", soft_wrap=True, markup=True)
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(MISUSED if isinstance(error, SettingsError) else FAILED)
     except KeyboardInterrupt:
         errors.print("Stopped.")

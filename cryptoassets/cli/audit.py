@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pymongo
 from pymongo.collection import Collection
 from rich.console import Console
+from rich.markup import escape
 
 from cryptoassets.checks.stores import ASSET, partition_places
 from cryptoassets.cli.app import FAILED
@@ -43,7 +44,7 @@ def audit_stores(console: Console) -> int:
         problems += _without_partition(mongo, documents)
         problems += _without_coin(postgres)
     for problem in problems:
-        console.print(f"[red]✗[/] {problem}", soft_wrap=True)
+        console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if problems:
         console.print(
             f"{len(problems)} things do not add up. Documents in no place yet: process their hour "

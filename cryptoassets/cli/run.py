@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from cryptoassets.cli.app import FAILED
@@ -131,10 +132,12 @@ class _Runner:
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._hear_check(event.asset_check_evaluation_data)
         elif event.is_step_failure:
-            data = event.step_failure_data
-            words = data.user_failure_data.description if data.user_failure_data else None
-            sentence = words or _first_line(data.error.message if data.error else "failed")
-            self._fail(f"{(event.step_key or '').replace('__', '/')}: {sentence}")
+            self._fail(f"{_step_name(event)}: {_sentence(event.step_failure_data.error)}")
+        elif event.is_step_up_for_retry:
+            words = _sentence(event.step_retry_data.error)
+            self._console.print(
+                f"[yellow]  ↻ {_step_name(event)}[/]  {escape(words)}", soft_wrap=True
+            )
 
     def _hear_materialization(self, made: "dg.AssetMaterialization") -> None:
         name, partition = made.asset_key.to_user_string(), made.partition or ""
@@ -151,13 +154,13 @@ class _Runner:
             self.outcome.checks_passed += 1
         elif check.severity.value == "WARN":
             self.outcome.warnings.append(f"{name}: {check.description}")
-            self._console.print(f"[yellow]  ! {name}[/]  {check.description}")
+            self._console.print(f"[yellow]  ! {name}[/]  {escape(check.description or '')}")
         else:
             self._fail(f"{name}: {check.description}")
 
     def _fail(self, sentence: str) -> None:
         self.outcome.failures.append(sentence)
-        self._console.print(f"[red]  ✗ {sentence}[/]", markup=True)
+        self._console.print(f"[red]  ✗ {escape(sentence)}[/]", soft_wrap=True)
 
 
 def _words(facts: dict[str, Any]) -> Iterator[str]:
@@ -166,6 +169,8 @@ def _words(facts: dict[str, Any]) -> Iterator[str]:
     for label in ("documents new", "valid", "quarantined", "superseded", "rows written"):
         if label in facts:
             yield f"{facts[label]} {label}"
+    if facts.keys().isdisjoint({"documents new", "valid", "rows written"}):
+        yield f"{facts.get('dagster/partition_row_count', 0)} rows"
     for label in ("dead letters", "next fetch at"):
         if facts.get(label):
             yield f"{label}: {facts[label]}"
@@ -176,9 +181,20 @@ def _line(console: Console, name: str, words: str, started: float) -> None:
     console.print(f"[green]  ✓[/] {name:<24} {words}  [dim]{seconds:.1f} s[/]", soft_wrap=True)
 
 
-def _first_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else text
+def _step_name(event: "dg.DagsterEvent") -> str:
+    return (event.step_key or "").replace("__", "/")
+
+
+def _sentence(error: "dg.SerializableErrorInfo | None") -> str:
+    """What went wrong: our own sentence if there is one in the chain, else the first cause."""
+    text = "failed"
+    while error is not None:
+        text = str(error.message).strip()
+        kind, _, words = text.partition(": ")
+        if kind.startswith("cryptoassets.errors."):
+            return words
+        error = error.cause
+    return text
 
 
 def _source_words(stack: Stack) -> str:

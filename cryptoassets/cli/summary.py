@@ -1,6 +1,7 @@
 """What `run` says at its end: what is where, what was checked, what to try next."""
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cryptoassets.cli.facts import store_counts
@@ -22,7 +23,7 @@ def print_summary(console: Console, stack: Stack, outcome: Outcome, *, seconds: 
         f"{len(outcome.failures)} failed. {seconds:.0f} s in all."
     )
     for sentence in outcome.failures:
-        console.print(f"[red]Failed:[/] {sentence}", soft_wrap=True)
+        console.print(f"[red]Failed:[/] {escape(sentence)}", soft_wrap=True)
     console.print(
         "\nTry next:\n"
         "  [bold]cryptoassets dev[/]      the lineage in Dagster, http://localhost:3000\n"
