@@ -110,14 +110,14 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             stage(cursor, COIN_PRICES, valid)
             stage(cursor, QUARANTINE, refused)
             publishing.lock_partition(cursor, asset, load.partition_key)
-            seen = publishing.published_raw_rows(cursor, asset, load.partition_key)
-            changes = Changes()
-            if seen <= load.raw_rows:
+            seen, loaded = publishing.published_rows(cursor, asset, load.partition_key)
+            changes, is_older = Changes(), seen > load.raw_rows
+            if not is_older:
                 ensure_months(cursor.connection, [window[0].date()])
                 changes += publishing.replace_rows(cursor, COIN_PRICES, _scope(COIN_PRICES, window))
                 changes += publishing.replace_quarantine(cursor, load)
                 publishing.write_ledger(cursor, load)
-        if seen > load.raw_rows:
+        if is_older:
             context.log.warning(
                 "%s %s is published from %d raw documents; this view of %d is older and publishes "
                 "nothing",
@@ -126,9 +126,12 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 seen,
                 load.raw_rows,
             )
-        facts = {**_counts(load), "published": seen <= load.raw_rows}
-        self._report(context, COIN_PRICES, valid, {**facts, **_counts(changes)})
-        self._log_quarantine(context, refused)
+        else:
+            self._log_quarantine(context, refused)
+        facts = {**_counts(load), **_counts(changes), "published": not is_older}
+        if is_older:
+            facts["dagster/partition_row_count"] = loaded
+        self._report(context, COIN_PRICES, valid, facts)
 
     def _publish_rows(self, context: dg.OutputContext, table: Table, rows: pa.Table) -> None:
         asset = context.asset_key.to_user_string()

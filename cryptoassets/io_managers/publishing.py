@@ -53,14 +53,14 @@ def lock_partition(cursor: Cursor, asset: str, partition_key: str) -> None:
     )
 
 
-def published_raw_rows(cursor: Cursor, asset: str, partition_key: str) -> int:
-    """Raw documents that the latest publication of a partition had seen; 0: none yet."""
+def published_rows(cursor: Cursor, asset: str, partition_key: str) -> tuple[int, int]:
+    """Raw documents that the latest publication of a partition saw, and rows it loaded, counts."""
     cursor.execute(
-        "SELECT raw_rows FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
+        "SELECT raw_rows, loaded_rows FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
         [asset, partition_key],
     )
     row = cursor.fetchone()
-    return int(row[0]) if row else 0
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def in_window(column: str, window: tuple[date, date]) -> sql.Composable:

@@ -138,8 +138,8 @@ def publication(judged: DataFrame) -> DataFrame:
 def storable_id(raw_id: Column) -> Column:
     """The raw `_id` as PostgreSQL can index it: no NUL, and at most 600 characters.
 
-    The end of an `_id` holds the hash of its payload, so a shortened one is still unique.
+    A shortened one ends in the hash of the whole, so that no two meet.
     """
     escaped = F.replace(raw_id, F.lit("\x00"), F.lit("\\u0000"))
-    shortened = F.concat(F.left(escaped, F.lit(500)), F.lit("..."), F.right(escaped, F.lit(50)))
+    shortened = F.concat(F.left(escaped, F.lit(500)), F.lit("..."), F.sha2(escaped, 256))
     return F.when(F.length(escaped) > MAX_ID_CHARACTERS, shortened).otherwise(escaped)

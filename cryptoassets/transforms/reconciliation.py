@@ -3,6 +3,7 @@
 What goes here: comparing what the stores hold of one partition. What stays out: asking them.
 """
 
+import hashlib
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -54,7 +55,7 @@ def stored_id(raw_id: str) -> str:
     escaped = raw_id.replace("\x00", "\\u0000")
     if len(escaped) <= MAX_ID_CHARACTERS:
         return escaped
-    return f"{escaped[:500]}...{escaped[-50:]}"
+    return f"{escaped[:500]}...{hashlib.sha256(escaped.encode()).hexdigest()}"
 
 
 def discrepancies(places: Places) -> list[str]:
