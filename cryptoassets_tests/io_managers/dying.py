@@ -1,0 +1,109 @@
+"""A process that publishes and is killed before each statement in turn; prints what was left.
+
+What goes here: the victim, run as `python -m` by the test. What stays out: what must hold (in
+`test_publishing`). It forks for each death, as importing everything again would take seconds.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from pydantic import PrivateAttr
+
+from cryptoassets.io_managers.postgres import PostgresIOManager
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets_tests.io_managers import warehouse
+from cryptoassets_tests.io_managers.contexts import PRICES, write
+from cryptoassets_tests.io_managers.rows import HOUR, broken_row, judged, judged_row
+
+
+class DyingPostgres(PostgresResource):
+    """Connections that count statements, COMMIT included, and kill the process at one of them."""
+
+    _steps_left: int = PrivateAttr(default=0)
+
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
+        """As ever, but mortal."""
+        connection = super().connect(autocommit=autocommit)
+        connection.cursor_factory = self._mortal_cursor()
+        commit = connection.commit
+
+        def mortal_commit() -> None:
+            self._step()
+            commit()
+            self._step()
+
+        connection.commit = mortal_commit  # type: ignore[method-assign]
+        return connection
+
+    def _step(self) -> None:
+        if self._steps_left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._steps_left -= 1
+
+    def _mortal_cursor(self) -> type[psycopg.Cursor[Any]]:
+        step = self._step
+
+        class MortalCursor(psycopg.Cursor[Any]):
+            def execute(self, *args: Any, **kwargs: Any) -> Any:
+                step()
+                return super().execute(*args, **kwargs)
+
+            def copy(self, *args: Any, **kwargs: Any) -> Any:
+                step()
+                return super().copy(*args, **kwargs)
+
+        return MortalCursor
+
+
+def first_view() -> pa.Table:
+    """Two prices and two broken rows."""
+    rows = [judged_row("kept"), judged_row("vanishing", rank=1)]
+    return judged(*rows, broken_row("mended"), broken_row("broken"))
+
+
+def later_view() -> pa.Table:
+    """One row comes, one goes, one is mended, one changes its reason."""
+    rows = [judged_row("kept", rank=2), broken_row("vanishing"), judged_row("mended")]
+    return judged(*rows, broken_row("broken", reasons=["bad_id"]), judged_row("new"))
+
+
+def state_after_death(view: Callable[[], pa.Table], steps: int) -> tuple[bool, dict[str, Any]]:
+    """Publish in a child that dies after so many steps; did it, and what is left?"""
+    child = os.fork()
+    if child == 0:
+        postgres = DyingPostgres()
+        postgres._steps_left = steps  # noqa: SLF001 - this very module's
+        write(PostgresIOManager(postgres=postgres, spark=SparkResource()), PRICES, HOUR, view())
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    is_killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    if not is_killed and os.WEXITSTATUS(status):
+        sys.exit(f"the child failed instead of dying at step {steps}")
+    return is_killed, warehouse.dump(os.environ["POSTGRES_URL"])
+
+
+def main() -> None:
+    """Publish two views; print for each the state after a death at step 0, 1, 2 ... and none."""
+    # Once for all children, which would each look whether the schema is at head.
+    PostgresResource().connect().close()
+    report = []
+    for view in (first_view, later_view):
+        before = warehouse.dump(os.environ["POSTGRES_URL"])
+        is_killed, steps, states = True, 0, []
+        while is_killed:
+            is_killed, state = state_after_death(view, steps)
+            states.append(state)
+            steps += 1
+        report.append({"before": before, "states": states})
+    print(json.dumps(report))  # noqa: T201 - its answer
+
+
+if __name__ == "__main__":
+    main()

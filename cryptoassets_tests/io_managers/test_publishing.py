@@ -1,0 +1,191 @@
+"""Promises of one transaction: readers and survivors see the old state or the new, never both."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import psycopg
+import pyarrow as pa
+import pytest
+
+from cryptoassets.io_managers import publishing
+from cryptoassets.io_managers.postgres import PostgresIOManager
+from cryptoassets.schemas import COIN_DAILY, MARKET_DAILY
+from cryptoassets.settings import project_root
+from cryptoassets_tests.io_managers import warehouse
+from cryptoassets_tests.io_managers.contexts import PRICES, write
+from cryptoassets_tests.io_managers.rows import (
+    HOUR,
+    broken_row,
+    coin,
+    judged,
+    judged_coins,
+    judged_row,
+)
+
+INVARIANT = """
+    SELECT raw_rows, loaded_rows, quarantined_rows,
+        (SELECT count(*) FROM warehouse.coin_prices
+         WHERE observed_at >= '2026-10-31T23:00Z' AND observed_at < '2026-11-01T00:00Z'),
+        (SELECT count(*) FROM warehouse.quarantine WHERE partition_key = '2026-10-31-23:00')
+    FROM warehouse.loads WHERE partition_key = '2026-10-31-23:00'
+"""
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+def wait_for_a_waiter(url: str) -> None:
+    """Return when some session waits for an advisory lock."""
+    deadline = time.monotonic() + 20
+    while not warehouse.ask(url, WAITING)[0][0]:
+        assert time.monotonic() < deadline, "nobody waits"
+        time.sleep(0.02)
+
+
+@pytest.mark.postgres
+def test_a_publisher_killed_between_any_two_statements_changes_all_or_nothing(
+    database: str,
+) -> None:
+    """SIGKILL, the OOM killer, a node that goes away: at each of its statements in turn."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "cryptoassets_tests.io_managers.dying"],
+        env={**os.environ, "POSTGRES_URL": database},
+        cwd=project_root(),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+
+    for publication in json.loads(answer.stdout):
+        *killed_before_commit, killed_after_commit, undisturbed = publication["states"]
+        assert 12 <= len(killed_before_commit)
+        assert [publication["before"]] * len(killed_before_commit) == killed_before_commit
+        assert publication["before"] != undisturbed
+        assert killed_after_commit == undisturbed
+
+
+@pytest.mark.postgres
+def test_a_second_publication_waits_for_the_first(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """An Airflow retry beside a manual run: one after the other, the older view last."""
+    newer, older = judged_coins(HOUR, range(3)), judged_coins(HOUR, range(2))
+    with ThreadPoolExecutor() as pool, psycopg.connect(database) as first:
+        publishing.lock_partition(first.cursor(), "warehouse/coin_prices", HOUR)
+        second = pool.submit(write, postgres_io_manager, PRICES, HOUR, newer)
+        wait_for_a_waiter(database)
+        assert [] == warehouse.ledger(database)
+        first.rollback()
+        second.result(timeout=30)
+
+    write(postgres_io_manager, PRICES, HOUR, older)
+
+    assert [(HOUR, 3, 3, 0, 0)] == warehouse.ledger(database)
+
+
+@pytest.mark.postgres
+def test_two_publications_at_once_end_in_the_newer_view(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """Whichever gets the lock first."""
+    views = [judged_coins(HOUR, range(2)), judged_coins(HOUR, range(3))]
+    for round_number in range(5):
+        changed = {"rank": round_number + 1}
+        views = [judged_coins(HOUR, range(n + round_number), **changed) for n in (2, 3)]
+        start = threading.Barrier(2)
+
+        def publish(view: pa.Table, start: threading.Barrier = start) -> None:
+            start.wait(timeout=30)
+            write(postgres_io_manager, PRICES, HOUR, view)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(publish, views))
+        loaded = 3 + round_number
+        assert [(HOUR, loaded, loaded, 0, 0)] == warehouse.ledger(database)
+        assert loaded == len(warehouse.versions(database))
+
+
+@pytest.mark.postgres
+def test_other_partitions_wait_for_nobody(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """A backfill beside the open hour."""
+    with psycopg.connect(database) as other:
+        publishing.lock_partition(other.cursor(), "warehouse/coin_prices", "2026-10-31-22:00")
+
+        write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
+
+    assert [(HOUR, 1, 1, 0, 0)] == warehouse.ledger(database)
+
+
+@pytest.mark.postgres
+def test_no_reader_ever_sees_half_a_publication(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """Table, quarantine and ledger agree in every snapshot during 30 publications."""
+    seen: list[tuple[int, ...]] = []
+    is_over = threading.Event()
+
+    def watch() -> None:
+        with psycopg.connect(database, autocommit=True) as connection:
+            while not is_over.is_set():
+                seen.extend(connection.execute(INVARIANT).fetchall())
+
+    with ThreadPoolExecutor() as pool:
+        watching = pool.submit(watch)
+        for number in range(30):
+            write(postgres_io_manager, PRICES, HOUR, view_number(number))
+        is_over.set()
+        watching.result(timeout=30)
+
+    torn = [row for row in seen if row[1:3] != row[3:5] or row[0] != row[1] + row[2]]
+    assert [] == torn
+    assert 30 <= len(seen)
+    assert 10 <= len(set(seen))
+
+
+def view_number(number: int) -> pa.Table:
+    """A view that grows; half of its rows change sides at each step."""
+    makers = (judged_row, broken_row)
+    return judged(*(makers[(n + number) % 2](coin(n)) for n in range(20 + number)))
+
+
+def test_rows_that_vanished_are_deleted_within_the_partition_only() -> None:
+    """The scope is the promise: without it a rerun would empty the table."""
+    scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
+
+    statement = publishing.delete_vanished(MARKET_DAILY, scope).as_string(None)
+
+    assert (
+        'DELETE FROM "marts"."market_daily" AS there '
+        "WHERE \"day\" >= '2026-10-31'::date AND \"day\" < '2026-11-01'::date "
+        'AND NOT EXISTS (SELECT FROM "staged_market_daily" AS staged '
+        'WHERE staged."day" = there."day")'
+    ) == statement
+
+
+def test_rows_that_are_the_same_are_not_updated() -> None:
+    """IS DISTINCT FROM: NULL equals NULL, and a column that is ignored is still written."""
+    statement = publishing.merge_staged(MARKET_DAILY, ignored=("coins",)).as_string(None)
+
+    _, merge = statement.split(" ON CONFLICT ")
+    assert merge.startswith('("day") DO UPDATE SET "market_cap_usd" = EXCLUDED."market_cap_usd"')
+    assert '"coins" = EXCLUDED."coins"' in merge
+    compared = merge.partition(" WHERE ")[2]
+    assert ") IS DISTINCT FROM (" in compared
+    assert '"there"."losers"' in compared
+    assert '"coins"' not in compared
+
+
+def test_keys_of_several_columns_are_matched_by_all_of_them() -> None:
+    """A coin of the day before is another row."""
+    scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
+
+    statement = publishing.delete_vanished(COIN_DAILY, scope).as_string(None)
+
+    assert 'staged."coin_id" = there."coin_id" AND staged."day" = there."day"' in statement
+    merge = publishing.merge_staged(COIN_DAILY).as_string(None)
+    assert 'ON CONFLICT ("coin_id", "day")' in merge
