@@ -1,16 +1,13 @@
-"""The verbs and what they share: one console, one sentence an error, exit codes.
-
-Exit codes: 0 done; 1 something failed; 2 misuse (an option or a setting is wrong).
-"""
+"""The verbs with their options; an error is one sentence with its remedy."""
 
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
+from cryptoassets.cli.terminal import FAILED, INTERRUPTED, MISUSED, console, errors
 from cryptoassets.errors import CryptoassetsError, SettingsError
 
 app = typer.Typer(
@@ -21,10 +18,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
-
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 @app.callback()
@@ -56,8 +49,11 @@ def main() -> None:
 def run() -> None:
     """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary."""
     from cryptoassets.cli.run import run_once
+    from cryptoassets.cli.summary import print_summary
 
-    raise typer.Exit(run_once(console))
+    outcome = run_once(console)
+    print_summary(console, outcome)
+    raise typer.Exit(FAILED if outcome.failures else 0)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cryptoassets.checks.stores import ASSET, partition_places
-from cryptoassets.cli.app import FAILED
+from cryptoassets.cli.terminal import FAILED
 from cryptoassets.io_managers.address import partition_name
 from cryptoassets.io_managers.lake import lake_id
 from cryptoassets.io_managers.spark import clean_partition

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from cryptoassets.cli.app import FAILED
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.settings import load_settings
@@ -44,10 +43,12 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     checks_passed: int = 0
     materialized: dict[tuple[str, str], int] = field(default_factory=dict)
+    source: str = ""
+    seconds: float = 0.0
 
 
-def run_once(console: Console) -> int:
-    """Run `ingest`, `process` and `marts` for now; return the exit code."""
+def run_once(console: Console) -> Outcome:
+    """Run `ingest`, `process` and `marts` for now, saying what goes on."""
     started = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with console.status("Starting what is missing") as status:
@@ -63,10 +64,8 @@ def run_once(console: Console) -> int:
             with dagster_instance() as instance:
                 fail_dead_runs(instance)
                 outcome = _run_jobs(_Runner(console, status, instance), session)
-    from cryptoassets.cli.summary import print_summary
-
-    print_summary(console, stack, outcome, seconds=time.monotonic() - started)
-    return FAILED if outcome.failures else 0
+    outcome.source, outcome.seconds = stack.source, time.monotonic() - started
+    return outcome
 
 
 def _warm_up_spark() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cryptoassets.cli.app import errors
+from cryptoassets.cli.terminal import errors
 from cryptoassets.embedded import Stack, dagster_environment, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.settings import load_settings, project_root

@@ -6,13 +6,12 @@ from rich.table import Table
 
 from cryptoassets.cli.facts import store_counts
 from cryptoassets.cli.run import Outcome
-from cryptoassets.embedded import Stack
 
 
-def print_summary(console: Console, stack: Stack, outcome: Outcome, *, seconds: float) -> None:
+def print_summary(console: Console, outcome: Outcome) -> None:
     """Print counts by store, the checks and how to look at it all."""
     counts = store_counts()
-    table = Table(title=f"Source of data: {stack.source}", title_justify="left", box=None)
+    table = Table(title=f"Source of data: {outcome.source}", title_justify="left", box=None)
     for name, style in (("store", "bold"), ("what", ""), ("rows", "cyan"), ("newest", "dim")):
         table.add_column(name, style=style, justify="right" if name == "rows" else "left")
     for count in counts:
@@ -20,7 +19,7 @@ def print_summary(console: Console, stack: Stack, outcome: Outcome, *, seconds: 
     console.print(table)
     console.print(
         f"Checks: {outcome.checks_passed} passed, {len(outcome.warnings)} warned, "
-        f"{len(outcome.failures)} failed. {seconds:.0f} s in all."
+        f"{len(outcome.failures)} failed. {outcome.seconds:.0f} s in all."
     )
     for sentence in outcome.failures:
         console.print(f"[red]Failed:[/] {escape(sentence)}", soft_wrap=True)

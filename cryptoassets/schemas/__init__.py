@@ -1,0 +1,62 @@
+"""The tables as plain data: column, type, unit, null or not, key, comment.
+
+What goes here: what a row of each store looks like; the Spark schema, the COPY column lists, the
+checks and the docs are read off it. What stays out: the DDL that stands in a database (frozen in
+`migrations`; a test holds the two together) and every computation (in `transforms`).
+"""
+
+from cryptoassets.schemas.columns import PRICE_MEASURES
+from cryptoassets.schemas.lake import CLEAN_COIN_PRICES, RAW_COIN_SNAPSHOTS
+from cryptoassets.schemas.marts import COIN_DAILY, COIN_LATEST, MARKET_DAILY
+from cryptoassets.schemas.table import (
+    DECIMAL_PRECISION,
+    DECIMAL_SCALE,
+    Column,
+    ColumnType,
+    Table,
+)
+from cryptoassets.schemas.warehouse import (
+    COIN_PRICE_HISTORY,
+    COIN_PRICES,
+    COINS,
+    CREDITS,
+    GAPS,
+    LOADS,
+    QUARANTINE,
+)
+
+POSTGRES_TABLES = (
+    COINS,
+    COIN_PRICES,
+    COIN_PRICE_HISTORY,
+    QUARANTINE,
+    LOADS,
+    GAPS,
+    CREDITS,
+    COIN_DAILY,
+    MARKET_DAILY,
+    COIN_LATEST,
+)
+"""Tables and views of PostgreSQL, in the order of the data's way."""
+
+__all__ = [
+    "CLEAN_COIN_PRICES",
+    "COINS",
+    "COIN_DAILY",
+    "COIN_LATEST",
+    "COIN_PRICES",
+    "COIN_PRICE_HISTORY",
+    "CREDITS",
+    "DECIMAL_PRECISION",
+    "DECIMAL_SCALE",
+    "GAPS",
+    "LOADS",
+    "MARKET_DAILY",
+    "POSTGRES_TABLES",
+    "PRICE_MEASURES",
+    "QUARANTINE",
+    "RAW_COIN_SNAPSHOTS",
+    "Column",
+    "ColumnType",
+    "Table",
+]

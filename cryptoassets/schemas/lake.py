@@ -1,0 +1,48 @@
+"""Rows before PostgreSQL: raw documents as they are loaded, and cleaned Parquet."""
+
+from cryptoassets.schemas.columns import OBSERVED_AT, PRICE_MEASURES, RAW_ID, SOURCE
+from cryptoassets.schemas.table import Column, Table
+
+RAW_COIN_SNAPSHOTS = Table(
+    "raw",
+    "coin_snapshots",
+    "Raw documents of MongoDB as they are loaded: one row a coin and answer.",
+    (
+        RAW_ID,
+        Column("coin_id", "text", "The slug the document was stored under", is_nullable=True),
+        OBSERVED_AT,
+        Column("fetched_at", "timestamptz", "When we received the answer, UTC", is_nullable=True),
+        Column("source", "text", "coincap, simulator or replay", is_nullable=True),
+        Column(
+            "payload", "text", "The coin as received, JSON with ASCII escapes", is_nullable=True
+        ),
+        Column("coins_asked", "int", "Coins that the snapshot of this observed_at was asked for"),
+        Column("is_repeated", "boolean", "The fetch gave one page twice, so coins are missing"),
+        Column("is_foreign", "boolean", "Not a document of ours: wrong _id type, field missing"),
+    ),
+    ("raw_id",),
+)
+
+CLEAN_COIN_PRICES = Table(
+    "clean",
+    "coin_prices",
+    "Every raw document of the hour, typed and judged: one row a raw document.",
+    (
+        RAW_ID,
+        Column("coin_id", "text", "CoinCap's slug of the coin", is_nullable=True),
+        OBSERVED_AT,
+        Column("fetched_at", "timestamptz", "When we received the answer, UTC", is_nullable=True),
+        SOURCE,
+        Column("symbol", "text", "Ticker symbol, not unique", is_nullable=True),
+        Column("name", "text", "Name of the coin", is_nullable=True),
+        Column("explorer", "text", "URL of a block explorer", is_nullable=True),
+        Column("rank", "int", "Rank by market cap, 1 = largest", is_nullable=True),
+        *(Column(c.name, c.type, c.comment, is_nullable=True) for c in PRICE_MEASURES),
+        Column(
+            "payload", "text", "The coin as received, JSON with ASCII escapes", is_nullable=True
+        ),
+        Column("reasons", "text[]", "Codes of every rule the row breaks; empty: none"),
+        Column("outcome", "text", "valid, quarantined or superseded"),
+    ),
+    ("raw_id",),
+)

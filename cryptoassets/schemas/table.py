@@ -1,0 +1,63 @@
+"""What a table is, as plain data: columns with types, a key, comments.
+
+What goes here: the form. What stays out: the tables themselves (in the modules beside this one).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ColumnType = Literal["text", "text[]", "int", "bigint", "numeric", "timestamptz", "date", "boolean"]
+
+DECIMAL_PRECISION, DECIMAL_SCALE = 38, 18
+
+_SPARK_TYPES: dict[ColumnType, str] = {
+    "text": "STRING",
+    "text[]": "ARRAY<STRING>",
+    "int": "INT",
+    "bigint": "BIGINT",
+    "numeric": f"DECIMAL({DECIMAL_PRECISION},{DECIMAL_SCALE})",
+    "timestamptz": "TIMESTAMP",
+    "date": "DATE",
+    "boolean": "BOOLEAN",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; `comment` says the meaning with its unit."""
+
+    name: str
+    type: ColumnType
+    comment: str
+    is_nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table, view or DataFrame.
+
+    Attributes:
+        schema: the layer or the PostgreSQL schema.
+        key: columns that name a row; unique and never null.
+    """
+
+    schema: str
+    name: str
+    comment: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def full_name(self) -> str:
+        """`schema.name`."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Names in table order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def spark_schema(self) -> str:
+        """The schema as Spark DDL, in table order."""
+        return ", ".join(f"{column.name} {_SPARK_TYPES[column.type]}" for column in self.columns)

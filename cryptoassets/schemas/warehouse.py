@@ -1,0 +1,122 @@
+"""The schema `warehouse`: prices, coins, quarantine, and the books kept of them."""
+
+from cryptoassets.schemas.columns import (
+    COIN_ID,
+    FETCHED_AT,
+    OBSERVED_AT,
+    PRICE_MEASURES,
+    RANK,
+    RAW_ID,
+    SOURCE,
+)
+from cryptoassets.schemas.table import Column, Table
+
+COINS = Table(
+    "warehouse",
+    "coins",
+    "One row a coin: what its newest valid observation says of it.",
+    (
+        COIN_ID,
+        Column("symbol", "text", "Ticker symbol, not unique"),
+        Column("name", "text", "Name of the coin"),
+        RANK,
+        Column(
+            "max_supply", "numeric", "Coins that can ever exist; null: no limit", is_nullable=True
+        ),
+        Column("explorer", "text", "URL of a block explorer", is_nullable=True),
+        Column("first_seen_at", "timestamptz", "Oldest valid observation, UTC"),
+        Column("last_seen_at", "timestamptz", "Newest valid observation, UTC"),
+    ),
+    ("coin_id",),
+)
+
+COIN_PRICES = Table(
+    "warehouse",
+    "coin_prices",
+    "One row a coin and observation, exact decimals; partitioned by UTC month.",
+    (COIN_ID, OBSERVED_AT, *PRICE_MEASURES, RANK, SOURCE, FETCHED_AT, RAW_ID),
+    ("coin_id", "observed_at"),
+)
+
+COIN_PRICE_HISTORY = Table(
+    "warehouse",
+    "coin_price_history",
+    "Historical prices on the grid of an interval: one row a coin, interval and point.",
+    (
+        COIN_ID,
+        Column("interval", "text", "CoinCap's interval: m1 m5 m15 m30 h1 h2 h6 h12 d1"),
+        OBSERVED_AT,
+        PRICE_MEASURES[0],
+        Column("circulating_supply", "numeric", "Coins in circulation", is_nullable=True),
+        SOURCE,
+        FETCHED_AT,
+        RAW_ID,
+    ),
+    ("coin_id", "interval", "observed_at"),
+)
+
+QUARANTINE = Table(
+    "warehouse",
+    "quarantine",
+    "Raw documents that break a rule, with every reason; one row a document and asset.",
+    (
+        RAW_ID,
+        Column("asset", "text", "Asset that refused the document, e.g. warehouse/coin_prices"),
+        Column("partition_key", "text", "Dagster partition of the document"),
+        Column("reasons", "text[]", "Codes of every rule it breaks, sorted"),
+        Column(
+            "payload", "text", "The document's payload, JSON with ASCII escapes", is_nullable=True
+        ),
+        Column(
+            "first_seen_at", "timestamptz", "When the document was fetched, UTC", is_nullable=True
+        ),
+        Column("run_id", "text", "Dagster run that published this row last"),
+    ),
+    ("asset", "raw_id"),
+)
+
+LOADS = Table(
+    "warehouse",
+    "loads",
+    "The ledger: latest publication of a partition; raw = loaded + quarantined + superseded.",
+    (
+        Column("asset", "text", "Asset that was published, e.g. warehouse/coin_prices"),
+        Column("partition_key", "text", "Dagster partition"),
+        Column("run_id", "text", "Dagster run that published it"),
+        Column("raw_rows", "bigint", "Raw documents in the partition, count"),
+        Column("loaded_rows", "bigint", "Rows in the table, count"),
+        Column("quarantined_rows", "bigint", "Rows in quarantine, count"),
+        Column("superseded_rows", "bigint", "Documents replaced by a later answer, count"),
+        Column("loaded_at", "timestamptz", "When the partition was published, UTC"),
+    ),
+    ("asset", "partition_key"),
+)
+
+GAPS = Table(
+    "warehouse",
+    "gaps",
+    "Holes in the history of a coin.",
+    (
+        COIN_ID,
+        Column("interval", "text", "CoinCap's interval"),
+        Column("gap_start", "timestamptz", "First missing point, UTC"),
+        Column("gap_end", "timestamptz", "First point after the hole, UTC"),
+        Column("detected_at", "timestamptz", "When the hole was found, UTC"),
+        Column("healed_at", "timestamptz", "When it was filled, UTC; null: open", is_nullable=True),
+        Column("unfillable", "boolean", "The source cannot fill it; not tried again"),
+    ),
+    ("coin_id", "interval", "gap_start"),
+)
+
+CREDITS = Table(
+    "warehouse",
+    "credits",
+    "CoinCap credits: one row a call, written before it and counted after it.",
+    (
+        Column("called_at", "timestamptz", "When the call was made, UTC"),
+        Column("route", "text", "Route of the call, without parameters"),
+        Column("estimated", "bigint", "Credits expected before the call"),
+        Column("counted", "bigint", "Credits by the size of the answer", is_nullable=True),
+    ),
+    ("called_at", "route"),
+)
