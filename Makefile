@@ -2,7 +2,7 @@
 # python3 (3.11 to 3.13) and make. What is set up stays in .venv/ and .uv/.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run dev test lint setup setup-dev
+.PHONY: help run dev test lint setup setup-dev airflow2 airflow3
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -46,6 +46,16 @@ setup-dev: .venv/.ready-dev  ## The set-up with the tools for tests and lint
 	@$(call sync,--no-dev,Setting up Python packages - the first time takes a minute or two ...)
 	@echo "Preparing Java: half a minute once, which each later run saves again in part ..."
 	@$(VENV)/python -P -m cryptoassets.embedded.java_archive
+	@touch $@
+
+airflow3: .venv-airflow3/.ready  ## Only the set-up: Airflow 3, the default line
+
+airflow2: .venv-airflow2/.ready  ## Only the set-up: Airflow 2.11 with dagster-airflow
+
+# Airflow and the product cannot share an environment; they talk over HTTP only.
+.venv-airflow%/.ready: export UV_PROJECT_ENVIRONMENT = $(@D)
+.venv-airflow%/.ready: pyproject.toml uv.lock
+	@$(call sync,--only-group airflow$*,Setting up Airflow $* in $(@D) - a minute or two ...)
 	@touch $@
 
 # --inexact: what `make run` has set up stays as it is, and nothing is taken away again.
