@@ -1,0 +1,1 @@
+"""End to end: the product as a user runs it, with real servers."""

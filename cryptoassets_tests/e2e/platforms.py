@@ -1,0 +1,145 @@
+"""The product in this process: real servers, databases of a test's own, one warm SparkSession.
+
+What goes here: running the command and jobs as they are, over a source that a test can spoil. What
+stays out: reading the stores (in `stores`), the command as a process of its own (in `homes`).
+"""
+
+import contextlib
+import io
+import json
+import signal
+import sys
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+from psycopg import sql
+
+from cryptoassets.cli import main
+from cryptoassets.coincap.server import App, make_server
+from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.definitions import defs
+from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets_tests.e2e.stores import Stores
+
+HOUR_FORMAT = "%Y-%m-%d-%H:00"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended; `text` is all it printed, with single blanks for white space."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Stores and a source of a test's own; `settings` name them while something runs."""
+
+    stores: Stores
+    source_url: str
+    settings: dict[str, str]
+
+    @contextlib.contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Have the settings in the environment."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.settings.items():
+                patch.setenv(name, value)
+            yield
+
+    def but(self, **changes: str) -> "Platform":
+        """Return the same platform with other settings."""
+        return replace(self, settings=self.settings | changes)
+
+    def command(self, *arguments: str) -> Finished:
+        """Run `cryptoassets` with these arguments."""
+        printed = io.StringIO()
+        handler = signal.getsignal(signal.SIGTERM)
+        code: object = 0
+        with (
+            self.in_force(),
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(printed),
+        ):
+            patch.setattr(sys, "argv", ["cryptoassets", *arguments])
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+            finally:
+                signal.signal(signal.SIGTERM, handler)
+        return Finished(int(str(code or 0)), " ".join(printed.getvalue().split()))
+
+    def execute(self, job: str, partition: str, **options: Any) -> dg.ExecuteInProcessResult:
+        """Run a job of the definitions on the real instance; a failure is a result, too."""
+        with self.in_force(), dagster_instance() as instance:
+            return defs.resolve_job_def(job).execute_in_process(
+                instance=instance,
+                partition_key=partition,
+                raise_on_error=False,
+                run_config=_QUIET,
+                **options,
+            )
+
+    def put_faults(self, *rules: dict[str, Any]) -> None:
+        """Put rules in force at the source; none clears them."""
+        put_faults(self.source_url, *rules)
+
+
+def put_faults(url: str, *rules: dict[str, Any]) -> None:
+    """Put rules in force at one of our servers; see `cryptoassets.coincap.faults`."""
+    request = urllib.request.Request(f"{url}/faults", data=json.dumps(rules).encode(), method="PUT")
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+
+
+def this_hour() -> str:
+    """Partition key of the open hour."""
+    return datetime.now(UTC).strftime(HOUR_FORMAT)
+
+
+@contextlib.contextmanager
+def new_platform(
+    stack: Stack, template: str, folder: Path, app: App | None = None, **settings: str
+) -> Iterator[Platform]:
+    """A platform with empty stores.
+
+    Args:
+        stack: the session's servers.
+        template: name of a PostgreSQL database to copy.
+        folder: for the cleaned Parquet.
+        app: the source; None simulates.
+        settings: further variables of the environment.
+    """
+    name = f"e2e_{uuid.uuid4().hex[:8]}"
+    administer(stack, "CREATE DATABASE {} TEMPLATE {}", name, template)
+    stores = Stores(stack.mongo_url(), name, stack.postgres_url(database=name), folder / "clean")
+    with make_server(app or simulated_source()) as server:
+        named = {
+            "COINCAP_URL": server.url,
+            "MONGO_URL": stores.mongo_url,
+            "MONGO_DATABASE": name,
+            "POSTGRES_URL": stores.postgres_url,
+            "CLEAN_PATH": str(stores.clean),
+        }
+        yield Platform(stores, server.url, named | settings)
+    with stores.lake() as lake:
+        lake.client.drop_database(name)
+    administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def administer(stack: Stack, statement: str, *names: str) -> None:
+    """Run a statement that no transaction may hold, with names in the place of `{}`."""
+    with psycopg.connect(stack.postgres_url("postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

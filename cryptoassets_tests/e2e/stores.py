@@ -1,0 +1,84 @@
+"""What tests ask of the stores, wherever they run: rows, sorted dumps, documents, Parquet.
+
+What goes here: reads, and the few plain writes with which a test plants something. What stays out:
+running the product (in `platforms` and `homes`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.dataset as ds
+from psycopg import sql
+from pymongo import MongoClient
+
+from cryptoassets.resources.mongo import Lake
+from cryptoassets.schemas import COIN_LATEST, CREDITS, LOADS, POSTGRES_TABLES, QUARANTINE
+
+Dump = dict[str, list[bytes]]
+
+# Sorted dumps leave these out, and nothing else.
+_VOLATILE = {"run_id", "loaded_at"}
+_DUMPED = [table for table in POSTGRES_TABLES if table not in (COIN_LATEST, CREDITS)]
+PUBLISHED = tuple(table.full_name for table in _DUMPED if table not in (LOADS, QUARANTINE))
+"""Tables that a snapshot which is quarantined whole must leave as they are, to the byte."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Addresses of the three stores."""
+
+    mongo_url: str
+    mongo_database: str
+    postgres_url: str
+    clean: Path
+
+    @contextmanager
+    def lake(self) -> Iterator[Lake]:
+        """The lake's database."""
+        with MongoClient[dict[str, Any]](self.mongo_url, tz_aware=True) as client:
+            yield client[self.mongo_database]
+
+    def documents(self, collection: str = "coin_snapshots") -> list[dict[str, Any]]:
+        """All documents of a collection, by `_id`."""
+        with self.lake() as lake:
+            return sorted(lake[collection].find({}), key=lambda document: str(document["_id"]))
+
+    def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Run a statement, committed; returns its rows, if it has any."""
+        with psycopg.connect(self.postgres_url) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def count(self, table: str) -> int:
+        """Rows of a table."""
+        return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
+
+    def dump(self) -> Dump:
+        """Every table as PostgreSQL's own text, sorted; table to lines."""
+        with psycopg.connect(self.postgres_url) as connection, connection.cursor() as cursor:
+            cursor.execute("SET TimeZone = 'UTC'")
+            return {table.full_name: sorted(_lines(cursor, table)) for table in _DUMPED}
+
+    def cleaned(self) -> pa.Table:
+        """All rows of `clean/coin_prices` under CLEAN_PATH."""
+        return ds.dataset(self.clean / "coin_prices", format="parquet").to_table()
+
+    def outcomes(self) -> dict[str, int]:
+        """Cleaned rows by outcome."""
+        outcomes = self.cleaned()["outcome"].to_pylist()
+        return {name: outcomes.count(name) for name in sorted(set(outcomes))}
+
+
+def _lines(cursor: psycopg.Cursor[Any], table: Any) -> list[bytes]:
+    names = [name for name in table.column_names if name not in _VOLATILE]
+    query = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(
+        sql.SQL(", ").join(map(sql.Identifier, names)), sql.Identifier(table.schema, table.name)
+    )
+    with cursor.copy(query) as copy:
+        return b"".join(bytes(chunk) for chunk in copy).splitlines()
