@@ -19,6 +19,7 @@ CryptoassetsError
       + SchemaMismatchError       columns or types differ from `schemas`
       + ContractViolationError    keys or counts do not add up; nothing was published
       + MixedSourcesError         simulated and real data would meet in one store
+  + SparkJobError                 Spark broke off a job, or its JVM is gone
   + EmbeddedError                 a server or Java that we start ourselves did not come up
 """
 
@@ -111,6 +112,10 @@ class ContractViolationError(StoreError):
 
 class MixedSourcesError(StoreError):
     """Data of CoinCap and data that is not would meet in one store."""
+
+
+class SparkJobError(CryptoassetsError):
+    """Spark broke off a job, or its JVM is gone."""
 
 
 class EmbeddedError(CryptoassetsError):

@@ -5,7 +5,6 @@ from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import described
 from cryptoassets.partitions import HOURLY
-from cryptoassets.resources.failures import RETRIES
 from cryptoassets.schemas import CLEAN_COIN_PRICES
 from cryptoassets.transforms.prices import judged_prices
 from cryptoassets.transforms.rules import SOURCE_FIELDS
@@ -23,7 +22,6 @@ _LINEAGE = {
     io_manager_key="spark_io_manager",
     ins={"snapshots": dg.AssetIn(key=["raw", "coin_snapshots"])},
     partitions_def=HOURLY,
-    retry_policy=RETRIES,
     kinds={"spark", "parquet"},
     **described(
         CLEAN_COIN_PRICES,

@@ -5,7 +5,6 @@ from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import described
 from cryptoassets.partitions import DAILY
-from cryptoassets.resources.failures import RETRIES
 from cryptoassets.schemas import COIN_DAILY, MARKET_DAILY
 from cryptoassets.transforms import marts
 
@@ -21,7 +20,6 @@ _PRICE = ("price_usd", "observed_at")
     io_manager_key="postgres_io_manager",
     ins={"prices": dg.AssetIn(key=["warehouse", "coin_prices"], partition_mapping=_LOOKBACK)},
     partitions_def=DAILY,
-    retry_policy=RETRIES,
     kinds={"spark", "postgres"},
     **described(
         COIN_DAILY,
@@ -48,7 +46,6 @@ def coin_daily(context: dg.AssetExecutionContext, prices: DataFrame) -> DataFram
     io_manager_key="postgres_io_manager",
     ins={"coins": dg.AssetIn(key=["marts", "coin_daily"])},
     partitions_def=DAILY,
-    retry_policy=RETRIES,
     kinds={"spark", "postgres"},
     **described(
         MARKET_DAILY,

@@ -7,7 +7,6 @@ from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import OWNERS, described, same_columns
 from cryptoassets.partitions import HOURLY
-from cryptoassets.resources.failures import RETRIES
 from cryptoassets.schemas import COIN_PRICES, COINS, QUARANTINE
 from cryptoassets.transforms.prices import coins_seen
 
@@ -22,7 +21,6 @@ _CLEAN = "clean/coin_prices"
     io_manager_key="postgres_io_manager",
     ins={"judged": dg.AssetIn(key=["clean", "coin_prices"])},
     partitions_def=HOURLY,
-    retry_policy=RETRIES,
     kinds={"spark", "postgres"},
     **described(
         COINS,
@@ -47,7 +45,6 @@ def coins(judged: DataFrame) -> DataFrame:
     io_manager_key="postgres_io_manager",
     ins={"judged": dg.AssetIn(key=["clean", "coin_prices"])},
     partitions_def=HOURLY,
-    retry_policy=RETRIES,
     kinds={"spark", "postgres"},
     **described(
         COIN_PRICES,

@@ -3,6 +3,7 @@
 What goes here: what a person asks first: how much is where, and how new it is.
 """
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,18 +43,18 @@ class StoreCount:
 
 def store_counts() -> list[StoreCount]:
     """Count MongoDB's collections and PostgreSQL's tables, in flow order."""
-    mongo = MongoResource()
-    lake = mongo.lake()
+    lake = MongoResource().lake()
     counts = []
-    for name in COLLECTIONS:
-        newest = lake[name].find_one(
-            {}, {"observed_at": 1}, sort=[("observed_at", pymongo.DESCENDING)]
-        )
-        moment = newest["observed_at"] if newest else None
-        rows = lake[name].estimated_document_count()
-        counts.append(StoreCount("MongoDB", f"{lake.name}.{name}", rows, _iso(moment)))
-    letters = lake[DEAD_LETTERS].estimated_document_count()
-    counts.append(StoreCount("MongoDB", f"{lake.name}.{DEAD_LETTERS}", letters, None))
+    with closing(lake.client):
+        for name in COLLECTIONS:
+            newest = lake[name].find_one(
+                {}, {"observed_at": 1}, sort=[("observed_at", pymongo.DESCENDING)]
+            )
+            moment = newest["observed_at"] if newest else None
+            rows = lake[name].estimated_document_count()
+            counts.append(StoreCount("MongoDB", f"{lake.name}.{name}", rows, _iso(moment)))
+        letters = lake[DEAD_LETTERS].estimated_document_count()
+        counts.append(StoreCount("MongoDB", f"{lake.name}.{DEAD_LETTERS}", letters, None))
     with PostgresResource().connect() as connection:
         for table, column in _NEWEST_BY.items():
             query = sql.SQL("SELECT count(*), max({}) FROM {}").format(

@@ -97,6 +97,7 @@ class _Runner:
         self._console = console
         self._status = status
         self._instance = instance
+        self._is_interrupted = False
         self.outcome = Outcome()
 
     @contextmanager
@@ -120,6 +121,8 @@ class _Runner:
             tags=_RUN_TAGS,
             raise_on_error=False,
         )
+        if self._is_interrupted:
+            raise KeyboardInterrupt
         return result.success
 
     def _hear(self, entry: "dg.EventLogEntry") -> None:
@@ -130,6 +133,8 @@ class _Runner:
             self._hear_materialization(event.step_materialization_data.materialization)
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._hear_check(event.asset_check_evaluation_data)
+        elif event.is_step_failure and _is_interrupt(event.step_failure_data.error):
+            self._is_interrupted = True
         elif event.is_step_failure:
             self._fail(f"{_step_name(event)}: {_sentence(event.step_failure_data.error)}")
         elif event.is_step_up_for_retry:
@@ -182,6 +187,10 @@ def _line(console: Console, name: str, words: str, started: float) -> None:
 
 def _step_name(event: "dg.DagsterEvent") -> str:
     return (event.step_key or "").replace("__", "/")
+
+
+def _is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
+    return error is not None and "DagsterExecutionInterruptedError" in error.message
 
 
 def _sentence(error: "dg.SerializableErrorInfo | None") -> str:

@@ -26,7 +26,7 @@ from cryptoassets.io_managers.lake import (
     insert_new,
     refuse_mixed_sources,
 )
-from cryptoassets.resources.failures import dagster_failures
+from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.mongo import (
     DEAD_LETTERS,
     FETCHES,
@@ -99,7 +99,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 run said that there was nothing to fetch.
             TypeError: the annotation is none of the three.
         """
-        with dagster_failures(), typed_errors(self.mongo.address):
+        with dagster_failures(tries_again=TRIES_AGAIN), typed_errors(self.mongo.address):
             table = address.table_of(context.asset_key)
             window = address.window_of(context)
             collection = self.mongo.lake()[table.name]

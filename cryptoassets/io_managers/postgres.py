@@ -26,10 +26,11 @@ from cryptoassets.io_managers import address, metadata, plots, publishing, shape
 from cryptoassets.io_managers.copying import copy_out, stage
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.publishing import Changes, Load
-from cryptoassets.resources.failures import dagster_failures
+from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
 from cryptoassets.resources.postgres_errors import typed_errors
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, QUARANTINE, Table
 from cryptoassets.transforms.contract import Tally, conservation_problems, key_problems, tally
 from cryptoassets.transforms.prices import publication
@@ -58,7 +59,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             dagster.Failure: SchemaMismatchError, ContractViolationError, MixedSourcesError,
                 StoreError, ...; nothing was published.
         """
-        with dagster_failures():
+        with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             key = context.asset_key
             table = address.table_of(key)
             shapes.refuse_other_types(key, obj, DataFrame, pa.Table)
@@ -76,7 +77,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: no row in the range was ever published.
         """
-        with dagster_failures():
+        with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             table = address.table_of(context.asset_key)
             window = address.window_of(context)
             query = sql.SQL("SELECT {} FROM {} WHERE {}").format(

@@ -12,8 +12,9 @@ from pyspark.sql import DataFrame
 from cryptoassets.errors import SchemaMismatchError, UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
 from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
-from cryptoassets.resources.failures import dagster_failures
+from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import Table
 
 _SUCCESS = "_SUCCESS"
@@ -34,7 +35,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
             dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped; nothing
                 was written.
         """
-        with dagster_failures():
+        with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             self._store(context, obj)
 
     def _store(self, context: dg.OutputContext, obj: DataFrame) -> None:
@@ -69,7 +70,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: the folder is missing or not whole.
         """
-        with dagster_failures():
+        with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             return self._load(context)
 
     def _load(self, context: dg.InputContext) -> DataFrame | ds.Dataset:

@@ -1,7 +1,10 @@
-"""Our errors as Dagster's `Failure`, which says whether a retry may help.
+"""Our errors as Dagster's words: fail for good, or ask for another try of the step.
 
 What goes here: the one translation, used by asset bodies and IO managers. What stays out: the
 errors themselves (in `errors`).
+
+No asset has a `RetryPolicy`: Dagster obeys one on an interrupt as well, so that a run which is to
+stop would start its step again.
 """
 
 from collections.abc import Iterator
@@ -11,16 +14,22 @@ import dagster as dg
 
 from cryptoassets.errors import CryptoassetsError
 
-# Only what may pass by itself is tried again: `Failure(allow_retries=False)` overrules this.
-RETRIES = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL)
+TRIES_AGAIN = 2
+_PAUSE_SECONDS = 2
 
 
 @contextmanager
-def dagster_failures() -> Iterator[None]:
-    """Raise our errors as `dg.Failure` with the same sentence."""
+def dagster_failures(*, tries_again: int = 0) -> Iterator[None]:
+    """Raise our errors as `dg.Failure` with the same sentence.
+
+    Args:
+        tries_again: how often the whole step may be done again where the error may pass by itself.
+    """
     try:
         yield
     except CryptoassetsError as error:
+        if error.is_retryable and tries_again:
+            raise dg.RetryRequested(tries_again, seconds_to_wait=_PAUSE_SECONDS) from error
         raise dg.Failure(
             description=str(error),
             metadata={"error": type(error).__name__, "may pass by itself": error.is_retryable},
