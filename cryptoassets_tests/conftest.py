@@ -107,3 +107,9 @@ def spark(session_home: Path) -> Iterator[SparkResource]:
     active = SparkSession.getActiveSession()
     if active is not None:
         active.stop()
+
+
+@pytest.fixture(scope="session")
+def session(spark: SparkResource) -> SparkSession:
+    """The session itself, running."""
+    return spark.session
