@@ -5,6 +5,7 @@ What goes here: which hours there are, and the report. What stays out: the compa
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pymongo
@@ -31,8 +32,8 @@ def audit_stores(console: Console) -> int:
     mongo, postgres = MongoResource(), PostgresResource()
     problems: list[str] = []
     documents = 0
-    hours = sorted(_raw_hours(mongo) | _published_hours(postgres))
-    with console.status("Comparing") as status:
+    with closing(mongo.lake().client), console.status("Comparing") as status:
+        hours = sorted(_raw_hours(mongo) | _published_hours(postgres))
         for number, hour in enumerate(hours, start=1):
             window = (hour, hour + _HOUR)
             status.update(f"Comparing {partition_name(window)} ({number} of {len(hours)})")
