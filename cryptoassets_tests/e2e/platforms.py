@@ -12,7 +12,7 @@ import sys
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Platform:
     stores: Stores
     source_url: str
     settings: dict[str, str]
+    finished: list[Finished] = field(default_factory=list)
+    """Commands that a fixture has run."""
 
     @contextlib.contextmanager
     def in_force(self) -> Iterator[None]:

@@ -48,16 +48,17 @@ class Stores:
         with self.lake() as lake:
             return sorted(lake[collection].find({}), key=lambda document: str(document["_id"]))
 
-    def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str | sql.Composed, *parameters: object) -> list[tuple[Any, ...]]:
         """Run a statement, committed; returns its rows, if it has any."""
         with psycopg.connect(self.postgres_url) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            cursor = connection.execute(statement, parameters)
+            cursor = connection.execute(statement, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
     def count(self, table: str) -> int:
         """Rows of a table."""
-        return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
+        query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split(".")))
+        return int(self.rows(query)[0][0])
 
     def dump(self) -> Dump:
         """Every table as PostgreSQL's own text, sorted; table to lines."""

@@ -1,0 +1,145 @@
+"""Promise: whatever goes missing between the stores is found and named; nothing is lost silently.
+
+Each test spoils a copy of the same stores in one place.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+
+from cryptoassets.embedded import Stack
+from cryptoassets_tests.e2e import odd_values
+from cryptoassets_tests.e2e.platforms import Platform, administer
+
+pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
+
+
+@pytest.fixture
+def copy(odd_platform: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
+    """A copy of stores in which everything adds up, quarantine and dead letters included."""
+    stores = odd_platform.stores
+    name = f"{stores.mongo_database}_copy"
+    url = stack.postgres_url(database="postgres").replace("/postgres", f"/{name}")
+    administer(stack, "CREATE DATABASE {} TEMPLATE {}", name, stores.mongo_database)
+    shutil.copytree(stores.clean, tmp_path / "clean")
+    copied = replace(stores, mongo_database=name, postgres_url=url, clean=tmp_path / "clean")
+    with stores.lake() as lake:
+        for collection in ("coin_snapshots", "snapshot_fetches", "dead_letters"):
+            lake.client[name][collection].insert_many(lake[collection].find({}))
+        named = {"POSTGRES_URL": url, "MONGO_DATABASE": name, "CLEAN_PATH": str(copied.clean)}
+        yield replace(odd_platform, stores=copied, settings=odd_platform.settings | named)
+        lake.client.drop_database(name)
+    administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def hour_of(platform: Platform) -> str:
+    """The partition that holds the snapshot."""
+    return str(platform.stores.rows("SELECT partition_key FROM warehouse.loads")[0][0])
+
+
+def test_nothing_is_found_where_everything_adds_up(copy: Platform) -> None:
+    """Without this the tests below would prove nothing."""
+    audit = copy.command("audit")
+
+    assert (0, True) == (audit.code, f"{odd_values.STORED} raw documents" in audit.text)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (
+            "DELETE FROM warehouse.coin_prices WHERE coin_id = 'bitcoin'",
+            "1 valid rows are missing from the table (bitcoin@",
+        ),
+        (
+            "DELETE FROM warehouse.quarantine WHERE raw_id LIKE 'solana@%'",
+            "1 quarantined rows are missing from the quarantine (solana@",
+        ),
+        (
+            "UPDATE warehouse.loads SET loaded_rows = loaded_rows + 1, raw_rows = raw_rows + 1",
+            "the ledger says",
+        ),
+        ("DELETE FROM warehouse.loads", "the ledger has no row of this partition"),
+        (
+            "INSERT INTO warehouse.quarantine SELECT raw_id, 'warehouse/coin_prices', "
+            "(SELECT partition_key FROM warehouse.loads), '{odd}', NULL, NULL, 'run' "
+            "FROM warehouse.coin_prices WHERE coin_id = 'bitcoin'",
+            "1 documents are both loaded and quarantined (bitcoin@",
+        ),
+        (
+            "DELETE FROM warehouse.coins WHERE coin_id = 'bitcoin'",
+            "1 coins have prices but no row in warehouse.coins (bitcoin)",
+        ),
+    ],
+)
+def test_audit_names_what_was_done_to_postgresql(
+    copy: Platform, statement: str, words: str
+) -> None:
+    """A person with a psql prompt, a restore of one table only, a bug of ours."""
+    copy.stores.rows(statement)
+
+    audit = copy.command("audit")
+
+    assert 1 == audit.code
+    assert words in audit.text
+
+
+def test_a_document_that_another_program_wrote_is_named_and_then_quarantined(
+    copy: Platform,
+) -> None:
+    """Spark's Mongo connector drops documents of another `_id` type: here none is dropped."""
+    observed_at = copy.stores.documents()[0]["observed_at"]
+    with copy.stores.lake() as lake:
+        planted = lake["coin_snapshots"].insert_many(
+            [{"_id": ObjectId(), "observed_at": observed_at, "payload": {"id": "planted"}}]
+            + [{"_id": "no payload", "observed_at": observed_at, "coin_id": "planted"}]
+        )
+    before = copy.command("audit")
+    processed = copy.execute("process", hour_of(copy))
+    after = copy.command("audit")
+
+    assert (1, 0) == (before.code, after.code), after.text
+    assert "2 raw documents are in no place: not processed yet (ObjectId:" in before.text
+    assert processed.success
+    rows = copy.stores.rows(
+        "SELECT raw_id FROM warehouse.quarantine WHERE reasons = '{foreign_document}'"
+    )
+    assert {f"ObjectId:{planted.inserted_ids[0]}", "no payload"} == {row[0] for row in rows}
+
+
+def test_a_document_without_time_is_named(copy: Platform) -> None:
+    """It belongs to no partition, so no run would ever see it."""
+    with copy.stores.lake() as lake:
+        lake["coin_snapshots"].insert_one({"_id": "timeless", "payload": {}})
+
+    audit = copy.command("audit")
+
+    assert 1 == audit.code
+    assert "1 raw documents have no time and so no partition (timeless)" in audit.text
+
+
+def test_a_raw_document_that_was_deleted_is_missed(copy: Platform) -> None:
+    """Raw is the one store that cannot be rebuilt."""
+    with copy.stores.lake() as lake:
+        lake["coin_snapshots"].delete_one({"coin_id": "bitcoin"})
+
+    audit = copy.command("audit")
+
+    assert 1 == audit.code
+    assert "1 cleaned rows have no raw document (bitcoin@" in audit.text
+
+
+def test_a_row_that_was_deleted_is_back_after_the_hour_is_processed_again(copy: Platform) -> None:
+    """Everything below raw can be made again, to the byte."""
+    before = copy.stores.dump()
+    copy.stores.rows("DELETE FROM warehouse.coin_prices")
+    copy.stores.rows("DELETE FROM warehouse.quarantine")
+
+    processed = copy.execute("process", hour_of(copy))
+
+    assert processed.success
+    assert before == copy.stores.dump()

@@ -1,0 +1,83 @@
+"""Promise: a value is exact in PostgreSQL or in quarantine with its reason; never silently wrong."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from cryptoassets_tests.e2e import odd_values
+from cryptoassets_tests.e2e.platforms import Platform
+
+pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
+
+
+@pytest.mark.parametrize("coin", odd_values.EXACT)
+def test_a_value_that_can_be_held_is_exact(odd_platform: Platform, coin: str) -> None:
+    """As text, as number, with 38 digits: never by way of a double."""
+    _, _, column, value = odd_values.EXACT[coin]
+
+    rows = odd_platform.stores.rows(
+        f"SELECT {column} FROM warehouse.coin_prices WHERE coin_id = %s",  # noqa: S608 - ours
+        coin,
+    )
+
+    assert [(value,)] == rows
+
+
+@pytest.mark.parametrize("coin", odd_values.REFUSED)
+def test_a_value_that_cannot_be_held_is_in_quarantine_with_its_reason(
+    odd_platform: Platform, coin: str
+) -> None:
+    """Silently 0, NULL or a double would be worse than none."""
+    reason = odd_values.REFUSED[coin][2]
+
+    rows = odd_platform.stores.rows(
+        "SELECT reasons FROM warehouse.quarantine WHERE raw_id LIKE %s", f"{coin}@%"
+    )
+    loaded = odd_platform.stores.rows("SELECT FROM warehouse.coin_prices WHERE coin_id = %s", coin)
+
+    assert [] == loaded
+    assert reason in rows[0][0]
+
+
+@pytest.mark.parametrize("coin", odd_values.DEAD)
+def test_what_the_lake_cannot_keep_unchanged_is_a_dead_letter(
+    odd_platform: Platform, coin: str
+) -> None:
+    """The rest of the page goes on; what was cut off is kept as it came."""
+    reason = odd_values.DEAD[coin][2]
+
+    letters = odd_platform.stores.documents("dead_letters")
+
+    assert [reason] == [letter["reason"] for letter in letters if f'"{coin}"' in letter["body"]]
+
+
+def test_the_rest_of_the_page_is_loaded(odd_platform: Platform) -> None:
+    """One bad coin must not cost the other 99."""
+    counts = {"quarantined": len(odd_values.REFUSED), "valid": odd_values.LOADED}
+
+    assert counts == odd_platform.stores.outcomes()
+    assert odd_values.LOADED == odd_platform.stores.count("warehouse.coin_prices")
+    assert 0 == odd_platform.finished[0].code, odd_platform.finished[0].text
+
+
+def test_the_run_warns_of_the_share_in_quarantine_and_of_new_keys(odd_platform: Platform) -> None:
+    """Warnings name what differs, even a key that looks like markup of the terminal."""
+    text = odd_platform.finished[0].text
+
+    assert "clean/coin_prices quarantine_share" in text
+    assert "clean/coin_prices payload_drift" in text
+    assert "key '[/b] odd key' is new in 1 of 97 coins" in text
+    assert "key 'priceUsd' is missing in 1 of 97 coins" in text
+
+
+def test_raw_documents_keep_what_came_to_the_digit(odd_platform: Platform) -> None:
+    """Quarantine and raw hold the source's own text, for a later rule to judge again."""
+    payloads = {doc["coin_id"]: doc["payload"] for doc in odd_platform.stores.documents()}
+    quarantined = odd_platform.stores.rows("SELECT payload FROM warehouse.quarantine")
+    texts = {json.loads(row[0])["id"]: json.loads(row[0]) for row in quarantined}
+
+    assert "1" * 40 == payloads["solana"]["volumeUsd24Hr"]
+    assert "१२" == texts["near-protocol"]["volumeUsd24Hr"]
+    assert "priceUsd" not in payloads["tether"]
+    assert Counter(dict.fromkeys(odd_values.REFUSED, 1)) == Counter(texts.keys())
