@@ -42,7 +42,8 @@ def conservation_problems(judged: pa.Table) -> list[str]:
         judged: columns `outcome` and `reasons`.
     """
     counted = tally(judged)
-    has_reasons = pc.greater(pc.list_value_length(judged["reasons"]), 0)
+    # Without it a null would make the comparison null, and a row without reasons pass.
+    has_reasons = pc.fill_null(pc.greater(pc.list_value_length(judged["reasons"]), 0), False)
     is_quarantined = pc.equal(judged["outcome"], "quarantined")
     unexplained = pc.sum(pc.xor(has_reasons, is_quarantined)).as_py() or 0
     problems = []

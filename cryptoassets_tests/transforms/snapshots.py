@@ -1,0 +1,62 @@
+"""Raw rows as the lake hands them to Spark: ordinary ones, of which a test changes something.
+
+What goes here: building DataFrames. What stays out: what must become of them.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from cryptoassets.io_managers.address import arrow_schema
+from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
+
+START = datetime(2026, 10, 31, 23, tzinfo=UTC)
+Row = dict[str, Any]
+
+GOOD_COIN = {
+    "rank": "1",
+    "symbol": "BTC",
+    "name": "Bitcoin",
+    "supply": "10.0",
+    "maxSupply": "21.0",
+    "marketCapUsd": "15.0",
+    "volumeUsd24Hr": "3.0",
+    "priceUsd": "1.5",
+    "changePercent24Hr": "-0.5",
+    "vwap24Hr": "1.4",
+    "explorer": "https://blockchain.info/",
+}
+ABSENT = object()
+"""The value of a field that a coin lacks."""
+
+
+def instant(number: int) -> datetime:
+    """The `observed_at` of a snapshot of its own."""
+    return START + timedelta(milliseconds=number)
+
+
+def raw_row(coin_id: str, snapshot: int, /, **changes: Any) -> Row:
+    """A good raw row; `coin` changes fields of its payload."""
+    coin = {"id": coin_id} | GOOD_COIN | changes.pop("coin", {})
+    present = {name: value for name, value in coin.items() if value is not ABSENT}
+    return {
+        "raw_id": f"{coin_id}@{snapshot}",
+        "coin_id": coin_id,
+        "observed_at": instant(snapshot),
+        "fetched_at": instant(snapshot) + timedelta(seconds=1),
+        "source": "simulator",
+        "payload": json.dumps(present),
+        "coins_asked": 1,
+        "is_repeated": False,
+        "is_foreign": False,
+    } | changes
+
+
+def raw_frame(session: SparkSession, rows: Iterable[Row]) -> DataFrame:
+    """Rows as DataFrame."""
+    table = pa.Table.from_pylist(list(rows), schema=arrow_schema(RAW_COIN_SNAPSHOTS))
+    return session.createDataFrame(table)

@@ -1,0 +1,115 @@
+"""Promises of the counts that block a publication: each says what is wrong and how much of it."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from cryptoassets.schemas import COIN_PRICES
+from cryptoassets.transforms.contract import (
+    Tally,
+    conservation_problems,
+    doubled_keys,
+    key_problems,
+    tally,
+)
+
+SCHEMA = pa.schema(
+    [
+        ("raw_id", pa.string()),
+        ("coin_id", pa.string()),
+        ("observed_at", pa.int64()),
+        ("outcome", pa.string()),
+        ("reasons", pa.list_(pa.string())),
+    ]
+)
+
+
+def rows(*changes: dict[str, Any]) -> pa.Table:
+    """Valid rows of one coin each, with changes."""
+    ordinary = [
+        {"raw_id": f"raw {n}", "coin_id": f"coin-{n}", "observed_at": 0, "outcome": "valid"}
+        | {"reasons": []}
+        | change
+        for n, change in enumerate(changes)
+    ]
+    return pa.Table.from_pylist(ordinary, schema=SCHEMA)
+
+
+QUARANTINED = {"outcome": "quarantined", "reasons": ["bad_id"]}
+
+
+def test_a_tally_counts_each_outcome_and_the_rest() -> None:
+    """The rest must be zero."""
+    counted = tally(rows({}, {}, QUARANTINED, {"outcome": "superseded"}, {"outcome": "lost"}))
+
+    assert Tally(raw=5, valid=2, quarantined=1, superseded=1) == counted
+    assert 1 == counted.other
+
+
+def test_nothing_counts_as_nothing() -> None:
+    """An hour that was skipped has no rows, and that is no problem."""
+    assert Tally(0, 0, 0, 0) == tally(rows())
+    assert [] == conservation_problems(rows())
+    assert [] == key_problems(rows(), COIN_PRICES.key)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        ([{}, QUARANTINED, {"outcome": "superseded"}], []),
+        ([{}, {"outcome": "lost"}], ["1 of 2 rows have no known outcome"]),
+        ([{}, {"outcome": None}], ["1 of 2 rows have no known outcome"]),
+        (
+            [{"outcome": "quarantined"}, {}],
+            ["1 rows are quarantined without a reason or loaded with one"],
+        ),
+        (
+            [{"reasons": ["bad_id"]}, {"outcome": "superseded", "reasons": ["bad_id"]}],
+            ["2 rows are quarantined without a reason or loaded with one"],
+        ),
+        (
+            [{"reasons": None}, {"outcome": "quarantined", "reasons": None}],
+            ["1 rows are quarantined without a reason or loaded with one"],
+        ),
+    ],
+    ids=["good", "lost", "null outcome", "unexplained", "loaded", "null reasons"],
+)
+def test_what_is_not_conserved_is_counted(
+    changes: list[dict[str, Any]], problems: list[str]
+) -> None:
+    """Raw = valid + quarantined + superseded, each for a reason."""
+    assert problems == conservation_problems(rows(*changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ([{}, {"raw_id": "raw 0"}], "1 doubled keys (raw_id): [{'raw_id': 'raw 0'}]"),
+        ([{"raw_id": None}], "1 null values in raw_id"),
+        ([{"coin_id": None}], "1 null values in coin_id, observed_at"),
+        (
+            [{}, {"coin_id": "coin-0"}],
+            "1 doubled keys (coin_id, observed_at): [{'coin_id': 'coin-0', 'observed_at': 0}]",
+        ),
+    ],
+    ids=["raw_id", "null raw_id", "null key", "key"],
+)
+def test_a_bad_key_is_named(changes: list[dict[str, Any]], problem: str) -> None:
+    """The first few are shown: whoever reads the red check knows where to look."""
+    assert [problem] == key_problems(rows(*changes), COIN_PRICES.key)
+
+
+def test_only_rows_to_be_loaded_need_a_key_of_their_own() -> None:
+    """Quarantine is full of nulls and doubles: that is why they are there."""
+    same = {"coin_id": "coin-0"}
+    superseded, broken = {"outcome": "superseded"}, QUARANTINED | {"coin_id": None}
+
+    assert [] == key_problems(rows({}, same | superseded, broken, broken), COIN_PRICES.key)
+
+
+def test_a_key_in_three_rows_is_one_doubled_key() -> None:
+    """Keys are counted, not rows."""
+    three = rows({}, {"coin_id": "coin-0"}, {"coin_id": "coin-0"})
+
+    assert [{"coin_id": "coin-0"}] == doubled_keys(three, ("coin_id",)).to_pylist()

@@ -1,0 +1,243 @@
+"""Promises of judging: one row a document, one outcome a row, snapshots whole or not at all."""
+
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+
+from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS
+from cryptoassets.transforms.prices import coins_seen, judged_prices, publication
+from cryptoassets_tests.transforms.snapshots import Row, instant, raw_frame, raw_row
+
+pytestmark = pytest.mark.spark
+
+BROKEN = {"coin": {"priceUsd": None}}
+FOREIGN = {"coin_id": None, "fetched_at": None, "source": None, "is_foreign": True}
+Judged = dict[str, Row]
+
+
+def snapshot(number: int, good: int, broken: int = 0, **changes: Any) -> list[Row]:
+    """Rows of one snapshot that was asked for ten coins."""
+    names = [f"coin-{n}" for n in range(good + broken)]
+    return [
+        raw_row(name, number, **({"coins_asked": 10} | (BROKEN if n >= good else {}) | changes))
+        for n, name in enumerate(names)
+    ]
+
+
+def answer(name: str, seconds: int, **changes: Any) -> Row:
+    """An answer for the instant of snapshot 20, fetched that many seconds later."""
+    fetched_at = instant(20) + timedelta(seconds=seconds)
+    return raw_row(name, 20, raw_id=f"{name} {seconds}", fetched_at=fetched_at, **changes)
+
+
+ROWS = [
+    *snapshot(0, good=3),
+    *snapshot(1, good=4),
+    *snapshot(2, good=10, is_repeated=True),
+    *snapshot(3, good=3, broken=7),
+    *snapshot(4, good=4, broken=6),
+    *snapshot(5, good=0, broken=3),
+    raw_row("foreign", 6, **FOREIGN, payload='{"anything": 1}'),
+    raw_row("foreign-2", 6, **FOREIGN, payload=None),
+    # Two answers of the same bitcoin for the same instant, the later one wins.
+    answer("bitcoin", 1),
+    answer("bitcoin", 2, coin={"name": "Corrected"}),
+    # The latest valid one wins, even if an even later answer is broken.
+    answer("ripple", 1),
+    answer("ripple", 2),
+    answer("ripple", 3, **BROKEN),
+    # The same time of fetching twice: one of them, always the same.
+    answer("tether", 1, payload=raw_row("tether", 20)["payload"]) | {"raw_id": "tether a"},
+    answer("tether", 1) | {"raw_id": "tether b"},
+    *(raw_row(f"companion-{n}", 20) for n in range(3)),
+]
+
+
+@pytest.fixture(scope="module")
+def frame(session: SparkSession) -> DataFrame:
+    """All rows judged."""
+    return judged_prices(raw_frame(session, ROWS)).cache()
+
+
+@pytest.fixture(scope="module")
+def judged(frame: DataFrame) -> Judged:
+    """All rows judged in one job, by raw_id."""
+    return {row.raw_id: row.asDict() for row in frame.collect()}
+
+
+def reasons_of(judged: Judged, number: int) -> Counter[tuple[str, ...]]:
+    """How often each list of reasons stands in a snapshot."""
+    rows = [row for row in judged.values() if row["observed_at"].timestamp() == _time(number)]
+    return Counter(tuple(row["reasons"]) for row in rows)
+
+
+def _time(number: int) -> float:
+    return instant(number).timestamp()
+
+
+def test_every_document_is_one_row_in_the_columns_of_the_contract(
+    frame: DataFrame, judged: Judged
+) -> None:
+    """Raw = valid + quarantined + superseded begins here."""
+    assert {row["raw_id"] for row in ROWS} == set(judged)
+    assert len(ROWS) == frame.count()
+    assert list(CLEAN_COIN_PRICES.column_names) == frame.columns
+
+
+@pytest.mark.parametrize(
+    ("number", "reasons"),
+    [
+        pytest.param(0, {("snapshot_incomplete",): 3}, id="30 of 100 coins"),
+        pytest.param(1, {(): 4}, id="exactly 40 % is enough"),
+        pytest.param(2, {("snapshot_incomplete",): 10}, id="a page twice"),
+        pytest.param(
+            3,
+            {("snapshot_unreliable",): 3, ("price_usd_missing", "snapshot_unreliable"): 7},
+            id="70 % broken",
+        ),
+        pytest.param(4, {(): 4, ("price_usd_missing",): 6}, id="exactly 60 % is not over it"),
+        pytest.param(
+            5,
+            {("price_usd_missing", "snapshot_incomplete", "snapshot_unreliable"): 3},
+            id="both, in order",
+        ),
+        pytest.param(6, {("foreign_document",): 2}, id="foreign documents"),
+    ],
+)
+def test_a_snapshot_is_judged_whole(
+    judged: Judged, number: int, reasons: dict[tuple[str, ...], int]
+) -> None:
+    """An answer cut short is not a market in which seventy coins died; others are not touched."""
+    assert reasons == reasons_of(judged, number)
+
+
+def test_a_row_is_quarantined_exactly_if_it_has_reasons(judged: Judged) -> None:
+    """No row has two fates."""
+    for row in judged.values():
+        assert bool(row["reasons"]) == (row["outcome"] == "quarantined")
+
+
+def test_the_later_answer_supersedes_the_earlier(judged: Judged) -> None:
+    """CoinCap corrected itself."""
+    assert "superseded" == judged["bitcoin 1"]["outcome"]
+    assert "valid" == judged["bitcoin 2"]["outcome"]
+
+
+def test_the_latest_valid_answer_wins_over_a_later_broken_one(judged: Judged) -> None:
+    """A broken correction must not take a good price away."""
+    outcomes = [judged[f"ripple {seconds}"]["outcome"] for seconds in (1, 2, 3)]
+
+    assert ["superseded", "valid", "quarantined"] == outcomes
+
+
+def test_of_answers_fetched_at_once_one_wins_by_its_id(judged: Judged) -> None:
+    """A rebuild must choose the same one."""
+    assert "superseded" == judged["tether a"]["outcome"]
+    assert "valid" == judged["tether b"]["outcome"]
+
+
+def test_a_foreign_document_is_kept_with_what_it_has(judged: Judged) -> None:
+    """It is found in quarantine, not dropped: row 16 of the faults."""
+    row = judged["foreign@6"]
+
+    assert ("quarantined", "unknown") == (row["outcome"], row["source"])
+    assert '{"anything": 1}' == row["payload"]
+
+
+def test_ids_that_differ_by_case_are_two_coins(session: SparkSession) -> None:
+    """And the one that is no slug is refused."""
+    rows = [raw_row("bitcoin", 0), raw_row("Bitcoin", 0)]
+
+    found = judged_prices(raw_frame(session, rows)).collect()
+
+    assert {"bitcoin": [], "Bitcoin": ["bad_id"]} == {row.coin_id: row.reasons for row in found}
+
+
+def test_coins_are_described_by_their_newest_valid_observation(session: SparkSession) -> None:
+    """A quarantined name is not a name; first and last seen count valid observations only."""
+    rows = [
+        raw_row("bitcoin", 0, coin={"name": "First"}),
+        raw_row("bitcoin", 2, coin={"name": "Newest", "maxSupply": None}),
+        raw_row("bitcoin", 1, coin={"name": "Second"}),
+        raw_row("bitcoin", 3, coin={"name": "Broken", "priceUsd": "0x10"}),
+    ]
+
+    coins = coins_seen(judged_prices(raw_frame(session, rows)))
+
+    [coin] = coins.toArrow().to_pylist()
+    assert list(COINS.column_names) == coins.columns
+    assert ("bitcoin", "Newest", None) == (coin["coin_id"], coin["name"], coin["max_supply"])
+    assert (instant(0), instant(2)) == (coin["first_seen_at"], coin["last_seen_at"])
+
+
+def test_a_publication_has_payloads_of_quarantined_rows_only(frame: DataFrame) -> None:
+    """The others' would go to the driver for nothing; the lake has them."""
+    published = publication(frame)
+
+    rows = published.collect()
+
+    assert {*COIN_PRICES.column_names, "outcome", "reasons", "payload"} == set(published.columns)
+    with_payload = {row.raw_id for row in rows if row.payload is not None}
+    assert {row.raw_id for row in rows if row.outcome == "quarantined"} - with_payload == {
+        "foreign-2@6"
+    }
+    assert len(ROWS) == len(rows)
+
+
+@settings(
+    max_examples=2,
+    deadline=None,
+    # Shrinking would start a thousand jobs.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(st.randoms(use_true_random=False), st.integers(1, 4))
+def test_documents_in_any_order_are_judged_the_same(
+    session: SparkSession, judged: Judged, random: Any, partitions: int
+) -> None:
+    """A rebuild reads them in another order, on another number of cores."""
+    shuffled = random.sample(ROWS, len(ROWS))
+
+    again = judged_prices(raw_frame(session, shuffled).repartition(partitions)).collect()
+
+    assert judged == {row.raw_id: row.asDict() for row in again}
+
+
+JSON_VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+    | st.lists(st.integers(), max_size=2)
+    | st.dictionaries(st.text(max_size=3), st.integers(), max_size=2)
+)
+FIELDS = st.sampled_from(["id", "rank", "symbol", "name", "priceUsd", "supply", "vwap24Hr", "new"])
+
+
+@settings(
+    max_examples=2,
+    deadline=None,
+    # Shrinking would start a thousand jobs.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(st.lists(st.dictionaries(FIELDS, JSON_VALUES, max_size=3), min_size=50, max_size=100))
+def test_no_payload_whatever_stops_the_batch_or_slips_through(
+    session: SparkSession, payloads: list[dict[str, Any]]
+) -> None:
+    """A type that flips is one row in quarantine; a valid row has all that PostgreSQL needs."""
+    rows = [raw_row("bitcoin", number, coin=coin) for number, coin in enumerate(payloads)]
+
+    judged = judged_prices(raw_frame(session, rows)).collect()
+
+    assert len(rows) == len(judged)
+    for row in judged:
+        has_all = None not in (row.coin_id, row.price_usd, row.rank, row.symbol, row.name)
+        assert row.outcome == "quarantined" or (has_all and row.price_usd > Decimal(0))

@@ -1,0 +1,166 @@
+"""Promises of the rules: each fault has its reason, each reason its fault, no row two fates."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from cryptoassets.transforms.prices import judged_prices
+from cryptoassets.transforms.rules import REASONS, SOURCE_FIELDS
+from cryptoassets_tests.transforms.snapshots import ABSENT, Row, raw_frame, raw_row
+
+pytestmark = pytest.mark.spark
+
+FAULTY_NUMBERS = {
+    "malformed": "0x10",
+    "overflow": "1" * 21,
+    "underflow": "1e-19",
+    "inexact": "0." + "1" * 19,
+}
+
+# Field of the payload, its value, and all reasons that must be found.
+FAULTS: list[tuple[str, Any, list[str]]] = [
+    *(
+        (field, text, [f"{column}_{problem}"])
+        for column, field in SOURCE_FIELDS.items()
+        for problem, text in FAULTY_NUMBERS.items()
+    ),
+    *((field, True, [f"{column}_malformed"]) for column, field in SOURCE_FIELDS.items()),
+    *((field, {"a": 1}, [f"{column}_malformed"]) for column, field in SOURCE_FIELDS.items()),
+    ("priceUsd", None, ["price_usd_missing"]),
+    ("priceUsd", ABSENT, ["price_usd_missing"]),
+    ("priceUsd", "0", ["market_cap_usd_mismatch", "price_usd_not_positive"]),
+    ("priceUsd", "-0", ["market_cap_usd_mismatch", "price_usd_not_positive"]),
+    ("priceUsd", "-1.5", ["market_cap_usd_mismatch", "price_usd_not_positive"]),
+    ("marketCapUsd", "-15", ["market_cap_usd_mismatch", "market_cap_usd_negative"]),
+    ("marketCapUsd", "15.00002", ["market_cap_usd_mismatch"]),
+    ("marketCapUsd", "14.99998", ["market_cap_usd_mismatch"]),
+    ("volumeUsd24Hr", "-0.000000000000000001", ["volume_usd_24h_negative"]),
+    ("vwap24Hr", "-1", ["vwap_usd_24h_negative"]),
+    ("vwap24Hr", "0." + "1" * 19, ["vwap_usd_24h_inexact"]),
+    ("supply", "-10", ["market_cap_usd_mismatch", "supply_negative"]),
+    ("maxSupply", "-1", ["max_supply_negative", "supply_above_max_supply"]),
+    ("maxSupply", "9.9", ["supply_above_max_supply"]),
+    ("maxSupply", "9.99999997", ["supply_above_max_supply"]),
+    ("changePercent24Hr", "-100.000000000000000001", ["change_pct_24h_below_minus_100"]),
+    ("id", None, ["bad_id"]),
+    ("id", ABSENT, ["bad_id"]),
+    ("id", "Bitcoin", ["bad_id"]),
+    ("id", "another-coin", ["bad_id"]),
+    ("id", "'; DROP TABLE coins; --", ["bad_id"]),
+    ("id", {"$ne": None}, ["bad_id"]),
+    ("rank", None, ["rank_missing"]),
+    ("rank", "0", ["rank_malformed"]),
+    ("rank", "-1", ["rank_malformed"]),
+    ("rank", "1.5", ["rank_malformed"]),
+    ("rank", "12345678901", ["rank_malformed"]),
+    ("rank", "1\n", ["rank_malformed"]),
+    ("symbol", None, ["symbol_missing"]),
+    ("symbol", "", ["symbol_missing"]),
+    ("name", ABSENT, ["name_missing"]),
+    ("symbol", "a\x00b", ["bad_text"]),
+    ("name", "\x00", ["bad_text"]),
+    ("explorer", "http://\x00", ["bad_text"]),
+]
+
+# Field of the payload, its value, the column and its value.
+GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
+    ("volumeUsd24Hr", "0", "volume_usd_24h", Decimal(0)),
+    ("volumeUsd24Hr", "-0", "volume_usd_24h", Decimal(0)),
+    ("volumeUsd24Hr", "1e-18", "volume_usd_24h", Decimal("1E-18")),
+    ("volumeUsd24Hr", 1.5, "volume_usd_24h", Decimal("1.5")),
+    ("volumeUsd24Hr", 1e-7, "volume_usd_24h", Decimal("1E-7")),
+    ("volumeUsd24Hr", 12345678901234567890, "volume_usd_24h", Decimal(12345678901234567890)),
+    ("volumeUsd24Hr", None, "volume_usd_24h", None),
+    ("marketCapUsd", None, "market_cap_usd", None),
+    ("marketCapUsd", "15.00001", "market_cap_usd", Decimal("15.00001")),
+    ("maxSupply", None, "max_supply", None),
+    ("maxSupply", "10.0", "max_supply", Decimal(10)),
+    ("maxSupply", "9.999999995", "max_supply", Decimal("9.999999995")),
+    ("changePercent24Hr", "-100", "change_pct_24h", Decimal(-100)),
+    ("changePercent24Hr", "0.12345678901234567", "change_pct_24h", Decimal("0.12345678901234567")),
+    ("vwap24Hr", "0.00012345678901234567", "vwap_usd_24h", Decimal("0.000123456789012346")),
+    ("rank", "1", "rank", 1),
+    ("rank", 7, "rank", 7),
+    ("explorer", None, "explorer", None),
+    ("name", "x" * 10_000, "name", "x" * 10_000),
+    ("name", "'; DROP TABLE coins; --", "name", "'; DROP TABLE coins; --"),
+    ("name", "\u202e🚀\ud83d\ude80", "name", "\u202e🚀🚀"),
+    ("tokens", {"a.b": [{"$set": 1}]}, "price_usd", Decimal("1.5")),
+]
+
+
+def case_rows(number: int, field: str, value: Any) -> list[Row]:
+    """A coin with that value, and a good one, so that the snapshot is not unreliable."""
+    return [
+        raw_row("bitcoin", number, coin={field: value}, coins_asked=2),
+        raw_row("companion", number, coins_asked=2),
+    ]
+
+
+@pytest.fixture(scope="module")
+def judged(session: SparkSession) -> dict[str, Row]:
+    """All cases, each in a snapshot of its own, judged in one job; by raw_id."""
+    values = [(f, v) for f, v, _ in FAULTS] + [(f, v) for f, v, _, _ in GOOD_VALUES]
+    rows = [row for n, (field, v) in enumerate(values) for row in case_rows(n, field, v)]
+    return {row.raw_id: row.asDict() for row in judged_prices(raw_frame(session, rows)).collect()}
+
+
+def name_of(value: Any) -> str:
+    """A short test id."""
+    return "absent" if value is ABSENT else ascii(value)[:40]
+
+
+@pytest.mark.parametrize("number", range(len(FAULTS)), ids=lambda n: name_of(FAULTS[n][:2]))
+def test_a_fault_is_quarantined_for_its_reasons_and_no_other(
+    judged: dict[str, Row], number: int
+) -> None:
+    """Whoever reads quarantine must see what is wrong, all of it, and nothing that follows."""
+    *_, reasons = FAULTS[number]
+
+    row = judged[f"bitcoin@{number}"]
+
+    assert reasons == row["reasons"]
+    assert "quarantined" == row["outcome"]
+
+
+@pytest.mark.parametrize(
+    "number", range(len(GOOD_VALUES)), ids=lambda n: name_of(GOOD_VALUES[n][:2])
+)
+def test_a_good_value_is_kept_exactly(judged: dict[str, Row], number: int) -> None:
+    """Zero is a volume, null is no limit, and a JSON number is a number."""
+    *_, column, value = GOOD_VALUES[number]
+
+    row = judged[f"bitcoin@{len(FAULTS) + number}"]
+
+    assert [] == row["reasons"]
+    assert value == row[column]
+
+
+def test_a_fault_leaves_the_other_coins_alone(judged: dict[str, Row]) -> None:
+    """One bad coin of a hundred is one row in quarantine."""
+    outcomes = {row["outcome"] for key, row in judged.items() if key.startswith("companion")}
+
+    assert {"valid"} == outcomes
+
+
+def test_each_code_is_produced_and_each_produced_code_is_explained(
+    judged: dict[str, Row],
+) -> None:
+    """A code without a case is a rule that nobody has seen work."""
+    of_snapshots = {"snapshot_incomplete", "snapshot_unreliable", "foreign_document"}
+
+    produced = {reason for row in judged.values() for reason in row["reasons"]}
+
+    assert set(REASONS) - of_snapshots == produced
+
+
+def test_an_unreadable_number_is_null_beside_its_reason(judged: dict[str, Row]) -> None:
+    """Never 0, never a rounded one: the text itself is in the payload."""
+    number = next(n for n, case in enumerate(FAULTS) if case[:2] == ("volumeUsd24Hr", "0x10"))
+
+    row = judged[f"bitcoin@{number}"]
+
+    assert row["volume_usd_24h"] is None
+    assert '"0x10"' in row["payload"]
