@@ -7,8 +7,14 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from cryptoassets.checks.results import WARN, hourly_check, result
+from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES
-from cryptoassets.transforms.contract import conservation_problems, key_problems, tally
+from cryptoassets.transforms.contract import (
+    column_problems,
+    conservation_problems,
+    key_problems,
+    tally,
+)
 from cryptoassets.transforms.drift import drift
 
 PRICES = dg.AssetKey(["clean", "coin_prices"])
@@ -18,7 +24,9 @@ QUARANTINE_SHARE_LIMIT = 0.05
 @dg.multi_asset_check(
     name="coin_prices_contract",
     specs=[
-        hourly_check(PRICES, "columns", "Columns are those of the contract", blocking=True),
+        hourly_check(
+            PRICES, "columns", "Columns and types are those of the contract", blocking=True
+        ),
         hourly_check(PRICES, "keys", "No key is null or doubled", blocking=True),
         hourly_check(PRICES, "outcomes", "raw = valid + quarantined + superseded", blocking=True),
     ],
@@ -26,8 +34,7 @@ QUARANTINE_SHARE_LIMIT = 0.05
 )
 def coin_prices_contract(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
     """What must hold before PostgreSQL is touched."""
-    wrong = sorted(set(CLEAN_COIN_PRICES.column_names) ^ set(judged.schema.names))
-    yield result("columns", [f"unexpected or missing: {', '.join(wrong)}"] if wrong else [])
+    yield result("columns", column_problems(judged.schema, arrow_schema(CLEAN_COIN_PRICES)))
     rows = judged.to_table(columns=["raw_id", *COIN_PRICES.key, "outcome", "reasons"])
     yield result("keys", key_problems(rows, COIN_PRICES.key), rows=rows.num_rows)
     yield result("outcomes", conservation_problems(rows), rows=rows.num_rows)

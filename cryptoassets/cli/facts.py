@@ -5,7 +5,7 @@ What goes here: what a person asks first: how much is where, and how new it is.
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pymongo
 from psycopg import sql
@@ -63,6 +63,14 @@ def store_counts() -> list[StoreCount]:
             rows, moment = connection.execute(query).fetchone() or (0, None)
             counts.append(StoreCount("PostgreSQL", table.full_name, rows, _iso(moment)))
     return counts
+
+
+def newest_price_age() -> timedelta | None:
+    """Age of the newest price by the server's clock; None: there is none."""
+    with PostgresResource().connect() as connection:
+        query = "SELECT now() - max(observed_at) FROM warehouse.coin_prices"
+        row = connection.execute(query).fetchone()
+    return row[0] if row else None
 
 
 def _iso(moment: object) -> str | None:

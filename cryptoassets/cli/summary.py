@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cryptoassets.cli.facts import store_counts
+from cryptoassets.assets.warehouse import FRESH_WITHIN
+from cryptoassets.cli.facts import newest_price_age, store_counts
 from cryptoassets.cli.run import Outcome
 from cryptoassets.embedded.postgres_files import find_programs
 
@@ -20,6 +21,7 @@ def print_summary(console: Console, outcome: Outcome) -> None:
     for count in store_counts():
         table.add_row(count.store, count.name, f"{count.rows:,}", count.newest or "")
     console.print(table)
+    console.print(_freshness())
     console.print(
         f"Checks: {outcome.checks_passed} passed, {len(outcome.warnings)} warned, "
         f"{len(outcome.failures)} failed. {outcome.seconds:.0f} s in all."
@@ -35,6 +37,19 @@ def print_summary(console: Console, outcome: Outcome) -> None:
         f'  [bold]{_psql()} "$(cryptoassets env | sed -n s/^POSTGRES_URL=//p)"[/]   then\n'
         f"      {query}",
         soft_wrap=True,
+    )
+
+
+def _freshness() -> str:
+    """How old the newest price is, against what `warehouse/coin_prices` promises."""
+    age, limit = newest_price_age(), FRESH_WITHIN
+    if age is None:
+        return "No price has been published yet."
+    minutes, allowed = age.total_seconds() / 60, limit.total_seconds() / 60
+    if age <= limit:
+        return f"Freshness: the newest price is {minutes:.1f} min old; {allowed:.0f} are allowed."
+    return (
+        f"[yellow]Stale:[/] the newest price is {minutes:.0f} min old; {allowed:.0f} are allowed."
     )
 
 

@@ -15,7 +15,12 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from cryptoassets.io_managers.address import arrow_schema
-from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
+from cryptoassets.resources.clean_files import (
+    SCRATCH,
+    clean_store,
+    spark_uri,
+    sweep_scratch,
+)
 from cryptoassets.schemas import Table
 
 
@@ -36,6 +41,7 @@ class PassingFrames:
             batches: may be empty.
         """
         store, root = clean_store()
+        sweep_scratch(store, root)
         folder = f"{root}/{SCRATCH}/{table.name}-{uuid4().hex}"
         store.create_dir(folder, recursive=True)
         self._folders.append(folder)

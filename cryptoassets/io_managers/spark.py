@@ -48,13 +48,13 @@ class SparkIOManager(dg.ConfigurableIOManager):
         obj.write.mode("overwrite").parquet(spark_uri(store, aside))
         written = ds.dataset(aside, filesystem=store, format="parquet", exclude_invalid_files=False)
         rows = written.count_rows()
-        is_older = _is_whole(store, folder) and rows < _dataset(store, folder, table).count_rows()
+        is_older = _is_whole(store, folder) and rows < _dataset(store, folder).count_rows()
         if is_older:
             context.log.warning("%s holds a newer view with more rows: this one is dropped", folder)
             store.delete_dir(aside)
         else:
             _replace(store, aside, folder)
-        kept = _dataset(store, folder, table)
+        kept = _dataset(store, folder)
         metadata.report(
             context,
             table,
@@ -86,7 +86,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
             )
             raise UpstreamNotMaterializedError(message)
         if context.dagster_type.typing_type is ds.Dataset:
-            return _dataset(store, folder, table)
+            return _dataset(store, folder)
         reader = self.spark.session.read.schema(table.spark_schema)
         return reader.parquet(spark_uri(store, folder))
 
@@ -95,16 +95,16 @@ def clean_partition(table: Table, window: address.Window) -> ds.Dataset | None:
     """A partition as it lies under `CLEAN_PATH`; None where it is missing or not whole."""
     store, root = clean_store()
     folder = f"{root}/{table.name}/{address.folder_name(window)}"
-    return _dataset(store, folder, table) if _is_whole(store, folder) else None
+    return _dataset(store, folder) if _is_whole(store, folder) else None
 
 
 def _is_whole(store: fs.FileSystem, folder: str) -> bool:
     return bool(store.get_file_info(f"{folder}/{_SUCCESS}").type == fs.FileType.File)
 
 
-def _dataset(store: fs.FileSystem, folder: str, table: Table) -> ds.Dataset:
-    schema = address.arrow_schema(table)
-    return ds.dataset(folder, schema=schema, filesystem=store, format="parquet")
+def _dataset(store: fs.FileSystem, folder: str) -> ds.Dataset:
+    # With the schema that is in the files, not the one that should be: a check compares the two.
+    return ds.dataset(folder, filesystem=store, format="parquet")
 
 
 def _replace(store: fs.FileSystem, aside: str, folder: str) -> None:

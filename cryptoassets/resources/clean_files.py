@@ -4,6 +4,9 @@ What goes here: `CLEAN_PATH` as a pyarrow file system and Spark's URI of a path 
 out: which folder belongs to which partition (in `io_managers`).
 """
 
+import contextlib
+from datetime import UTC, datetime, timedelta
+
 from pyarrow import fs
 
 from cryptoassets.embedded import Stack
@@ -11,6 +14,7 @@ from cryptoassets.settings import load_settings
 
 SCRATCH = "_scratch"
 """Folder below the root for what no reader may see: half-written and passing files."""
+LONGEST_RUN = timedelta(days=1)
 
 
 def clean_store() -> tuple[fs.FileSystem, str]:
@@ -23,3 +27,12 @@ def spark_uri(store: fs.FileSystem, path: str) -> str:
     """A path as Spark reads it."""
     scheme = "file" if isinstance(store, fs.LocalFileSystem) else store.type_name
     return f"{scheme}://{path}"
+
+
+def sweep_scratch(store: fs.FileSystem, root: str) -> None:
+    """Delete what killed runs left in the scratch folder; no run of ours lasts that long."""
+    selector = fs.FileSelector(f"{root}/{SCRATCH}", allow_not_found=True)
+    for entry in store.get_file_info(selector):
+        if entry.mtime and datetime.now(UTC) - entry.mtime > LONGEST_RUN:
+            with contextlib.suppress(OSError):  # another run sweeps too
+                store.delete_dir(entry.path)

@@ -49,6 +49,8 @@ def spark_config(master: str, stack: Stack) -> dict[str, Any]:
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.ansi.enabled": "true",
+        # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     }
     if master.startswith("sc://"):
         return {"spark.remote": master, **shared}

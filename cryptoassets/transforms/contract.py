@@ -35,6 +35,24 @@ def tally(judged: pa.Table) -> Tally:
     return Tally(judged.num_rows, *(counted.get(name, 0) for name in OUTCOMES))
 
 
+def column_problems(actual: pa.Schema, expected: pa.Schema) -> list[str]:
+    """Say which columns are missing, unexpected or of another type; order does not count."""
+    problems = [f"{name} is unexpected" for name in actual.names if name not in expected.names]
+    for field in expected:
+        if field.name not in actual.names:
+            problems.append(f"{field.name} is missing")
+        elif not _is_same_type(actual.field(field.name).type, field.type):
+            problems.append(f"{field.name} is {actual.field(field.name).type}, not {field.type}")
+    return problems
+
+
+def _is_same_type(actual: pa.DataType, expected: pa.DataType) -> bool:
+    if pa.types.is_list(actual) and pa.types.is_list(expected):
+        # The name of the item and its nullability differ from writer to writer.
+        return bool(actual.value_type == expected.value_type)
+    return bool(actual == expected)
+
+
 def conservation_problems(judged: pa.Table) -> list[str]:
     """Say where raw = valid + quarantined + superseded, or what an outcome promises, is broken.
 

@@ -41,7 +41,9 @@ def judged_prices(snapshots: DataFrame) -> DataFrame:
     rows = _with_row_reasons(_typed(snapshots))
     of_snapshot = Window.partitionBy("observed_at")
     coins_seen = F.size(F.collect_set("coin_id").over(of_snapshot))
-    broken_share = F.avg(F.when(F.size("reasons") > 0, 1.0).otherwise(0.0)).over(of_snapshot)
+    is_broken = F.when(F.size("reasons") > 0, 1.0).otherwise(0.0)
+    # A document that is not ours says nothing of the answer: its null does not count.
+    broken_share = F.avg(F.when(~F.col("is_foreign"), is_broken)).over(of_snapshot)
     is_incomplete = F.col("is_repeated") | (
         coins_seen < F.col("coins_asked") * F.lit(MIN_SNAPSHOT_SHARE)
     )
