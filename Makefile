@@ -35,7 +35,7 @@ lint: setup-dev  ## Style, types, arrows between modules, Dagster's definitions
 	@$(VENV)/ruff check
 	@$(VENV)/ruff format --check
 	@$(VENV)/mypy
-	@$(VENV)/lint-imports --no-logo
+	@PYTHONPATH=airflow/plugins $(VENV)/lint-imports --no-logo
 	@$(validate_definitions)
 
 setup: .venv/.ready  ## Only the set-up: Python packages, Java and PostgreSQL included

@@ -1,0 +1,162 @@
+"""The DAGs that launch the product's Dagster jobs, on Airflow 2.11 and 3 alike.
+
+What goes here: declarations. What stays out: how a run is launched and followed (in the plugin
+`cryptoassets_airflow`), what the jobs do (in Dagster).
+
+Settings: the Airflow variables `cryptoassets_raw_location` and `cryptoassets_processing_location`
+name Dagster's code locations, `cryptoassets` unless set; the environment of the Airflow processes
+has `CRYPTOASSETS_AIRFLOW_POOL` (default `default_pool`) and `CRYPTOASSETS_FIRST_DAY`.
+"""
+
+import os
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from cryptoassets_airflow.deadlines import late_after
+from cryptoassets_airflow.locations import DagsterReadyOperator
+from cryptoassets_airflow.operator import DagsterMaterializeOperator
+
+RAW_LOCATION = "{{ var.value.get('cryptoassets_raw_location', 'cryptoassets') }}"
+PROCESSING_LOCATION = "{{ var.value.get('cryptoassets_processing_location', 'cryptoassets') }}"
+
+# A DAG run triggered without a logical date has no interval.
+_START = "(data_interval_start | default(dag_run.run_after))"
+_END = "(data_interval_end | default(dag_run.run_after))"
+HOUR_BEING_FILLED = f"{{{{ {_END}.strftime('%Y-%m-%d-%H:00') }}}}"
+HOUR_JUST_CLOSED = f"{{{{ {_START}.strftime('%Y-%m-%d-%H:00') }}}}"
+DAY_OF_THAT_HOUR = f"{{{{ {_START}.strftime('%Y-%m-%d') }}}}"
+
+# The first day that `materialize_cryptoassets_daily` catches up from.
+FIRST_DAY = datetime.fromisoformat(os.environ.get("CRYPTOASSETS_FIRST_DAY", "2026-11-23"))
+
+DEFAULTS = {
+    "owner": "cryptoassets",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=5),
+    "pool": os.environ.get("CRYPTOASSETS_AIRFLOW_POOL", "default_pool"),
+}
+
+
+def declare(dag_id: str, cron: str, *, late: timedelta, doc_md: str, **options: Any) -> DAG:
+    """Declare a DAG; `late` is when someone should hear of a run that has not ended."""
+    alert = late_after(late)
+    return DAG(
+        dag_id,
+        # "@daily" means another day on Airflow 3 than on 2; a data interval says which.
+        schedule=CronDataIntervalTimetable(cron, timezone="UTC"),
+        doc_md=doc_md,
+        tags=["cryptoassets", "dagster"],
+        default_args={**DEFAULTS, **alert.pop("default_args", {})},
+        **alert,
+        **options,
+    )
+
+
+def midnight(day: datetime) -> datetime:
+    """Return the day's start in UTC."""
+    return day.replace(tzinfo=timezone.utc)  # noqa: UP017 - the form that both lines parse
+
+
+with declare(
+    "materialize_cryptoassets_snapshots",
+    "*/5 * * * *",
+    late=timedelta(minutes=10),
+    start_date=midnight(datetime(2026, 1, 1)),  # noqa: DTZ001 - made UTC
+    catchup=False,
+    max_active_runs=1,
+    dagrun_timeout=timedelta(minutes=40),
+    doc_md="""
+Every 5 minutes: fetch a snapshot from CoinCap into MongoDB, then clean the hour by Spark and
+publish it to PostgreSQL. Two Dagster runs, two tasks: either is retried without the other. The hour
+is that of the interval's end, the one being filled. Missed intervals are not made up: CoinCap
+answers only "now".
+""",
+):
+    # Ahead of backfills, which share the pool.
+    first = {"priority_weight": 10, "weight_rule": "absolute"}
+    ready = DagsterReadyOperator(
+        task_id="check_dagster", locations=[RAW_LOCATION, PROCESSING_LOCATION], **first
+    )
+    ingest = DagsterMaterializeOperator(
+        task_id="ingest_coincap",
+        location=RAW_LOCATION,
+        job_name="ingest",
+        partition_key=HOUR_BEING_FILLED,
+        run_timeout=timedelta(minutes=10),
+        **first,
+    )
+    process = DagsterMaterializeOperator(
+        task_id="process_with_spark",
+        location=PROCESSING_LOCATION,
+        job_name="process",
+        partition_key=HOUR_BEING_FILLED,
+        run_timeout=timedelta(minutes=20),
+        **first,
+    )
+    ready >> ingest >> process
+
+
+with declare(
+    "process_cryptoassets_hourly",
+    "10 * * * *",
+    late=timedelta(minutes=45),
+    start_date=midnight(datetime(2026, 1, 1)),  # noqa: DTZ001 - made UTC
+    catchup=False,
+    max_active_runs=2,
+    doc_md="""
+Ten past each hour: process the hour that has closed, whole, from the raw documents; nothing is
+fetched. Then refresh the marts of its day. Backfill it to process past hours again: each interval
+is one hourly partition.
+""",
+):
+    ready = DagsterReadyOperator(task_id="check_dagster", locations=[PROCESSING_LOCATION])
+    process = DagsterMaterializeOperator(
+        task_id="process_closed_hour",
+        location=PROCESSING_LOCATION,
+        job_name="process",
+        partition_key=HOUR_JUST_CLOSED,
+    )
+    marts = DagsterMaterializeOperator(
+        task_id="refresh_marts",
+        location=PROCESSING_LOCATION,
+        job_name="marts",
+        partition_key=DAY_OF_THAT_HOUR,
+    )
+    ready >> process >> marts
+
+
+with declare(
+    "materialize_cryptoassets_daily",
+    "0 0 * * *",
+    late=timedelta(hours=3),
+    start_date=midnight(FIRST_DAY),
+    catchup=True,
+    max_active_runs=1,
+    doc_md="""
+Daily, caught up from `CRYPTOASSETS_FIRST_DAY` and open to backfills: the day's history from
+CoinCap, then its marts. `fetch_history` is skipped as long as the code location has no job
+`history`.
+""",
+):
+    ready = DagsterReadyOperator(task_id="check_dagster", locations=[PROCESSING_LOCATION])
+    history = DagsterMaterializeOperator(
+        task_id="fetch_history",
+        location=PROCESSING_LOCATION,
+        job_name="history",
+        partition_key=DAY_OF_THAT_HOUR,
+        skip_if_missing=True,
+        run_timeout=timedelta(hours=6),
+    )
+    marts = DagsterMaterializeOperator(
+        task_id="refresh_marts",
+        location=PROCESSING_LOCATION,
+        job_name="marts",
+        partition_key=DAY_OF_THAT_HOUR,
+        trigger_rule="none_failed",
+    )
+    ready >> history >> marts

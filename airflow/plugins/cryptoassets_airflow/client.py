@@ -1,0 +1,100 @@
+"""All HTTP: sending a question, time limits, what is sent again.
+
+What stays out: what is asked (in `hook`), what an answer means (in `answers`).
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import httpx
+
+from cryptoassets_airflow.address import DagsterAddress
+from cryptoassets_airflow.answers import from_transport, read_answer
+from cryptoassets_airflow.errors import DagsterUnavailableError
+
+CONNECT_SECONDS = 5.0
+# A launch answers when the run's process is up, unless Dagster queues runs: up to 27 s seen.
+READ_SECONDS = 60.0
+TRIES = 5
+_LONGEST_DELAY = 15
+
+# Else each poll would be a line in the task's log.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class GraphQLClient:
+    """GraphQL over HTTP.
+
+    Args:
+        read_seconds: for one answer.
+    """
+
+    def __init__(self, address: DagsterAddress, *, read_seconds: float = READ_SECONDS) -> None:
+        self.address = address
+        self._timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS)
+
+    def ask(
+        self, query: str, variables: dict[str, Any], field: str, *, tries: int = TRIES
+    ) -> dict[str, Any]:
+        """Return one field of the answer; `tries=1` for what must not be sent again.
+
+        Raises:
+            DagsterUnavailableError: no answer, or "later", as often as it was tried.
+            DagsterRefusedError: the question or the token is wrong.
+        """
+        for delay in _delays(tries):
+            try:
+                return self._ask_once(query, variables, field)
+            except DagsterUnavailableError as error:
+                last = error
+            if delay is not None:
+                time.sleep(delay)
+        raise last
+
+    async def async_ask(
+        self, client: httpx.AsyncClient, query: str, variables: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the whole answer, asked once."""
+        body = {"query": query, "variables": variables}
+        try:
+            response = await client.post(self.address.graphql_url, json=body)
+        except httpx.HTTPError as error:
+            raise from_transport(error, self.address.root) from error
+        return read_answer(response)
+
+    def async_client(self) -> httpx.AsyncClient:
+        """Make what `async_ask` sends with; the caller closes it."""
+        return httpx.AsyncClient(**self._options)
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        return httpx.Client(**self._options)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        # Reading all certificates for a plain address would take 30 ms.
+        return {
+            "headers": self.address.headers,
+            "timeout": self._timeout,
+            "verify": self.address.is_https,
+        }
+
+    def _ask_once(self, query: str, variables: dict[str, Any], field: str) -> dict[str, Any]:
+        body = {"query": query, "variables": variables}
+        try:
+            response = self._client.post(self.address.graphql_url, json=body)
+        except httpx.HTTPError as error:
+            raise from_transport(error, self.address.root) from error
+        answer: dict[str, Any] = read_answer(response)[field]
+        return answer
+
+
+def _delays(tries: int) -> Iterator[float | None]:
+    """Seconds to wait after each try, with jitter; None after the last."""
+    for attempt in range(tries - 1):
+        yield min(2**attempt, _LONGEST_DELAY) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+    yield None

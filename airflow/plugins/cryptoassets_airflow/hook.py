@@ -1,0 +1,185 @@
+"""What can be asked of Dagster's webserver, over an Airflow connection.
+
+What goes here: each question, and how a launch stays one run. What stays out: sending (in
+`client`), when a task launches or gives up (in `operator`), waiting (in `watch`).
+"""
+
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import httpx
+from airflow.providers.common.compat.sdk import BaseHook
+
+from cryptoassets_airflow import graphql
+from cryptoassets_airflow.address import DagsterAddress, read_address
+from cryptoassets_airflow.answers import expect
+from cryptoassets_airflow.client import READ_SECONDS, GraphQLClient
+from cryptoassets_airflow.errors import DagsterUnavailableError
+from cryptoassets_airflow.outcome import Outcome, OutcomeReader
+from cryptoassets_airflow.runs import ENDED, LOST, DagsterRun, Identity, LaunchRequest
+
+MISSING = "MISSING"
+"""What we call the status of a run that was deleted."""
+
+_GONE = ENDED | {MISSING}
+LAUNCHES_TRIED = 3
+# How long a launch whose answer got lost is looked for before another is sent.
+SETTLE_SECONDS = 20.0
+
+
+class DagsterHook(BaseHook):
+    """Dagster's GraphQL over HTTP; safe to use from several threads.
+
+    Args:
+        dagster_conn_id: connection of type `http`, `dagster` or `generic`.
+        read_seconds: for one answer.
+        settle_seconds: how long to look for a run whose launch was not answered.
+    """
+
+    conn_name_attr = "dagster_conn_id"
+    default_conn_name = "dagster_default"
+
+    def __init__(
+        self,
+        dagster_conn_id: str = default_conn_name,
+        *,
+        read_seconds: float = READ_SECONDS,
+        settle_seconds: float = SETTLE_SECONDS,
+    ) -> None:
+        super().__init__()
+        self.dagster_conn_id = dagster_conn_id
+        self.read_seconds = read_seconds
+        self.settle_seconds = settle_seconds
+
+    @cached_property
+    def client(self) -> GraphQLClient:
+        """What sends the questions; made when Airflow first gives the connection."""
+        address = read_address(self.get_connection(self.dagster_conn_id))
+        return GraphQLClient(address, read_seconds=self.read_seconds)
+
+    @property
+    def address(self) -> DagsterAddress:
+        """Where Dagster is."""
+        return self.client.address
+
+    def find_runs(self, tags: Mapping[str, str]) -> list[DagsterRun]:
+        """List the newest 50 runs that have all these tags, newest first."""
+        wanted = [{"key": key, "value": value} for key, value in tags.items()]
+        answer = self.client.ask(graphql.FIND, {"filter": {"tags": wanted}}, "runsOrError")
+        found = expect(answer, "Runs", asked="look for runs")["results"]
+        return [DagsterRun.read(run) for run in found]
+
+    def own_run(self, identity: Identity, *, stop_within: float) -> DagsterRun | None:
+        """Return the run that a task is to wait on, and stop those nobody waits on any more.
+
+        Those were launched before the task was cleared, or doubled by an answer lost for minutes.
+        """
+        own = None
+        for run in self.find_runs(identity.task_tags):
+            if own is None and identity.is_own(run) and run.status not in LOST:
+                own = run
+                self.log.info("Re-attached to Dagster run %s (%s)", run.run_id, run.status)
+            elif not run.has_ended:
+                status = self.stop(run.run_id, within=stop_within)
+                self.log.warning("Dagster run %s of this task is now %s", run.run_id, status)
+        return own
+
+    def launch(self, request: LaunchRequest, identity: Identity) -> DagsterRun:
+        """Start one run, whatever happens to the answers.
+
+        Raises:
+            DagsterUnavailableError: nothing was started, as far as can be known; the next try of
+                the task looks again before it launches.
+        """
+        attempt = 1
+        while True:
+            try:
+                return self._launch_once(request, identity)
+            except DagsterUnavailableError as error:
+                self.log.warning("%s", error)
+                run = self._run_of_lost_answer(identity) if error.may_have_arrived else None
+                if run is not None:
+                    return run
+                if attempt == LAUNCHES_TRIED:
+                    raise
+            time.sleep(2**attempt)
+            attempt += 1
+
+    def status(self, run_id: str) -> str:
+        """Return the run's status."""
+        return self.read_status(self.client.ask(graphql.STATUS, {"runId": run_id}, "runOrError"))
+
+    async def async_status(self, client: httpx.AsyncClient, run_id: str) -> str:
+        """Return the run's status, asked once; what fails is asked again by the caller."""
+        answer = await self.client.async_ask(client, graphql.STATUS, {"runId": run_id})
+        return self.read_status(answer["runOrError"])
+
+    @staticmethod
+    def read_status(answer: dict[str, Any]) -> str:
+        """Take the status from an answer; a run that was deleted is MISSING."""
+        if answer["__typename"] == "RunNotFoundError":
+            return MISSING
+        return str(expect(answer, "Run", asked="tell the run's status")["status"])
+
+    def outcome(self, run_id: str) -> Outcome:
+        """Read all events of a run."""
+        reader, cursor, more = OutcomeReader(run_id, self.address.run_page(run_id)), None, True
+        while more:
+            variables = {"runId": run_id, "cursor": cursor}
+            answer = self.client.ask(graphql.EVENTS, variables, "runOrError")
+            page = expect(answer, "Run", asked=f"show run {run_id}")
+            reader.take(page)
+            cursor = page["eventConnection"]["cursor"]
+            more = page["eventConnection"]["hasMore"]
+        return reader.outcome()
+
+    def terminate(self, run_id: str, *, by_force: bool = False) -> str:
+        """Ask Dagster to stop a run; returns its answer in words.
+
+        `by_force` only marks it as cancelled, for a run that has no process.
+        """
+        policy = "MARK_AS_CANCELED_IMMEDIATELY" if by_force else "SAFE_TERMINATE"
+        variables = {"runId": run_id, "policy": policy}
+        answer = self.client.ask(graphql.TERMINATE, variables, "terminateRun", tries=3)
+        return str(answer.get("message") or answer["__typename"])
+
+    def stop(self, run_id: str, *, within: float) -> str:
+        """Stop a run, wait some seconds for its end, return its last status."""
+        status = self.status(run_id)
+        if status not in _GONE:
+            words = self.terminate(run_id, by_force=status == "NOT_STARTED")
+            self.log.warning("Stopping Dagster run %s: %s", run_id, words)
+        deadline = time.monotonic() + within
+        while (status := self.status(run_id)) not in _GONE:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(1)
+        return status
+
+    def locations(self) -> dict[str, dict[str, Any]]:
+        """Return the code locations by name, as `graphql.LOCATIONS` asks for them."""
+        answer = self.client.ask(graphql.LOCATIONS, {}, "workspaceOrError")
+        workspace = expect(answer, "Workspace", asked="list its code locations")
+        return {entry["name"]: entry for entry in workspace["locationEntries"]}
+
+    def _launch_once(self, request: LaunchRequest, identity: Identity) -> DagsterRun:
+        variables = {"params": request.params(identity)}
+        answer = self.client.ask(graphql.LAUNCH, variables, "launchRun", tries=1)
+        what = request.job_name or ", ".join(request.assets)
+        asked = f"launch {what} of code location {request.location!r}"
+        return DagsterRun.read(expect(answer, "LaunchRunSuccess", asked=asked)["run"])
+
+    def _run_of_lost_answer(self, identity: Identity) -> DagsterRun | None:
+        # Launching again at once could give two runs: Dagster may be about to start the first.
+        deadline = time.monotonic() + self.settle_seconds
+        while True:
+            runs = self.find_runs(identity.launch_tags)
+            for run in runs:
+                if run.status not in {"FAILURE", "CANCELED"}:
+                    self.log.info("The launch did arrive: run %s", run.run_id)
+                    return run
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(2)

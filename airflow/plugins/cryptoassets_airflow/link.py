@@ -1,0 +1,19 @@
+"""The button on a task that opens its run in Dagster's own page."""
+
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+RUN_URL_KEY = "dagster_run_url"
+
+
+class DagsterRunLink(BaseOperatorLink):
+    """Link to the run's page; the open-source webserver's, not the cloud product's."""
+
+    name = "Dagster run"
+    # Airflow 3 reads the XCom itself and never calls `get_link`.
+    xcom_key = RUN_URL_KEY
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's form
+        """Return the address, empty before the launch (Airflow 2)."""
+        return XCom.get_value(ti_key=ti_key, key=RUN_URL_KEY) or ""

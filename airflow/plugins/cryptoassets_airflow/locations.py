@@ -1,0 +1,77 @@
+"""Code locations: whether they are loaded and have what is asked for.
+
+What goes here: the verdict on an answer, and the task that gives it before anything is launched.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from cryptoassets_airflow.errors import DagsterError
+from cryptoassets_airflow.hook import DagsterHook
+
+Locations = Mapping[str, Mapping[str, Any]]
+
+
+def require_loaded(locations: Locations, name: str) -> Mapping[str, Any]:
+    """Return the loaded location.
+
+    Raises:
+        DagsterError: there is none of that name, or it did not load; the message says why.
+    """
+    entry = locations.get(name)
+    if entry is None:
+        known = ", ".join(sorted(locations)) or "none"
+        raise DagsterError(
+            f"Dagster has no code location {name!r} (it has: {known}). Correct the Airflow "
+            "variable that names it, or Dagster's workspace.yaml; then clear this task"
+        )
+    content = entry["locationOrLoadError"]
+    if entry["loadStatus"] == "LOADING" or content is None:
+        raise DagsterError(f"Dagster is still loading code location {name!r}. A retry will help")
+    if content["__typename"] != "RepositoryLocation":
+        lines = str(content.get("message", content["__typename"])).strip()
+        raise DagsterError(
+            f"Dagster could not load code location {name!r}: {lines[:2000]}. Mend its code and "
+            "reload it in Dagster; then clear this task"
+        )
+    loaded: Mapping[str, Any] = content
+    return loaded
+
+
+def has_job(locations: Locations, name: str, job_name: str) -> bool:
+    """Tell whether the location, which must be loaded, has the job."""
+    repositories = require_loaded(locations, name)["repositories"]
+    return any(job["name"] == job_name for repository in repositories for job in repository["jobs"])
+
+
+class DagsterReadyOperator(BaseOperator):
+    """Succeed when Dagster answers and has loaded these code locations; else say what is wrong.
+
+    Args:
+        locations: names; the same one may stand there twice.
+    """
+
+    template_fields: Sequence[str] = ("locations",)
+    ui_color = "#f2f0ff"
+
+    def __init__(
+        self,
+        *,
+        locations: Sequence[str],
+        dagster_conn_id: str = DagsterHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.locations = locations
+        self.dagster_conn_id = dagster_conn_id
+
+    def execute(self, context: Any) -> list[str]:  # noqa: ARG002 - Airflow's form
+        """Ask once; Airflow's retries wait."""
+        hook = DagsterHook(self.dagster_conn_id)
+        found = hook.locations()
+        for name in dict.fromkeys(self.locations):
+            require_loaded(found, name)
+            self.log.info("Dagster at %s has loaded code location %s", hook.address.root, name)
+        return list(found)

@@ -1,0 +1,200 @@
+"""The operator: launches a Dagster run for a partition, waits for it, judges it.
+
+What goes here: when to launch, wait, stop. What stays out: HTTP (in `hook`), the waiting itself (in
+`watch`), words and verdict (in `outcome`).
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+
+from cryptoassets_airflow import watch
+from cryptoassets_airflow.errors import DagsterRefusedError, DagsterRunError
+from cryptoassets_airflow.hook import MISSING, DagsterHook
+from cryptoassets_airflow.link import RUN_URL_KEY, DagsterRunLink
+from cryptoassets_airflow.locations import has_job
+from cryptoassets_airflow.runs import DagsterRun, Identity, LaunchRequest
+from cryptoassets_airflow.trigger import DagsterRunTrigger
+from cryptoassets_airflow.watch import Ending, Watch
+
+# Dagster itself marks a run that does not stop as cancelled after 180 s (`run_monitoring`).
+STOP_SECONDS = 200.0
+# Only a triggerer that is gone leaves a deadline to Airflow's scheduler.
+TRIGGER_SLACK = timedelta(minutes=2)
+
+
+class DagsterMaterializeOperator(BaseOperator):
+    """Materialize assets, or run a job, in Dagster; never twice.
+
+    A retry, a restarted worker and a task that was queued again find their run by its tags and wait
+    on it. Only a run that failed or was cancelled, or a task that a person cleared, launches
+    another. Killing, clearing, marking or timing out the task stops the run.
+
+    Args:
+        location: Dagster's code location.
+        assets: keys as `group/name`; or `job_name`; with both, these assets of the job.
+        partition_key: as Dagster writes it; a template over the data interval.
+        tags: further tags of the run.
+        deferrable: wait in the triggerer; False holds a worker slot.
+        run_timeout: from launch or re-attachment to the end, a wait in Dagster's queue included;
+            then the run is stopped and the task fails.
+        fail_on_check_error: whether failed checks of severity ERROR fail the task. Those of
+            severity WARN are warnings in its log.
+        skip_if_missing: skip the task when the code location, loaded, has no such job.
+        poll_seconds: longest time between two looks.
+    """
+
+    template_fields: Sequence[str] = (
+        "location",
+        "assets",
+        "job_name",
+        "partition_key",
+        "run_config",
+        "tags",
+    )
+    operator_extra_links = (DagsterRunLink(),)
+    ui_color = "#dedbff"
+
+    def __init__(  # noqa: PLR0913 - what an operator takes are keywords
+        self,
+        *,
+        location: str,
+        assets: Sequence[str] | None = None,
+        job_name: str | None = None,
+        partition_key: str | None = None,
+        run_config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        repository: str = "__repository__",
+        dagster_conn_id: str = DagsterHook.default_conn_name,
+        deferrable: bool = True,
+        run_timeout: timedelta = timedelta(hours=2),
+        fail_on_check_error: bool = True,
+        skip_if_missing: bool = False,
+        poll_seconds: float = 2.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not assets and not job_name:
+            raise ValueError(f"task {self.task_id}: give `assets` or `job_name`")
+        self.location = location
+        self.assets = assets
+        self.job_name = job_name
+        self.partition_key = partition_key
+        self.run_config = run_config
+        self.tags = tags
+        self.repository = repository
+        self.dagster_conn_id = dagster_conn_id
+        self.deferrable = deferrable
+        self.run_timeout = run_timeout
+        self.fail_on_check_error = fail_on_check_error
+        self.skip_if_missing = skip_if_missing
+        self.poll_seconds = poll_seconds
+        self._run_id: str | None = None
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Launch or re-attach; then wait here or in the triggerer."""
+        hook, ti = self._hook, context["ti"]
+        if self.skip_if_missing and self.job_name and not self._job_exists(hook):
+            raise AirflowSkipException(
+                f"Code location {self.location!r} has no job {self.job_name!r}"
+            )
+        identity = Identity.of(context, self.retries or 0)
+        run = hook.own_run(identity, stop_within=STOP_SECONDS) or self._launch(
+            hook, identity, ti.try_number
+        )
+        self._run_id = run.run_id
+        url = hook.address.run_page(run.run_id)
+        ti.xcom_push(key=RUN_URL_KEY, value=url)
+        ti.xcom_push(key="dagster_run_id", value=run.run_id)
+        self.log.info("Dagster run: %s", url)
+        if run.has_ended:
+            return self._finish(Ending(run.status))
+        deadline = time.time() + self.run_timeout.total_seconds()
+        if self.deferrable:
+            self.defer(
+                trigger=DagsterRunTrigger(
+                    self.dagster_conn_id, run.run_id, self.poll_seconds, deadline
+                ),
+                method_name="resume",
+                kwargs={"run_id": run.run_id},
+                timeout=self.run_timeout + TRIGGER_SLACK,
+            )
+        waiting = Watch(hook, run.run_id, poll_seconds=self.poll_seconds, deadline=deadline)
+        return self._finish(asyncio.run(waiting.end()))
+
+    def resume(self, context: Any, event: Mapping[str, Any], run_id: str) -> dict[str, Any]:  # noqa: ARG002 - Airflow's form
+        """Go on after the triggerer."""
+        self._run_id = run_id
+        return self._finish(Ending(**event))
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any
+    ) -> Any:
+        """Stop the run when Airflow's time-out ended the deferral, which `resume` never sees."""
+        error = str((next_kwargs or {}).get("error", ""))
+        if next_method == "__fail__" and "timeout" in error.lower():
+            self._stop_runs(Identity.of(context, self.retries or 0))
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def on_kill(self) -> None:
+        """Stop the run; Airflow calls it in a task that holds a worker."""
+        if self._run_id:
+            words = self._hook.terminate(self._run_id)
+            self.log.warning("Stopping Dagster run %s: %s", self._run_id, words)
+
+    @property
+    def _hook(self) -> DagsterHook:
+        return DagsterHook(self.dagster_conn_id)
+
+    def _job_exists(self, hook: DagsterHook) -> bool:
+        return has_job(hook.locations(), self.location, self.job_name or "")
+
+    def _launch(self, hook: DagsterHook, identity: Identity, try_number: int) -> DagsterRun:
+        request = LaunchRequest(
+            location=self.location,
+            repository=self.repository,
+            job_name=self.job_name,
+            assets=self.assets or (),
+            partition_key=self.partition_key,
+            run_config=self.run_config or {},
+            tags={**(self.tags or {}), "airflow/try_number": str(try_number)},
+        )
+        run = hook.launch(request, identity)
+        self.log.info("Launched Dagster run %s for %s", run.run_id, self.partition_key or "all")
+        return run
+
+    def _stop_runs(self, identity: Identity) -> None:
+        hook = self._hook
+        for run in hook.find_runs(identity.launch_tags):
+            if not run.has_ended:
+                hook.stop(run.run_id, within=STOP_SECONDS)
+
+    def _finish(self, ending: Ending) -> dict[str, Any]:
+        """Judge the run; what did not end is stopped."""
+        hook, run_id = self._hook, self._run_id or ""
+        url = hook.address.run_page(run_id)
+        if ending.status == MISSING:
+            raise DagsterRefusedError(f"Dagster run {url} was deleted; clear this task to run it")
+        if ending.status == watch.UNREACHABLE:
+            raise DagsterRunError(
+                f"Lost sight of Dagster run {url}: {ending.detail}. A retry will look for it"
+            )
+        if ending.status in {watch.TIMED_OUT, watch.NEVER_SUBMITTED}:
+            status = hook.stop(run_id, within=STOP_SECONDS)
+            why = (
+                f"took longer than {self.run_timeout}"
+                if ending.status == watch.TIMED_OUT
+                else "was never submitted: the webserver died in the launch"
+            )
+            raise DagsterRunError(
+                f"Dagster run {url} {why}. It was stopped ({status}); a retry launches another"
+            )
+        outcome = hook.outcome(run_id)
+        for level, line in outcome.lines():
+            self.log.log(level, "%s", line)
+        outcome.judge(fail_on_check_error=self.fail_on_check_error)
+        return outcome.for_xcom()

@@ -1,0 +1,185 @@
+"""What a run did: materializations, checks, errors; and what a task says and thinks of it.
+
+What goes here: reading events, words for the log, the verdict. What stays out: HTTP (in `hook`).
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cryptoassets_airflow.errors import DagsterChecksFailedError, DagsterRunError
+
+_LONGEST_TEXT = 500
+_LONGEST_ERROR = 2_000
+_ROW_LABELS = ("dagster/partition_row_count", "dagster/row_count", "documents received")
+_VALUES = ("intRepr", "intValue", "floatValue", "boolValue", "text", "url", "path")
+
+
+@dataclass(frozen=True)
+class Materialization:
+    """One asset (and partition) that the run made."""
+
+    asset: str
+    partition: str | None
+    metadata: dict[str, Any]
+
+    @property
+    def rows(self) -> str:
+        """How many rows or documents, if its metadata tells."""
+        return next((str(self.metadata[key]) for key in _ROW_LABELS if key in self.metadata), "")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One evaluation of an asset check; `severity` is ERROR or WARN."""
+
+    asset: str
+    name: str
+    partition: str | None
+    is_passed: bool
+    severity: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that has ended; times in seconds since 1970, None when it never came that far."""
+
+    run_id: str
+    url: str
+    status: str
+    created_at: float | None
+    started_at: float | None
+    ended_at: float | None
+    materializations: list[Materialization]
+    checks: list[Check]
+    errors: list[str]
+
+    @property
+    def failed_checks(self) -> list[Check]:
+        """Failed checks of severity ERROR."""
+        return [check for check in self.checks if not check.is_passed and check.severity != "WARN"]
+
+    @property
+    def warnings(self) -> list[Check]:
+        """Failed checks of severity WARN."""
+        return [check for check in self.checks if not check.is_passed and check.severity == "WARN"]
+
+    def for_xcom(self) -> dict[str, Any]:
+        """Return it as plain values, for downstream tasks."""
+        return asdict(self)
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Yield what the task's log should say, each with its level."""
+        yield from ((logging.INFO, line) for line in self.table())
+        yield from ((logging.WARNING, f"Check {_words(check)}") for check in self.warnings)
+        yield from ((logging.ERROR, f"Check {_words(check)}") for check in self.failed_checks)
+        yield from ((logging.ERROR, f"Dagster: {error}") for error in self.errors)
+
+    def table(self) -> Iterator[str]:
+        """Yield the lines of a table: asset, partition, rows, its checks."""
+        rows = [("asset", "partition", "rows", "checks")]
+        for made in self.materializations:
+            checks = [check for check in self.checks if check.asset == made.asset]
+            passed = sum(check.is_passed for check in checks)
+            words = f"{passed} of {len(checks)} passed" if checks else ""
+            rows.append((made.asset, made.partition or "", made.rows, words))
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            yield "  ".join(cells).rstrip()
+
+    def judge(self, *, fail_on_check_error: bool) -> None:
+        """Raise if the task must not succeed.
+
+        Raises:
+            DagsterRunError: it did not end as SUCCESS.
+            DagsterChecksFailedError: a check of severity ERROR failed, whatever the status.
+        """
+        if self.failed_checks and fail_on_check_error:
+            words = "; ".join(_words(check) for check in self.failed_checks)
+            raise DagsterChecksFailedError(
+                f"Checks of severity ERROR failed in Dagster run {self.url}: "
+                f"{words[:_LONGEST_ERROR]}. Running the same again will not help; mend the data, "
+                "then clear this task"
+            )
+        if self.status != "SUCCESS":
+            words = " | ".join(self.errors) or "no step said why"
+            raise DagsterRunError(
+                f"Dagster run {self.url} ended as {self.status}: {words[:_LONGEST_ERROR]}"
+            )
+
+
+def _words(check: Check) -> str:
+    return f"{check.asset} {check.name}: {check.description}"
+
+
+class OutcomeReader:
+    """Takes pages of events and makes an `Outcome`."""
+
+    def __init__(self, run_id: str, url: str) -> None:
+        self._run_id, self._url = run_id, url
+        self._page: Mapping[str, Any] = {}
+        self._materializations: list[Materialization] = []
+        self._checks: list[Check] = []
+        self._errors: list[str] = []
+
+    def take(self, page: Mapping[str, Any]) -> None:
+        """Take one answer to `graphql.EVENTS`."""
+        self._page = page
+        for event in page["eventConnection"]["events"]:
+            kind = event["__typename"]
+            if kind == "MaterializationEvent":
+                self._materializations.append(_materialization(event))
+            elif kind == "AssetCheckEvaluationEvent":
+                self._checks.append(_check(event["evaluation"]))
+            elif kind == "ExecutionStepFailureEvent" and event["error"]:
+                self._errors.append(f"step {event['stepKey']}: {_chain(event['error'])}")
+            elif kind == "RunFailureEvent":
+                cause = event["error"]["message"] if event["error"] else ""
+                self._errors.append(f"{event['message']} {cause}".strip())
+
+    def outcome(self) -> Outcome:
+        """Return what was read so far."""
+        return Outcome(
+            run_id=self._run_id,
+            url=self._url,
+            status=self._page["status"],
+            created_at=self._page["creationTime"],
+            started_at=self._page["startTime"],
+            ended_at=self._page["endTime"],
+            materializations=self._materializations,
+            checks=self._checks,
+            errors=self._errors,
+        )
+
+
+def _materialization(event: Mapping[str, Any]) -> Materialization:
+    # Tables, plots and Markdown are for Dagster's page: an XCom is no place for them.
+    values = {entry["label"]: _value(entry) for entry in event["metadataEntries"]}
+    metadata = {label: value for label, value in values.items() if value is not None}
+    return Materialization("/".join(event["assetKey"]["path"]), event["partition"], metadata)
+
+
+def _value(entry: Mapping[str, Any]) -> Any:
+    if entry.get("intRepr") is not None:
+        return int(entry["intRepr"])  # GraphQL's own integers end at 2^31
+    value = next((entry[key] for key in _VALUES if entry.get(key) is not None), None)
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
+
+
+def _check(evaluation: Mapping[str, Any]) -> Check:
+    return Check(
+        asset="/".join(evaluation["assetKey"]["path"]),
+        name=evaluation["checkName"],
+        partition=evaluation["partition"],
+        is_passed=evaluation["success"],
+        severity=evaluation["severity"],
+        description=evaluation["description"] or "",
+    )
+
+
+def _chain(error: Mapping[str, Any]) -> str:
+    messages = [error["message"], *(link["error"]["message"] for link in error["errorChain"])]
+    return " <- ".join(message.strip() for message in messages)
