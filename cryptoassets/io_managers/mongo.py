@@ -68,13 +68,14 @@ class MongoIOManager(dg.ConfigurableIOManager):
             lake = self.mongo.lake()
             refuse_mixed_sources(lake[table.name], obj)
             dead_letters = insert_new(lake[DEAD_LETTERS], obj.dead_letters)
-            if obj.failure is None:
-                insert_new(lake[FETCHES], obj.fetches or [_skip_record(context, obj)])
+            insert_new(lake[FETCHES], obj.fetches)
             stored = insert_new(lake[table.name], obj.documents)
             refused = [dead_letter_of_refused(document, code) for document, code in stored.refused]
             insert_new(lake[DEAD_LETTERS], refused)
             window = address.window_of(context)
             partition_rows = lake[table.name].count_documents(in_window(window))
+            if partition_rows == 0 and obj.failure is None:
+                insert_new(lake[FETCHES], [_skip_record(context, obj)])
         self._log_other_partitions(context, obj)
         metadata.report(
             context,
