@@ -2,7 +2,7 @@
 # python3 (3.11 to 3.13) and make. What is set up stays in .venv/ and .uv/.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run dev test lint setup setup-dev airflow2 airflow3
+.PHONY: help run dev test lint setup setup-dev airflow airflow2 airflow3 test-airflow
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -30,6 +30,9 @@ dev: setup  ## The stores and Dagster's UI on http://localhost:3000
 
 test: setup-dev  ## All tests; no Docker, no Airflow needed
 	@$(VENV)/pytest
+
+airflow: setup airflow3  ## Airflow 3 on http://localhost:8081 beside Dagster, until Ctrl-C
+	@$(VENV)/python -m cryptoassets.cli.airflow
 
 lint: setup-dev  ## Style, types, arrows between modules, Dagster's definitions
 	@$(VENV)/ruff check

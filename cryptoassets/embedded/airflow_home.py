@@ -1,0 +1,146 @@
+"""Airflow 3 on this machine: its folder, its settings, its programs.
+
+What goes here: all that Airflow is told. What stays out: starting and watching the programs (in
+`airflow_programs`), what the DAGs do (in `airflow/`).
+"""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptoassets.embedded.processes import LOOPBACK
+from cryptoassets.errors import EmbeddedError
+from cryptoassets.settings import project_root
+
+VENV = ".venv-airflow3"
+POOL = "dagster"
+# Dagster runs two at once; a third waits in its queue, so that none of them idles.
+POOL_SLOTS = 3
+PASSWORD_VARIABLE = "AIRFLOW_ADMIN_PASSWORD"  # noqa: S105 - a name
+
+PROGRAMS = {
+    # None may serve logs: they would listen on every interface, and the files are here.
+    "api-server": ("api-server",),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+
+@dataclass(frozen=True)
+class AirflowHome:
+    """What Airflow keeps and knows.
+
+    Attributes:
+        folder: AIRFLOW_HOME.
+        database_url: libpq URL of a database of its own.
+        dagster_port: of Dagster's webserver on this machine.
+        port: of Airflow's own page.
+    """
+
+    folder: Path
+    database_url: str
+    dagster_port: int
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Its page, for people."""
+        return f"http://localhost:{self.port}"
+
+    def program(self, *arguments: str) -> list[str]:
+        """Return the command line of an `airflow` command.
+
+        Raises:
+            EmbeddedError: Airflow is not set up.
+        """
+        airflow = project_root() / VENV / "bin" / "airflow"
+        if not airflow.exists():
+            raise EmbeddedError(f"{airflow} is missing. Set Airflow up first: make airflow3")
+        return [str(airflow), *arguments]
+
+    def prepare(self) -> None:
+        """Make the folder, its secrets and the one user who may log in."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        password = os.environ.get(PASSWORD_VARIABLE) or "admin"
+        self._write("passwords.json", json.dumps({"admin": password}))
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment for every program of Airflow; call `prepare` first."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AIRFLOW", "PYTHON")) and name != "VIRTUAL_ENV"
+        }
+        return inherited | self._settings() | self._settings_of_dags()
+
+    def _settings(self) -> dict[str, str]:
+        _, rest = self.database_url.split("://", 1)
+        sources = project_root() / "airflow"
+        named = {
+            "core": {
+                "dags_folder": str(sources / "dags"),
+                "plugins_folder": str(sources / "plugins"),
+                "load_examples": "False",
+                "dags_are_paused_at_creation": "False",
+                "executor": "LocalExecutor",
+                # The default of 32 starts as many processes.
+                "parallelism": "4",
+                "execution_api_server_url": f"http://{LOOPBACK}:{self.port}/execution/",
+                "fernet_key": self._secret("fernet"),
+                "simple_auth_manager_users": "admin:admin",
+                "simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
+                # True hands an administrator's token to whoever asks.
+                "simple_auth_manager_all_admins": "False",
+            },
+            "database": {
+                "sql_alchemy_conn": f"postgresql+psycopg2://{rest}",
+                "sql_alchemy_conn_async": f"postgresql+asyncpg://{rest}",
+                # The server has 100 connections for all: stores, Dagster, Airflow.
+                "sql_alchemy_pool_size": "3",
+                "sql_alchemy_max_overflow": "5",
+            },
+            "api": {
+                "host": LOOPBACK,
+                "port": str(self.port),
+                "base_url": self.url,
+                "workers": "1",
+                "secret_key": self._secret("api"),
+            },
+            "api_auth": {"jwt_secret": self._secret("jwt")},
+            "dag_processor": {"parsing_processes": "1"},
+            "usage_data_collection": {"enabled": "False"},
+        }
+        return {"AIRFLOW_HOME": str(self.folder)} | {
+            f"AIRFLOW__{section.upper()}__{key.upper()}": value
+            for section, keys in named.items()
+            for key, value in keys.items()
+        }
+
+    def _settings_of_dags(self) -> dict[str, str]:
+        connection = {
+            "conn_type": "http",
+            "host": LOOPBACK,
+            "port": self.dagster_port,
+            "extra": {"ui_url": f"http://localhost:{self.dagster_port}"},
+        }
+        return {
+            "AIRFLOW_CONN_DAGSTER_DEFAULT": json.dumps(connection),
+            "CRYPTOASSETS_AIRFLOW_POOL": POOL,
+        }
+
+    def _secret(self, name: str) -> str:
+        """Return a secret of 32 bytes, the same at each start."""
+        file = self.folder / f"{name}.secret"
+        if not file.exists():
+            # As Airflow's Fernet wants it: URL-safe base64 with padding.
+            self._write(file.name, secrets.token_urlsafe(32) + "=")
+        return file.read_text()
+
+    def _write(self, name: str, text: str) -> None:
+        aside = self.folder / f"{name}.{os.getpid()}"
+        aside.touch(mode=0o600)
+        aside.write_text(text)
+        aside.replace(self.folder / name)
