@@ -127,10 +127,14 @@ def source(
     from cryptoassets.coincap.server import run_source
     from cryptoassets.settings import load_settings
 
+    def announce(url: str) -> None:
+        # At once, into a pipe too: a script that started us waits for the address.
+        print(url, flush=True)  # noqa: T201 - for scripts: no wrapping, no markup
+
     key = load_settings().coincap_api_key
     if as_recorded and replay is None:
         raise typer.BadParameter("--as-recorded goes with --replay")
-    run_source(port, replay, as_recorded, seed, key.get_secret_value() if key else None, print)
+    run_source(port, replay, as_recorded, seed, key.get_secret_value() if key else None, announce)
 
 
 @app.command()
