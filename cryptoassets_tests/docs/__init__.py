@@ -1,0 +1,1 @@
+"""Tests of the documentation: what it names exists, and what exists is in it."""
