@@ -65,9 +65,11 @@ def test_nothing_is_found_where_everything_adds_up(copy: Platform) -> None:
         ),
         ("DELETE FROM warehouse.loads", "the ledger has no row of this partition"),
         (
-            "INSERT INTO warehouse.quarantine SELECT raw_id, 'warehouse/coin_prices', "
-            "(SELECT partition_key FROM warehouse.loads), '{odd}', NULL, NULL, 'run' "
-            "FROM warehouse.coin_prices WHERE coin_id = 'bitcoin'",
+            """
+            INSERT INTO warehouse.quarantine
+            SELECT raw_id, asset, partition_key, '{odd}', NULL, NULL, run_id
+            FROM warehouse.coin_prices, warehouse.loads WHERE coin_id = 'bitcoin'
+            """,
             "1 documents are both loaded and quarantined (bitcoin@",
         ),
         (
@@ -95,8 +97,10 @@ def test_a_document_that_another_program_wrote_is_named_and_then_quarantined(
     observed_at = copy.stores.documents()[0]["observed_at"]
     with copy.stores.lake() as lake:
         planted = lake["coin_snapshots"].insert_many(
-            [{"_id": ObjectId(), "observed_at": observed_at, "payload": {"id": "planted"}}]
-            + [{"_id": "no payload", "observed_at": observed_at, "coin_id": "planted"}]
+            [
+                {"_id": ObjectId(), "observed_at": observed_at, "payload": {"id": "planted"}},
+                {"_id": "no payload", "observed_at": observed_at, "coin_id": "planted"},
+            ]
         )
     before = copy.command("audit")
     processed = copy.execute("process", hour_of(copy))

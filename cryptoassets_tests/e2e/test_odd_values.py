@@ -1,4 +1,4 @@
-"""Promise: a value is exact in PostgreSQL or in quarantine with its reason; never silently wrong."""
+"""Promise: a value is exact in PostgreSQL or in quarantine with its reason, never just wrong."""
 
 import json
 from collections import Counter
