@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -107,6 +108,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         valid = judged.filter(pc.equal(judged["outcome"], "valid"))
         refused = _quarantine_rows(judged, load)
         with self._transaction(f"publishing {asset} {load.partition_key}") as cursor:
+            _make_months(cursor, window)
             _refuse_mixed_sources(cursor, valid)
             stage(cursor, COIN_PRICES, valid)
             stage(cursor, QUARANTINE, refused)
@@ -114,7 +116,6 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             seen, loaded = publishing.published_rows(cursor, asset, load.partition_key)
             changes, is_older = Changes(), seen > load.raw_rows
             if not is_older:
-                ensure_months(cursor.connection, [window[0].date()])
                 changes += publishing.replace_rows(cursor, COIN_PRICES, _scope(COIN_PRICES, window))
                 changes += publishing.replace_quarantine(cursor, load)
                 publishing.write_ledger(cursor, load)
@@ -244,6 +245,16 @@ def _quarantine_rows(judged: pa.Table, load: Load) -> pa.Table:
         **{name: pa.repeat(pa.scalar(text), len(refused)) for name, text in constants.items()},
     }
     return pa.table({name: columns[name] for name in QUARANTINE.column_names})
+
+
+def _make_months(cursor: publishing.Cursor, window: address.Window) -> None:
+    """Make this month's partition and the next one, committed before anything is published.
+
+    A reader that was planned before a partition came does not look into it, though it may already
+    see the ledger row that came with it: so a month must stand before its first row does.
+    """
+    month = window[0].date().replace(day=1)
+    ensure_months(cursor.connection, [month, month + timedelta(days=32)])
 
 
 def _scope(table: Table, window: address.Window) -> sql.Composable:
