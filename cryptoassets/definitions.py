@@ -79,4 +79,14 @@ def default_resources() -> dict[str, Any]:
     }
 
 
+def producer() -> dg.Definitions:
+    """Compose's code location that fetches; its runs need no Java."""
+    return build_defs(layers=("raw",))
+
+
+def spark_consumer() -> dg.Definitions:
+    """Compose's code location that processes; its runs drive the Spark cluster."""
+    return build_defs(layers=("clean", "warehouse", "marts"))
+
+
 defs = build_defs()

@@ -1,0 +1,215 @@
+"""What `docker-compose.yml` and its files promise, judged without a daemon.
+
+What goes here: form, defaults and ports. What stays out: a platform that runs (in `test_platform`).
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from cryptoassets.settings import project_root
+
+ROOT = project_root()
+DOCKERFILES = sorted(path.relative_to(ROOT) for path in (ROOT / "docker").glob("*/Dockerfile"))
+CONTRACT_PORTS = {
+    "airflow-webserver": "8081",
+    "mongo-express": "8082",
+    "pgadmin": "5050",
+    "spark-master": "8080",
+    "postgres": "5432",
+    "dagster-webserver": "3000",
+    "mongo": "27017",
+}
+# Long lines are URLs and health checks; a document start says nothing in a file of one.
+YAML_RULES = (
+    "{extends: default, rules: {line-length: disable, document-start: disable, "
+    "braces: {max-spaces-inside: 0}}}"
+)
+WITHOUT_LOG_IN = {"dagster-webserver", "spark-master"}
+
+
+def has_compose() -> bool:
+    """Tell whether `docker compose` can be asked; that needs no daemon."""
+    if shutil.which("docker") is None:
+        return False
+    asked = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)  # noqa: S607
+    return asked.returncode == 0
+
+
+needs_compose = pytest.mark.skipif(
+    not has_compose(), reason="needs the docker client with its compose plugin (no daemon)"
+)
+
+
+def resolved(**environment: str) -> dict[str, Any]:
+    """The services as compose sees them without a `.env`."""
+    answer = subprocess.run(
+        ["docker", "compose", "--env-file", os.devnull, "config"],  # noqa: S607
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    services: dict[str, Any] = yaml.safe_load(answer.stdout)["services"]
+    return services
+
+
+def preflight() -> ModuleType:
+    """The script, which is no part of a package."""
+    path = ROOT / "docker/preflight/preflight.py"
+    spec = importlib.util.spec_from_file_location("preflight", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def tool(name: str) -> str:
+    """The path of a tool of the dev group."""
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        pytest.skip(f"needs {name} of the dev group: make setup-dev")
+    return str(path)
+
+
+def complaints(*command: str) -> str:
+    """What a linter prints; empty when it has nothing to say."""
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return ended.stdout + ended.stderr if ended.returncode else ""
+
+
+@needs_compose
+def test_compose_accepts_the_file_without_a_dotenv_and_says_nothing() -> None:
+    """A newcomer has no .env; a warning about an unset variable would be the first thing seen."""
+    ended = subprocess.run(
+        ["docker", "compose", "--env-file", os.devnull, "config", "-q"],  # noqa: S607
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (ended.returncode, ended.stdout + ended.stderr)
+
+
+@needs_compose
+def test_every_port_is_the_contracts_and_on_loopback() -> None:
+    """Dagster and Spark have no log-in at all, the others a password that everybody knows."""
+    published = {
+        name: [(port["host_ip"], port["published"]) for port in service["ports"]]
+        for name, service in resolved().items()
+        if "ports" in service
+    }
+
+    assert {name: [("127.0.0.1", port)] for name, port in CONTRACT_PORTS.items()} == published
+
+
+@needs_compose
+def test_what_has_no_log_in_stays_on_loopback_whatever_is_asked_for() -> None:
+    """BIND_ADDRESS opens what asks for a password, nothing else."""
+    services = resolved(BIND_ADDRESS="0.0.0.0")  # noqa: S104
+
+    on_loopback = {
+        name
+        for name, service in services.items()
+        if any(port["host_ip"] == "127.0.0.1" for port in service.get("ports", ()))
+    }
+    assert # Long lines are URLs and health checks; a document start says nothing in a file of one.
+YAML_RULES = (
+    "{extends: default, rules: {line-length: disable, document-start: disable, "
+    "braces: {max-spaces-inside: 0}}}"
+)
+WITHOUT_LOG_IN == on_loopback
+
+
+@needs_compose
+def test_every_service_rotates_its_log_and_has_a_memory_limit() -> None:
+    """One service without either can fill the disk or take the machine."""
+    services = resolved()
+
+    without = {
+        name
+        for name, service in services.items()
+        if not service.get("mem_limit") or "max-size" not in service["logging"]["options"]
+    }
+    assert set() == without
+
+
+@needs_compose
+def test_every_service_waits_for_the_preflight() -> None:
+    """One that does not would open its port before the passwords were judged."""
+    services = resolved()
+
+    def waits(name: str) -> bool:
+        before = services[name].get("depends_on", {})
+        return "preflight" in before or any(waits(other) for other in before)
+
+    assert {"preflight"} == {name for name in services if not waits(name)}
+
+
+@needs_compose
+def test_the_preflight_knows_every_password_of_the_file() -> None:
+    """A password it has not heard of could stand at its default while a port is open."""
+    given = resolved()["preflight"]["environment"]
+
+    given.pop("BIND_ADDRESS")
+    assert preflight().DEFAULTS == given
+
+
+@needs_compose
+def test_scaled_workers_have_no_name_or_port_to_fight_over() -> None:
+    """`--scale spark-worker=3` must work."""
+    worker = resolved()["spark-worker"]
+
+    assert not {"container_name", "hostname", "ports"} & set(worker)
+
+
+def test_the_preflight_lets_the_defaults_pass_on_loopback_only() -> None:
+    """The passwords of the defaults are for this machine."""
+    script = preflight()
+
+    assert [] == script.problems({**script.DEFAULTS, "BIND_ADDRESS": "127.0.0.1"})
+    [refusal] = script.problems({**script.DEFAULTS, "BIND_ADDRESS": "0.0.0.0"})  # noqa: S104
+    assert "POSTGRES_PASSWORD" in refusal
+
+
+def test_the_preflight_lets_ports_be_opened_behind_passwords_of_the_users_own() -> None:
+    """Else nobody could ever open them."""
+    script = preflight()
+    own = {name: f"own-{number}" for number, name in enumerate(script.DEFAULTS)}
+
+    assert [] == script.problems({**own, "BIND_ADDRESS": "192.0.2.1"})
+
+
+def test_the_preflight_names_a_password_that_would_break_a_url() -> None:
+    """`p@ss` in POSTGRES_URL would be read as a host."""
+    script = preflight()
+
+    [refusal] = script.problems({**script.DEFAULTS, "POSTGRES_PASSWORD": "p@ss"})
+    assert "POSTGRES_PASSWORD" in refusal
+    assert "p@ss" not in refusal
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=str)
+def test_hadolint_has_nothing_to_say(dockerfile: Path) -> None:
+    """Each ignore stands in the file with its reason."""
+    assert complaints(tool("hadolint"), str(dockerfile)) == ""
+
+
+def test_yamllint_has_nothing_to_say() -> None:
+    """Doubled keys are read by no parser the same way."""
+    files = ["docker-compose.yml", "docker/dagster/workspace.yaml", "dagster.yaml"]
+
+    assert complaints(tool("yamllint"), "-s", "-d", YAML_RULES, *files) == ""

@@ -1,0 +1,60 @@
+"""Make MongoDB's users, or give them the passwords that are set now; safe to run again.
+
+`pipeline` may read and write the data lake, `viewer` may read it; neither sees another database.
+MongoDB's own init folder would run once on an empty volume and never follow a new password.
+"""
+
+import os
+import sys
+import time
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import ConnectionFailure, OperationFailure
+
+ANSWER_SECONDS = 60
+USER_EXISTS = 51003
+
+
+def main() -> None:
+    """Make both users as soon as the server answers."""
+    lake = os.environ["MONGO_DATABASE"]
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        os.environ["MONGO_ROOT_URL"], serverSelectionTimeoutMS=5_000
+    )
+    wait_for(client)
+    make_user(client.admin, "pipeline", os.environ["MONGO_PIPELINE_PASSWORD"], "readWrite", lake)
+    make_user(client.admin, "viewer", os.environ["MONGO_VIEWER_PASSWORD"], "read", lake)
+    sys.stdout.write(f"MongoDB's users pipeline and viewer have their rights on {lake}\n")
+
+
+def wait_for(client: MongoClient[dict[str, Any]]) -> None:
+    """Wait until the root user can log in; on an empty volume that takes some seconds."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            client.admin.command("ping")
+        except (ConnectionFailure, OperationFailure):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+def make_user(
+    admin: Database[dict[str, Any]], name: str, password: str, role: str, lake: str
+) -> None:
+    """Create a user with one role on the lake, or bring it up to date."""
+    roles = [{"role": role, "db": lake}]
+    try:
+        admin.command("createUser", name, pwd=password, roles=roles)
+    except OperationFailure as error:
+        if error.code != USER_EXISTS and "exist" not in str(error):
+            raise
+        admin.command("updateUser", name, pwd=password, roles=roles)
+
+
+if __name__ == "__main__":
+    main()

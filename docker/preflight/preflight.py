@@ -1,0 +1,65 @@
+"""Refuse to start the platform when it would be open to others behind a default password.
+
+What goes here: judging what compose was given, before any service starts. Standard library only.
+"""
+
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Mapping
+
+DEFAULTS = {
+    "AIRFLOW_ADMIN_PASSWORD": "admin",
+    "AIRFLOW_DB_PASSWORD": "airflow",
+    "AIRFLOW_SECRET": "only-for-loopback-cryptoassets-airflow-secret",
+    "ANALYST_PASSWORD": "analyst",
+    "MONGO_EXPRESS_PASSWORD": "admin",
+    "MONGO_PIPELINE_PASSWORD": "pipeline",
+    "MONGO_ROOT_PASSWORD": "admin",
+    "MONGO_VIEWER_PASSWORD": "viewer",
+    "PGADMIN_PASSWORD": "admin",
+    "POSTGRES_PASSWORD": "admin",
+}
+"""The passwords of `docker-compose.yml` that everybody knows."""
+
+# They stand in URLs as they are, and in pgAdmin's password file.
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+def problems(environment: Mapping[str, str]) -> list[str]:
+    """Say what stands against starting, a sentence each; empty when nothing does."""
+    found = []
+    address = environment.get("BIND_ADDRESS", "127.0.0.1")
+    known = [name for name, default in DEFAULTS.items() if environment.get(name) == default]
+    if not _is_loopback(address) and known:
+        found.append(
+            f"BIND_ADDRESS={address} opens ports to others while default passwords stand. "
+            f"Set in .env: {', '.join(known)}; or leave BIND_ADDRESS at 127.0.0.1"
+        )
+    odd = [name for name in DEFAULTS if not _PLAIN.fullmatch(environment.get(name, ""))]
+    if odd:
+        found.append(
+            f"{', '.join(odd)} must be letters, digits and . _ ~ - only, as they stand in URLs; "
+            "mend them in .env"
+        )
+    return found
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def main() -> int:
+    """Print what is wrong; 1 if anything is."""
+    found = problems(os.environ)
+    for sentence in found:
+        sys.stderr.write(f"Refused to start: {sentence}.\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
