@@ -126,12 +126,7 @@ def test_what_has_no_log_in_stays_on_loopback_whatever_is_asked_for() -> None:
         for name, service in services.items()
         if any(port["host_ip"] == "127.0.0.1" for port in service.get("ports", ()))
     }
-    assert # Long lines are URLs and health checks; a document start says nothing in a file of one.
-YAML_RULES = (
-    "{extends: default, rules: {line-length: disable, document-start: disable, "
-    "braces: {max-spaces-inside: 0}}}"
-)
-WITHOUT_LOG_IN == on_loopback
+    assert WITHOUT_LOG_IN == on_loopback
 
 
 @needs_compose
