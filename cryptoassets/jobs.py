@@ -8,6 +8,7 @@ Airflow is the scheduler; the schedule here is off and for those who run without
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import structlog
@@ -119,5 +120,24 @@ def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"{told} ({datetime.now(UTC):%H:%M:%S} UTC)")
 
 
-JOBS = {"raw": [ingest], "warehouse": [process], "marts": [marts]}
+@dg.op
+def fail_runs_without_process(context: dg.OpExecutionContext) -> None:
+    """Fail runs whose process is gone, and log which."""
+    failed = fail_dead_runs(context.instance)
+    context.log.info("Failed %d dead runs: %s", len(failed), ", ".join(failed) or "none")
+
+
+@dg.job(
+    description="What the sensor `dead_runs` does, once and now; the one job without partition."
+)
+def end_dead_runs() -> None:
+    """Fail runs whose process is gone."""
+    fail_runs_without_process()
+
+
+JOBS: dict[str, list[Any]] = {
+    "raw": [ingest, end_dead_runs],
+    "warehouse": [process],
+    "marts": [marts],
+}
 """Layer to the jobs that need it; a job's other layers are in the same code location."""
