@@ -34,6 +34,11 @@ test: setup-dev  ## All tests; no Docker, no Airflow needed
 airflow: setup airflow3  ## Airflow 3 on http://localhost:8081 beside Dagster, until Ctrl-C
 	@$(VENV)/python -m cryptoassets.cli.airflow
 
+# The plugin's own tests in Airflow's environment; then the whole, driven from ours.
+test-airflow: setup-dev airflow3 airflow2  ## The Airflow part, against real Airflow 3 and 2
+	@$(call test_line,3,not airflow2)
+	@$(call test_line,2,airflow2)
+
 lint: setup-dev  ## Style, types, arrows between modules, Dagster's definitions
 	@$(VENV)/ruff check
 	@$(VENV)/ruff format --check
@@ -60,6 +65,15 @@ airflow2: .venv-airflow2/.ready  ## Only the set-up: Airflow 2.11 with dagster-a
 .venv-airflow%/.ready: pyproject.toml uv.lock
 	@$(call sync,--only-group airflow$*,Setting up Airflow $* in $(@D) - a minute or two ...)
 	@touch $@
+
+define test_line
+echo "Airflow $(1):" && home=$$(mktemp -d) && \
+{ AIRFLOW_HOME="$$home" PYTHONWARNINGS=ignore .venv-airflow$(1)/bin/pytest -q -W ignore \
+-c $(plugin_tests)/unit/pytest.ini --confcutdir $(plugin_tests)/unit $(plugin_tests)/unit; \
+status=$$?; rm -rf "$$home"; [ $$status = 0 ]; } && \
+CRYPTOASSETS_AIRFLOW_LINE=$(1) $(VENV)/pytest -q -m "$(2)" $(plugin_tests)/live
+endef
+plugin_tests := cryptoassets_tests/airflow_plugin
 
 # --inexact: what `make run` has set up stays as it is, and nothing is taken away again.
 .venv/.ready-dev: .venv/.ready

@@ -5,7 +5,8 @@ What goes here: declarations. What stays out: how a run is launched and followed
 
 Settings: the Airflow variables `cryptoassets_raw_location` and `cryptoassets_processing_location`
 name Dagster's code locations, `cryptoassets` unless set; the environment of the Airflow processes
-has `CRYPTOASSETS_AIRFLOW_POOL` (default `default_pool`) and `CRYPTOASSETS_FIRST_DAY`.
+has `CRYPTOASSETS_AIRFLOW_POOL` (default `default_pool`) and `CRYPTOASSETS_SINCE`, the ISO date (and
+time, UTC) when this platform began: nothing before it is scheduled, all of it can be backfilled.
 """
 
 import os
@@ -29,8 +30,9 @@ HOUR_BEING_FILLED = f"{{{{ {_END}.strftime('%Y-%m-%d-%H:00') }}}}"
 HOUR_JUST_CLOSED = f"{{{{ {_START}.strftime('%Y-%m-%d-%H:00') }}}}"
 DAY_OF_THAT_HOUR = f"{{{{ {_START}.strftime('%Y-%m-%d') }}}}"
 
-# The first day that `materialize_cryptoassets_daily` catches up from.
-FIRST_DAY = datetime.fromisoformat(os.environ.get("CRYPTOASSETS_FIRST_DAY", "2026-11-23"))
+SINCE = datetime.fromisoformat(os.environ.get("CRYPTOASSETS_SINCE", "2026-11-23"))
+FIRST_HOUR = SINCE.replace(minute=0, second=0, microsecond=0, tzinfo=timezone.utc)  # noqa: UP017
+FIRST_DAY = FIRST_HOUR.replace(hour=0)
 
 DEFAULTS = {
     "owner": "cryptoassets",
@@ -57,16 +59,11 @@ def declare(dag_id: str, cron: str, *, late: timedelta, doc_md: str, **options: 
     )
 
 
-def midnight(day: datetime) -> datetime:
-    """Return the day's start in UTC."""
-    return day.replace(tzinfo=timezone.utc)  # noqa: UP017 - the form that both lines parse
-
-
 with declare(
     "materialize_cryptoassets_snapshots",
     "*/5 * * * *",
     late=timedelta(minutes=10),
-    start_date=midnight(datetime(2026, 1, 1)),  # noqa: DTZ001 - made UTC
+    start_date=FIRST_DAY,
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(minutes=40),
@@ -105,7 +102,8 @@ with declare(
     "process_cryptoassets_hourly",
     "10 * * * *",
     late=timedelta(minutes=45),
-    start_date=midnight(datetime(2026, 1, 1)),  # noqa: DTZ001 - made UTC
+    # The hour in which the platform begins is filled by the snapshots alone.
+    start_date=FIRST_HOUR,
     catchup=False,
     max_active_runs=2,
     doc_md="""
@@ -134,11 +132,11 @@ with declare(
     "materialize_cryptoassets_daily",
     "0 0 * * *",
     late=timedelta(hours=3),
-    start_date=midnight(FIRST_DAY),
+    start_date=FIRST_DAY,
     catchup=True,
     max_active_runs=1,
     doc_md="""
-Daily, caught up from `CRYPTOASSETS_FIRST_DAY` and open to backfills: the day's history from
+Daily, caught up from the day of `CRYPTOASSETS_SINCE` and open to backfills: the day's history from
 CoinCap, then its marts. `fetch_history` is skipped as long as the code location has no job
 `history`.
 """,

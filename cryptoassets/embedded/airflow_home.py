@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptoassets.embedded.processes import LOOPBACK
@@ -66,6 +67,9 @@ class AirflowHome:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         password = os.environ.get(PASSWORD_VARIABLE) or "admin"
         self._write("passwords.json", json.dumps({"admin": password}))
+        if not (self.folder / "since").exists():
+            # The DAGs schedule nothing of the time before: there is nothing to process.
+            self._write("since", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
 
     def environment(self) -> dict[str, str]:
         """Return the environment for every program of Airflow; call `prepare` first."""
@@ -129,6 +133,7 @@ class AirflowHome:
         return {
             "AIRFLOW_CONN_DAGSTER_DEFAULT": json.dumps(connection),
             "CRYPTOASSETS_AIRFLOW_POOL": POOL,
+            "CRYPTOASSETS_SINCE": (self.folder / "since").read_text(),
         }
 
     def _secret(self, name: str) -> str:

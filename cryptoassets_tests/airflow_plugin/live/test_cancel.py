@@ -1,0 +1,101 @@
+"""Promise: a task that nobody wants any more stops its Dagster run, its Spark and its lock."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import psycopg
+import pytest
+
+from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, until
+from cryptoassets_tests.airflow_plugin.live.dagster import Dagster
+from cryptoassets_tests.airflow_plugin.live.past import hour_before, hour_key, plant
+from cryptoassets_tests.e2e.stores import Stores
+
+pytestmark = pytest.mark.timeout(300)
+HOUR = hour_before(30)
+PROCESS = {"job": "process", "partition": hour_key(HOUR)}
+STOP_SECONDS = 10
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def planted(stores: Stores) -> None:
+    """Documents to process."""
+    plant(stores, HOUR)
+
+
+@contextmanager
+def publishing_blocked(stores: Stores) -> Iterator[None]:
+    """Hold the partition's lock, so that a run with a live Spark waits as long as we like."""
+    with psycopg.connect(stores.postgres_url) as connection:
+        for asset in ("warehouse/coins", "warehouse/coin_prices"):
+            connection.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+                [f"{asset} {PROCESS['partition']}"],
+            )
+        yield
+
+
+def await_blocked(stores: Stores) -> None:
+    """Wait until the run waits for the lock."""
+    until(lambda: stores.rows(WAITING)[0][0] > 0, 120)
+
+
+def spark_processes() -> list[int]:
+    """Java processes of Spark, below this test run's Dagster."""
+    family = psutil.Process().children(recursive=True)
+    return [child.pid for child in family if child.name() == "java"]
+
+
+def assert_all_stopped(dagster: Dagster, stores: Stores, run_id: str, began: float) -> None:
+    """Within 10 s of the wish: run cancelled, lock no longer waited for, no JVM."""
+    dagster.await_run(run_id, "CANCELED", within=STOP_SECONDS)
+    until(lambda: stores.rows(WAITING)[0][0] == 0, STOP_SECONDS)
+    until(lambda: not spark_processes(), STOP_SECONDS)
+    assert time.monotonic() - began < STOP_SECONDS
+
+
+def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
+    airflow: Airflow, dagster: Dagster, stores: Stores
+) -> None:
+    """Nothing may go on behind a red square."""
+    with publishing_blocked(stores):
+        run_id = airflow.trigger("live_deferred", **PROCESS)
+        await_blocked(stores)
+        assert spark_processes()
+
+        began = time.monotonic()
+        airflow.mark_failed("live_deferred", run_id)
+
+        assert_all_stopped(dagster, stores, run_id, began)
+
+
+def test_clearing_a_task_that_holds_a_worker_stops_its_run_and_launches_another(
+    airflow: Airflow, dagster: Dagster, stores: Stores
+) -> None:
+    """Clearing means: once more, from the start."""
+    with publishing_blocked(stores):
+        run_id = airflow.trigger("live_held", **PROCESS)
+        await_blocked(stores)
+        airflow.clear("live_held", run_id)
+        until(lambda: "CANCELED" in [run["status"] for run in dagster.runs(run_id=run_id)], 30)
+
+    airflow.await_task("success", "live_held", run_id)
+
+    assert ["SUCCESS", "CANCELED"] == [run["status"] for run in dagster.runs(run_id=run_id)]
+
+
+@pytest.mark.parametrize("dag_id", ["live_timeout", "live_deferral_timeout"])
+def test_a_time_out_stops_the_run(
+    airflow: Airflow, dagster: Dagster, stores: Stores, dag_id: str
+) -> None:
+    """Ours ends in the trigger, Airflow's own in the scheduler; neither may leave a run behind."""
+    with publishing_blocked(stores):
+        run_id = airflow.trigger(dag_id, **PROCESS)
+        airflow.await_task("failed", dag_id, run_id)
+
+        run = dagster.await_run(run_id, "CANCELED", within=STOP_SECONDS)
+
+    assert "process" == run["jobName"]

@@ -1,0 +1,58 @@
+"""Promise: on Airflow 2.11, too, what is scheduled, backfilled and cancelled is so in Dagster."""
+
+import pytest
+
+from cryptoassets_tests.airflow_plugin.live import test_backfill, test_cancel, test_scheduled
+from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, until
+from cryptoassets_tests.airflow_plugin.live.dagster import Dagster
+from cryptoassets_tests.airflow_plugin.live.past import plant
+from cryptoassets_tests.e2e.stores import Stores
+
+pytestmark = [pytest.mark.airflow2, pytest.mark.timeout(400)]
+
+
+def test_all_dags_load(airflow: Airflow) -> None:
+    """dagster-airflow's own among them."""
+    assert [] == airflow.rows("SELECT filename, stacktrace FROM import_error")
+    assert [("launch_by_dagster_airflow",)] == airflow.rows(
+        "SELECT dag_id FROM dag WHERE is_active AND dag_id = 'launch_by_dagster_airflow'"
+    )
+
+
+def test_a_scheduled_run_ends_with_rows_in_postgresql(
+    airflow: Airflow, dagster: Dagster, stores: Stores
+) -> None:
+    """As on line 3."""
+    test_scheduled.test_a_scheduled_run_ends_with_rows_in_postgresql(airflow, dagster, stores)
+
+
+def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
+    airflow: Airflow, dagster: Dagster, stores: Stores
+) -> None:
+    """Airflow 2's triggers have no `on_kill`; ours asks why it was cancelled."""
+    plant(stores, test_cancel.HOUR)
+
+    test_cancel.test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
+        airflow, dagster, stores
+    )
+
+
+def test_a_backfill_of_days_is_one_run_a_day(
+    airflow: Airflow, dagster: Dagster, stores: Stores
+) -> None:
+    """As on line 3, where midnight means another day."""
+    test_backfill.test_five_days_are_five_partitions(airflow, dagster, stores)
+
+
+def test_dagster_airflows_own_operator_launches_a_job_without_partition(
+    airflow: Airflow, dagster: Dagster
+) -> None:
+    """What it can; see the DAG's own words for what it cannot."""
+    airflow.unpause("launch_by_dagster_airflow")
+    run_id = airflow.trigger("launch_by_dagster_airflow")
+
+    airflow.await_task("success", "launch_by_dagster_airflow", run_id, "end_dead_runs")
+
+    jobs = [run["jobName"] for run in dagster.runs()]
+    assert 1 == jobs.count("end_dead_runs")
+    until(lambda: run_id in airflow.dag_runs("launch_by_dagster_airflow"), 10)

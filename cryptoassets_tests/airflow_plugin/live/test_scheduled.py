@@ -1,0 +1,39 @@
+"""Promise: what Airflow schedules ends in PostgreSQL, once."""
+
+import pytest
+
+from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, until
+from cryptoassets_tests.airflow_plugin.live.dagster import Dagster
+from cryptoassets_tests.e2e.stores import Stores
+
+DAG_ID = "materialize_cryptoassets_snapshots"
+
+
+@pytest.mark.timeout(600)
+def test_a_scheduled_run_ends_with_rows_in_postgresql(
+    airflow: Airflow, dagster: Dagster, stores: Stores
+) -> None:
+    """The whole way: two tasks, two Dagster runs, one hour."""
+    airflow.unpause(DAG_ID)
+    try:
+        until(lambda: "success" in airflow.dag_runs(DAG_ID).values(), 240)
+    finally:
+        airflow.pause(DAG_ID)
+
+    run_id = next(name for name, state in airflow.dag_runs(DAG_ID).items() if state == "success")
+    runs = dagster.runs(run_id=run_id)
+    assert run_id.startswith("scheduled__")
+    assert ["process", "ingest"] == [run["jobName"] for run in runs]
+    assert 1 == len({run["tags"]["dagster/partition"] for run in runs})
+    assert 100 == stores.count("marts.coin_latest")
+
+
+@pytest.mark.timeout(60)
+def test_its_log_shows_what_was_made_and_a_link(airflow: Airflow, dagster: Dagster) -> None:
+    """Nobody should have to open Dagster to see whether rows came."""
+    run_id = next(name for name, state in airflow.dag_runs(DAG_ID).items() if state == "success")
+
+    log = airflow.log(DAG_ID, run_id, "process_with_spark")
+
+    assert "warehouse/coin_prices" in log
+    assert f"http://localhost:{dagster.port}/runs/" in log

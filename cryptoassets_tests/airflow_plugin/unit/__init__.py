@@ -1,0 +1,1 @@
+"""Promises of the plugin that need no Airflow server; collected where Airflow is installed."""

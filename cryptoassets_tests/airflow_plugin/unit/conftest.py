@@ -1,0 +1,82 @@
+"""A Dagster as small as what is read of it: HTTP that answers from a script."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from cryptoassets_airflow.hook import DagsterHook
+
+
+class ScriptedDagster(ThreadingHTTPServer):
+    """Answers each operation from its list, the last entry again and again.
+
+    An entry is the JSON of `data`, a status code, or "cut" for a connection that breaks.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, list[Any]] = {}
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.headers: list[dict[str, str]] = []
+
+    def next_answer(self, operation: str) -> Any:
+        """Take the next entry."""
+        entries = self.answers[operation]
+        return entries.pop(0) if len(entries) > 1 else entries[0]
+
+    def operations(self) -> list[str]:
+        """Names of what was asked, in order."""
+        return [operation for operation, _ in self.asked]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ScriptedDagster
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        operation = body["query"].split("(")[0].split("{")[0].split()[1]
+        self.server.asked.append((operation, body["variables"]))
+        self.server.headers.append(dict(self.headers))
+        answer = self.server.next_answer(operation)
+        if answer == "cut":
+            self.connection.close()
+            return
+        status = answer if isinstance(answer, int) else 200
+        text = json.dumps({"data": answer} if status == 200 else {}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+        """Say nothing."""
+
+
+@pytest.fixture
+def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedDagster]:
+    """Behind the connection `dagster_default`, with the token `secret`."""
+    with ScriptedDagster() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        connection = {
+            "conn_type": "http",
+            "host": "127.0.0.1",
+            "port": server.server_address[1],
+            "password": "secret",
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_DAGSTER_DEFAULT", json.dumps(connection))
+        # Waiting between tries is not what these tests are about.
+        monkeypatch.setattr("time.sleep", lambda _seconds: None)
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def hook(dagster: ScriptedDagster) -> DagsterHook:
+    """A hook that gives up soon."""
+    return DagsterHook(read_seconds=2, settle_seconds=0)

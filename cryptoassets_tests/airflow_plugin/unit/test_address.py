@@ -1,0 +1,49 @@
+"""Promise: connections of type http, dagster and generic all lead to the webserver."""
+
+import pytest
+from airflow.models import Connection
+
+from cryptoassets_airflow.address import read_address
+from cryptoassets_airflow.errors import DagsterRefusedError
+
+
+@pytest.mark.parametrize(
+    ("fields", "root"),
+    [
+        ({"conn_type": "http", "host": "dagster", "port": 3000}, "http://dagster:3000"),
+        ({"conn_type": "http", "host": "dagster", "schema": "https"}, "https://dagster:3000"),
+        ({"conn_type": "http", "host": "https://dagster.example/x"}, "https://dagster.example/x"),
+        ({"conn_type": "generic", "host": "dagster", "login": "me"}, "http://dagster:3000"),
+        ({"conn_type": "dagster", "login": "http://d:3000/graphql"}, "http://d:3000"),
+        ({"conn_type": "http", "host": "a", "extra": '{"url": "http://b:1/"}'}, "http://b:1"),
+    ],
+)
+def test_the_root_is_found_in(fields: dict[str, object], root: str) -> None:
+    """dagster-airflow keeps the whole URL in the login."""
+    address = read_address(Connection(conn_id="dagster_default", **fields))
+
+    assert root == address.root
+    assert f"{root}/graphql" == address.graphql_url
+
+
+def test_people_may_have_another_address_than_machines() -> None:
+    """In compose Airflow says `dagster-webserver`, a browser `localhost`."""
+    extra = '{"ui_url": "http://localhost:3000/"}'
+
+    address = read_address(Connection(conn_id="d", conn_type="http", host="web", extra=extra))
+
+    assert "http://localhost:3000/runs/1" == address.run_page("1")
+
+
+def test_the_token_is_sent_and_never_shown() -> None:
+    """An address gets into logs."""
+    address = read_address(Connection(conn_id="d", conn_type="http", host="h", password="s3cret"))
+
+    assert {"Authorization": "Bearer s3cret"} == address.headers
+    assert "s3cret" not in repr(address)
+
+
+def test_a_connection_without_an_address_says_what_to_set() -> None:
+    """A retry would not help."""
+    with pytest.raises(DagsterRefusedError, match=r"'d' names no Dagster webserver.*host and port"):
+        read_address(Connection(conn_id="d", conn_type="http"))

@@ -1,0 +1,52 @@
+"""Promise: the DAGs load on this line of Airflow, with what they promise."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[3] / "airflow" / "dags"
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, Any]:
+    """All DAGs by id; one that does not load fails here."""
+    try:
+        from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415 - by line
+    except ImportError:
+        from airflow.models.dagbag import DagBag  # noqa: PLC0415 - by line
+    bag = DagBag(FOLDER)
+    assert {} == bag.import_errors
+    return dict(bag.dags)
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "tasks"),
+    [
+        ("materialize_cryptoassets_snapshots", ["ingest_coincap", "process_with_spark"]),
+        ("process_cryptoassets_hourly", ["process_closed_hour", "refresh_marts"]),
+        ("materialize_cryptoassets_daily", ["fetch_history", "refresh_marts"]),
+    ],
+)
+def test_each_begins_by_asking_whether_dagster_is_ready(
+    dags: dict[str, Any], dag_id: str, tasks: list[str]
+) -> None:
+    """One clear error instead of one a task."""
+    assert ["check_dagster", *tasks] == [task.task_id for task in dags[dag_id].topological_sort()]
+
+
+@pytest.mark.parametrize("name", ["catchup", "max_active_runs"])
+def test_snapshots_are_never_made_up_nor_overlap(dags: dict[str, Any], name: str) -> None:
+    """CoinCap answers only "now"."""
+    wanted = {"catchup": False, "max_active_runs": 1}
+
+    assert wanted[name] == getattr(dags["materialize_cryptoassets_snapshots"], name)
+
+
+def test_every_task_is_retried_with_growing_pauses_and_every_dag_explained(
+    dags: dict[str, Any],
+) -> None:
+    """Dagster may be restarting."""
+    for dag in dags.values():
+        assert dag.doc_md
+        assert all(task.retries >= 3 and task.retry_exponential_backoff for task in dag.tasks)

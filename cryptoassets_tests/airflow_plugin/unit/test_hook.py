@@ -1,0 +1,153 @@
+"""Promise: what is safe is asked again; a launch never blindly."""
+
+import pytest
+
+from cryptoassets_airflow.errors import (
+    DagsterError,
+    DagsterRefusedError,
+    DagsterUnavailableError,
+)
+from cryptoassets_airflow.hook import DagsterHook
+from cryptoassets_airflow.runs import Identity, LaunchRequest
+from cryptoassets_tests.airflow_plugin.unit.conftest import ScriptedDagster
+
+TASK = {"airflow/dag_id": "d", "airflow/task_id": "t"}
+IDENTITY = Identity(TASK, {**TASK, "airflow/cleared": "0"})
+REQUEST = LaunchRequest("here", "__repository__", "ingest", (), "2026-11-23-10:00", {}, {"a": "b"})
+
+
+def run(run_id: str, status: str = "STARTED", cleared: str = "0") -> dict[str, object]:
+    """A run as GraphQL gives it."""
+    tags = {**TASK, "airflow/cleared": cleared}
+    pairs = [{"key": key, "value": value} for key, value in tags.items()]
+    return {"runId": run_id, "status": status, "tags": pairs}
+
+
+def launched(run_id: str) -> dict[str, object]:
+    """The answer to a launch."""
+    return {"launchRun": {"__typename": "LaunchRunSuccess", "run": run(run_id)}}
+
+
+def found(*runs: dict[str, object]) -> dict[str, object]:
+    """The answer to a search."""
+    return {"runsOrError": {"__typename": "Runs", "results": list(runs)}}
+
+
+def status(name: str) -> dict[str, object]:
+    """The answer to a question for a status."""
+    return {"runOrError": {"__typename": "Run", "runId": "1", "status": name}}
+
+
+def test_a_launch_carries_partition_tags_and_token(
+    hook: DagsterHook, dagster: ScriptedDagster
+) -> None:
+    """What dagster-airflow's own operator cannot pass."""
+    dagster.answers["AirflowLaunch"] = [launched("1")]
+
+    assert "1" == hook.launch(REQUEST, IDENTITY).run_id
+
+    params = dagster.asked[0][1]["params"]
+    tags = {tag["key"]: tag["value"] for tag in params["executionMetadata"]["tags"]}
+    assert "ingest" == params["selector"]["jobName"]
+    assert {"dagster/partition": "2026-11-23-10:00", "a": "b", **IDENTITY.launch_tags} == tags
+    assert "Bearer secret" == dagster.headers[0]["Authorization"]
+
+
+@pytest.mark.parametrize("answer", ["cut", 502, 500])
+def test_a_launch_without_answer_is_looked_for_before_it_is_sent_again(
+    hook: DagsterHook, dagster: ScriptedDagster, answer: object
+) -> None:
+    """Dagster may have started the run and lost only the answer."""
+    dagster.answers["AirflowLaunch"] = [answer]
+    dagster.answers["AirflowFind"] = [found(run("7"))]
+
+    assert "7" == hook.launch(REQUEST, IDENTITY).run_id
+    assert ["AirflowLaunch", "AirflowFind"] == dagster.operations()
+
+
+def test_a_launch_that_never_arrived_is_sent_again(
+    hook: DagsterHook, dagster: ScriptedDagster
+) -> None:
+    """Nothing was found, so nothing is doubled."""
+    dagster.answers["AirflowLaunch"] = ["cut", launched("2")]
+    dagster.answers["AirflowFind"] = [found()]
+
+    assert "2" == hook.launch(REQUEST, IDENTITY).run_id
+    assert 2 == dagster.operations().count("AirflowLaunch")
+
+
+def test_a_question_is_asked_again(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """A webserver that is being replaced answers 502 for some seconds."""
+    dagster.answers["AirflowStatus"] = [502, "cut", status("STARTED")]
+
+    assert "STARTED" == hook.status("1")
+
+
+def test_a_webserver_that_stays_away_is_named(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """One sentence: where, whether a retry helps, what to see to."""
+    dagster.answers["AirflowStatus"] = [503]
+
+    with pytest.raises(DagsterUnavailableError, match=r"127.0.0.1.*HTTP 503\. A retry may help"):
+        hook.status("1")
+
+
+def test_a_wrong_token_is_not_tried_again(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """Airflow fails the task at once."""
+    dagster.answers["AirflowStatus"] = [401]
+
+    with pytest.raises(DagsterRefusedError, match="set the token as the password"):
+        hook.status("1")
+    assert 1 == len(dagster.asked)
+
+
+def test_a_missing_job_is_named(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """A retry can help: the code location may be loading."""
+    missing = {"__typename": "PipelineNotFoundError", "message": "no job ingest"}
+    dagster.answers["AirflowLaunch"] = [{"launchRun": missing}]
+
+    with pytest.raises(DagsterError, match=r"launch ingest of code location 'here'.*no job ingest"):
+        hook.launch(REQUEST, IDENTITY)
+
+
+def test_a_retry_waits_on_its_own_run(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """A worker died, its run did not."""
+    dagster.answers["AirflowFind"] = [found(run("3"), run("2", "FAILURE"))]
+
+    own = hook.own_run(IDENTITY, stop_within=0)
+
+    assert own is not None
+    assert "3" == own.run_id
+    assert ["AirflowFind"] == dagster.operations()
+
+
+@pytest.mark.parametrize("lost", ["FAILURE", "CANCELED"])
+def test_a_retry_does_not_wait_on_a_run_that_failed(
+    hook: DagsterHook, dagster: ScriptedDagster, lost: str
+) -> None:
+    """That is what the retry is for."""
+    dagster.answers["AirflowFind"] = [found(run("3", lost))]
+
+    assert hook.own_run(IDENTITY, stop_within=0) is None
+
+
+def test_a_cleared_task_stops_the_run_of_before(
+    hook: DagsterHook, dagster: ScriptedDagster
+) -> None:
+    """The triggerer may have been down when it was cleared."""
+    dagster.answers["AirflowFind"] = [found(run("3", cleared="-1"))]
+    dagster.answers["AirflowStatus"] = [status("STARTED"), status("CANCELED")]
+    dagster.answers["AirflowStop"] = [{"terminateRun": {"__typename": "TerminateRunSuccess"}}]
+
+    assert hook.own_run(IDENTITY, stop_within=1) is None
+    assert ("AirflowStop", {"runId": "3", "policy": "SAFE_TERMINATE"}) in dagster.asked
+
+
+def test_a_run_that_was_never_submitted_is_only_marked(
+    hook: DagsterHook, dagster: ScriptedDagster
+) -> None:
+    """Its webserver was killed between making and starting it: it has no process to stop."""
+    dagster.answers["AirflowStatus"] = [status("NOT_STARTED"), status("CANCELED")]
+    dagster.answers["AirflowStop"] = [{"terminateRun": {"__typename": "TerminateRunSuccess"}}]
+
+    assert "CANCELED" == hook.stop("1", within=1)
+    assert "MARK_AS_CANCELED_IMMEDIATELY" == dagster.asked[1][1]["policy"]

@@ -1,0 +1,108 @@
+"""Promise: the operator is configured early, knows its runs by name, and needs little."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from cryptoassets_airflow.errors import DagsterError
+from cryptoassets_airflow.locations import has_job, require_loaded
+from cryptoassets_airflow.operator import DagsterMaterializeOperator
+from cryptoassets_airflow.runs import Identity
+from cryptoassets_airflow.trigger import DagsterRunTrigger
+
+LOADED = {
+    "loadStatus": "LOADED",
+    "locationOrLoadError": {
+        "__typename": "RepositoryLocation",
+        "repositories": [{"jobs": [{"name": "marts"}]}],
+    },
+}
+
+
+def context(**changes: int) -> dict[str, SimpleNamespace]:
+    """As much of a task's context as is read."""
+    ti = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "max_tries": 2}
+    started = datetime(2026, 11, 23, tzinfo=UTC)
+    return {
+        "ti": SimpleNamespace(**(ti | changes)),
+        "dag_run": SimpleNamespace(start_date=started),
+    }
+
+
+def test_nothing_to_run_is_refused_while_the_dag_is_parsed() -> None:
+    """Not at three in the morning."""
+    with pytest.raises(ValueError, match="task t: give `assets` or `job_name`"):
+        DagsterMaterializeOperator(task_id="t", location="here")
+
+
+def test_clearing_changes_the_launch_and_keeps_the_task() -> None:
+    """max_tries grows by the tries used when a person clears; automatic retries leave it."""
+    before = Identity.of(context(), retries=2)
+    after = Identity.of(context(max_tries=3), retries=2)
+
+    assert before.task_tags == after.task_tags
+    assert before.launch_tags != after.launch_tags
+
+
+def test_mapped_tasks_have_runs_of_their_own() -> None:
+    """Else all but one would wait on the first one's run."""
+    first, second = (Identity.of(context(map_index=number), retries=2) for number in (0, 1))
+
+    assert first.task_tags != second.task_tags
+
+
+def test_a_trigger_survives_being_written_down() -> None:
+    """Airflow keeps it in its database between triggerers."""
+    path, fields = DagsterRunTrigger("dagster_default", "1", 2.0, 99.5).serialize()
+
+    assert "cryptoassets_airflow.trigger.DagsterRunTrigger" == path
+    assert (path, fields) == DagsterRunTrigger(**fields).serialize()
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (None, "has no code location 'here' .it has: there."),
+        ({"loadStatus": "LOADING", "locationOrLoadError": None}, "still loading"),
+        (
+            {
+                "loadStatus": "LOADED",
+                "locationOrLoadError": {"__typename": "PythonError", "message": "SyntaxError"},
+            },
+            "could not load code location 'here': SyntaxError",
+        ),
+    ],
+)
+def test_a_location_that_cannot_be_used_is_named(entry: object, words: str) -> None:
+    """The first task of each DAG says it, before anything is launched."""
+    locations = {"there": LOADED} | ({"here": entry} if entry else {})
+
+    with pytest.raises(DagsterError, match=words):
+        require_loaded(locations, "here")
+
+
+def test_a_job_is_there_or_not() -> None:
+    """`skip_if_missing` must not skip because a location is broken."""
+    assert has_job({"here": LOADED}, "here", "marts")
+    assert not has_job({"here": LOADED}, "here", "history")
+
+
+def test_the_plugin_imports_neither_dagster_nor_the_product() -> None:
+    """On line 2 Dagster is installed, for dagster-airflow; ours must not need it."""
+    code = (
+        "import sys, cryptoassets_airflow.operator, cryptoassets_airflow_plugin\n"
+        "roots = {name.split('.')[0] for name in sys.modules}\n"
+        "print(sorted(roots & {'dagster', 'cryptoassets', 'pyspark', 'pymongo', 'psycopg'}))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"import sys; sys.path = {sys.path!r}\n{code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "[]" == done.stdout.strip().splitlines()[-1]

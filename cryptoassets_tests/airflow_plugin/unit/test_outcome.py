@@ -1,0 +1,94 @@
+"""Promise: the task's log and verdict say what the run did."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from cryptoassets_airflow.errors import DagsterChecksFailedError, DagsterRunError
+from cryptoassets_airflow.outcome import Outcome, OutcomeReader
+
+
+def check(severity: str, *, success: bool) -> dict[str, Any]:
+    """An evaluation as GraphQL gives it."""
+    return {
+        "__typename": "AssetCheckEvaluationEvent",
+        "evaluation": {
+            "checkName": "complete",
+            "success": success,
+            "severity": severity,
+            "description": "30 of 100 coins",
+            "partition": None,
+            "assetKey": {"path": ["clean", "coin_prices"]},
+        },
+    }
+
+
+MADE = {
+    "__typename": "MaterializationEvent",
+    "assetKey": {"path": ["clean", "coin_prices"]},
+    "partition": "2026-11-23-10:00",
+    "metadataEntries": [
+        {"label": "dagster/partition_row_count", "intValue": None, "intRepr": "3000000000"},
+        {"label": "note", "text": "x" * 5_000},
+        {"label": "plot"},
+    ],
+}
+STEP_FAILED = {
+    "__typename": "ExecutionStepFailureEvent",
+    "stepKey": "clean__coin_prices",
+    "error": {"message": "Failure: no documents", "errorChain": [{"error": {"message": "why"}}]},
+}
+
+
+def outcome(*events: dict[str, Any], status: str = "SUCCESS") -> Outcome:
+    """Read one page of events."""
+    reader = OutcomeReader("1", "http://dagster/runs/1")
+    times = {"creationTime": 1.0, "startTime": 2.0, "endTime": 3.0}
+    reader.take({"status": status, **times, "eventConnection": {"events": events}})
+    return reader.outcome()
+
+
+def test_the_table_names_asset_partition_rows_and_checks() -> None:
+    """Beyond GraphQL's 32-bit integers, too."""
+    lines = list(outcome(MADE, check("ERROR", success=True)).table())
+
+    assert ["asset", "partition", "rows", "checks"] == lines[0].split()
+    assert "clean/coin_prices  2026-11-23-10:00  3000000000  1 of 1 passed" == lines[1]
+
+
+def test_metadata_for_downstream_tasks_is_small_and_plain() -> None:
+    """An XCom is a row of Airflow's database; plots stay in Dagster."""
+    made = outcome(MADE).for_xcom()["materializations"][0]
+
+    assert {"dagster/partition_row_count": 3_000_000_000, "note": "x" * 500} == made["metadata"]
+
+
+def test_a_failed_check_of_severity_error_fails_a_run_that_succeeded() -> None:
+    """Dagster's status does not know of it; a retry would not help."""
+    with pytest.raises(DagsterChecksFailedError, match=r"30 of 100 coins.*will not help"):
+        outcome(check("ERROR", success=False)).judge(fail_on_check_error=True)
+
+
+def test_a_failed_check_can_be_let_pass() -> None:
+    """`fail_on_check_error=False`: it stays an error line in the log."""
+    result = outcome(check("ERROR", success=False))
+
+    result.judge(fail_on_check_error=False)
+
+    assert logging.ERROR in [level for level, _ in result.lines()]
+
+
+def test_a_warning_is_a_warning() -> None:
+    """In the log, and nothing else."""
+    result = outcome(check("WARN", success=False))
+
+    result.judge(fail_on_check_error=True)
+
+    assert (logging.WARNING, "Check clean/coin_prices complete: 30 of 100 coins") in result.lines()
+
+
+def test_a_failed_step_is_named_with_its_cause() -> None:
+    """Who reads Airflow's log should not have to open Dagster."""
+    with pytest.raises(DagsterRunError, match=r"FAILURE: step clean__coin_prices: .* <- why"):
+        outcome(STEP_FAILED, status="FAILURE").judge(fail_on_check_error=True)

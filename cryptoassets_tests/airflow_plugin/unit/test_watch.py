@@ -1,0 +1,60 @@
+"""Promise: waiting always ends."""
+
+import asyncio
+import time
+
+import pytest
+
+from cryptoassets_airflow import watch
+from cryptoassets_airflow.hook import DagsterHook
+from cryptoassets_airflow.watch import Ending, Watch
+from cryptoassets_tests.airflow_plugin.unit.conftest import ScriptedDagster
+from cryptoassets_tests.airflow_plugin.unit.test_hook import status
+
+
+def end(hook: DagsterHook, deadline: float | None = None) -> Ending:
+    """Watch run 1."""
+    return asyncio.run(Watch(hook, "1", poll_seconds=0.1, deadline=deadline).end())
+
+
+@pytest.mark.parametrize("last", ["SUCCESS", "FAILURE", "CANCELED"])
+def test_with_the_run(hook: DagsterHook, dagster: ScriptedDagster, last: str) -> None:
+    """The ordinary way, a webserver's restart included."""
+    dagster.answers["AirflowStatus"] = [status("QUEUED"), 502, "cut", status(last)]
+
+    assert Ending(last) == end(hook)
+
+
+def test_at_the_deadline(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """A run whose process died stays STARTED until someone looks."""
+    dagster.answers["AirflowStatus"] = [status("STARTED")]
+
+    assert Ending(watch.TIMED_OUT) == end(hook, time.time() + 0.5)
+
+
+def test_with_a_run_that_was_deleted(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """By a person, in Dagster's page."""
+    gone = {"__typename": "RunNotFoundError", "message": "gone"}
+    dagster.answers["AirflowStatus"] = [{"runOrError": gone}]
+
+    assert Ending("MISSING") == end(hook)
+
+
+def test_when_dagster_stays_away(
+    hook: DagsterHook, dagster: ScriptedDagster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half an hour in earnest."""
+    monkeypatch.setattr(watch, "UNREACHABLE_SECONDS", 0.5)
+    dagster.answers["AirflowStatus"] = [503]
+
+    assert watch.UNREACHABLE == end(hook).status
+
+
+def test_when_the_run_was_never_submitted(
+    hook: DagsterHook, dagster: ScriptedDagster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The webserver was killed in the midst of the launch."""
+    monkeypatch.setattr(watch, "NEVER_SUBMITTED_SECONDS", 0.3)
+    dagster.answers["AirflowStatus"] = [status("NOT_STARTED")]
+
+    assert Ending(watch.NEVER_SUBMITTED) == end(hook)
