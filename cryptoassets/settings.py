@@ -4,12 +4,13 @@ What goes here: what a user can set in the environment or in `.env`. What stays 
 URL becomes a running server (in `embedded`).
 """
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cryptoassets.errors import SettingsError
@@ -18,6 +19,9 @@ SourceKind = Literal["coincap", "simulator", "replay"]
 """Where data comes from; stored with every document and row."""
 
 COINCAP_V3_URL = "https://rest.coincap.io/v3"
+
+# A bare @ or / in the password would make part of it the host, and messages name the host.
+_POSTGRES_URL = re.compile(r"postgres(ql)?://([^@/?]*@)?[^@/?]*(/[^@/?]+)(\?.*)?")
 
 
 def project_root() -> Path:
@@ -49,6 +53,26 @@ class Settings(BaseSettings):
     """Folder or URI of the cleaned Parquet; driver and workers must share it."""
     cryptoassets_home: Path = Path(".cryptoassets")
 
+    @field_validator("postgres_url")
+    @classmethod
+    def _refuse_misread_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _POSTGRES_URL.fullmatch(url.get_secret_value()):
+            message = (
+                "POSTGRES_URL cannot be read. It looks like postgresql://user:password@host:5432/"
+                "bigdata_db; in the password write @ as %40, / as %2F, : as %3A and % as %25"
+            )
+            raise ValueError(message)
+        return url
+
+    @field_validator("coincap_api_key")
+    @classmethod
+    def _refuse_unsendable_key(cls, key: SecretStr | None) -> SecretStr | None:
+        text = key.get_secret_value() if key else ""
+        if not (text.isascii() and text.isprintable()):
+            message = "it holds characters that no key has, such as a line break"
+            raise ValueError(message)
+        return key
+
     @cached_property
     def home(self) -> Path:
         """Absolute folder of embedded stores, logs and Dagster's home."""
@@ -73,7 +97,8 @@ def load_settings() -> Settings:
         return Settings(_env_file=project_root() / ".env")
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
         )
         message = f"Wrong setting: {problems}. Mend it in the environment or in .env"
         raise SettingsError(message) from None

@@ -1,0 +1,125 @@
+"""Promises on the settings: defaults, what cannot be used, and that no value is quoted."""
+
+from pathlib import Path
+
+import pytest
+
+from cryptoassets.errors import SettingsError
+from cryptoassets.settings import Settings, load_settings, project_root
+
+
+def test_with_nothing_set_all_is_embedded_and_simulated(session_home: Path) -> None:
+    """A newcomer sets nothing."""
+    settings = load_settings()
+
+    assert (None, None, None) == (settings.coincap_url, settings.mongo_url, settings.postgres_url)
+    assert (100, 4000) == (settings.coincap_coins, settings.coincap_monthly_credits)
+    assert ("datalake", "local[*]") == (settings.mongo_database, settings.spark_master)
+    assert "simulator" == settings.known_source
+    assert session_home == settings.home
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "source"),
+    [
+        (None, None, "simulator"),
+        (None, "key", "coincap"),
+        ("https://rest.coincap.io/v3", None, "coincap"),
+        ("https://coincap.io", "key", "coincap"),
+        ("https://coincap.io.example.org", "key", None),
+        ("http://127.0.0.1:8800", None, None),
+    ],
+)
+def test_the_source_is_known_by_settings_only_where_it_is_certain(
+    url: str | None, key: str | None, source: str | None
+) -> None:
+    """Of any other server only the server itself can say whose data it serves."""
+    settings = Settings(_env_file=None, coincap_url=url, coincap_api_key=key)
+
+    assert source == settings.known_source
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("COINCAP_COINS", "0"),
+        ("COINCAP_COINS", "planted"),
+        ("COINCAP_MONTHLY_CREDITS", "-1"),
+        ("COINCAP_API_KEY", "planted\nkey"),
+        ("COINCAP_API_KEY", "plantedkéy"),
+        ("POSTGRES_URL", "planted"),
+        ("POSTGRES_URL", "mysql://me:planted@host/base"),
+        ("POSTGRES_URL", "postgresql://me:planted@host"),
+        ("POSTGRES_URL", "postgresql://me:a@planted@host:5432/base"),
+        ("POSTGRES_URL", "postgresql://me:a/planted@host:5432/base"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_but_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """What stands in a misread URL may be half a password."""
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SettingsError, match=rf"Wrong setting: {variable}: .*\.env") as caught:
+        load_settings()
+
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://admin:admin@postgres:5432/bigdata_db",
+        "postgres://admin@[::1]/bigdata_db",
+        "postgresql:///bigdata_db?host=/var/run/postgresql",
+        "postgresql://me:p%40ss%2Fword@one:5432,two:5432/base?sslmode=require",
+    ],
+)
+def test_urls_that_libpq_takes_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Sockets, IPv6, several hosts, options."""
+    monkeypatch.setenv("POSTGRES_URL", url)
+
+    named = load_settings().postgres_url
+
+    assert named is not None
+    assert url == named.get_secret_value()
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """compose hands on `${COINCAP_API_KEY:-}`."""
+    monkeypatch.setenv("COINCAP_API_KEY", "")
+    monkeypatch.setenv("POSTGRES_URL", "")
+
+    settings = load_settings()
+
+    assert (None, None) == (settings.coincap_api_key, settings.postgres_url)
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object may land in a log or a traceback."""
+    monkeypatch.setenv("COINCAP_API_KEY", "planted-key")
+    monkeypatch.setenv("POSTGRES_URL", "postgresql://me:planted@host/base")
+    monkeypatch.setenv("MONGO_URL", "mongodb://me:planted@host")
+
+    settings = load_settings()
+
+    assert "planted" not in repr(settings) + str(settings)
+
+
+def test_a_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
+    """`.env` is for a person, the environment for a script that overrules it."""
+    file = tmp_path / ".env"
+    file.write_text("COINCAP_COINS=7\nCOINCAP_MONTHLY_CREDITS=9\nUNKNOWN=1\n")
+
+    settings = Settings(_env_file=file, coincap_coins=8)
+
+    assert (8, 9) == (settings.coincap_coins, settings.coincap_monthly_credits)
+
+
+def test_the_root_is_the_checkout_whatever_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.env` and `dagster.yaml` are found from anywhere."""
+    monkeypatch.chdir(tmp_path)
+
+    assert (project_root() / "pyproject.toml").is_file()
