@@ -1,0 +1,194 @@
+"""Promise: what a user meets when something is missing is one sentence with its remedy."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cryptoassets.coincap.exchange import Request, Wire
+from cryptoassets.coincap.server import make_server
+from cryptoassets.coincap.service import Service
+from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets.embedded.processes import free_port
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets_tests.e2e.homes import Home
+from cryptoassets_tests.e2e.platforms import Platform, new_platform, this_hour
+
+pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
+
+KEY = "planted-key-8d1f0c2b7e"
+
+
+class WithoutHeader:
+    """A server that does not say whose data it serves, as CoinCap does not."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def answer(self, request: Request) -> Wire:
+        """Answer as the service does, without headers."""
+        return replace(self._service.answer(request), headers={})
+
+
+@pytest.fixture(scope="module")
+def shared(
+    stack: Stack,
+    spark: SparkResource,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Platform]:
+    """Empty stores and a source that wants a key, for runs that store nothing."""
+    folder, source = tmp_path_factory.mktemp("errors"), simulated_source(api_key=KEY)
+    with new_platform(stack, migrated_template, folder, source, COINCAP_API_KEY=KEY) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault", "words"),
+    [
+        (
+            {"COINCAP_API_KEY": "wrong-key"},
+            None,
+            "the API key was refused (HTTP 401: ",
+        ),
+        (
+            {"COINCAP_API_KEY": ""},
+            None,
+            "the API key is missing (HTTP 401: ",
+        ),
+        (
+            {},
+            {"kind": "status", "status": 403, "body": f"Forbidden for {KEY}"},
+            "Forbidden for ***). A retry will not help; set COINCAP_API_KEY to a valid key",
+        ),
+        (
+            {},
+            {"kind": "status", "status": 403, "body": "Usage limit reached"},
+            "the month's CoinCap credits are gone",
+        ),
+        ({}, {"kind": "deprecated"}, "this version of the API is closed"),
+        ({}, {"kind": "no_data"}, "gave an answer that cannot be read (no_data"),
+    ],
+)
+def test_what_the_source_refuses_is_one_sentence(
+    shared: Platform, settings: dict[str, str], fault: dict[str, Any] | None, words: str
+) -> None:
+    """The asset, what went wrong, what to do; and never a key."""
+    shared.put_faults(*([{"route": "/assets"} | fault] if fault else []))
+
+    finished = shared.but(**settings).command("run")
+
+    assert 1 == finished.code
+    assert f"raw/coin_snapshots: GET {shared.source_url}/assets" in finished.text
+    assert words in finished.text
+    assert "Traceback" not in finished.text
+    assert KEY not in finished.text
+    assert [] == shared.stores.documents()
+
+
+def test_a_source_that_is_not_there_is_one_sentence(shared: Platform) -> None:
+    """Before anything is started: nobody knows whose data it would be."""
+    gone = shared.but(COINCAP_URL=f"http://127.0.0.1:{free_port()}")
+
+    finished = gone.command("run")
+
+    assert 1 == finished.code
+    assert finished.text.startswith("Error: The source at COINCAP_URL")
+    assert "Start it, or correct COINCAP_URL" in finished.text
+    assert "Traceback" not in finished.text
+
+
+@pytest.mark.parametrize("verb", ["run", "audit", "status"])
+def test_a_postgresql_that_is_not_there_is_one_sentence(shared: Platform, verb: str) -> None:
+    """It keeps Dagster's runs too, so nothing can begin."""
+    port = free_port()
+    gone = shared.but(POSTGRES_URL=f"postgresql://me:planted@127.0.0.1:{port}/bigdata_db")
+
+    finished = gone.command(verb)
+
+    assert 1 == finished.code
+    assert f"127.0.0.1:{port}" in finished.text
+    assert "retry" in finished.text
+    assert "Traceback" not in finished.text
+    assert "planted" not in finished.text
+
+
+def test_a_mongodb_that_is_not_there_is_one_sentence(shared: Platform) -> None:
+    """Its address without the password, and what to mend; `--debug` shows where it came from."""
+    port = free_port()
+    gone = shared.settings | {"MONGO_URL": f"mongodb://me:planted@127.0.0.1:{port}"}
+    home = Home(shared.stores.clean.parent)
+
+    with ThreadPoolExecutor() as pool:
+        verbs = (["audit"], ["--debug", "audit"])
+        short, full = pool.map(lambda verb: home.command(*verb, **gone), verbs)
+
+    assert (1, 1) == (short.code, full.code)
+    assert f"Error: MongoDB at 127.0.0.1:{port} does not answer. A retry may help; else start " in (
+        short.text
+    )
+    assert ["Error:"] == [line[:6] for line in short.text.splitlines()]
+    assert "Traceback" in full.text
+    assert "planted" not in short.text + full.text
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("COINCAP_COINS", "many"),
+        ("COINCAP_COINS", "0"),
+        ("COINCAP_MONTHLY_CREDITS", "-1"),
+        ("POSTGRES_URL", "bigdata_db"),
+        ("POSTGRES_URL", "postgresql://me:pl@nted/1@127.0.0.1:5432/bigdata_db"),
+        ("COINCAP_API_KEY", "two\nlines"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_misuse(
+    shared: Platform, variable: str, value: str
+) -> None:
+    """Exit code 2, the variable by name, never its value where it may hold a secret."""
+    shared.put_faults()
+
+    finished = shared.but(**{variable: value}).command("run")
+
+    assert 2 == finished.code, finished.text
+    assert variable in finished.text
+    assert "Traceback" not in finished.text
+    assert "nted" not in finished.text
+
+
+def test_the_key_is_in_no_event_log_or_document(shared: Platform, stack: Stack) -> None:
+    """A good fetch and a refused one, searched where they leave traces."""
+    shared.put_faults()
+    good = shared.execute("ingest", this_hour())
+    shared.put_faults({"kind": "status", "status": 403, "body": f"Forbidden for {KEY}"})
+    refused = shared.execute("ingest", this_hour())
+
+    with shared.in_force(), dagster_instance() as instance:
+        events = [
+            str(record) for run in (good, refused) for record in instance.all_logs(run.run_id)
+        ]
+    kept = str([shared.stores.documents(name) for name in ("coin_snapshots", "dead_letters")])
+
+    assert (True, False) == (good.success, refused.success)
+    assert len(events) > 20
+    assert [] == [text for text in (*events, kept) if KEY in text]
+
+
+def test_data_of_coincap_is_refused_beside_simulated_data(shared: Platform) -> None:
+    """Invented prices among real ones could never be told apart again."""
+    shared.put_faults()
+    shared.execute("ingest", this_hour())
+    before = shared.stores.documents()
+    with make_server(WithoutHeader(simulated_source())) as coincap:
+        finished = shared.but(COINCAP_URL=coincap.url).command("run")
+
+    assert 1 == finished.code
+    assert "data of source 'coincap' would mix with it" in finished.text
+    assert "set MONGO_URL, MONGO_DATABASE and POSTGRES_URL to databases of their own" in (
+        finished.text
+    )
+    assert before == shared.stores.documents()
