@@ -24,6 +24,9 @@ MISSING = "MISSING"
 """What we call the status of a run that was deleted."""
 
 _GONE = ENDED | {MISSING}
+# Dagster refuses to stop such a run, but its process, when it comes, finds the mark and ends.
+_ABOUT_TO_START = frozenset({"NOT_STARTED", "STARTING"})
+_MARK = "MARK_AS_CANCELED_IMMEDIATELY"
 LAUNCHES_TRIED = 3
 # How long a launch whose answer got lost is looked for before another is sent.
 SETTLE_SECONDS = 20.0
@@ -135,28 +138,25 @@ class DagsterHook(BaseHook):
             more = page["eventConnection"]["hasMore"]
         return reader.outcome()
 
-    def terminate(self, run_id: str, *, by_force: bool = False) -> str:
-        """Ask Dagster to stop a run; returns its answer in words.
-
-        `by_force` only marks it as cancelled, for a run that has no process.
-        """
-        policy = "MARK_AS_CANCELED_IMMEDIATELY" if by_force else "SAFE_TERMINATE"
-        variables = {"runId": run_id, "policy": policy}
-        answer = self.client.ask(graphql.TERMINATE, variables, "terminateRun", tries=3)
-        return str(answer.get("message") or answer["__typename"])
-
     def stop(self, run_id: str, *, within: float) -> str:
         """Stop a run, wait some seconds for its end, return its last status."""
-        status = self.status(run_id)
-        if status not in _GONE:
-            words = self.terminate(run_id, by_force=status == "NOT_STARTED")
-            self.log.warning("Stopping Dagster run %s: %s", run_id, words)
-        deadline = time.monotonic() + within
-        while (status := self.status(run_id)) not in _GONE:
+        deadline, was_marked = time.monotonic() + within, False
+        while (status := self.status(run_id)) not in _GONE or was_marked:
+            # Its process may have begun in the moment when it was marked: look once more.
+            was_marked = status in _ABOUT_TO_START
+            if status not in _GONE and status != "CANCELING":
+                self.log.warning("Stopping Dagster run %s (%s)", run_id, status)
+                self._ask_to_stop(run_id, policy=_MARK if was_marked else "SAFE_TERMINATE")
             if time.monotonic() > deadline:
                 break
             time.sleep(1)
         return status
+
+    def _ask_to_stop(self, run_id: str, *, policy: str) -> None:
+        variables = {"runId": run_id, "policy": policy}
+        answer = self.client.ask(graphql.TERMINATE, variables, "terminateRun", tries=3)
+        if answer["__typename"] != "TerminateRunSuccess":
+            self.log.warning("Dagster: %s", answer.get("message") or answer["__typename"])
 
     def locations(self) -> dict[str, dict[str, Any]]:
         """Return the code locations by name, as `graphql.LOCATIONS` asks for them."""

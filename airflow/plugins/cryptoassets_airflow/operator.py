@@ -12,19 +12,18 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from cryptoassets_airflow import watch
 from cryptoassets_airflow.errors import DagsterRefusedError, DagsterRunError
 from cryptoassets_airflow.hook import MISSING, DagsterHook
 from cryptoassets_airflow.link import RUN_URL_KEY, DagsterRunLink
 from cryptoassets_airflow.locations import has_job
 from cryptoassets_airflow.runs import DagsterRun, Identity, LaunchRequest
-from cryptoassets_airflow.trigger import DagsterRunTrigger
-from cryptoassets_airflow.watch import Ending, Watch
+from cryptoassets_airflow.trigger import KILL_SECONDS, DagsterRunTrigger
+from cryptoassets_airflow.watch import NEVER_SUBMITTED, TIMED_OUT, UNREACHABLE, Ending, Watch
 
 # Dagster itself marks a run that does not stop as cancelled after 180 s (`run_monitoring`).
 STOP_SECONDS = 200.0
 # Only a triggerer that is gone leaves a deadline to Airflow's scheduler.
-TRIGGER_SLACK = timedelta(minutes=2)
+TRIGGER_SLACK = timedelta(seconds=30)
 
 
 class DagsterMaterializeOperator(BaseOperator):
@@ -113,7 +112,9 @@ class DagsterMaterializeOperator(BaseOperator):
         self.log.info("Dagster run: %s", url)
         if run.has_ended:
             return self._finish(Ending(run.status))
-        deadline = time.time() + self.run_timeout.total_seconds()
+        # Airflow 3 forgets execution_timeout while the task is deferred.
+        timeout = min(self.run_timeout, self.execution_timeout or self.run_timeout)
+        deadline = time.time() + timeout.total_seconds()
         if self.deferrable:
             self.defer(
                 trigger=DagsterRunTrigger(
@@ -121,7 +122,7 @@ class DagsterMaterializeOperator(BaseOperator):
                 ),
                 method_name="resume",
                 kwargs={"run_id": run.run_id},
-                timeout=self.run_timeout + TRIGGER_SLACK,
+                timeout=timeout + TRIGGER_SLACK,
             )
         waiting = Watch(hook, run.run_id, poll_seconds=self.poll_seconds, deadline=deadline)
         return self._finish(asyncio.run(waiting.end()))
@@ -143,8 +144,7 @@ class DagsterMaterializeOperator(BaseOperator):
     def on_kill(self) -> None:
         """Stop the run; Airflow calls it in a task that holds a worker."""
         if self._run_id:
-            words = self._hook.terminate(self._run_id)
-            self.log.warning("Stopping Dagster run %s: %s", self._run_id, words)
+            self._hook.stop(self._run_id, within=KILL_SECONDS)
 
     @property
     def _hook(self) -> DagsterHook:
@@ -179,15 +179,15 @@ class DagsterMaterializeOperator(BaseOperator):
         url = hook.address.run_page(run_id)
         if ending.status == MISSING:
             raise DagsterRefusedError(f"Dagster run {url} was deleted; clear this task to run it")
-        if ending.status == watch.UNREACHABLE:
+        if ending.status == UNREACHABLE:
             raise DagsterRunError(
                 f"Lost sight of Dagster run {url}: {ending.detail}. A retry will look for it"
             )
-        if ending.status in {watch.TIMED_OUT, watch.NEVER_SUBMITTED}:
+        if ending.status in {TIMED_OUT, NEVER_SUBMITTED}:
             status = hook.stop(run_id, within=STOP_SECONDS)
             why = (
-                f"took longer than {self.run_timeout}"
-                if ending.status == watch.TIMED_OUT
+                "took longer than the task's time limit"
+                if ending.status == TIMED_OUT
                 else "was never submitted: the webserver died in the launch"
             )
             raise DagsterRunError(

@@ -9,6 +9,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from cryptoassets_airflow.hook import DagsterHook
 from cryptoassets_airflow.watch import Watch
 
+# Airflow 3 gives `on_kill` 30 s.
+KILL_SECONDS = 20.0
+
 
 class DagsterRunTrigger(BaseTrigger):
     """Fires once, with an `Ending`, when there is nothing more to wait for.
@@ -54,8 +57,7 @@ class DagsterRunTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Stop the run: a person cleared, marked or stopped the task."""
         hook = DagsterHook(self.dagster_conn_id)
-        words = await asyncio.to_thread(hook.terminate, self.run_id)
-        self.log.warning("Stopping Dagster run %s: %s", self.run_id, words)
+        await asyncio.to_thread(hook.stop, self.run_id, within=KILL_SECONDS)
 
     def _is_unwanted(self) -> bool:
         """Tell a task that waits no more from a triggerer that is being stopped (Airflow 2)."""

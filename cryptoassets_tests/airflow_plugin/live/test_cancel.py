@@ -87,15 +87,31 @@ def test_clearing_a_task_that_holds_a_worker_stops_its_run_and_launches_another(
     assert ["SUCCESS", "CANCELED"] == [run["status"] for run in dagster.runs(run_id=run_id)]
 
 
-@pytest.mark.parametrize("dag_id", ["live_timeout", "live_deferral_timeout"])
+@pytest.mark.parametrize("dag_id", ["live_timeout", "live_task_timeout"])
 def test_a_time_out_stops_the_run(
     airflow: Airflow, dagster: Dagster, stores: Stores, dag_id: str
 ) -> None:
-    """Ours ends in the trigger, Airflow's own in the scheduler; neither may leave a run behind."""
+    """Airflow 3 forgets a task's own time limit while the task is deferred; ours does not."""
     with publishing_blocked(stores):
         run_id = airflow.trigger(dag_id, **PROCESS)
         airflow.await_task("failed", dag_id, run_id)
 
-        run = dagster.await_run(run_id, "CANCELED", within=STOP_SECONDS)
+        dagster.await_run(run_id, "CANCELED", within=STOP_SECONDS)
 
-    assert "process" == run["jobName"]
+
+def test_a_time_out_stops_the_run_though_the_triggerer_is_gone(
+    airflow: Airflow, dagster: Dagster, stores: Stores
+) -> None:
+    """Then Airflow's scheduler ends the deferral, and the operator's `resume` is never called."""
+    triggerer = airflow.programs["triggerer"]
+    assert triggerer.process is not None
+    triggerer.process.kill()
+    triggerer.process.wait()
+    try:
+        with publishing_blocked(stores):
+            run_id = airflow.trigger("live_timeout", **PROCESS)
+            airflow.await_task("failed", "live_timeout", run_id)
+
+            dagster.await_run(run_id, "CANCELED", within=STOP_SECONDS)
+    finally:
+        triggerer.start()

@@ -15,7 +15,7 @@ WAYS = {
     "live_held": {"deferrable": False},
     "live_lost_answer": {"dagster_conn_id": "dagster_proxy"},
     "live_timeout": {"run_timeout": timedelta(seconds=12), "retries": 0},
-    "live_deferral_timeout": {"execution_timeout": timedelta(seconds=12), "retries": 0},
+    "live_task_timeout": {"execution_timeout": timedelta(seconds=12), "retries": 0},
 }
 
 for dag_id, options in WAYS.items():
@@ -30,7 +30,7 @@ for dag_id, options in WAYS.items():
             task_id="run",
             location="cryptoassets",
             job_name="{{ dag_run.conf['job'] }}",
-            partition_key="{{ dag_run.conf['partition'] }}",
+            partition_key="{{ dag_run.conf.get('partition', '') }}",
             **options,
         )
     globals()[dag_id] = dag

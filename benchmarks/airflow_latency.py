@@ -1,0 +1,126 @@
+"""How long Airflow takes beyond the Dagster run it waits for; ours and dagster-airflow's operator.
+
+    python -m benchmarks.airflow_latency [--line 2] [--times 5]
+
+From the project's root, after `make airflow2 airflow3`. Starts a real Airflow and a real Dagster
+with the product's code location, as the live tests do. Triggers the same job, the one without a
+partition, in turn by each operator. Beyond is from the trigger to the task's success, less the
+Dagster run from its creation to its end: the same for all, so what is left is the operator's and
+Airflow's. dagster-airflow's works on line 2 only.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptoassets.embedded import Stack
+from cryptoassets.embedded.processes import free_port
+from cryptoassets.settings import load_settings
+from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, new_home, running_airflow
+from cryptoassets_tests.airflow_plugin.live.dagster import Dagster, running_dagster
+
+JOB = "end_dead_runs"
+OURS = {"ours, deferrable": "live_deferred", "ours, held": "live_held"}
+STOCK_LINE = 2
+STOCK = {"dagster-airflow's": "launch_by_dagster_airflow"}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One launch, in seconds."""
+
+    beyond: float
+    run: float
+    holds_worker: bool
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--line", type=int, choices=(2, 3), default=2)
+    parser.add_argument("--times", type=int, default=5)
+    options = parser.parse_args()
+    # PostgreSQL's account may not enter every temporary folder when we are root.
+    with tempfile.TemporaryDirectory(prefix="airflow-latency-", dir="/var/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        os.environ["CRYPTOASSETS_HOME"] = name
+        stack = Stack(load_settings())
+        try:
+            stack.up()
+            timings = measure(stack, folder, options.line, options.times)
+        finally:
+            stack.down()
+    print(f"Airflow {options.line}, {options.times} launches each, in turn; median (worst), s\n")
+    print("| operator | beyond the Dagster run | Dagster run | worker slots while waiting |")
+    print("|---|---|---|---|")
+    for operator, found in timings.items():
+        beyond, run = [t.beyond for t in found], [t.run for t in found]
+        print(
+            f"| {operator} | {statistics.median(beyond):.1f} ({max(beyond):.1f}) "
+            f"| {statistics.median(run):.1f} | {int(any(t.holds_worker for t in found))} |"
+        )
+
+
+def measure(stack: Stack, folder: Path, line: int, times: int) -> dict[str, list[Timing]]:
+    """Launch by each operator in turn; timings by operator."""
+    ways = OURS | (STOCK if line == STOCK_LINE else {})
+    port = free_port()
+    stock = json.dumps({"conn_type": "dagster", "login": f"http://127.0.0.1:{port}/graphql"})
+    home = new_home(folder, stack.postgres_url("airflow"), port)
+    timings: dict[str, list[Timing]] = {operator: [] for operator in ways}
+    connections = {"dagster_airflow": stock}
+    with (
+        running_dagster(port, folder / "logs") as dagster,
+        running_airflow(line, home, folder, connections) as airflow,
+    ):
+        for dag_id in ways.values():
+            airflow.unpause(dag_id)
+        for number in range(times + 1):
+            for operator, dag_id in ways.items():
+                timing = launch(airflow, dagster, dag_id)
+                # The first of each pays for what is loaded once.
+                if number:
+                    timings[operator].append(timing)
+    return timings
+
+
+def launch(airflow: Airflow, dagster: Dagster, dag_id: str) -> Timing:
+    """Trigger once and wait for success."""
+    run_id = airflow.trigger(dag_id, job=JOB)
+    seen: set[str] = set()
+    while "success" not in seen:
+        seen.add(airflow.dag_runs(dag_id)[run_id])
+        seen.update(f"task {state}" for (state,) in states(airflow, dag_id, run_id))
+        if "failed" in seen:
+            raise RuntimeError(f"{dag_id} {run_id} failed; see its log")
+        time.sleep(0.2)
+    ((queued_at, ended_at),) = airflow.rows(
+        "SELECT r.queued_at, t.end_date FROM dag_run r JOIN task_instance t USING (dag_id, run_id)"
+        " WHERE dag_id = %s AND run_id = %s",
+        *(dag_id, run_id),
+    )
+    run = next(run for run in dagster.runs() if run["jobName"] == JOB)
+    taken: float = run["endTime"] - run["creationTime"]
+    return Timing(seconds(queued_at, ended_at) - taken, taken, "task deferred" not in seen)
+
+
+def states(airflow: Airflow, dag_id: str, run_id: str) -> list[tuple[str]]:
+    """States of the tasks of a DAG run at this moment."""
+    statement = "SELECT state FROM task_instance WHERE dag_id = %s AND run_id = %s"
+    return airflow.rows(statement, dag_id, run_id)
+
+
+def seconds(began: datetime, ended: datetime) -> float:
+    """From one to the other."""
+    return (ended - began).total_seconds()
+
+
+if __name__ == "__main__":
+    main()
