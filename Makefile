@@ -2,7 +2,7 @@
 # python3 (3.11 to 3.13) and make. What is set up stays in .venv/ and .uv/.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run dev test lint setup setup-dev airflow airflow2 airflow3 test-airflow
+.PHONY: help run dev test lint setup setup-dev airflow airflow2 airflow3 test-airflow test-compose
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -38,6 +38,9 @@ airflow: setup airflow3  ## Airflow 3 on http://localhost:8081 beside Dagster, u
 test-airflow: setup-dev airflow3 airflow2  ## The Airflow part, against real Airflow 3 and 2
 	@$(call test_line,3,not airflow2)
 	@$(call test_line,2,airflow2)
+
+test-compose: setup-dev  ## The whole platform in Docker, brought up for real
+	@CRYPTOASSETS_COMPOSE=1 $(VENV)/pytest -p no:cacheprovider cryptoassets_tests/compose
 
 lint: setup-dev  ## Style, types, arrows between modules, Dagster's definitions
 	@$(VENV)/ruff check

@@ -46,14 +46,13 @@ def wait_for(client: MongoClient[dict[str, Any]]) -> None:
 def make_user(
     admin: Database[dict[str, Any]], name: str, password: str, role: str, lake: str
 ) -> None:
-    """Create a user with one role on the lake, or bring it up to date."""
-    roles = [{"role": role, "db": lake}]
+    """Create a user with one role on the lake, or give the one that is there the password."""
     try:
-        admin.command("createUser", name, pwd=password, roles=roles)
+        admin.command("createUser", name, pwd=password, roles=[{"role": role, "db": lake}])
     except OperationFailure as error:
         if error.code != USER_EXISTS and "exist" not in str(error):
             raise
-        admin.command("updateUser", name, pwd=password, roles=roles)
+        admin.command("updateUser", name, pwd=password)
 
 
 if __name__ == "__main__":

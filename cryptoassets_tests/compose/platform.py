@@ -1,0 +1,165 @@
+"""The platform as compose runs it, asked as a person would ask it.
+
+What goes here: compose commands and one question a service. What stays out: what must be true (in
+`test_platform`).
+"""
+
+import base64
+import http.cookiejar
+import json
+import os
+import re
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+
+Answer = TypeVar("Answer")
+
+PROJECT = "cryptoassets-test"
+PORTS = {
+    "AIRFLOW_PORT": 28081,
+    "MONGO_EXPRESS_PORT": 28082,
+    "PGADMIN_PORT": 25050,
+    "SPARK_MASTER_UI_PORT": 28080,
+    "POSTGRES_PORT": 25432,
+    "DAGSTER_PORT": 23000,
+    "MONGO_PORT": 27117,
+}
+"""Not the defaults: a platform in use on this machine is left alone, its project name too."""
+
+_CONTENT = {"Content-Type": "application/json"}
+
+
+def wait_until(question: Callable[[], Answer], what: str, *, seconds: float) -> Answer:
+    """Ask until the answer is neither empty nor an error; fail with the last error."""
+    deadline, last = time.monotonic() + seconds, ""
+    while time.monotonic() < deadline:
+        try:
+            if answer := question():
+                return answer
+        except (OSError, psycopg.Error, ValueError, KeyError, subprocess.CalledProcessError) as e:
+            last = f": {e}"
+        time.sleep(2)
+    raise AssertionError(f"{what}: not within {seconds:.0f} s{last}")
+
+
+@dataclass
+class Platform:
+    """One compose project of its own.
+
+    Attributes:
+        root: the clone, or a copy of it whose transform was changed.
+    """
+
+    root: Path
+    environment: dict[str, str] = field(
+        default_factory=lambda: {
+            **os.environ,
+            **{name: str(port) for name, port in PORTS.items()},
+            "COINCAP_API_KEY": "",
+            "COINCAP_URL": "",
+        }
+    )
+
+    def compose(self, *arguments: str, seconds: float = 900) -> str:
+        """Run `docker compose`; returns what it printed."""
+        ended = subprocess.run(
+            ["docker", "compose", "--env-file", os.devnull, "-p", PROJECT, *arguments],  # noqa: S607
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+        assert ended.returncode == 0, f"{arguments}: {ended.stderr[-3000:]}"
+        return ended.stdout
+
+    def services(self) -> dict[str, str]:
+        """Every long-running service and how it is: healthy, running or what else."""
+        lines = self.compose("ps", "-a", "--format", "json").splitlines()
+        found = [json.loads(line) for line in lines]
+        return {
+            one["Service"]: one.get("Health") or one["State"]
+            for one in found
+            if not (one["State"] == "exited" and one["ExitCode"] == 0)
+        }
+
+    def query(self, statement: str, user: str = "analyst") -> list[tuple[Any, ...]]:
+        """Select from the user's database over the published port."""
+        url = f"postgresql://{user}:{user}@127.0.0.1:{PORTS['POSTGRES_PORT']}/bigdata_db"
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            return connection.execute(statement).fetchall()
+
+    def airflow_runs(self, dag: str) -> list[dict[str, Any]]:
+        """The runs of a DAG, newest first, as the log-in admin/admin sees them."""
+        base = f"http://127.0.0.1:{PORTS['AIRFLOW_PORT']}"
+        login = {"username": "admin", "password": "admin"}
+        token = _read(f"{base}/auth/token", login)["access_token"]
+        path = f"{base}/api/v2/dags/{dag}/dagRuns?order_by=-run_after"
+        runs: list[dict[str, Any]] = _read(path, headers={"Authorization": f"Bearer {token}"})[
+            "dag_runs"
+        ]
+        return runs
+
+    def mongo_express_page(self, password: str = "admin") -> str:  # noqa: S107 - the default
+        """Mongo Express's page of the raw snapshots."""
+        address = f"http://127.0.0.1:{PORTS['MONGO_EXPRESS_PORT']}/db/datalake/coin_snapshots"
+        word = base64.b64encode(f"admin:{password}".encode()).decode()
+        request = urllib.request.Request(address, headers={"Authorization": f"Basic {word}"})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            page: str = answer.read().decode()
+        return page
+
+    def spark_state(self) -> dict[str, Any]:
+        """Workers and applications as the master's page has them."""
+        state: dict[str, Any] = _read(f"http://127.0.0.1:{PORTS['SPARK_MASTER_UI_PORT']}/json/")
+        return state
+
+    def dagster(self, query: str) -> dict[str, Any]:
+        """Dagster's answer to a GraphQL query."""
+        data: dict[str, Any] = _read(
+            f"http://127.0.0.1:{PORTS['DAGSTER_PORT']}/graphql", {"query": query}
+        )["data"]
+        return data
+
+    def pgadmin_is_connected(self) -> bool:
+        """Log in to pgAdmin and let it connect to the registered server, typing no password."""
+        base = f"http://127.0.0.1:{PORTS['PGADMIN_PORT']}"
+        opener = urllib.request.build_opener(
+            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        )
+        page = opener.open(f"{base}/login", timeout=20).read().decode()
+        token = re.search(r'csrfToken["\']?\s*[:=]\s*["\']([^"\']+)', page)
+        assert token is not None, "no CSRF token in pgAdmin's log-in page"
+        form = {"email": "admin@admin.com", "password": "admin", "csrf_token": token[1]}
+        opener.open(
+            f"{base}/authenticate/login", urllib.parse.urlencode(form).encode(), timeout=20
+        ).read()
+        script = opener.open(f"{base}/browser/js/utils.js", timeout=20).read().decode()
+        token = re.search(r"pgAdmin\['csrf_token'\] = '([^']+)'", script)
+        request = urllib.request.Request(
+            f"{base}/browser/server/connect/1/1",
+            b"{}",
+            {**_CONTENT, "X-pgA-CSRFToken": token[1] if token else ""},
+        )
+        answer = json.loads(opener.open(request, timeout=30).read())
+        return bool(answer["data"]["connected"])
+
+
+def _read(address: str, body: object = None, *, headers: dict[str, str] | None = None) -> Any:
+    request = urllib.request.Request(
+        address,
+        json.dumps(body).encode() if body is not None else None,
+        {**(_CONTENT if body is not None else {}), **(headers or {})},
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
