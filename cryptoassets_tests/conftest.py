@@ -70,7 +70,8 @@ def stack(session_home: Path) -> Iterator[Stack]:
     """The embedded servers of the session; each starts when its URL is first asked for."""
     stack = Stack(Settings(_env_file=None, cryptoassets_home=session_home))
     yield stack
-    stack.down()
+    # As root PostgreSQL's data may lie outside the folder that pytest throws away.
+    stack.down(erase=True)
 
 
 @pytest.fixture

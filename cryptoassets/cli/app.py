@@ -81,10 +81,10 @@ def down(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Stop the embedded stores and source; their data stays."""
-    from cryptoassets.cli.stores import stop
+    from cryptoassets.cli.stores import stop, what_is_erased
 
     if erase and not yes:
-        typer.confirm("Delete the stores' data, too? It cannot be brought back", abort=True)
+        typer.confirm(f"Delete {what_is_erased()}? It cannot be brought back", abort=True)
     stop(console, erase=erase)
 
 

@@ -52,8 +52,9 @@ def audit_stores(console: Console) -> int:
             "(`cryptoassets run`, or the job `process` in Dagster)."
         )
         return FAILED
+    counted = f"{len(hours)} hour{'s' if len(hours) != 1 else ''}"
     console.print(
-        f"[green]✓[/] {documents:,} raw documents in {len(hours)} hours: each is loaded, "
+        f"[green]✓[/] {documents:,} raw documents in {counted}: each is loaded, "
         "quarantined or superseded, exactly once, and the ledger agrees."
     )
     return 0

@@ -173,9 +173,11 @@ def _words(facts: dict[str, Any]) -> Iterator[str]:
     for label in ("documents new", "valid", "quarantined", "superseded", "rows written"):
         if label in facts:
             yield f"{facts[label]} {label}"
-    if facts.keys().isdisjoint({"documents new", "valid", "rows written"}):
+    if "late" in facts:
+        yield f"{facts['documents received']} documents received by the run of another hour"
+    elif facts.keys().isdisjoint({"documents new", "valid", "rows written"}):
         yield f"{facts.get('dagster/partition_row_count', 0)} rows"
-    for label in ("dead letters", "next fetch at"):
+    for label in ("documents of other partitions", "dead letters", "next fetch at"):
         if facts.get(label):
             yield f"{label}: {facts[label]}"
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import socket
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from cryptoassets.cli.terminal import errors
 from cryptoassets.embedded import Stack, dagster_environment, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.errors import SettingsError
 from cryptoassets.settings import load_settings, project_root
 
 
@@ -43,6 +45,14 @@ def stop(console: Console, *, erase: bool) -> None:
         console.print(f"{sentence}.", soft_wrap=True)
 
 
+def what_is_erased() -> str:
+    """What `down --erase` deletes, in words."""
+    settings = load_settings()
+    stack = Stack(settings)
+    kept = f" (CLEAN_PATH {settings.clean_path} is yours and stays)" if settings.clean_path else ""
+    return f"all data of source `{stack.source}` in {stack.dagster_home.parent}{kept}"
+
+
 def environment() -> list[str]:
     """The settings in force as shell lines, secrets included; starts what is missing."""
     settings = load_settings()
@@ -63,8 +73,25 @@ def environment() -> list[str]:
     return [f"{name}={shlex.quote(str(value))}" for name, value in values.items()]
 
 
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SettingsError(
+                f"Port {port} cannot be used ({error.strerror}). End what listens there, or choose "
+                "another: cryptoassets dev --port 3001"
+            ) from error
+
+
 def run_dagster_dev(console: Console, port: int) -> None:
-    """Become `dagster dev`, with everything it needs running."""
+    """Become `dagster dev`, with everything it needs running.
+
+    Raises:
+        SettingsError: the port is taken; found out before anything is started.
+    """
+    _refuse_taken(port)
     start(console)
     console.print(f"Dagster: [bold]http://localhost:{port}[/]  (Ctrl-C stops it, the stores stay)")
     variables = dagster_environment()

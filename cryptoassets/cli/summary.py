@@ -1,6 +1,7 @@
 """What `run` says at its end: what is where, what was checked, what to try next."""
 
 import shutil
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -11,33 +12,55 @@ from cryptoassets.assets.warehouse import FRESH_WITHIN
 from cryptoassets.cli.facts import newest_price_age, store_counts
 from cryptoassets.cli.run import Outcome
 from cryptoassets.embedded.postgres_files import find_programs
+from cryptoassets.errors import CryptoassetsError
 
 
 def print_summary(console: Console, outcome: Outcome) -> None:
     """Print counts by store, the checks and how to look at it all."""
-    table = Table(title=f"Source of data: {outcome.source}", title_justify="left", box=None)
-    for name, style in (("store", "bold"), ("what", ""), ("rows", "cyan"), ("newest", "dim")):
-        table.add_column(name, style=style, justify="right" if name == "rows" else "left")
-    for count in store_counts():
-        table.add_row(count.store, count.name, f"{count.rows:,}", count.newest or "")
-    console.print(table)
-    console.print(_freshness())
+    try:
+        console.print(_counts(outcome.source))
+        console.print(_freshness())
+    except CryptoassetsError as error:
+        console.print(f"The stores could not be counted: {escape(str(error))}", soft_wrap=True)
     console.print(
         f"Checks: {outcome.checks_passed} passed, {len(outcome.warnings)} warned, "
         f"{len(outcome.failures)} failed. {outcome.seconds:.0f} s in all."
     )
     for sentence in outcome.failures:
         console.print(f"[red]Failed:[/] {escape(sentence)}", soft_wrap=True)
+    us = _how_called()
+    if outcome.failures:
+        console.print(f"\nLook closer: [bold]{us} dev[/] shows the runs in Dagster.")
+        return
     query = "select rank, symbol, price_usd from marts.coin_latest order by rank limit 10;"
     console.print(
         "\nTry next:\n"
-        "  [bold]cryptoassets dev[/]      the lineage in Dagster, http://localhost:3000\n"
-        "  [bold]cryptoassets status[/]   rows, freshness, checks, credits\n"
-        "  [bold]cryptoassets audit[/]    prove that every raw document is in exactly one place\n"
-        f'  [bold]{_psql()} "$(cryptoassets env | sed -n s/^POSTGRES_URL=//p)"[/]   then\n'
+        f"  [bold]{us} dev[/]      the lineage in Dagster, http://localhost:3000\n"
+        f"  [bold]{us} status[/]   rows, freshness, checks, credits\n"
+        f"  [bold]{us} audit[/]    prove that every raw document is in exactly one place\n"
+        f'  [bold]{_psql()} "$({us} env | sed -n s/^POSTGRES_URL=//p)"[/]   then\n'
         f"      {query}",
         soft_wrap=True,
     )
+
+
+def _counts(source: str) -> Table:
+    table = Table(title=f"Source of data: {source}", title_justify="left", box=None)
+    for name, style in (("store", "bold"), ("what", ""), ("rows", "cyan"), ("newest", "dim")):
+        table.add_column(name, style=style, justify="right" if name == "rows" else "left")
+    for count in store_counts():
+        table.add_row(count.store, count.name, f"{count.rows:,}", count.newest or "")
+    return table
+
+
+def _how_called() -> str:
+    """`cryptoassets` where that is on PATH, else the path it was called by."""
+    return "cryptoassets" if shutil.which("cryptoassets") else _from_here(Path(sys.argv[0]))
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _freshness() -> str:
@@ -57,6 +80,4 @@ def _psql() -> str:
     """`psql`, or where the embedded server's own lies."""
     if shutil.which("psql"):
         return "psql"
-    bundled = find_programs() / "psql"
-    here = Path.cwd()
-    return str(bundled.relative_to(here) if bundled.is_relative_to(here) else bundled)
+    return _from_here(find_programs() / "psql")

@@ -97,7 +97,7 @@ class Budget:
 
     @property
     def reserve(self) -> int:
-        """Credits that only snapshots asked for by hand may touch."""
+        """Credits that nothing of ours touches; they are left for calls made by other means."""
         return int(self.monthly * RESERVE_SHARE)
 
     @property

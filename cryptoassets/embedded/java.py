@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,6 +35,17 @@ for argument in "$@"; do
 done
 exec {java} "$@"
 """
+
+
+def java_folder(home: Path) -> Path:
+    """Return the folder for shim and archive: in the Python environment, for all homes at once.
+
+    Args:
+        home: takes its place where the environment cannot be written.
+    """
+    environment = Path(sys.prefix) / "share"
+    can_be_written = os.access(environment if environment.exists() else sys.prefix, os.W_OK)
+    return environment / "cryptoassets-java" if can_be_written else home / "java"
 
 
 def find_java(environment: Mapping[str, str] = os.environ) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from cryptoassets.embedded.java import find_java, write_shim
+from cryptoassets.embedded.java import find_java, java_folder, write_shim
 from cryptoassets.embedded.java_options import ClassArchive
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.settings import load_settings
@@ -44,7 +44,7 @@ ORDER BY a.id
 def main() -> None:
     """Make the archive unless it is there; say in one sentence why not."""
     try:
-        folder = load_settings().home / "java"
+        folder = java_folder(load_settings().home)
         archive = ClassArchive(folder, find_java())
         if archive.is_made or not archive.is_nameable:
             return

@@ -142,7 +142,7 @@ class Stack:
 
     @property
     def _java_folder(self) -> Path:
-        return self._settings.home / "java"
+        return java.java_folder(self._settings.home)
 
     @cached_property
     def _postgres(self) -> PostgresServer:

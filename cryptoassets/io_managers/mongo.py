@@ -76,7 +76,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
             partition_rows = lake[table.name].count_documents(in_window(window))
             if partition_rows == 0 and obj.failure is None:
                 insert_new(lake[FETCHES], [_skip_record(context, obj)])
-        self._log_other_partitions(context, obj)
+        elsewhere = self._log_other_partitions(context, obj)
         metadata.report(
             context,
             table,
@@ -85,6 +85,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
             facts={
                 "documents received": len(obj.documents),
                 "documents new": stored.inserted,
+                "documents of other partitions": elsewhere,
                 "dead letters": dead_letters.inserted + len(refused),
                 **({"skipped": obj.skipped} if obj.skipped else {}),
                 **obj.facts,
@@ -138,17 +139,17 @@ class MongoIOManager(dg.ConfigurableIOManager):
         )
         raise UpstreamNotMaterializedError(message)
 
-    def _log_other_partitions(self, context: dg.OutputContext, batch: RawBatch) -> None:
+    def _log_other_partitions(self, context: dg.OutputContext, batch: RawBatch) -> int:
+        """Log a materialization for each other partition; return how many documents they got."""
         partitions = context.asset_partitions_def
         if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
-            return
+            return 0
         counts = Counter(
             partitions.get_partition_key_for_timestamp(document["observed_at"].timestamp())
             for document in batch.documents
         )
+        counts.pop(context.partition_key, None)
         for key, count in counts.items():
-            if key == context.partition_key:
-                continue
             context.log_event(
                 dg.AssetMaterialization(
                     asset_key=context.asset_key,
@@ -157,6 +158,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
                     metadata={"documents received": count, "late": True},
                 )
             )
+        return counts.total()
 
 
 def _skip_record(context: dg.OutputContext, batch: RawBatch) -> Document:

@@ -116,8 +116,8 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             seen, loaded = publishing.published_rows(cursor, asset, load.partition_key)
             changes, is_older = Changes(), seen > load.raw_rows
             if not is_older:
-                changes += publishing.replace_rows(cursor, COIN_PRICES, _scope(COIN_PRICES, window))
-                changes += publishing.replace_quarantine(cursor, load)
+                changes = publishing.replace_rows(cursor, COIN_PRICES, _scope(COIN_PRICES, window))
+                publishing.replace_quarantine(cursor, load)
                 publishing.write_ledger(cursor, load)
         if is_older:
             context.log.warning(

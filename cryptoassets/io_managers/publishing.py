@@ -40,11 +40,6 @@ class Changes:
     rows_written: int = 0
     rows_removed: int = 0
 
-    def __add__(self, other: "Changes") -> "Changes":
-        return Changes(
-            self.rows_written + other.rows_written, self.rows_removed + other.rows_removed
-        )
-
 
 def lock_partition(cursor: Cursor, asset: str, partition_key: str) -> None:
     """Wait for, and hold until the transaction ends, the lock of an asset's partition."""
@@ -116,12 +111,12 @@ def replace_rows(
     return Changes(written, removed)
 
 
-def replace_quarantine(cursor: Cursor, load: Load) -> Changes:
+def replace_quarantine(cursor: Cursor, load: Load) -> None:
     """Make an asset's quarantine of a partition equal to the staged rows."""
     scope = sql.SQL("asset = {} AND partition_key = {}").format(
         sql.Literal(load.asset), sql.Literal(load.partition_key)
     )
-    return replace_rows(cursor, QUARANTINE, scope, ignored=("run_id",))
+    replace_rows(cursor, QUARANTINE, scope, ignored=("run_id",))
 
 
 def merge_coins(cursor: Cursor) -> Changes:

@@ -5,11 +5,12 @@ back as DataFrame, or as a lazy Arrow dataset where columns are picked. What sta
 """
 
 import dagster as dg
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow import fs
 from pyspark.sql import DataFrame
 
-from cryptoassets.errors import SchemaMismatchError, UpstreamNotMaterializedError
+from cryptoassets.errors import MixedSourcesError, SchemaMismatchError, UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
 from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
@@ -28,8 +29,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: DataFrame) -> None:
         """Write a partition aside, then put it in the place of the one before.
 
-        A partition only grows, as raw does: a view with fewer rows than the one that is there is
-        older, and is dropped.
+        A partition only grows, as raw does: a view that lacks rows of the one that is there, and
+        has none of its own, is older and is dropped.
 
         Raises:
             dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped; nothing
@@ -46,9 +47,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
         folder = f"{root}/{table.name}/{address.folder_name(address.window_of(context))}"
         aside = f"{root}/{SCRATCH}/{context.run_id}-{table.name}"
         obj.write.mode("overwrite").parquet(spark_uri(store, aside))
-        written = ds.dataset(aside, filesystem=store, format="parquet", exclude_invalid_files=False)
-        rows = written.count_rows()
-        is_older = _is_whole(store, folder) and rows < _dataset(store, folder).count_rows()
+        is_older = _is_whole(store, folder) and _is_older(
+            _dataset(store, aside), _dataset(store, folder), folder
+        )
         if is_older:
             context.log.warning("%s holds a newer view with more rows: this one is dropped", folder)
             store.delete_dir(aside)
@@ -105,6 +106,28 @@ def _is_whole(store: fs.FileSystem, folder: str) -> bool:
 def _dataset(store: fs.FileSystem, folder: str) -> ds.Dataset:
     # With the schema that is in the files, not the one that should be: a check compares the two.
     return ds.dataset(folder, filesystem=store, format="parquet")
+
+
+def _is_older(coming: ds.Dataset, there: ds.Dataset, folder: str) -> bool:
+    """Whether a view knows nothing that the one in its place does not know, and less.
+
+    Raises:
+        MixedSourcesError: one is of real data and the other is not.
+    """
+    there_rows, coming_rows = (
+        view.to_table(columns=["raw_id", "source"]) for view in (there, coming)
+    )
+    sources = [set(pc.unique(rows["source"]).to_pylist()) for rows in (there_rows, coming_rows)]
+    if all(sources) and ("coincap" in sources[0]) != ("coincap" in sources[1]):
+        message = (
+            f"{folder} holds data of source {', '.join(sorted(sources[0]))}; data of "
+            f"{', '.join(sorted(sources[1]))} would take its place. A retry will not help; set "
+            "CLEAN_PATH to a folder of its own for each source, or leave it out (the embedded "
+            "stores are kept apart)"
+        )
+        raise MixedSourcesError(message)
+    known = set(there_rows["raw_id"].to_pylist())
+    return coming_rows.num_rows < len(known) and known.issuperset(coming_rows["raw_id"].to_pylist())
 
 
 def _replace(store: fs.FileSystem, aside: str, folder: str) -> None:

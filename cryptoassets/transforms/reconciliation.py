@@ -21,6 +21,12 @@ class Ledger:
     quarantined_rows: int
     superseded_rows: int
 
+    def __str__(self) -> str:
+        return (
+            f"{self.raw_rows} raw = {self.loaded_rows} loaded + {self.quarantined_rows} "
+            f"quarantined + {self.superseded_rows} superseded"
+        )
+
 
 @dataclass(frozen=True)
 class Places:
@@ -88,7 +94,7 @@ def _ledger_discrepancies(places: Places) -> list[str]:
     )
     if actual == places.ledger:
         return []
-    return [f"the ledger says {places.ledger}, the stores say {actual}"]
+    return [f"the ledger says {places.ledger}; the stores say {actual}"]
 
 
 def _some(ids: AbstractSet[str]) -> str:
