@@ -19,6 +19,7 @@ from cryptoassets.settings import project_root
 from cryptoassets_tests.compose.platform import Platform, wait_until
 
 SNAPSHOTS = "materialize_cryptoassets_snapshots"
+IMAGES = ("postgres", "mongo", "mongo-express", "pgadmin4", "airflow3")
 KILLED = (
     "mongo", "mongo-express", "postgres", "pgadmin", "spark-master", "spark-worker", "producer",
     "spark-consumer", "dagster-webserver", "dagster-daemon", "airflow-webserver",
@@ -38,7 +39,7 @@ pytestmark = [
 def platform() -> Iterator[Platform]:
     """A platform of its own, from nothing; thrown away afterwards, volumes and all."""
     if script := os.environ.get("CRYPTOASSETS_STANDINS"):
-        subprocess.run(["bash", script], check=True, stdout=subprocess.DEVNULL)  # noqa: S607
+        subprocess.run(["bash", script, *IMAGES], check=True, stdout=subprocess.DEVNULL)  # noqa: S607
     started = Platform(project_root())
     started.compose("down", "-v", "--remove-orphans")
     try:
@@ -52,6 +53,11 @@ def newest_row(platform: Platform) -> str:
     """When the newest price was observed; empty before the first."""
     [(newest,)] = platform.query("SELECT max(observed_at)::text FROM warehouse.coin_prices")
     return newest or ""
+
+
+def is_well(platform: Platform, service: str) -> bool:
+    """Whether one service runs, and is healthy where it can say so."""
+    return platform.services().get(service) in {"healthy", "running"}
 
 
 def all_are_well(platform: Platform) -> bool:
@@ -125,6 +131,35 @@ def test_the_analyst_sees_nothing_of_dagster(platform: Platform) -> None:
     assert ["bigdata_db"] == databases
 
 
+def test_each_container_heals_when_its_processes_are_killed(platform: Platform) -> None:
+    """`docker kill` would count as a wish to stop; a crash must be healed."""
+    before = newest_row(platform)
+
+    for service in KILLED:
+        # As root: what ran as another user must go, too. The shell itself is spared.
+        platform.compose("exec", "-T", "-u", "0", service, "sh", "-c", "kill -9 -1")
+        wait_until(lambda name=service: is_well(platform, name), f"{service} back", seconds=240)
+
+    wait_until(lambda: all_are_well(platform), "every service healed", seconds=240)
+    assert before <= wait_until(lambda: newest_row(platform), "the rows", seconds=60)
+    wait_until(lambda: newest_row(platform) > before, "a later snapshot", seconds=900)
+
+
+def test_data_is_kept_over_down_and_up(platform: Platform) -> None:
+    """`down` without `-v` takes containers, never data."""
+    rows = "SELECT count(*) FROM warehouse.coin_prices WHERE observed_at <= '{}'"
+    newest = newest_row(platform)
+    before = platform.query(rows.format(newest))
+
+    platform.compose("down")
+    platform.compose("up", "-d")
+
+    assert before == wait_until(
+        lambda: platform.query(rows.format(newest)), "PostgreSQL", seconds=120
+    )
+    assert re.search("bitcoin@", platform.mongo_express_page())
+
+
 def test_a_changed_transform_is_in_force_after_build_and_up(
     platform: Platform, tmp_path: Path
 ) -> None:
@@ -146,31 +181,3 @@ def test_a_changed_transform_is_in_force_after_build_and_up(
     wait_until(lambda: platform.query(refused)[0][0] > 0, "the changed rule", seconds=700)
     platform.compose("build", "spark-consumer")
     platform.compose("up", "-d", "spark-consumer")
-
-
-def test_each_container_heals_when_its_processes_are_killed(platform: Platform) -> None:
-    """`docker kill` would count as a wish to stop; a crash must be healed."""
-    before = newest_row(platform)
-
-    for service in KILLED:
-        # As root: what ran as another user must go, too. The shell itself is spared.
-        platform.compose("exec", "-T", "-u", "0", service, "sh", "-c", "kill -9 -1")
-        wait_until(lambda: all_are_well(platform), f"healed after {service}", seconds=240)
-
-    assert before <= wait_until(lambda: newest_row(platform), "the rows", seconds=60)
-    wait_until(lambda: newest_row(platform) > before, "a later snapshot", seconds=900)
-
-
-def test_data_is_kept_over_down_and_up(platform: Platform) -> None:
-    """`down` without `-v` takes containers, never data."""
-    rows = "SELECT count(*) FROM warehouse.coin_prices WHERE observed_at <= '{}'"
-    newest = newest_row(platform)
-    before = platform.query(rows.format(newest))
-
-    platform.compose("down")
-    platform.compose("up", "-d")
-
-    assert before == wait_until(
-        lambda: platform.query(rows.format(newest)), "PostgreSQL", seconds=120
-    )
-    assert re.search("bitcoin@", platform.mongo_express_page())
