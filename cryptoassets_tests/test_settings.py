@@ -86,7 +86,7 @@ def test_urls_that_libpq_takes_are_taken(monkeypatch: pytest.MonkeyPatch, url: s
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """compose hands on `${COINCAP_API_KEY:-}`."""
+    """Compose hands on `${COINCAP_API_KEY:-}`."""
     monkeypatch.setenv("COINCAP_API_KEY", "")
     monkeypatch.setenv("POSTGRES_URL", "")
 

@@ -1,0 +1,1 @@
+"""The assets, materialized by Dagster."""

@@ -1,0 +1,1 @@
+"""The checks: what they find and how they say it."""

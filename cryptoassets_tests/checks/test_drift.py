@@ -1,0 +1,64 @@
+"""Promises on schema drift: what differs is named, most frequent first; variety is no drift."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cryptoassets.transforms.drift import drift
+
+COIN: dict[str, Any] = {
+    "id": "bitcoin",
+    "rank": "1",
+    "symbol": "BTC",
+    "name": "Bitcoin",
+    "supply": "1",
+    "maxSupply": None,
+    "marketCapUsd": "1",
+    "volumeUsd24Hr": "1",
+    "priceUsd": "1",
+    "changePercent24Hr": "-1",
+    "vwap24Hr": None,
+}
+
+
+def payload(*without: str, **changes: object) -> str:
+    """A coin's payload with changes."""
+    coin = COIN | changes
+    return json.dumps({name: value for name, value in coin.items() if name not in without})
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"explorer": None}, {"explorer": "https://x", "tokens": {"1": ["0x"]}}]
+)
+def test_every_recorded_form_of_a_coin_is_known(changes: dict[str, Any]) -> None:
+    """v2 had no explorer at first, v3 brought tokens."""
+    assert [] == drift([payload(**changes)])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (payload(beta="1"), "key 'beta' is new"),
+        (payload("vwap24Hr"), "key 'vwap24Hr' is missing"),
+        (payload(priceUsd=5), "key 'priceUsd' holds a JSON int"),
+        (payload(priceUsd=5.5), "key 'priceUsd' holds a JSON float"),
+        (payload(name=["Bitcoin"]), "key 'name' holds a JSON list"),
+        (payload(tokens="none"), "key 'tokens' holds a JSON str"),
+    ],
+)
+def test_what_differs_is_named_and_counted(text: str, words: str) -> None:
+    """A person must know what to look for in CoinCap's change log."""
+    assert [f"{words} in 1 of 2 coins"] == drift([text, payload()])
+
+
+def test_a_renamed_key_is_one_that_went_and_one_that_came_in_all_coins() -> None:
+    """The most frequent difference comes first."""
+    renamed = payload("priceUsd", price="1")
+
+    found = drift([renamed, renamed, payload(beta="1")])
+
+    assert {"key 'price' is new in 2 of 3 coins", "key 'priceUsd' is missing in 2 of 3 coins"} == (
+        set(found[:2])
+    )
+    assert "key 'beta' is new in 1 of 3 coins" == found[2]

@@ -1,0 +1,223 @@
+"""Promises of the definitions: the names of the contract, whole in Dagster, without side effect."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from cryptoassets import jobs
+from cryptoassets.definitions import ALL, build_defs, defs
+from cryptoassets.partitions import DAILY, HOURLY
+from cryptoassets.settings import project_root
+
+ASSETS = {
+    "raw/coin_snapshots": ("raw", "mongo_io_manager", HOURLY),
+    "clean/coin_prices": ("clean", "spark_io_manager", HOURLY),
+    "warehouse/coins": ("warehouse", "postgres_io_manager", HOURLY),
+    "warehouse/coin_prices": ("warehouse", "postgres_io_manager", HOURLY),
+    "marts/coin_daily": ("marts", "postgres_io_manager", DAILY),
+    "marts/market_daily": ("marts", "postgres_io_manager", DAILY),
+}
+"""Key to group, IO manager key and partitions."""
+
+CHECKS = {
+    "clean/coin_prices": {
+        "columns": True,
+        "keys": True,
+        "outcomes": True,
+        "newest_snapshot_complete": False,
+        "newest_snapshot_reliable": False,
+        "quarantine_share": False,
+        "payload_drift": False,
+    },
+    "warehouse/coin_prices": {
+        "reconciliation": False,
+        "price_moves": False,
+        "stale_answer": False,
+    },
+}
+"""Asset to its checks, and whether each blocks."""
+
+GRAPH = defs.resolve_asset_graph()
+
+
+def key_of(name: str) -> dg.AssetKey:
+    """An asset's key by its name in the contract."""
+    return dg.AssetKey.from_user_string(name)
+
+
+def test_the_assets_are_those_of_the_contract() -> None:
+    """`warehouse/quarantine` has no compute: the publishing logs its materializations."""
+    materializable = {key.to_user_string() for key in GRAPH.materializable_asset_keys}
+
+    assert set(ASSETS) == materializable
+    assert {"warehouse/quarantine"} == {
+        key.to_user_string() for key in GRAPH.get_all_asset_keys() - GRAPH.materializable_asset_keys
+    }
+
+
+@pytest.mark.parametrize("name", ASSETS)
+def test_an_asset_has_its_group_store_and_partitions(name: str) -> None:
+    """Scripts, Airflow and a second code location hold on to these."""
+    group, io_manager, partitions = ASSETS[name]
+    node = GRAPH.get(key_of(name))
+
+    assert group == node.group_name
+    assert partitions == node.partitions_def
+    assert io_manager == node.assets_def.get_io_manager_key_for_asset_key(node.key)
+
+
+@pytest.mark.parametrize("name", ASSETS)
+def test_an_asset_tells_a_person_what_it_is(name: str) -> None:
+    """Description, owner, kinds, code version, table and, below raw, where each column is from."""
+    node = GRAPH.get(key_of(name))
+    definition = node.assets_def
+
+    assert node.description
+    assert ["team:cryptoassets"] == list(node.owners)
+    assert node.kinds
+    assert definition.code_versions_by_key[node.key]
+    assert name.replace("/", ".") == node.metadata["dagster/table_name"]
+    if not name.startswith("raw/"):
+        lineage = node.metadata["dagster/column_lineage"].deps_by_column
+        assert lineage
+        assert all(lineage.values())
+
+
+def test_prices_are_stale_after_90_minutes() -> None:
+    """Dagster's daemon evaluates it; `status` computes the same."""
+    policy = GRAPH.get(key_of("warehouse/coin_prices")).freshness_policy
+
+    assert dg.FreshnessPolicy.time_window(fail_window=policy.fail_window.to_timedelta()) == policy
+    assert 90 * 60 == policy.fail_window.to_timedelta().total_seconds()
+
+
+def test_partitions_reach_from_2018_into_the_open_hour_and_day() -> None:
+    """The oldest recorded answers are of 2018; the open hour is where data arrives."""
+    assert "2018-01-01-00:00" == HOURLY.get_first_partition_key()
+    assert "2018-01-01" == DAILY.get_first_partition_key()
+    assert (1, 1) == (HOURLY.end_offset, DAILY.end_offset)
+
+
+@pytest.mark.parametrize("asset", CHECKS)
+def test_checks_are_there_and_only_the_contract_blocks(asset: str) -> None:
+    """A blocking check on what is merely odd would hold an open hour for ever."""
+    of_asset = GRAPH.get_check_keys_for_assets({key_of(asset)})
+    blocking = {key.name: GRAPH.get(key).blocking for key in of_asset}
+
+    assert CHECKS[asset] == blocking
+
+
+@pytest.mark.parametrize(
+    ("job", "assets"),
+    [
+        ("ingest", {"raw/coin_snapshots"}),
+        ("process", {"clean/coin_prices", "warehouse/coins", "warehouse/coin_prices"}),
+        ("marts", {"marts/coin_daily", "marts/market_daily"}),
+    ],
+)
+def test_jobs_hold_the_assets_of_the_contract(job: str, assets: set[str]) -> None:
+    """One partitioning a job; Airflow launches them by name."""
+    definition = defs.resolve_job_def(job)
+
+    keys = definition.asset_layer.executable_asset_keys
+    assert assets == {key.to_user_string() for key in keys}
+    assert definition.description
+
+
+def test_the_schedule_is_off_and_the_sensors_are_on() -> None:
+    """Airflow is the scheduler; late documents and dead runs are nobody's business but ours."""
+    schedules = {one.name: one.default_status for one in defs.schedules or []}
+    sensors = {one.name: one.default_status for one in defs.sensors or []}
+
+    assert {"ingest_every_five_minutes": dg.DefaultScheduleStatus.STOPPED} == schedules
+    names = ("late_documents", "process_what_was_fetched", "failed_runs", "dead_runs")
+    assert dict.fromkeys(names, dg.DefaultSensorStatus.RUNNING) == sensors
+    assert "*/5 * * * *" == jobs.ingest_every_five_minutes.cron_schedule
+
+
+@pytest.mark.parametrize(
+    ("layers", "job_names"),
+    [(["raw"], {"ingest"}), (["clean", "warehouse", "marts"], {"process", "marts"})],
+)
+def test_the_layers_load_as_two_code_locations(layers: list[str], job_names: set[str]) -> None:
+    """`producer` and `spark-consumer` of the compose file."""
+    part = build_defs(layers=layers)
+    dg.Definitions.validate_loadable(part)
+    keys = part.resolve_asset_graph().materializable_asset_keys
+
+    assert {name for name, (group, _, _) in ASSETS.items() if group in layers} == {
+        key.to_user_string() for key in keys
+    }
+    assert job_names <= {job.name for job in part.jobs or []}
+    assert set(layers) <= set(ALL)
+
+
+_WITNESS = """
+import json, sys
+seen = []
+def watch(event, args):
+    is_written = event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+")
+    if is_written or event in ("socket.connect", "os.mkdir", "subprocess.Popen", "os.posix_spawn"):
+        seen.append([event, str(args[0])])
+sys.addaudithook(watch)
+from cryptoassets.definitions import defs
+defs.resolve_asset_graph()
+print(json.dumps(seen))
+"""
+
+
+def test_loading_them_has_no_side_effect(tmp_path: Path) -> None:
+    """No connection, no file, no process: a broken environment must not break the UI."""
+    poison = {
+        "CRYPTOASSETS_HOME": "/proc/no/such/home",
+        "COINCAP_URL": "http://127.0.0.1:1",
+        "COINCAP_COINS": "poison",
+        "MONGO_URL": "poison",
+        "POSTGRES_URL": "poison",
+        "SPARK_MASTER": "poison",
+        "JAVA_HOME": "/no/such/java",
+        "PYTHONPATH": str(project_root()),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLCONFIGDIR": str(tmp_path),
+    }
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", _WITNESS],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | poison,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+    assert 0 == loaded.returncode, loaded.stderr
+    # Dagster's croniter asks `file` of which kind this Python is; matplotlib looks for fonts.
+    libraries = {"file", "fc-list"}
+    seen = [(event, what) for event, what in json.loads(loaded.stdout) if what not in libraries]
+    assert [] == [what for what in seen if str(tmp_path) not in what[1]]
+
+
+def test_dagster_validates_them_in_the_root(tmp_path: Path) -> None:
+    """With the root's workspace.yaml, as `dagster dev` reads it."""
+    (tmp_path / "dagster.yaml").touch()
+
+    validated = subprocess.run(
+        [Path(sys.executable).parent / "dagster", "definitions", "validate"],
+        env=os.environ | {"DAGSTER_HOME": str(tmp_path)},
+        cwd=project_root(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+
+    assert 0 == validated.returncode, validated.stderr
+    assert "Validation successful for code location cryptoassets" in (
+        validated.stdout + validated.stderr
+    )

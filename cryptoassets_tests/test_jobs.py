@@ -1,0 +1,151 @@
+"""Promises of schedule and sensors; `late_documents` has its story in `e2e`."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import dagster as dg
+import psutil
+import pytest
+
+from cryptoassets import jobs
+from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.settings import project_root
+from cryptoassets_tests.e2e.platforms import Platform, new_platform, this_hour
+
+pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
+
+_INGEST = """
+import sys
+from cryptoassets.definitions import defs
+from cryptoassets.embedded import dagster_instance
+with dagster_instance() as instance:
+    defs.resolve_job_def("ingest").execute_in_process(
+        instance=instance, partition_key=sys.argv[1], run_id=sys.argv[2], raise_on_error=False
+    )
+"""
+
+
+def test_the_schedule_asks_for_the_open_hour() -> None:
+    """At 13:05 for 13:00, whatever the laptop's time zone."""
+    moment = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
+    context = dg.build_schedule_context(scheduled_execution_time=moment)
+
+    request = jobs.ingest_every_five_minutes(context)
+
+    assert "2026-11-23-13:00" == request.partition_key
+    assert moment.isoformat() == request.run_key
+
+
+@pytest.mark.parametrize(("is_scheduled", "asked"), [(True, 1), (False, 0)])
+def test_only_what_the_schedule_fetched_is_processed_by_the_sensor(
+    is_scheduled: bool,  # noqa: FBT001 - a case
+    asked: int,
+) -> None:
+    """Airflow launches `process` itself: two of one hour would wait on each other."""
+    tags = {"dagster/partition": "2026-11-23-13:00"}
+    tags |= {"cryptoassets/every_five_minutes": "yes"} if is_scheduled else {}
+
+    @dg.op
+    def fetch() -> None:
+        """Stand in for a fetch."""
+
+    @dg.job(name="ingest")
+    def fetching() -> None:
+        fetch()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = fetching.execute_in_process(instance=instance, tags=tags)
+        context = dg.build_run_status_sensor_context(
+            sensor_name="process_what_was_fetched",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=result.get_run_success_event(),
+        )
+        answer = jobs.process_what_was_fetched(context)
+
+    requests = [answer] if isinstance(answer, dg.RunRequest) else []
+    assert asked == len(requests)
+    assert ["2026-11-23-13:00"] * asked == [request.partition_key for request in requests]
+
+
+def test_a_run_whose_process_was_killed_is_failed_and_no_other(
+    stack: Stack, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Dagster shows it as started for ever, and Airflow would wait on it."""
+    folder = tmp_path_factory.mktemp("killed")
+    run_id = "0e1f7c6e-0000-4000-8000-0000000000aa"
+    with new_platform(stack, migrated_template, folder) as platform:
+        platform.put_faults({"route": "/assets", "kind": "slow"})
+        with (
+            platform.in_force(),
+            dagster_instance() as instance,
+            subprocess.Popen(
+                [sys.executable, "-c", _INGEST, this_hour(), run_id],
+                stderr=subprocess.DEVNULL,
+                env=os.environ | {"PYTHONPATH": str(project_root())},
+            ) as process,
+        ):
+            try:
+                wait_until_fetching(instance, run_id)
+                alive = fail_dead_runs(instance)
+            finally:
+                process.kill()
+            process.wait()
+            tick = jobs.dead_runs.evaluate_tick(dg.build_sensor_context(instance))
+            run = instance.get_run_by_id(run_id)
+
+    assert run_id not in alive
+    assert run is not None
+    assert dg.DagsterRunStatus.FAILURE == run.status
+    assert run_id in (tick.skip_message or "")
+    assert not psutil.pid_exists(process.pid)
+
+
+def wait_until_fetching(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Wait until the run is started and has noted its process."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        run = instance.get_run_by_id(run_id)
+        if run and run.status == dg.DagsterRunStatus.STARTED and "cryptoassets/process" in run.tags:
+            return
+        time.sleep(0.1)
+    pytest.fail("the run did not start")
+
+
+def test_a_failed_run_is_logged_with_its_partition_and_sentence(
+    stack: Stack,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line to alert on, wherever the logs go."""
+    folder = tmp_path_factory.mktemp("failed")
+    with new_platform(stack, migrated_template, folder) as platform:
+        platform.put_faults({"route": "/assets", "kind": "status", "status": 401})
+        hour = this_hour()
+        result = platform.execute("ingest", hour)
+        logged = failure_line(platform, result, capsys)
+
+    assert not result.success
+    for words in ("run failed", "ingest", hour, "raw__coin_snapshots", "COINCAP_API_KEY"):
+        assert words in logged
+
+
+def failure_line(
+    platform: Platform, result: dg.ExecuteInProcessResult, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """What the sensor `failed_runs` prints for a run."""
+    with platform.in_force(), dagster_instance() as instance:
+        context = dg.build_run_status_sensor_context(
+            sensor_name="failed_runs",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=result.get_run_failure_event(),
+        ).for_run_failure()
+        capsys.readouterr()
+        jobs.failed_runs(context)
+    return capsys.readouterr().out
