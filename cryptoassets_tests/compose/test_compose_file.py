@@ -5,6 +5,7 @@ What goes here: form, defaults and ports. What stays out: a platform that runs (
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -195,6 +196,15 @@ def test_the_preflight_names_a_password_that_would_break_a_url() -> None:
     [refusal] = script.problems({**script.DEFAULTS, "POSTGRES_PASSWORD": "p@ss"})
     assert "POSTGRES_PASSWORD" in refusal
     assert "p@ss" not in refusal
+
+
+def test_every_variable_is_documented_with_its_default() -> None:
+    """Whoever needs another port or password looks there, not into the file."""
+    used = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", (ROOT / "docker-compose.yml").read_text()))
+    example, page = ((ROOT / name).read_text() for name in (".env.example", "docs/compose.md"))
+
+    assert [] == [name for name, default in used.items() if f"#{name}={default}" not in example]
+    assert [] == [name for name in used if f"`{name}`" not in page]
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=str)
