@@ -24,7 +24,7 @@ def await_backfill(airflow: Airflow, dag_id: str, count: int) -> None:
         assert not states["failed"], airflow.dag_runs(dag_id)
         return states["success"] == count
 
-    until(over, 420)
+    until(over, 540)
 
 
 def partitions(dagster: Dagster, dag_id: str, task_id: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 import psycopg
@@ -45,8 +45,11 @@ def await_blocked(stores: Stores) -> None:
 
 def spark_processes() -> list[int]:
     """Java processes of Spark, below this test run's Dagster."""
-    family = psutil.Process().children(recursive=True)
-    return [child.pid for child in family if child.name() == "java"]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            found += [child.pid] if child.name() == "java" else []
+    return found
 
 
 def assert_all_stopped(dagster: Dagster, stores: Stores, run_id: str, began: float) -> None:
