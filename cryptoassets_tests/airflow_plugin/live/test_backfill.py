@@ -54,6 +54,11 @@ def test_five_days_are_five_partitions(airflow: Airflow, dagster: Dagster, store
     """Each interval of the daily DAG is one day, whatever the line makes of midnight."""
     midnight = hour_before(0).replace(hour=0)
     days = [midnight - timedelta(days=number) for number in range(7, 2, -1)]
+    # One hour in reach of all five: a day without prices is a day, one without a past is an error.
+    hour = days[0] + timedelta(hours=10)
+    plant(stores, hour)
+    run_id = airflow.trigger("live_deferred", job="process", partition=hour_key(hour))
+    airflow.await_task("success", "live_deferred", run_id, within=300)
     airflow.unpause(DAILY)
 
     airflow.backfill(DAILY, days[0], days[-1])
