@@ -19,7 +19,13 @@ from cryptoassets_tests.e2e.homes import Home
 from cryptoassets_tests.e2e.platforms import Finished, put_faults
 from cryptoassets_tests.e2e.stores import PUBLISHED, Dump
 
-pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
+# The whole story is told in the first test's time: three cold runs, on a busy machine too.
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.mongo,
+    pytest.mark.postgres,
+    pytest.mark.timeout(600),
+]
 
 
 @dataclass(frozen=True)
