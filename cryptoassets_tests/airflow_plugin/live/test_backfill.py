@@ -10,7 +10,7 @@ from cryptoassets_tests.airflow_plugin.live.dagster import Dagster
 from cryptoassets_tests.airflow_plugin.live.past import hour_before, hour_key, plant
 from cryptoassets_tests.e2e.stores import Stores
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(700)
 HOURLY, DAILY = "process_cryptoassets_hourly", "materialize_cryptoassets_daily"
 
 

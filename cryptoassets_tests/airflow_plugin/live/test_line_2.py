@@ -8,7 +8,7 @@ from cryptoassets_tests.airflow_plugin.live.dagster import Dagster
 from cryptoassets_tests.airflow_plugin.live.past import plant
 from cryptoassets_tests.e2e.stores import Stores
 
-pytestmark = [pytest.mark.airflow2, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.airflow2, pytest.mark.timeout(600)]
 
 
 def test_all_dags_load(airflow: Airflow) -> None:
