@@ -63,7 +63,7 @@ def dev(
     """Start what is missing, then `dagster dev` on http://localhost:3000."""
     from cryptoassets.cli.stores import run_dagster_dev
 
-    run_dagster_dev(console, port)
+    raise typer.Exit(run_dagster_dev(console, port))
 
 
 @app.command()

@@ -1,8 +1,9 @@
 """The verbs `up`, `down`, `env` and `dev`: the embedded stack by hand."""
 
-import os
 import shlex
+import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,8 +86,8 @@ def _refuse_taken(port: int) -> None:
             ) from error
 
 
-def run_dagster_dev(console: Console, port: int) -> None:
-    """Become `dagster dev`, with everything it needs running.
+def run_dagster_dev(console: Console, port: int) -> int:
+    """Run `dagster dev` with everything it needs until it is stopped; return its exit code.
 
     Raises:
         SettingsError: the port is taken; found out before anything is started.
@@ -97,10 +98,20 @@ def run_dagster_dev(console: Console, port: int) -> None:
     variables = dagster_environment()
     workspace = project_root() / "workspace.yaml"
     dagster = Path(sys.executable).parent / "dagster"
-    # Beside its home, for in the root it would warn of the dagster.yaml there: the same file.
-    os.chdir(variables["DAGSTER_HOME"])
-    os.execve(  # noqa: S606 - our own interpreter's script
-        dagster,
+    # In a background shell SIGINT is ignored, and a child would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
         [str(dagster), "dev", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)],
-        variables,
+        env=variables,
+        # Beside its home, for in the root it would warn of the dagster.yaml there: the same file.
+        cwd=variables["DAGSTER_HOME"],
+        start_new_session=True,
     )
+
+    def stop(_number: int, _frame: object) -> None:
+        # `dagster dev` ends its own children on SIGINT only; on SIGTERM it would leave them behind.
+        process.send_signal(signal.SIGINT)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    return process.wait()

@@ -7,13 +7,16 @@ What goes here: one function a table that has something to see. What stays out: 
 import base64
 import io
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
-from matplotlib.figure import Figure
 
 from cryptoassets.schemas import COIN_DAILY, COIN_PRICES, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _LARGEST = 5
 _BARS = 5
@@ -31,11 +34,11 @@ def plot_of(table: Table, rows: pa.Table) -> dg.MarkdownMetadataValue | None:
     return dg.MetadataValue.md(f"![{table.name}](data:image/png;base64,{encoded})")
 
 
-def _prices(rows: pa.Table) -> Figure | None:
+def _prices(rows: pa.Table) -> "Figure | None":
     """Prices of the largest coins in the hour, percent of each one's first."""
     if len(pc.unique(rows["observed_at"])) == 1:
         return None
-    figure = Figure(figsize=(5, 2.2), dpi=80, layout="constrained")
+    figure = _small_figure()
     axes = figure.subplots()
     ordered = rows.sort_by([("observed_at", "ascending")])
     for coin in _largest_coins(ordered):
@@ -54,14 +57,14 @@ def _largest_coins(ordered: pa.Table) -> list[str]:
     return by_rank[:_LARGEST]
 
 
-def _returns(rows: pa.Table) -> Figure | None:
+def _returns(rows: pa.Table) -> "Figure | None":
     """The largest losers and gainers of the day, percent."""
     known = rows.filter(pc.is_valid(rows["return_pct"])).sort_by([("return_pct", "ascending")])
     if known.num_rows < 2 * _BARS:
         return None
     shown = pa.concat_tables([known.slice(0, _BARS), known.slice(known.num_rows - _BARS)])
     returns = shown["return_pct"].cast(pa.float64()).to_pylist()
-    figure = Figure(figsize=(5, 2.2), dpi=80, layout="constrained")
+    figure = _small_figure()
     axes = figure.subplots()
     colors = ["firebrick" if value < 0 else "seagreen" for value in returns]
     axes.barh(shown["coin_id"].to_pylist(), returns, color=colors)
@@ -70,7 +73,14 @@ def _returns(rows: pa.Table) -> Figure | None:
     return figure
 
 
-_PLOTS: dict[str, Callable[[pa.Table], Figure | None]] = {
+def _small_figure() -> "Figure":
+    # Here, for its import writes a font cache into the user's home: loading definitions must not.
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    return Figure(figsize=(5, 2.2), dpi=80, layout="constrained")
+
+
+_PLOTS: dict[str, Callable[[pa.Table], "Figure | None"]] = {
     COIN_PRICES.full_name: _prices,
     COIN_DAILY.full_name: _returns,
 }

@@ -58,10 +58,14 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
                     connectTimeoutMS=5_000,
                     socketTimeoutMS=120_000,
                 )
-                for name in COLLECTIONS:
-                    client[settings.mongo_database][name].create_index(
-                        [("observed_at", pymongo.ASCENDING)]
-                    )
+                try:
+                    for name in COLLECTIONS:
+                        client[settings.mongo_database][name].create_index(
+                            [("observed_at", pymongo.ASCENDING)]
+                        )
+                except PyMongoError:
+                    client.close()
+                    raise
             self._client, self._name = client, settings.mongo_database
         return self._client[self._name]
 

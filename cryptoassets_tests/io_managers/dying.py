@@ -87,7 +87,8 @@ def state_after_death(view: Callable[[], pa.Table], steps: int) -> tuple[bool, d
     is_killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     if not is_killed and os.WEXITSTATUS(status):
         sys.exit(f"the child failed instead of dying at step {steps}")
-    return is_killed, warehouse.dump(os.environ["POSTGRES_URL"])
+    url = os.environ["POSTGRES_URL"]
+    return is_killed, {"rows": warehouse.dump(url), "months": warehouse.months(url)}
 
 
 def main() -> None:

@@ -31,8 +31,12 @@ def ask(url: str, query: str) -> list[tuple[Any, ...]]:
 
 def dump(url: str) -> dict[str, list[str]]:
     """All rows as sorted texts, by table, without the columns that differ from run to run."""
-    found = {table.full_name: [row for (row,) in _texts(url, table)] for table in PUBLISHED}
-    return found | {"months": [row for (row,) in ask(url, MONTHS)]}
+    return {table.full_name: [row for (row,) in _texts(url, table)] for table in PUBLISHED}
+
+
+def months(url: str) -> list[str]:
+    """Names of the month partitions of coin_prices, empty ones included."""
+    return [name for (name,) in ask(url, MONTHS)]
 
 
 def _texts(url: str, table: Table) -> list[tuple[Any, ...]]:
