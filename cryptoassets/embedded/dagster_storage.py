@@ -15,13 +15,15 @@ from cryptoassets.embedded.stack import Stack
 from cryptoassets.settings import load_settings
 
 
-class CryptoassetsStorage(DagsterPostgresStorage):
-    """Runs, events and schedules in the database `dagster`; an embedded server is started."""
-
+class _Unconfigured:
     @classmethod
     def config_type(cls) -> dict[str, Any]:
         """Take no configuration: the settings say all."""
         return {}
+
+
+class CryptoassetsStorage(_Unconfigured, DagsterPostgresStorage):
+    """Runs, events and schedules in the database `dagster`; an embedded server is started."""
 
     @classmethod
     def from_config_value(
@@ -35,13 +37,8 @@ class CryptoassetsStorage(DagsterPostgresStorage):
         return cls(postgres_url=f"postgresql+psycopg2://{rest}", inst_data=inst_data)
 
 
-class HomeComputeLogs(LocalComputeLogManager):
+class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):
     """What steps print, in files below our home."""
-
-    @classmethod
-    def config_type(cls) -> dict[str, Any]:
-        """Take no configuration: the settings say all."""
-        return {}
 
     @classmethod
     def from_config_value(
@@ -54,13 +51,8 @@ class HomeComputeLogs(LocalComputeLogManager):
         return cls(base_dir=str(folder), inst_data=inst_data)
 
 
-class HomeArtifacts(LocalArtifactStorage):
+class HomeArtifacts(_Unconfigured, LocalArtifactStorage):
     """Files that Dagster keeps for runs, below our home."""
-
-    @classmethod
-    def config_type(cls) -> dict[str, Any]:
-        """Take no configuration: the settings say all."""
-        return {}
 
     @classmethod
     def from_config_value(

@@ -44,8 +44,7 @@ def refuse_other_columns(
         expected = {field.name: field.type for field in address.arrow_schema(table)}
         actual = {field.name: field.type for field in rows.schema}
     else:
-        expected = dict(column.split(" ") for column in table.spark_schema.split(", "))
-        actual = {field.name: field.dataType.simpleString().upper() for field in rows.schema.fields}
+        expected, actual = dict(_declared_types(table)), dict(_actual_types(rows))
     wrong = [name for name in names if actual.get(name) != expected[name]]
     if wrong:
         message = (
@@ -53,3 +52,28 @@ def refuse_other_columns(
             f"missing or mistyped: {', '.join(wrong)}. Nothing was written; a retry will not help"
         )
         raise SchemaMismatchError(message)
+
+
+def refuse_any_difference(key: dg.AssetKey, frame: DataFrame, table: Table) -> None:
+    """Raise unless a frame has exactly the columns of a table, in its order and with its types.
+
+    Raises:
+        SchemaMismatchError: names the asset and the columns.
+    """
+    expected, actual = _declared_types(table), _actual_types(frame)
+    if expected != actual:
+        wrong = sorted({name for name, _ in set(expected) ^ set(actual)})
+        message = (
+            f"{key.to_user_string()} must have the columns of schemas.{table.name.upper()} in that "
+            f"order; they differ at: {', '.join(wrong) or 'their order'}. A retry will not help"
+        )
+        raise SchemaMismatchError(message)
+
+
+def _declared_types(table: Table) -> list[tuple[str, str]]:
+    columns = (column.partition(" ") for column in table.spark_schema.split(", "))
+    return [(name, kind) for name, _, kind in columns]
+
+
+def _actual_types(frame: DataFrame) -> list[tuple[str, str]]:
+    return [(field.name, field.dataType.simpleString().upper()) for field in frame.schema.fields]

@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 from pyspark.sql import DataFrame
 
-from cryptoassets.errors import MixedSourcesError, SchemaMismatchError, UpstreamNotMaterializedError
+from cryptoassets.errors import MixedSourcesError, UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
 from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
@@ -42,7 +42,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
     def _store(self, context: dg.OutputContext, obj: DataFrame) -> None:
         table = address.table_of(context.asset_key)
         shapes.refuse_other_types(context.asset_key, obj, DataFrame)
-        _refuse_other_columns(obj, table, context.asset_key)
+        shapes.refuse_any_difference(context.asset_key, obj, table)
         store, root = clean_store()
         folder = f"{root}/{table.name}/{address.folder_name(address.window_of(context))}"
         aside = f"{root}/{SCRATCH}/{context.run_id}-{table.name}"
@@ -138,18 +138,6 @@ def _replace(store: fs.FileSystem, aside: str, folder: str) -> None:
         store.delete_dir(folder)
     store.create_dir(folder.rpartition("/")[0], recursive=True)
     store.move(aside, folder)
-
-
-def _refuse_other_columns(frame: DataFrame, table: Table, key: dg.AssetKey) -> None:
-    expected = [tuple(column.split(" ")) for column in table.spark_schema.split(", ")]
-    actual = [(field.name, field.dataType.simpleString().upper()) for field in frame.schema.fields]
-    if expected != actual:
-        wrong = sorted({name for name, _ in set(expected) ^ set(actual)})
-        message = (
-            f"{key.to_user_string()} must have the columns of schemas.{table.name.upper()} in that "
-            f"order; they differ at: {', '.join(wrong) or 'their order'}. A retry will not help"
-        )
-        raise SchemaMismatchError(message)
 
 
 def _outcomes(dataset: ds.Dataset) -> dict[str, int]:
