@@ -109,7 +109,7 @@ with declare(
     doc_md="""
 Ten past each hour: process the hour that has closed, whole, from the raw documents; nothing is
 fetched. Then refresh the marts of its day. Backfill it to process past hours again: each interval
-is one hourly partition.
+is one hourly partition. An hour without raw documents (the platform was off) is skipped.
 """,
 ):
     ready = DagsterReadyOperator(task_id="check_dagster", locations=[PROCESSING_LOCATION])
@@ -118,6 +118,7 @@ is one hourly partition.
         location=PROCESSING_LOCATION,
         job_name="process",
         partition_key=HOUR_JUST_CLOSED,
+        skip_on=["UpstreamNotMaterializedError"],
     )
     marts = DagsterMaterializeOperator(
         task_id="refresh_marts",

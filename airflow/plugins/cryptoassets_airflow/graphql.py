@@ -76,6 +76,13 @@ query AirflowEvents($runId: ID!, $cursor: String) {
           ... on ExecutionStepFailureEvent {
             stepKey
             error { message errorChain { error { message } } }
+            failureMetadata {
+              metadataEntries {
+                label
+                ... on BoolMetadataEntry { boolValue }
+                ... on TextMetadataEntry { text }
+              }
+            }
           }
           ... on RunFailureEvent { message error { message } }
         }

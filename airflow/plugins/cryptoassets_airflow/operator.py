@@ -44,6 +44,7 @@ class DagsterMaterializeOperator(BaseOperator):
         fail_on_check_error: whether failed checks of severity ERROR fail the task. Those of
             severity WARN are warnings in its log.
         skip_if_missing: skip the task when the code location, loaded, has no such job.
+        skip_on: kinds of lasting errors of a step that skip the task instead of failing it.
         poll_seconds: longest time between two looks.
     """
 
@@ -73,6 +74,7 @@ class DagsterMaterializeOperator(BaseOperator):
         run_timeout: timedelta = timedelta(hours=2),
         fail_on_check_error: bool = True,
         skip_if_missing: bool = False,
+        skip_on: Sequence[str] = (),
         poll_seconds: float = 2.0,
         **kwargs: Any,
     ) -> None:
@@ -91,6 +93,7 @@ class DagsterMaterializeOperator(BaseOperator):
         self.run_timeout = run_timeout
         self.fail_on_check_error = fail_on_check_error
         self.skip_if_missing = skip_if_missing
+        self.skip_on = skip_on
         self.poll_seconds = poll_seconds
         self._run_id: str | None = None
 
@@ -118,7 +121,13 @@ class DagsterMaterializeOperator(BaseOperator):
         if self.deferrable:
             self.defer(
                 trigger=DagsterRunTrigger(
-                    self.dagster_conn_id, run.run_id, self.poll_seconds, deadline
+                    dagster_conn_id=self.dagster_conn_id,
+                    run_id=run.run_id,
+                    poll_seconds=self.poll_seconds,
+                    deadline=deadline,
+                    ends_task=self._may_end_in_trigger,
+                    pushes_outcome=self.do_xcom_push,
+                    fail_on_check_error=self.fail_on_check_error,
                 ),
                 method_name="resume",
                 kwargs={"run_id": run.run_id},
@@ -149,6 +158,11 @@ class DagsterMaterializeOperator(BaseOperator):
     @property
     def _hook(self) -> DagsterHook:
         return DagsterHook(self.dagster_conn_id)
+
+    @property
+    def _may_end_in_trigger(self) -> bool:
+        # Airflow sees to outlets and to `post_execute` in a worker only.
+        return not self.outlets and self._post_execute_hook is None
 
     def _job_exists(self, hook: DagsterHook) -> bool:
         return has_job(hook.locations(), self.location, self.job_name or "")
@@ -196,5 +210,7 @@ class DagsterMaterializeOperator(BaseOperator):
         outcome = hook.outcome(run_id)
         for level, line in outcome.lines():
             self.log.log(level, "%s", line)
+        if outcome.lasting and set(outcome.lasting) <= set(self.skip_on):
+            raise AirflowSkipException(f"Dagster run {url}: {' | '.join(outcome.errors)}")
         outcome.judge(fail_on_check_error=self.fail_on_check_error)
         return outcome.for_xcom()

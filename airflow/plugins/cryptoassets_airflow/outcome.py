@@ -8,11 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cryptoassets_airflow.errors import DagsterChecksFailedError, DagsterRunError
+from cryptoassets_airflow.errors import (
+    DagsterChecksFailedError,
+    DagsterRefusedError,
+    DagsterRunError,
+)
 
 _LONGEST_TEXT = 500
 _LONGEST_ERROR = 2_000
 _ROW_LABELS = ("dagster/partition_row_count", "dagster/row_count", "documents received")
+# What a step of ours says of its failure; a step that says nothing may be tried again.
+_KIND, _MAY_PASS = "error", "may pass by itself"
 _VALUES = ("intRepr", "intValue", "floatValue", "boolValue", "text", "url", "path")
 
 
@@ -44,7 +50,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that has ended; times in seconds since 1970, None when it never came that far."""
+    """A run that has ended; times in seconds since 1970, None when it never came that far.
+
+    Attributes:
+        lasting: kinds of the errors that will come again when the same is run again.
+    """
 
     run_id: str
     url: str
@@ -55,6 +65,7 @@ class Outcome:
     materializations: list[Materialization]
     checks: list[Check]
     errors: list[str]
+    lasting: list[str]
 
     @property
     def failed_checks(self) -> list[Check]:
@@ -95,6 +106,7 @@ class Outcome:
 
         Raises:
             DagsterRunError: it did not end as SUCCESS.
+            DagsterRefusedError: neither will the next one.
             DagsterChecksFailedError: a check of severity ERROR failed, whatever the status.
         """
         if self.failed_checks and fail_on_check_error:
@@ -106,9 +118,10 @@ class Outcome:
             )
         if self.status != "SUCCESS":
             words = " | ".join(self.errors) or "no step said why"
-            raise DagsterRunError(
-                f"Dagster run {self.url} ended as {self.status}: {words[:_LONGEST_ERROR]}"
-            )
+            message = f"Dagster run {self.url} ended as {self.status}: {words[:_LONGEST_ERROR]}"
+            if self.lasting:
+                raise DagsterRefusedError(f"{message}. Mend it, then clear this task")
+            raise DagsterRunError(message)
 
 
 def _words(check: Check) -> str:
@@ -124,6 +137,7 @@ class OutcomeReader:
         self._materializations: list[Materialization] = []
         self._checks: list[Check] = []
         self._errors: list[str] = []
+        self._lasting: list[str] = []
 
     def take(self, page: Mapping[str, Any]) -> None:
         """Take one answer to `graphql.EVENTS`."""
@@ -136,6 +150,7 @@ class OutcomeReader:
                 self._checks.append(_check(event["evaluation"]))
             elif kind == "ExecutionStepFailureEvent" and event["error"]:
                 self._errors.append(f"step {event['stepKey']}: {_chain(event['error'])}")
+                self._lasting += _lasting(event["failureMetadata"])
             elif kind == "RunFailureEvent":
                 cause = event["error"]["message"] if event["error"] else ""
                 self._errors.append(f"{event['message']} {cause}".strip())
@@ -152,6 +167,7 @@ class OutcomeReader:
             materializations=self._materializations,
             checks=self._checks,
             errors=self._errors,
+            lasting=self._lasting,
         )
 
 
@@ -167,6 +183,13 @@ def _value(entry: Mapping[str, Any]) -> Any:
         return int(entry["intRepr"])  # GraphQL's own integers end at 2^31
     value = next((entry[key] for key in _VALUES if entry.get(key) is not None), None)
     return value[:_LONGEST_TEXT] if isinstance(value, str) else value
+
+
+def _lasting(metadata: Mapping[str, Any] | None) -> list[str]:
+    entries = {entry["label"]: entry for entry in (metadata or {}).get("metadataEntries", [])}
+    if entries.get(_MAY_PASS, {}).get("boolValue") is not False:
+        return []
+    return [entries.get(_KIND, {}).get("text") or "unnamed"]
 
 
 def _check(evaluation: Mapping[str, Any]) -> Check:

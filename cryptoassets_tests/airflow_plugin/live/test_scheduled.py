@@ -25,7 +25,8 @@ def test_a_scheduled_run_ends_with_rows_in_postgresql(
     assert run_id.startswith("scheduled__")
     assert ["process", "ingest"] == [run["jobName"] for run in runs]
     assert 1 == len({run["tags"]["dagster/partition"] for run in runs})
-    assert 100 == stores.count("marts.coin_latest")
+    newest = "SELECT count(*) FROM marts.coin_latest WHERE observed_at = (SELECT max(observed_at) "
+    assert [(100,)] == stores.rows(f"{newest} FROM marts.coin_latest)")
 
 
 @pytest.mark.timeout(60)

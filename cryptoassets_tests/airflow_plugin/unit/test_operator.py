@@ -56,7 +56,9 @@ def test_mapped_tasks_have_runs_of_their_own() -> None:
 
 def test_a_trigger_survives_being_written_down() -> None:
     """Airflow keeps it in its database between triggerers."""
-    path, fields = DagsterRunTrigger("dagster_default", "1", 2.0, 99.5).serialize()
+    path, fields = DagsterRunTrigger(
+        dagster_conn_id="dagster_default", run_id="1", poll_seconds=2.0, deadline=99.5
+    ).serialize()
 
     assert "cryptoassets_airflow.trigger.DagsterRunTrigger" == path
     assert (path, fields) == DagsterRunTrigger(**fields).serialize()

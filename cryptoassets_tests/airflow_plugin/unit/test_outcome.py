@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-from cryptoassets_airflow.errors import DagsterChecksFailedError, DagsterRunError
+from cryptoassets_airflow.errors import (
+    DagsterChecksFailedError,
+    DagsterRefusedError,
+    DagsterRunError,
+)
 from cryptoassets_airflow.outcome import Outcome, OutcomeReader
 
 
@@ -38,6 +42,7 @@ STEP_FAILED = {
     "__typename": "ExecutionStepFailureEvent",
     "stepKey": "clean__coin_prices",
     "error": {"message": "Failure: no documents", "errorChain": [{"error": {"message": "why"}}]},
+    "failureMetadata": None,
 }
 
 
@@ -92,3 +97,18 @@ def test_a_failed_step_is_named_with_its_cause() -> None:
     """Who reads Airflow's log should not have to open Dagster."""
     with pytest.raises(DagsterRunError, match=r"FAILURE: step clean__coin_prices: .* <- why"):
         outcome(STEP_FAILED, status="FAILURE").judge(fail_on_check_error=True)
+
+
+@pytest.mark.parametrize(
+    ("may_pass", "expected"), [(True, DagsterRunError), (False, DagsterRefusedError)]
+)
+def test_an_error_that_comes_again_is_not_retried(may_pass: bool, expected: type) -> None:
+    """Three more runs of minutes each would end as the first did."""
+    entries = [
+        {"label": "error", "text": "BadKeyError"},
+        {"label": "may pass by itself", "boolValue": may_pass},
+    ]
+    failed = STEP_FAILED | {"failureMetadata": {"metadataEntries": entries}}
+
+    with pytest.raises(expected, match="no documents"):
+        outcome(failed, status="FAILURE").judge(fail_on_check_error=True)

@@ -1,0 +1,70 @@
+"""Promise: a task whose run went well ends in the triggerer; a worker judges everything else."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
+
+from cryptoassets_airflow.trigger import DagsterRunTrigger
+from cryptoassets_tests.airflow_plugin.unit.conftest import ScriptedDagster
+from cryptoassets_tests.airflow_plugin.unit.test_hook import status
+from cryptoassets_tests.airflow_plugin.unit.test_outcome import MADE, check
+
+
+def fired(dagster: ScriptedDagster, *events: dict[str, Any], **options: Any) -> TriggerEvent:
+    """The event of a trigger whose run ended with SUCCESS and these events."""
+    page = {"events": events, "cursor": "c", "hasMore": False}
+    times = {"creationTime": 1.0, "startTime": 2.0, "endTime": 3.0}
+    run = {"__typename": "Run", "status": "SUCCESS", **times, "eventConnection": page}
+    dagster.answers["AirflowStatus"] = [status("SUCCESS")]
+    dagster.answers["AirflowEvents"] = [{"runOrError": run}]
+    trigger = DagsterRunTrigger(
+        dagster_conn_id="dagster_default",
+        run_id="1",
+        poll_seconds=0.1,
+        deadline=None,
+        **({"ends_task": True} | options),
+    )
+
+    async def first() -> TriggerEvent:
+        return await anext(trigger.run())
+
+    return asyncio.run(first())
+
+
+def test_success_ends_the_task_with_its_outcome(dagster: ScriptedDagster) -> None:
+    """Without the start of another worker process."""
+    event = fired(dagster, MADE, check("WARN", success=False))
+
+    assert isinstance(event, TaskSuccessEvent)
+    assert "clean/coin_prices" == event.xcoms["return_value"]["materializations"][0]["asset"]
+
+
+def test_an_outcome_nobody_wants_is_not_kept(dagster: ScriptedDagster) -> None:
+    """`do_xcom_push=False`, as with every operator."""
+    assert fired(dagster, MADE, pushes_outcome=False).xcoms is None
+
+
+@pytest.mark.parametrize(
+    ("events", "options"),
+    [
+        ([check("ERROR", success=False)], {}),
+        ([MADE], {"ends_task": False}),
+    ],
+)
+def test_all_else_goes_back_to_a_worker(
+    dagster: ScriptedDagster, events: list[dict[str, Any]], options: dict[str, Any]
+) -> None:
+    """A failed check fails the task there, as told; outlets are Airflow's to see to."""
+    event = fired(dagster, *events, **options)
+
+    assert not isinstance(event, TaskSuccessEvent)
+    assert {"status": "SUCCESS", "detail": ""} == event.payload
+
+
+def test_a_failed_check_that_must_not_fail_the_task(dagster: ScriptedDagster) -> None:
+    """As the operator was told."""
+    event = fired(dagster, check("ERROR", success=False), fail_on_check_error=False)
+
+    assert isinstance(event, TaskSuccessEvent)
