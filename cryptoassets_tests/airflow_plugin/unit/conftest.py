@@ -1,6 +1,7 @@
 """A Dagster as small as what is read of it: HTTP that answers from a script."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,10 @@ from typing import Any
 import pytest
 
 from cryptoassets_airflow.hook import DagsterHook
+
+
+# Airflow 2's own examples need a database; they are read with the DAGs unless told not to.
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 
 class ScriptedDagster(ThreadingHTTPServer):

@@ -15,7 +15,7 @@ def dags() -> dict[str, Any]:
         from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415 - by line
     except ImportError:
         from airflow.models.dagbag import DagBag  # noqa: PLC0415 - by line
-    bag = DagBag(FOLDER, include_examples=False)
+    bag = DagBag(FOLDER)
     assert {} == bag.import_errors
     return dict(bag.dags)
 

@@ -102,7 +102,7 @@ def test_a_failed_step_is_named_with_its_cause() -> None:
 @pytest.mark.parametrize(
     ("may_pass", "expected"), [(True, DagsterRunError), (False, DagsterRefusedError)]
 )
-def test_an_error_that_comes_again_is_not_retried(may_pass: bool, expected: type) -> None:
+def test_an_error_that_comes_again_is_not_retried(*, may_pass: bool, expected: type) -> None:
     """Three more runs of minutes each would end as the first did."""
     entries = [
         {"label": "error", "text": "BadKeyError"},
