@@ -11,7 +11,6 @@ import pytest
 
 from cryptoassets_airflow.hook import DagsterHook
 
-
 # Airflow 2's own examples need a database; they are read with the DAGs unless told not to.
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
