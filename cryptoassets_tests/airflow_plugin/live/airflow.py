@@ -50,11 +50,11 @@ class Airflow:
     environment: Mapping[str, str]
     programs: dict[str, Program]
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments: str, **environment: str) -> str:
         """Run an `airflow` command; returns what it printed."""
         done = subprocess.run(
             [str(project_root() / f".venv-airflow{self.line}/bin/airflow"), *arguments],
-            env=dict(self.environment),
+            env=dict(self.environment) | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -87,7 +87,9 @@ class Airflow:
             self.api("POST", "/backfills", {"dag_id": dag_id, "max_active_runs": 2, **dates})
         else:
             dates_2 = ["-s", first.isoformat(), "-e", last.isoformat()]
-            self.command("dags", "backfill", "--disable-retry", *dates_2, dag_id)
+            # Its workers, forked, close pooled connections that the command itself goes on using.
+            environment = {"AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_ENABLED": "False"}
+            self.command("dags", "backfill", "--disable-retry", *dates_2, dag_id, **environment)
 
     def mark_failed(self, dag_id: str, run_id: str, task_id: str = "run") -> None:
         """Do what the button does."""
