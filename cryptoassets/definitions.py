@@ -41,7 +41,7 @@ def build_defs(
             [checks.LAYERS[name] for name in layers if name in checks.LAYERS]
         ),
         jobs=[job for name in layers for job in jobs.JOBS.get(name, [])],
-        schedules=[jobs.ingest_every_five_minutes] if "raw" in layers else [],
+        schedules=jobs.SCHEDULES if "raw" in layers else [],
         sensors=_sensors(layers),
         resources={**default_resources(), **(resources or {})},
         # One SparkSession a run: a process a step would pay its start again and again.

@@ -7,13 +7,15 @@ Airflow is the scheduler; the schedule here is off and for those who run without
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import structlog
 
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.embedded.old_runs import purge_runs
+from cryptoassets.settings import load_settings
 
 RAW_SNAPSHOTS = dg.AssetKey(["raw", "coin_snapshots"])
 _SCHEDULE_TAG = "cryptoassets/every_five_minutes"
@@ -127,17 +129,67 @@ def fail_runs_without_process(context: dg.OpExecutionContext) -> None:
     context.log.info("Failed %d dead runs: %s", len(failed), ", ".join(failed) or "none")
 
 
-@dg.job(
-    description="What the sensor `dead_runs` does, once and now; the one job without partition."
-)
+@dg.job(description="What the sensor `dead_runs` does, once and now; has no partition.")
 def end_dead_runs() -> None:
     """Fail runs whose process is gone."""
     fail_runs_without_process()
 
 
+class PurgeConfig(dg.Config):
+    """What may go; both can be set in the launchpad."""
+
+    older_than_days: float | None = None
+    """Age in days; left out: `DAGSTER_RUNS_RETENTION_DAYS`."""
+    dry_run: bool = False
+    """Say what would go, and delete nothing."""
+
+
+@dg.op
+def delete_old_runs(context: dg.OpExecutionContext, config: PurgeConfig) -> None:
+    """Delete superseded runs of that age with their events, and log how many."""
+    days = config.older_than_days
+    days = load_settings().dagster_runs_retention_days if days is None else days
+    if not days:
+        context.log.info("Nothing was purged: DAGSTER_RUNS_RETENTION_DAYS is not set")
+        return
+    oldest = datetime.now(UTC) - timedelta(days=days)
+    purge = purge_runs(context.instance, oldest, dry_run=config.dry_run)
+    context.log.info(
+        "%s %d finished runs from before %s with their events; %d hold the newest materialization "
+        "of a partition and stay",
+        "Would delete" if config.dry_run else "Deleted",
+        len(purge.deleted),
+        f"{oldest:%Y-%m-%d %H:%M} UTC",
+        purge.kept,
+    )
+
+
+@dg.job(
+    description="Delete finished runs older than DAGSTER_RUNS_RETENTION_DAYS with their events; "
+    "each partition keeps the run that materialized it last. Has no partition."
+)
+def purge_old_runs() -> None:
+    """Bound Dagster's event log, which Dagster does not."""
+    delete_old_runs()
+
+
+@dg.schedule(
+    job=purge_old_runs,
+    cron_schedule="17 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+)
+def purge_old_runs_daily() -> dg.RunRequest:
+    """Purge at 03:17 UTC. Off by default."""
+    return dg.RunRequest()
+
+
 JOBS: dict[str, list[Any]] = {
-    "raw": [ingest, end_dead_runs],
+    "raw": [ingest, end_dead_runs, purge_old_runs],
     "warehouse": [process],
     "marts": [marts],
 }
 """Layer to the jobs that need it; a job's other layers are in the same code location."""
+
+SCHEDULES = [ingest_every_five_minutes, purge_old_runs_daily]
+"""Those of the code location that has the raw layer; both are off until they are switched on."""

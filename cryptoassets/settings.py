@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     clean_path: str | None = None
     """Folder or URI of the cleaned Parquet; driver and workers must share it."""
     cryptoassets_home: Path = Path(".cryptoassets")
+    dagster_runs_retention_days: Annotated[float, Field(ge=0)] = 0
+    """Age in days from which the job `purge_old_runs` deletes finished runs; 0: it does nothing."""
 
     @field_validator("postgres_url")
     @classmethod

@@ -28,11 +28,16 @@ _NULLS = 40_000
 
 
 class Market:
-    """All coins under one seed; every method is a pure function of its arguments."""
+    """All coins under one seed; every method is a pure function of its arguments.
 
-    def __init__(self, seed: int = 0) -> None:
+    Args:
+        seed: of all paths.
+        coins: those of `coins.csv` unless others are given; an `id` once.
+    """
+
+    def __init__(self, seed: int = 0, coins: tuple[Coin, ...] | None = None) -> None:
         self._seed = seed
-        self.coins: tuple[Coin, ...] = simulated_coins()
+        self.coins = simulated_coins() if coins is None else coins
         self.place_by_id = {coin.id: place for place, coin in enumerate(self.coins)}
         self._volatility = np.array([coin.daily_volatility for coin in self.coins])
         self._level = np.array([coin.price_usd for coin in self.coins])
