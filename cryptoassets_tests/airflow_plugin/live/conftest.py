@@ -2,19 +2,23 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cryptoassets.embedded import Stack
+from cryptoassets.embedded.airflow_programs import Program
 from cryptoassets.embedded.processes import free_port
-from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, new_home, running_airflow
+from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, new_home, running_airflow, until
 from cryptoassets_tests.airflow_plugin.live.dagster import (
     Dagster,
     LosingProxy,
+    is_answering,
     losing_proxy,
     running_dagster,
+    webserver_program,
 )
 from cryptoassets_tests.e2e.stores import Stores
 
@@ -55,10 +59,35 @@ def proxy(dagster: Dagster) -> Iterator[LosingProxy]:
 
 
 @pytest.fixture(scope="session")
+def frail_port() -> int:
+    """Where a webserver that is to be killed listens."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def frail_proxy(frail_port: int) -> Iterator[LosingProxy]:
+    """Stands before that webserver."""
+    with losing_proxy(f"http://127.0.0.1:{frail_port}") as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def frail_webserver(dagster: Dagster, frail_port: int, session_home: Path) -> Iterator[Program]:
+    """One more webserver of `dagster`, for one test."""
+    program = webserver_program(frail_port, session_home / "airflow" / "logs")
+    program.start()
+    until(lambda: is_answering(Dagster(frail_port)), 60)
+    yield program
+    program.ask_to_stop()
+    program.end(time.monotonic() + 10)
+
+
+@pytest.fixture(scope="session")
 def airflow(
     stack: Stack,
     dagster: Dagster,
     proxy: LosingProxy,
+    frail_proxy: LosingProxy,
     session_home: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Airflow]:
@@ -67,6 +96,7 @@ def airflow(
     stock = {"conn_type": "dagster", "login": f"{dagster.url}/graphql"}
     connections = {
         "dagster_proxy": f"http://127.0.0.1:{proxy.port}",
+        "dagster_frail": f"http://127.0.0.1:{frail_proxy.port}",
         "dagster_airflow": json.dumps(stock),
     }
     folder = tmp_path_factory.mktemp("airflow")

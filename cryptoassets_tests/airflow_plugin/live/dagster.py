@@ -1,10 +1,12 @@
 """A real `dagster dev` of the project's own code location, and a proxy that loses answers."""
 
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ from typing import Any
 import requests
 
 from cryptoassets.cli.airflow import dagster_program
-from cryptoassets.embedded.airflow_programs import Programs
+from cryptoassets.embedded.airflow_programs import Program, Programs
+from cryptoassets.embedded.dagster_home import dagster_environment
+from cryptoassets.settings import project_root
 from cryptoassets_tests.airflow_plugin.live.airflow import until
 
 _RUNS = """query Runs($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 200) {
@@ -56,13 +60,14 @@ def running_dagster(port: int, logs: Path) -> Iterator[Dagster]:
     programs.start(dagster_program(port, logs))
     dagster = Dagster(port)
     try:
-        until(lambda: _answers(dagster), 120)
+        until(lambda: is_answering(dagster), 120)
         yield dagster
     finally:
         programs.stop()
 
 
-def _answers(dagster: Dagster) -> bool:
+def is_answering(dagster: Dagster) -> bool:
+    """Whether it tells its runs."""
     try:
         dagster.runs()
     except (requests.RequestException, ValueError, TypeError, KeyError):
@@ -70,8 +75,21 @@ def _answers(dagster: Dagster) -> bool:
     return True
 
 
+def webserver_program(port: int, logs: Path) -> Program:
+    """One more webserver of the same Dagster, which may be killed."""
+    environment = dagster_environment()
+    command = [
+        str(Path(sys.executable).parent / "dagster-webserver"),
+        *("-h", "127.0.0.1", "-p", str(port), "-w", str(project_root() / "workspace.yaml")),
+    ]
+    return Program("webserver", command, environment, logs / "webserver.log")
+
+
 class LosingProxy(ThreadingHTTPServer):
-    """Passes requests on, and breaks the connection instead of answering the first launch."""
+    """Passes requests on, and breaks the connection instead of answering the first launch.
+
+    `instead` is called then, while the launch may still be going on behind.
+    """
 
     daemon_threads = True
 
@@ -80,6 +98,7 @@ class LosingProxy(ThreadingHTTPServer):
         self.target = target
         self.to_lose = 1
         self.launches = 0
+        self.instead: Callable[[], object] = partial(time.sleep, 2)
 
     @property
     def port(self) -> int:
@@ -92,24 +111,31 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        is_launch = b"launchRun" in body
-        answer = requests.post(
-            self.server.target + self.path,
-            data=body,
-            headers={"Content-Type": "application/json"},
-            timeout=60,
-        )
-        if is_launch:
+        if b"launchRun" in body:
             self.server.launches += 1
             if self.server.launches <= self.server.to_lose:
-                time.sleep(2)
+                threading.Thread(target=self._pass_on, args=(body,), daemon=True).start()
+                self.server.instead()
                 self.connection.close()
                 return
+        try:
+            answer = self._pass_on(body)
+        except requests.RequestException:
+            self.send_error(502)
+            return
         self.send_response(answer.status_code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer.content)))
         self.end_headers()
         self.wfile.write(answer.content)
+
+    def _pass_on(self, body: bytes) -> requests.Response:
+        return requests.post(
+            self.server.target + self.path,
+            data=body,
+            headers={"Content-Type": "application/json"},
+            timeout=60,
+        )
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Say nothing."""

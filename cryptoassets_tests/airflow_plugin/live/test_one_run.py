@@ -1,14 +1,17 @@
 """Promise: whatever is killed, one launch is one Dagster run, and Airflow learns its true end."""
 
+import os
 import signal
 
 import pytest
 
+from cryptoassets.embedded.airflow_programs import Program
+from cryptoassets.embedded.dead_runs import PROCESS_TAG
 from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, until
 from cryptoassets_tests.airflow_plugin.live.dagster import Dagster, LosingProxy
 from cryptoassets_tests.airflow_plugin.live.past import hour_before, hour_key
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)
 INGEST = {"job": "ingest", "partition": hour_key(hour_before(0))}
 
 
@@ -39,17 +42,66 @@ def test_a_killed_task_finds_its_run_again(airflow: Airflow, dagster: Dagster) -
     assert "Re-attached to Dagster run" in airflow.log("live_held", run_id)
 
 
-def test_a_killed_triggerer_goes_on_after_its_restart(airflow: Airflow, dagster: Dagster) -> None:
+def test_a_webserver_killed_in_the_midst_of_a_launch_gives_one_run(
+    airflow: Airflow, dagster: Dagster, frail_proxy: LosingProxy, frail_webserver: Program
+) -> None:
+    """The launch had arrived; whoever answers next knows its run."""
+
+    def kill_and_start_again() -> None:
+        until(lambda: dagster.runs(dag_id="live_killed_webserver"), 30)
+        kill(frail_webserver)
+        frail_webserver.start()
+
+    frail_proxy.instead = kill_and_start_again
+    run_id = airflow.trigger("live_killed_webserver", **INGEST)
+
+    airflow.await_task("success", "live_killed_webserver", run_id, within=180)
+
+    assert 1 == len(dagster.runs(run_id=run_id))
+    assert 1 == frail_proxy.launches
+
+
+@pytest.mark.parametrize("name", ["triggerer", "scheduler"])
+def test_a_killed_part_of_airflow_goes_on_after_its_restart(
+    airflow: Airflow, dagster: Dagster, name: str
+) -> None:
     """The wait is not in its memory."""
     run_id = airflow.trigger("live_deferred", **INGEST)
     airflow.await_task("deferred", "live_deferred", run_id)
-    triggerer = airflow.programs["triggerer"]
-    assert triggerer.process is not None
-    triggerer.process.send_signal(signal.SIGKILL)
-    triggerer.process.wait()
-    triggerer.start()
+    kill(airflow.programs[name])
+    airflow.programs[name].start()
 
     task = airflow.await_task("success", "live_deferred", run_id, within=180)
 
     assert 1 == task.tries
     assert 1 == len(dagster.runs(run_id=run_id))
+
+
+def test_a_dagster_run_whose_process_died_is_not_waited_on_for_ever(
+    airflow: Airflow, dagster: Dagster
+) -> None:
+    """Dagster's sensor notices within a minute; the next try launches another."""
+    # Long enough to be met alive; the tests above have fetched what it processes.
+    run_id = airflow.trigger("live_deferred", **(INGEST | {"job": "process"}))
+    dead = dagster.await_run(run_id, "STARTED")
+    os.kill(int(until(lambda: process_of(dagster, dead["runId"]), 30)), signal.SIGKILL)
+
+    airflow.await_task("success", "live_deferred", run_id, within=240)
+
+    statuses = {run["runId"]: run["status"] for run in dagster.runs(run_id=run_id)}
+    assert "FAILURE" == statuses.pop(dead["runId"])
+    assert ["SUCCESS"] == list(statuses.values())
+
+
+def kill(program: Program) -> None:
+    """SIGKILL, as the machine's memory guard would."""
+    assert program.process is not None
+    program.process.kill()
+    program.process.wait()
+
+
+def process_of(dagster: Dagster, dagster_run_id: str) -> str | None:
+    """Process id of a Dagster run, as its tag tells."""
+    run = next(run for run in dagster.runs() if run["runId"] == dagster_run_id)
+    tag = run["tags"].get(PROCESS_TAG)
+    return tag.split(" ")[1] if tag else None
