@@ -1,50 +1,20 @@
 """The verb `run`: the main job once, in this process, with progress and a summary.
 
-What goes here: which jobs for which partitions, and what a person sees of them. What stays out: the
-jobs themselves (in `jobs`).
+What goes here: which jobs for which partitions. What stays out: executing one and telling of it (in
+`runner`), the jobs themselves (in `jobs`).
 """
 
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.status import Status
 
+from cryptoassets.cli.runner import Outcome, Runner, line, source_words, warm_up_spark
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.settings import load_settings
-
-if TYPE_CHECKING:
-    import dagster as dg
-
-# A person who types `run` wants data now: the month's pace is for schedules.
-_RUN_TAGS = {"cryptoassets/credits": "down_to_reserve"}
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-@dataclass
-class Outcome:
-    """What the jobs of one `run` did.
-
-    Attributes:
-        failures: one sentence each: the asset or check, and what went wrong.
-        warnings: the same for checks of severity WARN.
-        materialized: asset and partition to row count, in the order they were written.
-    """
-
-    failures: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    checks_passed: int = 0
-    materialized: dict[tuple[str, str], int] = field(default_factory=dict)
-    source: str = ""
-    seconds: float = 0.0
 
 
 def run_once(console: Console) -> Outcome:
@@ -58,23 +28,17 @@ def run_once(console: Console) -> Outcome:
             import cryptoassets.definitions  # noqa: F401 - seconds, used below
 
             stores.result()
-            _line(console, "stores", f"up, source: {_source_words(stack)}", started)
+            line(console, "stores", f"up, source: {source_words(stack)}", started)
             # A JVM takes seconds to start: it does so while the answer of CoinCap is fetched.
-            session = pool.submit(_warm_up_spark)
+            session = pool.submit(warm_up_spark)
             with dagster_instance() as instance:
                 fail_dead_runs(instance)
-                outcome = _run_jobs(_Runner(console, status, instance), session)
+                outcome = _run_jobs(Runner(console, status, instance), session)
     outcome.source, outcome.seconds = stack.source, time.monotonic() - started
     return outcome
 
 
-def _warm_up_spark() -> None:
-    from cryptoassets.resources.spark import SparkResource
-
-    SparkResource().session.range(1).count()
-
-
-def _run_jobs(runner: "_Runner", session: "Future[None]") -> Outcome:
+def _run_jobs(runner: Runner, session: Future[None]) -> Outcome:
     hour = datetime.now(UTC).strftime("%Y-%m-%d-%H:00")
     if not runner.execute("ingest", hour):
         return runner.outcome
@@ -88,135 +52,3 @@ def _run_jobs(runner: "_Runner", session: "Future[None]") -> Outcome:
     for day in sorted({partition[:10] for partition in raw}):
         runner.execute("marts", day)
     return runner.outcome
-
-
-class _Runner:
-    """Executes jobs in this process and says what they do while they do it."""
-
-    def __init__(self, console: Console, status: Status, instance: "dg.DagsterInstance") -> None:
-        self._console = console
-        self._status = status
-        self._instance = instance
-        self._is_interrupted = False
-        self.outcome = Outcome()
-
-    @contextmanager
-    def waiting(self, words: str) -> Iterator[None]:
-        self._status.update(words)
-        yield
-
-    def execute(self, job: str, partition: str) -> bool:
-        """Run one job for one partition; False when it failed."""
-        from cryptoassets.definitions import defs
-
-        self._status.update(f"{job} {partition}")
-        self._started = time.monotonic()
-        run_id = _new_run_id()
-        self._instance.add_event_listener(run_id, self._hear)
-        result = defs.resolve_job_def(job).execute_in_process(
-            instance=self._instance,
-            partition_key=partition,
-            run_id=run_id,
-            run_config=_QUIET,
-            tags=_RUN_TAGS,
-            raise_on_error=False,
-        )
-        if self._is_interrupted:
-            raise KeyboardInterrupt
-        return result.success
-
-    def _hear(self, entry: "dg.EventLogEntry") -> None:
-        event = entry.dagster_event
-        if event is None:
-            return
-        if event.is_step_materialization:
-            self._hear_materialization(event.step_materialization_data.materialization)
-        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
-            self._hear_check(event.asset_check_evaluation_data)
-        elif event.is_step_failure and _is_interrupt(event.step_failure_data.error):
-            self._is_interrupted = True
-        elif event.is_step_failure:
-            self._fail(f"{_step_name(event)}: {_sentence(event.step_failure_data.error)}")
-        elif event.is_step_up_for_retry:
-            words = _sentence(event.step_retry_data.error)
-            self._console.print(
-                f"[yellow]  ↻ {_step_name(event)}[/]  {escape(words)}", soft_wrap=True
-            )
-
-    def _hear_materialization(self, made: "dg.AssetMaterialization") -> None:
-        name, partition = made.asset_key.to_user_string(), made.partition or ""
-        facts: dict[str, Any] = {key: value.value for key, value in made.metadata.items()}
-        rows = facts.get("dagster/partition_row_count", facts.get("documents received", 0))
-        self.outcome.materialized[name, partition] = rows
-        words = ", ".join(_words(facts))
-        _line(self._console, name, f"{partition}  {words}", self._started)
-        self._started = time.monotonic()
-
-    def _hear_check(self, check: "dg.AssetCheckEvaluation") -> None:
-        name = f"{check.asset_key.to_user_string()} {check.check_name}"
-        if check.passed:
-            self.outcome.checks_passed += 1
-        elif check.severity.value == "WARN":
-            self.outcome.warnings.append(f"{name}: {check.description}")
-            self._console.print(f"[yellow]  ! {name}[/]  {escape(check.description or '')}")
-        else:
-            self._fail(f"{name}: {check.description}")
-
-    def _fail(self, sentence: str) -> None:
-        self.outcome.failures.append(sentence)
-        self._console.print(f"[red]  ✗ {escape(sentence)}[/]", soft_wrap=True)
-
-
-def _words(facts: dict[str, Any]) -> Iterator[str]:
-    if "skipped" in facts:
-        yield f"skipped: {facts['skipped']}"
-    for label in ("documents new", "valid", "quarantined", "superseded", "rows written"):
-        if label in facts:
-            yield f"{facts[label]} {label}"
-    if "late" in facts:
-        yield f"{facts['documents received']} documents received by the run of another hour"
-    elif facts.keys().isdisjoint({"documents new", "valid", "rows written"}):
-        yield f"{facts.get('dagster/partition_row_count', 0)} rows"
-    for label in ("documents of other partitions", "dead letters", "next fetch at"):
-        if facts.get(label):
-            yield f"{label}: {facts[label]}"
-
-
-def _line(console: Console, name: str, words: str, started: float) -> None:
-    seconds = time.monotonic() - started
-    console.print(f"[green]  ✓[/] {name:<24} {words}  [dim]{seconds:.1f} s[/]", soft_wrap=True)
-
-
-def _step_name(event: "dg.DagsterEvent") -> str:
-    return (event.step_key or "").replace("__", "/")
-
-
-def _is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
-    return error is not None and "DagsterExecutionInterruptedError" in error.message
-
-
-def _sentence(error: "dg.SerializableErrorInfo | None") -> str:
-    """What went wrong: our own sentence if there is one in the chain, else the first cause."""
-    text = "failed"
-    while error is not None:
-        text = str(error.message).strip()
-        kind, _, words = text.partition(": ")
-        if kind.startswith("cryptoassets.errors."):
-            return words
-        error = error.cause
-    return text
-
-
-def _source_words(stack: Stack) -> str:
-    kind = stack.source
-    return {
-        "coincap": "CoinCap",
-        "simulator": "simulator (not real prices; set COINCAP_API_KEY for CoinCap)",
-        "replay": "replay of recorded answers",
-    }[kind]
-
-
-def _new_run_id() -> str:
-    from uuid import uuid4
-
-    return str(uuid4())

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cryptoassets.assets.warehouse import FRESH_WITHIN
 from cryptoassets.cli.facts import newest_price_age, store_counts
-from cryptoassets.cli.run import Outcome
+from cryptoassets.cli.runner import Outcome
 from cryptoassets.embedded.postgres_files import find_programs
 from cryptoassets.errors import CryptoassetsError
 
