@@ -6,11 +6,11 @@ import dagster as dg
 import pyarrow.dataset as ds
 
 from cryptoassets.checks.results import WARN, hourly_check, result
-from cryptoassets.checks.stores import partition_places, recent_prices, unsettled_ids
+from cryptoassets.checks.stores import recent_prices, reconcile
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.transforms.moves import Moves, repeated_share, wild_moves
-from cryptoassets.transforms.reconciliation import discrepancies
 
 PRICES = dg.AssetKey(["warehouse", "coin_prices"])
 _JUDGED = dg.AssetKey(["clean", "coin_prices"])
@@ -36,13 +36,10 @@ def coin_prices_reconciliation(
 ) -> dg.AssetCheckResult:
     """Compare MongoDB, Parquet and PostgreSQL id by id."""
     window = context.partition_time_window
-    places = partition_places(mongo, postgres, judged, (window.start, window.end))
-    waiting: set[str] = set()
-    if places.unprocessed:
-        # What another run fetched while this one published is not lost: its own run comes.
-        waiting = unsettled_ids(mongo, postgres, (window.start, window.end)) & places.unprocessed
-    problems = discrepancies(places.without(waiting))
-    return result("reconciliation", problems, documents=len(places.raw), waiting=len(waiting))
+    found = reconcile(mongo, postgres, SNAPSHOT_FLOW, judged, (window.start, window.end))
+    return result(
+        "reconciliation", found.problems, documents=found.documents, waiting=found.waiting
+    )
 
 
 @dg.multi_asset_check(

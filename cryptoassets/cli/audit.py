@@ -1,7 +1,7 @@
-"""The verb `audit`: every hour of all three stores, compared document by document.
+"""The verb `audit`: every hour and day of all three stores, compared document by document.
 
-What goes here: which hours there are, and the report. What stays out: the comparison itself (in
-`transforms.reconciliation`) and the questions to the stores (in `checks.stores`).
+What goes here: which partitions there are, and the report. What stays out: the comparison itself
+(in `transforms.reconciliation`) and the questions to the stores (in `checks.stores`).
 """
 
 from collections.abc import Iterator
@@ -9,21 +9,22 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pymongo
+from psycopg import sql
 from pymongo.collection import Collection
 from rich.console import Console
 from rich.markup import escape
 
-from cryptoassets.checks.stores import ASSET, partition_places
+from cryptoassets.checks.stores import partition_places
 from cryptoassets.cli.terminal import FAILED
-from cryptoassets.io_managers.address import partition_name
+from cryptoassets.io_managers.address import partition_name, partition_window
 from cryptoassets.io_managers.lake import lake_id
 from cryptoassets.io_managers.spark import clean_partition
 from cryptoassets.resources.mongo import Document, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import CLEAN_COIN_PRICES
+from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.transforms.reconciliation import discrepancies
 
-_HOUR = timedelta(hours=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 3
 
 
@@ -31,42 +32,50 @@ def audit_stores(console: Console) -> int:
     """Compare the stores and print what does not add up; return the exit code."""
     mongo, postgres = MongoResource(), PostgresResource()
     problems: list[str] = []
+    told: list[str] = []
     documents = 0
     with closing(mongo.lake().client), console.status("Comparing") as status:
-        hours = sorted(_raw_hours(mongo) | _published_hours(postgres))
-        for number, hour in enumerate(hours, start=1):
-            window = (hour, hour + _HOUR)
-            status.update(f"Comparing {partition_name(window)} ({number} of {len(hours)})")
-            judged = clean_partition(CLEAN_COIN_PRICES, window)
-            places = partition_places(mongo, postgres, judged, window)
-            documents += len(places.raw)
-            found = discrepancies(places)
-            problems += [f"{ASSET} {partition_name(window)}: {words}" for words in found]
-        problems += _without_partition(mongo, documents)
+        for flow in FLOWS:
+            of_flow, partitions = 0, sorted(_raw(mongo, flow) | _published(postgres, flow))
+            for number, start in enumerate(partitions, start=1):
+                window = (start, start + flow.span)
+                name = f"{flow.asset} {partition_name(window)}"
+                status.update(f"Comparing {name} ({number} of {len(partitions)})")
+                judged = clean_partition(flow.clean, window)
+                places = partition_places(mongo, postgres, flow, judged, window)
+                of_flow += len(places.raw)
+                problems += [f"{name}: {words}" for words in discrepancies(places)]
+            problems += _without_partition(mongo, flow, of_flow)
+            told += [_counted(flow, len(partitions))] if partitions else []
+            documents += of_flow
         problems += _without_coin(postgres)
     for problem in problems:
         console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if problems:
         console.print(
             f"{len(problems)} things do not add up. Documents in no place yet: process their hour "
-            "(`cryptoassets run`, or the job `process` in Dagster)."
+            "(`cryptoassets run`, or the job `process` in Dagster) or day (`backfill`, `history`)."
         )
         return FAILED
-    counted = f"{len(hours)} hour{'s' if len(hours) != 1 else ''}"
     console.print(
-        f"[green]✓[/] {documents:,} raw documents in {counted}: each is loaded, "
-        "quarantined or superseded, exactly once, and the ledger agrees."
+        f"[green]✓[/] {documents:,} raw documents in {' and '.join(told) or '0 hours'}: each is "
+        "loaded, quarantined or superseded, exactly once, and the ledger agrees."
     )
     return 0
 
 
-def _raw_hours(mongo: MongoResource) -> set[datetime]:
-    """Hours with raw documents; hops from one to the next along the index."""
-    return set(_hops(mongo.lake()["coin_snapshots"]))
+def _counted(flow: Flow, count: int) -> str:
+    word = "hour" if flow.span < timedelta(days=1) else "day"
+    return f"{count} {word}{'s' if count != 1 else ''}"
 
 
-def _hops(collection: Collection[Document]) -> Iterator[datetime]:
-    start = datetime(1970, 1, 1, tzinfo=UTC)
+def _raw(mongo: MongoResource, flow: Flow) -> set[datetime]:
+    """Starts of partitions with raw documents; hops from one to the next along the index."""
+    return set(_hops(mongo.lake()[flow.raw.name], flow.span))
+
+
+def _hops(collection: Collection[Document], span: timedelta) -> Iterator[datetime]:
+    start = _EPOCH
     while True:
         following = collection.find_one(
             {"observed_at": {"$gte": start}},
@@ -75,24 +84,28 @@ def _hops(collection: Collection[Document]) -> Iterator[datetime]:
         )
         if following is None:
             return
-        hour = following["observed_at"].replace(minute=0, second=0, microsecond=0)
-        yield hour
-        start = hour + _HOUR
+        partition = _EPOCH + (following["observed_at"] - _EPOCH) // span * span
+        yield partition
+        start = partition + span
 
 
-def _published_hours(postgres: PostgresResource) -> set[datetime]:
+def _published(postgres: PostgresResource, flow: Flow) -> set[datetime]:
+    """Starts of partitions in the ledger or in the table."""
+    is_hour = flow.span < timedelta(days=1)
+    table = sql.Identifier(flow.published.schema, flow.published.name)
+    moments = sql.SQL("SELECT DISTINCT date_trunc({}, observed_at) FROM {}").format(
+        sql.Literal("hour" if is_hour else "day"), table
+    )
     with postgres.connect() as connection:
-        rows = connection.execute(
-            "SELECT to_timestamp(partition_key || '+00', 'YYYY-MM-DD-HH24:MITZH') "
-            "FROM warehouse.loads WHERE asset = %s "
-            "UNION SELECT DISTINCT date_trunc('hour', observed_at) FROM warehouse.coin_prices",
-            [ASSET],
+        ledger = connection.execute(
+            "SELECT partition_key FROM warehouse.loads WHERE asset = %s", [flow.asset]
         )
-        return {row[0].astimezone(UTC) for row in rows}
+        starts = {partition_window(name)[0] for (name,) in ledger}
+        return starts | {moment.astimezone(UTC) for (moment,) in connection.execute(moments)}
 
 
-def _without_partition(mongo: MongoResource, in_partitions: int) -> list[str]:
-    collection = mongo.lake()["coin_snapshots"]
+def _without_partition(mongo: MongoResource, flow: Flow, in_partitions: int) -> list[str]:
+    collection = mongo.lake()[flow.raw.name]
     missing = collection.count_documents({}) - in_partitions
     if missing == 0:
         return []
@@ -102,7 +115,7 @@ def _without_partition(mongo: MongoResource, in_partitions: int) -> list[str]:
         if not isinstance(document.get("observed_at"), datetime)
     ]
     shown = ", ".join(found[:_SHOWN])
-    return [f"{missing} raw documents have no time and so no partition ({shown})"]
+    return [f"{missing} documents of {flow.raw.name} have no time and so no partition ({shown})"]
 
 
 def _without_coin(postgres: PostgresResource) -> list[str]:

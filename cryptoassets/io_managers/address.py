@@ -13,7 +13,10 @@ from cryptoassets.schemas import Table
 
 _TABLES = {
     table.full_name: table
-    for table in (schemas.RAW_COIN_SNAPSHOTS, schemas.CLEAN_COIN_PRICES, *schemas.POSTGRES_TABLES)
+    for table in (
+        *(table for flow in schemas.FLOWS for table in (flow.raw, flow.clean)),
+        *schemas.POSTGRES_TABLES,
+    )
 }
 
 _ARROW_TYPES: dict[schemas.ColumnType, pa.DataType] = {
@@ -51,6 +54,25 @@ def window_of(context: dg.InputContext | dg.OutputContext) -> Window:
     return window.start.astimezone(UTC), window.end.astimezone(UTC)
 
 
+def partitions_in(window: Window, span: timedelta) -> list[Window]:
+    """The partitions of one hour, or one day, that a range consists of, oldest first."""
+    start, end = window
+    return [(start + n * span, start + (n + 1) * span) for n in range((end - start) // span)]
+
+
+def partition_window(name: str) -> Window:
+    """The time range of an hour or a day by Dagster's key; `partition_name` is the inverse.
+
+    Raises:
+        ValueError: not such a key.
+    """
+    if ":" in name:
+        start = datetime.strptime(f"{name}Z", "%Y-%m-%d-%H:00%z")
+        return start, start + timedelta(hours=1)
+    start = datetime.strptime(f"{name}Z", "%Y-%m-%d%z")
+    return start, start + timedelta(days=1)
+
+
 def partition_name(window: Window) -> str:
     """Dagster's key of a one-hour or one-day window, or `start..end` of a longer one."""
     start, end = window
@@ -71,7 +93,11 @@ def folder_name(window: Window) -> str:
 
 def remedy(key: dg.AssetKey, partition: str) -> str:
     """How to get a missing partition, for an error message."""
+    history = schemas.HISTORY_FLOW
+    is_history = table_of(key) in (history.raw, history.clean, history.published)
+    command = f"`cryptoassets {'backfill' if is_history else 'run'}`"
+    command += "" if is_history else " for the current hour"
     return (
         f"A retry will not help; first materialize {key.to_user_string()} for {partition} "
-        "(Dagster UI, or `cryptoassets run` for the current hour)"
+        f"(Dagster UI, or {command})"
     )

@@ -51,7 +51,7 @@ def report(
     uri: str,
     partition_rows: int,
     facts: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]] = (),
+    partition: str | None = None,
 ) -> None:
     """Attach the standard metadata to a materialization.
 
@@ -60,17 +60,18 @@ def report(
         table: the schema of what was written.
         uri: where it lies, without credentials.
         partition_rows: rows of this partition now.
-        facts: further counts and texts, by label.
-        rows: a few rows to show.
+        facts: further counts and texts, and a `preview`, by label.
+        partition: of a run over several; None: the run's only one.
     """
     lineage = context.definition_metadata.get("dagster/column_lineage")
-    context.add_output_metadata(
-        {
-            "dagster/uri": uri,
-            "dagster/partition_row_count": partition_rows,
-            "dagster/column_schema": column_schema(table),
-            **({"dagster/column_lineage": lineage} if lineage is not None else {}),
-            **facts,
-            "preview": preview(rows),
-        }
-    )
+    told = {
+        "dagster/uri": uri,
+        "dagster/partition_row_count": partition_rows,
+        "dagster/column_schema": column_schema(table),
+        **({"dagster/column_lineage": lineage} if lineage is not None else {}),
+        **facts,
+    }
+    if partition is None:
+        context.add_output_metadata(told)
+    else:
+        context.step_context.add_asset_metadata(told, context.asset_key, partition)

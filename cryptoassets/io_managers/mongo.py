@@ -89,8 +89,10 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 "dead letters": dead_letters.inserted + len(refused),
                 **({"skipped": obj.skipped} if obj.skipped else {}),
                 **obj.facts,
+                "preview": metadata.preview(
+                    [_shown(document) for document in obj.documents[: metadata.PREVIEW_ROWS]]
+                ),
             },
-            rows=[_shown(document) for document in obj.documents[: metadata.PREVIEW_ROWS]],
         )
 
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table | list[Document]:

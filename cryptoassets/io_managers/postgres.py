@@ -1,44 +1,39 @@
 """PostgreSQL, the warehouse and the marts: a partition is published whole or not at all.
 
 What goes here: which asset is published how, from Spark DataFrames and Arrow tables, and reading
-ranges back. What stays out: the statements (in `publishing`) and the bytes (in `copying`).
+ranges back. What stays out: judged rows' way into the database (in `judged`), the statements (in
+`publishing`) and the bytes (in `copying`).
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg import sql
 from pydantic import PrivateAttr
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
-from cryptoassets.errors import (
-    ContractViolationError,
-    MixedSourcesError,
-    UpstreamNotMaterializedError,
-)
-from cryptoassets.io_managers import address, metadata, plots, publishing, shapes
+from cryptoassets.errors import ContractViolationError, UpstreamNotMaterializedError
+from cryptoassets.io_managers import address, judged, metadata, plots, publishing, shapes
 from cryptoassets.io_managers.copying import copy_out, stage
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
-from cryptoassets.resources.postgres import PostgresResource, ensure_months
+from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.postgres_errors import typed_errors
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
-from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, QUARANTINE, Table
-from cryptoassets.transforms.contract import Tally, conservation_problems, key_problems, tally
-from cryptoassets.transforms.prices import publication
-
-_JUDGED_COLUMNS = (*COIN_PRICES.column_names, "outcome", "reasons", "payload")
+from cryptoassets.schemas import COINS, QUARANTINE, SNAPSHOT_FLOW, Flow, Table, flow_into
+from cryptoassets.transforms.outcomes import publication
 
 QUARANTINE_KEY = dg.AssetKey(["warehouse", "quarantine"])
+_PARTITIONS_AT_ONCE = 8
+"""Of a range, how many are held in memory; each is published on its own."""
 
 
 class PostgresIOManager(dg.ConfigurableIOManager):
@@ -49,24 +44,26 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     _frames: PassingFrames = PrivateAttr(default_factory=PassingFrames)
 
     def handle_output(self, context: dg.OutputContext, obj: DataFrame | pa.Table) -> None:
-        """Publish a partition in one transaction.
+        """Publish each partition in one transaction.
 
-        `warehouse/coin_prices` takes judged rows (columns of `schemas.CLEAN_COIN_PRICES`) and
+        An asset that a `Flow` leads to takes judged rows (columns of the flow's `clean`) and
         writes the table, the quarantine and the ledger; a view with fewer raw rows than the
         ledger's is older and publishes nothing. `warehouse/coins` is merged; every other asset's
         partition is replaced.
 
         Raises:
             dagster.Failure: SchemaMismatchError, ContractViolationError, MixedSourcesError,
-                StoreError, ...; nothing was published.
+                StoreError, ...; nothing was published, or of a range nothing of the partitions
+                that the message names.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             key = context.asset_key
             table = address.table_of(key)
             shapes.refuse_other_types(key, obj, DataFrame, pa.Table)
-            if table is COIN_PRICES:
-                shapes.refuse_other_columns(key, obj, CLEAN_COIN_PRICES, _JUDGED_COLUMNS)
-                self._publish_judged(context, _arrow(publication, obj))
+            flow = flow_into(table)
+            if flow is not None:
+                shapes.refuse_other_columns(key, obj, flow.clean, flow.judged_columns)
+                self._publish_judged(context, flow, obj)
                 return
             shapes.refuse_other_columns(key, obj, table, table.column_names)
             rows = _arrow(lambda frame: frame.select(*table.column_names), obj)
@@ -98,42 +95,57 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         """Delete the files that DataFrames were read through."""
         self._frames.clear()
 
-    def _publish_judged(self, context: dg.OutputContext, judged: pa.Table) -> None:
-        asset, window = context.asset_key.to_user_string(), address.window_of(context)
-        problems = conservation_problems(judged) + key_problems(judged, COIN_PRICES.key)
-        if problems:
-            message = f"{asset}: {'; '.join(problems)}. Nothing was published; no retry will help"
-            raise ContractViolationError(message)
-        load = _load(context, tally(judged))
-        valid = judged.filter(pc.equal(judged["outcome"], "valid"))
-        refused = _quarantine_rows(judged, load)
-        with self._transaction(f"publishing {asset} {load.partition_key}") as cursor:
-            _make_months(cursor, window)
-            _refuse_mixed_sources(cursor, valid)
-            stage(cursor, COIN_PRICES, valid)
-            stage(cursor, QUARANTINE, refused)
-            publishing.lock_partition(cursor, asset, load.partition_key)
-            seen, loaded = publishing.published_rows(cursor, asset, load.partition_key)
-            changes, is_older = Changes(), seen > load.raw_rows
-            if not is_older:
-                changes = publishing.replace_rows(cursor, COIN_PRICES, _scope(COIN_PRICES, window))
-                publishing.replace_quarantine(cursor, load)
-                publishing.write_ledger(cursor, load)
-        if is_older:
+    def _publish_judged(
+        self, context: dg.OutputContext, flow: Flow, obj: DataFrame | pa.Table
+    ) -> None:
+        """Publish the partitions of a run one by one; a bad one does not hold the others back."""
+        partitions = address.partitions_in(address.window_of(context), flow.span)
+        left_out: list[str] = []
+        for place in range(0, len(partitions), _PARTITIONS_AT_ONCE):
+            some = partitions[place : place + _PARTITIONS_AT_ONCE]
+            rows = _judged_rows(flow, obj, (some[0][0], some[-1][1]))
+            for window in some:
+                try:
+                    made = judged.publish(
+                        self._transaction,
+                        flow,
+                        judged.rows_in(rows, window),
+                        window,
+                        context.run_id,
+                    )
+                except ContractViolationError as error:
+                    left_out.append(str(error))
+                else:
+                    self._tell(context, flow, made, is_one_of_many=len(partitions) > 1)
+        if left_out:
+            raise ContractViolationError(_told(left_out, len(partitions)))
+
+    def _tell(
+        self,
+        context: dg.OutputContext,
+        flow: Flow,
+        made: judged.Publication,
+        *,
+        is_one_of_many: bool,
+    ) -> None:
+        """Report a publication, or warn that it was none."""
+        load = made.load
+        if made.is_older:
             context.log.warning(
                 "%s %s is published from %d raw documents; this view of %d is older and publishes "
                 "nothing",
-                asset,
+                load.asset,
                 load.partition_key,
-                seen,
+                made.seen,
                 load.raw_rows,
             )
-        else:
-            self._log_quarantine(context, refused)
-        facts = {**_counts(load), **_counts(changes), "published": not is_older}
-        if is_older:
-            facts["dagster/partition_row_count"] = loaded
-        self._report(context, COIN_PRICES, valid, facts)
+        elif made.refused.num_rows or not is_one_of_many:
+            self._log_quarantine(context, flow, made)
+        facts = {**_counts(load), **_counts(made.changes), "published": not made.is_older}
+        if made.is_older:
+            facts["dagster/partition_row_count"] = made.rows_there
+        partition = load.partition_key if is_one_of_many else None
+        self._report(context, flow.published, made.valid, facts, partition)
 
     def _publish_rows(self, context: dg.OutputContext, table: Table, rows: pa.Table) -> None:
         asset = context.asset_key.to_user_string()
@@ -157,27 +169,42 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             yield cursor
 
     def _report(
-        self, context: dg.OutputContext, table: Table, rows: pa.Table, facts: dict[str, Any]
+        self,
+        context: dg.OutputContext,
+        table: Table,
+        rows: pa.Table,
+        facts: dict[str, Any],
+        partition: str | None = None,
     ) -> None:
         plot = plots.plot_of(table, rows)
+        shown = rows.select(table.column_names).slice(0, metadata.PREVIEW_ROWS)
         metadata.report(
             context,
             table,
             uri=f"{self.postgres.address}/{table.full_name}",
             partition_rows=rows.num_rows,
-            facts={**facts, **({"plot": plot} if plot else {})},
-            rows=rows.select(table.column_names).slice(0, metadata.PREVIEW_ROWS).to_pylist(),
+            facts={
+                **facts,
+                **({"plot": plot} if plot else {}),
+                "preview": metadata.preview(shown.to_pylist()),
+            },
+            partition=partition,
         )
 
-    def _log_quarantine(self, context: dg.OutputContext, refused: pa.Table) -> None:
-        reasons = Counter(reason for row in refused["reasons"].to_pylist() for reason in row)
+    def _log_quarantine(
+        self, context: dg.OutputContext, flow: Flow, made: judged.Publication
+    ) -> None:
+        reasons = Counter(reason for row in made.refused["reasons"].to_pylist() for reason in row)
+        partition = made.load.partition_key
         context.log_event(
             dg.AssetMaterialization(
                 asset_key=QUARANTINE_KEY,
-                partition=context.partition_key,
+                # Its partitions are hours; a day's is told in words.
+                partition=partition if flow is SNAPSHOT_FLOW else None,
                 metadata={
                     "dagster/uri": f"{self.postgres.address}/{QUARANTINE.full_name}",
-                    "dagster/partition_row_count": refused.num_rows,
+                    "dagster/partition_row_count": made.refused.num_rows,
+                    "refused by": f"{flow.asset} {partition}",
                     "reasons": dict(reasons.most_common()),
                 },
             )
@@ -188,7 +215,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     ) -> None:
         """Tell a range that was published empty from one that never was."""
         asset = context.asset_key.to_user_string()
-        has_ledger = table is COIN_PRICES
+        has_ledger = flow_into(table) is not None
         if not (self._has_ledger_row(context) if has_ledger else _was_materialized(context)):
             partition = address.partition_name(window)
             message = (
@@ -224,37 +251,21 @@ def _counts(counted: Load | Changes) -> dict[str, int]:
     return {name.replace("_", " "): value for name, value in numbers.items()}
 
 
-def _load(context: dg.OutputContext, counted: Tally) -> Load:
-    return Load(
-        asset=context.asset_key.to_user_string(),
-        partition_key=context.partition_key,
-        run_id=context.run_id,
-        raw_rows=counted.raw,
-        loaded_rows=counted.valid,
-        quarantined_rows=counted.quarantined,
-        superseded_rows=counted.superseded,
+def _judged_rows(flow: Flow, obj: DataFrame | pa.Table, window: address.Window) -> pa.Table:
+    """What a publication needs of some partitions, in Arrow."""
+    if isinstance(obj, pa.Table):
+        return judged.rows_in(obj, window)
+    is_within = F.col("observed_at").between(*window) & (F.col("observed_at") != window[1])
+    return publication(obj.where(is_within), flow).toArrow()
+
+
+def _told(left_out: list[str], partitions: int) -> str:
+    if partitions == 1:
+        return left_out[0]
+    return (
+        f"{len(left_out)} of {partitions} partitions were left out, the others are published. "
+        f"{' '.join(left_out)}"
     )
-
-
-def _quarantine_rows(judged: pa.Table, load: Load) -> pa.Table:
-    refused = judged.filter(pc.equal(judged["outcome"], "quarantined"))
-    constants = {"asset": load.asset, "partition_key": load.partition_key, "run_id": load.run_id}
-    columns = {
-        **{name: refused[name] for name in ("raw_id", "reasons", "payload")},
-        "first_seen_at": refused["fetched_at"],
-        **{name: pa.repeat(pa.scalar(text), len(refused)) for name, text in constants.items()},
-    }
-    return pa.table({name: columns[name] for name in QUARANTINE.column_names})
-
-
-def _make_months(cursor: publishing.Cursor, window: address.Window) -> None:
-    """Make this month's partition and the next one, committed before anything is published.
-
-    A reader that was planned before a partition came does not look into it, though it may already
-    see the ledger row that came with it: so a month must stand before its first row does.
-    """
-    month = window[0].date().replace(day=1)
-    ensure_months(cursor.connection, [month, month + timedelta(days=32)])
 
 
 def _scope(table: Table, window: address.Window) -> sql.Composable:
@@ -264,19 +275,3 @@ def _scope(table: Table, window: address.Window) -> sql.Composable:
         return publishing.in_window("day", (window[0].date(), window[1].date()))
     # `warehouse.coins` has one row a coin, whatever the partition.
     return sql.SQL("TRUE")
-
-
-def _refuse_mixed_sources(cursor: publishing.Cursor, valid: pa.Table) -> None:
-    cursor.execute("SELECT source FROM warehouse.coin_prices ORDER BY observed_at DESC LIMIT 1")
-    there = cursor.fetchone()
-    if there is None or valid.num_rows == 0:
-        return
-    coming = set(pc.unique(valid["source"]).to_pylist())
-    if {source == "coincap" for source in coming} != {there[0] == "coincap"}:
-        message = (
-            f"PostgreSQL holds prices of source {there[0]!r}; those of {', '.join(sorted(coming))} "
-            "would mix with them. A retry will not help; set POSTGRES_URL and MONGO_URL to "
-            "databases of their own for each source, or leave both out (the embedded stores are "
-            "kept apart)"
-        )
-        raise MixedSourcesError(message)

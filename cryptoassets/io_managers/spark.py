@@ -61,8 +61,11 @@ class SparkIOManager(dg.ConfigurableIOManager):
             table,
             uri=spark_uri(store, folder),
             partition_rows=kept.count_rows(),
-            facts={"is older view": is_older, **_outcomes(kept)},
-            rows=_shown(kept),
+            facts={
+                "is older view": is_older,
+                **_outcomes(kept),
+                "preview": metadata.preview(_shown(kept)),
+            },
         )
 
     def load_input(self, context: dg.InputContext) -> DataFrame | ds.Dataset:

@@ -6,7 +6,13 @@ checks and the docs are read off it. What stays out: the DDL that stands in a da
 """
 
 from cryptoassets.schemas.columns import PRICE_MEASURES
-from cryptoassets.schemas.lake import CLEAN_COIN_PRICES, RAW_COIN_SNAPSHOTS
+from cryptoassets.schemas.flows import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW, Flow, flow_into
+from cryptoassets.schemas.lake import (
+    CLEAN_COIN_PRICE_HISTORY,
+    CLEAN_COIN_PRICES,
+    RAW_COIN_HISTORY,
+    RAW_COIN_SNAPSHOTS,
+)
 from cryptoassets.schemas.marts import COIN_DAILY, COIN_LATEST, MARKET_DAILY
 from cryptoassets.schemas.table import (
     DECIMAL_PRECISION,
@@ -41,6 +47,7 @@ POSTGRES_TABLES = (
 
 __all__ = [
     "CLEAN_COIN_PRICES",
+    "CLEAN_COIN_PRICE_HISTORY",
     "COINS",
     "COIN_DAILY",
     "COIN_LATEST",
@@ -49,14 +56,20 @@ __all__ = [
     "CREDITS",
     "DECIMAL_PRECISION",
     "DECIMAL_SCALE",
+    "FLOWS",
     "GAPS",
+    "HISTORY_FLOW",
     "LOADS",
     "MARKET_DAILY",
     "POSTGRES_TABLES",
     "PRICE_MEASURES",
     "QUARANTINE",
+    "RAW_COIN_HISTORY",
     "RAW_COIN_SNAPSHOTS",
+    "SNAPSHOT_FLOW",
     "Column",
     "ColumnType",
+    "Flow",
     "Table",
+    "flow_into",
 ]

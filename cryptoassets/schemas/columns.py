@@ -25,3 +25,7 @@ PRICE_MEASURES = (
     Column("max_supply", "numeric", "Coins that can ever exist; null: no limit", is_nullable=True),
 )
 RANK = Column("rank", "int", "Rank by market cap at that time, 1 = largest")
+INTERVAL = Column("interval", "text", "CoinCap's interval: m1 m5 m15 m30 h1 h2 h6 h12 d1")
+CIRCULATING_SUPPLY = Column(
+    "circulating_supply", "numeric", "Coins in circulation", is_nullable=True
+)

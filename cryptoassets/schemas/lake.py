@@ -1,6 +1,13 @@
 """Rows before PostgreSQL: raw documents as they are loaded, and cleaned Parquet."""
 
-from cryptoassets.schemas.columns import OBSERVED_AT, PRICE_MEASURES, RAW_ID, SOURCE
+from cryptoassets.schemas.columns import (
+    CIRCULATING_SUPPLY,
+    INTERVAL,
+    OBSERVED_AT,
+    PRICE_MEASURES,
+    RAW_ID,
+    SOURCE,
+)
 from cryptoassets.schemas.table import Column, Table
 
 RAW_COIN_SNAPSHOTS = Table(
@@ -40,6 +47,47 @@ CLEAN_COIN_PRICES = Table(
         *(Column(c.name, c.type, c.comment, is_nullable=True) for c in PRICE_MEASURES),
         Column(
             "payload", "text", "The coin as received, JSON with ASCII escapes", is_nullable=True
+        ),
+        Column("reasons", "text[]", "Codes of every rule the row breaks; empty: none"),
+        Column("outcome", "text", "valid, quarantined or superseded"),
+    ),
+    ("raw_id",),
+)
+
+RAW_COIN_HISTORY = Table(
+    "raw",
+    "coin_history",
+    "Raw documents of MongoDB as they are loaded: one row a coin, interval, point and answer.",
+    (
+        RAW_ID,
+        Column("coin_id", "text", "The slug the document was stored under", is_nullable=True),
+        Column("interval", "text", "The interval that was asked for", is_nullable=True),
+        OBSERVED_AT,
+        Column("fetched_at", "timestamptz", "When we received the answer, UTC", is_nullable=True),
+        Column("source", "text", "coincap, simulator or replay", is_nullable=True),
+        Column(
+            "payload", "text", "The point as received, JSON with ASCII escapes", is_nullable=True
+        ),
+        Column("is_foreign", "boolean", "Not a document of ours: wrong _id type, field missing"),
+    ),
+    ("raw_id",),
+)
+
+CLEAN_COIN_PRICE_HISTORY = Table(
+    "clean",
+    "coin_price_history",
+    "Every raw point of the day, typed and judged: one row a raw document.",
+    (
+        RAW_ID,
+        Column("coin_id", "text", "CoinCap's slug of the coin", is_nullable=True),
+        Column("interval", "text", INTERVAL.comment, is_nullable=True),
+        OBSERVED_AT,
+        Column("fetched_at", "timestamptz", "When we received the answer, UTC", is_nullable=True),
+        SOURCE,
+        Column("price_usd", "numeric", PRICE_MEASURES[0].comment, is_nullable=True),
+        CIRCULATING_SUPPLY,
+        Column(
+            "payload", "text", "The point as received, JSON with ASCII escapes", is_nullable=True
         ),
         Column("reasons", "text[]", "Codes of every rule the row breaks; empty: none"),
         Column("outcome", "text", "valid, quarantined or superseded"),

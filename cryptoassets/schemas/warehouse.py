@@ -1,8 +1,10 @@
 """The schema `warehouse`: prices, coins, quarantine, and the books kept of them."""
 
 from cryptoassets.schemas.columns import (
+    CIRCULATING_SUPPLY,
     COIN_ID,
     FETCHED_AT,
+    INTERVAL,
     OBSERVED_AT,
     PRICE_MEASURES,
     RANK,
@@ -44,10 +46,10 @@ COIN_PRICE_HISTORY = Table(
     "Historical prices on the grid of an interval: one row a coin, interval and point.",
     (
         COIN_ID,
-        Column("interval", "text", "CoinCap's interval: m1 m5 m15 m30 h1 h2 h6 h12 d1"),
+        INTERVAL,
         OBSERVED_AT,
         PRICE_MEASURES[0],
-        Column("circulating_supply", "numeric", "Coins in circulation", is_nullable=True),
+        CIRCULATING_SUPPLY,
         SOURCE,
         FETCHED_AT,
         RAW_ID,

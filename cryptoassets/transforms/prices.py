@@ -1,13 +1,14 @@
 """Raw coin snapshots to typed, judged rows; one row a raw document, none lost.
 
 What goes here: the plan of `clean/coin_prices` and what is read off it. What stays out: single
-rules (in `rules`) and daily figures (in `marts`).
+rules (in `rules`), outcomes (in `outcomes`) and daily figures (in `marts`).
 """
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, PRICE_MEASURES
+from cryptoassets.transforms.outcomes import outcome
 from cryptoassets.transforms.rules import (
     SOURCE_FIELDS,
     identity_reasons,
@@ -18,8 +19,6 @@ from cryptoassets.transforms.rules import (
 
 MIN_SNAPSHOT_SHARE = 0.4
 MAX_BROKEN_SHARE = 0.6
-# An index entry of PostgreSQL holds 2,704 bytes; a character has at most 4.
-MAX_ID_CHARACTERS = 600
 
 _TEXT_FIELDS = ("id", "rank", "symbol", "name", "explorer")
 # Every field is read as text: a number or an object that stands where a text belongs keeps its
@@ -59,7 +58,9 @@ def judged_prices(snapshots: DataFrame) -> DataFrame:
             F.array_sort(F.concat("reasons", "snapshot_reasons"))
         ),
     )
-    return judged.withColumn("outcome", _outcome()).select(*CLEAN_COIN_PRICES.column_names)
+    return judged.withColumn("outcome", outcome(COIN_PRICES.key)).select(
+        *CLEAN_COIN_PRICES.column_names
+    )
 
 
 def _typed(snapshots: DataFrame) -> DataFrame:
@@ -78,19 +79,6 @@ def _with_row_reasons(typed: DataFrame) -> DataFrame:
     reasons = [*identity_reasons(), *number_reasons(), *plausibility_reasons()]
     return typed.withColumn("reasons", F.array_compact(F.array(*reasons))).withColumn(
         "source", F.coalesce("source", F.lit("unknown"))
-    )
-
-
-def _outcome() -> Column:
-    is_broken = F.size("reasons") > 0
-    latest_first = Window.partitionBy("observed_at", "coin_id", is_broken).orderBy(
-        F.col("fetched_at").desc(), F.col("raw_id").desc()
-    )
-    is_latest = F.row_number().over(latest_first) == 1
-    return (
-        F.when(is_broken, F.lit("quarantined"))
-        .when(is_latest, F.lit("valid"))
-        .otherwise(F.lit("superseded"))
     )
 
 
@@ -116,32 +104,3 @@ def coins_seen(judged: DataFrame) -> DataFrame:
         .select("newest.*", "first_seen_at", "last_seen_at")
         .select(*COINS.column_names)
     )
-
-
-def publication(judged: DataFrame) -> DataFrame:
-    """Cut judged rows down to what a publication needs.
-
-    Args:
-        judged: columns of `schemas.CLEAN_COIN_PRICES`.
-
-    Returns:
-        The columns of `schemas.COIN_PRICES`, then `outcome`, `reasons` and `payload`, which is
-        null unless the row is quarantined; as many rows as came in.
-    """
-    return judged.select(
-        *(name for name in COIN_PRICES.column_names if name != "raw_id"),
-        storable_id(F.col("raw_id")).alias("raw_id"),
-        "outcome",
-        "reasons",
-        F.when(F.col("outcome") == "quarantined", F.col("payload")).alias("payload"),
-    )
-
-
-def storable_id(raw_id: Column) -> Column:
-    """The raw `_id` as PostgreSQL can index it: no NUL, and at most 600 characters.
-
-    A shortened one ends in the hash of the whole, so that no two meet.
-    """
-    escaped = F.replace(raw_id, F.lit("\x00"), F.lit("\\u0000"))
-    shortened = F.concat(F.left(escaped, F.lit(500)), F.lit("..."), F.sha2(escaped, 256))
-    return F.when(F.length(escaped) > MAX_ID_CHARACTERS, shortened).otherwise(escaped)

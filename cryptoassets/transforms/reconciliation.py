@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from cryptoassets.transforms.prices import MAX_ID_CHARACTERS
+from cryptoassets.transforms.outcomes import MAX_ID_CHARACTERS
 
 _SHOWN = 3
 
@@ -57,7 +57,7 @@ class Places:
 
 
 def stored_id(raw_id: str) -> str:
-    """`transforms.prices.storable_id` for one id in Python; the two agree."""
+    """`transforms.outcomes.storable_id` for one id in Python; the two agree."""
     escaped = raw_id.replace("\x00", "\\u0000")
     if len(escaped) <= MAX_ID_CHARACTERS:
         return escaped

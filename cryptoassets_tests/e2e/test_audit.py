@@ -123,7 +123,7 @@ def test_a_document_without_time_is_named(copy: Platform) -> None:
     audit = copy.command("audit")
 
     assert 1 == audit.code
-    assert "1 raw documents have no time and so no partition (timeless)" in audit.text
+    assert "1 documents of coin_snapshots have no time and so no partition (timeless)" in audit.text
 
 
 def test_a_raw_document_that_was_deleted_is_missed(copy: Platform) -> None:

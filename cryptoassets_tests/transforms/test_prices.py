@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
-from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS
-from cryptoassets.transforms.prices import coins_seen, judged_prices, publication
+from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, SNAPSHOT_FLOW
+from cryptoassets.transforms.outcomes import publication
+from cryptoassets.transforms.prices import coins_seen, judged_prices
 from cryptoassets_tests.transforms.snapshots import Row, instant, raw_frame, raw_row
 
 pytestmark = pytest.mark.spark
@@ -178,7 +179,7 @@ def test_coins_are_described_by_their_newest_valid_observation(session: SparkSes
 
 def test_a_publication_has_payloads_of_quarantined_rows_only(frame: DataFrame) -> None:
     """The others' would go to the driver for nothing; the lake has them."""
-    published = publication(frame)
+    published = publication(frame, SNAPSHOT_FLOW)
 
     rows = published.collect()
 
