@@ -37,6 +37,7 @@ class Publication:
         seen: raw documents that the publication before this one saw.
         rows_there: rows of the table that count for the partition now.
         changes: rows written and removed.
+        released: documents that left the quarantine.
     """
 
     load: Load
@@ -45,6 +46,7 @@ class Publication:
     seen: int
     rows_there: int
     changes: Changes
+    released: int = 0
 
     @property
     def is_older(self) -> bool:
@@ -98,9 +100,9 @@ def publish(
         if seen > load.raw_rows:
             return Publication(load, valid, refused, seen, loaded, Changes())
         changes = publishing.replace_rows(cursor, flow.published, scope)
-        publishing.replace_quarantine(cursor, load)
+        released = publishing.replace_quarantine(cursor, load, flow.published)
         publishing.write_ledger(cursor, load)
-    return Publication(load, valid, refused, seen, load.loaded_rows, changes)
+    return Publication(load, valid, refused, seen, load.loaded_rows, changes, released)
 
 
 def quarantine_rows(judged: pa.Table, load: Load) -> pa.Table:

@@ -142,6 +142,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         elif made.refused.num_rows or not is_one_of_many:
             self._log_quarantine(context, flow, made)
         facts = {**_counts(load), **_counts(made.changes), "published": not made.is_older}
+        facts["documents released"] = made.released
         if made.is_older:
             facts["dagster/partition_row_count"] = made.rows_there
         partition = load.partition_key if is_one_of_many else None

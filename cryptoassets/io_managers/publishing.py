@@ -111,12 +111,42 @@ def replace_rows(
     return Changes(written, removed)
 
 
-def replace_quarantine(cursor: Cursor, load: Load) -> None:
-    """Make an asset's quarantine of a partition equal to the staged rows."""
+def replace_quarantine(cursor: Cursor, load: Load, published: Table) -> int:
+    """Make an asset's quarantine of a partition equal to the staged rows.
+
+    Args:
+        cursor: in the transaction that publishes.
+        load: asset and partition.
+        published: where valid rows go; staged, too.
+
+    Returns:
+        How many documents left the quarantine; each has a row in the audit trail.
+    """
     scope = sql.SQL("asset = {} AND partition_key = {}").format(
         sql.Literal(load.asset), sql.Literal(load.partition_key)
     )
+    released = _note_releases(cursor, load, published)
     replace_rows(cursor, QUARANTINE, scope, ignored=("run_id",))
+    return released
+
+
+def _note_releases(cursor: Cursor, load: Load, published: Table) -> int:
+    return cursor.execute(
+        sql.SQL(
+            "INSERT INTO warehouse.quarantine_releases (asset, raw_id, released_at, partition_key, "
+            "reasons, first_seen_at, outcome, run_id) "
+            "SELECT asset, raw_id, now(), partition_key, reasons, first_seen_at, "
+            "CASE WHEN EXISTS (SELECT FROM {valid} AS valid WHERE valid.raw_id = there.raw_id) "
+            "THEN 'loaded' ELSE 'superseded' END, %(run_id)s "
+            "FROM warehouse.quarantine AS there "
+            "WHERE asset = %(asset)s AND partition_key = %(partition_key)s "
+            "AND NOT EXISTS (SELECT FROM {refused} AS refused WHERE refused.raw_id = there.raw_id)"
+        ).format(
+            valid=sql.Identifier(staging_name(published)),
+            refused=sql.Identifier(staging_name(QUARANTINE)),
+        ),
+        {name: getattr(load, name) for name in ("asset", "partition_key", "run_id")},
+    ).rowcount
 
 
 def merge_coins(cursor: Cursor) -> Changes:
@@ -151,7 +181,7 @@ def merge_coins(cursor: Cursor) -> Changes:
 
 def write_ledger(cursor: Cursor, load: Load) -> None:
     """Write the ledger row of a publication, in the transaction that publishes."""
-    names = [name for name in LOADS.column_names if name != "loaded_at"]
+    names = [name for name in LOADS.column_names if name not in ("loaded_at", "expired_at")]
     cursor.execute(
         sql.SQL(
             "INSERT INTO warehouse.loads ({columns}, loaded_at) VALUES ({values}, now()) "

@@ -20,8 +20,8 @@ _LOG = logging.getLogger(__name__)
 _LOCK = "cryptoassets.migrations"
 
 
-def run_revisions(url: str) -> None:
-    """Run what is missing in one transaction: all of it stands afterwards, or nothing.
+def run_revisions(url: str, last: str = "head") -> None:
+    """Run what is missing up to a revision, in one transaction: all of it stands, or nothing.
 
     Raises:
         StoreError: the database is at a revision that this version does not know.
@@ -39,7 +39,7 @@ def run_revisions(url: str) -> None:
             connection.execute(
                 sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": _LOCK}
             )
-            _upgrade(connection)
+            _upgrade(connection, last)
     except sa.exc.DBAPIError as error:
         if isinstance(error.orig, psycopg.Error):
             # SQLAlchemy's message would carry the whole revision.
@@ -64,9 +64,9 @@ def _log_warning(diagnostic: psycopg.errors.Diagnostic) -> None:
         _LOG.warning(diagnostic.message_primary)
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def _upgrade(connection: sa.Connection, last: str) -> None:
     # Alembic makes its table before the first revision can make the schema.
     connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS warehouse"))
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    command.upgrade(config, "head")
+    command.upgrade(config, last)

@@ -22,6 +22,7 @@ from cryptoassets.schemas.table import (
     Table,
 )
 from cryptoassets.schemas.warehouse import (
+    COIN_ALIASES,
     COIN_PRICE_HISTORY,
     COIN_PRICES,
     COINS,
@@ -29,6 +30,7 @@ from cryptoassets.schemas.warehouse import (
     GAPS,
     LOADS,
     QUARANTINE,
+    QUARANTINE_RELEASES,
 )
 
 POSTGRES_TABLES = (
@@ -36,9 +38,11 @@ POSTGRES_TABLES = (
     COIN_PRICES,
     COIN_PRICE_HISTORY,
     QUARANTINE,
+    QUARANTINE_RELEASES,
     LOADS,
     GAPS,
     CREDITS,
+    COIN_ALIASES,
     COIN_DAILY,
     MARKET_DAILY,
     COIN_LATEST,
@@ -49,6 +53,7 @@ __all__ = [
     "CLEAN_COIN_PRICES",
     "CLEAN_COIN_PRICE_HISTORY",
     "COINS",
+    "COIN_ALIASES",
     "COIN_DAILY",
     "COIN_LATEST",
     "COIN_PRICES",
@@ -64,6 +69,7 @@ __all__ = [
     "POSTGRES_TABLES",
     "PRICE_MEASURES",
     "QUARANTINE",
+    "QUARANTINE_RELEASES",
     "RAW_COIN_HISTORY",
     "RAW_COIN_SNAPSHOTS",
     "SNAPSHOT_FLOW",

@@ -20,13 +20,20 @@ COIN_DAILY = Table(
         Column(
             "volume_usd_24h",
             "numeric",
-            "Last 24-hour volume of the day, US dollars",
+            "Last 24-hour volume of the day by a snapshot, US dollars",
             is_nullable=True,
         ),
         Column(
-            "market_cap_usd", "numeric", "Last market cap of the day, US dollars", is_nullable=True
+            "market_cap_usd",
+            "numeric",
+            "Last market cap of the day by a snapshot, US dollars",
+            is_nullable=True,
         ),
-        Column("observations", "bigint", "Observations on the day, count"),
+        Column(
+            "observations",
+            "bigint",
+            "Snapshots of the day, and points of history in hours without one, count",
+        ),
         Column(
             "return_pct",
             "numeric",

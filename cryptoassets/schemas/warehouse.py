@@ -77,6 +77,25 @@ QUARANTINE = Table(
     ("asset", "raw_id"),
 )
 
+QUARANTINE_RELEASES = Table(
+    "warehouse",
+    "quarantine_releases",
+    "Documents that a later publication took out of quarantine; one row a release, never changed.",
+    (
+        Column("asset", "text", "Asset that had refused the document"),
+        RAW_ID,
+        Column("released_at", "timestamptz", "When it left the quarantine, UTC"),
+        Column("partition_key", "text", "Dagster partition of the document"),
+        Column("reasons", "text[]", "Codes of the rules that it had broken until then"),
+        Column(
+            "first_seen_at", "timestamptz", "When the document was fetched, UTC", is_nullable=True
+        ),
+        Column("outcome", "text", "What became of it: loaded or superseded"),
+        Column("run_id", "text", "Dagster run that released it"),
+    ),
+    ("asset", "raw_id", "released_at"),
+)
+
 LOADS = Table(
     "warehouse",
     "loads",
@@ -90,6 +109,12 @@ LOADS = Table(
         Column("quarantined_rows", "bigint", "Rows in quarantine, count"),
         Column("superseded_rows", "bigint", "Documents replaced by a later answer, count"),
         Column("loaded_at", "timestamptz", "When the partition was published, UTC"),
+        Column(
+            "expired_at",
+            "timestamptz",
+            "When retention deleted the partition, UTC; null: it is there",
+            is_nullable=True,
+        ),
     ),
     ("asset", "partition_key"),
 )
@@ -121,4 +146,15 @@ CREDITS = Table(
         Column("counted", "bigint", "Credits by the size of the answer", is_nullable=True),
     ),
     ("called_at", "route"),
+)
+
+COIN_ALIASES = Table(
+    "warehouse",
+    "coin_aliases",
+    "Old slugs of coins: the marts count them as the slug of today. Yours to edit.",
+    (
+        Column("alias", "text", "Slug that CoinCap used once, e.g. ripple"),
+        Column("coin_id", "text", "Slug of the same coin today, e.g. xrp"),
+    ),
+    ("alias",),
 )

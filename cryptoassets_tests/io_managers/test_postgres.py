@@ -117,6 +117,36 @@ def test_rows_that_vanished_are_removed(
     assert [(HOUR, 2, 1, 1, 0)] == warehouse.ledger(database)
 
 
+def test_what_leaves_the_quarantine_leaves_a_trail_once(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """Whoever asks why a price appeared a week late finds the rule that was mended."""
+    was_later = {"fetched_at": start_of(HOUR) + timedelta(minutes=1)}
+    refused = [broken_row("ripple"), broken_row("tron"), broken_row("nem")]
+    write(postgres_io_manager, PRICES, HOUR, judged(*refused), run_id="first")
+    superseded = judged_row("tron", outcome="superseded")
+    newer = judged_row("tron", raw_id="newer", **was_later)
+    mended = judged(judged_row("ripple"), superseded, newer, broken_row("nem"))
+
+    contexts = [
+        write(postgres_io_manager, PRICES, HOUR, mended, run_id=run) for run in ("second", "third")
+    ]
+
+    assert [2, 0] == [logged(context)["documents released"] for context in contexts]
+    trail = warehouse.ask(
+        database,
+        "SELECT split_part(raw_id, '@', 1), partition_key, reasons, first_seen_at, outcome, run_id "
+        "FROM warehouse.quarantine_releases ORDER BY 1",
+    )
+    row = broken_row("ripple")
+    common = (HOUR, row["reasons"], row["fetched_at"])
+    assert [
+        ("ripple", *common, "loaded", "second"),
+        ("tron", *common, "superseded", "second"),
+    ] == trail
+    assert [(HOUR, 4, 2, 1, 1)] == warehouse.ledger(database)
+
+
 def test_quarantine_of_a_partition_is_replaced(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:

@@ -56,7 +56,7 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
         analyst.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(*relation)))
 
     assert ("warehouse", "coin_prices_2026_11") in relations
-    assert 12 == len(relations)
+    assert 14 == len(relations)
 
 
 @pytest.mark.parametrize(

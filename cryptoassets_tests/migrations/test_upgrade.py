@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from cryptoassets import migrations
 from cryptoassets.errors import StoreError
 from cryptoassets.migrations import HEAD, upgrade
+from cryptoassets.migrations.runner import run_revisions
 
 pytestmark = pytest.mark.postgres
 
@@ -47,6 +48,24 @@ def test_running_it_again_changes_nothing_and_is_quick(database: str) -> None:
     with psycopg.connect(database) as connection:
         assert (1,) == connection.execute("SELECT count(*) FROM warehouse.credits").fetchone()
     assert time.perf_counter() - start < 1.0  # 0.01 s alone on the machine
+
+
+def test_a_database_of_the_first_revision_keeps_its_rows_on_the_way(empty_database: str) -> None:
+    """A user upgrades with a ledger that took months to fill."""
+    run_revisions(empty_database, "0001")
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(
+            "INSERT INTO warehouse.loads VALUES ('a', 'p', 'run', 3, 1, 1, 1, '2026-01-01Z')"
+        )
+
+    upgrade(empty_database)
+
+    with psycopg.connect(empty_database) as connection:
+        query = "SELECT raw_rows, expired_at FROM warehouse.loads"
+        assert [(3, None)] == connection.execute(query).fetchall()
+        aliases = connection.execute("SELECT alias, coin_id FROM warehouse.coin_aliases")
+        assert [("ripple", "xrp")] == aliases.fetchall()
+    assert HEAD == revision(empty_database)
 
 
 def test_migrators_at_once_bring_the_database_to_head_together(empty_database: str) -> None:

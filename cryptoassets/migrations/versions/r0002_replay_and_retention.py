@@ -1,0 +1,14 @@
+"""Releases from quarantine, expired partitions, aliases of slugs, and marts that use history."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Create and comment; new tables are read by the analyst through the default privileges."""
+    sql = Path(__file__).with_name("r0002_replay_and_retention.sql").read_text(encoding="utf-8")
+    op.execute(sql)
