@@ -16,6 +16,7 @@ CryptoassetsError
   + StoreError                    MongoDB, Parquet or PostgreSQL
       + StoreUnavailableError     no connection, or it broke
       + UpstreamNotMaterializedError  the partition asked for is not there
+      + ExpiredPartitionError     retention deleted the partition
       + SchemaMismatchError       columns or types differ from `schemas`
       + ContractViolationError    keys or counts do not add up; nothing was published
       + MixedSourcesError         simulated and real data would meet in one store
@@ -100,6 +101,10 @@ class StoreUnavailableError(StoreError):
 
 class UpstreamNotMaterializedError(StoreError):
     """The partition that an asset reads is not in its store."""
+
+
+class ExpiredPartitionError(StoreError):
+    """Retention deleted the partition; it is not made again."""
 
 
 class SchemaMismatchError(StoreError):

@@ -138,6 +138,18 @@ def source(
 
 
 @app.command()
+def requeue(
+    reason: Annotated[
+        str | None, typer.Option(help="Only what broke this rule, e.g. price_usd_missing.")
+    ] = None,
+) -> None:
+    """Run quarantined documents through today's rules again; what passes is published."""
+    from cryptoassets.cli.requeue import requeue as judge_again
+
+    raise typer.Exit(judge_again(console, reason))
+
+
+@app.command()
 def audit() -> None:
     """Compare all three stores; exit 1 and say what does not add up."""
     from cryptoassets.cli.audit import audit_stores

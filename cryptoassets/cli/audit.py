@@ -4,27 +4,24 @@ What goes here: which partitions there are, and the report. What stays out: the 
 (in `transforms.reconciliation`) and the questions to the stores (in `checks.stores`).
 """
 
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import pymongo
-from psycopg import sql
-from pymongo.collection import Collection
 from rich.console import Console
 from rich.markup import escape
 
 from cryptoassets.checks.stores import partition_places
 from cryptoassets.cli.terminal import FAILED
-from cryptoassets.io_managers.address import partition_name, partition_window
+from cryptoassets.io_managers.address import partition_name
 from cryptoassets.io_managers.lake import lake_id
 from cryptoassets.io_managers.spark import clean_partition
-from cryptoassets.resources.mongo import Document, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.transforms.reconciliation import discrepancies
+from cryptoassets.upkeep.coins import coins_out_of_line
+from cryptoassets.upkeep.partitions import ledger_starts, raw_starts, table_starts
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 3
 
 
@@ -36,7 +33,14 @@ def audit_stores(console: Console) -> int:
     documents = 0
     with closing(mongo.lake().client), console.status("Comparing") as status:
         for flow in FLOWS:
-            of_flow, partitions = 0, sorted(_raw(mongo, flow) | _published(postgres, flow))
+            of_flow, partitions = (
+                0,
+                sorted(
+                    raw_starts(mongo, flow)
+                    | ledger_starts(postgres, flow).keys()
+                    | table_starts(postgres, flow)
+                ),
+            )
             for number, start in enumerate(partitions, start=1):
                 window = (start, start + flow.span)
                 name = f"{flow.asset} {partition_name(window)}"
@@ -48,7 +52,7 @@ def audit_stores(console: Console) -> int:
             problems += _without_partition(mongo, flow, of_flow)
             told += [_counted(flow, len(partitions))] if partitions else []
             documents += of_flow
-        problems += _without_coin(postgres)
+        problems += _without_coin(postgres) + _coins_out_of_line(postgres)
     for problem in problems:
         console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if problems:
@@ -67,41 +71,6 @@ def audit_stores(console: Console) -> int:
 def _counted(flow: Flow, count: int) -> str:
     word = "hour" if flow.span < timedelta(days=1) else "day"
     return f"{count} {word}{'s' if count != 1 else ''}"
-
-
-def _raw(mongo: MongoResource, flow: Flow) -> set[datetime]:
-    """Starts of partitions with raw documents; hops from one to the next along the index."""
-    return set(_hops(mongo.lake()[flow.raw.name], flow.span))
-
-
-def _hops(collection: Collection[Document], span: timedelta) -> Iterator[datetime]:
-    start = _EPOCH
-    while True:
-        following = collection.find_one(
-            {"observed_at": {"$gte": start}},
-            {"observed_at": 1},
-            sort=[("observed_at", pymongo.ASCENDING)],
-        )
-        if following is None:
-            return
-        partition = _EPOCH + (following["observed_at"] - _EPOCH) // span * span
-        yield partition
-        start = partition + span
-
-
-def _published(postgres: PostgresResource, flow: Flow) -> set[datetime]:
-    """Starts of partitions in the ledger or in the table."""
-    is_hour = flow.span < timedelta(days=1)
-    table = sql.Identifier(flow.published.schema, flow.published.name)
-    moments = sql.SQL("SELECT DISTINCT date_trunc({}, observed_at) FROM {}").format(
-        sql.Literal("hour" if is_hour else "day"), table
-    )
-    with postgres.connect() as connection:
-        ledger = connection.execute(
-            "SELECT partition_key FROM warehouse.loads WHERE asset = %s", [flow.asset]
-        )
-        starts = {partition_window(name)[0] for (name,) in ledger}
-        return starts | {moment.astimezone(UTC) for (moment,) in connection.execute(moments)}
 
 
 def _without_partition(mongo: MongoResource, flow: Flow, in_partitions: int) -> list[str]:
@@ -128,3 +97,13 @@ def _without_coin(postgres: PostgresResource) -> list[str]:
         return []
     shown = ", ".join(row[0] for row in rows[:_SHOWN])
     return [f"{len(rows)} coins have prices but no row in warehouse.coins ({shown})"]
+
+
+def _coins_out_of_line(postgres: PostgresResource) -> list[str]:
+    with postgres.connect() as connection:
+        found = coins_out_of_line(connection)
+    if not found:
+        return []
+    shown = ", ".join(coin.coin_id for coin in found[:_SHOWN])
+    words = "coins were first or last seen when no price of theirs stands"
+    return [f"{len(found)} {words} ({shown}): `cryptoassets requeue` mends them"]

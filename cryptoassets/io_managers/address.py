@@ -91,6 +91,18 @@ def folder_name(window: Window) -> str:
     return start.strftime("day=%Y-%m-%d")
 
 
+def folder_window(name: str) -> Window | None:
+    """The partition of a Parquet folder, by its name; None: it is none of ours."""
+    unit, _, start = name.partition("=")
+    forms = {"hour": ("%Y-%m-%dT%H", timedelta(hours=1)), "day": ("%Y-%m-%d", timedelta(days=1))}
+    try:
+        form, span = forms[unit]
+        first = datetime.strptime(start, form).replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None
+    return first, first + span
+
+
 def remedy(key: dg.AssetKey, partition: str) -> str:
     """How to get a missing partition, for an error message."""
     history = schemas.HISTORY_FLOW

@@ -3,37 +3,13 @@
 Each test spoils a copy of the same stores in one place.
 """
 
-import shutil
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 from bson import ObjectId
 
-from cryptoassets.embedded import Stack
 from cryptoassets_tests.e2e import odd_values
-from cryptoassets_tests.e2e.platforms import Platform, administer
+from cryptoassets_tests.e2e.platforms import Platform
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
-
-
-@pytest.fixture
-def copy(odd_platform: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
-    """A copy of stores in which everything adds up, quarantine and dead letters included."""
-    stores = odd_platform.stores
-    name = f"{stores.mongo_database}_copy"
-    url = stack.postgres_url(database="postgres").replace("/postgres", f"/{name}")
-    administer(stack, "CREATE DATABASE {} TEMPLATE {}", name, stores.mongo_database)
-    shutil.copytree(stores.clean, tmp_path / "clean")
-    copied = replace(stores, mongo_database=name, postgres_url=url, clean=tmp_path / "clean")
-    with stores.lake() as lake:
-        for collection in ("coin_snapshots", "snapshot_fetches", "dead_letters"):
-            lake.client[name][collection].insert_many(lake[collection].find({}))
-        named = {"POSTGRES_URL": url, "MONGO_DATABASE": name, "CLEAN_PATH": str(copied.clean)}
-        yield replace(odd_platform, stores=copied, settings=odd_platform.settings | named)
-        lake.client.drop_database(name)
-    administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 def hour_of(platform: Platform) -> str:

@@ -1,0 +1,104 @@
+"""The verb `requeue`: quarantined documents judged by today's rules.
+
+What goes here: which partitions hold them, and what became of them. What stays out: processing (in
+`again`) and the audit trail (in `io_managers.publishing`).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from cryptoassets.cli.again import Again, processing_again
+from cryptoassets.cli.terminal import FAILED
+from cryptoassets.errors import SettingsError
+from cryptoassets.io_managers.address import partition_window
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import FLOWS
+from cryptoassets.transforms.rules import REASONS
+from cryptoassets.upkeep.partitions import Partition, partition_of
+
+_QUARANTINED = """
+    SELECT DISTINCT asset, partition_key FROM warehouse.quarantine
+    WHERE %(reason)s::text IS NULL OR %(reason)s = ANY(reasons)
+"""
+_RELEASED = """
+    SELECT count(*) FROM warehouse.quarantine_releases WHERE asset = %s AND partition_key = %s
+"""
+_STAYING = "SELECT reasons FROM warehouse.quarantine WHERE asset = %s AND partition_key = %s"
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the quarantine and its trail say of a partition: counts."""
+
+    released: int
+    staying: int
+    reasons: Counter[str]
+
+
+def requeue(console: Console, reason: str | None) -> int:
+    """Process every partition with quarantined documents again; return the exit code.
+
+    Args:
+        console: for progress and what became of each partition.
+        reason: only partitions with a document that broke this rule; None: all.
+
+    Raises:
+        SettingsError: no rule has this code.
+    """
+    if reason is not None and reason not in REASONS:
+        known = ", ".join(sorted(REASONS))
+        raise SettingsError(f"No rule has the code {reason!r}. Known: {known}")
+    partitions = _partitions(PostgresResource(), reason)
+    if not partitions:
+        console.print(f"Nothing is quarantined{f' for {reason}' if reason else ''}.")
+        return 0
+    with processing_again(console) as again:
+        return _requeue(console, again, partitions)
+
+
+def _requeue(console: Console, again: Again, partitions: list[Partition]) -> int:
+    before = {partition: _books(again.postgres, partition) for partition in partitions}
+    released: Counter[Partition] = Counter()
+
+    def tell(partition: Partition) -> None:
+        books = _books(again.postgres, partition)
+        released[partition] = books.released - before[partition].released
+        reasons = ", ".join(f"{code} {count}" for code, count in books.reasons.most_common())
+        stay = f"{books.staying} stay" + (f": {reasons}" if books.staying else "")
+        console.print(
+            f"[green]  ✓[/] {partition.asset} {partition.key}  "
+            f"{released[partition]} released, {stay}",
+            soft_wrap=True,
+        )
+
+    again.process(partitions, tell)
+    again.finish(partition for partition in partitions if released[partition])
+    failures = again.outcome.failures
+    console.print(
+        f"{released.total()} documents released from {len(partitions)} partitions"
+        + (f"; {len(failures)} things failed" if failures else "")
+        + "."
+    )
+    return FAILED if failures else 0
+
+
+def _partitions(postgres: PostgresResource, reason: str | None) -> list[Partition]:
+    flows = {flow.asset: flow for flow in FLOWS}
+    with postgres.connect() as connection:
+        rows = connection.execute(_QUARANTINED, {"reason": reason})
+        found = {(asset, key) for asset, key in rows}
+    return sorted(
+        partition_of(flows[asset], partition_window(key)[0])
+        for asset, key in found
+        if asset in flows
+    )
+
+
+def _books(postgres: PostgresResource, partition: Partition) -> Books:
+    place = [partition.asset, partition.key]
+    with postgres.connect() as connection:
+        (released,) = connection.execute(_RELEASED, place).fetchone() or (0,)
+        staying = [reasons for (reasons,) in connection.execute(_STAYING, place)]
+    return Books(released, len(staying), Counter(code for codes in staying for code in codes))

@@ -1,0 +1,5 @@
+"""Looking after what is stored: which partitions there are, coins mended, old partitions deleted.
+
+What goes here: what works on all three stores at once and is no asset. What stays out: what a
+partition's rows mean (in `transforms`), how they are published (in `io_managers`), and the verbs.
+"""

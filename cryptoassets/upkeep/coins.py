@@ -1,0 +1,137 @@
+"""Coins that say more than the prices that stand: found, and described anew.
+
+What goes here: what `merge_coins` cannot do. It sees one hour and only goes forward; a mended rule
+that quarantines a coin's newest (or oldest) observation leaves the coin with what that one said.
+What stays out: the ordinary way of coins (in `transforms.outcomes`, `io_managers.publishing`).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pyarrow.dataset as ds
+from psycopg import sql
+
+from cryptoassets.io_managers.spark import clean_partition
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import COINS, SNAPSHOT_FLOW
+
+_HOUR = timedelta(hours=1)
+_DESCRIBED = tuple(
+    name for name in COINS.column_names if name != "coin_id" and not name.endswith("_at")
+)
+
+# What retention deleted is no contradiction: such a coin keeps its first and last time.
+_OUT_OF_LINE = """
+    WITH seen AS (
+        SELECT coin_id, first_seen_at, last_seen_at,
+            {is_unseen_first} AS is_first_unseen, {is_unseen_last} AS is_last_unseen
+        FROM warehouse.coins AS coins
+    )
+    SELECT coins.coin_id, coins.last_seen_at,
+        CASE WHEN is_first_unseen THEN prices.first_at ELSE coins.first_seen_at END,
+        CASE WHEN is_last_unseen THEN prices.last_at ELSE coins.last_seen_at END
+    FROM seen AS coins, LATERAL (
+        SELECT min(observed_at) AS first_at, max(observed_at) AS last_at
+        FROM warehouse.coin_prices WHERE coin_id = coins.coin_id
+    ) AS prices
+    WHERE is_first_unseen OR is_last_unseen
+    ORDER BY coins.coin_id
+"""
+_IS_UNSEEN = """
+    NOT EXISTS (
+        SELECT FROM warehouse.coin_prices
+        WHERE coin_id = coins.coin_id AND observed_at = coins.{moment}
+    ) AND NOT EXISTS (
+        SELECT FROM warehouse.loads WHERE asset = 'warehouse/coin_prices'
+        AND partition_key = to_char(coins.{moment}, 'YYYY-MM-DD-HH24:00')
+        AND expired_at IS NOT NULL
+    )
+"""
+
+
+@dataclass(frozen=True)
+class OutOfLine:
+    """A coin whose first or last time has no price.
+
+    Attributes:
+        said: `last_seen_at` as it stands.
+        first_at, last_at: what the prices say; None: there is none.
+    """
+
+    coin_id: str
+    said: datetime
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+def coins_out_of_line(connection: psycopg.Connection[Any]) -> list[OutOfLine]:
+    """Coins whose `first_seen_at` or `last_seen_at` has no row in `warehouse.coin_prices`."""
+    query = sql.SQL(_OUT_OF_LINE).format(
+        is_unseen_first=sql.SQL(_IS_UNSEEN).format(moment=sql.Identifier("first_seen_at")),
+        is_unseen_last=sql.SQL(_IS_UNSEEN).format(moment=sql.Identifier("last_seen_at")),
+    )
+    return [OutOfLine(*row) for row in connection.execute(query)]
+
+
+def mend_coins(postgres: PostgresResource) -> list[str]:
+    """Describe coins that are out of line by the newest price that stands; drop those without one.
+
+    Returns:
+        Their ids, sorted. Afterwards a coin is as if its prices had come in their order. One whose
+        newest price has no cleaned row is left as it is: process that hour first.
+    """
+    with postgres.connect() as connection:
+        found = coins_out_of_line(connection)
+        descriptions = _descriptions(found)
+        mended = []
+        for coin in found:
+            if coin.last_at is None:
+                statement = "DELETE FROM warehouse.coins WHERE coin_id = %s AND last_seen_at = %s"
+                connection.execute(statement, [coin.coin_id, coin.said])
+            elif coin.last_at == coin.said or coin.coin_id in descriptions:
+                _describe(connection, coin, descriptions.get(coin.coin_id, {}))
+            else:
+                continue
+            mended.append(coin.coin_id)
+    return mended
+
+
+def _describe(
+    connection: psycopg.Connection[Any], coin: OutOfLine, description: dict[str, Any]
+) -> None:
+    values = {**description, "first_seen_at": coin.first_at, "last_seen_at": coin.last_at}
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in values
+    )
+    connection.execute(
+        # A snapshot that came meanwhile knows better.
+        sql.SQL(
+            "UPDATE warehouse.coins SET {} WHERE coin_id = %(coin_id)s AND last_seen_at = %(said)s"
+        ).format(assignments),
+        {**values, "coin_id": coin.coin_id, "said": coin.said},
+    )
+
+
+def _descriptions(found: list[OutOfLine]) -> dict[str, dict[str, Any]]:
+    """What the cleaned row of each coin's newest price says of it, where the Parquet is there."""
+    by_hour: dict[datetime, dict[str, datetime]] = defaultdict(dict)
+    for coin in found:
+        if coin.last_at is not None:
+            newest = coin.last_at.astimezone(UTC)
+            by_hour[newest.replace(minute=0, second=0, microsecond=0)][coin.coin_id] = newest
+    descriptions = {}
+    for hour, newest_by_coin in by_hour.items():
+        judged = clean_partition(SNAPSHOT_FLOW.clean, (hour, hour + _HOUR))
+        if judged is None:
+            continue
+        is_wanted = ds.field("coin_id").isin(list(newest_by_coin)) & (
+            ds.field("outcome") == "valid"
+        )
+        columns = ["coin_id", "observed_at", *_DESCRIBED]
+        for row in judged.to_table(columns=columns, filter=is_wanted).to_pylist():
+            if row["observed_at"] == newest_by_coin[row["coin_id"]]:
+                descriptions[row["coin_id"]] = {name: row[name] for name in _DESCRIBED}
+    return descriptions

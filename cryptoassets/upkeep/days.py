@@ -1,0 +1,53 @@
+"""Which days of the marts hang on prices that changed.
+
+What goes here: the look-back, backwards. What stays out: the figures (in `transforms.marts`).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.transforms.marts import LOOKBACK_DAYS
+
+_STANDING = """
+    SELECT DISTINCT day FROM marts.coin_daily
+    WHERE day = ANY(%(days)s)
+"""
+_EXPIRED = """
+    SELECT DISTINCT left(partition_key, 10)::date FROM warehouse.loads
+    WHERE expired_at IS NOT NULL AND left(partition_key, 10) = ANY(%(days)s)
+"""
+
+
+@dataclass(frozen=True)
+class Days:
+    """Days of the marts.
+
+    Attributes:
+        made: to make again, oldest first.
+        kept: left as they are, oldest first: what they look back on has expired in part.
+    """
+
+    made: list[date]
+    kept: list[date]
+
+
+def days_to_make(postgres: PostgresResource, touched: Collection[date]) -> Days:
+    """The days whose figures may change: those touched, and later ones that look back on them.
+
+    A later day counts only if the marts have it; nobody asked for the others.
+    """
+    later = {day + timedelta(days=n) for day in touched for n in range(1, LOOKBACK_DAYS + 1)}
+    with postgres.connect() as connection:
+        standing = connection.execute(_STANDING, {"days": sorted(later)}).fetchall()
+        days = sorted({*touched, *(day for (day,) in standing)})
+        looked_at = {day - timedelta(days=n) for day in days for n in range(LOOKBACK_DAYS + 1)}
+        expired = connection.execute(_EXPIRED, {"days": sorted(map(str, looked_at))}).fetchall()
+    gone = {day for (day,) in expired}
+    kept = [
+        day
+        for day in days
+        if any(day - timedelta(days=n) in gone for n in range(LOOKBACK_DAYS + 1))
+    ]
+    return Days([day for day in days if day not in kept], kept)

@@ -1,0 +1,106 @@
+"""Which partitions the stores hold, asked along indexes and listings.
+
+What goes here: partitions by their start, store by store. What stays out: what is in them (in
+`checks.stores`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pymongo
+from psycopg import sql
+from pyarrow import fs
+from pymongo.collection import Collection
+
+from cryptoassets.io_managers.address import Window, folder_window, partition_name, partition_window
+from cryptoassets.resources.clean_files import clean_store
+from cryptoassets.resources.mongo import Document, MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import Flow
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EVER: Window = (_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
+"""The window that leaves nothing out."""
+
+
+@dataclass(frozen=True, order=True)
+class Partition:
+    """One partition of a flow, by its start; sorts by time."""
+
+    start: datetime
+    asset: str
+    span: timedelta
+
+    @property
+    def window(self) -> Window:
+        """Start and end."""
+        return self.start, self.start + self.span
+
+    @property
+    def key(self) -> str:
+        """Dagster's key."""
+        return partition_name(self.window)
+
+    @property
+    def day(self) -> datetime:
+        """The UTC day that it lies in."""
+        return self.start.replace(hour=0)
+
+
+def partition_of(flow: Flow, start: datetime) -> Partition:
+    """The partition of a flow that starts there."""
+    return Partition(start, flow.asset, flow.span)
+
+
+def raw_starts(mongo: MongoResource, flow: Flow, window: Window = EVER) -> set[datetime]:
+    """Starts of partitions with raw documents; hops from one to the next along the index."""
+    return set(_hops(mongo.lake()[flow.raw.name], flow.span, window))
+
+
+def _hops(collection: Collection[Document], span: timedelta, window: Window) -> Iterator[datetime]:
+    start, end = window
+    while True:
+        following = collection.find_one(
+            {"observed_at": {"$gte": start, "$lt": end}},
+            {"observed_at": 1},
+            sort=[("observed_at", pymongo.ASCENDING)],
+        )
+        if following is None:
+            return
+        partition = _EPOCH + (following["observed_at"] - _EPOCH) // span * span
+        yield partition
+        start = partition + span
+
+
+def ledger_starts(
+    postgres: PostgresResource, flow: Flow, window: Window = EVER
+) -> dict[datetime, datetime | None]:
+    """Starts of partitions that the ledger knows, each with the time when it expired, if it did."""
+    with postgres.connect() as connection:
+        rows = connection.execute(
+            "SELECT partition_key, expired_at FROM warehouse.loads WHERE asset = %s", [flow.asset]
+        ).fetchall()
+    starts = {partition_window(key)[0]: expired_at for key, expired_at in rows}
+    return {start: at for start, at in starts.items() if window[0] <= start < window[1]}
+
+
+def table_starts(postgres: PostgresResource, flow: Flow, window: Window = EVER) -> set[datetime]:
+    """Starts of partitions with rows in the published table."""
+    question = sql.SQL(
+        "SELECT DISTINCT date_trunc({}, observed_at) FROM {} "
+        "WHERE observed_at >= %s AND observed_at < %s"
+    ).format(
+        sql.Literal("hour" if flow.span < timedelta(days=1) else "day"),
+        sql.Identifier(flow.published.schema, flow.published.name),
+    )
+    with postgres.connect() as connection:
+        return {moment.astimezone(UTC) for (moment,) in connection.execute(question, window)}
+
+
+def clean_starts(flow: Flow, window: Window = EVER) -> set[datetime]:
+    """Starts of partitions with a folder under `CLEAN_PATH`, whole or not."""
+    store, root = clean_store()
+    selector = fs.FileSelector(f"{root}/{flow.clean.name}", allow_not_found=True)
+    found = (folder_window(entry.base_name) for entry in store.get_file_info(selector))
+    return {there[0] for there in found if there and window[0] <= there[0] < window[1]}

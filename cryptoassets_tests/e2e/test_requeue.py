@@ -1,0 +1,74 @@
+"""Row 21 of the table of faults: quarantine replayed after a rule was mended; twice is once."""
+
+import pytest
+
+from cryptoassets.transforms import rules
+from cryptoassets_tests.e2e import odd_values
+from cryptoassets_tests.e2e.platforms import Platform
+from cryptoassets_tests.e2e.stores import Dump
+
+pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
+
+CODE = "supply_above_max_supply"
+TRAIL = "SELECT raw_id, reasons, outcome FROM warehouse.quarantine_releases ORDER BY 1"
+BOOKS = "SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows FROM warehouse.loads"
+
+
+def process_by_a_wrong_rule(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Quarantine every coin of which all is mined; returns their documents."""
+    (hour,) = platform.stores.rows("SELECT partition_key FROM warehouse.loads")[0]
+    monkeypatch.setattr(rules, "SUPPLY_TOLERANCE", -1e-9)
+    assert platform.execute("process", hour).success
+    found = platform.stores.rows(
+        f"SELECT raw_id FROM warehouse.quarantine WHERE reasons = '{{{CODE}}}' ORDER BY 1"  # noqa: S608 - a code of ours
+    )
+    assert found
+    return [raw_id for (raw_id,) in found]
+
+
+def but_for_the_trail(dump: Dump) -> Dump:
+    """What must be as it was; the trail itself is new."""
+    return {name: rows for name, rows in dump.items() if name != "warehouse.quarantine_releases"}
+
+
+def test_what_a_mended_rule_lets_pass_moves_once(
+    copy: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the wrong rule only coins without a price move; under the right one all is back."""
+    right = copy.stores.dump()
+    refused = process_by_a_wrong_rule(copy, monkeypatch)
+
+    unmended = copy.command("audit")
+    still_wrong = copy.command("requeue")
+    consistent = copy.command("audit")
+    monkeypatch.undo()
+    first, second = copy.command("requeue", "--reason", CODE), copy.command("requeue")
+
+    assert (1, 0, 0) == (unmended.code, still_wrong.code, consistent.code), consistent.text
+    assert "were first or last seen when no price of theirs stands" in unmended.text
+    assert f"{len(refused)} coins described anew" in still_wrong.text
+    assert "0 documents released from 1 partitions." in still_wrong.text
+    assert (0, 0) == (first.code, second.code), first.text
+    stay = len(odd_values.REFUSED)
+    assert f"{len(refused)} released, {stay} stay: volume_usd_24h_malformed" in first.text
+    assert "0 documents released from 1 partitions." in second.text
+    assert [(raw_id, [CODE], "loaded") for raw_id in refused] == copy.stores.rows(TRAIL)
+    assert right == but_for_the_trail(copy.stores.dump()) | {"warehouse.quarantine_releases": []}
+    stored = odd_values.STORED
+    assert [(stored, odd_values.LOADED, stay, 0)] == copy.stores.rows(BOOKS)
+    assert 0 == copy.command("audit").code
+
+
+def test_nothing_is_done_for_a_reason_that_nothing_broke(copy: Platform) -> None:
+    """No run, no change."""
+    finished = copy.command("requeue", "--reason", "rank_missing")
+
+    assert (0, "Nothing is quarantined for rank_missing.") == (finished.code, finished.text)
+
+
+def test_an_unknown_reason_is_misuse(copy: Platform) -> None:
+    """A typo must not look like a quarantine without such documents."""
+    finished = copy.command("requeue", "--reason", "rank_mising")
+
+    assert 2 == finished.code
+    assert "No rule has the code 'rank_mising'. Known: bad_id, bad_text" in finished.text
