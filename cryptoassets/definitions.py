@@ -14,6 +14,7 @@ from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.resources.coincap import CoinCapResource
+from cryptoassets.resources.history import HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
@@ -40,7 +41,7 @@ def build_defs(
         asset_checks=dg.load_asset_checks_from_modules(
             [checks.LAYERS[name] for name in layers if name in checks.LAYERS]
         ),
-        jobs=[job for name in layers for job in jobs.JOBS.get(name, [])],
+        jobs=[*(job for name in layers for job in jobs.JOBS.get(name, [])), *jobs.history(layers)],
         schedules=jobs.SCHEDULES if "raw" in layers else [],
         sensors=_sensors(layers),
         resources={**default_resources(), **(resources or {})},
@@ -73,6 +74,7 @@ def default_resources() -> dict[str, Any]:
         "mongo": mongo,
         "postgres": postgres,
         "coincap": CoinCapResource(postgres=postgres),
+        "history": HistoryResource(mongo=mongo, postgres=postgres),
         "mongo_io_manager": MongoIOManager(mongo=mongo, spark=spark),
         "spark_io_manager": SparkIOManager(spark=spark),
         "postgres_io_manager": PostgresIOManager(postgres=postgres, spark=spark),

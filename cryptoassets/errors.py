@@ -8,6 +8,7 @@ CryptoassetsError
   + SourceError                   CoinCap did not give what was asked for
       + BadKeyError               401, 403: the key is missing or refused
       + CreditsSpentError         the month's credits are gone, at CoinCap or by our own ledger
+      + RequestRefusedError       400 and other 4xx: the request itself, e.g. a window too long
       + CoinNotFoundError         404: this coin, or its history, does not exist
       + RateLimitedError          429 after all retries
       + SourceUnavailableError    5xx, time-out, reset, refused connection after all retries
@@ -47,6 +48,10 @@ class BadKeyError(SourceError):
 
 class CreditsSpentError(SourceError):
     """The credits of this month are gone."""
+
+
+class RequestRefusedError(SourceError):
+    """The source does not take this request; another one, e.g. for a shorter window, it may."""
 
 
 class CoinNotFoundError(SourceError):

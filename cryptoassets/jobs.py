@@ -6,7 +6,7 @@ has one partitioning and lives in one code location, hence several of them.
 Airflow is the scheduler; the schedule here is off and for those who run without Airflow.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,27 @@ marts = dg.define_asset_job(
     selection=dg.AssetSelection.groups("marts"),
     description="Daily figures of a day from the warehouse.",
 )
+
+
+_HISTORY = {
+    "raw": ["raw", "coin_history"],
+    "clean": ["clean", "coin_price_history"],
+    "warehouse": ["warehouse", "coin_price_history"],
+}
+
+
+def history(layers: Collection[str]) -> list[Any]:
+    """The job `history` as far as it lies in a code location's layers; none, or one."""
+    keys = [key for layer, key in _HISTORY.items() if layer in layers]
+    if not keys:
+        return []
+    job = dg.define_asset_job(
+        "history",
+        selection=dg.AssetSelection.assets(*keys),
+        description="History of days: fetched into MongoDB, cleaned and published, or what of that "
+        "this code location does. Takes one day or a range of days.",
+    )
+    return [job]
 
 
 @dg.schedule(

@@ -1,4 +1,4 @@
-"""The partition definitions and nothing else.
+"""The partition definitions, and how a range of them is backfilled; nothing else.
 
 A partition is the UTC hour (snapshots) or UTC day (history, marts) of `observed_at`, whichever run
 fetched it. `end_offset=1`: the open hour and the open day are partitions too.
@@ -15,3 +15,6 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 HOURLY = dg.HourlyPartitionsDefinition(start_date="2018-01-01-00:00", end_offset=1)
 DAILY = dg.DailyPartitionsDefinition(start_date="2018-01-01", end_offset=1)
+
+# Dagster's page backfills a range of days by one run: Spark starts once, and windows stay long.
+RANGE_IN_ONE_RUN = dg.BackfillPolicy.single_run()

@@ -17,6 +17,8 @@ from cryptoassets.errors import SettingsError
 
 SourceKind = Literal["coincap", "simulator", "replay"]
 """Where data comes from; stored with every document and row."""
+Interval = Literal["m1", "m5", "m15", "m30", "h1", "h2", "h6", "h12", "d1"]
+"""CoinCap's names of the distance between two points of history."""
 
 COINCAP_V3_URL = "https://rest.coincap.io/v3"
 
@@ -45,6 +47,8 @@ class Settings(BaseSettings):
     """Coins a snapshot holds, top N by rank."""
     coincap_monthly_credits: Annotated[int, Field(ge=0)] = 4000
     """Credits of the plan per calendar month (UTC); 0 = no limit."""
+    coincap_history_interval: Interval = "h1"
+    """Distance between two points of history."""
     mongo_url: SecretStr | None = None
     mongo_database: str = "datalake"
     postgres_url: SecretStr | None = None

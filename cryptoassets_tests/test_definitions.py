@@ -19,6 +19,9 @@ ASSETS = {
     "clean/coin_prices": ("clean", "spark_io_manager", HOURLY),
     "warehouse/coins": ("warehouse", "postgres_io_manager", HOURLY),
     "warehouse/coin_prices": ("warehouse", "postgres_io_manager", HOURLY),
+    "raw/coin_history": ("raw", "mongo_io_manager", DAILY),
+    "clean/coin_price_history": ("clean", "spark_io_manager", DAILY),
+    "warehouse/coin_price_history": ("warehouse", "postgres_io_manager", DAILY),
     "marts/coin_daily": ("marts", "postgres_io_manager", DAILY),
     "marts/market_daily": ("marts", "postgres_io_manager", DAILY),
 }
@@ -39,6 +42,14 @@ CHECKS = {
         "price_moves": False,
         "stale_answer": False,
     },
+    "raw/coin_history": {"windows_answered": False},
+    "clean/coin_price_history": {
+        "columns": True,
+        "keys": False,
+        "outcomes": False,
+        "quarantine_share": False,
+    },
+    "warehouse/coin_price_history": {"reconciliation": False},
 }
 """Asset to its checks, and whether each blocks."""
 
@@ -118,6 +129,10 @@ def test_checks_are_there_and_only_the_contract_blocks(asset: str) -> None:
         ("ingest", {"raw/coin_snapshots"}),
         ("process", {"clean/coin_prices", "warehouse/coins", "warehouse/coin_prices"}),
         ("marts", {"marts/coin_daily", "marts/market_daily"}),
+        (
+            "history",
+            {"raw/coin_history", "clean/coin_price_history", "warehouse/coin_price_history"},
+        ),
     ],
 )
 def test_jobs_hold_the_assets_of_the_contract(job: str, assets: set[str]) -> None:
@@ -143,7 +158,10 @@ def test_the_schedules_are_off_and_the_sensors_are_on() -> None:
 
 @pytest.mark.parametrize(
     ("layers", "job_names"),
-    [(["raw"], {"ingest"}), (["clean", "warehouse", "marts"], {"process", "marts"})],
+    [
+        (["raw"], {"ingest", "history"}),
+        (["clean", "warehouse", "marts"], {"process", "marts", "history"}),
+    ],
 )
 def test_the_layers_load_as_two_code_locations(layers: list[str], job_names: set[str]) -> None:
     """`producer` and `spark-consumer` of the compose file."""

@@ -4,16 +4,21 @@ import dagster as dg
 from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import described
-from cryptoassets.partitions import HOURLY
-from cryptoassets.schemas import CLEAN_COIN_PRICES
+from cryptoassets.partitions import DAILY, HOURLY, RANGE_IN_ONE_RUN
+from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES
+from cryptoassets.transforms.history import judged_history
 from cryptoassets.transforms.prices import judged_prices
-from cryptoassets.transforms.rules import SOURCE_FIELDS
+from cryptoassets.transforms.rules import HISTORY_FIELDS, SOURCE_FIELDS
 
 _FROM_PAYLOAD = (*SOURCE_FIELDS, "symbol", "name", "explorer", "rank", "reasons", "outcome")
+_HANDED_ON = ("raw_id", "coin_id", "observed_at", "fetched_at", "source", "payload")
 _LINEAGE = {
     **dict.fromkeys(_FROM_PAYLOAD, ("payload",)),
-    **{name: (name,) for name in ("raw_id", "coin_id", "observed_at", "fetched_at", "source")},
-    "payload": ("payload",),
+    **{name: (name,) for name in _HANDED_ON},
+}
+_HISTORY_LINEAGE = {
+    **dict.fromkeys((*HISTORY_FIELDS, "reasons", "outcome"), ("payload",)),
+    **{name: (name,) for name in (*_HANDED_ON, "interval")},
 }
 
 
@@ -33,3 +38,22 @@ _LINEAGE = {
 def coin_prices(snapshots: DataFrame) -> DataFrame:
     """Every raw document of the hour with typed columns, broken rules and its outcome."""
     return judged_prices(snapshots)
+
+
+@dg.asset(
+    key_prefix="clean",
+    io_manager_key="spark_io_manager",
+    ins={"points": dg.AssetIn(key=["raw", "coin_history"])},
+    partitions_def=DAILY,
+    backfill_policy=RANGE_IN_ONE_RUN,
+    kinds={"spark", "parquet"},
+    **described(
+        CLEAN_COIN_PRICE_HISTORY,
+        group="clean",
+        version="1",
+        columns_from={"raw/coin_history": _HISTORY_LINEAGE},
+    ),
+)
+def coin_price_history(points: DataFrame) -> DataFrame:
+    """Every raw point of the day with typed columns, broken rules and its outcome."""
+    return judged_history(points)

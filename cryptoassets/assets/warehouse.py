@@ -6,8 +6,8 @@ import dagster as dg
 from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import OWNERS, described, same_columns
-from cryptoassets.partitions import HOURLY
-from cryptoassets.schemas import COIN_PRICES, COINS, QUARANTINE
+from cryptoassets.partitions import DAILY, HOURLY, RANGE_IN_ONE_RUN
+from cryptoassets.schemas import COIN_PRICE_HISTORY, COIN_PRICES, COINS, QUARANTINE
 from cryptoassets.transforms.prices import coins_seen
 
 FRESH_WITHIN = timedelta(minutes=90)
@@ -63,11 +63,34 @@ def coin_prices(judged: DataFrame) -> DataFrame:
     return judged
 
 
+@dg.asset(
+    key_prefix="warehouse",
+    io_manager_key="postgres_io_manager",
+    ins={"judged": dg.AssetIn(key=["clean", "coin_price_history"])},
+    partitions_def=DAILY,
+    backfill_policy=RANGE_IN_ONE_RUN,
+    kinds={"spark", "postgres"},
+    **described(
+        COIN_PRICE_HISTORY,
+        group="warehouse",
+        version="1",
+        columns_from={"clean/coin_price_history": same_columns(COIN_PRICE_HISTORY)},
+    ),
+)
+def coin_price_history(judged: DataFrame) -> DataFrame:
+    """Valid points of the day; each day is published in a transaction of its own.
+
+    Takes all judged rows, as `warehouse/coin_prices` does. Of a run over several days, one whose
+    rows do not add up is left out and named; the others are published, and the run fails.
+    """
+    return judged
+
+
 quarantine = dg.AssetSpec(
     ["warehouse", "quarantine"],
-    deps=[dg.AssetKey(["clean", "coin_prices"])],
+    deps=[dg.AssetKey(["clean", "coin_prices"]), dg.AssetKey(["clean", "coin_price_history"])],
     description="Raw documents that break a rule, with every reason. Written by the publishing of "
-    "`warehouse/coin_prices`, in the same transaction.",
+    "`warehouse/coin_prices` and `warehouse/coin_price_history`, in the same transaction.",
     partitions_def=HOURLY,
     group_name="warehouse",
     owners=OWNERS,

@@ -4,9 +4,9 @@ What goes here: checks that say what, how many, and show a few. What stays out: 
 rows (in `transforms.rules`), which put a row into quarantine.
 """
 
-from cryptoassets.checks import clean, warehouse
+from cryptoassets.checks import clean, raw, warehouse
 
-LAYERS = {"clean": clean, "warehouse": warehouse}
+LAYERS = {"raw": raw, "clean": clean, "warehouse": warehouse}
 """Layer to module; a layer without checks is absent."""
 
 __all__ = ["LAYERS"]

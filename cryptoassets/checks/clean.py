@@ -6,9 +6,12 @@ import dagster as dg
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from cryptoassets.checks.results import WARN, hourly_check, result
-from cryptoassets.io_managers.address import arrow_schema
-from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES
+from cryptoassets.checks.ranges import Judged, by_partition
+from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
+from cryptoassets.errors import UpstreamNotMaterializedError
+from cryptoassets.io_managers.address import Window, arrow_schema, partition_name
+from cryptoassets.io_managers.spark import clean_partition
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.transforms.contract import (
     column_problems,
     conservation_problems,
@@ -18,6 +21,7 @@ from cryptoassets.transforms.contract import (
 from cryptoassets.transforms.drift import drift
 
 PRICES = dg.AssetKey(["clean", "coin_prices"])
+HISTORY = dg.AssetKey(["clean", "coin_price_history"])
 QUARANTINE_SHARE_LIMIT = 0.05
 
 
@@ -34,10 +38,52 @@ QUARANTINE_SHARE_LIMIT = 0.05
 )
 def coin_prices_contract(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
     """What must hold before PostgreSQL is touched."""
-    yield result("columns", column_problems(judged.schema, arrow_schema(CLEAN_COIN_PRICES)))
-    rows = judged.to_table(columns=["raw_id", *COIN_PRICES.key, "outcome", "reasons"])
-    yield result("keys", key_problems(rows, COIN_PRICES.key), rows=rows.num_rows)
+    yield from _contract(judged, SNAPSHOT_FLOW)
+
+
+def _contract(judged: ds.Dataset, flow: Flow) -> Iterator[dg.AssetCheckResult]:
+    key = flow.published.key
+    wrong = column_problems(judged.schema, arrow_schema(flow.clean))
+    yield result("columns", wrong)
+    if wrong:
+        for name in ("keys", "outcomes"):
+            yield result(name, ["the columns are wrong"])
+        return
+    rows = judged.to_table(columns=["raw_id", *key, "outcome", "reasons"])
+    yield result("keys", key_problems(rows, key), rows=rows.num_rows)
     yield result("outcomes", conservation_problems(rows), rows=rows.num_rows)
+
+
+@dg.multi_asset_check(
+    name="coin_price_history_contract",
+    specs=[
+        daily_check(
+            HISTORY, "columns", "Columns and types are those of the contract", blocking=True
+        ),
+        # Not blocking: the publishing leaves out the day that breaks them, and no other.
+        daily_check(HISTORY, "keys", "No key is null or doubled"),
+        daily_check(HISTORY, "outcomes", "raw = valid + quarantined + superseded"),
+        daily_check(HISTORY, "quarantine_share", "At most 5 % of the day is quarantined"),
+    ],
+)
+def coin_price_history_contract(context: dg.AssetCheckExecutionContext) -> Iterator[Judged]:
+    """What must hold of each day, and how much of it was refused."""
+    yield from by_partition(context, HISTORY, _judge_history, blocking=("columns",))
+
+
+def _judge_history(window: Window) -> Iterator[dg.AssetCheckResult]:
+    judged = clean_partition(HISTORY_FLOW.clean, window)
+    if judged is None:
+        raise UpstreamNotMaterializedError(
+            f"{HISTORY.to_user_string()} has no partition {partition_name(window)!r} under "
+            "CLEAN_PATH any more. A retry will not help; materialize it again"
+        )
+    results = list(_contract(judged, HISTORY_FLOW))
+    yield from results
+    if results[0].passed:
+        yield _quarantine_share(judged.to_table(columns=["outcome", "reasons"]))
+    else:
+        yield result("quarantine_share", ["the columns are wrong"], severity=WARN)
 
 
 @dg.multi_asset_check(

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from cryptoassets.partitions import HOURLY
+from cryptoassets.partitions import DAILY, HOURLY
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 _SHOWN = 5
@@ -30,6 +30,15 @@ def hourly_check(
         blocking=blocking,
         additional_deps=list(reads),
         partitions_def=HOURLY,
+    )
+
+
+def daily_check(
+    asset: dg.AssetKey, name: str, description: str, *, blocking: bool = False
+) -> dg.AssetCheckSpec:
+    """A check of each day of a daily asset; see `checks.ranges`."""
+    return dg.AssetCheckSpec(
+        name, asset=asset, description=description, blocking=blocking, partitions_def=DAILY
     )
 
 

@@ -5,14 +5,18 @@ from collections.abc import Iterator
 import dagster as dg
 import pyarrow.dataset as ds
 
-from cryptoassets.checks.results import WARN, hourly_check, result
+from cryptoassets.checks.ranges import Judged, by_partition
+from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.checks.stores import recent_prices, reconcile
+from cryptoassets.io_managers.address import Window
+from cryptoassets.io_managers.spark import clean_partition
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import SNAPSHOT_FLOW
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.transforms.moves import Moves, repeated_share, wild_moves
 
 PRICES = dg.AssetKey(["warehouse", "coin_prices"])
+HISTORY = dg.AssetKey(["warehouse", "coin_price_history"])
 _JUDGED = dg.AssetKey(["clean", "coin_prices"])
 
 
@@ -40,6 +44,31 @@ def coin_prices_reconciliation(
     return result(
         "reconciliation", found.problems, documents=found.documents, waiting=found.waiting
     )
+
+
+@dg.multi_asset_check(
+    name="coin_price_history_reconciliation",
+    specs=[
+        daily_check(
+            HISTORY,
+            "reconciliation",
+            "Every raw point is in exactly one place: loaded, quarantined or superseded",
+        )
+    ],
+)
+def coin_price_history_reconciliation(
+    context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
+) -> Iterator[Judged]:
+    """Compare MongoDB, Parquet and PostgreSQL id by id, day by day."""
+
+    def judge(window: Window) -> Iterator[dg.AssetCheckResult]:
+        judged = clean_partition(HISTORY_FLOW.clean, window)
+        found = reconcile(mongo, postgres, HISTORY_FLOW, judged, window)
+        yield result(
+            "reconciliation", found.problems, documents=found.documents, waiting=found.waiting
+        )
+
+    yield from by_partition(context, HISTORY, judge)
 
 
 @dg.multi_asset_check(

@@ -63,6 +63,7 @@ def environment() -> list[str]:
         "COINCAP_URL": stack.source_url(),
         **({"COINCAP_API_KEY": key.get_secret_value()} if key else {}),
         "COINCAP_COINS": settings.coincap_coins,
+        "COINCAP_HISTORY_INTERVAL": settings.coincap_history_interval,
         "COINCAP_MONTHLY_CREDITS": settings.coincap_monthly_credits,
         "MONGO_URL": stack.mongo_url(),
         "MONGO_DATABASE": settings.mongo_database,

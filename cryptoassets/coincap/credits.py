@@ -15,6 +15,8 @@ BYTES_PER_POINT = 138
 """Of history in v3, by the 41 credits of 720 points and the 17 of 288."""
 BYTES_PER_RATE = 130
 RESERVE_SHARE = 0.1
+SNAPSHOT_SHARE = 0.5
+"""Share of the rest of the month's pace that history leaves to snapshots."""
 
 ASSETS_ROUTE = "/assets"
 HISTORY_ROUTE = "/assets/{slug}/history"
@@ -79,11 +81,13 @@ class Budget:
         monthly: the plan's credits per month; 0 = no limit.
         spent: credits counted, or reserved, since the month began.
         now: aware time at which the question is asked.
+        history: of what is spent, credits of history.
     """
 
     monthly: int
     spent: int
     now: datetime
+    history: int = 0
 
     @property
     def is_limited(self) -> bool:
@@ -99,6 +103,12 @@ class Budget:
     def reserve(self) -> int:
         """Credits that nothing of ours touches; they are left for calls made by other means."""
         return int(self.monthly * RESERVE_SHARE)
+
+    @property
+    def kept_from_history(self) -> int:
+        """Credits that history leaves: the reserve, and half of the pace until the month ends."""
+        pace = self.monthly * (1 - self.elapsed_share)
+        return self.reserve + int(pace * SNAPSHOT_SHARE)
 
     @property
     def month_start(self) -> datetime:
@@ -119,23 +129,38 @@ class Budget:
 
     @property
     def is_over_pace(self) -> bool:
-        """Whether more is spent than the elapsed part of the month allows."""
-        return self.is_limited and self.spent > self.monthly * self.elapsed_share
+        """Whether snapshots spent more than the elapsed part of the month allows.
+
+        What history spends makes the pace slower, and does not stop snapshots until it is made up.
+        """
+        return self.is_limited and self._paced_spent > self._paced_monthly * self.elapsed_share
+
+    @property
+    def _paced_spent(self) -> int:
+        return self.spent - self.history
+
+    @property
+    def _paced_monthly(self) -> int:
+        return max(1, self.monthly - self.history)
 
     @property
     def next_fetch_at(self) -> datetime:
         """When the pace has caught up with what is spent: now if it has, at most next month."""
         if not self.is_over_pace:
             return self.now
-        share = min(1.0, self.spent / self.monthly)
+        share = min(1.0, self._paced_spent / self._paced_monthly)
         return self.month_start + (self.next_month - self.month_start) * share
 
-    def can_spend(self, estimated: int, *, down_to_reserve: bool = True) -> bool:
+    def can_spend(
+        self, estimated: int, *, down_to_reserve: bool = True, is_history: bool = False
+    ) -> bool:
         """Say whether a call fits in what is left.
 
         Args:
             estimated: credits the call is expected to cost.
             down_to_reserve: leave the reserve untouched; False spends it too.
+            is_history: leave what snapshots need as well.
         """
         kept = self.reserve if down_to_reserve else 0
+        kept = self.kept_from_history if is_history else kept
         return not self.is_limited or self.left - estimated >= kept

@@ -6,7 +6,7 @@ of each fetch. What stays out: writing them (in `io_managers`) and judging value
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ class RawBatch:
         dead_letters: `{_id, url, fetched_at, status, reason, body}`.
         fetches: one a page: `{_id, observed_at, fetched_at, source, offset, coins_asked,
             coins_received, is_repeated}`. A page with a bad timestamp has none.
+        windows: of history: one a call, see `coincap.history_fetch`.
         skipped: why nothing was fetched, where that is no fault.
         facts: what else the run should say, by label.
         failure: raised once the dead letters are stored.
@@ -40,9 +41,23 @@ class RawBatch:
     documents: tuple[dict[str, Any], ...] = ()
     dead_letters: tuple[dict[str, Any], ...] = ()
     fetches: tuple[dict[str, Any], ...] = ()
+    windows: tuple[dict[str, Any], ...] = ()
     skipped: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     failure: MalformedAnswerError | None = None
+
+
+@dataclass(frozen=True)
+class RawStream:
+    """Batches to be stored one by one, each before the next is fetched.
+
+    Attributes:
+        batches: drawn once.
+        facts: what the run should say, by label; complete when the last batch is drawn.
+    """
+
+    batches: Iterator[RawBatch]
+    facts: Mapping[str, Any]
 
 
 def raw_batch(snapshot: Snapshot) -> RawBatch:
@@ -68,7 +83,11 @@ def raw_batch(snapshot: Snapshot) -> RawBatch:
 
 
 def history_batch(history: HistoryAnswer) -> RawBatch:
-    """Turn history points into documents; `observed_at` is the point's own time."""
+    """Turn history points into documents; `observed_at` is the point's own time.
+
+    What the source sends from outside the window is passed over: the window that it belongs to
+    brings it, so that none comes twice and none is missed where windows touch.
+    """
     documents: dict[str, dict[str, Any]] = {}
     dead_letters: list[dict[str, Any]] = []
     answer = history.answer
@@ -78,6 +97,8 @@ def history_batch(history: HistoryAnswer) -> RawBatch:
         if observed_at is None:
             reason = item.fault or "bad_timestamp"
             dead_letters.append(_dead_letter(answer, reason, item.text, place))
+            continue
+        if not history.start <= observed_at < history.end:
             continue
         document = _document(history.slug, observed_at, answer, item.value, history.interval)
         documents.setdefault(document["_id"], document)

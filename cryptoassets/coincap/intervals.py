@@ -1,26 +1,15 @@
 """CoinCap's intervals of history, and times in its milliseconds.
 
-What goes here: what client and simulator must agree on. What stays out: windows chosen by a user.
+What goes here: what client and simulator must agree on. What stays out: the intervals' names and
+lengths (in `schemas.intervals`), which windows are asked (in `coincap.history`).
 """
 
 from datetime import UTC, datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MINUTE_MS = 60_000
-_DAY_MS = 86_400_000
+from cryptoassets.schemas import INTERVAL_MS
 
-INTERVAL_MS = {
-    "m1": _MINUTE_MS,
-    "m5": 5 * _MINUTE_MS,
-    "m15": 15 * _MINUTE_MS,
-    "m30": 30 * _MINUTE_MS,
-    "h1": 60 * _MINUTE_MS,
-    "h2": 120 * _MINUTE_MS,
-    "h6": 360 * _MINUTE_MS,
-    "h12": 720 * _MINUTE_MS,
-    "d1": _DAY_MS,
-}
-"""Length of each interval, milliseconds."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 86_400_000
 
 LONGEST_WINDOW_MS = {
     "m1": _DAY_MS,
@@ -46,3 +35,12 @@ def epoch_ms(time: datetime) -> int:
 def from_epoch_ms(milliseconds: int) -> datetime:
     """Return milliseconds since 1970 as time, UTC."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+__all__ = [
+    "INTERVAL_MS",
+    "LONGEST_WINDOW_MS",
+    "LONGEST_WINDOW_POINTS",
+    "epoch_ms",
+    "from_epoch_ms",
+]

@@ -22,6 +22,7 @@ from cryptoassets.errors import (
     CreditsSpentError,
     MalformedAnswerError,
     RateLimitedError,
+    RequestRefusedError,
     SourceError,
     SourceUnavailableError,
 )
@@ -135,7 +136,8 @@ def _refusal(shown_url: str, outcome: Received, key: BearerKey) -> Trouble:
         host = urlsplit(key.redacted(outcome.headers.get("location", ""))).hostname
         remedy = f"it points to {host or 'nowhere'}, where the key is not sent; set COINCAP_URL"
     message = f"GET {shown_url} was refused (HTTP {status}{said}). {_NEVER}; {remedy}"
-    return Trouble(SourceError(message))
+    is_redirect = status < HTTPStatus.BAD_REQUEST
+    return Trouble(SourceError(message) if is_redirect else RequestRefusedError(message))
 
 
 def _no_access(shown_url: str, outcome: Received, said: str, key: BearerKey) -> SourceError:

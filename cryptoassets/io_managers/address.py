@@ -54,6 +54,11 @@ def window_of(context: dg.InputContext | dg.OutputContext) -> Window:
     return window.start.astimezone(UTC), window.end.astimezone(UTC)
 
 
+def span_of(table: Table) -> timedelta:
+    """Length of a partition of a flow's table."""
+    return next(f.span for f in schemas.FLOWS if table in (f.raw, f.clean, f.published))
+
+
 def partitions_in(window: Window, span: timedelta) -> list[Window]:
     """The partitions of one hour, or one day, that a range consists of, oldest first."""
     start, end = window

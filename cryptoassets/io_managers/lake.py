@@ -17,8 +17,15 @@ from pymongo.errors import BulkWriteError
 from cryptoassets.coincap.documents import RawBatch, canonical_payload
 from cryptoassets.errors import MixedSourcesError
 from cryptoassets.io_managers.address import Window, arrow_schema
-from cryptoassets.resources.mongo import FETCHES, Document, Lake
-from cryptoassets.schemas import Table
+from cryptoassets.resources.mongo import (
+    COLLECTIONS,
+    DEAD_LETTERS,
+    FETCHES,
+    WINDOWS,
+    Document,
+    Lake,
+)
+from cryptoassets.schemas import RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS, Table
 from cryptoassets.settings import SourceKind
 
 _BATCH = 5_000
@@ -67,26 +74,45 @@ def dead_letter_of_refused(document: Document, code: int) -> Document:
     }
 
 
-def refuse_mixed_sources(collection: Collection[Document], batch: RawBatch) -> None:
-    """Refuse simulated data beside real data, and the other way round.
+@dataclass(frozen=True)
+class Stored:
+    """What a batch added, counts."""
+
+    documents: int
+    dead_letters: int
+
+
+def store_batch(lake: Lake, table: Table, batch: RawBatch) -> Stored:
+    """Insert what a batch holds and is not there yet; what came of calls of history comes last."""
+    dead_letters = insert_new(lake[DEAD_LETTERS], batch.dead_letters)
+    insert_new(lake[FETCHES], batch.fetches)
+    stored = insert_new(lake[table.name], batch.documents)
+    refused = [dead_letter_of_refused(document, code) for document, code in stored.refused]
+    insert_new(lake[DEAD_LETTERS], refused)
+    # A window counts as fetched when its points are there, and not before.
+    insert_new(lake[WINDOWS], batch.windows)
+    return Stored(stored.inserted, dead_letters.inserted + len(refused))
+
+
+def refuse_mixed_sources(lake: Lake, batch: RawBatch) -> None:
+    """Refuse simulated data beside real data, in any raw collection, and the other way round.
 
     Raises:
         MixedSourcesError: with the way out.
     """
     # Only what is ours tells: a foreign document without a source would stop every fetch.
     of_ours = {"source": {"$in": list(get_args(SourceKind))}}
-    newest = collection.find_one(of_ours, {"source": 1}, sort=[("observed_at", -1)])
-    if newest is None or not batch.documents:
-        return
-    there, coming = newest["source"], batch.documents[0]["source"]
-    if (there == "coincap") != (coming == "coincap"):
-        message = (
-            f"MongoDB collection {collection.full_name} holds data of source {there!r}; data of "
-            f"source {coming!r} would mix with it. A retry will not help; set MONGO_URL, "
-            "MONGO_DATABASE and POSTGRES_URL to databases of their own for each source, or leave "
-            "them out (the embedded stores are kept apart)"
-        )
-        raise MixedSourcesError(message)
+    for name in COLLECTIONS if batch.documents else ():
+        newest = lake[name].find_one(of_ours, {"source": 1}, sort=[("observed_at", -1)])
+        coming = batch.documents[0]["source"]
+        if newest and (newest["source"] == "coincap") != (coming == "coincap"):
+            message = (
+                f"MongoDB collection {lake[name].full_name} holds data of source "
+                f"{newest['source']!r}; data of source {coming!r} would mix with it. A retry will "
+                "not help; set MONGO_URL, MONGO_DATABASE and POSTGRES_URL to databases of their "
+                "own for each source, or leave them out (the embedded stores are kept apart)"
+            )
+            raise MixedSourcesError(message)
 
 
 def in_window(window: Window) -> dict[str, Any]:
@@ -107,16 +133,18 @@ def arrow_batches(
 
     Args:
         lake: the database.
-        table: `schemas.RAW_COIN_SNAPSHOTS`.
+        table: the raw table of a flow.
         window: the partition.
         coins_asked: what a snapshot is judged by where no record of its fetch is left.
     """
     schema = arrow_schema(table)
-    asked = _coins_asked(lake, window)
+    is_snapshot = table is RAW_COIN_SNAPSHOTS
+    asked = _coins_asked(lake, window) if is_snapshot else {}
     rows: list[Document] = []
     for document in documents_in(lake[table.name], window):
         coins, is_repeated = asked.get(document["observed_at"], (coins_asked, False))
-        rows.append({**_row(document), "coins_asked": coins, "is_repeated": is_repeated})
+        of_fetch = {"coins_asked": coins, "is_repeated": is_repeated} if is_snapshot else {}
+        rows.append({**_row(document, table), **of_fetch})
         if len(rows) == _BATCH:
             yield pa.RecordBatch.from_pylist(rows, schema=schema)
             rows = []
@@ -142,14 +170,16 @@ def _coins_asked(lake: Lake, window: Window) -> dict[datetime, tuple[int, bool]]
     return asked
 
 
-def _row(document: Document) -> Document:
-    """One row of RAW_COIN_SNAPSHOTS; a document that is not ours is kept and marked."""
+def _row(document: Document, table: Table) -> Document:
+    """One row of a raw table; a document that is not ours is kept and marked."""
+    of_interval = {"interval": document.get("interval")} if table is RAW_COIN_HISTORY else {}
     is_foreign = not (
         isinstance(document["_id"], str)
         and isinstance(document.get("coin_id"), str)
         and isinstance(document.get("fetched_at"), datetime)
         and isinstance(document.get("source"), str)
         and isinstance(document.get("payload"), dict)
+        and all(isinstance(name, str) for name in of_interval.values())
     )
     if is_foreign:
         return {
@@ -161,6 +191,7 @@ def _row(document: Document) -> Document:
     return {
         "raw_id": lake_id(document["_id"]),
         "coin_id": document["coin_id"],
+        **of_interval,
         "observed_at": document["observed_at"],
         "fetched_at": document["fetched_at"],
         "source": document["source"],

@@ -14,21 +14,20 @@ import pyarrow as pa
 from pydantic import PrivateAttr
 from pyspark.sql import DataFrame
 
-from cryptoassets.coincap.documents import RawBatch, canonical_payload
+from cryptoassets.coincap.documents import RawBatch, RawStream, canonical_payload
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.lake import (
     arrow_batches,
-    dead_letter_of_refused,
     documents_in,
     in_window,
     insert_new,
     refuse_mixed_sources,
+    store_batch,
 )
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.mongo import (
-    DEAD_LETTERS,
     FETCHES,
     Document,
     MongoResource,
@@ -39,25 +38,32 @@ from cryptoassets.settings import load_settings
 
 
 class MongoIOManager(dg.ConfigurableIOManager):
-    """Stores a `RawBatch`; loads a partition as DataFrame, Arrow table or list of documents."""
+    """Stores a `RawBatch`, or a `RawStream` of them as they come; loads partitions.
+
+    They are loaded as DataFrame, Arrow table or list of documents.
+    """
 
     mongo: dg.ResourceDependency[MongoResource]
     spark: dg.ResourceDependency[SparkResource]
     _frames: PassingFrames = PrivateAttr(default_factory=PassingFrames)
 
-    def handle_output(self, context: dg.OutputContext, obj: RawBatch) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: RawBatch | RawStream) -> None:
         """Store a batch by `_id`: what is there already stays as it is.
 
-        Documents of another partition are stored too, and a materialization is logged for it.
+        Documents of another partition are stored too, and a materialization is logged for it; not
+        for those of a stream, whose windows reach into partitions that other runs process.
 
         Raises:
-            dagster.Failure: SchemaMismatchError: not a `RawBatch`. MixedSourcesError: the
+            dagster.Failure: SchemaMismatchError: neither of the two. MixedSourcesError: the
                 collection holds real data and the batch does not, or the other way round; nothing
                 was stored. StoreUnavailableError: the server went away; the same batch can be
                 stored again. The batch's own `failure`.
         """
         with dagster_failures():
-            shapes.refuse_other_types(context.asset_key, obj, RawBatch)
+            shapes.refuse_other_types(context.asset_key, obj, RawBatch, RawStream)
+            if isinstance(obj, RawStream):
+                self._store_stream(context, obj)
+                return
             self._store(context, obj)
             if obj.failure is not None:
                 raise obj.failure
@@ -66,16 +72,13 @@ class MongoIOManager(dg.ConfigurableIOManager):
         table = address.table_of(context.asset_key)
         with typed_errors(self.mongo.address):
             lake = self.mongo.lake()
-            refuse_mixed_sources(lake[table.name], obj)
-            dead_letters = insert_new(lake[DEAD_LETTERS], obj.dead_letters)
-            insert_new(lake[FETCHES], obj.fetches)
-            stored = insert_new(lake[table.name], obj.documents)
-            refused = [dead_letter_of_refused(document, code) for document, code in stored.refused]
-            insert_new(lake[DEAD_LETTERS], refused)
+            refuse_mixed_sources(lake, obj)
+            stored = store_batch(lake, table, obj)
             window = address.window_of(context)
             partition_rows = lake[table.name].count_documents(in_window(window))
             if partition_rows == 0 and obj.failure is None:
-                insert_new(lake[FETCHES], [_skip_record(context, obj)])
+                partition = context.partition_key
+                insert_new(lake[FETCHES], [_skip_record(context, partition, obj.skipped)])
         elsewhere = self._log_other_partitions(context, obj)
         metadata.report(
             context,
@@ -84,9 +87,9 @@ class MongoIOManager(dg.ConfigurableIOManager):
             partition_rows=partition_rows,
             facts={
                 "documents received": len(obj.documents),
-                "documents new": stored.inserted,
+                "documents new": stored.documents,
                 "documents of other partitions": elsewhere,
-                "dead letters": dead_letters.inserted + len(refused),
+                "dead letters": stored.dead_letters,
                 **({"skipped": obj.skipped} if obj.skipped else {}),
                 **obj.facts,
                 "preview": metadata.preview(
@@ -94,6 +97,37 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 ),
             },
         )
+
+    def _store_stream(self, context: dg.OutputContext, stream: RawStream) -> None:
+        """Store batches as they come; a run over several partitions tells of each."""
+        table = address.table_of(context.asset_key)
+        partitions = address.partitions_in(address.window_of(context), address.span_of(table))
+        counts: Counter[str] = Counter({"documents received": 0, "documents new": 0})
+        with typed_errors(self.mongo.address):
+            lake = self.mongo.lake()
+            is_refusable = True
+            for batch in stream.batches:
+                if is_refusable and batch.documents:
+                    refuse_mixed_sources(lake, batch)
+                    is_refusable = False
+                stored = store_batch(lake, table, batch)
+                counts["documents received"] += len(batch.documents)
+                counts["documents new"] += stored.documents
+                counts["dead letters"] += stored.dead_letters
+            for window in partitions:
+                name = address.partition_name(window)
+                rows = lake[table.name].count_documents(in_window(window))
+                if rows == 0:
+                    why = stream.facts.get("skipped")
+                    insert_new(lake[FETCHES], [_skip_record(context, name, why)])
+                metadata.report(
+                    context,
+                    table,
+                    uri=f"{self.mongo.address}/{table.name}",
+                    partition_rows=rows,
+                    facts={**counts, **stream.facts},
+                    partition=name if len(partitions) > 1 else None,
+                )
 
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table | list[Document]:
         """Read a partition by range, in the form of the downstream asset's annotation.
@@ -163,14 +197,14 @@ class MongoIOManager(dg.ConfigurableIOManager):
         return counts.total()
 
 
-def _skip_record(context: dg.OutputContext, batch: RawBatch) -> Document:
+def _skip_record(context: dg.OutputContext, partition: str, why: str | None) -> Document:
     """Say that a run had nothing to store, so that its partition is empty and not missing."""
     return {
-        "_id": f"{context.asset_key.to_user_string()}@{context.partition_key}@{context.run_id}",
+        "_id": f"{context.asset_key.to_user_string()}@{partition}@{context.run_id}",
         "asset": context.asset_key.to_user_string(),
-        "partition_key": context.partition_key,
+        "partition_key": partition,
         "fetched_at": datetime.now(UTC),
-        "skipped": batch.skipped,
+        "skipped": why,
     }
 
 

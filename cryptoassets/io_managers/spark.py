@@ -7,8 +7,10 @@ back as DataFrame, or as a lazy Arrow dataset where columns are picked. What sta
 import dagster as dg
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from pyarrow import fs
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from cryptoassets.errors import MixedSourcesError, UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
@@ -44,9 +46,32 @@ class SparkIOManager(dg.ConfigurableIOManager):
         shapes.refuse_other_types(context.asset_key, obj, DataFrame)
         shapes.refuse_any_difference(context.asset_key, obj, table)
         store, root = clean_store()
-        folder = f"{root}/{table.name}/{address.folder_name(address.window_of(context))}"
         aside = f"{root}/{SCRATCH}/{context.run_id}-{table.name}"
-        obj.write.mode("overwrite").parquet(spark_uri(store, aside))
+        partitions = address.partitions_in(address.window_of(context), address.span_of(table))
+        if len(partitions) == 1:
+            obj.write.mode("overwrite").parquet(spark_uri(store, aside))
+            self._keep(context, table, partitions[0], aside, partition=None)
+            return
+        _write_days(obj, store, aside)
+        for window in partitions:
+            part = f"{aside}/{address.folder_name(window)}"
+            _complete(store, part, table)
+            name = address.partition_name(window)
+            self._keep(context, table, window, part, partition=name)
+        store.delete_dir(aside)
+
+    def _keep(
+        self,
+        context: dg.OutputContext,
+        table: Table,
+        window: address.Window,
+        aside: str,
+        *,
+        partition: str | None,
+    ) -> None:
+        """Put a partition that was written aside in its place, unless it is older than it."""
+        store, root = clean_store()
+        folder = f"{root}/{table.name}/{address.folder_name(window)}"
         is_older = _is_whole(store, folder) and _is_older(
             _dataset(store, aside), _dataset(store, folder), folder
         )
@@ -66,33 +91,37 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 **_outcomes(kept),
                 "preview": metadata.preview(_shown(kept)),
             },
+            partition=partition,
         )
 
     def load_input(self, context: dg.InputContext) -> DataFrame | ds.Dataset:
-        """Read a partition: a DataFrame, or a `pyarrow.dataset.Dataset` where that is annotated.
+        """Read partitions: a DataFrame, or a `pyarrow.dataset.Dataset` where that is annotated.
 
         Raises:
-            dagster.Failure: UpstreamNotMaterializedError: the folder is missing or not whole.
+            dagster.Failure: UpstreamNotMaterializedError: a folder is missing or not whole.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             return self._load(context)
 
     def _load(self, context: dg.InputContext) -> DataFrame | ds.Dataset:
         table = address.table_of(context.asset_key)
-        window = address.window_of(context)
         store, root = clean_store()
-        folder = f"{root}/{table.name}/{address.folder_name(window)}"
-        if not _is_whole(store, folder):
+        folders = {}
+        for window in address.partitions_in(address.window_of(context), address.span_of(table)):
+            folder = f"{root}/{table.name}/{address.folder_name(window)}"
             partition = address.partition_name(window)
-            message = (
-                f"{context.asset_key.to_user_string()} has no partition {partition!r} at "
-                f"{spark_uri(store, folder)}. {address.remedy(context.asset_key, partition)}"
-            )
-            raise UpstreamNotMaterializedError(message)
+            if not _is_whole(store, folder):
+                message = (
+                    f"{context.asset_key.to_user_string()} has no partition {partition!r} at "
+                    f"{spark_uri(store, folder)}. {address.remedy(context.asset_key, partition)}"
+                )
+                raise UpstreamNotMaterializedError(message)
+            folders[partition] = folder
         if context.dagster_type.typing_type is ds.Dataset:
-            return _dataset(store, folder)
+            views = [_dataset(store, folder) for folder in folders.values()]
+            return views[0] if len(views) == 1 else ds.dataset(views)
         reader = self.spark.session.read.schema(table.spark_schema)
-        return reader.parquet(spark_uri(store, folder))
+        return reader.parquet(*(spark_uri(store, folder) for folder in folders.values()))
 
 
 def clean_partition(table: Table, window: address.Window) -> ds.Dataset | None:
@@ -100,6 +129,24 @@ def clean_partition(table: Table, window: address.Window) -> ds.Dataset | None:
     store, root = clean_store()
     folder = f"{root}/{table.name}/{address.folder_name(window)}"
     return _dataset(store, folder) if _is_whole(store, folder) else None
+
+
+def _write_days(obj: DataFrame, store: fs.FileSystem, aside: str) -> None:
+    """Write rows of several days aside, into a folder a day."""
+    day = F.date_format("observed_at", "yyyy-MM-dd")
+    # One task a day, or each would get a file of every task.
+    by_day = obj.withColumn("day", day).repartition("day")
+    by_day.write.mode("overwrite").partitionBy("day").parquet(spark_uri(store, aside))
+
+
+def _complete(store: fs.FileSystem, folder: str, table: Table) -> None:
+    """Mark a day that was written aside as whole; one without rows gets a file without rows."""
+    if store.get_file_info(folder).type == fs.FileType.NotFound:
+        store.create_dir(folder)
+        schema = address.arrow_schema(table)
+        pq.write_table(schema.empty_table(), f"{folder}/part-0.parquet", filesystem=store)
+    with store.open_output_stream(f"{folder}/{_SUCCESS}"):
+        pass
 
 
 def _is_whole(store: fs.FileSystem, folder: str) -> bool:

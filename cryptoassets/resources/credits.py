@@ -11,12 +11,13 @@ from typing import Any, Literal
 
 import psycopg
 
-from cryptoassets.coincap.credits import Budget
+from cryptoassets.coincap.credits import HISTORY_ROUTE, Budget
 from cryptoassets.errors import CreditsSpentError
 from cryptoassets.resources.postgres import address_of, typed_errors
 
-CreditMode = Literal["paced", "down_to_reserve"]
-"""`paced`: not faster than the month passes, for schedules; both leave the reserve untouched."""
+CreditMode = Literal["paced", "down_to_reserve", "history"]
+"""`paced`: not faster than the month passes, for schedules; `history` leaves what snapshots need
+until the month ends as well; all leave the reserve untouched."""
 
 _LOCK = "cryptoassets.credits"
 _LARGER_PLAN = "with a larger plan raise COINCAP_MONTHLY_CREDITS"
@@ -46,6 +47,7 @@ class PostgresCreditKeeper:
         self._connect = connect
         self._monthly = monthly
         self._is_pace_open = mode == "paced"
+        self._is_history = mode == "history"
 
     def reserve(self, route: str, estimated: int) -> CreditTicket:
         """Set credits aside, committed before the call is made: a crash leaves them counted.
@@ -98,18 +100,23 @@ class PostgresCreditKeeper:
     def _read_budget(self, connection: psycopg.Connection[Any], now: datetime) -> Budget:
         month = Budget(monthly=self._monthly, spent=0, now=now)
         rows = connection.execute(
-            "SELECT coalesce(sum(coalesce(counted, estimated)), 0)::bigint FROM warehouse.credits "
-            "WHERE called_at >= %s AND called_at < %s",
-            [month.month_start, month.next_month],
+            "SELECT coalesce(sum(spent), 0)::bigint, "
+            "coalesce(sum(spent) FILTER (WHERE route = %s), 0)::bigint "
+            "FROM (SELECT route, coalesce(counted, estimated) AS spent FROM warehouse.credits "
+            "WHERE called_at >= %s AND called_at < %s) AS calls",
+            [HISTORY_ROUTE, month.month_start, month.next_month],
         ).fetchall()
-        return replace(month, spent=rows[0][0])
+        return replace(month, spent=rows[0][0], history=rows[0][1])
 
     def _refuse_if_spent(self, budget: Budget, route: str, estimated: int) -> None:
         state = f"{budget.spent} of {budget.monthly} credits are spent this month"
-        if not budget.can_spend(estimated):
+        if not budget.can_spend(estimated, is_history=self._is_history):
+            kept = f"{budget.reserve} are kept in reserve"
+            if self._is_history:
+                kept = f"{budget.kept_from_history} are kept for snapshots and in reserve"
             raise CreditsSpentError(
                 f"{route} was not called: {state}, it costs about {estimated}, and "
-                f"{budget.reserve} are kept in reserve. A retry will not help before "
+                f"{kept}. A retry will not help before "
                 f"{budget.next_month:%Y-%m-%d} UTC; {_LARGER_PLAN}"
             )
         if self._is_pace_open and budget.is_over_pace:

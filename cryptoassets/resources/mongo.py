@@ -29,6 +29,9 @@ COLLECTIONS = ("coin_snapshots", "coin_history")
 DEAD_LETTERS = "dead_letters"
 FETCHES = "snapshot_fetches"
 """One record a page of a fetch, or a skipped fetch: what was asked for and what came."""
+WINDOWS = "history_windows"
+"""One record a call of history; its form is told in `coincap.history_fetch`."""
+_INDEXES = {**dict.fromkeys(COLLECTIONS, "observed_at"), WINDOWS: "end"}
 
 _AUTHENTICATION_FAILED = 18
 
@@ -59,9 +62,9 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
                     socketTimeoutMS=120_000,
                 )
                 try:
-                    for name in COLLECTIONS:
+                    for name, column in _INDEXES.items():
                         client[settings.mongo_database][name].create_index(
-                            [("observed_at", pymongo.ASCENDING)]
+                            [(column, pymongo.ASCENDING)]
                         )
                 except PyMongoError:
                     client.close()

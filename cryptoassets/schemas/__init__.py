@@ -7,6 +7,7 @@ checks and the docs are read off it. What stays out: the DDL that stands in a da
 
 from cryptoassets.schemas.columns import PRICE_MEASURES
 from cryptoassets.schemas.flows import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW, Flow, flow_into
+from cryptoassets.schemas.intervals import INTERVAL_MS
 from cryptoassets.schemas.lake import (
     CLEAN_COIN_PRICE_HISTORY,
     CLEAN_COIN_PRICES,
@@ -64,6 +65,7 @@ __all__ = [
     "FLOWS",
     "GAPS",
     "HISTORY_FLOW",
+    "INTERVAL_MS",
     "LOADS",
     "MARKET_DAILY",
     "POSTGRES_TABLES",

@@ -25,6 +25,9 @@ SOURCE_FIELDS = {
 }
 """Column of ours to CoinCap's field."""
 
+HISTORY_FIELDS = {"price_usd": "priceUsd", "circulating_supply": "circulatingSupply"}
+"""The same of a point of history."""
+
 # CoinCap v3 prints these two as JavaScript prints a double; all others with at most 18 places.
 DOUBLE_FIELDS = frozenset({"vwap_usd_24h", "change_pct_24h"})
 
@@ -55,7 +58,7 @@ REASONS: dict[str, str] = {
     "supply_above_max_supply": "supply exceeds maxSupply by more than 1e-9 of it",
     "market_cap_usd_mismatch": "marketCapUsd differs from price x supply by more than 1e-6",
     "change_pct_24h_below_minus_100": "changePercent24Hr is below -100",
-    "bad_id": "id is not a slug (a-z, 0-9, '.', '_', '-'; at most 200), or not the document's",
+    "bad_id": "id is no slug (a-z, 0-9, '.', '_', '-'; at most 200), or not the document's",
     "rank_missing": "rank is null or absent",
     "rank_malformed": "rank is not a whole number above zero",
     "symbol_missing": "symbol is null, absent or empty",
@@ -63,6 +66,14 @@ REASONS: dict[str, str] = {
     "bad_text": "symbol, name or explorer holds a NUL, which PostgreSQL cannot store",
     "snapshot_incomplete": "the snapshot holds under 40 % of the coins asked for, or a page twice",
     "snapshot_unreliable": "over 60 % of the snapshot's rows are broken",
+    **{
+        f"circulating_supply_{problem}": f"circulatingSupply {words}"
+        for problem, words in NUMBER_PROBLEMS.items()
+    },
+    "circulating_supply_negative": "circulatingSupply is below zero",
+    "interval_unknown": "the interval is none of CoinCap's",
+    "off_grid": "a point of history does not lie on the grid of its interval",
+    "time_mismatch": "time and date of a point are not one instant, or not the document's",
     "foreign_document": "not written by this platform: wrong _id type or a field is missing",
 }
 """Every reason code with its meaning."""
@@ -89,13 +100,18 @@ def number_reasons() -> list[Column]:
     ]
 
 
+def is_slug(text: Column) -> Column:
+    """Whether a text is the id of a coin; null for null."""
+    return text.rlike(_COIN_ID)
+
+
 def identity_reasons() -> list[Column]:
     """One code or null for each rule on id, rank and texts of `coin`."""
     coin = F.col("coin")
-    is_slug = coin["id"].rlike(_COIN_ID) & (coin["id"] == F.col("coin_id"))
+    is_own_slug = is_slug(coin["id"]) & (coin["id"] == F.col("coin_id"))
     has_nul = [F.contains(coin[name], F.lit("\x00")) for name in ("symbol", "name", "explorer")]
     return [
-        _code("bad_id", ~F.coalesce(is_slug, F.lit(False))),
+        _code("bad_id", ~F.coalesce(is_own_slug, F.lit(False))),
         _code("rank_missing", coin["rank"].isNull()),
         _code("rank_malformed", ~coin["rank"].rlike(_RANK)),
         _code("symbol_missing", F.coalesce(coin["symbol"], F.lit("")) == ""),

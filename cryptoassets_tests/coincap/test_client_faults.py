@@ -22,6 +22,7 @@ from cryptoassets.errors import (
     EmptyAnswerError,
     MalformedAnswerError,
     RateLimitedError,
+    RequestRefusedError,
     SourceError,
     SourceUnavailableError,
 )
@@ -109,7 +110,7 @@ def test_a_lasting_fault_ends_after_bounded_retries(
         ({"kind": "status", "status": 403, "body": QUOTA}, CreditsSpentError, "next month"),
         ({"kind": "deprecated"}, SourceError, "COINCAP_URL to https://rest.coincap.io/v3"),
         ({"kind": "status", "status": 404}, SourceError, "check COINCAP_URL"),
-        ({"kind": "status", "status": 400}, SourceError, "was refused"),
+        ({"kind": "status", "status": 400}, RequestRefusedError, "was refused"),
     ],
     ids=str,
 )

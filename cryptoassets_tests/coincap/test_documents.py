@@ -161,7 +161,7 @@ def test_a_history_point_is_filed_under_its_own_time() -> None:
     """The envelope's time is when we asked, not when the price was."""
     data = '[{"priceUsd":"1","time":1795424400000},{"priceUsd":"2","time":"x"}]'
     page = page_of(data)
-    bounds = (FETCHED_AT, FETCHED_AT)
+    bounds = (FETCHED_AT - timedelta(days=1), FETCHED_AT)
 
     batch = history_batch(HistoryAnswer("bitcoin", "h1", *bounds, page.answer, None, page.items))
 

@@ -9,8 +9,9 @@ from typer.main import get_command
 
 from cryptoassets.cli.app import app
 from cryptoassets.definitions import defs
-from cryptoassets.resources.mongo import COLLECTIONS, DEAD_LETTERS, FETCHES
+from cryptoassets.resources.mongo import COLLECTIONS, DEAD_LETTERS, FETCHES, WINDOWS
 from cryptoassets.schemas import POSTGRES_TABLES, PRICE_MEASURES, Table
+from cryptoassets.schemas.columns import CIRCULATING_SUPPLY
 from cryptoassets.settings import Settings
 from cryptoassets.transforms.rules import REASONS
 from cryptoassets_tests.docs.pages import ENV_EXAMPLE, README, rows, section, words
@@ -68,7 +69,8 @@ def test_env_example_changes_nothing_as_it_is() -> None:
 def test_a_reason_is_explained(code: str) -> None:
     """Whoever finds a code in the quarantine looks here for its meaning."""
     text = section(README, "### Reasons for quarantine")
-    column = next((c.name for c in PRICE_MEASURES if code.startswith(f"{c.name}_")), None)
+    measures = (*PRICE_MEASURES, CIRCULATING_SUPPLY)
+    column = next((c.name for c in measures if code.startswith(f"{c.name}_")), None)
     generic = code.replace(f"{column}_", "<column>_") if column else code
 
     assert f"`{code}`" in text or f"`{generic}`" in text
@@ -86,7 +88,7 @@ def test_a_table_is_there_with_its_columns_and_key(table: Table) -> None:
     assert [] == [name for name in table.key if f"**{name}**" not in row]
 
 
-@pytest.mark.parametrize("name", [*COLLECTIONS, DEAD_LETTERS, FETCHES])
+@pytest.mark.parametrize("name", [*COLLECTIONS, DEAD_LETTERS, FETCHES, WINDOWS])
 def test_a_collection_is_there(name: str) -> None:
     """The lake has no schema to ask."""
     assert f"`{name}`" in section(README, "## Tables in PostgreSQL")

@@ -83,7 +83,7 @@ class Platform:
                 signal.signal(signal.SIGTERM, handler)
         return Finished(int(str(code or 0)), " ".join(printed.getvalue().split()))
 
-    def execute(self, job: str, partition: str, **options: Any) -> dg.ExecuteInProcessResult:
+    def execute(self, job: str, partition: str | None, **options: Any) -> dg.ExecuteInProcessResult:
         """Run a job of the definitions on the real instance; a failure is a result, too."""
         with self.in_force(), dagster_instance() as instance:
             return defs.resolve_job_def(job).execute_in_process(

@@ -1,0 +1,48 @@
+"""Checks of the raw layer: every stretch of history that a day needs was asked for and answered."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from cryptoassets.checks.ranges import Judged, by_partition
+from cryptoassets.checks.results import daily_check, result
+from cryptoassets.coincap.history import closed_until, points_in
+from cryptoassets.io_managers.address import Window, partition_name
+from cryptoassets.resources.history import HistoryResource, failures
+from cryptoassets.resources.history_tags import request_of
+
+HISTORY = dg.AssetKey(["raw", "coin_history"])
+
+
+@dg.multi_asset_check(
+    name="coin_history_answered",
+    specs=[
+        daily_check(
+            HISTORY, "windows_answered", "The source answered for every coin followed, all day"
+        )
+    ],
+)
+def coin_history_answered(
+    context: dg.AssetCheckExecutionContext, history: HistoryResource
+) -> Iterator[Judged]:
+    """Name coins whose points were asked for in vain, or not asked for: credits, a broken run."""
+    tags = context.run.tags
+    yield from by_partition(context, HISTORY, lambda window: [_answered(history, window, tags)])
+
+
+def _answered(
+    history: HistoryResource, window: Window, tags: Mapping[str, str]
+) -> dg.AssetCheckResult:
+    request = request_of(*window, tags)
+    closed = closed_until(datetime.now(UTC), history.interval)
+    until = min(window[1], closed, *([request.until] if request.until else []))
+    wanted = history.wanted(replace(request, until=until), until)
+    why = failures(history.mongo.lake(), history.interval, window)
+    problems = [
+        f"{coin}: {points_in(ranges, history.interval)} points of {partition_name(window)} "
+        f"({why.get(coin, 'not asked for yet')})"
+        for coin, ranges in wanted.items()
+    ]
+    return result("windows_answered", problems, holds="every coin was answered for")

@@ -1,0 +1,249 @@
+"""Fetch stretches of history, coin after coin, and write down what became of every call.
+
+What goes here: cutting stretches into windows the source takes, and what its refusals mean. What
+stays out: which stretches (in `history`, `resources.history`), storing (in `io_managers`).
+
+The record of a call is a document of the collection `history_windows`: `{_id, coin_id, interval,
+start, end, fetched_at, source, outcome, points, error}`. Its outcome is
+
+    points      the window was answered; `points` says with how many
+    empty       it was answered without a point
+    not_found   the coin, or its history, does not exist: the coin is not asked for again
+    failed      no answer after all retries; `error` says why, and the window is not covered
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.documents import (
+    RawBatch,
+    dead_letter_of,
+    history_batch,
+    iso_milliseconds,
+    whole_milliseconds,
+)
+from cryptoassets.coincap.history import MOST_HALVINGS, Range, longest_window, step_of
+from cryptoassets.errors import (
+    CoinNotFoundError,
+    CreditsSpentError,
+    EmptyAnswerError,
+    MalformedAnswerError,
+    RateLimitedError,
+    RequestRefusedError,
+    SourceError,
+    SourceUnavailableError,
+)
+from cryptoassets.settings import SourceKind
+
+Outcome = Literal["points", "empty", "not_found", "failed"]
+ANSWERED: tuple[Outcome, ...] = ("points", "empty")
+"""Outcomes after which a window is not paid for again."""
+MOST_FAILURES_IN_A_ROW = 5
+"""So many coins without an answer: it is the source that is gone, not the coins."""
+_SHOWN = 5
+_PASSING = (RateLimitedError, SourceUnavailableError, MalformedAnswerError, RequestRefusedError)
+
+
+@dataclass
+class HistoryFetch:
+    """One pass over coins; iterate it to make the calls.
+
+    Attributes:
+        client: what asks.
+        interval: of all points.
+        source: kind of source, for the records of calls that brought nothing.
+        wanted: coin to the ranges to ask for.
+        before: windows that start at or after this are left for a later pass.
+        control: a coin and window known to have points, asked when no coin had any.
+    """
+
+    client: CoinCapClient
+    interval: str
+    source: SourceKind
+    wanted: Mapping[str, Sequence[Range]]
+    before: datetime
+    control: tuple[str, Range] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    _failed: dict[str, SourceError] = field(default_factory=dict)
+    _not_found: list[str] = field(default_factory=list)
+    _held_back: list[dict[str, Any]] = field(default_factory=list)
+    _counts: dict[str, int] = field(
+        default_factory=lambda: {"windows asked": 0, "points received": 0}
+    )
+    _has_points: bool = False
+    _failures_in_a_row: int = 0
+
+    def __post_init__(self) -> None:
+        self._longest = longest_window(self.interval)
+
+    def __iter__(self) -> Iterator[RawBatch]:
+        """Make the calls; the batches are to be stored as they come.
+
+        Raises:
+            EmptyAnswerError: no coin has a point; no window is recorded as covered.
+            SourceError: the source is gone, or refuses our key; what came before is good.
+        """
+        try:
+            for coin, ranges in self.wanted.items():
+                yield from self._coin(coin, ranges)
+        except CreditsSpentError as error:
+            self.facts["stopped"] = str(error)
+        finally:
+            self._tell()
+        if self._held_back:
+            self._refuse_silence()
+            yield self._released()
+
+    def _coin(self, coin: str, ranges: Sequence[Range]) -> Iterator[RawBatch]:
+        pending = deque(ranges)
+        while pending:
+            start, end = pending.popleft()
+            if start >= self.before:
+                return
+            stop = min(end, start + self._longest)
+            try:
+                batch, stop = self._window(coin, start, stop)
+            except CoinNotFoundError:
+                self._not_found.append(coin)
+                self._failures_in_a_row = 0
+                yield RawBatch(windows=(self._record(coin, start, stop, "not_found"),))
+                return
+            except _PASSING as error:
+                yield self._failure(coin, start, stop, error)
+                return
+            self._failures_in_a_row = 0
+            if batch is not None:
+                yield batch
+            if stop < end:
+                pending.appendleft((stop, end))
+
+    def _window(
+        self, coin: str, start: datetime, stop: datetime
+    ) -> tuple[RawBatch | None, datetime]:
+        """Ask for one window, for a shorter one where it is refused; return what came and its end.
+
+        A length that is taken is remembered for the coins to come.
+        """
+        length = stop - start
+        for halvings in range(MOST_HALVINGS + 1):
+            self._counts["windows asked"] += 1
+            try:
+                batch = self._answered(coin, start, start + length)
+            except RequestRefusedError:
+                shorter = self._half(length)
+                if halvings == MOST_HALVINGS or shorter == length:
+                    raise
+                length = shorter
+            else:
+                if halvings:
+                    self._longest = length
+                return batch, start + length
+        raise AssertionError
+
+    def _half(self, length: timedelta) -> timedelta:
+        step = step_of(self.interval)
+        return max(step, length // 2 // step * step)
+
+    def _answered(self, coin: str, start: datetime, end: datetime) -> RawBatch | None:
+        """What one answer leaves; None: it is held back until the source has shown any point."""
+        try:
+            batch = history_batch(self.client.history(coin, self.interval, start, end))
+        except EmptyAnswerError:
+            batch = RawBatch()
+        if batch.dead_letters and not batch.documents:
+            reason = batch.dead_letters[0]["reason"]
+            record = self._record(
+                coin, start, end, "failed", error=f"no point is readable: {reason}"
+            )
+            return RawBatch(dead_letters=batch.dead_letters, windows=(record,))
+        count = len(batch.documents)
+        record = self._record(coin, start, end, "points" if count else "empty", points=count)
+        if not count and not self._has_points:
+            self._held_back.append(record)
+            return None
+        self._has_points = True
+        self._counts["points received"] += count
+        held_back, self._held_back = self._held_back, []
+        return RawBatch(batch.documents, batch.dead_letters, windows=(*held_back, record))
+
+    def _failure(self, coin: str, start: datetime, stop: datetime, error: SourceError) -> RawBatch:
+        """The record of a window without an answer; the coin's other windows wait as well.
+
+        Raises:
+            SourceError: the error, if so many coins in a row had it.
+        """
+        self._failed[coin] = error
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
+            raise error
+        letters: tuple[dict[str, Any], ...] = ()
+        if isinstance(error, MalformedAnswerError):
+            letters = (dead_letter_of(error, self.client.last_url, datetime.now(UTC)),)
+        record = self._record(coin, start, stop, "failed", error=str(error))
+        return RawBatch(dead_letters=letters, windows=(record,))
+
+    def _refuse_silence(self) -> None:
+        """Tell a source that is struck dumb from coins that have nothing to tell.
+
+        Raises:
+            EmptyAnswerError: it is the source.
+        """
+        if self._has_points:
+            return
+        if self.control is not None:
+            coin, (start, end) = self.control
+            try:
+                self._counts["windows asked"] += 1
+                self.client.history(coin, self.interval, start, end)
+            except (EmptyAnswerError, CoinNotFoundError):
+                pass
+            else:
+                return
+        coins = len({record["coin_id"] for record in self._held_back})
+        raise EmptyAnswerError(
+            f"The source gave no point of history for any coin ({coins} asked, interval "
+            f"{self.interval}). Nothing was recorded as fetched; a later retry can help. If no "
+            "coin existed so early, begin later"
+        )
+
+    def _released(self) -> RawBatch:
+        return RawBatch(windows=tuple(self._held_back))
+
+    def _record(
+        self,
+        coin: str,
+        start: datetime,
+        end: datetime,
+        outcome: Outcome,
+        *,
+        points: int = 0,
+        error: str | None = None,
+    ) -> dict[str, Any]:
+        fetched_at = whole_milliseconds(datetime.now(UTC))
+        names = (coin, self.interval, *map(iso_milliseconds, (start, end, fetched_at)))
+        return {
+            "_id": "@".join(names),
+            "coin_id": coin,
+            "interval": self.interval,
+            "start": start,
+            "end": end,
+            "fetched_at": fetched_at,
+            "source": self.source,
+            "outcome": outcome,
+            "points": points,
+            "error": error,
+        }
+
+    def _tell(self) -> None:
+        """Fill the facts, whatever ended the pass."""
+        self.facts.update(self._counts)
+        if self._not_found:
+            self.facts["coins without history"] = ", ".join(self._not_found)
+        if self._failed:
+            shown = [f"{coin}: {error}" for coin, error in list(self._failed.items())[:_SHOWN]]
+            self.facts["coins failed"] = len(self._failed)
+            self.facts["failures"] = "; ".join(shown)
