@@ -42,7 +42,7 @@ def build_defs(
             [checks.LAYERS[name] for name in layers if name in checks.LAYERS]
         ),
         jobs=[*(job for name in layers for job in jobs.JOBS.get(name, [])), *jobs.history(layers)],
-        schedules=jobs.SCHEDULES if "raw" in layers else [],
+        schedules=[schedule for name in layers for schedule in jobs.SCHEDULES.get(name, [])],
         sensors=_sensors(layers),
         resources={**default_resources(), **(resources or {})},
         # One SparkSession a run: a process a step would pay its start again and again.

@@ -16,6 +16,7 @@ import structlog
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.settings import load_settings
+from cryptoassets.upkeep.retention_job import retention, retention_daily
 
 RAW_SNAPSHOTS = dg.AssetKey(["raw", "coin_snapshots"])
 _SCHEDULE_TAG = "cryptoassets/every_five_minutes"
@@ -207,10 +208,13 @@ def purge_old_runs_daily() -> dg.RunRequest:
 
 JOBS: dict[str, list[Any]] = {
     "raw": [ingest, end_dead_runs, purge_old_runs],
-    "warehouse": [process],
+    "warehouse": [process, retention],
     "marts": [marts],
 }
 """Layer to the jobs that need it; a job's other layers are in the same code location."""
 
-SCHEDULES = [ingest_every_five_minutes, purge_old_runs_daily]
-"""Those of the code location that has the raw layer; both are off until they are switched on."""
+SCHEDULES: dict[str, list[dg.ScheduleDefinition]] = {
+    "raw": [ingest_every_five_minutes, purge_old_runs_daily],
+    "warehouse": [retention_daily],
+}
+"""By layer, as `JOBS`; all are off until they are switched on."""

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """Credits of the plan per calendar month (UTC); 0 = no limit."""
     coincap_history_interval: Interval = "h1"
     """Distance between two points of history."""
+    cryptoassets_retention_days: Annotated[int, Field(ge=0)] = 0
+    """Days whose data is kept whole; 0 = all. `retention` deletes what is older."""
     mongo_url: SecretStr | None = None
     mongo_database: str = "datalake"
     postgres_url: SecretStr | None = None

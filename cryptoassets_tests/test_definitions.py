@@ -149,7 +149,7 @@ def test_the_schedules_are_off_and_the_sensors_are_on() -> None:
     schedules = {one.name: one.default_status for one in defs.schedules or []}
     sensors = {one.name: one.default_status for one in defs.sensors or []}
 
-    off = ("ingest_every_five_minutes", "purge_old_runs_daily")
+    off = ("ingest_every_five_minutes", "purge_old_runs_daily", "retention_daily")
     assert dict.fromkeys(off, dg.DefaultScheduleStatus.STOPPED) == schedules
     names = ("late_documents", "process_what_was_fetched", "failed_runs", "dead_runs")
     assert dict.fromkeys(names, dg.DefaultSensorStatus.RUNNING) == sensors

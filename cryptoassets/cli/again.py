@@ -7,7 +7,7 @@ which partitions (in the verbs `requeue` and `rebuild`), the jobs (in `jobs`).
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 
 from rich.console import Console
@@ -23,6 +23,7 @@ from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.coins import mend_coins
 from cryptoassets.upkeep.days import days_to_make
 from cryptoassets.upkeep.partitions import Partition
+from cryptoassets.upkeep.retention import keeping_retention_off
 
 _JOBS = {SNAPSHOT_FLOW.asset: "process", HISTORY_FLOW.asset: "history"}
 # Of `history` only what follows the fetch: nothing is asked of CoinCap again.
@@ -36,11 +37,13 @@ _SHOWN = 3
 class Again:
     """Processes partitions again and makes the marts of their days."""
 
-    def __init__(self, console: Console, status: Status, runner: Runner) -> None:
+    def __init__(
+        self, console: Console, status: Status, runner: Runner, mongo: MongoResource
+    ) -> None:
         self._console = console
         self._status = status
         self._runner = runner
-        self.mongo = MongoResource()
+        self.mongo = mongo
         self.postgres = PostgresResource()
 
     @property
@@ -106,6 +109,11 @@ def processing_again(console: Console) -> Iterator[Again]:
             import cryptoassets.definitions  # noqa: F401 - seconds, used by the runner
 
             session.result()
-        with dagster_instance() as instance:
+        mongo = MongoResource()
+        with (
+            dagster_instance() as instance,
+            keeping_retention_off(PostgresResource()),
+            closing(mongo.lake().client),
+        ):
             fail_dead_runs(instance)
-            yield Again(console, status, Runner(console, status, instance, is_replay=True))
+            yield Again(console, status, Runner(console, status, instance, is_replay=True), mongo)

@@ -1,6 +1,7 @@
 """The verbs with their options; an error is one sentence with its remedy."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -147,6 +148,36 @@ def requeue(
     from cryptoassets.cli.requeue import requeue as judge_again
 
     raise typer.Exit(judge_again(console, reason))
+
+
+_MOMENT = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+
+@app.command()
+def rebuild(
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=_MOMENT, help="First moment, UTC; left out: the first."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=_MOMENT, help="First moment after, UTC; left out: now."),
+    ] = None,
+) -> None:
+    """Make PostgreSQL and the cleaned Parquet again from raw alone, all or a window."""
+    from cryptoassets.cli.rebuild import rebuild as make_again
+
+    raise typer.Exit(make_again(console, since, until))
+
+
+@app.command()
+def retention(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing.")] = False
+) -> None:
+    """Delete what is older than CRYPTOASSETS_RETENTION_DAYS, and Dagster's old runs."""
+    from cryptoassets.cli.retention import apply_retention
+
+    raise typer.Exit(apply_retention(console, is_dry_run=dry_run))
 
 
 @app.command()

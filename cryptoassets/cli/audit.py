@@ -5,10 +5,12 @@ What goes here: which partitions there are, and the report. What stays out: the 
 """
 
 from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.markup import escape
+from rich.status import Status
 
 from cryptoassets.checks.stores import partition_places
 from cryptoassets.cli.terminal import FAILED
@@ -20,52 +22,82 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.transforms.reconciliation import discrepancies
 from cryptoassets.upkeep.coins import coins_out_of_line
-from cryptoassets.upkeep.partitions import ledger_starts, raw_starts, table_starts
+from cryptoassets.upkeep.partitions import ledger_rows, raw_starts, table_starts
 
 _SHOWN = 3
+
+
+@dataclass
+class Findings:
+    """What the comparison found.
+
+    Attributes:
+        problems: what does not add up, one sentence each.
+        notes: what will add up by itself.
+        counted: partitions of each flow, in words.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    counted: list[str] = field(default_factory=list)
+    documents: int = 0
 
 
 def audit_stores(console: Console) -> int:
     """Compare the stores and print what does not add up; return the exit code."""
     mongo, postgres = MongoResource(), PostgresResource()
-    problems: list[str] = []
-    told: list[str] = []
-    documents = 0
+    found = Findings()
     with closing(mongo.lake().client), console.status("Comparing") as status:
         for flow in FLOWS:
-            of_flow, partitions = (
-                0,
-                sorted(
-                    raw_starts(mongo, flow)
-                    | ledger_starts(postgres, flow).keys()
-                    | table_starts(postgres, flow)
-                ),
-            )
-            for number, start in enumerate(partitions, start=1):
-                window = (start, start + flow.span)
-                name = f"{flow.asset} {partition_name(window)}"
-                status.update(f"Comparing {name} ({number} of {len(partitions)})")
-                judged = clean_partition(flow.clean, window)
-                places = partition_places(mongo, postgres, flow, judged, window)
-                of_flow += len(places.raw)
-                problems += [f"{name}: {words}" for words in discrepancies(places)]
-            problems += _without_partition(mongo, flow, of_flow)
-            told += [_counted(flow, len(partitions))] if partitions else []
-            documents += of_flow
-        problems += _without_coin(postgres) + _coins_out_of_line(postgres)
-    for problem in problems:
+            _compare(found, mongo, postgres, flow, status)
+        found.problems += _without_coin(postgres) + _coins_out_of_line(postgres)
+    for note in found.notes:
+        console.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
+    for problem in found.problems:
         console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
-    if problems:
+    if found.problems:
         console.print(
-            f"{len(problems)} things do not add up. Documents in no place yet: process their hour "
-            "(`cryptoassets run`, or the job `process` in Dagster) or day (`backfill`, `history`)."
+            f"{len(found.problems)} things do not add up. Documents in no place yet: process their "
+            "hour (`cryptoassets run`, or the job `process` in Dagster) or day (`backfill`, "
+            "`history`); any of them: `cryptoassets rebuild`."
         )
         return FAILED
     console.print(
-        f"[green]✓[/] {documents:,} raw documents in {' and '.join(told) or '0 hours'}: each is "
+        f"[green]✓[/] {found.documents:,} raw documents in "
+        f"{' and '.join(found.counted) or '0 hours'}: each is "
         "loaded, quarantined or superseded, exactly once, and the ledger agrees."
     )
     return 0
+
+
+def _compare(
+    found: Findings, mongo: MongoResource, postgres: PostgresResource, flow: Flow, status: Status
+) -> None:
+    """Compare all partitions of a flow."""
+    ledger, in_partitions, expired = ledger_rows(postgres, flow), 0, 0
+    partitions = sorted(raw_starts(mongo, flow) | ledger.keys() | table_starts(postgres, flow))
+    for number, start in enumerate(partitions, start=1):
+        window = (start, start + flow.span)
+        name = f"{flow.asset} {partition_name(window)}"
+        status.update(f"Comparing {name} ({number} of {len(partitions)})")
+        judged = clean_partition(flow.clean, window)
+        places = partition_places(mongo, postgres, flow, judged, window)
+        in_partitions += len(places.raw)
+        row = ledger.get(start)
+        if row is None or row.expired_at is None:
+            found.problems += [f"{name}: {words}" for words in discrepancies(places)]
+            continue
+        expired += 1
+        if places.loaded or places.quarantined:
+            found.problems.append(f"{name}: has expired, but rows of it stand in PostgreSQL")
+        if places.raw or places.clean:
+            found.notes.append(
+                f"{name} is expiring: raw documents or Parquet are left, which the next "
+                "`cryptoassets retention` deletes"
+            )
+    found.problems += _without_partition(mongo, flow, in_partitions)
+    found.counted += [_counted(flow, len(partitions) - expired)] if partitions else []
+    found.documents += in_partitions
 
 
 def _counted(flow: Flow, count: int) -> str:
@@ -106,4 +138,4 @@ def _coins_out_of_line(postgres: PostgresResource) -> list[str]:
         return []
     shown = ", ".join(coin.coin_id for coin in found[:_SHOWN])
     words = "coins were first or last seen when no price of theirs stands"
-    return [f"{len(found)} {words} ({shown}): `cryptoassets requeue` mends them"]
+    return [f"{len(found)} {words} ({shown}): `cryptoassets rebuild` of the hour mends them"]

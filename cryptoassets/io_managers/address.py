@@ -59,6 +59,12 @@ def span_of(table: Table) -> timedelta:
     return next(f.span for f in schemas.FLOWS if table in (f.raw, f.clean, f.published))
 
 
+def partition_around(moment: datetime, span: timedelta) -> Window:
+    """The partition of one hour, or one day, that a moment lies in."""
+    start = moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % span
+    return start, start + span
+
+
 def partitions_in(window: Window, span: timedelta) -> list[Window]:
     """The partitions of one hour, or one day, that a range consists of, oldest first."""
     start, end = window

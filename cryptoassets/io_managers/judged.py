@@ -17,6 +17,7 @@ from cryptoassets.errors import ContractViolationError, MixedSourcesError
 from cryptoassets.io_managers import publishing
 from cryptoassets.io_managers.address import Window, partition_name
 from cryptoassets.io_managers.copying import stage
+from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publishing import Changes, Cursor, Load
 from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import FLOWS, QUARANTINE, Flow
@@ -78,6 +79,7 @@ def publish(
     Raises:
         ContractViolationError: keys or counts do not add up; nothing was published.
         MixedSourcesError: the database holds rows of another kind of source.
+        ExpiredPartitionError: retention deleted the partition.
         StoreError: the database refused or went away; nothing was published.
     """
     partition = partition_name(window)
@@ -96,6 +98,7 @@ def publish(
         stage(cursor, flow.published, valid)
         stage(cursor, QUARANTINE, refused)
         publishing.lock_partition(cursor, flow.asset, partition)
+        refuse_expired(cursor, flow.asset, [partition])
         seen, loaded = publishing.published_rows(cursor, flow.asset, partition)
         if seen > load.raw_rows:
             return Publication(load, valid, refused, seen, loaded, Changes())

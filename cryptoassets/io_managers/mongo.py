@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame
 from cryptoassets.coincap.documents import RawBatch, RawStream, canonical_payload
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
+from cryptoassets.io_managers.expiry import refuse_noted, without_expired
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.lake import (
     arrow_batches,
@@ -56,7 +57,8 @@ class MongoIOManager(dg.ConfigurableIOManager):
         Raises:
             dagster.Failure: SchemaMismatchError: neither of the two. MixedSourcesError: the
                 collection holds real data and the batch does not, or the other way round; nothing
-                was stored. StoreUnavailableError: the server went away; the same batch can be
+                was stored. ExpiredPartitionError: retention deleted the partition.
+                StoreUnavailableError: the server went away; the same batch can be
                 stored again. The batch's own `failure`.
         """
         with dagster_failures():
@@ -72,8 +74,9 @@ class MongoIOManager(dg.ConfigurableIOManager):
         table = address.table_of(context.asset_key)
         with typed_errors(self.mongo.address):
             lake = self.mongo.lake()
+            refuse_noted(lake, table.full_name, context.asset_partition_keys)
             refuse_mixed_sources(lake, obj)
-            stored = store_batch(lake, table, obj)
+            stored = store_batch(lake, table, without_expired(lake, table, obj))
             window = address.window_of(context)
             partition_rows = lake[table.name].count_documents(in_window(window))
             if partition_rows == 0 and obj.failure is None:
@@ -105,12 +108,13 @@ class MongoIOManager(dg.ConfigurableIOManager):
         counts: Counter[str] = Counter({"documents received": 0, "documents new": 0})
         with typed_errors(self.mongo.address):
             lake = self.mongo.lake()
+            refuse_noted(lake, table.full_name, context.asset_partition_keys)
             is_refusable = True
             for batch in stream.batches:
                 if is_refusable and batch.documents:
                     refuse_mixed_sources(lake, batch)
                     is_refusable = False
-                stored = store_batch(lake, table, batch)
+                stored = store_batch(lake, table, without_expired(lake, table, batch))
                 counts["documents received"] += len(batch.documents)
                 counts["documents new"] += stored.documents
                 counts["dead letters"] += stored.dead_letters
@@ -134,7 +138,8 @@ class MongoIOManager(dg.ConfigurableIOManager):
 
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: the partition holds no document, and no
-                run said that there was nothing to fetch.
+                run said that there was nothing to fetch. ExpiredPartitionError: retention deleted
+                it.
             TypeError: the annotation is none of the three.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), typed_errors(self.mongo.address):
@@ -142,7 +147,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
             window = address.window_of(context)
             collection = self.mongo.lake()[table.name]
             if collection.find_one(in_window(window), {"_id": 1}) is None:
-                self._refuse_missing(context.asset_key, window)
+                self._refuse_missing(context, window)
             wanted = context.dagster_type.typing_type
             # Dagster hands on typing.List for an annotation list[...], which is not equal to it.
             if get_origin(wanted) is list:
@@ -163,7 +168,9 @@ class MongoIOManager(dg.ConfigurableIOManager):
         """Delete the files that DataFrames were read through."""
         self._frames.clear()
 
-    def _refuse_missing(self, key: dg.AssetKey, window: address.Window) -> None:
+    def _refuse_missing(self, context: dg.InputContext, window: address.Window) -> None:
+        key = context.asset_key
+        refuse_noted(self.mongo.lake(), ".".join(key.path), context.asset_partition_keys)
         partition = address.partition_name(window)
         name = f"{key.to_user_string()}@{partition}"
         # Not by partition_key: nx-27017 takes '2026-11-23-10:00' in a filter for a date.

@@ -18,9 +18,14 @@ from pydantic import PrivateAttr
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cryptoassets.errors import ContractViolationError, UpstreamNotMaterializedError
+from cryptoassets.errors import (
+    ContractViolationError,
+    ExpiredPartitionError,
+    UpstreamNotMaterializedError,
+)
 from cryptoassets.io_managers import address, judged, metadata, plots, publishing, shapes
 from cryptoassets.io_managers.copying import copy_out, stage
+from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
@@ -74,6 +79,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
 
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: no row in the range was ever published.
+                ExpiredPartitionError: a part of it was deleted by retention.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             table = address.table_of(context.asset_key)
@@ -85,6 +91,10 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             )
             with self._transaction(f"reading {table.full_name}") as cursor:
                 rows = copy_out(cursor, table, query)
+                flow = flow_into(table)
+                if flow is not None:
+                    # After reading: what expires meanwhile would be half of it.
+                    refuse_expired(cursor, flow.asset, context.asset_partition_keys)
             if rows.num_rows == 0:
                 self._refuse_missing(context, table, window)
             if context.dagster_type.typing_type is pa.Table:
@@ -113,7 +123,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                         window,
                         context.run_id,
                     )
-                except ContractViolationError as error:
+                except (ContractViolationError, ExpiredPartitionError) as error:
                     left_out.append(str(error))
                 else:
                     self._tell(context, flow, made, is_one_of_many=len(partitions) > 1)

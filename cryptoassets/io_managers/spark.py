@@ -149,6 +149,20 @@ def _complete(store: fs.FileSystem, folder: str, table: Table) -> None:
         pass
 
 
+def clean_bytes(table: Table, window: address.Window) -> int:
+    """Bytes of a partition's Parquet, whole or not."""
+    store, root = clean_store()
+    folder = f"{root}/{table.name}/{address.folder_name(window)}"
+    selector = fs.FileSelector(folder, allow_not_found=True, recursive=True)
+    return sum(entry.size or 0 for entry in store.get_file_info(selector))
+
+
+def delete_clean(table: Table, window: address.Window) -> None:
+    """Delete a partition's Parquet, if there is any."""
+    store, root = clean_store()
+    _delete(store, f"{root}/{table.name}/{address.folder_name(window)}")
+
+
 def _is_whole(store: fs.FileSystem, folder: str) -> bool:
     return bool(store.get_file_info(f"{folder}/{_SUCCESS}").type == fs.FileType.File)
 
@@ -180,12 +194,16 @@ def _is_older(coming: ds.Dataset, there: ds.Dataset, folder: str) -> bool:
     return coming_rows.num_rows < len(known) and known.issuperset(coming_rows["raw_id"].to_pylist())
 
 
-def _replace(store: fs.FileSystem, aside: str, folder: str) -> None:
-    # Without _SUCCESS first, so that a reader in between sees a missing partition, not half of two.
+def _delete(store: fs.FileSystem, folder: str) -> None:
+    # Without _SUCCESS first, so that a reader in between sees a missing partition, not half of one.
     if store.get_file_info(folder).type != fs.FileType.NotFound:
         if _is_whole(store, folder):
             store.delete_file(f"{folder}/{_SUCCESS}")
         store.delete_dir(folder)
+
+
+def _replace(store: fs.FileSystem, aside: str, folder: str) -> None:
+    _delete(store, folder)
     store.create_dir(folder.rpartition("/")[0], recursive=True)
     store.move(aside, folder)
 

@@ -33,6 +33,9 @@ WINDOWS = "history_windows"
 """One record a call of history; its form is told in `coincap.history_fetch`."""
 _INDEXES = {**dict.fromkeys(COLLECTIONS, "observed_at"), WINDOWS: "end"}
 
+EXPIRED = "expired_partitions"
+"""One note a partition that retention deleted, with its ledger row."""
+
 _AUTHENTICATION_FAILED = 18
 
 

@@ -73,16 +73,29 @@ def _hops(collection: Collection[Document], span: timedelta, window: Window) -> 
         start = partition + span
 
 
-def ledger_starts(
+@dataclass(frozen=True)
+class LedgerRow:
+    """Counts of the latest publication; `expired_at`: when retention deleted the partition."""
+
+    raw_rows: int
+    loaded_rows: int
+    quarantined_rows: int
+    superseded_rows: int
+    expired_at: datetime | None
+
+
+def ledger_rows(
     postgres: PostgresResource, flow: Flow, window: Window = EVER
-) -> dict[datetime, datetime | None]:
-    """Starts of partitions that the ledger knows, each with the time when it expired, if it did."""
+) -> dict[datetime, LedgerRow]:
+    """What the ledger says of each partition, by its start."""
     with postgres.connect() as connection:
         rows = connection.execute(
-            "SELECT partition_key, expired_at FROM warehouse.loads WHERE asset = %s", [flow.asset]
+            "SELECT partition_key, raw_rows, loaded_rows, quarantined_rows, superseded_rows, "
+            "expired_at FROM warehouse.loads WHERE asset = %s",
+            [flow.asset],
         ).fetchall()
-    starts = {partition_window(key)[0]: expired_at for key, expired_at in rows}
-    return {start: at for start, at in starts.items() if window[0] <= start < window[1]}
+    found = {partition_window(key)[0]: LedgerRow(*row) for key, *row in rows}
+    return {start: row for start, row in found.items() if window[0] <= start < window[1]}
 
 
 def table_starts(postgres: PostgresResource, flow: Flow, window: Window = EVER) -> set[datetime]:

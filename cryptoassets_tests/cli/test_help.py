@@ -8,7 +8,10 @@ import pytest
 
 from cryptoassets_tests.e2e.homes import COMMAND, user_environment
 
-VERBS = ("run", "dev", "up", "down", "env", "status", "source", "requeue", "audit")
+VERBS = (
+    *("run", "dev", "up", "down", "env", "status", "source"),
+    *("requeue", "rebuild", "retention", "audit"),
+)
 
 
 def command(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

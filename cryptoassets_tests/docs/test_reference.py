@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from cryptoassets.cli.app import app
 from cryptoassets.definitions import defs
-from cryptoassets.resources.mongo import COLLECTIONS, DEAD_LETTERS, FETCHES, WINDOWS
+from cryptoassets.resources.mongo import COLLECTIONS, DEAD_LETTERS, EXPIRED, FETCHES, WINDOWS
 from cryptoassets.schemas import POSTGRES_TABLES, PRICE_MEASURES, Table
 from cryptoassets.schemas.columns import CIRCULATING_SUPPLY
 from cryptoassets.settings import Settings
@@ -88,7 +88,7 @@ def test_a_table_is_there_with_its_columns_and_key(table: Table) -> None:
     assert [] == [name for name in table.key if f"**{name}**" not in row]
 
 
-@pytest.mark.parametrize("name", [*COLLECTIONS, DEAD_LETTERS, FETCHES, WINDOWS])
+@pytest.mark.parametrize("name", [*COLLECTIONS, DEAD_LETTERS, EXPIRED, FETCHES, WINDOWS])
 def test_a_collection_is_there(name: str) -> None:
     """The lake has no schema to ask."""
     assert f"`{name}`" in section(README, "## Tables in PostgreSQL")

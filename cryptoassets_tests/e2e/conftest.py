@@ -1,8 +1,6 @@
 """Platforms of a test's own, and one whose hour holds odd values, read by many."""
 
-import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from cryptoassets.embedded import Stack
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.e2e import odd_values
-from cryptoassets_tests.e2e.platforms import Platform, administer, new_platform
+from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform, copied, new_platform, this_hour
 
 
 @pytest.fixture
@@ -41,16 +39,39 @@ def odd_platform(
 @pytest.fixture
 def copy(odd_platform: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
     """A copy of stores in which everything adds up, quarantine and dead letters included."""
-    stores = odd_platform.stores
-    name = f"{stores.mongo_database}_copy"
-    url = stack.postgres_url(database="postgres").replace("/postgres", f"/{name}")
-    administer(stack, "CREATE DATABASE {} TEMPLATE {}", name, stores.mongo_database)
-    shutil.copytree(stores.clean, tmp_path / "clean")
-    copied = replace(stores, mongo_database=name, postgres_url=url, clean=tmp_path / "clean")
-    with stores.lake() as lake:
-        for collection in ("coin_snapshots", "snapshot_fetches", "dead_letters"):
-            lake.client[name][collection].insert_many(lake[collection].find({}))
-        named = {"POSTGRES_URL": url, "MONGO_DATABASE": name, "CLEAN_PATH": str(copied.clean)}
-        yield replace(odd_platform, stores=copied, settings=odd_platform.settings | named)
-        lake.client.drop_database(name)
-    administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
+    with copied(odd_platform, stack, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def old_and_new(
+    stack: Stack,
+    spark: SparkResource,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Platform]:
+    """An hour of 20 days ago and the open one, each with a refused document; to be read only."""
+    folder = tmp_path_factory.mktemp("old-and-new")
+    with new_platform(stack, migrated_template, folder, COINCAP_COINS="5") as made:
+        shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -20 * 86_400_000}
+        made.put_faults(shift)
+        assert made.execute("ingest", this_hour()).success
+        observed_at = made.stores.documents()[0]["observed_at"]
+        with made.stores.lake() as lake:
+            foreign = {"_id": "foreign", "observed_at": observed_at, "fetched_at": observed_at}
+            lake["coin_snapshots"].insert_one(foreign)
+        assert made.execute("process", observed_at.strftime(HOUR_FORMAT)).success
+        assert made.execute("marts", observed_at.strftime("%Y-%m-%d")).success
+        without_price = {"tether": {"delete": ["priceUsd"]}}
+        made.put_faults({"route": "/assets", "kind": "patch", "coins": without_price})
+        finished = made.command("run")
+        assert finished.code == 0, finished.text
+        made.put_faults()
+        yield made
+
+
+@pytest.fixture
+def two_hours(old_and_new: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
+    """A copy of stores with an old hour and a new one."""
+    with copied(old_and_new, stack, tmp_path) as made:
+        yield made

@@ -7,6 +7,7 @@ stays out: reading the stores (in `stores`), the command as a process of its own
 import contextlib
 import io
 import json
+import shutil
 import signal
 import sys
 import urllib.request
@@ -137,6 +138,26 @@ def new_platform(
         }
         yield Platform(stores, server.url, named | settings)
     with stores.lake() as lake:
+        lake.client.drop_database(name)
+    administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@contextlib.contextmanager
+def copied(platform: Platform, stack: Stack, folder: Path) -> Iterator[Platform]:
+    """The same source over a copy of the stores, which a test may spoil."""
+    stores = platform.stores
+    name = f"{stores.mongo_database}_copy"
+    url = stack.postgres_url(database="postgres").replace("/postgres", f"/{name}")
+    administer(stack, "CREATE DATABASE {} TEMPLATE {}", name, stores.mongo_database)
+    shutil.copytree(stores.clean, folder / "clean")
+    copy = replace(stores, mongo_database=name, postgres_url=url, clean=folder / "clean")
+    with stores.lake() as lake:
+        for collection in lake.list_collection_names():
+            documents = list(lake[collection].find({}))
+            if documents:
+                lake.client[name][collection].insert_many(documents)
+        named = {"POSTGRES_URL": url, "MONGO_DATABASE": name, "CLEAN_PATH": str(copy.clean)}
+        yield replace(platform, stores=copy, settings=platform.settings | named)
         lake.client.drop_database(name)
     administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
 

@@ -1,0 +1,156 @@
+"""Partitions that retention deleted: stamped in the ledger, noted in the lake, never made again.
+
+What goes here: the two marks, and the refusals that rest on them. What stays out: which partitions
+go, and when (in `upkeep.retention`).
+
+The note in the lake holds what the ledger said, so that a ledger that is lost comes back from raw.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from psycopg import sql
+
+from cryptoassets.coincap.documents import RawBatch
+from cryptoassets.errors import ExpiredPartitionError
+from cryptoassets.io_managers.address import Window, partition_around, partition_name, span_of
+from cryptoassets.io_managers.lake import in_window as documents_of
+from cryptoassets.io_managers.lake import insert_new
+from cryptoassets.io_managers.publishing import Cursor, in_window
+from cryptoassets.resources.mongo import EXPIRED, FETCHES, Document, Lake
+from cryptoassets.schemas import Flow, Table
+
+_STAMPED = (
+    *("run_id", "raw_rows", "loaded_rows", "quarantined_rows", "superseded_rows"),
+    *("loaded_at", "expired_at"),
+)
+
+
+def expire_rows(cursor: Cursor, flow: Flow, window: Window, documents: int) -> Document | None:
+    """Delete a partition's rows and quarantine and stamp its ledger row; under its lock.
+
+    Args:
+        cursor: in a transaction.
+        flow: whose partition it is.
+        window: the partition.
+        documents: raw documents that it has now.
+
+    Returns:
+        The ledger row, stamped; None, and nothing is deleted, where documents came that no
+        publication has seen.
+    """
+    place = [flow.asset, partition_name(window)]
+    stamped = cursor.execute(
+        sql.SQL(
+            # No finer than BSON's dates, for the lake notes it too.
+            "UPDATE warehouse.loads "
+            "SET expired_at = coalesce(expired_at, date_trunc('milliseconds', now())) "
+            "WHERE asset = %s AND partition_key = %s "
+            "AND (raw_rows >= %s OR expired_at IS NOT NULL) RETURNING {}"
+        ).format(sql.SQL(", ").join(map(sql.Identifier, _STAMPED))),
+        [*place, documents],
+    ).fetchone()
+    if stamped is None:
+        return None
+    cursor.execute(
+        sql.SQL("DELETE FROM {} WHERE {}").format(
+            sql.Identifier(flow.published.schema, flow.published.name),
+            in_window("observed_at", window),
+        )
+    )
+    cursor.execute(
+        "DELETE FROM warehouse.quarantine WHERE asset = %s AND partition_key = %s", place
+    )
+    return dict(zip(_STAMPED, stamped, strict=True))
+
+
+def refuse_expired(cursor: Cursor, asset: str, partition_keys: Collection[str]) -> None:
+    """Refuse partitions of which the ledger says that one has expired.
+
+    Raises:
+        ExpiredPartitionError: names the first of them.
+    """
+    row = cursor.execute(
+        "SELECT partition_key FROM warehouse.loads WHERE asset = %s AND partition_key = ANY(%s) "
+        "AND expired_at IS NOT NULL ORDER BY 1 LIMIT 1",
+        [asset, list(partition_keys)],
+    ).fetchone()
+    if row is not None:
+        raise _error(asset, row[0])
+
+
+def note_expired(lake: Lake, flow: Flow, partition_key: str, row: Document) -> None:
+    """Note in the lake that a partition expired, with its ledger row."""
+    note = {"_id": _id(flow.raw.full_name, partition_key), "asset": flow.asset}
+    insert_new(lake[EXPIRED], [{**note, "partition_key": partition_key, **row}])
+
+
+def expired_keys(lake: Lake, raw: str, partition_keys: Iterable[str]) -> set[str]:
+    """Which of some partitions of a collection, `raw.<name>`, the lake has noted as expired."""
+    by_id = {_id(raw, key): key for key in partition_keys}
+    found = lake[EXPIRED].find({"_id": {"$in": list(by_id)}}, {"_id": 1})
+    return {by_id[note["_id"]] for note in found}
+
+
+def without_expired(lake: Lake, table: Table, batch: RawBatch) -> RawBatch:
+    """Leave out documents of partitions that the lake has noted as expired.
+
+    A window of history is longer than a day, and an answer may be stamped for any hour.
+    """
+    span = span_of(table)
+    keys = [
+        partition_name(partition_around(document["observed_at"], span))
+        for document in batch.documents
+    ]
+    expired = expired_keys(lake, table.full_name, set(keys))
+    if not expired:
+        return batch
+    placed = zip(batch.documents, keys, strict=True)
+    return replace(batch, documents=tuple(doc for doc, key in placed if key not in expired))
+
+
+def refuse_noted(lake: Lake, raw: str, partition_keys: Iterable[str]) -> None:
+    """Refuse partitions that the lake has noted as expired, all of them.
+
+    Raises:
+        ExpiredPartitionError: names the first of them.
+    """
+    wanted = list(partition_keys)
+    expired = expired_keys(lake, raw, wanted)
+    if expired and len(expired) == len(wanted):
+        raise _error(raw.replace(".", "/"), min(expired))
+
+
+def restore_ledger(cursor: Cursor, lake: Lake) -> int:
+    """Bring back the ledger rows of expired partitions from the lake's notes; returns how many."""
+    names = ("asset", "partition_key", *_STAMPED)
+    statement = sql.SQL(
+        "INSERT INTO warehouse.loads ({}) VALUES ({}) ON CONFLICT DO NOTHING"
+    ).format(
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+        sql.SQL(", ").join(map(sql.Placeholder, names)),
+    )
+    return sum(
+        cursor.execute(statement, {name: note[name] for name in names}).rowcount
+        for note in lake[EXPIRED].find({})
+    )
+
+
+def forget_documents(lake: Lake, flow: Flow, window: Window) -> None:
+    """Delete the raw documents of a partition, and what is recorded of their fetches."""
+    lake[flow.raw.name].delete_many(documents_of(window))
+    name = _id(flow.raw.full_name, partition_name(window))
+    lake[FETCHES].delete_many({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}})
+    if flow.raw.name == "coin_snapshots":
+        lake[FETCHES].delete_many(documents_of(window))
+
+
+def _id(raw: str, partition_key: str) -> str:
+    return f"{raw.replace('.', '/')}@{partition_key}"
+
+
+def _error(asset: str, partition_key: str) -> ExpiredPartitionError:
+    return ExpiredPartitionError(
+        f"{asset} {partition_key} has expired: retention deleted it from all stores, and it is not "
+        "made again. A retry will not help"
+    )

@@ -1,0 +1,72 @@
+"""Retention under Dagster: a job without partition, and a schedule that is off.
+
+What goes here: what the verb `retention` does, for those who run without a shell. What stays out:
+what goes, and how (in `retention`).
+"""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from cryptoassets.resources.failures import dagster_failures
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.settings import load_settings
+from cryptoassets.upkeep.retention import Where, bounds, retain
+
+
+class RetentionConfig(dg.Config):
+    """Can be set in the launchpad."""
+
+    dry_run: bool = False
+    """Say what would go, and delete nothing."""
+
+
+@dg.op
+def delete_what_is_old(
+    context: dg.OpExecutionContext,
+    config: RetentionConfig,
+    mongo: MongoResource,
+    postgres: PostgresResource,
+) -> None:
+    """Delete what is older than the settings keep, and log what went and what stays."""
+    with dagster_failures():
+        swept = retain(
+            Where(mongo, postgres, context.instance),
+            *bounds(load_settings(), datetime.now(UTC)),
+            is_dry_run=config.dry_run,
+            report=context.log.info,
+        )
+    if swept.before is None:
+        context.log.info("CRYPTOASSETS_RETENTION_DAYS is not set: all data is kept")
+    for one in swept.candidates:
+        if one.held:
+            name = f"{one.partition.asset} {one.partition.key}"
+            context.log.warning("%s stays: %s", name, one.held)
+    context.log.info(
+        "%s %d partitions, %d records of fetches and dead letters, %d of Dagster's runs",
+        "Would delete" if config.dry_run else "Deleted",
+        sum(one.held is None for one in swept.candidates),
+        swept.records,
+        swept.runs or 0,
+    )
+
+
+@dg.job(
+    description="Delete partitions older than CRYPTOASSETS_RETENTION_DAYS from all stores, and "
+    "Dagster's runs by DAGSTER_RUNS_RETENTION_DAYS. Has no partition."
+)
+def retention() -> None:
+    """Bound the stores."""
+    delete_what_is_old()
+
+
+@dg.schedule(
+    job=retention,
+    cron_schedule="41 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+)
+def retention_daily() -> dg.RunRequest:
+    """Delete what is old at 03:41 UTC. Off by default."""
+    return dg.RunRequest()

@@ -1,0 +1,194 @@
+"""Row 22 of the table of faults: old partitions go whole, and never from under a reader."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from cryptoassets.embedded import dagster_instance
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.upkeep.retention import bound, keeping_retention_off
+from cryptoassets_tests.e2e.platforms import Platform
+from cryptoassets_tests.e2e.stores import Dump
+
+pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
+
+LEDGER = "SELECT partition_key, expired_at IS NOT NULL FROM warehouse.loads ORDER BY 1"
+
+
+@pytest.fixture
+def keeping_5_days(two_hours: Platform) -> Platform:
+    """With the look-back of 7 days, 12 days stay: the hour of 20 days ago may go."""
+    return two_hours.but(CRYPTOASSETS_RETENTION_DAYS="5")
+
+
+def old_hour(platform: Platform) -> str:
+    """The partition that may go."""
+    return str(platform.stores.rows(LEDGER)[0][0])
+
+
+def contents(platform: Platform) -> tuple[Dump, int, int]:
+    """PostgreSQL, and how much is in the lake and in Parquet."""
+    stores = platform.stores
+    return stores.dump(), len(stores.documents()), stores.cleaned().num_rows
+
+
+def failure_of(platform: Platform, job: str, partition: str) -> str:
+    """Why a job failed."""
+    result = platform.execute(job, partition)
+    assert not result.success
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    return event.step_failure_data.user_failure_data.description
+
+
+def test_a_dry_run_tells_and_deletes_nothing(keeping_5_days: Platform) -> None:
+    """Nobody should have to try it on their data."""
+    before = contents(keeping_5_days)
+
+    told = keeping_5_days.command("retention", "--dry-run")
+
+    assert 0 == told.code
+    assert "1 partitions from before" in told.text
+    assert "would be deleted: 6 documents, 6 rows" in told.text
+    assert before == contents(keeping_5_days)
+
+
+def test_without_a_setting_all_is_kept(two_hours: Platform) -> None:
+    """Off by default."""
+    before = contents(two_hours)
+
+    told = two_hours.command("retention")
+
+    assert (0, True) == (told.code, "CRYPTOASSETS_RETENTION_DAYS is not set" in told.text)
+    assert before == contents(two_hours)
+
+
+def test_an_old_partition_goes_whole_and_is_not_made_again(keeping_5_days: Platform) -> None:
+    """Rows, quarantine, Parquet and documents; ledger and marts remember."""
+    hour, (dump, documents, cleaned) = old_hour(keeping_5_days), contents(keeping_5_days)
+
+    first, second = (keeping_5_days.command("retention") for _ in range(2))
+
+    assert (0, 0) == (first.code, second.code), first.text
+    assert "1 partitions from before" in first.text
+    assert "0 partitions from before" in second.text
+    after, documents_left, cleaned_left = contents(keeping_5_days)
+    assert (documents - 6, cleaned - 6) == (documents_left, cleaned_left)
+    assert [(hour, True), (keeping_5_days.stores.rows(LEDGER)[1][0], False)] == (
+        keeping_5_days.stores.rows(LEDGER)
+    )
+    for table in ("warehouse.coin_prices", "warehouse.quarantine"):
+        assert len(dump[table]) > len(after[table])
+    for table in ("warehouse.coins", "marts.coin_daily", "marts.market_daily"):
+        assert dump[table] == after[table]
+    assert "has expired: retention deleted it" in failure_of(keeping_5_days, "process", hour)
+    assert "has expired: retention deleted it" in failure_of(keeping_5_days, "marts", hour[:10])
+    assert 0 == keeping_5_days.command("audit").code
+    assert after == keeping_5_days.stores.dump()
+
+
+def test_what_a_kill_left_is_named_and_finished(keeping_5_days: Platform) -> None:
+    """Killed after the rows went: documents and Parquet are still there."""
+    hour = old_hour(keeping_5_days)
+    documents = keeping_5_days.stores.documents()
+    keeping_5_days.command("retention")
+    done = contents(keeping_5_days)
+    with keeping_5_days.stores.lake() as lake:
+        lake["expired_partitions"].delete_many({})
+        oldest = min(document["observed_at"] for document in documents)
+        lake["coin_snapshots"].insert_many(
+            [document for document in documents if document["observed_at"] == oldest]
+        )
+
+    audit = keeping_5_days.command("audit")
+    refused = failure_of(keeping_5_days, "process", hour)
+    finished = keeping_5_days.command("retention")
+
+    assert (0, 0) == (audit.code, finished.code), audit.text
+    assert f"warehouse/coin_prices {hour} is expiring" in audit.text
+    assert f"warehouse/coin_prices {hour} has expired" in refused
+    assert "1 partitions from before" in finished.text
+    assert done == contents(keeping_5_days)
+
+
+def test_a_lost_ledger_knows_again_what_has_expired(keeping_5_days: Platform) -> None:
+    """Else a rebuild would give another ledger, and an ingest could bring back half."""
+    keeping_5_days.command("retention")
+    before = keeping_5_days.stores.dump()
+    hour = old_hour(keeping_5_days)
+    keeping_5_days.stores.rows("DELETE FROM warehouse.loads WHERE expired_at IS NOT NULL")
+
+    rebuilt = keeping_5_days.command("rebuild", "--to", f"{hour[:10]}T23:59")
+
+    assert 0 == rebuilt.code, rebuilt.text
+    assert "0 of 0 partitions made again from raw; 1 have expired" in rebuilt.text
+    assert before == keeping_5_days.stores.dump()
+
+
+def test_documents_that_were_never_processed_stay(keeping_5_days: Platform) -> None:
+    """Nobody has seen what they say."""
+    before = contents(keeping_5_days)
+    keeping_5_days.stores.rows(
+        "UPDATE warehouse.loads SET raw_rows = raw_rows - 1, loaded_rows = loaded_rows - 1"
+    )
+    ledger = keeping_5_days.stores.dump()
+
+    finished = keeping_5_days.command("retention")
+
+    assert 1 == finished.code
+    assert f"{old_hour(keeping_5_days)} stays: it has documents that were never" in finished.text
+    assert (ledger, *before[1:]) == contents(keeping_5_days)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"dagster/partition": "hour"},
+        {
+            "dagster/asset_partition_range_start": "day before",
+            "dagster/asset_partition_range_end": "day after",
+        },
+        {"dagster/partition": "day after"},
+    ],
+    ids=["its hour", "a range around it", "marts that look back on it"],
+)
+def test_nothing_goes_from_under_a_run(keeping_5_days: Platform, tags: dict[str, str]) -> None:
+    """A backfill reads what it was launched for."""
+    hour, before = old_hour(keeping_5_days), contents(keeping_5_days)
+    day = datetime.fromisoformat(hour[:10])
+    keys = {"hour": hour} | {
+        f"day {word}": f"{day + timedelta(days=days):%Y-%m-%d}"
+        for word, days in (("before", -1), ("after", 1))
+    }
+    run = dg.DagsterRun(
+        "process",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={name: keys[value] for name, value in tags.items()},
+    )
+    with keeping_5_days.in_force(), dagster_instance() as instance:
+        instance.add_run(run)
+        try:
+            finished = keeping_5_days.command("retention")
+        finally:
+            instance.delete_run(run.run_id)
+
+    assert (0, before) == (finished.code, contents(keeping_5_days))
+    assert f"{hour} stays: run {run.run_id} is at work on it" in finished.text
+
+
+def test_nothing_goes_while_a_command_reads_many_partitions(keeping_5_days: Platform) -> None:
+    """Between two chunks of a backfill no run is at work."""
+    before = contents(keeping_5_days)
+
+    with keeping_5_days.in_force(), keeping_retention_off(PostgresResource()):
+        finished = keeping_5_days.command("retention")
+
+    assert (1, before) == (finished.code, contents(keeping_5_days))
+    assert "is under way: nothing was deleted. A later retry can help" in finished.text
+
+
+def test_whole_days_stay_with_what_their_marts_look_back_on() -> None:
+    """Five days before today can be made again: the first of them looks back on seven more."""
+    now = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
+
+    assert datetime(2026, 11, 11, tzinfo=UTC) == bound(now, 5)
