@@ -1,12 +1,17 @@
-"""What Spark raises, in our tree of errors.
+"""What Spark raises, in our tree of errors; and an interrupt, which must end its jobs.
 
-What goes here: one sentence instead of a Java stack trace, and whether another try can help.
+What goes here: one sentence instead of a Java stack trace, and whether another try can help. What
+stays out: the session (in `spark`).
 """
 
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from py4j.protocol import Py4JError
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 
 from cryptoassets.errors import SparkJobError, StoreUnavailableError
@@ -18,12 +23,16 @@ _VANISHED = ("FILE_NOT_EXIST", "FileNotFoundException", "PATH_NOT_FOUND")
 def spark_errors() -> Iterator[None]:
     """Turn errors of Spark and of the bridge to its JVM into ours; the cause is kept.
 
+    A SIGINT meanwhile ends Spark's jobs: PySpark waits for the end of a job before it lets an
+    interrupt through, and a job for which no executor is free has none.
+
     Raises:
         StoreUnavailableError: files were replaced while they were read; a retry helps.
         SparkJobError: the job failed, or the JVM is gone.
     """
     try:
-        yield
+        with _interrupts_end_jobs():
+            yield
     except (PySparkException, Py4JError, ConnectionError) as error:
         sentence = next(iter(str(error).strip().splitlines()), type(error).__name__)
         if any(word in str(error) for word in _VANISHED):
@@ -33,3 +42,34 @@ def spark_errors() -> Iterator[None]:
         raise SparkJobError(
             f"Spark broke off: {sentence}. A retry in the same process will not help; run it again"
         ) from error
+
+
+@contextmanager
+def _interrupts_end_jobs() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    raised: list[BaseException] = []
+
+    def end_jobs(number: int, frame: FrameType | None) -> None:
+        context = SparkContext._active_spark_context  # noqa: SLF001 - asks the JVM nothing
+        if context is not None:
+            # This thread's way to the JVM may be in the middle of a call.
+            threading.Thread(target=context.cancelAllJobs, daemon=True).start()
+        try:
+            before(number, frame)
+        except BaseException as interrupt:
+            raised.append(interrupt)
+            raise
+
+    signal.signal(signal.SIGINT, end_jobs)
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        # The job's end, raised while the interrupt was on its way, would take its place.
+        if raised:
+            raise raised[0] from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)

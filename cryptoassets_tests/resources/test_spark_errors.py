@@ -1,0 +1,59 @@
+"""Promise: an interrupt ends what Spark is doing, and stays one; what fails is our error."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from pyspark.sql import SparkSession
+
+from cryptoassets.errors import SparkJobError
+from cryptoassets.resources.spark_errors import spark_errors
+
+pytestmark = pytest.mark.spark
+
+# A process of its own: the thread that was interrupted cannot talk to its JVM any more.
+INTERRUPTED = """
+import os, signal, threading, time
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.spark_errors import spark_errors
+
+class InterruptedRun(BaseException):
+    "What Dagster raises in a run that is to end; it is no Exception either."
+
+def interrupt(number, frame):
+    raise InterruptedRun
+
+session = SparkResource().session
+signal.signal(signal.SIGINT, interrupt)
+endless = session.range(1).selectExpr("java_method('java.lang.Thread', 'sleep', 60000L)")
+threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT)).start()
+started = time.monotonic()
+try:
+    with spark_errors():
+        endless.toArrow()
+except InterruptedRun:
+    assert time.monotonic() - started < 40, "waited for the job's end"
+    assert signal.getsignal(signal.SIGINT) is interrupt
+    print("interrupted", flush=True)
+os._exit(0)
+"""
+
+
+def test_an_interrupt_ends_a_job_that_would_not_end() -> None:
+    """Seen in a cluster that had lost its executors: the run was cancelled, its process stayed."""
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        env=os.environ | {"SPARK_MASTER": "local[1]"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.stdout == "interrupted\n", ended.stderr[-2000:]
+
+
+def test_a_job_that_fails_is_our_error(session: SparkSession) -> None:
+    """Nobody interrupted it."""
+    with pytest.raises(SparkJobError), spark_errors():
+        session.range(1).selectExpr("raise_error('broken')").collect()
