@@ -1,44 +1,84 @@
 """Marts: daily figures in PostgreSQL, made by Spark from the warehouse."""
 
 import dagster as dg
+import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from cryptoassets.assets.descriptions import described
+from cryptoassets.assets.descriptions import OWNERS, described
 from cryptoassets.partitions import DAILY
-from cryptoassets.schemas import COIN_DAILY, MARKET_DAILY
+from cryptoassets.schemas import COIN_ALIASES, COIN_DAILY, MARKET_DAILY, OR_ELSE
 from cryptoassets.transforms import marts
 
 # Later hours of today do not exist yet, and no hour before the platform's first does.
 _LOOKBACK = dg.TimeWindowPartitionMapping(
     start_offset=-marts.LOOKBACK_DAYS, allow_nonexistent_upstream_partitions=True
 )
+_PRICES, _HISTORY = "warehouse/coin_prices", "warehouse/coin_price_history"
+_ALIASES = dg.AssetKey(["warehouse", "coin_aliases"])
 _PRICE = ("price_usd", "observed_at")
+
+coin_aliases = dg.AssetSpec(
+    _ALIASES,
+    description="Old slugs of coins, which the marts count as the slug of today. A table that "
+    "users edit by hand; no run writes it.",
+    group_name="warehouse",
+    owners=OWNERS,
+    kinds={"postgres"},
+    metadata={"dagster/table_name": COIN_ALIASES.full_name},
+).with_io_manager_key("postgres_io_manager")
+
+
+def _either(asset: str, other: str) -> dg.AssetIn:
+    """An input that may lack the range if the other one has it."""
+    key = dg.AssetKey.from_user_string(asset)
+    return dg.AssetIn(key=key, partition_mapping=_LOOKBACK, metadata={OR_ELSE: other})
 
 
 @dg.asset(
     key_prefix="marts",
     io_manager_key="postgres_io_manager",
-    ins={"prices": dg.AssetIn(key=["warehouse", "coin_prices"], partition_mapping=_LOOKBACK)},
+    ins={
+        "prices": _either(_PRICES, _HISTORY),
+        "history": _either(_HISTORY, _PRICES),
+        "aliases": dg.AssetIn(key=_ALIASES),
+    },
     partitions_def=DAILY,
     kinds={"spark", "postgres"},
     **described(
         COIN_DAILY,
         group="marts",
-        version="1",
+        version="2",
         columns_from={
-            "warehouse/coin_prices": {
+            _PRICES: {
                 **dict.fromkeys(COIN_DAILY.column_names, _PRICE),
                 "coin_id": ("coin_id",),
                 "day": ("observed_at",),
                 "volume_usd_24h": ("volume_usd_24h", "observed_at"),
                 "market_cap_usd": ("market_cap_usd", "observed_at"),
-            }
+            },
+            _HISTORY: {
+                **{
+                    name: _PRICE
+                    for name in COIN_DAILY.column_names
+                    if name not in ("volume_usd_24h", "market_cap_usd")
+                },
+                "coin_id": ("coin_id",),
+                "day": ("observed_at",),
+            },
+            _ALIASES.to_user_string(): {"coin_id": ("alias", "coin_id")},
         },
     ),
 )
-def coin_daily(context: dg.AssetExecutionContext, prices: DataFrame) -> DataFrame:
-    """Open, high, low, close, return, volatility and drawdown of each coin on the day."""
-    return marts.coin_daily(prices).where(f"day = DATE'{context.partition_key}'")
+def coin_daily(
+    context: dg.AssetExecutionContext, prices: DataFrame, history: DataFrame, aliases: pa.Table
+) -> DataFrame:
+    """Open, high, low, close, return, volatility and drawdown of each coin on the day.
+
+    Of snapshots; in hours of a coin without one, of history. Old slugs count as today's.
+    """
+    by_alias = dict(zip(*aliases.to_pydict().values(), strict=True))
+    daily = marts.coin_daily(prices, history, by_alias)
+    return daily.where(f"day = DATE'{context.partition_key}'")
 
 
 @dg.asset(

@@ -1,8 +1,8 @@
 """PostgreSQL, the warehouse and the marts: a partition is published whole or not at all.
 
-What goes here: which asset is published how, from Spark DataFrames and Arrow tables, and reading
-ranges back. What stays out: judged rows' way into the database (in `judged`), the statements (in
-`publishing`) and the bytes (in `copying`).
+What goes here: which asset is published how, from Spark DataFrames and Arrow tables, and handing
+ranges on. What stays out: judged rows' way into the database (in `judged`), the statements (in
+`publishing`, `reading`) and the bytes (in `copying`).
 """
 
 from collections import Counter
@@ -13,19 +13,21 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-from psycopg import sql
 from pydantic import PrivateAttr
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cryptoassets.errors import (
-    ContractViolationError,
-    ExpiredPartitionError,
-    UpstreamNotMaterializedError,
+from cryptoassets.errors import ContractViolationError, ExpiredPartitionError
+from cryptoassets.io_managers import (
+    address,
+    judged,
+    metadata,
+    plots,
+    publishing,
+    reading,
+    shapes,
 )
-from cryptoassets.io_managers import address, judged, metadata, plots, publishing, shapes
-from cryptoassets.io_managers.copying import copy_out, stage
-from cryptoassets.io_managers.expiry import refuse_expired
+from cryptoassets.io_managers.copying import stage
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
@@ -83,20 +85,8 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             table = address.table_of(context.asset_key)
-            window = address.window_of(context)
-            query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
-                sql.SQL(", ").join(map(sql.Identifier, table.column_names)),
-                sql.Identifier(table.schema, table.name),
-                _scope(table, window),
-            )
             with self._transaction(f"reading {table.full_name}") as cursor:
-                rows = copy_out(cursor, table, query)
-                flow = flow_into(table)
-                if flow is not None:
-                    # After reading: what expires meanwhile would be half of it.
-                    refuse_expired(cursor, flow.asset, context.asset_partition_keys)
-            if rows.num_rows == 0:
-                self._refuse_missing(context, table, window)
+                rows = reading.read_rows(cursor, context, self.postgres.address)
             if context.dagster_type.typing_type is pa.Table:
                 return rows
             return self._frames.frame(self.spark.session, table, rows.to_batches())
@@ -166,7 +156,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 changes = publishing.merge_coins(cursor)
             else:
                 publishing.lock_partition(cursor, asset, context.partition_key)
-                scope = _scope(table, address.window_of(context))
+                scope = reading.scope(table, address.window_of(context))
                 changes = publishing.replace_rows(cursor, table, scope)
         self._report(context, table, rows, _counts(changes))
 
@@ -221,37 +211,6 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             )
         )
 
-    def _refuse_missing(
-        self, context: dg.InputContext, table: Table, window: address.Window
-    ) -> None:
-        """Tell a range that was published empty from one that never was."""
-        asset = context.asset_key.to_user_string()
-        has_ledger = flow_into(table) is not None
-        if not (self._has_ledger_row(context) if has_ledger else _was_materialized(context)):
-            partition = address.partition_name(window)
-            message = (
-                f"{asset} has no rows of {partition} in {self.postgres.address}. "
-                f"{address.remedy(context.asset_key, partition)}"
-            )
-            raise UpstreamNotMaterializedError(message)
-
-    def _has_ledger_row(self, context: dg.InputContext) -> bool:
-        asset = context.asset_key.to_user_string()
-        with self._transaction(f"reading the ledger of {asset}") as cursor:
-            cursor.execute(
-                "SELECT FROM warehouse.loads WHERE asset = %s AND partition_key = ANY(%s) LIMIT 1",
-                [asset, list(context.asset_partition_keys)],
-            )
-            return cursor.fetchone() is not None
-
-
-def _was_materialized(context: dg.InputContext) -> bool:
-    """Whether Dagster knows of the partition; marts have no ledger, and a day may be empty."""
-    wanted = dg.AssetRecordsFilter(
-        asset_key=context.asset_key, asset_partitions=list(context.asset_partition_keys)
-    )
-    return bool(context.instance.fetch_materializations(wanted, limit=1).records)
-
 
 def _arrow(rows_of: Callable[[DataFrame], DataFrame], obj: DataFrame | pa.Table) -> pa.Table:
     return obj if isinstance(obj, pa.Table) else rows_of(obj).toArrow()
@@ -277,12 +236,3 @@ def _told(left_out: list[str], partitions: int) -> str:
         f"{len(left_out)} of {partitions} partitions were left out, the others are published. "
         f"{' '.join(left_out)}"
     )
-
-
-def _scope(table: Table, window: address.Window) -> sql.Composable:
-    if "observed_at" in table.column_names:
-        return publishing.in_window("observed_at", window)
-    if "day" in table.column_names:
-        return publishing.in_window("day", (window[0].date(), window[1].date()))
-    # `warehouse.coins` has one row a coin, whatever the partition.
-    return sql.SQL("TRUE")

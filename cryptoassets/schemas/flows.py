@@ -58,3 +58,7 @@ FLOWS = (SNAPSHOT_FLOW, HISTORY_FLOW)
 def flow_into(table: Table) -> Flow | None:
     """The flow that a table is published by; None: its rows are no judged documents."""
     return next((flow for flow in FLOWS if flow.published is table), None)
+
+
+OR_ELSE = "cryptoassets/or_else"
+"""Metadata of an input: another published asset; one of the two may lack the range."""

@@ -1,13 +1,16 @@
 """Daily figures from prices.
 
-What goes here: what an analyst reads. Percentages are statistics: computed in double and rounded to
-9 places; amounts stay exact decimals.
+What goes here: what an analyst reads. What stays out: which prices count (in `observations`).
+Percentages are statistics: computed in double and rounded to 9 places; amounts stay exact decimals.
 """
+
+from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas import COIN_DAILY, DECIMAL_PRECISION, DECIMAL_SCALE, MARKET_DAILY
+from cryptoassets.transforms.observations import observations
 
 RETURNS_OF_VOLATILITY = 7
 DAYS_OF_DRAWDOWN = 7
@@ -18,18 +21,21 @@ _PCT_PLACES = 9
 BITCOIN = "bitcoin"
 
 
-def coin_daily(prices: DataFrame) -> DataFrame:
+def coin_daily(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
     """Aggregate prices to one row a coin and UTC day, for every day that they cover.
 
     Args:
         prices: columns of `schemas.COIN_PRICES`, unordered.
+        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered; counts in hours of a coin
+            without a snapshot.
+        aliases: old slugs to those of today.
 
     Returns:
         Columns of `schemas.COIN_DAILY`, unordered. A day without prices is absent. Figures that
         look back are right for days with `LOOKBACK_DAYS` days of prices before them; a return
         needs the day right before.
     """
-    days = _days(prices)
+    days = _days(observations(prices, history, aliases))
     by_day = Window.partitionBy("coin_id").orderBy("day")
     previous_close = F.when(
         F.datediff("day", F.lag("day").over(by_day)) == 1, F.lag("close").over(by_day)
@@ -55,18 +61,20 @@ def coin_daily(prices: DataFrame) -> DataFrame:
     )
 
 
-def _days(prices: DataFrame) -> DataFrame:
+def _days(observed: DataFrame) -> DataFrame:
     first, last = F.min_by, F.max_by
+    # Points of history have neither figure: null at the end of a day would hide the snapshot's.
+    of_snapshot = F.when(F.col("is_snapshot"), F.col("observed_at"))
     return (
-        prices.withColumn("day", F.to_date("observed_at"))
+        observed.withColumn("day", F.to_date("observed_at"))
         .groupBy("coin_id", "day")
         .agg(
             first("price_usd", "observed_at").alias("open"),
             F.max("price_usd").alias("high"),
             F.min("price_usd").alias("low"),
             last("price_usd", "observed_at").alias("close"),
-            last("volume_usd_24h", "observed_at").alias("volume_usd_24h"),
-            last("market_cap_usd", "observed_at").alias("market_cap_usd"),
+            last("volume_usd_24h", of_snapshot).alias("volume_usd_24h"),
+            last("market_cap_usd", of_snapshot).alias("market_cap_usd"),
             F.count("*").alias("observations"),
         )
     )

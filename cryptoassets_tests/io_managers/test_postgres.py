@@ -9,9 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from cryptoassets.assets.marts import coin_daily as coin_daily_asset
 from cryptoassets.io_managers.postgres import PostgresIOManager
-from cryptoassets.partitions import HOURLY
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import (
@@ -335,29 +333,6 @@ def test_a_day_of_a_mart_loses_the_rows_that_vanished(
     ]
     assert [1, 3] == kept
     assert (0, 2) == (logged(context)["rows written"], logged(context)["rows removed"])
-
-
-@pytest.mark.spark
-def test_a_day_is_made_of_the_hours_that_are_there(
-    postgres_io_manager: PostgresIOManager, database: str
-) -> None:
-    """Later hours of today do not exist yet; the seven days before may not either."""
-    times = [start_of(HOUR) + timedelta(minutes=5 * number) for number in range(3)]
-    prices = [
-        judged_row(observed_at=time, price_usd=Decimal(n + 1)) for n, time in enumerate(times)
-    ]
-    write(postgres_io_manager, PRICES, HOUR, judged(*prices))
-
-    upstream = dg.AssetSpec(
-        PRICES,
-        partitions_def=HOURLY,
-        metadata={"dagster/io_manager_key": "postgres_io_manager"},
-    )
-    resources = {"postgres_io_manager": postgres_io_manager}
-    dg.materialize([coin_daily_asset, upstream], partition_key=HOUR[:10], resources=resources)
-
-    query = "SELECT coin_id, day::text, open, close, observations FROM marts.coin_daily"
-    assert [("bitcoin", "2026-10-31", 1, 3, 3)] == warehouse.ask(database, query)
 
 
 @pytest.mark.parametrize(

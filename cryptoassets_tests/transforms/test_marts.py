@@ -12,7 +12,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from cryptoassets.io_managers.address import arrow_schema
-from cryptoassets.schemas import COIN_DAILY, COIN_PRICES, MARKET_DAILY
+from cryptoassets.schemas import (
+    COIN_DAILY,
+    COIN_PRICE_HISTORY,
+    COIN_PRICES,
+    MARKET_DAILY,
+    Table,
+)
 from cryptoassets.transforms.marts import coin_daily, market_daily
 
 pytestmark = pytest.mark.spark
@@ -53,15 +59,40 @@ PRICES = [
     price("exact", 0, 2, TINY),
     *closes("steady", enumerate(CLOSES)),
     *closes("holey", ((day, usd) for day, usd in enumerate(CLOSES) if day != 5)),
+    price("filled", 0, 12, 140),
     price("falling", 0, 1, 10),
     price("falling", 0, 2, 8),
     *closes("falling", [(3, 4), (6, 5), (7, 5)]),
 ]
 
 
-def frame_of(session: SparkSession, rows: list[Row]) -> DataFrame:
-    """Prices as DataFrame."""
-    return session.createDataFrame(pa.Table.from_pylist(rows, schema=arrow_schema(COIN_PRICES)))
+def point(coin_id: str, day: int, hours: float, usd: int, interval: str = "h1") -> Row:
+    """A point of history so many hours after midnight UTC."""
+    row = price(coin_id, day, hours, usd, interval=interval)
+    return {name: row[name] for name in row if name != "rank"}
+
+
+HISTORY = [
+    # The only snapshot of `filled` is at noon, whose points must not count again.
+    *(point("filled", 0, hours, usd) for hours, usd in ((9, 150), (12, 999), (12.5, 999))),
+    point("filled", 0, 23, 145),
+    point("old-filled", 1, 1, 290),
+    point("unordered", 0, 23.5, 9),
+    *(point("past", 0, hours, 7) for hours in (0, 1)),
+]
+ALIASES = {"old-filled": "filled"}
+
+
+def frame_of(session: SparkSession, rows: list[Row], table: Table = COIN_PRICES) -> DataFrame:
+    """Rows of a table as DataFrame."""
+    return session.createDataFrame(pa.Table.from_pylist(rows, schema=arrow_schema(table)))
+
+
+def daily_of(session: SparkSession, prices: DataFrame, *, is_backwards: bool = False) -> DataFrame:
+    """The figures, with history and aliases beside the prices."""
+    points = HISTORY[::-1] if is_backwards else HISTORY
+    history = frame_of(session, points, COIN_PRICE_HISTORY)
+    return coin_daily(prices, history, ALIASES)
 
 
 def by_key(daily: DataFrame) -> dict[tuple[str, int], Row]:
@@ -73,7 +104,7 @@ def by_key(daily: DataFrame) -> dict[tuple[str, int], Row]:
 @pytest.fixture(scope="module")
 def days(session: SparkSession) -> dict[tuple[str, int], Row]:
     """The figures of all coins, in one job."""
-    daily = coin_daily(frame_of(session, PRICES))
+    daily = daily_of(session, frame_of(session, PRICES))
     assert list(COIN_DAILY.column_names) == daily.columns
     return by_key(daily)
 
@@ -141,7 +172,32 @@ def test_rebuilding_in_any_order_gives_the_same(
     """PostgreSQL emptied and rebuilt from raw must be byte-identical."""
     backwards = frame_of(session, PRICES[::-1]).repartition(3)
 
-    assert days == by_key(coin_daily(backwards))
+    assert days == by_key(daily_of(session, backwards, is_backwards=True))
+
+
+def test_history_counts_in_hours_without_a_snapshot_only(days: dict[Any, Row]) -> None:
+    """A machine that was off; an hour that both tell of must not count twice."""
+    row = days["filled", 0]
+
+    figures = [row[name] for name in ("open", "high", "low", "close", "observations")]
+    assert [150, 150, 140, 145, 3] == figures
+    assert (7, 7, 2) == tuple(days["past", 0][name] for name in ("open", "close", "observations"))
+
+
+def test_an_old_slug_continues_the_coin(days: dict[Any, Row]) -> None:
+    """Its history is the past of the coin of today: returns go through."""
+    assert ("old-filled", 1) not in days
+    assert Decimal(100) == days["filled", 1]["return_pct"]
+
+
+def test_volume_and_market_cap_are_those_of_snapshots(days: dict[Any, Row]) -> None:
+    """History has neither, and must neither hide nor invent them."""
+    row = days["unordered", 0]
+
+    assert (TINY, 4) == (row["volume_usd_24h"], row["observations"])
+    assert (None, None) == tuple(
+        days["past", 0][name] for name in ("volume_usd_24h", "market_cap_usd")
+    )
 
 
 def coin(coin_id: str, day: int, **changes: Any) -> Row:

@@ -1,0 +1,100 @@
+"""Reading ranges of PostgreSQL's tables, and refusing what was never there or has expired.
+
+What goes here: the question and the two refusals. What stays out: writing (in `publishing`,
+`judged`) and the form in which rows are handed on (in `postgres`).
+"""
+
+from datetime import timedelta
+
+import dagster as dg
+import pyarrow as pa
+from psycopg import sql
+
+from cryptoassets.errors import UpstreamNotMaterializedError
+from cryptoassets.io_managers import address, publishing
+from cryptoassets.io_managers.copying import copy_out
+from cryptoassets.io_managers.expiry import refuse_expired
+from cryptoassets.io_managers.publishing import Cursor
+from cryptoassets.schemas import FLOWS, OR_ELSE, Table, flow_into
+
+_DAY = timedelta(days=1)
+
+
+def scope(table: Table, window: address.Window | None) -> sql.Composable:
+    """The condition that a row belongs to a window; None, and tables without time: all rows do."""
+    if window is not None and "observed_at" in table.column_names:
+        return publishing.in_window("observed_at", window)
+    if window is not None and "day" in table.column_names:
+        return publishing.in_window("day", (window[0].date(), window[1].date()))
+    # `warehouse.coins` has one row a coin, whatever the partition.
+    return sql.SQL("TRUE")
+
+
+def read_rows(cursor: Cursor, context: dg.InputContext, uri: str) -> pa.Table:
+    """The rows of an input's range, in the order of the table's columns.
+
+    Args:
+        cursor: in a transaction.
+        context: of the input.
+        uri: of the database, for messages.
+
+    Raises:
+        UpstreamNotMaterializedError: no row in the range was ever published.
+        ExpiredPartitionError: a part of it was deleted by retention.
+    """
+    table = address.table_of(context.asset_key)
+    window = address.window_of(context) if context.has_asset_partitions else None
+    query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, table.column_names)),
+        sql.Identifier(table.schema, table.name),
+        scope(table, window),
+    )
+    rows = copy_out(cursor, table, query)
+    flow = flow_into(table)
+    if flow is not None:
+        # After reading: what expires meanwhile would be half of it.
+        refuse_expired(cursor, flow.asset, context.asset_partition_keys)
+    if rows.num_rows == 0 and window is not None:
+        _refuse_missing(cursor, context, window, uri)
+    return rows
+
+
+def _refuse_missing(
+    cursor: Cursor, context: dg.InputContext, window: address.Window, uri: str
+) -> None:
+    """Tell a range that was published empty from one that never was."""
+    asset = context.asset_key.to_user_string()
+    either = [asset, context.definition_metadata.get(OR_ELSE)]
+    # In one order, whichever of the two inputs is loaded first.
+    wanted = [flow.asset for flow in FLOWS if flow.asset in either] or [asset]
+    if flow_into(address.table_of(context.asset_key)) is None:
+        is_there = _was_materialized(context)
+    else:
+        is_there = _has_ledger_row(cursor, wanted, window)
+    if not is_there:
+        partition = address.partition_name(window)
+        remedy = address.remedy(dg.AssetKey.from_user_string(wanted[0]), partition)
+        message = f"{wanted[0]} has no rows of {partition} in {uri}. {remedy}"
+        if len(wanted) > 1:
+            message += f"; or {wanted[1]}, which has none either (`cryptoassets backfill`)"
+        raise UpstreamNotMaterializedError(message)
+
+
+def _has_ledger_row(cursor: Cursor, assets: list[str], window: address.Window) -> bool:
+    """Whether any partition of a range of whole days, or one hour, was ever published."""
+    days = [start.strftime("%Y-%m-%d") for start, _ in address.partitions_in(window, _DAY)]
+    keys = days or [address.partition_name(window)]
+    cursor.execute(
+        "SELECT FROM warehouse.loads WHERE asset = ANY(%s) "
+        "AND (partition_key = ANY(%s) OR left(partition_key, 10) = ANY(%s)) LIMIT 1",
+        [assets, keys, keys],
+    )
+    return cursor.fetchone() is not None
+
+
+def _was_materialized(context: dg.InputContext) -> bool:
+    """Whether Dagster knows of the partition; marts have no ledger, and a day may be empty."""
+    wanted = dg.AssetRecordsFilter(
+        asset_key=context.asset_key, asset_partitions=list(context.asset_partition_keys)
+    )
+    return bool(context.instance.fetch_materializations(wanted, limit=1).records)

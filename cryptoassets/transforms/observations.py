@@ -1,0 +1,93 @@
+"""What was seen of each coin and when: snapshots, and history in the hours without one.
+
+What goes here: which price counts where several stores, slugs or intervals tell of one moment. What
+stays out: the figures made of them (in `marts`).
+
+Spark is asked two small questions first, whether there is any history and whether any snapshot
+stands under an old slug: mostly neither is so, and the plan for both takes thrice the time.
+"""
+
+from collections.abc import Mapping
+from itertools import chain
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from cryptoassets.schemas.intervals import INTERVAL_MS
+
+_SHORTEST_FIRST = sorted(INTERVAL_MS, key=lambda name: INTERVAL_MS[name])
+COLUMNS = ("coin_id", "observed_at", "price_usd", "volume_usd_24h", "market_cap_usd")
+
+
+def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
+    """Join snapshots and history to one row a coin and instant, under the slugs of today.
+
+    Args:
+        prices: columns of `schemas.COIN_PRICES`, unordered.
+        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered.
+        aliases: old slug to today's; one step, so today's is no alias itself.
+
+    Returns:
+        `COLUMNS` and `is_snapshot`, unordered. An hour of a coin that has a snapshot takes nothing
+        from history, whose volume and market cap are null. Where an old slug and today's tell of
+        one instant (snapshots) or one hour (history), today's counts; where several intervals tell
+        of one instant, the shortest.
+    """
+    snapshots = _snapshots(prices, aliases)
+    told = snapshots.select(*COLUMNS, F.lit(True).alias("is_snapshot"))
+    if history.isEmpty():
+        return told
+    hours_seen = snapshots.select("coin_id", _hour().alias("hour")).distinct()
+    filling = _points(history, aliases).join(hours_seen, on=["coin_id", "hour"], how="left_anti")
+    unknown = F.lit(None).cast("decimal(38,18)")
+    return told.unionByName(
+        filling.withColumns({"volume_usd_24h": unknown, "market_cap_usd": unknown}).select(
+            *COLUMNS, F.lit(False).alias("is_snapshot")
+        )
+    )
+
+
+def _snapshots(prices: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
+    if prices.where(F.col("coin_id").isin(*aliases)).isEmpty():
+        return prices
+    renamed = _renamed(prices, aliases)
+    # Only coins with an old slug can have two rows an instant: the others are spared the sort.
+    has_alias = F.col("coin_id").isin(*aliases.values())
+    at_one_instant = Window.partitionBy("coin_id", "observed_at").orderBy(*_todays_slug_first())
+    choice = F.row_number().over(at_one_instant)
+    chosen = renamed.where(has_alias).withColumn("choice", choice).where("choice = 1")
+    return renamed.where(~has_alias).unionByName(chosen.drop("choice"))
+
+
+def _points(history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
+    in_one_hour = Window.partitionBy("coin_id", "hour").orderBy(*_todays_slug_first())
+    at_one_instant = Window.partitionBy("coin_id", "hour", "observed_at").orderBy(
+        F.array_position(F.array(*map(F.lit, _SHORTEST_FIRST)), F.col("interval"))
+    )
+    return (
+        _renamed(history, aliases)
+        .withColumn("hour", _hour())
+        .withColumn("slug_of_hour", F.first("slug").over(in_one_hour))
+        .where("slug = slug_of_hour")
+        .withColumn("choice", F.row_number().over(at_one_instant))
+        .where("choice = 1")
+    )
+
+
+def _renamed(rows: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
+    """Rows with `coin_id` as it is today, `slug` as it came, and `is_old_slug`."""
+    slug = F.col("slug")
+    todays = F.create_map(*map(F.lit, chain(*aliases.items())))[slug] if aliases else F.lit(None)
+    return (
+        rows.withColumnRenamed("coin_id", "slug")
+        .withColumn("coin_id", F.coalesce(todays, slug))
+        .withColumn("is_old_slug", slug.isin(*aliases))
+    )
+
+
+def _todays_slug_first() -> tuple[Column, Column]:
+    return F.col("is_old_slug"), F.col("slug")
+
+
+def _hour() -> Column:
+    return F.date_trunc("hour", F.col("observed_at"))

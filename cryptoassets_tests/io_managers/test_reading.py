@@ -1,0 +1,94 @@
+"""Promises of what the marts read: snapshots or history, under the slugs of today, or an error."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from cryptoassets.assets.marts import coin_aliases
+from cryptoassets.assets.marts import coin_daily as coin_daily_asset
+from cryptoassets.io_managers.address import arrow_schema
+from cryptoassets.io_managers.postgres import PostgresIOManager
+from cryptoassets.partitions import DAILY, HOURLY
+from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY
+from cryptoassets_tests.io_managers import warehouse
+from cryptoassets_tests.io_managers.contexts import PRICES, write
+from cryptoassets_tests.io_managers.rows import HOUR, judged, judged_row, start_of
+
+pytestmark = [pytest.mark.spark, pytest.mark.postgres]
+
+HISTORY = dg.AssetKey(["warehouse", "coin_price_history"])
+DAY = HOUR[:10]
+FIGURES = (
+    "SELECT coin_id, day::text, open, close, observations FROM marts.coin_daily ORDER BY coin_id"
+)
+
+
+def make_day(postgres_io_manager: PostgresIOManager) -> dg.ExecuteInProcessResult:
+    """Materialize the day's figures over what stands in the warehouse."""
+    of_warehouse = {"dagster/io_manager_key": "postgres_io_manager"}
+    return dg.materialize(
+        [
+            coin_daily_asset,
+            coin_aliases,
+            dg.AssetSpec(PRICES, partitions_def=HOURLY, metadata=of_warehouse),
+            dg.AssetSpec(HISTORY, partitions_def=DAILY, metadata=of_warehouse),
+        ],
+        partition_key=DAY,
+        resources={"postgres_io_manager": postgres_io_manager},
+        raise_on_error=False,
+    )
+
+
+def point(coin_id: str, hours: int, usd: int) -> dict[str, Any]:
+    """A valid row of `clean/coin_price_history`, so many hours after midnight."""
+    at = start_of(DAY) + timedelta(hours=hours)
+    row = judged_row(coin_id, observed_at=at, price_usd=Decimal(usd), interval="h1")
+    return {name: row.get(name) for name in CLEAN_COIN_PRICE_HISTORY.column_names}
+
+
+def test_a_day_is_made_of_the_hours_that_are_there(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """Later hours of today do not exist yet; the seven days before may not either."""
+    times = [start_of(HOUR) + timedelta(minutes=5 * number) for number in range(3)]
+    prices = [
+        judged_row(observed_at=time, price_usd=Decimal(n + 1)) for n, time in enumerate(times)
+    ]
+    write(postgres_io_manager, PRICES, HOUR, judged(*prices))
+    warehouse.ask(database, "DELETE FROM warehouse.coin_aliases RETURNING alias")
+
+    assert make_day(postgres_io_manager).success
+
+    assert [("bitcoin", "2026-10-31", 1, 3, 3)] == warehouse.ask(database, FIGURES)
+
+
+def test_a_day_without_snapshots_is_made_of_history(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """A user backfills last year: nobody fetched snapshots then. An alias is a row of theirs."""
+    warehouse.ask(
+        database, "INSERT INTO warehouse.coin_aliases VALUES ('old-btc', 'bitcoin') RETURNING alias"
+    )
+    rows = [point("bitcoin", 1, 7), point("old-btc", 2, 8), point("ripple", 3, 2)]
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(CLEAN_COIN_PRICE_HISTORY))
+    write(postgres_io_manager, HISTORY, DAY, table)
+
+    assert make_day(postgres_io_manager).success
+
+    expected = [("bitcoin", DAY, 7, 8, 2), ("xrp", DAY, 2, 2, 1)]
+    assert expected == warehouse.ask(database, FIGURES)
+
+
+def test_a_day_without_either_names_what_to_do(postgres_io_manager: PostgresIOManager) -> None:
+    """Not an empty day that looks like a quiet market."""
+    result = make_day(postgres_io_manager)
+
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    words = event.step_failure_data.user_failure_data.description
+    assert "warehouse/coin_prices has no rows of" in words
+    assert "A retry will not help; first materialize warehouse/coin_prices for" in words
+    assert "or warehouse/coin_price_history, which has none either" in words

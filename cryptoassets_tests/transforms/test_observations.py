@@ -1,0 +1,103 @@
+"""Promises of what counts: nothing twice, snapshots before history, slugs of today."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import SparkSession
+
+from cryptoassets.io_managers.address import arrow_schema
+from cryptoassets.schemas import COIN_PRICE_HISTORY, COIN_PRICES, Table
+from cryptoassets.transforms.observations import observations
+
+Row = dict[str, Any]
+MIDNIGHT = datetime(2026, 10, 25, tzinfo=UTC)
+
+
+def seen(coin_id: str, minutes: float, usd: int, **more: Any) -> Row:
+    """What is common to a snapshot and a point so many minutes after midnight."""
+    at = MIDNIGHT + timedelta(minutes=minutes)
+    row = {"coin_id": coin_id, "observed_at": at, "price_usd": Decimal(usd), "source": "replay"}
+    return row | {"fetched_at": at, "raw_id": f"{coin_id}@{at}@{more}"} | more
+
+
+def snapshot(coin_id: str, minutes: float, usd: int) -> Row:
+    """A row of `warehouse.coin_prices`."""
+    return seen(coin_id, minutes, usd, rank=1, volume_usd_24h=Decimal(5))
+
+
+PRICES = [
+    snapshot("both", 90, 1),
+    snapshot("ripple", 5, 10),
+    snapshot("ripple", 10, 99),
+    snapshot("xrp", 10, 11),
+]
+HISTORY = [
+    *(seen("both", minutes, 2, interval="m30") for minutes in (0, 30, 60, 90, 120)),
+    seen("both", 0, 3, interval="h1"),
+    seen("both", 0, 4, interval="d1"),
+    seen("both", 180, 5, interval="h6"),
+    seen("ripple", 30, 99, interval="h1"),
+    *(seen("ripple", minutes, 12, interval="h1") for minutes in (60, 120)),
+    seen("xrp", 120, 13, interval="h1"),
+    seen("xrp", 130, 14, interval="m5"),
+    seen("ripple", 135, 99, interval="m5"),
+]
+
+
+@pytest.fixture(scope="module")
+def rows(session: SparkSession) -> list[Row]:
+    """What counts, in one job."""
+
+    def frame(rows: list[Row], table: Table) -> Any:
+        return session.createDataFrame(pa.Table.from_pylist(rows, schema=arrow_schema(table)))
+
+    found = observations(
+        frame(PRICES, COIN_PRICES),
+        frame(HISTORY, COIN_PRICE_HISTORY),
+        {"ripple": "xrp", "unused": "both"},
+    )
+    return found.toArrow().to_pylist()
+
+
+def told(rows: list[Row], coin_id: str) -> list[tuple[int, int, bool]]:
+    """Minute, price and kind of what counts for a coin, by time."""
+    return sorted(
+        (
+            (row["observed_at"] - MIDNIGHT) // timedelta(minutes=1),
+            int(row["price_usd"]),
+            row["is_snapshot"],
+        )
+        for row in rows
+        if row["coin_id"] == coin_id
+    )
+
+
+def test_history_fills_hours_without_a_snapshot_and_counts_an_instant_once(rows: list[Row]) -> None:
+    """The hour from 1:00 has a snapshot; midnight stands in three intervals."""
+    expected = [(0, 2, False), (30, 2, False), (90, 1, True), (120, 2, False), (180, 5, False)]
+
+    assert expected == told(rows, "both")
+
+
+def test_an_old_slug_counts_as_todays_and_never_beside_it(rows: list[Row]) -> None:
+    """The second snapshot and the third hour stand under both slugs."""
+    expected = [
+        (5, 10, True),
+        (10, 11, True),
+        (60, 12, False),
+        (120, 13, False),
+        (130, 14, False),
+    ]
+
+    assert expected == told(rows, "xrp")
+    assert {"both", "xrp"} == {row["coin_id"] for row in rows}
+
+
+def test_only_snapshots_have_a_volume(rows: list[Row]) -> None:
+    """History knows prices."""
+    assert {(True, Decimal(5)), (False, None)} == {
+        (row["is_snapshot"], row["volume_usd_24h"]) for row in rows
+    }
