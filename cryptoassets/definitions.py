@@ -64,7 +64,11 @@ def _upstream_elsewhere(layers: Collection[str]) -> list[dg.AssetSpec]:
 
 def _sensors(layers: Collection[str]) -> list[dg.SensorDefinition]:
     of_processing = [jobs.process_what_was_fetched, jobs.late_documents, jobs.failed_runs]
-    return [jobs.dead_runs, *(of_processing if "warehouse" in layers else [])]
+    return [
+        jobs.dead_runs,
+        *(of_processing if "warehouse" in layers else []),
+        *jobs.heal_gaps(layers),
+    ]
 
 
 def default_resources() -> dict[str, Any]:

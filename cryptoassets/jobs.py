@@ -15,7 +15,12 @@ import structlog
 
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.embedded.old_runs import purge_runs
+from cryptoassets.io_managers.address import partition_name
+from cryptoassets.partitions import range_tags
+from cryptoassets.resources.history import HistoryResource
+from cryptoassets.resources.history_tags import GAPS_TAG
 from cryptoassets.settings import load_settings
+from cryptoassets.upkeep.backfill import chunks, days_to_heal, stretches
 from cryptoassets.upkeep.retention_job import retention, retention_daily
 
 RAW_SNAPSHOTS = dg.AssetKey(["raw", "coin_snapshots"])
@@ -41,6 +46,13 @@ marts = dg.define_asset_job(
 )
 
 
+_GOING_ON = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 _HISTORY = {
     "raw": ["raw", "coin_history"],
     "clean": ["clean", "coin_price_history"],
@@ -60,6 +72,38 @@ def history(layers: Collection[str]) -> list[Any]:
         "this code location does. Takes one day or a range of days.",
     )
     return [job]
+
+
+def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
+    """The sensor `heal_gaps` for what of `history` lies in these layers; off by default."""
+    fetches, processes = "raw" in layers, "warehouse" in layers
+    if not (fetches or processes):
+        return []
+
+    @dg.sensor(
+        name="heal_gaps",
+        job_name="history",
+        minimum_interval_seconds=600,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Find holes in the history, list them in warehouse.gaps, and ask for them once "
+        "more.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, history: HistoryResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        going_on = dg.RunsFilter(job_name="history", statuses=_GOING_ON)
+        if context.instance.get_runs(going_on, limit=1):
+            yield dg.SkipReason("a run of history is going on")
+            return
+        days = days_to_heal(history, fetches=fetches, processes=processes)
+        for week in chunks(days)[:1]:
+            for some in stretches(week):
+                first, last = partition_name(some[0]), partition_name(some[-1])
+                yield dg.RunRequest(tags={**range_tags(first, last), GAPS_TAG: "yes"})
+        if not days:
+            yield dg.SkipReason("no gap to heal")
+
+    return [sensor]
 
 
 @dg.schedule(

@@ -18,3 +18,10 @@ DAILY = dg.DailyPartitionsDefinition(start_date="2018-01-01", end_offset=1)
 
 # Dagster's page backfills a range of days by one run: Spark starts once, and windows stay long.
 RANGE_IN_ONE_RUN = dg.BackfillPolicy.single_run()
+
+_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Tags of a run over a range of partitions, both ends included."""
+    return dict(zip(_RANGE_TAGS, (first, last), strict=True))

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 import psutil
@@ -13,8 +14,14 @@ import pytest
 from cryptoassets import jobs
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.partitions import range_tags
+from cryptoassets.resources.history import HistoryResource
+from cryptoassets.resources.history_tags import GAPS_TAG
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import project_root
 from cryptoassets_tests.e2e.platforms import Platform, new_platform, this_hour
+from cryptoassets_tests.upkeep.books import T0, Books
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
@@ -149,3 +156,33 @@ def failure_line(
         capsys.readouterr()
         jobs.failed_runs(context)
     return capsys.readouterr().out
+
+
+def test_the_sensor_asks_for_the_days_of_gaps_and_once_at_a_time(
+    database: str, postgres: PostgresResource, mongo: MongoResource
+) -> None:
+    """Whoever turns it on has holes healed without a word."""
+    books = Books(database, mongo.lake())
+    first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
+    hours = int((first - T0) / timedelta(hours=1))
+    books.points("bitcoin", [hours, *range(hours + 2, hours + 90)])
+    (sensor,) = jobs.heal_gaps(["raw", "clean", "warehouse"])
+
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def tick() -> Any:
+            # A resource of its own, for a tick closes its connections.
+            history = HistoryResource(mongo=MongoResource(), postgres=postgres)
+            with dg.build_sensor_context(instance, resources={"history": history}) as context:
+                return sensor.evaluate_tick(context)
+
+        (request,) = tick().run_requests or []
+        books.points("bitcoin", [hours + 1])
+        healed = tick()
+
+    day = f"{first + timedelta(hours=1):%Y-%m-%d}"
+    assert range_tags(day, day) | {GAPS_TAG: "yes"} == {
+        name: text for name, text in request.tags.items() if name in (*range_tags("", ""), GAPS_TAG)
+    }
+    assert "no gap to heal" == healed.skip_message
+    assert "healed" == books.gaps()[0][-1]

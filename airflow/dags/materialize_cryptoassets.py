@@ -138,18 +138,29 @@ with declare(
     max_active_runs=1,
     doc_md="""
 Daily, caught up from the day of `CRYPTOASSETS_SINCE` and open to backfills: the day's history from
-CoinCap, then its marts. `fetch_history` is skipped as long as the code location has no job
-`history`.
+CoinCap into MongoDB, then cleaned and published, then its marts. Three Dagster runs, three tasks:
+each is retried without the others, and what has come is processed even if not every coin answered.
+The last points of a day may be missing where they are closer than half an hour: `backfill --gaps`.
 """,
 ):
-    ready = DagsterReadyOperator(task_id="check_dagster", locations=[PROCESSING_LOCATION])
-    history = DagsterMaterializeOperator(
+    ready = DagsterReadyOperator(
+        task_id="check_dagster", locations=[RAW_LOCATION, PROCESSING_LOCATION]
+    )
+    fetch = DagsterMaterializeOperator(
         task_id="fetch_history",
+        location=RAW_LOCATION,
+        job_name="history",
+        assets=["raw/coin_history"],
+        partition_key=DAY_OF_THAT_HOUR,
+        run_timeout=timedelta(hours=6),
+    )
+    history = DagsterMaterializeOperator(
+        task_id="process_history",
         location=PROCESSING_LOCATION,
         job_name="history",
+        assets=["clean/coin_price_history", "warehouse/coin_price_history"],
         partition_key=DAY_OF_THAT_HOUR,
-        skip_if_missing=True,
-        run_timeout=timedelta(hours=6),
+        trigger_rule="all_done",
     )
     marts = DagsterMaterializeOperator(
         task_id="refresh_marts",
@@ -158,4 +169,4 @@ CoinCap, then its marts. `fetch_history` is skipped as long as the code location
         partition_key=DAY_OF_THAT_HOUR,
         trigger_rule="none_failed",
     )
-    ready >> history >> marts
+    ready >> fetch >> history >> marts

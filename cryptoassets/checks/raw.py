@@ -13,6 +13,7 @@ from cryptoassets.io_managers.address import Window, partition_name
 from cryptoassets.resources.history import HistoryResource, failures
 from cryptoassets.resources.history_tags import request_of
 
+_SHOWN_CHARACTERS = 120
 HISTORY = dg.AssetKey(["raw", "coin_history"])
 
 
@@ -42,7 +43,7 @@ def _answered(
     why = failures(history.mongo.lake(), history.interval, window)
     problems = [
         f"{coin}: {points_in(ranges, history.interval)} points of {partition_name(window)} "
-        f"({why.get(coin, 'not asked for yet')})"
+        f"({why.get(coin, 'not asked for yet')[:_SHOWN_CHARACTERS]})"
         for coin, ranges in wanted.items()
     ]
     return result("windows_answered", problems, holds="every coin was answered for")

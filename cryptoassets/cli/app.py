@@ -58,6 +58,32 @@ def run() -> None:
 
 
 @app.command()
+def backfill(
+    since: Annotated[str, typer.Option("--from", help="ISO date or time, UTC; included.")],
+    until: Annotated[
+        str | None, typer.Option("--to", help="ISO date or time, UTC; not included. Default: now.")
+    ] = None,
+    *,
+    gaps: Annotated[
+        bool, typer.Option("--gaps", help="Only the holes, asked for once more.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would fetch and cost.")
+    ] = False,
+) -> None:
+    """Fetch history, clean and publish it; goes on where it was broken off."""
+    from cryptoassets.cli.backfill_bill import price_backfill, stretch
+
+    asked = stretch(since, until, gaps_only=gaps)
+    if dry_run:
+        price_backfill(console, asked)
+        return
+    from cryptoassets.cli.backfill import run_backfill
+
+    raise typer.Exit(run_backfill(console, asked))
+
+
+@app.command()
 def dev(
     port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
 ) -> None:

@@ -28,7 +28,6 @@ _OF_THE_PAST = (
     *("quarantine_share", "payload_drift", "price_moves", "stale_answer"),
 )
 """Checks that say what a person should have known then."""
-_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 
 @dataclass
@@ -39,12 +38,14 @@ class Outcome:
         failures: one sentence each: the asset or check, and what went wrong.
         warnings: the same for checks of severity WARN.
         materialized: asset and partition to row count, in the order they were written.
+        stopped: why a fetch ended before its end, without having failed: credits.
     """
 
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     checks_passed: int = 0
     materialized: dict[tuple[str, str], int] = field(default_factory=dict)
+    stopped: str | None = None
     source: str = ""
     seconds: float = 0.0
 
@@ -104,6 +105,7 @@ class Runner:
         import dagster as dg
 
         from cryptoassets.definitions import defs
+        from cryptoassets.partitions import range_tags
 
         if not self._is_replay:
             self._status.update(f"{job} {partition}" + (f" to {last}" if last else ""))
@@ -115,7 +117,7 @@ class Runner:
             partition_key=None if last else partition,
             run_id=run_id,
             run_config=_QUIET,
-            tags={**_RUN_TAGS, **tags, **_range_tags(partition, last)},
+            tags={**_RUN_TAGS, **tags, **(range_tags(partition, last) if last else {})},
             asset_selection=[dg.AssetKey.from_user_string(asset) for asset in assets] or None,
             raise_on_error=False,
         )
@@ -146,6 +148,7 @@ class Runner:
         facts: dict[str, Any] = {key: value.value for key, value in made.metadata.items()}
         rows = facts.get("dagster/partition_row_count", facts.get("documents received", 0))
         self.outcome.materialized[name, partition] = rows
+        self.outcome.stopped = facts.get("stopped", self.outcome.stopped)
         if not (self._is_range or self._is_replay):
             words = ", ".join(_words(facts))
             line(self._console, name, f"{partition}  {words}", self._started)
@@ -173,10 +176,6 @@ def warm_up_spark() -> None:
     from cryptoassets.resources.spark import SparkResource
 
     SparkResource().session.range(1).count()
-
-
-def _range_tags(first: str, last: str | None) -> dict[str, str]:
-    return dict(zip(_RANGE_TAGS, (first, last), strict=True)) if last else {}
 
 
 def _words(facts: dict[str, Any]) -> Iterator[str]:

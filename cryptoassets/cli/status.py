@@ -6,7 +6,7 @@ for on a laptop there is none.
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cryptoassets.cli.facts import store_counts
+from cryptoassets.coincap.credits import Budget
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.resources.postgres import PostgresResource
@@ -134,14 +135,27 @@ def _checks(instance: "dg.DagsterInstance") -> list[CheckStatus]:
 def _credits(settings: Settings) -> dict[str, Any]:
     connect = PostgresResource().connect
     keeper = PostgresCreditKeeper(connect, settings.coincap_monthly_credits, "paced")
-    budget = keeper.budget(datetime.now(UTC))
+    now = datetime.now(UTC)
+    budget, today = keeper.budget(now), keeper.spent_since(now - timedelta(days=1))
     return {
         "monthly": budget.monthly,
         "spent": budget.spent,
         "left": budget.left if budget.is_limited else None,
         "reserve": budget.reserve,
+        "kept_for_snapshots": budget.kept_from_history - budget.reserve,
         "next_fetch_at": budget.next_fetch_at.isoformat(timespec="seconds"),
+        "spent_today": today,
+        "lasts_until": _lasts_until(budget, today),
     }
+
+
+def _lasts_until(budget: Budget, today: int) -> str | None:
+    """When the reserve is met at the pace of the last 24 hours; None: not in this month."""
+    if not (budget.is_limited and today):
+        return None
+    days = max(0, budget.left - budget.reserve) / today
+    end = budget.now + timedelta(days=days)
+    return end.isoformat(timespec="seconds") if end < budget.next_month else None
 
 
 def _disk_bytes(home: Path) -> int:
@@ -174,6 +188,10 @@ def _print_tables(console: Console, facts: dict[str, Any]) -> None:
     left = (
         "no limit" if spent["left"] is None else f"{spent['left']:,} of {spent['monthly']:,} left"
     )
+    if spent["left"] is not None and spent["spent_today"]:
+        lasts = spent["lasts_until"]
+        left += f"; {spent['spent_today']:,} in the last 24 hours, at which pace they last "
+        left += f"until {lasts[:16].replace('T', ' ')} UTC" if lasts else "to the month's end"
     console.print(f"Credits: {left}. Disk: {facts['disk_bytes'] / 1e6:,.0f} MB.")
 
 

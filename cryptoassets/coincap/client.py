@@ -202,9 +202,10 @@ class CoinCapClient:
         """Make one metered call, with retries."""
 
         def metered(url: str, deadline: float) -> tuple[Answer, Envelope] | Trouble:
-            ticket = self._credits.reserve(route, estimated_credits(route, rows))
+            estimated = estimated_credits(route, rows)
+            ticket = self._credits.reserve(route, estimated)
             outcome = self._transport.get(url, deadline)
-            self._credits.count(ticket, _cost(outcome))
+            self._credits.count(ticket, _cost(outcome, estimated))
             return verdict(url, outcome, self._key)
 
         query = f"?{urlencode(parameters)}" if parameters else ""
@@ -216,9 +217,14 @@ class CoinCapClient:
         return until_good(lambda deadline: ask(url, deadline), self._retries, total)
 
 
-def _cost(outcome: Received | Unreached) -> int:
-    """Credits of one call: none of our own servers, 1 where the server may have counted it."""
+def _cost(outcome: Received | Unreached, estimated: int) -> int:
+    """Credits of one call: none of our own servers, 1 where the server may have counted it.
+
+    An answer that broke off was counted whole by the server; only the estimate knows its size.
+    """
     if isinstance(outcome, Unreached):
         return 1 if outcome.was_sent else 0
-    is_coincap = source_kind_of(outcome) == "coincap"
-    return counted_credits(len(outcome.body)) if is_coincap else 0
+    if source_kind_of(outcome) != "coincap":
+        return 0
+    counted = counted_credits(len(outcome.body))
+    return max(counted, estimated) if outcome.fault else counted

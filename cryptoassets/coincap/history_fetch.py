@@ -4,9 +4,9 @@ What goes here: cutting stretches into windows the source takes, and what its re
 stays out: which stretches (in `history`, `resources.history`), storing (in `io_managers`).
 
 The record of a call is a document of the collection `history_windows`: `{_id, coin_id, interval,
-start, end, fetched_at, source, outcome, points, error}`. Its outcome is
+start, end, fetched_at, source, outcome, points, first, error}`. Its outcome is
 
-    points      the window was answered; `points` says with how many
+    points      the window was answered; `points` says with how many, `first` from when on
     empty       it was answered without a point
     not_found   the coin, or its history, does not exist: the coin is not asked for again
     failed      no answer after all retries; `error` says why, and the window is not covered
@@ -26,7 +26,8 @@ from cryptoassets.coincap.documents import (
     iso_milliseconds,
     whole_milliseconds,
 )
-from cryptoassets.coincap.history import MOST_HALVINGS, Range, longest_window, step_of
+from cryptoassets.coincap.history import CHEAP_POINTS, MOST_HALVINGS, Range, longest_window, step_of
+from cryptoassets.coincap.models import HistoryAnswer
 from cryptoassets.errors import (
     CoinNotFoundError,
     CreditsSpentError,
@@ -44,6 +45,8 @@ ANSWERED: tuple[Outcome, ...] = ("points", "empty")
 """Outcomes after which a window is not paid for again."""
 MOST_FAILURES_IN_A_ROW = 5
 """So many coins without an answer: it is the source that is gone, not the coins."""
+STORM_TRIES = 3
+"""How often the client may give up over 429 before a coin counts as failed."""
 _SHOWN = 5
 _PASSING = (RateLimitedError, SourceUnavailableError, MalformedAnswerError, RequestRefusedError)
 
@@ -116,14 +119,11 @@ class HistoryFetch:
                 yield self._failure(coin, start, stop, error)
                 return
             self._failures_in_a_row = 0
-            if batch is not None:
-                yield batch
+            yield batch
             if stop < end:
                 pending.appendleft((stop, end))
 
-    def _window(
-        self, coin: str, start: datetime, stop: datetime
-    ) -> tuple[RawBatch | None, datetime]:
+    def _window(self, coin: str, start: datetime, stop: datetime) -> tuple[RawBatch, datetime]:
         """Ask for one window, for a shorter one where it is refused; return what came and its end.
 
         A length that is taken is remembered for the coins to come.
@@ -142,33 +142,49 @@ class HistoryFetch:
                 if halvings:
                     self._longest = length
                 return batch, start + length
-        raise AssertionError
+        raise AssertionError("not reached")
 
     def _half(self, length: timedelta) -> timedelta:
         step = step_of(self.interval)
         return max(step, length // 2 // step * step)
 
-    def _answered(self, coin: str, start: datetime, end: datetime) -> RawBatch | None:
-        """What one answer leaves; None: it is held back until the source has shown any point."""
+    def _answered(self, coin: str, start: datetime, end: datetime) -> RawBatch:
+        """What one answer leaves.
+
+        The record of an answer without points is held back until the source has shown any.
+        """
         try:
-            batch = history_batch(self.client.history(coin, self.interval, start, end))
+            batch = history_batch(self._weathered(coin, start, end))
         except EmptyAnswerError:
             batch = RawBatch()
-        if batch.dead_letters and not batch.documents:
-            reason = batch.dead_letters[0]["reason"]
-            record = self._record(
-                coin, start, end, "failed", error=f"no point is readable: {reason}"
-            )
-            return RawBatch(dead_letters=batch.dead_letters, windows=(record,))
-        count = len(batch.documents)
-        record = self._record(coin, start, end, "points" if count else "empty", points=count)
-        if not count and not self._has_points:
-            self._held_back.append(record)
-            return None
-        self._has_points = True
+        count, unreadable = len(batch.documents), len(batch.dead_letters)
+        first = min((document["observed_at"] for document in batch.documents), default=None)
+        error = None
+        outcome: Outcome = "points" if count else "empty"
+        if unreadable and not count:
+            error = f"no point is readable: {batch.dead_letters[0]['reason']}"
+            # A few are the source's last word; a whole window of them is a fault to be mended.
+            outcome = "failed" if unreadable > CHEAP_POINTS else "empty"
+        record = self._record(coin, start, end, outcome, points=count, first=first, error=error)
+        self._has_points = self._has_points or count > 0
         self._counts["points received"] += count
-        held_back, self._held_back = self._held_back, []
+        if outcome == "empty" and not self._has_points:
+            self._held_back.append(record)
+            return RawBatch(dead_letters=batch.dead_letters)
+        held_back: list[dict[str, Any]] = []
+        if self._has_points:
+            held_back, self._held_back = self._held_back, []
         return RawBatch(batch.documents, batch.dead_letters, windows=(*held_back, record))
+
+    def _weathered(self, coin: str, start: datetime, end: datetime) -> HistoryAnswer:
+        """Ask, and ask again where all the client's tries met the limit of calls a minute."""
+        for tries_left in reversed(range(STORM_TRIES)):
+            try:
+                return self.client.history(coin, self.interval, start, end)
+            except RateLimitedError:
+                if not tries_left:
+                    raise
+        raise AssertionError("not reached")
 
     def _failure(self, coin: str, start: datetime, stop: datetime, error: SourceError) -> RawBatch:
         """The record of a window without an answer; the coin's other windows wait as well.
@@ -219,9 +235,7 @@ class HistoryFetch:
         start: datetime,
         end: datetime,
         outcome: Outcome,
-        *,
-        points: int = 0,
-        error: str | None = None,
+        **facts: Any,
     ) -> dict[str, Any]:
         fetched_at = whole_milliseconds(datetime.now(UTC))
         names = (coin, self.interval, *map(iso_milliseconds, (start, end, fetched_at)))
@@ -234,8 +248,10 @@ class HistoryFetch:
             "fetched_at": fetched_at,
             "source": self.source,
             "outcome": outcome,
-            "points": points,
-            "error": error,
+            "points": 0,
+            "first": None,
+            "error": None,
+            **facts,
         }
 
     def _tell(self) -> None:

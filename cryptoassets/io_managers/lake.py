@@ -120,6 +120,14 @@ def in_window(window: Window) -> dict[str, Any]:
     return {"observed_at": {"$gte": window[0], "$lt": window[1]}}
 
 
+def count_in(collection: Collection[Document], window: Window) -> int:
+    """How many documents a partition holds."""
+    # Not count_documents(), an aggregation: nx-27017 reads every document for one, 16 s for 120,000
+    # of them, and answers this command from its index in 0.3 s. Both count exactly.
+    counted = collection.database.command("count", collection.name, query=in_window(window))
+    return int(counted["n"])
+
+
 def documents_in(collection: Collection[Document], window: Window) -> Iterator[Document]:
     """The documents of a partition, unordered."""
     # The batch size bounds the answer: a server may fail over its message limit without one.

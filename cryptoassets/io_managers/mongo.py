@@ -21,6 +21,7 @@ from cryptoassets.io_managers.expiry import refuse_noted, without_expired
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.lake import (
     arrow_batches,
+    count_in,
     documents_in,
     in_window,
     insert_new,
@@ -78,7 +79,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
             refuse_mixed_sources(lake, obj)
             stored = store_batch(lake, table, without_expired(lake, table, obj))
             window = address.window_of(context)
-            partition_rows = lake[table.name].count_documents(in_window(window))
+            partition_rows = count_in(lake[table.name], window)
             if partition_rows == 0 and obj.failure is None:
                 partition = context.partition_key
                 insert_new(lake[FETCHES], [_skip_record(context, partition, obj.skipped)])
@@ -120,7 +121,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 counts["dead letters"] += stored.dead_letters
             for window in partitions:
                 name = address.partition_name(window)
-                rows = lake[table.name].count_documents(in_window(window))
+                rows = count_in(lake[table.name], window)
                 if rows == 0:
                     why = stream.facts.get("skipped")
                     insert_new(lake[FETCHES], [_skip_record(context, name, why)])

@@ -97,6 +97,24 @@ class PostgresCreditKeeper:
         ):
             return self._read_budget(connection, now)
 
+    def spent_since(self, moment: datetime) -> int:
+        """Return the credits counted, or reserved, since a moment.
+
+        Raises:
+            StoreError: the ledger cannot be reached.
+        """
+        with (
+            self._connect() as connection,
+            typed_errors("reading the credits", address_of(connection)),
+        ):
+            rows = connection.execute(
+                "SELECT coalesce(sum(coalesce(counted, estimated)), 0)::bigint "
+                "FROM warehouse.credits WHERE called_at >= %s",
+                [moment],
+            ).fetchall()
+        spent: int = rows[0][0]
+        return spent
+
     def _read_budget(self, connection: psycopg.Connection[Any], now: datetime) -> Budget:
         month = Budget(monthly=self._monthly, spent=0, now=now)
         rows = connection.execute(

@@ -20,6 +20,7 @@ from cryptoassets.coincap.history import (
     Range,
     closed_until,
     joined,
+    on_grid,
     step_of,
     within,
     without,
@@ -84,7 +85,7 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         settings, interval, now = load_settings(), self.interval, datetime.now(UTC)
         closed = closed_until(now, interval)
-        until = min(request.until or request.end, closed)
+        until = on_grid(min(request.until or request.end, closed), interval)
         if until <= request.start:
             told = f"no point of {interval} is closed there yet; fetched from {closed:%H:%M} UTC on"
             return RawStream(iter(()), {"skipped": told})
@@ -108,7 +109,8 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             client: asked for the coins if the lake knows none; None: then there is none.
         """
         lake, interval = self.mongo.lake(), self.interval
-        bounds = (request.start, until)
+        # Between two points there is nothing to ask for.
+        bounds = (on_grid(request.start, interval), on_grid(until, interval))
         answers = answered(lake, interval, bounds)
         lost = coins_without_history(lake)
         if request.gaps_only:

@@ -82,6 +82,24 @@ def test_a_tenth_is_kept_in_reserve() -> None:
     assert budget.can_spend(11, down_to_reserve=False)
 
 
+def test_history_leaves_half_of_the_remaining_pace_to_snapshots() -> None:
+    """A backfill that took all would stop the snapshots until the month ends."""
+    budget = Budget(4000, 2500, MID_MONTH)
+
+    assert 400 + 1000 == budget.kept_from_history
+    assert budget.can_spend(100, is_history=True)
+    assert not budget.can_spend(101, is_history=True)
+
+
+def test_what_history_spends_slows_snapshots_and_does_not_stop_them() -> None:
+    """Half a month of pace is half of what history left."""
+    spent = Budget(4000, 2600, MID_MONTH, history=1000)
+
+    assert Budget(4000, 2600, MID_MONTH).is_over_pace
+    assert spent.is_over_pace
+    assert not Budget(4000, 2500, MID_MONTH, history=1000).is_over_pace
+
+
 def test_no_limit_never_waits() -> None:
     """COINCAP_MONTHLY_CREDITS=0 turns the ledger's brake off."""
     budget = Budget(0, 10**9, MID_MONTH)

@@ -1,43 +1,141 @@
 """Story of history: a range of days fetched, cleaned and published by one run, and once only."""
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import dagster as dg
 import pytest
 
 from cryptoassets.embedded import Stack
+from cryptoassets.partitions import range_tags
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets_tests.coincap.conftest import get_json
 from cryptoassets_tests.e2e.platforms import Platform, new_platform
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
 
-DAYS = 4
+DAYS, COINS = 3, 4
 LAST = (datetime.now(UTC) - timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
-FIRST = LAST - timedelta(days=DAYS - 1)
-RANGE = {
-    "dagster/asset_partition_range_start": f"{FIRST:%Y-%m-%d}",
-    "dagster/asset_partition_range_end": f"{LAST:%Y-%m-%d}",
-}
+KEYS = [f"{LAST - timedelta(days=number):%Y-%m-%d}" for number in reversed(range(DAYS))]
+RANGE = range_tags(KEYS[0], KEYS[-1])
+# Of the 18 h1 points of bitcoin that a fault makes odd, one is quarantined; ethereum is not there.
+ODD = f"{KEYS[1]}T05:00:00.000Z"
+FAULTS = (
+    {
+        "route": "/assets/bitcoin/history",
+        "kind": "patch",
+        "coins": {ODD: {"set": {"priceUsd": "NaN"}}},
+    },
+    {"route": "/assets/ethereum/history", "kind": "status", "status": 404},
+)
+_POINTS = "SELECT coin_id, count(*), count(DISTINCT observed_at) FROM {} GROUP BY 1 ORDER BY 1"
+_VERSIONS = "SELECT raw_id, xmin::text FROM warehouse.coin_price_history"
+
+
+@dataclass(frozen=True)
+class Story:
+    """A range run on empty stores, and the same again."""
+
+    platform: Platform
+    first: dg.ExecuteInProcessResult
+    second: dg.ExecuteInProcessResult
+    calls: list[int]
+    versions: list[dict[str, str]]
+
+
+def calls_of(platform: Platform) -> int:
+    """Calls of history that the source counted."""
+    counted: dict[str, Any] = get_json(f"{platform.source_url}/calls")
+    return int(counted["calls"].get("/assets/{slug}/history", 0))
 
 
 @pytest.fixture(scope="module")
-def fetched(
+def story(
     stack: Stack,
     spark: SparkResource,
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Platform]:
-    """Five coins whose history of some days was fetched by one run over the range."""
+) -> Iterator[Story]:
+    """Run the range, look, run it again, look."""
     folder = tmp_path_factory.mktemp("history")
-    with new_platform(stack, migrated_template, folder, COINCAP_COINS="5") as made:
-        result = made.execute("history", None, tags=RANGE)
-        assert result.success
-        yield made
+    with new_platform(stack, migrated_template, folder, COINCAP_COINS=str(COINS)) as made:
+        made.put_faults(*FAULTS)
+        results, calls, versions = [], [], []
+        for _ in range(2):
+            results.append(made.execute("history", None, tags=RANGE))
+            calls.append(calls_of(made))
+            versions.append(dict(made.stores.rows(_VERSIONS)))
+        yield Story(made, results[0], results[1], calls, versions)
 
 
-def test_every_point_of_the_range_is_published_once(fetched: Platform) -> None:
-    """Five coins, four days, h1."""
-    rows = fetched.stores.rows(
-        "SELECT count(*), count(DISTINCT (coin_id, observed_at)) FROM warehouse.coin_price_history"
+def test_every_point_is_published_once_but_the_broken_one(story: Story) -> None:
+    """The coin that is not there stops no other."""
+    assert story.first.success
+    rows = story.platform.stores.rows(
+        "SELECT coin_id, count(*), count(DISTINCT observed_at) FROM warehouse.coin_price_history "
+        "GROUP BY 1 ORDER BY 1"
     )
-    assert [(480, 480)] == rows
+    assert [("binance-coin", 72, 72), ("bitcoin", 71, 71), ("tether", 72, 72)] == rows
+
+
+def test_each_day_has_its_own_ledger_row_folder_and_quarantine(story: Story) -> None:
+    """A day is a partition, however many a run takes."""
+    ledger = story.platform.stores.rows(
+        "SELECT partition_key, raw_rows, loaded_rows, quarantined_rows FROM warehouse.loads"
+    )
+    folders = (story.platform.stores.clean / "coin_price_history").iterdir()
+    refused = story.platform.stores.rows("SELECT partition_key, reasons FROM warehouse.quarantine")
+
+    assert [(KEYS[0], 72, 72, 0), (KEYS[1], 72, 71, 1), (KEYS[2], 72, 72, 0)] == sorted(ledger)
+    assert {f"day={key}" for key in KEYS} == {folder.name for folder in folders}
+    assert [(KEYS[1], ["price_usd_malformed"])] == refused
+
+
+def test_dagster_knows_rows_and_checks_of_each_day(story: Story) -> None:
+    """A backfill from Dagster's page is such a run."""
+    events = story.first.all_events
+    made = [
+        e.step_materialization_data.materialization for e in events if e.is_step_materialization
+    ]
+    rows = {
+        (one.asset_key.path[0], one.partition): one.metadata["dagster/partition_row_count"].value
+        for one in made
+        if one.asset_key.path[1] != "quarantine"
+    }
+    judged = Counter(
+        (e.asset_check_evaluation_data.partition, e.asset_check_evaluation_data.passed)
+        for e in events
+        if e.event_type_value == "ASSET_CHECK_EVALUATION"
+    )
+
+    layers = ("raw", "clean", "warehouse")
+    expected = {(layer, key): 72 for layer in layers for key in KEYS}
+    assert expected | {("warehouse", KEYS[1]): 71} == rows
+    assert {(key, True): 6 for key in KEYS} == dict(judged)
+
+
+def test_the_same_run_again_asks_nothing_and_writes_nothing(story: Story) -> None:
+    """What was answered is paid for; what is published stays as it is, row by row."""
+    assert story.second.success
+    # One call a coin, and one for the coin that is not there.
+    assert [COINS, COINS] == story.calls
+    assert story.versions[0] == story.versions[1]
+
+
+def test_the_stores_agree(story: Story) -> None:
+    """`audit` compares history as it does prices."""
+    finished = story.platform.command("audit")
+
+    assert 0 == finished.code, finished.text
+    assert f"{72 * 3} raw documents in {DAYS} days" in finished.text
+
+
+def test_one_day_is_processed_as_a_range_is(story: Story) -> None:
+    """Airflow launches days."""
+    result = story.platform.execute("history", KEYS[1])
+
+    assert result.success
+    assert story.calls[1] == calls_of(story.platform)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptoassets.coincap.credits import ASSETS_ROUTE, Budget
+from cryptoassets.coincap.credits import ASSETS_ROUTE, HISTORY_ROUTE, Budget
 from cryptoassets.errors import CreditsSpentError
 from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
 from cryptoassets.resources.postgres import PostgresResource
@@ -81,6 +81,20 @@ def test_the_reserve_is_left_untouched(keeper: Keeper) -> None:
         keeper().reserve(ASSETS_ROUTE, 1)
 
     assert 900 == spent(keeper())
+
+
+def test_history_stops_where_the_snapshots_share_begins(keeper: Keeper) -> None:
+    """The message says what is kept, and for what; snapshots go on."""
+    keeper().reserve(HISTORY_ROUTE, 890)
+    kept = keeper().budget(datetime.now(UTC)).kept_from_history
+
+    if kept <= 109:
+        pytest.skip("the month is all but over: nothing is left to keep for snapshots")
+    with pytest.raises(CreditsSpentError, match="kept for snapshots and in reserve"):
+        keeper(mode="history").reserve(HISTORY_ROUTE, 1)
+
+    keeper(mode="paced").reserve(ASSETS_ROUTE, 1)
+    assert 890 == keeper().budget(datetime.now(UTC)).history
 
 
 def test_a_schedule_faster_than_the_month_is_refused_with_the_time_of_the_next_fetch(

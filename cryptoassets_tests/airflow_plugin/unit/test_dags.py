@@ -25,7 +25,10 @@ def dags() -> dict[str, Any]:
     [
         ("materialize_cryptoassets_snapshots", ["ingest_coincap", "process_with_spark"]),
         ("process_cryptoassets_hourly", ["process_closed_hour", "refresh_marts"]),
-        ("materialize_cryptoassets_daily", ["fetch_history", "refresh_marts"]),
+        (
+            "materialize_cryptoassets_daily",
+            ["fetch_history", "process_history", "refresh_marts"],
+        ),
     ],
 )
 def test_each_begins_by_asking_whether_dagster_is_ready(

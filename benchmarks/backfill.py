@@ -1,0 +1,167 @@
+"""90 days of 100 coins by `cryptoassets backfill`, from a source that fails on demand.
+
+    python -m benchmarks.backfill [--days 90] [--coins 100] [--kill-after 40] [--clean]
+
+The source is the simulator without the header that names it, so that calls are metered as CoinCap's
+are. Printed: time, points, doubles, gaps, and our credit ledger beside the source's own count. With
+`--kill-after N` the command is killed by SIGKILL when N days are published, then started again.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from cryptoassets.coincap.exchange import Request, Wire
+from cryptoassets.coincap.server import make_server
+from cryptoassets.coincap.service import Service
+from cryptoassets.coincap.sources import simulated_source
+
+COMMAND = (sys.executable, "-m", "cryptoassets.cli")
+HISTORY = "/assets/{slug}/history"
+FAULTS: list[dict[str, Any]] = [
+    {"route": "/assets/dogecoin/history", "kind": "status", "status": 404},
+    {"route": HISTORY, "kind": "status", "status": 400, "after": 5, "times": 1},
+    {
+        "route": HISTORY,
+        "kind": "status",
+        "status": 429,
+        "retry_after": "1",
+        "after": 20,
+        "times": 8,
+    },
+    {"route": HISTORY, "kind": "reset", "after": 60, "times": 4},
+    {"route": HISTORY, "kind": "truncated_gzip", "after": 90, "times": 3},
+    {"route": HISTORY, "kind": "status", "status": 503, "after": 150, "times": 6},
+    {"route": "/assets/solana/history", "kind": "reset"},
+]
+
+
+class Nameless:
+    """The simulator as CoinCap would answer: nothing says that it is ours."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def answer(self, request: Request) -> Wire:
+        """Answer, and leave out who did."""
+        wire = self._service.answer(request)
+        kept = {name: text for name, text in wire.headers.items() if "Source" not in name}
+        return Wire(wire.status, wire.body, kept, wire.disturbance)
+
+
+def ask(url: str, faults: list[dict[str, Any]] | None = None) -> Any:
+    """Read a page of the source, or put its faults."""
+    body = None if faults is None else json.dumps(faults).encode()
+    method = "GET" if faults is None else "PUT"
+    request = urllib.request.Request(url, body, method=method)  # noqa: S310 - loopback
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
+        return json.load(answer)
+
+
+def backfill(environment: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
+    """Start the command."""
+    return subprocess.Popen([*COMMAND, "backfill", *arguments], env=environment)
+
+
+def started(environment: dict[str, str]) -> str:
+    """Start the stores; the URL of PostgreSQL."""
+    printed = subprocess.run(
+        [*COMMAND, "env"], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    named = dict(line.split("=", 1) for line in printed.splitlines())
+    return named["POSTGRES_URL"].strip("'")
+
+
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Ask PostgreSQL; nothing as long as the tables are not there."""
+    with psycopg.connect(url) as connection:
+        try:
+            return connection.execute(statement).fetchall()
+        except psycopg.errors.UndefinedTable:
+            return []
+
+
+def kill_when(postgres: str, process: subprocess.Popen[bytes], days: int) -> None:
+    """Kill the command when so many days are published."""
+    while process.poll() is None:
+        time.sleep(0.5)
+        done = len(query(postgres, "SELECT FROM warehouse.loads"))
+        if done >= days:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            print(f"killed with {done} days published")
+
+
+def report(postgres: str, url: str) -> None:
+    """Print what stands."""
+    facts = {
+        "rows, coins, doubles": "SELECT count(*), count(DISTINCT coin_id), count(*) - count("
+        "DISTINCT (coin_id, observed_at)) FROM warehouse.coin_price_history",
+        "days": "SELECT count(*), sum(raw_rows), sum(loaded_rows), sum(superseded_rows), "
+        "sum(quarantined_rows) FROM warehouse.loads",
+        "gaps (coin, start, end, healed, unfillable)": "SELECT coin_id, gap_start, gap_end, "
+        "healed_at, unfillable FROM warehouse.gaps",
+        "our ledger": "SELECT route, count(*), sum(counted) FROM warehouse.credits GROUP BY 1",
+        "rows written more than once": "SELECT count(DISTINCT xmin::text), count(*) FROM "
+        "warehouse.loads",
+    }
+    for name, statement in facts.items():
+        print(f"{name}: {query(postgres, statement)}")
+    print(f"the source's own count: {ask(f'{url}/calls')}")
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--coins", type=int, default=100)
+    parser.add_argument("--kill-after", type=int)
+    parser.add_argument("--clean", action="store_true", help="no faults")
+    options = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="backfill-", dir="/var/tmp"))
+    home.chmod(0o755)
+    since = (datetime.now(UTC) - timedelta(days=options.days)).strftime("%Y-%m-%d")
+    with make_server(Nameless(simulated_source(1))) as server:
+        environment = os.environ | {
+            "CRYPTOASSETS_HOME": str(home),
+            "COINCAP_URL": server.url,
+            "COINCAP_COINS": str(options.coins),
+            "COINCAP_MONTHLY_CREDITS": "0",
+        }
+        try:
+            ask(f"{server.url}/faults", [] if options.clean else FAULTS)
+            postgres = started(environment)
+            begun = time.monotonic()
+            process = backfill(environment, "--from", since)
+            if options.kill_after:
+                kill_when(postgres, process, options.kill_after)
+                print(f"calls before: {ask(f'{server.url}/calls')}")
+                process = backfill(environment, "--from", since)
+            print(f"exit {process.wait()} after {time.monotonic() - begun:.0f} s")
+            report(postgres, server.url)
+            ask(f"{server.url}/faults", FAULTS[:1] if not options.clean else [])
+            process = backfill(environment, "--from", since)
+            print(f"again, exit {process.wait()} after {time.monotonic() - begun:.0f} s")
+            process = backfill(environment, "--from", since, "--gaps")
+            print(f"gaps, exit {process.wait()} after {time.monotonic() - begun:.0f} s")
+            report(postgres, server.url)
+            subprocess.run([*COMMAND, "audit"], env=environment, check=False)
+        finally:
+            subprocess.run([*COMMAND, "down", "--erase", "-y"], env=environment, check=False)
+            shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""History is published, read and expired by day: an index on its time."""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Index the time alone; the key begins with the coin."""
+    op.execute("CREATE INDEX ON warehouse.coin_price_history (observed_at)")

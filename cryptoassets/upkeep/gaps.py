@@ -1,0 +1,328 @@
+"""Holes in the history of coins: found, listed in `warehouse.gaps`, and what became of each.
+
+What goes here: comparing what should be there with what is. What stays out: fetching what is
+missing (`resources.history`, asked for by `backfill --gaps` and the sensor `heal_gaps`).
+
+A coin's history should be whole from its listing to now, minus the lag of the source. It was listed
+at its first point, or earlier if a call that failed asked for earlier points, or a snapshot saw it
+earlier; but not where the source answered without a point before the first one.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from cryptoassets.coincap.history import (
+    Range,
+    closed_until,
+    joined,
+    on_grid,
+    step_of,
+    within,
+    without,
+)
+from cryptoassets.coincap.history_fetch import ANSWERED
+from cryptoassets.io_managers.address import partition_name
+from cryptoassets.io_managers.lake import count_in
+from cryptoassets.resources.mongo import WINDOWS, Lake, MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import HISTORY_FLOW
+from cryptoassets.upkeep.partitions import ledger_rows
+
+_LOCK = "cryptoassets.gaps"
+_DAY = timedelta(days=1)
+_HOLES = """
+    WITH points AS (
+        SELECT coin_id, observed_at, lead(observed_at, 1, %(closed)s) OVER (
+            PARTITION BY coin_id ORDER BY observed_at
+        ) AS following
+        FROM warehouse.coin_price_history WHERE interval = %(interval)s
+    )
+    SELECT coin_id, observed_at + %(step)s, following FROM points
+    WHERE following > observed_at + %(step)s
+"""
+_FIRST_POINTS = """
+    SELECT coin_id, min(observed_at) FROM warehouse.coin_price_history
+    WHERE interval = %(interval)s GROUP BY coin_id
+"""
+_WRITE = """
+    INSERT INTO warehouse.gaps AS there
+        (coin_id, interval, gap_start, gap_end, detected_at, healed_at, unfillable)
+    VALUES (%(coin_id)s, %(interval)s, %(start)s, %(end)s, %(detected_at)s, %(healed_at)s,
+        %(unfillable)s)
+    ON CONFLICT (coin_id, interval, gap_start) DO UPDATE SET gap_end = EXCLUDED.gap_end,
+        detected_at = EXCLUDED.detected_at, healed_at = EXCLUDED.healed_at,
+        unfillable = EXCLUDED.unfillable
+    WHERE (there.gap_end, there.detected_at, there.healed_at, there.unfillable) IS DISTINCT FROM
+        (EXCLUDED.gap_end, EXCLUDED.detected_at, EXCLUDED.healed_at, EXCLUDED.unfillable)
+"""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """One row of `warehouse.gaps`, without its interval."""
+
+    coin_id: str
+    start: datetime
+    end: datetime
+    detected_at: datetime
+    healed_at: datetime | None = None
+    unfillable: bool = False
+
+    @property
+    def range(self) -> Range:
+        """From the first missing point to the first point after the hole."""
+        return self.start, self.end
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be filled."""
+        return self.healed_at is None and not self.unfillable
+
+
+@dataclass
+class Book:
+    """What calls of history brought, of one interval, by coin."""
+
+    answers: dict[str, list[tuple[Range, datetime]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    before_listing: dict[str, list[Range]] = field(default_factory=lambda: defaultdict(list))
+    listed: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+    lost: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a detection saw: every open gap, and what it found healed or gave up."""
+
+    open: list[Gap]
+    healed: list[Gap]
+    unfillable: list[Gap]
+
+
+def detect_gaps(
+    mongo: MongoResource, postgres: PostgresResource, interval: str, now: datetime | None = None
+) -> Found:
+    """Bring `warehouse.gaps` in line with the history that stands; one process at a time.
+
+    Args:
+        mongo: the lake.
+        postgres: the warehouse.
+        interval: of the history that is looked at.
+        now: aware; None: the clock's.
+
+    Returns:
+        All open gaps of the interval; those that this detection saw healed, or given up.
+    """
+    now = now or datetime.now(UTC)
+    lake = mongo.lake()
+    with postgres.connect() as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_LOCK])
+        book = _book(lake, interval)
+        holes = _holes(connection, book, interval, closed_until(now, interval))
+        gone = [
+            (start, start + _DAY)
+            for start, row in ledger_rows(postgres, HISTORY_FLOW).items()
+            if row.expired_at is not None
+        ]
+        holes = {coin: _minus(ranges, gone) for coin, ranges in holes.items()}
+        before = _listed_gaps(connection, interval)
+        firsts = _first_points(connection, interval)
+        processed = _Processed(lake, postgres)
+        after: dict[tuple[str, datetime], Gap] = {}
+        dropped: list[Gap] = []
+        for coin in sorted({*holes, *before}):
+            judge = _Coin(
+                coin, holes.get(coin, []), book, firsts.get(coin), now, processed.is_whole
+            )
+            kept, lost = judge.bring_in_line(before.get(coin, []))
+            after |= {(coin, gap.start): gap for gap in kept}
+            dropped += lost
+        _write(connection, interval, dropped, after.values())
+    known = {(gap.coin_id, gap.start): gap for gaps in before.values() for gap in gaps}
+    changed = [gap for key, gap in after.items() if known.get(key) != gap]
+    return Found(
+        open=[gap for gap in after.values() if gap.is_open],
+        healed=[gap for gap in changed if gap.healed_at == now],
+        unfillable=[gap for gap in changed if gap.unfillable],
+    )
+
+
+@dataclass(frozen=True)
+class _Coin:
+    """What should become of the rows of one coin."""
+
+    coin_id: str
+    holes: list[Range]
+    book: Book
+    first_point: datetime | None
+    now: datetime
+    is_processed: Callable[[Range], bool]
+
+    def bring_in_line(self, rows: Sequence[Gap]) -> tuple[list[Gap], list[Gap]]:
+        """The rows as they should stand, and those that should not stand any more."""
+        given_up = [gap for gap in rows if gap.unfillable and gap.healed_at is None]
+        is_lost = self.coin_id in self.book.lost
+        known = [] if is_lost else [gap.range for gap in given_up]
+        pieces = _minus(self.holes, known)
+        made = {start: self._open((start, end), rows) for start, end in pieces}
+        dropped = []
+        for gap in rows:
+            if gap.start in made:
+                continue
+            if gap.healed_at is not None:
+                made[gap.start] = gap
+            elif gap.unfillable:
+                made[gap.start] = gap if within(self.holes, gap.range) else self._healed(gap)
+            elif within(self.holes, (gap.start, gap.start + timedelta.resolution)):
+                dropped.append(gap)  # it is part of a hole that begins earlier now
+            else:
+                made[gap.start] = self._closed(gap)
+        return self._merged(made, dropped)
+
+    def _open(self, piece: Range, rows: Sequence[Gap]) -> Gap:
+        """The row of a hole: found now or before, and given up once it was answered in vain."""
+        older = [gap for gap in rows if gap.is_open and within([piece], gap.range)]
+        detected_at = min((gap.detected_at for gap in older), default=self.now)
+        since = [window for window, at in self.book.answers[self.coin_id] if at > detected_at]
+        is_vain = bool(older) and not without(piece, since) and self.is_processed(piece)
+        is_lost = self.coin_id in self.book.lost
+        return Gap(self.coin_id, *piece, detected_at, unfillable=is_vain or is_lost)
+
+    def _closed(self, gap: Gap) -> Gap:
+        """A gap whose first point is missing no more: filled, or never to be expected."""
+        rest = within(self.holes, gap.range)
+        if self.first_point is not None and self.first_point <= gap.start:
+            return self._healed(gap, rest[0][0] if rest else gap.end)
+        return Gap(self.coin_id, *gap.range, gap.detected_at, unfillable=True)
+
+    def _healed(self, gap: Gap, end: datetime | None = None) -> Gap:
+        return Gap(self.coin_id, gap.start, end or gap.end, gap.detected_at, healed_at=self.now)
+
+    def _merged(self, made: dict[datetime, Gap], dropped: list[Gap]) -> tuple[list[Gap], list[Gap]]:
+        """Lengthen what is given up by what follows it and is given up too: one row, not many."""
+        kept: list[Gap] = []
+        for _, gap in sorted(made.items()):
+            before = kept[-1] if kept else None
+            if before and before.unfillable and gap.unfillable and before.end == gap.start:
+                kept[-1] = Gap(
+                    self.coin_id, before.start, gap.end, before.detected_at, unfillable=True
+                )
+                dropped.append(gap)
+            else:
+                kept.append(gap)
+        return kept, dropped
+
+
+class _Processed:
+    """Whether the raw points of days are published; asked once a day."""
+
+    def __init__(self, lake: Lake, postgres: PostgresResource) -> None:
+        self._lake = lake
+        self._postgres = postgres
+        self._known: dict[datetime, bool] = {}
+
+    def is_whole(self, piece: Range) -> bool:
+        """Whether every day of a hole is published with all raw points that there are."""
+        first = piece[0].replace(hour=0, minute=0, second=0, microsecond=0)
+        count = -(-(piece[1] - first) // _DAY)
+        return all(self._is_day_whole(first + number * _DAY) for number in range(count))
+
+    def _is_day_whole(self, day: datetime) -> bool:
+        if day not in self._known:
+            window = (day, day + _DAY)
+            raw = count_in(self._lake[HISTORY_FLOW.raw.name], window)
+            with self._postgres.connect() as connection:
+                row = connection.execute(
+                    "SELECT raw_rows FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
+                    [HISTORY_FLOW.asset, partition_name(window)],
+                ).fetchone()
+            self._known[day] = raw == (row[0] if row else 0)
+        return self._known[day]
+
+
+def _book(lake: Lake, interval: str) -> Book:
+    book = Book()
+    for window in lake[WINDOWS].find():
+        coin, asked = window["coin_id"], (window["start"], window["end"])
+        if window["outcome"] == "not_found":
+            book.lost.add(coin)
+        if window["interval"] != interval:
+            continue
+        if window["outcome"] in ANSWERED:
+            first = window["first"] or window["end"]
+            book.answers[coin].append((asked, window["fetched_at"]))
+            book.before_listing[coin].append((window["start"], first))
+            if window["first"]:
+                book.listed[coin].append(window["first"])
+        elif window["outcome"] == "failed":
+            book.listed[coin].append(window["start"])
+    return book
+
+
+def _holes(
+    connection: psycopg.Connection[Any], book: Book, interval: str, closed: datetime
+) -> dict[str, list[Range]]:
+    """Every hole of every coin: before the first point, inside, and at the end."""
+    parameters = {"interval": interval, "step": step_of(interval), "closed": closed}
+    holes: dict[str, list[Range]] = defaultdict(list)
+    for coin, start, end in connection.execute(_HOLES, parameters):
+        holes[coin].append((start.astimezone(UTC), end.astimezone(UTC)))
+    firsts = _first_points(connection, interval)
+    seen = dict(connection.execute("SELECT coin_id, first_seen_at FROM warehouse.coins").fetchall())
+    for coin in {*firsts, *seen, *book.listed}:
+        first = firsts.get(coin, closed)
+        moments = [first, *book.listed.get(coin, []), *([seen[coin]] if coin in seen else [])]
+        listed = on_grid(min(moments).astimezone(UTC), interval)
+        if listed < first:
+            holes[coin] += without((listed, first), book.before_listing.get(coin, []))
+    return {coin: joined(ranges) for coin, ranges in holes.items()}
+
+
+def _first_points(connection: psycopg.Connection[Any], interval: str) -> dict[str, datetime]:
+    rows = connection.execute(_FIRST_POINTS, {"interval": interval})
+    return {coin: moment.astimezone(UTC) for coin, moment in rows}
+
+
+def _minus(ranges: Sequence[Range], known: Sequence[Range]) -> list[Range]:
+    return [left for wanted in ranges for left in without(wanted, known)]
+
+
+def _listed_gaps(connection: psycopg.Connection[Any], interval: str) -> dict[str, list[Gap]]:
+    rows = connection.execute(
+        "SELECT coin_id, gap_start, gap_end, detected_at, healed_at, unfillable "
+        "FROM warehouse.gaps WHERE interval = %s ORDER BY coin_id, gap_start",
+        [interval],
+    )
+    gaps: dict[str, list[Gap]] = defaultdict(list)
+    for coin, start, end, *facts in rows:
+        gaps[coin].append(Gap(coin, start.astimezone(UTC), end.astimezone(UTC), *facts))
+    return gaps
+
+
+def _write(
+    connection: psycopg.Connection[Any],
+    interval: str,
+    dropped: Sequence[Gap],
+    after: Collection[Gap],
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "DELETE FROM warehouse.gaps WHERE coin_id = %s AND interval = %s AND gap_start = %s",
+            [(gap.coin_id, interval, gap.start) for gap in dropped],
+        )
+        cursor.executemany(_WRITE, [{**vars(gap), "interval": interval} for gap in after])
+
+
+def days_with_gaps(gaps: Sequence[Gap], bounds: Range) -> list[Range]:
+    """The UTC days within bounds that miss a point, oldest first."""
+    starts: set[datetime] = set()
+    for start, end in within([gap.range for gap in gaps], bounds):
+        first = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        starts |= {first + number * _DAY for number in range(-(-(end - first) // _DAY))}
+    return [(start, start + _DAY) for start in sorted(starts)]

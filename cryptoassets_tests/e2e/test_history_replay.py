@@ -1,0 +1,69 @@
+"""Promise: recorded history loads exactly, point by point."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from cryptoassets.coincap.sources import replayed_source
+from cryptoassets.embedded import Stack
+from cryptoassets.partitions import range_tags
+from cryptoassets.resources.history_tags import COINS_TAG
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets_tests.coincap.conftest import samples
+from cryptoassets_tests.e2e.platforms import Platform, new_platform
+
+__all__ = ["samples"]
+
+pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
+SAMPLE = "v2-2023-03"
+
+
+@pytest.fixture(scope="module")
+def recorded(
+    samples: Path,
+    stack: Stack,
+    spark: SparkResource,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Platform]:
+    """Stores of a test's own and the recorded answers of March 2023."""
+    app = replayed_source(samples / SAMPLE)
+    folder = tmp_path_factory.mktemp("recorded")
+    with new_platform(stack, migrated_template, folder, app) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("interval", "first", "last", "points"),
+    [("h1", "2023-02-01", "2023-03-03", 720), ("m5", "2023-03-16", "2023-03-17", 288)],
+)
+def test_every_recorded_point_is_loaded_with_its_decimals(
+    recorded: Platform, samples: Path, interval: str, first: str, last: str, points: int
+) -> None:
+    """31 days are two windows: none is lost or doubled where they touch."""
+    file = samples / SAMPLE / f"history_bitcoin_{interval}.json"
+    expected = {
+        (
+            datetime.fromtimestamp(point["time"] / 1000, UTC),
+            Decimal(point["priceUsd"]),
+            Decimal(point["circulatingSupply"]),
+        )
+        for point in json.loads(file.read_bytes())["data"]
+    }
+    platform = recorded.but(COINCAP_HISTORY_INTERVAL=interval)
+
+    tags = {**range_tags(first, last), COINS_TAG: "bitcoin"}
+    result = platform.execute("history", None, tags=tags)
+
+    assert result.success
+    rows = platform.stores.rows(
+        "SELECT observed_at, price_usd, circulating_supply FROM warehouse.coin_price_history "
+        "WHERE interval = %s",
+        interval,
+    )
+    assert points == len(rows) == len(expected)
+    assert expected == set(rows)

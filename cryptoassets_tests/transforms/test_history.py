@@ -1,0 +1,125 @@
+"""Promises of judged history: every raw point once, exact, with every reason."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import SparkSession
+
+from cryptoassets.coincap.documents import iso_milliseconds
+from cryptoassets.io_managers.address import arrow_schema
+from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, RAW_COIN_HISTORY
+from cryptoassets.transforms.history import judged_history
+from cryptoassets_tests.transforms.snapshots import ABSENT
+
+pytestmark = pytest.mark.spark
+
+T0 = datetime(2026, 11, 22, 9, tzinfo=UTC)
+Row = dict[str, Any]
+
+CASES: dict[str, tuple[Row, list[str]]] = {
+    "good": ({}, []),
+    "v2": ({"point": {"priceUsd": "23097.7615219387968062"}}, []),
+    "no supply": ({"point": {"circulatingSupply": ABSENT}}, []),
+    "no date": ({"point": {"date": ABSENT}}, []),
+    "null price": ({"point": {"priceUsd": None}}, ["price_usd_missing"]),
+    "zero price": ({"point": {"priceUsd": "0"}}, ["price_usd_not_positive"]),
+    "text price": ({"point": {"priceUsd": "NaN"}}, ["price_usd_malformed"]),
+    "fine price": ({"point": {"priceUsd": "1.1234567890123456789"}}, ["price_usd_inexact"]),
+    "bad supply": ({"point": {"circulatingSupply": "many"}}, ["circulating_supply_malformed"]),
+    "negative": ({"point": {"circulatingSupply": "-1"}}, ["circulating_supply_negative"]),
+    "other date": ({"point": {"date": "2026-11-22T09:00:01.000Z"}}, ["time_mismatch"]),
+    "odd date": ({"point": {"date": "yesterday"}}, ["time_mismatch"]),
+    "other time": ({"point": {"time": 1795424400000}}, ["time_mismatch"]),
+    "off grid": ({"observed_at": T0 + timedelta(minutes=1)}, ["off_grid"]),
+    "on its grid": ({"interval": "m1", "observed_at": T0 + timedelta(minutes=1)}, []),
+    "interval": ({"interval": "h3"}, ["interval_unknown"]),
+    "slug": ({"coin_id": "Bit Coin"}, ["bad_id"]),
+    "foreign": ({"is_foreign": True, "payload": "{}"}, ["foreign_document"]),
+    "two": (
+        {"interval": "x", "point": {"priceUsd": "-1"}},
+        ["interval_unknown", "price_usd_not_positive"],
+    ),
+}
+
+
+def raw_row(name: str, **changes: Any) -> Row:
+    """A good raw row, a coin of its own; `point` changes its payload."""
+    observed_at = changes.get("observed_at", T0)
+    point = {
+        "priceUsd": "1.5",
+        "time": int(observed_at.timestamp() * 1000),
+        "date": iso_milliseconds(observed_at),
+        "circulatingSupply": "21.0",
+    } | changes.pop("point", {})
+    present = {key: value for key, value in point.items() if value is not ABSENT}
+    return {
+        "raw_id": name,
+        "coin_id": name.replace(" ", "-"),
+        "interval": "h1",
+        "observed_at": observed_at,
+        "fetched_at": T0 + timedelta(days=1),
+        "source": "simulator",
+        "payload": json.dumps(present),
+        "is_foreign": False,
+    } | changes
+
+
+@pytest.fixture(scope="module")
+def judged(session: SparkSession) -> pa.Table:
+    """All cases, and three answers for one point, by one plan."""
+    rows = [raw_row(name, **changes) for name, (changes, _) in CASES.items()]
+    answers = [
+        raw_row(f"answer {number}", coin_id="again", fetched_at=T0 + timedelta(hours=number))
+        for number in (1, 3, 2)
+    ]
+    broken = raw_row("answer 4", coin_id="again", point={"priceUsd": "x"})
+    table = pa.Table.from_pylist([*rows, *answers, broken], schema=arrow_schema(RAW_COIN_HISTORY))
+    return judged_history(session.createDataFrame(table)).toArrow()
+
+
+def row_of(judged: pa.Table, name: str) -> Row:
+    """The judged row of a case."""
+    (row,) = [row for row in judged.to_pylist() if row["raw_id"] == name]
+    return dict(row)
+
+
+def test_every_point_comes_out_once_with_the_columns_of_the_contract(judged: pa.Table) -> None:
+    """None is lost, be it broken in every way."""
+    assert len(CASES) + 4 == judged.num_rows
+    assert list(CLEAN_COIN_PRICE_HISTORY.column_names) == judged.column_names
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_point_has_every_reason_and_its_outcome(judged: pa.Table, name: str) -> None:
+    """A reason means quarantine, none means valid."""
+    reasons = CASES[name][1]
+
+    row = row_of(judged, name)
+
+    assert reasons == row["reasons"]
+    assert ("quarantined" if reasons else "valid") == row["outcome"]
+
+
+def test_amounts_are_the_decimals_that_were_sent(judged: pa.Table) -> None:
+    """v2 has 16 places: all of them arrive."""
+    row = row_of(judged, "v2")
+
+    assert Decimal("23097.7615219387968062") == row["price_usd"]
+    assert Decimal(21) == row["circulating_supply"]
+    assert row_of(judged, "no supply")["circulating_supply"] is None
+
+
+def test_the_latest_answer_for_a_point_counts(judged: pa.Table) -> None:
+    """A broken one does not take its place."""
+    outcomes = {f"answer {n}": row_of(judged, f"answer {n}")["outcome"] for n in (1, 2, 3, 4)}
+
+    assert {
+        "answer 1": "superseded",
+        "answer 2": "superseded",
+        "answer 3": "valid",
+        "answer 4": "quarantined",
+    } == outcomes

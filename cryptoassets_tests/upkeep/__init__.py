@@ -1,0 +1,1 @@
+"""Looking after what is stored: gaps, and what is left of a backfill."""

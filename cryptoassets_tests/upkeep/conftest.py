@@ -1,0 +1,13 @@
+"""Books of a test's own."""
+
+import pytest
+
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets_tests.upkeep.books import Books
+
+
+@pytest.fixture
+def books(database: str, postgres: PostgresResource, mongo: MongoResource) -> Books:
+    """Empty stores to plant in."""
+    return Books(database, mongo.lake())
