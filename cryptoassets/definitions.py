@@ -13,6 +13,7 @@ from cryptoassets import assets, checks, jobs
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.io_managers.spark import SparkIOManager
+from cryptoassets.io_managers.warm import WarmHours
 from cryptoassets.resources.coincap import CoinCapResource
 from cryptoassets.resources.history import HistoryResource
 from cryptoassets.resources.mongo import MongoResource
@@ -71,16 +72,22 @@ def _sensors(layers: Collection[str]) -> list[dg.SensorDefinition]:
     ]
 
 
-def default_resources() -> dict[str, Any]:
-    """Connections and IO managers; each reads the settings when it is first used."""
-    mongo, postgres, spark = MongoResource(), PostgresResource(), SparkResource()
+def default_resources(warm: WarmHours | None = None) -> dict[str, Any]:
+    """Connections and IO managers; each reads the settings when it is first used.
+
+    Args:
+        warm: the memory of a process that stays; None: a run reads and judges its hour whole.
+    """
+    mongo, postgres = MongoResource(), PostgresResource()
+    spark = SparkResource(is_long_lived=warm is not None)
+    memory: dict[str, Any] = {} if warm is None else {"warm": warm}
     return {
         "mongo": mongo,
         "postgres": postgres,
         "coincap": CoinCapResource(postgres=postgres),
         "history": HistoryResource(mongo=mongo, postgres=postgres),
-        "mongo_io_manager": MongoIOManager(mongo=mongo, spark=spark),
-        "spark_io_manager": SparkIOManager(spark=spark),
+        "mongo_io_manager": MongoIOManager(mongo=mongo, spark=spark, **memory),
+        "spark_io_manager": SparkIOManager(spark=spark, **memory),
         "postgres_io_manager": PostgresIOManager(postgres=postgres, spark=spark),
     }
 

@@ -20,6 +20,7 @@ CryptoassetsError
       + ExpiredPartitionError     retention deleted the partition
       + SchemaMismatchError       columns or types differ from `schemas`
       + ContractViolationError    keys or counts do not add up; nothing was published
+      + PartitionChangedError     another run wrote a partition between reading and writing it
       + MixedSourcesError         simulated and real data would meet in one store
   + SparkJobError                 Spark broke off a job, or its JVM is gone
   + EmbeddedError                 a server or Java that we start ourselves did not come up
@@ -118,6 +119,12 @@ class SchemaMismatchError(StoreError):
 
 class ContractViolationError(StoreError):
     """Keys or counts do not add up; nothing was published."""
+
+
+class PartitionChangedError(StoreError):
+    """Another run wrote a partition while this one prepared to add to it; nothing was added."""
+
+    is_retryable = True
 
 
 class MixedSourcesError(StoreError):

@@ -13,6 +13,8 @@ import dagster as dg
 from cryptoassets.schemas import Table
 
 OWNERS = ["team:cryptoassets"]
+FIRST = {"dagster/priority": "1"}
+"""Op tags of the steps that a new row waits for; what only judges or describes comes after."""
 
 
 class Declared(TypedDict):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 from pyspark.sql import DataFrame
 
-from cryptoassets.assets.descriptions import OWNERS, described, same_columns
+from cryptoassets.assets.descriptions import FIRST, OWNERS, described, same_columns
 from cryptoassets.partitions import DAILY, HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import COIN_PRICE_HISTORY, COIN_PRICES, COINS, QUARANTINE
 from cryptoassets.transforms.prices import coins_seen
@@ -46,6 +46,7 @@ def coins(judged: DataFrame) -> DataFrame:
     ins={"judged": dg.AssetIn(key=["clean", "coin_prices"])},
     partitions_def=HOURLY,
     kinds={"spark", "postgres"},
+    op_tags=FIRST,
     **described(
         COIN_PRICES,
         group="warehouse",

@@ -6,6 +6,7 @@ import dagster as dg
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from cryptoassets.assets.descriptions import FIRST
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
@@ -35,6 +36,7 @@ QUARANTINE_SHARE_LIMIT = 0.05
         hourly_check(PRICES, "outcomes", "raw = valid + quarantined + superseded", blocking=True),
     ],
     ins={"judged": dg.AssetIn(key=PRICES)},
+    op_tags=FIRST,
 )
 def coin_prices_contract(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
     """What must hold before PostgreSQL is touched."""

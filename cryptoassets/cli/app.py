@@ -47,8 +47,21 @@ def main() -> None:
 
 
 @app.command()
-def run() -> None:
+def run(
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help="Micro-batches: stay, and do it again every so many seconds until Ctrl-C.",
+        ),
+    ] = None,
+) -> None:
     """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary."""
+    if every is not None:
+        from cryptoassets.cli.batches import run_every
+
+        raise typer.Exit(run_every(console, every))
     from cryptoassets.cli.run import run_once
     from cryptoassets.cli.summary import print_summary
 

@@ -39,6 +39,8 @@ class Outcome:
         warnings: the same for checks of severity WARN.
         materialized: asset and partition to row count, in the order they were written.
         stopped: why a fetch ended before its end, without having failed: credits.
+        facts: asset and partition to what its materialization said, by label.
+        errors: names of the errors behind failures of steps, as far as they are ours.
     """
 
     failures: list[str] = field(default_factory=list)
@@ -46,6 +48,8 @@ class Outcome:
     checks_passed: int = 0
     materialized: dict[tuple[str, str], int] = field(default_factory=dict)
     stopped: str | None = None
+    facts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    errors: set[str] = field(default_factory=set)
     source: str = ""
     seconds: float = 0.0
 
@@ -57,6 +61,7 @@ class Runner:
         console: for what is done.
         status: for what goes on.
         instance: where runs are recorded.
+        definitions: of the jobs; None: the ones that every command has.
         is_replay: partitions of the past are run again: the verb itself says what came of each, and
             that a snapshot was bad when it came is no failure of today.
     """
@@ -67,6 +72,7 @@ class Runner:
         status: Status,
         instance: "dg.DagsterInstance",
         *,
+        definitions: "dg.Definitions | None" = None,
         is_replay: bool = False,
     ) -> None:
         self._console = console
@@ -74,6 +80,7 @@ class Runner:
         self._instance = instance
         self._is_interrupted = False
         self._is_range = False
+        self._definitions = definitions
         self._is_replay = is_replay
         self.outcome = Outcome()
 
@@ -112,7 +119,8 @@ class Runner:
         self._started, self._is_range = time.monotonic(), last is not None
         run_id = _new_run_id()
         self._instance.add_event_listener(run_id, self._hear)
-        result = defs.resolve_job_def(job).execute_in_process(
+        definitions = self._definitions or defs
+        result = definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
             partition_key=None if last else partition,
             run_id=run_id,
@@ -136,6 +144,7 @@ class Runner:
         elif event.is_step_failure and _is_interrupt(event.step_failure_data.error):
             self._is_interrupted = True
         elif event.is_step_failure:
+            self.outcome.errors |= _error_names(event)
             self._fail(f"{_step_name(event)}: {_sentence(event.step_failure_data.error)}")
         elif event.is_step_up_for_retry:
             words = _sentence(event.step_retry_data.error)
@@ -149,6 +158,7 @@ class Runner:
         rows = facts.get("dagster/partition_row_count", facts.get("documents received", 0))
         self.outcome.materialized[name, partition] = rows
         self.outcome.stopped = facts.get("stopped", self.outcome.stopped)
+        self.outcome.facts[name, partition] = facts
         if not (self._is_range or self._is_replay):
             words = ", ".join(_words(facts))
             line(self._console, name, f"{partition}  {words}", self._started)
@@ -171,11 +181,11 @@ class Runner:
         self._console.print(f"[red]  ✗ {escape(sentence)}[/]", soft_wrap=True)
 
 
-def warm_up_spark() -> None:
+def warm_up_spark(*, is_long_lived: bool = False) -> None:
     """Start the session, whose JVM takes seconds, and have it do its first work."""
     from cryptoassets.resources.spark import SparkResource
 
-    SparkResource().session.range(1).count()
+    SparkResource(is_long_lived=is_long_lived).session.range(1).count()
 
 
 def _words(facts: dict[str, Any]) -> Iterator[str]:
@@ -205,6 +215,13 @@ def _step_name(event: "dg.DagsterEvent") -> str:
 
 def _is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
     return error is not None and "DagsterExecutionInterruptedError" in error.message
+
+
+def _error_names(event: "dg.DagsterEvent") -> set[str]:
+    """The name of the error of ours that a step failed by, as `resources.failures` noted it."""
+    told = event.step_failure_data.user_failure_data
+    name = told.metadata.get("error") if told else None
+    return {str(name.value)} if name is not None else set()
 
 
 def _sentence(error: "dg.SerializableErrorInfo | None") -> str:

@@ -71,7 +71,8 @@ class ClassArchive:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def quick_start_options(folder: Path, java: Path) -> list[str]:
+def quick_start_options(folder: Path, java: Path, *, is_long_lived: bool = False) -> list[str]:
     """Return flags that shorten start-up; any Java takes them, and none prints a word."""
-    # The first compiler only: the jobs of one machine end before the second pays for itself.
-    return ["-XX:TieredStopAtLevel=1", *ClassArchive(folder, java).options()]
+    # The first compiler only: the jobs of one run end before the second pays for itself.
+    compilers = [] if is_long_lived else ["-XX:TieredStopAtLevel=1"]
+    return [*compilers, *ClassArchive(folder, java).options()]

@@ -38,6 +38,7 @@ def purge_runs(
     *,
     dry_run: bool = False,
     newer_than: datetime | None = None,
+    keep_failed: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> Purge:
     """Delete finished runs that nothing leans on, with events, check results and logs.
@@ -50,13 +51,14 @@ def purge_runs(
         older_than: aware time; a run goes that was last heard of before it.
         dry_run: say what would go, and delete nothing.
         newer_than: aware time; runs created before it are not looked at. None: all are.
+        keep_failed: only runs that succeeded go.
         tags: only runs with these tags.
     """
     from dagster import DagsterRunStatus, RunsFilter  # noqa: PLC0415 - seconds of imports
 
-    finished = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+    failed = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
     filters = RunsFilter(
-        statuses=finished,
+        statuses=[DagsterRunStatus.SUCCESS, *([] if keep_failed else failed)],
         updated_before=older_than,
         created_after=newer_than,
         tags=dict(tags) if tags else None,

@@ -97,9 +97,11 @@ class Stack:
         """Return what JAVA_HOME must be when Spark's JVM is started: our shim over a good Java."""
         return java.write_shim(self._java_folder, self._java)
 
-    def java_options(self) -> list[str]:
-        """Return JVM flags for a quick start of the driver."""
-        return java_options.quick_start_options(self._java_folder, self._java)
+    def java_options(self, *, is_long_lived: bool = False) -> list[str]:
+        """Return JVM flags for a quick start of the driver, or for one that stays for hours."""
+        return java_options.quick_start_options(
+            self._java_folder, self._java, is_long_lived=is_long_lived
+        )
 
     def up(self) -> None:
         """Start everything that the settings do not name, at the same time."""

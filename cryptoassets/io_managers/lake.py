@@ -147,7 +147,7 @@ def arrow_batches(
     """
     schema = arrow_schema(table)
     is_snapshot = table is RAW_COIN_SNAPSHOTS
-    asked = _coins_asked(lake, window) if is_snapshot else {}
+    asked = asked_for(lake, window) if is_snapshot else {}
     rows: list[Document] = []
     for document in documents_in(lake[table.name], window):
         coins, is_repeated = asked.get(document["observed_at"], (coins_asked, False))
@@ -166,7 +166,7 @@ def lake_id(document_id: object) -> str:
     return f"{type(document_id).__name__}:{document_id}"
 
 
-def _coins_asked(lake: Lake, window: Window) -> dict[datetime, tuple[int, bool]]:
+def asked_for(lake: Lake, window: Window) -> dict[datetime, tuple[int, bool]]:
     """Coins asked for and whether a page came twice, by observed_at, from the fetch records."""
     asked: dict[datetime, tuple[int, bool]] = {}
     for fetch in lake[FETCHES].find(in_window(window)):

@@ -17,17 +17,18 @@ from pyspark.sql import DataFrame
 from cryptoassets.coincap.documents import RawBatch, RawStream, canonical_payload
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
+from cryptoassets.io_managers.arrivals import unjudged_batches
 from cryptoassets.io_managers.expiry import refuse_noted, without_expired
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.lake import (
     arrow_batches,
     count_in,
     documents_in,
-    in_window,
     insert_new,
     refuse_mixed_sources,
     store_batch,
 )
+from cryptoassets.io_managers.warm import WarmHours
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.mongo import (
     FETCHES,
@@ -36,6 +37,7 @@ from cryptoassets.resources.mongo import (
     typed_errors,
 )
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
 from cryptoassets.settings import load_settings
 
 
@@ -47,6 +49,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
 
     mongo: dg.ResourceDependency[MongoResource]
     spark: dg.ResourceDependency[SparkResource]
+    warm: dg.ResourceDependency[WarmHours | None] = None  # type: ignore[assignment]
     _frames: PassingFrames = PrivateAttr(default_factory=PassingFrames)
 
     def handle_output(self, context: dg.OutputContext, obj: RawBatch | RawStream) -> None:
@@ -95,6 +98,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 "documents of other partitions": elsewhere,
                 "dead letters": stored.dead_letters,
                 **({"skipped": obj.skipped} if obj.skipped else {}),
+                **_answered_at(obj),
                 **obj.facts,
                 "preview": metadata.preview(
                     [_shown(document) for document in obj.documents[: metadata.PREVIEW_ROWS]]
@@ -137,6 +141,9 @@ class MongoIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table | list[Document]:
         """Read a partition by range, in the form of the downstream asset's annotation.
 
+        In a warm process a DataFrame holds the snapshots that it has not judged yet, and
+        `SparkIOManager` adds their rows to those it has.
+
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: the partition holds no document, and no
                 run said that there was nothing to fetch. ExpiredPartitionError: retention deleted
@@ -147,14 +154,19 @@ class MongoIOManager(dg.ConfigurableIOManager):
             table = address.table_of(context.asset_key)
             window = address.window_of(context)
             collection = self.mongo.lake()[table.name]
-            if collection.find_one(in_window(window), {"_id": 1}) is None:
+            if count_in(collection, window) == 0:
                 self._refuse_missing(context, window)
             wanted = context.dagster_type.typing_type
             # Dagster hands on typing.List for an annotation list[...], which is not equal to it.
             if get_origin(wanted) is list:
                 return list(documents_in(collection, window))
             coins_asked = load_settings().coincap_coins
-            batches = arrow_batches(self.mongo.lake(), table, window, coins_asked=coins_asked)
+            if self.warm is not None and wanted is DataFrame and table is RAW_COIN_SNAPSHOTS:
+                batches = unjudged_batches(
+                    self.mongo.lake(), table, window, self.warm, coins_asked=coins_asked
+                )
+            else:
+                batches = arrow_batches(self.mongo.lake(), table, window, coins_asked=coins_asked)
             if wanted is DataFrame:
                 return self._frames.frame(self.spark.session, table, batches)
             if wanted is pa.Table:
@@ -214,6 +226,12 @@ def _skip_record(context: dg.OutputContext, partition: str, why: str | None) -> 
         "fetched_at": datetime.now(UTC),
         "skipped": why,
     }
+
+
+def _answered_at(batch: RawBatch) -> dict[str, str]:
+    if not batch.documents:
+        return {}
+    return {"answered at": max(d["fetched_at"] for d in batch.documents).isoformat()}
 
 
 def _shown(document: Mapping[str, Any]) -> dict[str, Any]:

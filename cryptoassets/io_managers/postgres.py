@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -141,8 +142,10 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             )
         elif made.refused.num_rows or not is_one_of_many:
             self._log_quarantine(context, flow, made)
-        facts = {**_counts(load), **_counts(made.changes), "published": not made.is_older}
+        counts = {**_counts(load), **_counts(made.changes)}
+        facts: dict[str, Any] = {**counts, "published": not made.is_older}
         facts["documents released"] = made.released
+        facts["published at"] = datetime.now(UTC).isoformat()
         if made.is_older:
             facts["dagster/partition_row_count"] = made.rows_there
         partition = load.partition_key if is_one_of_many else None

@@ -12,13 +12,19 @@ from pyarrow import fs
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cryptoassets.errors import MixedSourcesError, UpstreamNotMaterializedError
+from cryptoassets.errors import (
+    MixedSourcesError,
+    PartitionChangedError,
+    UpstreamNotMaterializedError,
+)
 from cryptoassets.io_managers import address, metadata, shapes
+from cryptoassets.io_managers.arrivals import add_files, parquet_files, refuse_change
+from cryptoassets.io_managers.warm import Reading, WarmHours
 from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
-from cryptoassets.schemas import Table
+from cryptoassets.schemas import CLEAN_COIN_PRICES, Table
 
 _SUCCESS = "_SUCCESS"
 
@@ -27,6 +33,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
     """Keeps a DataFrame as Parquet under `CLEAN_PATH`; a write replaces its partition whole."""
 
     spark: dg.ResourceDependency[SparkResource]
+    warm: dg.ResourceDependency[WarmHours | None] = None  # type: ignore[assignment]
+    most_files: int = 64
+    """Files of a partition from which a warm process joins them: each reader opens them all."""
 
     def handle_output(self, context: dg.OutputContext, obj: DataFrame) -> None:
         """Write a partition aside, then put it in the place of the one before.
@@ -49,8 +58,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         aside = f"{root}/{SCRATCH}/{context.run_id}-{table.name}"
         partitions = address.partitions_in(address.window_of(context), address.span_of(table))
         if len(partitions) == 1:
-            obj.write.mode("overwrite").parquet(spark_uri(store, aside))
-            self._keep(context, table, partitions[0], aside, partition=None)
+            self._store_one(context, table, partitions[0], aside, obj)
             return
         _write_days(obj, store, aside)
         for window in partitions:
@@ -60,6 +68,32 @@ class SparkIOManager(dg.ConfigurableIOManager):
             self._keep(context, table, window, part, partition=name)
         store.delete_dir(aside)
 
+    def _store_one(
+        self,
+        context: dg.OutputContext,
+        table: Table,
+        window: address.Window,
+        aside: str,
+        obj: DataFrame,
+    ) -> None:
+        """Write one partition; in a warm process add what came to what it has written itself."""
+        store, root = clean_store()
+        folder = f"{root}/{table.name}/{address.folder_name(window)}"
+        reading = self.warm.take_reading(window) if self.warm else None
+        if self.warm is None or reading is None or reading.base is None:
+            obj.write.mode("overwrite").parquet(spark_uri(store, aside))
+            is_kept = self._keep(context, table, window, aside, partition=None)
+            if self.warm and reading and is_kept:
+                self.warm.wrote(window, reading.view, parquet_files(store, folder))
+            return
+        try:
+            files = self._add(obj, store, aside, folder, reading)
+        except PartitionChangedError:
+            self.warm.forget(window)
+            raise
+        self.warm.wrote(window, reading.view, files)
+        _report(context, table, folder, is_older=False, partition=None)
+
     def _keep(
         self,
         context: dg.OutputContext,
@@ -68,7 +102,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         aside: str,
         *,
         partition: str | None,
-    ) -> None:
+    ) -> bool:
         """Put a partition that was written aside in its place, unless it is older than it."""
         store, root = clean_store()
         folder = f"{root}/{table.name}/{address.folder_name(window)}"
@@ -80,19 +114,26 @@ class SparkIOManager(dg.ConfigurableIOManager):
             store.delete_dir(aside)
         else:
             _replace(store, aside, folder)
-        kept = _dataset(store, folder)
-        metadata.report(
-            context,
-            table,
-            uri=spark_uri(store, folder),
-            partition_rows=kept.count_rows(),
-            facts={
-                "is older view": is_older,
-                **_outcomes(kept),
-                "preview": metadata.preview(_shown(kept)),
-            },
-            partition=partition,
-        )
+        _report(context, table, folder, is_older=is_older, partition=partition)
+        return not is_older
+
+    def _add(
+        self, obj: DataFrame, store: fs.FileSystem, aside: str, folder: str, reading: Reading
+    ) -> frozenset[str]:
+        """Add rows to those that this process has written; return the files that are there then."""
+        base = reading.base
+        if base is None or reading.view.documents == base.view.documents:
+            return base.files if base else frozenset()
+        if len(base.files) < self.most_files:
+            obj.coalesce(1).write.mode("overwrite").parquet(spark_uri(store, aside))
+            return add_files(store, aside, folder, base)
+        refuse_change(store, folder, base.files)
+        carried = self.spark.session.read.schema(CLEAN_COIN_PRICES.spark_schema)
+        rows = carried.parquet(spark_uri(store, folder)).unionByName(obj)
+        rows.coalesce(1).write.mode("overwrite").parquet(spark_uri(store, aside))
+        refuse_change(store, folder, base.files)
+        _replace(store, aside, folder)
+        return parquet_files(store, folder)
 
     def load_input(self, context: dg.InputContext) -> DataFrame | ds.Dataset:
         """Read partitions: a DataFrame, or a `pyarrow.dataset.Dataset` where that is annotated.
@@ -161,6 +202,25 @@ def delete_clean(table: Table, window: address.Window) -> None:
     """Delete a partition's Parquet, if there is any."""
     store, root = clean_store()
     _delete(store, f"{root}/{table.name}/{address.folder_name(window)}")
+
+
+def _report(
+    context: dg.OutputContext, table: Table, folder: str, *, is_older: bool, partition: str | None
+) -> None:
+    store, _ = clean_store()
+    kept = _dataset(store, folder)
+    metadata.report(
+        context,
+        table,
+        uri=spark_uri(store, folder),
+        partition_rows=kept.count_rows(),
+        facts={
+            "is older view": is_older,
+            **_outcomes(kept),
+            "preview": metadata.preview(_shown(kept)),
+        },
+        partition=partition,
+    )
 
 
 def _is_whole(store: fs.FileSystem, folder: str) -> bool:

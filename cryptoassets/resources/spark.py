@@ -23,6 +23,9 @@ _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
 class SparkResource(dg.ConfigurableResource[SparkSession]):
     """Hands out the session of this process; made on first use, kept until the process ends."""
 
+    is_long_lived: bool = False
+    """The process stays for hours: its JVM may take the time to compile well."""
+
     @property
     def session(self) -> SparkSession:
         """The SparkSession, on `SPARK_MASTER`.
@@ -32,13 +35,13 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         """
         settings = load_settings()
         stack = Stack(settings)
-        config = spark_config(settings.spark_master, stack)
+        config = spark_config(settings.spark_master, stack, is_long_lived=self.is_long_lived)
         with _environment(settings.spark_master, stack):
             session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
         return session
 
 
-def spark_config(master: str, stack: Stack) -> dict[str, Any]:
+def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> dict[str, Any]:
     """Spark's configuration for the settings in force.
 
     One driver for 100 coins or 200,000 documents: no UI, two shuffle partitions a core pair,
@@ -63,9 +66,14 @@ def spark_config(master: str, stack: Stack) -> dict[str, Any]:
         "spark.driver.memory": "768m",
         "spark.sql.shuffle.partitions": "2",
         "spark.default.parallelism": "2",
+        # Kept for pages that nobody is shown here: plans of 1,000 executions fill a small heap.
+        "spark.sql.ui.retainedExecutions": "20",
+        "spark.ui.retainedJobs": "50",
+        "spark.ui.retainedStages": "50",
+        "spark.ui.retainedTasks": "500",
     }
     if master.startswith("local"):
-        java_options += ["-XX:+UseSerialGC", *stack.java_options()]
+        java_options += ["-XX:+UseSerialGC", *stack.java_options(is_long_lived=is_long_lived)]
     return {
         "spark.master": master,
         **shared,

@@ -1,0 +1,164 @@
+"""One micro-batch: fetch, process what came, and the marts where there is time for them.
+
+What goes here: which jobs a cycle runs for which partitions, and what it tells in one line. What
+stays out: the clock and the signals (in `batches`), executing a job (in `runner`).
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from dagster import DagsterError
+from sqlalchemy.exc import SQLAlchemyError
+
+from cryptoassets.cli.runner import Outcome, Runner
+from cryptoassets.errors import CryptoassetsError
+
+BATCH_TAG = "cryptoassets/every"
+"""On each run of a loop, with its seconds: by it the loop finds its own runs again."""
+
+LATEST_MARTS_SECONDS = 600
+"""Marts that take longer than the pause between cycles are made this often all the same."""
+
+_RAW, _PRICES = "raw/coin_snapshots", "warehouse/coin_prices"
+
+
+@dataclass
+class Cycle:
+    """What one cycle did.
+
+    Attributes:
+        outcome: of its jobs.
+        is_done: every job that was due succeeded.
+        answer_to_row_seconds: from the complete answer of the source to the published rows; None:
+            nothing was fetched, or nothing published.
+        seconds: of the whole cycle, checks and marts included.
+    """
+
+    outcome: Outcome
+    is_done: bool = False
+    answer_to_row_seconds: float | None = None
+    seconds: float = 0.0
+
+    @property
+    def documents(self) -> int:
+        """Raw documents that were new."""
+        return self._count(_RAW, "documents new")
+
+    @property
+    def rows(self) -> int:
+        """Rows of `warehouse.coin_prices` that were written."""
+        return self._count(_PRICES, "rows written")
+
+    def words(self) -> Iterator[str]:
+        """What a person wants to know, in a few words each."""
+        skipped = {str(facts["skipped"]) for facts in self._facts(_RAW) if "skipped" in facts}
+        yield from (f"skipped: {why}" for why in sorted(skipped))
+        for facts in self._facts(_RAW):
+            if "next fetch at" in facts:
+                yield f"next fetch at {facts['next fetch at']}"
+        if not skipped:
+            yield f"{self.documents:,} documents new"
+            yield f"{self.rows:,} rows written"
+        if self.answer_to_row_seconds is not None:
+            yield f"answer to row {self.answer_to_row_seconds:.1f} s"
+        failed, warned = len(self.outcome.failures), len(self.outcome.warnings)
+        if self.outcome.checks_passed or failed or warned:
+            yield f"checks {self.outcome.checks_passed} passed, {warned} warned, {failed} failed"
+        yield f"cycle {self.seconds:.1f} s"
+
+    def _count(self, asset: str, label: str) -> int:
+        return sum(int(facts.get(label, 0)) for facts in self._facts(asset))
+
+    def _facts(self, asset: str) -> list[dict[str, Any]]:
+        return [facts for (name, _), facts in self.outcome.facts.items() if name == asset]
+
+
+@dataclass
+class Cycles:
+    """Runs cycles one after the other, and remembers what is still to do.
+
+    Attributes:
+        unprocessed: hours with documents that no successful `process` has seen yet.
+        stale_days: days whose prices are newer than their marts.
+    """
+
+    tags: dict[str, str]
+    unprocessed: set[str] = field(default_factory=set)
+    stale_days: set[str] = field(default_factory=set)
+    _is_first: bool = True
+    _marts_seconds: float = 0.0
+    _marts_at: float = float("-inf")
+
+    def run(self, runner: Runner, ends_by: float) -> Cycle:
+        """Run one cycle.
+
+        Args:
+            runner: executes the jobs.
+            ends_by: when the next cycle is due, of `time.monotonic`.
+        """
+        started = time.monotonic()
+        runner.outcome = Outcome()
+        cycle = Cycle(runner.outcome)
+        try:
+            is_fetched = self._fetch(runner)
+            cycle.is_done = self._process(runner, cycle) and is_fetched
+            if cycle.is_done and self.stale_days and self._has_time_for_marts(ends_by):
+                cycle.is_done = self._make_marts(runner)
+        except (CryptoassetsError, DagsterError, SQLAlchemyError) as error:
+            # Not of a step: the database in which Dagster keeps its runs went away, say.
+            cycle.is_done = False
+            runner.outcome.errors.add(type(error).__name__)
+            runner.outcome.failures.append(str(error).strip().partition("\n")[0])
+        cycle.seconds = time.monotonic() - started
+        return cycle
+
+    def _fetch(self, runner: Runner) -> bool:
+        """Fetch; note the hours that got documents, and the open one when the loop begins."""
+        hour = datetime.now(UTC).strftime("%Y-%m-%d-%H:00")
+        is_done = runner.execute("ingest", hour, tags=self.tags)
+        for (asset, partition), facts in runner.outcome.facts.items():
+            came = facts.get("documents new", facts.get("documents received", 0))
+            rows = runner.outcome.materialized[asset, partition]
+            if asset == _RAW and rows and (came or self._is_first):
+                self.unprocessed.add(partition)
+                self._is_first = False
+        return is_done
+
+    def _process(self, runner: Runner, cycle: Cycle) -> bool:
+        for partition in sorted(self.unprocessed):
+            if not runner.execute("process", partition, tags=self.tags):
+                return False
+            self.unprocessed.remove(partition)
+            self.stale_days.add(partition[:10])
+        cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
+        return True
+
+    def _has_time_for_marts(self, ends_by: float) -> bool:
+        now = time.monotonic()
+        return now + self._marts_seconds < ends_by or now > self._marts_at + LATEST_MARTS_SECONDS
+
+    def _make_marts(self, runner: Runner) -> bool:
+        started = time.monotonic()
+        for day in sorted(self.stale_days):
+            if not runner.execute("marts", day, tags=self.tags):
+                return False
+            self.stale_days.remove(day)
+        self._marts_at = time.monotonic()
+        self._marts_seconds = self._marts_at - started
+        return True
+
+
+def _answer_to_row(outcome: Outcome) -> float | None:
+    answered = [facts["answered at"] for facts in outcome.facts.values() if "answered at" in facts]
+    published = [
+        facts["published at"]
+        for (asset, _), facts in outcome.facts.items()
+        if asset == _PRICES and "published at" in facts
+    ]
+    if not answered or not published:
+        return None
+    between = datetime.fromisoformat(max(published)) - datetime.fromisoformat(max(answered))
+    return between.total_seconds()
