@@ -6,7 +6,8 @@ second run. `DagsterMaterializeOperator` exists because of what it cannot do: no
 tags, no assets, no time limit.
 
 It asks for its connection `dagster_airflow` (type `dagster`, `http://host:3000/graphql` as login)
-while the DAG is parsed: without that connection there is no such DAG.
+while the DAG is parsed: without that connection there is no such DAG. The job is in the location of
+the raw layer: the Airflow variable `cryptoassets_raw_location`, `cryptoassets` unless set.
 """
 
 from datetime import datetime, timezone
@@ -30,6 +31,7 @@ def can_be_declared() -> bool:
 
 
 if can_be_declared():
+    from airflow.models import Variable
     from dagster_airflow import DagsterOperator
 
     with DAG(
@@ -44,7 +46,8 @@ if can_be_declared():
             task_id="end_dead_runs",
             dagster_conn_id=CONNECTION,
             repository_name="__repository__",
-            repostitory_location_name="cryptoassets",  # spelt so by dagster-airflow
+            # Spelt so by dagster-airflow, and no template.
+            repostitory_location_name=Variable.get("cryptoassets_raw_location", "cryptoassets"),
             job_name="end_dead_runs",
             # Any: the open-source webserver asks for none, but without it the operator refuses.
             user_token="none",  # noqa: S106

@@ -1,10 +1,21 @@
 #!/bin/bash
-# The web server under the name that each line knows, and whether a component is well.
+# Airflow's programs under the names that each line knows, and whether a component is well.
 set -euo pipefail
 version=$(python -c 'from importlib.metadata import version; print(version("apache-airflow"))')
+noted=/opt/airflow/state/since
 case "${1:-} ${2:-}" in
-"web ")
-    if [[ $version == 2.* ]]; then exec airflow webserver; else exec airflow api-server; fi
+"note-start ")
+    # The DAGs schedule nothing of the time before the first start: there is nothing to process.
+    [[ -s $noted ]] || date -u +%Y-%m-%dT%H:%M:%S > "$noted"
+    echo "This platform began at $(<"$noted") UTC"
+    ;;
+"web " | "scheduler " | "dag-processor " | "triggerer ")
+    program=$1
+    if [[ $program == web ]]; then
+        if [[ $version == 2.* ]]; then program=webserver; else program=api-server; fi
+    fi
+    export CRYPTOASSETS_SINCE=${CRYPTOASSETS_SINCE:-$(<"$noted")}
+    exec airflow "$program"
     ;;
 "health web" | "health triggerer" | "health dag_processor")
     path=/api/v2/monitor/health
@@ -21,7 +32,8 @@ sys.exit(component != "web" and state[component]["status"] != "healthy")
 PYTHON
     ;;
 *)
-    echo "usage: $0 web | health web|triggerer|dag_processor" >&2
+    echo "usage: $0 note-start | web | scheduler | dag-processor | triggerer |" \
+        "health web|triggerer|dag_processor" >&2
     exit 2
     ;;
 esac
