@@ -40,7 +40,7 @@ test-airflow: setup-dev airflow3 airflow2  ## The Airflow part, against real Air
 	@$(call test_line,2,airflow2)
 
 test-compose: setup-dev  ## The whole platform in Docker, brought up for real
-	@CRYPTOASSETS_COMPOSE=1 $(VENV)/pytest -p no:cacheprovider cryptoassets_tests/compose
+	@CRYPTOASSETS_COMPOSE=1 $(VENV)/pytest -v --durations=0 --durations-min=1 -p no:cacheprovider cryptoassets_tests/compose
 
 lint: setup-dev  ## Style, types, arrows between modules, Dagster's definitions
 	@$(VENV)/ruff check
@@ -90,10 +90,11 @@ home=$$(mktemp -d) && touch "$$home/dagster.yaml" && \
 endef
 
 # uv's list of 150 names says nothing to a newcomer; what it downloads and how long it took does.
+# The interpreter by its own path: for a shim, as pyenv has them, uv would make .venv anew each time.
 define sync
 $(PYTHON) scripts/check_python.py && \
 { command -v uv >/dev/null || [ -x .uv/bin/uv ] || $(PYTHON) scripts/get_uv.py .uv; } && \
 echo "$(2)" && mkdir -p .uv && rm -f .uv/failed && \
-{ $(UV) sync --frozen --inexact --python "$$(command -v $(PYTHON))" $(1) 2>&1 || touch .uv/failed; } \
+{ $(UV) sync --frozen --inexact --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(1) 2>&1 || touch .uv/failed; } \
 | sed '/^ [-+~] /d' && [ ! -e .uv/failed ]
 endef
