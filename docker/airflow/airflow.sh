@@ -1,25 +1,30 @@
 #!/bin/bash
 # Airflow's programs under the names that each line knows, and whether a component is well.
 set -euo pipefail
-version=$(python -c 'from importlib.metadata import version; print(version("apache-airflow"))')
 noted=/opt/airflow/state/since
+is_line_2() { python -c 'from importlib.metadata import version as v; exit(v("apache-airflow")[0] != "2")'; }
 case "${1:-} ${2:-}" in
 "note-start ")
     # The DAGs schedule nothing of the time before the first start: there is nothing to process.
     [[ -s $noted ]] || date -u +%Y-%m-%dT%H:%M:%S > "$noted"
     echo "This platform began at $(<"$noted") UTC"
     ;;
+"fernet-key ")
+    # Each container would make up a key of its own, and one could not read what another has stored.
+    printf %s "$AIRFLOW__API__SECRET_KEY" | sha256sum | cut -c 1-64 | tr a-f A-F |
+        basenc --base16 -d | basenc --base64url | tr -d '\n'
+    ;;
 "web " | "scheduler " | "dag-processor " | "triggerer ")
     program=$1
     if [[ $program == web ]]; then
-        if [[ $version == 2.* ]]; then program=webserver; else program=api-server; fi
+        if is_line_2; then program=webserver; else program=api-server; fi
     fi
     export CRYPTOASSETS_SINCE=${CRYPTOASSETS_SINCE:-$(<"$noted")}
     exec airflow "$program"
     ;;
 "health web" | "health triggerer" | "health dag_processor")
     path=/api/v2/monitor/health
-    if [[ $version == 2.* ]]; then path=/health; fi
+    if is_line_2; then path=/health; fi
     # The web server knows the heartbeats of all; Airflow's own check costs seconds of imports.
     exec python -S - "http://airflow-webserver:8080$path" "$2" <<'PYTHON'
 import json
@@ -32,7 +37,7 @@ sys.exit(component != "web" and state[component]["status"] != "healthy")
 PYTHON
     ;;
 *)
-    echo "usage: $0 note-start | web | scheduler | dag-processor | triggerer |" \
+    echo "usage: $0 note-start | fernet-key | web | scheduler | dag-processor | triggerer |" \
         "health web|triggerer|dag_processor" >&2
     exit 2
     ;;
