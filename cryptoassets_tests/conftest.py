@@ -5,6 +5,7 @@ own). Servers are those of the embedded mode, started once a session when a test
 Resources read the settings when they are used, so `monkeypatch.setenv` is the seam.
 """
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource
 from pyspark.sql import SparkSession
 
@@ -68,7 +70,10 @@ def _without_users_file(
 @pytest.fixture(scope="session")
 def stack(session_home: Path) -> Iterator[Stack]:
     """The embedded servers of the session; each starts when its URL is first asked for."""
-    stack = Stack(Settings(_env_file=None, cryptoassets_home=session_home))
+    # A lake elsewhere, in which a test makes databases of its own: `make test-compose` names one.
+    elsewhere = os.environ.get("CRYPTOASSETS_TEST_MONGO_URL")
+    lake = {"mongo_url": SecretStr(elsewhere)} if elsewhere else {}
+    stack = Stack(Settings(_env_file=None, cryptoassets_home=session_home, **lake))
     yield stack
     # As root PostgreSQL's data may lie outside the folder that pytest throws away.
     stack.down(erase=True)

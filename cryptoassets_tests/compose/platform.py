@@ -1,7 +1,7 @@
 """The platform as compose runs it, asked as a person would ask it.
 
 What goes here: compose commands and one question a service. What stays out: what must be true (in
-`test_platform`).
+`test_platform` and `test_healing`).
 """
 
 import base64
@@ -9,6 +9,7 @@ import http.cookiejar
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 import urllib.error
@@ -35,7 +36,14 @@ PORTS = {
 }
 """Not the defaults: a platform in use on this machine is left alone, its project name too."""
 
+SNAPSHOTS = "materialize_cryptoassets_snapshots"
+WELL = {"healthy", "running"}
 _CONTENT = {"Content-Type": "application/json"}
+
+
+def compose_program() -> list[str]:
+    """The command as it is written everywhere, else the plugin of Docker."""
+    return ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
 
 
 def wait_until(question: Callable[[], Answer], what: str, *, seconds: float) -> Answer:
@@ -57,9 +65,11 @@ class Platform:
 
     Attributes:
         root: the clone, or a copy of it whose transform was changed.
+        project: the name that parts its containers and volumes from others.
     """
 
     root: Path
+    project: str = PROJECT
     environment: dict[str, str] = field(
         default_factory=lambda: {
             **os.environ,
@@ -69,10 +79,12 @@ class Platform:
         }
     )
 
-    def compose(self, *arguments: str, seconds: float = 900) -> str:
-        """Run `docker compose`; returns what it printed."""
-        ended = subprocess.run(
-            ["docker", "compose", "--env-file", os.devnull, "-p", PROJECT, *arguments],  # noqa: S607
+    def ask_compose(
+        self, *arguments: str, seconds: float = 900
+    ) -> subprocess.CompletedProcess[str]:
+        """Run compose on this project, whatever comes of it."""
+        return subprocess.run(
+            [*compose_program(), "--env-file", os.devnull, "-p", self.project, *arguments],
             cwd=self.root,
             env=self.environment,
             capture_output=True,
@@ -80,11 +92,15 @@ class Platform:
             check=False,
             timeout=seconds,
         )
-        assert ended.returncode == 0, f"{arguments}: {ended.stderr[-3000:]}"
+
+    def compose(self, *arguments: str, seconds: float = 900) -> str:
+        """Run compose; returns what it printed, and fails when it does."""
+        ended = self.ask_compose(*arguments, seconds=seconds)
+        assert ended.returncode == 0, f"{arguments}: {ended.stdout[-500:]}{ended.stderr[-3000:]}"
         return ended.stdout
 
     def services(self) -> dict[str, str]:
-        """Every long-running service and how it is: healthy, running or what else."""
+        """How every service is: healthy, running or what else; without jobs that are done."""
         lines = self.compose("ps", "-a", "--format", "json").splitlines()
         found = [json.loads(line) for line in lines]
         return {
@@ -93,22 +109,59 @@ class Platform:
             if not (one["State"] == "exited" and one["ExitCode"] == 0)
         }
 
+    def unwell(self) -> dict[str, str]:
+        """Those of the services that are not healthy, or do not run where they cannot say so."""
+        return {name: state for name, state in self.services().items() if state not in WELL}
+
+    def containers(self) -> dict[str, dict[str, Any]]:
+        """What Docker knows of each service's container."""
+        ids = self.compose("ps", "-aq").split()
+        told = subprocess.run(
+            ["docker", "inspect", *ids],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        label = "com.docker.compose.service"
+        return {one["Config"]["Labels"][label]: one for one in json.loads(told.stdout)}
+
     def query(self, statement: str, user: str = "analyst") -> list[tuple[Any, ...]]:
         """Select from the user's database over the published port."""
         url = f"postgresql://{user}:{user}@127.0.0.1:{PORTS['POSTGRES_PORT']}/bigdata_db"
         with psycopg.connect(url, connect_timeout=5) as connection:
             return connection.execute(statement).fetchall()
 
-    def airflow_runs(self, dag: str) -> list[dict[str, Any]]:
-        """The runs of a DAG, newest first, as the log-in admin/admin sees them."""
+    def airflow(self, path: str, body: object = None) -> dict[str, Any]:
+        """Airflow's answer to the log-in admin/admin."""
         base = f"http://127.0.0.1:{PORTS['AIRFLOW_PORT']}"
         login = {"username": "admin", "password": "admin"}
         token = _read(f"{base}/auth/token", login)["access_token"]
-        path = f"{base}/api/v2/dags/{dag}/dagRuns?order_by=-run_after"
-        runs: list[dict[str, Any]] = _read(path, headers={"Authorization": f"Bearer {token}"})[
+        answer: dict[str, Any] = _read(
+            f"{base}/api/v2/{path}", body, headers={"Authorization": f"Bearer {token}"}
+        )
+        return answer
+
+    def airflow_runs(self, dag: str = SNAPSHOTS) -> list[dict[str, Any]]:
+        """The runs of a DAG, newest first."""
+        runs: list[dict[str, Any]] = self.airflow(f"dags/{dag}/dagRuns?order_by=-run_after")[
             "dag_runs"
         ]
         return runs
+
+    def take_a_snapshot(self) -> str:
+        """Press the DAG's button, for those who cannot wait 5 minutes; returns the DAG run's id."""
+        made = self.airflow(f"dags/{SNAPSHOTS}/dagRuns", {"logical_date": None})
+        return str(made["dag_run_id"])
+
+    def await_snapshot(self, dag_run: str, *, seconds: float) -> None:
+        """Wait until a DAG run has ended well; one that failed is told at once."""
+
+        def state() -> str:
+            named = urllib.parse.quote(dag_run)
+            run = self.airflow(f"dags/{SNAPSHOTS}/dagRuns/{named}")
+            return str(run["state"]) if run["state"] in {"success", "failed"} else ""
+
+        assert wait_until(state, f"the end of {dag_run}", seconds=seconds) == "success"
 
     def mongo_express_page(self, password: str = "admin") -> str:  # noqa: S107 - the default
         """Mongo Express's page of the raw snapshots."""

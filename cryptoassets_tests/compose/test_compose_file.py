@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from cryptoassets.settings import project_root
+from cryptoassets_tests.compose.platform import compose_program
 
 ROOT = project_root()
 DOCKERFILES = sorted(path.relative_to(ROOT) for path in (ROOT / "docker").glob("*/Dockerfile"))
@@ -34,26 +35,39 @@ YAML_RULES = (
     "{extends: default, rules: {line-length: disable, document-start: disable, "
     "braces: {max-spaces-inside: 0}}}"
 )
+# Rules of order; two that do not know a tag beside a build, or a variable as an interface; two that
+# take a list on one line for something else.
+DCLINT_RULES = (
+    "--max-warnings=0",
+    *(
+        f"--disable-rule={name}"
+        for name in (
+            "service-keys-order", "services-alphabetical-order", "top-level-properties-order",
+            "no-build-and-image", "no-unbound-port-interfaces",
+            "require-quotes-in-ports", "no-quotes-in-volumes",
+        )
+    ),
+)  # fmt: skip
 WITHOUT_LOG_IN = {"dagster-webserver", "spark-master"}
 
 
 def has_compose() -> bool:
-    """Tell whether `docker compose` can be asked; that needs no daemon."""
-    if shutil.which("docker") is None:
+    """Tell whether compose can be asked; that needs no daemon."""
+    if shutil.which(compose_program()[0]) is None:
         return False
-    asked = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)  # noqa: S607
+    asked = subprocess.run([*compose_program(), "version"], capture_output=True, check=False)
     return asked.returncode == 0
 
 
 needs_compose = pytest.mark.skipif(
-    not has_compose(), reason="needs the docker client with its compose plugin (no daemon)"
+    not has_compose(), reason="needs docker-compose, or Docker's client with its plugin (no daemon)"
 )
 
 
 def resolved(**environment: str) -> dict[str, Any]:
     """The services as compose sees them without a `.env`."""
     answer = subprocess.run(
-        ["docker", "compose", "--env-file", os.devnull, "config"],  # noqa: S607
+        [*compose_program(), "--env-file", os.devnull, "config"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")} | environment,
         capture_output=True,
@@ -94,7 +108,7 @@ def complaints(*command: str) -> str:
 def test_compose_accepts_the_file_without_a_dotenv_and_says_nothing() -> None:
     """A newcomer has no .env; a warning about an unset variable would be the first thing seen."""
     ended = subprocess.run(
-        ["docker", "compose", "--env-file", os.devnull, "config", "-q"],  # noqa: S607
+        [*compose_program(), "--env-file", os.devnull, "config", "-q"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")},
         capture_output=True,
@@ -211,6 +225,12 @@ def test_every_variable_is_documented_with_its_default() -> None:
 def test_hadolint_has_nothing_to_say(dockerfile: Path) -> None:
     """Each ignore stands in the file with its reason."""
     assert complaints(tool("hadolint"), str(dockerfile)) == ""
+
+
+@pytest.mark.skipif(shutil.which("dclint") is None, reason="needs dclint: npm install -g dclint")
+def test_dclint_has_nothing_to_say() -> None:
+    """Its rules of order are for files without a thought behind theirs."""
+    assert complaints("dclint", "docker-compose.yml", *DCLINT_RULES) == ""
 
 
 def test_yamllint_has_nothing_to_say() -> None:
