@@ -77,10 +77,13 @@ def test_pgadmin_connects_with_no_password_typed(platform: Platform) -> None:
 
 def test_spark_has_a_worker_and_a_finished_application(platform: Platform) -> None:
     """The processing runs on the cluster, not beside it."""
-    state = platform.spark_state()
 
-    assert state["aliveworkers"] == 1
-    assert "FINISHED" in {application["state"] for application in state["completedapps"]}
+    def states() -> set[str]:
+        # A driver takes leave a little after its run has told of its success.
+        return {application["state"] for application in platform.spark_state()["completedapps"]}
+
+    assert {"FINISHED"} == wait_until(states, "an application that has ended", seconds=60)
+    assert platform.spark_state()["aliveworkers"] == 1
 
 
 def test_dagster_has_both_locations_and_their_assets_materialized(platform: Platform) -> None:
