@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from cryptoassets.cli.interrupts import noticed_interrupts
 from cryptoassets.embedded import Stack
 
 if TYPE_CHECKING:
@@ -120,16 +121,18 @@ class Runner:
         run_id = _new_run_id()
         self._instance.add_event_listener(run_id, self._hear)
         definitions = self._definitions or defs
-        result = definitions.resolve_job_def(job).execute_in_process(
-            instance=self._instance,
-            partition_key=None if last else partition,
-            run_id=run_id,
-            run_config=_QUIET,
-            tags={**_RUN_TAGS, **tags, **(range_tags(partition, last) if last else {})},
-            asset_selection=[dg.AssetKey.from_user_string(asset) for asset in assets] or None,
-            raise_on_error=False,
-        )
-        if self._is_interrupted:
+        with noticed_interrupts() as has_come:
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=self._instance,
+                partition_key=None if last else partition,
+                run_id=run_id,
+                run_config=_QUIET,
+                tags={**_RUN_TAGS, **tags, **(range_tags(partition, last) if last else {})},
+                asset_selection=[dg.AssetKey.from_user_string(asset) for asset in assets] or None,
+                raise_on_error=False,
+            )
+            is_interrupted = self._is_interrupted or has_come()
+        if is_interrupted:
             raise KeyboardInterrupt
         return result.success
 
