@@ -30,6 +30,12 @@ CASES: dict[str, tuple[Row, list[str]]] = {
     "text price": ({"point": {"priceUsd": "NaN"}}, ["price_usd_malformed"]),
     "fine price": ({"point": {"priceUsd": "1.1234567890123456789"}}, ["price_usd_inexact"]),
     "bad supply": ({"point": {"circulatingSupply": "many"}}, ["circulating_supply_malformed"]),
+    "huge supply": ({"point": {"circulatingSupply": "1e30"}}, ["circulating_supply_overflow"]),
+    "tiny supply": ({"point": {"circulatingSupply": "1e-30"}}, ["circulating_supply_underflow"]),
+    "fine supply": (
+        {"point": {"circulatingSupply": "1.1234567890123456789"}},
+        ["circulating_supply_inexact"],
+    ),
     "negative": ({"point": {"circulatingSupply": "-1"}}, ["circulating_supply_negative"]),
     "other date": ({"point": {"date": "2026-11-22T09:00:01.000Z"}}, ["time_mismatch"]),
     "odd date": ({"point": {"date": "yesterday"}}, ["time_mismatch"]),
