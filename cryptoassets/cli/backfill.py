@@ -29,6 +29,7 @@ from cryptoassets.schemas import RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.backfill import chunks, days_between, stretches, unfinished
 from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
+from cryptoassets.upkeep.retention import keeping_retention_off
 
 _SHOWN = 5
 
@@ -42,7 +43,11 @@ def run_backfill(console: Console, asked: Stretch) -> int:
         stack.up()
         line(console, "stores", f"up, source: {source_words(stack)}", started)
         history = history_resource()
-        with dagster_instance() as instance, closing(history.mongo.lake().client):
+        with (
+            dagster_instance() as instance,
+            closing(history.mongo.lake().client),
+            keeping_retention_off(history.postgres),
+        ):
             fail_dead_runs(instance)
             runner = Runner(console, status, instance)
             backfill = _Backfill(console, runner, history, asked)
