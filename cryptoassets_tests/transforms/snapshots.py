@@ -6,6 +6,7 @@ What goes here: building DataFrames. What stays out: what must become of them.
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +31,13 @@ GOOD_COIN = {
     "vwap24Hr": "1.4",
     "explorer": "https://blockchain.info/",
 }
-ABSENT = object()
+class _Marker(Enum):
+    """A value no payload has; its name, unlike an object's, is the same in every process."""
+
+    ABSENT = "absent"
+
+
+ABSENT = _Marker.ABSENT
 """The value of a field that a coin lacks."""
 
 
