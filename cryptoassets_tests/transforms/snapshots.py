@@ -31,6 +31,8 @@ GOOD_COIN = {
     "vwap24Hr": "1.4",
     "explorer": "https://blockchain.info/",
 }
+
+
 class _Marker(Enum):
     """A value no payload has; its name, unlike an object's, is the same in every process."""
 
