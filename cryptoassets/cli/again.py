@@ -6,14 +6,13 @@ which partitions (in the verbs `requeue` and `rebuild`), the jobs (in `jobs`).
 
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import date
 
 from rich.console import Console
 from rich.status import Status
 
-from cryptoassets.cli.runner import Outcome, Runner, warm_up_spark
+from cryptoassets.cli.runner import Outcome, Runner, warm_up
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.resources.mongo import MongoResource
@@ -104,11 +103,7 @@ def processing_again(console: Console) -> Iterator[Again]:
     with console.status("Starting what is missing") as status:
         stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
         stack.up()
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            session = pool.submit(warm_up_spark)
-            import cryptoassets.definitions  # noqa: F401 - seconds, used by the runner
-
-            session.result()
+        warm_up()
         mongo = MongoResource()
         with (
             dagster_instance() as instance,

@@ -7,7 +7,6 @@ What goes here: chunks, progress and the summary. What stays out: what was asked
 import signal
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cryptoassets.cli.backfill_bill import Stretch, credit_budget, history_resource
-from cryptoassets.cli.runner import Runner, line, source_words, warm_up_spark
+from cryptoassets.cli.runner import Runner, line, source_words, warm_up
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.coincap.history import Range, closed_until, on_grid
 from cryptoassets.embedded import Stack, dagster_instance
@@ -53,15 +52,6 @@ def run_backfill(console: Console, asked: Stretch) -> int:
             backfill = _Backfill(console, runner, history, asked)
             backfill.run()
             return backfill.tell(time.monotonic() - started)
-
-
-def _warm_up() -> None:
-    """Load the definitions while the JVM starts; both take seconds."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        session = pool.submit(warm_up_spark)
-        import cryptoassets.definitions  # noqa: F401 - used by the runner
-
-        session.result()
 
 
 @dataclass(frozen=True)
@@ -131,7 +121,7 @@ class _Backfill:
             left = unfinished(history.mongo, history.postgres, self._wanted(week), week)
         if left and not self._days_done:
             with self._runner.waiting("Starting Spark"):
-                _warm_up()
+                warm_up()
         self._days_done_before += len(week) - len(left)
         failures = len(outcome.failures)
         tags = tags_of(

@@ -6,6 +6,7 @@ out: which jobs for which partitions (in the verbs: `run`, `backfill`) and the j
 
 import time
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -189,6 +190,15 @@ def warm_up_spark(*, is_long_lived: bool = False) -> None:
     from cryptoassets.resources.spark import SparkResource
 
     SparkResource(is_long_lived=is_long_lived).session.range(1).count()
+
+
+def warm_up() -> None:
+    """Load the definitions while the JVM starts; both take seconds."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        session = pool.submit(warm_up_spark)
+        import cryptoassets.definitions  # noqa: F401 - used by the runner
+
+        session.result()
 
 
 def _words(facts: dict[str, Any]) -> Iterator[str]:

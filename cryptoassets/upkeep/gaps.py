@@ -10,7 +10,7 @@ earlier; but not where the source answered without a point before the first one.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -92,7 +92,8 @@ def detect_gaps(
     with postgres.connect() as connection:
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_LOCK])
         book = _book(lake, interval)
-        holes = _holes(connection, book, interval, closed_until(now, interval))
+        firsts = _first_points(connection, interval)
+        holes = _holes(connection, book, firsts, interval, closed_until(now, interval))
         gone = [
             (start, start + _DAY)
             for start, row in ledger_rows(postgres, HISTORY_FLOW).items()
@@ -100,7 +101,6 @@ def detect_gaps(
         ]
         holes = {coin: minus(ranges, gone) for coin, ranges in holes.items()}
         before = _listed_gaps(connection, interval)
-        firsts = _first_points(connection, interval)
         processed = _Processed(lake, postgres)
         after: dict[tuple[str, datetime], Gap] = {}
         dropped: list[Gap] = []
@@ -168,14 +168,17 @@ def _book(lake: Lake, interval: str) -> Book:
 
 
 def _holes(
-    connection: psycopg.Connection[Any], book: Book, interval: str, closed: datetime
+    connection: psycopg.Connection[Any],
+    book: Book,
+    firsts: Mapping[str, datetime],
+    interval: str,
+    closed: datetime,
 ) -> dict[str, list[Range]]:
     """Every hole of every coin: before the first point, inside, and at the end."""
     parameters = {"interval": interval, "step": step_of(interval), "closed": closed}
     holes: dict[str, list[Range]] = defaultdict(list)
     for coin, start, end in connection.execute(_HOLES, parameters):
         holes[coin].append((start.astimezone(UTC), end.astimezone(UTC)))
-    firsts = _first_points(connection, interval)
     seen = dict(connection.execute("SELECT coin_id, first_seen_at FROM warehouse.coins").fetchall())
     for coin in {*firsts, *seen, *book.listed}:
         first = firsts.get(coin, closed)

@@ -20,7 +20,7 @@ from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers.address import Window
 from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
-from cryptoassets.io_managers.lake import in_window
+from cryptoassets.io_managers.lake import count_in
 from cryptoassets.io_managers.publishing import lock_partition
 from cryptoassets.io_managers.spark import clean_bytes, delete_clean
 from cryptoassets.resources.mongo import DEAD_LETTERS, FETCHES, MongoResource
@@ -164,7 +164,7 @@ def candidates(where: Where, before: datetime) -> list[Candidate]:
         for start in raw_starts(where.mongo, flow, window) | cleaned | standing:
             partition = partition_of(flow, start)
             row = ledger.get(start)
-            documents = collection.count_documents(in_window(partition.window))
+            documents = count_in(collection, partition.window)
             is_stuck = row is None or (row.expired_at is None and documents > row.raw_rows)
             rows = row.loaded_rows + row.quarantined_rows if row and not row.expired_at else 0
             size = clean_bytes(flow.clean, partition.window)
@@ -201,7 +201,7 @@ def expire(where: Where, partition: Partition) -> str | None:
         connection.cursor() as cursor,
     ):
         lock_partition(cursor, partition.asset, partition.key)
-        documents = where.mongo.lake()[flow.raw.name].count_documents(in_window(window))
+        documents = count_in(where.mongo.lake()[flow.raw.name], window)
         row = expire_rows(cursor, flow, window, documents)
     if row is None:
         return _STUCK
