@@ -21,6 +21,7 @@ CryptoassetsError
       + SchemaMismatchError       columns or types differ from `schemas`
       + ContractViolationError    keys or counts do not add up; nothing was published
       + PartitionChangedError     another run wrote a partition between reading and writing it
+      + UnknownRevisionError      newer code migrated the database; this code is too old for it
       + MixedSourcesError         simulated and real data would meet in one store
   + SparkJobError                 Spark broke off a job, or its JVM is gone
   + EmbeddedError                 a server or Java that we start ourselves did not come up
@@ -125,6 +126,10 @@ class PartitionChangedError(StoreError):
     """Another run wrote a partition while this one prepared to add to it; nothing was added."""
 
     is_retryable = True
+
+
+class UnknownRevisionError(StoreError):
+    """The database was migrated by newer code; this code can neither read nor write it."""
 
 
 class MixedSourcesError(StoreError):

@@ -19,7 +19,7 @@ def upgrade(url: str) -> None:
         url: `postgresql://user:password@host:port/database` of a role that may create schemas.
 
     Raises:
-        StoreError: the database is at a revision that this version does not know.
+        UnknownRevisionError: newer code has brought the database further than this code can.
         psycopg.Error: the server refused; nothing was changed.
     """
     with psycopg.connect(url, connect_timeout=10, application_name="cryptoassets") as connection:

@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
-from cryptoassets.errors import StoreError
+from cryptoassets.errors import UnknownRevisionError
 
 _LOG = logging.getLogger(__name__)
 _LOCK = "cryptoassets.migrations"
@@ -24,7 +24,7 @@ def run_revisions(url: str, last: str = "head") -> None:
     """Run what is missing up to a revision, in one transaction: all of it stands, or nothing.
 
     Raises:
-        StoreError: the database is at a revision that this version does not know.
+        UnknownRevisionError: newer code has brought the database further than this code can.
         psycopg.Error: the server refused.
     """
     engine = sa.create_engine(
@@ -45,12 +45,6 @@ def run_revisions(url: str, last: str = "head") -> None:
             # SQLAlchemy's message would carry the whole revision.
             raise error.orig from None
         raise
-    except CommandError as error:
-        message = (
-            f"The schema of the PostgreSQL database is not one that this version knows ({error}). "
-            "A retry will not help; use the version of cryptoassets that wrote it, or a newer one"
-        )
-        raise StoreError(message) from error
 
 
 def _connect(url: str) -> psycopg.Connection:
@@ -69,4 +63,22 @@ def _upgrade(connection: sa.Connection, last: str) -> None:
     connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS warehouse"))
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    command.upgrade(config, last)
+    try:
+        command.upgrade(config, last)
+    except CommandError:
+        # Alembic's own words name neither database nor remedy; in a run's log they only confuse.
+        raise _unknown_revision(connection) from None
+
+
+def _unknown_revision(connection: sa.Connection) -> UnknownRevisionError:
+    database, revision = connection.execute(
+        sa.text(
+            "SELECT current_database(), string_agg(version_num, ', ') "
+            "FROM warehouse.alembic_version"
+        )
+    ).one()
+    return UnknownRevisionError(
+        f"PostgreSQL database {database!r} is at revision {revision}, which this code does not "
+        "know: it is older than the code that migrated the database. A retry will not help; "
+        "update the code: `git pull && make run`, or in compose `docker-compose up -d --build`"
+    )

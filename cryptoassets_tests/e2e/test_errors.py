@@ -13,6 +13,7 @@ from cryptoassets.coincap.service import Service
 from cryptoassets.coincap.sources import simulated_source
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.processes import free_port
+from cryptoassets.migrations import HEAD
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.e2e.homes import Home
 from cryptoassets_tests.e2e.platforms import Platform, new_platform, this_hour
@@ -114,6 +115,24 @@ def test_a_postgresql_that_is_not_there_is_one_sentence(shared: Platform, verb: 
     assert "retry" in finished.text
     assert "Traceback" not in finished.text
     assert "planted" not in finished.text
+
+
+@pytest.mark.parametrize("verb", ["run", "audit", "status"])
+def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -> None:
+    """An older checkout, or one of compose's two code locations, was left behind."""
+    move = "UPDATE warehouse.alembic_version SET version_num = %s"
+    # A URL of its own: a process looks at each once.
+    unseen = shared.but(POSTGRES_URL=f"{shared.stores.postgres_url}?application_name={verb}")
+    shared.put_faults()
+    shared.stores.rows(move, "9999")
+
+    finished = unseen.command(verb)
+    shared.stores.rows(move, HEAD)
+
+    assert 1 == finished.code
+    assert "is at revision 9999, which this code does not know" in finished.text
+    assert "docker-compose up -d --build" in finished.text
+    assert "Traceback" not in finished.text
 
 
 def test_a_mongodb_that_is_not_there_is_one_sentence(shared: Platform) -> None:

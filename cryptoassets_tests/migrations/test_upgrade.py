@@ -7,9 +7,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from alembic.script import ScriptDirectory
+from psycopg.conninfo import conninfo_to_dict
 
 from cryptoassets import migrations
-from cryptoassets.errors import StoreError
+from cryptoassets.errors import UnknownRevisionError
 from cryptoassets.migrations import HEAD, upgrade
 from cryptoassets.migrations.runner import run_revisions
 
@@ -94,7 +95,12 @@ def test_a_schema_of_a_newer_version_is_named_and_left_alone(database: str) -> N
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE warehouse.alembic_version SET version_num = '9999'")
 
-    with pytest.raises(StoreError, match=r"9999.*retry will not help.*newer"):
+    with pytest.raises(UnknownRevisionError, match=r"revision 9999.*retry will not help") as told:
         upgrade(database)
+
+    name = conninfo_to_dict(database)["dbname"]
+    assert str(told.value).startswith(f"PostgreSQL database '{name}' is at ")
+    assert "`git pull && make run`" in str(told.value)
+    assert not told.value.is_retryable
 
     assert "9999" == revision(database)
