@@ -80,13 +80,15 @@ class MongoIOManager(dg.ConfigurableIOManager):
             lake = self.mongo.lake()
             refuse_noted(lake, table.full_name, context.asset_partition_keys)
             refuse_mixed_sources(lake, obj)
-            stored = store_batch(lake, table, without_expired(lake, table, obj))
+            kept = without_expired(lake, table, obj)
+            stored = store_batch(lake, table, kept)
             window = address.window_of(context)
             partition_rows = count_in(lake[table.name], window)
             if partition_rows == 0 and obj.failure is None:
                 partition = context.partition_key
                 insert_new(lake[FETCHES], [_skip_record(context, partition, obj.skipped)])
-        elsewhere = self._log_other_partitions(context, obj)
+        # Not of `obj`: the sensor would launch a run for an hour that has expired.
+        elsewhere = self._log_other_partitions(context, kept)
         metadata.report(
             context,
             table,

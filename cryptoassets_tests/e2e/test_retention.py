@@ -8,6 +8,7 @@ import pytest
 from cryptoassets.embedded import dagster_instance
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.upkeep.retention import bound, keeping_retention_off
+from cryptoassets_tests.coincap.conftest import get_json
 from cryptoassets_tests.e2e.platforms import Platform
 from cryptoassets_tests.e2e.stores import Dump
 
@@ -85,6 +86,25 @@ def test_an_old_partition_goes_whole_and_is_not_made_again(keeping_5_days: Platf
     assert "has expired: retention deleted it" in failure_of(keeping_5_days, "marts", hour[:10])
     assert 0 == keeping_5_days.command("audit").code
     assert after == keeping_5_days.stores.dump()
+
+
+def test_expired_partitions_are_not_fetched_again(keeping_5_days: Platform) -> None:
+    """Neither by a click on the hour in Dagster nor by a backfill; no call is made for it."""
+    hour = old_hour(keeping_5_days)
+    assert keeping_5_days.execute("history", hour[:10]).success
+    keeping_5_days.command("retention")
+    before, calls = contents(keeping_5_days), get_json(f"{keeping_5_days.source_url}/calls")
+
+    told = [
+        failure_of(keeping_5_days, job, partition)
+        for job, partition in (("ingest", hour), ("history", hour[:10]))
+    ]
+
+    assert f"raw/coin_snapshots {hour} has expired: retention deleted it" in told[0]
+    assert f"raw/coin_history {hour[:10]} has expired: retention deleted it" in told[1]
+    assert before == contents(keeping_5_days)
+    assert [] == keeping_5_days.stores.documents("coin_history")
+    assert calls == get_json(f"{keeping_5_days.source_url}/calls")
 
 
 def test_what_a_kill_left_is_named_and_finished(keeping_5_days: Platform) -> None:

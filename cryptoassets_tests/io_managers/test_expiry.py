@@ -1,0 +1,142 @@
+"""Promises of the lake towards partitions that retention deleted: nothing comes back, in no way."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from cryptoassets.coincap.documents import RawBatch, RawStream
+from cryptoassets.io_managers.expiry import note_expired
+from cryptoassets.io_managers.mongo import MongoIOManager
+from cryptoassets.partitions import DAILY, RANGE_IN_ONE_RUN, range_tags
+from cryptoassets.resources.mongo import FETCHES, Lake
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
+from cryptoassets_tests.io_managers.contexts import RAW, logged, materializations, read, write
+from cryptoassets_tests.io_managers.rows import HOUR, NEXT_HOUR, Row, batch, document
+
+pytestmark = pytest.mark.mongo
+
+HISTORY = dg.AssetKey(["raw", "coin_history"])
+DAY, NEXT_DAY = HOUR[:10], NEXT_HOUR[:10]
+
+
+def expire(lake: Lake, flow: Flow, *partitions: str) -> None:
+    """Note partitions as retention does."""
+    for partition in partitions:
+        note_expired(lake, flow, partition, {})
+
+
+def point(partition: str) -> Row:
+    """A raw point of history at the first instant of a day."""
+    return document("bitcoin", partition, interval="h1")
+
+
+def fetch_history(
+    io_manager: MongoIOManager, batches: Iterator[RawBatch], first: str = DAY, last: str = NEXT_DAY
+) -> dg.ExecuteInProcessResult:
+    """Hand a stream of batches to the lake by one run over days."""
+
+    @dg.asset(
+        key=HISTORY,
+        partitions_def=DAILY,
+        backfill_policy=RANGE_IN_ONE_RUN,
+        io_manager_key="store",
+    )
+    def history() -> Any:
+        return RawStream(batches, {})
+
+    return dg.materialize(
+        [history],
+        tags=range_tags(first, last),
+        resources={"store": io_manager},
+        raise_on_error=False,
+    )
+
+
+def test_an_expired_hour_takes_no_documents(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
+    """Half an hour's documents beside a ledger row of the whole would never add up."""
+    expire(lake, SNAPSHOT_FLOW, HOUR)
+
+    with pytest.raises(dg.Failure, match=f"raw/coin_snapshots {HOUR} has expired") as caught:
+        write(mongo_io_manager, RAW, HOUR, batch(document()))
+
+    assert "A retry will not help" in (caught.value.description or "")
+    assert not caught.value.allow_retries
+    assert 0 == lake["coin_snapshots"].count_documents({})
+
+
+def test_an_expired_hour_does_not_turn_empty_by_a_late_run(
+    mongo_io_manager: MongoIOManager, lake: Lake
+) -> None:
+    """A run of a past hour fetches nothing; its record would say that there was nothing, ever."""
+    expire(lake, SNAPSHOT_FLOW, HOUR)
+
+    with pytest.raises(dg.Failure, match="has expired"):
+        write(mongo_io_manager, RAW, HOUR, batch(skipped="past hour"))
+
+    assert 0 == lake[FETCHES].count_documents({})
+
+
+def test_an_expired_hour_is_not_called_missing(
+    mongo_io_manager: MongoIOManager, lake: Lake
+) -> None:
+    """The remedy for a missing one, to materialize it first, would lead in a circle."""
+    expire(lake, SNAPSHOT_FLOW, HOUR)
+
+    with pytest.raises(dg.Failure, match=f"{HOUR} has expired: retention deleted it"):
+        read(mongo_io_manager, RAW, HOUR, pa.Table)
+
+
+def test_documents_of_an_expired_hour_are_left_out_and_the_others_stored(
+    mongo_io_manager: MongoIOManager, lake: Lake
+) -> None:
+    """A source that is stuck stamps its answer for an hour of long ago; nobody is to process it."""
+    expire(lake, SNAPSHOT_FLOW, HOUR)
+
+    context = write(
+        mongo_io_manager, RAW, NEXT_HOUR, batch(document(), document("ripple", NEXT_HOUR))
+    )
+
+    assert ["ripple"] == [stored["coin_id"] for stored in lake["coin_snapshots"].find()]
+    assert (2, 1) == (logged(context)["documents received"], logged(context)["documents new"])
+    assert {} == materializations(context)
+
+
+def test_history_of_expired_days_is_not_even_asked_for(
+    mongo_io_manager: MongoIOManager, lake: Lake
+) -> None:
+    """Every call costs credits."""
+    expire(lake, HISTORY_FLOW, DAY, NEXT_DAY)
+    batches = iter([batch(point(DAY))])
+
+    result = fetch_history(mongo_io_manager, batches)
+
+    (failure,) = result.get_step_failure_events()
+    told = failure.step_failure_data.user_failure_data.description
+    assert f"raw/coin_history {DAY} has expired" in told
+    assert 1 == len(list(batches))
+    assert 0 == lake["coin_history"].count_documents({})
+
+
+def test_a_range_that_is_half_expired_is_fetched_for_the_other_half(
+    mongo_io_manager: MongoIOManager, lake: Lake
+) -> None:
+    """A window of history is longer than a day; the bound of retention lies within it."""
+    expire(lake, HISTORY_FLOW, DAY)
+
+    result = fetch_history(mongo_io_manager, iter([batch(point(DAY), point(NEXT_DAY))]))
+
+    assert result.success
+    assert [point(NEXT_DAY)] == list(lake["coin_history"].find())
+
+
+def test_an_hour_and_its_day_expire_apart(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
+    """Snapshots that are gone are no reason to refuse the history that heals the hole."""
+    expire(lake, SNAPSHOT_FLOW, HOUR)
+
+    result = fetch_history(mongo_io_manager, iter([batch(point(DAY))]), last=DAY)
+
+    assert result.success
+    assert 1 == lake["coin_history"].count_documents({})
