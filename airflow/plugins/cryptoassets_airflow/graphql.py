@@ -115,7 +115,6 @@ query AirflowLocations {
         locationOrLoadError {
           __typename
           ... on PythonError { message }
-          ... on RepositoryLocation { repositories { name jobs { name } } }
         }
       }
     }

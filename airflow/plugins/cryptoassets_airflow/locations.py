@@ -1,4 +1,4 @@
-"""Code locations: whether they are loaded and have what is asked for.
+"""Code locations: whether they are loaded.
 
 What goes here: the verdict on an answer, and the task that gives it before anything is launched.
 """
@@ -14,8 +14,8 @@ from cryptoassets_airflow.hook import DagsterHook
 Locations = Mapping[str, Mapping[str, Any]]
 
 
-def require_loaded(locations: Locations, name: str) -> Mapping[str, Any]:
-    """Return the loaded location.
+def require_loaded(locations: Locations, name: str) -> None:
+    """Refuse a location that cannot be used.
 
     Raises:
         DagsterError: there is none of that name, or it did not load; the message says why.
@@ -36,14 +36,6 @@ def require_loaded(locations: Locations, name: str) -> Mapping[str, Any]:
             f"Dagster could not load code location {name!r}: {lines[:2000]}. Mend its code and "
             "reload it in Dagster; then clear this task"
         )
-    loaded: Mapping[str, Any] = content
-    return loaded
-
-
-def has_job(locations: Locations, name: str, job_name: str) -> bool:
-    """Tell whether the location, which must be loaded, has the job."""
-    repositories = require_loaded(locations, name)["repositories"]
-    return any(job["name"] == job_name for repository in repositories for job in repository["jobs"])
 
 
 class DagsterReadyOperator(BaseOperator):

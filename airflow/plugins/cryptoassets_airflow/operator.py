@@ -15,7 +15,6 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 from cryptoassets_airflow.errors import DagsterRefusedError, DagsterRunError
 from cryptoassets_airflow.hook import MISSING, DagsterHook
 from cryptoassets_airflow.link import RUN_URL_KEY, DagsterRunLink
-from cryptoassets_airflow.locations import has_job
 from cryptoassets_airflow.runs import DagsterRun, Identity, LaunchRequest
 from cryptoassets_airflow.trigger import KILL_SECONDS, DagsterRunTrigger
 from cryptoassets_airflow.watch import NEVER_SUBMITTED, TIMED_OUT, UNREACHABLE, Ending, Watch
@@ -43,7 +42,6 @@ class DagsterMaterializeOperator(BaseOperator):
             then the run is stopped and the task fails.
         fail_on_check_error: whether failed checks of severity ERROR fail the task. Those of
             severity WARN are warnings in its log.
-        skip_if_missing: skip the task when the code location, loaded, has no such job.
         skip_on: kinds of lasting errors of a step that skip the task instead of failing it.
         poll_seconds: longest time between two looks.
     """
@@ -73,7 +71,6 @@ class DagsterMaterializeOperator(BaseOperator):
         deferrable: bool = True,
         run_timeout: timedelta = timedelta(hours=2),
         fail_on_check_error: bool = True,
-        skip_if_missing: bool = False,
         skip_on: Sequence[str] = (),
         poll_seconds: float = 2.0,
         **kwargs: Any,
@@ -92,7 +89,6 @@ class DagsterMaterializeOperator(BaseOperator):
         self.deferrable = deferrable
         self.run_timeout = run_timeout
         self.fail_on_check_error = fail_on_check_error
-        self.skip_if_missing = skip_if_missing
         self.skip_on = skip_on
         self.poll_seconds = poll_seconds
         self._run_id: str | None = None
@@ -100,10 +96,6 @@ class DagsterMaterializeOperator(BaseOperator):
     def execute(self, context: Any) -> dict[str, Any]:
         """Launch or re-attach; then wait here or in the triggerer."""
         hook, ti = self._hook, context["ti"]
-        if self.skip_if_missing and self.job_name and not self._job_exists(hook):
-            raise AirflowSkipException(
-                f"Code location {self.location!r} has no job {self.job_name!r}"
-            )
         identity = Identity.of(context, self.retries or 0)
         run = hook.own_run(identity, stop_within=STOP_SECONDS) or self._launch(
             hook, identity, ti.try_number
@@ -163,9 +155,6 @@ class DagsterMaterializeOperator(BaseOperator):
     def _may_end_in_trigger(self) -> bool:
         # Airflow sees to outlets and to `post_execute` in a worker only.
         return not self.outlets and self._post_execute_hook is None
-
-    def _job_exists(self, hook: DagsterHook) -> bool:
-        return has_job(hook.locations(), self.location, self.job_name or "")
 
     def _launch(self, hook: DagsterHook, identity: Identity, try_number: int) -> DagsterRun:
         request = LaunchRequest(

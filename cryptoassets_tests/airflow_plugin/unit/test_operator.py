@@ -8,18 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from cryptoassets_airflow.errors import DagsterError
-from cryptoassets_airflow.locations import has_job, require_loaded
+from cryptoassets_airflow.locations import require_loaded
 from cryptoassets_airflow.operator import DagsterMaterializeOperator
 from cryptoassets_airflow.runs import Identity
 from cryptoassets_airflow.trigger import DagsterRunTrigger
 
-LOADED = {
-    "loadStatus": "LOADED",
-    "locationOrLoadError": {
-        "__typename": "RepositoryLocation",
-        "repositories": [{"jobs": [{"name": "marts"}]}],
-    },
-}
+LOADED = {"loadStatus": "LOADED", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
 
 
 def context(**changes: int) -> dict[str, SimpleNamespace]:
@@ -84,12 +78,6 @@ def test_a_location_that_cannot_be_used_is_named(entry: object, words: str) -> N
 
     with pytest.raises(DagsterError, match=words):
         require_loaded(locations, "here")
-
-
-def test_a_job_is_there_or_not() -> None:
-    """`skip_if_missing` must not skip because a location is broken."""
-    assert has_job({"here": LOADED}, "here", "marts")
-    assert not has_job({"here": LOADED}, "here", "history")
 
 
 def test_the_plugin_imports_neither_dagster_nor_the_product() -> None:
