@@ -27,7 +27,6 @@ from cryptoassets.coincap.documents import (
     whole_milliseconds,
 )
 from cryptoassets.coincap.history import CHEAP_POINTS, MOST_HALVINGS, Range, longest_window, step_of
-from cryptoassets.coincap.models import HistoryAnswer
 from cryptoassets.errors import (
     CoinNotFoundError,
     CreditsSpentError,
@@ -45,8 +44,6 @@ ANSWERED: tuple[Outcome, ...] = ("points", "empty")
 """Outcomes after which a window is not paid for again."""
 MOST_FAILURES_IN_A_ROW = 5
 """So many coins without an answer: it is the source that is gone, not the coins."""
-STORM_TRIES = 3
-"""How often the client may give up over 429 before a coin counts as failed."""
 _SHOWN = 5
 _PASSING = (RateLimitedError, SourceUnavailableError, MalformedAnswerError, RequestRefusedError)
 
@@ -154,7 +151,7 @@ class HistoryFetch:
         The record of an answer without points is held back until the source has shown any.
         """
         try:
-            batch = history_batch(self._weathered(coin, start, end))
+            batch = history_batch(self.client.history(coin, self.interval, start, end))
         except EmptyAnswerError:
             batch = RawBatch()
         count, unreadable = len(batch.documents), len(batch.dead_letters)
@@ -175,16 +172,6 @@ class HistoryFetch:
         if self._has_points:
             held_back, self._held_back = self._held_back, []
         return RawBatch(batch.documents, batch.dead_letters, windows=(*held_back, record))
-
-    def _weathered(self, coin: str, start: datetime, end: datetime) -> HistoryAnswer:
-        """Ask, and ask again where all the client's tries met the limit of calls a minute."""
-        for tries_left in reversed(range(STORM_TRIES)):
-            try:
-                return self.client.history(coin, self.interval, start, end)
-            except RateLimitedError:
-                if not tries_left:
-                    raise
-        raise AssertionError("not reached")
 
     def _failure(self, coin: str, start: datetime, stop: datetime, error: SourceError) -> RawBatch:
         """The record of a window without an answer; the coin's other windows wait as well.

@@ -22,9 +22,18 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often a passing fault is tried again; pauses double, within 0.5 to 1.5 by chance."""
+    """How often a passing fault is tried again; pauses double, within 0.5 to 1.5 by chance.
+
+    Attributes:
+        attempts: calls in all that may meet a fault.
+        attempts_when_limited: calls in all that may meet the limit of calls a minute (429), counted
+            apart; None: as many as `attempts`.
+        first_pause_seconds: after the first fault.
+        longest_pause_seconds: of those that the server did not ask for.
+    """
 
     attempts: int = 4
+    attempts_when_limited: int | None = None
     first_pause_seconds: float = 0.5
     longest_pause_seconds: float = 20.0
 

@@ -5,12 +5,13 @@ What goes here: pauses and their bounds. What stays out: which faults pass (in `
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
 from cryptoassets.coincap.models import RetryPolicy
 from cryptoassets.coincap.verdicts import Trouble
-from cryptoassets.errors import SettingsError, SourceError
+from cryptoassets.errors import RateLimitedError, SourceError
 
 T = TypeVar("T")
 _CHANCE = random.SystemRandom()
@@ -29,16 +30,19 @@ def until_good(ask: Callable[[float], T | Trouble], policy: RetryPolicy, total_s
             when the next pause would end beyond the deadline.
     """
     deadline = time.monotonic() + total_seconds
-    for attempt in range(1, policy.attempts + 1):
+    met: Counter[bool] = Counter()
+    while True:
         outcome = ask(deadline)
         if not isinstance(outcome, Trouble):
             return outcome
-        pause = pause_seconds(policy, attempt, outcome.wait_seconds)
-        is_last = attempt == policy.attempts
+        # Counted apart: a storm of 429 must not use up the tries for a broken connection after it.
+        is_limited = isinstance(outcome.error, RateLimitedError)
+        met[is_limited] += 1
+        pause = pause_seconds(policy, met[is_limited], outcome.wait_seconds)
+        is_last = met[is_limited] >= _most(policy, is_limited=is_limited)
         if not outcome.is_passing or is_last or time.monotonic() + pause >= deadline:
-            raise _with_attempts(outcome.error, attempt)
+            raise _with_attempts(outcome.error, met.total())
         time.sleep(pause)
-    raise SettingsError("RetryPolicy.attempts must be at least 1")
 
 
 def pause_seconds(policy: RetryPolicy, attempt: int, asked_seconds: float | None) -> float:
@@ -55,6 +59,12 @@ def pause_seconds(policy: RetryPolicy, attempt: int, asked_seconds: float | None
         return asked_seconds + _CHANCE.uniform(0, first)
     pause = first * 2.0 ** (attempt - 1) * _CHANCE.uniform(0.5, 1.5)
     return min(pause, policy.longest_pause_seconds)
+
+
+def _most(policy: RetryPolicy, *, is_limited: bool) -> int:
+    if is_limited and policy.attempts_when_limited is not None:
+        return policy.attempts_when_limited
+    return policy.attempts
 
 
 def _with_attempts(error: SourceError, attempts: int) -> SourceError:

@@ -33,9 +33,10 @@ from cryptoassets.resources.mongo import WINDOWS, Lake, MongoResource, typed_err
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
 
-PATIENCE = Timeouts(total_seconds=180.0)
+PATIENCE = Timeouts(total_seconds=300.0)
 """A storm of 429 lasts minutes; nobody waits for a backfill's single call."""
-TRIES = RetryPolicy(attempts=6)
+TRIES = RetryPolicy(attempts=6, attempts_when_limited=18)
+"""429 tells of our pace and not of the coin: the next one would meet it as well."""
 _ONE_SNAPSHOT = timedelta(minutes=2)
 """Pages of one fetch are stamped seconds apart."""
 _CONTROLS = 200

@@ -19,6 +19,7 @@ from cryptoassets.errors import (
     EmptyAnswerError,
     SourceUnavailableError,
 )
+from cryptoassets.resources.history import PATIENCE, TRIES
 from cryptoassets_tests.coincap.conftest import QUICK, SHORT, PlanFaults
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
@@ -132,12 +133,15 @@ def test_a_source_that_is_gone_is_not_asked_for_every_coin(
     assert 5 * QUICK.attempts == count_calls()["calls"][HISTORY]
 
 
-def test_a_storm_of_429_is_weathered(fetch: Fetch, plan_faults: PlanFaults) -> None:
-    """More than the client's own tries, and no coin counts as failed."""
-    storm = {"route": HISTORY, "kind": "status", "status": 429, "retry_after": "0", "times": 7}
-    plan_faults(storm)
+def test_a_storm_of_429_is_weathered(source: SourceServer, plan_faults: PlanFaults) -> None:
+    """With the patience of a backfill no coin counts as failed, nor by a reset right after it."""
+    assert TRIES.attempts < 8
+    storm = {"route": HISTORY, "kind": "status", "status": 429, "retry_after": "0", "times": 8}
+    plan_faults(storm, {"route": HISTORY, "kind": "reset", "after": 8, "times": 2})
+    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
 
-    documents, records = drawn(fetch("bitcoin", "ethereum"))
+    with CoinCapClient(source.url, retries=TRIES, timeouts=PATIENCE) as patient:
+        documents, records = drawn(HistoryFetch(patient, "h1", "simulator", plan, TWO_DAYS[1]))
 
     assert (96, {"points"}) == (len(documents), {record["outcome"] for record in records})
 
