@@ -114,9 +114,11 @@ def test_the_lakes_own_tests_pass_on_this_mongodb() -> None:
     """Elsewhere they run on a stand-in; each makes a database of its own, hence the root user."""
     url = f"mongodb://admin:admin@127.0.0.1:{PORTS['MONGO_PORT']}/?authSource=admin"
 
+    modules = ("test_mongo", "test_mongo_loading", "test_mongo_verbatim", "test_expiry")
+
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-         "cryptoassets_tests/io_managers/test_mongo.py"],
+         *(f"cryptoassets_tests/io_managers/{module}.py" for module in modules)],
         cwd=project_root(),
         env=os.environ | {"CRYPTOASSETS_TEST_MONGO_URL": url},
         capture_output=True,

@@ -18,6 +18,7 @@ from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_DAILY, COINS
 HOUR = "2026-10-31-23:00"
 NEXT_HOUR = "2026-11-01-00:00"
 """The next hour lies in another month, so in another partition of `coin_prices` too."""
+INJECTION = "'); DROP TABLE warehouse.coin_prices; --"
 Row = dict[str, Any]
 
 

@@ -1,11 +1,9 @@
-"""Promises of the warehouse: conserved, idempotent, never older, never mixed."""
+"""Promises of publishing prices: conserved, idempotent, and no row rewritten in vain."""
 
-import itertools
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import dagster as dg
 import pyarrow as pa
 import pytest
 
@@ -13,8 +11,6 @@ from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import (
-    COIN_DAILY,
-    COINS,
     PRICES,
     logged,
     materializations,
@@ -25,19 +21,14 @@ from cryptoassets_tests.io_managers.rows import (
     HOUR,
     NEXT_HOUR,
     broken_row,
-    coin,
-    daily_coins,
     judged,
     judged_coins,
     judged_row,
-    seen_coin,
     start_of,
 )
 
 pytestmark = pytest.mark.postgres
-
 SUPERSEDED = {"outcome": "superseded", "raw_id": "earlier answer"}
-INJECTION = "'); DROP TABLE warehouse.coin_prices; --"
 
 
 def test_every_raw_document_is_in_the_ledger_once(
@@ -184,63 +175,6 @@ def test_an_hour_of_quarantine_alone_is_empty_not_missing(
     assert 0 == read(postgres_io_manager, PRICES, HOUR, pa.Table).num_rows
 
 
-@pytest.mark.parametrize(
-    ("rows", "problem"),
-    [
-        ([judged_row(raw_id="a"), judged_row(raw_id="b")], "doubled keys"),
-        ([judged_row(raw_id="a"), judged_row("ripple", raw_id="a")], "doubled keys"),
-        ([judged_row(coin_id=None)], "null values"),
-        ([judged_row(outcome="lost")], "no known outcome"),
-        ([broken_row(reasons=[])], "without a reason"),
-        ([judged_row(reasons=["bad_id"])], "loaded with one"),
-    ],
-    ids=["key", "raw_id", "null", "outcome", "unexplained", "loaded"],
-)
-def test_what_breaks_the_contract_is_not_published(
-    postgres_io_manager: PostgresIOManager, database: str, rows: list[Any], problem: str
-) -> None:
-    """Checks may be off or new; the store itself refuses."""
-    write(postgres_io_manager, PRICES, HOUR, judged(judged_row()))
-    before = warehouse.dump(database)
-
-    with pytest.raises(dg.Failure, match=f"{problem}.*Nothing was published") as caught:
-        write(postgres_io_manager, PRICES, HOUR, judged(*rows))
-
-    assert not caught.value.allow_retries
-    assert before == warehouse.dump(database)
-
-
-def test_a_row_the_database_refuses_leaves_everything_as_it_was(
-    postgres_io_manager: PostgresIOManager, database: str
-) -> None:
-    """The last guard is the table's own; the first row of the batch must not stay behind."""
-    write(postgres_io_manager, PRICES, HOUR, judged(judged_row()))
-    before = warehouse.dump(database)
-
-    with pytest.raises(dg.Failure, match="price_usd"):
-        write(
-            postgres_io_manager, PRICES, HOUR, judged(judged_row("a"), judged_row(price_usd=None))
-        )
-
-    assert before == warehouse.dump(database)
-
-
-@pytest.mark.parametrize(("there", "coming"), [("coincap", "simulator"), ("replay", "coincap")])
-def test_real_prices_and_others_never_meet(
-    postgres_io_manager: PostgresIOManager, database: str, there: str, coming: str
-) -> None:
-    """The lake may be a new one while POSTGRES_URL still names the old warehouse."""
-    write(postgres_io_manager, PRICES, HOUR, judged(judged_row(source=there)))
-    before = warehouse.dump(database)
-    next_hour = judged(judged_row(partition=NEXT_HOUR, source=coming))
-
-    with pytest.raises(dg.Failure, match="set POSTGRES_URL and MONGO_URL") as caught:
-        write(postgres_io_manager, PRICES, NEXT_HOUR, next_hour)
-
-    assert not caught.value.allow_retries
-    assert before == warehouse.dump(database)
-
-
 def test_months_are_made_before_their_first_rows_come(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
@@ -251,23 +185,6 @@ def test_months_are_made_before_their_first_rows_come(
     names = [f"warehouse.coin_prices_2026_{month}" for month in (10, 11, 12)]
     assert names == warehouse.months(database)
     assert ["coin-0"] == read(postgres_io_manager, PRICES, HOUR, pa.Table)["coin_id"].to_pylist()
-
-
-@pytest.mark.spark
-def test_ids_that_no_index_holds_land_in_quarantine(
-    postgres_io_manager: PostgresIOManager, spark: SparkResource, database: str
-) -> None:
-    """A slug of 10 kB or with a NUL must not stop the other coins, nor meet its like."""
-    long = [f"{'x' * 5_000}{number}{'y' * 5_000}" for number in (1, 2)]
-    ids = [*long, "nul\x00id", INJECTION, "🚀" * 600]
-    rows = judged(judged_row(), *(broken_row(raw_id=raw_id, coin_id=raw_id) for raw_id in ids))
-
-    write(postgres_io_manager, PRICES, HOUR, spark.session.createDataFrame(rows))
-
-    found = [row for (row,) in warehouse.ask(database, "SELECT raw_id FROM warehouse.quarantine")]
-    assert [(HOUR, 6, 1, 5, 0)] == warehouse.ledger(database)
-    assert {"nul\\u0000id", INJECTION, "🚀" * 600} < set(found)
-    assert 600 == max(map(len, found))
 
 
 @pytest.mark.spark
@@ -285,66 +202,3 @@ def test_a_dataframe_and_an_arrow_table_publish_the_same(
     assert before == warehouse.versions(database)
     loaded = read(postgres_io_manager, PRICES, HOUR, pa.Table)
     assert [exact["supply"]] == loaded["supply"].to_pylist()
-
-
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
-def test_coins_are_the_same_whatever_hour_comes_first(
-    postgres_io_manager: PostgresIOManager, database: str, order: tuple[int, ...]
-) -> None:
-    """A backfill runs backwards, a late hour comes last; the newest observation describes."""
-    hours = ["2026-10-31-21:00", "2026-10-31-22:00", HOUR]
-    for number in order:
-        row = seen_coin("bitcoin", start_of(hours[number]), name=f"Name {number}", rank=number + 1)
-        write(postgres_io_manager, COINS, hours[number], row)
-
-    query = "SELECT name, rank, first_seen_at, last_seen_at FROM warehouse.coins"
-    expected = ("Name 2", 3, start_of(hours[0]), start_of(hours[2]))
-    assert [expected] == warehouse.ask(database, query)
-
-
-def test_a_coin_of_an_older_hour_is_not_rewritten(
-    postgres_io_manager: PostgresIOManager, database: str
-) -> None:
-    """Nor is one that says the same as before."""
-    for hour in ("2026-10-31-22:00", HOUR):
-        write(postgres_io_manager, COINS, hour, seen_coin("bitcoin", start_of(hour)))
-    query = "SELECT xmin::text, name FROM warehouse.coins"
-    before = warehouse.ask(database, query)
-
-    older = seen_coin("bitcoin", start_of("2026-10-31-22:00"), name="Old name")
-    write(postgres_io_manager, COINS, "2026-10-31-22:00", older)
-    write(postgres_io_manager, COINS, HOUR, seen_coin("bitcoin", start_of(HOUR)))
-
-    assert before == warehouse.ask(database, query)
-
-
-def test_a_day_of_a_mart_loses_the_rows_that_vanished(
-    postgres_io_manager: PostgresIOManager,
-) -> None:
-    """Marts are figures of what stands in the warehouse now."""
-    day, next_day = "2026-10-30", "2026-10-31"
-    for key in (day, next_day):
-        write(postgres_io_manager, COIN_DAILY, key, daily_coins(key, range(3)))
-
-    context = write(postgres_io_manager, COIN_DAILY, day, daily_coins(day, range(1)))
-
-    kept = [
-        read(postgres_io_manager, COIN_DAILY, key, pa.Table).num_rows for key in (day, next_day)
-    ]
-    assert [1, 3] == kept
-    assert (0, 2) == (logged(context)["rows written"], logged(context)["rows removed"])
-
-
-@pytest.mark.parametrize(
-    "name", [INJECTION, "", '"', "\\N", "a\r\nb", "🚀\u202e\u0627\u0633", "x" * 10_000]
-)
-def test_texts_of_a_coin_survive(
-    postgres_io_manager: PostgresIOManager, database: str, name: str
-) -> None:
-    """Names are what strangers typed; none of them is SQL, CSV or NULL."""
-    row = seen_coin(coin(1), start_of(HOUR), name=name, symbol=name, explorer=name)
-
-    write(postgres_io_manager, COINS, HOUR, row)
-
-    query = "SELECT name, symbol, explorer FROM warehouse.coins"
-    assert [(name, name, name)] == warehouse.ask(database, query)

@@ -1,0 +1,127 @@
+"""Promises of odd answers, over real HTTP: evidence kept, good coins go on, memory bounded."""
+
+import tracemalloc
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.documents import dead_letter_of, raw_batch
+from cryptoassets.errors import (
+    MalformedAnswerError,
+)
+from cryptoassets_tests.coincap.conftest import PlanFaults
+
+CountCalls = Callable[[], dict[str, dict[str, int]]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("html", "html"),
+        ("truncated_gzip", "truncated"),
+        ("bad_length", "truncated"),
+        ("bad_utf8", "bad_utf8"),
+        ("too_deep", "too_deep"),
+        ("no_data", "no_data"),
+    ],
+)
+def test_an_unreadable_answer_leaves_evidence(
+    client: CoinCapClient, plan_faults: PlanFaults, kind: str, reason: str
+) -> None:
+    """What came is kept as a dead letter, with the URL and a reason to group by."""
+    plan_faults({"kind": kind})
+
+    with pytest.raises(MalformedAnswerError) as caught:
+        client.snapshot(100)
+
+    letter = dead_letter_of(caught.value, client.last_url, datetime.now(UTC))
+    assert (200, reason) == (letter["status"], letter["reason"])
+    assert "/assets?limit=100&offset=0" in letter["url"]
+    assert letter["body"]
+
+
+def test_a_byte_order_mark_does_no_harm(client: CoinCapClient, plan_faults: PlanFaults) -> None:
+    """Gateways add one."""
+    plan_faults({"kind": "bom"})
+
+    assert 100 == len(raw_batch(client.snapshot(100)).documents)
+
+
+def test_a_huge_answer_is_refused_in_bounded_memory(
+    client: CoinCapClient, plan_faults: PlanFaults, count_calls: CountCalls
+) -> None:
+    """200 MB of blanks travel as 200 kB of gzip: only the decompressed size tells."""
+    plan_faults({"kind": "huge", "megabytes": 80})
+    client.source_kind()
+
+    with pytest.raises(MalformedAnswerError) as caught:
+        client.snapshot(1)
+
+    assert "too_large" == caught.value.reason
+    assert 2**20 >= len(caught.value.body)
+    assert 1 == count_calls()["calls"]["/assets"]
+
+
+@pytest.mark.parametrize("timestamp", [0, 1795428000, 32503680000000, "1795428000000", None])
+def test_an_impossible_timestamp_becomes_a_dead_letter(
+    client: CoinCapClient, plan_faults: PlanFaults, timestamp: object
+) -> None:
+    """Seconds for milliseconds would file the prices under 1970."""
+    plan_faults({"kind": "timestamp", "value": timestamp})
+
+    batch = raw_batch(client.snapshot(100))
+
+    assert 0 == len(batch.documents)
+    assert ["bad_timestamp"] == [letter["reason"] for letter in batch.dead_letters]
+
+
+def test_broken_coins_leave_the_rest_of_the_page(
+    client: CoinCapClient, plan_faults: PlanFaults
+) -> None:
+    """97 good coins must not wait for three bad ones."""
+    coins = {
+        "bitcoin": {"raw": {"priceUsd": "NaN"}},
+        "ethereum": {"append": '"priceUsd":"1"'},
+        "tether": {"set": {"name": "\ud800"}},
+        "xrp": {"set": {"priceUsd": "1e-19", "rank": 4}, "delete": ["name"]},
+    }
+    plan_faults({"kind": "patch", "coins": coins})
+
+    batch = raw_batch(client.snapshot(100))
+
+    reasons = {letter["reason"] for letter in batch.dead_letters}
+    payloads = {document["coin_id"]: document["payload"] for document in batch.documents}
+    assert {"not_json", "duplicate_keys", "bad_text"} == reasons
+    assert 97 == len(payloads)
+    assert ("1e-19", 4, False) == (
+        payloads["xrp"]["priceUsd"], payloads["xrp"]["rank"], "name" in payloads["xrp"]
+    )  # fmt: skip
+
+
+def test_the_same_answer_again_is_the_same_documents(
+    client: CoinCapClient, plan_faults: PlanFaults
+) -> None:
+    """A frozen upstream must not grow the lake."""
+    plan_faults({"kind": "freeze"})
+
+    first, second = raw_batch(client.snapshot(10)), raw_batch(client.snapshot(10))
+
+    assert [d["_id"] for d in first.documents] == [d["_id"] for d in second.documents]
+
+
+def test_many_calls_leave_no_memory_behind(client: CoinCapClient) -> None:
+    """A day at one batch a minute."""
+    for _ in range(5):
+        client.snapshot(100)
+    tracemalloc.start()
+    before = tracemalloc.take_snapshot()
+    for _ in range(10):
+        client.snapshot(100)
+    after = tracemalloc.take_snapshot()
+    tracemalloc.stop()
+
+    grown = sum(stat.size_diff for stat in after.compare_to(before, "filename"))
+
+    assert grown < 200_000

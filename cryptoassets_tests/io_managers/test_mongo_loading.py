@@ -1,0 +1,135 @@
+"""Promises of reading the lake: every document in every form, what is not ours included."""
+
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from bson import ObjectId
+from pyspark.sql import DataFrame
+
+from cryptoassets.coincap.documents import canonical_payload
+from cryptoassets.io_managers.lake import lake_id
+from cryptoassets.io_managers.mongo import MongoIOManager
+from cryptoassets.resources.mongo import Lake
+from cryptoassets_tests.io_managers.contexts import (
+    RAW,
+    logged,
+    read,
+    write,
+)
+from cryptoassets_tests.io_managers.rows import HOUR, Row, batch, document, start_of
+
+pytestmark = pytest.mark.mongo
+Documents = list[dict[str, Any]]
+
+
+def fetch_record(offset: int, **changes: Any) -> Row:
+    """The record of one page that asked for 60 coins."""
+    counts = {"offset": offset, "coins_asked": 60, "coins_received": 1, "is_repeated": False}
+    times = {"observed_at": start_of(HOUR), "fetched_at": start_of(HOUR), "source": "simulator"}
+    return {"_id": f"page {offset}"} | counts | times | changes
+
+
+def rows_by_id(io_manager: MongoIOManager) -> dict[str, Row]:
+    """The hour's rows as Arrow table, by raw_id."""
+    rows = read(io_manager, RAW, HOUR, pa.Table).to_pylist()
+    return {row["raw_id"]: row for row in rows}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"_id": ObjectId("64b7f0000000000000000001")},
+        {"_id": 7},
+        {"coin_id": 7},
+        {"payload": None},
+        {"payload": "text"},
+        {"source": None},
+        {"fetched_at": "yesterday"},
+    ],
+    ids=str,
+)
+def test_a_document_that_is_not_ours_is_loaded_and_marked(
+    mongo_io_manager: MongoIOManager, lake: Lake, change: Row
+) -> None:
+    """Somebody wrote it there: dropped in silence it would never be found."""
+    planted = document("planted") | change
+    write(mongo_io_manager, RAW, HOUR, batch(document()))
+    lake["coin_snapshots"].insert_one(planted)
+
+    found = rows_by_id(mongo_io_manager)
+
+    foreign = found[lake_id(planted["_id"])]
+    assert foreign["is_foreign"]
+    assert "planted" in foreign["payload"]
+    assert not found[document()["_id"]]["is_foreign"]
+
+
+def test_a_document_without_payload_is_loaded_and_marked(
+    mongo_io_manager: MongoIOManager, lake: Lake
+) -> None:
+    """A missing field is not an empty one."""
+    lake["coin_snapshots"].insert_one({"_id": "bare", "observed_at": start_of(HOUR)})
+
+    assert rows_by_id(mongo_io_manager)["bare"]["is_foreign"]
+
+
+@pytest.mark.spark
+def test_a_partition_loads_in_the_form_of_the_annotation(mongo_io_manager: MongoIOManager) -> None:
+    """One store, three readers: Spark, Arrow and plain Python."""
+    stored = document(payload={"name": "Ünïcode 🚀"})
+    write(mongo_io_manager, RAW, HOUR, batch(stored))
+
+    table = read(mongo_io_manager, RAW, HOUR, pa.Table)
+    frame = read(mongo_io_manager, RAW, HOUR, DataFrame)
+
+    assert [stored] == read(mongo_io_manager, RAW, HOUR, Documents)
+    assert [stored["_id"]] == table["raw_id"].to_pylist()
+    assert [canonical_payload(stored["payload"])] == table["payload"].to_pylist()
+    assert table.to_pylist() == frame.to_pylist()
+
+
+def test_another_annotation_is_refused_with_the_three_that_work(
+    mongo_io_manager: MongoIOManager,
+) -> None:
+    """Whoever writes the next asset learns it from the message."""
+    write(mongo_io_manager, RAW, HOUR, batch(document()))
+
+    with pytest.raises(TypeError, match=r"DataFrame, pyarrow.Table or list\[dict"):
+        read(mongo_io_manager, RAW, HOUR, dict)
+
+
+def test_a_snapshot_is_judged_by_the_coins_its_pages_asked_for(
+    mongo_io_manager: MongoIOManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """COINCAP_COINS may be another number tomorrow; without a record it is all there is."""
+    later = document("ripple", observed_at=start_of(HOUR) + timedelta(minutes=5))
+    pages = (fetch_record(0), fetch_record(60, is_repeated=True))
+    monkeypatch.setenv("COINCAP_COINS", "7")
+
+    write(mongo_io_manager, RAW, HOUR, batch(document(), later, fetches=pages))
+
+    found = rows_by_id(mongo_io_manager)
+    asked = {row["coin_id"]: (row["coins_asked"], row["is_repeated"]) for row in found.values()}
+    assert {"bitcoin": (120, True), "ripple": (7, False)} == asked
+
+
+def test_a_skipped_fetch_leaves_an_empty_partition_not_a_missing_one(
+    mongo_io_manager: MongoIOManager,
+) -> None:
+    """Waiting for credits is no fault: what comes after must pass with no rows."""
+    context = write(mongo_io_manager, RAW, HOUR, batch(skipped="credits", facts={"left": 3}))
+
+    assert 0 == read(mongo_io_manager, RAW, HOUR, pa.Table).num_rows
+    assert [] == read(mongo_io_manager, RAW, HOUR, Documents)
+    assert ("credits", 3) == (logged(context)["skipped"], logged(context)["left"])
+
+
+def test_partitions_are_read_along_an_index(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
+    """A year of snapshots is ten million documents; an hour is a thousand of them."""
+    write(mongo_io_manager, RAW, HOUR, batch(document()))
+
+    indexes = lake["coin_snapshots"].index_information().values()
+
+    assert [("observed_at", 1)] in [list(index["key"]) for index in indexes]
