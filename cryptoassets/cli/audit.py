@@ -15,7 +15,7 @@ from rich.status import Status
 from cryptoassets.checks.stores import partition_places
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.io_managers.address import partition_name
-from cryptoassets.io_managers.lake import lake_id
+from cryptoassets.io_managers.lake import count_all, lake_id
 from cryptoassets.io_managers.spark import clean_partition
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -107,7 +107,7 @@ def _counted(flow: Flow, count: int) -> str:
 
 def _without_partition(mongo: MongoResource, flow: Flow, in_partitions: int) -> list[str]:
     collection = mongo.lake()[flow.raw.name]
-    missing = collection.count_documents({}) - in_partitions
+    missing = count_all(collection) - in_partitions
     if missing == 0:
         return []
     found = [

@@ -20,7 +20,7 @@ from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers.address import Window
 from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
-from cryptoassets.io_managers.lake import count_in
+from cryptoassets.io_managers.lake import count_in, count_matching
 from cryptoassets.io_managers.publishing import lock_partition
 from cryptoassets.io_managers.spark import clean_bytes, delete_clean
 from cryptoassets.resources.mongo import DEAD_LETTERS, FETCHES, MongoResource
@@ -216,7 +216,7 @@ def sweep(mongo: MongoResource, before: datetime, *, is_dry_run: bool) -> int:
     lake, old = mongo.lake(), {"fetched_at": {"$lt": before}}
     collections = [lake[name] for name in (DEAD_LETTERS, FETCHES)]
     if is_dry_run:
-        return sum(collection.count_documents(old) for collection in collections)
+        return sum(count_matching(collection, old) for collection in collections)
     return sum(collection.delete_many(old).deleted_count for collection in collections)
 
 

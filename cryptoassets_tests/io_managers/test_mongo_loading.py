@@ -9,7 +9,7 @@ from bson import ObjectId
 from pyspark.sql import DataFrame
 
 from cryptoassets.coincap.documents import canonical_payload
-from cryptoassets.io_managers.lake import lake_id
+from cryptoassets.io_managers.lake import count_all, count_matching, lake_id
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.resources.mongo import Lake
 from cryptoassets_tests.io_managers.contexts import (
@@ -18,7 +18,7 @@ from cryptoassets_tests.io_managers.contexts import (
     read,
     write,
 )
-from cryptoassets_tests.io_managers.rows import HOUR, Row, batch, document, start_of
+from cryptoassets_tests.io_managers.rows import HOUR, NEXT_HOUR, Row, batch, document, start_of
 
 pytestmark = pytest.mark.mongo
 Documents = list[dict[str, Any]]
@@ -133,3 +133,18 @@ def test_partitions_are_read_along_an_index(mongo_io_manager: MongoIOManager, la
     indexes = lake["coin_snapshots"].index_information().values()
 
     assert [("observed_at", 1)] in [list(index["key"]) for index in indexes]
+
+
+def test_documents_are_counted_exactly_whatever_they_are(lake: Lake) -> None:
+    """The quick command must count what the slow way counts: `audit` would name differences."""
+    long_ago = {"fetched_at": {"$lt": start_of(NEXT_HOUR)}}
+    dated = [document(f"coin-{n}", key) for n in range(3) for key in (HOUR, NEXT_HOUR)]
+    odd = [{"_id": 7}, {"_id": ObjectId()}, {"_id": "text", "fetched_at": "yesterday"}]
+    collection = lake["coin_snapshots"]
+    collection.insert_many([*dated, *odd])
+
+    counts = count_all(collection), count_matching(collection, long_ago)
+
+    assert (9, 3) == counts
+    assert counts == (collection.count_documents({}), collection.count_documents(long_ago))
+    assert 0 == count_all(lake["nothing_here"])
