@@ -37,12 +37,13 @@ process = dg.define_asset_job(
     selection=dg.AssetSelection.assets(
         ["clean", "coin_prices"], ["warehouse", "coins"], ["warehouse", "coin_prices"]
     ),
-    description="Clean an hour by Spark and publish it to PostgreSQL; whole, as often as you like.",
+    description="Clean an hour, or each of a range, by Spark and publish it to PostgreSQL; whole, "
+    "as often as you like.",
 )
 marts = dg.define_asset_job(
     "marts",
     selection=dg.AssetSelection.groups("marts"),
-    description="Daily figures of a day from the warehouse.",
+    description="Daily figures of a day, or of each day of a range, from the warehouse.",
 )
 
 

@@ -27,6 +27,7 @@ _HISTORY_LINEAGE = {
     io_manager_key="spark_io_manager",
     ins={"snapshots": dg.AssetIn(key=["raw", "coin_snapshots"])},
     partitions_def=HOURLY,
+    backfill_policy=RANGE_IN_ONE_RUN,
     kinds={"spark", "parquet"},
     **described(
         CLEAN_COIN_PRICES,
@@ -36,7 +37,10 @@ _HISTORY_LINEAGE = {
     ),
 )
 def coin_prices(snapshots: DataFrame) -> DataFrame:
-    """Every raw document of the hour with typed columns, broken rules and its outcome."""
+    """Every raw document of the hour with typed columns, broken rules and its outcome.
+
+    Of a range of hours each is judged as if it were alone: no rule looks beyond one snapshot.
+    """
     return judged_prices(snapshots)
 
 

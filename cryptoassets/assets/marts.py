@@ -5,7 +5,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import OWNERS, described
-from cryptoassets.partitions import DAILY
+from cryptoassets.partitions import DAILY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import COIN_ALIASES, COIN_DAILY, MARKET_DAILY, OR_ELSE
 from cryptoassets.transforms import marts
 
@@ -43,6 +43,7 @@ def _either(asset: str, other: str) -> dg.AssetIn:
         "aliases": dg.AssetIn(key=_ALIASES),
     },
     partitions_def=DAILY,
+    backfill_policy=RANGE_IN_ONE_RUN,
     kinds={"spark", "postgres"},
     **described(
         COIN_DAILY,
@@ -74,11 +75,13 @@ def coin_daily(
 ) -> DataFrame:
     """Open, high, low, close, return, volatility and drawdown of each coin on the day.
 
-    Of snapshots; in hours of a coin without one, of history. Old slugs count as today's.
+    Of snapshots; in hours of a coin without one, of history. Old slugs count as today's. A range
+    of days reads the days that the first one looks back on once.
     """
     by_alias = dict(zip(*aliases.to_pydict().values(), strict=True))
     daily = marts.coin_daily(prices, history, by_alias)
-    return daily.where(f"day = DATE'{context.partition_key}'")
+    first, last = context.partition_key_range
+    return daily.where(f"day BETWEEN DATE'{first}' AND DATE'{last}'")
 
 
 @dg.asset(
@@ -86,6 +89,7 @@ def coin_daily(
     io_manager_key="postgres_io_manager",
     ins={"coins": dg.AssetIn(key=["marts", "coin_daily"])},
     partitions_def=DAILY,
+    backfill_policy=RANGE_IN_ONE_RUN,
     kinds={"spark", "postgres"},
     **described(
         MARKET_DAILY,

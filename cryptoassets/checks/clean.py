@@ -10,7 +10,7 @@ from cryptoassets.assets.descriptions import FIRST
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
-from cryptoassets.io_managers.address import Window, arrow_schema, partition_name
+from cryptoassets.io_managers.address import Window, arrow_schema, partition_name, table_of
 from cryptoassets.io_managers.spark import clean_partition
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.transforms.contract import (
@@ -35,12 +35,19 @@ QUARANTINE_SHARE_LIMIT = 0.05
         hourly_check(PRICES, "keys", "No key is null or doubled", blocking=True),
         hourly_check(PRICES, "outcomes", "raw = valid + quarantined + superseded", blocking=True),
     ],
-    ins={"judged": dg.AssetIn(key=PRICES)},
     op_tags=FIRST,
 )
-def coin_prices_contract(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
-    """What must hold before PostgreSQL is touched."""
-    yield from _contract(judged, SNAPSHOT_FLOW)
+def coin_prices_contract(context: dg.AssetCheckExecutionContext) -> Iterator[Judged]:
+    """What must hold before PostgreSQL is touched.
+
+    Of a range the publishing leaves out the hour that breaks `keys` or `outcomes`, and no other.
+    """
+    yield from by_partition(
+        context,
+        PRICES,
+        lambda window: _contract(_cleaned(PRICES, window), SNAPSHOT_FLOW),
+        blocking=("columns",),
+    )
 
 
 def _contract(judged: ds.Dataset, flow: Flow) -> Iterator[dg.AssetCheckResult]:
@@ -54,6 +61,16 @@ def _contract(judged: ds.Dataset, flow: Flow) -> Iterator[dg.AssetCheckResult]:
     rows = judged.to_table(columns=["raw_id", *key, "outcome", "reasons"])
     yield result("keys", key_problems(rows, key), rows=rows.num_rows)
     yield result("outcomes", conservation_problems(rows), rows=rows.num_rows)
+
+
+def _cleaned(asset: dg.AssetKey, window: Window) -> ds.Dataset:
+    judged = clean_partition(table_of(asset), window)
+    if judged is None:
+        raise UpstreamNotMaterializedError(
+            f"{asset.to_user_string()} has no partition {partition_name(window)!r} under "
+            "CLEAN_PATH any more. A retry will not help; materialize it again"
+        )
+    return judged
 
 
 @dg.multi_asset_check(
@@ -74,12 +91,7 @@ def coin_price_history_contract(context: dg.AssetCheckExecutionContext) -> Itera
 
 
 def _judge_history(window: Window) -> Iterator[dg.AssetCheckResult]:
-    judged = clean_partition(HISTORY_FLOW.clean, window)
-    if judged is None:
-        raise UpstreamNotMaterializedError(
-            f"{HISTORY.to_user_string()} has no partition {partition_name(window)!r} under "
-            "CLEAN_PATH any more. A retry will not help; materialize it again"
-        )
+    judged = _cleaned(HISTORY, window)
     results = list(_contract(judged, HISTORY_FLOW))
     yield from results
     if results[0].passed:
@@ -98,10 +110,13 @@ def _judge_history(window: Window) -> Iterator[dg.AssetCheckResult]:
         hourly_check(PRICES, "quarantine_share", "At most 5 % of the hour is quarantined"),
         hourly_check(PRICES, "payload_drift", "Coins have the keys and types they always had"),
     ],
-    ins={"judged": dg.AssetIn(key=PRICES)},
 )
-def coin_prices_quality(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
-    """What a person should know of the hour; nothing here holds the hour back."""
+def coin_prices_quality(context: dg.AssetCheckExecutionContext) -> Iterator[Judged]:
+    """What a person should know of each hour; nothing here holds an hour back."""
+    yield from by_partition(context, PRICES, lambda window: _quality(_cleaned(PRICES, window)))
+
+
+def _quality(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
     rows = judged.to_table(columns=["observed_at", "coin_id", "outcome", "reasons"])
     newest = pc.max(rows["observed_at"])
     of_newest = rows.filter(pc.equal(rows["observed_at"], newest))

@@ -20,15 +20,13 @@ def hourly_check(
     description: str,
     *,
     blocking: bool = False,
-    reads: Sequence[dg.AssetKey] = (),
 ) -> dg.AssetCheckSpec:
-    """A check of one partition of an hourly asset; `reads` are other assets it loads."""
+    """A check of one partition of an hourly asset; see `checks.ranges`."""
     return dg.AssetCheckSpec(
         name,
         asset=asset,
         description=description,
         blocking=blocking,
-        additional_deps=list(reads),
         partitions_def=HOURLY,
     )
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import dagster as dg
-import pyarrow.dataset as ds
 
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
@@ -12,12 +11,11 @@ from cryptoassets.io_managers.address import Window
 from cryptoassets.io_managers.spark import clean_partition
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.transforms.moves import Moves, repeated_share, wild_moves
 
 PRICES = dg.AssetKey(["warehouse", "coin_prices"])
 HISTORY = dg.AssetKey(["warehouse", "coin_price_history"])
-_JUDGED = dg.AssetKey(["clean", "coin_prices"])
 
 
 @dg.multi_asset_check(
@@ -27,20 +25,23 @@ _JUDGED = dg.AssetKey(["clean", "coin_prices"])
             PRICES,
             "reconciliation",
             "Every raw document is in exactly one place: loaded, quarantined or superseded",
-            reads=[_JUDGED],
         )
     ],
-    ins={"judged": dg.AssetIn(key=_JUDGED)},
 )
 def coin_prices_reconciliation(
-    context: dg.AssetCheckExecutionContext,
-    judged: ds.Dataset,
-    mongo: MongoResource,
-    postgres: PostgresResource,
+    context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
+) -> Iterator[Judged]:
+    """Compare MongoDB, Parquet and PostgreSQL id by id, hour by hour."""
+    yield from by_partition(
+        context, PRICES, lambda window: [_reconciled(mongo, postgres, SNAPSHOT_FLOW, window)]
+    )
+
+
+def _reconciled(
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Window
 ) -> dg.AssetCheckResult:
-    """Compare MongoDB, Parquet and PostgreSQL id by id."""
-    window = context.partition_time_window
-    found = reconcile(mongo, postgres, SNAPSHOT_FLOW, judged, (window.start, window.end))
+    judged = clean_partition(flow.clean, window)
+    found = reconcile(mongo, postgres, flow, judged, window)
     return result(
         "reconciliation", found.problems, documents=found.documents, waiting=found.waiting
     )
@@ -60,15 +61,9 @@ def coin_price_history_reconciliation(
     context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
 ) -> Iterator[Judged]:
     """Compare MongoDB, Parquet and PostgreSQL id by id, day by day."""
-
-    def judge(window: Window) -> Iterator[dg.AssetCheckResult]:
-        judged = clean_partition(HISTORY_FLOW.clean, window)
-        found = reconcile(mongo, postgres, HISTORY_FLOW, judged, window)
-        yield result(
-            "reconciliation", found.problems, documents=found.documents, waiting=found.waiting
-        )
-
-    yield from by_partition(context, HISTORY, judge)
+    yield from by_partition(
+        context, HISTORY, lambda window: [_reconciled(mongo, postgres, HISTORY_FLOW, window)]
+    )
 
 
 @dg.multi_asset_check(
@@ -80,9 +75,13 @@ def coin_price_history_reconciliation(
 )
 def coin_prices_behaviour(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource
-) -> Iterator[dg.AssetCheckResult]:
-    """Warn of prices that move too much, or not at all."""
-    prices = recent_prices(postgres, context.partition_time_window.end)
+) -> Iterator[Judged]:
+    """Warn of prices that move too much, or not at all, in each hour."""
+    yield from by_partition(context, PRICES, lambda window: _behaviour(postgres, window))
+
+
+def _behaviour(postgres: PostgresResource, window: Window) -> Iterator[dg.AssetCheckResult]:
+    prices = recent_prices(postgres, window[1])
     moves = wild_moves(prices)
     yield result("price_moves", _told(moves), severity=WARN, coins_judged=moves.judged)
     share = repeated_share(prices)

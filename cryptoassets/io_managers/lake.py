@@ -139,6 +139,14 @@ def count_all(collection: Collection[Document]) -> int:
     return count_matching(collection, {"_id": {"$exists": True}})
 
 
+def was_skipped(lake: Lake, asset: str, partition: str) -> bool:
+    """Whether a run of an asset said of a partition that there was nothing to fetch."""
+    name = f"{asset}@{partition}"
+    # Not by partition_key: nx-27017 takes '2026-11-23-10:00' in a filter for a date.
+    said = lake[FETCHES].find_one({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}})
+    return said is not None
+
+
 def documents_in(collection: Collection[Document], window: Window) -> Iterator[Document]:
     """The documents of a partition, unordered."""
     # The batch size bounds the answer: a server may fail over its message limit without one.

@@ -4,7 +4,7 @@ What goes here: metadata values under Dagster's standard keys. What stays out: d
 (in `assets`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -75,3 +75,19 @@ def report(
         context.add_output_metadata(told)
     else:
         context.step_context.add_asset_metadata(told, context.asset_key, partition)
+
+
+def log_made(context: dg.OutputContext, partitions: Iterable[str]) -> None:
+    """Log the materialization of partitions of a run that fails for others of its range.
+
+    Dagster logs those of a range when its output was handled, and none when that failed.
+
+    Args:
+        context: of the output.
+        partitions: each was reported.
+    """
+    for partition in partitions:
+        told = context.step_context.get_asset_metadata(context.asset_key, partition)
+        context.log_event(
+            dg.AssetMaterialization(context.asset_key, partition=partition, metadata=told)
+        )

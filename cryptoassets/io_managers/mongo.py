@@ -5,13 +5,14 @@ form the downstream asset asks for. What stays out: making documents (`coincap.d
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, get_origin
 
 import dagster as dg
 import pyarrow as pa
 from pydantic import PrivateAttr
+from pymongo.collection import Collection
 from pyspark.sql import DataFrame
 
 from cryptoassets.coincap.documents import RawBatch, RawStream, canonical_payload
@@ -27,6 +28,7 @@ from cryptoassets.io_managers.lake import (
     insert_new,
     refuse_mixed_sources,
     store_batch,
+    was_skipped,
 )
 from cryptoassets.io_managers.warm import WarmHours
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
@@ -39,6 +41,8 @@ from cryptoassets.resources.mongo import (
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
 from cryptoassets.settings import load_settings
+
+_SHOWN_KEYS = 5
 
 
 class MongoIOManager(dg.ConfigurableIOManager):
@@ -143,27 +147,28 @@ class MongoIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table | list[Document]:
         """Read a partition by range, in the form of the downstream asset's annotation.
 
-        In a warm process a DataFrame holds the snapshots that it has not judged yet, and
-        `SparkIOManager` adds their rows to those it has.
+        In a warm process a DataFrame of one hour holds the snapshots that it has not judged yet,
+        and `SparkIOManager` adds their rows to those it has.
 
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: the partition holds no document, and no
-                run said that there was nothing to fetch. ExpiredPartitionError: retention deleted
-                it.
+                run said that there was nothing to fetch; of a range of hours any such one, of a
+                range of days all. ExpiredPartitionError: retention deleted them all.
             TypeError: the annotation is none of the three.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), typed_errors(self.mongo.address):
             table = address.table_of(context.asset_key)
             window = address.window_of(context)
             collection = self.mongo.lake()[table.name]
-            if count_in(collection, window) == 0:
-                self._refuse_missing(context, window)
+            partitions = address.partitions_in(window, address.span_of(table))
+            self._refuse_missing(context, collection, partitions)
             wanted = context.dagster_type.typing_type
             # Dagster hands on typing.List for an annotation list[...], which is not equal to it.
             if get_origin(wanted) is list:
                 return list(documents_in(collection, window))
             coins_asked = load_settings().coincap_coins
-            if self.warm is not None and wanted is DataFrame and table is RAW_COIN_SNAPSHOTS:
+            is_warm = wanted is DataFrame and table is RAW_COIN_SNAPSHOTS and len(partitions) == 1
+            if self.warm is not None and is_warm:
                 batches = unjudged_batches(
                     self.mongo.lake(), table, window, self.warm, coins_asked=coins_asked
                 )
@@ -183,19 +188,28 @@ class MongoIOManager(dg.ConfigurableIOManager):
         """Delete the files that DataFrames were read through."""
         self._frames.clear()
 
-    def _refuse_missing(self, context: dg.InputContext, window: address.Window) -> None:
-        key = context.asset_key
-        refuse_noted(self.mongo.lake(), ".".join(key.path), context.asset_partition_keys)
-        partition = address.partition_name(window)
-        name = f"{key.to_user_string()}@{partition}"
-        # Not by partition_key: nx-27017 takes '2026-11-23-10:00' in a filter for a date.
-        if self.mongo.lake()[FETCHES].find_one({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}}):
-            return
-        message = (
-            f"{key.to_user_string()} has no partition {partition!r} in MongoDB at "
-            f"{self.mongo.address}. {address.remedy(key, partition)}"
-        )
-        raise UpstreamNotMaterializedError(message)
+    def _refuse_missing(
+        self,
+        context: dg.InputContext,
+        collection: Collection[Document],
+        partitions: Sequence[address.Window],
+    ) -> None:
+        """Refuse hours that nobody fetched, which must not be published as if they were empty."""
+        empty = [window for window in partitions if count_in(collection, window) == 0]
+        if len(empty) == len(partitions):
+            raw = ".".join(context.asset_key.path)
+            refuse_noted(self.mongo.lake(), raw, context.asset_partition_keys)
+        name = context.asset_key.to_user_string()
+        missing = [
+            address.partition_name(window)
+            for window in empty
+            if not was_skipped(self.mongo.lake(), name, address.partition_name(window))
+        ]
+        # A window of history that was answered without points says so for all of its days.
+        is_history = collection.name != RAW_COIN_SNAPSHOTS.name
+        if missing and not (is_history and len(missing) < len(partitions)):
+            message = _told_missing(context.asset_key, missing, len(partitions), self.mongo.address)
+            raise UpstreamNotMaterializedError(message)
 
     def _log_other_partitions(self, context: dg.OutputContext, batch: RawBatch) -> int:
         """Log a materialization for each other partition; return how many documents they got."""
@@ -217,6 +231,21 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 )
             )
         return counts.total()
+
+
+def _told_missing(key: dg.AssetKey, missing: list[str], partitions: int, uri: str) -> str:
+    """Name what is missing, and say what to do."""
+    asset = key.to_user_string()
+    if partitions == 1:
+        remedy = address.remedy(key, missing[0])
+        return f"{asset} has no partition {missing[0]!r} in MongoDB at {uri}. {remedy}"
+    shown = ", ".join(missing[:_SHOWN_KEYS])
+    shown += f" and {len(missing) - _SHOWN_KEYS} more" if len(missing) > _SHOWN_KEYS else ""
+    return (
+        f"{asset} has nothing of {len(missing)} of {partitions} partitions in MongoDB at {uri}: "
+        f"{shown}. Nothing of the range was made, and a retry will not help; choose ranges without "
+        "them, or have `cryptoassets rebuild --from ... --to ...` find what is there"
+    )
 
 
 def _skip_record(context: dg.OutputContext, partition: str, why: str | None) -> Document:

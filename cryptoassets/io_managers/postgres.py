@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -40,6 +40,7 @@ from cryptoassets.schemas import COINS, QUARANTINE, SNAPSHOT_FLOW, Flow, Table, 
 from cryptoassets.transforms.outcomes import publication
 
 QUARANTINE_KEY = dg.AssetKey(["warehouse", "quarantine"])
+_DAY = timedelta(days=1)
 _PARTITIONS_AT_ONCE = 8
 """Of a range, how many are held in memory; each is published on its own."""
 
@@ -75,7 +76,10 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 return
             shapes.refuse_other_columns(key, obj, table, table.column_names)
             rows = _arrow(lambda frame: frame.select(*table.column_names), obj)
-            self._publish_rows(context, table, rows)
+            if table is COINS:
+                self._merge_coins(context, rows)
+            else:
+                self._replace_rows(context, table, rows)
 
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table:
         """Read the rows of the partition's range as DataFrame, or as Arrow table where annotated.
@@ -102,6 +106,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         """Publish the partitions of a run one by one; a bad one does not hold the others back."""
         partitions = address.partitions_in(address.window_of(context), flow.span)
         left_out: list[str] = []
+        told: list[str] = []
         for place in range(0, len(partitions), _PARTITIONS_AT_ONCE):
             some = partitions[place : place + _PARTITIONS_AT_ONCE]
             rows = _judged_rows(flow, obj, (some[0][0], some[-1][1]))
@@ -118,7 +123,9 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                     left_out.append(str(error))
                 else:
                     self._tell(context, flow, made, is_one_of_many=len(partitions) > 1)
+                    told.append(made.load.partition_key)
         if left_out:
+            metadata.log_made(context, told)
             raise ContractViolationError(_told(left_out, len(partitions)))
 
     def _tell(
@@ -140,7 +147,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 made.seen,
                 load.raw_rows,
             )
-        elif made.refused.num_rows or not is_one_of_many:
+        elif made.refused.num_rows or made.released or not is_one_of_many:
             self._log_quarantine(context, flow, made)
         counts = {**_counts(load), **_counts(made.changes)}
         facts: dict[str, Any] = {**counts, "published": not made.is_older}
@@ -151,17 +158,28 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         partition = load.partition_key if is_one_of_many else None
         self._report(context, flow.published, made.valid, facts, partition)
 
-    def _publish_rows(self, context: dg.OutputContext, table: Table, rows: pa.Table) -> None:
+    def _merge_coins(self, context: dg.OutputContext, rows: pa.Table) -> None:
+        """Merge the coins of a run, however many hours it has, in one transaction."""
+        hours = address.partition_name(address.window_of(context))
+        with self._transaction(f"publishing warehouse/coins {hours}") as cursor:
+            stage(cursor, COINS, rows)
+            changes = publishing.merge_coins(cursor)
+        self._report(context, COINS, rows, _counts(changes))
+
+    def _replace_rows(self, context: dg.OutputContext, table: Table, rows: pa.Table) -> None:
+        """Replace the partitions of a run, each in a transaction of its own."""
         asset = context.asset_key.to_user_string()
-        with self._transaction(f"publishing {asset} {context.partition_key}") as cursor:
-            stage(cursor, table, rows)
-            if table is COINS:
-                changes = publishing.merge_coins(cursor)
-            else:
-                publishing.lock_partition(cursor, asset, context.partition_key)
-                scope = reading.scope(table, address.window_of(context))
-                changes = publishing.replace_rows(cursor, table, scope)
-        self._report(context, table, rows, _counts(changes))
+        window = address.window_of(context)
+        partitions = address.partitions_in(window, _DAY) or [window]
+        for part in partitions:
+            name = address.partition_name(part)
+            of_part = rows if len(partitions) == 1 else reading.rows_of_day(rows, part)
+            with self._transaction(f"publishing {asset} {name}") as cursor:
+                stage(cursor, table, of_part)
+                publishing.lock_partition(cursor, asset, name)
+                changes = publishing.replace_rows(cursor, table, reading.scope(table, part))
+            partition = name if len(partitions) > 1 else None
+            self._report(context, table, of_part, _counts(changes), partition)
 
     @contextmanager
     def _transaction(self, action: str) -> Iterator[publishing.Cursor]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import sql
 
 from cryptoassets.errors import UpstreamNotMaterializedError
@@ -28,6 +29,11 @@ def scope(table: Table, window: address.Window | None) -> sql.Composable:
         return publishing.in_window("day", (window[0].date(), window[1].date()))
     # `warehouse.coins` has one row a coin, whatever the partition.
     return sql.SQL("TRUE")
+
+
+def rows_of_day(rows: pa.Table, window: address.Window) -> pa.Table:
+    """The rows of one day of several, by the column `day`."""
+    return rows.filter(pc.equal(rows["day"], pa.scalar(window[0].date(), pa.date32())))
 
 
 def read_rows(cursor: Cursor, context: dg.InputContext, uri: str) -> pa.Table:

@@ -27,6 +27,8 @@ from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import CLEAN_COIN_PRICES, Table
 
 _SUCCESS = "_SUCCESS"
+_STARTS = {"hour": "yyyy-MM-dd'T'HH", "day": "yyyy-MM-dd"}
+"""What `address.folder_name` says of a partition, as Spark spells it."""
 
 
 class SparkIOManager(dg.ConfigurableIOManager):
@@ -60,7 +62,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         if len(partitions) == 1:
             self._store_one(context, table, partitions[0], aside, obj)
             return
-        _write_days(obj, store, aside)
+        _write_apart(obj, store, aside, partitions[0])
         for window in partitions:
             part = f"{aside}/{address.folder_name(window)}"
             _complete(store, part, table)
@@ -172,16 +174,17 @@ def clean_partition(table: Table, window: address.Window) -> ds.Dataset | None:
     return _dataset(store, folder) if _is_whole(store, folder) else None
 
 
-def _write_days(obj: DataFrame, store: fs.FileSystem, aside: str) -> None:
-    """Write rows of several days aside, into a folder a day."""
-    day = F.date_format("observed_at", "yyyy-MM-dd")
-    # One task a day, or each would get a file of every task.
-    by_day = obj.withColumn("day", day).repartition("day")
-    by_day.write.mode("overwrite").partitionBy("day").parquet(spark_uri(store, aside))
+def _write_apart(obj: DataFrame, store: fs.FileSystem, aside: str, example: address.Window) -> None:
+    """Write rows of several partitions aside, into a folder each, named as that of an example."""
+    unit = address.folder_name(example).partition("=")[0]
+    start = F.date_format("observed_at", _STARTS[unit])
+    # One task a partition, or each would get a file of every task.
+    apart = obj.withColumn(unit, start).repartition(unit)
+    apart.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, aside))
 
 
 def _complete(store: fs.FileSystem, folder: str, table: Table) -> None:
-    """Mark a day that was written aside as whole; one without rows gets a file without rows."""
+    """Mark a partition written aside as whole; one without rows gets a file without rows."""
     if store.get_file_info(folder).type == fs.FileType.NotFound:
         store.create_dir(folder)
         schema = address.arrow_schema(table)

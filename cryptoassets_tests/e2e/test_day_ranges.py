@@ -1,0 +1,112 @@
+"""Story of the marts over a range of days: each day as a run of its own would have made it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from cryptoassets.embedded import Stack
+from cryptoassets.partitions import range_tags
+from cryptoassets.resources.postgres import PostgresResource, ensure_months
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets_tests.e2e.platforms import Platform, new_platform
+from cryptoassets_tests.e2e.stores import Dump
+
+pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(400)]
+
+FIRST = datetime(2026, 10, 20, tzinfo=UTC)
+DAYS = [f"{FIRST + timedelta(days=number):%Y-%m-%d}" for number in range(8, 12)]
+RANGE = range_tags(DAYS[0], DAYS[-1])
+MARTS = ("marts.coin_daily", "marts.market_daily")
+# The ninth day has no price, and an old slug of bitcoin stands until the fifth.
+_PRICES = """
+    INSERT INTO warehouse.coin_prices
+    (coin_id, observed_at, price_usd, market_cap_usd, rank, source, fetched_at, raw_id)
+    SELECT coin, at, 100 + (extract(epoch from at)::bigint / 3600 * weight) % 17, 1000 * weight, 1,
+        'simulator', at, coin || at
+    FROM generate_series(%(first)s::timestamptz, %(last)s, '6 hours') AS at,
+        (VALUES ('bitcoin', 3), ('old-bitcoin', 3), ('ethereum', 5)) AS coins (coin, weight)
+    WHERE at::date <> %(without)s AND (coin <> 'bitcoin' OR at >= %(renamed)s)
+    AND (coin <> 'old-bitcoin' OR at < %(renamed)s)
+"""
+_HISTORY = """
+    INSERT INTO warehouse.coin_price_history
+    (coin_id, interval, observed_at, price_usd, source, fetched_at, raw_id)
+    SELECT 'ethereum', 'h1', at, 90 + extract(hour from at), 'simulator', at, at::text
+    FROM generate_series(%(first)s::timestamptz, %(last)s, '1 hour') AS at
+"""
+_LEDGER = """
+    INSERT INTO warehouse.loads VALUES ('warehouse/coin_prices', %s, 'run', 1, 1, 0, 0, now())
+"""
+
+
+@dataclass(frozen=True)
+class Story:
+    """The same days by one run, and a run a day."""
+
+    by_range: dg.ExecuteInProcessResult
+    dump_by_range: Dump
+    by_day: list[dg.ExecuteInProcessResult]
+    dump_by_day: Dump
+
+
+def plant(platform: Platform) -> None:
+    """Publish prices and history of twelve days by hand."""
+    facts = {
+        "first": FIRST,
+        "last": FIRST + timedelta(days=12, seconds=-1),
+        "without": (FIRST + timedelta(days=9)).date(),
+        "renamed": FIRST + timedelta(days=5),
+    }
+    with platform.in_force(), PostgresResource().connect() as connection:
+        ensure_months(connection, [FIRST.date()])
+        connection.execute(_PRICES, facts)
+        connection.execute(_HISTORY, facts)
+        connection.execute("INSERT INTO warehouse.coin_aliases VALUES ('old-bitcoin', 'bitcoin')")
+        for day in DAYS:
+            connection.execute(_LEDGER, [f"{day}-00:00"])
+
+
+@pytest.fixture(scope="module")
+def story(
+    stack: Stack,
+    spark: SparkResource,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Story]:
+    """Told once: each run costs seconds."""
+    folder = tmp_path_factory.mktemp("days")
+    with new_platform(stack, migrated_template, folder) as made:
+        plant(made)
+        by_range = made.execute("marts", None, tags=RANGE)
+        dump = made.stores.dump()
+        made.stores.rows(f"TRUNCATE {', '.join(MARTS)}")
+        by_day = [made.execute("marts", day) for day in DAYS]
+        yield Story(by_range, dump, by_day, made.stores.dump())
+
+
+def test_one_run_makes_the_days_that_a_run_a_day_makes(story: Story) -> None:
+    """To the byte: looking back, filling with history and renaming know nothing of the range."""
+    assert story.by_range.success
+    assert all(result.success for result in story.by_day)
+    for table in MARTS:
+        assert story.dump_by_range[table]
+        assert story.dump_by_day[table] == story.dump_by_range[table]
+
+
+def test_each_day_is_materialized_with_its_own_count(story: Story) -> None:
+    """A day without prices of bitcoin has ethereum's history."""
+    made = [
+        event.step_materialization_data.materialization
+        for event in story.by_range.all_events
+        if event.is_step_materialization
+    ]
+    counts = {
+        (one.asset_key.path[1], one.partition): one.metadata["dagster/partition_row_count"].value
+        for one in made
+    }
+
+    assert [2, 1, 2, 2] == [counts["coin_daily", day] for day in DAYS]
+    assert [1, 1, 1, 1] == [counts["market_daily", day] for day in DAYS]
