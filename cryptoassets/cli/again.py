@@ -1,28 +1,29 @@
 """Partitions processed again from raw, then the days of the marts: what the verbs share.
 
-What goes here: one session for many partitions, in order, and what came of each. What stays out:
-which partitions (in the verbs `requeue` and `rebuild`), the jobs (in `jobs`).
+What goes here: one session for many partitions, a stretch of them a run, and what came of each.
+What stays out: which partitions (in the verbs `requeue` and `rebuild`), the jobs (in `jobs`).
 """
 
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import date
 
 from rich.console import Console
-from rich.status import Status
+from rich.markup import escape
 
+from cryptoassets.cli.ranges import Done, Ranges, make_marts
 from cryptoassets.cli.runner import Outcome, Runner, warm_up
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.io_managers.lake import count_in
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.coins import mend_coins
-from cryptoassets.upkeep.days import days_to_make
 from cryptoassets.upkeep.partitions import Partition
 from cryptoassets.upkeep.retention import keeping_retention_off
+from cryptoassets.upkeep.stretches import stretches
 
 _JOBS = {SNAPSHOT_FLOW.asset: "process", HISTORY_FLOW.asset: "history"}
 # Of `history` only what follows the fetch: nothing is asked of CoinCap again.
@@ -30,70 +31,85 @@ _ASSETS = {
     SNAPSHOT_FLOW.asset: (),
     HISTORY_FLOW.asset: ("clean/coin_price_history", "warehouse/coin_price_history"),
 }
+_RAW = {flow.asset: flow.raw.name for flow in FLOWS}
 _SHOWN = 3
 
 
 class Again:
     """Processes partitions again and makes the marts of their days."""
 
-    def __init__(
-        self, console: Console, status: Status, runner: Runner, mongo: MongoResource
-    ) -> None:
-        self._console = console
-        self._status = status
-        self._runner = runner
+    def __init__(self, ranges: Ranges, mongo: MongoResource) -> None:
+        self._ranges = ranges
         self.mongo = mongo
         self.postgres = PostgresResource()
 
     @property
     def outcome(self) -> Outcome:
         """What the jobs did so far."""
-        return self._runner.outcome
+        return self._ranges.runner.outcome
 
     def process(
-        self, partitions: Iterable[Partition], told: Callable[[Partition], None]
+        self, partitions: Iterable[Partition], told: Callable[[Done], None]
     ) -> list[Partition]:
-        """Process partitions one by one; a failure is named and does not stop the others.
+        """Process partitions, a stretch a run; a failure is named and does not stop the others.
 
         Args:
-            partitions: in the order in which they are processed.
-            told: is called after each that succeeded.
+            partitions: they have raw documents.
+            told: is called after each run that succeeded.
 
         Returns:
             Those that succeeded.
         """
-        wanted, done = list(partitions), []
-        for number, partition in enumerate(wanted, start=1):
-            name = f"{partition.asset} {partition.key}"
-            self._status.update(f"Processing {name} ({number} of {len(wanted)})")
-            job, assets = _JOBS[partition.asset], _ASSETS[partition.asset]
-            if self._runner.execute(job, partition.key, assets=assets):
-                done.append(partition)
-                told(partition)
-        return done
+        wanted, begun = list(partitions), 0
+        succeeded: list[Partition] = []
+        for stretch in stretches(wanted, self._documents):
+            asset = stretch[0].asset
+            place = f" ({begun + 1} to {begun + len(stretch)} of {len(wanted)})"
+            begun += len(stretch)
+            for done in self._ranges.run(_JOBS[asset], stretch, assets=_ASSETS[asset], place=place):
+                succeeded += done.partitions
+                told(done)
+            self.outcome.forget_partitions()
+        return succeeded
+
+    def counts(self, done: Done) -> str:
+        """What a run made of the documents of its partitions, in words."""
+        facts = [self.outcome.facts.get((one.asset, one.key), {}) for one in done.partitions]
+        raw, *others = (
+            sum(of_one.get(f"{name} rows", 0) for of_one in facts)
+            for name in ("raw", "loaded", "quarantined", "superseded")
+        )
+        words = "{:,} loaded, {:,} quarantined, {:,} superseded".format(*others)
+        return f"{raw:,} documents: {words}"
 
     def finish(self, touched: Iterable[Partition]) -> None:
         """Bring what is made of the prices in line: coins, and the marts of the days touched."""
+        console = self._ranges.console
         coins = mend_coins(self.postgres)
         if coins:
             shown = ", ".join(coins[:_SHOWN]) + (", ..." if len(coins) > _SHOWN else "")
-            self._console.print(f"  {len(coins)} coins described anew ({shown}).")
-        self._make_marts(sorted({partition.day.date() for partition in touched}))
+            console.print(f"  {len(coins)} coins described anew ({shown}).")
+        make_marts(
+            self._ranges, self.postgres, sorted({partition.day.date() for partition in touched})
+        )
+        self._tell_past()
 
-    def _make_marts(self, touched: list[date]) -> None:
-        plan = days_to_make(self.postgres, touched)
-        for number, day in enumerate(plan.made, start=1):
-            self._status.update(f"Making the marts of {day} ({number} of {len(plan.made)})")
-            self._runner.execute("marts", day.isoformat())
-        if plan.made:
-            words = str(plan.made[0])
-            words += f" to {plan.made[-1]}" if len(plan.made) > 1 else ""
-            self._console.print(f"[green]  ✓[/] marts of {words}")
-        if plan.kept:
-            self._console.print(
-                f"  Marts of {plan.kept[0]} to {plan.kept[-1]} stay as they are: prices that they "
-                "look back on have expired."
+    def _tell_past(self) -> None:
+        """Sum up what a person should have known when the documents came."""
+        by_check: dict[str, dict[str, str]] = {}
+        for (check, partition), words in sorted(self.outcome.past.items()):
+            by_check.setdefault(check, {})[partition] = words
+        for check, found in by_check.items():
+            shown = ", ".join(list(found)[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+            example = escape(next(iter(found.values())))
+            self._ranges.console.print(
+                f"[yellow]  ![/] Of the past: {check} fails for {len(found)} partitions "
+                f"({shown}): {example}",
+                soft_wrap=True,
             )
+
+    def _documents(self, partition: Partition) -> int:
+        return count_in(self.mongo.lake()[_RAW[partition.asset]], partition.window)
 
 
 @contextmanager
@@ -111,4 +127,5 @@ def processing_again(console: Console) -> Iterator[Again]:
             closing(mongo.lake().client),
         ):
             fail_dead_runs(instance)
-            yield Again(console, status, Runner(console, status, instance, is_replay=True), mongo)
+            runner = Runner(console, status, instance, is_replay=True)
+            yield Again(Ranges(console, status, runner), mongo)

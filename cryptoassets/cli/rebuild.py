@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cryptoassets.cli.again import Again, processing_again
+from cryptoassets.cli.ranges import Done, named
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.errors import SettingsError
 from cryptoassets.io_managers.address import Window
@@ -65,7 +66,7 @@ def rebuild(console: Console, since: datetime | None, until: datetime | None) ->
                 "document: it is left as it is. Bring MongoDB's documents back from a backup",
                 soft_wrap=True,
             )
-        done = again.process(plan.wanted, lambda partition: _tell(console, partition))
+        done = again.process(plan.wanted, lambda made: _tell(console, again, made))
         again.finish(done)
     return _sum_up(console, again, plan, done)
 
@@ -107,8 +108,12 @@ def _add(plan: Plan, again: Again, flow: Flow, window: Window) -> None:
         partitions += [partition_of(flow, start) for start in starts]
 
 
-def _tell(console: Console, partition: Partition) -> None:
-    console.print(f"[green]  ✓[/] {partition.asset} {partition.key}")
+def _tell(console: Console, again: Again, made: Done) -> None:
+    console.print(
+        f"[green]  ✓[/] {made.partitions[0].asset} {named(made.partitions)}  "
+        f"{again.counts(made)}  [dim]{made.seconds:.1f} s[/]",
+        soft_wrap=True,
+    )
 
 
 def _sum_up(console: Console, again: Again, plan: Plan, done: list[Partition]) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from cryptoassets.cli.again import Again, processing_again
+from cryptoassets.cli.ranges import Done
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.errors import SettingsError
 from cryptoassets.io_managers.address import partition_window
@@ -62,7 +63,11 @@ def _requeue(console: Console, again: Again, partitions: list[Partition]) -> int
     before = {partition: _books(again.postgres, partition) for partition in partitions}
     released: Counter[Partition] = Counter()
 
-    def tell(partition: Partition) -> None:
+    def tell(done: Done) -> None:
+        for partition in done.partitions:
+            tell_one(partition)
+
+    def tell_one(partition: Partition) -> None:
         books = _books(again.postgres, partition)
         released[partition] = books.released - before[partition].released
         reasons = ", ".join(f"{code} {count}" for code, count in books.reasons.most_common())

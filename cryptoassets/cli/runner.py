@@ -43,6 +43,7 @@ class Outcome:
         stopped: why a fetch ended before its end, without having failed: credits.
         facts: asset and partition to what its materialization said, by label.
         errors: names of the errors behind failures of steps, as far as they are ours.
+        past: of a replay, check and partition to what a person should have known then.
     """
 
     failures: list[str] = field(default_factory=list)
@@ -52,8 +53,14 @@ class Outcome:
     stopped: str | None = None
     facts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     errors: set[str] = field(default_factory=set)
+    past: dict[tuple[str, str], str] = field(default_factory=dict)
     source: str = ""
     seconds: float = 0.0
+
+    def forget_partitions(self) -> None:
+        """Drop what was said of each partition, pictures included: there may be thousands."""
+        self.materialized.clear()
+        self.facts.clear()
 
 
 class Runner:
@@ -65,7 +72,8 @@ class Runner:
         instance: where runs are recorded.
         definitions: of the jobs; None: the ones that every command has.
         is_replay: partitions of the past are run again: the verb itself says what came of each, and
-            that a snapshot was bad when it came is no failure of today.
+            that a snapshot was bad when it came is no failure of today. A range that fails is no
+            failure either: the verb tries its partitions again.
     """
 
     def __init__(
@@ -84,6 +92,8 @@ class Runner:
         self._is_range = False
         self._definitions = definitions
         self._is_replay = is_replay
+        self._of_range: list[str] = []
+        self._partitions = ""
         self.outcome = Outcome()
 
     @contextmanager
@@ -116,9 +126,10 @@ class Runner:
         from cryptoassets.definitions import defs
         from cryptoassets.partitions import range_tags
 
+        self._started, self._is_range, self._of_range = time.monotonic(), last is not None, []
+        self._partitions = partition + (f" to {last}" if last else "")
         if not self._is_replay:
-            self._status.update(f"{job} {partition}" + (f" to {last}" if last else ""))
-        self._started, self._is_range = time.monotonic(), last is not None
+            self._status.update(f"{job} {self._partitions}")
         run_id = _new_run_id()
         self._instance.add_event_listener(run_id, self._hear)
         definitions = self._definitions or defs
@@ -135,6 +146,9 @@ class Runner:
             is_interrupted = self._is_interrupted or has_come()
         if is_interrupted:
             raise KeyboardInterrupt
+        if result.success:
+            for sentence in self._of_range:
+                self._say_failure(sentence)
         return result.success
 
     def _hear(self, entry: "dg.EventLogEntry") -> None:
@@ -149,7 +163,8 @@ class Runner:
             self._is_interrupted = True
         elif event.is_step_failure:
             self.outcome.errors |= _error_names(event)
-            self._fail(f"{_step_name(event)}: {_sentence(event.step_failure_data.error)}")
+            name = _step_name(event) + (f" {self._partitions}" if self._is_replay else "")
+            self._fail(f"{name}: {_sentence(event.step_failure_data.error)}")
         elif event.is_step_up_for_retry:
             words = _sentence(event.step_retry_data.error)
             self._console.print(
@@ -172,15 +187,25 @@ class Runner:
         name = f"{check.asset_key.to_user_string()} {check.check_name}"
         if check.passed:
             self.outcome.checks_passed += 1
-        elif self._is_replay and check.check_name in _OF_THE_PAST:
-            self.outcome.warnings.append(f"{name}: {check.description}")
-        elif check.severity.value == "WARN":
+            return
+        if self._is_replay and check.check_name in _OF_THE_PAST:
+            self.outcome.past[name, check.partition or ""] = check.description or ""
+            return
+        if check.partition and (self._is_range or self._is_replay):
+            name += f" {check.partition}"
+        if check.severity.value == "WARN":
             self.outcome.warnings.append(f"{name}: {check.description}")
             self._console.print(f"[yellow]  ! {name}[/]  {escape(check.description or '')}")
         else:
             self._fail(f"{name}: {check.description}")
 
     def _fail(self, sentence: str) -> None:
+        if self._is_replay and self._is_range:
+            self._of_range.append(sentence)
+        else:
+            self._say_failure(sentence)
+
+    def _say_failure(self, sentence: str) -> None:
         self.outcome.failures.append(sentence)
         self._console.print(f"[red]  ✗ {escape(sentence)}[/]", soft_wrap=True)
 

@@ -19,6 +19,11 @@ _EXPIRED = """
     WHERE expired_at IS NOT NULL AND left(partition_key, 10) = ANY(%(days)s)
 """
 
+_ROWS = """
+    SELECT left(partition_key, 10)::date, sum(loaded_rows)::bigint FROM warehouse.loads
+    WHERE left(partition_key, 10) = ANY(%(days)s) GROUP BY 1
+"""
+
 
 @dataclass(frozen=True)
 class Days:
@@ -51,3 +56,10 @@ def days_to_make(postgres: PostgresResource, touched: Collection[date]) -> Days:
         if any(day - timedelta(days=n) in gone for n in range(LOOKBACK_DAYS + 1))
     ]
     return Days([day for day in days if day not in kept], kept)
+
+
+def rows_by_day(postgres: PostgresResource, days: Collection[date]) -> dict[date, int]:
+    """Rows of prices and history that are published of each day, by the ledger."""
+    with postgres.connect() as connection:
+        counted = connection.execute(_ROWS, {"days": sorted(map(str, days))})
+        return {day: int(rows) for day, rows in counted}

@@ -1,0 +1,94 @@
+"""Stretches of partitions, each by one run; the part that verbs of the past share.
+
+What goes here: a stretch that fails is halved until what fails is one partition, and the marts of
+days. What stays out: which partitions (in the verbs), how long a stretch is (in
+`upkeep.stretches`).
+"""
+
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
+
+from rich.console import Console
+from rich.status import Status
+
+from cryptoassets.cli.runner import Runner
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.upkeep.days import days_to_make, rows_by_day
+from cryptoassets.upkeep.partitions import Partition
+from cryptoassets.upkeep.stretches import Stretch, stretches
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Done:
+    """Partitions that one run made; seconds that it took."""
+
+    partitions: Stretch
+    seconds: float
+
+
+class Ranges:
+    """Executes jobs over stretches.
+
+    Args:
+        console: for what is done.
+        status: for what goes on.
+        runner: of a replay, which holds back what a range failed by.
+    """
+
+    def __init__(self, console: Console, status: Status, runner: Runner) -> None:
+        self.console = console
+        self.status = status
+        self.runner = runner
+
+    def run(
+        self, job: str, stretch: Stretch, *, assets: Collection[str] = (), place: str = ""
+    ) -> Iterator[Done]:
+        """Run a stretch; one partition that fails is named by its own run and stops no other.
+
+        Args:
+            job: its name.
+            stretch: adjoining partitions.
+            assets: of the job, by key; empty: all.
+            place: where it stands among others, for a person who waits.
+        """
+        self.status.update(f"{job} of {named(stretch)}{place}")
+        started = time.monotonic()
+        first, last = stretch[0].key, stretch[-1].key
+        is_range = len(stretch) > 1
+        if self.runner.execute(job, first, last=last if is_range else None, assets=assets):
+            yield Done(stretch, time.monotonic() - started)
+        elif is_range:
+            half = len(stretch) // 2
+            for part in (stretch[:half], stretch[half:]):
+                yield from self.run(job, part, assets=assets, place=place)
+
+
+def named(stretch: Stretch) -> str:
+    """The first and the last partition in words."""
+    first, last = stretch[0].key, stretch[-1].key
+    return first if first == last else f"{first} to {last}"
+
+
+def make_marts(ranges: Ranges, postgres: PostgresResource, touched: Collection[date]) -> None:
+    """Make the marts of days whose prices changed, and of later ones that look back on them."""
+    plan = days_to_make(postgres, touched)
+    rows = rows_by_day(postgres, plan.made)
+    days = [Partition(datetime.combine(day, clock(), UTC), "marts", _DAY) for day in plan.made]
+    made = 0
+    for stretch in stretches(days, lambda day: rows.get(day.start.date(), 0)):
+        place = f" ({made + 1} to {made + len(stretch)} of {len(days)} days)"
+        made += len(stretch)
+        for done in ranges.run("marts", stretch, place=place):
+            ranges.console.print(
+                f"[green]  ✓[/] marts of {named(done.partitions)}  [dim]{done.seconds:.1f} s[/]"
+            )
+    if plan.kept:
+        ranges.console.print(
+            f"  Marts of {plan.kept[0]} to {plan.kept[-1]} stay as they are: prices that they "
+            "look back on have expired."
+        )
