@@ -15,18 +15,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from cryptoassets.cli.backfill_bill import Stretch, credit_budget, history_resource
+from cryptoassets.cli.ranges import Ranges, make_marts
 from cryptoassets.cli.runner import Runner, line, source_words, warm_up
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.coincap.history import Range, closed_until, on_grid
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
-from cryptoassets.io_managers.address import Window, partition_name
+from cryptoassets.io_managers.address import Window, partition_name, partition_window
 from cryptoassets.resources.history import HistoryResource, coins_without_history
 from cryptoassets.resources.history_tags import tags_of
 from cryptoassets.resources.mongo import WINDOWS
-from cryptoassets.schemas import RAW_COIN_HISTORY
+from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.backfill import chunks, days_between, stretches, unfinished
+from cryptoassets.upkeep.days import days_without_marts
 from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
 from cryptoassets.upkeep.retention import keeping_retention_off
 
@@ -49,7 +51,8 @@ def run_backfill(console: Console, asked: Stretch) -> int:
         ):
             fail_dead_runs(instance)
             runner = Runner(console, status, instance)
-            backfill = _Backfill(console, runner, history, asked)
+            marts = Ranges(console, status, Runner(console, status, instance, is_replay=True))
+            backfill = _Backfill(console, runner, marts, history, asked)
             backfill.run()
             return backfill.tell(time.monotonic() - started)
 
@@ -79,11 +82,13 @@ class _Backfill:
         self,
         console: Console,
         runner: Runner,
+        marts: Ranges,
         history: HistoryResource,
         asked: Stretch,
     ) -> None:
         self._console = console
         self._runner = runner
+        self._marts = marts
         self._history = history
         closed = closed_until(datetime.now(UTC), history.interval)
         until = on_grid(min(asked.until, closed), history.interval)
@@ -94,7 +99,7 @@ class _Backfill:
         self._found = Found([], [], [])
 
     def run(self) -> None:
-        """Do what is left, then look for gaps."""
+        """Do what is left, look for gaps, and make the marts of days that changed."""
         if self._asked.gaps_only:
             self._detect()
         else:
@@ -106,6 +111,7 @@ class _Backfill:
             if not self._do(week, f"chunk {number} of {len(weeks)}"):
                 break
         self._detect()
+        self._make_marts()
 
     def _days(self) -> list[Window]:
         since, until = self._asked.since, self._asked.until
@@ -158,6 +164,21 @@ class _Backfill:
                 [*self._found.healed, *found.healed],
                 [*self._found.unfillable, *found.unfillable],
             )
+
+    def _make_marts(self) -> None:
+        """Make the marts of days whose history changed, or whose marts a kill left unmade."""
+        since, until = self._asked.since, self._asked.until
+        postgres = self._history.postgres
+        facts = self._runner.outcome.facts
+        changed = {
+            partition_window(day)[0].date()
+            for (asset, day), told in facts.items()
+            if asset == HISTORY_FLOW.asset and (told["rows written"] or told["rows removed"])
+        }
+        touched = changed | days_without_marts(postgres, since.date(), until.date())
+        if touched:
+            make_marts(self._marts, postgres, sorted(touched))
+            self._runner.outcome.failures += self._marts.runner.outcome.failures
 
     def _counts(self) -> _Counts:
         lake = self._history.mongo.lake()

@@ -24,6 +24,15 @@ _ROWS = """
     WHERE left(partition_key, 10) = ANY(%(days)s) GROUP BY 1
 """
 
+_UNMADE = """
+    SELECT left(partition_key, 10)::date AS day FROM warehouse.loads
+    WHERE asset = 'warehouse/coin_price_history' AND loaded_rows > 0 AND expired_at IS NULL
+    AND left(partition_key, 10) BETWEEN %(first)s AND %(last)s
+    AND NOT EXISTS (
+        SELECT FROM marts.coin_daily WHERE day = left(partition_key, 10)::date
+    )
+"""
+
 
 @dataclass(frozen=True)
 class Days:
@@ -56,6 +65,13 @@ def days_to_make(postgres: PostgresResource, touched: Collection[date]) -> Days:
         if any(day - timedelta(days=n) in gone for n in range(LOOKBACK_DAYS + 1))
     ]
     return Days([day for day in days if day not in kept], kept)
+
+
+def days_without_marts(postgres: PostgresResource, first: date, last: date) -> set[date]:
+    """Days, both ends included, of which history is published and no mart is made."""
+    with postgres.connect() as connection:
+        unmade = connection.execute(_UNMADE, {"first": str(first), "last": str(last)})
+        return {day for (day,) in unmade}
 
 
 def rows_by_day(postgres: PostgresResource, days: Collection[date]) -> dict[date, int]:

@@ -165,6 +165,16 @@ def test_nothing_is_missing_doubled_or_invented(story: Story) -> None:
     assert all(count == distinct and is_before for _, count, distinct, is_before in rows)
 
 
+def test_the_marts_of_the_days_are_made_at_the_end(story: Story) -> None:
+    """Those of a week that the kill left unmade, too; where nothing changed, none again."""
+    days = story.platform.stores.rows("SELECT count(DISTINCT day) FROM marts.coin_daily")
+
+    assert [(DAYS,)] == days
+    assert f"marts of {SINCE} to " in story.resumed.text
+    assert "marts of" in story.healed.text
+    assert "marts of" not in story.again.text
+
+
 def test_our_ledger_counts_the_credits_that_the_source_counts(story: Story) -> None:
     """The kill, the retries and the healing included."""
     ((calls, counted),) = story.platform.stores.rows(
