@@ -139,7 +139,8 @@ def recent_prices(postgres: PostgresResource, before: datetime) -> pa.Table:
         "CROSS JOIN LATERAL (SELECT min(observed_at) AS first FROM warehouse.coin_prices "
         "WHERE observed_at >= step AND observed_at < step + {step}) AS snapshot "
         "JOIN warehouse.coin_prices AS prices ON prices.observed_at >= snapshot.first "
-        "AND prices.observed_at < least(snapshot.first + {span}, step + {step})"
+        # Not below the lesser of the two: no index is read up to that, but to the table's end.
+        "AND prices.observed_at < snapshot.first + {span} AND prices.observed_at < step + {step}"
     ).format(
         whole=within("observed_at", (before - WHOLE_OF_MOVES, before)),
         start=sql.Literal(before - PAST_OF_MOVES),

@@ -24,7 +24,7 @@ MARTS = ("marts.coin_daily", "marts.market_daily")
 _PRICES = """
     INSERT INTO warehouse.coin_prices
     (coin_id, observed_at, price_usd, market_cap_usd, rank, source, fetched_at, raw_id)
-    SELECT coin, at, 100 + (extract(epoch from at)::bigint / 3600 * weight) % 17, 1000 * weight, 1,
+    SELECT coin, at, 100 + (extract(epoch from at)::bigint / 3600 * weight) %% 17, 1000 * weight, 1,
         'simulator', at, coin || at
     FROM generate_series(%(first)s::timestamptz, %(last)s, '6 hours') AS at,
         (VALUES ('bitcoin', 3), ('old-bitcoin', 3), ('ethereum', 5)) AS coins (coin, weight)
