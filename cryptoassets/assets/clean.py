@@ -4,7 +4,7 @@ import dagster as dg
 from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import described
-from cryptoassets.partitions import DAILY, HOURLY, RANGE_IN_ONE_RUN
+from cryptoassets.partitions import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES
 from cryptoassets.transforms.history import judged_history
 from cryptoassets.transforms.prices import judged_prices
@@ -27,7 +27,7 @@ _HISTORY_LINEAGE = {
     io_manager_key="spark_io_manager",
     ins={"snapshots": dg.AssetIn(key=["raw", "coin_snapshots"])},
     partitions_def=HOURLY,
-    backfill_policy=RANGE_IN_ONE_RUN,
+    backfill_policy=DAY_OF_HOURS_A_RUN,
     kinds={"spark", "parquet"},
     **described(
         CLEAN_COIN_PRICES,

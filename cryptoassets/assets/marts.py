@@ -5,7 +5,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import OWNERS, described
-from cryptoassets.partitions import DAILY, RANGE_IN_ONE_RUN
+from cryptoassets.partitions import DAILY, WEEK_OF_DAYS_A_RUN
 from cryptoassets.schemas import COIN_ALIASES, COIN_DAILY, MARKET_DAILY, OR_ELSE
 from cryptoassets.transforms import marts
 
@@ -43,7 +43,7 @@ def _either(asset: str, other: str) -> dg.AssetIn:
         "aliases": dg.AssetIn(key=_ALIASES),
     },
     partitions_def=DAILY,
-    backfill_policy=RANGE_IN_ONE_RUN,
+    backfill_policy=WEEK_OF_DAYS_A_RUN,
     kinds={"spark", "postgres"},
     **described(
         COIN_DAILY,
@@ -89,7 +89,7 @@ def coin_daily(
     io_manager_key="postgres_io_manager",
     ins={"coins": dg.AssetIn(key=["marts", "coin_daily"])},
     partitions_def=DAILY,
-    backfill_policy=RANGE_IN_ONE_RUN,
+    backfill_policy=WEEK_OF_DAYS_A_RUN,
     kinds={"spark", "postgres"},
     **described(
         MARKET_DAILY,

@@ -6,7 +6,7 @@ import dagster as dg
 from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import FIRST, OWNERS, described, same_columns
-from cryptoassets.partitions import DAILY, HOURLY, RANGE_IN_ONE_RUN
+from cryptoassets.partitions import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import COIN_PRICE_HISTORY, COIN_PRICES, COINS, QUARANTINE
 from cryptoassets.transforms.prices import coins_seen
 
@@ -21,7 +21,7 @@ _CLEAN = "clean/coin_prices"
     io_manager_key="postgres_io_manager",
     ins={"judged": dg.AssetIn(key=["clean", "coin_prices"])},
     partitions_def=HOURLY,
-    backfill_policy=RANGE_IN_ONE_RUN,
+    backfill_policy=DAY_OF_HOURS_A_RUN,
     kinds={"spark", "postgres"},
     **described(
         COINS,
@@ -46,7 +46,7 @@ def coins(judged: DataFrame) -> DataFrame:
     io_manager_key="postgres_io_manager",
     ins={"judged": dg.AssetIn(key=["clean", "coin_prices"])},
     partitions_def=HOURLY,
-    backfill_policy=RANGE_IN_ONE_RUN,
+    backfill_policy=DAY_OF_HOURS_A_RUN,
     kinds={"spark", "postgres"},
     op_tags=FIRST,
     **described(
