@@ -4,15 +4,18 @@ What goes here: the plan of `clean/coin_prices` and what is read off it. What st
 rules (in `rules`), outcomes (in `outcomes`) and daily figures (in `marts`).
 """
 
-from pyspark.sql import DataFrame, Window
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, PRICE_MEASURES
+from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS
 from cryptoassets.transforms.outcomes import outcome
 from cryptoassets.transforms.rules import (
     SOURCE_FIELDS,
     identity_reasons,
     measure,
+    number_problems,
     number_reasons,
     plausibility_reasons,
 )
@@ -37,7 +40,9 @@ def judged_prices(snapshots: DataFrame) -> DataFrame:
         `quarantined` where `reasons` is not empty; else `valid` for the latest `fetched_at` of a
         (coin_id, observed_at) and `superseded` for the earlier ones.
     """
-    rows = _with_row_reasons(_typed(snapshots))
+    # Written down once: each call on a Column is a call of the JVM, and these are thousands.
+    problems = number_problems()
+    rows = _with_row_reasons(_typed(snapshots, problems), problems)
     of_snapshot = Window.partitionBy("observed_at")
     coins_seen = F.size(F.collect_set("coin_id").over(of_snapshot))
     is_broken = F.when(F.size("reasons") > 0, 1.0).otherwise(0.0)
@@ -63,7 +68,7 @@ def judged_prices(snapshots: DataFrame) -> DataFrame:
     )
 
 
-def _typed(snapshots: DataFrame) -> DataFrame:
+def _typed(snapshots: DataFrame, problems: Mapping[str, Column]) -> DataFrame:
     coin = F.from_json("payload", _COIN_SCHEMA)
     return snapshots.withColumn("coin", coin).select(
         "*",
@@ -71,12 +76,12 @@ def _typed(snapshots: DataFrame) -> DataFrame:
         F.col("coin.name").alias("name"),
         F.col("coin.explorer").alias("explorer"),
         F.col("coin.rank").try_cast("int").alias("rank"),
-        *(measure(column.name).alias(column.name) for column in PRICE_MEASURES),
+        *(measure(column, problem).alias(column) for column, problem in problems.items()),
     )
 
 
-def _with_row_reasons(typed: DataFrame) -> DataFrame:
-    reasons = [*identity_reasons(), *number_reasons(), *plausibility_reasons()]
+def _with_row_reasons(typed: DataFrame, problems: Mapping[str, Column]) -> DataFrame:
+    reasons = [*identity_reasons(), *number_reasons(problems), *plausibility_reasons()]
     return typed.withColumn("reasons", F.array_compact(F.array(*reasons))).withColumn(
         "source", F.coalesce("source", F.lit("unknown"))
     )

@@ -6,6 +6,7 @@ rules over a whole snapshot and outcomes (in `prices`), and how text becomes a n
 A code is `<column>_<problem>`, or a word of its own; `REASONS` explains each to people.
 """
 
+from collections.abc import Mapping
 from functools import reduce
 
 from pyspark.sql import Column
@@ -83,21 +84,22 @@ def _field(column: str) -> Column:
     return F.col("coin")[SOURCE_FIELDS[column]]
 
 
-def measure(column: str) -> Column:
+def number_problems() -> dict[str, Column]:
+    """Measure to what keeps its text from being an exact decimal; null where nothing does."""
+    return {
+        column.name: number_problem(_field(column.name), is_double=column.name in DOUBLE_FIELDS)
+        for column in PRICE_MEASURES
+    }
+
+
+def measure(column: str, problem: Column) -> Column:
     """DECIMAL(38,18) of a measure, read from the parsed payload `coin`; null if not exact."""
-    problem = number_problem(_field(column), is_double=column in DOUBLE_FIELDS)
     return F.when(problem.isNull(), decimal_value(_field(column)))
 
 
-def number_reasons() -> list[Column]:
-    """One code or null a measure: what keeps its text from being an exact decimal."""
-    return [
-        F.concat(
-            F.lit(f"{column.name}_"),
-            number_problem(_field(column.name), is_double=column.name in DOUBLE_FIELDS),
-        )
-        for column in PRICE_MEASURES
-    ]
+def number_reasons(problems: Mapping[str, Column]) -> list[Column]:
+    """One code or null a measure, of `number_problems`."""
+    return [F.concat(F.lit(f"{column}_"), problem) for column, problem in problems.items()]
 
 
 def is_slug(text: Column) -> Column:
