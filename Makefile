@@ -28,9 +28,10 @@ run: setup  ## Fetch, clean and publish crypto prices once; starts all that is m
 dev: setup  ## The stores and Dagster's UI on http://localhost:3000
 	@$(VENV)/cryptoassets dev
 
-# Two at a time, each with servers and a Spark of its own; a file's tests stay together.
+# Two at a time, each with servers and a Spark of its own; a file's tests stay together. In their
+# own order: by the number of tests the long stories would come last, and one of the two wait.
 test: setup-dev  ## All tests; no Docker, no Airflow needed
-	@$(VENV)/pytest -n 2 --dist loadfile
+	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 airflow: setup airflow3  ## Airflow 3 on http://localhost:8081 beside Dagster, until Ctrl-C
 	@$(VENV)/python -m cryptoassets.cli.airflow

@@ -17,7 +17,7 @@ from cryptoassets_tests.e2e.stores import Dump
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(400)]
 
 FIRST = datetime(2026, 10, 20, tzinfo=UTC)
-DAYS = [f"{FIRST + timedelta(days=number):%Y-%m-%d}" for number in range(8, 12)]
+DAYS = [f"{FIRST + timedelta(days=number):%Y-%m-%d}" for number in range(8, 11)]
 RANGE = range_tags(DAYS[0], DAYS[-1])
 MARTS = ("marts.coin_daily", "marts.market_daily")
 # The ninth day has no price, and an old slug of bitcoin stands until the fifth.
@@ -108,5 +108,5 @@ def test_each_day_is_materialized_with_its_own_count(story: Story) -> None:
         for one in made
     }
 
-    assert [2, 1, 2, 2] == [counts["coin_daily", day] for day in DAYS]
-    assert [1, 1, 1, 1] == [counts["market_daily", day] for day in DAYS]
+    assert [2, 1, 2] == [counts["coin_daily", day] for day in DAYS]
+    assert [1, 1, 1] == [counts["market_daily", day] for day in DAYS]
