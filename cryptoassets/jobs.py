@@ -20,7 +20,7 @@ from cryptoassets.partitions import range_tags
 from cryptoassets.resources.history import HistoryResource
 from cryptoassets.resources.history_tags import GAPS_TAG
 from cryptoassets.settings import load_settings
-from cryptoassets.upkeep.backfill import chunks, days_to_heal, stretches
+from cryptoassets.upkeep.backfill import adjoining, chunks, days_to_heal
 from cryptoassets.upkeep.retention_job import retention, retention_daily
 
 RAW_SNAPSHOTS = dg.AssetKey(["raw", "coin_snapshots"])
@@ -98,7 +98,7 @@ def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
             return
         days = days_to_heal(history, fetches=fetches, processes=processes)
         for week in chunks(days)[:1]:
-            for some in stretches(week):
+            for some in adjoining(week):
                 first, last = partition_name(some[0]), partition_name(some[-1])
                 yield dg.RunRequest(tags={**range_tags(first, last), GAPS_TAG: "yes"})
         if not days:

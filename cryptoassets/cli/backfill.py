@@ -27,7 +27,7 @@ from cryptoassets.resources.history_tags import tags_of
 from cryptoassets.resources.mongo import WINDOWS
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
-from cryptoassets.upkeep.backfill import chunks, days_between, stretches, unfinished
+from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.upkeep.days import days_without_marts
 from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
 from cryptoassets.upkeep.retention import keeping_retention_off
@@ -136,7 +136,7 @@ class _Backfill:
             coins=self._coins,
             gaps_only=self._asked.gaps_only,
         )
-        for days in stretches(left):
+        for days in adjoining(left):
             first, last = partition_name(days[0]), partition_name(days[-1])
             if self._runner.execute("history", first, last=last, tags=tags):
                 self._days_done += len(days)

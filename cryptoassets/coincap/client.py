@@ -7,6 +7,7 @@ a status (in `verdicts`), trying again (in `retries`), documents (in `documents`
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -42,8 +43,6 @@ LARGEST_PAGE_COINS = 2000
 REPEATED_SHARE = 0.5
 """A later page with this share of coins seen before is an earlier page again."""
 _RATES_ROWS = 200
-_SERVER_ERROR = 500
-_TOO_MANY = 429
 
 T = TypeVar("T")
 
@@ -169,7 +168,8 @@ class CoinCapClient:
                 kind = source_kind_of(outcome)
                 # A gateway before our own server must not pass for CoinCap while that is down.
                 is_ours = kind != "coincap"
-                if is_ours or (outcome.status < _SERVER_ERROR and outcome.status != _TOO_MANY):
+                is_fault = outcome.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                if is_ours or not (is_fault or outcome.status == HTTPStatus.TOO_MANY_REQUESTS):
                     return kind
             judged = verdict(url, outcome, self._key)
             return judged if isinstance(judged, Trouble) else "coincap"
@@ -200,16 +200,28 @@ class CoinCapClient:
         self, route: str, path: str, parameters: dict[str, Any], rows: int
     ) -> tuple[Answer, Envelope]:
         """Make one metered call, with retries."""
+        estimated = estimated_credits(route, rows)
+        broken: list[Any] = []
 
         def metered(url: str, deadline: float) -> tuple[Answer, Envelope] | Trouble:
-            estimated = estimated_credits(route, rows)
             ticket = self._credits.reserve(route, estimated)
             outcome = self._transport.get(url, deadline)
-            self._credits.count(ticket, _cost(outcome, estimated))
+            cost = _cost(outcome, estimated)
+            self._credits.count(ticket, cost)
+            if isinstance(outcome, Received) and outcome.status == HTTPStatus.OK and cost:
+                if outcome.fault:
+                    broken.append(ticket)
+                else:
+                    self._count_anew(broken, cost)
             return verdict(url, outcome, self._key)
 
         query = f"?{urlencode(parameters)}" if parameters else ""
         return self._ask(f"{self._base_url}{path}{query}", metered)
+
+    def _count_anew(self, broken: list[Any], cost: int) -> None:
+        """The server counted answers that broke off whole; the whole one tells how much that is."""
+        while broken:
+            self._credits.count(broken.pop(), cost)
 
     def _ask(self, url: str, ask: Callable[[str, float], T | Trouble]) -> T:
         self.last_url = self._key.redacted(public_url(url))
@@ -220,7 +232,8 @@ class CoinCapClient:
 def _cost(outcome: Received | Unreached, estimated: int) -> int:
     """Credits of one call: none of our own servers, 1 where the server may have counted it.
 
-    An answer that broke off was counted whole by the server; only the estimate knows its size.
+    An answer that broke off was counted whole by the server; until a retry gets it whole only the
+    estimate knows its size.
     """
     if isinstance(outcome, Unreached):
         return 1 if outcome.was_sent else 0

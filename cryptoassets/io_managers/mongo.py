@@ -26,7 +26,6 @@ from cryptoassets.io_managers.lake import (
     count_in,
     documents_in,
     insert_new,
-    is_empty,
     refuse_mixed_sources,
     store_batch,
     was_skipped,
@@ -196,7 +195,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
         partitions: Sequence[address.Window],
     ) -> None:
         """Refuse hours that nobody fetched, which must not be published as if they were empty."""
-        empty = [window for window in partitions if is_empty(collection, window)]
+        empty = [window for window in partitions if count_in(collection, window) == 0]
         if len(empty) == len(partitions):
             raw = ".".join(context.asset_key.path)
             refuse_noted(self.mongo.lake(), raw, context.asset_partition_keys)

@@ -1,7 +1,7 @@
 """Parquet written and read by Spark: the cleaned DataFrames, one folder a partition.
 
 What goes here: writing aside and renaming, so that a folder with `_SUCCESS` is whole; reading it
-back as DataFrame, or as a lazy Arrow dataset where columns are picked. What stays out: rules.
+back as DataFrame, or, for checks, as a lazy Arrow dataset. What stays out: rules.
 """
 
 import dagster as dg
@@ -137,8 +137,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
         _replace(store, aside, folder)
         return parquet_files(store, folder)
 
-    def load_input(self, context: dg.InputContext) -> DataFrame | ds.Dataset:
-        """Read partitions: a DataFrame, or a `pyarrow.dataset.Dataset` where that is annotated.
+    def load_input(self, context: dg.InputContext) -> DataFrame:
+        """Read partitions, lazily.
 
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: a folder is missing or not whole.
@@ -146,10 +146,10 @@ class SparkIOManager(dg.ConfigurableIOManager):
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             return self._load(context)
 
-    def _load(self, context: dg.InputContext) -> DataFrame | ds.Dataset:
+    def _load(self, context: dg.InputContext) -> DataFrame:
         table = address.table_of(context.asset_key)
         store, root = clean_store()
-        folders = {}
+        folders = []
         for window in address.partitions_in(address.window_of(context), address.span_of(table)):
             folder = f"{root}/{table.name}/{address.folder_name(window)}"
             partition = address.partition_name(window)
@@ -159,12 +159,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
                     f"{spark_uri(store, folder)}. {address.remedy(context.asset_key, partition)}"
                 )
                 raise UpstreamNotMaterializedError(message)
-            folders[partition] = folder
-        if context.dagster_type.typing_type is ds.Dataset:
-            views = [_dataset(store, folder) for folder in folders.values()]
-            return views[0] if len(views) == 1 else ds.dataset(views)
-        reader = self.spark.session.read.schema(table.spark_schema)
-        return reader.parquet(*(spark_uri(store, folder) for folder in folders.values()))
+            folders.append(spark_uri(store, folder))
+        return self.spark.session.read.schema(table.spark_schema).parquet(*folders)
 
 
 def clean_partition(table: Table, window: address.Window) -> ds.Dataset | None:

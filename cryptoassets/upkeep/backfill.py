@@ -115,7 +115,7 @@ def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) ->
     return [day for day in days if any(within(ranges, day) for ranges in wanted.values())]
 
 
-def stretches(days: Sequence[Window]) -> list[list[Window]]:
+def adjoining(days: Sequence[Window]) -> list[list[Window]]:
     """Put days that follow each other together: each stretch is one run."""
     made: list[list[Window]] = []
     for day in days:

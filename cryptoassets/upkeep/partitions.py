@@ -14,6 +14,7 @@ from pyarrow import fs
 from pymongo.collection import Collection
 
 from cryptoassets.io_managers.address import Window, folder_window, partition_name, partition_window
+from cryptoassets.io_managers.lake import in_window
 from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.mongo import Document, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -22,6 +23,8 @@ from cryptoassets.schemas import Flow
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Window = (_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
 """The window that leaves nothing out."""
+_SLICE = timedelta(days=30)
+"""Of snapshots every 5 s, the distinct times stay below MongoDB's 16 MB for an answer."""
 
 
 @dataclass(frozen=True, order=True)
@@ -54,23 +57,25 @@ def partition_of(flow: Flow, start: datetime) -> Partition:
 
 
 def raw_starts(mongo: MongoResource, flow: Flow, window: Window = EVER) -> set[datetime]:
-    """Starts of partitions with raw documents; hops from one to the next along the index."""
-    return set(_hops(mongo.lake()[flow.raw.name], flow.span, window))
+    """Starts of partitions with raw documents, by the distinct times of snapshots or points."""
+    collection = mongo.lake()[flow.raw.name]
+    return {
+        _EPOCH + (moment - _EPOCH) // flow.span * flow.span
+        for part in _slices(collection, window)
+        for moment in collection.distinct("observed_at", in_window(part))
+    }
 
 
-def _hops(collection: Collection[Document], span: timedelta, window: Window) -> Iterator[datetime]:
-    start, end = window
-    while True:
-        following = collection.find_one(
-            {"observed_at": {"$gte": start, "$lt": end}},
-            {"observed_at": 1},
-            sort=[("observed_at", pymongo.ASCENDING)],
-        )
-        if following is None:
-            return
-        partition = _EPOCH + (following["observed_at"] - _EPOCH) // span * span
-        yield partition
-        start = partition + span
+def _slices(collection: Collection[Document], window: Window) -> Iterator[Window]:
+    """Cut the part of a window that holds documents, so that distinct times fit into an answer."""
+    ends = [
+        collection.find_one(in_window(window), {"observed_at": 1}, sort=[("observed_at", order)])
+        for order in (pymongo.ASCENDING, pymongo.DESCENDING)
+    ]
+    start, last = (end["observed_at"] if end else window[1] for end in ends)
+    while start <= last and start < window[1]:
+        yield start, min(start + _SLICE, window[1])
+        start += _SLICE
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,13 @@ from cryptoassets.coincap.documents import raw_batch
 from cryptoassets.coincap.server import SourceServer, make_server
 from cryptoassets.coincap.sources import replayed_source, simulated_source
 from cryptoassets.errors import BadKeyError, SettingsError, SourceUnavailableError
-from cryptoassets_tests.coincap.conftest import QUICK, PlanFaults, put_faults
+from cryptoassets_tests.coincap.conftest import (
+    QUICK,
+    Nameless,
+    PlanFaults,
+    get_json,
+    put_faults,
+)
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -212,6 +218,25 @@ def test_each_retry_is_a_call_of_its_own(source: SourceServer, plan_faults: Plan
         client.snapshot(100)
 
     assert 3 == len(ledger.reserved) == len(ledger.counted)
+
+
+def test_an_answer_that_broke_off_counts_as_the_source_counted_it() -> None:
+    """The source counts it whole; how much that is the retry knows."""
+    ledger = Ledger()
+    faults = (
+        {"kind": "truncated_gzip", "after": 1, "times": 2},
+        {"kind": "bad_length", "after": 2, "times": 1},
+    )
+
+    with make_server(Nameless()) as server:
+        put_faults(server.url, *faults)
+        with CoinCapClient(server.url, credits=ledger, retries=QUICK) as client:
+            for days in (1, 30, 3):
+                client.history("bitcoin", "h1", T0, T0 + timedelta(days=days))
+        counted = get_json(f"{server.url}/calls")["credits"]
+
+    assert 6 == len(ledger.counted)
+    assert {"/assets/{slug}/history": sum(ledger.counted.values())} == counted
 
 
 def test_estimate_and_count_of_the_simulator_agree(

@@ -9,12 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptoassets.coincap.exchange import Request, Wire
-from cryptoassets.coincap.service import Service
-from cryptoassets.coincap.sources import simulated_source
 from cryptoassets.embedded import Stack
 from cryptoassets.resources.spark import SparkResource
-from cryptoassets_tests.coincap.conftest import get_json
+from cryptoassets_tests.coincap.conftest import Nameless, get_json
 from cryptoassets_tests.e2e.homes import COMMAND, user_environment
 from cryptoassets_tests.e2e.platforms import Finished, Platform, new_platform
 
@@ -26,20 +23,6 @@ SINCE, UNTIL = f"{LAST - timedelta(days=DAYS):%Y-%m-%d}", f"{LAST:%Y-%m-%d}"
 STRETCH = ("--from", SINCE, "--to", UNTIL)
 HISTORY = "/assets/{slug}/history"
 HOLE = LAST - timedelta(days=2)
-
-
-class Nameless:
-    """The simulator as CoinCap answers: nothing says that it is ours, so its calls are metered."""
-
-    def __init__(self) -> None:
-        """Simulate."""
-        self._service: Service = simulated_source()
-
-    def answer(self, request: Request) -> Wire:
-        """Answer, and leave out who did."""
-        wire = self._service.answer(request)
-        kept = {name: text for name, text in wire.headers.items() if "Source" not in name}
-        return Wire(wire.status, wire.body, kept, wire.disturbance)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pytest
+from pyspark.sql import DataFrame
 
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.io_managers import contexts
@@ -44,8 +44,7 @@ class Store:
     def coins(self, partition: str) -> list[str]:
         """Coins that a downstream asset gets, sorted."""
         rows = contexts.read(self.io_manager, self.key, partition, self.form)
-        table = rows if isinstance(rows, pa.Table) else rows.to_table()
-        return sorted(table["coin_id"].to_pylist())
+        return sorted(rows["coin_id"].to_pylist())
 
     def row_counts(self) -> dict[str, int]:
         """Rows a partition."""
@@ -73,7 +72,7 @@ def spark_store(request: pytest.FixtureRequest) -> Store:
         (HOUR, NEXT_HOUR),
         lambda partition, numbers: make_frame(judged_coins(partition, numbers)),
         make_frame(judged_coins(HOUR, range(1)).drop_columns("rank")),
-        form=ds.Dataset,
+        form=DataFrame,
     )
 
 

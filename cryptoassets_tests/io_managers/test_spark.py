@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pytest
 from pyspark.sql import DataFrame
 
@@ -38,9 +37,10 @@ class Store:
         """Store rows as the hour."""
         return write(self.io_manager, CLEAN, HOUR, self._spark.session.createDataFrame(rows))
 
-    def read(self, form: type = ds.Dataset) -> Any:
+    def read(self) -> pa.Table:
         """Load the hour."""
-        return read(self.io_manager, CLEAN, HOUR, form)
+        rows: pa.Table = read(self.io_manager, CLEAN, HOUR, DataFrame)
+        return rows
 
 
 def test_a_folder_without_its_mark_is_missing(store: Store, clean_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_folder_without_its_mark_is_replaced(store: Store, clean_path: Path) -
 
     store.write(judged_coins(HOUR, range(1)))
 
-    assert 1 == store.read().count_rows()
+    assert 1 == store.read().num_rows
 
 
 def test_an_older_view_is_dropped_and_says_so(store: Store) -> None:
@@ -68,7 +68,7 @@ def test_an_older_view_is_dropped_and_says_so(store: Store) -> None:
 
     context = store.write(judged_coins(HOUR, range(2)))
 
-    assert 3 == store.read().count_rows()
+    assert 3 == store.read().num_rows
     assert logged(context)["is older view"]
     assert 3 == logged(context)["dagster/partition_row_count"]
 
@@ -79,7 +79,7 @@ def test_a_view_of_as_many_rows_takes_the_place_of_the_one_before(store: Store) 
 
     store.write(judged(judged_row(rank=2)))
 
-    assert [2] == store.read().to_table()["rank"].to_pylist()
+    assert [2] == store.read()["rank"].to_pylist()
 
 
 def test_nothing_written_aside_is_left(store: Store, clean_path: Path) -> None:
@@ -110,16 +110,6 @@ def test_wrong_columns_are_named(store: Store, clean_path: Path, spoil: Any, nam
     assert not clean_path.exists()
 
 
-def test_columns_are_loaded_when_they_are_picked(store: Store) -> None:
-    """A check of two columns must not read the payloads of 200,000 documents."""
-    store.write(judged(judged_row()))
-
-    dataset = store.read()
-
-    assert isinstance(dataset, ds.Dataset)
-    assert ["outcome"] == dataset.to_table(columns=["outcome"]).column_names
-
-
 def test_decimals_and_texts_come_back_exactly(store: Store) -> None:
     """SHIB's supply has 30 digits, and a name may be anything."""
     values = {
@@ -133,8 +123,7 @@ def test_decimals_and_texts_come_back_exactly(store: Store) -> None:
     store.write(rows)
 
     key = [("raw_id", "ascending")]
-    assert rows.sort_by(key).to_pylist() == store.read().to_table().sort_by(key).to_pylist()
-    assert rows.sort_by(key).to_pylist() == store.read(DataFrame).sort_by(key).to_pylist()
+    assert rows.sort_by(key).to_pylist() == store.read().sort_by(key).to_pylist()
 
 
 def test_metadata_counts_each_outcome(store: Store) -> None:

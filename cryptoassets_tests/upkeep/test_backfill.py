@@ -8,7 +8,7 @@ from cryptoassets.coincap.credits import Budget
 from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.backfill import bill, chunks, days_between, stretches, unfinished
+from cryptoassets.upkeep.backfill import adjoining, bill, chunks, days_between, unfinished
 from cryptoassets.upkeep.gaps import detect_gaps
 from cryptoassets_tests.upkeep.books import T0, Books, at
 
@@ -28,7 +28,7 @@ def test_days_that_follow_each_other_are_one_run() -> None:
     """A finished day in between parts them, and is not run again."""
     days = days_between(T0, T0 + 5 * DAY)
 
-    assert [days[:2], days[3:]] == stretches([*days[:2], *days[3:]])
+    assert [days[:2], days[3:]] == adjoining([*days[:2], *days[3:]])
 
 
 def test_a_bill_counts_calls_and_credits_by_coin() -> None:

@@ -1,0 +1,55 @@
+"""Promises of listing partitions: each one that holds a raw document, over any span of time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cryptoassets.resources.mongo import Lake, MongoResource
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.upkeep.partitions import raw_starts
+
+pytestmark = [pytest.mark.mongo]
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+T0 = datetime(2024, 2, 28, 23, tzinfo=UTC)
+
+
+def plant(lake: Lake, collection: str, *moments: datetime) -> None:
+    """A document of each moment."""
+    lake[collection].insert_many(
+        [
+            {"_id": f"c{place}@{moment}", "observed_at": moment}
+            for place, moment in enumerate(moments)
+        ]
+    )
+
+
+def test_each_partition_is_found_once_over_years(lake: Lake, mongo: MongoResource) -> None:
+    """A laptop sleeps for months; the answers of the server stay small all the same."""
+    wanted = [T0, T0 + HOUR, T0 + 29 * DAY, T0 + 30 * DAY, T0 + 61 * DAY, T0 + 800 * DAY]
+    plant(lake, "coin_snapshots", *wanted, *(moment + 0.9 * HOUR for moment in wanted))
+
+    assert set(wanted) == raw_starts(mongo, SNAPSHOT_FLOW)
+
+
+def test_a_window_leaves_out_what_is_beyond_its_ends(lake: Lake, mongo: MongoResource) -> None:
+    """From its start on, and before its end."""
+    plant(lake, "coin_history", *(T0 + HOUR + day * DAY for day in range(-1, 50)))
+    start = T0 + HOUR
+
+    found = raw_starts(mongo, HISTORY_FLOW, (start, start + 40 * DAY))
+
+    assert {start + day * DAY for day in range(40)} == found
+
+
+def test_what_has_no_time_has_no_partition(lake: Lake, mongo: MongoResource) -> None:
+    """Documents of others in the lake; `sweep` makes dead letters of them."""
+    plant(lake, "coin_snapshots", T0)
+    lake["coin_snapshots"].insert_many([{"_id": "a"}, {"_id": "b", "observed_at": 1}])
+
+    assert {T0} == raw_starts(mongo, SNAPSHOT_FLOW)
+
+
+def test_an_empty_lake_has_no_partition(lake: Lake, mongo: MongoResource) -> None:
+    """The first `audit`."""
+    assert set() == raw_starts(mongo, SNAPSHOT_FLOW)
