@@ -12,6 +12,7 @@ import pytest
 from cryptoassets.embedded import Stack
 from cryptoassets.partitions import range_tags
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.transforms import history
 from cryptoassets_tests.coincap.conftest import get_json
 from cryptoassets_tests.e2e.platforms import Platform, new_platform
 
@@ -33,6 +34,11 @@ FAULTS = (
     {"route": "/assets/ethereum/history", "kind": "status", "status": 404},
 )
 _POINTS = "SELECT coin_id, count(*), count(DISTINCT observed_at) FROM {} GROUP BY 1 ORDER BY 1"
+_PUBLISHED = "SELECT * FROM warehouse.coin_price_history ORDER BY coin_id, observed_at"
+_REFUSED_AS = (
+    "SELECT split_part(raw_id, '@', 1), partition_key FROM warehouse.quarantine WHERE reasons = %s"
+)
+_TRAIL = "SELECT reasons, outcome, count(*) FROM warehouse.quarantine_releases GROUP BY 1, 2"
 _VERSIONS = "SELECT raw_id, xmin::text FROM warehouse.coin_price_history"
 
 
@@ -140,3 +146,25 @@ def test_one_day_is_processed_as_a_range_is(story: Story) -> None:
 
     assert result.success
     assert story.calls[1] == calls_of(story.platform)
+
+
+def test_history_that_a_mended_rule_lets_pass_moves_once(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule refuses tether for a day; mended, its points are back with a trail."""
+    stores = story.platform.stores
+    right = stores.rows(_PUBLISHED)
+    monkeypatch.setattr(history, "is_slug", lambda coin: coin != "tether")
+    assert story.platform.execute("history", KEYS[2]).success
+    refused = stores.rows(_REFUSED_AS, ["bad_id"])
+    monkeypatch.undo()
+
+    first, second = (story.platform.command("requeue", "--reason", "bad_id") for _ in range(2))
+
+    assert [("tether", KEYS[2])] * 24 == refused
+    assert 0 == first.code, first.text
+    assert f"warehouse/coin_price_history {KEYS[2]} 24 released, 0 stay" in first.text
+    assert (0, "Nothing is quarantined for bad_id.") == (second.code, second.text)
+    assert [(["bad_id"], "loaded", 24)] == stores.rows(_TRAIL)
+    assert right == stores.rows(_PUBLISHED)
+    assert 0 == story.platform.command("audit").code
