@@ -4,18 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from cryptoassets.embedded import Stack
-from cryptoassets.resources.spark import SparkResource
-from cryptoassets_tests.e2e.platforms import Platform, new_platform
+from cryptoassets_tests.e2e.conftest import make_platform
+from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
+
+__all__ = ["make_platform"]
 
 
 @pytest.fixture(scope="module")
-def platform(
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Platform]:
+def platform(make_platform: MakePlatform) -> Iterator[Platform]:
     """Empty stores and a simulator, shared by a module."""
-    with new_platform(stack, migrated_template, tmp_path_factory.mktemp("assets")) as made:
+    with make_platform() as made:
         yield made

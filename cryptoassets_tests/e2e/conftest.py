@@ -1,35 +1,52 @@
 """Platforms of a test's own, and one whose hour holds odd values, read by many."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from cryptoassets.coincap.server import App
 from cryptoassets.embedded import Stack
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.e2e import odd_values
-from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform, copied, new_platform, this_hour
-
-
-@pytest.fixture
-def platform(
-    stack: Stack, spark: SparkResource, migrated_template: str, tmp_path: Path
-) -> Iterator[Platform]:
-    """Empty stores and a simulator, all the test's own."""
-    with new_platform(stack, migrated_template, tmp_path) as made:
-        yield made
+from cryptoassets_tests.e2e.platforms import (
+    HOUR_FORMAT,
+    MakePlatform,
+    Platform,
+    copied,
+    new_platform,
+    this_hour,
+)
 
 
 @pytest.fixture(scope="session")
-def odd_platform(
+def make_platform(
     stack: Stack,
     spark: SparkResource,
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Platform]:
+) -> MakePlatform:
+    """Makes empty stores with a source and settings of the caller's, as `new_platform` does."""
+
+    def make(app: App | None = None, **settings: str) -> AbstractContextManager[Platform]:
+        folder = tmp_path_factory.mktemp("platform")
+        return new_platform(stack, migrated_template, folder, app, **settings)
+
+    return make
+
+
+@pytest.fixture
+def platform(make_platform: MakePlatform) -> Iterator[Platform]:
+    """Empty stores and a simulator, all the test's own."""
+    with make_platform() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def odd_platform(make_platform: MakePlatform) -> Iterator[Platform]:
     """Stores after one run whose answer held every odd value of `odd_values`; to be read only."""
-    folder = tmp_path_factory.mktemp("odd")
-    with new_platform(stack, migrated_template, folder) as made:
+    with make_platform() as made:
         made.put_faults({"route": "/assets", "kind": "patch", "coins": odd_values.PATCHES})
         made.finished.append(made.command("run"))
         made.put_faults()
@@ -44,15 +61,9 @@ def copy(odd_platform: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platf
 
 
 @pytest.fixture(scope="session")
-def old_and_new(
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Platform]:
+def old_and_new(make_platform: MakePlatform) -> Iterator[Platform]:
     """An hour of 20 days ago and the open one, each with a refused document; to be read only."""
-    folder = tmp_path_factory.mktemp("old-and-new")
-    with new_platform(stack, migrated_template, folder, COINCAP_COINS="5") as made:
+    with make_platform(COINCAP_COINS="5") as made:
         shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -20 * 86_400_000}
         made.put_faults(shift)
         assert made.execute("ingest", this_hour()).success

@@ -12,7 +12,7 @@ import signal
 import sys
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +98,10 @@ class Platform:
     def put_faults(self, *rules: dict[str, Any]) -> None:
         """Put rules in force at the source; none clears them."""
         put_faults(self.source_url, *rules)
+
+
+MakePlatform = Callable[..., contextlib.AbstractContextManager[Platform]]
+"""`new_platform` but for its servers and its folder."""
 
 
 def put_faults(url: str, *rules: dict[str, Any]) -> None:

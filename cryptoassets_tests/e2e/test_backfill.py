@@ -9,11 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptoassets.embedded import Stack
-from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.coincap.conftest import Nameless, get_json
 from cryptoassets_tests.e2e.homes import COMMAND, user_environment
-from cryptoassets_tests.e2e.platforms import Finished, Platform, new_platform
+from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(400)]
 
@@ -62,16 +60,10 @@ def kill_after_the_first_chunk(platform: Platform) -> None:
 
 
 @pytest.fixture(scope="module")
-def story(
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Story]:
+def story(make_platform: MakePlatform) -> Iterator[Story]:
     """Price, kill, resume, lose a row, heal it, and give up a point that cannot be read."""
-    folder = tmp_path_factory.mktemp("backfill")
     settings = {"COINCAP_COINS": str(COINS), "COINCAP_MONTHLY_CREDITS": "4000"}
-    with new_platform(stack, migrated_template, folder, Nameless(), **settings) as made:
+    with make_platform(Nameless(), **settings) as made:
         unreadable = {f"{HOLE:%Y-%m-%d}T00:00:00.000Z": {"set": {"time": "x"}}}
         made.put_faults({"route": "/assets/tether/history", "kind": "patch", "coins": unreadable})
         priced = made.command("backfill", *STRETCH, "--dry-run")

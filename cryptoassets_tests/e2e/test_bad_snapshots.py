@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.embedded import Stack
-from cryptoassets.resources.spark import SparkResource
-from cryptoassets_tests.e2e.platforms import Finished, Platform, new_platform
+from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
 from cryptoassets_tests.e2e.stores import PUBLISHED, Dump
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
@@ -32,15 +30,9 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Story]:
+def story(make_platform: MakePlatform) -> Iterator[Story]:
     """Told once: each run costs seconds."""
-    folder = tmp_path_factory.mktemp("bad")
-    with new_platform(stack, migrated_template, folder) as platform:
+    with make_platform() as platform:
 
         def run(*faults: dict[str, Any]) -> tuple[Finished, Dump]:
             platform.put_faults(*faults)

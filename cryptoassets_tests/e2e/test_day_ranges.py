@@ -7,11 +7,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from cryptoassets.embedded import Stack
 from cryptoassets.partitions import range_tags
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
-from cryptoassets.resources.spark import SparkResource
-from cryptoassets_tests.e2e.platforms import Platform, new_platform
+from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
 from cryptoassets_tests.e2e.stores import Dump
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(400)]
@@ -70,15 +68,9 @@ def plant(platform: Platform) -> None:
 
 
 @pytest.fixture(scope="module")
-def story(
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Story]:
+def story(make_platform: MakePlatform) -> Iterator[Story]:
     """Told once: each run costs seconds."""
-    folder = tmp_path_factory.mktemp("days")
-    with new_platform(stack, migrated_template, folder) as made:
+    with make_platform() as made:
         plant(made)
         by_range = made.execute("marts", None, tags=RANGE)
         dump = made.stores.dump()

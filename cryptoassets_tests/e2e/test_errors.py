@@ -14,9 +14,8 @@ from cryptoassets.coincap.sources import simulated_source
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.processes import free_port
 from cryptoassets.migrations import HEAD
-from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.e2e.homes import Home
-from cryptoassets_tests.e2e.platforms import Platform, new_platform, this_hour
+from cryptoassets_tests.e2e.platforms import MakePlatform, Platform, this_hour
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
@@ -35,15 +34,10 @@ class WithoutHeader:
 
 
 @pytest.fixture(scope="module")
-def shared(
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Platform]:
+def shared(make_platform: MakePlatform) -> Iterator[Platform]:
     """Empty stores and a source that wants a key, for runs that store nothing."""
-    folder, source = tmp_path_factory.mktemp("errors"), simulated_source(api_key=KEY)
-    with new_platform(stack, migrated_template, folder, source, COINCAP_API_KEY=KEY) as made:
+    source = simulated_source(api_key=KEY)
+    with make_platform(source, COINCAP_API_KEY=KEY) as made:
         yield made
 
 

@@ -9,12 +9,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from cryptoassets.embedded import Stack
 from cryptoassets.partitions import range_tags
-from cryptoassets.resources.spark import SparkResource
 from cryptoassets.transforms import history
 from cryptoassets_tests.coincap.conftest import get_json
-from cryptoassets_tests.e2e.platforms import Platform, new_platform
+from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
 
@@ -60,15 +58,9 @@ def calls_of(platform: Platform) -> int:
 
 
 @pytest.fixture(scope="module")
-def story(
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Story]:
+def story(make_platform: MakePlatform) -> Iterator[Story]:
     """Run the range, look, run it again, look."""
-    folder = tmp_path_factory.mktemp("history")
-    with new_platform(stack, migrated_template, folder, COINCAP_COINS=str(COINS)) as made:
+    with make_platform(COINCAP_COINS=str(COINS)) as made:
         made.put_faults(*FAULTS)
         results, calls, versions = [], [], []
         for _ in range(2):

@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 
 from cryptoassets.coincap.sources import replayed_source
-from cryptoassets.embedded import Stack
 from cryptoassets.partitions import range_tags
 from cryptoassets.resources.history_tags import COINS_TAG
-from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.coincap.conftest import samples
-from cryptoassets_tests.e2e.platforms import Platform, new_platform
+from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
 
 __all__ = ["samples"]
 
@@ -23,17 +21,10 @@ SAMPLE = "v2-2023-03"
 
 
 @pytest.fixture(scope="module")
-def recorded(
-    samples: Path,
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Platform]:
+def recorded(samples: Path, make_platform: MakePlatform) -> Iterator[Platform]:
     """Stores of a test's own and the recorded answers of March 2023."""
     app = replayed_source(samples / SAMPLE)
-    folder = tmp_path_factory.mktemp("recorded")
-    with new_platform(stack, migrated_template, folder, app) as made:
+    with make_platform(app) as made:
         yield made
 
 

@@ -10,10 +10,9 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets.embedded import dagster_instance
 from cryptoassets.partitions import range_tags
-from cryptoassets.resources.spark import SparkResource
-from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Finished, Platform, new_platform
+from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Finished, MakePlatform, Platform
 from cryptoassets_tests.e2e.stores import Dump
 from cryptoassets_tests.io_managers.rows import document
 
@@ -127,15 +126,9 @@ def made_by(platform: Platform, run_id: str, asset: str) -> set[str | None]:
 
 
 @pytest.fixture(scope="module")
-def story(
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Story]:
+def story(make_platform: MakePlatform) -> Iterator[Story]:
     """Told once: each run costs seconds."""
-    folder = tmp_path_factory.mktemp("ranges")
-    with new_platform(stack, migrated_template, folder, COINCAP_COINS=str(COINS)) as made:
+    with make_platform(COINCAP_COINS=str(COINS)) as made:
         with made.stores.lake() as lake:
             lake["coin_snapshots"].insert_many(documents())
         by_range = look(made, made.execute("process", None, tags=RANGE))

@@ -14,9 +14,8 @@ import pytest
 
 from cryptoassets import jobs
 from cryptoassets.definitions import defs
-from cryptoassets.embedded import Stack, dagster_instance
-from cryptoassets.resources.spark import SparkResource
-from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Finished, Platform, new_platform
+from cryptoassets.embedded import dagster_instance
+from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Finished, MakePlatform, Platform
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
@@ -34,15 +33,9 @@ class Late:
 
 
 @pytest.fixture(scope="module")
-def late(
-    stack: Stack,
-    spark: SparkResource,
-    migrated_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Late]:
+def late(make_platform: MakePlatform) -> Iterator[Late]:
     """One `run`."""
-    folder = tmp_path_factory.mktemp("late")
-    with new_platform(stack, migrated_template, folder) as platform:
+    with make_platform() as platform:
         platform.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": -HOUR_MS})
         with platform.in_force(), dagster_instance() as instance:
             newest = instance.fetch_materializations(jobs.RAW_SNAPSHOTS, limit=1).records
