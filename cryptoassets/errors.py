@@ -52,6 +52,10 @@ class CreditsSpentError(SourceError):
     """The credits of this month are gone."""
 
 
+class PaceError(CreditsSpentError):
+    """Credits are left, and it is too early to spend them."""
+
+
 class RequestRefusedError(SourceError):
     """The source does not take this request; another one, e.g. for a shorter window, it may."""
 

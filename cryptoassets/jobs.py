@@ -125,7 +125,8 @@ def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRe
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[ingest],
+    # In compose `ingest` runs in another code location than this sensor.
+    monitor_all_code_locations=True,
     request_job=process,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )

@@ -24,6 +24,9 @@ COINCAP_V3_URL = "https://rest.coincap.io/v3"
 
 # A bare @ or / in the password would make part of it the host, and messages name the host.
 _POSTGRES_URL = re.compile(r"postgres(ql)?://([^@/?]*@)?[^@/?]*(/[^@/?]+)(\?.*)?")
+_MONGO_URL = re.compile(r"mongodb(\+srv)?://([^@/?:]*(:[^@/?:]*)?@)?[^@/?]+(/[^@]*)?")
+_HTTP_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
+_SPARK_MASTER = re.compile(r"local(\[[\d*, ]+\])?|(spark|sc|k8s)://\S+|yarn")
 
 
 def project_root() -> Path:
@@ -71,6 +74,33 @@ class Settings(BaseSettings):
             )
             raise ValueError(message)
         return url
+
+    @field_validator("mongo_url")
+    @classmethod
+    def _refuse_misread_mongo_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _MONGO_URL.fullmatch(url.get_secret_value()):
+            message = (
+                "MONGO_URL cannot be read. It looks like mongodb://user:password@host:27017/; in "
+                "the password write @ as %40, / as %2F, : as %3A and % as %25"
+            )
+            raise ValueError(message)
+        return url
+
+    @field_validator("coincap_url")
+    @classmethod
+    def _refuse_other_protocols(cls, url: str | None) -> str | None:
+        if url is not None and not _HTTP_URL.fullmatch(url):
+            message = "it looks like https://rest.coincap.io/v3"
+            raise ValueError(message)
+        return url
+
+    @field_validator("spark_master")
+    @classmethod
+    def _refuse_unknown_masters(cls, master: str) -> str:
+        if not _SPARK_MASTER.fullmatch(master):
+            message = "it looks like local[*], spark://host:7077 or sc://host:15002"
+            raise ValueError(message)
+        return master
 
     @field_validator("coincap_api_key")
     @classmethod

@@ -52,6 +52,11 @@ def test_the_source_is_known_by_settings_only_where_it_is_certain(
         ("POSTGRES_URL", "postgresql://me:planted@host"),
         ("POSTGRES_URL", "postgresql://me:a@planted@host:5432/base"),
         ("POSTGRES_URL", "postgresql://me:a/planted@host:5432/base"),
+        ("MONGO_URL", "planted:27017"),
+        ("MONGO_URL", "mongodb://me:a@planted@host:27017/"),
+        ("MONGO_URL", "mongodb://me:a:planted@host:27017/"),
+        ("COINCAP_URL", "planted/v3"),
+        ("SPARK_MASTER", "planted:7077"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_but_not_quoted(
@@ -83,6 +88,29 @@ def test_urls_that_libpq_takes_are_taken(monkeypatch: pytest.MonkeyPatch, url: s
 
     assert named is not None
     assert url == named.get_secret_value()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MONGO_URL", "mongodb://admin:admin@mongo:27017/?authSource=admin"),
+        ("MONGO_URL", "mongodb+srv://me:p%40ss@cluster.example.org/base?w=majority"),
+        ("MONGO_URL", "mongodb://[::1]:27017,two"),
+        ("COINCAP_URL", "http://coincap-simulator:8800"),
+        ("SPARK_MASTER", "local"),
+        ("SPARK_MASTER", "local[2, 4]"),
+        ("SPARK_MASTER", "spark://one:7077,two:7077"),
+        ("SPARK_MASTER", "sc://host:15002/;token=x"),
+        ("SPARK_MASTER", "k8s://https://host:6443"),
+    ],
+)
+def test_what_the_stores_and_spark_take_is_taken(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """Replica sets, options, clusters."""
+    monkeypatch.setenv(variable, value)
+
+    load_settings()
 
 
 def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,11 @@ class Again:
         words = "{:,} loaded, {:,} quarantined, {:,} superseded".format(*others)
         return f"{raw:,} documents: {words}"
 
+    def has_changed(self, partition: Partition) -> bool:
+        """Whether the run that was just told of wrote or removed rows of a partition."""
+        facts = self.outcome.facts.get((partition.asset, partition.key), {})
+        return bool(facts.get("rows written") or facts.get("rows removed"))
+
     def finish(self, touched: Iterable[Partition]) -> None:
         """Bring what is made of the prices in line: coins, and the marts of the days touched."""
         console = self._ranges.console

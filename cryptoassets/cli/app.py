@@ -11,6 +11,13 @@ from rich.markup import escape
 from cryptoassets.cli.terminal import FAILED, INTERRUPTED, MISUSED, console, errors
 from cryptoassets.errors import CryptoassetsError, SettingsError
 
+_STORES = {
+    "pymongo": "MongoDB",
+    "psycopg": "PostgreSQL",
+    "sqlalchemy": "PostgreSQL, where Dagster keeps its runs,",
+}
+"""Package of an error that is not ours to the store that it speaks of."""
+
 app = typer.Typer(
     name="cryptoassets",
     help="Crypto-market data: CoinCap to MongoDB to Spark to PostgreSQL, as Dagster assets.",
@@ -41,6 +48,17 @@ def main() -> None:
             raise
         errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(MISUSED if isinstance(error, SettingsError) else FAILED)
+    except Exception as error:
+        store = _STORES.get(type(error).__module__.partition(".")[0])
+        if is_debug or store is None:
+            raise
+        sentence = str(error).strip().partition("\n")[0]
+        errors.print(
+            f"[bold red]Error:[/] {store} broke off: {escape(sentence)}. See that the server runs; "
+            "a later retry can help",
+            soft_wrap=True,
+        )
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         errors.print("Stopped.")
         sys.exit(INTERRUPTED)

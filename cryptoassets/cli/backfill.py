@@ -28,7 +28,7 @@ from cryptoassets.resources.mongo import WINDOWS
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
-from cryptoassets.upkeep.days import days_without_marts
+from cryptoassets.upkeep.days import days_with_older_marts
 from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
 from cryptoassets.upkeep.retention import keeping_retention_off
 
@@ -166,7 +166,7 @@ class _Backfill:
             )
 
     def _make_marts(self) -> None:
-        """Make the marts of days whose history changed, or whose marts a kill left unmade."""
+        """Make the marts of days whose history changed, or whose marts a kill left behind."""
         since, until = self._asked.since, self._asked.until
         postgres = self._history.postgres
         facts = self._runner.outcome.facts
@@ -175,7 +175,8 @@ class _Backfill:
             for (asset, day), told in facts.items()
             if asset == HISTORY_FLOW.asset and (told["rows written"] or told["rows removed"])
         }
-        touched = changed | days_without_marts(postgres, since.date(), until.date())
+        older = days_with_older_marts(self._runner.instance, postgres, since.date(), until.date())
+        touched = changed | older
         if touched:
             make_marts(self._marts, postgres, sorted(touched))
             self._runner.outcome.failures += self._marts.runner.outcome.failures

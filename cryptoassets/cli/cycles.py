@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from dagster import DagsterError
+from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
+from cryptoassets.cli.hours import begun, left_behind
 from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.errors import CryptoassetsError
 
@@ -89,6 +92,7 @@ class Cycles:
     unprocessed: set[str] = field(default_factory=set)
     stale_days: set[str] = field(default_factory=set)
     _is_first: bool = True
+    _has_looked_back: bool = False
     _marts_seconds: float = 0.0
     _marts_at: float = float("-inf")
 
@@ -107,7 +111,13 @@ class Cycles:
             cycle.is_done = self._process(runner, cycle) and is_fetched
             if cycle.is_done and self.stale_days and self._has_time_for_marts(ends_by):
                 cycle.is_done = self._make_marts(runner)
-        except (CryptoassetsError, DagsterError, SQLAlchemyError) as error:
+        except (
+            CryptoassetsError,
+            DagsterError,
+            SQLAlchemyError,
+            psycopg.Error,
+            PyMongoError,
+        ) as error:
             # Not of a step: the database in which Dagster keeps its runs went away, say.
             cycle.is_done = False
             runner.outcome.errors.add(type(error).__name__)
@@ -117,8 +127,11 @@ class Cycles:
 
     def _fetch(self, runner: Runner) -> bool:
         """Fetch; note the hours that got documents, and the open one when the loop begins."""
-        hour = datetime.now(UTC).strftime("%Y-%m-%d-%H:00")
-        is_done = runner.execute("ingest", hour, tags=self.tags)
+        now = datetime.now(UTC)
+        is_done = runner.execute("ingest", now.strftime("%Y-%m-%d-%H:00"), tags=self.tags)
+        if is_done and not self._has_looked_back:
+            self.unprocessed |= left_behind(now)
+            self._has_looked_back = True
         for (asset, partition), facts in runner.outcome.facts.items():
             came = facts.get("documents new", facts.get("documents received", 0))
             rows = runner.outcome.materialized[asset, partition]
@@ -128,7 +141,7 @@ class Cycles:
         return is_done
 
     def _process(self, runner: Runner, cycle: Cycle) -> bool:
-        for partition in sorted(self.unprocessed):
+        for partition in begun(self.unprocessed):
             if not runner.execute("process", partition, tags=self.tags):
                 return False
             self.unprocessed.remove(partition)

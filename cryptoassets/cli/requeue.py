@@ -62,6 +62,7 @@ def requeue(console: Console, reason: str | None) -> int:
 def _requeue(console: Console, again: Again, partitions: list[Partition]) -> int:
     before = {partition: _books(again.postgres, partition) for partition in partitions}
     released: Counter[Partition] = Counter()
+    changed: list[Partition] = []
 
     def tell(done: Done) -> None:
         for partition in done.partitions:
@@ -70,6 +71,9 @@ def _requeue(console: Console, again: Again, partitions: list[Partition]) -> int
     def tell_one(partition: Partition) -> None:
         books = _books(again.postgres, partition)
         released[partition] = books.released - before[partition].released
+        # Today's rules may refuse what stood, too.
+        if again.has_changed(partition):
+            changed.append(partition)
         reasons = ", ".join(f"{code} {count}" for code, count in books.reasons.most_common())
         stay = f"{books.staying} stay" + (f": {reasons}" if books.staying else "")
         console.print(
@@ -79,7 +83,7 @@ def _requeue(console: Console, again: Again, partitions: list[Partition]) -> int
         )
 
     again.process(partitions, tell)
-    again.finish(partition for partition in partitions if released[partition])
+    again.finish(changed)
     failures = again.outcome.failures
     console.print(
         f"{released.total()} documents released from {len(partitions)} partitions"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from cryptoassets.cli.hours import begun, left_behind
 from cryptoassets.cli.runner import Outcome, Runner, line, source_words, warm_up_spark
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
@@ -46,6 +47,7 @@ def _run_jobs(runner: Runner, session: Future[None]) -> Outcome:
         session.result()
     # An answer stamped 14:00:00.1 belongs to 14:00, whichever hour's run fetched it.
     raw = {key for (asset, key), rows in runner.outcome.materialized.items() if rows}
+    raw = set(begun(raw | left_behind(datetime.now(UTC))))
     for partition in sorted(raw):
         if not runner.execute("process", partition):
             return runner.outcome

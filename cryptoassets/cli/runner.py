@@ -87,7 +87,7 @@ class Runner:
     ) -> None:
         self._console = console
         self._status = status
-        self._instance = instance
+        self.instance = instance
         self._is_interrupted = False
         self._is_range = False
         self._definitions = definitions
@@ -130,12 +130,16 @@ class Runner:
         self._partitions = partition + (f" to {last}" if last else "")
         if not self._is_replay:
             self._status.update(f"{job} {self._partitions}")
+        definition = (self._definitions or defs).resolve_job_def(job)
+        for key in (partition, last or partition):
+            if definition.partitions_def and not definition.partitions_def.has_partition_key(key):
+                self._say_failure(f"{job}: {key} lies before 2018 or has not begun")
+                return False
         run_id = _new_run_id()
-        self._instance.add_event_listener(run_id, self._hear)
-        definitions = self._definitions or defs
+        self.instance.add_event_listener(run_id, self._hear)
         with noticed_interrupts() as has_come:
-            result = definitions.resolve_job_def(job).execute_in_process(
-                instance=self._instance,
+            result = definition.execute_in_process(
+                instance=self.instance,
                 partition_key=None if last else partition,
                 run_id=run_id,
                 run_config=_QUIET,
@@ -213,8 +217,10 @@ class Runner:
 def warm_up_spark(*, is_long_lived: bool = False) -> None:
     """Start the session, whose JVM takes seconds, and have it do its first work."""
     from cryptoassets.resources.spark import SparkResource
+    from cryptoassets.resources.spark_errors import spark_errors
 
-    SparkResource(is_long_lived=is_long_lived).session.range(1).count()
+    with spark_errors():
+        SparkResource(is_long_lived=is_long_lived).session.range(1).count()
 
 
 def warm_up() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cryptoassets.cli.facts import store_counts
@@ -80,8 +81,7 @@ def _assets(instance: "dg.DagsterInstance") -> list[AssetStatus]:
     for key in sorted(graph.get_all_asset_keys(), key=str):
         policy = graph.get(key).freshness_policy
         within = _fresh_within(policy)
-        latest = instance.fetch_materializations(key, limit=1).records
-        record = latest[0] if latest else None
+        record = _newest(instance, key)
         at = datetime.fromtimestamp(record.timestamp, UTC) if record else None
         age = (now - at).total_seconds() if at else None
         made = record.asset_materialization if record else None
@@ -99,6 +99,18 @@ def _assets(instance: "dg.DagsterInstance") -> list[AssetStatus]:
             )
         )
     return found
+
+
+def _newest(instance: "dg.DagsterInstance", key: "dg.AssetKey") -> "dg.EventLogRecord | None":
+    """The last materialization of the newest partition; an old hour made again is not news."""
+    import dagster as dg
+
+    partition = max(instance.get_materialized_partitions(key), default=None)
+    if partition is None:
+        return None
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    return records[0] if records else None
 
 
 def _fresh_within(policy: "dg.FreshnessPolicy | None") -> float | None:
@@ -181,7 +193,7 @@ def _print_tables(console: Console, facts: dict[str, Any]) -> None:
     checks = Table("check", "partition", "result", box=None)
     for check in facts["checks"]:
         word = "[green]passed[/]" if check["passed"] else f"[red]{check['severity']}[/]"
-        words = "" if check["passed"] else f" {check['description']}"
+        words = "" if check["passed"] else f" {escape(check['description'] or '')}"
         checks.add_row(f"{check['asset']} {check['name']}", check["partition"], word + words)
     console.print(checks)
     spent = facts["credits"]

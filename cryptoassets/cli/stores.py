@@ -50,8 +50,10 @@ def what_is_erased() -> str:
     """What `down --erase` deletes, in words."""
     settings = load_settings()
     stack = Stack(settings)
-    kept = f" (CLEAN_PATH {settings.clean_path} is yours and stays)" if settings.clean_path else ""
-    return f"all data of source `{stack.source}` in {stack.dagster_home.parent}{kept}"
+    folder = stack.dagster_home.parent
+    is_elsewhere = not Path(stack.clean_path()).resolve().is_relative_to(folder)
+    kept = f" (CLEAN_PATH {settings.clean_path} is yours and stays)" if is_elsewhere else ""
+    return f"all data of source `{stack.source}` in {folder}{kept}"
 
 
 def environment() -> list[str]:
@@ -71,6 +73,8 @@ def environment() -> list[str]:
         "SPARK_MASTER": settings.spark_master,
         "CLEAN_PATH": stack.clean_path(),
         "CRYPTOASSETS_HOME": settings.home,
+        "CRYPTOASSETS_RETENTION_DAYS": settings.cryptoassets_retention_days,
+        "DAGSTER_RUNS_RETENTION_DAYS": settings.dagster_runs_retention_days,
     }
     return [f"{name}={shlex.quote(str(value))}" for name, value in values.items()]
 

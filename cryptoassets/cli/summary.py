@@ -1,5 +1,6 @@
 """What `run` says at its end: what is where, what was checked, what to try next."""
 
+import contextlib
 import shutil
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from cryptoassets.assets.warehouse import FRESH_WITHIN
 from cryptoassets.cli.facts import newest_price_age, store_counts
 from cryptoassets.cli.runner import Outcome
 from cryptoassets.embedded.postgres_files import find_programs
-from cryptoassets.errors import CryptoassetsError
+from cryptoassets.errors import CryptoassetsError, EmbeddedError
 
 
 def print_summary(console: Console, outcome: Outcome) -> None:
@@ -38,7 +39,7 @@ def print_summary(console: Console, outcome: Outcome) -> None:
         f"  [bold]{us} dev[/]      the lineage in Dagster, http://localhost:3000\n"
         f"  [bold]{us} status[/]   rows, freshness, checks, credits\n"
         f"  [bold]{us} audit[/]    prove that every raw document is in exactly one place\n"
-        f'  [bold]{_psql()} "$({us} env | sed -n s/^POSTGRES_URL=//p)"[/]   then\n'
+        f'  [bold]eval "$({us} env)"; {_psql()} "$POSTGRES_URL"[/]   then\n'
         f"      {query}",
         soft_wrap=True,
     )
@@ -78,6 +79,8 @@ def _freshness() -> str:
 
 def _psql() -> str:
     """`psql`, or where the embedded server's own lies."""
-    if shutil.which("psql"):
-        return "psql"
-    return _from_here(find_programs() / "psql")
+    if not shutil.which("psql"):
+        # Beside a PostgreSQL elsewhere there may be none: in a container, say.
+        with contextlib.suppress(EmbeddedError):
+            return _from_here(find_programs() / "psql")
+    return "psql"

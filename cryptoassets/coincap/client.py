@@ -47,6 +47,13 @@ _RATES_ROWS = 200
 T = TypeVar("T")
 
 
+def snapshot_credits(coins: int) -> int:
+    """Return the credits that a snapshot of so many coins is expected to cost, page by page."""
+    offsets = range(0, coins, LARGEST_PAGE_COINS)
+    pages = (min(LARGEST_PAGE_COINS, coins - offset) for offset in offsets)
+    return sum(estimated_credits(ASSETS_ROUTE, page) for page in pages)
+
+
 class CoinCapClient:
     """A client of CoinCap v3; use it as a context manager, or `close` it.
 

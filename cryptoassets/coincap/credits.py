@@ -151,6 +151,14 @@ class Budget:
         share = min(1.0, self._paced_spent / self._paced_monthly)
         return self.month_start + (self.next_month - self.month_start) * share
 
+    def next_snapshot_at(self, estimated: int) -> datetime:
+        """When pace and reserve allow a snapshot: now if both do, at most next month.
+
+        Args:
+            estimated: credits it is expected to cost.
+        """
+        return self.next_fetch_at if self.can_spend(estimated) else self.next_month
+
     def can_spend(
         self, estimated: int, *, down_to_reserve: bool = True, is_history: bool = False
     ) -> bool:

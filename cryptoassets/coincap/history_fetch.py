@@ -94,7 +94,8 @@ class HistoryFetch:
             self.facts["stopped"] = str(error)
         finally:
             self._tell()
-        if self._held_back:
+        # Where credits ended there is none left to tell a dumb source by: asked again next month.
+        if self._held_back and "stopped" not in self.facts:
             self._refuse_silence()
             yield self._released()
 
@@ -110,7 +111,8 @@ class HistoryFetch:
             except CoinNotFoundError:
                 self._not_found.append(coin)
                 self._failures_in_a_row = 0
-                yield RawBatch(windows=(self._record(coin, start, stop, "not_found"),))
+                record = self._record(coin, start, stop, "not_found")
+                yield RawBatch(windows=self._proven(record))
                 return
             except _PASSING as error:
                 yield self._failure(coin, start, stop, error)
@@ -146,10 +148,7 @@ class HistoryFetch:
         return max(step, length // 2 // step * step)
 
     def _answered(self, coin: str, start: datetime, end: datetime) -> RawBatch:
-        """What one answer leaves.
-
-        The record of an answer without points is held back until the source has shown any.
-        """
+        """What one answer leaves."""
         try:
             batch = history_batch(self.client.history(coin, self.interval, start, end))
         except EmptyAnswerError:
@@ -165,13 +164,19 @@ class HistoryFetch:
         record = self._record(coin, start, end, outcome, points=count, first=first, error=error)
         self._has_points = self._has_points or count > 0
         self._counts["points received"] += count
-        if outcome == "empty" and not self._has_points:
-            self._held_back.append(record)
-            return RawBatch(dead_letters=batch.dead_letters)
-        held_back: list[dict[str, Any]] = []
-        if self._has_points:
-            held_back, self._held_back = self._held_back, []
-        return RawBatch(batch.documents, batch.dead_letters, windows=(*held_back, record))
+        windows = (record,) if outcome == "failed" else self._proven(record)
+        return RawBatch(batch.documents, batch.dead_letters, windows=windows)
+
+    def _proven(self, record: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+        """The records that count now: one that says "nothing" does once the source showed a point.
+
+        A wrong address answers 404 for every coin, and a source struck dumb has no point for any.
+        """
+        self._held_back.append(record)
+        if not self._has_points:
+            return ()
+        proven, self._held_back = self._held_back, []
+        return tuple(proven)
 
     def _failure(self, coin: str, start: datetime, stop: datetime, error: SourceError) -> RawBatch:
         """The record of a window without an answer; the coin's other windows wait as well.

@@ -1,7 +1,7 @@
 """Runs that Dagster would keep for ever, deleted with all that they left behind.
 
 What goes here: which finished runs may go, and deleting them. What stays out: when that is done and
-by which age (the job `purge_runs`, `run --every` and the retention of data do it).
+by which age (the job `purge_old_runs`, `run --every` and the retention of data do it).
 
 Dagster's pages and sensors know a partition by its newest materialization. The run that holds it
 therefore stays, however old: what goes are the runs that a later one has superseded, and those that

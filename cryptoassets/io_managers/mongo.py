@@ -39,6 +39,7 @@ from cryptoassets.resources.mongo import (
     typed_errors,
 )
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
 from cryptoassets.settings import load_settings
 
@@ -156,7 +157,11 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 range of days all. ExpiredPartitionError: retention deleted them all.
             TypeError: the annotation is none of the three.
         """
-        with dagster_failures(tries_again=TRIES_AGAIN), typed_errors(self.mongo.address):
+        with (
+            dagster_failures(tries_again=TRIES_AGAIN),
+            spark_errors(),
+            typed_errors(self.mongo.address),
+        ):
             table = address.table_of(context.asset_key)
             window = address.window_of(context)
             collection = self.mongo.lake()[table.name]

@@ -84,9 +84,11 @@ class SparkIOManager(dg.ConfigurableIOManager):
         reading = self.warm.take_reading(window) if self.warm else None
         if self.warm is None or reading is None or reading.base is None:
             obj.write.mode("overwrite").parquet(spark_uri(store, aside))
+            # Named before the move: what is there after it may be another run's already.
+            files = parquet_files(store, aside)
             is_kept = self._keep(context, table, window, aside, partition=None)
             if self.warm and reading and is_kept:
-                self.warm.wrote(window, reading.view, parquet_files(store, folder))
+                self.warm.wrote(window, reading.view, files)
             return
         try:
             files = self._add(obj, store, aside, folder, reading)
@@ -134,8 +136,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
         rows = carried.parquet(spark_uri(store, folder)).unionByName(obj)
         rows.coalesce(1).write.mode("overwrite").parquet(spark_uri(store, aside))
         refuse_change(store, folder, base.files)
+        files = parquet_files(store, aside)
         _replace(store, aside, folder)
-        return parquet_files(store, folder)
+        return files
 
     def load_input(self, context: dg.InputContext) -> DataFrame:
         """Read partitions, lazily.

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.client import CoinCapClient, snapshot_credits
+from cryptoassets.coincap.credits import Budget
 from cryptoassets.coincap.documents import RawBatch, dead_letter_of, raw_batch
 from cryptoassets.embedded import Stack
-from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.errors import MalformedAnswerError, PaceError
 from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
@@ -41,9 +42,9 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         key = settings.coincap_api_key
         keeper = PostgresCreditKeeper(self.postgres.connect, settings.coincap_monthly_credits, mode)
         budget = keeper.budget(datetime.now(UTC))
-        if mode == "paced" and budget.is_over_pace:
-            facts = {"next fetch at": budget.next_fetch_at.isoformat(), "credits left": budget.left}
-            return RawBatch(skipped="credits", facts=facts)
+        cost = snapshot_credits(settings.coincap_coins)
+        if mode == "paced" and budget.next_snapshot_at(cost) > budget.now:
+            return _skipped(budget, cost)
         with CoinCapClient(
             Stack(settings).source_url(),
             api_key=key.get_secret_value() if key else None,
@@ -51,9 +52,19 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         ) as client:
             try:
                 return _refused_if_useless(raw_batch(client.snapshot(settings.coincap_coins)))
+            except PaceError:
+                # Another fetch that waited for the same moment was faster.
+                return _skipped(keeper.budget(datetime.now(UTC)), cost)
             except MalformedAnswerError as error:
                 letter = dead_letter_of(error, client.last_url, datetime.now(UTC))
                 return RawBatch(dead_letters=(letter,), failure=error)
+
+
+def _skipped(budget: Budget, cost: int) -> RawBatch:
+    """Nothing, and when there will be something."""
+    next_at = budget.next_snapshot_at(cost)
+    facts = {"next fetch at": next_at.isoformat(), "credits left": budget.left}
+    return RawBatch(skipped="credits", facts=facts)
 
 
 def _refused_if_useless(batch: RawBatch) -> RawBatch:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import psycopg
 
 from cryptoassets.coincap.credits import HISTORY_ROUTE, Budget
-from cryptoassets.errors import CreditsSpentError
+from cryptoassets.errors import CreditsSpentError, PaceError
 from cryptoassets.resources.postgres import address_of, typed_errors
 
 CreditMode = Literal["paced", "down_to_reserve", "history"]
@@ -138,7 +138,7 @@ class PostgresCreditKeeper:
                 f"{budget.next_month:%Y-%m-%d} UTC; {_LARGER_PLAN}"
             )
         if self._is_pace_open and budget.is_over_pace:
-            raise CreditsSpentError(
+            raise PaceError(
                 f"{route} was not called: {state}, more than its elapsed part allows. A retry will "
                 f"not help before {budget.next_fetch_at:%Y-%m-%d %H:%M} UTC; fetch less "
                 f"often, or {_LARGER_PLAN}"

@@ -2,7 +2,7 @@
 
 What goes here: reading the lake's book of windows and the warehouse's gaps, and a client for what
 is missing. What stays out: the arithmetic (in `coincap.history`), the calls (in
-`coincap.history_fetch`), storing (in `io_managers.mongo`), finding gaps (in `resources.gaps`).
+`coincap.history_fetch`), storing (in `io_managers.mongo`), finding gaps (in `upkeep.gaps`).
 """
 
 from collections import defaultdict

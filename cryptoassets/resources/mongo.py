@@ -94,8 +94,15 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
 
 
 def url_address(url: str) -> str:
-    """Hosts of a MongoDB URL, without credentials."""
-    nodes = parse_uri(url, validate=False)["nodelist"]
+    """Hosts of a MongoDB URL, without credentials.
+
+    Raises:
+        SettingsError: pymongo cannot read the URL.
+    """
+    try:
+        nodes = parse_uri(url, validate=False)["nodelist"]
+    except (PyMongoError, ValueError) as error:
+        raise SettingsError(f"MONGO_URL cannot be read: {error}. Mend it") from error
     return ", ".join(f"{host}:{port}" for host, port in nodes)
 
 

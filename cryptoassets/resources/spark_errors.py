@@ -33,9 +33,11 @@ def spark_errors() -> Iterator[None]:
     try:
         with _interrupts_end_jobs():
             yield
-    except (PySparkException, Py4JError, ConnectionError) as error:
+    except (PySparkException, Py4JError, ConnectionError, FileNotFoundError) as error:
         sentence = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        if any(word in str(error) for word in _VANISHED):
+        # Arrow's and Spark's words for one thing.
+        is_vanished = isinstance(error, FileNotFoundError)
+        if is_vanished or any(word in str(error) for word in _VANISHED):
             raise StoreUnavailableError(
                 f"The Parquet was replaced while it was read: {sentence}. A retry helps"
             ) from error

@@ -5,7 +5,9 @@ What goes here: the look-back, backwards. What stays out: the figures (in `trans
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
 
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
@@ -24,14 +26,13 @@ _ROWS = """
     WHERE left(partition_key, 10) = ANY(%(days)s) GROUP BY 1
 """
 
-_UNMADE = """
-    SELECT left(partition_key, 10)::date AS day FROM warehouse.loads
-    WHERE asset = 'warehouse/coin_price_history' AND loaded_rows > 0 AND expired_at IS NULL
+_LOADED = """
+    SELECT left(partition_key, 10)::date, max(loaded_at) FROM warehouse.loads
+    WHERE loaded_rows > 0 AND expired_at IS NULL
     AND left(partition_key, 10) BETWEEN %(first)s AND %(last)s
-    AND NOT EXISTS (
-        SELECT FROM marts.coin_daily WHERE day = left(partition_key, 10)::date
-    )
+    GROUP BY 1
 """
+_MARTS = dg.AssetKey(["marts", "coin_daily"])
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,23 @@ def days_to_make(postgres: PostgresResource, touched: Collection[date]) -> Days:
     return Days([day for day in days if day not in kept], kept)
 
 
-def days_without_marts(postgres: PostgresResource, first: date, last: date) -> set[date]:
-    """Days, both ends included, of which history is published and no mart is made."""
+def days_with_older_marts(
+    instance: dg.DagsterInstance, postgres: PostgresResource, first: date, last: date
+) -> set[date]:
+    """Days, both ends included, whose prices are newer than their marts, or have none."""
     with postgres.connect() as connection:
-        unmade = connection.execute(_UNMADE, {"first": str(first), "last": str(last)})
-        return {day for (day,) in unmade}
+        bounds = {"first": str(first), "last": str(last)}
+        loaded = connection.execute(_LOADED, bounds).fetchall()
+    newest = instance.event_log_storage.get_latest_storage_id_by_partition(
+        _MARTS, dg.DagsterEventType.ASSET_MATERIALIZATION, {str(day) for day, _ in loaded}
+    )
+    wanted = dg.AssetRecordsFilter(asset_key=_MARTS, storage_ids=list(newest.values()))
+    # Without an id the filter would let all pass.
+    records = instance.fetch_materializations(wanted, limit=len(newest)).records if newest else []
+    made = {
+        record.partition_key: datetime.fromtimestamp(record.timestamp, UTC) for record in records
+    }
+    return {day for day, at in loaded if str(day) not in made or made[str(day)] < at}
 
 
 def rows_by_day(postgres: PostgresResource, days: Collection[date]) -> dict[date, int]:

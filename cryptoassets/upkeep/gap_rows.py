@@ -6,7 +6,7 @@ rows (in `gaps`).
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from cryptoassets.coincap.history import Range, within, without
@@ -52,6 +52,7 @@ class CoinGaps:
 
     coin_id: str
     holes: list[Range]
+    expired: list[Range]
     book: Book
     first_point: datetime | None
     now: datetime
@@ -71,7 +72,11 @@ class CoinGaps:
             if gap.healed_at is not None:
                 made[gap.start] = gap
             elif gap.unfillable:
-                made[gap.start] = gap if within(self.holes, gap.range) else self._healed(gap)
+                # Retention takes days away, and with them the hole; no point came.
+                is_there = within([*self.holes, *self.expired], gap.range)
+                made[gap.start] = gap if is_there else self._healed(gap)
+            elif within(self.expired, gap.range) and not within(self.holes, gap.range):
+                made[gap.start] = replace(gap, unfillable=True)
             elif within(self.holes, (gap.start, gap.start + timedelta.resolution)):
                 dropped.append(gap)  # it is part of a hole that begins earlier now
             else:

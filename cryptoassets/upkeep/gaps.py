@@ -106,7 +106,7 @@ def detect_gaps(
         dropped: list[Gap] = []
         for coin in sorted({*holes, *before}):
             judge = CoinGaps(
-                coin, holes.get(coin, []), book, firsts.get(coin), now, processed.is_whole
+                coin, holes.get(coin, []), gone, book, firsts.get(coin), now, processed.is_whole
             )
             kept, lost = judge.bring_in_line(before.get(coin, []))
             after |= {(coin, gap.start): gap for gap in kept}

@@ -14,11 +14,11 @@ from pyarrow import fs
 from pymongo.collection import Collection
 
 from cryptoassets.io_managers.address import Window, folder_window, partition_name, partition_window
-from cryptoassets.io_managers.lake import in_window
+from cryptoassets.io_managers.lake import count_in, in_window
 from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.mongo import Document, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import Flow
+from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Window = (_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
@@ -76,6 +76,24 @@ def _slices(collection: Collection[Document], window: Window) -> Iterator[Window
     while start <= last and start < window[1]:
         yield start, min(start + _SLICE, window[1])
         start += _SLICE
+
+
+def hours_left_behind(mongo: MongoResource, postgres: PostgresResource, now: datetime) -> set[str]:
+    """Keys of the hours of the last day, the open one left out, of which not all is published.
+
+    A run that was killed after its fetch leaves one, or one that failed in the hour's last minutes.
+    """
+    flow, open_hour = SNAPSHOT_FLOW, now.replace(minute=0, second=0, microsecond=0)
+    window = (open_hour - timedelta(days=1), open_hour)
+    ledger = ledger_rows(postgres, flow, window)
+    collection = mongo.lake()[flow.raw.name]
+    found = set()
+    for start in raw_starts(mongo, flow, window):
+        row, hour = ledger.get(start), (start, start + flow.span)
+        is_expired = row is not None and row.expired_at is not None
+        if not is_expired and count_in(collection, hour) != (row.raw_rows if row else 0):
+            found.add(partition_name(hour))
+    return found
 
 
 @dataclass(frozen=True)

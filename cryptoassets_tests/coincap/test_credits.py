@@ -82,6 +82,18 @@ def test_a_tenth_is_kept_in_reserve() -> None:
     assert budget.can_spend(11, down_to_reserve=False)
 
 
+def test_snapshots_wait_for_the_pace_and_at_the_reserve_for_the_next_month() -> None:
+    """Late in the month the pace alone would let them spend the reserve."""
+    late = datetime(2026, 11, 29, tzinfo=UTC)
+
+    assert late == Budget(4000, 3582, late).next_snapshot_at(18)
+    assert datetime(2026, 12, 1, tzinfo=UTC) == Budget(4000, 3583, late).next_snapshot_at(18)
+    assert late < Budget(4000, 3990, late).next_snapshot_at(0) == datetime(2026, 12, 1, tzinfo=UTC)
+    assert Budget(4000, 2200, MID_MONTH).next_snapshot_at(18) == (
+        Budget(4000, 2200, MID_MONTH).next_fetch_at
+    )
+
+
 def test_history_leaves_half_of_the_remaining_pace_to_snapshots() -> None:
     """A backfill that took all would stop the snapshots until the month ends."""
     budget = Budget(4000, 2500, MID_MONTH)

@@ -190,6 +190,19 @@ class Spent:
         """Nothing to do."""
 
 
+def test_a_source_that_knows_no_coin_at_all_leaves_no_record(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """A wrong address answers 404 for each; recorded, no coin would ever be asked for again."""
+    plan_faults({"route": HISTORY, "kind": "status", "status": 404})
+    seen: list[RawBatch] = []
+
+    with pytest.raises(EmptyAnswerError, match="no point of history for any coin"):
+        seen.extend(fetch("bitcoin", "ethereum", control=("tether", days(0, 1))))
+
+    assert [] == [record for batch in seen for record in batch.windows]
+
+
 @pytest.fixture
 def poor(source: SourceServer) -> Iterator[CoinCapClient]:
     """A client whose credits end after two calls."""
@@ -205,6 +218,20 @@ def test_spent_credits_end_the_pass_and_keep_what_came(poor: CoinCapClient) -> N
     documents, _ = drawn(made)
 
     assert {"bitcoin", "ethereum"} == {document["coin_id"] for document in documents}
+    assert "was not called: spent" in made.facts["stopped"]
+
+
+def test_credits_that_end_before_any_point_end_the_pass_as_such(
+    poor: CoinCapClient, plan_faults: PlanFaults
+) -> None:
+    """There is no credit left to ask whether the source is dumb."""
+    plan_faults({"route": HISTORY, "kind": "empty"})
+    plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
+    made = HistoryFetch(
+        poor, "h1", "simulator", plan, days(0, 1)[1], control=("tether", days(0, 1))
+    )
+
+    assert ([], []) == drawn(made)
     assert "was not called: spent" in made.facts["stopped"]
 
 

@@ -1,6 +1,7 @@
 """Row 6 of the table of faults: PostgreSQL emptied, and made again from raw to the byte."""
 
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 
@@ -42,6 +43,23 @@ def test_rows_without_raw_documents_are_named_and_left(two_hours: Platform) -> N
     assert f"warehouse/coin_prices {key} has rows in PostgreSQL but no raw document" in rebuilt.text
     assert "0 of 0 partitions made again from raw; 1 things failed" in rebuilt.text
     assert before == two_hours.stores.dump()
+
+
+def test_a_document_of_an_hour_that_dagster_does_not_know_stops_no_other(
+    two_hours: Platform,
+) -> None:
+    """Another program's, of before 2018: it is named, and the rest is made."""
+    with two_hours.stores.lake() as lake:
+        lake["coin_snapshots"].insert_one(
+            {"_id": "foreign-2017", "observed_at": datetime(2017, 12, 31, 23, tzinfo=UTC)}
+        )
+
+    rebuilt = two_hours.command("rebuild")
+
+    assert 1 == rebuilt.code
+    assert "process: 2017-12-31-23:00 lies before 2018 or has not begun" in rebuilt.text
+    assert "2 of 3 partitions made again from raw" in rebuilt.text
+    assert "Traceback" not in rebuilt.text
 
 
 def test_an_empty_window_is_misuse(two_hours: Platform) -> None:

@@ -59,6 +59,22 @@ def test_what_a_mended_rule_lets_pass_moves_once(
     assert 0 == copy.command("audit").code
 
 
+def test_what_todays_rules_refuse_besides_leaves_the_marts_too(
+    copy: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is released, and yet prices went."""
+    monkeypatch.setattr(rules, "SUPPLY_TOLERANCE", -1e-9)
+    before = copy.stores.count("warehouse.coin_prices")
+
+    finished = copy.command("requeue")
+
+    priced = copy.stores.rows("SELECT DISTINCT coin_id FROM warehouse.coin_prices ORDER BY 1")
+    assert 0 == finished.code, finished.text
+    assert "0 documents released from 1 partitions." in finished.text
+    assert len(priced) < before
+    assert priced == copy.stores.rows("SELECT coin_id FROM marts.coin_daily ORDER BY 1")
+
+
 def test_nothing_is_done_for_a_reason_that_nothing_broke(copy: Platform) -> None:
     """No run, no change."""
     finished = copy.command("requeue", "--reason", "rank_missing")

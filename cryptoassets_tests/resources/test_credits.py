@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cryptoassets.coincap.credits import ASSETS_ROUTE, HISTORY_ROUTE, Budget
-from cryptoassets.errors import CreditsSpentError
+from cryptoassets.errors import CreditsSpentError, PaceError
 from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
 from cryptoassets.resources.postgres import PostgresResource
 
@@ -106,7 +106,7 @@ def test_a_schedule_faster_than_the_month_is_refused_with_the_time_of_the_next_f
     if not budget.is_over_pace:
         pytest.skip("the last tenth of a month: nothing can be over its pace and above the reserve")
 
-    with pytest.raises(CreditsSpentError, match=f"{budget.next_fetch_at:%Y-%m-%d %H:%M}"):
+    with pytest.raises(PaceError, match=f"{budget.next_fetch_at:%Y-%m-%d %H:%M}"):
         keeper(10**9, "paced").reserve(ASSETS_ROUTE, 1)
 
     keeper(10**9, "down_to_reserve").reserve(ASSETS_ROUTE, 1)

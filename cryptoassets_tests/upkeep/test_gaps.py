@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from cryptoassets.resources.mongo import MongoResource
@@ -223,6 +224,23 @@ def test_days_that_retention_expired_are_no_gaps(books: Books, detect: Detect) -
     detect()
 
     assert [("bitcoin", 24, 30, "open")] == books.gaps()
+
+
+def test_a_gap_whose_days_expire_is_not_healed_by_that(books: Books, detect: Detect) -> None:
+    """No point ever came: given up stays given up, and what was open is."""
+    books.points("bitcoin", but(5, 10))
+    detect()
+    books.window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 1))
+    books.published(0, 0)
+    detect(NOW + 2)
+    before = books.gaps()
+
+    with psycopg.connect(books.url) as connection:
+        connection.execute("UPDATE warehouse.loads SET expired_at = now()")
+    detect(NOW + 3)
+
+    assert ["unfillable", "open"] == [state for *_, state in before[:2]]
+    assert ["unfillable", "unfillable"] == [state for *_, state in books.gaps()[:2]]
 
 
 def test_two_that_look_at_once_write_each_hole_once(books: Books, detect: Detect) -> None:

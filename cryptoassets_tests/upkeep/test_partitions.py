@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from cryptoassets.resources.mongo import Lake, MongoResource
+from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
-from cryptoassets.upkeep.partitions import raw_starts
+from cryptoassets.upkeep.partitions import hours_left_behind, raw_starts
 
-pytestmark = [pytest.mark.mongo]
+pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 T0 = datetime(2024, 2, 28, 23, tzinfo=UTC)
@@ -48,6 +50,27 @@ def test_what_has_no_time_has_no_partition(lake: Lake, mongo: MongoResource) -> 
     lake["coin_snapshots"].insert_many([{"_id": "a"}, {"_id": "b", "observed_at": 1}])
 
     assert {T0} == raw_starts(mongo, SNAPSHOT_FLOW)
+
+
+def test_hours_left_behind_are_those_that_miss_a_document(
+    lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource
+) -> None:
+    """A run that was killed after its fetch; older ones and the open hour are not looked for."""
+    hours = [T0 + number * HOUR for number in range(-30, 1)]
+    plant(lake, "coin_snapshots", *hours)
+    keys = {hour: hour.strftime("%Y-%m-%d-%H:00") for hour in hours}
+    insert = (
+        "INSERT INTO warehouse.loads VALUES ('warehouse/coin_prices', %s, 'r', %s, %s, 0, 0, now())"
+    )
+    with psycopg.connect(database) as connection:
+        for hour in hours:
+            rows = {hours[-3]: 2, hours[-4]: None}.get(hour, 1)
+            if rows is not None:
+                connection.execute(insert, [keys[hour], rows, rows])
+
+    found = hours_left_behind(mongo, postgres, T0 + HOUR / 2)
+
+    assert {keys[hours[-3]], keys[hours[-4]]} == found
 
 
 def test_an_empty_lake_has_no_partition(lake: Lake, mongo: MongoResource) -> None:
