@@ -7,6 +7,7 @@ Resources read the settings when they are used, so `monkeypatch.setenv` is the s
 
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -35,6 +36,15 @@ SETTINGS_OF_THE_USER = (
     *(name.upper() for name in Settings.model_fields if name != "cryptoassets_home"),
     "DAGSTER_HOME",
 )
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT in a script's background job, too: Dagster would have SIGTERM ignored as it is.
+
+    Servers that tests start inherit that, and are waited for until SIGKILL.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,6 +17,9 @@ _ENDING = {int(signal.SIGINT), int(signal.SIGTERM)}
 def noticed_interrupts() -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether SIGINT or SIGTERM has come since.
 
+    Afterwards SIGTERM is handled as before. Dagster hands it over to the handler of SIGINT, which a
+    script's background job ignores: nothing but SIGKILL would end the process any more.
+
     Off the main thread, where no signal is delivered, it always says no.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -25,11 +28,13 @@ def noticed_interrupts() -> Iterator[Callable[[], bool]]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield lambda: _has_come(reader)
     finally:
         signal.set_wakeup_fd(before)
+        signal.signal(signal.SIGTERM, on_sigterm)
         os.close(reader)
         os.close(writer)
 

@@ -22,3 +22,17 @@ def test_a_signal_that_dagster_would_forget_is_noticed(number: signal.Signals) -
     finally:
         for each, handler in handlers.items():
             signal.signal(each, handler)
+
+
+def test_a_background_job_that_ignores_ctrl_c_still_ends_by_sigterm() -> None:
+    """`cryptoassets run --every 60 &` in a script, after its first cycle."""
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with noticed_interrupts(), capture_interrupts():
+            pass
+        assert signal.default_int_handler == signal.getsignal(signal.SIGTERM)
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
