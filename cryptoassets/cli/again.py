@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from rich.console import Console
 from rich.markup import escape
 
-from cryptoassets.cli.ranges import Done, Ranges, make_marts
+from cryptoassets.cli.ranges import Done, Ranges, changed, make_marts
 from cryptoassets.cli.runner import Outcome, Runner, warm_up
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
@@ -84,8 +84,7 @@ class Again:
 
     def has_changed(self, partition: Partition) -> bool:
         """Whether the run that was just told of wrote or removed rows of a partition."""
-        facts = self.outcome.facts.get((partition.asset, partition.key), {})
-        return bool(facts.get("rows written") or facts.get("rows removed"))
+        return partition.key in changed(self.outcome, partition.asset)
 
     def finish(self, touched: Iterable[Partition]) -> None:
         """Bring what is made of the prices in line: coins, and the marts of the days touched."""

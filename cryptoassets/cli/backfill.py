@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cryptoassets.cli.backfill_bill import Stretch, credit_budget, history_resource
-from cryptoassets.cli.ranges import Ranges, make_marts
+from cryptoassets.cli.ranges import Ranges, changed, make_marts
 from cryptoassets.cli.runner import Runner, line, source_words, warm_up
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.coincap.history import Range, closed_until, on_grid
@@ -169,14 +169,12 @@ class _Backfill:
         """Make the marts of days whose history changed, or whose marts a kill left behind."""
         since, until = self._asked.since, self._asked.until
         postgres = self._history.postgres
-        facts = self._runner.outcome.facts
-        changed = {
+        fresh = {
             partition_window(day)[0].date()
-            for (asset, day), told in facts.items()
-            if asset == HISTORY_FLOW.asset and (told["rows written"] or told["rows removed"])
+            for day in changed(self._runner.outcome, HISTORY_FLOW.asset)
         }
         older = days_with_older_marts(self._runner.instance, postgres, since.date(), until.date())
-        touched = changed | older
+        touched = fresh | older
         if touched:
             make_marts(self._marts, postgres, sorted(touched))
             self._runner.outcome.failures += self._marts.runner.outcome.failures

@@ -14,7 +14,7 @@ from datetime import time as clock
 from rich.console import Console
 from rich.status import Status
 
-from cryptoassets.cli.runner import Runner
+from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.upkeep.days import days_to_make, rows_by_day
 from cryptoassets.upkeep.partitions import Partition
@@ -66,6 +66,15 @@ class Ranges:
             half = len(stretch) // 2
             for part in (stretch[:half], stretch[half:]):
                 yield from self.run(job, part, assets=assets, place=place)
+
+
+def changed(outcome: Outcome, asset: str) -> set[str]:
+    """Keys of the partitions of an asset of which rows were written or removed."""
+    return {
+        partition
+        for (name, partition), told in outcome.facts.items()
+        if name == asset and (told["rows written"] or told["rows removed"])
+    }
 
 
 def named(stretch: Stretch) -> str:
