@@ -13,7 +13,11 @@ from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelo
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+# A store takes these for its own; Hypothesis finds them in our source. The table below has them.
+STORES_WORDS = {"id", "$date", "__neosqlite_binary__", "__neosqlite_objectid__"}
+KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(
+    lambda key: key not in STORES_WORDS
+)
 JSON = st.recursive(
     st.none() | st.booleans() | INT64 | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
     lambda children: st.lists(children) | st.dictionaries(KEYS, children),
