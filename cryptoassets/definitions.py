@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from cryptoassets import assets, checks, jobs
+from cryptoassets import assets, checks, jobs, sensors
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.io_managers.spark import SparkIOManager
@@ -64,11 +64,16 @@ def _upstream_elsewhere(layers: Collection[str]) -> list[dg.AssetSpec]:
 
 
 def _sensors(layers: Collection[str]) -> list[dg.SensorDefinition]:
-    of_processing = [jobs.process_what_was_fetched, jobs.late_documents, jobs.failed_runs]
+    of_processing = [
+        sensors.process_what_was_fetched,
+        sensors.late_documents,
+        sensors.failed_runs,
+    ]
     return [
-        jobs.dead_runs,
+        sensors.dead_runs,
         *(of_processing if "warehouse" in layers else []),
-        *jobs.heal_gaps(layers),
+        *([sensors.marts_of_healed_days] if "marts" in layers else []),
+        *sensors.heal_gaps(layers),
     ]
 
 

@@ -1,30 +1,26 @@
-"""Jobs, schedules and sensors.
+"""Jobs and schedules.
 
-What goes here: which assets run together, and when. What stays out: the assets (in `assets`). A job
-has one partitioning and lives in one code location, hence several of them.
+What goes here: which assets run together, and at which times. What stays out: the assets (in
+`assets`), what asks for runs by itself (in `sensors`). A job has one partitioning and lives in one
+code location, hence several of them.
 
 Airflow is the scheduler; the schedule here is off and for those who run without Airflow.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
-import structlog
 
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.embedded.old_runs import purge_runs
-from cryptoassets.io_managers.address import partition_name
-from cryptoassets.partitions import range_tags
-from cryptoassets.resources.history import HistoryResource
-from cryptoassets.resources.history_tags import GAPS_TAG
 from cryptoassets.settings import load_settings
-from cryptoassets.upkeep.backfill import adjoining, chunks, days_to_heal
 from cryptoassets.upkeep.retention_job import retention, retention_daily
 
 RAW_SNAPSHOTS = dg.AssetKey(["raw", "coin_snapshots"])
-_SCHEDULE_TAG = "cryptoassets/every_five_minutes"
+SCHEDULE_TAG = "cryptoassets/every_five_minutes"
+"""On the runs of the 5-minute schedule."""
 _HOUR_FORMAT = "%Y-%m-%d-%H:00"
 
 ingest = dg.define_asset_job(
@@ -47,13 +43,6 @@ marts = dg.define_asset_job(
 )
 
 
-_GOING_ON = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 _HISTORY = {
     "raw": ["raw", "coin_history"],
     "clean": ["clean", "coin_price_history"],
@@ -75,38 +64,6 @@ def history(layers: Collection[str]) -> list[Any]:
     return [job]
 
 
-def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
-    """The sensor `heal_gaps` for what of `history` lies in these layers; off by default."""
-    fetches, processes = "raw" in layers, "warehouse" in layers
-    if not (fetches or processes):
-        return []
-
-    @dg.sensor(
-        name="heal_gaps",
-        job_name="history",
-        minimum_interval_seconds=600,
-        default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Find holes in the history, list them in warehouse.gaps, and ask for them once "
-        "more.",
-    )
-    def sensor(
-        context: dg.SensorEvaluationContext, history: HistoryResource
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        going_on = dg.RunsFilter(job_name="history", statuses=_GOING_ON)
-        if context.instance.get_runs(going_on, limit=1):
-            yield dg.SkipReason("a run of history is going on")
-            return
-        days = days_to_heal(history, fetches=fetches, processes=processes)
-        for week in chunks(days)[:1]:
-            for some in adjoining(week):
-                first, last = partition_name(some[0]), partition_name(some[-1])
-                yield dg.RunRequest(tags={**range_tags(first, last), GAPS_TAG: "yes"})
-        if not days:
-            yield dg.SkipReason("no gap to heal")
-
-    return [sensor]
-
-
 @dg.schedule(
     job=ingest,
     cron_schedule="*/5 * * * *",
@@ -114,80 +71,13 @@ def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )
 def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Fetch a snapshot every 5 minutes; `process_what_was_fetched` follows. Off by default."""
+    """Fetch every 5 minutes; the sensor `process_what_was_fetched` follows. Off by default."""
     moment = context.scheduled_execution_time.astimezone(UTC)
     return dg.RunRequest(
         run_key=moment.isoformat(),
         partition_key=moment.strftime(_HOUR_FORMAT),
-        tags={_SCHEDULE_TAG: "yes"},
+        tags={SCHEDULE_TAG: "yes"},
     )
-
-
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    # In compose `ingest` runs in another code location than this sensor.
-    monitor_all_code_locations=True,
-    request_job=process,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def process_what_was_fetched(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Process the hour of a scheduled `ingest`; runs of Airflow or by hand have their own."""
-    run = context.dagster_run
-    if _SCHEDULE_TAG not in run.tags:
-        return dg.SkipReason("not launched by the 5-minute schedule")
-    return dg.RunRequest(run_key=run.run_id, partition_key=run.tags["dagster/partition"])
-
-
-@dg.sensor(
-    job=process,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def late_documents(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Process hours that got documents from another hour's run."""
-    after = int(context.cursor) if context.cursor else 0
-    records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=RAW_SNAPSHOTS, after_storage_id=after),
-        limit=500,
-        ascending=True,
-    ).records
-    late: dict[str, int] = {}
-    for record in records:
-        made = record.asset_materialization
-        if made is not None and made.partition and "late" in made.metadata:
-            late[made.partition] = record.storage_id
-    for partition, storage_id in late.items():
-        yield dg.RunRequest(run_key=f"{partition} {storage_id}", partition_key=partition)
-    if records:
-        context.update_cursor(str(records[-1].storage_id))
-    if not late:
-        yield dg.SkipReason("no document came late")
-
-
-@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
-def failed_runs(context: dg.RunFailureSensorContext) -> None:
-    """Log each failed run with its partition and the sentence of each failed step."""
-    run = context.dagster_run
-    log = structlog.get_logger("cryptoassets.runs")
-    steps = {
-        event.step_key: (event.step_failure_data.error_display_string or "").strip()[:2000]
-        for event in context.get_step_failure_events()
-    }
-    log.error(
-        "run failed",
-        job=run.job_name,
-        run_id=run.run_id,
-        partition=run.tags.get("dagster/partition"),
-        steps=steps or context.failure_event.message,
-    )
-
-
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
-def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Fail runs whose process is gone, so that nobody waits on them for ever."""
-    failed = fail_dead_runs(context.instance)
-    told = f"failed {', '.join(failed)}" if failed else "every started run has its process"
-    return dg.SkipReason(f"{told} ({datetime.now(UTC):%H:%M:%S} UTC)")
 
 
 @dg.op

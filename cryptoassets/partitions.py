@@ -5,6 +5,7 @@ fetched it. `end_offset=1`: the open hour and the open day are partitions too.
 """
 
 import warnings
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -28,3 +29,9 @@ _RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_r
 def range_tags(first: str, last: str) -> dict[str, str]:
     """Tags of a run over a range of partitions, both ends included."""
     return dict(zip(_RANGE_TAGS, (first, last), strict=True))
+
+
+def range_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """The first and the last partition of a run over a range, by its tags; None: it has none."""
+    first, last = (tags.get(name) for name in _RANGE_TAGS)
+    return (first, last) if first and last else None

@@ -151,7 +151,13 @@ def test_the_schedules_are_off_and_the_sensors_are_on() -> None:
 
     off = ("ingest_every_five_minutes", "purge_old_runs_daily", "retention_daily")
     assert dict.fromkeys(off, dg.DefaultScheduleStatus.STOPPED) == schedules
-    names = ("late_documents", "process_what_was_fetched", "failed_runs", "dead_runs")
+    names = (
+        "late_documents",
+        "process_what_was_fetched",
+        "marts_of_healed_days",
+        "failed_runs",
+        "dead_runs",
+    )
     on = dict.fromkeys(names, dg.DefaultSensorStatus.RUNNING)
     assert on | {"heal_gaps": dg.DefaultSensorStatus.STOPPED} == sensors
     assert "*/5 * * * *" == jobs.ingest_every_five_minutes.cron_schedule

@@ -5,8 +5,9 @@ What stays out: which partitions (in the verbs `requeue` and `rebuild`), the job
 """
 
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager
+from datetime import date
 
 from rich.console import Console
 from rich.markup import escape
@@ -86,16 +87,14 @@ class Again:
         """Whether the run that was just told of wrote or removed rows of a partition."""
         return partition.key in changed(self.outcome, partition.asset)
 
-    def finish(self, touched: Iterable[Partition]) -> None:
-        """Bring what is made of the prices in line: coins, and the marts of the days touched."""
+    def finish(self, days: Collection[date]) -> None:
+        """Bring what is made of the prices in line: coins, and marts of days they changed on."""
         console = self._ranges.console
         coins = mend_coins(self.postgres)
         if coins:
             shown = ", ".join(coins[:_SHOWN]) + (", ..." if len(coins) > _SHOWN else "")
             console.print(f"  {len(coins)} coins described anew ({shown}).")
-        make_marts(
-            self._ranges, self.postgres, sorted({partition.day.date() for partition in touched})
-        )
+        make_marts(self._ranges, self.postgres, days)
         self._tell_past()
 
     def _tell_past(self) -> None:

@@ -92,7 +92,7 @@ class Cycles:
     unprocessed: set[str] = field(default_factory=set)
     stale_days: set[str] = field(default_factory=set)
     _is_first: bool = True
-    _has_looked_back: bool = False
+    _looked_back_in: str = ""
     _marts_seconds: float = 0.0
     _marts_at: float = float("-inf")
 
@@ -126,12 +126,13 @@ class Cycles:
         return cycle
 
     def _fetch(self, runner: Runner) -> bool:
-        """Fetch; note the hours that got documents, and the open one when the loop begins."""
+        """Fetch; note the hours that got documents, and once an hour those left behind."""
         now = datetime.now(UTC)
-        is_done = runner.execute("ingest", now.strftime("%Y-%m-%d-%H:00"), tags=self.tags)
-        if is_done and not self._has_looked_back:
+        hour = now.strftime("%Y-%m-%d-%H:00")
+        is_done = runner.execute("ingest", hour, tags=self.tags)
+        if is_done and self._looked_back_in != hour:
             self.unprocessed |= left_behind(now)
-            self._has_looked_back = True
+            self._looked_back_in = hour
         for (asset, partition), facts in runner.outcome.facts.items():
             came = facts.get("documents new", facts.get("documents received", 0))
             rows = runner.outcome.materialized[asset, partition]
@@ -141,13 +142,20 @@ class Cycles:
         return is_done
 
     def _process(self, runner: Runner, cycle: Cycle) -> bool:
-        for partition in begun(self.unprocessed):
-            if not runner.execute("process", partition, tags=self.tags):
-                return False
+        is_done = True
+        for place, partition in enumerate(reversed(begun(self.unprocessed))):
+            if runner.execute("process", partition, tags=self.tags):
+                self.stale_days.add(partition[:10])
+            else:
+                is_done = False
+                # The newest is tried again by the next cycle, others when the next hour begins:
+                # one that fails again and again must not end the loop.
+                if place == 0:
+                    continue
             self.unprocessed.remove(partition)
-            self.stale_days.add(partition[:10])
-        cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
-        return True
+        if is_done:
+            cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
+        return is_done
 
     def _has_time_for_marts(self, ends_by: float) -> bool:
         now = time.monotonic()

@@ -8,19 +8,15 @@ days. What stays out: which partitions (in the verbs), how long a stretch is (in
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock
+from datetime import date
 
 from rich.console import Console
 from rich.status import Status
 
 from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.days import days_to_make, rows_by_day
-from cryptoassets.upkeep.partitions import Partition
-from cryptoassets.upkeep.stretches import Stretch, stretches
-
-_DAY = timedelta(days=1)
+from cryptoassets.upkeep.days import days_to_make, stretches_of_marts
+from cryptoassets.upkeep.stretches import Stretch
 
 
 @dataclass(frozen=True)
@@ -86,11 +82,9 @@ def named(stretch: Stretch) -> str:
 def make_marts(ranges: Ranges, postgres: PostgresResource, touched: Collection[date]) -> None:
     """Make the marts of days whose prices changed, and of later ones that look back on them."""
     plan = days_to_make(postgres, touched)
-    rows = rows_by_day(postgres, plan.made)
-    days = [Partition(datetime.combine(day, clock(), UTC), "marts", _DAY) for day in plan.made]
     made = 0
-    for stretch in stretches(days, lambda day: rows.get(day.start.date(), 0)):
-        place = f" ({made + 1} to {made + len(stretch)} of {len(days)} days)"
+    for stretch in stretches_of_marts(postgres, plan.made):
+        place = f" ({made + 1} to {made + len(stretch)} of {len(plan.made)} days)"
         made += len(stretch)
         for done in ranges.run("marts", stretch, place=place):
             ranges.console.print(

@@ -67,7 +67,7 @@ def rebuild(console: Console, since: datetime | None, until: datetime | None) ->
                 soft_wrap=True,
             )
         done = again.process(plan.wanted, lambda made: _tell(console, again, made))
-        again.finish(done)
+        again.finish({partition.day.date() for partition in done})
     return _sum_up(console, again, plan, done)
 
 

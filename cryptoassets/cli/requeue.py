@@ -6,17 +6,20 @@ What goes here: which partitions hold them, and what became of them. What stays 
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 
 from rich.console import Console
 
 from cryptoassets.cli.again import Again, processing_again
 from cryptoassets.cli.ranges import Done
 from cryptoassets.cli.terminal import FAILED
+from cryptoassets.embedded import dagster_instance
 from cryptoassets.errors import SettingsError
 from cryptoassets.io_managers.address import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
 from cryptoassets.transforms.rules import REASONS
+from cryptoassets.upkeep.days import days_with_older_marts
 from cryptoassets.upkeep.partitions import Partition, partition_of
 
 _QUARANTINED = """
@@ -25,6 +28,9 @@ _QUARANTINED = """
 """
 _RELEASED = """
     SELECT count(*) FROM warehouse.quarantine_releases WHERE asset = %s AND partition_key = %s
+"""
+_RELEASED_DAYS = """
+    SELECT DISTINCT left(partition_key, 10)::date FROM warehouse.quarantine_releases
 """
 _STAYING = "SELECT reasons FROM warehouse.quarantine WHERE asset = %s AND partition_key = %s"
 
@@ -51,15 +57,17 @@ def requeue(console: Console, reason: str | None) -> int:
     if reason is not None and reason not in REASONS:
         known = ", ".join(sorted(REASONS))
         raise SettingsError(f"No rule has the code {reason!r}. Known: {known}")
-    partitions = _partitions(PostgresResource(), reason)
+    postgres = PostgresResource()
+    partitions, days = _partitions(postgres, reason), _days_left_behind(postgres)
     if not partitions:
         console.print(f"Nothing is quarantined{f' for {reason}' if reason else ''}.")
-        return 0
+        if not days:
+            return 0
     with processing_again(console) as again:
-        return _requeue(console, again, partitions)
+        return _requeue(console, again, partitions, days)
 
 
-def _requeue(console: Console, again: Again, partitions: list[Partition]) -> int:
+def _requeue(console: Console, again: Again, partitions: list[Partition], days: set[date]) -> int:
     before = {partition: _books(again.postgres, partition) for partition in partitions}
     released: Counter[Partition] = Counter()
     changed: list[Partition] = []
@@ -83,7 +91,7 @@ def _requeue(console: Console, again: Again, partitions: list[Partition]) -> int
         )
 
     again.process(partitions, tell)
-    again.finish(changed)
+    again.finish({partition.day.date() for partition in changed} | days)
     failures = again.outcome.failures
     console.print(
         f"{released.total()} documents released from {len(partitions)} partitions"
@@ -103,6 +111,16 @@ def _partitions(postgres: PostgresResource, reason: str | None) -> list[Partitio
         for asset, key in found
         if asset in flows
     )
+
+
+def _days_left_behind(postgres: PostgresResource) -> set[date]:
+    """Days with released documents whose marts are older: a requeue was killed before them."""
+    with postgres.connect() as connection:
+        days = {day for (day,) in connection.execute(_RELEASED_DAYS)}
+    if not days:
+        return set()
+    with dagster_instance() as instance:
+        return days & days_with_older_marts(instance, postgres, min(days), max(days))
 
 
 def _books(postgres: PostgresResource, partition: Partition) -> Books:

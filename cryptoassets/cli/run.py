@@ -47,10 +47,9 @@ def _run_jobs(runner: Runner, session: Future[None]) -> Outcome:
         session.result()
     # An answer stamped 14:00:00.1 belongs to 14:00, whichever hour's run fetched it.
     raw = {key for (asset, key), rows in runner.outcome.materialized.items() if rows}
-    raw = set(begun(raw | left_behind(datetime.now(UTC))))
-    for partition in sorted(raw):
-        if not runner.execute("process", partition):
-            return runner.outcome
-    for day in sorted({partition[:10] for partition in raw}):
+    hours = begun(raw | left_behind(datetime.now(UTC)))
+    # The open hour first: one of before that fails again and again must not hold it up.
+    done = [hour for hour in reversed(hours) if runner.execute("process", hour)]
+    for day in sorted({hour[:10] for hour in done}):
         runner.execute("marts", day)
     return runner.outcome

@@ -1,16 +1,19 @@
 """Which days of the marts hang on prices that changed.
 
-What goes here: the look-back, backwards. What stays out: the figures (in `transforms.marts`).
+What goes here: the look-back, backwards, and what one run makes. What stays out: the figures (in
+`transforms.marts`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import dagster as dg
 
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
+from cryptoassets.upkeep.partitions import Partition
+from cryptoassets.upkeep.stretches import Stretch, stretches
 
 _STANDING = """
     SELECT DISTINCT day FROM marts.coin_daily
@@ -85,6 +88,15 @@ def days_with_older_marts(
         record.partition_key: datetime.fromtimestamp(record.timestamp, UTC) for record in records
     }
     return {day for day, at in loaded if str(day) not in made or made[str(day)] < at}
+
+
+def stretches_of_marts(postgres: PostgresResource, days: Collection[date]) -> Iterator[Stretch]:
+    """Cut days into stretches whose prices one run of `marts` reads, oldest first."""
+    rows = rows_by_day(postgres, days)
+    partitions = [
+        Partition(datetime.combine(day, time(), UTC), "marts", timedelta(days=1)) for day in days
+    ]
+    return stretches(partitions, lambda day: rows.get(day.start.date(), 0))
 
 
 def rows_by_day(postgres: PostgresResource, days: Collection[date]) -> dict[date, int]:

@@ -8,17 +8,18 @@ from datetime import timedelta
 import dagster as dg
 
 from cryptoassets.io_managers.address import Window, partition_window
+from cryptoassets.partitions import range_of
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 
-_GOING = [
+GOING_ON = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+"""Of runs that have not ended."""
 _PARTITION = "dagster/partition"
-_FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 def in_use(instance: dg.DagsterInstance) -> dict[str, Window]:
@@ -28,11 +29,9 @@ def in_use(instance: dg.DagsterInstance) -> dict[str, Window]:
         Run id to range; runs without a partition of ours are absent.
     """
     found = {}
-    for run in instance.get_runs(dg.RunsFilter(statuses=_GOING)):
-        first = run.tags.get(_FIRST) or run.tags.get(_PARTITION)
-        last = run.tags.get(_LAST) or first
-        if first is None or last is None:
-            continue
+    for run in instance.get_runs(dg.RunsFilter(statuses=GOING_ON)):
+        one = run.tags.get(_PARTITION, "")
+        first, last = range_of(run.tags) or (one, one)
         try:
             start, end = partition_window(first)[0], partition_window(last)[1]
         except ValueError:

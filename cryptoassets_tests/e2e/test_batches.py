@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cryptoassets_tests.e2e.platforms import Finished, Platform
+from cryptoassets_tests.e2e.platforms import Finished, Platform, this_hour
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
@@ -65,6 +65,35 @@ def test_batches_follow_each_other_through_a_fault_until_ctrl_c(platform: Platfo
     unprocessed = platform.command("run")
     audit = platform.command("audit")
     assert (0, 0) == (unprocessed.code, audit.code), audit.text
+
+
+_REFUSE_OLD_HOUR = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'not this hour'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON warehouse.coin_prices FOR EACH ROW
+    WHEN (NEW.observed_at < now() - interval '90 minutes') EXECUTE FUNCTION refuse()
+"""
+
+
+def test_an_hour_that_cannot_be_published_holds_up_no_other(platform: Platform) -> None:
+    """It is tried once an hour, not before each batch; it is there for the run that can."""
+    shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -2 * 3_600_000}
+    platform.put_faults(shift)
+    assert platform.execute("ingest", this_hour()).success
+    platform.put_faults()
+    platform.stores.rows(_REFUSE_OLD_HOUR)
+
+    loop = loop_until(
+        platform, lambda: platform.stores.count("warehouse.coin_prices") >= 3 * _COINS
+    )
+
+    assert "not this hour" in loop.finished.text
+    # Twice if the clock struck meanwhile.
+    assert 1 <= len(re.findall(r"✗ \d\d:\d\d:\d\d", loop.finished.text)) <= 2, loop.finished.text
+    platform.stores.rows("DROP FUNCTION refuse CASCADE")
+    run = platform.command("run")
+    assert 0 == run.code, run.text
+    assert 0 == platform.command("audit").code
 
 
 def test_a_loop_ends_at_once_when_no_later_cycle_can_help(platform: Platform) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from cryptoassets import jobs
+from cryptoassets import sensors
 from cryptoassets.definitions import defs
 from cryptoassets.embedded import dagster_instance
+from cryptoassets.jobs import RAW_SNAPSHOTS
 from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Finished, MakePlatform, Platform
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
@@ -38,7 +39,7 @@ def late(make_platform: MakePlatform) -> Iterator[Late]:
     with make_platform() as platform:
         platform.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": -HOUR_MS})
         with platform.in_force(), dagster_instance() as instance:
-            newest = instance.fetch_materializations(jobs.RAW_SNAPSHOTS, limit=1).records
+            newest = instance.fetch_materializations(RAW_SNAPSHOTS, limit=1).records
         cursor = str(newest[0].storage_id if newest else 0)
         partition = (datetime.now(UTC) - timedelta(hours=1)).strftime(HOUR_FORMAT)
         yield Late(platform, platform.command("run"), partition, cursor)
@@ -60,7 +61,7 @@ def test_the_hour_it_belongs_to_gets_a_materialization(late: Late) -> None:
     """In Dagster's UI the partition must not stay empty while its rows are there."""
     with late.platform.in_force(), dagster_instance() as instance:
         records = instance.fetch_materializations(
-            dg.AssetRecordsFilter(jobs.RAW_SNAPSHOTS, after_storage_id=int(late.cursor)), limit=9
+            dg.AssetRecordsFilter(RAW_SNAPSHOTS, after_storage_id=int(late.cursor)), limit=9
         ).records
 
     made = {record.partition_key: record.asset_materialization for record in records}
@@ -75,7 +76,7 @@ def test_the_sensor_asks_once_for_the_hour_to_be_processed(late: Late) -> None:
 
         def tick(cursor: str | None) -> Any:
             context = dg.build_sensor_context(instance, cursor=cursor, definitions=defs)
-            return jobs.late_documents.evaluate_tick(context)
+            return sensors.late_documents.evaluate_tick(context)
 
         first = tick(late.cursor)
         second = tick(first.cursor)

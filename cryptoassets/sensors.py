@@ -1,0 +1,155 @@
+"""Sensors: runs asked for by what happened, not by the clock.
+
+What goes here: what each looks at and which runs it asks for. What stays out: the jobs (in `jobs`),
+what the stores say (in `upkeep`).
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import structlog
+
+from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.io_managers.address import partition_name, partition_window, partitions_in
+from cryptoassets.jobs import RAW_SNAPSHOTS, SCHEDULE_TAG, marts, process
+from cryptoassets.partitions import range_of, range_tags
+from cryptoassets.resources.history import HistoryResource
+from cryptoassets.resources.history_tags import GAPS_TAG
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.upkeep.backfill import adjoining, chunks, days_to_heal
+from cryptoassets.upkeep.days import days_to_make, rows_by_day, stretches_of_marts
+from cryptoassets.upkeep.in_use import GOING_ON
+
+_HEAL_GAPS = "heal_gaps"
+
+
+def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
+    """The sensor `heal_gaps` for what of `history` lies in these layers; off by default."""
+    fetches, processes = "raw" in layers, "warehouse" in layers
+    if not (fetches or processes):
+        return []
+
+    @dg.sensor(
+        name=_HEAL_GAPS,
+        job_name="history",
+        minimum_interval_seconds=600,
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Find holes in the history, list them in warehouse.gaps, and ask for them once "
+        "more.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, history: HistoryResource
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        going_on = dg.RunsFilter(job_name="history", statuses=GOING_ON)
+        if context.instance.get_runs(going_on, limit=1):
+            yield dg.SkipReason("a run of history is going on")
+            return
+        days = days_to_heal(history, fetches=fetches, processes=processes)
+        for week in chunks(days)[:1]:
+            for some in adjoining(week):
+                first, last = partition_name(some[0]), partition_name(some[-1])
+                yield dg.RunRequest(tags={**range_tags(first, last), GAPS_TAG: "yes"})
+        if not days:
+            yield dg.SkipReason("no gap to heal")
+
+    return [sensor]
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    # In compose `ingest` runs in another code location than this sensor.
+    monitor_all_code_locations=True,
+    request_job=process,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def process_what_was_fetched(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
+    """Process the hour of a scheduled `ingest`; runs of Airflow or by hand have their own."""
+    run = context.dagster_run
+    if SCHEDULE_TAG not in run.tags:
+        return dg.SkipReason("not launched by the 5-minute schedule")
+    return dg.RunRequest(run_key=run.run_id, partition_key=run.tags["dagster/partition"])
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    request_job=marts,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def marts_of_healed_days(
+    context: dg.RunStatusSensorContext, postgres: PostgresResource
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Make the marts of days whose gaps `heal_gaps` had filled, and of days that look back on them.
+
+    `backfill --gaps` and Airflow make the marts themselves.
+    """
+    run = context.dagster_run
+    bounds = range_of(run.tags)
+    if run.tags.get("dagster/sensor_name") != _HEAL_GAPS or bounds is None:
+        yield dg.SkipReason("not launched by heal_gaps")
+        return
+    window = (partition_window(bounds[0])[0], partition_window(bounds[1])[1])
+    days = [start.date() for start, _ in partitions_in(window, timedelta(days=1))]
+    with_prices = [day for day, rows in rows_by_day(postgres, days).items() if rows]
+    for stretch in stretches_of_marts(postgres, days_to_make(postgres, with_prices).made):
+        bounds = stretch[0].key, stretch[-1].key
+        yield dg.RunRequest(run_key=f"{run.run_id} {bounds[0]}", tags=range_tags(*bounds))
+
+
+@dg.sensor(
+    job=process,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def late_documents(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Process hours that got documents from another hour's run."""
+    after = int(context.cursor) if context.cursor else 0
+    records = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=RAW_SNAPSHOTS, after_storage_id=after),
+        limit=500,
+        ascending=True,
+    ).records
+    late: dict[str, int] = {}
+    now = datetime.now(UTC)
+    for record in records:
+        after = record.storage_id
+        made = record.asset_materialization
+        if made is None or not made.partition or "late" not in made.metadata:
+            continue
+        if partition_window(made.partition)[0] > now:
+            # A source whose clock is fast: Dagster knows the hour when it begins. Till then this
+            # record and those after it are read again, which a run's key makes harmless.
+            after -= 1
+            break
+        late[made.partition] = record.storage_id
+    for partition, storage_id in late.items():
+        yield dg.RunRequest(run_key=f"{partition} {storage_id}", partition_key=partition)
+    context.update_cursor(str(after))
+    if not late:
+        yield dg.SkipReason("no document came late")
+
+
+@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
+def failed_runs(context: dg.RunFailureSensorContext) -> None:
+    """Log each failed run with its partition and the sentence of each failed step."""
+    run = context.dagster_run
+    log = structlog.get_logger("cryptoassets.runs")
+    steps = {
+        event.step_key: (event.step_failure_data.error_display_string or "").strip()[:2000]
+        for event in context.get_step_failure_events()
+    }
+    log.error(
+        "run failed",
+        job=run.job_name,
+        run_id=run.run_id,
+        partition=run.tags.get("dagster/partition"),
+        steps=steps or context.failure_event.message,
+    )
+
+
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Fail runs whose process is gone, so that nobody waits on them for ever."""
+    failed = fail_dead_runs(context.instance)
+    told = f"failed {', '.join(failed)}" if failed else "every started run has its process"
+    return dg.SkipReason(f"{told} ({datetime.now(UTC):%H:%M:%S} UTC)")

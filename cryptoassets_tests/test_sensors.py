@@ -1,0 +1,255 @@
+"""Promises of the sensors; `late_documents` has its story in `e2e`."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import psutil
+import psycopg
+import pytest
+
+from cryptoassets import sensors
+from cryptoassets.definitions import defs
+from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.jobs import RAW_SNAPSHOTS
+from cryptoassets.partitions import range_of, range_tags
+from cryptoassets.resources.history import HistoryResource
+from cryptoassets.resources.history_tags import GAPS_TAG
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.settings import project_root
+from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform, new_platform, this_hour
+from cryptoassets_tests.upkeep.books import T0, Books
+
+pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
+
+LOADED = (
+    "INSERT INTO warehouse.loads VALUES "
+    "('warehouse/coin_price_history', %s, 'r', 24, 24, 0, 0, now())"
+)
+_INGEST = """
+import sys
+from cryptoassets.definitions import defs
+from cryptoassets.embedded import dagster_instance
+with dagster_instance() as instance:
+    defs.resolve_job_def("ingest").execute_in_process(
+        instance=instance, partition_key=sys.argv[1], run_id=sys.argv[2], raise_on_error=False
+    )
+"""
+
+
+@pytest.mark.parametrize(("is_scheduled", "asked"), [(True, 1), (False, 0)])
+def test_only_what_the_schedule_fetched_is_processed_by_the_sensor(
+    is_scheduled: bool,  # noqa: FBT001 - a case
+    asked: int,
+) -> None:
+    """Airflow launches `process` itself: two of one hour would wait on each other."""
+    tags = {"dagster/partition": "2026-11-23-13:00"}
+    tags |= {"cryptoassets/every_five_minutes": "yes"} if is_scheduled else {}
+
+    @dg.op
+    def fetch() -> None:
+        """Stand in for a fetch."""
+
+    @dg.job(name="ingest")
+    def fetching() -> None:
+        fetch()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = fetching.execute_in_process(instance=instance, tags=tags)
+        context = dg.build_run_status_sensor_context(
+            sensor_name="process_what_was_fetched",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=result.get_run_success_event(),
+        )
+        answer = sensors.process_what_was_fetched(context)
+
+    requests = [answer] if isinstance(answer, dg.RunRequest) else []
+    assert asked == len(requests)
+    assert ["2026-11-23-13:00"] * asked == [request.partition_key for request in requests]
+
+
+def test_a_run_whose_process_was_killed_is_failed_and_no_other(
+    stack: Stack, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Dagster shows it as started for ever, and Airflow would wait on it."""
+    folder = tmp_path_factory.mktemp("killed")
+    run_id = "0e1f7c6e-0000-4000-8000-0000000000aa"
+    with new_platform(stack, migrated_template, folder) as platform:
+        platform.put_faults({"route": "/assets", "kind": "slow"})
+        with (
+            platform.in_force(),
+            dagster_instance() as instance,
+            subprocess.Popen(
+                [sys.executable, "-c", _INGEST, this_hour(), run_id],
+                stderr=subprocess.DEVNULL,
+                env=os.environ | {"PYTHONPATH": str(project_root())},
+            ) as process,
+        ):
+            try:
+                wait_until_fetching(instance, run_id)
+                alive = fail_dead_runs(instance)
+            finally:
+                process.kill()
+            process.wait()
+            tick = sensors.dead_runs.evaluate_tick(dg.build_sensor_context(instance))
+            run = instance.get_run_by_id(run_id)
+
+    assert run_id not in alive
+    assert run is not None
+    assert dg.DagsterRunStatus.FAILURE == run.status
+    assert run_id in (tick.skip_message or "")
+    assert not psutil.pid_exists(process.pid)
+
+
+def wait_until_fetching(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Wait until the run is started and has noted its process."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        run = instance.get_run_by_id(run_id)
+        if run and run.status == dg.DagsterRunStatus.STARTED and "cryptoassets/process" in run.tags:
+            return
+        time.sleep(0.1)
+    pytest.fail("the run did not start")
+
+
+def test_a_failed_run_is_logged_with_its_partition_and_sentence(
+    stack: Stack,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line to alert on, wherever the logs go."""
+    folder = tmp_path_factory.mktemp("failed")
+    with new_platform(stack, migrated_template, folder) as platform:
+        platform.put_faults({"route": "/assets", "kind": "status", "status": 401})
+        hour = this_hour()
+        result = platform.execute("ingest", hour)
+        logged = failure_line(platform, result, capsys)
+
+    assert not result.success
+    for words in ("run failed", "ingest", hour, "raw__coin_snapshots", "COINCAP_API_KEY"):
+        assert words in logged
+
+
+def failure_line(
+    platform: Platform, result: dg.ExecuteInProcessResult, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """What the sensor `failed_runs` prints for a run."""
+    with platform.in_force(), dagster_instance() as instance:
+        context = dg.build_run_status_sensor_context(
+            sensor_name="failed_runs",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=result.get_run_failure_event(),
+        ).for_run_failure()
+        capsys.readouterr()
+        sensors.failed_runs(context)
+    return capsys.readouterr().out
+
+
+def test_the_sensor_asks_for_the_days_of_gaps_and_once_at_a_time(
+    database: str, postgres: PostgresResource, mongo: MongoResource
+) -> None:
+    """Whoever turns it on has holes healed without a word."""
+    books = Books(database, mongo.lake())
+    first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
+    hours = int((first - T0) / timedelta(hours=1))
+    books.points("bitcoin", [hours, *range(hours + 2, hours + 90)])
+    (sensor,) = sensors.heal_gaps(["raw", "clean", "warehouse"])
+
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def tick() -> Any:
+            # A resource of its own, for a tick closes its connections.
+            history = HistoryResource(mongo=MongoResource(), postgres=postgres)
+            with dg.build_sensor_context(instance, resources={"history": history}) as context:
+                return sensor.evaluate_tick(context)
+
+        (request,) = tick().run_requests or []
+        books.points("bitcoin", [hours + 1])
+        healed = tick()
+
+    day = f"{first + timedelta(hours=1):%Y-%m-%d}"
+    assert range_tags(day, day) | {GAPS_TAG: "yes"} == {
+        name: text for name, text in request.tags.items() if name in (*range_tags("", ""), GAPS_TAG)
+    }
+    assert "no gap to heal" == healed.skip_message
+    assert "healed" == books.gaps()[0][-1]
+
+
+HEALED = {"dagster/sensor_name": "heal_gaps"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "asked"),
+    [
+        (HEALED | range_tags("2026-01-05", "2026-01-07"), [("2026-01-05", "2026-01-07")]),
+        # Launched by `backfill --gaps`, which makes the marts itself.
+        (range_tags("2026-01-05", "2026-01-07"), []),
+        # Nothing came for these days.
+        (HEALED | range_tags("2026-02-05", "2026-02-07"), []),
+    ],
+)
+def test_the_marts_of_healed_days_are_made(
+    database: str,
+    postgres: PostgresResource,
+    tags: dict[str, str],
+    asked: list[tuple[str, str]],
+) -> None:
+    """Figures of a day with a hole stay wrong otherwise until somebody thinks of them."""
+    with psycopg.connect(database) as connection:
+        for day in ("2026-01-05", "2026-01-06", "2026-01-07"):
+            connection.execute(LOADED, [day])
+
+    @dg.op
+    def fetch() -> None:
+        """Stand in for a fetch."""
+
+    @dg.job(name="history")
+    def healing() -> None:
+        fetch()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = healing.execute_in_process(instance=instance, tags=tags)
+        context = dg.build_run_status_sensor_context(
+            sensor_name="marts_of_healed_days",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=result.get_run_success_event(),
+        )
+        answers = list(sensors.marts_of_healed_days(context, postgres=postgres))
+
+    requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
+    assert asked == [range_of(request.tags) for request in requests]
+
+
+def test_an_hour_that_has_not_begun_waits_and_holds_nothing_up() -> None:
+    """A source whose clock is fast: a partition that Dagster does not know yet fails the tick."""
+    now = datetime.now(UTC)
+    last, following = (
+        (now + shift * timedelta(hours=1)).strftime(HOUR_FORMAT) for shift in (-1, 1)
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        for partition in (last, following, last):
+            made = dg.AssetMaterialization(
+                RAW_SNAPSHOTS, partition=partition, metadata={"late": True}
+            )
+            instance.report_runless_asset_event(made)
+
+        def tick(cursor: str | None) -> Any:
+            context = dg.build_sensor_context(instance, cursor=cursor, definitions=defs)
+            return sensors.late_documents.evaluate_tick(context)
+
+        first = tick(None)
+        second = tick(first.cursor)
+
+    assert [last] == [request.partition_key for request in first.run_requests or []]
+    assert first.cursor == second.cursor
+    assert not second.run_requests
