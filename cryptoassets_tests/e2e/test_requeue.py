@@ -75,20 +75,22 @@ def test_what_todays_rules_refuse_besides_leaves_the_marts_too(
     assert priced == copy.stores.rows("SELECT coin_id FROM marts.coin_daily ORDER BY 1")
 
 
-def test_marts_that_a_killed_requeue_did_not_get_to_are_made(
-    copy: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is left in quarantine that would tell of them."""
-    process_by_a_wrong_rule(copy, monkeypatch)
-    monkeypatch.undo()
-    (hour,) = copy.stores.rows("SELECT partition_key FROM warehouse.loads")[0]
-    assert copy.execute("process", hour).success
+def test_marts_that_a_killed_requeue_did_not_get_to_are_made(copy: Platform) -> None:
+    """A document was released, and nothing is left in quarantine that would tell of its day."""
+    ((hour,),) = copy.stores.rows("SELECT partition_key FROM warehouse.loads")
+    copy.stores.rows(
+        "INSERT INTO warehouse.quarantine_releases (asset, raw_id, released_at, partition_key, "
+        "reasons, outcome, run_id) "
+        "VALUES ('warehouse/coin_prices', 'x', now(), %s, ARRAY['rank_missing'], 'loaded', 'x')",
+        hour,
+    )
+    copy.stores.rows("UPDATE warehouse.loads SET loaded_at = now()")
 
-    first, second = (copy.command("requeue", "--reason", CODE) for _ in range(2))
+    first, second = (copy.command("requeue", "--reason", "rank_missing") for _ in range(2))
 
     assert (0, 0) == (first.code, second.code), first.text
     assert f"✓ marts of {hour[:10]}" in first.text
-    assert f"Nothing is quarantined for {CODE}." == second.text.strip()
+    assert "Nothing is quarantined for rank_missing." == second.text.strip()
 
 
 def test_nothing_is_done_for_a_reason_that_nothing_broke(copy: Platform) -> None:
