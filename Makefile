@@ -2,7 +2,8 @@
 # python3 (3.11 to 3.13) and make. What is set up stays in .venv/ and .uv/.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run dev test lint setup setup-dev airflow airflow2 airflow3 test-airflow test-compose
+.PHONY: help run dev test lint setup setup-dev airflow airflow2 airflow3
+.PHONY: test-airflow test-airflow3 test-airflow2 test-compose test-all
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -36,13 +37,25 @@ test: setup-dev  ## All tests; no Docker, no Airflow needed
 airflow: setup airflow3  ## Airflow 3 on http://localhost:8081 beside Dagster, until Ctrl-C
 	@$(VENV)/python -m cryptoassets.cli.airflow
 
-# The plugin's own tests in Airflow's environment; then the whole, driven from ours.
-test-airflow: setup-dev airflow3 airflow2  ## The Airflow part, against real Airflow 3 and 2
+# The plugin's own tests in Airflow's environment; then the whole, driven from ours. Both lines
+# mostly wait: `make -j2 test-airflow` runs them at the same time.
+test-airflow: test-airflow3 test-airflow2  ## The Airflow part, against real Airflow 3 and 2
+
+test-airflow3: setup-dev airflow3
 	@$(call test_line,3,not airflow2)
+
+test-airflow2: setup-dev airflow2
 	@$(call test_line,2,airflow2)
 
 test-compose: setup-dev  ## The whole platform in Docker, brought up for real
-	@CRYPTOASSETS_COMPOSE=1 $(VENV)/pytest -v --durations=0 --durations-min=1 -p no:cacheprovider cryptoassets_tests/compose
+	@CRYPTOASSETS_COMPOSE=1 $(VENV)/pytest -v --durations=0 --durations-min=1 -p no:cacheprovider \
+	-m "$(without_long)" cryptoassets_tests/compose
+
+test-all: test  ## All tests, also the long ones of Airflow and Docker (an hour and a half)
+	@$(MAKE) test-airflow test-compose without_long=
+
+# Tests marked `long` each have a shorter one of the same kind; `make test-all` runs them, too.
+without_long := not long
 
 lint: setup-dev  ## Style, types, arrows between modules, Dagster's definitions
 	@$(VENV)/ruff check
@@ -76,7 +89,8 @@ echo "Airflow $(1):" && home=$$(mktemp -d) && \
 { AIRFLOW_HOME="$$home" PYTHONWARNINGS=ignore .venv-airflow$(1)/bin/pytest -q -W ignore \
 -c $(plugin_tests)/unit/pytest.ini --confcutdir $(plugin_tests)/unit $(plugin_tests)/unit; \
 status=$$?; rm -rf "$$home"; [ $$status = 0 ]; } && \
-CRYPTOASSETS_AIRFLOW_LINE=$(1) $(VENV)/pytest -q -m "$(2)" $(plugin_tests)/live
+CRYPTOASSETS_AIRFLOW_LINE=$(1) $(VENV)/pytest -q --durations=0 --durations-min=5 \
+-m "$(2)$(if $(without_long), and $(without_long))" $(plugin_tests)/live
 endef
 plugin_tests := cryptoassets_tests/airflow_plugin
 
@@ -96,7 +110,7 @@ endef
 define sync
 $(PYTHON) scripts/check_python.py && \
 { command -v uv >/dev/null || [ -x .uv/bin/uv ] || $(PYTHON) scripts/get_uv.py .uv; } && \
-echo "$(2)" && mkdir -p .uv && rm -f .uv/failed && \
-{ $(UV) sync --frozen --inexact --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(1) 2>&1 || touch .uv/failed; } \
-| sed '/^ [-+~] /d' && [ ! -e .uv/failed ]
+echo "$(2)" && mkdir -p .uv && failed=.uv/failed-$$$$ && \
+{ $(UV) sync --frozen --inexact --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(1) 2>&1 || touch $$failed; } \
+| sed '/^ [-+~] /d' && ! rm $$failed 2>/dev/null
 endef

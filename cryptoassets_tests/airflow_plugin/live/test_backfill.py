@@ -1,7 +1,7 @@
 """Promise: a backfill runs each partition once."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,17 +14,23 @@ pytestmark = pytest.mark.timeout(700)
 HOURLY, DAILY = "process_cryptoassets_hourly", "materialize_cryptoassets_daily"
 
 
-def await_backfill(airflow: Airflow, dag_id: str, count: int) -> None:
-    """Wait until that many runs have succeeded."""
+def backfill(airflow: Airflow, dag_id: str, starts: list[datetime]) -> None:
+    """Ask for the runs of some intervals, and wait until each has succeeded."""
+    before = len(backfilled(airflow, dag_id))
+    airflow.unpause(dag_id)
+    airflow.backfill(dag_id, starts[0], starts[-1])
 
-    def over() -> bool:
-        states = Counter(
-            state for name, state in airflow.dag_runs(dag_id).items() if "backfill" in name
-        )
+    def is_over() -> bool:
+        states = Counter(backfilled(airflow, dag_id))
         assert not states["failed"], airflow.dag_runs(dag_id)
-        return states["success"] == count
+        return states["success"] == before + len(starts)
 
-    until(over, 540)
+    until(is_over, 540)
+
+
+def backfilled(airflow: Airflow, dag_id: str) -> list[str]:
+    """States of the DAG runs that backfills made."""
+    return [state for name, state in airflow.dag_runs(dag_id).items() if "backfill" in name]
 
 
 def partitions(dagster: Dagster, dag_id: str, task_id: str) -> list[str]:
@@ -33,36 +39,42 @@ def partitions(dagster: Dagster, dag_id: str, task_id: str) -> list[str]:
     return sorted(run["tags"]["dagster/partition"] for run in runs)
 
 
-def test_six_hours_are_six_partitions(airflow: Airflow, dagster: Dagster, stores: Stores) -> None:
+@pytest.mark.parametrize(
+    ("oldest", "newest"), [(4, 3), pytest.param(11, 6, marks=pytest.mark.long)]
+)
+def test_hours_are_as_many_partitions(
+    airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
+) -> None:
     """Each interval of the hourly DAG is one hour."""
-    hours = [hour_before(number) for number in range(8, 2, -1)]
+    hours = [hour_before(number) for number in range(oldest, newest - 1, -1)]
     for hour in hours:
         plant(stores, hour + timedelta(minutes=20))
-    airflow.unpause(HOURLY)
 
-    airflow.backfill(HOURLY, hours[0] + timedelta(minutes=10), hours[-1] + timedelta(minutes=10))
-    await_backfill(airflow, HOURLY, 6)
+    backfill(airflow, HOURLY, [hour + timedelta(minutes=10) for hour in hours])
 
     wanted = [hour_key(hour) for hour in hours]
-    backfilled = partitions(dagster, HOURLY, "process_closed_hour")
-    assert wanted == [key for key in backfilled if key in wanted]
+    launched = partitions(dagster, HOURLY, "process_closed_hour")
+    assert wanted == [key for key in launched if key in wanted]
     loaded = "SELECT partition_key FROM warehouse.loads WHERE asset = 'warehouse/coin_prices'"
     assert set(wanted) <= {row[0] for row in stores.rows(loaded)}
 
 
-def test_five_days_are_five_partitions(airflow: Airflow, dagster: Dagster, stores: Stores) -> None:
+@pytest.mark.parametrize(
+    ("oldest", "newest"), [(4, 3), pytest.param(12, 8, marks=pytest.mark.long)]
+)
+def test_days_are_as_many_partitions(
+    airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
+) -> None:
     """Each interval of the daily DAG is one day, whatever the line makes of midnight."""
     midnight = hour_before(0).replace(hour=0)
-    days = [midnight - timedelta(days=number) for number in range(7, 2, -1)]
-    # One hour in reach of all five: a day without prices is a day, one without a past is an error.
+    days = [midnight - timedelta(days=number) for number in range(oldest, newest - 1, -1)]
+    # One hour in reach of all: a day without prices is a day, one without a past is an error.
     hour = days[0] + timedelta(hours=10)
     plant(stores, hour)
     run_id = airflow.trigger("live_deferred", job="process", partition=hour_key(hour))
     airflow.await_task("success", "live_deferred", run_id, within=300)
-    airflow.unpause(DAILY)
 
-    airflow.backfill(DAILY, days[0], days[-1])
-    await_backfill(airflow, DAILY, 5)
+    backfill(airflow, DAILY, days)
 
     wanted = [day.strftime("%Y-%m-%d") for day in days]
     assert wanted == [key for key in partitions(dagster, DAILY, "refresh_marts") if key in wanted]

@@ -90,7 +90,9 @@ def test_clearing_a_task_that_holds_a_worker_stops_its_run_and_launches_another(
     assert ["SUCCESS", "CANCELED"] == [run["status"] for run in dagster.runs(run_id=run_id)]
 
 
-@pytest.mark.parametrize("dag_id", ["live_timeout", "live_task_timeout"])
+@pytest.mark.parametrize(
+    "dag_id", [pytest.param("live_timeout", marks=pytest.mark.long), "live_task_timeout"]
+)
 def test_a_time_out_stops_the_run(
     airflow: Airflow, dagster: Dagster, stores: Stores, dag_id: str
 ) -> None:
@@ -102,6 +104,7 @@ def test_a_time_out_stops_the_run(
         dagster.await_run(run_id, "CANCELED", within=STOP_SECONDS)
 
 
+@pytest.mark.long
 def test_a_time_out_stops_the_run_though_the_triggerer_is_gone(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:

@@ -36,11 +36,14 @@ def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
     )
 
 
-def test_a_backfill_of_days_is_one_run_a_day(
-    airflow: Airflow, dagster: Dagster, stores: Stores
+@pytest.mark.parametrize(
+    ("oldest", "newest"), [(4, 3), pytest.param(12, 8, marks=pytest.mark.long)]
+)
+def test_a_backfill_of_days_is_one_run_per_day(
+    airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:
     """As on line 3, where midnight means another day."""
-    test_backfill.test_five_days_are_five_partitions(airflow, dagster, stores)
+    test_backfill.test_days_are_as_many_partitions(airflow, dagster, stores, oldest, newest)
 
 
 def test_dagster_airflows_own_operator_launches_a_job_without_partition(

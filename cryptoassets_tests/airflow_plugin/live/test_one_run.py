@@ -44,6 +44,7 @@ def test_a_killed_task_finds_its_run_again(airflow: Airflow, dagster: Dagster) -
     assert "Re-attached to Dagster run" in airflow.log("live_held", run_id)
 
 
+@pytest.mark.long
 def test_a_webserver_killed_in_the_midst_of_a_launch_gives_one_run(
     airflow: Airflow, dagster: Dagster, frail_proxy: LosingProxy, frail_webserver: Program
 ) -> None:
@@ -63,7 +64,9 @@ def test_a_webserver_killed_in_the_midst_of_a_launch_gives_one_run(
     assert 1 == frail_proxy.launches
 
 
-@pytest.mark.parametrize("name", ["triggerer", "scheduler"])
+@pytest.mark.parametrize(
+    "name", ["triggerer", pytest.param("scheduler", marks=pytest.mark.long)]
+)
 def test_a_killed_part_of_airflow_goes_on_after_its_restart(
     airflow: Airflow, dagster: Dagster, name: str
 ) -> None:
