@@ -30,6 +30,7 @@ from cryptoassets.schemas.warehouse import (
     CREDITS,
     GAPS,
     LOADS,
+    PARTITION_LOCKS,
     QUARANTINE,
     QUARANTINE_RELEASES,
 )
@@ -44,6 +45,7 @@ POSTGRES_TABLES = (
     GAPS,
     CREDITS,
     COIN_ALIASES,
+    PARTITION_LOCKS,
     COIN_DAILY,
     MARKET_DAILY,
     COIN_LATEST,
@@ -69,6 +71,7 @@ __all__ = [
     "LOADS",
     "MARKET_DAILY",
     "OR_ELSE",
+    "PARTITION_LOCKS",
     "POSTGRES_TABLES",
     "PRICE_MEASURES",
     "QUARANTINE",

@@ -17,13 +17,21 @@ from psycopg import sql
 from pymongo import MongoClient
 
 from cryptoassets.resources.mongo import Lake
-from cryptoassets.schemas import COIN_LATEST, CREDITS, LOADS, POSTGRES_TABLES, QUARANTINE
+from cryptoassets.schemas import (
+    COIN_LATEST,
+    CREDITS,
+    LOADS,
+    PARTITION_LOCKS,
+    POSTGRES_TABLES,
+    QUARANTINE,
+)
 
 Dump = dict[str, list[bytes]]
 
-# Sorted dumps leave these out, and nothing else.
+# Sorted dumps leave these columns out, and no other.
 _VOLATILE = {"run_id", "loaded_at"}
-_DUMPED = [table for table in POSTGRES_TABLES if table not in (COIN_LATEST, CREDITS)]
+_NOT_DUMPED = (COIN_LATEST, CREDITS, PARTITION_LOCKS)
+_DUMPED = [table for table in POSTGRES_TABLES if table not in _NOT_DUMPED]
 PUBLISHED = tuple(table.full_name for table in _DUMPED if table not in (LOADS, QUARANTINE))
 """Tables that a snapshot which is quarantined whole must leave as they are, to the byte."""
 

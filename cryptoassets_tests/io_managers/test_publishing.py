@@ -35,11 +35,11 @@ INVARIANT = """
         (SELECT count(*) FROM warehouse.quarantine WHERE partition_key = '2026-10-31-23:00')
     FROM warehouse.loads WHERE partition_key = '2026-10-31-23:00'
 """
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
 
 
 def wait_for_a_waiter(url: str) -> None:
-    """Return when some session waits for an advisory lock."""
+    """Return when some session waits for a row that another one has locked."""
     deadline = time.monotonic() + 20
     while not warehouse.ask(url, WAITING)[0][0]:
         assert time.monotonic() < deadline, "nobody waits"
