@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptoassets import libpq
 from cryptoassets.embedded.processes import LOOPBACK
 from cryptoassets.errors import EmbeddedError
 from cryptoassets.settings import project_root
@@ -76,7 +77,9 @@ class AirflowHome:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AIRFLOW", "PYTHON")) and name != "VIRTUAL_ENV"
+            if not name.startswith(("AIRFLOW", "PYTHON"))
+            and name != "VIRTUAL_ENV"
+            and not libpq.is_variable(name)
         }
         return inherited | self._settings() | self._settings_of_dags()
 

@@ -11,6 +11,7 @@ from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
+from cryptoassets import libpq
 from cryptoassets.embedded.stack import Stack
 from cryptoassets.settings import load_settings
 
@@ -32,9 +33,8 @@ class CryptoassetsStorage(_Unconfigured, DagsterPostgresStorage):
         config_value: Any,  # noqa: ARG003
     ) -> Self:
         """Make the storage on the server of the settings."""
-        _, rest = Stack(load_settings()).postgres_url("dagster").split("://", 1)
-        # The driver is named: with SQLAlchemy 2.1 a bare `postgresql` looks for psycopg 3.
-        return cls(postgres_url=f"postgresql+psycopg2://{rest}", inst_data=inst_data)
+        url = libpq.dagster_url(Stack(load_settings()).postgres_url("dagster"))
+        return cls(postgres_url=url, inst_data=inst_data)
 
 
 class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):

@@ -8,8 +8,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from cryptoassets.errors import SettingsError, StoreError, StoreUnavailableError
 
-CONNECT_SECONDS = 10
-
 
 def with_database(url: str, database: str) -> str:
     """Return the libpq URL of another database on the same server.
@@ -30,19 +28,26 @@ def create_if_missing(url: str, database: str) -> None:
 
     Raises:
         StoreUnavailableError: no connection.
-        StoreError: the user may not make one.
+        SettingsError: it, or the database of `url`, is not UTF-8.
+        StoreError: the user may not make one, or the server is read-only.
     """
     import psycopg  # noqa: PLC0415 -- heavy, and most commands never come here
     from psycopg import sql  # noqa: PLC0415
 
-    question = "SELECT 1 FROM pg_database WHERE datname = %s"
+    from cryptoassets import libpq  # noqa: PLC0415
+
+    question = "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = %s"
     parts = urlsplit(url)
     server = f"{parts.hostname}:{parts.port or 5432}"
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as connection:
-            if connection.execute(question, (database,)).fetchone() is None:
-                statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database))
-                connection.execute(statement)
+        with libpq.connect(url, autocommit=True) as connection:
+            there = connection.execute(question, (database,)).fetchone()
+            if there is None:
+                # A server's template may have another encoding.
+                statement = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
+                connection.execute(sql.SQL(statement).format(sql.Identifier(database)))
+            elif there[0] != "UTF8":
+                raise libpq.not_utf8(database, there[0], f"postgresql://{server}")
     except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
         # Another command made it in the same moment.
         return

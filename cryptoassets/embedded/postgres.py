@@ -200,6 +200,7 @@ class PostgresServer(EmbeddedServer):
             capture_output=True,
             text=True,
             check=True,
+            env=_ENVIRONMENT,
         )
         found = answer.stdout.split()[2].split(".")[0]
         if made_by != found:

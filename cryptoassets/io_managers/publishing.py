@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from cryptoassets.io_managers.copying import staging_name
+from cryptoassets.resources.locks import lock
 from cryptoassets.schemas import COINS, LOADS, QUARANTINE, Table
 
 Cursor = psycopg.Cursor[Any]
@@ -47,9 +48,7 @@ class Changes:
 
 def lock_partition(cursor: Cursor, asset: str, partition_key: str) -> None:
     """Wait for, and hold until the transaction ends, the lock of an asset's partition."""
-    cursor.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{asset} {partition_key}"]
-    )
+    lock(cursor, asset, partition_key)
 
 
 def published_rows(cursor: Cursor, asset: str, partition_key: str) -> tuple[int, int]:

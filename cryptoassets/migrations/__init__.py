@@ -8,7 +8,9 @@ as needed (in `resources.postgres`).
 
 import psycopg
 
-HEAD = "0004"
+from cryptoassets import libpq
+
+HEAD = "0005"
 """Newest revision; known without alembic, whose import takes longer than all else here."""
 
 
@@ -20,9 +22,11 @@ def upgrade(url: str) -> None:
 
     Raises:
         UnknownRevisionError: newer code has brought the database further than this code can.
+        SettingsError: the database is not UTF-8.
+        StoreError: it is read-only.
         psycopg.Error: the server refused; nothing was changed.
     """
-    with psycopg.connect(url, connect_timeout=10, application_name="cryptoassets") as connection:
+    with libpq.connect(url) as connection:
         if _revision(connection) == HEAD:
             return
     # Needed once in the life of a database.

@@ -5,6 +5,7 @@ whether there is anything to do (in the package), so that a run at head never im
 """
 
 import logging
+import re
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +15,25 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 
-from cryptoassets.errors import UnknownRevisionError
+from cryptoassets import libpq
+from cryptoassets.errors import SchemaMismatchError, UnknownRevisionError
 
 _LOG = logging.getLogger(__name__)
-_LOCK = "cryptoassets.migrations"
+_FIRST_MIGRATORS = 3
+# As alembic would make it; made before, for it is what migrators lock, and readers cannot.
+_LOCKED_TABLE = """
+    CREATE SCHEMA IF NOT EXISTS warehouse;
+    CREATE TABLE IF NOT EXISTS warehouse.alembic_version (
+        version_num varchar(32) NOT NULL,
+        CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+    );
+    LOCK TABLE warehouse.alembic_version IN EXCLUSIVE MODE
+"""
+_RELATIONS = """
+    SELECT format('%s.%s', nspname, relname), relname
+    FROM pg_class JOIN pg_namespace AS schemas ON schemas.oid = relnamespace
+    WHERE nspname IN ('warehouse', 'marts') ORDER BY 1
+"""
 
 
 def run_revisions(url: str, last: str = "head") -> None:
@@ -25,6 +41,7 @@ def run_revisions(url: str, last: str = "head") -> None:
 
     Raises:
         UnknownRevisionError: newer code has brought the database further than this code can.
+        SchemaMismatchError: something that we did not make has a name that a revision needs.
         psycopg.Error: the server refused.
     """
     engine = sa.create_engine(
@@ -34,21 +51,34 @@ def run_revisions(url: str, last: str = "head") -> None:
         poolclass=sa.NullPool,
     )
     try:
-        with engine.begin() as connection:
-            connection.execute(sa.text("SET LOCAL lock_timeout = '60s'"))
-            connection.execute(
-                sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": _LOCK}
-            )
-            _upgrade(connection, last)
+        for left in reversed(range(_FIRST_MIGRATORS)):
+            try:
+                _run(engine, last)
+                break
+            except (sa.exc.IntegrityError, sa.exc.ProgrammingError) as error:
+                # Two make the schema at once: the second one fails when the first commits.
+                if left == 0 or not isinstance(error.orig, psycopg.errors.UniqueViolation):
+                    raise
     except sa.exc.DBAPIError as error:
+        if isinstance(error.orig, psycopg.errors.DuplicateTable):
+            raise _in_the_way(engine, error.orig) from None
         if isinstance(error.orig, psycopg.Error):
             # SQLAlchemy's message would carry the whole revision.
             raise error.orig from None
         raise
 
 
+def _run(engine: sa.Engine, last: str) -> None:
+    with engine.begin() as connection:
+        # An index over years of rows may take its time.
+        connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+        connection.execute(sa.text("SET LOCAL lock_timeout = '60s'"))
+        connection.execute(sa.text(_LOCKED_TABLE))
+        _upgrade(connection, last)
+
+
 def _connect(url: str) -> psycopg.Connection:
-    connection = psycopg.connect(url, connect_timeout=10, application_name="cryptoassets")
+    connection = libpq.connect(url)
     connection.add_notice_handler(_log_warning)
     return connection
 
@@ -59,8 +89,6 @@ def _log_warning(diagnostic: psycopg.errors.Diagnostic) -> None:
 
 
 def _upgrade(connection: sa.Connection, last: str) -> None:
-    # Alembic makes its table before the first revision can make the schema.
-    connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS warehouse"))
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     try:
@@ -68,6 +96,22 @@ def _upgrade(connection: sa.Connection, last: str) -> None:
     except CommandError:
         # Alembic's own words name neither database nor remedy; in a run's log they only confuse.
         raise _unknown_revision(connection) from None
+
+
+def _in_the_way(engine: sa.Engine, error: psycopg.Error) -> SchemaMismatchError:
+    """Name what a revision found in its place; the server's sentence names it without schema."""
+    said = error.diag.message_primary or str(error)
+    with engine.connect() as connection:
+        database = connection.execute(sa.text("SELECT current_database()")).scalar_one()
+        relations = connection.execute(sa.text(_RELATIONS)).all()
+    # Words, not the quotes around them: these depend on the server's language.
+    words = set(re.findall(r"\w+", said))
+    found = ", ".join(name for name, relation in relations if relation in words) or said
+    return SchemaMismatchError(
+        f"PostgreSQL database {database!r} already has {found}, which this platform did not make "
+        "and whose name it needs. Nothing was changed and a retry will not help: rename or move "
+        "what is there, or name an empty database in POSTGRES_URL"
+    )
 
 
 def _unknown_revision(connection: sa.Connection) -> UnknownRevisionError:

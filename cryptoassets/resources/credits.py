@@ -13,13 +13,14 @@ import psycopg
 
 from cryptoassets.coincap.credits import HISTORY_ROUTE, Budget
 from cryptoassets.errors import CreditsSpentError, PaceError
+from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import address_of, typed_errors
 
 CreditMode = Literal["paced", "down_to_reserve", "history"]
 """`paced`: not faster than the month passes, for schedules; `history` leaves what snapshots need
 until the month ends as well; all leave the reserve untouched."""
 
-_LOCK = "cryptoassets.credits"
+_LOCK = "credits"
 _LARGER_PLAN = "with a larger plan raise COINCAP_MONTHLY_CREDITS"
 
 
@@ -62,7 +63,7 @@ class PostgresCreditKeeper:
             connection.transaction(),
         ):
             # One at a time, or two would both take the last credit.
-            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_LOCK])
+            lock(connection.cursor(), _LOCK)
             budget = self._read_budget(connection, _clock(connection))
             self._refuse_if_spent(budget, route, estimated)
             called_at = _insert(connection, route, estimated)

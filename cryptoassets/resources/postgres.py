@@ -1,7 +1,7 @@
 """Connections to PostgreSQL.
 
-What goes here: where the server is, how a connection to it is set up, and the months of
-`coin_prices` that any writer may need. What stays out: reading and publishing partitions (in
+What goes here: where the server is, and the months of `coin_prices` that any writer may need. What
+stays out: what a session sets (in `libpq`), reading and publishing partitions (in
 `io_managers.postgres`), the schema (in `migrations`), credits (in `resources.credits`).
 """
 
@@ -13,35 +13,18 @@ from typing import Any
 import dagster as dg
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
+from cryptoassets import libpq
 from cryptoassets.embedded import Stack
-from cryptoassets.errors import SettingsError
 from cryptoassets.migrations import upgrade
+from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres_errors import typed_errors
 from cryptoassets.resources.run_process import note_process
 from cryptoassets.settings import load_settings
 
 __all__ = ["PostgresResource", "address_of", "ensure_months", "typed_errors"]
 
-_SESSION = {
-    "TimeZone": "UTC",
-    "statement_timeout": "15min",
-    # A second run of a partition waits for the first one's publishing: seconds, not minutes.
-    "lock_timeout": "2min",
-    "idle_in_transaction_session_timeout": "10min",
-    # A killed run must not hold its locks until its last statement is through.
-    "client_connection_check_interval": "2s",
-}
-_CONNECTION: dict[str, Any] = {
-    "application_name": "cryptoassets",
-    "connect_timeout": 10,
-    "keepalives_idle": 30,
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-}
-
-_MONTHS_LOCK = "cryptoassets.months_of_coin_prices"
+_MONTHS_LOCK = "months of warehouse/coin_prices"
 
 _migrating = threading.Lock()
 _migrated: set[str] = set()
@@ -62,29 +45,29 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
     def url(self) -> str:
         """URL with password, for drivers that connect by themselves; starts what is missing."""
         url = Stack(load_settings()).postgres_url()
-        _parameters(url)
+        libpq.parameters(url)
         return url
 
     @property
     def address(self) -> str:
         """`postgresql://host:port/database`, without user and password."""
-        return _address(_parameters(self.url))
+        return libpq.address(libpq.parameters(self.url))
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
         """Return a new connection in UTC with time-outs; the schema is at head.
 
         Raises:
             StoreUnavailableError: no server there, or it is not ready.
-            SettingsError: POSTGRES_URL cannot be read or is refused.
+            SettingsError: POSTGRES_URL cannot be read or is refused, or its database is not UTF-8.
+            StoreError: the database is read-only.
             EmbeddedError: the embedded server does not start.
         """
         url = self.url
-        parameters = _parameters(url)
-        address = _address(parameters)
+        address = libpq.address(libpq.parameters(url))
         with typed_errors("bringing the schema up to date", address):
             _migrate_once(url)
         with typed_errors("connecting", address):
-            return psycopg.connect(**parameters, autocommit=autocommit)
+            return libpq.connect(url, autocommit=autocommit)
 
 
 def ensure_months(connection: psycopg.Connection[Any], months: Collection[date]) -> None:
@@ -100,7 +83,7 @@ def ensure_months(connection: psycopg.Connection[Any], months: Collection[date])
     with connection.transaction():
         if not _missing(connection, firsts):
             return
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_MONTHS_LOCK])
+        lock(connection.cursor(), _MONTHS_LOCK)
         for first in _missing(connection, firsts):
             _make_month(connection, first)
 
@@ -151,31 +134,3 @@ def _migrate_once(url: str) -> None:
         if url not in _migrated:
             upgrade(url)
             _migrated.add(url)
-
-
-def _parameters(url: str) -> dict[str, Any]:
-    """Return what libpq reads in the URL over our defaults; what the user sets there wins.
-
-    A password with a bare `@` or `/` would be read as part of the host or the database, and from
-    there get into messages: such a URL is refused before anything can quote it.
-    """
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        given = {"host": "@"}
-    port = str(given.get("port", "")).replace(",", "")
-    is_misread = "@" in f"{given.get('host', '')}{given.get('dbname', '')}"
-    if is_misread or not (port == "" or port.isdecimal()):
-        message = (
-            "POSTGRES_URL cannot be read. It looks like postgresql://user:password@host:5432/"
-            "bigdata_db; in the password write @ as %40, / as %2F, : as %3A and % as %25"
-        )
-        raise SettingsError(message)
-    session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
-    options = f"{session} {given.get('options') or ''}".strip()
-    return {**_CONNECTION, **given, "options": options}
-
-
-def _address(parameters: dict[str, Any]) -> str:
-    host, port = parameters.get("host", "localhost"), parameters.get("port", 5432)
-    return f"postgresql://{host}:{port}/{parameters.get('dbname', '')}"

@@ -37,6 +37,7 @@ _REMEDIES = {
     "53300": "first close connections of others, or raise max_connections",
     "55P03": "another transaction holds the lock: once it has ended",
     "57014": "it was cancelled or took too long: when the server is less busy",
+    "25006": "the database is read-only: name one in POSTGRES_URL that takes writes",
     "42501": "give the role of POSTGRES_URL the right it lacks",
 }
 

@@ -32,6 +32,7 @@ from cryptoassets.schemas.warehouse import (
     LOAD_HISTORY,
     LOADS,
     MART_LOADS,
+    PARTITION_LOCKS,
     QUARANTINE,
     QUARANTINE_RELEASES,
 )
@@ -48,6 +49,7 @@ POSTGRES_TABLES = (
     GAPS,
     CREDITS,
     COIN_ALIASES,
+    PARTITION_LOCKS,
     COIN_DAILY,
     MARKET_DAILY,
     COIN_LATEST,
@@ -75,6 +77,7 @@ __all__ = [
     "MARKET_DAILY",
     "MART_LOADS",
     "OR_ELSE",
+    "PARTITION_LOCKS",
     "POSTGRES_TABLES",
     "PRICE_MEASURES",
     "QUARANTINE",

@@ -233,3 +233,14 @@ COIN_ALIASES = Table(
     ),
     ("alias",),
 )
+
+PARTITION_LOCKS = Table(
+    "warehouse",
+    "partition_locks",
+    "What writers lock while they work, a row per lock; the rows themselves say nothing.",
+    (
+        Column("asset", "text", "What is locked: an asset, or work that only one process may do"),
+        Column("partition_key", "text", "Dagster partition; empty: all of it"),
+    ),
+    ("asset", "partition_key"),
+)

@@ -29,13 +29,14 @@ from cryptoassets.coincap.history import (
 from cryptoassets.coincap.history_fetch import ANSWERED
 from cryptoassets.io_managers.address import partition_name
 from cryptoassets.io_managers.lake import count_in
+from cryptoassets.resources.locks import lock
 from cryptoassets.resources.mongo import WINDOWS, Lake, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
 from cryptoassets.upkeep.gap_rows import Book, CoinGaps, Gap, minus
 from cryptoassets.upkeep.partitions import ledger_rows
 
-_LOCK = "cryptoassets.gaps"
+_LOCK = "gaps"
 _DAY = timedelta(days=1)
 _HOLES = """
     WITH points AS (
@@ -90,7 +91,7 @@ def detect_gaps(
     now = now or datetime.now(UTC)
     lake = mongo.lake()
     with postgres.connect() as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_LOCK])
+        lock(connection.cursor(), _LOCK)
         book = _book(lake, interval)
         firsts = _first_points(connection, interval)
         holes = _holes(connection, book, firsts, interval, closed_until(now, interval))

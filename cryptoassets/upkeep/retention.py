@@ -9,7 +9,7 @@ follow. What a kill leaves is found by its stamp, and goes first the next time.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_
 from cryptoassets.io_managers.lake import count_in, count_matching
 from cryptoassets.io_managers.publishing import lock_partition
 from cryptoassets.io_managers.spark import clean_bytes, delete_clean
+from cryptoassets.resources.locks import hold_alone, hold_shared
 from cryptoassets.resources.mongo import DEAD_LETTERS, FETCHES, MongoResource
 from cryptoassets.resources.mongo import typed_errors as mongo_errors
 from cryptoassets.resources.postgres import PostgresResource, typed_errors
@@ -40,7 +41,7 @@ from cryptoassets.upkeep.partitions import (
 )
 
 _STUCK = "it has documents that were never processed; `cryptoassets rebuild` does it"
-_LOCK = "cryptoassets.retention"
+_LOCK = "retention"
 _FLOWS = {flow.asset: flow for flow in FLOWS}
 
 
@@ -226,10 +227,10 @@ def keeping_retention_off(postgres: PostgresResource) -> Iterator[None]:
 
     The lock is the connection's: a killed process holds nothing up.
     """
-    with postgres.connect(autocommit=True) as connection:
-        statement = "SELECT pg_advisory_lock_shared(hashtextextended(%s, 0))"
+    # Closed, not committed: a connection that the server has dropped meanwhile is no failure.
+    with closing(postgres.connect()) as connection:
         with typed_errors("waiting for retention", postgres.address):
-            connection.execute(statement, [_LOCK])
+            hold_shared(connection, _LOCK)
         yield
 
 
@@ -240,10 +241,8 @@ def only_retention(postgres: PostgresResource) -> Iterator[None]:
     Raises:
         StoreUnavailableError: something reads many partitions, or another retention is at work.
     """
-    with postgres.connect(autocommit=True) as connection:
-        statement = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
-        row = connection.execute(statement, [_LOCK]).fetchone()
-        if row is None or not row[0]:
+    with closing(postgres.connect()) as connection:
+        if not hold_alone(connection, _LOCK):
             raise StoreUnavailableError(
                 "A backfill, a rebuild, a requeue or another retention is under way: nothing was "
                 "deleted. A later retry can help"

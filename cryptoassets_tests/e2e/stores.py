@@ -23,16 +23,17 @@ from cryptoassets.schemas import (
     LOAD_HISTORY,
     LOADS,
     MART_LOADS,
+    PARTITION_LOCKS,
     POSTGRES_TABLES,
     QUARANTINE,
 )
 
 Dump = dict[str, list[bytes]]
 
-# Sorted dumps leave these out, and nothing else.
+# Sorted dumps leave these columns and tables out, and no other.
 _VOLATILE = {"run_id", "loaded_at", "publication"}
-_BOOKS = (CREDITS, LOAD_HISTORY, MART_LOADS)
-_DUMPED = [table for table in POSTGRES_TABLES if table not in (COIN_LATEST, *_BOOKS)]
+_NOT_DUMPED = (COIN_LATEST, CREDITS, LOAD_HISTORY, MART_LOADS, PARTITION_LOCKS)
+_DUMPED = [table for table in POSTGRES_TABLES if table not in _NOT_DUMPED]
 PUBLISHED = tuple(table.full_name for table in _DUMPED if table not in (LOADS, QUARANTINE))
 """Tables that a snapshot which is quarantined whole must leave as they are, to the byte."""
 

@@ -10,9 +10,11 @@ import psutil
 import psycopg
 import pytest
 
+from cryptoassets import libpq
 from cryptoassets.embedded import Stack, accounts, postgres_files
 from cryptoassets.errors import EmbeddedError, StoreUnavailableError
 from cryptoassets_tests.embedded import servers
+from cryptoassets_tests.test_libpq import VARIABLES
 
 pytestmark = pytest.mark.postgres
 MakeStack = Callable[..., Stack]
@@ -50,12 +52,18 @@ def test_nobody_gets_in_without_the_password(make_stack: MakeStack) -> None:
         psycopg.connect(url.replace(password, "guess"))
 
 
-def test_both_databases_are_there_in_utf8_and_utc(make_stack: MakeStack) -> None:
-    """Dagster's alembic_version collides with ours in one database."""
+def test_both_databases_are_there_in_utf8_and_utc_whatever_the_shell_has_for_postgresql(
+    make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's alembic_version collides with ours in one database; PGDATA names another server."""
+    for name, value in (VARIABLES | {"PGDATA": "/nonexistent"}).items():
+        monkeypatch.setenv(name, value)
     stack = make_stack()
 
     for database in (None, "dagster"):
-        with psycopg.connect(stack.postgres_url(database)) as connection:
+        url = stack.postgres_url(database)
+        libpq.forget_variables()
+        with psycopg.connect(url) as connection:
             found = connection.execute(
                 "SELECT current_database(), current_setting('server_encoding'), "
                 "current_setting('TimeZone'), current_setting('data_checksums')"

@@ -15,6 +15,8 @@ import pytest
 
 from cryptoassets.io_managers import publishing
 from cryptoassets.io_managers.postgres import PostgresIOManager
+from cryptoassets.migrations.runner import run_revisions
+from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.schemas import COIN_DAILY, MARKET_DAILY
 from cryptoassets.settings import project_root
 from cryptoassets_tests.io_managers import warehouse
@@ -35,11 +37,11 @@ INVARIANT = """
         (SELECT count(*) FROM warehouse.quarantine WHERE partition_key = '2026-10-31-23:00')
     FROM warehouse.loads WHERE partition_key = '2026-10-31-23:00'
 """
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
 
 
 def wait_for_a_waiter(url: str) -> None:
-    """Return when some session waits for an advisory lock."""
+    """Return when some session waits for a row that another one has locked."""
     deadline = time.monotonic() + 20
     while not warehouse.ask(url, WAITING)[0][0]:
         assert time.monotonic() < deadline, "nobody waits"
@@ -88,6 +90,28 @@ def test_a_second_publication_waits_for_the_first(
     write(postgres_io_manager, PRICES, HOUR, older)
 
     assert [(HOUR, 3, 3, 0, 0)] == warehouse.ledger(database)
+
+
+@pytest.mark.postgres
+def test_an_analyst_cannot_hold_up_a_publication(
+    postgres_io_manager: PostgresIOManager, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Advisory locks belong to whoever takes them first, and the role that only reads could."""
+    monkeypatch.setenv("POSTGRES_URL", f"{database}?options=-c%20lock_timeout%3D2s")
+    names = [f"{asset} {HOUR}" for asset in ("warehouse/coins", "warehouse/coin_prices")]
+    names += [f"cryptoassets.{what}" for what in ("credits", "migrations", "months_of_coin_prices")]
+    with psycopg.connect(database) as reader:
+        reader.execute("SET SESSION AUTHORIZATION analyst")
+        for name in names:
+            reader.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
+        reader.execute("LOCK TABLE warehouse.partition_locks IN ACCESS SHARE MODE")
+        reader.execute("SELECT * FROM warehouse.coin_prices")
+
+        write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
+        PostgresCreditKeeper(postgres_io_manager.postgres.connect, 0, "paced").reserve("/assets", 1)
+        run_revisions(database)
+
+    assert [(HOUR, 1, 1, 0, 0)] == warehouse.ledger(database)
 
 
 @pytest.mark.postgres

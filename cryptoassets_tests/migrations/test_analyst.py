@@ -57,7 +57,7 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
         analyst.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(*relation)))
 
     assert ("warehouse", "coin_prices_2026_11") in relations
-    # Alembic's table and one month, besides those of `schemas`.
+    # Alembic's table and the month come on top.
     assert len(POSTGRES_TABLES) + 2 == len(relations)
 
 
@@ -75,6 +75,13 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
         "CREATE SCHEMA mine",
         "SELECT * FROM public.of_others",
         "SELECT rolpassword FROM pg_authid",
+        "INSERT INTO warehouse.partition_locks VALUES ('mine', '')",
+        "SELECT FROM warehouse.partition_locks FOR UPDATE",
+        "SELECT FROM warehouse.partition_locks FOR KEY SHARE",
+        "BEGIN; LOCK TABLE warehouse.partition_locks IN ROW SHARE MODE",
+        "BEGIN; LOCK TABLE warehouse.alembic_version IN ROW SHARE MODE",
+        "SELECT lo_from_bytea(0, 'any number of gigabytes')",
+        "SELECT lo_create(0)",
     ],
 )
 def test_the_analyst_can_do_nothing_else(analyst: psycopg.Connection, statement: str) -> None:
@@ -101,6 +108,8 @@ def test_an_owner_who_may_not_create_roles_gets_all_but_the_analyst(
     assert (HEAD,) == row
     assert "role analyst is missing" in caplog.text
     assert "r0001_analyst.sql" in caplog.text
+    assert "may still create large objects" in caplog.text
+    assert "r0005_large_objects.sql" in caplog.text
 
 
 def test_two_databases_of_one_server_can_be_migrated_at_once(empty_database: str) -> None:

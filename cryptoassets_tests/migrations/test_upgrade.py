@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict
 
 from cryptoassets import migrations
-from cryptoassets.errors import UnknownRevisionError
+from cryptoassets.errors import SchemaMismatchError, UnknownRevisionError
 from cryptoassets.migrations import HEAD, upgrade
 from cryptoassets.migrations.runner import run_revisions
 
@@ -83,7 +83,7 @@ def test_a_revision_that_fails_leaves_nothing_behind(empty_database: str) -> Non
     with psycopg.connect(empty_database) as connection:
         connection.execute("CREATE SCHEMA marts CREATE TABLE coin_daily (stranger int)")
 
-    with pytest.raises(psycopg.errors.DuplicateTable):
+    with pytest.raises(SchemaMismatchError, match=r"already has marts\.coin_daily, .* rename"):
         upgrade(empty_database)
 
     with psycopg.connect(empty_database) as connection:

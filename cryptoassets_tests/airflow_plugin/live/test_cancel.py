@@ -8,6 +8,7 @@ import psutil
 import psycopg
 import pytest
 
+from cryptoassets.io_managers.publishing import lock_partition
 from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, until
 from cryptoassets_tests.airflow_plugin.live.dagster import Dagster
 from cryptoassets_tests.airflow_plugin.live.past import hour_before, hour_key, plant
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 HOUR = hour_before(30)
 PROCESS = {"job": "process", "partition": hour_key(HOUR)}
 STOP_SECONDS = 10
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,10 +32,7 @@ def publishing_blocked(stores: Stores) -> Iterator[None]:
     """Hold the partition's lock, so that a run with a live Spark waits as long as we like."""
     with psycopg.connect(stores.postgres_url) as connection:
         for asset in ("warehouse/coins", "warehouse/coin_prices"):
-            connection.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                [f"{asset} {PROCESS['partition']}"],
-            )
+            lock_partition(connection.cursor(), asset, PROCESS["partition"])
         yield
 
 

@@ -1,0 +1,15 @@
+"""Locks are rows that only writers can lock; large objects are closed to readers."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Create and comment the table; revoke what PUBLIC may write with."""
+    for part in ("partition_locks", "large_objects"):
+        sql = Path(__file__).with_name(f"r0005_{part}.sql").read_text(encoding="utf-8")
+        op.execute(sql)

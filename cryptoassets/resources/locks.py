@@ -1,0 +1,67 @@
+"""Locks between processes: rows of `warehouse.partition_locks`, which only writers can lock.
+
+What goes here: taking one. What stays out: what each protects (with its users). Advisory locks are
+not used: any role that may log in can take them, `analyst` too. A lock ends with its transaction,
+so a killed process holds nothing.
+"""
+
+from typing import Any
+
+import psycopg
+
+_ADD_ROW = """
+    INSERT INTO warehouse.partition_locks (asset, partition_key) VALUES (%s, %s)
+    ON CONFLICT DO NOTHING
+"""
+_ROW = "SELECT FROM warehouse.partition_locks WHERE (asset, partition_key) = (%s, %s)"
+# transaction_timeout exists from PostgreSQL 17 on.
+_STAY_OPEN = """
+    SELECT set_config(name, '0', true) FROM pg_settings
+    WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
+"""
+
+
+def lock(cursor: psycopg.Cursor[Any], asset: str, partition_key: str = "") -> None:
+    """Wait for a lock, and hold it until the transaction ends.
+
+    Args:
+        cursor: in the transaction, or about to begin it; not autocommitting.
+        asset: what is locked, e.g. `warehouse/coin_prices`.
+        partition_key: Dagster's; empty: all of it.
+    """
+    # A transaction that has added the row and not ended yet is waited for here already.
+    cursor.execute(_ADD_ROW, [asset, partition_key])
+    cursor.execute(f"{_ROW} FOR UPDATE", [asset, partition_key])
+
+
+def hold_shared(connection: psycopg.Connection[Any], asset: str) -> None:
+    """Wait for a lock that others may share, and hold it until the connection is closed.
+
+    Args:
+        connection: new, not autocommitting; used for nothing else.
+        asset: what is locked.
+    """
+    _begin_long(connection, asset)
+    connection.execute(f"{_ROW} FOR SHARE", [asset, ""])
+
+
+def hold_alone(connection: psycopg.Connection[Any], asset: str) -> bool:
+    """Take a lock that nobody shares, unless it is taken; held until the connection is closed.
+
+    Args:
+        connection: new, not autocommitting; used for nothing else.
+        asset: what is locked.
+
+    Returns:
+        Whether it was free.
+    """
+    _begin_long(connection, asset)
+    row = connection.execute(f"{_ROW} FOR UPDATE SKIP LOCKED", [asset, ""]).fetchone()
+    return row is not None
+
+
+def _begin_long(connection: psycopg.Connection[Any], asset: str) -> None:
+    # Committed first: nobody could share a row that others do not see yet.
+    connection.execute(_ADD_ROW, [asset, ""])
+    connection.commit()
+    connection.execute(_STAY_OPEN)

@@ -1,0 +1,94 @@
+"""Promises of the locks: one holder at a time, or sharers alone; none outlives its connection."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from cryptoassets.errors import StoreUnavailableError
+from cryptoassets.resources.locks import lock
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.upkeep.retention import keeping_retention_off, only_retention
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def impatient(postgres: PostgresResource, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that ends idle transactions at once."""
+    options = "-c%20idle_in_transaction_session_timeout%3D1s%20-c%20transaction_timeout%3D1s"
+    monkeypatch.setenv("POSTGRES_URL", f"{database}?options={options}")
+
+
+@pytest.fixture
+def connect(database: str) -> Iterator[Callable[[], psycopg.Connection]]:
+    """Opens connections that are closed at the end."""
+    opened: list[psycopg.Connection] = []
+
+    def make() -> psycopg.Connection:
+        opened.append(psycopg.connect(database))
+        return opened[-1]
+
+    yield make
+    for connection in opened:
+        connection.close()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_lock_is_waited_for_until_the_holder_s_transaction_ends(
+    connect: Callable[[], psycopg.Connection], *, is_first: bool
+) -> None:
+    """The first time its row is made, too: two runs may meet at a new partition."""
+    if not is_first:
+        with connect() as earlier:
+            lock(earlier.cursor(), "warehouse/coin_prices", "2026-11-23-04:00")
+    holder, other, third = connect(), connect(), connect()
+    lock(holder.cursor(), "warehouse/coin_prices", "2026-11-23-04:00")
+
+    lock(third.cursor(), "warehouse/coin_prices", "2026-11-23-05:00")
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(lock, other.cursor(), "warehouse/coin_prices", "2026-11-23-04:00")
+        time.sleep(0.3)
+        assert not waiting.done()
+        holder.close()
+        waiting.result(timeout=30)
+
+
+def test_readers_of_many_partitions_share_a_lock_that_retention_gets_alone(
+    postgres: PostgresResource,
+) -> None:
+    """Two backfills at once are fine; what they read must not be deleted meanwhile."""
+    refused = pytest.raises(StoreUnavailableError, match="nothing was deleted")
+    for _ in range(2):
+        with keeping_retention_off(postgres), keeping_retention_off(postgres), refused:
+            only_retention(postgres).__enter__()
+        with only_retention(postgres), refused:
+            only_retention(postgres).__enter__()
+
+
+def test_a_lock_that_is_held_for_hours_outlives_time_limits_of_transactions(
+    impatient: None, postgres: PostgresResource, database: str
+) -> None:
+    """A backfill holds it in a transaction that does nothing else."""
+    held = "SELECT count(*) FROM pg_locks WHERE relation = 'warehouse.partition_locks'::regclass"
+    with keeping_retention_off(postgres), closing(psycopg.connect(database)) as onlooker:
+        time.sleep(1.5)
+
+        assert (1,) == onlooker.execute(held).fetchone()
+        with pytest.raises(StoreUnavailableError), only_retention(postgres):
+            pass
+
+
+def test_a_lock_lost_with_its_connection_does_not_fail_the_work_that_is_done(
+    postgres: PostgresResource, database: str
+) -> None:
+    """PostgreSQL was restarted in the midst of a backfill, whose own statements were retried."""
+    end = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
+        "'cryptoassets' AND datname = current_database()"
+    )
+    with keeping_retention_off(postgres), psycopg.connect(database) as administrator:
+        assert [(True,)] == administrator.execute(end).fetchall()
