@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_PRICE_HISTORY, INTERVAL_MS
 from cryptoassets.transforms.numbers import decimal_value, number_problem
-from cryptoassets.transforms.outcomes import outcome
+from cryptoassets.transforms.outcomes import contradictions_named, outcome
 from cryptoassets.transforms.rules import HISTORY_FIELDS, is_slug
 
 # Read as text, as coins are: a number that stands where a text belongs keeps its JSON text.
@@ -36,6 +36,7 @@ def judged_history(points: DataFrame) -> DataFrame:
     judged = typed.withColumn("reasons", reasons).withColumn(
         "source", F.coalesce("source", F.lit("unknown"))
     )
+    judged = judged.withColumn("reasons", contradictions_named(COIN_PRICE_HISTORY.key))
     with_outcome = judged.withColumn("outcome", outcome(COIN_PRICE_HISTORY.key))
     return with_outcome.select(*CLEAN_COIN_PRICE_HISTORY.column_names)
 

@@ -35,7 +35,7 @@ def number_problem(text: Column, *, is_double: bool = False) -> Column:
         text: the number as received; null is no problem here.
         is_double: the source prints this field as the shortest text of a double, so that digits
             beyond the 18th place are legal as long as a double can have them; the value is then
-            rounded at the 18th place. False: any such digit is `inexact`.
+            rounded at the 18th place, to zero as well. False: any such digit is `inexact`.
 
     Returns:
         Null, `malformed`, `overflow` (20 digits before the point are the limit), `underflow`
@@ -58,6 +58,6 @@ def number_problem(text: Column, *, is_double: bool = False) -> Column:
         F.when(text.isNull() | text.rlike(_PLAIN), F.lit(None).cast("string"))
         .when(~text.rlike(_NUMBER), F.lit("malformed"))
         .when(value.isNull(), F.lit("overflow"))
-        .when((value == 0) & (significant != ""), F.lit("underflow"))
+        .when((value == 0) & is_too_fine, F.lit("underflow"))
         .when(is_too_fine, F.lit("inexact"))
     )

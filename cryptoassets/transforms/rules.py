@@ -75,6 +75,7 @@ REASONS: dict[str, str] = {
     "interval_unknown": "the interval is none of CoinCap's",
     "off_grid": "a point of history does not lie on the grid of its interval",
     "time_mismatch": "time and date of a point are not one instant, or not the document's",
+    "contradictory_answer": "one answer holds this coin or point more than once, and differently",
     "foreign_document": "not written by this platform: wrong _id type or a field is missing",
 }
 """Every reason code with its meaning."""

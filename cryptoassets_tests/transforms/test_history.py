@@ -82,6 +82,10 @@ def judged(session: SparkSession) -> pa.Table:
         raw_row(f"answer {number}", coin_id="again", fetched_at=T0 + timedelta(hours=number))
         for number in (1, 3, 2)
     ]
+    answers += [
+        raw_row(f"at once {price}", coin_id="twice", point={"priceUsd": price})
+        for price in ("1.5", "9.9")
+    ]
     broken = raw_row("answer 4", coin_id="again", point={"priceUsd": "x"})
     table = pa.Table.from_pylist([*rows, *answers, broken], schema=arrow_schema(RAW_COIN_HISTORY))
     return judged_history(session.createDataFrame(table)).toArrow()
@@ -95,7 +99,7 @@ def row_of(judged: pa.Table, name: str) -> Row:
 
 def test_every_point_comes_out_once_with_the_columns_of_the_contract(judged: pa.Table) -> None:
     """None is lost, be it broken in every way."""
-    assert len(CASES) + 4 == judged.num_rows
+    assert len(CASES) + 6 == judged.num_rows
     assert list(CLEAN_COIN_PRICE_HISTORY.column_names) == judged.column_names
 
 
@@ -129,3 +133,11 @@ def test_the_latest_answer_for_a_point_counts(judged: pa.Table) -> None:
         "answer 3": "valid",
         "answer 4": "quarantined",
     } == outcomes
+
+
+def test_one_time_twice_in_one_answer_is_a_contradiction(judged: pa.Table) -> None:
+    """1.5 and 9.9 for the same hour: neither is published."""
+    rows = [row_of(judged, f"at once {price}") for price in ("1.5", "9.9")]
+
+    assert [["contradictory_answer"]] * 2 == [row["reasons"] for row in rows]
+    assert ["quarantined"] * 2 == [row["outcome"] for row in rows]

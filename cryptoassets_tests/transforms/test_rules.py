@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cryptoassets.transforms.prices import judged_prices
-from cryptoassets.transforms.rules import REASONS, SOURCE_FIELDS
+from cryptoassets.transforms.rules import DOUBLE_FIELDS, REASONS, SOURCE_FIELDS
 from cryptoassets_tests.transforms import test_history as history
 from cryptoassets_tests.transforms.snapshots import ABSENT, Row, raw_frame, raw_row
 
@@ -19,13 +19,17 @@ FAULTY_NUMBERS = {
     "underflow": "1e-19",
     "inexact": "0." + "1" * 19,
 }
+# More digits than a double has: these are not rounded in any field.
+TOO_FINE_FOR_A_DOUBLE = {"underflow": "1." + "1" * 19 + "e-20"}
 
 # Field of the payload, its value, and all reasons that must be found.
 FAULTS: list[tuple[str, Any, list[str]]] = [
     *(
         (field, text, [f"{column}_{problem}"])
         for column, field in SOURCE_FIELDS.items()
-        for problem, text in FAULTY_NUMBERS.items()
+        for problem, text in (
+            FAULTY_NUMBERS | (TOO_FINE_FOR_A_DOUBLE if column in DOUBLE_FIELDS else {})
+        ).items()
     ),
     *((field, True, [f"{column}_malformed"]) for column, field in SOURCE_FIELDS.items()),
     *((field, {"a": 1}, [f"{column}_malformed"]) for column, field in SOURCE_FIELDS.items()),
@@ -82,6 +86,9 @@ GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
     ("changePercent24Hr", "-100", "change_pct_24h", Decimal(-100)),
     ("changePercent24Hr", "0.12345678901234567", "change_pct_24h", Decimal("0.12345678901234567")),
     ("vwap24Hr", "0.00012345678901234567", "vwap_usd_24h", Decimal("0.000123456789012346")),
+    ("changePercent24Hr", "-3.3e-21", "change_pct_24h", Decimal(0)),
+    ("vwap24Hr", "3.3e-21", "vwap_usd_24h", Decimal(0)),
+    ("vwap24Hr", "5e-19", "vwap_usd_24h", Decimal("1E-18")),
     ("rank", "1", "rank", 1),
     ("rank", 7, "rank", 7),
     ("explorer", None, "explorer", None),
@@ -150,7 +157,10 @@ def test_each_code_is_produced_and_each_produced_code_is_explained(
     judged: dict[str, Row],
 ) -> None:
     """A code without a case is a rule that nobody has seen work."""
-    of_snapshots = {"snapshot_incomplete", "snapshot_unreliable", "foreign_document"}
+    of_snapshots = {
+        *("snapshot_incomplete", "snapshot_unreliable"),
+        *("foreign_document", "contradictory_answer"),
+    }
 
     produced = {reason for row in judged.values() for reason in row["reasons"]}
     # Each of these is asserted where it stands.
