@@ -1,7 +1,8 @@
 """What all judged rows have alike: the outcome of each, and the cut that a publication needs.
 
-What goes here: which of several answers counts, which contradict themselves, and ids that PostgreSQL
-can hold. What stays out: the rules (in `rules`) and what a kind of document means (in `prices`, `history`).
+What goes here: which of several answers counts, which contradict themselves, and ids that
+PostgreSQL can hold. What stays out: the rules (in `rules`) and what a kind of document means (in
+`prices`, `history`).
 """
 
 from pyspark.sql import Column, DataFrame, Window
