@@ -11,6 +11,7 @@ from cryptoassets.schemas.intervals import INTERVAL_MS
 from cryptoassets.schemas.lake import (
     CLEAN_COIN_PRICE_HISTORY,
     CLEAN_COIN_PRICES,
+    NUMBER_KEY,
     RAW_COIN_HISTORY,
     RAW_COIN_SNAPSHOTS,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "INTERVAL_MS",
     "LOADS",
     "MARKET_DAILY",
+    "NUMBER_KEY",
     "OR_ELSE",
     "POSTGRES_TABLES",
     "PRICE_MEASURES",

@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cryptoassets.coincap.documents import iso_milliseconds
+from cryptoassets.coincap.lossless import ExactNumber
 from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, RAW_COIN_HISTORY
 from cryptoassets.transforms.history import judged_history
@@ -25,6 +26,11 @@ CASES: dict[str, tuple[Row, list[str]]] = {
     "v2": ({"point": {"priceUsd": "23097.7615219387968062"}}, []),
     "no supply": ({"point": {"circulatingSupply": ABSENT}}, []),
     "no date": ({"point": {"date": ABSENT}}, []),
+    "unquoted": ({"point": {"priceUsd": ExactNumber("0.123456789012345678")}}, []),
+    "unquoted and odd": (
+        {"point": {"priceUsd": ExactNumber("0." + "1" * 19)}},
+        ["price_usd_inexact"],
+    ),
     "null price": ({"point": {"priceUsd": None}}, ["price_usd_missing"]),
     "zero price": ({"point": {"priceUsd": "0"}}, ["price_usd_not_positive"]),
     "text price": ({"point": {"priceUsd": "NaN"}}, ["price_usd_malformed"]),
@@ -117,6 +123,7 @@ def test_a_point_has_every_reason_and_its_outcome(judged: pa.Table, name: str) -
 def test_amounts_are_the_decimals_that_were_sent(judged: pa.Table) -> None:
     """v2 has 16 places: all of them arrive."""
     row = row_of(judged, "v2")
+    assert Decimal("0.123456789012345678") == row_of(judged, "unquoted")["price_usd"]
 
     assert Decimal("23097.7615219387968062") == row["price_usd"]
     assert Decimal(21) == row["circulating_supply"]

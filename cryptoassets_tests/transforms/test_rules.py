@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from cryptoassets.coincap.lossless import ExactNumber
 from cryptoassets.transforms.prices import judged_prices
 from cryptoassets.transforms.rules import DOUBLE_FIELDS, REASONS, SOURCE_FIELDS
 from cryptoassets_tests.transforms import test_history as history
@@ -33,6 +34,11 @@ FAULTS: list[tuple[str, Any, list[str]]] = [
     ),
     *((field, True, [f"{column}_malformed"]) for column, field in SOURCE_FIELDS.items()),
     *((field, {"a": 1}, [f"{column}_malformed"]) for column, field in SOURCE_FIELDS.items()),
+    ("volumeUsd24Hr", ExactNumber("1e400"), ["volume_usd_24h_overflow"]),
+    ("volumeUsd24Hr", ExactNumber("1" * 400), ["volume_usd_24h_overflow"]),
+    ("volumeUsd24Hr", ExactNumber("0." + "1" * 19), ["volume_usd_24h_inexact"]),
+    ("volumeUsd24Hr", ExactNumber("1E-99999999999999999999"), ["volume_usd_24h_malformed"]),
+    ("rank", ExactNumber("1.00000000000000000001"), ["rank_malformed"]),
     ("priceUsd", None, ["price_usd_missing"]),
     ("priceUsd", ABSENT, ["price_usd_missing"]),
     ("priceUsd", "0", ["market_cap_usd_mismatch", "price_usd_not_positive"]),
@@ -77,6 +83,10 @@ GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
     ("volumeUsd24Hr", 1.5, "volume_usd_24h", Decimal("1.5")),
     ("volumeUsd24Hr", 1e-7, "volume_usd_24h", Decimal("1E-7")),
     ("volumeUsd24Hr", 12345678901234567890, "volume_usd_24h", Decimal(12345678901234567890)),
+    *(
+        ("volumeUsd24Hr", ExactNumber(text), "volume_usd_24h", Decimal(text))
+        for text in ("0.123456789012345678", "12345678901234567890.123456789012345678")
+    ),
     ("volumeUsd24Hr", None, "volume_usd_24h", None),
     ("marketCapUsd", None, "market_cap_usd", None),
     ("marketCapUsd", "15.00001", "market_cap_usd", Decimal("15.00001")),
