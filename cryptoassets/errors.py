@@ -8,6 +8,8 @@ CryptoassetsError
   + SourceError                   CoinCap did not give what was asked for
       + BadKeyError               401, 403: the key is missing or refused
       + CreditsSpentError         the month's credits are gone, at CoinCap or by our own ledger
+      + PlanError                 the plan does not cover this call, or it is not paid for
+      + BlockedError              a web page or text of something in front of CoinCap
       + RequestRefusedError       400 and other 4xx: the request itself, e.g. a window too long
       + CoinNotFoundError         404: this coin, or its history, does not exist
       + RateLimitedError          429 after all retries
@@ -55,6 +57,14 @@ class CreditsSpentError(SourceError):
 
 class PaceError(CreditsSpentError):
     """Credits are left, and it is too early to spend them."""
+
+
+class PlanError(SourceError):
+    """The plan behind the API key does not cover this call."""
+
+
+class BlockedError(SourceError):
+    """Something in front of the source answered in its place."""
 
 
 class RequestRefusedError(SourceError):

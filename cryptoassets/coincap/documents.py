@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from cryptoassets.coincap.intervals import INTERVAL_MS
 from cryptoassets.coincap.models import Answer, HistoryAnswer, Item, Page, Snapshot
 from cryptoassets.errors import MalformedAnswerError
 
@@ -30,18 +31,20 @@ class RawBatch:
         documents: `{_id, coin_id, observed_at, fetched_at, source, payload}`; history has
             `interval` too. No `_id` twice.
         dead_letters: `{_id, url, fetched_at, status, reason, body}`.
+        outside: of history: readable points that lie more than a step outside the window.
         fetches: one a page: `{_id, observed_at, fetched_at, source, offset, coins_asked,
             coins_received, is_repeated}`. A page with a bad timestamp has none.
         windows: of history: one a call, see `coincap.history_fetch`.
         skipped: why nothing was fetched, where that is no fault.
         facts: what else the run should say, by label.
-        failure: raised once the dead letters are stored.
+        failure: raised once the dead letters are stored; of history: why the window is not covered.
     """
 
     documents: tuple[dict[str, Any], ...] = ()
     dead_letters: tuple[dict[str, Any], ...] = ()
     fetches: tuple[dict[str, Any], ...] = ()
     windows: tuple[dict[str, Any], ...] = ()
+    outside: int = 0
     skipped: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     failure: MalformedAnswerError | None = None
@@ -86,8 +89,11 @@ def history_batch(history: HistoryAnswer) -> RawBatch:
     """Turn history points into documents; `observed_at` is the point's own time.
 
     What the source sends from outside the window is passed over: the window that it belongs to
-    brings it, so that none comes twice and none is missed where windows touch.
+    brings it, so that none comes twice and none is missed where windows touch. A source may well
+    send the points next to the window; those farther away are counted as `outside`.
     """
+    step = timedelta(milliseconds=INTERVAL_MS[history.interval])
+    outside = 0
     documents: dict[str, dict[str, Any]] = {}
     dead_letters: list[dict[str, Any]] = []
     answer = history.answer
@@ -99,10 +105,11 @@ def history_batch(history: HistoryAnswer) -> RawBatch:
             dead_letters.append(_dead_letter(answer, reason, item.text, place))
             continue
         if not history.start <= observed_at < history.end:
+            outside += not history.start - step <= observed_at <= history.end + step
             continue
         document = _document(history.slug, observed_at, answer, item.value, history.interval)
         documents.setdefault(document["_id"], document)
-    return RawBatch(tuple(documents.values()), tuple(dead_letters), ())
+    return RawBatch(tuple(documents.values()), tuple(dead_letters), outside=outside)
 
 
 def market_time(timestamp: Any, fetched_at: datetime) -> datetime | None:

@@ -9,13 +9,15 @@ start, end, fetched_at, source, outcome, points, first, error}`. Its outcome is
     points      the window was answered; `points` says with how many, `first` from when on
     empty       it was answered without a point
     not_found   the coin, or its history, does not exist: the coin is not asked for again
-    failed      no answer after all retries; `error` says why, and the window is not covered
+    failed      no answer after all retries, or one without a usable point: none can be read, or all
+                lie elsewhere; `error` says why, and the window is not covered
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Literal
 
 from cryptoassets.coincap.client import CoinCapClient
@@ -26,7 +28,7 @@ from cryptoassets.coincap.documents import (
     iso_milliseconds,
     whole_milliseconds,
 )
-from cryptoassets.coincap.history import CHEAP_POINTS, MOST_HALVINGS, Range, longest_window, step_of
+from cryptoassets.coincap.history import MOST_HALVINGS, Range, longest_window, step_of
 from cryptoassets.errors import (
     CoinNotFoundError,
     CreditsSpentError,
@@ -45,6 +47,7 @@ ANSWERED: tuple[Outcome, ...] = ("points", "empty")
 MOST_FAILURES_IN_A_ROW = 5
 """So many coins without an answer: it is the source that is gone, not the coins."""
 _SHOWN = 5
+_SHOWN_CHARACTERS = 80
 _PASSING = (RateLimitedError, SourceUnavailableError, MalformedAnswerError, RequestRefusedError)
 
 
@@ -117,8 +120,11 @@ class HistoryFetch:
             except _PASSING as error:
                 yield self._failure(coin, start, stop, error)
                 return
-            self._failures_in_a_row = 0
             yield batch
+            if batch.failure is not None:
+                self._count_failure(coin, batch.failure)
+                return
+            self._failures_in_a_row = 0
             if stop < end:
                 pending.appendleft((stop, end))
 
@@ -153,19 +159,16 @@ class HistoryFetch:
             batch = history_batch(self.client.history(coin, self.interval, start, end))
         except EmptyAnswerError:
             batch = RawBatch()
-        count, unreadable = len(batch.documents), len(batch.dead_letters)
+        count = len(batch.documents)
         first = min((document["observed_at"] for document in batch.documents), default=None)
-        error = None
-        outcome: Outcome = "points" if count else "empty"
-        if unreadable and not count:
-            error = f"no point is readable: {batch.dead_letters[0]['reason']}"
-            # A few are the source's last word; a whole window of them is a fault to be mended.
-            outcome = "failed" if unreadable > CHEAP_POINTS else "empty"
+        failure = None if count else _unusable(batch)
+        outcome: Outcome = "points" if count else "failed" if failure else "empty"
+        error = str(failure) if failure else None
         record = self._record(coin, start, end, outcome, points=count, first=first, error=error)
         self._has_points = self._has_points or count > 0
         self._counts["points received"] += count
-        windows = (record,) if outcome == "failed" else self._proven(record)
-        return RawBatch(batch.documents, batch.dead_letters, windows=windows)
+        windows = (record,) if failure else self._proven(record)
+        return replace(batch, windows=windows, failure=failure)
 
     def _proven(self, record: dict[str, Any]) -> tuple[dict[str, Any], ...]:
         """The records that count now: one that says "nothing" does once the source showed a point.
@@ -184,15 +187,25 @@ class HistoryFetch:
         Raises:
             SourceError: the error, if so many coins in a row had it.
         """
-        self._failed[coin] = error
-        self._failures_in_a_row += 1
-        if self._failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
-            raise error
+        self._count_failure(coin, error)
         letters: tuple[dict[str, Any], ...] = ()
         if isinstance(error, MalformedAnswerError):
             letters = (dead_letter_of(error, self.client.last_url, datetime.now(UTC)),)
         record = self._record(coin, start, stop, "failed", error=str(error))
         return RawBatch(dead_letters=letters, windows=(record,))
+
+    def _count_failure(self, coin: str, error: SourceError) -> None:
+        """Remember why a coin has no answer.
+
+        Raises:
+            SourceError: the error, if so many coins in a row had one.
+        """
+        self._failed[coin] = error
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
+            coins = ", ".join(list(self._failed)[-MOST_FAILURES_IN_A_ROW:])
+            error.args = (f"{error} (no answer for {coins}: the other coins were not asked)",)
+            raise error
 
     def _refuse_silence(self) -> None:
         """Tell a source that is struck dumb from coins that have nothing to tell.
@@ -255,3 +268,22 @@ class HistoryFetch:
             shown = [f"{coin}: {error}" for coin, error in list(self._failed.items())[:_SHOWN]]
             self.facts["coins failed"] = len(self._failed)
             self.facts["failures"] = "; ".join(shown)
+
+
+def _unusable(batch: RawBatch) -> MalformedAnswerError | None:
+    """Why an answer without a document covers no window; None: it brought no point at all."""
+    if batch.dead_letters:
+        letter = batch.dead_letters[0]
+        why = (
+            f"none of its {len(batch.dead_letters) + batch.outside} points can be used "
+            f"({letter['reason']}, e.g. {letter['body'][:_SHOWN_CHARACTERS]}); they are kept in "
+            "`dead_letters`"
+        )
+    elif batch.outside:
+        why = f"none of its {batch.outside} points lies between the start and end that were asked"
+    else:
+        return None
+    reason = batch.dead_letters[0]["reason"] if batch.dead_letters else "outside_window"
+    return MalformedAnswerError(
+        f"{why}. A later run asks again", status=HTTPStatus.OK, reason=reason
+    )

@@ -1,10 +1,14 @@
-"""Parse JSON so that what Python or BSON would change is marked instead.
+"""Parse JSON so that what Python or BSON would change is kept as text, or marked.
+
+A number that neither a double nor an int64 holds exactly is kept as `{"$numberDecimal": text}`, the
+way MongoDB's Extended JSON writes a decimal; `transforms.numbers` reads that as the number.
 
 What goes here: the decoder, and naming why a value cannot be stored unchanged. What stays out:
 envelopes (in `verbatim`) and what values mean (in `transforms`).
 
-Reason codes: not_an_object, duplicate_keys, not_json (NaN, Infinity), number_not_representable,
-bad_text (lone surrogate), bad_key (NUL in a key), changed_by_store, too_deep, too_large.
+Reason codes: not_an_object, duplicate_keys, not_json (NaN, Infinity), number_not_representable
+(over 400 characters long), bad_text (lone surrogate), bad_key (NUL in a key), changed_by_store,
+too_deep, too_large.
 """
 
 import json
@@ -14,16 +18,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from cryptoassets.schemas import NUMBER_KEY
+
 DEEPEST_NESTING = 90
 """MongoDB refuses 100 levels; a document of ours adds a few of its own."""
 LARGEST_BSON_BYTES = 15 * 1024 * 1024
 """MongoDB refuses 16 MiB."""
-_DECODED_KEYS = {"$date", "__neosqlite_binary__", "__neosqlite_objectid__"}
+_DECODED_KEYS = {NUMBER_KEY, "$date", "__neosqlite_binary__", "__neosqlite_objectid__"}
 """MongoDB holds them as they are; its stand-in nx-27017 gives such an object back as a date, bytes
-or an ObjectId. CoinCap sends none: refused everywhere, for a payload is the same in either store.
+or an ObjectId, and we the first one as a number. CoinCap sends none: refused everywhere, because a
+payload is the same in either store.
 """
 _INT64 = 2**63
 _LONGEST_INT64_TEXT = 20
+_LONGEST_NUMBER_TEXT = 400
+"""No rule reads a longer one, and Java's parser refuses a document with one of 1,000."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +42,35 @@ class Lost:
     reason: str
 
 
-def _exact_float(text: str) -> float | Lost:
+class ExactNumber(dict[str, str]):
+    """A JSON number in its own text, because no BSON number that every store has can hold it."""
+
+    def __init__(self, text: str) -> None:
+        """Keep the text."""
+        super().__init__({NUMBER_KEY: text})
+
+
+def _as_text(text: str) -> ExactNumber | Lost:
+    if len(text) > _LONGEST_NUMBER_TEXT:
+        return Lost("number_not_representable")
+    return ExactNumber(text)
+
+
+def _exact_float(text: str) -> float | ExactNumber | Lost:
     number = float(text)
     # Infinite and vanished doubles come first: their exponents are more than Decimal reads.
     if math.isinf(number):
-        return Lost("number_not_representable")
+        return _as_text(text)
     if number == 0:
         is_exact = not any(digit in "123456789" for digit in text.lower().partition("e")[0])
     else:
         is_exact = Decimal(text) == Decimal(repr(number))
-    return number if is_exact else Lost("number_not_representable")
+    return number if is_exact else _as_text(text)
 
 
-def _exact_int(text: str) -> int | Lost:
+def _exact_int(text: str) -> int | ExactNumber | Lost:
     if len(text) > _LONGEST_INT64_TEXT or not -_INT64 <= int(text) < _INT64:
-        return Lost("number_not_representable")
+        return _as_text(text)
     return int(text)
 
 
@@ -92,6 +115,8 @@ def _faults_within(element: Any) -> Iterator[str]:
         value, depth = pending.pop()
         if isinstance(value, Lost):
             yield value.reason
+        elif isinstance(value, ExactNumber):
+            continue
         elif isinstance(value, str):
             yield from _text_faults(value)
         elif isinstance(value, dict | list):

@@ -1,7 +1,7 @@
 """Serve recorded answers from a folder; every coin goes out as the bytes that came in.
 
 What goes here: `assets.json`, `history_<slug>_<interval>.json`, `rates.json` in CoinCap's own form,
-v2 or v3. What stays out: making answers up (in `simulator`).
+v2 or v3, compressed by gzip or not. What stays out: making answers up (in `simulator`).
 """
 
 import json
@@ -11,6 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from cryptoassets.coincap.bodies import BoundedBody
 from cryptoassets.coincap.exchange import (
     BadQueryError,
     Reply,
@@ -25,6 +26,9 @@ from cryptoassets.errors import SettingsError
 from cryptoassets.settings import SourceKind
 
 _NAMES = ("assets.json", "rates.json", "history_*_*.json")
+_ENDINGS = (".json", ".json.gz")
+_GZIP = b"\x1f\x8b"
+_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Recording:
         self._is_as_recorded = as_recorded
         self._lock = threading.Lock()
         self._files: dict[str, _File] = {}
-        names = sorted({path.name for name in _NAMES for path in folder.glob(name)})
+        found = {path.name for name in _NAMES for path in folder.glob(f"{name}*")}
+        names = sorted({name.removesuffix(".gz") for name in found if name.endswith(_ENDINGS)})
         if not names:
             raise SettingsError(
                 f"No recorded answer in {folder}: it must hold assets.json, rates.json or "
@@ -112,6 +117,9 @@ class Recording:
     def _file(self, name: str) -> _File:
         """Return a file as it is now; read again when it has changed."""
         path = self._folder / name
+        packed = path.with_name(f"{name}.gz")
+        if packed.exists() and not path.exists():
+            path = packed
         state = path.stat()
         version = (state.st_mtime_ns, state.st_size)
         with self._lock:
@@ -124,15 +132,18 @@ class Recording:
 
 def _read(path: Path, version: tuple[int, int]) -> _File:
     try:
-        envelope = read_envelope(path.read_bytes())
+        envelope = read_envelope(_unpacked(path.read_bytes()))
         if envelope.items is None:
             raise UnreadableError("no_data")
         elements = tuple((json.loads(item.text), item.text) for item in envelope.items)
         is_history = path.name.startswith("history_")
         if not all(isinstance(value, dict) for value, _ in elements):
             raise UnreadableError("not_an_object")
-        if is_history and not all(isinstance(value.get("time"), int) for value, _ in elements):
-            raise UnreadableError("a point without time")
+        times = [value.get("time") for value, _ in elements] if is_history else []
+        odd = [time for time in times if type(time) is not int]
+        if odd:
+            shown = json.dumps(odd[0])[:_SHOWN_CHARACTERS]
+            raise UnreadableError(f"a point's time is {shown}, and no number of milliseconds")
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(
             f"The recorded answer {path} cannot be served ({error}). A retry will not help; mend "
@@ -140,3 +151,15 @@ def _read(path: Path, version: tuple[int, int]) -> _File:
         ) from error
     stamp = envelope.members.get("timestamp")
     return _File(version, None if stamp is None else json.dumps(stamp), elements)
+
+
+def _unpacked(content: bytes) -> bytes:
+    """The content, decompressed where it is gzip, whatever the file's name says."""
+    if not content.startswith(_GZIP):
+        return content
+    body = BoundedBody("gzip")
+    body.add(content)
+    fault = body.fault or body.end()
+    if fault:
+        raise UnreadableError(f"gzip, {fault}")
+    return body.content

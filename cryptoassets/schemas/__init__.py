@@ -11,6 +11,7 @@ from cryptoassets.schemas.intervals import INTERVAL_MS
 from cryptoassets.schemas.lake import (
     CLEAN_COIN_PRICE_HISTORY,
     CLEAN_COIN_PRICES,
+    NUMBER_KEY,
     RAW_COIN_HISTORY,
     RAW_COIN_SNAPSHOTS,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "LOAD_HISTORY",
     "MARKET_DAILY",
     "MART_LOADS",
+    "NUMBER_KEY",
     "OR_ELSE",
     "PARTITION_LOCKS",
     "POSTGRES_TABLES",

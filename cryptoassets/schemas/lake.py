@@ -10,6 +10,9 @@ from cryptoassets.schemas.columns import (
 )
 from cryptoassets.schemas.table import Column, Table
 
+NUMBER_KEY = "$numberDecimal"
+"""Only key of an object that stands in a payload for a number, whose text is the value."""
+
 RAW_COIN_SNAPSHOTS = Table(
     "raw",
     "coin_snapshots",

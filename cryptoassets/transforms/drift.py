@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
+from cryptoassets.schemas import NUMBER_KEY
 from cryptoassets.transforms.rules import SOURCE_FIELDS
 
 _TEXT = (str, type(None))
@@ -24,12 +25,17 @@ def drift(payloads: Iterable[str]) -> list[str]:
     seen: Counter[str] = Counter()
     total = 0
     for payload in payloads:
-        coin = json.loads(payload)
+        coin = json.loads(payload, object_hook=_as_sent)
         total += 1
         seen.update(f"key {name!r} is new" for name in coin.keys() - _REQUIRED - _OPTIONAL.keys())
         seen.update(f"key {name!r} is missing" for name in _REQUIRED - coin.keys())
         seen.update(_flipped(coin))
     return [f"{words} in {count} of {total} coins" for words, count in seen.most_common()]
+
+
+def _as_sent(members: dict[str, object]) -> object:
+    """An object of the source's, or the number that one of ours stands for."""
+    return float(str(members[NUMBER_KEY])) if members.keys() == {NUMBER_KEY} else members
 
 
 def _flipped(coin: dict[str, object]) -> list[str]:

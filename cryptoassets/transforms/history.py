@@ -10,8 +10,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_PRICE_HISTORY, INTERVAL_MS
-from cryptoassets.transforms.numbers import decimal_value, number_problem
-from cryptoassets.transforms.outcomes import outcome
+from cryptoassets.transforms.numbers import decimal_value, number_problem, number_text
+from cryptoassets.transforms.outcomes import contradictions_named, outcome
 from cryptoassets.transforms.rules import HISTORY_FIELDS, is_slug
 
 # Read as text, as coins are: a number that stands where a text belongs keeps its JSON text.
@@ -36,21 +36,25 @@ def judged_history(points: DataFrame) -> DataFrame:
     judged = typed.withColumn("reasons", reasons).withColumn(
         "source", F.coalesce("source", F.lit("unknown"))
     )
+    judged = judged.withColumn("reasons", contradictions_named(COIN_PRICE_HISTORY.key))
     with_outcome = judged.withColumn("outcome", outcome(COIN_PRICE_HISTORY.key))
     return with_outcome.select(*CLEAN_COIN_PRICE_HISTORY.column_names)
 
 
 def _measure(column: str) -> Column:
-    text = F.col("point")[HISTORY_FIELDS[column]]
+    text = _text(column)
     return F.when(number_problem(text).isNull(), decimal_value(text))
+
+
+def _text(column: str) -> Column:
+    return number_text(F.col("point")[HISTORY_FIELDS[column]])
 
 
 def _reasons() -> list[Column]:
     """One code or null for each rule on a point."""
     point = F.col("point")
     numbers = [
-        F.concat(F.lit(f"{column}_"), number_problem(point[field]))
-        for column, field in HISTORY_FIELDS.items()
+        F.concat(F.lit(f"{column}_"), number_problem(_text(column))) for column in HISTORY_FIELDS
     ]
     return [
         *numbers,

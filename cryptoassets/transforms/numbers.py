@@ -7,10 +7,12 @@ Why not a plain cast: `cast` kills the batch on 'bad', and `try_cast` alone roun
 trims ' 1.5 ', takes Devanagari digits for ASCII ones and drops the 19th place without a word.
 """
 
+import re
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from cryptoassets.schemas import DECIMAL_PRECISION, DECIMAL_SCALE
+from cryptoassets.schemas import DECIMAL_PRECISION, DECIMAL_SCALE, NUMBER_KEY
 
 _INTEGER_DIGITS = DECIMAL_PRECISION - DECIMAL_SCALE
 # \z, not $: Java's $ also matches before a final newline.
@@ -20,6 +22,12 @@ _NUMBER = r"\A-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?\z"
 
 # A double has at most 17 significant digits; its shortest text can still have 24 decimal places.
 _DOUBLE_DIGITS = 17
+
+
+def number_text(text: Column) -> Column:
+    """The number's own text, where raw keeps a number as `{"$numberDecimal": text}`."""
+    kept = rf'\A\{{"{re.escape(NUMBER_KEY)}":"([^"]*)"\}}\z'
+    return F.when(text.startswith("{"), F.regexp_replace(text, kept, "$1")).otherwise(text)
 
 
 def decimal_value(text: Column) -> Column:
@@ -35,7 +43,7 @@ def number_problem(text: Column, *, is_double: bool = False) -> Column:
         text: the number as received; null is no problem here.
         is_double: the source prints this field as the shortest text of a double, so that digits
             beyond the 18th place are legal as long as a double can have them; the value is then
-            rounded at the 18th place. False: any such digit is `inexact`.
+            rounded at the 18th place, to zero as well. False: any such digit is `inexact`.
 
     Returns:
         Null, `malformed`, `overflow` (20 digits before the point are the limit), `underflow`
@@ -58,6 +66,6 @@ def number_problem(text: Column, *, is_double: bool = False) -> Column:
         F.when(text.isNull() | text.rlike(_PLAIN), F.lit(None).cast("string"))
         .when(~text.rlike(_NUMBER), F.lit("malformed"))
         .when(value.isNull(), F.lit("overflow"))
-        .when((value == 0) & (significant != ""), F.lit("underflow"))
+        .when((value == 0) & is_too_fine, F.lit("underflow"))
         .when(is_too_fine, F.lit("inexact"))
     )

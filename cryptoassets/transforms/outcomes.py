@@ -1,7 +1,8 @@
 """What all judged rows have alike: the outcome of each, and the cut that a publication needs.
 
-What goes here: which of several answers counts, and ids that PostgreSQL can hold. What stays out:
-the rules (in `rules`) and what a kind of document means (in `prices`, `history`).
+What goes here: which of several answers counts, which contradict themselves, and ids that
+PostgreSQL can hold. What stays out: the rules (in `rules`) and what a kind of document means (in
+`prices`, `history`).
 """
 
 from pyspark.sql import Column, DataFrame, Window
@@ -29,6 +30,22 @@ def outcome(key: tuple[str, ...]) -> Column:
         .when(is_latest, F.lit("valid"))
         .otherwise(F.lit("superseded"))
     )
+
+
+def contradictions_named(key: tuple[str, ...]) -> Column:
+    """`reasons`, and `contradictory_answer` where one answer says two things of one key.
+
+    Both stay in raw, and none of them counts: nothing says which is true. An answer of another
+    time is not touched.
+
+    Args:
+        key: columns that name what was observed.
+    """
+    is_broken = F.size("reasons") > 0
+    of_one_answer = Window.partitionBy(*key, "fetched_at", is_broken)
+    differs = F.min("payload").over(of_one_answer) != F.max("payload").over(of_one_answer)
+    contradictory = F.array(F.lit("contradictory_answer"))
+    return F.when(~is_broken & differs, contradictory).otherwise(F.col("reasons"))
 
 
 def publication(judged: DataFrame, flow: Flow) -> DataFrame:

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS
-from cryptoassets.transforms.outcomes import outcome
+from cryptoassets.transforms.outcomes import contradictions_named, outcome
 from cryptoassets.transforms.rules import (
     SOURCE_FIELDS,
     identity_reasons,
@@ -63,6 +63,7 @@ def judged_prices(snapshots: DataFrame) -> DataFrame:
             F.array_sort(F.concat("reasons", "snapshot_reasons"))
         ),
     )
+    judged = judged.withColumn("reasons", contradictions_named(COIN_PRICES.key))
     return judged.withColumn("outcome", outcome(COIN_PRICES.key)).select(
         *CLEAN_COIN_PRICES.column_names
     )

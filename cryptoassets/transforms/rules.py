@@ -13,7 +13,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas import PRICE_MEASURES
-from cryptoassets.transforms.numbers import decimal_value, number_problem
+from cryptoassets.transforms.numbers import decimal_value, number_problem, number_text
 
 SOURCE_FIELDS = {
     "price_usd": "priceUsd",
@@ -75,13 +75,14 @@ REASONS: dict[str, str] = {
     "interval_unknown": "the interval is none of CoinCap's",
     "off_grid": "a point of history does not lie on the grid of its interval",
     "time_mismatch": "time and date of a point are not one instant, or not the document's",
+    "contradictory_answer": "one answer holds this coin or point more than once, and differently",
     "foreign_document": "not written by this platform: wrong _id type or a field is missing",
 }
 """Every reason code with its meaning."""
 
 
 def _field(column: str) -> Column:
-    return F.col("coin")[SOURCE_FIELDS[column]]
+    return number_text(F.col("coin")[SOURCE_FIELDS[column]])
 
 
 def number_problems() -> dict[str, Column]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cryptoassets.coincap.lossless import ExactNumber
 from cryptoassets.transforms.drift import drift
 
 COIN: dict[str, Any] = {
@@ -43,6 +44,7 @@ def test_every_recorded_form_of_a_coin_is_known(changes: dict[str, Any]) -> None
         (payload("vwap24Hr"), "key 'vwap24Hr' is missing"),
         (payload(priceUsd=5), "key 'priceUsd' holds a JSON int"),
         (payload(priceUsd=5.5), "key 'priceUsd' holds a JSON float"),
+        (payload(priceUsd=ExactNumber("1e400")), "key 'priceUsd' holds a JSON float"),
         (payload(name=["Bitcoin"]), "key 'name' holds a JSON list"),
         (payload(tokens="none"), "key 'tokens' holds a JSON str"),
     ],

@@ -1,7 +1,9 @@
 """Promises of a pass over coins, against the simulator: every call is written down."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,17 +12,22 @@ import pytest
 from cryptoassets.coincap import history_fetch
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import RawBatch
+from cryptoassets.coincap.exchange import Request, Wire
 from cryptoassets.coincap.history import Range
 from cryptoassets.coincap.history_fetch import HistoryFetch
+from cryptoassets.coincap.intervals import epoch_ms
 from cryptoassets.coincap.server import SourceServer
+from cryptoassets.coincap.sources import simulated_source
 from cryptoassets.errors import (
     BadKeyError,
     CreditsSpentError,
     EmptyAnswerError,
+    MalformedAnswerError,
     SourceUnavailableError,
 )
 from cryptoassets.resources.history import PATIENCE, TRIES
 from cryptoassets_tests.coincap.conftest import QUICK, SHORT, PlanFaults
+from cryptoassets_tests.coincap.scripted import scripted_source
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 HISTORY = "/assets/{slug}/history"
@@ -254,19 +261,72 @@ def test_an_unreadable_answer_is_kept_as_dead_letter(fetch: Fetch, plan_faults: 
     assert "failed" == batches[-1].windows[0]["outcome"]
 
 
-@pytest.mark.parametrize(("wanted", "outcome"), [(days(0, 1), "failed"), (days(0, 0.5), "empty")])
-def test_a_window_of_unreadable_points_is_a_fault_and_a_few_are_an_answer(
-    fetch: Fetch, plan_faults: PlanFaults, wanted: Range, outcome: str
+@pytest.mark.parametrize("time", ["x", "1767571200000", 1767571200, None])
+def test_an_answer_without_a_readable_point_covers_no_window(
+    fetch: Fetch, plan_faults: PlanFaults, time: object
 ) -> None:
-    """A new form of time must not cover a month; one odd point must not be asked for for ever."""
-    odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": "x"}} for hour in range(24)}
+    """Text or seconds for `time` was recorded as "empty": a hole for ever, coins unnamed."""
+    odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": time}} for hour in range(24)}
     plan_faults({"route": "/assets/ethereum/history", "kind": "patch", "coins": odd})
+    made = fetch("bitcoin", "ethereum", wanted=days(0, 0.5))
 
-    batches = list(fetch("bitcoin", "ethereum", wanted=wanted))
+    batches = list(made)
 
-    assert outcome == batches[-1].windows[-1]["outcome"]
-    assert "bad_timestamp" in batches[-1].windows[-1]["error"]
-    assert len(odd) // (1 if outcome == "failed" else 2) == len(batches[-1].dead_letters)
+    record = batches[-1].windows[-1]
+    assert ("ethereum", "failed") == (record["coin_id"], record["outcome"])
+    assert f'"time": {json.dumps(time)}'.replace(" ", "") in record["error"].replace(" ", "")
+    assert 12 == len(batches[-1].dead_letters)
+    assert "ethereum: none of its 12 points can be used (bad_timestamp" in made.facts["failures"]
+
+
+def test_a_source_that_ignores_start_and_end_covers_no_window() -> None:
+    """Old points for every question looked like a coin without history."""
+    simulator = simulated_source()
+
+    def old_ones(request: Request) -> Wire:
+        asked = {"start": "1700000000000", "end": "1700090000000"}
+        is_ethereum = "ethereum" in request.path
+        query = {**request.query, **(asked if is_ethereum else {})}
+        return simulator.answer(replace(request, query=query))
+
+    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
+    with scripted_source(old_ones) as (url, _), CoinCapClient(url, retries=QUICK) as client:
+        _, records = drawn(HistoryFetch(client, "h1", "simulator", plan, TWO_DAYS[1]))
+
+    assert ["points", "failed"] == [record["outcome"] for record in records]
+    assert "25 points lies between the start and end that were asked" in records[1]["error"]
+
+
+def test_points_right_next_to_the_window_are_no_fault() -> None:
+    """An end that is included is common; the coin was listed at that hour."""
+    simulator = simulated_source()
+    end_ms = epoch_ms(TWO_DAYS[1])
+
+    def end_alone(request: Request) -> Wire:
+        asked = {"start": str(end_ms), "end": str(end_ms + 1)} if "ethereum" in request.path else {}
+        return simulator.answer(replace(request, query={**request.query, **asked}))
+
+    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
+    with scripted_source(end_alone) as (url, _), CoinCapClient(url, retries=QUICK) as client:
+        _, records = drawn(HistoryFetch(client, "h1", "simulator", plan, TWO_DAYS[1]))
+
+    assert ["points", "empty"] == [record["outcome"] for record in records]
+
+
+def test_a_new_form_of_all_points_ends_the_pass_and_names_coins(
+    fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
+) -> None:
+    """A hundred coins at forty credits each would be paid for answers that nobody can read."""
+    odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": "x"}} for hour in range(24)}
+    plan_faults({"route": HISTORY, "kind": "patch", "coins": odd})
+    coins = ("bitcoin", "ethereum", "tether", "xrp", "solana", "cardano", "dogecoin")
+    seen: list[RawBatch] = []
+
+    with pytest.raises(MalformedAnswerError, match="bitcoin, ethereum, tether, xrp, solana"):
+        seen.extend(fetch(*coins, wanted=days(0, 0.5)))
+
+    assert 5 == count_calls()["calls"][HISTORY]
+    assert 5 * 12 == sum(len(batch.dead_letters) for batch in seen)
 
 
 def test_the_outcomes_are_told_in_the_docstring() -> None:

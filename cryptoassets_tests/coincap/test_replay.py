@@ -1,5 +1,6 @@
 """Recorded answers, served as they were recorded."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -130,6 +131,40 @@ def test_a_broken_recording_is_named_at_the_start(tmp_path: Path, content: str) 
 
     with pytest.raises(SettingsError, match=r"assets\.json"):
         replayed_source(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["assets.json", "assets.json.gz"])
+def test_a_gzipped_recording_is_served(tmp_path: Path, name: str) -> None:
+    """Curl without --compressed, and tidy people, keep them so."""
+    (tmp_path / name).write_bytes(gzip.compress(f'{{"data": [{COINS}]}}'.encode()))
+
+    with make_server(replayed_source(tmp_path)) as server:
+        served = get_json(f"{server.url}/assets")["data"]
+
+    assert ["a", "b", "c"] == [coin["id"] for coin in served]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("assets.json", gzip.compress(b'{"data": []}' * 9)[:-9], "gzip, truncated"),
+        ("assets.json.gz", b"\x1f\x8bno", "gzip, bad_encoding"),
+        ("history_a_h1.json", b'{"data":[{"time":1},{"time":"1700"}]}', 'time is "1700", and no'),
+        ("history_a_h1.json", b'{"data":[{"time":1.5}]}', "time is 1.5, and no number of mill"),
+        ("history_a_h1.json", b'{"data":[{"priceUsd":"1"}]}', "time is null, and no number"),
+        ("history_a_h1.json", b'{"data":[{"time":true}]}', "time is true, and no number"),
+    ],
+)
+def test_what_is_wrong_with_a_recording_is_shown(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    """`bad_utf8` of a gzipped file, and "a point without time" of one that has a time, misled."""
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(SettingsError, match=name) as caught:
+        replayed_source(tmp_path)
+
+    assert words in str(caught.value)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -10,6 +10,12 @@ EXACT: dict[str, tuple[str, dict[str, Any], str, Decimal | None]] = {
     "bitcoin": ("number", {"set": {"volumeUsd24Hr": 12.5}}, "volume_usd_24h", Decimal("12.5")),
     "ethereum": ("minus 0", {"set": {"changePercent24Hr": "-0"}}, "change_pct_24h", Decimal(0)),
     "xrp": ("null", {"set": {"vwap24Hr": None}}, "vwap_usd_24h", None),
+    "monero": (
+        "a JSON number with 18 digits",
+        {"raw": {"volumeUsd24Hr": "0.123456789012345678"}},
+        "volume_usd_24h",
+        Decimal("0.123456789012345678"),
+    ),
     "litecoin": (
         "38 digits",
         {"set": {"volumeUsd24Hr": "12345678901234567890.123456789012345678"}},
@@ -38,9 +44,9 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
 DEAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "avalanche": ("lone surrogate", {"raw": {"name": '"\\ud800"'}}, "bad_text"),
     "hedera-hashgraph": ("doubled key", {"append": '"rank":"1"'}, "duplicate_keys"),
-    "monero": (
-        "a JSON number with 18 digits",
-        {"raw": {"volumeUsd24Hr": "0.123456789012345678"}},
+    "bitcoin-cash": (
+        "a JSON number of 401 digits",
+        {"raw": {"volumeUsd24Hr": "1" * 401}},
         "number_not_representable",
     ),
 }

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cryptoassets.coincap.documents import canonical_payload
-from cryptoassets.coincap.verbatim import storage_fault
+from cryptoassets.coincap.verbatim import read_envelope, storage_fault
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.resources.mongo import Lake
 from cryptoassets_tests.io_managers.contexts import (
@@ -42,7 +43,16 @@ def test_any_key_comes_back_or_is_a_dead_letter(
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 # Words that MongoDB or its stand-in may take for their own; chance alone finds none of them.
 KEYS = TEXTS | st.sampled_from(
-    ["id", "_id", "$date", "$oid", "$numberLong", "__neosqlite_binary__", "__neosqlite_objectid__"]
+    [
+        "id",
+        "_id",
+        "$date",
+        "$oid",
+        "$numberLong",
+        "$numberDecimal",
+        "__neosqlite_binary__",
+        "__neosqlite_objectid__",
+    ]
 )
 JSON_OBJECTS = st.recursive(
     st.none()
@@ -78,3 +88,18 @@ def test_every_payload_that_passes_the_reader_comes_back_unchanged(
     sent = {row["_id"]: canonical_payload(row["payload"]) for row in stored}
     assert len(sent) == len(kept) + lake["dead_letters"].count_documents({})
     assert kept.items() <= sent.items()
+
+
+@pytest.mark.parametrize("number", ["0.123456789012345678", "9" * 38, "-1E-400"])
+def test_a_number_without_quotes_comes_back_digit_by_digit(
+    mongo_io_manager: MongoIOManager, lake: Lake, number: str
+) -> None:
+    """Neither store has a number that could hold it: its text is kept, and read as a number."""
+    (item,) = read_envelope(f'{{"data":[{{"priceUsd":{number}}}]}}'.encode()).items or ()
+
+    write(mongo_io_manager, RAW, HOUR, batch(document(payload=item.value)))
+
+    (stored,) = lake["coin_snapshots"].find()
+    table = read(mongo_io_manager, RAW, HOUR, pa.Table)
+    assert {"$numberDecimal": number} == stored["payload"]["priceUsd"]
+    assert f'"priceUsd":{{"$numberDecimal":"{number}"}},' in table["payload"][0].as_py()

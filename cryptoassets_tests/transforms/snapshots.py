@@ -3,7 +3,6 @@
 What goes here: building DataFrames. What stays out: what must become of them.
 """
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -12,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from cryptoassets.coincap.documents import canonical_payload
 from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
 
@@ -58,7 +58,7 @@ def raw_row(coin_id: str, snapshot: int, /, **changes: Any) -> Row:
         "observed_at": instant(snapshot),
         "fetched_at": instant(snapshot) + timedelta(seconds=1),
         "source": "simulator",
-        "payload": json.dumps(present),
+        "payload": canonical_payload(present),
         "coins_asked": 1,
         "is_repeated": False,
         "is_foreign": False,

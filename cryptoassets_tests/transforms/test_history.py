@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from cryptoassets.coincap.documents import iso_milliseconds
+from cryptoassets.coincap.lossless import ExactNumber
 from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, RAW_COIN_HISTORY
 from cryptoassets.transforms.history import judged_history
@@ -25,6 +26,11 @@ CASES: dict[str, tuple[Row, list[str]]] = {
     "v2": ({"point": {"priceUsd": "23097.7615219387968062"}}, []),
     "no supply": ({"point": {"circulatingSupply": ABSENT}}, []),
     "no date": ({"point": {"date": ABSENT}}, []),
+    "unquoted": ({"point": {"priceUsd": ExactNumber("0.123456789012345678")}}, []),
+    "unquoted and odd": (
+        {"point": {"priceUsd": ExactNumber("0." + "1" * 19)}},
+        ["price_usd_inexact"],
+    ),
     "null price": ({"point": {"priceUsd": None}}, ["price_usd_missing"]),
     "zero price": ({"point": {"priceUsd": "0"}}, ["price_usd_not_positive"]),
     "text price": ({"point": {"priceUsd": "NaN"}}, ["price_usd_malformed"]),
@@ -82,6 +88,10 @@ def judged(session: SparkSession) -> pa.Table:
         raw_row(f"answer {number}", coin_id="again", fetched_at=T0 + timedelta(hours=number))
         for number in (1, 3, 2)
     ]
+    answers += [
+        raw_row(f"at once {price}", coin_id="twice", point={"priceUsd": price})
+        for price in ("1.5", "9.9")
+    ]
     broken = raw_row("answer 4", coin_id="again", point={"priceUsd": "x"})
     table = pa.Table.from_pylist([*rows, *answers, broken], schema=arrow_schema(RAW_COIN_HISTORY))
     return judged_history(session.createDataFrame(table)).toArrow()
@@ -95,7 +105,7 @@ def row_of(judged: pa.Table, name: str) -> Row:
 
 def test_every_point_comes_out_once_with_the_columns_of_the_contract(judged: pa.Table) -> None:
     """None is lost, be it broken in every way."""
-    assert len(CASES) + 4 == judged.num_rows
+    assert len(CASES) + 6 == judged.num_rows
     assert list(CLEAN_COIN_PRICE_HISTORY.column_names) == judged.column_names
 
 
@@ -113,6 +123,7 @@ def test_a_point_has_every_reason_and_its_outcome(judged: pa.Table, name: str) -
 def test_amounts_are_the_decimals_that_were_sent(judged: pa.Table) -> None:
     """v2 has 16 places: all of them arrive."""
     row = row_of(judged, "v2")
+    assert Decimal("0.123456789012345678") == row_of(judged, "unquoted")["price_usd"]
 
     assert Decimal("23097.7615219387968062") == row["price_usd"]
     assert Decimal(21) == row["circulating_supply"]
@@ -129,3 +140,11 @@ def test_the_latest_answer_for_a_point_counts(judged: pa.Table) -> None:
         "answer 3": "valid",
         "answer 4": "quarantined",
     } == outcomes
+
+
+def test_one_time_twice_in_one_answer_is_a_contradiction(judged: pa.Table) -> None:
+    """1.5 and 9.9 for the same hour: neither is published."""
+    rows = [row_of(judged, f"at once {price}") for price in ("1.5", "9.9")]
+
+    assert [["contradictory_answer"]] * 2 == [row["reasons"] for row in rows]
+    assert ["quarantined"] * 2 == [row["outcome"] for row in rows]

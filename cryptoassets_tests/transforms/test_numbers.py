@@ -105,10 +105,8 @@ def exactly(text: str, *, is_double: bool = False) -> Verdict:
     significant = len(number.normalize(PRECISE).as_tuple().digits)
     if abs(rounded) >= 10**20:
         return "overflow"
-    if rounded == 0 and number != 0:
-        return "underflow"
     if rounded != number and not (is_double and significant <= 17):
-        return "inexact"
+        return "inexact" if rounded else "underflow"
     return rounded
 
 

@@ -56,6 +56,14 @@ ROWS = [
     # The same time of fetching twice: one of them, always the same.
     answer("tether", 1, payload=raw_row("tether", 20)["payload"]) | {"raw_id": "tether a"},
     answer("tether", 1) | {"raw_id": "tether b"},
+    # Another price in the same answer: nothing says which is true.
+    answer("solana", 1, coin={"name": "Earlier"}),
+    answer("solana", 2, coin={"vwap24Hr": "2"}) | {"raw_id": "solana a"},
+    answer("solana", 2, coin={"vwap24Hr": "3"}) | {"raw_id": "solana b"},
+    answer("solana", 2, **BROKEN) | {"raw_id": "solana c"},
+    # Alone it is no contradiction that the other one is broken.
+    answer("cardano", 1) | {"raw_id": "cardano a"},
+    answer("cardano", 1, **BROKEN) | {"raw_id": "cardano b"},
     *(raw_row(f"companion-{n}", 20) for n in range(3)),
 ]
 
@@ -141,6 +149,21 @@ def test_of_answers_fetched_at_once_one_wins_by_its_id(judged: Judged) -> None:
     """A rebuild must choose the same one."""
     assert "superseded" == judged["tether a"]["outcome"]
     assert "valid" == judged["tether b"]["outcome"]
+
+
+def test_an_answer_that_contradicts_itself_counts_for_nothing(judged: Judged) -> None:
+    """A hash chose between two prices of one page; now both are seen, and the earlier one stays."""
+    both = [judged[name] for name in ("solana a", "solana b")]
+
+    assert [["contradictory_answer"]] * 2 == [row["reasons"] for row in both]
+    assert ["quarantined"] * 2 == [row["outcome"] for row in both]
+    assert "valid" == judged["solana 1"]["outcome"]
+
+
+def test_a_broken_row_contradicts_nothing(judged: Judged) -> None:
+    """It has its own reason, and no value."""
+    assert ["price_usd_missing"] == judged["solana c"]["reasons"]
+    assert ["valid", "quarantined"] == [judged[f"cardano {x}"]["outcome"] for x in "ab"]
 
 
 def test_a_foreign_document_is_kept_with_what_it_has(judged: Judged) -> None:

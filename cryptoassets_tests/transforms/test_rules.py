@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from cryptoassets.coincap.lossless import ExactNumber
 from cryptoassets.transforms.prices import judged_prices
-from cryptoassets.transforms.rules import REASONS, SOURCE_FIELDS
+from cryptoassets.transforms.rules import DOUBLE_FIELDS, REASONS, SOURCE_FIELDS
 from cryptoassets_tests.transforms import test_history as history
 from cryptoassets_tests.transforms.snapshots import ABSENT, Row, raw_frame, raw_row
 
@@ -19,16 +20,25 @@ FAULTY_NUMBERS = {
     "underflow": "1e-19",
     "inexact": "0." + "1" * 19,
 }
+# More digits than a double has: these are not rounded in any field.
+TOO_FINE_FOR_A_DOUBLE = {"underflow": "1." + "1" * 19 + "e-20"}
 
 # Field of the payload, its value, and all reasons that must be found.
 FAULTS: list[tuple[str, Any, list[str]]] = [
     *(
         (field, text, [f"{column}_{problem}"])
         for column, field in SOURCE_FIELDS.items()
-        for problem, text in FAULTY_NUMBERS.items()
+        for problem, text in (
+            FAULTY_NUMBERS | (TOO_FINE_FOR_A_DOUBLE if column in DOUBLE_FIELDS else {})
+        ).items()
     ),
     *((field, True, [f"{column}_malformed"]) for column, field in SOURCE_FIELDS.items()),
     *((field, {"a": 1}, [f"{column}_malformed"]) for column, field in SOURCE_FIELDS.items()),
+    ("volumeUsd24Hr", ExactNumber("1e400"), ["volume_usd_24h_overflow"]),
+    ("volumeUsd24Hr", ExactNumber("1" * 400), ["volume_usd_24h_overflow"]),
+    ("volumeUsd24Hr", ExactNumber("0." + "1" * 19), ["volume_usd_24h_inexact"]),
+    ("volumeUsd24Hr", ExactNumber("1E-99999999999999999999"), ["volume_usd_24h_malformed"]),
+    ("rank", ExactNumber("1.00000000000000000001"), ["rank_malformed"]),
     ("priceUsd", None, ["price_usd_missing"]),
     ("priceUsd", ABSENT, ["price_usd_missing"]),
     ("priceUsd", "0", ["market_cap_usd_mismatch", "price_usd_not_positive"]),
@@ -73,6 +83,10 @@ GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
     ("volumeUsd24Hr", 1.5, "volume_usd_24h", Decimal("1.5")),
     ("volumeUsd24Hr", 1e-7, "volume_usd_24h", Decimal("1E-7")),
     ("volumeUsd24Hr", 12345678901234567890, "volume_usd_24h", Decimal(12345678901234567890)),
+    *(
+        ("volumeUsd24Hr", ExactNumber(text), "volume_usd_24h", Decimal(text))
+        for text in ("0.123456789012345678", "12345678901234567890.123456789012345678")
+    ),
     ("volumeUsd24Hr", None, "volume_usd_24h", None),
     ("marketCapUsd", None, "market_cap_usd", None),
     ("marketCapUsd", "15.00001", "market_cap_usd", Decimal("15.00001")),
@@ -82,6 +96,9 @@ GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
     ("changePercent24Hr", "-100", "change_pct_24h", Decimal(-100)),
     ("changePercent24Hr", "0.12345678901234567", "change_pct_24h", Decimal("0.12345678901234567")),
     ("vwap24Hr", "0.00012345678901234567", "vwap_usd_24h", Decimal("0.000123456789012346")),
+    ("changePercent24Hr", "-3.3e-21", "change_pct_24h", Decimal(0)),
+    ("vwap24Hr", "3.3e-21", "vwap_usd_24h", Decimal(0)),
+    ("vwap24Hr", "5e-19", "vwap_usd_24h", Decimal("1E-18")),
     ("rank", "1", "rank", 1),
     ("rank", 7, "rank", 7),
     ("explorer", None, "explorer", None),
@@ -150,7 +167,10 @@ def test_each_code_is_produced_and_each_produced_code_is_explained(
     judged: dict[str, Row],
 ) -> None:
     """A code without a case is a rule that nobody has seen work."""
-    of_snapshots = {"snapshot_incomplete", "snapshot_unreliable", "foreign_document"}
+    of_snapshots = {
+        *("snapshot_incomplete", "snapshot_unreliable"),
+        *("foreign_document", "contradictory_answer"),
+    }
 
     produced = {reason for row in judged.values() for reason in row["reasons"]}
     # Each of these is asserted where it stands.

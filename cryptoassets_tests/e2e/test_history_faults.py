@@ -1,0 +1,99 @@
+"""Promise: history that cannot be used is named, exit 1, and asked for again once it is good."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cryptoassets.coincap.exchange import Request, Wire
+from cryptoassets.coincap.sources import simulated_source
+from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
+
+pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
+
+LAST = (datetime.now(UTC) - timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
+HOURS = 6
+STRETCH = (
+    "--from",
+    f"{LAST:%Y-%m-%dT%H:%M}",
+    "--to",
+    f"{LAST + timedelta(hours=HOURS):%Y-%m-%dT%H:%M}",
+)
+_POINTS = "SELECT coin_id, count(*) FROM warehouse.coin_price_history GROUP BY 1"
+_QUARANTINED = "SELECT raw_id, reasons FROM warehouse.quarantine"
+
+
+class OddHistory:
+    """The simulator; until repaired, history of three coins is useless, and of one it is odd."""
+
+    def __init__(self) -> None:
+        """Begin with the fault."""
+        self._simulator = simulated_source()
+        self.is_odd = True
+
+    def answer(self, request: Request) -> Wire:
+        """Answer one request."""
+        coin = request.path.split("/")[-2] if request.path.endswith("/history") else ""
+        if self.is_odd and coin == "tether":
+            old = {"start": "1700000000000", "end": "1700090000000"}
+            request = replace(request, query={**request.query, **old})
+        wire = self._simulator.answer(request)
+        if not self.is_odd or coin not in ("bitcoin", "ethereum", "xrp"):
+            return wire
+        answer = json.loads(wire.body)
+        for point in answer["data"]:
+            if coin == "bitcoin":
+                point["time"] = str(point["time"])
+            elif coin == "ethereum":
+                point["time"] //= 1000
+        if coin == "xrp":
+            answer["data"].append(answer["data"][0] | {"priceUsd": "9.9"})
+        return replace(wire, body=json.dumps(answer).encode())
+
+
+@dataclass(frozen=True)
+class Story:
+    """Backfilled while the source is odd, and again when it is not."""
+
+    platform: Platform
+    odd: Finished
+    odd_points: dict[str, int]
+    quarantined: list[tuple[str, list[str]]]
+    good: Finished
+
+
+@pytest.fixture(scope="module")
+def story(make_platform: MakePlatform) -> Iterator[Story]:
+    """Tell it."""
+    source = OddHistory()
+    with make_platform(source, COINCAP_COINS="4") as made:
+        odd = made.command("backfill", *STRETCH)
+        points = dict(made.stores.rows(_POINTS))
+        quarantined = made.stores.rows(_QUARANTINED)
+        source.is_odd = False
+        yield Story(made, odd, points, quarantined, made.command("backfill", *STRETCH))
+
+
+def test_coins_whose_points_cannot_be_used_are_named_and_the_command_fails(story: Story) -> None:
+    """`time` as text or in seconds, and old points for every question, ended as a quiet success."""
+    assert 1 == story.odd.code, story.odd.text
+    for coin in ("bitcoin", "ethereum"):
+        assert f"{coin}: 6 points of {LAST:%Y-%m-%d} (none of its 6 points can be" in story.odd.text
+    assert f"tether: 6 points of {LAST:%Y-%m-%d} (none of its 25 points lies" in story.odd.text
+    assert {"xrp": HOURS - 1} == story.odd_points
+
+
+def test_one_time_with_two_prices_is_in_quarantine_with_both(story: Story) -> None:
+    """Both are kept, and neither is published."""
+    assert [["contradictory_answer"]] * 2 == [reasons for _, reasons in story.quarantined]
+    assert all(raw_id.startswith("xrp@h1@") for raw_id, _ in story.quarantined)
+
+
+def test_the_same_command_asks_again_once_the_fault_is_gone(story: Story) -> None:
+    """Nothing was recorded as answered that was not."""
+    points = dict(story.platform.stores.rows(_POINTS))
+
+    assert 0 == story.good.code, story.good.text
+    assert {"bitcoin": HOURS, "ethereum": HOURS, "tether": HOURS, "xrp": HOURS - 1} == points
