@@ -15,14 +15,15 @@ from rich.status import Status
 from cryptoassets.checks.stores import partition_places
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.io_managers.address import partition_name
-from cryptoassets.io_managers.lake import count_all, lake_id
+from cryptoassets.io_managers.lake import count_all, documents_in
+from cryptoassets.io_managers.raw_rows import lake_id
 from cryptoassets.io_managers.spark import clean_partition
-from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.mongo import Document, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.transforms.reconciliation import discrepancies
 from cryptoassets.upkeep.coins import coins_out_of_line
-from cryptoassets.upkeep.partitions import ledger_rows, raw_starts, table_starts
+from cryptoassets.upkeep.partitions import EVER, ledger_rows, raw_starts, table_starts
 
 _SHOWN = 3
 
@@ -95,7 +96,7 @@ def _compare(
                 f"{name} is expiring: raw documents or Parquet are left, which the next "
                 "`cryptoassets retention` deletes"
             )
-    found.problems += _without_partition(mongo, flow, in_partitions)
+    found.problems += _without_partition(mongo, flow, partitions, in_partitions)
     found.counted += [_counted(flow, len(partitions) - expired)] if partitions else []
     found.documents += in_partitions
 
@@ -105,18 +106,33 @@ def _counted(flow: Flow, count: int) -> str:
     return f"{count} {word}{'s' if count != 1 else ''}"
 
 
-def _without_partition(mongo: MongoResource, flow: Flow, in_partitions: int) -> list[str]:
+def _without_partition(
+    mongo: MongoResource, flow: Flow, starts: list[datetime], in_partitions: int
+) -> list[str]:
+    """Name documents that no partition holds; other programs write dates as text, say."""
     collection = mongo.lake()[flow.raw.name]
     missing = count_all(collection) - in_partitions
     if missing == 0:
         return []
+    # A server may find text in a range of dates, and MongoDB finds an array by each date in it.
+    held = {
+        lake_id(document["_id"])
+        for start in starts
+        for document in documents_in(collection, (start, start + flow.span))
+        if not _is_in_time(document)
+    }
     found = [
         lake_id(document["_id"])
         for document in collection.find({}, {"observed_at": 1})
-        if not isinstance(document.get("observed_at"), datetime)
+        if not _is_in_time(document)
     ]
-    shown = ", ".join(found[:_SHOWN])
+    shown = ", ".join([name for name in found if name not in held][:_SHOWN])
     return [f"{missing} documents of {flow.raw.name} have no time and so no partition ({shown})"]
+
+
+def _is_in_time(document: Document) -> bool:
+    observed_at = document.get("observed_at")
+    return isinstance(observed_at, datetime) and EVER[0] <= observed_at < EVER[1]
 
 
 def _without_coin(postgres: PostgresResource) -> list[str]:
