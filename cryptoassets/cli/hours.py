@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from cryptoassets.io_managers.address import partition_window
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.partitions import hours_left_behind
+from cryptoassets.upkeep.partitions import hours_left_behind, hours_without_parquet
 
 
 def begun(hours: Collection[str]) -> list[str]:
@@ -24,7 +24,8 @@ def begun(hours: Collection[str]) -> list[str]:
 
 
 def left_behind(now: datetime) -> set[str]:
-    """The keys of hours of the last day whose documents were fetched and not published."""
-    mongo = MongoResource()
+    """The keys of hours of the last day that are not published, or have no Parquet any more."""
+    mongo, postgres = MongoResource(), PostgresResource()
     with closing(mongo.lake().client):
-        return hours_left_behind(mongo, PostgresResource(), now)
+        unpublished = hours_left_behind(mongo, postgres, now)
+        return unpublished | hours_without_parquet(mongo, postgres, now)

@@ -15,7 +15,9 @@ from cryptoassets.cli.hours import begun, left_behind
 from cryptoassets.cli.runner import Outcome, Runner, line, source_words, warm_up_spark
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
+from cryptoassets.upkeep.coins import mend_coins
 
 
 def run_once(console: Console) -> Outcome:
@@ -50,6 +52,8 @@ def _run_jobs(runner: Runner, session: Future[None]) -> Outcome:
     hours = begun(raw | left_behind(datetime.now(UTC)))
     # The open hour first: one of before that fails again and again must not hold it up.
     done = [hour for hour in reversed(hours) if runner.execute("process", hour)]
+    # A rule that changed since may refuse what a coin was described by.
+    mend_coins(PostgresResource())
     for day in sorted({hour[:10] for hour in done}):
         runner.execute("marts", day)
     return runner.outcome

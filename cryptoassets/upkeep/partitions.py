@@ -20,6 +20,7 @@ from cryptoassets.io_managers.address import (
     partition_name,
     partition_window,
 )
+from cryptoassets.io_managers.clean_folders import folder_of, is_whole
 from cryptoassets.io_managers.lake import count_in, in_window
 from cryptoassets.io_managers.raw_rows import time_of
 from cryptoassets.resources.clean_files import clean_store
@@ -101,6 +102,21 @@ def hours_left_behind(mongo: MongoResource, postgres: PostgresResource, now: dat
         if not is_expired and count_in(collection, hour) != (row.raw_rows if row else 0):
             found.add(partition_name(hour))
     return found
+
+
+def hours_without_parquet(
+    mongo: MongoResource, postgres: PostgresResource, now: datetime
+) -> set[str]:
+    """Keys of published hours of the last day whose Parquet is missing or damaged."""
+    flow, open_hour = SNAPSHOT_FLOW, now.replace(minute=0, second=0, microsecond=0)
+    window = (open_hour - timedelta(days=1), open_hour)
+    raw = raw_starts(mongo, flow, window)
+    hours = [
+        (start, start + flow.span)
+        for start, row in ledger_rows(postgres, flow, window).items()
+        if start in raw and row.expired_at is None
+    ]
+    return {partition_name(hour) for hour in hours if not is_whole(*folder_of(flow.clean, hour))}
 
 
 @dataclass(frozen=True)
