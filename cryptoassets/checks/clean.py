@@ -11,7 +11,7 @@ from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers.address import Window, arrow_schema, partition_name, table_of
-from cryptoassets.io_managers.spark import clean_partition
+from cryptoassets.io_managers.clean_folders import clean_partition
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.transforms.contract import (
     column_problems,

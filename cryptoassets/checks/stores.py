@@ -13,8 +13,9 @@ from psycopg import sql
 
 from cryptoassets.io_managers.address import Window, partition_name
 from cryptoassets.io_managers.copying import copy_out
-from cryptoassets.io_managers.lake import in_window, lake_id
+from cryptoassets.io_managers.lake import in_window
 from cryptoassets.io_managers.publishing import in_window as within
+from cryptoassets.io_managers.raw_rows import lake_id
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import COIN_PRICES, Flow, Table

@@ -8,7 +8,7 @@ from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.checks.stores import recent_prices, reconcile
 from cryptoassets.io_managers.address import Window
-from cryptoassets.io_managers.spark import clean_partition
+from cryptoassets.io_managers.clean_folders import clean_partition
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow

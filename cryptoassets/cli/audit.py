@@ -14,18 +14,24 @@ from rich.status import Status
 
 from cryptoassets.checks.stores import partition_places
 from cryptoassets.cli.terminal import FAILED
-from cryptoassets.io_managers.address import partition_name
-from cryptoassets.io_managers.lake import count_all, lake_id
-from cryptoassets.io_managers.spark import clean_partition
-from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.io_managers.address import Window, partition_name, rebuild_command
+from cryptoassets.io_managers.clean_folders import (
+    clean_damage,
+    clean_partition,
+    is_of_older_rules,
+)
+from cryptoassets.io_managers.lake import count_all, documents_in
+from cryptoassets.io_managers.raw_rows import lake_id
+from cryptoassets.resources.mongo import Document, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.transforms.reconciliation import discrepancies
 from cryptoassets.upkeep.coins import coins_out_of_line
 from cryptoassets.upkeep.days import stale_mart_days
-from cryptoassets.upkeep.partitions import ledger_rows, raw_starts, table_starts
+from cryptoassets.upkeep.partitions import EVER, ledger_rows, raw_starts, table_starts
 
 _SHOWN = 3
+_BY_TODAYS_RULES = "`rebuild` or `requeue`"
 
 
 @dataclass
@@ -77,17 +83,26 @@ def _compare(
 ) -> None:
     """Compare all partitions of a flow."""
     ledger, in_partitions, expired = ledger_rows(postgres, flow), 0, 0
+    of_older_rules: list[Window] = []
     partitions = sorted(raw_starts(mongo, flow) | ledger.keys() | table_starts(postgres, flow))
     for number, start in enumerate(partitions, start=1):
         window = (start, start + flow.span)
         name = f"{flow.asset} {partition_name(window)}"
         status.update(f"Comparing {name} ({number} of {len(partitions)})")
-        judged = clean_partition(flow.clean, window)
+        row = ledger.get(start)
+        is_expired = row is not None and row.expired_at is not None
+        damage = clean_damage(flow.clean, window)
+        judged = None if damage else clean_partition(flow.clean, window)
         places = partition_places(mongo, postgres, flow, judged, window)
         in_partitions += len(places.raw)
-        row = ledger.get(start)
-        if row is None or row.expired_at is None:
-            found.problems += [f"{name}: {words}" for words in discrepancies(places)]
+        if damage:
+            found.problems.append(
+                f"{name}: its Parquet cannot be read ({damage}) and counts as missing: "
+                f"{rebuild_command(window)} makes it from raw again"
+            )
+        if not is_expired:
+            found.problems += [] if damage else [f"{name}: {w}" for w in discrepancies(places)]
+            of_older_rules += [window] if is_of_older_rules(flow.clean, window) else []
             continue
         expired += 1
         if places.loaded or places.quarantined:
@@ -97,7 +112,8 @@ def _compare(
                 f"{name} is expiring: raw documents or Parquet are left, which the next "
                 "`cryptoassets retention` deletes"
             )
-    found.problems += _without_partition(mongo, flow, in_partitions)
+    found.notes += _of_older_rules(flow, of_older_rules)
+    found.problems += _without_partition(mongo, flow, partitions, in_partitions)
     found.counted += [_counted(flow, len(partitions) - expired)] if partitions else []
     found.documents += in_partitions
 
@@ -107,18 +123,44 @@ def _counted(flow: Flow, count: int) -> str:
     return f"{count} {word}{'s' if count != 1 else ''}"
 
 
-def _without_partition(mongo: MongoResource, flow: Flow, in_partitions: int) -> list[str]:
+def _of_older_rules(flow: Flow, windows: list[Window]) -> list[str]:
+    """Say how many partitions today's rules have not judged: their rows agree, and may be dated."""
+    if not windows:
+        return []
+    first, last = partition_name(windows[0]), partition_name(windows[-1])
+    shown = first if first == last else f"{first} to {last}"
+    words = f"{_counted(flow, len(windows))} ({shown}) judged by older rules"
+    which = "the latter only those with documents in quarantine"
+    return [f"{flow.asset}: {words}: run {_BY_TODAYS_RULES} ({which})"]
+
+
+def _without_partition(
+    mongo: MongoResource, flow: Flow, starts: list[datetime], in_partitions: int
+) -> list[str]:
+    """Name documents that no partition holds; other programs write dates as text, say."""
     collection = mongo.lake()[flow.raw.name]
     missing = count_all(collection) - in_partitions
     if missing == 0:
         return []
+    # A server may find text in a range of dates, and MongoDB finds an array by each date in it.
+    held = {
+        lake_id(document["_id"])
+        for start in starts
+        for document in documents_in(collection, (start, start + flow.span))
+        if not _is_in_time(document)
+    }
     found = [
         lake_id(document["_id"])
         for document in collection.find({}, {"observed_at": 1})
-        if not isinstance(document.get("observed_at"), datetime)
+        if not _is_in_time(document)
     ]
-    shown = ", ".join(found[:_SHOWN])
+    shown = ", ".join([name for name in found if name not in held][:_SHOWN])
     return [f"{missing} documents of {flow.raw.name} have no time and so no partition ({shown})"]
+
+
+def _is_in_time(document: Document) -> bool:
+    observed_at = document.get("observed_at")
+    return isinstance(observed_at, datetime) and EVER[0] <= observed_at < EVER[1]
 
 
 def _without_coin(postgres: PostgresResource) -> list[str]:
@@ -135,12 +177,17 @@ def _without_coin(postgres: PostgresResource) -> list[str]:
 
 def _coins_out_of_line(postgres: PostgresResource) -> list[str]:
     with postgres.connect() as connection:
-        found = coins_out_of_line(connection)
-    if not found:
-        return []
-    shown = ", ".join(coin.coin_id for coin in found[:_SHOWN])
-    words = "coins were first or last seen when no price of theirs stands"
-    return [f"{len(found)} {words} ({shown}): `cryptoassets rebuild` of the hour mends them"]
+        coins = coins_out_of_line(connection)
+    by_remedy = {
+        f"judged by older rules: run {_BY_TODAYS_RULES}": [c for c in coins if c.is_refused],
+        "`cryptoassets rebuild` of the hour repairs them": [c for c in coins if not c.is_refused],
+    }
+    return [
+        f"{len(found)} coins were first or last seen when no price of theirs stands "
+        f"({', '.join(coin.coin_id for coin in found[:_SHOWN])}): {remedy}"
+        for remedy, found in by_remedy.items()
+        if found
+    ]
 
 
 def _stale_marts(postgres: PostgresResource) -> list[str]:

@@ -26,6 +26,7 @@ from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
+from cryptoassets.io_managers.warm import WarmHours
 from cryptoassets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -102,12 +103,12 @@ def run_every(console: Console, seconds: float) -> int:
 def _loop(console: Console, status: Status, seconds: float, totals: Totals) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _start(console)
-    cycles = Cycles(tags={BATCH_TAG: f"{seconds:g} s", "cryptoassets/credits": "paced"})
+    tags = {BATCH_TAG: f"{seconds:g} s", "cryptoassets/credits": "paced"}
+    cycles = Cycles(tags, WarmHours())
     beats = _beats(seconds, console, status)
     from cryptoassets.definitions import build_defs, default_resources
-    from cryptoassets.io_managers.warm import WarmHours
 
-    definitions = build_defs(resources=default_resources(WarmHours()))
+    definitions = build_defs(resources=default_resources(cycles.warm))
     try:
         while True:
             with dagster_instance() as instance:

@@ -18,6 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from cryptoassets.cli.hours import begun, days_left_behind, hours_left_behind
 from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.errors import CryptoassetsError
+from cryptoassets.io_managers.address import partition_window
+from cryptoassets.io_managers.warm import WarmHours
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.upkeep.coins import mend_coins
 
 BATCH_TAG = "cryptoassets/every"
 """On each run of a loop, with its seconds: by it the loop finds its own runs again."""
@@ -84,11 +88,13 @@ class Cycles:
     """Runs cycles one after the other, and remembers what is still to do.
 
     Attributes:
+        warm: what the process remembers; of an hour that failed nothing is built upon.
         unprocessed: hours with documents that no successful `process` has seen yet.
         stale_days: days whose marts are stale.
     """
 
     tags: dict[str, str]
+    warm: WarmHours
     unprocessed: set[str] = field(default_factory=set)
     stale_days: set[str] = field(default_factory=set)
     _is_first: bool = True
@@ -157,6 +163,7 @@ class Cycles:
                 days.add(partition[:10])
             else:
                 is_done = False
+                self.warm.forget(partition_window(partition))
                 # The newest is tried again by the next cycle, others when the next hour begins:
                 # one that fails again and again must not end the loop.
                 if place == 0:
@@ -166,6 +173,9 @@ class Cycles:
         if days - {str(datetime.now(UTC).date())}:
             # The marts of later days look back on it.
             self.stale_days |= days_left_behind().keys
+        if any(facts.get("rows removed") for facts in runner.outcome.facts.values()):
+            # A rule that changed since may refuse what a coin was described by.
+            mend_coins(PostgresResource())
         if is_done:
             cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
         return is_done

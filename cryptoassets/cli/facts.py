@@ -10,7 +10,12 @@ from datetime import datetime, timedelta
 import pymongo
 from psycopg import sql
 
-from cryptoassets.resources.mongo import COLLECTIONS, DEAD_LETTERS, MongoResource
+from cryptoassets.resources.mongo import (
+    COLLECTIONS,
+    DEAD_LETTERS,
+    MongoResource,
+    end_of_times,
+)
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import (
     COIN_DAILY,
@@ -47,10 +52,7 @@ def store_counts() -> list[StoreCount]:
     counts = []
     with closing(lake.client):
         for name in COLLECTIONS:
-            newest = lake[name].find_one(
-                {}, {"observed_at": 1}, sort=[("observed_at", pymongo.DESCENDING)]
-            )
-            moment = newest["observed_at"] if newest else None
+            moment = end_of_times(lake[name], {}, pymongo.DESCENDING)
             rows = lake[name].estimated_document_count()
             counts.append(StoreCount("MongoDB", f"{lake.name}.{name}", rows, _iso(moment)))
         letters = lake[DEAD_LETTERS].estimated_document_count()

@@ -14,7 +14,7 @@ from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.upkeep.days import stale_mart_days
-from cryptoassets.upkeep.partitions import partitions_waiting
+from cryptoassets.upkeep.partitions import hours_without_parquet, partitions_waiting
 
 MOST_HOURS = 24
 """Hours left behind that one run processes, the newest: a minute or two."""
@@ -45,11 +45,12 @@ def begun(hours: Collection[str]) -> list[str]:
 
 
 def hours_left_behind(now: datetime) -> LeftBehind:
-    """Hours of any age whose documents were fetched and not published."""
-    mongo = MongoResource()
+    """Hours of any age that are not published, and those of the last day without Parquet."""
+    mongo, postgres = MongoResource(), PostgresResource()
     with closing(mongo.lake().client):
-        waiting = partitions_waiting(mongo, PostgresResource(), SNAPSHOT_FLOW, now)
-    keys = begun([partition.key for partition in waiting])
+        waiting = partitions_waiting(mongo, postgres, SNAPSHOT_FLOW, now)
+        without_parquet = hours_without_parquet(mongo, postgres, now)
+    keys = begun({*(partition.key for partition in waiting), *without_parquet})
     return _newest(keys, MOST_HOURS, "hours have documents that are not processed")
 
 

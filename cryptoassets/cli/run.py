@@ -18,6 +18,7 @@ from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
+from cryptoassets.upkeep.coins import mend_coins
 
 
 def run_once(console: Console) -> Outcome:
@@ -55,6 +56,8 @@ def _run_jobs(runner: Runner, ranges: Ranges, session: Future[None]) -> Outcome:
     # The open hour first: one of before that fails again and again must not hold it up.
     hours = reversed(begun(raw | waiting.keys))
     done = [hour for hour in hours if runner.execute("process", hour)]
+    # A rule that changed since may refuse what a coin was described by.
+    mend_coins(PostgresResource())
     stale = days_left_behind()
     days = {date.fromisoformat(key[:10]) for key in {*done, *stale.keys}}
     make_marts(ranges, PostgresResource(), days)

@@ -115,12 +115,20 @@ def folder_window(name: str) -> Window | None:
     return first, first + span
 
 
+def rebuild_command(window: Window) -> str:
+    """The command that makes a partition, or a range of them, from raw again."""
+    start, end = (f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in window)
+    return f"`cryptoassets rebuild --from {start} --to {end}`"
+
+
 def remedy(key: dg.AssetKey, partition: str) -> str:
     """How to get a missing partition, for an error message."""
     history = schemas.HISTORY_FLOW
     is_history = table_of(key) in (history.raw, history.clean, history.published)
     command = f"`cryptoassets {'backfill' if is_history else 'run'}`"
     command += "" if is_history else " for the current hour"
+    if table_of(key) in (flow.clean for flow in schemas.FLOWS):
+        command = rebuild_command(partition_window(partition))
     return (
         f"A retry will not help; first materialize {key.to_user_string()} for {partition} "
         f"(Dagster UI, or {command})"

@@ -13,10 +13,11 @@ from pyarrow import fs
 
 from cryptoassets.errors import PartitionChangedError
 from cryptoassets.io_managers.address import Window
+from cryptoassets.io_managers.clean_folders import folder_of, is_whole, parquet_files
 from cryptoassets.io_managers.lake import arrow_batches, asked_for, count_in
 from cryptoassets.io_managers.warm import Judged, Reading, View, WarmHours
 from cryptoassets.resources.mongo import Lake
-from cryptoassets.schemas import Table
+from cryptoassets.schemas import SNAPSHOT_FLOW, Table
 
 
 def unjudged_batches(
@@ -34,6 +35,8 @@ def unjudged_batches(
         coins_asked: what a snapshot is judged by where no record of its fetch is left.
     """
     asked = asked_for(lake, window)
+    if not is_whole(*folder_of(SNAPSHOT_FLOW.clean, window)):
+        warm.forget(window)
     judged = warm.judged(window)
     views: list[View] = []
 
@@ -73,12 +76,6 @@ def _counted(
         newest = max(filter(None, (newest, moment)), default=None)
         yield batch
     note(rows, newest)
-
-
-def parquet_files(store: fs.FileSystem, folder: str) -> frozenset[str]:
-    """Names of the Parquet files of a folder; none where there is no folder."""
-    found = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-    return frozenset(info.base_name for info in found if info.base_name.endswith(".parquet"))
 
 
 def add_files(store: fs.FileSystem, aside: str, folder: str, base: Judged) -> frozenset[str]:

@@ -8,7 +8,9 @@ The note in the lake holds what the ledger said, so that a ledger that is lost c
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from datetime import datetime
 
+from bson import Int64
 from psycopg import sql
 
 from cryptoassets.coincap.documents import RawBatch
@@ -17,13 +19,26 @@ from cryptoassets.io_managers.address import Window, partition_around, partition
 from cryptoassets.io_managers.lake import in_window as documents_of
 from cryptoassets.io_managers.lake import insert_new
 from cryptoassets.io_managers.publishing import Cursor, in_window
-from cryptoassets.resources.mongo import EXPIRED, FETCHES, Document, Lake
-from cryptoassets.schemas import Flow, Table
+from cryptoassets.resources.mongo import (
+    EXPIRED,
+    FETCHES,
+    Document,
+    FieldTypes,
+    Lake,
+    has_types,
+)
+from cryptoassets.schemas import FLOWS, Flow, Table
 
 _STAMPED = (
     *("run_id", "raw_rows", "loaded_rows", "quarantined_rows", "superseded_rows"),
     *("loaded_at", "expired_at"),
 )
+_COUNTED = ("loaded_rows", "quarantined_rows", "superseded_rows")
+_NOTE_FIELDS: FieldTypes = {
+    **dict.fromkeys(("asset", "partition_key", "run_id"), (str,)),
+    **dict.fromkeys(("raw_rows", *_COUNTED), (int, Int64)),
+    **dict.fromkeys(("loaded_at", "expired_at"), (datetime,)),
+}
 
 
 def expire_rows(cursor: Cursor, flow: Flow, window: Window, documents: int) -> Document | None:
@@ -133,6 +148,18 @@ def restore_ledger(cursor: Cursor, lake: Lake) -> int:
     return sum(
         cursor.execute(statement, {name: note[name] for name in names}).rowcount
         for note in lake[EXPIRED].find({})
+        if _is_ours(note)
+    )
+
+
+def _is_ours(note: Document) -> bool:
+    """Whether the ledger can take a note; other programs write to the lake, too."""
+    flow = next((flow for flow in FLOWS if flow.asset == note.get("asset")), None)
+    return (
+        flow is not None
+        and has_types(note, _NOTE_FIELDS)
+        and note["_id"] == _id(flow.raw.full_name, note["partition_key"])
+        and note["raw_rows"] == sum(note[name] for name in _COUNTED)
     )
 
 

@@ -1,36 +1,45 @@
 """The data lake's collections: inserting what is new, reading a range, nothing lost on the way.
 
 What goes here: what is asked of MongoDB, without Dagster. What stays out: partitions and metadata
-(in `mongo`), making documents (`coincap.documents`).
+(in `mongo`), documents as rows (in `raw_rows`), making documents (`coincap.documents`).
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
 import pyarrow as pa
+import pymongo
+from bson import Int64
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from cryptoassets.coincap.documents import RawBatch, canonical_payload
 from cryptoassets.errors import MixedSourcesError
 from cryptoassets.io_managers.address import Window, arrow_schema
+from cryptoassets.io_managers.raw_rows import is_ours, row_of
 from cryptoassets.resources.mongo import (
-    COLLECTIONS,
     DEAD_LETTERS,
     FETCHES,
     WINDOWS,
     Document,
+    FieldTypes,
     Lake,
+    first_match,
+    well_formed,
 )
-from cryptoassets.schemas import RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS, Table
 from cryptoassets.settings import SourceKind
 
 _BATCH = 5_000
 _DUPLICATE_KEY = 11000
 _LONGEST_BODY = 1 << 20
+_FETCH_FIELDS: FieldTypes = {
+    "observed_at": (datetime,),
+    "coins_asked": (int, Int64),
+    "is_repeated": (bool,),
+}
 
 
 @dataclass(frozen=True)
@@ -100,19 +109,27 @@ def refuse_mixed_sources(lake: Lake, batch: RawBatch) -> None:
     Raises:
         MixedSourcesError: with the way out.
     """
-    # Only what is ours tells: a foreign document without a source would stop every fetch.
-    of_ours = {"source": {"$in": list(get_args(SourceKind))}}
-    for name in COLLECTIONS if batch.documents else ():
-        newest = lake[name].find_one(of_ours, {"source": 1}, sort=[("observed_at", -1)])
+    for table in (flow.raw for flow in FLOWS) if batch.documents else ():
+        newest = _newest_of_ours(lake, table)
         coming = batch.documents[0]["source"]
         if newest and (newest["source"] == "coincap") != (coming == "coincap"):
             message = (
-                f"MongoDB collection {lake[name].full_name} holds data of source "
+                f"MongoDB collection {lake[table.name].full_name} holds data of source "
                 f"{newest['source']!r}; data of source {coming!r} would mix with it. A retry will "
                 "not help; set MONGO_URL, MONGO_DATABASE and POSTGRES_URL to databases of their "
                 "own for each source, or leave them out (the embedded stores are kept apart)"
             )
             raise MixedSourcesError(message)
+
+
+def _newest_of_ours(lake: Lake, table: Table) -> Document | None:
+    """The newest document that this platform wrote: a foreign one must not stop every fetch."""
+    return first_match(
+        lake[table.name],
+        {"source": {"$in": list(get_args(SourceKind))}},
+        sort=("observed_at", pymongo.DESCENDING),
+        matches=lambda document: is_ours(document, table),
+    )
 
 
 def in_window(window: Window) -> dict[str, Any]:
@@ -170,59 +187,23 @@ def arrow_batches(
     asked = asked_for(lake, window) if is_snapshot else {}
     rows: list[Document] = []
     for document in documents_in(lake[table.name], window):
-        coins, is_repeated = asked.get(document["observed_at"], (coins_asked, False))
+        row = row_of(document, table, window)
+        coins, is_repeated = asked.get(row["observed_at"], (coins_asked, False))
         of_fetch = {"coins_asked": coins, "is_repeated": is_repeated} if is_snapshot else {}
-        rows.append({**_row(document, table), **of_fetch})
+        rows.append({**row, **of_fetch})
         if len(rows) == _BATCH:
             yield pa.RecordBatch.from_pylist(rows, schema=schema)
             rows = []
     yield pa.RecordBatch.from_pylist(rows, schema=schema)
 
 
-def lake_id(document_id: object) -> str:
-    """An `_id` as text; one of another type keeps its type, so that no two meet."""
-    if isinstance(document_id, str):
-        return document_id
-    return f"{type(document_id).__name__}:{document_id}"
-
-
 def asked_for(lake: Lake, window: Window) -> dict[datetime, tuple[int, bool]]:
     """Coins asked for and whether a page came twice, by observed_at, from the fetch records."""
     asked: dict[datetime, tuple[int, bool]] = {}
-    for fetch in lake[FETCHES].find(in_window(window)):
+    for fetch in well_formed(lake[FETCHES].find(in_window(window)), _FETCH_FIELDS):
         coins, is_repeated = asked.get(fetch["observed_at"], (0, False))
         asked[fetch["observed_at"]] = (
             coins + fetch["coins_asked"],
             is_repeated or fetch["is_repeated"],
         )
     return asked
-
-
-def _row(document: Document, table: Table) -> Document:
-    """One row of a raw table; a document that is not ours is kept and marked."""
-    of_interval = {"interval": document.get("interval")} if table is RAW_COIN_HISTORY else {}
-    is_foreign = not (
-        isinstance(document["_id"], str)
-        and isinstance(document.get("coin_id"), str)
-        and isinstance(document.get("fetched_at"), datetime)
-        and isinstance(document.get("source"), str)
-        and isinstance(document.get("payload"), dict)
-        and all(isinstance(name, str) for name in of_interval.values())
-    )
-    if is_foreign:
-        return {
-            "raw_id": lake_id(document["_id"]),
-            "observed_at": document["observed_at"],
-            "payload": json.dumps(document, default=str, sort_keys=True),
-            "is_foreign": True,
-        }
-    return {
-        "raw_id": lake_id(document["_id"]),
-        "coin_id": document["coin_id"],
-        **of_interval,
-        "observed_at": document["observed_at"],
-        "fetched_at": document["fetched_at"],
-        "source": document["source"],
-        "payload": canonical_payload(document["payload"]),
-        "is_foreign": False,
-    }

@@ -1,7 +1,7 @@
 """Parquet written and read by Spark: the cleaned DataFrames, one folder a partition.
 
-What goes here: writing aside and renaming, so that a folder with `_SUCCESS` is whole; reading it
-back as DataFrame, or, for checks, as a lazy Arrow dataset. What stays out: rules.
+What goes here: writing to a temporary folder and renaming it, so that a folder with `_SUCCESS` is
+whole; reading it back as DataFrame. What stays out: what lies in a folder (in `clean_folders`).
 """
 
 import dagster as dg
@@ -18,7 +18,17 @@ from cryptoassets.errors import (
     UpstreamNotMaterializedError,
 )
 from cryptoassets.io_managers import address, metadata, shapes
-from cryptoassets.io_managers.arrivals import add_files, parquet_files, refuse_change
+from cryptoassets.io_managers.arrivals import add_files, refuse_change
+from cryptoassets.io_managers.clean_folders import (
+    clean_rows,
+    damage,
+    dataset_of,
+    folder_of,
+    has_mark,
+    mark_whole,
+    parquet_files,
+    unmark,
+)
 from cryptoassets.io_managers.warm import Reading, WarmHours
 from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
@@ -26,7 +36,6 @@ from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import CLEAN_COIN_PRICES, Table
 
-_SUCCESS = "_SUCCESS"
 _STARTS = {"hour": "yyyy-MM-dd'T'HH", "day": "yyyy-MM-dd"}
 """What `address.folder_name` says of a partition, as Spark spells it."""
 
@@ -65,7 +74,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         _write_apart(obj, store, aside, partitions[0])
         for window in partitions:
             part = f"{aside}/{address.folder_name(window)}"
-            _complete(store, part, table)
+            _fill(store, part, table)
             name = address.partition_name(window)
             self._keep(context, table, window, part, partition=name)
         store.delete_dir(aside)
@@ -79,8 +88,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         obj: DataFrame,
     ) -> None:
         """Write one partition; in a warm process add what came to what it has written itself."""
-        store, root = clean_store()
-        folder = f"{root}/{table.name}/{address.folder_name(window)}"
+        store, folder = folder_of(table, window)
         reading = self.warm.take_reading(window) if self.warm else None
         if self.warm is None or reading is None or reading.base is None:
             obj.write.mode("overwrite").parquet(spark_uri(store, aside))
@@ -91,7 +99,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 self.warm.wrote(window, reading.view, files)
             return
         try:
-            files = self._add(obj, store, aside, folder, reading)
+            files = self._add(obj, table, aside, window, reading)
         except PartitionChangedError:
             self.warm.forget(window)
             raise
@@ -108,23 +116,21 @@ class SparkIOManager(dg.ConfigurableIOManager):
         partition: str | None,
     ) -> bool:
         """Put a partition that was written aside in its place, unless it is older than it."""
-        store, root = clean_store()
-        folder = f"{root}/{table.name}/{address.folder_name(window)}"
-        is_older = _is_whole(store, folder) and _is_older(
-            _dataset(store, aside), _dataset(store, folder), folder
-        )
+        store, folder = folder_of(table, window)
+        is_older = _is_older(dataset_of(store, aside), table, window)
         if is_older:
             context.log.warning("%s holds a newer view with more rows: this one is dropped", folder)
             store.delete_dir(aside)
         else:
-            _replace(store, aside, folder)
+            _replace(aside, table, window)
         _report(context, table, folder, is_older=is_older, partition=partition)
         return not is_older
 
     def _add(
-        self, obj: DataFrame, store: fs.FileSystem, aside: str, folder: str, reading: Reading
+        self, obj: DataFrame, table: Table, aside: str, window: address.Window, reading: Reading
     ) -> frozenset[str]:
         """Add rows to those that this process has written; return the files that are there then."""
+        store, folder = folder_of(table, window)
         base = reading.base
         if base is None or reading.view.documents == base.view.documents:
             return base.files if base else frozenset()
@@ -137,40 +143,35 @@ class SparkIOManager(dg.ConfigurableIOManager):
         rows.coalesce(1).write.mode("overwrite").parquet(spark_uri(store, aside))
         refuse_change(store, folder, base.files)
         files = parquet_files(store, aside)
-        _replace(store, aside, folder)
+        _replace(aside, table, window)
         return files
 
     def load_input(self, context: dg.InputContext) -> DataFrame:
         """Read partitions, lazily.
 
         Raises:
-            dagster.Failure: UpstreamNotMaterializedError: a folder is missing or not whole.
+            dagster.Failure: UpstreamNotMaterializedError: a folder is missing, not whole or
+                damaged.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             return self._load(context)
 
     def _load(self, context: dg.InputContext) -> DataFrame:
         table = address.table_of(context.asset_key)
-        store, root = clean_store()
         folders = []
         for window in address.partitions_in(address.window_of(context), address.span_of(table)):
-            folder = f"{root}/{table.name}/{address.folder_name(window)}"
+            store, folder = folder_of(table, window)
             partition = address.partition_name(window)
-            if not _is_whole(store, folder):
+            why = damage(store, folder)
+            if why or not has_mark(store, folder):
                 message = (
                     f"{context.asset_key.to_user_string()} has no partition {partition!r} at "
-                    f"{spark_uri(store, folder)}. {address.remedy(context.asset_key, partition)}"
+                    f"{spark_uri(store, folder)}{f' that can be read ({why})' if why else ''}. "
+                    f"{address.remedy(context.asset_key, partition)}"
                 )
                 raise UpstreamNotMaterializedError(message)
             folders.append(spark_uri(store, folder))
         return self.spark.session.read.schema(table.spark_schema).parquet(*folders)
-
-
-def clean_partition(table: Table, window: address.Window) -> ds.Dataset | None:
-    """A partition as it lies under `CLEAN_PATH`; None where it is missing or not whole."""
-    store, root = clean_store()
-    folder = f"{root}/{table.name}/{address.folder_name(window)}"
-    return _dataset(store, folder) if _is_whole(store, folder) else None
 
 
 def _write_apart(obj: DataFrame, store: fs.FileSystem, aside: str, example: address.Window) -> None:
@@ -182,35 +183,33 @@ def _write_apart(obj: DataFrame, store: fs.FileSystem, aside: str, example: addr
     apart.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, aside))
 
 
-def _complete(store: fs.FileSystem, folder: str, table: Table) -> None:
-    """Mark a partition written aside as whole; one without rows gets a file without rows."""
+def _fill(store: fs.FileSystem, folder: str, table: Table) -> None:
+    """Give a partition without rows a file without rows."""
     if store.get_file_info(folder).type == fs.FileType.NotFound:
         store.create_dir(folder)
         schema = address.arrow_schema(table)
         pq.write_table(schema.empty_table(), f"{folder}/part-0.parquet", filesystem=store)
-    with store.open_output_stream(f"{folder}/{_SUCCESS}"):
-        pass
 
 
 def clean_bytes(table: Table, window: address.Window) -> int:
     """Bytes of a partition's Parquet, whole or not."""
-    store, root = clean_store()
-    folder = f"{root}/{table.name}/{address.folder_name(window)}"
+    store, folder = folder_of(table, window)
+    if store.get_file_info(folder).type != fs.FileType.Directory:
+        return 0
     selector = fs.FileSelector(folder, allow_not_found=True, recursive=True)
     return sum(entry.size or 0 for entry in store.get_file_info(selector))
 
 
 def delete_clean(table: Table, window: address.Window) -> None:
     """Delete a partition's Parquet, if there is any."""
-    store, root = clean_store()
-    _delete(store, f"{root}/{table.name}/{address.folder_name(window)}")
+    _delete(*folder_of(table, window))
 
 
 def _report(
     context: dg.OutputContext, table: Table, folder: str, *, is_older: bool, partition: str | None
 ) -> None:
     store, _ = clean_store()
-    kept = _dataset(store, folder)
+    kept = dataset_of(store, folder)
     metadata.report(
         context,
         table,
@@ -225,26 +224,22 @@ def _report(
     )
 
 
-def _is_whole(store: fs.FileSystem, folder: str) -> bool:
-    return bool(store.get_file_info(f"{folder}/{_SUCCESS}").type == fs.FileType.File)
-
-
-def _dataset(store: fs.FileSystem, folder: str) -> ds.Dataset:
-    # With the schema that is in the files, not the one that should be: a check compares the two.
-    return ds.dataset(folder, filesystem=store, format="parquet")
-
-
-def _is_older(coming: ds.Dataset, there: ds.Dataset, folder: str) -> bool:
+def _is_older(coming: ds.Dataset, table: Table, window: address.Window) -> bool:
     """Whether a view knows nothing that the one in its place does not know, and less.
+
+    One that cannot be read has no say.
 
     Raises:
         MixedSourcesError: one is of real data and the other is not.
     """
-    there_rows, coming_rows = (
-        view.to_table(columns=["raw_id", "source"]) for view in (there, coming)
-    )
+    columns = ["raw_id", "source"]
+    there_rows = clean_rows(table, window, columns)
+    if there_rows is None:
+        return False
+    coming_rows = coming.to_table(columns=columns)
     sources = [set(pc.unique(rows["source"]).to_pylist()) for rows in (there_rows, coming_rows)]
     if all(sources) and ("coincap" in sources[0]) != ("coincap" in sources[1]):
+        _, folder = folder_of(table, window)
         message = (
             f"{folder} holds data of source {', '.join(sorted(sources[0]))}; data of "
             f"{', '.join(sorted(sources[1]))} would take its place. A retry will not help; set "
@@ -257,14 +252,18 @@ def _is_older(coming: ds.Dataset, there: ds.Dataset, folder: str) -> bool:
 
 
 def _delete(store: fs.FileSystem, folder: str) -> None:
-    # Without _SUCCESS first, so that a reader in between sees a missing partition, not half of one.
-    if store.get_file_info(folder).type != fs.FileType.NotFound:
-        if _is_whole(store, folder):
-            store.delete_file(f"{folder}/{_SUCCESS}")
+    kind = store.get_file_info(folder).type
+    if kind == fs.FileType.File:
+        store.delete_file(folder)
+    elif kind != fs.FileType.NotFound:
+        # The mark first: a reader in between sees a missing partition, not half of one.
+        unmark(store, folder)
         store.delete_dir(folder)
 
 
-def _replace(store: fs.FileSystem, aside: str, folder: str) -> None:
+def _replace(aside: str, table: Table, window: address.Window) -> None:
+    store, folder = folder_of(table, window)
+    mark_whole(store, aside, table)
     _delete(store, folder)
     store.create_dir(folder.rpartition("/")[0], recursive=True)
     store.move(aside, folder)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+import pymongo
 
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import RawBatch, RawStream, raw_batch
@@ -29,7 +30,16 @@ from cryptoassets.coincap.history_fetch import ANSWERED, HistoryFetch
 from cryptoassets.coincap.models import RetryPolicy, Timeouts
 from cryptoassets.embedded import Stack
 from cryptoassets.resources.credits import PostgresCreditKeeper
-from cryptoassets.resources.mongo import WINDOWS, Lake, MongoResource, typed_errors
+from cryptoassets.resources.mongo import (
+    WINDOWS,
+    Document,
+    FieldTypes,
+    Lake,
+    MongoResource,
+    end_of_times,
+    typed_errors,
+    well_formed,
+)
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
 
@@ -40,6 +50,12 @@ TRIES = RetryPolicy(attempts=6, attempts_when_limited=18)
 _ONE_SNAPSHOT = timedelta(minutes=2)
 """Pages of one fetch are stamped seconds apart."""
 _CONTROLS = 200
+_WINDOW_FIELDS: FieldTypes = {
+    **dict.fromkeys(("coin_id", "interval", "outcome"), (str,)),
+    **dict.fromkeys(("start", "end", "fetched_at"), (datetime,)),
+    "first": (datetime, type(None)),
+    "error": (str, type(None)),
+}
 
 
 @dataclass(frozen=True)
@@ -141,7 +157,7 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         if client is not None:
             documents = raw_batch(client.snapshot(count)).documents
             return tuple(document["coin_id"] for document in documents)
-        return tuple(sorted({window["coin_id"] for window in lake[WINDOWS].find()}))
+        return tuple(sorted({window["coin_id"] for window in window_records(lake, {})}))
 
     def client(self) -> CoinCapClient:
         """A patient client for the settings in force, metered as history is."""
@@ -180,11 +196,16 @@ def _drawn(fetch: HistoryFetch) -> Iterator[RawBatch]:
         yield from fetch
 
 
+def window_records(lake: Lake, query: Mapping[str, Any]) -> Iterator[Document]:
+    """Records of windows that match; what another program wrote is passed over."""
+    return well_formed(lake[WINDOWS].find(query), _WINDOW_FIELDS)
+
+
 def answered(lake: Lake, interval: str, bounds: Range) -> Answers:
     """The answered windows that touch a range, by coin."""
     answers: dict[str, list[tuple[Range, datetime]]] = defaultdict(list)
     touching = {"end": {"$gt": bounds[0]}, "start": {"$lt": bounds[1]}}
-    for window in lake[WINDOWS].find(touching):
+    for window in window_records(lake, touching):
         if window["interval"] == interval and window["outcome"] in ANSWERED:
             asked = (window["start"], window["end"])
             answers[window["coin_id"]].append((asked, window["fetched_at"]))
@@ -196,7 +217,7 @@ def failures(lake: Lake, interval: str, bounds: Range) -> dict[str, str]:
     touching = {"end": {"$gt": bounds[0]}, "start": {"$lt": bounds[1]}}
     failed = [
         window
-        for window in lake[WINDOWS].find(touching)
+        for window in window_records(lake, touching)
         if window["interval"] == interval and window["outcome"] == "failed"
     ]
     failed.sort(key=lambda window: window["fetched_at"])
@@ -205,17 +226,15 @@ def failures(lake: Lake, interval: str, bounds: Range) -> dict[str, str]:
 
 def coins_without_history(lake: Lake) -> set[str]:
     """Coins that the source said it does not have; they are not asked for again."""
-    found = lake[WINDOWS].find({"outcome": "not_found"}, {"coin_id": 1})
-    return {window["coin_id"] for window in found}
+    return {window["coin_id"] for window in window_records(lake, {"outcome": "not_found"})}
 
 
 def coins_of_newest_snapshot(lake: Lake, count: int) -> list[str]:
     """The top coins of the newest snapshot in the lake, by rank; none if there is no snapshot."""
     snapshots = lake["coin_snapshots"]
-    newest = snapshots.find_one({}, {"observed_at": 1}, sort=[("observed_at", -1)])
-    if newest is None:
+    moment = end_of_times(snapshots, {}, pymongo.DESCENDING)
+    if moment is None:
         return []
-    moment = newest["observed_at"]
     of_newest = {"observed_at": {"$gt": moment - _ONE_SNAPSHOT, "$lte": moment}}
     ranks: dict[str, int] = {}
     for document in snapshots.find(of_newest).sort("observed_at", 1):
@@ -235,7 +254,9 @@ def control_window(
 ) -> tuple[str, Range] | None:
     """A window known to have points, of a coin that is not asked for if there is one."""
     known = lake[WINDOWS].find({"outcome": "points"}).sort("end", -1).limit(_CONTROLS)
-    some = [window for window in known if window["interval"] == interval]
+    some = [
+        window for window in well_formed(known, _WINDOW_FIELDS) if window["interval"] == interval
+    ]
     others = [window for window in some if window["coin_id"] not in wanted]
     for window in (*others, *some):
         return window["coin_id"], (window["start"], window["end"])

@@ -1,17 +1,20 @@
 """MongoDB: the connection to the data lake.
 
-What goes here: clients, indexes, and pymongo's errors as ours. What stays out: what a document
-looks like (`coincap.documents`) and how partitions are read (`io_managers.mongo`).
+What goes here: clients, indexes, pymongo's errors as ours, and passing over documents of other
+programs. What stays out: what a document looks like (`coincap.documents`) and how partitions are
+read (`io_managers.mongo`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 import pymongo
 from pydantic import PrivateAttr
 from pymongo import MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
@@ -36,6 +39,9 @@ _INDEXES = {**dict.fromkeys(COLLECTIONS, "observed_at"), WINDOWS: "end"}
 EXPIRED = "expired_partitions"
 """One note a partition that retention deleted, with its ledger row."""
 
+FieldTypes = Mapping[str, tuple[type, ...]]
+"""Field to the Python types that pymongo reads its BSON type as."""
+
 _AUTHENTICATION_FAILED = 18
 
 
@@ -59,6 +65,9 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
                 client: MongoClient[Document] = MongoClient(
                     url,
                     tz_aware=True,
+                    # A date beyond year 9999 is read as a type of its own, not as an error that
+                    # takes its neighbours along.
+                    datetime_conversion="DATETIME_AUTO",
                     appname="cryptoassets",
                     serverSelectionTimeoutMS=8_000,
                     connectTimeoutMS=5_000,
@@ -91,6 +100,45 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+def has_types(document: Document, fields: FieldTypes) -> bool:
+    """Whether each field has exactly one of its types: BSON's code is a subclass of str."""
+    return all(name in document and type(document[name]) in fields[name] for name in fields)
+
+
+def well_formed(documents: Iterable[Document], fields: FieldTypes) -> Iterator[Document]:
+    """Leave out documents in which a field has another type: other programs write here, too."""
+    return (document for document in documents if has_types(document, fields))
+
+
+def first_match(
+    collection: Collection[Document],
+    query: Mapping[str, Any],
+    *,
+    sort: tuple[str, int],
+    matches: Callable[[Document], bool],
+) -> Document | None:
+    """The first document in an order that matches in Python, too: BSON sorts types apart."""
+    # Nearly always the very first one does, and with a limit no server reads more than that.
+    for limit in (1, 0):
+        for document in collection.find(query, sort=[sort], limit=limit):
+            if matches(document):
+                return document
+    return None
+
+
+def end_of_times(
+    collection: Collection[Document], query: Mapping[str, Any], order: int
+) -> datetime | None:
+    """The first (`pymongo.ASCENDING`) or last `observed_at` that is a date; None: there is none."""
+    found = first_match(
+        collection,
+        query,
+        sort=("observed_at", order),
+        matches=lambda document: isinstance(document.get("observed_at"), datetime),
+    )
+    return found["observed_at"] if found else None
 
 
 def url_address(url: str) -> str:

@@ -55,6 +55,8 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         # Else each call on a Column notes its place in our code, for messages that we replace by
         # our own: 0.9 s of the 1.6 s that the plan of one snapshot takes to write down.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
+        # A byte that changed on the disk is an error, and not another price.
+        "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
         # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     }

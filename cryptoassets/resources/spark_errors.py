@@ -14,9 +14,14 @@ from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.errors import PySparkException
 
-from cryptoassets.errors import SparkJobError, StoreUnavailableError
+from cryptoassets.errors import (
+    SparkJobError,
+    StoreUnavailableError,
+    UpstreamNotMaterializedError,
+)
 
 _VANISHED = ("FILE_NOT_EXIST", "FileNotFoundException", "PATH_NOT_FOUND")
+_UNREADABLE = "FAILED_READ_FILE"
 
 
 @contextmanager
@@ -28,6 +33,7 @@ def spark_errors() -> Iterator[None]:
 
     Raises:
         StoreUnavailableError: files were replaced while they were read; a retry helps.
+        UpstreamNotMaterializedError: files are damaged.
         SparkJobError: the job failed, or the JVM is gone.
     """
     try:
@@ -40,6 +46,11 @@ def spark_errors() -> Iterator[None]:
         if is_vanished or any(word in str(error) for word in _VANISHED):
             raise StoreUnavailableError(
                 f"The Parquet was replaced while it was read: {sentence}. A retry helps"
+            ) from error
+        if _UNREADABLE in str(error):
+            raise UpstreamNotMaterializedError(
+                f"The cleaned Parquet cannot be read: {sentence}. A retry will not help; "
+                "`cryptoassets rebuild` of that hour or day makes it from raw again"
             ) from error
         raise SparkJobError(
             f"Spark broke off: {sentence}. A retry in the same process will not help; run it again"

@@ -14,7 +14,7 @@ import psycopg
 import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.spark import clean_partition
+from cryptoassets.io_managers.clean_folders import clean_rows
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import COINS, SNAPSHOT_FLOW
 
@@ -32,7 +32,8 @@ _OUT_OF_LINE = """
     )
     SELECT coins.coin_id, coins.last_seen_at,
         CASE WHEN is_first_unseen THEN prices.first_at ELSE coins.first_seen_at END,
-        CASE WHEN is_last_unseen THEN prices.last_at ELSE coins.last_seen_at END
+        CASE WHEN is_last_unseen THEN prices.last_at ELSE coins.last_seen_at END,
+        (NOT is_first_unseen OR {is_first_refused}) AND (NOT is_last_unseen OR {is_last_refused})
     FROM seen AS coins, LATERAL (
         SELECT min(observed_at) AS first_at, max(observed_at) AS last_at
         FROM warehouse.coin_prices WHERE coin_id = coins.coin_id
@@ -50,6 +51,16 @@ _IS_UNSEEN = """
         AND expired_at IS NOT NULL
     )
 """
+# A document's id begins with slug and time, see `coincap.documents.document_id`.
+_IS_REFUSED = """
+    EXISTS (
+        SELECT FROM warehouse.quarantine WHERE asset = 'warehouse/coin_prices'
+        AND partition_key = to_char(coins.{moment}, 'YYYY-MM-DD-HH24:00')
+        AND starts_with(raw_id, coins.coin_id || to_char(
+            coins.{moment}, '"@"YYYY-MM-DD"T"HH24:MI:SS.MS"Z@"'
+        ))
+    )
+"""
 
 
 @dataclass(frozen=True)
@@ -59,19 +70,24 @@ class OutOfLine:
     Attributes:
         said: `last_seen_at` as it stands.
         first_at, last_at: what the prices say; None: there is none.
+        is_refused: the documents of those times are in quarantine now: a rule changed.
     """
 
     coin_id: str
     said: datetime
     first_at: datetime | None
     last_at: datetime | None
+    is_refused: bool
 
 
 def coins_out_of_line(connection: psycopg.Connection[Any]) -> list[OutOfLine]:
     """Coins whose `first_seen_at` or `last_seen_at` has no row in `warehouse.coin_prices`."""
+    first, last = sql.Identifier("first_seen_at"), sql.Identifier("last_seen_at")
     query = sql.SQL(_OUT_OF_LINE).format(
-        is_unseen_first=sql.SQL(_IS_UNSEEN).format(moment=sql.Identifier("first_seen_at")),
-        is_unseen_last=sql.SQL(_IS_UNSEEN).format(moment=sql.Identifier("last_seen_at")),
+        is_unseen_first=sql.SQL(_IS_UNSEEN).format(moment=first),
+        is_unseen_last=sql.SQL(_IS_UNSEEN).format(moment=last),
+        is_first_refused=sql.SQL(_IS_REFUSED).format(moment=first),
+        is_last_refused=sql.SQL(_IS_REFUSED).format(moment=last),
     )
     return [OutOfLine(*row) for row in connection.execute(query)]
 
@@ -124,14 +140,12 @@ def _descriptions(found: list[OutOfLine]) -> dict[str, dict[str, Any]]:
             by_hour[newest.replace(minute=0, second=0, microsecond=0)][coin.coin_id] = newest
     descriptions = {}
     for hour, newest_by_coin in by_hour.items():
-        judged = clean_partition(SNAPSHOT_FLOW.clean, (hour, hour + _HOUR))
-        if judged is None:
-            continue
         is_wanted = ds.field("coin_id").isin(list(newest_by_coin)) & (
             ds.field("outcome") == "valid"
         )
         columns = ["coin_id", "observed_at", *_DESCRIBED]
-        for row in judged.to_table(columns=columns, filter=is_wanted).to_pylist():
+        rows = clean_rows(SNAPSHOT_FLOW.clean, (hour, hour + _HOUR), columns, is_wanted)
+        for row in rows.to_pylist() if rows is not None else ():
             if row["observed_at"] == newest_by_coin[row["coin_id"]]:
                 descriptions[row["coin_id"]] = {name: row[name] for name in _DESCRIBED}
     return descriptions

@@ -29,8 +29,9 @@ from cryptoassets.coincap.history import (
 from cryptoassets.coincap.history_fetch import ANSWERED
 from cryptoassets.io_managers.address import partition_name
 from cryptoassets.io_managers.lake import count_in
+from cryptoassets.resources.history import window_records
 from cryptoassets.resources.locks import lock
-from cryptoassets.resources.mongo import WINDOWS, Lake, MongoResource
+from cryptoassets.resources.mongo import Lake, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
 from cryptoassets.upkeep.gap_rows import Book, CoinGaps, Gap, minus
@@ -151,7 +152,7 @@ class _Processed:
 
 def _book(lake: Lake, interval: str) -> Book:
     book = Book()
-    for window in lake[WINDOWS].find():
+    for window in window_records(lake, {}):
         coin, asked = window["coin_id"], (window["start"], window["end"])
         if window["outcome"] == "not_found":
             book.lost.add(coin)

@@ -13,12 +13,20 @@ from psycopg import sql
 from pyarrow import fs
 from pymongo.collection import Collection
 
-from cryptoassets.io_managers.address import Window, folder_window, partition_name, partition_window
+from cryptoassets.io_managers.address import (
+    Window,
+    folder_window,
+    partition_around,
+    partition_name,
+    partition_window,
+)
+from cryptoassets.io_managers.clean_folders import folder_of, is_whole
 from cryptoassets.io_managers.lake import count_all, count_in, in_window
+from cryptoassets.io_managers.raw_rows import time_of
 from cryptoassets.resources.clean_files import clean_store
-from cryptoassets.resources.mongo import Document, MongoResource
+from cryptoassets.resources.mongo import Document, MongoResource, end_of_times
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import Flow
+from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Window = (_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
@@ -62,19 +70,19 @@ def raw_starts(mongo: MongoResource, flow: Flow, window: Window = EVER) -> set[d
     """Starts of partitions with raw documents, by the distinct times of snapshots or points."""
     collection = mongo.lake()[flow.raw.name]
     return {
-        _EPOCH + (moment - _EPOCH) // flow.span * flow.span
+        partition_around(moment, flow.span)[0]
         for part in _slices(collection, window)
-        for moment in collection.distinct("observed_at", in_window(part))
+        for moment in map(time_of, collection.distinct("observed_at", in_window(part)))
+        if moment is not None and part[0] <= moment < part[1]
     }
 
 
 def _slices(collection: Collection[Document], window: Window) -> Iterator[Window]:
     """Cut the part of a window that holds documents, so that distinct times fit into an answer."""
-    ends = [
-        collection.find_one(in_window(window), {"observed_at": 1}, sort=[("observed_at", order)])
+    start, last = (
+        end_of_times(collection, in_window(window), order) or window[1]
         for order in (pymongo.ASCENDING, pymongo.DESCENDING)
-    ]
-    start, last = (end["observed_at"] if end else window[1] for end in ends)
+    )
     while start <= last and start < window[1]:
         yield start, min(start + _SLICE, window[1])
         start += _SLICE
@@ -139,6 +147,21 @@ def _unpublished(
 
 def _published_in(published: Mapping[datetime, int], window: Window) -> int:
     return sum(rows for start, rows in published.items() if window[0] <= start < window[1])
+
+
+def hours_without_parquet(
+    mongo: MongoResource, postgres: PostgresResource, now: datetime
+) -> set[str]:
+    """Keys of published hours of the last day whose Parquet is missing or damaged."""
+    flow, open_hour = SNAPSHOT_FLOW, now.replace(minute=0, second=0, microsecond=0)
+    window = (open_hour - timedelta(days=1), open_hour)
+    raw = raw_starts(mongo, flow, window)
+    hours = [
+        (start, start + flow.span)
+        for start, row in ledger_rows(postgres, flow, window).items()
+        if start in raw and row.expired_at is None
+    ]
+    return {partition_name(hour) for hour in hours if not is_whole(*folder_of(flow.clean, hour))}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import pytest
 
 from cryptoassets.definitions import build_defs, default_resources
 from cryptoassets.errors import PartitionChangedError
-from cryptoassets.io_managers.arrivals import add_files, parquet_files
+from cryptoassets.io_managers.arrivals import add_files
+from cryptoassets.io_managers.clean_folders import parquet_files
 from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.io_managers.warm import Judged, View, WarmHours
 from cryptoassets.resources.clean_files import clean_store

@@ -1,0 +1,48 @@
+"""Which rules judged a row: a version that changes with the code that judges, and only with it.
+
+What goes here: the version. What stays out: where it is kept (in `io_managers.clean_folders`).
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES, Table
+
+_SHARED = ("rules", "numbers", "outcomes")
+_MODULES = {
+    CLEAN_COIN_PRICES.name: ("prices", *_SHARED),
+    CLEAN_COIN_PRICE_HISTORY.name: ("history", *_SHARED),
+}
+"""Table to the modules here that judge its rows."""
+
+
+@cache
+def rules_version(table: Table, folder: Path = Path(__file__).parent) -> str:
+    """Hash of the code that judges the rows of a cleaned table, comments and docstrings left out.
+
+    Nobody has to remember to count it up when a rule changes.
+
+    Args:
+        table: a cleaned one.
+        folder: where the code is.
+    """
+    texts = (_code(folder / f"{name}.py") for name in _MODULES[table.name])
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
+def _code(path: Path) -> str:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
+            node.body = [part for part in node.body if not _is_text(part)]
+    return ast.unparse(tree)
+
+
+def _is_text(part: ast.stmt) -> bool:
+    return (
+        isinstance(part, ast.Expr)
+        and isinstance(part.value, ast.Constant)
+        and isinstance(part.value.value, str)
+    )

@@ -1,0 +1,50 @@
+"""Ways in which a folder of Parquet is damaged; each leaves its `_SUCCESS` in place."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+
+def _first(folder: Path) -> Path:
+    return min(folder.glob("*.parquet"))
+
+
+def truncate(folder: Path) -> None:
+    """Cut the first file in half."""
+    path = _first(folder)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(folder: Path) -> None:
+    """Leave nothing of the first file but its name."""
+    _first(folder).write_bytes(b"")
+
+
+def overwrite(folder: Path) -> None:
+    """Put something else in the place of the first file."""
+    _first(folder).write_bytes(b"<html>502 Bad Gateway</html>" * 99)
+
+
+def flip(folder: Path) -> None:
+    """Change bytes of the rows; the footer stays as it is."""
+    path = _first(folder)
+    held = bytearray(path.read_bytes())
+    held[40:60] = bytes(byte ^ 0xFF for byte in held[40:60])
+    path.write_bytes(held)
+
+
+def remove_files(folder: Path) -> None:
+    """Leave the mark without files."""
+    for path in folder.glob("*.parquet"):
+        path.unlink()
+
+
+def nest(folder: Path) -> None:
+    """Put a folder in the place of the first file."""
+    path = _first(folder)
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    one.__name__: one for one in (truncate, empty, overwrite, flip, remove_files, nest)
+}

@@ -1,0 +1,112 @@
+"""Promise: a damaged folder of Parquet counts as missing, and is told from one that never was."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from cryptoassets.io_managers.address import Window, folder_name
+from cryptoassets.io_managers.clean_folders import (
+    clean_damage,
+    clean_partition,
+    clean_rows,
+    is_of_older_rules,
+    mark_whole,
+)
+from cryptoassets.io_managers.spark import clean_bytes, delete_clean
+from cryptoassets.resources.clean_files import clean_store
+from cryptoassets.schemas import CLEAN_COIN_PRICES as TABLE
+from cryptoassets_tests.io_managers.damages import DAMAGES
+from cryptoassets_tests.io_managers.rows import HOUR, judged_coins, start_of
+
+WINDOW: Window = (start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
+COLUMNS = ["raw_id", "payload"]
+
+
+@pytest.fixture
+def folder(clean_path: Path) -> Path:
+    """The hour's folder, whole: two files with three rows each."""
+    path = clean_path / TABLE.name / folder_name(WINDOW)
+    path.mkdir(parents=True)
+    for number in range(2):
+        rows = judged_coins(HOUR, range(number * 3, number * 3 + 3))
+        pq.write_table(rows, path / f"part-{number}.parquet", write_page_checksum=True)
+    mark_whole(clean_store()[0], str(path), TABLE)
+    return path
+
+
+def test_a_whole_folder_is_read(folder: Path) -> None:
+    """Without this the tests below would prove nothing."""
+    rows = clean_rows(TABLE, WINDOW, COLUMNS)
+
+    assert clean_damage(TABLE, WINDOW) is None
+    assert rows is not None
+    assert 6 == rows.num_rows
+    assert folder.exists()
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_folder_has_no_rows_and_says_why(
+    folder: Path, damage: Callable[[Path], None]
+) -> None:
+    """A power cut, a full disk, a hand on the files: one of them blocked its hour for ever."""
+    damage(folder)
+
+    why = clean_damage(TABLE, WINDOW)
+
+    assert why
+    assert "\n" not in why
+    assert clean_rows(TABLE, WINDOW, COLUMNS) is None
+
+
+def test_a_folder_that_was_never_written_to_its_end_is_missing_and_not_damaged(
+    folder: Path,
+) -> None:
+    """A killed run leaves one; `audit` names its documents as not processed."""
+    (folder / "_SUCCESS").unlink()
+    (folder / "part-0.parquet").write_bytes(b"")
+
+    assert clean_damage(TABLE, WINDOW) is None
+    assert clean_partition(TABLE, WINDOW) is None
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_folder_can_be_deleted(folder: Path, damage: Callable[[Path], None]) -> None:
+    """`retention` measures and deletes what lies there, whatever it is."""
+    damage(folder)
+
+    size = clean_bytes(TABLE, WINDOW)
+    delete_clean(TABLE, WINDOW)
+
+    assert size >= 0
+    assert not folder.exists()
+
+
+def test_a_file_in_the_place_of_a_folder_is_missing_and_can_be_deleted(folder: Path) -> None:
+    """Nothing can be read there, and nothing can be written until it is gone."""
+    delete_clean(TABLE, WINDOW)
+    folder.write_text("a file")
+
+    assert clean_partition(TABLE, WINDOW) is None
+    assert 0 == clean_bytes(TABLE, WINDOW)
+    delete_clean(TABLE, WINDOW)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(("mark", "is_older"), [("", True), ("a hash", True), (None, False)])
+def test_a_folder_knows_the_rules_that_judged_it(
+    folder: Path, mark: str | None, *, is_older: bool
+) -> None:
+    """Without a version it was judged before there were versions."""
+    if mark is not None:
+        (folder / "_SUCCESS").write_text(mark)
+
+    assert is_older is is_of_older_rules(TABLE, WINDOW)
+
+
+def test_a_folder_that_is_missing_was_judged_by_no_rules(clean_path: Path) -> None:
+    """The first `audit`, before anything was processed."""
+    assert not clean_path.exists()
+    assert not is_of_older_rules(TABLE, WINDOW)

@@ -1,0 +1,84 @@
+"""Promise: a document of another program is one marked row, whatever types it holds."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from bson import Code
+
+from cryptoassets.io_managers.address import Window, arrow_schema
+from cryptoassets.io_managers.raw_rows import lake_id, row_of
+from cryptoassets.schemas import RAW_COIN_HISTORY
+from cryptoassets_tests.io_managers.odd_types import OTHERS, STORED_BY_STANDIN, changed
+from cryptoassets_tests.io_managers.rows import HOUR, Row, document, start_of
+
+WINDOW: Window = (start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
+POINT = document() | {"interval": "h1"}
+ODD = STORED_BY_STANDIN | OTHERS
+TYPES = {
+    **dict.fromkeys(("_id", "coin_id", "interval"), str),
+    **dict.fromkeys(("observed_at", "fetched_at"), datetime),
+    "payload": dict,
+    "source": None,
+}
+"""Field to the type that belongs there; no odd value is a source."""
+
+
+def row(planted: Row) -> Row:
+    """The document's row, as Arrow holds it."""
+    made = row_of({"_id": None} | planted, RAW_COIN_HISTORY, WINDOW)
+    held = pa.RecordBatch.from_pylist([made], schema=arrow_schema(RAW_COIN_HISTORY)).to_pylist()
+    return dict(held[0])
+
+
+@pytest.mark.parametrize("field", TYPES)
+@pytest.mark.parametrize("name", ODD)
+def test_a_field_of_another_type_makes_a_marked_row(field: str, name: str) -> None:
+    """One such document ended `run`, `audit` and `rebuild`, for other hours too."""
+    value = ODD[name]
+
+    made = row(changed(POINT, field, value))
+
+    assert made["is_foreign"] is (type(value) is not TYPES[field])
+
+
+@pytest.mark.parametrize("value", OTHERS.values(), ids=OTHERS)
+def test_a_payload_that_holds_what_json_has_not_makes_a_marked_row(value: Any) -> None:
+    """Its text could not be read back; a BSON type is no answer of CoinCap."""
+    is_text = isinstance(value, Code)
+
+    made = row(POINT | {"payload": {"id": "bitcoin", "deep": [{"priceUsd": value}]}})
+
+    assert made["is_foreign"] is not is_text
+    assert "bitcoin" in made["payload"]
+
+
+@pytest.mark.parametrize(
+    ("observed_at", "minute"),
+    [
+        ("2026-10-31T23:15:00.000Z", 15),
+        ("2026-10-31T23:15:00", 15),
+        ("2026-11-01T01:15:00+01:00", 0),
+        ([start_of(HOUR) - timedelta(hours=1), start_of(HOUR) + timedelta(minutes=9)], 9),
+        ([7], 0),
+        ("yesterday", 0),
+        (None, 0),
+    ],
+    ids=str,
+)
+def test_a_row_lies_in_the_window_that_the_server_found_it_in(
+    observed_at: Any, minute: int
+) -> None:
+    """nx-27017 takes ISO text for a date, MongoDB finds an array by each date in it."""
+    made = row(POINT | {"observed_at": observed_at})
+
+    assert made["is_foreign"]
+    assert WINDOW[0] + timedelta(minutes=minute) == made["observed_at"]
+
+
+def test_no_two_ids_of_different_types_are_one_text() -> None:
+    """Two rows of one id would keep their whole hour from being published."""
+    ids = [value for value in ODD.values() if value is not ...] + ["7", "None", Code("x", {"b": 2})]
+
+    assert len(ids) == len({lake_id(one) for one in ids})

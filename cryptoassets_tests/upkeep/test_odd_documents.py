@@ -1,0 +1,193 @@
+"""Promise: what another program wrote to the lake stops nothing that reads it.
+
+Every function that commands ask MongoDB by meets every type that the server stores, in each field.
+"""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from bson import ObjectId
+from rich.console import Console
+
+from cryptoassets.checks.stores import partition_places
+from cryptoassets.cli.audit import audit_stores
+from cryptoassets.cli.facts import store_counts
+from cryptoassets.errors import MixedSourcesError
+from cryptoassets.io_managers.address import Window
+from cryptoassets.io_managers.expiry import restore_ledger
+from cryptoassets.io_managers.lake import (
+    arrow_batches,
+    asked_for,
+    count_in,
+    refuse_mixed_sources,
+)
+from cryptoassets.resources.history import (
+    answered,
+    coins_of_newest_snapshot,
+    coins_without_history,
+    control_window,
+    failures,
+)
+from cryptoassets.resources.mongo import EXPIRED, FETCHES, WINDOWS, Lake, MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow, Table
+from cryptoassets.upkeep.gaps import detect_gaps
+from cryptoassets.upkeep.partitions import raw_starts
+from cryptoassets_tests.io_managers.odd_types import STORED_BY_STANDIN, changed
+from cryptoassets_tests.io_managers.rows import HOUR, Row, batch, document, start_of
+
+pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
+
+START = start_of(HOUR)
+WINDOW = (START, START + timedelta(hours=1))
+DAY = (START.replace(hour=0), START.replace(hour=0) + timedelta(days=1))
+FETCH: Row = {
+    "_id": "a page",
+    "observed_at": START,
+    "fetched_at": START,
+    "source": "simulator",
+    "offset": 0,
+    "coins_asked": 5,
+    "coins_received": 1,
+    "is_repeated": False,
+}
+CALL: Row = {
+    "_id": "a call",
+    "coin_id": "bitcoin",
+    "interval": "h1",
+    "start": DAY[0],
+    "end": DAY[1],
+    "fetched_at": START,
+    "source": "simulator",
+    "outcome": "points",
+    "points": 1,
+    "first": DAY[0],
+    "error": None,
+}
+NOTE: Row = {
+    "_id": "raw/coin_snapshots@2026-01-01-00:00",
+    "asset": SNAPSHOT_FLOW.asset,
+    "partition_key": "2026-01-01-00:00",
+    "run_id": "a run",
+    **dict.fromkeys(("raw_rows", "loaded_rows"), 1),
+    **dict.fromkeys(("quarantined_rows", "superseded_rows"), 0),
+    **dict.fromkeys(("loaded_at", "expired_at"), START),
+}
+
+
+def plant(lake: Lake, collection: str, good: Row) -> int:
+    """A good document and copies with each odd value in each field; returns how many copies."""
+    odd = [
+        changed(good | {"_id": f"{name} in {field}"}, field, value)
+        for field in good
+        for name, value in STORED_BY_STANDIN.items()
+        if (field, value) != ("_id", ...)
+    ]
+    lake[collection].insert_many([good, *odd])
+    return len(odd)
+
+
+def outcome_of(lake: Lake, table: Table, window: Window) -> dict[str, bool]:
+    """Every row of a partition, as Arrow holds it: its id, and whether it is marked."""
+    batches = arrow_batches(lake, table, window, coins_asked=5)
+    rows = [row for one in batches for row in one.to_pylist()]
+    return {row["raw_id"]: row["is_foreign"] for row in rows}
+
+
+@pytest.mark.usefixtures("clean_path")
+@pytest.mark.parametrize("flow", [SNAPSHOT_FLOW, HISTORY_FLOW], ids=["snapshots", "history"])
+def test_every_odd_document_is_marked_or_named_and_the_good_one_is_whole(
+    lake: Lake,
+    mongo: MongoResource,
+    postgres: PostgresResource,
+    flow: Flow,
+) -> None:
+    """Text where a date belongs ended `run`, `audit` and `rebuild`, for every other hour too."""
+    window = WINDOW if flow is SNAPSHOT_FLOW else DAY
+    good = document() | ({} if flow is SNAPSHOT_FLOW else {"interval": "h1"})
+    planted = plant(lake, flow.raw.name, good)
+
+    rows = outcome_of(lake, flow.raw, window)
+    starts = raw_starts(mongo, flow)
+    printed = StringIO()
+    code = audit_stores(Console(file=printed, width=1000))
+
+    assert good["_id"] in rows
+    assert not rows[good["_id"]]
+    assert count_in(lake[flow.raw.name], window) == len(rows)
+    assert rows.keys() == partition_places(mongo, postgres, flow, None, window).raw
+    assert window[0] in starts
+    assert 1 == code
+    elsewhere = sum(count_in(lake[flow.raw.name], (s, s + flow.span)) for s in starts) - len(rows)
+    homeless = planted + 1 - len(rows) - elsewhere
+    assert f"{homeless} documents of {flow.raw.name} have no time and so no partition" in (
+        printed.getvalue()
+    )
+
+
+def test_a_foreign_document_of_another_source_stops_no_fetch(lake: Lake) -> None:
+    """It is no sign of whose data the lake holds; the newest of ours is."""
+    later = START + timedelta(days=1)
+    lake["coin_snapshots"].insert_many(
+        [
+            document(),
+            document("text", source="coincap") | {"_id": "text", "observed_at": "2030"},
+            document("bare", observed_at=later, source="coincap") | {"payload": None},
+        ]
+    )
+
+    refuse_mixed_sources(lake, batch(document("next")))
+
+    with pytest.raises(MixedSourcesError):
+        refuse_mixed_sources(lake, batch(document("next", source="coincap")))
+
+
+def test_odd_records_of_fetches_are_passed_over(lake: Lake) -> None:
+    """A page of ours still says what was asked for."""
+    plant(lake, FETCHES, FETCH)
+
+    asked = asked_for(lake, WINDOW)
+
+    assert asked[START][0] >= 5
+
+
+def test_odd_records_of_calls_are_passed_over(
+    lake: Lake, mongo: MongoResource, postgres: PostgresResource
+) -> None:
+    """What was answered is not paid for again, and gaps are found."""
+    plant(lake, WINDOWS, CALL)
+    lake["coin_snapshots"].insert_one({"_id": "odd", "observed_at": "9999", "coin_id": 7})
+    lake["coin_snapshots"].insert_one(document())
+
+    found = detect_gaps(mongo, postgres, "h1", DAY[1])
+
+    assert "bitcoin" in answered(lake, "h1", DAY)
+    assert {} == failures(lake, "h1", DAY)
+    assert set() == coins_without_history(lake)
+    assert control_window(lake, "h1", {}) is not None
+    assert ["bitcoin"] == coins_of_newest_snapshot(lake, 5)
+    assert "bitcoin" not in {gap.coin_id for gap in found.open}
+
+
+def test_odd_notes_of_expired_partitions_are_passed_over(
+    lake: Lake, database: str, postgres: PostgresResource
+) -> None:
+    """A ledger that is lost comes back from those that are whole."""
+    plant(lake, EXPIRED, NOTE)
+
+    with postgres.connect() as connection, connection.cursor() as cursor:
+        restored = restore_ledger(cursor, lake)
+
+    assert 1 == restored
+
+
+def test_the_newest_time_is_that_of_a_date(lake: Lake, postgres: PostgresResource) -> None:
+    """`run` and `status` print it; BSON sorts other types above dates."""
+    lake["coin_snapshots"].insert_many(
+        [document(), {"_id": 1, "observed_at": {"a": 1}}, {"_id": 2, "observed_at": ObjectId()}]
+    )
+
+    newest = {count.name: count.newest for count in store_counts()}
+
+    assert "2026-10-31 23:00:00 UTC" == newest[f"{lake.name}.coin_snapshots"]
