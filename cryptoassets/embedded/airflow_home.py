@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptoassets.embedded.processes import LOOPBACK
+from cryptoassets.environment import without_proxies
 from cryptoassets.errors import EmbeddedError
 from cryptoassets.settings import project_root
 
@@ -75,7 +76,7 @@ class AirflowHome:
         """Return the environment for every program of Airflow; call `prepare` first."""
         inherited = {
             name: value
-            for name, value in os.environ.items()
+            for name, value in without_proxies(os.environ).items()
             if not name.startswith(("AIRFLOW", "PYTHON")) and name != "VIRTUAL_ENV"
         }
         return inherited | self._settings() | self._settings_of_dags()

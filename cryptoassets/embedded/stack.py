@@ -93,6 +93,17 @@ class Stack:
         home.mkdir(parents=True, exist_ok=True)
         return home
 
+    @property
+    def spark_folder(self) -> Path:
+        """Folder of Spark's passing files, made when missing."""
+        folder = self._set_home / "spark"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def log_of(self, name: str) -> Path:
+        """Return the log file of a program that is not a server."""
+        return self._set_home / "logs" / f"{name}.log"
+
     def java_home(self) -> Path:
         """Return what JAVA_HOME must be when Spark's JVM is started: our shim over a good Java."""
         return java.write_shim(self._java_folder, self._java)
@@ -175,7 +186,7 @@ class Stack:
         set_home = self._set_home
         try:
             self._postgres.erase()
-            for name in ("mongo", "clean", "dagster", "source", "logs", "run"):
+            for name in ("mongo", "clean", "dagster", "source", "spark", "logs", "run"):
                 if (set_home / name).exists():
                     shutil.rmtree(set_home / name)
         except OSError as error:
