@@ -6,8 +6,8 @@ What goes here: declarations. What stays out: how a run is launched and followed
 Settings: the Airflow variables `cryptoassets_raw_location` and `cryptoassets_processing_location`
 name Dagster's code locations, `cryptoassets` unless set; the environment of the Airflow processes
 has `CRYPTOASSETS_AIRFLOW_POOL` (default `default_pool`) and `CRYPTOASSETS_SINCE`, the ISO date (and
-time, in UTC unless it has an offset) when this platform began: nothing before it is scheduled, all of
-it can be backfilled.
+time, in UTC unless it has an offset) when this platform began: nothing before it is scheduled, all
+of it can be backfilled.
 """
 
 import os

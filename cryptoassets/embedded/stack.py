@@ -18,6 +18,7 @@ from cryptoassets.embedded.server import EmbeddedServer, Report, ServerStatus
 from cryptoassets.embedded.source import SimulatorServer
 from cryptoassets.errors import EmbeddedError
 from cryptoassets.settings import COINCAP_V3_URL, Settings, SourceKind, project_root
+from cryptoassets.shortages import disk_remedy
 
 
 class Stack:
@@ -115,7 +116,14 @@ class Stack:
         )
 
     def up(self) -> None:
-        """Start everything that the settings do not name, at the same time."""
+        """Start everything that the settings do not name, at the same time.
+
+        Raises:
+            EmbeddedError: there is no room in CRYPTOASSETS_HOME, or a server did not start.
+        """
+        problem = disk_remedy(self._set_home)
+        if problem:
+            raise EmbeddedError(f"Nothing can be kept in {self._set_home}. {problem}")
         wanted = self._wanted
         with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
             for started in [pool.submit(server.ensure) for server in wanted]:

@@ -14,7 +14,10 @@ from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.errors import PySparkException
 
+from cryptoassets.embedded import Stack
 from cryptoassets.errors import SparkJobError, StoreUnavailableError
+from cryptoassets.settings import load_settings
+from cryptoassets.shortages import disk_remedy, remedy_of
 
 _VANISHED = ("FILE_NOT_EXIST", "FileNotFoundException", "PATH_NOT_FOUND")
 
@@ -41,9 +44,10 @@ def spark_errors() -> Iterator[None]:
             raise StoreUnavailableError(
                 f"The Parquet was replaced while it was read: {sentence}. A retry helps"
             ) from error
-        raise SparkJobError(
-            f"Spark broke off: {sentence}. A retry in the same process will not help; run it again"
-        ) from error
+        # A JVM that ended of a full disk cannot say so.
+        remedy = remedy_of(str(error)) or disk_remedy(Stack(load_settings()).spark_folder)
+        remedy = remedy or "A retry in the same process will not help; run it again"
+        raise SparkJobError(f"Spark broke off: {sentence}. {remedy}") from error
 
 
 @contextmanager

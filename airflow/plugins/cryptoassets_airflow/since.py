@@ -5,7 +5,7 @@ What stays out: what is scheduled from then on (in the DAGs).
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 VARIABLE = "CRYPTOASSETS_SINCE"
 DEFAULT = "2026-11-23"
@@ -19,8 +19,10 @@ def first_moment(environment: Mapping[str, str] = os.environ) -> datetime:
     """
     text = environment.get(VARIABLE, "").strip() or DEFAULT
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        # Airflow 2 may run on Python 3.10, which does not read a Z.
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        utc = timezone.utc  # noqa: UP017 - as above
+        return moment.replace(tzinfo=moment.tzinfo or utc).astimezone(utc)
     except (ValueError, OverflowError) as error:
         raise ValueError(
             f"{VARIABLE} is {text!r}, which is no ISO date or time. It looks like 2026-11-23, "

@@ -29,9 +29,7 @@ def test_an_empty_variable_counts_as_unset(empty: str) -> None:
     assert first_moment({}) == first_moment({"CRYPTOASSETS_SINCE": empty})
 
 
-@pytest.mark.parametrize(
-    "text", ["yesterday", "23.11.2026", "1764000000", "0001-01-01T00:00+05:00"]
-)
+@pytest.mark.parametrize("text", ["yesterday", "23.11.2026", "1764000000", "0001-01-01T00:00+05"])
 def test_a_text_that_is_no_time_is_one_sentence(text: str) -> None:
     """Airflow shows it as the import error of the DAG file."""
     with pytest.raises(ValueError, match=r"CRYPTOASSETS_SINCE is .* looks like .* unset it"):
