@@ -5,6 +5,7 @@ URL becomes a running server (in `embedded`).
 """
 
 import re
+import unicodedata
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,7 +27,13 @@ COINCAP_V3_URL = "https://rest.coincap.io/v3"
 _POSTGRES_URL = re.compile(r"postgres(ql)?://([^@/?]*@)?[^@/?]*(/[^@/?]+)(\?.*)?")
 _MONGO_URL = re.compile(r"mongodb(\+srv)?://([^@/?:]*(:[^@/?:]*)?@)?[^@/?]+(/[^@]*)?")
 _HTTP_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
-_SPARK_MASTER = re.compile(r"local(\[[\d*, ]+\])?|(spark|sc|k8s)://\S+|yarn")
+_SPARK_MASTER = re.compile(r"local(\[[\d*, ]+\])?|(spark|k8s)://\S+|yarn")
+_CLEAN_URI = re.compile(r"hdfs://[^/\s]+/[^\s\[\]{}*?,]*|file:///[^\[\]{}*?,]*")
+# What Spark and Hadoop take for a pattern, a list or an escape wherever they are given a path.
+_MISREAD_IN_PATHS = frozenset('[]{}*?,\\"')
+# What MongoDB refuses in the name of a database.
+_MISREAD_IN_DATABASES = frozenset('/\\. "$*<>:|?')
+_LONGEST_DATABASE_BYTES = 63
 
 
 def project_root() -> Path:
@@ -39,7 +46,12 @@ class Settings(BaseSettings):
     """The settings in force. Names are those of the environment, in lower case."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+        # The default home lies in the checkout, whose folder may have any name.
+        validate_default=True,
     )
 
     coincap_url: str | None = None
@@ -59,7 +71,7 @@ class Settings(BaseSettings):
     postgres_url: SecretStr | None = None
     spark_master: str = "local[*]"
     clean_path: str | None = None
-    """Folder or URI of the cleaned Parquet; driver and workers must share it."""
+    """Folder, or hdfs:// URI, of the cleaned Parquet; driver and workers must share it."""
     cryptoassets_home: Path = Path(".cryptoassets")
     dagster_runs_retention_days: Annotated[float, Field(ge=0)] = 0
     """Age in days from which the job `purge_old_runs` deletes finished runs; 0: it does nothing."""
@@ -98,9 +110,41 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_unknown_masters(cls, master: str) -> str:
         if not _SPARK_MASTER.fullmatch(master):
-            message = "it looks like local[*], spark://host:7077 or sc://host:15002"
+            hint = "; Spark Connect (sc://) cannot run this yet" if master[:5] == "sc://" else ""
+            message = f"it looks like local[*] or spark://host:7077{hint}"
             raise ValueError(message)
         return master
+
+    @field_validator("mongo_database")
+    @classmethod
+    def _refuse_database_that_mongodb_refuses(cls, name: str) -> str:
+        is_misread = _MISREAD_IN_DATABASES & set(name) or not name.isprintable()
+        if is_misread or len(name.encode()) > _LONGEST_DATABASE_BYTES:
+            message = (
+                "MongoDB takes no database of this name. Use at most 63 letters, digits, hyphens "
+                "and underscores, such as datalake"
+            )
+            raise ValueError(message)
+        return name
+
+    @field_validator("clean_path")
+    @classmethod
+    def _refuse_unusable_clean_path(cls, path: str | None) -> str | None:
+        if path is not None and "://" not in path:
+            _refuse_misread_characters(str(project_root() / Path(path).expanduser()))
+        elif path is not None and not _CLEAN_URI.fullmatch(path):
+            message = (
+                "it is a folder that driver and workers share, or hdfs://host:8020/clean, which "
+                "nobody has tried; s3a:// and gs:// cannot be used yet"
+            )
+            raise ValueError(message)
+        return path
+
+    @field_validator("cryptoassets_home")
+    @classmethod
+    def _refuse_misread_home(cls, home: Path) -> Path:
+        _refuse_misread_characters(str((project_root() / home.expanduser()).resolve()))
+        return home
 
     @field_validator("coincap_api_key")
     @classmethod
@@ -123,6 +167,15 @@ class Settings(BaseSettings):
             return "coincap" if self.coincap_api_key else "simulator"
         host = urlsplit(self.coincap_url).hostname or ""
         return "coincap" if host == "coincap.io" or host.endswith(".coincap.io") else None
+
+
+def _refuse_misread_characters(path: str) -> None:
+    misread = sorted(_MISREAD_IN_PATHS & set(path))
+    has_control = any(unicodedata.category(character) in {"Cc", "Cs"} for character in path)
+    if misread or has_control:
+        held = " ".join(misread) or "a line break or another control character"
+        message = f"Spark cannot read a path that holds {held}. Choose a folder without it"
+        raise ValueError(message)
 
 
 def load_settings() -> Settings:

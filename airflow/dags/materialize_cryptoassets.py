@@ -6,11 +6,12 @@ What goes here: declarations. What stays out: how a run is launched and followed
 Settings: the Airflow variables `cryptoassets_raw_location` and `cryptoassets_processing_location`
 name Dagster's code locations, `cryptoassets` unless set; the environment of the Airflow processes
 has `CRYPTOASSETS_AIRFLOW_POOL` (default `default_pool`) and `CRYPTOASSETS_SINCE`, the ISO date (and
-time, UTC) when this platform began: nothing before it is scheduled, all of it can be backfilled.
+time, in UTC unless it has an offset) when this platform began: nothing before it is scheduled, all
+of it can be backfilled.
 """
 
 import os
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
@@ -19,6 +20,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from cryptoassets_airflow.deadlines import late_after
 from cryptoassets_airflow.locations import DagsterReadyOperator
 from cryptoassets_airflow.operator import DagsterMaterializeOperator
+from cryptoassets_airflow.since import first_moment
 
 RAW_LOCATION = "{{ var.value.get('cryptoassets_raw_location', 'cryptoassets') }}"
 PROCESSING_LOCATION = "{{ var.value.get('cryptoassets_processing_location', 'cryptoassets') }}"
@@ -30,8 +32,7 @@ HOUR_BEING_FILLED = f"{{{{ {_END}.strftime('%Y-%m-%d-%H:00') }}}}"
 HOUR_JUST_CLOSED = f"{{{{ {_START}.strftime('%Y-%m-%d-%H:00') }}}}"
 DAY_OF_THAT_HOUR = f"{{{{ {_START}.strftime('%Y-%m-%d') }}}}"
 
-SINCE = datetime.fromisoformat(os.environ.get("CRYPTOASSETS_SINCE", "2026-11-23"))
-FIRST_HOUR = SINCE.replace(minute=0, second=0, microsecond=0, tzinfo=timezone.utc)  # noqa: UP017
+FIRST_HOUR = first_moment().replace(minute=0, second=0, microsecond=0)
 FIRST_DAY = FIRST_HOUR.replace(hour=0)
 
 DEFAULTS = {
@@ -40,7 +41,7 @@ DEFAULTS = {
     "retry_delay": timedelta(seconds=20),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=5),
-    "pool": os.environ.get("CRYPTOASSETS_AIRFLOW_POOL", "default_pool"),
+    "pool": os.environ.get("CRYPTOASSETS_AIRFLOW_POOL") or "default_pool",
 }
 
 

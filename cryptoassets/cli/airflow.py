@@ -17,6 +17,7 @@ import requests
 from rich.console import Console
 from rich.markup import escape
 
+from cryptoassets.cli.terminal import print_on_any_stream
 from cryptoassets.embedded import Stack, processes
 from cryptoassets.embedded.airflow_home import POOL, POOL_SLOTS, PROGRAMS, AirflowHome
 from cryptoassets.embedded.airflow_programs import Program, Programs, stop_leftovers
@@ -30,6 +31,7 @@ console = Console(highlight=False)
 
 def main() -> None:
     """Start what is missing, say where it is, wait for Ctrl-C."""
+    print_on_any_stream()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         run_airflow(console, port=PORT, dagster_port=DAGSTER_PORT)
@@ -112,9 +114,11 @@ def dagster_program(port: int, logs: Path) -> Program:
 
 def _await(url: str, name: str, log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
+    session = requests.Session()
+    session.trust_env = False  # a proxy cannot reach our own loopback
     while time.monotonic() < deadline:
         try:
-            if requests.get(url, timeout=5).ok:
+            if session.get(url, timeout=5).ok:
                 return
         except requests.RequestException:
             time.sleep(0.5)

@@ -8,8 +8,18 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from cryptoassets.cli.terminal import FAILED, INTERRUPTED, MISUSED, console, errors
+from cryptoassets.cli.terminal import (
+    FAILED,
+    INTERRUPTED,
+    MISUSED,
+    console,
+    errors,
+    print_for_shell,
+    print_on_any_stream,
+)
+from cryptoassets.environment import set_dagster_variables_aside, set_pyspark_variables_aside
 from cryptoassets.errors import CryptoassetsError, SettingsError
+from cryptoassets.shortages import remedy_of
 
 _STORES = {
     "pymongo": "MongoDB",
@@ -38,6 +48,9 @@ def options(
 
 def main() -> None:
     """Run the command; an error is one sentence with its remedy."""
+    print_on_any_stream()
+    set_pyspark_variables_aside()
+    set_dagster_variables_aside()
     # Accepted before and after the verb.
     is_debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
@@ -50,14 +63,14 @@ def main() -> None:
         sys.exit(MISUSED if isinstance(error, SettingsError) else FAILED)
     except Exception as error:
         store = _STORES.get(type(error).__module__.partition(".")[0])
-        if is_debug or store is None:
+        # Some say why they failed by their name alone, as MemoryError does.
+        remedy = remedy_of(f"{type(error).__name__}: {error}")
+        if is_debug or (store is None and remedy is None):
             raise
-        sentence = str(error).strip().partition("\n")[0]
-        errors.print(
-            f"[bold red]Error:[/] {store} broke off: {escape(sentence)}. See that the server runs; "
-            "a later retry can help",
-            soft_wrap=True,
-        )
+        sentence = str(error).strip().partition("\n")[0] or type(error).__name__
+        what = f"{store} broke off: {sentence}" if store else sentence
+        remedy = remedy or "See that the server runs; a later retry can help"
+        errors.print(f"[bold red]Error:[/] {escape(what)}. {remedy}", soft_wrap=True)
         sys.exit(FAILED)
     except KeyboardInterrupt:
         errors.print("Stopped.")
@@ -152,7 +165,7 @@ def env() -> None:
     from cryptoassets.cli.stores import environment
 
     for line in environment():
-        print(line)  # noqa: T201 - for scripts: no wrapping, no markup
+        print_for_shell(line)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from rich.status import Status
 
 from cryptoassets.cli.interrupts import noticed_interrupts
 from cryptoassets.embedded import Stack
+from cryptoassets.shortages import remedy_of
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -140,7 +141,7 @@ class Runner:
             if definition.partitions_def and not definition.partitions_def.has_partition_key(key):
                 self._say_failure(f"{job}: {key} lies before 2018 or has not begun")
                 return False
-        run_id = _new_run_id()
+        run_id, heard_before = _new_run_id(), self._failures_heard()
         self.instance.add_event_listener(run_id, self._hear)
         with noticed_interrupts() as has_come:
             result = definition.execute_in_process(
@@ -158,7 +159,12 @@ class Runner:
         if result.success:
             for sentence in self._of_range:
                 self._say_failure(sentence)
+        elif self._failures_heard() == heard_before:
+            self._say_failure(f"{job} {self._partitions}: {_unheard_failure(result)}")
         return result.success
+
+    def _failures_heard(self) -> int:
+        return len(self.outcome.failures) + len(self._of_range)
 
     def _hear(self, entry: "dg.EventLogEntry") -> None:
         event = entry.dagster_event
@@ -266,6 +272,15 @@ def _is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
     return error is not None and "DagsterExecutionInterruptedError" in error.message
 
 
+def _unheard_failure(result: "dg.ExecuteInProcessResult") -> str:
+    """Why a run failed whose events could not be stored, and so were not heard."""
+    failed = next((event for event in result.all_events if event.is_step_failure), None)
+    if failed is not None:
+        return f"{_step_name(failed)}: {_sentence(failed.step_failure_data.error)}"
+    ended = [event.message or "" for event in result.all_events if event.is_failure]
+    return (ended or ["it failed, and PostgreSQL could not keep its events"])[-1]
+
+
 def _error_names(event: "dg.DagsterEvent") -> set[str]:
     """The name of the error of ours that a step failed by, as `resources.failures` noted it."""
     told = event.step_failure_data.user_failure_data
@@ -282,7 +297,8 @@ def _sentence(error: "dg.SerializableErrorInfo | None") -> str:
         if kind.startswith("cryptoassets.errors."):
             return words
         error = error.cause
-    return text
+    remedy = remedy_of(text)
+    return f"{text.partition(chr(10))[0]}. {remedy}" if remedy else text
 
 
 def source_words(stack: Stack) -> str:

@@ -19,9 +19,12 @@ from cryptoassets.coincap.bodies import CHUNK_BYTES, BoundedBody
 from cryptoassets.coincap.deadlines import CutOff, DeadlineAdapter
 from cryptoassets.coincap.models import Timeouts
 from cryptoassets.coincap.redaction import BearerKey
+from cryptoassets.environment import certificates
+from cryptoassets.errors import SettingsError
 
 CALLS_PER_MINUTE = 600
 """CoinCap's limit on every plan."""
+_UNUSABLE_PROXY = (requests.exceptions.InvalidSchema, requests.exceptions.InvalidProxyURL)
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -61,6 +64,8 @@ class Transport:
             self._session.mount(scheme, DeadlineAdapter())
         if urlsplit(base_url).hostname in _LOOPBACK_HOSTS:
             self._session.trust_env = False  # a proxy cannot reach our own loopback
+        elif base_url.startswith("https:"):
+            certificates()
 
     def close(self) -> None:
         """Close the connections and end the rate limiter's thread."""
@@ -85,6 +90,13 @@ class Transport:
                     stream=True,
                     allow_redirects=False,
                 )
+            except _UNUSABLE_PROXY as error:
+                # The error's own words may hold the proxy's password.
+                raise SettingsError(
+                    "The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names cannot be used: it "
+                    "looks like http://host:3128. A retry will not help; correct or unset the "
+                    "variable"
+                ) from error
             except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
                 return self._unreached(error, deadline)
             with response:
@@ -127,11 +139,20 @@ class Transport:
         if isinstance(error, requests.Timeout | ReadTimeoutError):
             seconds = self._timeouts.read_seconds
             return Unreached(f"it was silent for {seconds:g} s", was_sent=True)
-        if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
-            return Unreached("it refused the connection or is unknown", was_sent=False)
-        if isinstance(error, requests.exceptions.SSLError):
-            return Unreached("its certificate or TLS cannot be trusted", was_sent=False)
+        why = _why_never_sent(error)
+        if why is not None:
+            return Unreached(why, was_sent=False)
         return Unreached("it broke the connection", was_sent=True)
+
+
+def _why_never_sent(error: Exception) -> str | None:
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names did not reach it"
+    if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
+        return "it refused the connection or is unknown"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate or TLS cannot be trusted"
+    return None
 
 
 def _is_reset(error: BaseException) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cryptoassets import libpq
 from cryptoassets.embedded.processes import LOOPBACK
+from cryptoassets.environment import without_proxies
 from cryptoassets.errors import EmbeddedError
 from cryptoassets.settings import project_root
 
@@ -76,7 +77,7 @@ class AirflowHome:
         """Return the environment for every program of Airflow; call `prepare` first."""
         inherited = {
             name: value
-            for name, value in os.environ.items()
+            for name, value in without_proxies(os.environ).items()
             if not name.startswith(("AIRFLOW", "PYTHON"))
             and name != "VIRTUAL_ENV"
             and not libpq.is_variable(name)

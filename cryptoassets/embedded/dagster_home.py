@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptoassets.embedded.stack import Stack
+from cryptoassets.environment import without_dagster_variables
 from cryptoassets.errors import EmbeddedError, SettingsError
 from cryptoassets.settings import load_settings, project_root
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 INSTANCE_FILE = "dagster.yaml"
+_STORAGE = "cryptoassets.embedded.dagster_storage"
+"""What that file names, and no other project's does."""
 
 _NO_LIMIT = 0
 _POOL_SECONDS = 3600
@@ -24,14 +27,11 @@ _MOST_BESIDE = 20
 
 
 def dagster_instance() -> "DagsterInstance":
-    """Open the instance, whatever the current folder is; the caller closes it (`with`).
-
-    DAGSTER_HOME, when set, wins, as it does for every command of Dagster.
-    """
+    """Open the instance, whatever the current folder is; the caller closes it (`with`)."""
     from dagster import DagsterInstance  # noqa: PLC0415 -- seconds of imports
 
-    home = None if os.environ.get("DAGSTER_HOME") else str(_instance_file().parent)
-    instance = DagsterInstance.from_config(home) if home else DagsterInstance.get()
+    home = _named_home() or _instance_file().parent
+    instance = DagsterInstance.from_config(str(home))
     # Else each of the hundred events of a run logs in to PostgreSQL anew: 2 s of a cycle's 6.
     instance.optimize_for_webserver(
         statement_timeout=_NO_LIMIT, pool_recycle=_POOL_SECONDS, max_overflow=_MOST_BESIDE
@@ -46,12 +46,25 @@ def dagster_environment() -> dict[str, str]:
     not so here. Start it in that folder, with `-w` and the root's `workspace.yaml`: in the root it
     would warn that the `dagster.yaml` there is not used, though it is the same file.
     """
-    environment = dict(os.environ) | {"DAGSTER_DISABLE_TELEMETRY": "1"}
-    if not environment.get("DAGSTER_HOME"):
+    home = _named_home()
+    if home is None:
         home = Stack(load_settings()).dagster_home
         _link(home / INSTANCE_FILE, _instance_file())
-        environment["DAGSTER_HOME"] = str(home)
-    return environment
+    named = {"DAGSTER_DISABLE_TELEMETRY": "1", "DAGSTER_HOME": str(home)}
+    return without_dagster_variables() | named
+
+
+def _named_home() -> Path | None:
+    """The folder that DAGSTER_HOME names, if its file is one of ours: compose has such a folder.
+
+    Any other is that of another project, whose history ours must not land in.
+    """
+    home = Path(os.environ.get("DAGSTER_HOME") or "")
+    try:
+        is_ours = home.is_absolute() and _STORAGE in (home / INSTANCE_FILE).read_text()
+    except (OSError, ValueError):
+        return None
+    return home if is_ours else None
 
 
 def _instance_file() -> Path:
@@ -59,7 +72,7 @@ def _instance_file() -> Path:
     if not file.is_file():
         raise SettingsError(
             f"{file} is missing, and Dagster would keep its runs in SQLite. Work in the project's "
-            "folder, or set DAGSTER_HOME to a folder with that file"
+            "folder, or set DAGSTER_HOME to the absolute path of a folder with a copy of that file"
         )
     return file
 

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from cryptoassets.embedded import processes
 from cryptoassets.errors import EmbeddedError
+from cryptoassets.shortages import disk_remedy, remedy_of
 
 READY_SECONDS = 60.0
 LOCK_SECONDS = 180.0
@@ -172,10 +173,13 @@ class EmbeddedServer(ABC):
         try:
             yield
         except OSError as error:
+            remedy = remedy_of(str(error)) or (
+                "Free some space or mend the permissions, or set CRYPTOASSETS_HOME to a folder "
+                "that can be written"
+            )
             raise EmbeddedError(
                 f"{self.title} cannot be started: {error.filename or self.set_home}: "
-                f"{error.strerror or error}. Free some space or mend the permissions, or set "
-                "CRYPTOASSETS_HOME to a folder that can be written"
+                f"{error.strerror or error}. {remedy}"
             ) from error
 
     def _start(self) -> int:
@@ -194,9 +198,9 @@ class EmbeddedServer(ABC):
                 break
             # A stranger took the port between our look and the server's.
             port = processes.free_port()
-        raise EmbeddedError(
-            f"{self.title} did not start: {self._last_words()}. The whole log is in {self.log}"
-        )
+        words = self._last_words()
+        remedy = disk_remedy(self.set_home) or remedy_of(words) or f"The whole log is in {self.log}"
+        raise EmbeddedError(f"{self.title} did not start: {words}. {remedy}")
 
     def _port_of_slow_start(self) -> int | None:
         # Started by a command that was killed, or too busy to answer at once: not a reason to

@@ -6,6 +6,7 @@ stays out: the simulator itself and the client (in `coincap`).
 
 import http.client
 import json
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +14,7 @@ import urllib.request
 from pathlib import Path
 from typing import get_args
 
+from cryptoassets import environment
 from cryptoassets.embedded import processes
 from cryptoassets.embedded.server import EmbeddedServer
 from cryptoassets.errors import SourceUnavailableError
@@ -104,7 +106,16 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     # A proxy of the company cannot reach our loopback.
     if f"//{processes.LOOPBACK}:" in url or "//localhost" in url:
         return urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    return urllib.request.build_opener()
+    if not url.startswith("https:"):
+        return urllib.request.build_opener()
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 -- heavy, and simulators speak HTTP
+
+    # The certificates that the client trusts, whatever SSL_CERT_FILE says.
+    trusted = environment.certificates() or Path(DEFAULT_CA_BUNDLE_PATH)
+    context = ssl.create_default_context(
+        cafile=None if trusted.is_dir() else trusted, capath=trusted if trusted.is_dir() else None
+    )
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
 
 def _read_answers(file: Path) -> dict[str, SourceKind]:

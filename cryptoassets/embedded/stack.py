@@ -18,6 +18,7 @@ from cryptoassets.embedded.server import EmbeddedServer, Report, ServerStatus
 from cryptoassets.embedded.source import SimulatorServer
 from cryptoassets.errors import EmbeddedError
 from cryptoassets.settings import COINCAP_V3_URL, Settings, SourceKind, project_root
+from cryptoassets.shortages import disk_remedy
 
 
 class Stack:
@@ -93,6 +94,17 @@ class Stack:
         home.mkdir(parents=True, exist_ok=True)
         return home
 
+    @property
+    def spark_folder(self) -> Path:
+        """Folder of Spark's passing files, made when missing."""
+        folder = self._set_home / "spark"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def log_of(self, name: str) -> Path:
+        """Return the log file of a program that is not a server."""
+        return self._set_home / "logs" / f"{name}.log"
+
     def java_home(self) -> Path:
         """Return what JAVA_HOME must be when Spark's JVM is started: our shim over a good Java."""
         return java.write_shim(self._java_folder, self._java)
@@ -104,7 +116,14 @@ class Stack:
         )
 
     def up(self) -> None:
-        """Start everything that the settings do not name, at the same time."""
+        """Start everything that the settings do not name, at the same time.
+
+        Raises:
+            EmbeddedError: there is no room in CRYPTOASSETS_HOME, or a server did not start.
+        """
+        problem = disk_remedy(self._set_home)
+        if problem:
+            raise EmbeddedError(f"Nothing can be kept in {self._set_home}. {problem}")
         wanted = self._wanted
         with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
             for started in [pool.submit(server.ensure) for server in wanted]:
@@ -175,7 +194,7 @@ class Stack:
         set_home = self._set_home
         try:
             self._postgres.erase()
-            for name in ("mongo", "clean", "dagster", "source", "logs", "run"):
+            for name in ("mongo", "clean", "dagster", "source", "spark", "logs", "run"):
                 if (set_home / name).exists():
                     shutil.rmtree(set_home / name)
         except OSError as error:

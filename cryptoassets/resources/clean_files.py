@@ -5,7 +5,6 @@ out: which folder belongs to which partition (in `io_managers`).
 """
 
 import contextlib
-import re
 from datetime import UTC, datetime, timedelta
 
 from pyarrow import fs
@@ -23,16 +22,15 @@ def clean_store() -> tuple[fs.FileSystem, str]:
     """The file system of `CLEAN_PATH` and the path of its root in it, without a final slash.
 
     Raises:
-        SettingsError: no file system is known by the URI's scheme, or it refuses the URI.
+        SettingsError: the file system refuses the URI.
     """
     uri = Stack(load_settings()).clean_path()
     try:
-        # Hadoop calls Amazon's by other names than Arrow does.
-        store, root = fs.FileSystem.from_uri(re.sub("^s3[an]://", "s3://", uri))
+        store, root = fs.FileSystem.from_uri(uri)
     except (ValueError, OSError) as error:
         raise SettingsError(
-            f"CLEAN_PATH {uri} cannot be used: {error}. Set it to a folder, or to a URI such as "
-            "s3a://bucket/clean, gs://bucket/clean or hdfs://host:8020/clean"
+            f"CLEAN_PATH {uri} cannot be used: {error}. Set it to a folder that driver and workers "
+            "share"
         ) from error
     return store, root.rstrip("/")
 
@@ -41,7 +39,7 @@ def spark_uri(store: fs.FileSystem, path: str) -> str:
     """A path below the root as Spark reads it: scheme and host are those of `CLEAN_PATH`."""
     if isinstance(store, fs.LocalFileSystem):
         return f"file://{path}"
-    root_uri = Stack(load_settings()).clean_path().partition("?")[0].rstrip("/")
+    root_uri = Stack(load_settings()).clean_path().rstrip("/")
     _, root = clean_store()
     return root_uri + path.removeprefix(root)
 

@@ -23,6 +23,7 @@ from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError, StoreError, StoreUnavailableError
 from cryptoassets.resources.run_process import note_process
 from cryptoassets.settings import load_settings
+from cryptoassets.shortages import remedy_of
 
 Document = dict[str, Any]
 Lake = Database[Document]
@@ -164,7 +165,8 @@ def typed_errors(address: str) -> Iterator[None]:
             raise SettingsError(
                 f"MongoDB at {address} refused the log-in. Mend MONGO_URL"
             ) from error
-        raise StoreError(f"MongoDB at {address} refused an operation: {error}") from error
+        remedy = remedy_of(str(error)) or "A retry will not help; the server's log says more"
+        raise StoreError(f"MongoDB at {address} refused an operation: {error}. {remedy}") from error
     except ConnectionFailure as error:
         raise StoreUnavailableError(
             f"MongoDB at {address} does not answer. A retry may help; else start the server or "

@@ -5,6 +5,7 @@ What goes here: how a session is made small, quick and quiet. What stays out: wh
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +13,16 @@ from typing import Any
 
 import dagster as dg
 from dagster_pyspark import LazyPySparkResource
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from cryptoassets.embedded import Stack
+from cryptoassets.embedded.jvm import start_jvm
+from cryptoassets.environment import java_environment, set_pyspark_variables_aside
 from cryptoassets.settings import load_settings
 
 _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
+_LOCK = threading.Lock()
 
 
 class SparkResource(dg.ConfigurableResource[SparkSession]):
@@ -31,12 +36,12 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         """The SparkSession, on `SPARK_MASTER`.
 
         Raises:
-            EmbeddedError: no Java was found.
+            EmbeddedError: no Java was found, or it did not start.
         """
         settings = load_settings()
         stack = Stack(settings)
         config = spark_config(settings.spark_master, stack, is_long_lived=self.is_long_lived)
-        with _environment(settings.spark_master, stack):
+        with _LOCK, _jvm(settings.spark_master, config, stack):
             session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
         return session
 
@@ -49,6 +54,7 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
     """
     shared = {
         "spark.app.name": "cryptoassets",
+        "spark.api.mode": "classic",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.ansi.enabled": "true",
@@ -60,10 +66,13 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     }
-    if master.startswith("sc://"):
-        return {"spark.remote": master, **shared}
-    folder = stack.dagster_home.parent / "spark"
-    java_options = [f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}"]
+    folder = stack.spark_folder
+    java_options = [
+        f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}",
+        # Not /tmp: a full one would end the JVM by a signal, or fail the first job.
+        "-XX:-UsePerfData",
+        f'-Djava.io.tmpdir="{folder}"',
+    ]
     local = {
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
@@ -91,18 +100,27 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
 
 
 @contextmanager
-def _environment(master: str, stack: Stack) -> Iterator[None]:
-    """The environment in which the JVM is started; afterwards it is the user's again."""
-    ours = {"PYSPARK_PYTHON": sys.executable, "JAVA_HOME": str(stack.java_home())}
-    if master.startswith("local"):
-        ours["SPARK_LOCAL_IP"] = "127.0.0.1"
-    before = {name: os.environ.get(name) for name in ours}
+def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
+    """Have a JVM to which PySpark connects, unless this process has one."""
+    if SparkContext._gateway is not None:  # noqa: SLF001 - no public way to ask
+        yield
+        return
+    set_pyspark_variables_aside()
+    environment = java_environment(master, stack.java_home())
+    jvm = start_jvm(config, environment, stack.spark_folder, stack.log_of("spark"))
+    ours = {
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_GATEWAY_PORT": str(jvm.port),
+        "PYSPARK_GATEWAY_SECRET": jvm.secret,
+    }
     os.environ.update(ours)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in ours:
+            del os.environ[name]
+        if SparkContext._gateway is None:  # noqa: SLF001
+            jvm.end()
+        else:
+            # Its standard input stays open as long as the JVM is of use.
+            SparkContext._gateway.proc = jvm.process  # noqa: SLF001

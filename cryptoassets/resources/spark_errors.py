@@ -14,11 +14,14 @@ from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.errors import PySparkException
 
+from cryptoassets.embedded import Stack
 from cryptoassets.errors import (
     SparkJobError,
     StoreUnavailableError,
     UpstreamNotMaterializedError,
 )
+from cryptoassets.settings import load_settings
+from cryptoassets.shortages import disk_remedy, remedy_of
 
 _VANISHED = ("FILE_NOT_EXIST", "FileNotFoundException", "PATH_NOT_FOUND")
 _UNREADABLE = "FAILED_READ_FILE"
@@ -52,9 +55,10 @@ def spark_errors() -> Iterator[None]:
                 f"The cleaned Parquet cannot be read: {sentence}. A retry will not help; "
                 "`cryptoassets rebuild` of that hour or day makes it from raw again"
             ) from error
-        raise SparkJobError(
-            f"Spark broke off: {sentence}. A retry in the same process will not help; run it again"
-        ) from error
+        # A JVM that ended of a full disk cannot say so.
+        remedy = remedy_of(str(error)) or disk_remedy(Stack(load_settings()).spark_folder)
+        remedy = remedy or "A retry in the same process will not help; run it again"
+        raise SparkJobError(f"Spark broke off: {sentence}. {remedy}") from error
 
 
 @contextmanager

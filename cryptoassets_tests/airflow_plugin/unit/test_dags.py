@@ -11,6 +11,10 @@ FOLDER = Path(__file__).parents[3] / "airflow" / "dags"
 @pytest.fixture(scope="module")
 def dags() -> dict[str, Any]:
     """All DAGs by id; one that does not load fails here."""
+    return _loaded()
+
+
+def _loaded() -> dict[str, Any]:
     try:
         from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415 - by line
     except ImportError:
@@ -53,3 +57,13 @@ def test_every_task_is_retried_with_growing_pauses_and_every_dag_explained(
     for dag in dags.values():
         assert dag.doc_md
         assert all(task.retries >= 3 and task.retry_exponential_backoff for task in dag.tasks)
+
+
+def test_the_first_hour_is_that_of_the_variable_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """23:30 UTC lies in the hour and the day before what the text shows."""
+    monkeypatch.setenv("CRYPTOASSETS_SINCE", "2026-11-23T05:00:00+05:30")
+
+    starts = {dag_id: dag.start_date.isoformat() for dag_id, dag in _loaded().items()}
+
+    assert "2026-11-22T23:00:00+00:00" == starts["process_cryptoassets_hourly"]
+    assert "2026-11-22T00:00:00+00:00" == starts["materialize_cryptoassets_daily"]

@@ -1,0 +1,160 @@
+"""Spark's JVM as a process that we start ourselves, with a bound, a log and an environment.
+
+What goes here: starting it and getting its address. What stays out: its configuration and the
+session (in `resources`), which Java (in `java`), which variables it sees (in `environment`).
+
+PySpark would start it too, but waits without bound for an address that a JVM on a full disk never
+writes, and such a JVM outlives its parent.
+"""
+
+import contextlib
+import os
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.find_spark_home import _find_spark_home
+
+from cryptoassets.embedded.processes import LOG_BYTES_KEPT
+from cryptoassets.errors import EmbeddedError
+from cryptoassets.shortages import disk_remedy, remedy_of
+
+START_SECONDS = 120.0
+_LOOK_SECONDS = 2.0
+_LAST_BYTES = 20_000
+_MAIN_IS_GONE = 'Exception in thread "main"'
+
+
+@dataclass(frozen=True)
+class Jvm:
+    """A JVM that waits for PySpark; it ends when its standard input is closed, as by our death."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    secret: str
+
+    def end(self) -> None:
+        """Kill it, and whatever its start script has left."""
+        _end(self.process)
+
+
+def start_jvm(
+    config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
+) -> Jvm:
+    """Start the JVM and return its address.
+
+    Args:
+        config: Spark's configuration.
+        environment: all that the JVM sees.
+        folder: for the passing file with its address.
+        log: gets all that it prints.
+
+    Raises:
+        EmbeddedError: it did not start, and is gone; the message says why.
+    """
+    problem = disk_remedy(folder)
+    if problem:
+        raise EmbeddedError(f"Spark cannot be started. {problem}")
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix="start-") as scratch:
+            address = Path(scratch) / "address"
+            environment = {**environment, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(address)}
+            began_at, process = _launch(config, environment, log)
+            try:
+                _await(address, process, lambda: _has_failed(folder, log, began_at))
+                port, secret = _read_address(address)
+            except BaseException as error:
+                _end(process)
+                if isinstance(error, _NotStartedError):
+                    raise _explained(error, log, began_at, folder) from None
+                raise
+    except OSError as error:
+        remedy = remedy_of(str(error)) or "See that it can be read and written, then run it again"
+        raise EmbeddedError(f"Spark cannot be started: {error}. {remedy}") from error
+    return Jvm(process, port, secret)
+
+
+def _launch(
+    config: Mapping[str, str], environment: Mapping[str, str], log: Path
+) -> "tuple[int, subprocess.Popen[bytes]]":
+    """Start the process; return also where its words begin in the log."""
+    spark = _find_spark_home()
+    options = [part for key, value in config.items() for part in ("--conf", f"{key}={value}")]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
+        log.replace(log.with_suffix(".old"))
+    with log.open("ab") as output:
+        began_at = output.tell()
+        process = subprocess.Popen(
+            [f"{spark}/bin/spark-submit", *options, "pyspark-shell"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env={**environment, "SPARK_HOME": spark, "SPARK_CONNECT_MODE": "0"},
+            # Ctrl-C is for us alone; and what the script starts must end with it.
+            start_new_session=True,
+        )
+        return began_at, process
+
+
+class _NotStartedError(Exception):
+    """The JVM ended, or the wait did."""
+
+
+def _await(
+    address: Path, process: "subprocess.Popen[bytes]", has_failed: Callable[[], bool]
+) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    look_at = time.monotonic() + _LOOK_SECONDS
+    while not address.exists():
+        if process.poll() is not None:
+            raise _NotStartedError("it ended at once")
+        now = time.monotonic()
+        if now > deadline:
+            raise _NotStartedError(f"it was not ready within {START_SECONDS:.0f} s")
+        if now > look_at:
+            if has_failed():
+                raise _NotStartedError("it failed and did not end")
+            look_at = now + _LOOK_SECONDS
+        time.sleep(0.02)
+
+
+def _has_failed(folder: Path, log: Path, began_at: int) -> bool:
+    """Tell whether a JVM that lives will never write its address: its main thread may be gone."""
+    return disk_remedy(folder) is not None or _MAIN_IS_GONE in _said(log, began_at)
+
+
+def _said(log: Path, began_at: int) -> str:
+    try:
+        return log.read_bytes()[began_at:][-_LAST_BYTES:].decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _read_address(file: Path) -> tuple[int, str]:
+    """Read what `PythonGatewayServer` wrote in one step: a port, a length, a secret."""
+    content = file.read_bytes()
+    port, length = struct.unpack(">ii", content[:8])
+    return port, content[8 : 8 + length].decode()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _explained(error: _NotStartedError, log: Path, began_at: int, folder: Path) -> EmbeddedError:
+    said = _said(log, began_at)
+    remedy = disk_remedy(folder) or remedy_of(said)
+    if remedy:
+        return EmbeddedError(f"Spark cannot be started. {remedy}")
+    telling = [line for line in said.splitlines() if "rror" in line or "xception" in line]
+    words = (telling or said.splitlines() or [""])[0].strip()
+    why = f"{error} ({words})" if words else str(error)
+    return EmbeddedError(f"Spark cannot be started: {why}. The whole log is in {log}")

@@ -1,0 +1,113 @@
+"""Which variables of the user's shell reach the programs that we start, and which do not.
+
+What goes here: the environment of Spark's JVM, Dagster and Airflow, the variables that PySpark
+would read in our own process, and those that a call over HTTPS depends on. What stays out: our
+settings (in `settings`), starting the programs.
+"""
+
+import os
+import ssl
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptoassets.errors import SettingsError
+
+_OF_EVERY_PROGRAM = (
+    *("PATH", "HOME", "USER", "LOGNAME", "TZ"),
+    # Python itself is started with these, and so must its workers be.
+    *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"),
+)
+_OF_A_CLUSTER = (
+    *("SPARK_CONF_DIR", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "HADOOP_USER_NAME"),
+    *("KRB5_CONFIG", "KRB5CCNAME", "KUBECONFIG"),
+    *("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"),
+)
+"""Where a cluster is described; a local Spark gets none of them."""
+_READ_BY_PYSPARK = ("SPARK_", "PYSPARK_", "_PYSPARK_")
+_READ_BY_PYSPARK_TOO = ("MASTER", "ARROW_PRE_0_15_IPC_FORMAT")
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""In the order in which requests reads them."""
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_OURS = ("SPARK_MASTER", *_OF_A_CLUSTER)
+
+
+def java_environment(
+    master: str, java_home: Path, environment: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return all that Spark's JVM, and its Python workers, see of the environment.
+
+    A list of what passes, as Spark, Hadoop and Java read hundreds of variables.
+
+    Args:
+        master: SPARK_MASTER; only a cluster's JVM gets the variables that describe one.
+        java_home: the Java to use.
+        environment: of the user.
+    """
+    names = _OF_EVERY_PROGRAM + (() if master.startswith("local") else _OF_A_CLUSTER)
+    passed = {name: environment[name] for name in names if environment.get(name)}
+    local = {"SPARK_LOCAL_IP": "127.0.0.1"} if master.startswith("local") else {}
+    return {
+        **passed,
+        **local,
+        "JAVA_HOME": str(java_home),
+        "PYSPARK_PYTHON": sys.executable,
+        # In any other locale Java cannot open a file whose name is not ASCII.
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def set_pyspark_variables_aside() -> None:
+    """Remove what PySpark would read in this process, for the rest of its life.
+
+    Not only while the JVM starts: PySpark asks on each call whether it is "remote".
+    """
+    for name in list(os.environ):
+        is_read = name.startswith(_READ_BY_PYSPARK) or name in _READ_BY_PYSPARK_TOO
+        if is_read and name not in _OURS:
+            del os.environ[name]
+
+
+def set_dagster_variables_aside() -> None:
+    """Remove what would change how Dagster works in this process; DAGSTER_HOME is judged later."""
+    for name in _dagster_variables() - {"DAGSTER_HOME"}:
+        del os.environ[name]
+
+
+def without_dagster_variables() -> dict[str, str]:
+    """Return the environment without variables that would change how Dagster works."""
+    return {name: os.environ[name] for name in os.environ.keys() - _dagster_variables()}
+
+
+def _dagster_variables() -> set[str]:
+    # The one is our setting, the other does no harm.
+    kept = {"DAGSTER_RUNS_RETENTION_DAYS", "DAGSTER_DISABLE_TELEMETRY"}
+    return {name for name in os.environ if name.startswith("DAGSTER_")} - kept
+
+
+def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for programs that call this machine only; no proxy reaches that."""
+    return {name: value for name, value in environment.items() if name.lower() not in _PROXIES}
+
+
+def certificates(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the certificates that the user wants trusted over HTTPS; None: those of `certifi`.
+
+    Raises:
+        SettingsError: a variable names what cannot be read as certificates.
+    """
+    name = next((name for name in _CERTIFICATES if environment.get(name)), None)
+    if name is None:
+        return None
+    path = Path(environment[name])
+    try:
+        if path.is_dir():
+            ssl.create_default_context(capath=path)
+        else:
+            ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise SettingsError(
+            f"{name} names {path}, which cannot be read as certificates: {error.strerror or error}."
+            f" A retry will not help; correct or unset {name}"
+        ) from error
+    return path
