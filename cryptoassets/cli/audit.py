@@ -20,6 +20,7 @@ from cryptoassets.io_managers.spark import clean_partition
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
+from cryptoassets.settings import load_settings
 from cryptoassets.transforms.reconciliation import discrepancies
 from cryptoassets.upkeep.coins import coins_out_of_line
 from cryptoassets.upkeep.partitions import ledger_rows, raw_starts, table_starts
@@ -51,6 +52,7 @@ def audit_stores(console: Console) -> int:
         for flow in FLOWS:
             _compare(found, mongo, postgres, flow, status)
         found.problems += _without_coin(postgres) + _coins_out_of_line(postgres)
+    console.print(f"Home: {load_settings().home}", soft_wrap=True)
     for note in found.notes:
         console.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
     for problem in found.problems:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from rich.status import Status
 from cryptoassets.cli.interrupts import noticed_interrupts
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.dead_runs import process_tags
+from cryptoassets.settings import project_root
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -291,13 +293,14 @@ def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
 
 
 def source_words(stack: Stack) -> str:
-    """Say where data comes from, and how to get real prices."""
-    kind = stack.source
-    return {
+    """Say where data comes from, and how to get real prices; outside the checkout the home, too."""
+    words = {
         "coincap": "CoinCap",
         "simulator": "simulator (not real prices; set COINCAP_API_KEY for CoinCap)",
         "replay": "replay of recorded answers",
-    }[kind]
+    }[stack.source]
+    is_outside = not Path.cwd().is_relative_to(project_root())
+    return f"{words}; home: {stack.home}" if is_outside else words
 
 
 def _new_run_id() -> str:
