@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import dagster as dg
 
 
+_LOOKED_BACK = 5
+"""Materializations: those of late documents note no clock."""
+
+
 @dataclass(frozen=True)
 class AssetStatus:
     """One asset; times are ISO, UTC; ages in seconds. None: never materialized, or no policy."""
@@ -88,13 +92,15 @@ def show_status(console: Console, *, as_json: bool) -> int:
 
 
 def _clock_difference(instance: "dg.DagsterInstance") -> float | None:
-    """Seconds between the source's clock and ours, as the last fetch noted them."""
-    import dagster as dg
+    """Seconds between the source's clock and ours, as one of the last fetches noted them."""
+    from cryptoassets.jobs import RAW_SNAPSHOTS
 
-    event = instance.get_latest_materialization_event(dg.AssetKey(["raw", "coin_snapshots"]))
-    made = event.asset_materialization if event else None
-    noted = made.metadata.get("clock_difference_seconds") if made else None
-    return float(str(noted.value)) if noted is not None and noted.value is not None else None
+    for record in instance.fetch_materializations(RAW_SNAPSHOTS, limit=_LOOKED_BACK).records:
+        made = record.asset_materialization
+        noted = made.metadata.get("clock_difference_seconds") if made else None
+        if noted is not None and noted.value is not None:
+            return float(str(noted.value))
+    return None
 
 
 def _assets(instance: "dg.DagsterInstance") -> list[AssetStatus]:
@@ -146,17 +152,22 @@ def _fresh_within(policy: "dg.FreshnessPolicy | None") -> float | None:
 
 
 def _checks(instance: "dg.DagsterInstance") -> list[CheckStatus]:
+    import dagster as dg
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
     from cryptoassets.definitions import defs
 
-    keys = sorted(defs.resolve_asset_graph().asset_check_keys, key=str)
-    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    # A run that is at work, or was killed, leaves checks that it planned and did not evaluate.
+    ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
     found = []
-    for key in keys:
-        record = records.get(key)
-        evaluation = record.evaluation if record else None
-        if record is None or evaluation is None:
+    for key in sorted(defs.resolve_asset_graph().asset_check_keys, key=str):
+        records = instance.event_log_storage.get_asset_check_execution_history(
+            key, limit=1, status=ended
+        )
+        evaluation = records[0].evaluation if records else None
+        if not isinstance(evaluation, dg.AssetCheckEvaluation):
             continue
-        at = datetime.fromtimestamp(record.create_timestamp, UTC)
+        at = datetime.fromtimestamp(records[0].create_timestamp, UTC)
         found.append(
             CheckStatus(
                 asset=key.asset_key.to_user_string(),

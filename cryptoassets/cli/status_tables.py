@@ -80,7 +80,7 @@ def _warnings(facts: dict[str, Any]) -> Iterator[str]:
     days = facts["stale_mart_days"]
     if days:
         yield (
-            f"The marts of {len(days)} days are older than their prices ({_shown(days)}): "
+            f"The marts of {_shown(days)} are older than their prices: "
             "`cryptoassets run` makes them again"
         )
 
@@ -95,8 +95,8 @@ def _failures(facts: dict[str, Any]) -> Iterator[str]:
     if waiting:
         names = [partition["partition"] for partition in waiting]
         yield (
-            f"{facts['documents_waiting']:,} documents of {len(waiting)} partitions are fetched "
-            f"and not published ({_shown(names)}): `cryptoassets run` publishes them"
+            f"{facts['documents_waiting']:,} documents of {_shown(names)} are fetched and not "
+            "published: `cryptoassets run` publishes them"
         )
 
 

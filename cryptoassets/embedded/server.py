@@ -57,9 +57,10 @@ class State:
 
 def not_running(titles: Sequence[str], home: Path) -> StoreNotRunningError:
     """The error of a command that needs servers and starts none."""
+    names = " and ".join(titles).replace(" The ", " the ")
     verb = "is" if len(titles) == 1 else "are"
     return StoreNotRunningError(
-        f"{' and '.join(titles)} {verb} not running, and this command starts nothing (home: "
+        f"{names} {verb} not running, and this command starts nothing (home: "
         f"{home}). Run `cryptoassets up`, then try again"
     )
 
