@@ -22,6 +22,7 @@ CryptoassetsError
       + SchemaMismatchError       columns or types differ from `schemas`
       + ContractViolationError    keys or counts do not add up; nothing was published
       + PartitionChangedError     another run wrote a partition between reading and writing it
+      + OlderInputsError          a mart was made meanwhile from newer prices than this run read
       + UnknownRevisionError      newer code migrated the database; this code is too old for it
       + MixedSourcesError         simulated and real data would meet in one store
   + SparkJobError                 Spark broke off a job, or its JVM is gone
@@ -133,6 +134,12 @@ class ContractViolationError(StoreError):
 
 class PartitionChangedError(StoreError):
     """Another run wrote a partition while this one prepared to add to it; nothing was added."""
+
+    is_retryable = True
+
+
+class OlderInputsError(StoreError):
+    """A mart was made meanwhile from newer inputs than a run had read; nothing was published."""
 
     is_retryable = True
 

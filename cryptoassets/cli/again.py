@@ -22,6 +22,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.coins import mend_coins
+from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import Partition
 from cryptoassets.upkeep.retention import keeping_retention_off
 from cryptoassets.upkeep.stretches import stretches
@@ -88,13 +89,13 @@ class Again:
         return partition.key in changed(self.outcome, partition.asset)
 
     def finish(self, days: Collection[date]) -> None:
-        """Bring what is made of the prices in line: coins, and marts of days they changed on."""
+        """Bring what is made of the prices in line: coins, and marts, also those that are stale."""
         console = self._ranges.console
         coins = mend_coins(self.postgres)
         if coins:
             shown = ", ".join(coins[:_SHOWN]) + (", ..." if len(coins) > _SHOWN else "")
             console.print(f"  {len(coins)} coins described anew ({shown}).")
-        make_marts(self._ranges, self.postgres, days)
+        make_marts(self._ranges, self.postgres, {*days, *stale_mart_days(self.postgres)})
         self._tell_past()
 
     def _tell_past(self) -> None:

@@ -23,6 +23,7 @@ from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.settings import load_settings
 from cryptoassets.transforms.reconciliation import discrepancies
 from cryptoassets.upkeep.coins import coins_out_of_line
+from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import ledger_rows, raw_starts, table_starts
 
 _SHOWN = 3
@@ -52,6 +53,7 @@ def audit_stores(console: Console) -> int:
         for flow in FLOWS:
             _compare(found, mongo, postgres, flow, status)
         found.problems += _without_coin(postgres) + _coins_out_of_line(postgres)
+        found.problems += _stale_marts(postgres)
     console.print(f"Home: {load_settings().home}", soft_wrap=True)
     for note in found.notes:
         console.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
@@ -59,9 +61,9 @@ def audit_stores(console: Console) -> int:
         console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if found.problems:
         console.print(
-            f"{len(found.problems)} things do not add up. Documents in no place yet: process their "
-            "hour (`cryptoassets run`, or the job `process` in Dagster) or day (`backfill`, "
-            "`history`); any of them: `cryptoassets rebuild`."
+            f"{len(found.problems)} things do not add up. Documents of hours in no place yet, "
+            "however old: `cryptoassets run`. Of days of history, and all else that is not as raw "
+            "would have it: `cryptoassets rebuild --from --to`."
         )
         return FAILED
     console.print(
@@ -141,3 +143,12 @@ def _coins_out_of_line(postgres: PostgresResource) -> list[str]:
     shown = ", ".join(coin.coin_id for coin in found[:_SHOWN])
     words = "coins were first or last seen when no price of theirs stands"
     return [f"{len(found)} {words} ({shown}): `cryptoassets rebuild` of the hour mends them"]
+
+
+def _stale_marts(postgres: PostgresResource) -> list[str]:
+    days = stale_mart_days(postgres)
+    if not days:
+        return []
+    shown = ", ".join(map(str, days[:_SHOWN])) + (", ..." if len(days) > _SHOWN else "")
+    words = "days have marts that are missing or made from older prices or aliases"
+    return [f"{len(days)} {words} ({shown}): `cryptoassets run` makes them"]

@@ -28,7 +28,7 @@ from cryptoassets.resources.mongo import WINDOWS
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
-from cryptoassets.upkeep.days import days_with_older_marts
+from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
 from cryptoassets.upkeep.retention import keeping_retention_off
 
@@ -166,15 +166,15 @@ class _Backfill:
             )
 
     def _make_marts(self) -> None:
-        """Make the marts of days whose history changed, or whose marts a kill left behind."""
+        """Make the marts of days whose history changed, or whose marts are stale."""
         since, until = self._asked.since, self._asked.until
         postgres = self._history.postgres
         fresh = {
             partition_window(day)[0].date()
             for day in changed(self._runner.outcome, HISTORY_FLOW.asset)
         }
-        older = days_with_older_marts(self._runner.instance, postgres, since.date(), until.date())
-        touched = fresh | older
+        stale = {day for day in stale_mart_days(postgres) if since.date() <= day <= until.date()}
+        touched = fresh | stale
         if touched:
             make_marts(self._marts, postgres, sorted(touched))
             self._runner.outcome.failures += self._marts.runner.outcome.failures

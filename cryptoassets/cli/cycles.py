@@ -15,7 +15,7 @@ from dagster import DagsterError
 from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
-from cryptoassets.cli.hours import begun, left_behind
+from cryptoassets.cli.hours import begun, days_left_behind, hours_left_behind
 from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.errors import CryptoassetsError
 
@@ -85,7 +85,7 @@ class Cycles:
 
     Attributes:
         unprocessed: hours with documents that no successful `process` has seen yet.
-        stale_days: days whose prices are newer than their marts.
+        stale_days: days whose marts are stale.
     """
 
     tags: dict[str, str]
@@ -93,7 +93,7 @@ class Cycles:
     stale_days: set[str] = field(default_factory=set)
     _is_first: bool = True
     _looked_back_in: str = ""
-    _marts_seconds: float = 0.0
+    _seconds_per_day: float = 0.0
     _marts_at: float = float("-inf")
 
     def run(self, runner: Runner, ends_by: float) -> Cycle:
@@ -126,13 +126,13 @@ class Cycles:
         return cycle
 
     def _fetch(self, runner: Runner) -> bool:
-        """Fetch; note the hours that got documents, and once an hour those left behind."""
+        """Fetch; note the hours that got documents, and once an hour what was left behind."""
         now = datetime.now(UTC)
         hour = now.strftime("%Y-%m-%d-%H:00")
-        is_done = runner.execute("ingest", hour, tags=self.tags)
-        if is_done and self._looked_back_in != hour:
-            self.unprocessed |= left_behind(now)
+        if self._looked_back_in != hour:
+            self._look_back(runner, now)
             self._looked_back_in = hour
+        is_done = runner.execute("ingest", hour, tags=self.tags)
         for (asset, partition), facts in runner.outcome.facts.items():
             came = facts.get("documents new", facts.get("documents received", 0))
             rows = runner.outcome.materialized[asset, partition]
@@ -141,11 +141,20 @@ class Cycles:
                 self._is_first = False
         return is_done
 
+    def _look_back(self, runner: Runner, now: datetime) -> None:
+        """Note hours and days of any age that a run before this one has left."""
+        waiting, stale = hours_left_behind(now), days_left_behind()
+        self.unprocessed |= waiting.keys
+        self.stale_days |= stale.keys
+        for sentence in filter(None, (waiting.rest, stale.rest)):
+            runner.warn(sentence)
+
     def _process(self, runner: Runner, cycle: Cycle) -> bool:
         is_done = True
+        days = set()
         for place, partition in enumerate(reversed(begun(self.unprocessed))):
             if runner.execute("process", partition, tags=self.tags):
-                self.stale_days.add(partition[:10])
+                days.add(partition[:10])
             else:
                 is_done = False
                 # The newest is tried again by the next cycle, others when the next hour begins:
@@ -153,23 +162,32 @@ class Cycles:
                 if place == 0:
                     continue
             self.unprocessed.remove(partition)
+        self.stale_days |= days
+        if days - {str(datetime.now(UTC).date())}:
+            # The marts of later days look back on it.
+            self.stale_days |= days_left_behind().keys
         if is_done:
             cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
         return is_done
 
     def _has_time_for_marts(self, ends_by: float) -> bool:
         now = time.monotonic()
-        return now + self._marts_seconds < ends_by or now > self._marts_at + LATEST_MARTS_SECONDS
+        seconds = self._seconds_per_day * len(self.stale_days)
+        return now + seconds < ends_by or now > self._marts_at + LATEST_MARTS_SECONDS
 
     def _make_marts(self, runner: Runner) -> bool:
-        started = time.monotonic()
-        for day in sorted(self.stale_days):
+        started, is_done = time.monotonic(), True
+        days = sorted(self.stale_days, reverse=True)
+        for place, day in enumerate(days):
             if not runner.execute("marts", day, tags=self.tags):
-                return False
+                is_done = False
+                # As of hours: the newest is tried again by the next cycle, others in an hour.
+                if place == 0:
+                    continue
             self.stale_days.remove(day)
         self._marts_at = time.monotonic()
-        self._marts_seconds = self._marts_at - started
-        return True
+        self._seconds_per_day = (self._marts_at - started) / len(days)
+        return is_done
 
 
 def _answer_to_row(outcome: Outcome) -> float | None:

@@ -80,7 +80,13 @@ def named(stretch: Stretch) -> str:
 
 
 def make_marts(ranges: Ranges, postgres: PostgresResource, touched: Collection[date]) -> None:
-    """Make the marts of days whose prices changed, and of later ones that look back on them."""
+    """Make the marts of days whose prices changed, and of later ones that look back on them.
+
+    Args:
+        ranges: executes the job.
+        postgres: says which days look back on others.
+        touched: days whose prices changed, and those whose marts are stale.
+    """
     plan = days_to_make(postgres, touched)
     made = 0
     for stretch in stretches_of_marts(postgres, plan.made):

@@ -13,13 +13,12 @@ from rich.console import Console
 from cryptoassets.cli.again import Again, processing_again
 from cryptoassets.cli.ranges import Done
 from cryptoassets.cli.terminal import FAILED
-from cryptoassets.embedded import dagster_instance
 from cryptoassets.errors import SettingsError
 from cryptoassets.io_managers.address import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
 from cryptoassets.transforms.rules import REASONS
-from cryptoassets.upkeep.days import days_with_older_marts
+from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import Partition, partition_of
 
 _QUARANTINED = """
@@ -28,9 +27,6 @@ _QUARANTINED = """
 """
 _RELEASED = """
     SELECT count(*) FROM warehouse.quarantine_releases WHERE asset = %s AND partition_key = %s
-"""
-_RELEASED_DAYS = """
-    SELECT DISTINCT left(partition_key, 10)::date FROM warehouse.quarantine_releases
 """
 _STAYING = "SELECT reasons FROM warehouse.quarantine WHERE asset = %s AND partition_key = %s"
 
@@ -58,7 +54,7 @@ def requeue(console: Console, reason: str | None) -> int:
         known = ", ".join(sorted(REASONS))
         raise SettingsError(f"No rule has the code {reason!r}. Known: {known}")
     postgres = PostgresResource()
-    partitions, days = _partitions(postgres, reason), _days_left_behind(postgres)
+    partitions, days = _partitions(postgres, reason), set(stale_mart_days(postgres))
     if not partitions:
         console.print(f"Nothing is quarantined{f' for {reason}' if reason else ''}.")
         if not days:
@@ -111,16 +107,6 @@ def _partitions(postgres: PostgresResource, reason: str | None) -> list[Partitio
         for asset, key in found
         if asset in flows
     )
-
-
-def _days_left_behind(postgres: PostgresResource) -> set[date]:
-    """Days with released documents whose marts are older: a requeue was killed before them."""
-    with postgres.connect() as connection:
-        days = {day for (day,) in connection.execute(_RELEASED_DAYS)}
-    if not days:
-        return set()
-    with dagster_instance() as instance:
-        return days & days_with_older_marts(instance, postgres, min(days), max(days))
 
 
 def _books(postgres: PostgresResource, partition: Partition) -> Books:

@@ -7,14 +7,16 @@ What goes here: which jobs for which partitions. What stays out: executing one a
 import signal
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from rich.console import Console
 
-from cryptoassets.cli.hours import begun, left_behind
+from cryptoassets.cli.hours import begun, days_left_behind, hours_left_behind
+from cryptoassets.cli.ranges import Ranges, make_marts
 from cryptoassets.cli.runner import Outcome, Runner, line, source_words, warm_up_spark
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
 
 
@@ -34,22 +36,28 @@ def run_once(console: Console) -> Outcome:
             session = pool.submit(warm_up_spark)
             with dagster_instance() as instance:
                 fail_dead_runs(instance)
-                outcome = _run_jobs(Runner(console, status, instance), session)
+                runner = Runner(console, status, instance)
+                outcome = _run_jobs(runner, Ranges(console, status, runner), session)
     outcome.source, outcome.seconds = stack.source, time.monotonic() - started
     return outcome
 
 
-def _run_jobs(runner: Runner, session: Future[None]) -> Outcome:
-    hour = datetime.now(UTC).strftime("%Y-%m-%d-%H:00")
-    if not runner.execute("ingest", hour):
+def _run_jobs(runner: Runner, ranges: Ranges, session: Future[None]) -> Outcome:
+    now = datetime.now(UTC)
+    with runner.waiting("Looking for hours that were left behind"):
+        waiting = hours_left_behind(now)
+    if not runner.execute("ingest", now.strftime("%Y-%m-%d-%H:00")):
         return runner.outcome
     with runner.waiting("Starting Spark"):
         session.result()
     # An answer stamped 14:00:00.1 belongs to 14:00, whichever hour's run fetched it.
     raw = {key for (asset, key), rows in runner.outcome.materialized.items() if rows}
-    hours = begun(raw | left_behind(datetime.now(UTC)))
     # The open hour first: one of before that fails again and again must not hold it up.
-    done = [hour for hour in reversed(hours) if runner.execute("process", hour)]
-    for day in sorted({hour[:10] for hour in done}):
-        runner.execute("marts", day)
+    hours = reversed(begun(raw | waiting.keys))
+    done = [hour for hour in hours if runner.execute("process", hour)]
+    stale = days_left_behind()
+    days = {date.fromisoformat(key[:10]) for key in {*done, *stale.keys}}
+    make_marts(ranges, PostgresResource(), days)
+    for sentence in filter(None, (waiting.rest, stale.rest)):
+        runner.warn(sentence)
     return runner.outcome

@@ -107,6 +107,11 @@ class Runner:
         self._status.update(words)
         yield
 
+    def warn(self, sentence: str) -> None:
+        """Report what is left to do although nothing failed."""
+        self.outcome.warnings.append(sentence)
+        self._console.print(f"[yellow]  ! {escape(sentence)}[/]", soft_wrap=True)
+
     def execute(
         self,
         job: str,

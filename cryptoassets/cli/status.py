@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from cryptoassets.cli.backlog import stale_mart_days, waiting_partitions
+from cryptoassets.cli.backlog import waiting_partitions
 from cryptoassets.cli.facts import store_counts
 from cryptoassets.cli.last_runs import failures, last_runs
 from cryptoassets.cli.status_tables import print_status
@@ -25,6 +25,7 @@ from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import Settings, load_settings
+from cryptoassets.upkeep.days import stale_mart_days
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -75,7 +76,7 @@ def show_status(console: Console, *, as_json: bool) -> int:
             "failed_runs": [asdict(run) for run in failures(runs)],
             "waiting": [asdict(partition) for partition in waiting],
             "documents_waiting": sum(partition.documents for partition in waiting),
-            "stale_mart_days": stale_mart_days(instance, PostgresResource()),
+            "stale_mart_days": [str(day) for day in stale_mart_days(PostgresResource())],
             "clock_difference_seconds": _clock_difference(instance),
             "assets": [asdict(asset) for asset in _assets(instance)],
             "checks": [asdict(check) for check in _checks(instance)],

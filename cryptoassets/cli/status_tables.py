@@ -11,8 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+
 MOST_CLOCK_SECONDS = 120
 """Difference of two clocks from which `status` warns."""
+_REMEDIES = {
+    SNAPSHOT_FLOW.asset: "`cryptoassets run`",
+    HISTORY_FLOW.asset: "`cryptoassets backfill` or `rebuild` of those days",
+}
 _SHOWN = 5
 
 
@@ -91,13 +97,15 @@ def _failures(facts: dict[str, Any]) -> Iterator[str]:
         verb = "was killed" if run["outcome"] == "killed" else "failed"
         age = _age(_seconds_since(run["ended_at"]))
         yield f"The last run of {run['job']}{partition} {verb} {age} ago: {run['error']}"
-    waiting = facts["waiting"]
-    if waiting:
-        names = [partition["partition"] for partition in waiting]
-        yield (
-            f"{facts['documents_waiting']:,} documents of {_shown(names)} are fetched and not "
-            "published: `cryptoassets run` publishes them"
-        )
+    for asset, remedy in _REMEDIES.items():
+        waiting = [partition for partition in facts["waiting"] if partition["asset"] == asset]
+        documents = sum(partition["documents"] for partition in waiting)
+        if waiting:
+            names = [partition["partition"] for partition in waiting]
+            yield (
+                f"{documents:,} documents of {_shown(names)} are fetched and not published: "
+                f"{remedy} publishes them"
+            )
 
 
 def _shown(names: list[str]) -> str:

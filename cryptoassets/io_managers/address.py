@@ -28,6 +28,7 @@ _ARROW_TYPES: dict[schemas.ColumnType, pa.DataType] = {
     "timestamptz": pa.timestamp("us", tz="UTC"),
     "date": pa.date32(),
     "boolean": pa.bool_(),
+    "jsonb": pa.string(),
 }
 
 Window = tuple[datetime, datetime]

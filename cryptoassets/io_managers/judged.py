@@ -18,6 +18,7 @@ from cryptoassets.io_managers import publishing
 from cryptoassets.io_managers.address import Window, partition_name
 from cryptoassets.io_managers.copying import stage
 from cryptoassets.io_managers.expiry import refuse_expired
+from cryptoassets.io_managers.publications import record_load
 from cryptoassets.io_managers.publishing import Changes, Cursor, Load
 from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import FLOWS, QUARANTINE, Flow
@@ -103,8 +104,12 @@ def publish(
         if seen > load.raw_rows:
             return Publication(load, valid, refused, seen, loaded, Changes())
         changes = publishing.replace_rows(cursor, flow.published, scope)
-        released = publishing.replace_quarantine(cursor, load, flow.published)
-        publishing.write_ledger(cursor, load)
+        refusals, released = publishing.replace_quarantine(cursor, load, flow.published)
+        is_seen = (seen, loaded) == (load.raw_rows, load.loaded_rows)
+        number = record_load(cursor, load, changes, is_other=bool(refusals) or not is_seen)
+        # A ledger that was lost, say, has no number for rows that are there.
+        has_other_rows = bool(changes) or loaded != load.loaded_rows
+        publishing.write_ledger(cursor, load, number if has_other_rows else 0)
     return Publication(load, valid, refused, seen, load.loaded_rows, changes, released)
 
 

@@ -24,12 +24,14 @@ from cryptoassets.io_managers import (
     judged,
     metadata,
     plots,
+    publications,
     publishing,
     reading,
     shapes,
 )
 from cryptoassets.io_managers.copying import stage
 from cryptoassets.io_managers.frames import PassingFrames
+from cryptoassets.io_managers.publications import InputsRead, MartLoad
 from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.postgres import PostgresResource
@@ -41,6 +43,8 @@ from cryptoassets.transforms.outcomes import publication
 
 QUARANTINE_KEY = dg.AssetKey(["warehouse", "quarantine"])
 _DAY = timedelta(days=1)
+_READS_AGAIN = 3
+"""How often a mart whose inputs have become old meanwhile is made again, with newer ones."""
 _PARTITIONS_AT_ONCE = 8
 """Of a range, how many are held in memory; each is published on its own."""
 
@@ -51,6 +55,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     postgres: dg.ResourceDependency[PostgresResource]
     spark: dg.ResourceDependency[SparkResource]
     _frames: PassingFrames = PrivateAttr(default_factory=PassingFrames)
+    _inputs: InputsRead = PrivateAttr(default_factory=InputsRead)
 
     def handle_output(self, context: dg.OutputContext, obj: DataFrame | pa.Table) -> None:
         """Publish each partition in one transaction.
@@ -79,7 +84,8 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             if table is COINS:
                 self._merge_coins(context, rows)
             else:
-                self._replace_rows(context, table, rows)
+                with dagster_failures(tries_again=_READS_AGAIN):
+                    self._replace_mart(context, table, rows)
 
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table:
         """Read the rows of the partition's range as DataFrame, or as Arrow table where annotated.
@@ -90,15 +96,20 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             table = address.table_of(context.asset_key)
+            window = address.window_of(context) if context.has_asset_partitions else None
             with self._transaction(f"reading {table.full_name}") as cursor:
+                # Rows and the numbers of their publications are those of one moment.
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 rows = reading.read_rows(cursor, context, self.postgres.address)
+                self._inputs.note(cursor, table, window)
             if context.dagster_type.typing_type is pa.Table:
                 return rows
             return self._frames.frame(self.spark.session, table, rows.to_batches())
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
-        """Delete the files that DataFrames were read through."""
+        """Delete the files that DataFrames were read through; forget what was read."""
         self._frames.clear()
+        self._inputs.clear()
 
     def _publish_judged(
         self, context: dg.OutputContext, flow: Flow, obj: DataFrame | pa.Table
@@ -166,20 +177,28 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             changes = publishing.merge_coins(cursor)
         self._report(context, COINS, rows, _counts(changes))
 
-    def _replace_rows(self, context: dg.OutputContext, table: Table, rows: pa.Table) -> None:
-        """Replace the partitions of a run, each in a transaction of its own."""
-        asset = context.asset_key.to_user_string()
-        window = address.window_of(context)
-        partitions = address.partitions_in(window, _DAY) or [window]
-        for part in partitions:
-            name = address.partition_name(part)
-            of_part = rows if len(partitions) == 1 else reading.rows_of_day(rows, part)
-            with self._transaction(f"publishing {asset} {name}") as cursor:
-                stage(cursor, table, of_part)
-                publishing.lock_partition(cursor, asset, name)
-                changes = publishing.replace_rows(cursor, table, reading.scope(table, part))
-            partition = name if len(partitions) > 1 else None
-            self._report(context, table, of_part, _counts(changes), partition)
+    def _replace_mart(self, context: dg.OutputContext, table: Table, rows: pa.Table) -> None:
+        """Replace the days of a run, each in a transaction of its own.
+
+        Raises:
+            OlderInputsError: another run has made a day meanwhile from newer inputs. The step has
+                to be done again, which reads them.
+        """
+        mart = context.asset_key.to_user_string()
+        days = address.partitions_in(address.window_of(context), _DAY)
+        for day in days:
+            name = address.partition_name(day)
+            of_day = rows if len(days) == 1 else reading.rows_of_day(rows, day)
+            inputs = self._inputs.of(mart, day[0].date())
+            with self._transaction(f"publishing {mart} {name}") as cursor:
+                stage(cursor, table, of_day)
+                publishing.lock_partition(cursor, mart, name)
+                publications.refuse_older_inputs(cursor, mart, day[0].date(), inputs)
+                changes = publishing.replace_rows(cursor, table, reading.scope(table, day))
+                load = MartLoad(mart, name, context.run_id, of_day.num_rows)
+                publications.write_mart_load(cursor, load, changes, inputs)
+            partition = name if len(days) > 1 else None
+            self._report(context, table, of_day, _counts(changes), partition)
 
     @contextmanager
     def _transaction(self, action: str) -> Iterator[publishing.Cursor]:

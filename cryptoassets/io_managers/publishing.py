@@ -7,7 +7,7 @@ Every function works inside the caller's transaction and writes only rows that v
 differ: an open hour is published twelve times, and most of its rows are there already.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
@@ -39,6 +39,10 @@ class Changes:
 
     rows_written: int = 0
     rows_removed: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.rows_written or self.rows_removed)
 
 
 def lock_partition(cursor: Cursor, asset: str, partition_key: str) -> None:
@@ -111,7 +115,7 @@ def replace_rows(
     return Changes(written, removed)
 
 
-def replace_quarantine(cursor: Cursor, load: Load, published: Table) -> int:
+def replace_quarantine(cursor: Cursor, load: Load, published: Table) -> tuple[Changes, int]:
     """Make an asset's quarantine of a partition equal to the staged rows.
 
     Args:
@@ -120,14 +124,15 @@ def replace_quarantine(cursor: Cursor, load: Load, published: Table) -> int:
         published: where valid rows go; staged, too.
 
     Returns:
-        How many documents left the quarantine; each has a row in the audit trail.
+        Rows of the quarantine written and removed; and how many documents left it: each has a row
+        in the audit trail.
     """
     scope = sql.SQL("asset = {} AND partition_key = {}").format(
         sql.Literal(load.asset), sql.Literal(load.partition_key)
     )
     released = _note_releases(cursor, load, published)
-    replace_rows(cursor, QUARANTINE, scope, ignored=("run_id",))
-    return released
+    changes = replace_rows(cursor, QUARANTINE, scope, ignored=("run_id",))
+    return changes, released
 
 
 def _note_releases(cursor: Cursor, load: Load, published: Table) -> int:
@@ -179,21 +184,30 @@ def merge_coins(cursor: Cursor) -> Changes:
     return Changes(cursor.execute(statement).rowcount)
 
 
-def write_ledger(cursor: Cursor, load: Load) -> None:
-    """Write the ledger row of a publication, in the transaction that publishes."""
+def write_ledger(cursor: Cursor, load: Load, publication: int) -> None:
+    """Write the ledger row of a publication, in the transaction that publishes.
+
+    Args:
+        cursor: in that transaction.
+        load: the counts.
+        publication: its number; 0: no row of the table changed, and the number that is there stays.
+    """
     names = [name for name in LOADS.column_names if name not in ("loaded_at", "expired_at")]
+    replaced = [name for name in names if name != "publication"]
     cursor.execute(
         sql.SQL(
-            "INSERT INTO warehouse.loads ({columns}, loaded_at) VALUES ({values}, now()) "
-            "ON CONFLICT (asset, partition_key) DO UPDATE SET {assignments}, loaded_at = now()"
+            "INSERT INTO warehouse.loads AS there ({columns}, loaded_at) VALUES ({values}, now()) "
+            "ON CONFLICT (asset, partition_key) DO UPDATE SET {assignments}, loaded_at = now(), "
+            "publication = CASE EXCLUDED.publication WHEN 0 THEN there.publication "
+            "ELSE EXCLUDED.publication END"
         ).format(
             columns=_names(names),
             values=sql.SQL(", ").join(map(sql.Placeholder, names)),
             assignments=sql.SQL(", ").join(
-                sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in names
+                sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in replaced
             ),
         ),
-        {name: getattr(load, name) for name in names},
+        {**asdict(load), "publication": publication},
     )
 
 

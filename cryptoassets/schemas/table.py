@@ -6,7 +6,9 @@ What goes here: the form. What stays out: the tables themselves (in the modules 
 from dataclasses import dataclass
 from typing import Literal
 
-ColumnType = Literal["text", "text[]", "int", "bigint", "numeric", "timestamptz", "date", "boolean"]
+ColumnType = Literal[
+    "text", "text[]", "int", "bigint", "numeric", "timestamptz", "date", "boolean", "jsonb"
+]
 
 DECIMAL_PRECISION, DECIMAL_SCALE = 38, 18
 
@@ -19,6 +21,7 @@ _SPARK_TYPES: dict[ColumnType, str] = {
     "timestamptz": "TIMESTAMP",
     "date": "DATE",
     "boolean": "BOOLEAN",
+    "jsonb": "STRING",
 }
 
 

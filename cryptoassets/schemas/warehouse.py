@@ -115,6 +115,81 @@ LOADS = Table(
             "When retention deleted the partition, UTC; null: it is there",
             is_nullable=True,
         ),
+        Column(
+            "publication",
+            "bigint",
+            "Number of the latest publication that changed rows of the table; 0: none has",
+        ),
+    ),
+    ("asset", "partition_key"),
+)
+
+LOAD_HISTORY = Table(
+    "warehouse",
+    "load_history",
+    "Every publication that changed something, of prices, history and marts; one row per "
+    "publication, never changed.",
+    (
+        Column(
+            "publication",
+            "bigint",
+            "Number of the publication; a later one of a partition has a larger one",
+        ),
+        Column("asset", "text", "Asset that was published, e.g. warehouse/coin_prices"),
+        Column("partition_key", "text", "Dagster partition"),
+        Column("run_id", "text", "Dagster run that published it"),
+        Column(
+            "raw_rows",
+            "bigint",
+            "Raw documents in the partition, count; null: a mart",
+            is_nullable=True,
+        ),
+        Column("loaded_rows", "bigint", "Rows in the table afterwards, count"),
+        Column(
+            "quarantined_rows",
+            "bigint",
+            "Rows in quarantine afterwards, count; null: a mart",
+            is_nullable=True,
+        ),
+        Column(
+            "superseded_rows",
+            "bigint",
+            "Documents replaced by a later answer, count; null: a mart",
+            is_nullable=True,
+        ),
+        Column("rows_written", "bigint", "Rows of the table that were inserted or updated, count"),
+        Column("rows_removed", "bigint", "Rows of the table that were deleted, count"),
+        Column("published_at", "timestamptz", "When the transaction began, UTC"),
+    ),
+    ("publication",),
+)
+
+MART_LOADS = Table(
+    "warehouse",
+    "mart_loads",
+    "The latest publication of each mart partition, and the publications that it was made from.",
+    (
+        Column("asset", "text", "Mart that was published, e.g. marts/coin_daily"),
+        Column("partition_key", "text", "Dagster partition: the UTC day"),
+        Column("run_id", "text", "Dagster run that published it"),
+        Column(
+            "publication",
+            "bigint",
+            "Number of the latest publication that changed rows of the mart",
+        ),
+        Column("loaded_rows", "bigint", "Rows in the mart, count"),
+        Column(
+            "inputs",
+            "jsonb",
+            "Publication of each input partition, by asset and partition key, as it was read",
+        ),
+        Column(
+            "aliases_hash",
+            "text",
+            "MD5 of warehouse.coin_aliases as it was read; null: the mart does not read it",
+            is_nullable=True,
+        ),
+        Column("loaded_at", "timestamptz", "When the partition was published, UTC"),
     ),
     ("asset", "partition_key"),
 )

@@ -1,15 +1,16 @@
-"""Which days of the marts hang on prices that changed.
+"""Which days of the marts are stale, or depend on prices that changed.
 
-What goes here: the look-back, backwards, and what one run makes. What stays out: the figures (in
-`transforms.marts`).
+What goes here: the one definition of stale, the look-back, backwards, and what one run makes. What
+stays out: the figures (in `transforms.marts`), the numbers (in `io_managers.publications`).
 """
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-import dagster as dg
+from psycopg import sql
 
+from cryptoassets.io_managers.publications import ALIASES_HASH, MARTS
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 from cryptoassets.upkeep.partitions import Partition
@@ -29,13 +30,41 @@ _ROWS = """
     WHERE left(partition_key, 10) = ANY(%(days)s) GROUP BY 1
 """
 
-_LOADED = """
-    SELECT left(partition_key, 10)::date, max(loaded_at) FROM warehouse.loads
-    WHERE loaded_rows > 0 AND expired_at IS NULL
-    AND left(partition_key, 10) BETWEEN %(first)s AND %(last)s
-    GROUP BY 1
+# A day whose look-back has expired in part is as it is for good.
+_STALE = """
+    WITH inputs AS (
+        SELECT asset || ' ' || partition_key AS name, left(partition_key, 10)::date AS day,
+            publication, loaded_rows, expired_at
+        FROM warehouse.loads WHERE asset = ANY(%(inputs)s)
+    ), loads AS (
+        SELECT *, partition_key::date AS day FROM warehouse.mart_loads
+    ), days AS (
+        SELECT day FROM inputs WHERE loaded_rows > 0 AND expired_at IS NULL
+        UNION SELECT day FROM loads WHERE asset = 'marts/coin_daily'
+    ), versions AS (
+        SELECT days.day, bool_or(expired_at IS NOT NULL) AS has_expired,
+            jsonb_object_agg(name, publication)
+                FILTER (WHERE publication > 0 AND expired_at IS NULL) AS inputs
+        FROM days JOIN inputs
+            ON inputs.day BETWEEN days.day - %(lookback_days)s::int AND days.day
+        GROUP BY 1
+    ), counts AS (SELECT day, count(*) AS coins FROM marts.coin_daily GROUP BY 1)
+    SELECT days.day FROM days
+    LEFT JOIN versions USING (day)
+    LEFT JOIN loads AS coins ON coins.day = days.day AND coins.asset = 'marts/coin_daily'
+    LEFT JOIN loads AS market ON market.day = days.day AND market.asset = 'marts/market_daily'
+    LEFT JOIN counts ON counts.day = days.day
+    LEFT JOIN marts.market_daily AS there ON there.day = days.day
+    WHERE NOT coalesce(has_expired, false) AND (
+        coins.inputs IS DISTINCT FROM coalesce(versions.inputs, '{{}}')
+        OR coins.aliases_hash IS DISTINCT FROM {aliases_hash}
+        OR coins.loaded_rows <> coalesce(counts.coins, 0)
+        OR market.inputs IS DISTINCT FROM
+            jsonb_build_object('marts/coin_daily ' || coins.partition_key, coins.publication)
+        OR market.loaded_rows <> (there.day IS NOT NULL)::int
+    )
+    ORDER BY 1
 """
-_MARTS = dg.AssetKey(["marts", "coin_daily"])
 
 
 @dataclass(frozen=True)
@@ -71,23 +100,17 @@ def days_to_make(postgres: PostgresResource, touched: Collection[date]) -> Days:
     return Days([day for day in days if day not in kept], kept)
 
 
-def days_with_older_marts(
-    instance: dg.DagsterInstance, postgres: PostgresResource, first: date, last: date
-) -> set[date]:
-    """Days, both ends included, whose prices are newer than their marts, or have none."""
+def stale_mart_days(postgres: PostgresResource) -> list[date]:
+    """Days whose marts are not made from today's publications and aliases, oldest first.
+
+    A mart that is missing where there are prices is stale, too, and one that lacks rows. Days that
+    look back on what has expired are left out: their marts cannot be made again.
+    """
+    made_from = MARTS["marts/coin_daily"]
+    facts = {"inputs": list(made_from.assets), "lookback_days": made_from.lookback_days}
+    query = sql.SQL(_STALE).format(aliases_hash=ALIASES_HASH)
     with postgres.connect() as connection:
-        bounds = {"first": str(first), "last": str(last)}
-        loaded = connection.execute(_LOADED, bounds).fetchall()
-    newest = instance.event_log_storage.get_latest_storage_id_by_partition(
-        _MARTS, dg.DagsterEventType.ASSET_MATERIALIZATION, {str(day) for day, _ in loaded}
-    )
-    wanted = dg.AssetRecordsFilter(asset_key=_MARTS, storage_ids=list(newest.values()))
-    # Without an id the filter would let all pass.
-    records = instance.fetch_materializations(wanted, limit=len(newest)).records if newest else []
-    made = {
-        record.partition_key: datetime.fromtimestamp(record.timestamp, UTC) for record in records
-    }
-    return {day for day, at in loaded if str(day) not in made or made[str(day)] < at}
+        return [day for (day,) in connection.execute(query, facts)]
 
 
 def stretches_of_marts(postgres: PostgresResource, days: Collection[date]) -> Iterator[Stretch]:

@@ -4,7 +4,7 @@ What goes here: partitions by their start, store by store. What stays out: what 
 `checks.stores`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -14,15 +14,17 @@ from pyarrow import fs
 from pymongo.collection import Collection
 
 from cryptoassets.io_managers.address import Window, folder_window, partition_name, partition_window
-from cryptoassets.io_managers.lake import count_in, in_window
+from cryptoassets.io_managers.lake import count_all, count_in, in_window
 from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.mongo import Document, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
+from cryptoassets.schemas import Flow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVER: Window = (_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
 """The window that leaves nothing out."""
+_FIRST = datetime(2018, 1, 1, tzinfo=UTC)
+"""Dagster knows no partition before it."""
 _SLICE = timedelta(days=30)
 """Of snapshots every 5 s, the distinct times stay below MongoDB's 16 MB for an answer."""
 
@@ -78,22 +80,65 @@ def _slices(collection: Collection[Document], window: Window) -> Iterator[Window
         start += _SLICE
 
 
-def hours_left_behind(mongo: MongoResource, postgres: PostgresResource, now: datetime) -> set[str]:
-    """Keys of the hours of the last day, the open one left out, of which not all is published.
+def partitions_waiting(
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, now: datetime
+) -> list[Partition]:
+    """Partitions with raw documents that no publication has seen, oldest first.
 
-    A run that was killed after its fetch leaves one, or one that failed in the hour's last minutes.
+    A run that was killed after its fetch leaves one, and so does an answer that came late. An
+    expired partition never waits. Where all is published, two questions answer that, however long
+    the past is; else the newest times are searched first, by halves.
     """
-    flow, open_hour = SNAPSHOT_FLOW, now.replace(minute=0, second=0, microsecond=0)
-    window = (open_hour - timedelta(days=1), open_hour)
-    ledger = ledger_rows(postgres, flow, window)
     collection = mongo.lake()[flow.raw.name]
-    found = set()
-    for start in raw_starts(mongo, flow, window):
-        row, hour = ledger.get(start), (start, start + flow.span)
-        is_expired = row is not None and row.expired_at is not None
-        if not is_expired and count_in(collection, hour) != (row.raw_rows if row else 0):
-            found.add(partition_name(hour))
-    return found
+    ledger = ledger_rows(postgres, flow)
+    published = {start: row.raw_rows for start, row in ledger.items() if row.expired_at is None}
+    missing = count_all(collection) - sum(published.values())
+    found: list[datetime] = []
+    for window in _ever_longer_windows(flow, now) if missing else ():
+        counted = count_in(collection, window)
+        missing -= counted - _published_in(published, window)
+        found += _unpublished(collection, published, flow.span, window, counted)
+        if not missing:
+            break
+    expired = ledger.keys() - published.keys()
+    return sorted(partition_of(flow, start) for start in found if start not in expired)
+
+
+def _ever_longer_windows(flow: Flow, now: datetime) -> Iterator[Window]:
+    """Cut all time until the end of the next partition into windows, newest first."""
+    end = _EPOCH + ((now - _EPOCH) // flow.span + 2) * flow.span
+    span = timedelta(days=1)
+    while end > _FIRST:
+        start = max(_FIRST, end - span)
+        yield start, end
+        # An hour of last week is likelier than one of last year, and each count reads its window.
+        end, span = start, 8 * span
+
+
+def _unpublished(
+    collection: Collection[Document],
+    published: Mapping[datetime, int],
+    span: timedelta,
+    window: Window,
+    counted: int,
+) -> Iterator[datetime]:
+    """Starts of partitions of a window that hold more documents than were published, by halves."""
+    start, end = window
+    expected = _published_in(published, window)
+    if counted == expected:
+        return
+    if end - start == span:
+        if counted > expected:
+            yield start
+        return
+    middle = start + (end - start) // span // 2 * span
+    before = count_in(collection, (start, middle))
+    yield from _unpublished(collection, published, span, (start, middle), before)
+    yield from _unpublished(collection, published, span, (middle, end), counted - before)
+
+
+def _published_in(published: Mapping[datetime, int], window: Window) -> int:
+    return sum(rows for start, rows in published.items() if window[0] <= start < window[1])
 
 
 @dataclass(frozen=True)

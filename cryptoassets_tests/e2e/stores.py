@@ -17,13 +17,22 @@ from psycopg import sql
 from pymongo import MongoClient
 
 from cryptoassets.resources.mongo import Lake
-from cryptoassets.schemas import COIN_LATEST, CREDITS, LOADS, POSTGRES_TABLES, QUARANTINE
+from cryptoassets.schemas import (
+    COIN_LATEST,
+    CREDITS,
+    LOAD_HISTORY,
+    LOADS,
+    MART_LOADS,
+    POSTGRES_TABLES,
+    QUARANTINE,
+)
 
 Dump = dict[str, list[bytes]]
 
 # Sorted dumps leave these out, and nothing else.
-_VOLATILE = {"run_id", "loaded_at"}
-_DUMPED = [table for table in POSTGRES_TABLES if table not in (COIN_LATEST, CREDITS)]
+_VOLATILE = {"run_id", "loaded_at", "publication"}
+_BOOKS = (CREDITS, LOAD_HISTORY, MART_LOADS)
+_DUMPED = [table for table in POSTGRES_TABLES if table not in (COIN_LATEST, *_BOOKS)]
 PUBLISHED = tuple(table.full_name for table in _DUMPED if table not in (LOADS, QUARANTINE))
 """Tables that a snapshot which is quarantined whole must leave as they are, to the byte."""
 

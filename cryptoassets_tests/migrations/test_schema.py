@@ -15,6 +15,7 @@ TYPES = {
     "boolean": "boolean",
     "date": "date",
     "int": "integer",
+    "jsonb": "jsonb",
     "numeric": "numeric(38,18)",
     "text": "text",
     "text[]": "text[]",

@@ -1,41 +1,95 @@
-"""Promises of the days whose marts hang on prices that changed."""
+"""Promises of the days whose marts are stale: the numbers of what they were made from differ."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
-import dagster as dg
 import psycopg
 import pytest
 
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.days import days_with_older_marts
+from cryptoassets.upkeep.days import stale_mart_days
 
 pytestmark = [pytest.mark.postgres]
 
-LOADED = (
-    "INSERT INTO warehouse.loads VALUES ('warehouse/coin_price_history', %s, 'r', %s, %s, 0, 0, %s)"
-)
+DAY, NEXT_DAY, LATER = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 12)
+PRICES, HISTORY = "warehouse/coin_prices", "warehouse/coin_price_history"
+RENUMBER = "UPDATE warehouse.loads SET publication = 9"
+LOADED = """
+    INSERT INTO warehouse.loads (asset, partition_key, run_id, raw_rows, loaded_rows,
+        quarantined_rows, superseded_rows, loaded_at, publication)
+    VALUES (%s, %s, 'r', 1, %s, 1 - %s, 0, now(), %s)
+"""
+MART_LOADED = """
+    INSERT INTO warehouse.mart_loads VALUES (%s, %s, 'r', %s, 1, %s,
+        CASE WHEN %s = 'marts/coin_daily' THEN (
+            SELECT md5(coalesce(string_agg(alias || ' ' || coin_id, ',' ORDER BY alias), ''))
+            FROM warehouse.coin_aliases
+        ) END, now())
+"""
+COIN = "INSERT INTO marts.coin_daily VALUES ('bitcoin', %s, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)"
+MARKET = "INSERT INTO marts.market_daily VALUES (%s, 1, 1, 1, 1, 1, 1)"
 
 
-def test_days_whose_prices_came_after_their_marts_are_found(
-    database: str, postgres: PostgresResource
+def load(connection: psycopg.Connection, asset: str, key: str, number: int, rows: int = 1) -> None:
+    """A ledger row of one document, valid or not."""
+    connection.execute(LOADED, [asset, key, rows, rows, number])
+
+
+def make_marts(connection: psycopg.Connection, day: date, number: int, inputs: str) -> None:
+    """One row in both marts, with what they were made from."""
+    market = f'{{"marts/coin_daily {day}": {number}}}'
+    for mart, publication, made_from in (
+        ("marts/coin_daily", number, inputs),
+        ("marts/market_daily", number + 1, market),
+    ):
+        facts = [mart, str(day), publication, made_from, mart]
+        connection.execute(MART_LOADED, facts)
+    connection.execute(COIN, [day])
+    connection.execute(MARKET, [day])
+
+
+@pytest.fixture
+def made(database: str) -> str:
+    """Prices of two days, and marts of both that are made from them."""
+    with psycopg.connect(database) as connection:
+        load(connection, PRICES, f"{DAY}-10:00", 1)
+        load(connection, PRICES, f"{DAY}-11:00", 0, rows=0)
+        load(connection, HISTORY, str(NEXT_DAY), 2)
+        first = f'"{PRICES} {DAY}-10:00": 1'
+        make_marts(connection, DAY, 3, f"{{{first}}}")
+        make_marts(connection, NEXT_DAY, 5, f'{{{first}, "{HISTORY} {NEXT_DAY}": 2}}')
+    return database
+
+
+def test_marts_made_from_what_is_published_are_not_stale(
+    made: str, postgres: PostgresResource
 ) -> None:
-    """A backfill that was killed before its marts; those of snapshots may stand already."""
-    now = datetime.now(UTC)
-    loads = {
-        "2026-01-01": (24, now + timedelta(hours=1)),  # its marts are older
-        "2026-01-02": (24, now - timedelta(hours=1)),  # they are newer
-        "2026-01-03": (24, now),  # there are none
-        "2026-01-04": (0, now),  # there is nothing to make them of
-        "2026-01-09": (24, now),  # beyond what is asked for
-    }
-    with psycopg.connect(database) as connection, dg.DagsterInstance.ephemeral() as instance:
-        for day, (rows, at) in loads.items():
-            connection.execute(LOADED, [day, rows, rows, at])
-        connection.commit()
-        for day in ("2026-01-01", "2026-01-02", "2026-01-02"):
-            made = dg.AssetMaterialization(["marts", "coin_daily"], partition=day)
-            instance.report_runless_asset_event(made)
+    """Nor does an hour that was quarantined whole make them so."""
+    assert [] == stale_mart_days(postgres)
 
-        found = days_with_older_marts(instance, postgres, date(2026, 1, 1), date(2026, 1, 5))
 
-    assert {date(2026, 1, 1), date(2026, 1, 3)} == found
+@pytest.mark.parametrize(
+    ("statement", "stale"),
+    [
+        (f"{RENUMBER} WHERE asset = '{PRICES}'", [DAY, NEXT_DAY]),
+        (f"{RENUMBER} WHERE asset = '{HISTORY}'", [NEXT_DAY]),
+        ("DELETE FROM warehouse.loads WHERE publication = 2", [NEXT_DAY]),
+        ("DELETE FROM warehouse.coin_aliases", [DAY, NEXT_DAY]),
+        ("UPDATE warehouse.mart_loads SET publication = 9 WHERE publication = 3", [DAY]),
+        ("DELETE FROM warehouse.mart_loads WHERE publication = 3", [DAY]),
+        ("DELETE FROM marts.coin_daily WHERE day = '2026-01-06'", [NEXT_DAY]),
+        ("DELETE FROM marts.market_daily WHERE day = '2026-01-06'", [NEXT_DAY]),
+        (f"{RENUMBER}, partition_key = '2026-01-12' WHERE asset = '{HISTORY}'", [NEXT_DAY, LATER]),
+        (f"{RENUMBER}, expired_at = now()", []),
+    ],
+)
+def test_marts_are_stale_where_a_number_differs_or_rows_are_missing(
+    made: str, postgres: PostgresResource, statement: str, stale: list[date]
+) -> None:
+    """A kill between prices and marts, a row of the aliases, a person with a psql prompt.
+
+    What looks back on expired prices cannot be made again, and is never stale.
+    """
+    with psycopg.connect(made) as connection:
+        connection.execute(statement)  # type: ignore[arg-type]
+
+    assert stale == stale_mart_days(postgres)

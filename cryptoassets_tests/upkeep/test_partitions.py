@@ -8,7 +8,7 @@ import pytest
 from cryptoassets.resources.mongo import Lake, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
-from cryptoassets.upkeep.partitions import hours_left_behind, raw_starts
+from cryptoassets.upkeep.partitions import partitions_waiting, raw_starts
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
@@ -52,25 +52,48 @@ def test_what_has_no_time_has_no_partition(lake: Lake, mongo: MongoResource) -> 
     assert {T0} == raw_starts(mongo, SNAPSHOT_FLOW)
 
 
-def test_hours_left_behind_are_those_that_miss_a_document(
-    lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource
-) -> None:
-    """A run that was killed after its fetch; older ones and the open hour are not looked for."""
-    hours = [T0 + number * HOUR for number in range(-30, 1)]
-    plant(lake, "coin_snapshots", *hours)
-    keys = {hour: hour.strftime("%Y-%m-%d-%H:00") for hour in hours}
+def publish(url: str, rows: dict[datetime, int]) -> None:
+    """A ledger row of each hour, with so many documents."""
     insert = (
         "INSERT INTO warehouse.loads VALUES ('warehouse/coin_prices', %s, 'r', %s, %s, 0, 0, now())"
     )
+    with psycopg.connect(url) as connection:
+        for hour, count in rows.items():
+            connection.execute(insert, [f"{hour:%Y-%m-%d-%H:00}", count, count])
+
+
+def test_hours_wait_that_miss_a_document_however_old_they_are(
+    lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource
+) -> None:
+    """A run that was killed after its fetch, a laptop that was off for days, a late answer."""
+    now = T0 + HOUR / 2
+    hours = [T0 + number * HOUR for number in (-20_000, -19_999, -500, -499, -30, -29, -2, -1, 0)]
+    plant(lake, "coin_snapshots", *hours, *(hour + HOUR / 3 for hour in hours))
+    waiting = [hours[1], hours[3], hours[4], hours[7]]
+    publish(database, {hour: 2 for hour in hours if hour not in waiting})
+    publish(database, {waiting[0]: 1, waiting[3]: 1})
+    lake["coin_snapshots"].insert_one({"_id": "has no time", "observed_at": None})
+
+    found = partitions_waiting(mongo, postgres, SNAPSHOT_FLOW, now)
+
+    assert waiting == [partition.start for partition in found]
+
+
+def test_where_all_is_published_nothing_waits(
+    lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource
+) -> None:
+    """Nor does an hour that has expired, nor one whose documents were lost: no run brings them."""
+    hours = [T0 + number * HOUR for number in range(-40, 1)]
+    plant(lake, "coin_snapshots", *hours)
+    publish(database, dict.fromkeys(hours, 1))
+    lake["coin_snapshots"].delete_one({"observed_at": hours[3]})
     with psycopg.connect(database) as connection:
-        for hour in hours:
-            rows = {hours[-3]: 2, hours[-4]: None}.get(hour, 1)
-            if rows is not None:
-                connection.execute(insert, [keys[hour], rows, rows])
+        connection.execute(
+            "UPDATE warehouse.loads SET expired_at = now() WHERE partition_key = %s",
+            [f"{hours[5]:%Y-%m-%d-%H:00}"],
+        )
 
-    found = hours_left_behind(mongo, postgres, T0 + HOUR / 2)
-
-    assert {keys[hours[-3]], keys[hours[-4]]} == found
+    assert [] == partitions_waiting(mongo, postgres, SNAPSHOT_FLOW, T0 + HOUR / 2)
 
 
 def test_an_empty_lake_has_no_partition(lake: Lake, mongo: MongoResource) -> None:
