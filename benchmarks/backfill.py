@@ -77,6 +77,7 @@ def backfill(environment: dict[str, str], *arguments: str) -> subprocess.Popen[b
 
 def started(environment: dict[str, str]) -> str:
     """Start the stores; the URL of PostgreSQL."""
+    subprocess.run([*COMMAND, "up"], env=environment, check=True)
     printed = subprocess.run(
         [*COMMAND, "env"], env=environment, capture_output=True, text=True, check=True
     ).stdout

@@ -18,6 +18,7 @@ CryptoassetsError
       + EmptyAnswerError          a good answer without coins
   + StoreError                    MongoDB, Parquet or PostgreSQL
       + StoreUnavailableError     no connection, or it broke
+      + StoreNotRunningError      an embedded store is stopped; exit code 3
       + UpstreamNotMaterializedError  the partition asked for is not there
       + ExpiredPartitionError     retention deleted the partition
       + SchemaMismatchError       columns or types differ from `schemas`
@@ -119,6 +120,10 @@ class StoreUnavailableError(StoreError):
     """No connection to a store, or it broke on the way."""
 
     is_retryable = True
+
+
+class StoreNotRunningError(StoreError):
+    """An embedded store is stopped, and this command starts nothing."""
 
 
 class UpstreamNotMaterializedError(StoreError):

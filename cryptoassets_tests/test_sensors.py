@@ -1,5 +1,6 @@
 """Promises of the sensors; `late_documents` has its story in `e2e`."""
 
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from cryptoassets.resources.history_tags import GAPS_TAG
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import project_root
+from cryptoassets.upkeep.in_use import in_use
 from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform, new_platform, this_hour
 from cryptoassets_tests.upkeep.books import T0, Books
 
@@ -40,6 +42,23 @@ with dagster_instance() as instance:
     defs.resolve_job_def("ingest").execute_in_process(
         instance=instance, partition_key=sys.argv[1], run_id=sys.argv[2], raise_on_error=False
     )
+"""
+_KILLED_BEFORE_ITS_START = """
+import sys
+import dagster._core.execution.execute_in_process as dagsters_own
+from rich.console import Console
+from rich.status import Status
+from cryptoassets.cli.runner import Runner
+from cryptoassets.embedded import dagster_instance
+
+def wait_to_be_killed(**_):
+    print("created", flush=True)
+    sys.stdin.read()
+
+# Dagster has created the run and is about to start it.
+dagsters_own.ExecuteRunWithPlanIterable = wait_to_be_killed
+with dagster_instance() as instance:
+    Runner(Console(quiet=True), Status(""), instance).execute("ingest", sys.argv[1])
 """
 
 
@@ -106,6 +125,44 @@ def test_a_run_whose_process_was_killed_is_failed_and_no_other(
     assert dg.DagsterRunStatus.FAILURE == run.status
     assert run_id in (tick.skip_message or "")
     assert not psutil.pid_exists(process.pid)
+
+
+def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_command(
+    stack: Stack, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nothing failed it, and `retention` and `heal_gaps` waited for it for ever."""
+    folder = tmp_path_factory.mktemp("created")
+    with (
+        new_platform(stack, migrated_template, folder) as platform,
+        platform.in_force(),
+        dagster_instance() as instance,
+        subprocess.Popen(
+            [sys.executable, "-c", _KILLED_BEFORE_ITS_START, this_hour()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(project_root())},
+        ) as process,
+    ):
+        assert process.stdout is not None
+        assert b"created\n" == process.stdout.readline()
+        created = dg.RunsFilter(job_name="ingest", statuses=[dg.DagsterRunStatus.NOT_STARTED])
+        (run,) = instance.get_runs(created)
+        while_it_lives = (platform.command("up"), instance.get_run_by_id(run.run_id))
+        process.kill()
+        process.wait()
+        shown = platform.command("status", "--json")
+        up = platform.command("up")
+        ended = instance.get_run_by_id(run.run_id)
+        waited_for = in_use(instance)
+
+    assert run.run_id not in while_it_lives[0].text
+    assert while_it_lives[1] == run
+    (failure,) = [one for one in json.loads(shown.text)["failed_runs"] if one["job"] == "ingest"]
+    assert (1, "killed", run.run_id) == (shown.code, failure["outcome"], failure["run_id"])
+    assert f"Marked run {run.run_id} as failed" in up.text
+    assert ended is not None
+    assert dg.DagsterRunStatus.FAILURE == ended.status
+    assert run.run_id not in waited_for
 
 
 def wait_until_fetching(instance: dg.DagsterInstance, run_id: str) -> None:

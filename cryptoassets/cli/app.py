@@ -12,13 +12,14 @@ from cryptoassets.cli.terminal import (
     FAILED,
     INTERRUPTED,
     MISUSED,
+    NOT_RUNNING,
     console,
     errors,
     print_for_shell,
     print_on_any_stream,
 )
 from cryptoassets.environment import set_dagster_variables_aside, set_pyspark_variables_aside
-from cryptoassets.errors import CryptoassetsError, SettingsError
+from cryptoassets.errors import CryptoassetsError, SettingsError, StoreNotRunningError
 from cryptoassets.shortages import remedy_of
 
 _STORES = {
@@ -60,7 +61,7 @@ def main() -> None:
         if is_debug:
             raise
         errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(MISUSED if isinstance(error, SettingsError) else FAILED)
+        sys.exit(_exit_code(error))
     except Exception as error:
         store = _STORES.get(type(error).__module__.partition(".")[0])
         # Some say why they failed by their name alone, as MemoryError does.
@@ -75,6 +76,12 @@ def main() -> None:
     except KeyboardInterrupt:
         errors.print("Stopped.")
         sys.exit(INTERRUPTED)
+
+
+def _exit_code(error: CryptoassetsError) -> int:
+    if isinstance(error, SettingsError):
+        return MISUSED
+    return NOT_RUNNING if isinstance(error, StoreNotRunningError) else FAILED
 
 
 @app.command()
@@ -161,7 +168,7 @@ def down(
 
 @app.command()
 def env() -> None:
-    """Print the settings in force as KEY=value lines, secrets included."""
+    """Print the settings in force as KEY=value lines, secrets included; starts nothing."""
     from cryptoassets.cli.stores import environment
 
     for line in environment():
@@ -170,10 +177,16 @@ def env() -> None:
 
 @app.command()
 def status(*, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Show rows, last partitions, freshness, checks, credits left and disk used."""
-    from cryptoassets.cli.status import show_status
+    """Show last runs, rows, freshness, checks, what waits, credits and disk; starts nothing.
 
-    show_status(console, as_json=json)
+    Exits with 1 when the last run failed or documents wait to be published.
+    """
+    from cryptoassets.cli.stores import only_showing
+
+    with only_showing():
+        from cryptoassets.cli.status import show_status
+
+        raise typer.Exit(show_status(console, as_json=json))
 
 
 @app.command()
@@ -252,7 +265,10 @@ def retention(
 
 @app.command()
 def audit() -> None:
-    """Compare all three stores; exit 1 and say what does not add up."""
-    from cryptoassets.cli.audit import audit_stores
+    """Compare all three stores; exit 1 and say what does not add up; starts nothing."""
+    from cryptoassets.cli.stores import only_showing
 
-    raise typer.Exit(audit_stores(console))
+    with only_showing():
+        from cryptoassets.cli.audit import audit_stores
+
+        raise typer.Exit(audit_stores(console))

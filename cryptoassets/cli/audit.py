@@ -25,6 +25,7 @@ from cryptoassets.io_managers.raw_rows import lake_id
 from cryptoassets.resources.mongo import Document, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
+from cryptoassets.settings import load_settings
 from cryptoassets.transforms.reconciliation import discrepancies
 from cryptoassets.upkeep.coins import coins_out_of_line
 from cryptoassets.upkeep.days import stale_mart_days
@@ -59,6 +60,7 @@ def audit_stores(console: Console) -> int:
             _compare(found, mongo, postgres, flow, status)
         found.problems += _without_coin(postgres) + _coins_out_of_line(postgres)
         found.problems += _stale_marts(postgres)
+    console.print(f"Home: {load_settings().home}", soft_wrap=True)
     for note in found.notes:
         console.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
     for problem in found.problems:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.embedded import dagster_instance
+from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
@@ -34,6 +35,9 @@ def apply_retention(console: Console, *, is_dry_run: bool) -> int:
         console.status("Looking for what is old") as status,
         closing(mongo.lake().client),
     ):
+        if not is_dry_run:
+            # Else their partitions would be kept for ever.
+            fail_dead_runs(instance)
         where = Where(mongo, PostgresResource(), instance)
         swept = retain(where, before, runs_before, is_dry_run=is_dry_run, report=status.update)
     return _print(console, swept, is_dry_run=is_dry_run)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from rich.status import Status
 
 from cryptoassets.cli.interrupts import noticed_interrupts
 from cryptoassets.embedded import Stack
+from cryptoassets.embedded.dead_runs import process_tags
+from cryptoassets.settings import project_root
 from cryptoassets.shortages import remedy_of
 
 if TYPE_CHECKING:
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 # A person who types a command wants data now: the month's pace is for schedules.
 _RUN_TAGS = {"cryptoassets/credits": "down_to_reserve"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_OF_THE_PAST = (
+REPLAY_TAG = "cryptoassets/replay"
+"""On runs of partitions of the past."""
+CHECKS_OF_THE_PAST = (
     *("newest_snapshot_complete", "newest_snapshot_reliable"),
     *("quarantine_share", "payload_drift", "price_moves", "stale_answer"),
 )
@@ -149,7 +154,14 @@ class Runner:
                 partition_key=None if last else partition,
                 run_id=run_id,
                 run_config=_QUIET,
-                tags={**_RUN_TAGS, **tags, **(range_tags(partition, last) if last else {})},
+                # From the start: a kill before the first step leaves a run that nobody could judge.
+                tags={
+                    **_RUN_TAGS,
+                    **process_tags(run_id),
+                    **({REPLAY_TAG: "yes"} if self._is_replay else {}),
+                    **tags,
+                    **(range_tags(partition, last) if last else {}),
+                },
                 asset_selection=[dg.AssetKey.from_user_string(asset) for asset in assets] or None,
                 raise_on_error=False,
             )
@@ -179,9 +191,9 @@ class Runner:
         elif event.is_step_failure:
             self.outcome.errors |= _error_names(event)
             name = _step_name(event) + (f" {self._partitions}" if self._is_replay else "")
-            self._fail(f"{name}: {_sentence(event.step_failure_data.error)}")
+            self._fail(f"{name}: {sentence_of(event.step_failure_data.error)}")
         elif event.is_step_up_for_retry:
-            words = _sentence(event.step_retry_data.error)
+            words = sentence_of(event.step_retry_data.error)
             self._console.print(
                 f"[yellow]  ↻ {_step_name(event)}[/]  {escape(words)}", soft_wrap=True
             )
@@ -203,7 +215,7 @@ class Runner:
         if check.passed:
             self.outcome.checks_passed += 1
             return
-        if self._is_replay and check.check_name in _OF_THE_PAST:
+        if self._is_replay and check.check_name in CHECKS_OF_THE_PAST:
             self.outcome.past[name, check.partition or ""] = check.description or ""
             return
         if check.partition and (self._is_range or self._is_replay):
@@ -288,7 +300,7 @@ def _error_names(event: "dg.DagsterEvent") -> set[str]:
     return {str(name.value)} if name is not None else set()
 
 
-def _sentence(error: "dg.SerializableErrorInfo | None") -> str:
+def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
     """What went wrong: our own sentence if there is one in the chain, else the first cause."""
     text = "failed"
     while error is not None:
@@ -302,13 +314,14 @@ def _sentence(error: "dg.SerializableErrorInfo | None") -> str:
 
 
 def source_words(stack: Stack) -> str:
-    """Say where data comes from, and how to get real prices."""
-    kind = stack.source
-    return {
+    """Say where data comes from, and how to get real prices; outside the checkout the home, too."""
+    words = {
         "coincap": "CoinCap",
         "simulator": "simulator (not real prices; set COINCAP_API_KEY for CoinCap)",
         "replay": "replay of recorded answers",
-    }[kind]
+    }[stack.source]
+    is_outside = not Path.cwd().is_relative_to(project_root())
+    return f"{words}; home: {stack.home}" if is_outside else words
 
 
 def _new_run_id() -> str:

@@ -1,28 +1,38 @@
-"""The verb `status`: per asset rows, last partition and age; checks; credits; disk.
+"""The verb `status`: last runs; per asset rows, last partition and age; checks; credits; disk.
 
-What goes here: gathering and showing. Freshness is computed here as well as by Dagster's daemon,
-for on a laptop there is none.
+What goes here: gathering. Freshness is computed here as well as by Dagster's daemon, because a
+laptop has none. What stays out: the tables that a person sees (in `status_tables`).
 """
 
 import json
+import shutil
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from cryptoassets.cli.backlog import waiting_partitions
 from cryptoassets.cli.facts import store_counts
+from cryptoassets.cli.last_runs import failures, last_runs
+from cryptoassets.cli.status_tables import print_status
+from cryptoassets.cli.terminal import FAILED
 from cryptoassets.coincap.credits import Budget
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.resources.credits import PostgresCreditKeeper
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import Settings, load_settings
+from cryptoassets.upkeep.days import stale_mart_days
 
 if TYPE_CHECKING:
     import dagster as dg
+
+
+_LOOKED_BACK = 5
+"""Materializations: those of late documents note no clock."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +61,47 @@ class CheckStatus:
     evaluated_at: str
 
 
-def show_status(console: Console, *, as_json: bool) -> None:
-    """Print the status, as tables or as JSON."""
+def show_status(console: Console, *, as_json: bool) -> int:
+    """Print the status, as tables or as JSON; return the exit code."""
     settings = load_settings()
     stack = Stack(settings)
-    with dagster_instance() as instance:
+    mongo = MongoResource()
+    with dagster_instance() as instance, closing(mongo.lake().client):
+        runs = last_runs(instance)
+        waiting = waiting_partitions(instance, mongo, PostgresResource())
         facts: dict[str, Any] = {
+            "home": str(stack.home),
             "source": stack.source,
+            "last_runs": [asdict(run) for run in runs],
+            "failed_runs": [asdict(run) for run in failures(runs)],
+            "waiting": [asdict(partition) for partition in waiting],
+            "documents_waiting": sum(partition.documents for partition in waiting),
+            "stale_mart_days": [str(day) for day in stale_mart_days(PostgresResource())],
+            "clock_difference_seconds": _clock_difference(instance),
             "assets": [asdict(asset) for asset in _assets(instance)],
             "checks": [asdict(check) for check in _checks(instance)],
             "stores": [asdict(count) for count in store_counts()],
             "credits": _credits(settings),
             "disk_bytes": _disk_bytes(settings.home),
+            "disk_free_bytes": shutil.disk_usage(_existing(settings.home)).free,
         }
     if as_json:
         print(json.dumps(facts, indent=2))  # noqa: T201 - for programs: no wrapping, no markup
-        return
-    _print_tables(console, facts)
+    else:
+        print_status(console, facts)
+    return FAILED if facts["failed_runs"] or waiting else 0
+
+
+def _clock_difference(instance: "dg.DagsterInstance") -> float | None:
+    """Seconds between the source's clock and ours, as one of the last fetches noted them."""
+    from cryptoassets.jobs import RAW_SNAPSHOTS
+
+    for record in instance.fetch_materializations(RAW_SNAPSHOTS, limit=_LOOKED_BACK).records:
+        made = record.asset_materialization
+        noted = made.metadata.get("clock_difference_seconds") if made else None
+        if noted is not None and noted.value is not None:
+            return float(str(noted.value))
+    return None
 
 
 def _assets(instance: "dg.DagsterInstance") -> list[AssetStatus]:
@@ -119,17 +153,22 @@ def _fresh_within(policy: "dg.FreshnessPolicy | None") -> float | None:
 
 
 def _checks(instance: "dg.DagsterInstance") -> list[CheckStatus]:
+    import dagster as dg
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
     from cryptoassets.definitions import defs
 
-    keys = sorted(defs.resolve_asset_graph().asset_check_keys, key=str)
-    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+    # A run that is at work, or was killed, leaves checks that it planned and did not evaluate.
+    ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
     found = []
-    for key in keys:
-        record = records.get(key)
-        evaluation = record.evaluation if record else None
-        if record is None or evaluation is None:
+    for key in sorted(defs.resolve_asset_graph().asset_check_keys, key=str):
+        records = instance.event_log_storage.get_asset_check_execution_history(
+            key, limit=1, status=ended
+        )
+        evaluation = records[0].evaluation if records else None
+        if not isinstance(evaluation, dg.AssetCheckEvaluation):
             continue
-        at = datetime.fromtimestamp(record.create_timestamp, UTC)
+        at = datetime.fromtimestamp(records[0].create_timestamp, UTC)
         found.append(
             CheckStatus(
                 asset=key.asset_key.to_user_string(),
@@ -170,6 +209,11 @@ def _lasts_until(budget: Budget, today: int) -> str | None:
     return end.isoformat(timespec="seconds") if end < budget.next_month else None
 
 
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
 def _disk_bytes(home: Path) -> int:
     """Size of what lies below our home, files that vanish meanwhile left out."""
     total = 0
@@ -179,36 +223,3 @@ def _disk_bytes(home: Path) -> int:
         except OSError:
             continue
     return total
-
-
-def _print_tables(console: Console, facts: dict[str, Any]) -> None:
-    console.print(f"Source of data: [bold]{facts['source']}[/]")
-    assets = Table("asset", "last partition", "rows", "age", "fresh", box=None)
-    for asset in facts["assets"]:
-        fresh = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[asset["is_fresh"]]
-        rows = "" if asset["rows"] is None else f"{asset['rows']:,}"
-        age = "never" if asset["age_seconds"] is None else _age(asset["age_seconds"])
-        assets.add_row(asset["asset"], asset["last_partition"], rows, age, fresh)
-    console.print(assets)
-    checks = Table("check", "partition", "result", box=None)
-    for check in facts["checks"]:
-        word = "[green]passed[/]" if check["passed"] else f"[red]{check['severity']}[/]"
-        words = "" if check["passed"] else f" {escape(check['description'] or '')}"
-        checks.add_row(f"{check['asset']} {check['name']}", check["partition"], word + words)
-    console.print(checks)
-    spent = facts["credits"]
-    left = (
-        "no limit" if spent["left"] is None else f"{spent['left']:,} of {spent['monthly']:,} left"
-    )
-    if spent["left"] is not None and spent["spent_today"]:
-        lasts = spent["lasts_until"]
-        left += f"; {spent['spent_today']:,} in the last 24 hours, at which pace they last "
-        left += f"until {lasts[:16].replace('T', ' ')} UTC" if lasts else "to the month's end"
-    console.print(f"Credits: {left}. Disk: {facts['disk_bytes'] / 1e6:,.0f} MB.")
-
-
-def _age(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"

@@ -5,15 +5,25 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
-from cryptoassets.cli.terminal import errors
-from cryptoassets.embedded import Stack, dagster_environment, dagster_instance
+from cryptoassets.embedded import (
+    Stack,
+    dagster_environment,
+    dagster_instance,
+    not_running,
+    starting_nothing,
+)
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.errors import SettingsError
-from cryptoassets.settings import load_settings, project_root
+from cryptoassets.settings import Settings, load_settings, project_root
+
+_SOURCE = "source"
+"""Name of the server that is no store: reading needs none."""
 
 
 def start(console: Console) -> None:
@@ -33,6 +43,7 @@ def start(console: Console) -> None:
 
 def _print_servers(console: Console, stack: Stack) -> None:
     servers = stack.servers()
+    console.print(f"  Home: {stack.home}", soft_wrap=True)
     if not servers:
         console.print("Every store and the source are named in the settings: nothing to start.")
     for server in servers:
@@ -56,27 +67,55 @@ def what_is_erased() -> str:
     return f"all data of source `{stack.source}` in {folder}{kept}"
 
 
-def environment() -> list[str]:
-    """The settings in force as shell lines, secrets included; starts what is missing."""
+@contextmanager
+def only_showing() -> Iterator[None]:
+    """For commands that read the stores and start nothing.
+
+    Raises:
+        StoreNotRunningError: an embedded store is stopped; all of them are named.
+    """
+    with starting_nothing():
+        stack = Stack(load_settings())
+        stores = [title for name, title in stack.stopped().items() if name != _SOURCE]
+        if stores:
+            raise not_running(stores, stack.home)
+        yield
+
+
+def environment() -> Iterator[str]:
+    """The settings in force as shell lines, secrets included.
+
+    Raises:
+        StoreNotRunningError: an embedded server is stopped; after the lines of what runs.
+    """
     settings = load_settings()
-    stack = Stack(settings, report=lambda sentence: errors.print(f"{sentence}.", soft_wrap=True))
+    with starting_nothing():
+        stack = Stack(settings)
+        stopped = stack.stopped()
+        values = _values(settings, stack, stopped)
+    for name, value in values.items():
+        yield f"{name}={shlex.quote(str(value))}"
+    if stopped:
+        raise not_running(list(stopped.values()), stack.home)
+
+
+def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[str, object]:
     key = settings.coincap_api_key
-    values = {
-        "COINCAP_URL": stack.source_url(),
+    return {
+        **({} if _SOURCE in stopped else {"COINCAP_URL": stack.source_url()}),
         **({"COINCAP_API_KEY": key.get_secret_value()} if key else {}),
         "COINCAP_COINS": settings.coincap_coins,
         "COINCAP_HISTORY_INTERVAL": settings.coincap_history_interval,
         "COINCAP_MONTHLY_CREDITS": settings.coincap_monthly_credits,
-        "MONGO_URL": stack.mongo_url(),
+        **({} if "mongo" in stopped else {"MONGO_URL": stack.mongo_url()}),
         "MONGO_DATABASE": settings.mongo_database,
-        "POSTGRES_URL": stack.postgres_url(),
+        **({} if "postgres" in stopped else {"POSTGRES_URL": stack.postgres_url()}),
         "SPARK_MASTER": settings.spark_master,
         "CLEAN_PATH": stack.clean_path(),
         "CRYPTOASSETS_HOME": settings.home,
         "CRYPTOASSETS_RETENTION_DAYS": settings.cryptoassets_retention_days,
         "DAGSTER_RUNS_RETENTION_DAYS": settings.dagster_runs_retention_days,
     }
-    return [f"{name}={shlex.quote(str(value))}" for name, value in values.items()]
 
 
 def _refuse_taken(port: int) -> None:

@@ -1,6 +1,7 @@
 """What the verbs share: two consoles, which can print on any stream, and the exit codes.
 
-Exit codes: 0 done; 1 something failed; 2 misuse (an option or a setting is wrong).
+Exit codes: 0 done; 1 something failed; 2 misuse (an option or a setting is wrong); 3 a store is not
+running, and the command starts none; 130 interrupted.
 """
 
 import codecs
@@ -13,7 +14,7 @@ from rich.console import Console
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+FAILED, MISUSED, NOT_RUNNING, INTERRUPTED = 1, 2, 3, 130
 
 _PLAIN = {"✓": "+", "✗": "x", "↻": "~", "—": "-", "·": "-", "…": "..."}
 _SPINNER = range(0x2800, 0x2900)

@@ -5,7 +5,14 @@ connections (in `resources`), the commands `up` and `down` (in `cli`).
 """
 
 from cryptoassets.embedded.dagster_home import dagster_environment, dagster_instance
-from cryptoassets.embedded.server import ServerStatus
+from cryptoassets.embedded.server import ServerStatus, not_running, starting_nothing
 from cryptoassets.embedded.stack import Stack
 
-__all__ = ["ServerStatus", "Stack", "dagster_environment", "dagster_instance"]
+__all__ = [
+    "ServerStatus",
+    "Stack",
+    "dagster_environment",
+    "dagster_instance",
+    "not_running",
+    "starting_nothing",
+]

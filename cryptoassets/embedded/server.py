@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import ClassVar
 from filelock import FileLock, Timeout
 
 from cryptoassets.embedded import processes
-from cryptoassets.errors import EmbeddedError
+from cryptoassets.errors import EmbeddedError, StoreNotRunningError
 from cryptoassets.shortages import disk_remedy, remedy_of
 
 READY_SECONDS = 60.0
@@ -56,12 +56,24 @@ class State:
     engine: str | None = None
 
 
+def not_running(titles: Sequence[str], home: Path) -> StoreNotRunningError:
+    """The error of a command that needs servers and starts none."""
+    names = " and ".join(titles).replace(" The ", " the ")
+    verb = "is" if len(titles) == 1 else "are"
+    return StoreNotRunningError(
+        f"{names} {verb} not running, and this command starts nothing (home: "
+        f"{home}). Run `cryptoassets up`, then try again"
+    )
+
+
 class EmbeddedServer(ABC):
     """A server of one set; every method may be called by several processes at once."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    may_start: ClassVar[bool] = True
+    """Whether this process starts servers; see `starting_nothing`."""
 
     def __init__(self, set_home: Path, report: Report) -> None:
         self.set_home = set_home
@@ -100,11 +112,14 @@ class EmbeddedServer(ABC):
 
         Raises:
             EmbeddedError: it cannot be started; the message says why and what to do.
+            StoreNotRunningError: it does not run, and this process starts nothing.
         """
         with self.disk_errors_named():
             port = self.running_port()
             if port is not None:
                 return port
+            if not EmbeddedServer.may_start:
+                raise not_running([self.title], self.set_home)
             with self.locked():
                 # Another command may have started it while we waited.
                 port = self.running_port()
@@ -249,3 +264,16 @@ class EmbeddedServer(ABC):
         recent = lines[-LAST_LINES:]
         telling = [line for line in recent if "FATAL" in line or "rror" in line] or recent
         return telling[-1].strip() if telling else "it ended without a word"
+
+
+@contextmanager
+def starting_nothing() -> Iterator[None]:
+    """For commands that only show: a stopped server is an error in this process meanwhile.
+
+    It holds in every thread, and for what Dagster opens by itself from `dagster.yaml`.
+    """
+    before, EmbeddedServer.may_start = EmbeddedServer.may_start, False
+    try:
+        yield
+    finally:
+        EmbeddedServer.may_start = before

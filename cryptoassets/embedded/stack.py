@@ -147,15 +147,28 @@ class Stack:
         """Say of each server that is ours to start how it is, without starting it."""
         return [server.status() for server in self._wanted]
 
+    def stopped(self) -> dict[str, str]:
+        """The servers that are ours to start and do not run: name to title; starts nothing."""
+        return {
+            server.name: server.title for server in self._wanted if server.running_port() is None
+        }
+
+    @property
+    def home(self) -> Path:
+        """The folder of all sets of stores."""
+        return self._settings.home
+
     @property
     def _wanted(self) -> Sequence[EmbeddedServer]:
-        named = self._settings
-        servers: list[tuple[EmbeddedServer, bool]] = [
-            (self._postgres, named.postgres_url is not None),
-            (self._mongo, named.mongo_url is not None),
-            (self._simulator, self.source != "simulator" or named.coincap_url is not None),
-        ]
-        return [server for server, is_named in servers if not is_named]
+        # Whose data it is, which the source may have to be asked for, only where it decides.
+        named, servers = self._settings, list[EmbeddedServer]()
+        if named.postgres_url is None:
+            servers.append(self._postgres)
+        if named.mongo_url is None:
+            servers.append(self._mongo)
+        if named.coincap_url is None and self.source == "simulator":
+            servers.append(self._simulator)
+        return servers
 
     @cached_property
     def _java(self) -> Path:

@@ -12,4 +12,5 @@ from cryptoassets.embedded.dead_runs import process_tags
 def note_process(context: dg.InitResourceContext) -> None:
     """Tag the context's run; outside a run there is nothing to tag."""
     if context.instance is not None and context.run is not None:
-        context.instance.add_run_tags(context.run.run_id, process_tags())
+        run_id = context.run.run_id
+        context.instance.add_run_tags(run_id, process_tags(run_id))

@@ -28,13 +28,19 @@ def in_use(instance: dg.DagsterInstance) -> dict[str, Window]:
     Returns:
         Run id to range; runs without a partition of ours are absent.
     """
-    found = {}
-    for run in instance.get_runs(dg.RunsFilter(statuses=GOING_ON)):
-        one = run.tags.get(_PARTITION, "")
-        first, last = range_of(run.tags) or (one, one)
-        try:
-            start, end = partition_window(first)[0], partition_window(last)[1]
-        except ValueError:
-            continue
-        found[run.run_id] = (start - timedelta(days=LOOKBACK_DAYS), end)
-    return found
+    runs = instance.get_runs(dg.RunsFilter(statuses=GOING_ON))
+    ranges = {run.run_id: window_of(run) for run in runs}
+    lookback = timedelta(days=LOOKBACK_DAYS)
+    return {
+        run_id: (window[0] - lookback, window[1]) for run_id, window in ranges.items() if window
+    }
+
+
+def window_of(run: dg.DagsterRun) -> Window | None:
+    """The range of a run's partitions; None: it has none of ours."""
+    one = run.tags.get(_PARTITION, "")
+    first, last = range_of(run.tags) or (one, one)
+    try:
+        return partition_window(first)[0], partition_window(last)[1]
+    except ValueError:
+        return None

@@ -33,6 +33,8 @@ class Story:
     """Two good runs, then one whose answer holds 30 of 100 coins; dumps after each."""
 
     home: Home
+    unused: dict[str, Finished]
+    left_unused: bool
     first: Finished
     second: Finished
     cut: Finished
@@ -41,7 +43,9 @@ class Story:
     after_cut: Dump
     documents_after_second: int
     audit: Finished
+    status_code: int
     status: dict[str, Any]
+    status_after_cut: Finished
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,8 @@ def home() -> Iterator[Home]:
 @pytest.fixture(scope="module")
 def story(home: Home) -> Story:
     """The whole story; a run as a process costs seconds, so it is told once."""
+    unused = {verb: home.command(verb) for verb in ("env", "status", "audit")}
+    left_unused = not list(home.folder.iterdir())
     first = home.command("run")
     after_first = home.stores.dump()
     second = home.command("run")
@@ -68,6 +74,8 @@ def story(home: Home) -> Story:
     cut = home.command("run")
     return Story(
         home=home,
+        unused=unused,
+        left_unused=left_unused,
         first=first,
         second=second,
         cut=cut,
@@ -76,8 +84,32 @@ def story(home: Home) -> Story:
         after_cut=home.stores.dump(),
         documents_after_second=documents,
         audit=audit,
+        status_code=status.code,
         status=json.loads(status.text),
+        status_after_cut=home.command("status"),
     )
+
+
+@pytest.mark.parametrize("verb", ["env", "status", "audit"])
+def test_a_command_that_only_shows_starts_nothing(story: Story, verb: str) -> None:
+    """Somebody who looks, in whatever folder, must not be left with three servers."""
+    finished = story.unused[verb]
+
+    assert 3 == finished.code, finished.text
+    assert "PostgreSQL and MongoDB" in finished.text
+    assert "not running" in finished.text
+    assert f"home: {story.home.folder}" in finished.text
+    assert "Run `cryptoassets up`" in finished.text
+    assert story.left_unused
+
+
+def test_env_prints_the_lines_of_what_needs_no_server(story: Story) -> None:
+    """A script learns what is set, and by the exit code that not all is there."""
+    lines = story.unused["env"].text.splitlines()
+    names = {line.partition("=")[0] for line in lines if "=" in line}
+
+    assert {"CRYPTOASSETS_HOME", "CLEAN_PATH", "SPARK_MASTER"} <= names
+    assert names.isdisjoint({"MONGO_URL", "POSTGRES_URL", "COINCAP_URL"})
 
 
 def test_the_first_run_ends_well_and_says_what_is_where(story: Story) -> None:
@@ -87,6 +119,7 @@ def test_the_first_run_ends_well_and_says_what_is_where(story: Story) -> None:
     for name in ("datalake.coin_snapshots", "warehouse.coin_prices", "marts.market_daily"):
         assert name in story.first.text
     assert "0 failed" in story.first.text
+    assert f"home: {story.home.folder}" in story.first.text
     assert "cryptoassets audit" in story.first.text
 
 
@@ -140,6 +173,31 @@ def test_status_says_for_programs_that_prices_are_fresh(story: Story) -> None:
     assert {True} == {check["passed"] for check in story.status["checks"]}
     assert 4000 == story.status["credits"]["left"]
     assert story.status["disk_bytes"] > 1_000_000
+
+
+def test_status_says_that_the_last_runs_were_good_and_nothing_waits(story: Story) -> None:
+    """What a cron job asks: is it still running well?"""
+    runs = {run["job"]: run for run in story.status["last_runs"]}
+
+    assert 0 == story.status_code
+    assert {"ingest", "process", "marts"} == set(runs)
+    assert {"succeeded"} == {run["outcome"] for run in runs.values()}
+    assert ([], [], 0) == tuple(
+        story.status[name] for name in ("failed_runs", "waiting", "documents_waiting")
+    )
+    assert [] == story.status["stale_mart_days"]
+    assert story.status["disk_free_bytes"] > 1_000_000
+    assert str(story.home.folder) == story.status["home"]
+
+
+def test_status_fails_after_a_run_that_failed_and_says_why(story: Story) -> None:
+    """The run succeeded in Dagster: it exited 1 by a check that blocks nothing."""
+    told = story.status_after_cut
+
+    assert 1 == told.code
+    assert "The last run of process of " in told.text
+    assert " failed " in told.text
+    assert "clean/coin_prices newest_snapshot_complete: " in told.text
 
 
 def test_the_lines_of_env_connect(story: Story) -> None:

@@ -12,11 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cryptoassets.embedded import Stack
+from cryptoassets.embedded import Stack, dagster_instance, starting_nothing
 from cryptoassets.embedded.processes import free_port
 from cryptoassets.embedded.server import State
-from cryptoassets.errors import EmbeddedError
+from cryptoassets.errors import EmbeddedError, StoreNotRunningError
 from cryptoassets.settings import Settings
+from cryptoassets_tests.e2e.homes import COMMAND as COMMAND_LINE
+from cryptoassets_tests.e2e.homes import user_environment
 from cryptoassets_tests.embedded import servers
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mongo]
@@ -247,3 +249,37 @@ def test_an_unreadable_state_counts_as_none(home: Path, make_stack: MakeStack) -
     servers.keep_document(make_stack(), 1)
 
     assert State() != make_stack()._mongo.state()  # noqa: SLF001
+
+
+def test_where_nothing_may_be_started_a_stopped_server_is_an_error(
+    home: Path, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Commands that only show; Dagster opens PostgreSQL by itself, and must not start it either."""
+    monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
+    stack = make_stack()
+
+    for ask in (stack.postgres_url, stack.mongo_url, stack.source_url, dagster_instance):
+        with starting_nothing(), pytest.raises(StoreNotRunningError, match="cryptoassets up"):
+            ask()
+
+    assert ["postgres", "mongo", "source"] == list(stack.stopped())
+
+
+def test_env_prints_what_runs_and_names_what_does_not(home: Path, make_stack: MakeStack) -> None:
+    """A script that reads the lines must not take a port for one where something answers."""
+    url = make_stack().postgres_url()
+
+    finished = subprocess.run(
+        [COMMAND_LINE, "env"],
+        env=user_environment() | {"CRYPTOASSETS_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    lines = finished.stdout.splitlines()
+    assert 3 == finished.returncode
+    assert f"POSTGRES_URL={url}" in lines
+    assert not [line for line in lines if line.startswith(("MONGO_URL", "COINCAP_URL"))]
+    assert "MongoDB and the simulator of CoinCap are not running" in finished.stderr
+    assert {"mongo", "source"} == set(make_stack().stopped())

@@ -1,0 +1,59 @@
+"""What is fetched and not published yet.
+
+What goes here: what `status` asks of the stores. What stays out: the questions themselves (in
+`upkeep`), processing (in the verbs).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from cryptoassets.embedded.dead_runs import dead_runs
+from cryptoassets.io_managers.address import Window
+from cryptoassets.io_managers.lake import count_in
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import FLOWS
+from cryptoassets.upkeep.in_use import GOING_ON, window_of
+from cryptoassets.upkeep.partitions import ledger_rows, partitions_waiting
+
+
+@dataclass(frozen=True)
+class WaitingPartition:
+    """A partition with documents that are in MongoDB and not published to PostgreSQL."""
+
+    asset: str
+    partition: str
+    documents: int
+
+
+def waiting_partitions(
+    instance: dg.DagsterInstance, mongo: MongoResource, postgres: PostgresResource
+) -> list[WaitingPartition]:
+    """Partitions with documents that wait to be published, flow by flow, oldest first.
+
+    A partition that a living run works on does not wait.
+    """
+    busy = list(_worked_on(instance))
+    found = []
+    for flow in FLOWS:
+        for partition in partitions_waiting(mongo, postgres, flow, datetime.now(UTC)):
+            start, end = partition.window
+            if any(first < end and start < last for first, last in busy):
+                continue
+            ledger = ledger_rows(postgres, flow, partition.window).get(start)
+            documents = count_in(mongo.lake()[flow.raw.name], partition.window)
+            documents -= ledger.raw_rows if ledger else 0
+            found.append(WaitingPartition(partition.asset, partition.key, documents))
+    return found
+
+
+def _worked_on(instance: dg.DagsterInstance) -> Iterator[Window]:
+    dead = {run.run_id for run in dead_runs(instance)}
+    for run in instance.get_runs(dg.RunsFilter(statuses=GOING_ON)):
+        window = window_of(run)
+        # A run of the marts has a day, and publishes no document of it.
+        if window and run.job_name != "marts" and run.run_id not in dead:
+            yield window

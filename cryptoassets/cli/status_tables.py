@@ -1,0 +1,123 @@
+"""What a person sees of `status`.
+
+What goes here: tables and sentences. What stays out: gathering (in `status`).
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+
+MOST_CLOCK_SECONDS = 120
+"""Difference of two clocks from which `status` warns."""
+_REMEDIES = {
+    SNAPSHOT_FLOW.asset: "`cryptoassets run`",
+    HISTORY_FLOW.asset: "`cryptoassets backfill` or `rebuild` of those days",
+}
+_SHOWN = 5
+
+
+def print_status(console: Console, facts: dict[str, Any]) -> None:
+    """Print what `status` gathered; what needs attention comes last, nearest to the prompt."""
+    console.print(f"Source of data: [bold]{facts['source']}[/]  Home: {facts['home']}")
+    for table in (_runs(facts), _assets(facts), _checks(facts)):
+        console.print(table)
+    console.print(
+        f"Credits: {_credits(facts['credits'])}. Disk: {facts['disk_bytes'] / 1e6:,.0f} MB used, "
+        f"{facts['disk_free_bytes'] / 1e9:,.1f} GB free."
+    )
+    for sentence in _warnings(facts):
+        console.print(f"[yellow]![/] {escape(sentence)}", soft_wrap=True)
+    for sentence in _failures(facts):
+        console.print(f"[red]✗[/] {escape(sentence)}", soft_wrap=True)
+
+
+def _runs(facts: dict[str, Any]) -> Table:
+    table = Table("last run of", "partition", "outcome", "age", box=None)
+    for run in facts["last_runs"]:
+        style = {"succeeded": "green", "canceled": "yellow"}.get(run["outcome"], "red")
+        outcome = f"[{style}]{run['outcome']}[/]"
+        table.add_row(run["job"], run["partition"], outcome, _age(_seconds_since(run["ended_at"])))
+    return table
+
+
+def _assets(facts: dict[str, Any]) -> Table:
+    table = Table("asset", "last partition", "rows", "age", "fresh", box=None)
+    for asset in facts["assets"]:
+        fresh = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[asset["is_fresh"]]
+        rows = "" if asset["rows"] is None else f"{asset['rows']:,}"
+        age = "never" if asset["age_seconds"] is None else _age(asset["age_seconds"])
+        table.add_row(asset["asset"], asset["last_partition"], rows, age, fresh)
+    return table
+
+
+def _checks(facts: dict[str, Any]) -> Table:
+    table = Table("check", "partition", "result", box=None)
+    for check in facts["checks"]:
+        word = "[green]passed[/]" if check["passed"] else f"[red]{check['severity']}[/]"
+        words = "" if check["passed"] else f" {escape(check['description'] or '')}"
+        table.add_row(f"{check['asset']} {check['name']}", check["partition"], word + words)
+    return table
+
+
+def _credits(spent: dict[str, Any]) -> str:
+    left = (
+        "no limit" if spent["left"] is None else f"{spent['left']:,} of {spent['monthly']:,} left"
+    )
+    if spent["left"] is not None and spent["spent_today"]:
+        lasts = spent["lasts_until"]
+        left += f"; {spent['spent_today']:,} in the last 24 hours, at which pace they last "
+        left += f"until {lasts[:16].replace('T', ' ')} UTC" if lasts else "to the month's end"
+    return left
+
+
+def _warnings(facts: dict[str, Any]) -> Iterator[str]:
+    seconds = facts["clock_difference_seconds"]
+    if seconds is not None and abs(seconds) > MOST_CLOCK_SECONDS:
+        yield (
+            f"The source's clock and this machine's differ by {_age(abs(seconds))}. Set the "
+            "clock that is wrong: prices may land in another hour"
+        )
+    days = facts["stale_mart_days"]
+    if days:
+        yield (
+            f"The marts of {_shown(days)} are older than their prices: "
+            "`cryptoassets run` makes them again"
+        )
+
+
+def _failures(facts: dict[str, Any]) -> Iterator[str]:
+    for run in facts["failed_runs"]:
+        partition = f" of {run['partition']}" if run["partition"] else ""
+        verb = "was killed" if run["outcome"] == "killed" else "failed"
+        age = _age(_seconds_since(run["ended_at"]))
+        yield f"The last run of {run['job']}{partition} {verb} {age} ago: {run['error']}"
+    for asset, remedy in _REMEDIES.items():
+        waiting = [partition for partition in facts["waiting"] if partition["asset"] == asset]
+        documents = sum(partition["documents"] for partition in waiting)
+        if waiting:
+            names = [partition["partition"] for partition in waiting]
+            yield (
+                f"{documents:,} documents of {_shown(names)} are fetched and not published: "
+                f"{remedy} publishes them"
+            )
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def _seconds_since(moment: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"

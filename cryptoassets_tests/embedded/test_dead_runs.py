@@ -1,0 +1,185 @@
+"""Promises on runs whose process is gone: they are failed, and runs of the living never are."""
+
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._daemon.types import DaemonHeartbeat
+from dagster._grpc.server import GrpcServerProcess
+
+from cryptoassets import jobs
+from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets.embedded.dead_runs import PROCESS_TAG, dead_runs, fail_dead_runs, process_tags
+
+pytestmark = pytest.mark.postgres
+
+_GRPC_TAG = ".dagster/grpc_info"
+_GONE_SERVER = {_GRPC_TAG: '{"host": "localhost", "socket": "/tmp/no-such-socket"}'}
+_DEAD_PID = "4194999"
+"""Above the largest process id of Linux."""
+_CODE = """
+import dagster as dg
+@dg.op
+def nothing(): ...
+@dg.job
+def toy(): nothing()
+"""
+NOT_STARTED, QUEUED, STARTING, STARTED, CANCELING = (
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+
+
+@pytest.fixture
+def instance(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """The session's instance, without the heartbeat of a daemon; its new runs end with the test."""
+    monkeypatch.setenv("POSTGRES_URL", stack.postgres_url())
+    with dagster_instance() as opened:
+        opened.wipe_daemon_heartbeats()
+        yield opened
+        opened.wipe_daemon_heartbeats()
+        for run in opened.get_runs(dg.RunsFilter(job_name=jobs.end_dead_runs.name)):
+            opened.delete_run(run.run_id)
+
+
+def a_run(
+    stack: Stack,
+    instance: dg.DagsterInstance,
+    status: dg.DagsterRunStatus,
+    silent: timedelta,
+    tags: dict[str, str],
+) -> str:
+    """A run as Dagster leaves it: in a status, last heard of some time ago; its id."""
+    location = RegisteredCodeLocationOrigin("cryptoassets")
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "end_dead_runs")
+    run_id = instance.create_run_for_job(
+        jobs.end_dead_runs, status=status, remote_job_origin=origin
+    ).run_id
+    if tags:
+        instance.add_run_tags(run_id, tags)
+    moment = datetime.now(UTC) - silent
+    with psycopg.connect(stack.postgres_url("dagster")) as connection:
+        connection.execute(
+            "UPDATE runs SET update_timestamp = %s, start_time = %s WHERE run_id = %s",
+            [moment.replace(tzinfo=None), moment.timestamp(), run_id],
+        )
+    return run_id
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes", "tags", "is_dead"),
+    [
+        # Dagster creates a run, then starts it: others are at work between the two.
+        (NOT_STARTED, 1, {}, False),
+        (NOT_STARTED, 6, {}, True),
+        (STARTING, 1, _GONE_SERVER, False),
+        (STARTING, 6, _GONE_SERVER, True),
+        (CANCELING, 6, {}, True),
+        # Without a daemon nobody launches what is queued.
+        (QUEUED, 1, {}, False),
+        (QUEUED, 6, {}, True),
+        # Killed with its code server before it noted its process.
+        (STARTED, 1, _GONE_SERVER, False),
+        (STARTED, 6, _GONE_SERVER, True),
+        # Nobody to ask: Dagster's own limit of `max_runtime_seconds`.
+        (STARTED, 60, {}, False),
+        (STARTED, 121, {}, True),
+    ],
+)
+def test_a_run_that_notes_no_process_is_judged_by_its_silence(
+    stack: Stack,
+    instance: dg.DagsterInstance,
+    status: dg.DagsterRunStatus,
+    minutes: int,
+    tags: dict[str, str],
+    *,
+    is_dead: bool,
+) -> None:
+    """A kill at the wrong moment; `retention` and `heal_gaps` would wait for it for ever."""
+    run_id = a_run(stack, instance, status, timedelta(minutes=minutes), tags)
+
+    failed = fail_dead_runs(instance)
+
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert is_dead == (run_id in failed)
+    assert is_dead == (run.status == dg.DagsterRunStatus.FAILURE)
+
+
+def test_a_queued_run_is_left_to_a_daemon_that_lives(
+    stack: Stack, instance: dg.DagsterInstance
+) -> None:
+    """It waits its turn: two runs at once are the limit."""
+    run_id = a_run(stack, instance, QUEUED, timedelta(hours=1), {})
+    heartbeat = DaemonHeartbeat(time.time(), "QUEUED_RUN_COORDINATOR", None, None)
+    instance.add_daemon_heartbeat(heartbeat)
+
+    assert run_id not in fail_dead_runs(instance)
+
+
+@pytest.mark.parametrize("status", [NOT_STARTED, STARTED, CANCELING])
+def test_a_run_is_dead_at_once_when_its_noted_process_is(
+    stack: Stack, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    """Commands note their process when they create the run: the next command need not wait."""
+    living = a_run(stack, instance, status, timedelta(hours=3), {})
+    instance.add_run_tags(living, process_tags(living))
+    killed = a_run(stack, instance, status, timedelta(), {})
+    instance.add_run_tags(killed, {PROCESS_TAG: f"{socket.gethostname()} {_DEAD_PID} 1.0 {killed}"})
+
+    assert [killed] == [run.run_id for run in dead_runs(instance)]
+
+
+def test_another_hosts_process_id_says_nothing_here(
+    stack: Stack, instance: dg.DagsterInstance
+) -> None:
+    """Two machines over one database: the numbers of one mean other processes on the other."""
+    run_id = a_run(stack, instance, STARTED, timedelta(hours=1), {})
+    instance.add_run_tags(run_id, {PROCESS_TAG: f"elsewhere {_DEAD_PID} 1.0 {run_id}"})
+
+    assert run_id not in fail_dead_runs(instance)
+
+
+def test_a_run_executed_again_is_not_judged_by_the_process_of_the_first(
+    stack: Stack, instance: dg.DagsterInstance
+) -> None:
+    """Dagster's UI copies all tags, and the first run's process is long gone."""
+    noted = f"{socket.gethostname()} {_DEAD_PID} 1.0 another-run"
+    run_id = a_run(stack, instance, NOT_STARTED, timedelta(), {PROCESS_TAG: noted})
+
+    assert run_id not in fail_dead_runs(instance)
+
+
+def test_a_started_run_that_its_code_server_does_not_execute_is_dead(
+    stack: Stack, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """The server was started again meanwhile, as a container is: it has lost the run."""
+    file = tmp_path / "code.py"
+    file.write_text(_CODE)
+    origin = LoadableTargetOrigin(executable_path=sys.executable, python_file=str(file))
+    with GrpcServerProcess(
+        instance.get_ref(), loadable_target_origin=origin, wait_on_exit=True
+    ) as server:
+        client = server.create_client()
+        tags = {_GRPC_TAG: f'{{"host": "localhost", "socket": "{client.socket}"}}'}
+        run_id = a_run(stack, instance, STARTED, timedelta(seconds=1), tags)
+
+        failed = fail_dead_runs(instance)
+        server.shutdown_server()
+
+    assert run_id in failed
