@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def run_airflow(console: Console, *, port: int, dagster_port: int) -> None:
-    """Run Airflow, and `dagster dev` unless something answers on its port."""
+    """Run Airflow, and Dagster unless something answers on its port."""
     stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
     with console.status("Starting the stores that are missing"):
         stack.up()
@@ -105,9 +105,9 @@ def _start(console: Console, programs: Programs, home: AirflowHome) -> None:
 
 
 def dagster_program(port: int, logs: Path) -> Program:
-    """Return `dagster dev` as a program of ours."""
+    """Return `cryptoassets dev` as a program to be watched."""
     command = [sys.executable, "-m", "cryptoassets.cli", "dev", "--port", str(port)]
-    return Program("dagster dev", command, os.environ, logs / "dagster.log", signal.SIGINT)
+    return Program("cryptoassets dev", command, os.environ, logs / "dagster.log", signal.SIGINT)
 
 
 def _await(url: str, name: str, log: Path) -> None:

@@ -60,7 +60,7 @@ def environment() -> list[str]:
     """The settings in force as shell lines, secrets included; starts what is missing."""
     settings = load_settings()
     stack = Stack(settings, report=lambda sentence: errors.print(f"{sentence}.", soft_wrap=True))
-    key = settings.coincap_api_key
+    key, hosts = settings.coincap_api_key, settings.cryptoassets_allowed_hosts
     values = {
         "COINCAP_URL": stack.source_url(),
         **({"COINCAP_API_KEY": key.get_secret_value()} if key else {}),
@@ -73,6 +73,7 @@ def environment() -> list[str]:
         "SPARK_MASTER": settings.spark_master,
         "CLEAN_PATH": stack.clean_path(),
         "CRYPTOASSETS_HOME": settings.home,
+        **({"CRYPTOASSETS_ALLOWED_HOSTS": hosts} if hosts else {}),
         "CRYPTOASSETS_RETENTION_DAYS": settings.cryptoassets_retention_days,
         "DAGSTER_RUNS_RETENTION_DAYS": settings.dagster_runs_retention_days,
     }
@@ -92,7 +93,7 @@ def _refuse_taken(port: int) -> None:
 
 
 def run_dagster_dev(console: Console, port: int) -> int:
-    """Run `dagster dev` with everything it needs until it is stopped; return its exit code.
+    """Run Dagster with everything it needs until it is stopped; return its exit code.
 
     Raises:
         SettingsError: the port is taken; found out before anything is started.
@@ -102,19 +103,16 @@ def run_dagster_dev(console: Console, port: int) -> int:
     console.print(f"Dagster: [bold]http://localhost:{port}[/]  (Ctrl-C stops it, the stores stay)")
     variables = dagster_environment()
     workspace = project_root() / "workspace.yaml"
-    dagster = Path(sys.executable).parent / "dagster"
     # In a background shell SIGINT is ignored, and a child would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [str(dagster), "dev", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)],
+        [sys.executable, "-m", "cryptoassets.webserver.dev", str(port), str(workspace)],
         env=variables,
-        # Beside its home, for in the root it would warn of the dagster.yaml there: the same file.
         cwd=variables["DAGSTER_HOME"],
         start_new_session=True,
     )
 
     def stop(_number: int, _frame: object) -> None:
-        # `dagster dev` ends its own children on SIGINT only; on SIGTERM it would leave them behind.
         process.send_signal(signal.SIGINT)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -179,6 +179,21 @@ def test_the_preflight_knows_every_password_of_the_file() -> None:
 
 
 @needs_compose
+def test_no_web_page_can_drive_dagster_or_spark() -> None:
+    """Neither has a log-in; the guard's own promises are in `webserver.test_guard`."""
+    services = resolved(CRYPTOASSETS_ALLOWED_HOSTS="dagster.example.com")
+
+    dagster = services["dagster-webserver"]
+    assert ["python", "-m", "cryptoassets.webserver"] == dagster["command"][:3]
+    hosts = dagster["environment"]["CRYPTOASSETS_ALLOWED_HOSTS"].split()
+    assert ["dagster-webserver", "dagster.example.com"] == hosts
+    for name in ("spark-master", "spark-worker"):
+        options = services[name]["environment"]["SPARK_DAEMON_JAVA_OPTS"].split()
+        assert "-Dspark.ui.killEnabled=false" in options
+        assert "-Dspark.master.ui.decommission.allow.mode=DENY" in options
+
+
+@needs_compose
 def test_scaled_workers_have_no_name_or_port_to_fight_over() -> None:
     """`--scale spark-worker=3` must work."""
     worker = resolved()["spark-worker"]
