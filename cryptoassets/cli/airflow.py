@@ -17,7 +17,7 @@ import requests
 from rich.console import Console
 from rich.markup import escape
 
-from cryptoassets.embedded import Stack, processes
+from cryptoassets.embedded import dagster_stack, processes
 from cryptoassets.embedded.airflow_home import POOL, POOL_SLOTS, PROGRAMS, AirflowHome
 from cryptoassets.embedded.airflow_programs import Program, Programs, stop_leftovers
 from cryptoassets.errors import CryptoassetsError, EmbeddedError
@@ -42,7 +42,7 @@ def main() -> None:
 
 def run_airflow(console: Console, *, port: int, dagster_port: int) -> None:
     """Run Airflow, and Dagster unless something answers on its port."""
-    stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
+    stack = dagster_stack(lambda sentence: console.print(f"  {sentence}."))
     with console.status("Starting the stores that are missing"):
         stack.up()
         folder = load_settings().home / "airflow"

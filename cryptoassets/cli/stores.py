@@ -10,7 +10,12 @@ from pathlib import Path
 from rich.console import Console
 
 from cryptoassets.cli.terminal import errors
-from cryptoassets.embedded import Stack, dagster_environment, dagster_instance
+from cryptoassets.embedded import (
+    Stack,
+    dagster_environment,
+    dagster_instance,
+    dagster_stack,
+)
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.errors import SettingsError
 from cryptoassets.settings import load_settings, project_root
@@ -18,7 +23,7 @@ from cryptoassets.settings import load_settings, project_root
 
 def start(console: Console) -> None:
     """Start what the settings do not name and say where it is."""
-    stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
+    stack = dagster_stack(lambda sentence: console.print(f"  {sentence}."))
     with console.status("Starting what is missing"):
         stack.up()
         with dagster_instance() as instance:
@@ -50,7 +55,7 @@ def what_is_erased() -> str:
     """What `down --erase` deletes, in words."""
     settings = load_settings()
     stack = Stack(settings)
-    folder = stack.dagster_home.parent
+    folder = stack.set_home
     is_elsewhere = not Path(stack.clean_path()).resolve().is_relative_to(folder)
     kept = f" (CLEAN_PATH {settings.clean_path} is yours and stays)" if is_elsewhere else ""
     return f"all data of source `{stack.source}` in {folder}{kept}"

@@ -4,8 +4,12 @@ What goes here: finding programs, starting and stopping them, handing out URLs. 
 connections (in `resources`), the commands `up` and `down` (in `cli`).
 """
 
-from cryptoassets.embedded.dagster_home import dagster_environment, dagster_instance
+from cryptoassets.embedded.dagster_home import (
+    dagster_environment,
+    dagster_instance,
+    dagster_stack,
+)
 from cryptoassets.embedded.server import ServerStatus
 from cryptoassets.embedded.stack import Stack
 
-__all__ = ["ServerStatus", "Stack", "dagster_environment", "dagster_instance"]
+__all__ = ["ServerStatus", "Stack", "dagster_environment", "dagster_instance", "dagster_stack"]
