@@ -65,7 +65,8 @@ def ask(url: str, faults: list[dict[str, Any]] | None = None) -> Any:
     """Read a page of the source, or put its faults."""
     body = None if faults is None else json.dumps(faults).encode()
     method = "GET" if faults is None else "PUT"
-    request = urllib.request.Request(url, body, method=method)  # noqa: S310 - loopback
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - loopback
     with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
         return json.load(answer)
 

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cryptoassets.errors import SettingsError
+from cryptoassets.origins import LOOPBACK_HOSTS
 
 SourceKind = Literal["coincap", "simulator", "replay"]
 """Where data comes from; stored with every document and row."""
@@ -34,6 +35,7 @@ _MISREAD_IN_PATHS = frozenset('[]{}*?,\\"')
 # What MongoDB refuses in the name of a database.
 _MISREAD_IN_DATABASES = frozenset('/\\. "$*<>:|?')
 _LONGEST_DATABASE_BYTES = 63
+_HOST_NAME = re.compile(r"(\*\.)?[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
 def project_root() -> Path:
@@ -73,6 +75,8 @@ class Settings(BaseSettings):
     clean_path: str | None = None
     """Folder, or hdfs:// URI, of the cleaned Parquet; driver and workers must share it."""
     cryptoassets_home: Path = Path(".cryptoassets")
+    cryptoassets_allowed_hosts: str | None = None
+    """Further host names under which Dagster's page may be opened, separated by spaces."""
     dagster_runs_retention_days: Annotated[float, Field(ge=0)] = 0
     """Age in days from which the job `purge_old_runs` deletes finished runs; 0: it does nothing."""
 
@@ -146,6 +150,17 @@ class Settings(BaseSettings):
         _refuse_misread_characters(str((project_root() / home.expanduser()).resolve()))
         return home
 
+    @field_validator("cryptoassets_allowed_hosts")
+    @classmethod
+    def _refuse_all_hosts(cls, names: str | None) -> str | None:
+        if not all(_HOST_NAME.fullmatch(name) for name in (names or "").split()):
+            message = (
+                "it holds host names without scheme and port, separated by spaces, such as "
+                "`dagster.example.com *.lan`; `*` alone would let every web page in"
+            )
+            raise ValueError(message)
+        return names
+
     @field_validator("coincap_api_key")
     @classmethod
     def _refuse_unsendable_key(cls, key: SecretStr | None) -> SecretStr | None:
@@ -159,6 +174,11 @@ class Settings(BaseSettings):
     def home(self) -> Path:
         """Absolute folder of embedded stores, logs and Dagster's home."""
         return (project_root() / self.cryptoassets_home.expanduser()).resolve()
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """Host names, without port, that requests to Dagster's page may be sent to."""
+        return (*LOOPBACK_HOSTS, *(self.cryptoassets_allowed_hosts or "").split())
 
     @property
     def known_source(self) -> SourceKind | None:

@@ -39,6 +39,15 @@ def test_the_source_is_known_by_settings_only_where_it_is_certain(
     assert source == settings.known_source
 
 
+def test_dagsters_page_has_further_names_besides_those_of_this_machine() -> None:
+    """A name that is forgotten must not lock out the browser on this machine."""
+    settings = Settings(_env_file=None, cryptoassets_allowed_hosts="dagster-webserver *.lan")
+
+    this_machine = ("localhost", "127.0.0.1", "[::1]")
+    assert this_machine == Settings(_env_file=None).allowed_hosts
+    assert (*this_machine, "dagster-webserver", "*.lan") == settings.allowed_hosts
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -57,6 +66,10 @@ def test_the_source_is_known_by_settings_only_where_it_is_certain(
         ("MONGO_URL", "mongodb://me:a:planted@host:27017/"),
         ("COINCAP_URL", "planted/v3"),
         ("SPARK_MASTER", "planted:7077"),
+        ("CRYPTOASSETS_ALLOWED_HOSTS", "*"),
+        ("CRYPTOASSETS_ALLOWED_HOSTS", "localhost http://planted"),
+        ("CRYPTOASSETS_ALLOWED_HOSTS", "planted:3000"),
+        ("CRYPTOASSETS_ALLOWED_HOSTS", "pla*nted.example.com"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_but_not_quoted(

@@ -29,6 +29,7 @@ PROCESSING_LOCATION = "{{ var.value.get('cryptoassets_processing_location', 'cry
 _START = "(data_interval_start | default(dag_run.run_after))"
 _END = "(data_interval_end | default(dag_run.run_after))"
 HOUR_BEING_FILLED = f"{{{{ {_END}.strftime('%Y-%m-%d-%H:00') }}}}"
+DAY_BEING_FILLED = f"{{{{ {_END}.strftime('%Y-%m-%d') }}}}"
 HOUR_JUST_CLOSED = f"{{{{ {_START}.strftime('%Y-%m-%d-%H:00') }}}}"
 DAY_OF_THAT_HOUR = f"{{{{ {_START}.strftime('%Y-%m-%d') }}}}"
 
@@ -70,9 +71,9 @@ with declare(
     dagrun_timeout=timedelta(minutes=40),
     doc_md="""
 Every 5 minutes: fetch a snapshot from CoinCap into MongoDB, then clean the hour by Spark and
-publish it to PostgreSQL. Two Dagster runs, two tasks: either is retried without the other. The hour
-is that of the interval's end, the one being filled. Missed intervals are not made up: CoinCap
-answers only "now".
+publish it to PostgreSQL, then refresh the marts of the day. Three Dagster runs, three tasks: each
+is retried without the others. Hour and day are those of the interval's end, the ones being filled.
+Missed intervals are not made up: CoinCap answers only "now".
 """,
 ):
     # Ahead of backfills, which share the pool.
@@ -96,7 +97,17 @@ answers only "now".
         run_timeout=timedelta(minutes=20),
         **first,
     )
-    ready >> ingest >> process
+    # The next snapshot waits for this task, so it is as urgent as the others and gives up early:
+    # the marts are refreshed five minutes later anyway.
+    marts = DagsterMaterializeOperator(
+        task_id="refresh_marts",
+        location=PROCESSING_LOCATION,
+        job_name="marts",
+        partition_key=DAY_BEING_FILLED,
+        run_timeout=timedelta(minutes=3),
+        **first,
+    )
+    ready >> ingest >> process >> marts
 
 
 with declare(

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cryptoassets.cli.terminal import print_on_any_stream
-from cryptoassets.embedded import Stack, processes
+from cryptoassets.embedded import dagster_stack, processes
 from cryptoassets.embedded.airflow_home import POOL, POOL_SLOTS, PROGRAMS, AirflowHome
 from cryptoassets.embedded.airflow_programs import Program, Programs, stop_leftovers
 from cryptoassets.errors import CryptoassetsError, EmbeddedError
@@ -43,8 +43,8 @@ def main() -> None:
 
 
 def run_airflow(console: Console, *, port: int, dagster_port: int) -> None:
-    """Run Airflow, and `dagster dev` unless something answers on its port."""
-    stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
+    """Run Airflow, and Dagster unless something answers on its port."""
+    stack = dagster_stack(lambda sentence: console.print(f"  {sentence}."))
     with console.status("Starting the stores that are missing"):
         stack.up()
         folder = load_settings().home / "airflow"
@@ -107,9 +107,9 @@ def _start(console: Console, programs: Programs, home: AirflowHome) -> None:
 
 
 def dagster_program(port: int, logs: Path) -> Program:
-    """Return `dagster dev` as a program of ours."""
+    """Return `cryptoassets dev` as a program to be watched."""
     command = [sys.executable, "-m", "cryptoassets.cli", "dev", "--port", str(port)]
-    return Program("dagster dev", command, os.environ, logs / "dagster.log", signal.SIGINT)
+    return Program("cryptoassets dev", command, os.environ, logs / "dagster.log", signal.SIGINT)
 
 
 def _await(url: str, name: str, log: Path) -> None:

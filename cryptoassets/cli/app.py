@@ -138,7 +138,7 @@ def backfill(
 def dev(
     port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
 ) -> None:
-    """Start what is missing, then `dagster dev` on http://localhost:3000."""
+    """Start what is missing, then Dagster on http://localhost:3000."""
     from cryptoassets.cli.stores import run_dagster_dev
 
     raise typer.Exit(run_dagster_dev(console, port))

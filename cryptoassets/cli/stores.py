@@ -15,6 +15,7 @@ from cryptoassets.embedded import (
     Stack,
     dagster_environment,
     dagster_instance,
+    dagster_stack,
     not_running,
     starting_nothing,
 )
@@ -28,7 +29,7 @@ _SOURCE = "source"
 
 def start(console: Console) -> None:
     """Start what the settings do not name and say where it is."""
-    stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
+    stack = dagster_stack(lambda sentence: console.print(f"  {sentence}."))
     with console.status("Starting what is missing"):
         stack.up()
         with dagster_instance() as instance:
@@ -61,7 +62,7 @@ def what_is_erased() -> str:
     """What `down --erase` deletes, in words."""
     settings = load_settings()
     stack = Stack(settings)
-    folder = stack.dagster_home.parent
+    folder = stack.set_home
     is_elsewhere = not Path(stack.clean_path()).resolve().is_relative_to(folder)
     kept = f" (CLEAN_PATH {settings.clean_path} is yours and stays)" if is_elsewhere else ""
     return f"all data of source `{stack.source}` in {folder}{kept}"
@@ -100,7 +101,7 @@ def environment() -> Iterator[str]:
 
 
 def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[str, object]:
-    key = settings.coincap_api_key
+    key, hosts = settings.coincap_api_key, settings.cryptoassets_allowed_hosts
     return {
         **({} if _SOURCE in stopped else {"COINCAP_URL": stack.source_url()}),
         **({"COINCAP_API_KEY": key.get_secret_value()} if key else {}),
@@ -113,6 +114,7 @@ def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[
         "SPARK_MASTER": settings.spark_master,
         "CLEAN_PATH": stack.clean_path(),
         "CRYPTOASSETS_HOME": settings.home,
+        **({"CRYPTOASSETS_ALLOWED_HOSTS": hosts} if hosts else {}),
         "CRYPTOASSETS_RETENTION_DAYS": settings.cryptoassets_retention_days,
         "DAGSTER_RUNS_RETENTION_DAYS": settings.dagster_runs_retention_days,
     }
@@ -131,7 +133,7 @@ def _refuse_taken(port: int) -> None:
 
 
 def run_dagster_dev(console: Console, port: int) -> int:
-    """Run `dagster dev` with everything it needs until it is stopped; return its exit code.
+    """Run Dagster with everything it needs until it is stopped; return its exit code.
 
     Raises:
         SettingsError: the port is taken; found out before anything is started.
@@ -141,19 +143,16 @@ def run_dagster_dev(console: Console, port: int) -> int:
     console.print(f"Dagster: [bold]http://localhost:{port}[/]  (Ctrl-C stops it, the stores stay)")
     variables = dagster_environment()
     workspace = project_root() / "workspace.yaml"
-    dagster = Path(sys.executable).parent / "dagster"
     # In a background shell SIGINT is ignored, and a child would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [str(dagster), "dev", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)],
+        [sys.executable, "-m", "cryptoassets.webserver.dev", str(port), str(workspace)],
         env=variables,
-        # Beside its home, for in the root it would warn of the dagster.yaml there: the same file.
         cwd=variables["DAGSTER_HOME"],
         start_new_session=True,
     )
 
     def stop(_number: int, _frame: object) -> None:
-        # `dagster dev` ends its own children on SIGINT only; on SIGTERM it would leave them behind.
         process.send_signal(signal.SIGINT)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

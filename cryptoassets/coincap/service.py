@@ -5,7 +5,8 @@ What goes here: everything between HTTP (in `server`) and the content (in `simul
 
     GET    /health   200 and the kind of source; needs no key
     GET    /calls    {"calls": {route: n}, "credits": {route: n}}: what CoinCap would count
-    GET    /faults   the rules in force; PUT replaces them, DELETE clears them (see `faults`)
+    GET    /faults   the rules in force; PUT replaces them (application/json), DELETE clears them
+                     (see `faults`); neither is open to web pages or by another name than localhost
 """
 
 import json
@@ -26,6 +27,7 @@ from cryptoassets.coincap.exchange import Reply, Request, Wire, error_reply
 from cryptoassets.coincap.faults import Faults, WrongFaultError
 from cryptoassets.coincap.intervals import epoch_ms
 from cryptoassets.coincap.verdicts import SOURCE_HEADER
+from cryptoassets.origins import LOOPBACK_HOSTS, host_name, is_from_another_origin
 from cryptoassets.settings import SourceKind
 
 COIN_ROUTE = "/assets/{slug}"
@@ -81,6 +83,9 @@ class Service:
         return None
 
     def _fault_answer(self, request: Request) -> Wire:
+        refusal = _refusal_of_change(request) if request.method != "GET" else None
+        if refusal is not None:
+            return refusal
         try:
             if request.method == "PUT":
                 self._faults.replace(json.loads(request.body), self._now_ms())
@@ -130,6 +135,20 @@ def route_of(path: str) -> str:
         case ["rates"]:
             return RATES_ROUTE
     return path
+
+
+def _refusal_of_change(request: Request) -> Wire | None:
+    """Refuse what a web page could send: the simulator has no key that it would have to know."""
+    headers = request.headers
+    is_foreign_host = host_name(headers) not in LOOPBACK_HOSTS
+    if is_foreign_host or is_from_another_origin(headers, request.method):
+        message = "Refused: faults are changed on this machine, not by a web page of another origin"
+        return _json_wire({"error": message}, HTTPStatus.FORBIDDEN)
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "PUT" and content_type != "application/json":
+        message = "Faults are sent with the header Content-Type: application/json"
+        return _json_wire({"error": message}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    return None
 
 
 def _json_wire(content: Any, status: int = HTTPStatus.OK) -> Wire:

@@ -4,7 +4,11 @@ What goes here: finding programs, starting and stopping them, handing out URLs. 
 connections (in `resources`), the commands `up` and `down` (in `cli`).
 """
 
-from cryptoassets.embedded.dagster_home import dagster_environment, dagster_instance
+from cryptoassets.embedded.dagster_home import (
+    dagster_environment,
+    dagster_instance,
+    dagster_stack,
+)
 from cryptoassets.embedded.server import ServerStatus, not_running, starting_nothing
 from cryptoassets.embedded.stack import Stack
 
@@ -13,6 +17,7 @@ __all__ = [
     "Stack",
     "dagster_environment",
     "dagster_instance",
+    "dagster_stack",
     "not_running",
     "starting_nothing",
 ]

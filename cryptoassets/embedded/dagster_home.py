@@ -1,17 +1,18 @@
 """Dagster's instance for commands and tests: always the root's `dagster.yaml`.
 
-What goes here: loading it, and the environment for `dagster` as a subprocess. What stays out: the
-classes that the file names (in `dagster_storage`).
+What goes here: loading it, where it keeps its runs, and the environment for `dagster` as a
+subprocess. What stays out: the classes that the file names (in `dagster_storage`).
 """
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
+from cryptoassets.embedded.server import Report
 from cryptoassets.embedded.stack import Stack
 from cryptoassets.environment import without_dagster_variables
-from cryptoassets.errors import EmbeddedError, SettingsError
-from cryptoassets.settings import load_settings, project_root
+from cryptoassets.errors import EmbeddedError, SettingsError, SourceUnavailableError
+from cryptoassets.settings import SourceKind, load_settings, project_root
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -39,6 +40,32 @@ def dagster_instance() -> "DagsterInstance":
     return instance
 
 
+def dagster_stack(report: Report | None = None) -> Stack:
+    """Return the stack whose stores hold Dagster's own runs and files; the source may be away.
+
+    Where the server at COINCAP_URL alone knows whose data it serves and has never answered, the
+    embedded stores of CoinCap are used. A process below `cryptoassets dev` keeps to the stores that
+    `dev` began with: the source may answer meanwhile, and runs are looked for where they were made.
+    """
+    settings = load_settings()
+    are_stores_named = settings.postgres_url is not None and settings.mongo_url is not None
+    if are_stores_named or settings.known_source is not None:
+        return Stack(settings, report)
+    dagster_home = os.environ.get("DAGSTER_HOME")
+    for kind in get_args(SourceKind):
+        begun = Stack(settings, report, source=kind)
+        if dagster_home == str(begun.set_home / "dagster"):
+            return begun
+    stack = Stack(settings, report)
+    try:
+        _ = stack.source
+    except SourceUnavailableError:
+        if report:
+            report("COINCAP_URL does not answer: Dagster starts, and fetches fail until it does")
+        return Stack(settings, report, source="coincap")
+    return stack
+
+
 def dagster_environment() -> dict[str, str]:
     """Return the environment for a `dagster` subprocess, with a DAGSTER_HOME of ours.
 
@@ -48,7 +75,7 @@ def dagster_environment() -> dict[str, str]:
     """
     home = _named_home()
     if home is None:
-        home = Stack(load_settings()).dagster_home
+        home = dagster_stack().dagster_home
         _link(home / INSTANCE_FILE, _instance_file())
     named = {"DAGSTER_DISABLE_TELEMETRY": "1", "DAGSTER_HOME": str(home)}
     return without_dagster_variables() | named

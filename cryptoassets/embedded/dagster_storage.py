@@ -12,8 +12,7 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage
 
 from cryptoassets import libpq
-from cryptoassets.embedded.stack import Stack
-from cryptoassets.settings import load_settings
+from cryptoassets.embedded.dagster_home import dagster_stack
 
 
 class _Unconfigured:
@@ -33,7 +32,7 @@ class CryptoassetsStorage(_Unconfigured, DagsterPostgresStorage):
         config_value: Any,  # noqa: ARG003
     ) -> Self:
         """Make the storage on the server of the settings."""
-        url = libpq.dagster_url(Stack(load_settings()).postgres_url("dagster"))
+        url = libpq.dagster_url(dagster_stack().postgres_url("dagster"))
         return cls(postgres_url=url, inst_data=inst_data)
 
 
@@ -47,7 +46,7 @@ class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):
         config_value: Any,  # noqa: ARG003
     ) -> Self:
         """Place the files."""
-        folder = Stack(load_settings()).dagster_home / "storage"
+        folder = dagster_stack().dagster_home / "storage"
         return cls(base_dir=str(folder), inst_data=inst_data)
 
 
@@ -61,4 +60,4 @@ class HomeArtifacts(_Unconfigured, LocalArtifactStorage):
         config_value: Any,  # noqa: ARG003
     ) -> Self:
         """Place the files."""
-        return cls(base_dir=str(Stack(load_settings()).dagster_home), inst_data=inst_data)
+        return cls(base_dir=str(dagster_stack().dagster_home), inst_data=inst_data)

@@ -26,10 +26,19 @@ class Stack:
 
     Args:
         report: gets each thing worth knowing once, a plain sentence without full stop.
+        source: whose stores are in force, when the caller knows; None: the settings, or the server
+            at COINCAP_URL, say it.
     """
 
-    def __init__(self, settings: Settings, report: Report | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        report: Report | None = None,
+        *,
+        source: SourceKind | None = None,
+    ) -> None:
         self._settings = settings
+        self._given_source = source
         self._said: set[str] = set()
         self._seen_databases: set[str] = set()
         self._report_to = report
@@ -41,7 +50,7 @@ class Stack:
         Raises:
             SourceUnavailableError: only the server at COINCAP_URL knows, and it never answered.
         """
-        known = self._settings.known_source
+        known = self._given_source or self._settings.known_source
         if known is not None:
             return known
         url = self._settings.coincap_url or ""
@@ -84,13 +93,18 @@ class Stack:
         """Return the folder or URI of the cleaned Parquet."""
         named = self._settings.clean_path
         if named is None:
-            return str(self._set_home / "clean")
+            return str(self.set_home / "clean")
         return named if "://" in named else str(project_root() / Path(named).expanduser())
 
     @property
     def dagster_home(self) -> Path:
-        """Folder of Dagster's logs and files, made when missing."""
-        home = self._set_home / "dagster"
+        """Folder of Dagster's logs and files, made when missing.
+
+        They belong to the runs in PostgreSQL. Where the settings name one, its runs are those of
+        every source, and no source is asked: it may be away.
+        """
+        named = self._settings.postgres_url is not None
+        home = (self._settings.home if named else self.set_home) / "dagster"
         home.mkdir(parents=True, exist_ok=True)
         return home
 
@@ -160,8 +174,9 @@ class Stack:
 
     @property
     def _wanted(self) -> Sequence[EmbeddedServer]:
-        # Whose data it is, which the source may have to be asked for, only where it decides.
-        named, servers = self._settings, list[EmbeddedServer]()
+        named = self._settings
+        # In this order: with every URL named, no source is asked.
+        servers: list[EmbeddedServer] = []
         if named.postgres_url is None:
             servers.append(self._postgres)
         if named.mongo_url is None:
@@ -180,18 +195,19 @@ class Stack:
 
     @cached_property
     def _postgres(self) -> PostgresServer:
-        return PostgresServer(self._set_home, self._report)
+        return PostgresServer(self.set_home, self._report)
 
     @cached_property
     def _mongo(self) -> MongoServer:
-        return MongoServer(self._set_home, self._report)
+        return MongoServer(self.set_home, self._report)
 
     @cached_property
     def _simulator(self) -> SimulatorServer:
-        return SimulatorServer(self._set_home, self._report)
+        return SimulatorServer(self.set_home, self._report)
 
     @property
-    def _set_home(self) -> Path:
+    def set_home(self) -> Path:
+        """Folder of the embedded stores of the source in force."""
         return self._home_of(self.source)
 
     def _home_of(self, kind: SourceKind) -> Path:
@@ -204,7 +220,7 @@ class Stack:
         return [make(set_home, self._report) for make in makers]
 
     def _erase(self) -> list[str]:
-        set_home = self._set_home
+        set_home = self.set_home
         try:
             self._postgres.erase()
             for name in ("mongo", "clean", "dagster", "source", "spark", "logs", "run"):

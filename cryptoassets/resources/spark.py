@@ -58,6 +58,8 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.ansi.enabled": "true",
+        # Spark's pages have no log-in: any web page could press their buttons.
+        "spark.ui.killEnabled": "false",
         # Else each call on a Column notes its place in our code, for messages that we replace by
         # our own: 0.9 s of the 1.6 s that the plan of one snapshot takes to write down.
         "spark.python.sql.dataFrameDebugging.enabled": "false",

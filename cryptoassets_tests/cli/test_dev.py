@@ -38,6 +38,29 @@ def wait_until_served(url: str, process: "subprocess.Popen[bytes]") -> None:
     pytest.fail(f"{url} was not served within 120 s")
 
 
+def statuses(port: int) -> dict[str, int]:
+    """The answers to a query as programs send it, by URL, and from a page of another origin."""
+    query, address = b'{"query": "{version}"}', f"http://127.0.0.1:{port}/graphql"
+    headers = {"Content-Type": "application/json"}
+    foreign = headers | {"Origin": "http://evil.example"}
+    requests = {
+        "own": urllib.request.Request(address, query, headers),
+        "by URL": urllib.request.Request(f"{address}?query=%7Bversion%7D"),
+        "foreign": urllib.request.Request(address, query, foreign),
+    }
+    return {name: status_of(request) for name, request in requests.items()}
+
+
+def status_of(request: urllib.request.Request) -> int:
+    """Send a request; return the status, errors included."""
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
 @pytest.mark.postgres
 @pytest.mark.timeout(240)
 def test_dev_serves_dagster_and_a_sigterm_ends_all_of_it(session_home: Path) -> None:
@@ -48,6 +71,8 @@ def test_dev_serves_dagster_and_a_sigterm_ends_all_of_it(session_home: Path) -> 
         [str(COMMAND), "dev", "--port", str(port)], env=environment, stdout=subprocess.DEVNULL
     )
     wait_until_served(f"http://127.0.0.1:{port}/server_info", dev)
+    # Each refusal by itself is in `webserver.test_guard`; here: that `dev` has them.
+    assert {"own": 200, "by URL": 405, "foreign": 403} == statuses(port)
     started = psutil.Process(dev.pid).children(recursive=True)
 
     dev.send_signal(signal.SIGTERM)
@@ -55,7 +80,8 @@ def test_dev_serves_dagster_and_a_sigterm_ends_all_of_it(session_home: Path) -> 
 
     gone, alive = psutil.wait_procs(started, timeout=30)
     # The stores are to stay.
-    assert [] == [process for process in alive if "dagster" in " ".join(process.cmdline())]
+    commands = [" ".join(process.cmdline()) for process in alive]
+    assert [] == [it for it in commands if "dagster" in it or "cryptoassets.webserver" in it]
     assert 3 <= len(gone)
 
 

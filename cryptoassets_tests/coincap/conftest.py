@@ -73,7 +73,8 @@ def samples() -> Path:
 def put_faults(url: str, *rules: dict[str, Any]) -> None:
     """Put rules in force at one of our servers."""
     body = json.dumps(rules).encode()
-    request = urllib.request.Request(f"{url}/faults", data=body, method="PUT")
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/faults", data=body, headers=headers, method="PUT")
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200
 

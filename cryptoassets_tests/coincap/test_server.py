@@ -109,12 +109,43 @@ def test_faults_are_cleared_by_delete(source: SourceServer, plan_faults: PlanFau
 @pytest.mark.parametrize("rules", [b"{", b"{}", b'[{"kind":"typo"}]', b"[1]"])
 def test_a_wrong_rule_is_refused(source: SourceServer, rules: bytes) -> None:
     """A typo in a rule would make a test pass for nothing."""
-    request = urllib.request.Request(f"{source.url}/faults", data=rules, method="PUT")
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{source.url}/faults", rules, headers, method="PUT")
 
     with pytest.raises(HTTPError, match="400") as caught:
         urllib.request.urlopen(request)
 
     caught.value.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "evil.example"}, 403),
+    ],
+)
+def test_a_web_page_cannot_put_or_clear_faults(
+    source: SourceServer, plan_faults: PlanFaults, headers: dict[str, str], status: int
+) -> None:
+    """The simulator has no key, and a page in the user's browser can reach it."""
+    plan_faults({"kind": "status", "status": 500, "route": "/rates"})
+    connection = HTTPConnection(urlsplit(source.url).netloc)
+    answers = {}
+    for method, body in (("PUT", "[]"), ("DELETE", None)):
+        connection.request(method, "/faults", body, {"Content-Type": "application/json"} | headers)
+        answer = connection.getresponse()
+        answer.read()
+        answers[method] = answer.status
+        if "Content-Type" in headers:
+            break
+    connection.close()
+
+    assert {status} == set(answers.values())
+    assert 1 == len(get_json(f"{source.url}/faults"))
 
 
 def test_a_shifted_timestamp_moves_the_true_one(

@@ -64,7 +64,7 @@ class Platform:
     """One compose project of its own.
 
     Attributes:
-        root: the clone, or a copy of it whose transform was changed.
+        root: a copy of the clone, whose lines may be changed.
         project: the name that parts its containers and volumes from others.
     """
 

@@ -170,12 +170,52 @@ def test_every_service_waits_for_the_preflight() -> None:
 
 
 @needs_compose
+def test_the_preflight_has_an_image_that_a_change_of_the_code_leaves_alone() -> None:
+    """Everything depends on it: with the platform's image every `up --build` renewed databases."""
+    job = resolved()["preflight"]
+
+    assert "build" not in job
+    assert not job["image"].startswith("cryptoassets/")
+    [script] = job["volumes"]
+    assert [str(ROOT / "docker/preflight/preflight.py"), True] == [
+        script["source"],
+        script["read_only"],
+    ]
+    assert script["target"] == job["command"][-1]
+
+
+@needs_compose
+def test_no_registry_is_asked_for_our_own_images() -> None:
+    """The first `up` asked for them and told of an access that was denied."""
+    ours = {n: s for n, s in resolved().items() if s["image"].startswith("cryptoassets/")}
+
+    assert {"never"} == {service.get("pull_policy") for service in ours.values()}
+    built = [service["image"] for service in ours.values() if "build" in service]
+    assert sorted({service["image"] for service in ours.values()}) == sorted(built)
+
+
+@needs_compose
 def test_the_preflight_knows_every_password_of_the_file() -> None:
     """A password it has not heard of could stand at its default while a port is open."""
     given = resolved()["preflight"]["environment"]
 
     given.pop("BIND_ADDRESS")
     assert preflight().DEFAULTS == given
+
+
+@needs_compose
+def test_no_web_page_can_drive_dagster_or_spark() -> None:
+    """Neither has a log-in; the guard's own promises are in `webserver.test_guard`."""
+    services = resolved(CRYPTOASSETS_ALLOWED_HOSTS="dagster.example.com")
+
+    dagster = services["dagster-webserver"]
+    assert ["python", "-m", "cryptoassets.webserver"] == dagster["command"][:3]
+    hosts = dagster["environment"]["CRYPTOASSETS_ALLOWED_HOSTS"].split()
+    assert ["dagster-webserver", "dagster.example.com"] == hosts
+    for name in ("spark-master", "spark-worker"):
+        options = services[name]["environment"]["SPARK_DAEMON_JAVA_OPTS"].split()
+        assert "-Dspark.ui.killEnabled=false" in options
+        assert "-Dspark.master.ui.decommission.allow.mode=DENY" in options
 
 
 @needs_compose

@@ -106,7 +106,8 @@ MakePlatform = Callable[..., contextlib.AbstractContextManager[Platform]]
 
 def put_faults(url: str, *rules: dict[str, Any]) -> None:
     """Put rules in force at one of our servers; see `cryptoassets.coincap.faults`."""
-    request = urllib.request.Request(f"{url}/faults", data=json.dumps(rules).encode(), method="PUT")
+    body, headers = json.dumps(rules).encode(), {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/faults", data=body, headers=headers, method="PUT")
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200
 

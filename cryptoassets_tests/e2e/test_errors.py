@@ -96,6 +96,22 @@ def test_a_source_that_is_not_there_is_one_sentence(shared: Platform) -> None:
     assert "Traceback" not in finished.text
 
 
+def test_ingest_under_dagster_fails_with_the_reason_when_the_source_is_away(
+    shared: Platform,
+) -> None:
+    """Airflow's log shows this text; what was fetched is processed meanwhile."""
+    url = f"http://127.0.0.1:{free_port()}"
+    gone = shared.but(COINCAP_URL=url)
+
+    failed = gone.execute("ingest", this_hour())
+
+    [step] = [event for event in failed.all_events if event.is_step_failure]
+    error = step.step_failure_data.error
+    assert error is not None
+    assert f"GET {url}/assets" in error.to_string()
+    assert "SourceUnavailableError" in error.to_string()
+
+
 @pytest.mark.parametrize("verb", ["run", "audit", "status"])
 def test_a_postgresql_that_is_not_there_is_one_sentence(shared: Platform, verb: str) -> None:
     """It keeps Dagster's runs too, so nothing can begin."""

@@ -1,6 +1,9 @@
 """Promises on Dagster's home: one instance file, history on PostgreSQL, nothing in SQLite."""
 
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +11,15 @@ import dagster as dg
 import psycopg
 import pytest
 
-from cryptoassets.embedded import Stack, dagster_environment, dagster_instance
+from cryptoassets.coincap.server import make_server
+from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.embedded import (
+    Stack,
+    dagster_environment,
+    dagster_instance,
+    dagster_stack,
+)
+from cryptoassets.embedded.processes import free_port
 from cryptoassets.settings import project_root
 
 pytestmark = pytest.mark.postgres
@@ -40,6 +51,74 @@ def instance(
     make_stack()
     with dagster_instance() as opened:
         yield opened
+
+
+@pytest.fixture
+def silent_source() -> Iterator[socket.socket]:
+    """A server that takes connections and never answers; it cannot be waited for."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        server.settimeout(0)
+        yield server
+
+
+@pytest.mark.timeout(180)
+def test_with_named_stores_dagster_loads_the_definitions_and_asks_no_source(
+    home: Path, make_stack: MakeStack, silent_source: socket.socket, tmp_path: Path
+) -> None:
+    """In compose a source that was away kept Dagster, and so Airflow's scheduler, from starting."""
+    variables = {
+        "CRYPTOASSETS_HOME": str(home),
+        "COINCAP_URL": f"http://127.0.0.1:{silent_source.getsockname()[1]}",
+        "POSTGRES_URL": make_stack().postgres_url(),
+        "MONGO_URL": "mongodb://127.0.0.1:1/",
+        "DAGSTER_HOME": str(project_root()),
+    }
+
+    validated = subprocess.run(
+        [Path(sys.executable).parent / "dagster", "definitions", "validate"],
+        env=os.environ | variables,
+        cwd=project_root(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=150,
+    )
+
+    assert 0 == validated.returncode, validated.stderr
+    assert (home / "dagster").is_dir()
+    with pytest.raises(BlockingIOError):
+        silent_source.accept()
+
+
+def test_with_embedded_stores_dagster_starts_while_the_source_never_answered(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whose data it serves, and none of it is there yet."""
+    monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
+    monkeypatch.setenv("COINCAP_URL", f"http://127.0.0.1:{free_port()}")
+    said: list[str] = []
+
+    stack = dagster_stack(said.append)
+
+    assert home / "coincap" == stack.set_home
+    assert ["COINCAP_URL does not answer: Dagster starts, and fetches fail until it does"] == said
+
+
+def test_a_source_that_answers_later_does_not_move_dagsters_runs(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run would be looked for in another database than the one that it was launched in."""
+    monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
+    with make_server(simulated_source()) as source:
+        monkeypatch.setenv("COINCAP_URL", source.url)
+        monkeypatch.setenv("DAGSTER_HOME", str(home / "coincap" / "dagster"))
+        began_without_it = dagster_stack().set_home
+        monkeypatch.delenv("DAGSTER_HOME")
+
+        assert home / "coincap" == began_without_it
+        assert home == dagster_stack().set_home
 
 
 def test_runs_and_events_are_counted_in_postgresql(

@@ -64,9 +64,7 @@ def test_a_webserver_killed_in_the_midst_of_a_launch_gives_one_run(
     assert 1 == frail_proxy.launches
 
 
-@pytest.mark.parametrize(
-    "name", ["triggerer", pytest.param("scheduler", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("name", ["triggerer", pytest.param("scheduler", marks=pytest.mark.long)])
 def test_a_killed_part_of_airflow_goes_on_after_its_restart(
     airflow: Airflow, dagster: Dagster, name: str
 ) -> None:

@@ -13,7 +13,7 @@ DAG_ID = "materialize_cryptoassets_snapshots"
 def test_a_scheduled_run_ends_with_rows_in_postgresql(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """The whole way: two tasks, two Dagster runs, one hour."""
+    """The whole way: three tasks, three Dagster runs, one hour and its day."""
     airflow.unpause(DAG_ID)
     try:
         until(lambda: "success" in airflow.dag_runs(DAG_ID).values(), 240)
@@ -23,10 +23,14 @@ def test_a_scheduled_run_ends_with_rows_in_postgresql(
     run_id = next(name for name, state in airflow.dag_runs(DAG_ID).items() if state == "success")
     runs = dagster.runs(run_id=run_id)
     assert run_id.startswith("scheduled__")
-    assert ["process", "ingest"] == [run["jobName"] for run in runs]
-    assert 1 == len({run["tags"]["dagster/partition"] for run in runs})
+    partitions = {run["jobName"]: run["tags"]["dagster/partition"] for run in runs}
+    assert ["marts", "process", "ingest"] == [run["jobName"] for run in runs]
+    assert partitions["ingest"] == partitions["process"]
+    assert partitions["marts"] == partitions["process"][:10]
     newest = "SELECT count(*) FROM marts.coin_latest WHERE observed_at = (SELECT max(observed_at) "
     assert [(100,)] == stores.rows(f"{newest} FROM marts.coin_latest)")
+    of_day = "SELECT count(*) FROM marts.coin_daily WHERE day = %s::date"
+    assert 100 <= stores.rows(of_day, partitions["marts"])[0][0]
 
 
 @pytest.mark.timeout(60)

@@ -1,5 +1,6 @@
 """Promise: the DAGs load on this line of Airflow, with what they promise."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ def _loaded() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("dag_id", "tasks"),
     [
-        ("materialize_cryptoassets_snapshots", ["ingest_coincap", "process_with_spark"]),
+        (
+            "materialize_cryptoassets_snapshots",
+            ["ingest_coincap", "process_with_spark", "refresh_marts"],
+        ),
         ("process_cryptoassets_hourly", ["process_closed_hour", "refresh_marts"]),
         (
             "materialize_cryptoassets_daily",
@@ -48,6 +52,15 @@ def test_snapshots_are_never_made_up_nor_overlap(dags: dict[str, Any], name: str
     wanted = {"catchup": False, "max_active_runs": 1}
 
     assert wanted[name] == getattr(dags["materialize_cryptoassets_snapshots"], name)
+
+
+def test_the_marts_hold_up_the_next_snapshot_for_minutes_at_most(dags: dict[str, Any]) -> None:
+    """It waits for them, and CoinCap answers only "now"."""
+    tasks = {task.task_id: task for task in dags["materialize_cryptoassets_snapshots"].tasks}
+
+    marts = tasks["refresh_marts"]
+    assert tasks["ingest_coincap"].priority_weight == marts.priority_weight
+    assert timedelta(minutes=5) > marts.run_timeout
 
 
 def test_every_task_is_retried_with_growing_pauses_and_every_dag_explained(

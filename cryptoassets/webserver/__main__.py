@@ -1,0 +1,74 @@
+"""Serve Dagster's page: `python -m cryptoassets.webserver --workspace workspace.yaml`.
+
+What goes here: what the command `dagster-webserver` does, with our middleware. What stays out: the
+middleware (in `guard`).
+"""
+
+import argparse
+import logging
+from typing import Any
+
+import uvicorn
+from dagster import __version__ as dagster_version
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._utils.log import configure_loggers
+from dagster_webserver.webserver import DagsterWebserver
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from cryptoassets.embedded import dagster_instance
+from cryptoassets.settings import load_settings
+from cryptoassets.webserver.guard import RefuseForeignRequests
+
+_POLL_MS = 2000
+_SHUTDOWN_SECONDS = 10
+"""Open pages hold connections that would keep the server from ending."""
+
+
+class GuardedWebserver(DagsterWebserver[Any, Any]):
+    """Dagster's webserver, for its own page and for programs of this platform."""
+
+    def build_middleware(self) -> list[Middleware]:
+        """Put the guards before what Dagster has."""
+        hosts = load_settings().allowed_hosts
+        return [
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            Middleware(RefuseForeignRequests),
+            *super().build_middleware(),
+        ]
+
+
+def serve(host: str, port: int, workspace: str) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    configure_loggers(log_level="INFO")
+    with (
+        dagster_instance() as instance,
+        WorkspaceProcessContext(
+            instance,
+            workspace_load_target=WorkspaceFileTarget([workspace]),
+            version=dagster_version,
+        ) as context,
+    ):
+        app = GuardedWebserver(context, live_data_poll_rate=_POLL_MS).create_asgi_app()
+        logging.getLogger("dagster").info("Serving Dagster's page on http://%s:%s", host, port)
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+
+
+def main() -> None:
+    """Read the options and serve."""
+    parser = argparse.ArgumentParser(prog="python -m cryptoassets.webserver")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--workspace", default="workspace.yaml")
+    serve(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

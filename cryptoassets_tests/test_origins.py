@@ -1,0 +1,66 @@
+"""Promises on headers: what counts as a page of another origin."""
+
+import pytest
+
+from cryptoassets.origins import host_name, is_from_another_origin
+
+HOST = {"host": "localhost:3000"}
+LINK = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "http://localhost:8888"},
+        {"origin": "http://localhost"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site", **LINK, "sec-fetch-dest": "iframe"},
+        {"sec-fetch-site": "cross-site", **LINK, "sec-fetch-mode": "no-cors"},
+        {"origin": "http://localhost:3000", "sec-fetch-site": "cross-site"},
+    ],
+)
+def test_a_page_of_another_origin_is_recognised(headers: dict[str, str]) -> None:
+    """Another port is another origin: a notebook server runs on many a laptop."""
+    assert is_from_another_origin(HOST | headers, "GET")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "http://localhost:3000"},
+        {"origin": "https://LOCALHOST:3000"},
+        {"origin": "http://localhost:3000", "sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "none", **LINK},
+        {"sec-fetch-site": "same-site", **LINK},
+        {"sec-fetch-site": "cross-site", **LINK},
+    ],
+)
+def test_our_own_page_a_program_and_a_link_are_not(headers: dict[str, str]) -> None:
+    """Airflow's button opens a run in Dagster from another port, an alert from another site."""
+    assert not is_from_another_origin(HOST | headers, "GET")
+
+
+def test_a_form_of_another_origin_is_no_link() -> None:
+    """It navigates, too."""
+    assert is_from_another_origin(HOST | LINK | {"sec-fetch-site": "cross-site"}, "POST")
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("localhost:3000", "localhost"),
+        ("LocalHost", "localhost"),
+        ("[::1]:3000", "[::1]"),
+        ("evil.example:80", "evil.example"),
+        ("localhost:80:evil.example", ""),
+        ("", ""),
+    ],
+)
+def test_the_host_is_read_without_its_port(host: str, name: str) -> None:
+    """A port says nothing of who is asked."""
+    assert name == host_name({"host": host})

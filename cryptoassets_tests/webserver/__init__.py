@@ -1,0 +1,1 @@
+"""Dagster's page: what it answers, and what it refuses."""

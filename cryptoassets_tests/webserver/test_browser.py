@@ -1,0 +1,102 @@
+"""Promises on Dagster's page in a real browser: its own page works, a page of another origin fails.
+
+What goes here: what only a browser can show, namely which headers it sends for which page. What
+stays out: each request by itself (in `test_guard`).
+"""
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from dagster_webserver.webserver import DagsterWebserver
+
+from cryptoassets_tests.webserver.conftest import PAUSE, Page, served
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="needs a browser: apt-get install chromium (`.ci/run` does it as root)"
+)
+
+ATTACK = """<!DOCTYPE html><body>working<iframe name="target"></iframe><script>
+const dagster = "http://localhost:PORT", body = JSON.stringify({query: "PAUSE"});
+const byUrl = dagster + "/graphql?query=" + encodeURIComponent("PAUSE");
+const as = type =>
+    fetch(dagster + "/graphql", {method: "POST", headers: {"Content-Type": type}, body});
+const socket = new Promise(resolve => {
+    const ws = new WebSocket("ws://localhost:PORT/graphql", "graphql-ws");
+    ws.onclose = ws.onerror = resolve;
+    ws.onmessage = event => event.data.includes('"data"') && resolve();
+    ws.onopen = () => ws.send(JSON.stringify({type: "start", id: "1", payload: {query: "PAUSE"}}));
+});
+const form = document.createElement("form");
+Object.assign(form, {action: byUrl, method: "POST", enctype: "text/plain", target: "target"});
+document.body.append(form);
+form.submit();
+const image = new Promise(resolve => {
+    const img = new Image();
+    img.onload = img.onerror = resolve;
+    img.src = byUrl;
+});
+const framed = new Promise(resolve => document.querySelector("iframe").onload = resolve);
+Promise.allSettled([
+    as("application/json"), as("text/plain"), fetch(byUrl, {mode: "no-cors"}),
+    image, socket, framed,
+]).then(() => document.body.innerHTML = "attacked");
+</script>"""
+
+
+@contextmanager
+def attacking_site(port: int) -> Iterator[str]:
+    """Serve a page that drives the Dagster on this port; yields its address, of another site."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(ATTACK.replace("PORT", str(port)).replace("PAUSE", PAUSE).encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://evil.example:{server.server_address[1]}/"
+        server.shutdown()
+
+
+def browse(address: str, profile: Path) -> str:
+    """Open a page in a headless browser and return it once it has come to rest."""
+    shown = subprocess.run(
+        [CHROMIUM or "", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+         "--virtual-time-budget=20000", f"--user-data-dir={profile}",
+         "--host-resolver-rules=MAP evil.example 127.0.0.1", address],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    return shown.stdout
+
+
+def test_a_page_of_another_origin_cannot_drive_dagster(page: Page, tmp_path: Path) -> None:
+    """A page in the user's browser could launch runs, spend credits and wipe assets."""
+    with attacking_site(page.port) as address:
+        assert "attacked" in browse(address, tmp_path)
+
+    assert not page.is_paused()
+
+
+def test_the_same_page_drives_a_dagster_without_the_guard(tmp_path: Path) -> None:
+    """Else the test above would prove nothing."""
+    with served(DagsterWebserver, tmp_path) as unguarded, attacking_site(unguarded.port) as address:
+        assert "attacked" in browse(address, tmp_path / "profile")
+
+        assert unguarded.is_paused()
+
+
+def test_dagsters_own_page_works_behind_the_guard(page: Page, tmp_path: Path) -> None:
+    """What it shows comes by GraphQL, with the headers of a real browser."""
+    assert "No code locations" in browse(f"http://localhost:{page.port}/", tmp_path)
