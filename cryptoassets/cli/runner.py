@@ -288,7 +288,7 @@ def _unheard_failure(result: "dg.ExecuteInProcessResult") -> str:
     """Why a run failed whose events could not be stored, and so were not heard."""
     failed = next((event for event in result.all_events if event.is_step_failure), None)
     if failed is not None:
-        return f"{_step_name(failed)}: {_sentence(failed.step_failure_data.error)}"
+        return f"{_step_name(failed)}: {sentence_of(failed.step_failure_data.error)}"
     ended = [event.message or "" for event in result.all_events if event.is_failure]
     return (ended or ["it failed, and PostgreSQL could not keep its events"])[-1]
 

@@ -111,13 +111,13 @@ class Stack:
     @property
     def spark_folder(self) -> Path:
         """Folder of Spark's passing files, made when missing."""
-        folder = self._set_home / "spark"
+        folder = self.set_home / "spark"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def log_of(self, name: str) -> Path:
         """Return the log file of a program that is not a server."""
-        return self._set_home / "logs" / f"{name}.log"
+        return self.set_home / "logs" / f"{name}.log"
 
     def java_home(self) -> Path:
         """Return what JAVA_HOME must be when Spark's JVM is started: our shim over a good Java."""
@@ -135,9 +135,9 @@ class Stack:
         Raises:
             EmbeddedError: there is no room in CRYPTOASSETS_HOME, or a server did not start.
         """
-        problem = disk_remedy(self._set_home)
+        problem = disk_remedy(self.set_home)
         if problem:
-            raise EmbeddedError(f"Nothing can be kept in {self._set_home}. {problem}")
+            raise EmbeddedError(f"Nothing can be kept in {self.set_home}. {problem}")
         wanted = self._wanted
         with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
             for started in [pool.submit(server.ensure) for server in wanted]:
