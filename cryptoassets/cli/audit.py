@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from cryptoassets.checks.stores import partition_places
+from cryptoassets.checks.values import changed_values
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.io_managers.address import partition_name
 from cryptoassets.io_managers.lake import count_all, lake_id
@@ -21,7 +22,7 @@ from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.transforms.reconciliation import discrepancies
-from cryptoassets.upkeep.coins import coins_out_of_line
+from cryptoassets.upkeep.coins import coins_out_of_line, misdescribed_coins
 from cryptoassets.upkeep.partitions import ledger_rows, raw_starts, table_starts
 
 _SHOWN = 3
@@ -51,6 +52,7 @@ def audit_stores(console: Console) -> int:
         for flow in FLOWS:
             _compare(found, mongo, postgres, flow, status)
         found.problems += _without_coin(postgres) + _coins_out_of_line(postgres)
+        found.problems += _misdescribed_coins(postgres)
     for note in found.notes:
         console.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
     for problem in found.problems:
@@ -85,7 +87,8 @@ def _compare(
         in_partitions += len(places.raw)
         row = ledger.get(start)
         if row is None or row.expired_at is None:
-            found.problems += [f"{name}: {words}" for words in discrepancies(places)]
+            words = discrepancies(places) + changed_values(postgres, flow, judged, window)
+            found.problems += [f"{name}: {sentence}" for sentence in words]
             continue
         expired += 1
         if places.loaded or places.quarantined:
@@ -139,3 +142,13 @@ def _coins_out_of_line(postgres: PostgresResource) -> list[str]:
     shown = ", ".join(coin.coin_id for coin in found[:_SHOWN])
     words = "coins were first or last seen when no price of theirs stands"
     return [f"{len(found)} {words} ({shown}): `cryptoassets rebuild` of the hour mends them"]
+
+
+def _misdescribed_coins(postgres: PostgresResource) -> list[str]:
+    with postgres.connect() as connection:
+        found = misdescribed_coins(connection)
+    if not found:
+        return []
+    shown = ", ".join(f"{coin_id}: {', '.join(names)}" for coin_id, names in found[:_SHOWN])
+    words = f"coins in warehouse.coins differ from their newest valid document ({shown})"
+    return [f"{len(found)} {words}: `cryptoassets rebuild` of their last hour repairs them"]
