@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from cryptoassets.checks.stores import partition_places
+from cryptoassets.checks.values import changed_values
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.io_managers.address import Window, partition_name, rebuild_command
 from cryptoassets.io_managers.clean_folders import (
@@ -27,7 +28,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.settings import load_settings
 from cryptoassets.transforms.reconciliation import discrepancies
-from cryptoassets.upkeep.coins import coins_out_of_line
+from cryptoassets.upkeep.coins import coins_out_of_line, misdescribed_coins
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import EVER, ledger_rows, raw_starts, table_starts
 
@@ -59,7 +60,7 @@ def audit_stores(console: Console) -> int:
         for flow in FLOWS:
             _compare(found, mongo, postgres, flow, status)
         found.problems += _without_coin(postgres) + _coins_out_of_line(postgres)
-        found.problems += _stale_marts(postgres)
+        found.problems += _misdescribed_coins(postgres) + _stale_marts(postgres)
     console.print(f"Home: {load_settings().home}", soft_wrap=True)
     for note in found.notes:
         console.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
@@ -103,7 +104,9 @@ def _compare(
                 f"{rebuild_command(window)} makes it from raw again"
             )
         if not is_expired:
-            found.problems += [] if damage else [f"{name}: {w}" for w in discrepancies(places)]
+            if not damage:
+                words = discrepancies(places) + changed_values(postgres, flow, judged, window)
+                found.problems += [f"{name}: {sentence}" for sentence in words]
             of_older_rules += [window] if is_of_older_rules(flow.clean, window) else []
             continue
         expired += 1
@@ -199,3 +202,13 @@ def _stale_marts(postgres: PostgresResource) -> list[str]:
     shown = ", ".join(map(str, days[:_SHOWN])) + (", ..." if len(days) > _SHOWN else "")
     words = "days have marts that are missing or made from older prices or aliases"
     return [f"{len(days)} {words} ({shown}): `cryptoassets run` makes them"]
+
+
+def _misdescribed_coins(postgres: PostgresResource) -> list[str]:
+    with postgres.connect() as connection:
+        found = misdescribed_coins(connection)
+    if not found:
+        return []
+    shown = ", ".join(f"{coin_id}: {', '.join(names)}" for coin_id, names in found[:_SHOWN])
+    words = f"coins in warehouse.coins differ from their newest valid document ({shown})"
+    return [f"{len(found)} {words}: `cryptoassets rebuild` of their last hour repairs them"]

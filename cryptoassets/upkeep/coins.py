@@ -92,6 +92,30 @@ def coins_out_of_line(connection: psycopg.Connection[Any]) -> list[OutOfLine]:
     return [OutOfLine(*row) for row in connection.execute(query)]
 
 
+def misdescribed_coins(connection: psycopg.Connection[Any]) -> list[tuple[str, list[str]]]:
+    """Coins that say something else than the cleaned row of when they were last seen.
+
+    Returns:
+        Each with the columns that differ, by coin_id. A coin whose hour has no Parquet is passed
+        over, and so is one that no valid row of that moment describes (`coins_out_of_line`).
+    """
+    query = sql.SQL(
+        "SELECT coin_id, last_seen_at, {} FROM warehouse.coins ORDER BY coin_id"
+    ).format(sql.SQL(", ").join(map(sql.Identifier, _DESCRIBED)))
+    coins = connection.execute(query).fetchall()
+    descriptions = _descriptions(
+        [OutOfLine(coin_id, seen, seen, seen) for coin_id, seen, *_ in coins]
+    )
+    found = []
+    for coin_id, _seen, *said in coins:
+        expected = descriptions.get(coin_id)
+        pairs = zip(_DESCRIBED, said, strict=True)
+        differing = [name for name, value in pairs if expected and value != expected[name]]
+        if differing:
+            found.append((coin_id, differing))
+    return found
+
+
 def mend_coins(postgres: PostgresResource) -> list[str]:
     """Describe coins that are out of line by the newest price that stands; drop those without one.
 

@@ -52,6 +52,22 @@ def test_nothing_is_found_where_everything_adds_up(copy: Platform) -> None:
             "DELETE FROM warehouse.coins WHERE coin_id = 'bitcoin'",
             "1 coins have prices but no row in warehouse.coins (bitcoin)",
         ),
+        (
+            """
+            UPDATE warehouse.coin_prices SET source = 'simulatör', price_usd = price_usd + 1e-18,
+                vwap_usd_24h = NULL
+            WHERE coin_id = 'bitcoin'
+            """,
+            "1 rows of the table have another price_usd than cleaned (bitcoin@",
+        ),
+        (
+            "UPDATE warehouse.coin_prices SET source = 'simulatör' WHERE coin_id = 'bitcoin'",
+            "1 rows of the table have another source than cleaned (bitcoin@",
+        ),
+        (
+            "UPDATE warehouse.coins SET name = 'Bitcoin ð', rank = 7 WHERE coin_id = 'bitcoin'",
+            "coins in warehouse.coins differ from their newest valid document (bitcoin: name, rank",
+        ),
     ],
 )
 def test_audit_names_what_was_done_to_postgresql(

@@ -1,11 +1,13 @@
 """Promise: what a user meets when something is missing is one sentence with its remedy."""
 
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from cryptoassets.coincap.exchange import Request, Wire
 from cryptoassets.coincap.server import make_server
@@ -15,7 +17,7 @@ from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.processes import free_port
 from cryptoassets.migrations import HEAD
 from cryptoassets_tests.e2e.homes import Home
-from cryptoassets_tests.e2e.platforms import MakePlatform, Platform, this_hour
+from cryptoassets_tests.e2e.platforms import MakePlatform, Platform, administer, this_hour
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
@@ -143,6 +145,47 @@ def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -
     assert "is at revision 9999, which this code does not know" in finished.text
     assert "docker-compose up -d --build" in finished.text
     assert "Traceback" not in finished.text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "done_before", "code", "words"),
+    [
+        ("LATIN1", "SELECT 1", 2, "has the encoding LATIN1, which cannot hold every name"),
+        (
+            "UTF8",
+            "ALTER DATABASE {} SET default_transaction_read_only = on",
+            1,
+            "is read-only for this role. Nothing was written and a retry will not help",
+        ),
+        (
+            "UTF8",
+            "CREATE SCHEMA warehouse CREATE TABLE coins (x int)",
+            1,
+            "already has warehouse.coins, which this platform did not make",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_sentence_before_anything_is_written(
+    shared: Platform, stack: Stack, encoding: str, done_before: str, code: int, words: str
+) -> None:
+    """A name with an emoji was stored wrongly in one, and every check passed."""
+    name = f"unfit_{uuid.uuid4().hex[:8]}"
+    create = f"CREATE DATABASE {{}} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
+    administer(stack, create, name)
+    url = shared.stores.postgres_url.replace(shared.stores.mongo_database, name)
+    unfit = replace(shared.stores, postgres_url=url)
+    unfit.rows(sql.SQL(done_before).format(sql.Identifier(name)))
+    tables = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND oid > 16383"
+    before, documents = unfit.rows(tables), shared.stores.documents()
+    shared.put_faults()
+
+    finished = shared.but(POSTGRES_URL=url).command("run")
+
+    assert code == finished.code, finished.text
+    assert words in finished.text
+    assert "Traceback" not in finished.text
+    assert (before, documents) == (unfit.rows(tables), shared.stores.documents())
+    administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 def test_a_mongodb_that_is_not_there_is_one_sentence(shared: Platform) -> None:

@@ -1,0 +1,83 @@
+"""What `audit` compares beyond ids: each value of a published row with the row it was made from.
+
+What goes here: reading both, and naming the columns that differ. What stays out: which rows are
+missing or too many (in `transforms.reconciliation`).
+"""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from psycopg import sql
+
+from cryptoassets.io_managers.address import Window, arrow_schema
+from cryptoassets.io_managers.copying import copy_out
+from cryptoassets.io_managers.publishing import in_window
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import Flow, Table
+from cryptoassets.transforms.reconciliation import stored_id
+
+_SHOWN = 3
+
+
+def changed_values(
+    postgres: PostgresResource, flow: Flow, judged: ds.Dataset | None, window: Window
+) -> list[str]:
+    """Say which columns of a partition's published rows differ from its cleaned rows.
+
+    Args:
+        postgres: the warehouse.
+        flow: the kind of document.
+        judged: the cleaned partition; None: there is none, and nothing to compare with.
+        window: the partition.
+
+    Returns:
+        A sentence per column that differs; rows that only one side has are not looked at.
+    """
+    if judged is None:
+        return []
+    return differences(
+        _published_rows(postgres, flow.published, window), _valid_rows(judged, flow.published)
+    )
+
+
+def differences(published: pa.Table, valid: pa.Table) -> list[str]:
+    """Compare rows of the same `raw_id`, column by column.
+
+    Args:
+        published: rows of the table, in any order.
+        valid: cleaned rows with the same columns and types, in any order.
+    """
+    place = pc.index_in(published["raw_id"], value_set=valid["raw_id"].combine_chunks())
+    there = published.filter(pc.is_valid(place))
+    made_from = valid.take(place.drop_null())
+    found = []
+    for name in there.column_names:
+        ids = there["raw_id"].filter(_differ(there[name], made_from[name])).to_pylist()
+        if ids:
+            shown = ", ".join(sorted(ids)[:_SHOWN])
+            found.append(f"{len(ids)} rows of the table have another {name} than cleaned ({shown})")
+    return found
+
+
+def _differ(one: pa.ChunkedArray, other: pa.ChunkedArray) -> Any:
+    changed = pc.fill_null(pc.not_equal(one, other), fill_value=False)
+    return pc.or_(changed, pc.xor(pc.is_null(one), pc.is_null(other)))
+
+
+def _published_rows(postgres: PostgresResource, table: Table, window: Window) -> pa.Table:
+    query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
+        sql.SQL(", ").join(map(sql.Identifier, table.column_names)),
+        sql.Identifier(table.schema, table.name),
+        in_window("observed_at", window),
+    )
+    with postgres.connect() as connection, connection.cursor() as cursor:
+        return copy_out(cursor, table, query)
+
+
+def _valid_rows(judged: ds.Dataset, table: Table) -> pa.Table:
+    schema = arrow_schema(table)
+    rows = judged.to_table(columns=schema.names, filter=ds.field("outcome") == "valid").cast(schema)
+    ids = pa.array([stored_id(raw_id) for raw_id in rows["raw_id"].to_pylist()], pa.string())
+    return rows.set_column(schema.get_field_index("raw_id"), "raw_id", ids)
