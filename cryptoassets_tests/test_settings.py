@@ -56,6 +56,12 @@ def test_the_source_is_known_by_settings_only_where_it_is_certain(
         ("MONGO_URL", "mongodb://me:a@planted@host:27017/"),
         ("MONGO_URL", "mongodb://me:a:planted@host:27017/"),
         ("COINCAP_URL", "planted/v3"),
+        ("COINCAP_URL", "https://planted@rest.coincap.io/v3"),
+        ("COINCAP_URL", "https://me:planted@rest.coincap.io/v3"),
+        ("COINCAP_URL", "https://me:a/planted@rest.coincap.io/v3"),
+        ("COINCAP_URL", "https://rest.coincap.io/v3?apiKey=planted"),
+        ("COINCAP_URL", "https://rest.coincap.io?planted"),
+        ("COINCAP_URL", "https://rest.coincap.io/v3#planted"),
         ("SPARK_MASTER", "planted:7077"),
     ],
 )
