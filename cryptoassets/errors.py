@@ -15,6 +15,7 @@ CryptoassetsError
       + RateLimitedError          429 after all retries
       + SourceUnavailableError    5xx, time-out, reset, refused connection after all retries
       + MalformedAnswerError      an answer that cannot be read, or is too large
+          + UnstorableAnswerError   the lake can hold none of its coins unchanged
       + EmptyAnswerError          a good answer without coins
   + StoreError                    MongoDB, Parquet or PostgreSQL
       + StoreUnavailableError     no connection, or it broke
@@ -104,6 +105,12 @@ class MalformedAnswerError(SourceError):
         self.status = status
         self.reason = reason
         self.body = body
+
+
+class UnstorableAnswerError(MalformedAnswerError):
+    """A readable answer of which the lake can hold nothing unchanged."""
+
+    is_retryable = False
 
 
 class EmptyAnswerError(SourceError):

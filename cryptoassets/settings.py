@@ -104,9 +104,17 @@ class Settings(BaseSettings):
 
     @field_validator("coincap_url")
     @classmethod
-    def _refuse_other_protocols(cls, url: str | None) -> str | None:
+    def _refuse_other_protocols_and_secrets(cls, url: str | None) -> str | None:
         if url is not None and not _HTTP_URL.fullmatch(url):
             message = "it looks like https://rest.coincap.io/v3"
+            raise ValueError(message)
+        # Unlike a password of MongoDB's, this URL is shown in messages and stored with answers.
+        if url is not None and re.search("[@?#]", url):
+            message = (
+                "it must hold no user, password, query or fragment, because messages and files "
+                "show it. It looks like https://rest.coincap.io/v3; the key belongs in "
+                "COINCAP_API_KEY"
+            )
             raise ValueError(message)
         return url
 

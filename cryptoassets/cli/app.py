@@ -1,5 +1,6 @@
 """The verbs with their options; an error is one sentence with its remedy."""
 
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +50,8 @@ def options(
 
 def main() -> None:
     """Run the command; an error is one sentence with its remedy."""
+    # Files of the home are our user's alone, whatever the shell says; children inherit this.
+    os.umask(0o077)
     print_on_any_stream()
     set_pyspark_variables_aside()
     set_dagster_variables_aside()
@@ -224,10 +227,10 @@ def source(
 @app.command()
 def requeue(
     reason: Annotated[
-        str | None, typer.Option(help="Only what broke this rule, e.g. price_usd_missing.")
+        str | None, typer.Option(help="Only what broke this rule, or dead letters of this reason.")
     ] = None,
 ) -> None:
-    """Run quarantined documents through today's rules again; what passes is published."""
+    """Judge quarantined documents, and read dead letters, by today's rules; publish what passes."""
     from cryptoassets.cli.requeue import requeue as judge_again
 
     raise typer.Exit(judge_again(console, reason))

@@ -1,10 +1,12 @@
-"""The verb `requeue`: quarantined documents judged by today's rules.
+"""The verb `requeue`: quarantined documents judged, and dead letters read, by today's rules.
 
-What goes here: which partitions hold them, and what became of them. What stays out: processing (in
-`again`) and the audit trail (in `io_managers.publishing`).
+What goes here: which partitions hold them, and what became of them. What stays out: reading dead
+letters (in `upkeep.dead_letters`), processing (in `again`) and the audit trail (in
+`io_managers.publishing`).
 """
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,12 +15,16 @@ from rich.console import Console
 from cryptoassets.cli.again import Again, processing_again
 from cryptoassets.cli.ranges import Done
 from cryptoassets.cli.terminal import FAILED
+from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError
 from cryptoassets.io_managers.address import partition_window
+from cryptoassets.resources.mongo import MongoResource, typed_errors
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
+from cryptoassets.settings import load_settings
 from cryptoassets.transforms.rules import REASONS
 from cryptoassets.upkeep.days import stale_mart_days
+from cryptoassets.upkeep.dead_letters import letter_reasons, read_again
 from cryptoassets.upkeep.partitions import Partition, partition_of
 
 _QUARANTINED = """
@@ -41,26 +47,51 @@ class Books:
 
 
 def requeue(console: Console, reason: str | None) -> int:
-    """Process every partition with quarantined documents again; return the exit code.
+    """Read dead letters and process every partition with quarantined documents again.
 
     Args:
         console: for progress and what became of each partition.
-        reason: only partitions with a document that broke this rule; None: all.
+        reason: only partitions with a document that broke this rule, and dead letters of this
+            reason; None: all.
+
+    Returns:
+        The exit code.
 
     Raises:
-        SettingsError: no rule has this code.
+        SettingsError: no rule and no dead letter has this code.
     """
-    if reason is not None and reason not in REASONS:
-        known = ", ".join(sorted(REASONS))
-        raise SettingsError(f"No rule has the code {reason!r}. Known: {known}")
     postgres = PostgresResource()
-    partitions, days = _partitions(postgres, reason), set(stale_mart_days(postgres))
+    arrived = _read_letters(console, reason)
+    partitions = sorted({*_partitions(postgres, reason), *arrived})
+    days = set(stale_mart_days(postgres))
     if not partitions:
         console.print(f"Nothing is quarantined{f' for {reason}' if reason else ''}.")
         if not days:
             return 0
     with processing_again(console) as again:
         return _requeue(console, again, partitions, days)
+
+
+def _read_letters(console: Console, reason: str | None) -> frozenset[Partition]:
+    """Read dead letters again; return the partitions that got documents."""
+    mongo = MongoResource()
+    lake = mongo.lake()
+    with closing(lake.client), typed_errors(mongo.address):
+        letters = letter_reasons(lake)
+        if reason is not None and reason not in REASONS and reason not in letters:
+            known = ", ".join(sorted({*REASONS, *letters}))
+            raise SettingsError(
+                f"No rule and no dead letter has the code {reason!r}. Known: {known}"
+            )
+        if not letters or (reason is not None and reason not in letters):
+            return frozenset()
+        reading = read_again(lake, Stack(load_settings()).source, reason)
+    console.print(
+        f"{reading.read} dead letters read again, {reading.documents} documents stored from them; "
+        f"{reading.staying} dead letters stay.",
+        soft_wrap=True,
+    )
+    return reading.partitions
 
 
 def _requeue(console: Console, again: Again, partitions: list[Partition], days: set[date]) -> int:

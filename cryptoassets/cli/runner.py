@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from cryptoassets.cli.interrupts import noticed_interrupts
+from cryptoassets.coincap.clocks import CLOCK_FACT, clock_warning
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.dead_runs import process_tags
 from cryptoassets.settings import project_root
@@ -209,6 +210,9 @@ class Runner:
             words = ", ".join(_words(facts))
             line(self._console, name, f"{partition}  {words}", self._started)
             self._started = time.monotonic()
+        warning = clock_warning(facts.get(CLOCK_FACT))
+        if warning:
+            self._console.print(f"[yellow]  ![/] {escape(warning)}.", soft_wrap=True)
 
     def _hear_check(self, check: "dg.AssetCheckEvaluation") -> None:
         name = f"{check.asset_key.to_user_string()} {check.check_name}"

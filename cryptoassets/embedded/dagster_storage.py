@@ -4,6 +4,7 @@ What goes here: classes that find their place by our settings and hand over to D
 stays out: any logic of storage. The file names them, as it cannot say "the embedded server".
 """
 
+import os
 from typing import Any, Self
 
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
@@ -32,6 +33,9 @@ class CryptoassetsStorage(_Unconfigured, DagsterPostgresStorage):
         config_value: Any,  # noqa: ARG003
     ) -> Self:
         """Make the storage on the server of the settings."""
+        # Each process of Dagster passes here before it writes a file: ours are our user's alone,
+        # also where plain `dagster dev` was started.
+        os.umask(0o077)
         url = libpq.dagster_url(dagster_stack().postgres_url("dagster"))
         return cls(postgres_url=url, inst_data=inst_data)
 

@@ -86,7 +86,7 @@ def write_shim(home: Path, java: Path) -> Path:
             # Renamed into place: another command may be running the old one.
             aside = shim.with_suffix(f".{os.getpid()}")
             aside.write_text(text)
-            aside.chmod(0o755)
+            aside.chmod(0o700)
             aside.replace(shim)
     except OSError as error:
         raise EmbeddedError(

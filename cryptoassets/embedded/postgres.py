@@ -86,8 +86,11 @@ class PostgresServer(EmbeddedServer):
         """Make password and data directory where they are missing."""
         if not self.inside.exists():
             self.inside.mkdir()
-            # Root's PostgreSQL runs as another account, which passes through to its data.
-            self.inside.chmod(0o711 if self._account else 0o700)
+            self.inside.chmod(0o700)
+            if self._account and self._account.can_enter(self.set_home.parent):
+                # Root's PostgreSQL runs as another account, which passes through to its data.
+                for folder in (self.set_home, self.inside):
+                    folder.chmod(0o711)
         place = postgres_files.choose_folder(self.inside, self._found, self._account)
         if place != self.inside and not self.folder.exists():
             self.report(

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from cryptoassets.coincap.client import CoinCapClient, snapshot_credits
+from cryptoassets.coincap.clocks import CLOCK_FACT, clock_difference_seconds, clock_warning
 from cryptoassets.coincap.credits import Budget
 from cryptoassets.coincap.documents import RawBatch, dead_letter_of, raw_batch
+from cryptoassets.coincap.models import Snapshot
 from cryptoassets.embedded import Stack
-from cryptoassets.errors import MalformedAnswerError, PaceError
+from cryptoassets.errors import MalformedAnswerError, PaceError, UnstorableAnswerError
 from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
@@ -51,7 +53,7 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             credits=keeper,
         ) as client:
             try:
-                return _refused_if_useless(raw_batch(client.snapshot(settings.coincap_coins)))
+                return _batch_of(client.snapshot(settings.coincap_coins))
             except PaceError:
                 # Another fetch that waited for the same moment was faster.
                 return _skipped(keeper.budget(datetime.now(UTC)), cost)
@@ -67,14 +69,24 @@ def _skipped(budget: Budget, cost: int) -> RawBatch:
     return RawBatch(skipped="credits", facts=facts)
 
 
-def _refused_if_useless(batch: RawBatch) -> RawBatch:
-    """Mark a batch of which nothing but dead letters is left as a failure."""
+def _batch_of(snapshot: Snapshot) -> RawBatch:
+    """Turn a snapshot into a batch; one of which only dead letters are left is a failure."""
+    batch, first = raw_batch(snapshot), snapshot.pages[0]
+    difference = clock_difference_seconds(first.answer, first.timestamp)
+    if difference is not None:
+        batch = replace(batch, facts={CLOCK_FACT: difference})
     if batch.documents:
         return batch
     letter = batch.dead_letters[0]
-    message = (
-        f"Nothing of the answer of {letter['url']} could be stored: {letter['reason']}. It is kept "
-        "in the collection dead_letters; a later retry can help"
+    status, reason = letter["status"], letter["reason"]
+    what = f"Nothing of the answer of {letter['url']} could be stored: {reason}."
+    if reason == "bad_timestamp":
+        shown = clock_warning(difference) or f"Its timestamp is {first.timestamp!r}"
+        why = f"{what} {shown}. A later retry can help; the answer is kept in `dead_letters`"
+        return replace(batch, failure=MalformedAnswerError(why, status=status, reason=reason))
+    why = (
+        f"{what} The lake cannot hold it unchanged, so a later retry cannot help while the source "
+        "sends this. It is kept in `dead_letters`; once the rule is changed, `cryptoassets requeue "
+        f"--reason {reason}` reads it again"
     )
-    failure = MalformedAnswerError(message, status=letter["status"], reason=letter["reason"])
-    return replace(batch, failure=failure)
+    return replace(batch, failure=UnstorableAnswerError(why, status=status, reason=reason))

@@ -85,6 +85,8 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         # Kept for pages that nobody is shown here: plans of 1,000 executions fill a small heap.
         "spark.sql.ui.retainedExecutions": "20",
         "spark.ui.retainedJobs": "50",
+        # Hadoop sets modes itself, whatever the umask of the process; Parquet is its user's alone.
+        "spark.hadoop.fs.permissions.umask-mode": "077",
         "spark.ui.retainedStages": "50",
         "spark.ui.retainedTasks": "500",
     }

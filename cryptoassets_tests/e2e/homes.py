@@ -6,6 +6,7 @@ product in this process (in `platforms`).
 
 import os
 import shlex
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ class Home:
     """A folder that CRYPTOASSETS_HOME names; stores and source are the embedded ones."""
 
     folder: Path
+    umask: int = -1
+    """Of the shell; -1: that of the tests."""
 
     def command(self, *arguments: str, **environment: str) -> Finished:
         """Run the console script to its end, in a folder that is not the project's."""
@@ -37,8 +40,19 @@ class Home:
             text=True,
             check=False,
             timeout=_LONGEST_SECONDS,
+            umask=self.umask,
         )
         return Finished(finished.returncode, finished.stdout)
+
+    def open_to_others(self) -> list[str]:
+        """Files that another user may read, write or run, and folders to more than pass through."""
+        found = []
+        for path in self.folder.rglob("*"):
+            mode = path.lstat().st_mode
+            allowed = 0o011 if stat.S_ISDIR(mode) else 0
+            if not stat.S_ISLNK(mode) and mode & 0o077 & ~allowed:
+                found.append(f"{stat.filemode(mode)} {path.relative_to(self.folder)}")
+        return found
 
     @cached_property
     def settings(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 
 from cryptoassets import sensors
+from cryptoassets.coincap.clocks import CLOCK_FACT
 from cryptoassets.definitions import defs
 from cryptoassets.embedded import dagster_instance
 from cryptoassets.jobs import RAW_SNAPSHOTS
@@ -68,6 +69,20 @@ def test_the_hour_it_belongs_to_gets_a_materialization(late: Late) -> None:
     assert made[late.partition] is not None
     assert 100 == made[late.partition].metadata["documents received"].value
     assert "late" in made[late.partition].metadata
+
+
+def test_the_run_warns_of_a_clock_that_is_far_from_ours(late: Late) -> None:
+    """Prices are filed under the source's time; the metadata keeps the difference for `status`."""
+    with late.platform.in_force(), dagster_instance() as instance:
+        records = instance.fetch_materializations(
+            dg.AssetRecordsFilter(RAW_SNAPSHOTS, after_storage_id=int(late.cursor)), limit=9
+        ).records
+    metadata = [r.asset_materialization.metadata for r in records if r.asset_materialization]
+    (difference,) = [m[CLOCK_FACT].value for m in metadata if CLOCK_FACT in m]
+
+    assert -3630 < difference < -3590
+    assert "! The source's clock is" in late.finished.text
+    assert "min behind ours, and prices are filed under its time" in late.finished.text
 
 
 def test_the_sensor_asks_once_for_the_hour_to_be_processed(late: Late) -> None:

@@ -1,5 +1,7 @@
 """Row 21 of the table of faults: quarantine replayed after a rule was mended; twice is once."""
 
+from decimal import Decimal
+
 import pytest
 
 from cryptoassets.transforms import rules
@@ -9,6 +11,7 @@ from cryptoassets_tests.e2e.stores import Dump
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
+LONG = "0.123456789012345678"
 CODE = "supply_above_max_supply"
 TRAIL = "SELECT raw_id, reasons, outcome FROM warehouse.quarantine_releases ORDER BY 1"
 BOOKS = "SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows FROM warehouse.loads"
@@ -106,3 +109,23 @@ def test_an_unknown_reason_is_misuse(copy: Platform) -> None:
 
     assert 2 == finished.code
     assert "No rule has the code 'rank_mising'. Known: bad_id, bad_text" in finished.text
+
+
+def test_a_dead_letter_that_can_be_read_now_is_published(copy: Platform) -> None:
+    """An earlier version refused numbers without quotes; their letters lie there since."""
+    with copy.stores.lake() as lake:
+        kept = lake["dead_letters"].find_one({"reason": "number_not_representable"})
+        assert kept is not None
+        body = kept["body"].replace("bitcoin-cash", "bitcoin-gold").replace("1" * 401, LONG)
+        lake["dead_letters"].insert_one({**kept, "_id": "planted", "body": body})
+
+    finished = copy.command("requeue", "--reason", "number_not_representable")
+    unknown = copy.command("requeue", "--reason", "typo")
+
+    published = "SELECT volume_usd_24h FROM warehouse.coin_prices WHERE coin_id = 'bitcoin-gold'"
+    assert 0 == finished.code, finished.text
+    assert "1 dead letters read again, 1 documents stored from them; 1 dead" in finished.text
+    assert [(Decimal(LONG),)] == copy.stores.rows(published)
+    assert 0 == copy.command("audit").code
+    assert 2 == unknown.code
+    assert "number_not_representable" in unknown.text

@@ -53,7 +53,7 @@ def home() -> Iterator[Home]:
     """A home that was never used; its servers are stopped at the end."""
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-home-", dir="/var/tmp"))
     folder.chmod(0o755)
-    home = Home(folder)
+    home = Home(folder, umask=0)
     yield home
     home.command("down")
     shutil.rmtree(folder, ignore_errors=True)
@@ -253,6 +253,12 @@ def test_runs_checks_and_events_are_counted_in_postgresql(story: Story) -> None:
     assert [(job, "SUCCESS", 3) for job in ("ingest", "marts", "process")] == runs
     assert [(3,)] == made
     assert [(1,)] == failed
+
+
+def test_no_other_user_can_open_a_file_of_the_home(story: Story) -> None:
+    """Under umask 0, data, logs, Parquet and state were open to everybody on the machine."""
+    assert [] == story.home.open_to_others()
+    assert list(story.home.folder.glob("**/coin_prices/**/*.parquet"))
 
 
 def test_the_password_of_postgresql_is_in_no_log_event_or_output(story: Story) -> None:

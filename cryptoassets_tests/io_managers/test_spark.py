@@ -92,6 +92,17 @@ def test_nothing_written_aside_is_left(store: Store, clean_path: Path) -> None:
     assert {"hour=2026-10-31T23"} == left
 
 
+def test_no_other_user_can_open_what_spark_wrote(store: Store, clean_path: Path) -> None:
+    """Hadoop sets modes itself, whatever the umask of the process."""
+    store.write(judged_coins(HOUR, range(2)))
+
+    written = list((clean_path / FOLDER).rglob("*"))
+    modes = {path.name: path.stat().st_mode & 0o077 for path in (clean_path / FOLDER, *written)}
+
+    assert "_SUCCESS" in modes
+    assert dict.fromkeys(modes, 0) == modes
+
+
 @pytest.mark.parametrize(
     ("spoil", "named"),
     [

@@ -1,0 +1,131 @@
+"""Dead letters read again by today's reader: what it takes becomes raw documents.
+
+What goes here: which answer a letter was part of, and moving what can be read now. What stays out:
+reading JSON (in `coincap`), processing the partitions (in the verb `requeue`).
+"""
+
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from cryptoassets.coincap.documents import RawBatch, history_batch, raw_batch
+from cryptoassets.coincap.intervals import epoch_ms, from_epoch_ms
+from cryptoassets.coincap.models import Answer, HistoryAnswer, Page, Snapshot
+from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelope
+from cryptoassets.io_managers.address import partition_around
+from cryptoassets.io_managers.expiry import without_expired
+from cryptoassets.io_managers.lake import refuse_mixed_sources, store_batch
+from cryptoassets.resources.mongo import DEAD_LETTERS, FETCHES, Document, Lake
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
+from cryptoassets.settings import SourceKind
+from cryptoassets.upkeep.partitions import Partition, partition_of
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What became of dead letters.
+
+    Attributes:
+        partitions: that got documents.
+        documents: that were stored, count.
+        read: letters that became documents and are gone, count.
+        staying: letters that still cannot be read or stored, count.
+    """
+
+    partitions: frozenset[Partition]
+    documents: int
+    read: int
+    staying: int
+
+
+def letter_reasons(lake: Lake) -> list[str]:
+    """The reason codes of the dead letters that are there, in order."""
+    return sorted(lake[DEAD_LETTERS].distinct("reason"))
+
+
+def read_again(lake: Lake, source: SourceKind, reason: str | None = None) -> Reading:
+    """Store what today's reader makes of dead letters; a letter goes when its documents are there.
+
+    Args:
+        lake: the database.
+        source: of history, whose letters do not say; of a snapshot its fetch record does.
+        reason: only letters of this code; None: all.
+
+    Raises:
+        MixedSourcesError: the documents would mix with those of another source.
+    """
+    partitions: set[Partition] = set()
+    documents = read = staying = 0
+    # Bodies have up to 1 MiB, and letters are written meanwhile: ids first.
+    wanted = [one["_id"] for one in lake[DEAD_LETTERS].find(_of(reason), {"_id": 1})]
+    for letter_id in wanted:
+        letter = lake[DEAD_LETTERS].find_one({"_id": letter_id})
+        found = _documents_of(lake, letter, source) if letter else None
+        if found is None or not found[1].documents:
+            staying += 1
+            continue
+        flow, batch = found
+        refuse_mixed_sources(lake, batch)
+        store_batch(lake, flow.raw, batch)
+        lake[DEAD_LETTERS].delete_one({"_id": letter_id})
+        read += 1
+        documents += len(batch.documents)
+        partitions |= {
+            partition_of(flow, partition_around(document["observed_at"], flow.span)[0])
+            for document in batch.documents
+        }
+    return Reading(frozenset(partitions), documents, read, staying)
+
+
+def _of(reason: str | None) -> dict[str, str]:
+    return {} if reason is None else {"reason": reason}
+
+
+def _documents_of(lake: Lake, letter: Document, source: SourceKind) -> tuple[Flow, RawBatch] | None:
+    """The documents of a letter, those of expired partitions left out; None: unreadable."""
+    asked = urlsplit(letter["url"] or "")
+    query = dict(parse_qsl(asked.query))
+    try:
+        envelope = _envelope_of(letter["body"])
+        match asked.path.rstrip("/").split("/"):
+            case [*_, "assets", slug, "history"]:
+                flow, batch = HISTORY_FLOW, _points(letter, unquote(slug), query, envelope, source)
+            case [*_, "assets"]:
+                flow, batch = SNAPSHOT_FLOW, _coins(lake, letter, query, envelope, source)
+            case _:
+                return None
+    except (UnreadableError, KeyError, ValueError):
+        return None
+    return flow, without_expired(lake, flow.raw, batch)
+
+
+def _envelope_of(body: str) -> Envelope:
+    """A whole answer as it came; a coin or point as the only one of an answer without a time."""
+    envelope = read_envelope(body.encode())
+    return read_envelope(f'{{"data":[{body}]}}'.encode()) if envelope.items is None else envelope
+
+
+def _answer_to(letter: Document, source: SourceKind) -> Answer:
+    return Answer(letter["url"], letter["status"], source, {}, b"", letter["fetched_at"])
+
+
+def _points(
+    letter: Document, slug: str, query: dict[str, str], envelope: Envelope, source: SourceKind
+) -> RawBatch:
+    start, end = (from_epoch_ms(int(query[name])) for name in ("start", "end"))
+    answer = _answer_to(letter, source)
+    items = envelope.items or ()
+    return history_batch(HistoryAnswer(slug, query["interval"], start, end, answer, None, items))
+
+
+def _coins(
+    lake: Lake, letter: Document, query: dict[str, str], envelope: Envelope, source: SourceKind
+) -> RawBatch:
+    offset, limit = int(query["offset"]), int(query["limit"])
+    stamp = envelope.members.get("timestamp")
+    fetch = lake[FETCHES].find_one({"fetched_at": letter["fetched_at"], "offset": offset})
+    if fetch is not None:
+        stamp, source = epoch_ms(fetch["observed_at"]), fetch["source"]
+    page = Page(_answer_to(letter, source), offset, limit, stamp, envelope.items or ())
+    batch = raw_batch(Snapshot((page,), is_repeated=False))
+    # The record of the fetch is there already, with what the whole page brought.
+    return batch if fetch is None else replace(batch, fetches=())

@@ -1,0 +1,58 @@
+"""The source's clock against ours: by the answer's own time, or by the HTTP date."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cryptoassets.coincap.clocks import clock_difference_seconds, clock_warning
+from cryptoassets.coincap.models import Answer
+from cryptoassets.settings import SourceKind
+
+OURS = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
+OURS_MS = int(OURS.timestamp() * 1000)
+DATE = {"date": "Mon, 23 Nov 2026 10:03:00 GMT"}
+
+
+@pytest.mark.parametrize(
+    ("source", "timestamp", "headers", "seconds"),
+    [
+        ("coincap", OURS_MS + 150_000, DATE, 150.0),
+        ("coincap", OURS_MS - 150_000, {}, -150.0),
+        ("simulator", None, DATE, 180.0),
+        ("simulator", str(OURS_MS), DATE, 180.0),
+        ("replay", 1_533_581_088_278, DATE, 180.0),
+        ("replay", 1_533_581_088_278, {"date": "yesterday"}, None),
+        ("coincap", None, {}, None),
+        ("coincap", True, {}, None),
+    ],
+)
+def test_the_difference_is_read_off_the_answer(
+    source: SourceKind, timestamp: Any, headers: dict[str, str], seconds: float | None
+) -> None:
+    """A recording of 2018 is no clock that is years behind."""
+    answer = Answer("http://x/assets", 200, source, headers, b"", OURS)
+
+    assert seconds == clock_difference_seconds(answer, timestamp)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, None),
+        (120.0, None),
+        (-120.0, None),
+        (120.1, "2.0 min ahead of ours"),
+        (-150.0, "2.5 min behind ours"),
+        (-7200.0, "2.0 h behind ours"),
+        (86400.0 * 9, "9 days ahead of ours"),
+    ],
+)
+def test_more_than_two_minutes_are_worth_a_warning(
+    seconds: float | None, words: str | None
+) -> None:
+    """Either side; less is the age of an answer and the way of a packet."""
+    warning = clock_warning(seconds)
+
+    assert (words is None) == (warning is None)
+    assert (words or "") in (warning or "")

@@ -1,0 +1,137 @@
+"""Promise: whatever the source answers, `run` names it in its own words, and no value is wrong.
+
+One platform, one server; each step is a `run` with another answer, told once.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from cryptoassets.coincap.exchange import Request, Wire
+from cryptoassets_tests.coincap.scripted import Script, json_answer, page_answer
+from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
+
+pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
+
+REFUSALS: dict[str, tuple[Wire, tuple[str, ...]]] = {
+    "S-1": (
+        page_answer(403, "Access denied", "<p>This site protects your credit card data.</p>"),
+        ("something in front of CoinCap", 'a web page titled "Access denied"'),
+    ),
+    "S-2": (
+        json_answer(402, {"error": "Payment Required: insufficient credits"}),
+        ("credits are gone", "Payment Required: insufficient credits"),
+    ),
+    "S-3": (
+        json_answer(403, {"error": "Your plan does not include this endpoint"}),
+        ("plan does not cover this call", "Your plan does not include this endpoint"),
+    ),
+    "S-4 credits": (
+        json_answer(200, {"error": "You exceeded your monthly credit limit"}),
+        ("credits are gone", "You exceeded your monthly credit limit"),
+    ),
+    "S-4 pace": (
+        json_answer(200, {"statusCode": 429, "message": "Rate limit. Try again in 1 seconds."}),
+        ("too many calls", "Rate limit. Try again in 1 seconds.", "later retry can help"),
+    ),
+}
+EXACT = "0.123456789012345678"
+
+
+def coin_text(number: int, **changes: str) -> str:
+    """JSON text of a good coin; changes are JSON texts."""
+    members = {
+        "id": f'"coin-{number}"',
+        "rank": f'"{number + 1}"',
+        "symbol": '"C"',
+        "name": '"Coin"',
+        "supply": '"10"',
+        "maxSupply": "null",
+        "marketCapUsd": '"20"',
+        "volumeUsd24Hr": '"7"',
+        "priceUsd": '"2"',
+        "changePercent24Hr": '"-1.25"',
+        "vwap24Hr": '"1.4"',
+        "explorer": "null",
+    } | changes
+    return "{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}"
+
+
+def odd_page() -> Wire:
+    """Ten coins: one without quotes, one with a tiny change, one twice with two prices."""
+    coins = [
+        coin_text(0, priceUsd=EXACT, marketCapUsd="null", volumeUsd24Hr="12345678901234567890.5"),
+        coin_text(1, changePercent24Hr='"-3.3e-21"'),
+        coin_text(2),
+        coin_text(2, priceUsd='"3"', marketCapUsd='"30"'),
+        *(coin_text(number) for number in range(3, 10)),
+    ]
+    stamp = int(time.time() * 1000)
+    return json_answer(200, f'{{"timestamp":{stamp},"data":[{",".join(coins)}]}}')
+
+
+@dataclass(frozen=True)
+class Story:
+    """What each `run` said, and the platform after the last."""
+
+    platform: Platform
+    refused: dict[str, Finished]
+    odd: Finished
+
+
+@pytest.fixture(scope="module")
+def story(make_platform: MakePlatform) -> Iterator[Story]:
+    """Tell it."""
+    answers = [json_answer(404, {"error": "not yet"})]
+
+    def answering(request: Request) -> Wire:
+        is_asked = request.path.endswith("/assets")
+        return answers[-1] if is_asked else json_answer(404, {"error": "no such path"})
+
+    with make_platform(Script(answering), COINCAP_COINS="10") as made:
+        refused = {}
+        for name, (wire, _) in REFUSALS.items():
+            answers.append(wire)
+            refused[name] = made.command("run")
+        answers.append(odd_page())
+        yield Story(made, refused, made.command("run"))
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_run_fails_with_the_true_cause_in_the_sources_own_words(story: Story, name: str) -> None:
+    """A wrong cause sends people to buy credits or to renew a key that is good."""
+    finished = story.refused[name]
+
+    assert 1 == finished.code, finished.text
+    for words in REFUSALS[name][1]:
+        assert words in finished.text
+
+
+def test_values_of_an_odd_page_are_exact(story: Story) -> None:
+    """S-5 and S-6: a number without quotes keeps its digits, a tiny change is zero."""
+    rows: dict[str, tuple[Any, ...]] = {
+        row[0]: row[1:]
+        for row in story.platform.stores.rows(
+            "SELECT coin_id, price_usd, volume_usd_24h, change_pct_24h FROM warehouse.coin_prices"
+        )
+    }
+
+    assert 0 == story.odd.code, story.odd.text
+    assert {f"coin-{number}" for number in range(10)} - {"coin-2"} == set(rows)
+    exact = Decimal(EXACT), Decimal("12345678901234567890.5")
+    assert exact == rows["coin-0"][:2]
+    assert Decimal(0) == rows["coin-1"][2]
+
+
+def test_a_coin_twice_in_a_page_is_in_quarantine_with_both_prices(story: Story) -> None:
+    """S-7: not decided by the order of hashes."""
+    rows = story.platform.stores.rows("SELECT reasons, payload FROM warehouse.quarantine")
+
+    assert [["contradictory_answer"]] * 2 == [reasons for reasons, _ in rows]
+    assert {"2", "3"} == {json.loads(payload)["priceUsd"] for _, payload in rows}
+    assert 0 == story.platform.command("audit").code

@@ -1,0 +1,106 @@
+"""Dead letters read again, on a real store: what can be kept now moves, once; the rest stays."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cryptoassets.coincap.documents import RawBatch, dead_letter_of, raw_batch
+from cryptoassets.coincap.models import Answer, Page, Snapshot
+from cryptoassets.coincap.verbatim import read_envelope
+from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.io_managers.lake import store_batch
+from cryptoassets.resources.mongo import Lake
+from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
+from cryptoassets.upkeep.dead_letters import letter_reasons, read_again
+
+pytestmark = pytest.mark.mongo
+
+FETCHED_AT = datetime(2026, 11, 23, 10, 0, 0, 123_000, tzinfo=UTC)
+NOW_MS = 1_795_428_000_100
+COINS_URL = "http://host/v3/assets?limit=2&offset=0"
+POINTS_URL = "http://host/v3/assets/xrp/history?interval=h1&start=1795392000000&end=1795428000000"
+COIN = '{"id":"b","priceUsd":0.123456789012345678}'
+POINT = '{"priceUsd":0.123456789012345678,"time":1795424400000}'
+REASON = "number_not_representable"
+
+
+def letter(url: str, body: str, reason: str = REASON, status: int = 200) -> dict[str, Any]:
+    """A dead letter as an earlier version wrote it."""
+    error = MalformedAnswerError("", status=status, reason=reason, body=body.encode())
+    return dead_letter_of(error, url, FETCHED_AT)
+
+
+def stored_page(lake: Lake) -> None:
+    """The page that the letter's coin was part of: one document, and the record of its fetch."""
+    body = f'{{"timestamp":{NOW_MS},"data":[{{"id":"a"}}]}}'.encode()
+    items = read_envelope(body).items or ()
+    answer = Answer(COINS_URL, 200, "simulator", {}, body, FETCHED_AT)
+    batch = raw_batch(Snapshot((Page(answer, 0, 2, NOW_MS, items),), is_repeated=False))
+    store_batch(lake, RAW_COIN_SNAPSHOTS, batch)
+
+
+def test_a_coin_that_can_be_kept_now_joins_its_snapshot(lake: Lake) -> None:
+    """Its time and source stand in the record of the fetch; the letter itself has neither."""
+    stored_page(lake)
+    store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=(letter(COINS_URL, COIN),)))
+
+    reading = read_again(lake, "coincap", REASON)
+    again = read_again(lake, "coincap")
+
+    (a, b) = sorted(lake["coin_snapshots"].find(), key=lambda document: str(document["coin_id"]))
+    assert ("b", "simulator", a["observed_at"]) == (b["coin_id"], b["source"], b["observed_at"])
+    assert {"$numberDecimal": "0.123456789012345678"} == b["payload"]["priceUsd"]
+    assert (1, 1, 0) == (reading.documents, reading.read, reading.staying)
+    assert ["2026-11-23-10:00"] == [partition.key for partition in reading.partitions]
+    assert (0, 0, 0) == (again.documents, again.read, again.staying)
+    assert 1 == lake["snapshot_fetches"].count_documents({"offset": 0})
+
+
+def test_a_point_that_can_be_kept_now_is_stored_under_its_own_time(lake: Lake) -> None:
+    """Coin, interval and window are in its URL."""
+    store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=(letter(POINTS_URL, POINT),)))
+
+    reading = read_again(lake, "simulator")
+
+    (point,) = lake["coin_history"].find()
+    assert ("xrp", "h1", "simulator") == (point["coin_id"], point["interval"], point["source"])
+    assert datetime(2026, 11, 23, 9, tzinfo=UTC) == point["observed_at"]
+    assert ["2026-11-23"] == [partition.key for partition in reading.partitions]
+
+
+def test_a_whole_answer_is_read_again_with_the_record_of_its_fetch(lake: Lake) -> None:
+    """Say a bound of the timestamp was wrong: the answer holds its own time."""
+    body = f'{{"timestamp":{NOW_MS},"data":[{{"id":"a"}},{COIN}]}}'
+    letters = (letter(COINS_URL, body, "bad_timestamp"),)
+    store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=letters))
+
+    reading = read_again(lake, "simulator", "bad_timestamp")
+
+    (fetch,) = lake["snapshot_fetches"].find({"offset": 0})
+    assert (2, 2) == (fetch["coins_asked"], fetch["coins_received"])
+    assert (2, 1) == (reading.documents, reading.read)
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "reason"),
+    [
+        (COINS_URL, COIN, REASON),  # no record of the fetch: nobody knows its time
+        (COINS_URL, '{"id":"a","id":"b"}', "duplicate_keys"),
+        (COINS_URL, f'{{"timestamp":1,"data":[{COIN}]}}', "bad_timestamp"),
+        (COINS_URL, "<html></html>", "html"),
+        (COINS_URL, '{"timestamp":1,"data":[{"id":"a"', "not_json"),
+        (POINTS_URL, '{"priceUsd":"1","time":"1795424400000"}', "bad_timestamp"),
+        ("http://host/v3/rates", '{"data":[{"id":"a"}]}', "not_json"),
+        ("http://host/v3/assets?limit=x", '{"timestamp":1,"data":[]}', "no_data"),
+    ],
+)
+def test_what_still_cannot_be_read_stays(lake: Lake, url: str, body: str, reason: str) -> None:
+    """Evidence is not thrown away."""
+    store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=(letter(url, body, reason),)))
+
+    reading = read_again(lake, "simulator", reason)
+
+    assert (0, 0, 1) == (reading.documents, reading.read, reading.staying)
+    assert [reason] == letter_reasons(lake)
+    assert 0 == lake["coin_snapshots"].count_documents({"coin_id": "a"})
