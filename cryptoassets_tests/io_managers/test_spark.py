@@ -1,5 +1,6 @@
 """Promises of the cleaned Parquet: whole or missing, never older, exact, lazy."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pyspark.sql import DataFrame
 from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.io_managers.contexts import CLEAN, logged, read, write
+from cryptoassets_tests.io_managers.damages import DAMAGES
 from cryptoassets_tests.io_managers.rows import HOUR, broken_row, judged, judged_coins, judged_row
 
 pytestmark = pytest.mark.spark
@@ -131,3 +133,19 @@ def test_metadata_counts_each_outcome(store: Store) -> None:
     facts = logged(store.write(judged(judged_row(), broken_row())))
 
     assert (1, 1, 0) == (facts["valid"], facts["quarantined"], facts["superseded"])
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_what_is_damaged_is_refused_with_the_remedy_and_replaced(
+    store: Store, clean_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """It blocked its hour for ever: the new view was compared with the one that is damaged."""
+    store.write(judged_coins(HOUR, range(3)))
+    damage(clean_path / FOLDER)
+
+    with pytest.raises(dg.Failure, match=r"that can be read|cannot be read") as refused:
+        store.read()
+    store.write(judged_coins(HOUR, range(2)))
+
+    assert "cryptoassets rebuild" in str(refused.value.description)
+    assert 2 == store.read().num_rows

@@ -53,6 +53,9 @@ ROWS = [
     answer("ripple", 1),
     answer("ripple", 2),
     answer("ripple", 3, **BROKEN),
+    # The later one wins by its time, not by its id.
+    answer("cardano", 1) | {"raw_id": "cardano b"},
+    answer("cardano", 2, coin={"name": "Corrected"}) | {"raw_id": "cardano a"},
     # The same time of fetching twice: one of them, always the same.
     answer("tether", 1, payload=raw_row("tether", 20)["payload"]) | {"raw_id": "tether a"},
     answer("tether", 1) | {"raw_id": "tether b"},
@@ -128,6 +131,12 @@ def test_the_later_answer_supersedes_the_earlier(judged: Judged) -> None:
     """CoinCap corrected itself."""
     assert "superseded" == judged["bitcoin 1"]["outcome"]
     assert "valid" == judged["bitcoin 2"]["outcome"]
+
+
+def test_the_later_answer_supersedes_whatever_its_id(judged: Judged) -> None:
+    """An id ends in a hash: in half of all corrections the later one is the smaller."""
+    assert "superseded" == judged["cardano b"]["outcome"]
+    assert "valid" == judged["cardano a"]["outcome"]
 
 
 def test_the_latest_valid_answer_wins_over_a_later_broken_one(judged: Judged) -> None:
