@@ -44,6 +44,10 @@ ROWS = [
     *snapshot(3, good=3, broken=7),
     *snapshot(4, good=4, broken=6),
     *snapshot(5, good=0, broken=3),
+    # Second answers and foreign documents are no further coins.
+    *snapshot(7, good=3),
+    *(raw_row(f"coin-{n}", 7, coins_asked=10) | {"raw_id": f"again {n}"} for n in range(3)),
+    raw_row("foreign-3", 7, **FOREIGN, payload="{}"),
     raw_row("foreign", 6, **FOREIGN, payload='{"anything": 1}'),
     raw_row("foreign-2", 6, **FOREIGN, payload=None),
     # Two answers of the same bitcoin for the same instant, the later one wins.
@@ -110,6 +114,9 @@ def test_every_document_is_one_row_in_the_columns_of_the_contract(
             5,
             {("price_usd_missing", "snapshot_incomplete", "snapshot_unreliable"): 3},
             id="both, in order",
+        ),
+        pytest.param(
+            7, {("snapshot_incomplete",): 6, ("foreign_document",): 1}, id="a coin counts once"
         ),
         pytest.param(6, {("foreign_document",): 2}, id="foreign documents"),
     ],
