@@ -51,6 +51,9 @@ def spark_errors() -> Iterator[None]:
                 f"The Parquet was replaced while it was read: {sentence}. A retry helps"
             ) from error
         if _UNREADABLE in str(error):
+            # Java's words for the file stand below those for the call.
+            line = next(line for line in str(error).splitlines() if _UNREADABLE in line)
+            sentence = line.partition("] ")[2].partition(".  SQLSTATE")[0]
             raise UpstreamNotMaterializedError(
                 f"The cleaned Parquet cannot be read: {sentence}. A retry will not help; "
                 "`cryptoassets rebuild` of that hour or day makes it from raw again"

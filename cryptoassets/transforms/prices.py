@@ -44,7 +44,11 @@ def judged_prices(snapshots: DataFrame) -> DataFrame:
     problems = number_problems()
     rows = _with_row_reasons(_typed(snapshots, problems), problems)
     of_snapshot = Window.partitionBy("observed_at")
-    coins_seen = F.size(F.collect_set("coin_id").over(of_snapshot))
+    # Not the size of a collect_set, which puts every coin of a snapshot into each of its rows.
+    coin_before = F.lag("coin_id").over(of_snapshot.orderBy("coin_id"))
+    is_next_coin = F.col("coin_id").isNotNull() & ~coin_before.eqNullSafe(F.col("coin_id"))
+    rows = rows.withColumn("is_next_coin", is_next_coin.cast("int"))
+    coins_seen = F.sum("is_next_coin").over(of_snapshot)
     is_broken = F.when(F.size("reasons") > 0, 1.0).otherwise(0.0)
     # A document that is not ours says nothing of the answer: its null does not count.
     broken_share = F.avg(F.when(~F.col("is_foreign"), is_broken)).over(of_snapshot)

@@ -76,7 +76,7 @@ REASONS: dict[str, str] = {
     "off_grid": "a point of history does not lie on the grid of its interval",
     "time_mismatch": "time and date of a point are not one instant, or not the document's",
     "contradictory_answer": "one answer holds this coin or point more than once, and differently",
-    "foreign_document": "not written by this platform: wrong _id type or a field is missing",
+    "foreign_document": "not written by this platform: a field is missing or of another BSON type",
 }
 """Every reason code with its meaning."""
 

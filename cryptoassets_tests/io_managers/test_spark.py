@@ -7,11 +7,14 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import pytest
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 
+from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets_tests.io_managers.contexts import CLEAN, logged, read, write
+from cryptoassets_tests.io_managers.damages import DAMAGES
 from cryptoassets_tests.io_managers.rows import HOUR, broken_row, judged, judged_coins, judged_row
 
 pytestmark = pytest.mark.spark
@@ -142,3 +145,37 @@ def test_metadata_counts_each_outcome(store: Store) -> None:
     facts = logged(store.write(judged(judged_row(), broken_row())))
 
     assert (1, 1, 0) == (facts["valid"], facts["quarantined"], facts["superseded"])
+
+
+@pytest.mark.parametrize("name", ["truncate", "remove_files", "nest"])
+def test_what_is_damaged_is_refused_with_the_remedy_and_replaced(
+    store: Store, clean_path: Path, name: str
+) -> None:
+    """It blocked its hour for ever: the new view was compared with the one that is damaged."""
+    store.write(judged_coins(HOUR, range(3)))
+    DAMAGES[name](clean_path / FOLDER)
+
+    with pytest.raises(dg.Failure, match="that can be read") as refused:
+        store.read()
+    store.write(judged_coins(HOUR, range(2)))
+
+    assert "cryptoassets rebuild" in str(refused.value.description)
+    assert 2 == store.read().num_rows
+
+
+def test_bytes_that_changed_on_the_disk_are_no_other_prices(
+    store: Store, session: SparkSession, clean_path: Path
+) -> None:
+    """The footer is whole, so that only reading a page tells; then the hour is replaced, too."""
+    store.write(judged_coins(HOUR, range(3)))
+    for local_checksum in (clean_path / FOLDER).glob(".*.crc"):
+        local_checksum.unlink()
+    DAMAGES["flip"](clean_path / FOLDER)
+
+    with pytest.raises(UpstreamNotMaterializedError) as refused, spark_errors():
+        session.read.parquet(str(clean_path / FOLDER)).toArrow()
+    store.write(judged_coins(HOUR, range(2)))
+
+    assert "reading file file:///" in str(refused.value)
+    assert "`cryptoassets rebuild` of that hour or day" in str(refused.value)
+    assert 2 == store.read().num_rows

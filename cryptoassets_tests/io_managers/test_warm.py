@@ -19,6 +19,7 @@ from cryptoassets.io_managers.warm import Judged, View, WarmHours
 from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.mongo import FETCHES, Lake
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets_tests.io_managers.damages import truncate
 from cryptoassets_tests.io_managers.rows import HOUR, document, start_of
 
 pytestmark = pytest.mark.mongo
@@ -138,6 +139,11 @@ def test_a_partition_that_another_run_wrote_is_judged_whole(
 
     assert judge(None).to_pylist() == rows.to_pylist()
     assert not (folder / "part-00000-another-run.parquet").exists()
+
+    # So is one that is damaged: added to, it would fail in every cycle until the hour ends.
+    truncate(folder)
+    snapshot(lake, 3, 2)
+    assert 7 == judge(warm).num_rows
 
 
 def test_files_are_joined_before_they_are_many(lake: Lake, judge: Judge, tmp_path: Path) -> None:

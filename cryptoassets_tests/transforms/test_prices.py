@@ -44,6 +44,10 @@ ROWS = [
     *snapshot(3, good=3, broken=7),
     *snapshot(4, good=4, broken=6),
     *snapshot(5, good=0, broken=3),
+    # Second answers and foreign documents are no further coins.
+    *snapshot(7, good=3),
+    *(raw_row(f"coin-{n}", 7, coins_asked=10) | {"raw_id": f"again {n}"} for n in range(3)),
+    raw_row("foreign-3", 7, **FOREIGN, payload="{}"),
     raw_row("foreign", 6, **FOREIGN, payload='{"anything": 1}'),
     raw_row("foreign-2", 6, **FOREIGN, payload=None),
     # Two answers of the same bitcoin for the same instant, the later one wins.
@@ -53,6 +57,9 @@ ROWS = [
     answer("ripple", 1),
     answer("ripple", 2),
     answer("ripple", 3, **BROKEN),
+    # The later one wins by its time, not by its id.
+    answer("cardano", 1) | {"raw_id": "cardano b"},
+    answer("cardano", 2, coin={"name": "Corrected"}) | {"raw_id": "cardano a"},
     # The same time of fetching twice: one of them, always the same.
     answer("tether", 1, payload=raw_row("tether", 20)["payload"]) | {"raw_id": "tether a"},
     answer("tether", 1) | {"raw_id": "tether b"},
@@ -116,6 +123,9 @@ def test_every_document_is_one_row_in_the_columns_of_the_contract(
             {("price_usd_missing", "snapshot_incomplete", "snapshot_unreliable"): 3},
             id="both, in order",
         ),
+        pytest.param(
+            7, {("snapshot_incomplete",): 6, ("foreign_document",): 1}, id="a coin counts once"
+        ),
         pytest.param(6, {("foreign_document",): 2}, id="foreign documents"),
     ],
 )
@@ -136,6 +146,12 @@ def test_the_later_answer_supersedes_the_earlier(judged: Judged) -> None:
     """CoinCap corrected itself."""
     assert "superseded" == judged["bitcoin 1"]["outcome"]
     assert "valid" == judged["bitcoin 2"]["outcome"]
+
+
+def test_the_later_answer_supersedes_whatever_its_id(judged: Judged) -> None:
+    """An id ends in a hash: in half of all corrections the later one is the smaller."""
+    assert "superseded" == judged["cardano b"]["outcome"]
+    assert "valid" == judged["cardano a"]["outcome"]
 
 
 def test_the_latest_valid_answer_wins_over_a_later_broken_one(judged: Judged) -> None:

@@ -65,6 +65,7 @@ FAULTS: list[tuple[str, Any, list[str]]] = [
     ("rank", "0", ["rank_malformed"]),
     ("rank", "-1", ["rank_malformed"]),
     ("rank", "1.5", ["rank_malformed"]),
+    ("rank", "1000000000", ["rank_malformed"]),
     ("rank", "12345678901", ["rank_malformed"]),
     ("rank", "1\n", ["rank_malformed"]),
     ("symbol", None, ["symbol_missing"]),
@@ -77,6 +78,7 @@ FAULTS: list[tuple[str, Any, list[str]]] = [
 
 # Field of the payload, its value, the column and its value.
 GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
+    ("rank", "999999999", "rank", 999_999_999),
     ("volumeUsd24Hr", "0", "volume_usd_24h", Decimal(0)),
     ("volumeUsd24Hr", "-0", "volume_usd_24h", Decimal(0)),
     ("volumeUsd24Hr", "1e-18", "volume_usd_24h", Decimal("1E-18")),

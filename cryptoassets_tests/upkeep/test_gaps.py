@@ -1,5 +1,6 @@
 """Promises of `warehouse.gaps`: every hole, none invented, and each knows what became of it."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -264,3 +265,39 @@ def test_the_days_of_gaps_are_those_that_miss_a_point(books: Books, detect: Dete
     day = timedelta(days=1)
     assert [(T0, T0 + day), (T0 + day, T0 + 2 * day)] == both
     assert [(T0 + day, T0 + 2 * day)] == second
+
+
+WAITING = """
+    SELECT pid, pg_blocking_pids(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' ORDER BY query_start
+"""
+
+
+def waiting(url: str, count: int) -> list[tuple[int, list[int]]]:
+    """The sessions that wait for a lock, longest first, as soon as there are that many."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(200):
+            found = connection.execute(WAITING).fetchall()
+            if len(found) == count:
+                return found
+            time.sleep(0.05)
+    raise AssertionError(found)
+
+
+def test_a_detection_waits_for_the_one_before_it(
+    books: Books, detect: Detect, database: str
+) -> None:
+    """Two that compare at once would each write what it saw, and the later one wins."""
+    books.points("bitcoin", but(5))
+
+    with ThreadPoolExecutor() as pool, psycopg.connect(database) as held:
+        held.execute("LOCK TABLE warehouse.gaps IN ACCESS EXCLUSIVE MODE")
+        both = [pool.submit(detect)]
+        ((first, _),) = waiting(database, 1)
+        both.append(pool.submit(detect))
+        blocked_by = dict(waiting(database, 2))
+        holder = held.info.backend_pid
+        held.rollback()
+
+    assert [[holder], [first]] == list(blocked_by.values())
+    assert [1, 1] == [len(one.result().open) for one in both]

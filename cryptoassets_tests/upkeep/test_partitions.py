@@ -1,14 +1,24 @@
 """Promises of listing partitions: each one that holds a raw document, over any span of time."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
+import pyarrow.parquet as pq
 import pytest
 
+from cryptoassets.io_managers.clean_folders import mark_whole
+from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.mongo import Lake, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
-from cryptoassets.upkeep.partitions import partitions_waiting, raw_starts
+from cryptoassets.upkeep.partitions import (
+    hours_without_parquet,
+    partitions_waiting,
+    raw_starts,
+)
+from cryptoassets_tests.io_managers.damages import truncate
+from cryptoassets_tests.io_managers.rows import judged, judged_row
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
@@ -99,3 +109,27 @@ def test_where_all_is_published_nothing_waits(
 def test_an_empty_lake_has_no_partition(lake: Lake, mongo: MongoResource) -> None:
     """The first `audit`."""
     assert set() == raw_starts(mongo, SNAPSHOT_FLOW)
+
+
+def test_hours_without_parquet_are_published_ones_whose_folder_cannot_be_read(
+    lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource, clean_path: Path
+) -> None:
+    """A damaged disk or `rm -r`: `run` makes those of the last day from raw again."""
+    whole, damaged, missing, unpublished, old = (T0 - n * HOUR for n in (1, 2, 3, 4, 30))
+    plant(lake, "coin_snapshots", whole, damaged, missing, unpublished, old)
+    insert = (
+        "INSERT INTO warehouse.loads VALUES ('warehouse/coin_prices', %s, 'r', 1, 1, 0, 0, now())"
+    )
+    with psycopg.connect(database) as connection:
+        for hour in (whole, damaged, missing, old):
+            connection.execute(insert, [hour.strftime("%Y-%m-%d-%H:00")])
+    for hour in (whole, damaged):
+        folder = clean_path / "coin_prices" / hour.strftime("hour=%Y-%m-%dT%H")
+        folder.mkdir(parents=True)
+        pq.write_table(judged(judged_row()), folder / "part-0.parquet")
+        mark_whole(clean_store()[0], str(folder), SNAPSHOT_FLOW.clean)
+    truncate(folder)
+
+    found = hours_without_parquet(mongo, postgres, T0 + HOUR / 2)
+
+    assert {hour.strftime("%Y-%m-%d-%H:00") for hour in (damaged, missing)} == found

@@ -1,0 +1,99 @@
+"""Rows 16 and 30 of the table of faults: odd documents and damaged files stop no other hour.
+
+One story, because each step is a command: what is odd is named, and everything else is made again.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cryptoassets.transforms import rules
+from cryptoassets_tests.e2e.platforms import Platform
+from cryptoassets_tests.io_managers.damages import remove_files, truncate
+from cryptoassets_tests.io_managers.odd_types import STORED_BY_STANDIN, changed
+
+pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
+
+NOTE = "judged by older rules: run `rebuild` or `requeue`"
+
+
+def plant_odd_documents(platform: Platform, observed_at: Any) -> set[str]:
+    """Every odd value in two fields of a good document; returns ids of those without an hour."""
+    good = platform.stores.documents()[-1] | {"observed_at": observed_at}
+    odd = [
+        changed(good | {"_id": f"{name} as {field}"}, field, value)
+        for field in ("observed_at", "fetched_at", "payload")
+        for name, value in STORED_BY_STANDIN.items()
+    ]
+    with platform.stores.lake() as lake:
+        lake["coin_snapshots"].insert_many(odd)
+        for name in ("snapshot_fetches", "history_windows", "dead_letters", "expired_partitions"):
+            lake[name].insert_one({"_id": "odd", "observed_at": "now", "end": 7, "fetched_at": []})
+    return {one["_id"] for one in odd if "as observed_at" in one["_id"]}
+
+
+def folders(platform: Platform) -> list[Path]:
+    """Folders of the hours, oldest first."""
+    return sorted((platform.stores.clean / "coin_prices").glob("hour=*"))
+
+
+def test_odd_documents_and_damaged_files_are_named_and_stop_nothing_else(
+    two_hours: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text where a date belongs ended every command; half a file blocked its hour for ever."""
+    prices = "SELECT * FROM warehouse.coin_prices ORDER BY coin_id, observed_at"
+    before = two_hours.stores.rows(prices)
+    old, new = folders(two_hours)
+    newest = max(one["observed_at"] for one in two_hours.stores.documents())
+    homeless = plant_odd_documents(two_hours, newest + timedelta(milliseconds=1))
+    truncate(old)
+    remove_files(new)
+
+    damaged = two_hours.command("audit")
+    rebuilt = two_hours.command("rebuild")
+    healed = two_hours.command("audit")
+
+    assert 1 == damaged.code
+    for folder in (old, new):
+        key = folder.name.removeprefix("hour=").replace("T", "-") + ":00"
+        assert f"warehouse/coin_prices {key}: its Parquet cannot be read (" in damaged.text
+    assert 0 == rebuilt.code, rebuilt.text
+    assert before == two_hours.stores.rows(prices)
+    assert 1 == healed.code
+    assert "cannot be read" not in healed.text
+    assert "1 things do not add up." in healed.text
+    assert " documents of coin_snapshots have no time and so no partition (" in healed.text
+    refused = two_hours.stores.rows(
+        "SELECT raw_id FROM warehouse.quarantine WHERE reasons = '{foreign_document}'"
+    )
+    assert {"word as fetched_at", "null as payload"} <= {raw_id for (raw_id,) in refused}
+    for finished in (damaged, rebuilt, healed):
+        assert "Traceback" not in finished.text
+
+    with two_hours.stores.lake() as lake:
+        lake["coin_snapshots"].delete_many({"_id": {"$in": sorted(homeless)}})
+    _assert_run_repairs_what_a_rule_refuses(two_hours, old, monkeypatch)
+
+
+def _assert_run_repairs_what_a_rule_refuses(
+    platform: Platform, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a rule was changed, `audit` stayed red until `rebuild`."""
+    (old / "_SUCCESS").write_text("another version")
+    key = old.name.removeprefix("hour=").replace("T", "-") + ":00"
+    # Every coin of which all is mined: one of five.
+    monkeypatch.setattr(rules, "SUPPLY_TOLERANCE", -1e-9)
+
+    run = platform.command("run")
+    audit, status = platform.command("audit"), platform.command("status")
+
+    assert 0 == run.code, run.text
+    assert 0 == audit.code, audit.text
+    assert f"warehouse/coin_prices: 1 hour ({key}) {NOTE}" in audit.text
+    assert 0 == status.code, status.text
+    assert [] == platform.stores.rows(
+        "SELECT coin_id FROM warehouse.coins WHERE last_seen_at NOT IN "
+        "(SELECT observed_at FROM warehouse.coin_prices WHERE coin_id = coins.coin_id)"
+    )
