@@ -76,6 +76,20 @@ def test_dagsters_page_has_further_names_besides_those_of_this_machine() -> None
         ("CRYPTOASSETS_ALLOWED_HOSTS", "localhost http://planted"),
         ("CRYPTOASSETS_ALLOWED_HOSTS", "planted:3000"),
         ("CRYPTOASSETS_ALLOWED_HOSTS", "pla*nted.example.com"),
+        ("SPARK_MASTER", "sc://planted:15002/;token=x"),
+        ("MONGO_DATABASE", "planted.v2"),
+        ("MONGO_DATABASE", "planted" * 10),
+        ("CLEAN_PATH", "s3a://planted/clean"),
+        ("CLEAN_PATH", "gs://planted/clean"),
+        ("CLEAN_PATH", "/planted/{a,b}"),
+        ("CRYPTOASSETS_HOME", "/planted[1]/home"),
+        ("CRYPTOASSETS_HOME", "/planted,two"),
+        ("CRYPTOASSETS_HOME", "/planted*"),
+        ("CRYPTOASSETS_HOME", "/planted?"),
+        ("CRYPTOASSETS_HOME", "/planted{}"),
+        ("CRYPTOASSETS_HOME", "/planted\\home"),
+        ("CRYPTOASSETS_HOME", '/planted"home'),
+        ("CRYPTOASSETS_HOME", "/planted\nhome"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_but_not_quoted(
@@ -119,8 +133,11 @@ def test_urls_that_libpq_takes_are_taken(monkeypatch: pytest.MonkeyPatch, url: s
         ("SPARK_MASTER", "local"),
         ("SPARK_MASTER", "local[2, 4]"),
         ("SPARK_MASTER", "spark://one:7077,two:7077"),
-        ("SPARK_MASTER", "sc://host:15002/;token=x"),
         ("SPARK_MASTER", "k8s://https://host:6443"),
+        ("MONGO_DATABASE", "lake-2_é"),
+        ("CLEAN_PATH", "hdfs://host:8020/clean"),
+        ("CLEAN_PATH", "file:///var/clean"),
+        ("CLEAN_PATH", "clean files"),
     ],
 )
 def test_what_the_stores_and_spark_take_is_taken(
@@ -170,3 +187,35 @@ def test_the_root_is_the_checkout_whatever_the_current_folder(
     monkeypatch.chdir(tmp_path)
 
     assert (project_root() / "pyproject.toml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "remedy"),
+    [
+        ("MONGO_DATABASE", "my lake.v2", "letters, digits, hyphens and underscores, such as datal"),
+        ("CRYPTOASSETS_HOME", "/data[1]/home", r"holds \[ \]\. Choose a folder without it"),
+        ("CLEAN_PATH", "s3a://bucket/clean", "a folder that driver and workers share"),
+        ("SPARK_MASTER", "sc://host:15002", r"local\[\*\] or spark://host:7077; Spark Connect"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_what_can(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, remedy: str
+) -> None:
+    """Each failed in the midst of a run, by words of MongoDB, Hadoop or PySpark."""
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SettingsError, match=rf"{variable}: .*{remedy}"):
+        load_settings()
+
+
+def test_a_checkout_in_a_folder_that_spark_misreads_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home is inside it, unless CRYPTOASSETS_HOME names another place."""
+    (tmp_path / "data[1]").mkdir()
+    monkeypatch.chdir(tmp_path / "data[1]")
+    monkeypatch.setattr("cryptoassets.settings.project_root", Path.cwd)
+    monkeypatch.delenv("CRYPTOASSETS_HOME")
+
+    with pytest.raises(SettingsError, match="CRYPTOASSETS_HOME: Spark cannot read a path"):
+        load_settings()

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from cryptoassets.embedded.java import find_java, java_folder, write_shim
 from cryptoassets.embedded.java_options import ClassArchive
+from cryptoassets.environment import java_environment
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.settings import load_settings
 
@@ -75,8 +76,10 @@ def make(archive: ClassArchive) -> None:
 
 
 def _train(java_options: list[str], archive: ClassArchive) -> None:
-    os.environ.update(JAVA_HOME=str(write_shim(archive.folder, archive.java)))
-    os.environ.update(SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable)
+    ours = java_environment("local[2]", write_shim(archive.folder, archive.java))
+    # This process does nothing else, and PySpark hands all of its environment to Java.
+    os.environ.clear()
+    os.environ.update(ours)
     with tempfile.TemporaryDirectory(dir=archive.folder) as scratch, _quiet_stderr():
         _run_spark(java_options, Path(scratch))
 

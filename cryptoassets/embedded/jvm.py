@@ -9,6 +9,7 @@ writes, and such a JVM outlives its parent.
 
 import contextlib
 import os
+import resource
 import signal
 import struct
 import subprocess
@@ -27,6 +28,8 @@ from cryptoassets.shortages import disk_remedy, remedy_of
 START_SECONDS = 120.0
 _LOOK_SECONDS = 2.0
 _LAST_BYTES = 20_000
+_FEWEST_FILES = 400
+"""Open files that Java needs; with fewer it fails in a hundred ways. Spark has 250 libraries."""
 _MAIN_IS_GONE = 'Exception in thread "main"'
 
 
@@ -37,6 +40,12 @@ class Jvm:
     process: "subprocess.Popen[bytes]"
     port: int
     secret: str
+    log: Path
+    log_began_at: int
+
+    def said(self) -> str:
+        """Return the last that it printed: why it ended, where it could say so."""
+        return _said(self.log, self.log_began_at)
 
     def end(self) -> None:
         """Kill it, and whatever its start script has left."""
@@ -57,7 +66,9 @@ def start_jvm(
     Raises:
         EmbeddedError: it did not start, and is gone; the message says why.
     """
-    problem = disk_remedy(folder)
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_short = most_files != resource.RLIM_INFINITY and most_files < _FEWEST_FILES
+    problem = remedy_of("too many open files") if is_short else disk_remedy(folder)
     if problem:
         raise EmbeddedError(f"Spark cannot be started. {problem}")
     try:
@@ -76,7 +87,7 @@ def start_jvm(
     except OSError as error:
         remedy = remedy_of(str(error)) or "See that it can be read and written, then run it again"
         raise EmbeddedError(f"Spark cannot be started: {error}. {remedy}") from error
-    return Jvm(process, port, secret)
+    return Jvm(process, port, secret, log, began_at)
 
 
 def _launch(
@@ -147,6 +158,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _explained(error: _NotStartedError, log: Path, began_at: int, folder: Path) -> EmbeddedError:

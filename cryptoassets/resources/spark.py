@@ -17,12 +17,14 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.jvm import start_jvm
+from cryptoassets.embedded.jvm import Jvm, start_jvm
 from cryptoassets.environment import java_environment, set_pyspark_variables_aside
 from cryptoassets.settings import load_settings
 
 _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
 _LOCK = threading.Lock()
+_jvms: list[Jvm] = []
+"""The JVM of this process, once there is one; its standard input stays open as long as it lives."""
 
 
 class SparkResource(dg.ConfigurableResource[SparkSession]):
@@ -74,6 +76,7 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         # Not /tmp: a full one would end the JVM by a signal, or fail the first job.
         "-XX:-UsePerfData",
         f'-Djava.io.tmpdir="{folder}"',
+        f'-XX:ErrorFile="{stack.log_of("java_error_%p")}"',
     ]
     local = {
         "spark.ui.enabled": "false",
@@ -112,6 +115,7 @@ def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
     set_pyspark_variables_aside()
     environment = java_environment(master, stack.java_home())
     jvm = start_jvm(config, environment, stack.spark_folder, stack.log_of("spark"))
+    _jvms.append(jvm)
     ours = {
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_GATEWAY_PORT": str(jvm.port),
@@ -125,6 +129,8 @@ def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
             del os.environ[name]
         if SparkContext._gateway is None:  # noqa: SLF001
             jvm.end()
-        else:
-            # Its standard input stays open as long as the JVM is of use.
-            SparkContext._gateway.proc = jvm.process  # noqa: SLF001
+
+
+def words_of_jvm() -> str:
+    """Return the last that the JVM of this process printed."""
+    return _jvms[-1].said() if _jvms else ""

@@ -20,6 +20,7 @@ from cryptoassets.errors import (
     StoreUnavailableError,
     UpstreamNotMaterializedError,
 )
+from cryptoassets.resources.spark import words_of_jvm
 from cryptoassets.settings import load_settings
 from cryptoassets.shortages import disk_remedy, remedy_of
 
@@ -58,8 +59,9 @@ def spark_errors() -> Iterator[None]:
                 f"The cleaned Parquet cannot be read: {sentence}. A retry will not help; "
                 "`cryptoassets rebuild` of that hour or day makes it from raw again"
             ) from error
-        # A JVM that ended of a full disk cannot say so.
-        remedy = remedy_of(str(error)) or disk_remedy(Stack(load_settings()).spark_folder)
+        # A JVM that has ended said why in its log, unless the disk is full.
+        remedy = remedy_of(f"{error}\n{words_of_jvm()}")
+        remedy = remedy or disk_remedy(Stack(load_settings()).spark_folder)
         remedy = remedy or "A retry in the same process will not help; run it again"
         raise SparkJobError(f"Spark broke off: {sentence}. {remedy}") from error
 

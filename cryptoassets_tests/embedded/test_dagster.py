@@ -166,3 +166,31 @@ def test_subprocesses_get_a_home_with_the_one_instance_file(
     assert (home / "dagster" / "dagster.yaml").samefile(project_root() / "dagster.yaml")
     assert "DAGSTER_HOME" not in os.environ
     assert environment == dagster_environment()
+
+
+@pytest.mark.parametrize("named", ["/nonexistent/dagster", "dagster", "{other}"])
+def test_a_home_of_another_project_is_not_used(
+    home: Path, tmp_path: Path, instance: dg.DagsterInstance, named: str
+) -> None:
+    """A shell that works on two projects has the DAGSTER_HOME of one of them."""
+    (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: true\n")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", named.format(other=tmp_path))
+        patch.setenv("DAGSTER_GRPC_PORT", "1")
+        environment = dagster_environment()
+        with dagster_instance() as opened:
+            assert instance.root_directory == opened.root_directory
+
+    assert str(home / "dagster") == environment["DAGSTER_HOME"]
+    assert "DAGSTER_GRPC_PORT" not in environment
+
+
+def test_a_home_with_a_copy_of_our_file_is_used(
+    home: Path, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compose's containers have one."""
+    (tmp_path / "dagster.yaml").write_text((project_root() / "dagster.yaml").read_text())
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+
+    assert str(tmp_path) == dagster_environment()["DAGSTER_HOME"]

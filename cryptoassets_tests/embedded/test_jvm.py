@@ -1,0 +1,149 @@
+"""Promises on Spark's JVM: it starts within a bound, or is gone and one sentence says why."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cryptoassets.embedded import Stack
+from cryptoassets.embedded.jvm import start_jvm
+from cryptoassets.environment import java_environment
+from cryptoassets.errors import EmbeddedError
+
+pytestmark = pytest.mark.spark
+
+# As a process of its own, whose limits and death are its own.
+START = """
+import json, resource, sys
+from pathlib import Path
+from cryptoassets.embedded.jvm import start_jvm
+from cryptoassets.errors import EmbeddedError
+folder, config, environment, kind, limit = json.loads(sys.argv[1])
+if kind:
+    resource.setrlimit(getattr(resource, kind), (limit, limit))
+try:
+    start_jvm(config, environment, Path(folder), Path(folder).parent / "spark.log")
+except EmbeddedError as error:
+    print(error)
+"""
+
+
+def java_of(folder: Path) -> list[psutil.Process]:
+    """Processes that know this folder from their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            address = process.environ().get("_PYSPARK_DRIVER_CONN_INFO_PATH", "")
+        except psutil.Error:
+            continue
+        found += [process] if address.startswith(str(folder)) else []
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of its passing files; its log lies next to it."""
+    return tmp_path / "spark"
+
+
+@pytest.fixture
+def config(stack: Stack) -> dict[str, str]:
+    """A small session that starts quickly."""
+    options = " ".join(["-XX:+UseSerialGC", *stack.java_options()])
+    return {"spark.master": "local[1]", "spark.driver.extraJavaOptions": options}
+
+
+@pytest.fixture
+def environment(stack: Stack) -> dict[str, str]:
+    """What it sees of the environment."""
+    return java_environment("local[1]", stack.java_home())
+
+
+@pytest.fixture
+def start(
+    folder: Path, config: dict[str, str], environment: dict[str, str]
+) -> Callable[[str, int], str]:
+    """Starts the JVM by a process with a limit, and returns what that printed."""
+
+    def run(kind: str, limit: int) -> str:
+        arguments = json.dumps([str(folder), config, environment, kind, limit])
+        ended = subprocess.run(
+            [sys.executable, "-c", START, arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=100,
+        )
+        return ended.stdout
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "remedy"),
+    [
+        # The first write fails, as on a full disk.
+        ("RLIMIT_FSIZE", 0, "The disk is full, or `ulimit -f` is too low. Free some space"),
+        ("RLIMIT_NOFILE", 300, "Raise it with `ulimit -n 4096`"),
+        ("RLIMIT_AS", 1_500_000_000, "raise the limit with `ulimit -v unlimited`"),
+    ],
+)
+def test_a_shortage_is_one_sentence_and_leaves_no_java(
+    folder: Path, start: Callable[[str, int], str], kind: str, limit: int, remedy: str
+) -> None:
+    """It stood below a hundred lines of Java, or nowhere."""
+    printed = start(kind, limit)
+
+    assert printed.startswith("Spark cannot be started. "), printed
+    assert remedy in printed
+    assert 1 == len(printed.splitlines())
+    assert [] == java_of(folder)
+
+
+def test_a_jvm_that_cannot_write_its_address_is_ended(
+    folder: Path, config: dict[str, str], environment: dict[str, str]
+) -> None:
+    """PySpark waited without bound, as on a disk that fills meanwhile; the JVM outlived it."""
+    folder.mkdir()
+    with ThreadPoolExecutor() as pool:
+        started = pool.submit(start_jvm, config, environment, folder, folder.parent / "spark.log")
+        while not java_of(folder):
+            time.sleep(0.01)
+        for scratch in folder.iterdir():
+            scratch.rmdir()
+
+        with pytest.raises(EmbeddedError, match=r"it failed and did not end \(Exception in thread"):
+            started.result(timeout=60)
+
+    assert [] == java_of(folder)
+
+
+def test_a_jvm_ends_with_the_process_that_started_it(
+    folder: Path, start: Callable[[str, int], str]
+) -> None:
+    """Its standard input is closed by our death, however sudden."""
+    assert "" == start("", 0)
+
+    _, alive = psutil.wait_procs(java_of(folder), timeout=30)
+
+    assert [] == alive
+
+
+def test_a_java_that_fails_is_quoted_with_its_log(
+    folder: Path, config: dict[str, str], environment: dict[str, str]
+) -> None:
+    """Whatever else is wrong stands in the log."""
+    bad = folder.parent / "bad" / "bin" / "java"
+    bad.parent.mkdir(parents=True)
+    bad.write_text("#!/bin/sh\necho 'Error: no such VM'\nexit 1\n")
+    bad.chmod(0o755)
+    changed = environment | {"JAVA_HOME": str(bad.parent.parent)}
+
+    with pytest.raises(EmbeddedError, match=r"\(Error: no such VM\).* log is in .*spark\.log"):
+        start_jvm(config, changed, folder, folder.parent / "spark.log")
