@@ -62,22 +62,26 @@ def status_of(request: urllib.request.Request) -> int:
 
 
 @pytest.mark.postgres
+@pytest.mark.usefixtures("stack")  # it stops the stores that `dev` leaves
 @pytest.mark.timeout(240)
-def test_dev_serves_dagster_and_a_sigterm_ends_all_of_it(session_home: Path) -> None:
-    """`dagster dev` alone leaves its daemon behind on SIGTERM."""
+def test_dev_serves_dagster_to_its_own_page_and_a_sigterm_ends_all_of_it(
+    session_home: Path,
+) -> None:
+    """`dagster dev` alone serves every web page, and leaves its daemon behind on SIGTERM."""
     port = free_port()
     environment = os.environ | {"CRYPTOASSETS_HOME": str(session_home)}
     dev = subprocess.Popen(
         [str(COMMAND), "dev", "--port", str(port)], env=environment, stdout=subprocess.DEVNULL
     )
     wait_until_served(f"http://127.0.0.1:{port}/server_info", dev)
-    # Each refusal by itself is in `webserver.test_guard`; here: that `dev` has them.
-    assert {"own": 200, "by URL": 405, "foreign": 403} == statuses(port)
+    answers = statuses(port)
     started = psutil.Process(dev.pid).children(recursive=True)
 
     dev.send_signal(signal.SIGTERM)
     dev.wait(timeout=60)
 
+    # Each refusal by itself is in `webserver.test_guard`; here: that `dev` has them.
+    assert {"own": 200, "by URL": 405, "foreign": 403} == answers
     gone, alive = psutil.wait_procs(started, timeout=30)
     # The stores are to stay.
     commands = [" ".join(process.cmdline()) for process in alive]
