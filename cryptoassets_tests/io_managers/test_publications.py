@@ -22,6 +22,7 @@ from cryptoassets_tests.io_managers.rows import (
     judged,
     judged_coins,
     judged_row,
+    start_of,
 )
 
 pytestmark = pytest.mark.postgres
@@ -35,6 +36,10 @@ HISTORY = """
         run_id FROM warehouse.load_history ORDER BY 1
 """
 MADE_FROM = "SELECT inputs FROM warehouse.mart_loads WHERE asset = 'marts/coin_daily'"
+READ_AND_NOW = """
+    SELECT (inputs -> (loads.asset || ' ' || loads.partition_key))::bigint, loads.publication
+    FROM warehouse.mart_loads, warehouse.loads
+"""
 NEW_ALIAS = "INSERT INTO warehouse.coin_aliases VALUES ('old', 'new')"
 
 
@@ -150,6 +155,41 @@ def test_aliases_that_changed_meanwhile_are_read_again(
     assert (True, [1, 1]) == (result.success, read)
     observations = "SELECT observations FROM marts.coin_daily"
     assert [(3,)] == warehouse.ask(database, observations)
+
+
+INTERRUPTIONS: list[Callable[[], object]] = []
+
+
+class InterruptedPostgres(PostgresResource):
+    """Connections that let something happen right before numbers of inputs are read."""
+
+    def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
+        """As ever, but interrupted."""
+        connection = super().connect(autocommit=autocommit)
+
+        class InterruptedCursor(psycopg.Cursor[Any]):
+            def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+                while "mart_loads" in str(query) and INTERRUPTIONS:
+                    INTERRUPTIONS.pop()()
+                return super().execute(query, *args, **kwargs)
+
+        connection.cursor_factory = InterruptedCursor
+        return connection
+
+
+def test_numbers_are_those_of_the_rows_that_were_read(
+    another: PostgresIOManager, postgres: PostgresResource, spark: SparkResource, database: str
+) -> None:
+    """Else a mart of older rows would have the newer number, and never be stale."""
+    write(another, PRICES, HOUR, judged_coins(HOUR, range(2)))
+    INTERRUPTIONS.append(lambda: write(another, PRICES, HOUR, judged_coins(HOUR, range(3))))
+
+    result, read = make_mart(PostgresIOManager(postgres=InterruptedPostgres(), spark=spark))
+
+    assert (True, [2], []) == (result.success, read, INTERRUPTIONS)
+    assert [start_of(DAY).date()] == stale_mart_days(postgres)
+    [(before, after)] = warehouse.ask(database, READ_AND_NOW)
+    assert before < after
 
 
 def test_a_mart_can_be_made_after_its_ledger_was_lost_or_restored(
