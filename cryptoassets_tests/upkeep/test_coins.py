@@ -1,0 +1,54 @@
+"""Promise: a coin whose newest price a changed rule refuses is told from one that is wrong."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from cryptoassets.coincap.documents import document_id
+from cryptoassets.resources.postgres import ensure_months
+from cryptoassets.upkeep.coins import coins_out_of_line
+
+pytestmark = pytest.mark.postgres
+
+FIRST = datetime(2026, 1, 5, 10, 15, 7, 618_000, tzinfo=UTC)
+LAST = FIRST + timedelta(hours=3)
+
+
+def plant(url: str, coin: str, *, priced: list[datetime], refused: list[datetime]) -> None:
+    """A coin seen at both times; prices and documents in quarantine of some of them."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO warehouse.coins VALUES (%s, 'X', 'X', 1, NULL, NULL, %s, %s)",
+            [coin, FIRST, LAST],
+        )
+        for moment in priced:
+            connection.execute(
+                "INSERT INTO warehouse.coin_prices (coin_id, observed_at, price_usd, rank, "
+                "source, fetched_at, raw_id) VALUES (%s, %s, 1, 1, 'simulator', %s, %s)",
+                [coin, moment, moment, document_id(coin, moment, {})],
+            )
+        for moment in refused:
+            connection.execute(
+                "INSERT INTO warehouse.quarantine (raw_id, asset, partition_key, reasons, run_id) "
+                "VALUES (%s, 'warehouse/coin_prices', %s, '{bad_text}', 'run')",
+                [document_id(coin, moment, {}), f"{moment:%Y-%m-%d-%H:00}"],
+            )
+
+
+def test_a_refused_description_is_told_from_a_wrong_one(database: str) -> None:
+    """The one is a matter of a command, the other of somebody's hand on the tables."""
+    with psycopg.connect(database) as connection:
+        ensure_months(connection, [FIRST.date().replace(day=1)])
+    plant(database, "right", priced=[FIRST, LAST], refused=[])
+    plant(database, "newest-refused", priced=[FIRST], refused=[LAST])
+    plant(database, "both-refused", priced=[], refused=[FIRST, LAST])
+    plant(database, "half-refused", priced=[], refused=[LAST])
+    plant(database, "price-deleted", priced=[FIRST], refused=[FIRST])
+
+    with psycopg.connect(database) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = {coin.coin_id: coin.is_refused for coin in coins_out_of_line(connection)}
+
+    refused = {"newest-refused": True, "both-refused": True}
+    assert refused | {"half-refused": False, "price-deleted": False} == found
