@@ -25,6 +25,7 @@ from cryptoassets.io_managers.address import Window, partition_name, partition_w
 from cryptoassets.resources.history import HistoryResource, coins_without_history
 from cryptoassets.resources.history_tags import tags_of
 from cryptoassets.resources.mongo import WINDOWS
+from cryptoassets.resources.spark_errors import refuse_dead_jvm
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
@@ -140,6 +141,8 @@ class _Backfill:
             first, last = partition_name(days[0]), partition_name(days[-1])
             if self._runner.execute("history", first, last=last, tags=tags):
                 self._days_done += len(days)
+            else:
+                refuse_dead_jvm()
         words = self._counts().since(before) if left else "done before"
         days_named = f"{partition_name(week[0])} to {partition_name(week[-1])}"
         line(self._console, name, f"{days_named}  {words}", started)

@@ -15,6 +15,7 @@ from rich.status import Status
 
 from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.resources.spark_errors import refuse_dead_jvm
 from cryptoassets.upkeep.days import days_to_make, stretches_of_marts
 from cryptoassets.upkeep.stretches import Stretch
 
@@ -51,6 +52,9 @@ class Ranges:
             stretch: adjoining partitions.
             assets: of the job, by key; empty: all.
             place: where it stands among others, for a person who waits.
+
+        Raises:
+            SparkJobError: Spark's JVM is gone; no other partition can be made.
         """
         self.status.update(f"{job} of {named(stretch)}{place}")
         started = time.monotonic()
@@ -58,7 +62,9 @@ class Ranges:
         is_range = len(stretch) > 1
         if self.runner.execute(job, first, last=last if is_range else None, assets=assets):
             yield Done(stretch, time.monotonic() - started)
-        elif is_range:
+            return
+        refuse_dead_jvm()
+        if is_range:
             half = len(stretch) // 2
             for part in (stretch[:half], stretch[half:]):
                 yield from self.run(job, part, assets=assets, place=place)

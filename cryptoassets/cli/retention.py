@@ -54,7 +54,7 @@ def _print(console: Console, swept: Swept, *, is_dry_run: bool) -> int:
             f"{sum(one.documents for one in going):,} documents, "
             f"{sum(one.rows for one in going):,} rows, "
             f"{sum(one.clean_bytes for one in going) / 1e6:,.1f} MB of Parquet; "
-            f"{swept.records:,} records of fetches and dead letters.",
+            f"{swept.records:,} records of fetches, dead letters and publications.",
             soft_wrap=True,
         )
         for one in held:

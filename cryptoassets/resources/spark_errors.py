@@ -46,6 +46,27 @@ def spark_errors() -> Iterator[None]:
         ) from error
 
 
+def refuse_dead_jvm() -> None:
+    """Stop a command that would do one thing after the other by a JVM that is gone.
+
+    Raises:
+        SparkJobError: the JVM that this process started has ended.
+    """
+    gateway = SparkContext._gateway  # noqa: SLF001 - nothing public knows the process
+    process = getattr(gateway, "proc", None)
+    if process is not None and process.poll() is not None:
+        raise SparkJobError(
+            f"Java, in which Spark works, has ended ({_how_ended(process.returncode)}). What is "
+            "done stays done. A retry in the same process will not help; run the command again"
+        )
+
+
+def _how_ended(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "killed, by hand or because the machine was out of memory"
+    return f"exit code {code}"
+
+
 @contextmanager
 def _interrupts_end_jobs() -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)

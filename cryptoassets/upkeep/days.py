@@ -45,8 +45,8 @@ _STALE = """
         SELECT days.day, bool_or(expired_at IS NOT NULL) AS has_expired,
             jsonb_object_agg(name, publication)
                 FILTER (WHERE publication > 0 AND expired_at IS NULL) AS inputs
-        FROM days JOIN inputs
-            ON inputs.day BETWEEN days.day - %(lookback_days)s::int AND days.day
+        FROM days CROSS JOIN generate_series(0, %(lookback_days)s) AS back
+        JOIN inputs ON inputs.day = days.day - back
         GROUP BY 1
     ), counts AS (SELECT day, count(*) AS coins FROM marts.coin_daily GROUP BY 1)
     SELECT days.day FROM days

@@ -41,6 +41,7 @@ from cryptoassets.upkeep.partitions import (
 
 _STUCK = "it has documents that were never processed; `cryptoassets rebuild` does it"
 _LOCK = "cryptoassets.retention"
+_OLD_PUBLICATIONS = "FROM warehouse.load_history WHERE published_at < %s"
 _FLOWS = {flow.asset: flow for flow in FLOWS}
 
 
@@ -79,7 +80,7 @@ class Swept:
     Attributes:
         before: the start of the oldest day that stays; None: all data is kept.
         candidates: partitions before it; those that are not held are gone.
-        records: of fetches and dead letters that went.
+        records: of fetches and publications, and dead letters, that went.
         runs: of Dagster's that went; None: all are kept.
     """
 
@@ -117,7 +118,9 @@ def retain(
             if not is_dry_run:
                 found = [_expired(where, candidate, report) for candidate in found]
             stays = [one.partition.start for one in found if one.held]
-            records = sweep(where.mongo, min([before, *stays]), is_dry_run=is_dry_run)
+            oldest = min([before, *stays])
+            records = sweep(where.mongo, oldest, is_dry_run=is_dry_run)
+            records += sweep_load_history(where.postgres, oldest, is_dry_run=is_dry_run)
     runs = None
     if runs_before is not None:
         report("Purging Dagster's runs")
@@ -218,6 +221,21 @@ def sweep(mongo: MongoResource, before: datetime, *, is_dry_run: bool) -> int:
     if is_dry_run:
         return sum(count_matching(collection, old) for collection in collections)
     return sum(collection.delete_many(old).deleted_count for collection in collections)
+
+
+def sweep_load_history(postgres: PostgresResource, before: datetime, *, is_dry_run: bool) -> int:
+    """Delete records of publications from before a moment; returns how many.
+
+    The ledger keeps the latest one of each partition.
+    """
+    with (
+        typed_errors("sweeping warehouse.load_history", postgres.address),
+        postgres.connect() as connection,
+    ):
+        if is_dry_run:
+            counted = connection.execute(f"SELECT count(*) {_OLD_PUBLICATIONS}", [before])
+            return int((counted.fetchone() or (0,))[0])
+        return connection.execute(f"DELETE {_OLD_PUBLICATIONS}", [before]).rowcount
 
 
 @contextmanager

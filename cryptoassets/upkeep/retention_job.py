@@ -44,7 +44,8 @@ def delete_what_is_old(
             name = f"{one.partition.asset} {one.partition.key}"
             context.log.warning("%s stays: %s", name, one.held)
     context.log.info(
-        "%s %d partitions, %d records of fetches and dead letters, %d of Dagster's runs",
+        "%s %d partitions, %d records of fetches, dead letters and publications, "
+        "%d of Dagster's runs",
         "Would delete" if config.dry_run else "Deleted",
         sum(one.held is None for one in swept.candidates),
         swept.records,

@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from cryptoassets.cli.hours import begun
+import psycopg
+import pytest
+
+from cryptoassets.cli.hours import MOST_DAYS, MOST_HOURS, begun, days_left_behind, hours_left_behind
+from cryptoassets.resources.mongo import Lake
 
 
 def test_an_hour_that_has_not_begun_waits_for_its_time() -> None:
@@ -12,3 +16,32 @@ def test_an_hour_that_has_not_begun_waits_for_its_time() -> None:
     ahead, before, open_hour = (hour.strftime("%Y-%m-%d-%H:00") for hour in hours)
 
     assert [before, open_hour] == begun({ahead, open_hour, before})
+
+
+@pytest.mark.mongo
+@pytest.mark.postgres
+@pytest.mark.usefixtures("postgres")
+def test_what_is_more_than_one_run_does_is_named_with_the_command_for_it(
+    lake: Lake, database: str
+) -> None:
+    """PostgreSQL was emptied, or a year of marts is stale: nobody waits hours for a `run`."""
+    first = datetime(2026, 1, 5, tzinfo=UTC)
+    hours = [first + timedelta(hours=number) for number in range(MOST_HOURS + 26)]
+    lake["coin_snapshots"].insert_many({"_id": str(hour), "observed_at": hour} for hour in hours)
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO warehouse.loads SELECT 'warehouse/coin_price_history', "
+            "to_char(timestamp '2025-01-01' + number * interval '1 day', 'YYYY-MM-DD'), "
+            "'r', 1, 1, 0, 0, now() FROM generate_series(0, %s) AS number",
+            [MOST_DAYS],
+        )
+
+    waiting, stale = hours_left_behind(datetime.now(UTC)), days_left_behind()
+
+    assert {f"{hour:%Y-%m-%d-%H:00}" for hour in hours[26:]} == waiting.keys
+    assert waiting.rest is not None
+    assert "26 older hours have documents that are not processed (2026-01-05-00:00 " in waiting.rest
+    assert "`cryptoassets rebuild --from 2026-01-05 --to 2026-01-07` does them all" in waiting.rest
+    assert MOST_DAYS == len(stale.keys)
+    assert stale.rest is not None
+    assert "1 older days have marts that are stale (2025-01-01 to 2025-01-01)" in stale.rest

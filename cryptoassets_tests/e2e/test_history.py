@@ -67,6 +67,7 @@ def story(make_platform: MakePlatform) -> Iterator[Story]:
             results.append(made.execute("history", None, tags=RANGE))
             calls.append(calls_of(made))
             versions.append(dict(made.stores.rows(_VERSIONS)))
+        assert made.execute("marts", None, tags=RANGE).success
         yield Story(made, results[0], results[1], calls, versions)
 
 

@@ -84,7 +84,7 @@ def test_marts_that_a_killed_requeue_did_not_get_to_are_made(copy: Platform) -> 
         "VALUES ('warehouse/coin_prices', 'x', now(), %s, ARRAY['rank_missing'], 'loaded', 'x')",
         hour,
     )
-    copy.stores.rows("UPDATE warehouse.loads SET loaded_at = now()")
+    copy.stores.rows("UPDATE warehouse.loads SET publication = nextval('warehouse.publications')")
 
     first, second = (copy.command("requeue", "--reason", "rank_missing") for _ in range(2))
 

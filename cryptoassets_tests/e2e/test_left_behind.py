@@ -1,0 +1,115 @@
+"""Row 28 of the table of faults: what a kill, a late answer or a JVM that died leaves behind.
+
+The stores are put into the state that a kill leaves: fetched and not processed, or published and
+the marts not made.
+"""
+
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+
+import psutil
+import pytest
+
+from cryptoassets_tests.e2e.homes import COMMAND, user_environment
+from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform, this_hour
+from cryptoassets_tests.e2e.test_batches import loop_until
+from cryptoassets_tests.io_managers.rows import document
+
+pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(400)]
+
+MARTS_OF_DAY = "SELECT count(*) FROM marts.coin_daily WHERE day = %s"
+MARKET_OF_DAY = "SELECT count(*) FROM marts.market_daily WHERE day = %s"
+LOADED_OF_HOUR = "SELECT sum(loaded_rows) FROM warehouse.loads WHERE partition_key = %s"
+HOURS = [datetime(2026, 10, day, 10, tzinfo=UTC) for day in range(1, 9)]
+
+
+def test_run_makes_what_a_kill_left_however_old_it_is(two_hours: Platform) -> None:
+    """Documents of an hour of ten days ago, and prices that no mart has seen."""
+    ten_days_ago = datetime.now(UTC) - timedelta(days=10)
+    hour, day = ten_days_ago.strftime(HOUR_FORMAT), ten_days_ago.date()
+    two_hours.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": -10 * 86_400_000})
+    assert two_hours.execute("ingest", this_hour()).success
+    two_hours.put_faults()
+    assert two_hours.execute("ingest", this_hour()).success
+    assert two_hours.execute("process", this_hour()).success
+
+    red, finished, green = (two_hours.command(verb) for verb in ("audit", "run", "audit"))
+
+    assert 1 == red.code
+    assert f"warehouse/coin_prices {hour}: 5 raw documents are in no place" in red.text
+    assert "Documents of hours in no place yet, however old: `cryptoassets run`" in red.text
+    stale = "1 days have marts that are missing or made from older prices or aliases ("
+    assert stale + str(datetime.now(UTC).date()) in red.text
+    assert 0 == finished.code, finished.text
+    assert 0 == green.code, green.text
+    assert [(5,)] == two_hours.stores.rows(LOADED_OF_HOUR, hour)
+    assert [(5,)] == two_hours.stores.rows(MARTS_OF_DAY, day)
+
+    # A user edits the aliases: all marts are stale. Of no partition is there anything to rebuild.
+    two_hours.stores.rows("INSERT INTO warehouse.coin_aliases VALUES ('old', 'new')")
+    red, rebuilt, green = (
+        two_hours.command(*arguments)
+        for arguments in (["audit"], ["rebuild", "--to", "2018-01-02"], ["audit"])
+    )
+
+    assert 1 == red.code
+    assert "3 days have marts that are missing or made from older prices or aliases" in red.text
+    assert (0, 0) == (rebuilt.code, green.code), green.text
+    assert f"✓ marts of {day}" in rebuilt.text
+
+
+def test_the_loop_makes_marts_that_a_kill_left(two_hours: Platform) -> None:
+    """A machine that only ever runs `run --every` has nobody who would type `run`."""
+    [(day,)] = two_hours.stores.rows("SELECT min(day) FROM marts.coin_daily")
+    two_hours.stores.rows("DELETE FROM marts.market_daily WHERE day = %s", day)
+
+    loop = loop_until(two_hours, lambda: two_hours.stores.rows(MARKET_OF_DAY, day) == [(1,)])
+
+    assert 130 == loop.finished.code, loop.finished.text
+    assert [(1,)] == two_hours.stores.rows(MARKET_OF_DAY, day)
+
+
+@pytest.fixture
+def waiting_hours(platform: Platform) -> Platform:
+    """Raw documents of hours that do not adjoin: a run for each."""
+    with platform.stores.lake() as lake:
+        lake["coin_snapshots"].insert_many(
+            document(f"coin-{coin}", observed_at=hour) for hour in HOURS for coin in range(3)
+        )
+    return platform
+
+
+def test_rebuild_stops_at_the_first_partition_when_the_jvm_is_killed(
+    waiting_hours: Platform,
+) -> None:
+    """The out-of-memory killer takes Java first; nothing can be made without it."""
+    environment = os.environ | user_environment() | waiting_hours.settings
+    with subprocess.Popen(
+        [COMMAND, "rebuild"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as rebuild:
+        assert rebuild.stdout is not None
+        lines = []
+        for line in rebuild.stdout:
+            lines.append(line)
+            if "✓ warehouse/coin_prices 2026-10-01-10:00" in line:
+                [java] = [
+                    child
+                    for child in psutil.Process(rebuild.pid).children(recursive=True)
+                    if child.name() == "java"
+                ]
+                java.kill()
+        code = rebuild.wait(timeout=60)
+
+    text = "".join(lines)
+    assert 1 == code, text
+    assert 1 == text.count("Java, in which Spark works, has ended (killed, by hand or because"), (
+        text
+    )
+    assert "run the command again" in text
+    tried = {hour for hour in HOURS if f"{hour:%Y-%m-%d-%H:00}" in text}
+    assert tried <= set(HOURS[:2])

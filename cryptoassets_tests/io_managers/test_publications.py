@@ -1,0 +1,220 @@
+"""Promises of numbered publications: an older view of the inputs never replaces a mart."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pyarrow as pa
+import pytest
+
+from cryptoassets.io_managers.postgres import PostgresIOManager
+from cryptoassets.partitions import DAILY, HOURLY
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.upkeep.days import stale_mart_days
+from cryptoassets_tests.io_managers import warehouse
+from cryptoassets_tests.io_managers.contexts import COIN_DAILY, PRICES, write
+from cryptoassets_tests.io_managers.rows import (
+    HOUR,
+    broken_row,
+    daily_coins,
+    judged,
+    judged_coins,
+    judged_row,
+)
+
+pytestmark = pytest.mark.postgres
+
+DAY = HOUR[:10]
+MARKET_DAILY = dg.AssetKey(["marts", "market_daily"])
+ALIASES = dg.AssetKey(["warehouse", "coin_aliases"])
+NUMBERS = "SELECT publication FROM warehouse.loads"
+HISTORY = """
+    SELECT publication, asset, raw_rows, loaded_rows, quarantined_rows, rows_written, rows_removed,
+        run_id FROM warehouse.load_history ORDER BY 1
+"""
+MADE_FROM = "SELECT inputs FROM warehouse.mart_loads WHERE asset = 'marts/coin_daily'"
+NEW_ALIAS = "INSERT INTO warehouse.coin_aliases VALUES ('old', 'new')"
+
+
+def make_mart(
+    io_manager: PostgresIOManager, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[dg.ExecuteInProcessResult, list[int]]:
+    """Make a mart of the day with a coin for each price, in a run of its own.
+
+    Args:
+        io_manager: publishes it.
+        meanwhile: is called each time when the inputs are read and nothing is published.
+
+    Returns:
+        The run, and how many prices it read each time.
+    """
+    read: list[int] = []
+
+    @dg.asset(
+        key=COIN_DAILY,
+        ins={"prices": dg.AssetIn(key=PRICES), "aliases": dg.AssetIn(key=ALIASES)},
+        partitions_def=DAILY,
+        io_manager_key="store",
+    )
+    def coin_daily(prices: pa.Table, aliases: pa.Table) -> Any:
+        read.append(prices.num_rows)
+        meanwhile()
+        return daily_coins(DAY, range(prices.num_rows), observations=1 + aliases.num_rows)
+
+    upstream = {"metadata": {"dagster/io_manager_key": "store"}}
+    specs = [dg.AssetSpec(PRICES, partitions_def=HOURLY, **upstream)]
+    specs += [dg.AssetSpec(ALIASES, **upstream)]
+    result = dg.materialize(
+        [coin_daily, *specs],
+        partition_key=DAY,
+        resources={"store": io_manager},
+        raise_on_error=False,
+    )
+    return result, read
+
+
+@pytest.fixture
+def another(postgres: PostgresResource, spark: SparkResource) -> PostgresIOManager:
+    """The IO manager of another run."""
+    return PostgresIOManager(postgres=postgres, spark=spark)
+
+
+def coins_of_the_mart(database: str) -> int:
+    """Rows of the mart."""
+    return len(warehouse.ask(database, "SELECT FROM marts.coin_daily"))
+
+
+def test_a_mart_made_meanwhile_from_newer_prices_is_not_replaced_by_an_older_view(
+    postgres_io_manager: PostgresIOManager, another: PostgresIOManager, database: str
+) -> None:
+    """Stop a run that has read 57 observations, let another one publish 58, go on."""
+    write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
+    views = [judged_coins(HOUR, range(3))]
+
+    def publish_a_newer_view() -> None:
+        for view in views:
+            write(another, PRICES, HOUR, view)
+            assert make_mart(another)[0].success
+        views.clear()
+
+    result, read = make_mart(postgres_io_manager, publish_a_newer_view)
+
+    assert result.success
+    assert [2, 3] == read
+    assert 3 == coins_of_the_mart(database)
+    [(number,)] = warehouse.ask(database, NUMBERS)
+    assert [({f"warehouse/coin_prices {HOUR}": number},)] == warehouse.ask(database, MADE_FROM)
+
+
+def test_a_run_that_is_overtaken_each_time_fails_as_one_that_a_retry_helps(
+    postgres_io_manager: PostgresIOManager, another: PostgresIOManager, database: str
+) -> None:
+    """Its inputs are read four times; what the others published stands."""
+    write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
+    views = iter(range(2, 20))
+
+    def publish_a_newer_view() -> None:
+        write(another, PRICES, HOUR, judged_coins(HOUR, range(next(views))))
+        assert make_mart(another)[0].success
+
+    result, read = make_mart(postgres_io_manager, publish_a_newer_view)
+
+    assert [1, 2, 3, 4] == read
+    assert not result.success
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    cause = failure.step_failure_data.error.cause
+    assert cause is not None
+    assert "OlderInputsError" in cause.message
+    assert f"marts/coin_daily {DAY} was made meanwhile from a newer publication" in cause.message
+    assert 5 == coins_of_the_mart(database)
+
+
+def test_aliases_that_changed_meanwhile_are_read_again(
+    postgres_io_manager: PostgresIOManager, another: PostgresIOManager, database: str
+) -> None:
+    """They have no number; the hash that the mart keeps tells."""
+    write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
+    additions = [NEW_ALIAS]
+
+    def add_an_alias() -> None:
+        for statement in additions:
+            with psycopg.connect(database) as connection:
+                connection.execute(statement)  # type: ignore[arg-type]
+            assert make_mart(another)[0].success
+        additions.clear()
+
+    result, read = make_mart(postgres_io_manager, add_an_alias)
+
+    assert (True, [1, 1]) == (result.success, read)
+    observations = "SELECT observations FROM marts.coin_daily"
+    assert [(3,)] == warehouse.ask(database, observations)
+
+
+def test_a_mart_can_be_made_after_its_ledger_was_lost_or_restored(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """Numbers that went backwards are no newer view that could be read."""
+    write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
+    make_mart(postgres_io_manager)
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE warehouse.mart_loads SET inputs = '{\"lost\": 7}'")
+
+    result, read = make_mart(postgres_io_manager)
+
+    assert (True, [2]) == (result.success, read)
+
+
+def test_a_publication_takes_a_larger_number_only_when_rows_change(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """Else marts would be stale for nothing; the history has what happened to the quarantine."""
+    valid, refused = judged_row("a"), broken_row("b")
+    views = [
+        judged(refused),
+        judged(valid, refused),
+        judged(valid, refused),
+        judged(valid, refused, broken_row("c")),
+        judged(judged_row("a", rank=2), refused, broken_row("c")),
+    ]
+    numbers = []
+    for place, view in enumerate(views):
+        write(postgres_io_manager, PRICES, HOUR, view, run_id=f"run {place}")
+        numbers += [number for (number,) in warehouse.ask(database, NUMBERS)]
+
+    history = warehouse.ask(database, HISTORY)
+
+    none, first, same, still, second = numbers
+    assert none == 0 < first == same == still < second
+    asset = "warehouse/coin_prices"
+    assert [
+        (asset, 1, 0, 1, 0, 0, "run 0"),
+        (asset, 2, 1, 1, 1, 0, "run 1"),
+        (asset, 3, 1, 2, 0, 0, "run 3"),
+        (asset, 3, 1, 2, 1, 0, "run 4"),
+    ] == [row[1:] for row in history]
+    assert [first, second] == [history[1][0], history[3][0]]
+
+
+def test_marts_are_stale_from_the_publication_of_prices_to_their_own(
+    postgres_io_manager: PostgresIOManager, postgres: PostgresResource, database: str
+) -> None:
+    """What a kill between the two leaves; a mart that comes out the same keeps its number."""
+    stale = []
+    for coins in (1, 2, 2):
+        write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(coins)))
+        stale.append(len(stale_mart_days(postgres)))
+        make_mart(postgres_io_manager)
+        with psycopg.connect(database) as connection:
+            connection.execute(
+                "INSERT INTO warehouse.mart_loads SELECT 'marts/market_daily', partition_key, "
+                "'r', 1, 0, jsonb_build_object(asset || ' ' || partition_key, publication), NULL, "
+                "now() FROM warehouse.mart_loads WHERE asset = 'marts/coin_daily' "
+                "ON CONFLICT (asset, partition_key) DO UPDATE SET inputs = EXCLUDED.inputs"
+            )
+        stale.append(len(stale_mart_days(postgres)))
+
+    assert [1, 0, 1, 0, 0, 0] == stale
+    marts = "SELECT FROM warehouse.load_history WHERE asset LIKE 'marts/%'"
+    assert 2 == len(warehouse.ask(database, marts))
