@@ -25,7 +25,13 @@ from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import project_root
 from cryptoassets.upkeep.in_use import in_use
-from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform, new_platform, this_hour
+from cryptoassets_tests.e2e.platforms import (
+    HOUR_FORMAT,
+    Finished,
+    Platform,
+    new_platform,
+    this_hour,
+)
 from cryptoassets_tests.upkeep.books import T0, Books
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
@@ -154,15 +160,25 @@ def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_comm
         up = platform.command("up")
         ended = instance.get_run_by_id(run.run_id)
         waited_for = in_use(instance)
+        later = platform.command("status", "--json")
 
     assert run.run_id not in while_it_lives[0].text
     assert while_it_lives[1] == run
-    (failure,) = [one for one in json.loads(shown.text)["failed_runs"] if one["job"] == "ingest"]
+    failure = failed_ingest(shown)
     assert (1, "killed", run.run_id) == (shown.code, failure["outcome"], failure["run_id"])
+    # When it was killed, not when it was marked.
+    assert failure == failed_ingest(later)
     assert f"Marked run {run.run_id} as failed" in up.text
     assert ended is not None
     assert dg.DagsterRunStatus.FAILURE == ended.status
     assert run.run_id not in waited_for
+
+
+def failed_ingest(status: Finished) -> dict[str, Any]:
+    """What `status --json` says of the last run of `ingest`, which failed."""
+    runs: list[dict[str, Any]] = json.loads(status.text)["failed_runs"]
+    (failure,) = [run for run in runs if run["job"] == "ingest"]
+    return failure
 
 
 def wait_until_fetching(instance: dg.DagsterInstance, run_id: str) -> None:

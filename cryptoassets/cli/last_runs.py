@@ -81,18 +81,28 @@ def _candidates(instance: dg.DagsterInstance, dead: list[str]) -> Iterator[dg.Ru
 def _last_run(instance: dg.DagsterInstance, record: dg.RunRecord, *, is_dead: bool) -> LastRun:
     run = record.dagster_run
     outcome, error = ("killed", KILLED) if is_dead else _outcome(instance, run)
-    ended = record.update_timestamp
-    if record.end_time:
-        ended = datetime.fromtimestamp(record.end_time, UTC)
+    ended = record.end_time or record.update_timestamp.timestamp()
+    if outcome == "killed":
+        ended = _last_heard_of(instance, run.run_id) or ended
     bounds = range_of(run.tags)
     return LastRun(
         job=run.job_name,
         partition=" to ".join(bounds) if bounds else run.tags.get("dagster/partition"),
         run_id=run.run_id,
         outcome=outcome,
-        ended_at=ended.isoformat(timespec="seconds"),
+        ended_at=datetime.fromtimestamp(ended, UTC).isoformat(timespec="seconds"),
         error=error,
     )
+
+
+def _last_heard_of(instance: dg.DagsterInstance, run_id: str) -> float | None:
+    """Time of a killed run's own last event, not of when a later command marked it as failed."""
+    newest = instance.get_records_for_run(run_id, limit=2, ascending=False).records
+    for record in newest:
+        event = record.event_log_entry.dagster_event
+        if event is None or not event.is_run_failure:
+            return record.event_log_entry.timestamp
+    return None
 
 
 def _outcome(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[RunOutcome, str | None]:

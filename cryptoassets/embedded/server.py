@@ -58,7 +58,8 @@ class State:
 
 def not_running(titles: Sequence[str], home: Path) -> StoreNotRunningError:
     """The error of a command that needs servers and starts none."""
-    names = " and ".join(titles).replace(" The ", " the ")
+    *others, last = titles
+    names = " and ".join([", ".join(others), last] if others else [last]).replace(" The ", " the ")
     verb = "is" if len(titles) == 1 else "are"
     return StoreNotRunningError(
         f"{names} {verb} not running, and this command starts nothing (home: "

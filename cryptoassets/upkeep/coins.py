@@ -103,9 +103,7 @@ def misdescribed_coins(connection: psycopg.Connection[Any]) -> list[tuple[str, l
         "SELECT coin_id, last_seen_at, {} FROM warehouse.coins ORDER BY coin_id"
     ).format(sql.SQL(", ").join(map(sql.Identifier, _DESCRIBED)))
     coins = connection.execute(query).fetchall()
-    descriptions = _descriptions(
-        [OutOfLine(coin_id, seen, seen, seen) for coin_id, seen, *_ in coins]
-    )
+    descriptions = _descriptions({coin_id: seen for coin_id, seen, *_ in coins})
     found = []
     for coin_id, _seen, *said in coins:
         expected = descriptions.get(coin_id)
@@ -125,7 +123,7 @@ def mend_coins(postgres: PostgresResource) -> list[str]:
     """
     with postgres.connect() as connection:
         found = coins_out_of_line(connection)
-        descriptions = _descriptions(found)
+        descriptions = _descriptions({coin.coin_id: coin.last_at for coin in found})
         mended = []
         for coin in found:
             if coin.last_at is None:
@@ -155,13 +153,13 @@ def _describe(
     )
 
 
-def _descriptions(found: list[OutOfLine]) -> dict[str, dict[str, Any]]:
+def _descriptions(newest: dict[str, datetime | None]) -> dict[str, dict[str, Any]]:
     """What the cleaned row of each coin's newest price says of it, where the Parquet is there."""
     by_hour: dict[datetime, dict[str, datetime]] = defaultdict(dict)
-    for coin in found:
-        if coin.last_at is not None:
-            newest = coin.last_at.astimezone(UTC)
-            by_hour[newest.replace(minute=0, second=0, microsecond=0)][coin.coin_id] = newest
+    for coin_id, moment in newest.items():
+        if moment is not None:
+            hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+            by_hour[hour][coin_id] = moment
     descriptions = {}
     for hour, newest_by_coin in by_hour.items():
         is_wanted = ds.field("coin_id").isin(list(newest_by_coin)) & (

@@ -96,8 +96,8 @@ def test_a_command_that_only_shows_starts_nothing(story: Story, verb: str) -> No
     finished = story.unused[verb]
 
     assert 3 == finished.code, finished.text
-    assert "PostgreSQL and MongoDB" in finished.text
-    assert "not running" in finished.text
+    named = {"env": "PostgreSQL, MongoDB and the simulator of CoinCap"}
+    assert f"{named.get(verb, 'PostgreSQL and MongoDB')} are not running" in finished.text
     assert f"home: {story.home.folder}" in finished.text
     assert "Run `cryptoassets up`" in finished.text
     assert story.left_unused
