@@ -11,7 +11,8 @@ from typing import Literal
 
 import dagster as dg
 
-from cryptoassets.cli.runner import CHECKS_OF_THE_PAST, REPLAY_TAG, sentence_of
+from cryptoassets.cli.events import sentence_of
+from cryptoassets.cli.runner import CHECKS_OF_THE_PAST, REPLAY_TAG
 from cryptoassets.embedded.dead_runs import KILLED, dead_runs
 from cryptoassets.partitions import range_of
 

@@ -17,12 +17,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from cryptoassets.cli.events import (
+    error_names,
+    is_interrupt,
+    sentence_of,
+    step_name,
+    unheard_failure,
+    words_of,
+)
 from cryptoassets.cli.interrupts import noticed_interrupts
 from cryptoassets.coincap.clocks import CLOCK_FACT, clock_warning
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.dead_runs import process_tags
 from cryptoassets.settings import project_root
-from cryptoassets.shortages import remedy_of
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -173,7 +180,7 @@ class Runner:
             for sentence in self._of_range:
                 self._say_failure(sentence)
         elif self._failures_heard() == heard_before:
-            self._say_failure(f"{job} {self._partitions}: {_unheard_failure(result)}")
+            self._say_failure(f"{job} {self._partitions}: {unheard_failure(result)}")
         return result.success
 
     def _failures_heard(self) -> int:
@@ -187,16 +194,16 @@ class Runner:
             self._hear_materialization(event.step_materialization_data.materialization)
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._hear_check(event.asset_check_evaluation_data)
-        elif event.is_step_failure and _is_interrupt(event.step_failure_data.error):
+        elif event.is_step_failure and is_interrupt(event.step_failure_data.error):
             self._is_interrupted = True
         elif event.is_step_failure:
-            self.outcome.errors |= _error_names(event)
-            name = _step_name(event) + (f" {self._partitions}" if self._is_replay else "")
+            self.outcome.errors |= error_names(event)
+            name = step_name(event) + (f" {self._partitions}" if self._is_replay else "")
             self._fail(f"{name}: {sentence_of(event.step_failure_data.error)}")
         elif event.is_step_up_for_retry:
             words = sentence_of(event.step_retry_data.error)
             self._console.print(
-                f"[yellow]  ↻ {_step_name(event)}[/]  {escape(words)}", soft_wrap=True
+                f"[yellow]  ↻ {step_name(event)}[/]  {escape(words)}", soft_wrap=True
             )
 
     def _hear_materialization(self, made: "dg.AssetMaterialization") -> None:
@@ -207,7 +214,7 @@ class Runner:
         self.outcome.stopped = facts.get("stopped", self.outcome.stopped)
         self.outcome.facts[name, partition] = facts
         if not (self._is_range or self._is_replay):
-            words = ", ".join(_words(facts))
+            words = ", ".join(words_of(facts))
             line(self._console, name, f"{partition}  {words}", self._started)
             self._started = time.monotonic()
         warning = clock_warning(facts.get(CLOCK_FACT))
@@ -259,62 +266,10 @@ def warm_up() -> None:
         session.result()
 
 
-def _words(facts: dict[str, Any]) -> Iterator[str]:
-    if "skipped" in facts:
-        yield f"skipped: {facts['skipped']}"
-    for label in ("documents new", "valid", "quarantined", "superseded", "rows written"):
-        if label in facts:
-            yield f"{facts[label]} {label}"
-    if "late" in facts:
-        yield f"{facts['documents received']} documents received by the run of another hour"
-    elif facts.keys().isdisjoint({"documents new", "valid", "rows written"}):
-        yield f"{facts.get('dagster/partition_row_count', 0)} rows"
-    for label in ("documents of other partitions", "dead letters", "next fetch at"):
-        if facts.get(label):
-            yield f"{label}: {facts[label]}"
-
-
 def line(console: Console, name: str, words: str, started: float) -> None:
     """Print a thing that is done, with the seconds since `started`, of `time.monotonic`."""
     seconds = time.monotonic() - started
     console.print(f"[green]  ✓[/] {name:<24} {words}  [dim]{seconds:.1f} s[/]", soft_wrap=True)
-
-
-def _step_name(event: "dg.DagsterEvent") -> str:
-    return (event.step_key or "").replace("__", "/")
-
-
-def _is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
-    return error is not None and "DagsterExecutionInterruptedError" in error.message
-
-
-def _unheard_failure(result: "dg.ExecuteInProcessResult") -> str:
-    """Why a run failed whose events could not be stored, and so were not heard."""
-    failed = next((event for event in result.all_events if event.is_step_failure), None)
-    if failed is not None:
-        return f"{_step_name(failed)}: {sentence_of(failed.step_failure_data.error)}"
-    ended = [event.message or "" for event in result.all_events if event.is_failure]
-    return (ended or ["it failed, and PostgreSQL could not keep its events"])[-1]
-
-
-def _error_names(event: "dg.DagsterEvent") -> set[str]:
-    """The name of the error of ours that a step failed by, as `resources.failures` noted it."""
-    told = event.step_failure_data.user_failure_data
-    name = told.metadata.get("error") if told else None
-    return {str(name.value)} if name is not None else set()
-
-
-def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
-    """What went wrong: our own sentence if there is one in the chain, else the first cause."""
-    text = "failed"
-    while error is not None:
-        text = str(error.message).strip()
-        kind, _, words = text.partition(": ")
-        if kind.startswith("cryptoassets.errors."):
-            return words
-        error = error.cause
-    remedy = remedy_of(text)
-    return f"{text.partition(chr(10))[0]}. {remedy}" if remedy else text
 
 
 def source_words(stack: Stack) -> str:

@@ -1,0 +1,68 @@
+"""What Dagster's events say, in the words of a person.
+
+What goes here: one event, error or materialization, read. What stays out: hearing the events of a
+run and printing them (in `runner`).
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from cryptoassets.shortages import remedy_of
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+def words_of(facts: dict[str, Any]) -> Iterator[str]:
+    """What a materialization did, by the labels of its metadata; a few words each."""
+    if "skipped" in facts:
+        yield f"skipped: {facts['skipped']}"
+    for label in ("documents new", "valid", "quarantined", "superseded", "rows written"):
+        if label in facts:
+            yield f"{facts[label]} {label}"
+    if "late" in facts:
+        yield f"{facts['documents received']} documents received by the run of another hour"
+    elif facts.keys().isdisjoint({"documents new", "valid", "rows written"}):
+        yield f"{facts.get('dagster/partition_row_count', 0)} rows"
+    for label in ("documents of other partitions", "dead letters", "next fetch at"):
+        if facts.get(label):
+            yield f"{label}: {facts[label]}"
+
+
+def step_name(event: "dg.DagsterEvent") -> str:
+    """The step of an event, written as its asset's key."""
+    return (event.step_key or "").replace("__", "/")
+
+
+def is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
+    """Whether a step ended because the command was interrupted."""
+    return error is not None and "DagsterExecutionInterruptedError" in error.message
+
+
+def unheard_failure(result: "dg.ExecuteInProcessResult") -> str:
+    """Why a run failed whose events could not be stored, and so were not heard."""
+    failed = next((event for event in result.all_events if event.is_step_failure), None)
+    if failed is not None:
+        return f"{step_name(failed)}: {sentence_of(failed.step_failure_data.error)}"
+    ended = [event.message or "" for event in result.all_events if event.is_failure]
+    return (ended or ["it failed, and PostgreSQL could not keep its events"])[-1]
+
+
+def error_names(event: "dg.DagsterEvent") -> set[str]:
+    """The name of the error of ours that a step failed by, as `resources.failures` noted it."""
+    told = event.step_failure_data.user_failure_data
+    name = told.metadata.get("error") if told else None
+    return {str(name.value)} if name is not None else set()
+
+
+def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
+    """What went wrong: our own sentence if there is one in the chain, else the first cause."""
+    text = "failed"
+    while error is not None:
+        text = str(error.message).strip()
+        kind, _, words = text.partition(": ")
+        if kind.startswith("cryptoassets.errors."):
+            return words
+        error = error.cause
+    remedy = remedy_of(text)
+    return f"{text.partition(chr(10))[0]}. {remedy}" if remedy else text
