@@ -94,11 +94,12 @@ def show_status(console: Console, *, as_json: bool) -> int:
 
 def _clock_difference(instance: "dg.DagsterInstance") -> float | None:
     """Seconds between the source's clock and ours, as one of the last fetches noted them."""
+    from cryptoassets.coincap.clocks import CLOCK_FACT
     from cryptoassets.jobs import RAW_SNAPSHOTS
 
     for record in instance.fetch_materializations(RAW_SNAPSHOTS, limit=_LOOKED_BACK).records:
         made = record.asset_materialization
-        noted = made.metadata.get("clock_difference_seconds") if made else None
+        noted = made.metadata.get(CLOCK_FACT) if made else None
         if noted is not None and noted.value is not None:
             return float(str(noted.value))
     return None

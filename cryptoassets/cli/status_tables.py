@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cryptoassets.coincap.clocks import clock_warning
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 
-MOST_CLOCK_SECONDS = 120
-"""Difference of two clocks from which `status` warns."""
 _REMEDIES = {
     SNAPSHOT_FLOW.asset: "`cryptoassets run`",
     HISTORY_FLOW.asset: "`cryptoassets backfill` or `rebuild` of those days",
@@ -77,12 +76,9 @@ def _credits(spent: dict[str, Any]) -> str:
 
 
 def _warnings(facts: dict[str, Any]) -> Iterator[str]:
-    seconds = facts["clock_difference_seconds"]
-    if seconds is not None and abs(seconds) > MOST_CLOCK_SECONDS:
-        yield (
-            f"The source's clock and this machine's differ by {_age(abs(seconds))}. Set the "
-            "clock that is wrong: prices may land in another hour"
-        )
+    warning = clock_warning(facts["clock_difference_seconds"])
+    if warning:
+        yield warning
     days = facts["stale_mart_days"]
     if days:
         yield (

@@ -102,7 +102,7 @@ def test_marts_older_than_their_prices_are_named(told: Told) -> None:
 def test_a_clock_that_is_minutes_off_is_warned_of(told: Told) -> None:
     """Documents land in the hour that the source's clock says."""
     assert -180.0 == told.facts["clock_difference_seconds"]
-    assert "The source's clock and this machine's differ by 3.0 min" in told.for_people.text
+    assert "The source's clock is 3.0 min behind ours" in told.for_people.text
 
 
 def test_the_space_that_is_left_is_shown(told: Told) -> None:
