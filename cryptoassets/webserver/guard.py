@@ -1,8 +1,8 @@
 """ASGI middleware that refuses what neither Dagster's own page nor this platform ever sends.
 
-Dagster has no log-in, and its own webserver accepts mutations from any web page: by GET, as text
-and over WebSockets. What stays out: foreign host names (Starlette's TrustedHostMiddleware refuses
-them).
+Dagster has no log-in. Its own webserver accepts mutations from any web page, by GET and as text,
+and lets it read every event over WebSockets. What stays out: foreign host names (Starlette's
+TrustedHostMiddleware refuses them).
 """
 
 from http import HTTPStatus

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="needs a browser: apt-get install chromium (`.ci/run` does it as root)"
 )
 
+_LONGEST_SECONDS = 60
+
 ATTACK = """<!DOCTYPE html><body>working<iframe name="target"></iframe><script>
 const dagster = "http://localhost:PORT", body = JSON.stringify({query: "PAUSE"});
 const byUrl = dagster + "/graphql?query=" + encodeURIComponent("PAUSE");
@@ -29,8 +31,7 @@ const as = type =>
     fetch(dagster + "/graphql", {method: "POST", headers: {"Content-Type": type}, body});
 const socket = new Promise(resolve => {
     const ws = new WebSocket("ws://localhost:PORT/graphql", "graphql-ws");
-    ws.onclose = ws.onerror = resolve;
-    ws.onmessage = event => event.data.includes('"data"') && resolve();
+    ws.onclose = ws.onerror = ws.onmessage = resolve;
     ws.onopen = () => ws.send(JSON.stringify({type: "start", id: "1", payload: {query: "PAUSE"}}));
 });
 const form = document.createElement("form");
@@ -46,16 +47,23 @@ const framed = new Promise(resolve => document.querySelector("iframe").onload = 
 Promise.allSettled([
     as("application/json"), as("text/plain"), fetch(byUrl, {mode: "no-cors"}),
     image, socket, framed,
-]).then(() => document.body.innerHTML = "attacked");
+]).then(() => fetch("/done")).then(() => document.body.innerHTML = "attacked");
+fetch("/hold");
 </script>"""
 
 
 @contextmanager
 def attacking_site(port: int) -> Iterator[str]:
     """Serve a page that drives the Dagster on this port; yields its address, of another site."""
+    is_done = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == "/hold":
+                # The browser's clock stands still meanwhile; it does not for a WebSocket.
+                is_done.wait(_LONGEST_SECONDS)
+            elif self.path == "/done":
+                is_done.set()
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()

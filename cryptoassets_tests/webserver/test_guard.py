@@ -92,7 +92,7 @@ def test_a_link_from_another_site_opens_the_page(page: Page) -> None:
 def test_a_websocket_of_another_origin_is_refused(
     page: Page, headers: dict[str, str], expected: int
 ) -> None:
-    """WebSockets know no same-origin policy, and GraphQL over them takes mutations."""
+    """WebSockets know no same-origin policy: any page could read the events of every run."""
     with pytest.raises(InvalidStatus) as refused, open_socket(page, headers):
         pass
 

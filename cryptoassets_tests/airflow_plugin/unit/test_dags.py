@@ -59,6 +59,7 @@ def test_the_marts_hold_up_the_next_snapshot_for_minutes_at_most(dags: dict[str,
     tasks = {task.task_id: task for task in dags["materialize_cryptoassets_snapshots"].tasks}
 
     marts = tasks["refresh_marts"]
+    assert {"process_with_spark"} == marts.upstream_task_ids
     assert tasks["ingest_coincap"].priority_weight == marts.priority_weight
     assert timedelta(minutes=5) > marts.run_timeout
 
