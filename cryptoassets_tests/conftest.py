@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource
 from pyspark.sql import SparkSession
 
+from cryptoassets import libpq
 from cryptoassets.embedded import Stack
 from cryptoassets.resources.mongo import Lake, MongoResource
 from cryptoassets.resources.spark import SparkResource
@@ -54,7 +55,7 @@ def session_home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-tests-", dir="/var/tmp"))
     folder.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
-        for name in SETTINGS_OF_THE_USER:
+        for name in (*SETTINGS_OF_THE_USER, *filter(libpq.is_variable, list(os.environ))):
             patch.delenv(name, raising=False)
         patch.setenv("CRYPTOASSETS_HOME", str(folder))
         patch.setattr(Settings, "settings_customise_sources", classmethod(_without_users_file))

@@ -101,8 +101,8 @@ def _month_name(first: date) -> str:
 def _missing(connection: psycopg.Connection[Any], firsts: set[date]) -> list[date]:
     # Not to_regclass(): it may answer from a cache what was true before the lock.
     rows = connection.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = 'warehouse'::regnamespace "
-        "AND relname = ANY (%s)",
+        "SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid "
+        "WHERE inhparent = 'warehouse.coin_prices'::regclass AND relname = ANY (%s)",
         [[_month_name(first) for first in firsts]],
     )
     made = {name for (name,) in rows}

@@ -38,6 +38,7 @@ _REMEDIES = {
     "55P03": "another transaction holds the lock: once it has ended",
     "57014": "it was cancelled or took too long: when the server is less busy",
     "25006": "the database is read-only: name one in POSTGRES_URL that takes writes",
+    "42P07": "another program's table has that name: rename or move it",
     "42501": "give the role of POSTGRES_URL the right it lacks",
 }
 

@@ -7,7 +7,8 @@ from threading import Barrier
 import psycopg
 import pytest
 
-from cryptoassets.resources.postgres import PostgresResource, ensure_months
+from cryptoassets.errors import StoreError
+from cryptoassets.resources.postgres import PostgresResource, ensure_months, typed_errors
 
 pytestmark = pytest.mark.postgres
 
@@ -100,3 +101,15 @@ def test_making_a_month_waits_for_no_reader_and_locks_none_out(postgres: Postgre
 
         reader.execute("SET lock_timeout = '1s'")
         assert [] == reader.execute("SELECT * FROM marts.coin_latest").fetchall()
+
+
+def test_a_table_of_another_program_in_the_place_of_a_month_is_named(database: str) -> None:
+    """It was taken for the month, and the rows of that month were refused without a reason."""
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE TABLE warehouse.coin_prices_2026_11 (x int)")
+
+        with (
+            pytest.raises(StoreError, match=r'"coin_prices_2026_11" already .* rename or move it'),
+            typed_errors("publishing", "here"),
+        ):
+            ensure_months(connection, [date(2026, 11, 1)])
