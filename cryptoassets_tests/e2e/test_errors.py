@@ -1,5 +1,6 @@
 """Promise: what a user meets when something is missing is one sentence with its remedy."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -58,12 +59,16 @@ def shared(make_platform: MakePlatform) -> Iterator[Platform]:
         ),
         (
             {},
-            {"kind": "status", "status": 403, "body": f"Forbidden for {KEY}"},
+            {
+                "kind": "status",
+                "status": 403,
+                "body": json.dumps({"error": f"Forbidden for {KEY}"}),
+            },
             "Forbidden for ***). A retry will not help; set COINCAP_API_KEY to a valid key",
         ),
         (
             {},
-            {"kind": "status", "status": 403, "body": "Usage limit reached"},
+            {"kind": "status", "status": 403, "body": '{"error":"Usage limit reached"}'},
             "the month's CoinCap credits are gone",
         ),
         ({}, {"kind": "deprecated"}, "this version of the API is closed"),
@@ -236,7 +241,9 @@ def test_the_key_is_in_no_event_log_or_document(shared: Platform, stack: Stack) 
     """A good fetch and a refused one, searched where they leave traces."""
     shared.put_faults()
     good = shared.execute("ingest", this_hour())
-    shared.put_faults({"kind": "status", "status": 403, "body": f"Forbidden for {KEY}"})
+    shared.put_faults(
+        {"kind": "status", "status": 403, "body": json.dumps({"error": f"Forbidden for {KEY}"})}
+    )
     refused = shared.execute("ingest", this_hour())
 
     with shared.in_force(), dagster_instance() as instance:
