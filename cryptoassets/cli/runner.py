@@ -18,7 +18,8 @@ from rich.status import Status
 
 from cryptoassets.cli.interrupts import noticed_interrupts
 from cryptoassets.embedded import Stack
-from cryptoassets.shortages import remedy_of
+from cryptoassets.settings import load_settings
+from cryptoassets.shortages import disk_remedy, remedy_of
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -155,7 +156,7 @@ class Runner:
             for sentence in self._of_range:
                 self._say_failure(sentence)
         elif self._failures_heard() == heard_before:
-            self._say_failure(f"{job} {self._partitions}: {_unheard_failure(result)}")
+            self._say_failure(f"{job} {self._partitions}: {_unheard_failure()}")
         return result.success
 
     def _failures_heard(self) -> int:
@@ -267,13 +268,10 @@ def _is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
     return error is not None and "DagsterExecutionInterruptedError" in error.message
 
 
-def _unheard_failure(result: "dg.ExecuteInProcessResult") -> str:
-    """Why a run failed whose events could not be stored, and so were not heard."""
-    failed = next((event for event in result.all_events if event.is_step_failure), None)
-    if failed is not None:
-        return f"{_step_name(failed)}: {_sentence(failed.step_failure_data.error)}"
-    ended = [event.message or "" for event in result.all_events if event.is_failure]
-    return (ended or ["it failed, and PostgreSQL could not keep its events"])[-1]
+def _unheard_failure() -> str:
+    """What to do about a run that failed and whose events were not stored, and so not heard."""
+    remedy = disk_remedy(load_settings().home) or "See the lines above, then run it again"
+    return f"it failed, and PostgreSQL could not record why. {remedy}"
 
 
 def _error_names(event: "dg.DagsterEvent") -> set[str]:
