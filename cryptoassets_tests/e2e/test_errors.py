@@ -90,7 +90,8 @@ _REFUSE_EVENT = """
 CREATE OR REPLACE FUNCTION refuse_event() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device'; END $$;
 CREATE TRIGGER refuse_event BEFORE INSERT ON event_logs FOR EACH ROW
-WHEN (NEW.dagster_event_type = 'STEP_FAILURE' AND NEW.event LIKE '%unrecordable%') EXECUTE FUNCTION refuse_event()
+WHEN (NEW.dagster_event_type = 'STEP_FAILURE' AND NEW.event LIKE '%unrecordable%')
+EXECUTE FUNCTION refuse_event()
 """
 
 
