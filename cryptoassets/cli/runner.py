@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from rich.console import Console
 from rich.markup import escape
@@ -137,7 +138,7 @@ class Runner:
             if definition.partitions_def and not definition.partitions_def.has_partition_key(key):
                 self._say_failure(f"{job}: {key} lies before 2018 or has not begun")
                 return False
-        run_id, heard_before = _new_run_id(), self._failures_heard()
+        run_id, heard_before = str(uuid4()), len(self.outcome.failures)
         self.instance.add_event_listener(run_id, self._hear)
         with noticed_interrupts() as has_come:
             result = definition.execute_in_process(
@@ -155,12 +156,9 @@ class Runner:
         if result.success:
             for sentence in self._of_range:
                 self._say_failure(sentence)
-        elif self._failures_heard() == heard_before:
+        elif not self._of_range and len(self.outcome.failures) == heard_before:
             self._say_failure(f"{job} {self._partitions}: {_unheard_failure()}")
         return result.success
-
-    def _failures_heard(self) -> int:
-        return len(self.outcome.failures) + len(self._of_range)
 
     def _hear(self, entry: "dg.EventLogEntry") -> None:
         event = entry.dagster_event
@@ -302,9 +300,3 @@ def source_words(stack: Stack) -> str:
         "simulator": "simulator (not real prices; set COINCAP_API_KEY for CoinCap)",
         "replay": "replay of recorded answers",
     }[kind]
-
-
-def _new_run_id() -> str:
-    from uuid import uuid4
-
-    return str(uuid4())
