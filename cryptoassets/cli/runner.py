@@ -267,7 +267,6 @@ def _is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
 
 
 def _unheard_failure() -> str:
-    """What to do about a run that failed and whose events were not stored, and so not heard."""
     remedy = disk_remedy(load_settings().home) or "See the lines above, then run it again"
     return f"it failed, and PostgreSQL could not record why. {remedy}"
 
