@@ -48,12 +48,7 @@ class Settings(BaseSettings):
     """The settings in force. Names are those of the environment, in lower case."""
 
     model_config = SettingsConfigDict(
-        frozen=True,
-        extra="ignore",
-        env_ignore_empty=True,
-        hide_input_in_errors=True,
-        # The default home lies in the checkout, whose folder may have any name.
-        validate_default=True,
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
     coincap_url: str | None = None

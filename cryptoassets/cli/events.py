@@ -7,7 +7,8 @@ run and printing them (in `runner`).
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from cryptoassets.shortages import remedy_of
+from cryptoassets.settings import load_settings
+from cryptoassets.shortages import disk_remedy, remedy_of
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -39,13 +40,10 @@ def is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
     return error is not None and "DagsterExecutionInterruptedError" in error.message
 
 
-def unheard_failure(result: "dg.ExecuteInProcessResult") -> str:
+def unheard_failure() -> str:
     """Why a run failed whose events could not be stored, and so were not heard."""
-    failed = next((event for event in result.all_events if event.is_step_failure), None)
-    if failed is not None:
-        return f"{step_name(failed)}: {sentence_of(failed.step_failure_data.error)}"
-    ended = [event.message or "" for event in result.all_events if event.is_failure]
-    return (ended or ["it failed, and PostgreSQL could not keep its events"])[-1]
+    remedy = disk_remedy(load_settings().home) or "See the lines above, then run it again"
+    return f"it failed, and PostgreSQL could not record why. {remedy}"
 
 
 def error_names(event: "dg.DagsterEvent") -> set[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from rich.console import Console
 from rich.markup import escape
@@ -154,7 +155,7 @@ class Runner:
             if definition.partitions_def and not definition.partitions_def.has_partition_key(key):
                 self._say_failure(f"{job}: {key} lies before 2018 or has not begun")
                 return False
-        run_id, heard_before = _new_run_id(), self._failures_heard()
+        run_id, heard_before = str(uuid4()), len(self.outcome.failures)
         self.instance.add_event_listener(run_id, self._hear)
         with noticed_interrupts() as has_come:
             result = definition.execute_in_process(
@@ -179,12 +180,9 @@ class Runner:
         if result.success:
             for sentence in self._of_range:
                 self._say_failure(sentence)
-        elif self._failures_heard() == heard_before:
-            self._say_failure(f"{job} {self._partitions}: {unheard_failure(result)}")
+        elif not self._of_range and len(self.outcome.failures) == heard_before:
+            self._say_failure(f"{job} {self._partitions}: {unheard_failure()}")
         return result.success
-
-    def _failures_heard(self) -> int:
-        return len(self.outcome.failures) + len(self._of_range)
 
     def _hear(self, entry: "dg.EventLogEntry") -> None:
         event = entry.dagster_event
@@ -281,9 +279,3 @@ def source_words(stack: Stack) -> str:
     }[stack.source]
     is_outside = not Path.cwd().is_relative_to(project_root())
     return f"{words}; home: {stack.home}" if is_outside else words
-
-
-def _new_run_id() -> str:
-    from uuid import uuid4
-
-    return str(uuid4())

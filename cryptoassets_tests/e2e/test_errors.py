@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -17,6 +18,7 @@ from cryptoassets.coincap.sources import simulated_source
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.processes import free_port
 from cryptoassets.migrations import HEAD
+from cryptoassets.settings import load_settings
 from cryptoassets_tests.e2e.homes import Home
 from cryptoassets_tests.e2e.platforms import MakePlatform, Platform, administer, this_hour
 
@@ -89,6 +91,33 @@ def test_what_the_source_refuses_is_one_sentence(
     assert "Traceback" not in finished.text
     assert KEY not in finished.text
     assert [] == shared.stores.documents()
+
+
+_REFUSE_EVENT = """
+CREATE OR REPLACE FUNCTION refuse_event() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device'; END $$;
+CREATE TRIGGER refuse_event BEFORE INSERT ON event_logs FOR EACH ROW
+WHEN (NEW.dagster_event_type = 'STEP_FAILURE' AND NEW.event LIKE '%unrecordable%')
+EXECUTE FUNCTION refuse_event()
+"""
+
+
+def test_a_failure_that_cannot_be_recorded_is_a_failure_all_the_same(shared: Platform) -> None:
+    """On a full disk `run` ended with 0, as nobody heard of the step that failed."""
+    shared.put_faults({"route": "/assets", "kind": "status", "status": 403, "body": "unrecordable"})
+    with (
+        shared.in_force(),
+        dagster_instance(),
+        psycopg.connect(Stack(load_settings()).postgres_url("dagster"), autocommit=True) as dagster,
+    ):
+        dagster.execute(_REFUSE_EVENT)
+        try:
+            finished = shared.command("run")
+        finally:
+            dagster.execute("DROP TRIGGER refuse_event ON event_logs")
+
+    assert 1 == finished.code, finished.text
+    assert "it failed, and PostgreSQL could not record why" in finished.text
 
 
 def test_a_source_that_is_not_there_is_one_sentence(shared: Platform) -> None:
