@@ -37,7 +37,7 @@ is applied to it. `DELETE /faults` clears them.
                     {"bitcoin": {"set": {"priceUsd": 5}, "delete": ["name"],
                      "raw": {"vwap24Hr": "NaN"}, "append": "\"rank\":\"1\"", "text": "[]"}}
                     set: JSON values; raw: JSON texts; append: members as text, duplicates too;
-                    text: the whole coin as text
+                    text: the whole coin as text; null in place of the patch: left out
 """
 
 import json
@@ -130,7 +130,8 @@ class Rule:
             case "timestamp":
                 return replace(reply, timestamp=self._timestamp(reply))
         patches = self.options.get("coins", {})
-        return replace(reply, items=tuple(_patched(item, patches) for item in items))
+        patched = (_patched(item, patches) for item in items)
+        return replace(reply, items=tuple(item for item in patched if item is not None))
 
     def _timestamp(self, reply: Reply) -> str | None:
         if "shift_ms" in self.options and reply.timestamp is not None:
@@ -195,12 +196,14 @@ def _rule(rule: Any, now_ms: int) -> Rule:
     return Rule(rule.get("route", "*"), rule["kind"], options, now_ms)
 
 
-def _patched(item: str, patches: dict[str, dict[str, Any]]) -> str:
+def _patched(item: str, patches: dict[str, dict[str, Any] | None]) -> str | None:
     members = {key: json.dumps(value) for key, value in json.loads(item).items()}
     name = json.loads(members.get("id", members.get("date", "null")))
-    patch = patches.get(name)
-    if patch is None:
+    if name not in patches:
         return item
+    patch = patches[name]
+    if patch is None:
+        return None
     if "text" in patch:
         return str(patch["text"])
     members |= {key: json.dumps(value) for key, value in patch.get("set", {}).items()}

@@ -83,8 +83,9 @@ def _is_dead(instance: "DagsterInstance", record: "RunRecord") -> bool:
     if not host and _is_without_code_server(run, silent):
         return True
     limit = timedelta(seconds=instance.run_monitoring_max_runtime_seconds)
-    started = datetime.fromtimestamp(record.start_time or 0, UTC)
-    return bool(limit) and datetime.now(UTC) - started > limit
+    # Dagster notes the start of a run with its first event, which may be missing.
+    started = record.start_time or record.create_timestamp.timestamp()
+    return bool(limit) and datetime.now(UTC).timestamp() - started > limit.total_seconds()
 
 
 def _noted_process(run: "DagsterRun") -> tuple[str, str, str]:

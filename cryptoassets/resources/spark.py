@@ -134,3 +134,8 @@ def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
 def words_of_jvm() -> str:
     """Return the last that the JVM of this process printed."""
     return _jvms[-1].said() if _jvms else ""
+
+
+def exit_code_of_jvm() -> int | None:
+    """Return the code that the JVM of this process ended with; None: it lives, or there is none."""
+    return _jvms[-1].process.poll() if _jvms else None

@@ -20,7 +20,7 @@ from cryptoassets.errors import (
     StoreUnavailableError,
     UpstreamNotMaterializedError,
 )
-from cryptoassets.resources.spark import words_of_jvm
+from cryptoassets.resources.spark import exit_code_of_jvm, words_of_jvm
 from cryptoassets.settings import load_settings
 from cryptoassets.shortages import disk_remedy, remedy_of
 
@@ -72,11 +72,10 @@ def refuse_dead_jvm() -> None:
     Raises:
         SparkJobError: the JVM that this process started has ended.
     """
-    gateway = SparkContext._gateway  # noqa: SLF001 - nothing public knows the process
-    process = getattr(gateway, "proc", None)
-    if process is not None and process.poll() is not None:
+    code = exit_code_of_jvm()
+    if code is not None:
         raise SparkJobError(
-            f"Java, in which Spark works, has ended ({_how_ended(process.returncode)}). What is "
+            f"Java, in which Spark works, has ended ({_how_ended(code)}). What is "
             "done stays done. A retry in the same process will not help; run the command again"
         )
 

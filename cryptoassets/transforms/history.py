@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_PRICE_HISTORY, INTERVAL_MS
-from cryptoassets.transforms.numbers import decimal_value, number_problem, number_text
+from cryptoassets.transforms.numbers import decimal_value, number_problem, numbers_as_text
 from cryptoassets.transforms.outcomes import contradictions_named, outcome
 from cryptoassets.transforms.rules import HISTORY_FIELDS, is_slug
 
@@ -28,7 +28,9 @@ def judged_history(points: DataFrame) -> DataFrame:
         Columns of `schemas.CLEAN_COIN_PRICE_HISTORY`, unordered; as many rows as came in. Of
         several answers for a (coin_id, interval, observed_at) the latest `fetched_at` is valid.
     """
-    typed = points.withColumn("point", F.from_json("payload", _POINT_SCHEMA))
+    typed = points.withColumn(
+        "point", F.from_json(numbers_as_text(F.col("payload")), _POINT_SCHEMA)
+    )
     typed = typed.withColumns({column: _measure(column) for column in HISTORY_FIELDS})
     reasons = F.when(F.col("is_foreign"), F.array(F.lit("foreign_document"))).otherwise(
         F.array_sort(F.array_compact(F.array(*_reasons())))
@@ -47,7 +49,7 @@ def _measure(column: str) -> Column:
 
 
 def _text(column: str) -> Column:
-    return number_text(F.col("point")[HISTORY_FIELDS[column]])
+    return F.col("point")[HISTORY_FIELDS[column]]
 
 
 def _reasons() -> list[Column]:

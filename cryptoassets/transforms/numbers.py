@@ -24,10 +24,16 @@ _NUMBER = r"\A-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?\z"
 _DOUBLE_DIGITS = 17
 
 
-def number_text(text: Column) -> Column:
-    """The number's own text, where raw keeps a number as `{"$numberDecimal": text}`."""
-    kept = rf'\A\{{"{re.escape(NUMBER_KEY)}":"([^"]*)"\}}\z'
-    return F.when(text.startswith("{"), F.regexp_replace(text, kept, "$1")).otherwise(text)
+def numbers_as_text(payload: Column) -> Column:
+    """A payload in which each number that raw keeps as `{"$numberDecimal": text}` is its text.
+
+    Once for the whole payload, as the rules use a text many times. Within a text, quotes are
+    escaped, so that only a member matches.
+    """
+    kept = rf'\{{"{re.escape(NUMBER_KEY)}":("[^"]*")\}}'
+    return F.when(payload.contains(NUMBER_KEY), F.regexp_replace(payload, kept, "$1")).otherwise(
+        payload
+    )
 
 
 def decimal_value(text: Column) -> Column:
@@ -66,6 +72,6 @@ def number_problem(text: Column, *, is_double: bool = False) -> Column:
         F.when(text.isNull() | text.rlike(_PLAIN), F.lit(None).cast("string"))
         .when(~text.rlike(_NUMBER), F.lit("malformed"))
         .when(value.isNull(), F.lit("overflow"))
-        .when((value == 0) & is_too_fine, F.lit("underflow"))
-        .when(is_too_fine, F.lit("inexact"))
+        # Written down once: twice, and the plan is more than the JVM takes as one method.
+        .when(is_too_fine, F.when(value == 0, "underflow").otherwise("inexact"))
     )

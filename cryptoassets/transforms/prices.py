@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS
+from cryptoassets.transforms.numbers import numbers_as_text
 from cryptoassets.transforms.outcomes import contradictions_named, outcome
 from cryptoassets.transforms.rules import (
     SOURCE_FIELDS,
@@ -74,7 +75,7 @@ def judged_prices(snapshots: DataFrame) -> DataFrame:
 
 
 def _typed(snapshots: DataFrame, problems: Mapping[str, Column]) -> DataFrame:
-    coin = F.from_json("payload", _COIN_SCHEMA)
+    coin = F.from_json(numbers_as_text(F.col("payload")), _COIN_SCHEMA)
     return snapshots.withColumn("coin", coin).select(
         "*",
         F.col("coin.symbol").alias("symbol"),

@@ -13,7 +13,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas import PRICE_MEASURES
-from cryptoassets.transforms.numbers import decimal_value, number_problem, number_text
+from cryptoassets.transforms.numbers import decimal_value, number_problem
 
 SOURCE_FIELDS = {
     "price_usd": "priceUsd",
@@ -82,7 +82,7 @@ REASONS: dict[str, str] = {
 
 
 def _field(column: str) -> Column:
-    return number_text(F.col("coin")[SOURCE_FIELDS[column]])
+    return F.col("coin")[SOURCE_FIELDS[column]]
 
 
 def number_problems() -> dict[str, Column]:

@@ -61,11 +61,11 @@ def kill_after_the_first_chunk(platform: Platform) -> None:
 
 @pytest.fixture(scope="module")
 def story(make_platform: MakePlatform) -> Iterator[Story]:
-    """Price, kill, resume, lose a row, heal it, and give up a point that cannot be read."""
+    """Price, kill, resume, lose a row, heal it, and give up a point that the source lacks."""
     settings = {"COINCAP_COINS": str(COINS), "COINCAP_MONTHLY_CREDITS": "4000"}
     with make_platform(Nameless(), **settings) as made:
-        unreadable = {f"{HOLE:%Y-%m-%d}T00:00:00.000Z": {"set": {"time": "x"}}}
-        made.put_faults({"route": "/assets/tether/history", "kind": "patch", "coins": unreadable})
+        missing = {f"{HOLE:%Y-%m-%d}T00:00:00.000Z": None}
+        made.put_faults({"route": "/assets/tether/history", "kind": "patch", "coins": missing})
         priced = made.command("backfill", *STRETCH, "--dry-run")
         kill_after_the_first_chunk(made)
         killed = days_of(made), counted_by(made)
@@ -106,7 +106,7 @@ def test_a_killed_backfill_goes_on_without_fetching_or_writing_again(story: Stor
     assert f"{DAYS - done} days processed, {done} done before; 0 points" in story.resumed.text
 
 
-def test_a_point_that_could_not_be_read_is_listed_as_a_gap(story: Story) -> None:
+def test_a_point_that_the_source_lacks_is_listed_as_a_gap(story: Story) -> None:
     """The window was answered, and yet a point is missing."""
     assert "Gaps: 1 open in this stretch; `cryptoassets backfill --gaps`" in story.resumed.text
 

@@ -109,7 +109,8 @@ def test_an_unknown_reason_is_misuse(copy: Platform) -> None:
     finished = copy.command("requeue", "--reason", "rank_mising")
 
     assert 2 == finished.code
-    assert "No rule has the code 'rank_mising'. Known: bad_id, bad_text" in finished.text
+    words = "No rule and no dead letter has the code 'rank_mising'. Known: bad_id, bad_text"
+    assert words in finished.text
 
 
 def test_a_dead_letter_that_can_be_read_now_is_published(copy: Platform) -> None:

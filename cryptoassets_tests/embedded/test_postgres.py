@@ -176,6 +176,8 @@ def test_programs_closed_to_that_account_are_copied_beside_the_data(tmp_path: Pa
     shutil.copytree(postgres_files.find_programs().parent, closed, symlinks=True)
     outside = postgres_files.OUTSIDE / f"test-{os.getpid()}"
     outside.mkdir(parents=True)
+    for folder in (postgres_files.OUTSIDE, outside):
+        folder.chmod(0o755)
     try:
         programs = postgres_files.reachable_programs(closed / "bin", outside / "data", account)
 

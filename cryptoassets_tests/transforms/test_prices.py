@@ -58,8 +58,8 @@ ROWS = [
     answer("ripple", 2),
     answer("ripple", 3, **BROKEN),
     # The later one wins by its time, not by its id.
-    answer("cardano", 1) | {"raw_id": "cardano b"},
-    answer("cardano", 2, coin={"name": "Corrected"}) | {"raw_id": "cardano a"},
+    answer("polkadot", 1) | {"raw_id": "polkadot b"},
+    answer("polkadot", 2, coin={"name": "Corrected"}) | {"raw_id": "polkadot a"},
     # The same time of fetching twice: one of them, always the same.
     answer("tether", 1, payload=raw_row("tether", 20)["payload"]) | {"raw_id": "tether a"},
     answer("tether", 1) | {"raw_id": "tether b"},
@@ -150,8 +150,8 @@ def test_the_later_answer_supersedes_the_earlier(judged: Judged) -> None:
 
 def test_the_later_answer_supersedes_whatever_its_id(judged: Judged) -> None:
     """An id ends in a hash: in half of all corrections the later one is the smaller."""
-    assert "superseded" == judged["cardano b"]["outcome"]
-    assert "valid" == judged["cardano a"]["outcome"]
+    assert "superseded" == judged["polkadot b"]["outcome"]
+    assert "valid" == judged["polkadot a"]["outcome"]
 
 
 def test_the_latest_valid_answer_wins_over_a_later_broken_one(judged: Judged) -> None:
