@@ -30,7 +30,7 @@ def numbers_as_text(payload: Column) -> Column:
     Once for the whole payload, as the rules use a text many times. Within a text, quotes are
     escaped, so that only a member matches.
     """
-    kept = rf'\{{"{re.escape(NUMBER_KEY)}":("[^"]*")\}}'
+    kept = rf'\{{\s*"{re.escape(NUMBER_KEY)}"\s*:\s*("[^"]*")\s*\}}'
     return F.when(payload.contains(NUMBER_KEY), F.regexp_replace(payload, kept, "$1")).otherwise(
         payload
     )

@@ -97,7 +97,9 @@ def a_run_at_work(platform: Platform) -> tuple[str, str]:
     return next(iter(wait_until(at_work, "a run at work", seconds=400).items()))
 
 
-@pytest.mark.parametrize("services", WAVES, ids=lambda wave: wave[0])
+@pytest.mark.parametrize(
+    "services", [pytest.param(WAVES[0], marks=pytest.mark.long), WAVES[1]], ids=lambda wave: wave[0]
+)
 def test_killed_containers_come_back(platform: Platform, services: tuple[str, ...]) -> None:
     """A few at a time, as a machine short of memory would have it."""
     kill_and_await(platform, services)
