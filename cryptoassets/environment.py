@@ -37,7 +37,7 @@ def java_environment(
 ) -> dict[str, str]:
     """Return all that Spark's JVM, and its Python workers, see of the environment.
 
-    A list of what passes, as Spark, Hadoop and Java read hundreds of variables.
+    An allow-list, because Spark, Hadoop and Java read hundreds of variables.
 
     Args:
         master: SPARK_MASTER; only a cluster's JVM gets the variables that describe one.

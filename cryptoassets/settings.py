@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         elif path is not None and not _CLEAN_URI.fullmatch(path):
             message = (
                 "it is a folder that driver and workers share, or hdfs://host:8020/clean, which "
-                "nobody has tried; s3a:// and gs:// cannot be used yet"
+                "is untested; s3a:// and gs:// are not supported yet"
             )
             raise ValueError(message)
         return path

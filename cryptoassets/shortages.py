@@ -27,7 +27,7 @@ _REMEDIES: dict[tuple[str, ...], str] = {
 
 
 def remedy_of(words: str) -> str | None:
-    """Return the shortage that an error's words tell of, with its remedy; None: they tell of none.
+    """Return the shortage that an error's text names, with its remedy; None if it names none.
 
     Args:
         words: of an error, in English; its class may be among them.

@@ -89,7 +89,7 @@ class Again:
         return partition.key in changed(self.outcome, partition.asset)
 
     def finish(self, days: Collection[date]) -> None:
-        """Bring what is made of the prices in line: coins, and marts, also those that are stale."""
+        """Update what depends on prices: coins and marts, including marts that are stale."""
         console = self._ranges.console
         coins = mend_coins(self.postgres)
         if coins:

@@ -72,7 +72,7 @@ def main() -> None:
         if is_debug or (store is None and remedy is None):
             raise
         sentence = str(error).strip().partition("\n")[0] or type(error).__name__
-        what = f"{store} broke off: {sentence}" if store else sentence
+        what = f"{store} failed: {sentence}" if store else sentence
         remedy = remedy or "See that the server runs; a later retry can help"
         errors.print(f"[bold red]Error:[/] {escape(what)}. {remedy}", soft_wrap=True)
         sys.exit(FAILED)

@@ -69,8 +69,8 @@ def audit_stores(console: Console) -> int:
     if found.problems:
         console.print(
             f"{len(found.problems)} things do not add up. Documents of hours in no place yet, "
-            "however old: `cryptoassets run`. Of days of history, and all else that is not as raw "
-            "would have it: `cryptoassets rebuild --from --to`."
+            "however old: `cryptoassets run`. Days of history, and all other differences "
+            "from raw: `cryptoassets rebuild --from --to`."
         )
         return FAILED
     console.print(
@@ -188,7 +188,7 @@ def _coins_out_of_line(postgres: PostgresResource) -> list[str]:
         "`cryptoassets rebuild` of the hour repairs them": [c for c in coins if not c.is_refused],
     }
     return [
-        f"{len(found)} coins were first or last seen when no price of theirs stands "
+        f"{len(found)} coins were first or last seen at a time that has no price "
         f"({', '.join(coin.coin_id for coin in found[:_SHOWN])}): {remedy}"
         for remedy, found in by_remedy.items()
         if found

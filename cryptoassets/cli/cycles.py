@@ -191,7 +191,7 @@ class Cycles:
         for place, day in enumerate(days):
             if not runner.execute("marts", day, tags=self.tags):
                 is_done = False
-                # As of hours: the newest is tried again by the next cycle, others in an hour.
+                # As with hours: the next cycle retries the newest, others are retried in an hour.
                 if place == 0:
                     continue
             self.stale_days.remove(day)

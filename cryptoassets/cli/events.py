@@ -41,7 +41,7 @@ def is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
 
 
 def unheard_failure() -> str:
-    """Why a run failed whose events could not be stored, and so were not heard."""
+    """Explain the failure of a run whose events could not be stored."""
     remedy = disk_remedy(load_settings().home) or "See the lines above, then run it again"
     return f"it failed, and PostgreSQL could not record why. {remedy}"
 

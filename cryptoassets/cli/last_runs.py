@@ -63,7 +63,7 @@ def last_runs(instance: dg.DagsterInstance) -> list[LastRun]:
 
 
 def failures(runs: list[LastRun]) -> list[LastRun]:
-    """Of the last run and the last ones of `ingest`, `process` and `marts`, those that failed."""
+    """Return which of the newest run and the last `ingest`, `process` and `marts` failed."""
     decisive = [run for place, run in enumerate(runs) if place == 0 or run.job in _DECISIVE]
     return [run for run in decisive if run.is_failure]
 

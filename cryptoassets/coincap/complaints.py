@@ -62,7 +62,7 @@ def read_complaint(body: bytes, key: BearerKey) -> Complaint:
         members = json.loads(text)
     except (ValueError, RecursionError):
         return Complaint(_one_line(text, key), is_own=True)
-    # In each other's place: v2 said farewell with a message inside `data`.
+    # Errors may also be inside `data`: v2 announced its end with a message there.
     found = list(dict.fromkeys(_error_texts(members))) or list(_error_texts(members.get("data")))
     error = ". ".join(found)
     status = members.get("statusCode", members.get("status"))

@@ -46,7 +46,7 @@ _ABOUT_ACCESS = (
     *(HTTPStatus.OK, HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED),
     *(HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS),
 )
-"""Statuses under which servers tell of keys, plans, credits and limits: the words say of which."""
+"""Statuses used for keys, plans, credits and limits alike; the error text shows which is meant."""
 _WORDS_HELP = ("html", "not_json", "not_an_object", "no_data")
 _LATER = "A later retry can help"
 _NEVER = "A retry will not help"

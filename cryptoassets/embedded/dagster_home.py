@@ -84,7 +84,7 @@ def dagster_environment() -> dict[str, str]:
 def _named_home() -> Path | None:
     """The folder that DAGSTER_HOME names, if its file is one of ours: compose has such a folder.
 
-    Any other is that of another project, whose history ours must not land in.
+    Any other belongs to another project; our runs must not be stored in its history.
     """
     home = Path(os.environ.get("DAGSTER_HOME") or "")
     try:

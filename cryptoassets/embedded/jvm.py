@@ -29,7 +29,7 @@ START_SECONDS = 120.0
 _LOOK_SECONDS = 2.0
 _LAST_BYTES = 20_000
 _FEWEST_FILES = 400
-"""Open files that Java needs; with fewer it fails in a hundred ways. Spark has 250 libraries."""
+"""Open files that Java needs; with fewer it fails in unclear ways. Spark has 250 libraries."""
 _MAIN_IS_GONE = 'Exception in thread "main"'
 
 
@@ -44,7 +44,7 @@ class Jvm:
     log_began_at: int
 
     def said(self) -> str:
-        """Return the last that it printed: why it ended, where it could say so."""
+        """Return the end of its output, which usually shows why it ended."""
         return _said(self.log, self.log_began_at)
 
     def end(self) -> None:

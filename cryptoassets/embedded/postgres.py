@@ -193,7 +193,7 @@ class PostgresServer(EmbeddedServer):
             reason = (errors or said or [f"{name} ended with {answer.returncode}"])[-1].strip()
             raise EmbeddedError(
                 f"PostgreSQL cannot make its data directory in {self.place}: {reason}. Free some "
-                "space or mend the permissions, or set CRYPTOASSETS_HOME to another folder"
+                "space or fix the permissions, or set CRYPTOASSETS_HOME to another folder"
             )
 
     def _refuse_other_version(self) -> None:

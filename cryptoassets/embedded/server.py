@@ -190,7 +190,7 @@ class EmbeddedServer(ABC):
             yield
         except OSError as error:
             remedy = remedy_of(str(error)) or (
-                "Free some space or mend the permissions, or set CRYPTOASSETS_HOME to a folder "
+                "Free some space or fix the permissions, or set CRYPTOASSETS_HOME to a folder "
                 "that can be written"
             )
             raise EmbeddedError(

@@ -164,7 +164,7 @@ def record_load(cursor: Cursor, load: Load, changes: Changes, *, is_other: bool)
 
 
 def refuse_older_inputs(cursor: Cursor, mart: str, day: date, inputs: Inputs) -> None:
-    """Refuse inputs of which some are older than those of the mart that stands; under its lock.
+    """Refuse inputs that are older than those of the existing mart; call under the mart's lock.
 
     Raises:
         OlderInputsError: names one of them. The inputs have to be read again.

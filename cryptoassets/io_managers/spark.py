@@ -227,7 +227,7 @@ def _report(
 def _is_older(coming: ds.Dataset, table: Table, window: address.Window) -> bool:
     """Whether a view knows nothing that the one in its place does not know, and less.
 
-    One that cannot be read has no say.
+    One that cannot be read is ignored.
 
     Raises:
         MixedSourcesError: one is of real data and the other is not.

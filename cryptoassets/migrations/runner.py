@@ -20,7 +20,7 @@ from cryptoassets.errors import SchemaMismatchError, UnknownRevisionError
 
 _LOG = logging.getLogger(__name__)
 _FIRST_MIGRATORS = 3
-# As alembic would make it; made before, for it is what migrators lock, and readers cannot.
+# Alembic's own table, made first because migrators lock it; readers cannot lock it.
 _LOCKED_TABLE = """
     CREATE SCHEMA IF NOT EXISTS warehouse;
     CREATE TABLE IF NOT EXISTS warehouse.alembic_version (

@@ -63,11 +63,11 @@ def spark_errors() -> Iterator[None]:
         remedy = remedy_of(f"{error}\n{words_of_jvm()}")
         remedy = remedy or disk_remedy(Stack(load_settings()).spark_folder)
         remedy = remedy or "A retry in the same process will not help; run it again"
-        raise SparkJobError(f"Spark broke off: {sentence}. {remedy}") from error
+        raise SparkJobError(f"Spark failed: {sentence}. {remedy}") from error
 
 
 def refuse_dead_jvm() -> None:
-    """Stop a command that would do one thing after the other by a JVM that is gone.
+    """Stop a command that would continue with a JVM that has ended.
 
     Raises:
         SparkJobError: the JVM that this process started has ended.

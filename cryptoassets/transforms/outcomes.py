@@ -33,7 +33,7 @@ def outcome(key: tuple[str, ...]) -> Column:
 
 
 def contradictions_named(key: tuple[str, ...]) -> Column:
-    """`reasons`, and `contradictory_answer` where one answer says two things of one key.
+    """`reasons`, or `contradictory_answer` where one answer has two values for one key.
 
     Both stay in raw, and none of them counts: nothing says which is true. An answer of another
     time is not touched.

@@ -30,7 +30,7 @@ _ROWS = """
     WHERE left(partition_key, 10) = ANY(%(days)s) GROUP BY 1
 """
 
-# A day whose look-back has expired in part is as it is for good.
+# A day whose look-back has partly expired cannot be made again.
 _STALE = """
     WITH inputs AS (
         SELECT asset || ' ' || partition_key AS name, left(partition_key, 10)::date AS day,

@@ -135,7 +135,7 @@ def test_a_broken_recording_is_named_at_the_start(tmp_path: Path, content: str) 
 
 @pytest.mark.parametrize("name", ["assets.json", "assets.json.gz"])
 def test_a_gzipped_recording_is_served(tmp_path: Path, name: str) -> None:
-    """Curl without --compressed, and tidy people, keep them so."""
+    """`curl` without --compressed stores them gzipped, and people compress files."""
     (tmp_path / name).write_bytes(gzip.compress(f'{{"data": [{COINS}]}}'.encode()))
 
     with make_server(replayed_source(tmp_path)) as server:

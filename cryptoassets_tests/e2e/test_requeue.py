@@ -48,7 +48,7 @@ def test_what_a_mended_rule_lets_pass_moves_once(
     first, second = copy.command("requeue", "--reason", CODE), copy.command("requeue")
 
     assert (1, 0, 0) == (unmended.code, still_wrong.code, consistent.code), consistent.text
-    assert "were first or last seen when no price of theirs stands" in unmended.text
+    assert "were first or last seen at a time that has no price" in unmended.text
     assert "): judged by older rules: run `rebuild` or `requeue`" in unmended.text
     assert f"{len(refused)} coins described anew" in still_wrong.text
     assert "0 documents released from 1 partitions." in still_wrong.text

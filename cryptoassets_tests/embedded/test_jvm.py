@@ -97,7 +97,7 @@ def start(
 def test_a_shortage_is_one_sentence_and_leaves_no_java(
     folder: Path, start: Callable[[str, int], str], kind: str, limit: int, remedy: str
 ) -> None:
-    """It stood below a hundred lines of Java, or nowhere."""
+    """The cause was below a hundred lines of Java, or not shown."""
     printed = start(kind, limit)
 
     assert printed.startswith("Spark cannot be started. "), printed

@@ -33,7 +33,7 @@ def test_what_no_retry_helps_fails_at_once(error: Exception, tries_again: int) -
 
 @pytest.mark.parametrize("error", [STAYS, PASSES])
 def test_a_failure_carries_the_name_of_its_error(error: Exception) -> None:
-    """The loop ends by it, or goes on; dashboards group by it."""
+    """It decides whether the loop continues; dashboards group by it."""
     with pytest.raises(dg.Failure) as failed, dagster_failures():
         raise error
 
