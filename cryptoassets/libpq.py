@@ -65,7 +65,8 @@ def is_variable(name: str) -> bool:
 def forget_variables() -> None:
     """Drop libpq's variables from this process: PGSERVICE and PGTZ win over what code passes."""
     for name in [name for name in os.environ if is_variable(name)]:
-        del os.environ[name]
+        # Another thread may do the same.
+        os.environ.pop(name, None)
 
 
 def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:

@@ -15,6 +15,7 @@ from rich.status import Status
 from cryptoassets.checks.stores import partition_places
 from cryptoassets.checks.values import changed_values
 from cryptoassets.cli.terminal import FAILED
+from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers.address import Window, partition_name, rebuild_command
 from cryptoassets.io_managers.clean_folders import (
     clean_damage,
@@ -27,13 +28,29 @@ from cryptoassets.resources.mongo import Document, MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.settings import load_settings
-from cryptoassets.transforms.reconciliation import discrepancies
+from cryptoassets.transforms.reconciliation import Places, discrepancies
 from cryptoassets.upkeep.coins import coins_out_of_line, misdescribed_coins
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import EVER, ledger_rows, raw_starts, table_starts
 
 _SHOWN = 3
+_TRIES = 3
 _BY_TODAYS_RULES = "`rebuild` or `requeue`"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the comparison of one partition found.
+
+    Attributes:
+        places: where its documents are.
+        differences: what does not add up, one sentence each.
+        is_of_older_rules: other rules than today's judged it.
+    """
+
+    places: Places
+    differences: list[str]
+    is_of_older_rules: bool
 
 
 @dataclass
@@ -93,21 +110,12 @@ def _compare(
         name = f"{flow.asset} {partition_name(window)}"
         status.update(f"Comparing {name} ({number} of {len(partitions)})")
         row = ledger.get(start)
-        is_expired = row is not None and row.expired_at is not None
-        damage = clean_damage(flow.clean, window)
-        judged = None if damage else clean_partition(flow.clean, window)
-        places = partition_places(mongo, postgres, flow, judged, window)
+        compared = _compare_partition(mongo, postgres, flow, window)
+        places = compared.places
         in_partitions += len(places.raw)
-        if damage:
-            found.problems.append(
-                f"{name}: its Parquet cannot be read ({damage}) and counts as missing: "
-                f"{rebuild_command(window)} makes it from raw again"
-            )
-        if not is_expired:
-            if not damage:
-                words = discrepancies(places) + changed_values(postgres, flow, judged, window)
-                found.problems += [f"{name}: {sentence}" for sentence in words]
-            of_older_rules += [window] if is_of_older_rules(flow.clean, window) else []
+        if row is None or row.expired_at is None:
+            found.problems += [f"{name}: {sentence}" for sentence in compared.differences]
+            of_older_rules += [window] if compared.is_of_older_rules else []
             continue
         expired += 1
         if places.loaded or places.quarantined:
@@ -121,6 +129,42 @@ def _compare(
     found.problems += _without_partition(mongo, flow, partitions, in_partitions)
     found.counted += [_counted(flow, len(partitions) - expired)] if partitions else []
     found.documents += in_partitions
+
+
+def _compare_partition(
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Window
+) -> Compared:
+    """Compare one partition; once more when another run replaces its Parquet meanwhile.
+
+    Raises:
+        StoreUnavailableError: it is replaced again and again.
+    """
+    for _ in range(_TRIES):
+        try:
+            return _compared(mongo, postgres, flow, window)
+        except FileNotFoundError:
+            continue
+    raise StoreUnavailableError(
+        f"{flow.asset} {partition_name(window)}: other runs replaced its Parquet each time it was "
+        "read. A retry helps once they have ended"
+    )
+
+
+def _compared(
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Window
+) -> Compared:
+    damage = clean_damage(flow.clean, window)
+    judged = None if damage else clean_partition(flow.clean, window)
+    places = partition_places(mongo, postgres, flow, judged, window)
+    is_older = is_of_older_rules(flow.clean, window)
+    if damage:
+        words = (
+            f"its Parquet cannot be read ({damage}) and counts as missing: "
+            f"{rebuild_command(window)} makes it from raw again"
+        )
+        return Compared(places, [words], is_older)
+    differences = discrepancies(places) + changed_values(postgres, flow, judged, window)
+    return Compared(places, differences, is_older)
 
 
 def _counted(flow: Flow, count: int) -> str:

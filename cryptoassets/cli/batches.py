@@ -38,6 +38,7 @@ STAYING_ERRORS = frozenset(
         "CreditsSpentError",
         "EmbeddedError",
         "MixedSourcesError",
+        "PlanError",
         "SettingsError",
         "SparkJobError",
     }

@@ -116,7 +116,7 @@ class Cycles:
             is_fetched = self._fetch(runner)
             cycle.is_done = self._process(runner, cycle) and is_fetched
             if cycle.is_done and self.stale_days and self._has_time_for_marts(ends_by):
-                cycle.is_done = self._make_marts(runner)
+                cycle.is_done = self._make_marts(runner, ends_by)
         except (
             CryptoassetsError,
             DagsterError,
@@ -182,21 +182,23 @@ class Cycles:
 
     def _has_time_for_marts(self, ends_by: float) -> bool:
         now = time.monotonic()
-        seconds = self._seconds_per_day * len(self.stale_days)
-        return now + seconds < ends_by or now > self._marts_at + LATEST_MARTS_SECONDS
+        return now + self._seconds_per_day < ends_by or now > self._marts_at + LATEST_MARTS_SECONDS
 
-    def _make_marts(self, runner: Runner) -> bool:
-        started, is_done = time.monotonic(), True
-        days = sorted(self.stale_days, reverse=True)
-        for place, day in enumerate(days):
+    def _make_marts(self, runner: Runner, ends_by: float) -> bool:
+        """Make the newest day's marts, and those of older days as far as there is time."""
+        is_done = True
+        for place, day in enumerate(sorted(self.stale_days, reverse=True)):
+            started = time.monotonic()
+            if place and started + self._seconds_per_day > ends_by:
+                break
             if not runner.execute("marts", day, tags=self.tags):
                 is_done = False
                 # As with hours: the next cycle retries the newest, others are retried in an hour.
                 if place == 0:
                     continue
             self.stale_days.remove(day)
-        self._marts_at = time.monotonic()
-        self._seconds_per_day = (self._marts_at - started) / len(days)
+            self._marts_at = time.monotonic()
+            self._seconds_per_day = self._marts_at - started
         return is_done
 
 

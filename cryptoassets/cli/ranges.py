@@ -34,7 +34,7 @@ class Ranges:
     Args:
         console: for what is done.
         status: for what goes on.
-        runner: of a replay, which holds back what a range failed by.
+        runner: holds back what a range failed by, as its parts are tried again.
     """
 
     def __init__(self, console: Console, status: Status, runner: Runner) -> None:

@@ -37,7 +37,7 @@ def run_once(console: Console) -> Outcome:
             session = pool.submit(warm_up_spark)
             with dagster_instance() as instance:
                 fail_dead_runs(instance)
-                runner = Runner(console, status, instance)
+                runner = Runner(console, status, instance, tries_ranges_again=True)
                 outcome = _run_jobs(runner, Ranges(console, status, runner), session)
     outcome.source, outcome.seconds = stack.source, time.monotonic() - started
     return outcome

@@ -87,8 +87,9 @@ class Runner:
         instance: where runs are recorded.
         definitions: of the jobs; None: the ones that every command has.
         is_replay: partitions of the past are run again: the verb itself says what came of each, and
-            that a snapshot was bad when it came is no failure of today. A range that fails is no
-            failure either: the verb tries its partitions again.
+            that a snapshot was bad when it came is no failure of today.
+        tries_ranges_again: the verb tries the parts of a range that fails, so that it is no failure
+            yet; so does each verb that runs partitions of the past again.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Runner:
         *,
         definitions: "dg.Definitions | None" = None,
         is_replay: bool = False,
+        tries_ranges_again: bool = False,
     ) -> None:
         self._console = console
         self._status = status
@@ -107,6 +109,7 @@ class Runner:
         self._is_range = False
         self._definitions = definitions
         self._is_replay = is_replay
+        self._tries_ranges_again = tries_ranges_again or is_replay
         self._of_range: list[str] = []
         self._partitions = ""
         self.outcome = Outcome()
@@ -236,7 +239,7 @@ class Runner:
             self._fail(f"{name}: {check.description}")
 
     def _fail(self, sentence: str) -> None:
-        if self._is_replay and self._is_range:
+        if self._tries_ranges_again and self._is_range:
             self._of_range.append(sentence)
         else:
             self._say_failure(sentence)

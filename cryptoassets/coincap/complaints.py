@@ -60,10 +60,11 @@ def read_complaint(body: bytes, key: BearerKey) -> Complaint:
         return Complaint(_one_line(text, key), is_own=False)
     try:
         members = json.loads(text)
+        # Errors may also be inside `data`: v2 announced its end with a message there.
+        found = list(dict.fromkeys(_error_texts(members)))
+        found = found or list(_error_texts(members.get("data")))
     except (ValueError, RecursionError):
         return Complaint(_one_line(text, key), is_own=True)
-    # Errors may also be inside `data`: v2 announced its end with a message there.
-    found = list(dict.fromkeys(_error_texts(members))) or list(_error_texts(members.get("data")))
     error = ". ".join(found)
     status = members.get("statusCode", members.get("status"))
     return Complaint(

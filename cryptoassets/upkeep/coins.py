@@ -166,7 +166,11 @@ def _descriptions(newest: dict[str, datetime | None]) -> dict[str, dict[str, Any
             ds.field("outcome") == "valid"
         )
         columns = ["coin_id", "observed_at", *_DESCRIBED]
-        rows = clean_rows(SNAPSHOT_FLOW.clean, (hour, hour + _HOUR), columns, is_wanted)
+        try:
+            rows = clean_rows(SNAPSHOT_FLOW.clean, (hour, hour + _HOUR), columns, is_wanted)
+        except FileNotFoundError:
+            # Another run replaces the hour, and describes its coins.
+            continue
         for row in rows.to_pylist() if rows is not None else ():
             if row["observed_at"] == newest_by_coin[row["coin_id"]]:
                 descriptions[row["coin_id"]] = {name: row[name] for name in _DESCRIBED}

@@ -5,6 +5,7 @@ reading JSON (in `coincap`), processing the partitions (in the verb `requeue`).
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cryptoassets.coincap.documents import RawBatch, history_batch, raw_batch
@@ -14,10 +15,25 @@ from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelo
 from cryptoassets.io_managers.address import partition_around
 from cryptoassets.io_managers.expiry import without_expired
 from cryptoassets.io_managers.lake import refuse_mixed_sources, store_batch
-from cryptoassets.resources.mongo import DEAD_LETTERS, FETCHES, Document, Lake
+from cryptoassets.resources.mongo import (
+    DEAD_LETTERS,
+    FETCHES,
+    Document,
+    FieldTypes,
+    Lake,
+    has_types,
+)
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.settings import SourceKind
 from cryptoassets.upkeep.partitions import Partition, partition_of
+
+_LETTER_FIELDS: FieldTypes = {
+    "url": (str,),
+    "fetched_at": (datetime,),
+    "reason": (str,),
+    "body": (str,),
+}
+"""A letter of another form is not ours, or has no answer's address: it stays."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,8 @@ class Reading:
 
 def letter_reasons(lake: Lake) -> list[str]:
     """The reason codes of the dead letters that are there, in order."""
-    return sorted(lake[DEAD_LETTERS].distinct("reason"))
+    found = lake[DEAD_LETTERS].distinct("reason")
+    return sorted(reason for reason in found if isinstance(reason, str))
 
 
 def read_again(lake: Lake, source: SourceKind, reason: str | None = None) -> Reading:
@@ -82,7 +99,9 @@ def _of(reason: str | None) -> dict[str, str]:
 
 def _documents_of(lake: Lake, letter: Document, source: SourceKind) -> tuple[Flow, RawBatch] | None:
     """The documents of a letter, those of expired partitions left out; None: unreadable."""
-    asked = urlsplit(letter["url"] or "")
+    if not has_types(letter, _LETTER_FIELDS):
+        return None
+    asked = urlsplit(letter["url"])
     query = dict(parse_qsl(asked.query))
     try:
         envelope = _envelope_of(letter["body"])

@@ -42,6 +42,17 @@ class Ledger:
         self.counted[ticket] = counted
 
 
+def test_certificates_that_cannot_be_read_are_no_fault_of_the_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Found when the client is made: no try is wasted, and nothing is sent."""
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv("CURL_CA_BUNDLE", "/no/such/cacert.pem")
+
+    with pytest.raises(SettingsError, match=r"CURL_CA_BUNDLE names /no/such/cacert\.pem"):
+        CoinCapClient("https://coincap.invalid/v3")
+
+
 def test_a_snapshot_holds_the_top_coins_as_sent(client: CoinCapClient) -> None:
     """The main road: one call, strings that stay strings, the source named."""
     snapshot = client.snapshot(100)

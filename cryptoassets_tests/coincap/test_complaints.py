@@ -218,3 +218,13 @@ def test_the_servers_words_are_redacted_and_cut(status: int, body: Any) -> None:
     assert "abcdef123456" not in str(error)
     assert "\x1b" not in str(error)
     assert len(str(error)) < 700
+
+
+@pytest.mark.parametrize("levels", [500, 900, 5_000])
+def test_an_error_of_many_levels_is_an_error_like_any_other(levels: int) -> None:
+    """Which depth Python takes differs by version; none may end the run in a traceback."""
+    body = '{"error":' * levels + '"deep"' + "}" * levels
+
+    error = error_of(json_answer(400, body))
+
+    assert isinstance(error, RequestRefusedError)

@@ -28,10 +28,16 @@ class Home:
     umask: int = -1
     """Of the shell; -1: that of the tests."""
 
-    def command(self, *arguments: str, **environment: str) -> Finished:
-        """Run the console script to its end, in a folder that is not the project's."""
+    def command(self, *arguments: str, limit: str = "true", **environment: str) -> Finished:
+        """Run the console script to its end, in a folder that is not the project's.
+
+        Args:
+            arguments: of the command.
+            limit: command of the shell that goes before, e.g. `ulimit -n 100`.
+            environment: besides that of a person.
+        """
         finished = subprocess.run(
-            [COMMAND, *arguments],
+            ["/bin/sh", "-c", f'{limit} && exec "$0" "$@"', COMMAND, *arguments],
             env=user_environment() | {"CRYPTOASSETS_HOME": str(self.folder)} | environment,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -146,6 +147,21 @@ def test_ingest_under_dagster_fails_with_the_reason_when_the_source_is_away(
     assert error is not None
     assert f"GET {url}/assets" in error.to_string()
     assert "SourceUnavailableError" in error.to_string()
+
+
+def test_certificates_that_are_missing_are_named_and_nothing_is_asked_again(
+    shared: Platform, tmp_path: Path
+) -> None:
+    """A conda that was removed leaves such a variable behind: it was four tries and no cause."""
+    missing = str(tmp_path / "cacert.pem")
+    settings = {"COINCAP_URL": "https://coincap.invalid/v3", "REQUESTS_CA_BUNDLE": missing}
+
+    finished = shared.but(**settings).command("run")
+
+    assert 2 == finished.code, finished.text
+    assert f"REQUESTS_CA_BUNDLE names {missing}, which cannot be read" in finished.text
+    assert "correct or unset REQUESTS_CA_BUNDLE" in finished.text
+    assert "↻" not in finished.text
 
 
 @pytest.mark.parametrize("verb", ["run", "audit", "status"])

@@ -1,6 +1,7 @@
 """Promise: what is set in the user's shell for other programs changes nothing of ours.
 
-One run under all such variables at once, in a folder whose name holds every odd character.
+One run under all such variables at once, in a folder whose name holds every odd character, and
+which a run on a full disk has left half made.
 """
 
 import shutil
@@ -12,6 +13,8 @@ import pytest
 
 from cryptoassets_tests.e2e.homes import Home
 from cryptoassets_tests.e2e.platforms import Finished
+from cryptoassets_tests.e2e.test_limits import FULL_DISK
+from cryptoassets_tests.test_libpq import VARIABLES as LIBPQ
 
 pytestmark = [
     pytest.mark.spark,
@@ -97,7 +100,7 @@ NETWORK = {
 }
 # Java takes the locale for the encoding of file names, Python the other for its output.
 ENCODING = {"LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii"}
-HOSTILE = {**SPARK, **HADOOP_AND_JAVA, **DAGSTER_AND_AIRFLOW, **NETWORK, **ENCODING}
+HOSTILE = {**LIBPQ, **SPARK, **HADOOP_AND_JAVA, **DAGSTER_AND_AIRFLOW, **NETWORK, **ENCODING}
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +118,8 @@ def home() -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def run(home: Home) -> Finished:
-    """The one run."""
+    """The one run that nothing stops."""
+    assert 1 == home.command("run", limit=FULL_DISK, **HOSTILE).code
     return home.command("run", **HOSTILE)
 
 

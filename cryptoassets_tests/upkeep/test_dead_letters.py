@@ -104,3 +104,23 @@ def test_what_still_cannot_be_read_stays(lake: Lake, url: str, body: str, reason
     assert (0, 0, 1) == (reading.documents, reading.read, reading.staying)
     assert [reason] == letter_reasons(lake)
     assert 0 == lake["coin_snapshots"].count_documents({"coin_id": "a"})
+
+
+@pytest.mark.parametrize(
+    "members",
+    [{}, {"url": 7}, {"url": None}, {"body": None}, {"reason": 7}, {"fetched_at": "now"}],
+    ids=str,
+)
+def test_a_letter_of_another_form_stays_and_stops_no_other(
+    lake: Lake, members: dict[str, Any]
+) -> None:
+    """Another program may write there, too; one such letter ended `requeue` in a traceback."""
+    ours = letter(POINTS_URL, POINT)
+    odd = {**(ours if members else {}), **members, "_id": "odd"}
+    lake["dead_letters"].insert_many([odd, ours])
+
+    assert [REASON] == [reason for reason in letter_reasons(lake) if reason]
+    reading = read_again(lake, "simulator")
+
+    assert (1, 1) == (reading.read, reading.staying)
+    assert ["odd"] == [one["_id"] for one in lake["dead_letters"].find()]
