@@ -91,7 +91,8 @@ def environment() -> Iterator[str]:
     """
     settings = load_settings()
     with starting_nothing():
-        stack = Stack(settings)
+        # As `up` has it, which starts while the source is away.
+        stack = dagster_stack()
         stopped = stack.stopped()
         values = _values(settings, stack, stopped)
     for name, value in values.items():
