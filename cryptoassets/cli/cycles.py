@@ -185,11 +185,12 @@ class Cycles:
         return now + self._seconds_per_day < ends_by or now > self._marts_at + LATEST_MARTS_SECONDS
 
     def _make_marts(self, runner: Runner, ends_by: float) -> bool:
-        """Make the newest day's marts, and those of older days as far as there is time."""
+        """Make the marts of the newest day and of one older one, of others while there is time."""
         is_done = True
         for place, day in enumerate(sorted(self.stale_days, reverse=True)):
             started = time.monotonic()
-            if place and started + self._seconds_per_day > ends_by:
+            # One older day each time: cycles that take all their time would never make it.
+            if place > 1 and started + self._seconds_per_day > ends_by:
                 break
             if not runner.execute("marts", day, tags=self.tags):
                 is_done = False
