@@ -134,7 +134,7 @@ def _compare(
 def _compare_partition(
     mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Window
 ) -> Compared:
-    """Compare one partition; once more when another run replaces its Parquet meanwhile.
+    """Compare one partition; try again when another run replaces its Parquet meanwhile.
 
     Raises:
         StoreUnavailableError: it is replaced again and again.

@@ -47,7 +47,7 @@ def unheard_failure() -> str:
 
 
 def error_names(event: "dg.DagsterEvent") -> set[str]:
-    """The name of the error of ours that a step failed by, as `resources.failures` noted it."""
+    """The name of the error in `errors` that a step failed by, noted by `resources.failures`."""
     told = event.step_failure_data.user_failure_data
     name = told.metadata.get("error") if told else None
     return {str(name.value)} if name is not None else set()

@@ -16,7 +16,7 @@ MOST_DIFFERENCE_SECONDS = 120.0
 
 
 def clock_difference_seconds(answer: Answer, timestamp: Any) -> float | None:
-    """Return by how many seconds the source's clock is ahead of ours; None: it shows no time.
+    """Return how many seconds the source's clock is ahead of this machine's; None: no time sent.
 
     Args:
         answer: of the source.

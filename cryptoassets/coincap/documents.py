@@ -15,7 +15,7 @@ from cryptoassets.coincap.intervals import INTERVAL_MS
 from cryptoassets.coincap.models import Answer, HistoryAnswer, Item, Page, Snapshot
 from cryptoassets.errors import MalformedAnswerError
 
-LONGEST_BODY_CHARS = LONGEST_BODY_BYTES = 1024 * 1024
+LONGEST_BODY_BYTES = 1024 * 1024
 OLDEST_OBSERVATION = datetime(2018, 1, 1, tzinfo=UTC)
 FASTEST_CLOCK = timedelta(minutes=10)
 """A source's clock this far ahead of ours is wrong; a document there would be found by no run."""

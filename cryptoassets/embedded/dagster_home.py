@@ -82,7 +82,7 @@ def dagster_environment() -> dict[str, str]:
 
 
 def _named_home() -> Path | None:
-    """The folder that DAGSTER_HOME names, if its file is one of ours: compose has such a folder.
+    """The folder that DAGSTER_HOME names, if it holds our `dagster.yaml`, as it does in compose.
 
     Any other belongs to another project; our runs must not be stored in its history.
     """

@@ -20,6 +20,7 @@ from cryptoassets.io_managers.copying import stage
 from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publications import record_load
 from cryptoassets.io_managers.publishing import Changes, Cursor, Load
+from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import FLOWS, QUARANTINE, Flow
 from cryptoassets.transforms.contract import conservation_problems, key_problems, tally
@@ -98,7 +99,7 @@ def publish(
         refuse_mixed_sources(cursor, valid)
         stage(cursor, flow.published, valid)
         stage(cursor, QUARANTINE, refused)
-        publishing.lock_partition(cursor, flow.asset, partition)
+        lock(cursor, flow.asset, partition)
         refuse_expired(cursor, flow.asset, [partition])
         seen, loaded = publishing.published_rows(cursor, flow.asset, partition)
         if seen > load.raw_rows:

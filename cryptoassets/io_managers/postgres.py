@@ -34,6 +34,7 @@ from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.publications import InputsRead, MartLoad
 from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
+from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.postgres_errors import typed_errors
 from cryptoassets.resources.spark import SparkResource
@@ -192,7 +193,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             inputs = self._inputs.of(mart, day[0].date())
             with self._transaction(f"publishing {mart} {name}") as cursor:
                 stage(cursor, table, of_day)
-                publishing.lock_partition(cursor, mart, name)
+                lock(cursor, mart, name)
                 publications.refuse_older_inputs(cursor, mart, day[0].date(), inputs)
                 changes = publishing.replace_rows(cursor, table, reading.scope(table, day))
                 load = MartLoad(mart, name, context.run_id, of_day.num_rows)

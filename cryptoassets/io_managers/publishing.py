@@ -15,7 +15,6 @@ import psycopg
 from psycopg import sql
 
 from cryptoassets.io_managers.copying import staging_name
-from cryptoassets.resources.locks import lock
 from cryptoassets.schemas import COINS, LOADS, QUARANTINE, Table
 
 Cursor = psycopg.Cursor[Any]
@@ -44,11 +43,6 @@ class Changes:
     def __bool__(self) -> bool:
         """Whether there is any."""
         return bool(self.rows_written or self.rows_removed)
-
-
-def lock_partition(cursor: Cursor, asset: str, partition_key: str) -> None:
-    """Wait for, and hold until the transaction ends, the lock of an asset's partition."""
-    lock(cursor, asset, partition_key)
 
 
 def published_rows(cursor: Cursor, asset: str, partition_key: str) -> tuple[int, int]:

@@ -34,7 +34,7 @@ def drift(payloads: Iterable[str]) -> list[str]:
 
 
 def _as_sent(members: dict[str, object]) -> object:
-    """An object of the source's, or the number that one of ours stands for."""
+    """An object as the source sent it; the number, where raw keeps a number as an object."""
     return float(str(members[NUMBER_KEY])) if members.keys() == {NUMBER_KEY} else members
 
 

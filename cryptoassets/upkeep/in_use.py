@@ -37,7 +37,7 @@ def in_use(instance: dg.DagsterInstance) -> dict[str, Window]:
 
 
 def window_of(run: dg.DagsterRun) -> Window | None:
-    """The range of a run's partitions; None: it has none of ours."""
+    """The range of a run's partitions; None: it has no hour and no day."""
     one = run.tags.get(_PARTITION, "")
     first, last = range_of(run.tags) or (one, one)
     try:

@@ -21,9 +21,8 @@ from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers.address import Window
 from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
 from cryptoassets.io_managers.lake import count_in, count_matching
-from cryptoassets.io_managers.publishing import lock_partition
 from cryptoassets.io_managers.spark import clean_bytes, delete_clean
-from cryptoassets.resources.locks import hold_alone, hold_shared
+from cryptoassets.resources.locks import hold_alone, hold_shared, lock
 from cryptoassets.resources.mongo import DEAD_LETTERS, FETCHES, MongoResource
 from cryptoassets.resources.mongo import typed_errors as mongo_errors
 from cryptoassets.resources.postgres import PostgresResource, typed_errors
@@ -204,7 +203,7 @@ def expire(where: Where, partition: Partition) -> str | None:
         where.postgres.connect() as connection,
         connection.cursor() as cursor,
     ):
-        lock_partition(cursor, partition.asset, partition.key)
+        lock(cursor, partition.asset, partition.key)
         documents = count_in(where.mongo.lake()[flow.raw.name], window)
         row = expire_rows(cursor, flow, window, documents)
     if row is None:

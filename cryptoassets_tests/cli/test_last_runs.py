@@ -1,6 +1,6 @@
 """Promise: `status` fails for a run that is still the last word, not for every failure of the past.
 
-Reading runs off Dagster is told in the stories of `run` and of the sensors.
+Reading runs off Dagster is tested in the stories of `run` and of the sensors.
 """
 
 import pytest

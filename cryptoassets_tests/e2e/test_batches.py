@@ -57,7 +57,7 @@ _REFUSE_OLD_HOUR = """
 
 
 def _await_a_minute_of_this_hour() -> None:
-    """In the next hour the loop would rightly try the hour left behind once more."""
+    """In the next hour the loop would rightly try the hour left behind again."""
     seconds_left = 3600 - time.time() % 3600
     if seconds_left < 60:
         time.sleep(seconds_left + 1)

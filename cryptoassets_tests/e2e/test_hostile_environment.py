@@ -1,4 +1,4 @@
-"""Promise: what is set in the user's shell for other programs changes nothing of ours.
+"""Promise: what the user's shell sets for other programs does not change a run.
 
 One run under all such variables at once, in a folder whose name holds every odd character, and
 which a run on a full disk has left half made.

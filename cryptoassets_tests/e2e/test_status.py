@@ -1,6 +1,6 @@
 """Promises of `cryptoassets status` on what needs attention: said in one sentence, and by the code.
 
-What is good, and what a killed run looks like, is told in the stories of `run` and of the sensors.
+What is good, and what a killed run looks like, is tested in the stories of `run` and the sensors.
 """
 
 import json

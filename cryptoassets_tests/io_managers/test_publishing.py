@@ -17,6 +17,7 @@ from cryptoassets.io_managers import publishing
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.migrations.runner import run_revisions
 from cryptoassets.resources.credits import PostgresCreditKeeper
+from cryptoassets.resources.locks import lock
 from cryptoassets.schemas import COIN_DAILY, MARKET_DAILY
 from cryptoassets.settings import project_root
 from cryptoassets_tests.io_managers import warehouse
@@ -80,7 +81,7 @@ def test_a_second_publication_waits_for_the_first(
     """An Airflow retry beside a manual run: one after the other, the older view last."""
     newer, older = judged_coins(HOUR, range(3)), judged_coins(HOUR, range(2))
     with ThreadPoolExecutor() as pool, psycopg.connect(database) as first:
-        publishing.lock_partition(first.cursor(), "warehouse/coin_prices", HOUR)
+        lock(first.cursor(), "warehouse/coin_prices", HOUR)
         second = pool.submit(write, postgres_io_manager, PRICES, HOUR, newer)
         wait_for_a_waiter(database)
         assert [] == warehouse.ledger(database)
@@ -142,7 +143,7 @@ def test_other_partitions_wait_for_nobody(
 ) -> None:
     """A backfill beside the open hour."""
     with psycopg.connect(database) as other:
-        publishing.lock_partition(other.cursor(), "warehouse/coin_prices", "2026-10-31-22:00")
+        lock(other.cursor(), "warehouse/coin_prices", "2026-10-31-22:00")
 
         write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
 

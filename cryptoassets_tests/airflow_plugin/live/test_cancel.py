@@ -8,7 +8,7 @@ import psutil
 import psycopg
 import pytest
 
-from cryptoassets.io_managers.publishing import lock_partition
+from cryptoassets.resources.locks import lock
 from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, until
 from cryptoassets_tests.airflow_plugin.live.dagster import Dagster
 from cryptoassets_tests.airflow_plugin.live.past import hour_before, hour_key, plant
@@ -32,7 +32,7 @@ def publishing_blocked(stores: Stores) -> Iterator[None]:
     """Hold the partition's lock, so that a run with a live Spark waits as long as we like."""
     with psycopg.connect(stores.postgres_url) as connection:
         for asset in ("warehouse/coins", "warehouse/coin_prices"):
-            lock_partition(connection.cursor(), asset, PROCESS["partition"])
+            lock(connection.cursor(), asset, PROCESS["partition"])
         yield
 
 
