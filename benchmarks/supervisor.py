@@ -115,7 +115,7 @@ class Tree:
             if time.monotonic() > deadline:
                 self._kill()
             self._ended()
-            time.sleep(0.01)
+            time.sleep(0.05)
 
     def _ended(self) -> dict[int, int]:
         """Exit codes of the children that have ended; their time is counted."""

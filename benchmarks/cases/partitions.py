@@ -1,6 +1,7 @@
 """Hours of documents, published by each way: 200,000 in one hour, a million in 24, five in 120."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from benchmarks.homes import ROOT, Home, fresh_home, prepare_tables
 from benchmarks.measuring import BenchError, Measured, measure
 from benchmarks.results import CaseResult
 from benchmarks.ways.task import Task, marks_in
+from cryptoassets.embedded import Stack
+from cryptoassets.settings import load_settings
 
 OURS, DISTRIBUTED, ORDINARY = "ours", "distributed Spark", "ordinary Spark"
 PLAIN, DLT = "plain pyarrow", "dlt merge"
@@ -149,7 +152,7 @@ def run_ours(
     if is_job or (is_job is None and workload.hours == 1):
         program = [home.checkout.python, "-m", "benchmarks.ways.process_job"]
         span = [workload.start.isoformat(), workload.end.isoformat()]
-        command = [*program, *span, *options]
+        command: list[str | Path] = [*program, *span, *options]
     else:
         span = ["--from", f"{workload.start:{_MOMENT}}", "--to", f"{workload.end:{_MOMENT}}"]
         command = [home.checkout.command, "rebuild", *span]
@@ -170,9 +173,11 @@ def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str
         "TZ": "UTC",
         "SPARK_FOLDER": str(home.folder / "spark-of-rival"),
     }
+    if not shutil.which("java") and "JAVA_HOME" not in environment:
+        environment["JAVA_HOME"] = str(Stack(load_settings()).java_home())
     if way == ORDINARY:
         environment["JDBC_JAR"] = str(_jdbc_jar())
-    command = [python, "-m", f"benchmarks.ways.{module}", *arguments]
+    command: list[str | Path] = [python, "-m", f"benchmarks.ways.{module}", *arguments]
     return measure(command, environment, folder=ROOT, log=bench.log(way))
 
 

@@ -6,7 +6,7 @@ import psycopg
 
 from benchmarks.bench import Bench, in_turn
 from benchmarks.cases.partitions import run_ours
-from benchmarks.homes import Home, fresh_home
+from benchmarks.homes import CURRENT, Home, fresh_home
 from benchmarks.results import CaseResult
 from benchmarks.ways.task import marks_in
 
@@ -37,7 +37,7 @@ def publishing(bench: Bench) -> CaseResult:
         month = lake.workload.start.replace(day=1, hour=0)
         # The second run of a home finds its hours published: each run needs homes of its own.
         for number, name in in_turn(tuple(SIZES), bench.number_of_runs(1)):
-            with fresh_home(**settings) as home:
+            with fresh_home(CURRENT, **settings) as home:
                 start = lake.workload.start
                 # The first row of a month makes its partition of the table.
                 hour = [f"{moment:{_MOMENT}}" for moment in (start, start + timedelta(hours=1))]

@@ -2,7 +2,7 @@
 
 from benchmarks.bench import Bench, in_turn
 from benchmarks.cases.partitions import run_ours
-from benchmarks.homes import fresh_home, prepare_tables
+from benchmarks.homes import CURRENT, fresh_home, prepare_tables
 from benchmarks.results import CaseResult
 from benchmarks.ways.task import marks_in
 
@@ -18,7 +18,7 @@ def scaling(bench: Bench) -> CaseResult:
     with bench.lake("200k") as lake:
         for number, way in in_turn(tuple(_MASTERS), bench.number_of_runs(3)):
             settings = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
-            with fresh_home(SPARK_MASTER=_MASTERS[way], **settings) as home:
+            with fresh_home(CURRENT, SPARK_MASTER=_MASTERS[way], **settings) as home:
                 prepare_tables(home)
                 options = ["--watch"] if way == WATCHED else []
                 measured = run_ours(bench, lake, home, *options, is_job=True)

@@ -164,7 +164,8 @@ def _loop(home: Home, every_seconds: int, bench: Bench) -> "subprocess.Popen[byt
 
 def _watched(process: "subprocess.Popen[bytes]", postgres_url: str, wanted: int) -> list[float]:
     """Wait for so many snapshots to become visible; seconds of each."""
-    seen, times = datetime.now(UTC), []
+    seen = datetime.now(UTC)
+    times: list[float] = []
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         while len(times) < wanted:

@@ -6,6 +6,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import psycopg
@@ -45,7 +46,7 @@ def main() -> None:
 
 def _frames(task: Task, start: datetime, end: datetime) -> Iterator[pd.DataFrame]:
     columns = [part.split()[0].strip("`") for part in SCHEMA.split(", ")]
-    with MongoClient(task.mongo_url, tz_aware=True) as client:
+    with MongoClient[dict[str, Any]](task.mongo_url, tz_aware=True) as client:
         found = client[task.database]["coin_snapshots"].find(
             span_filter(start, end), batch_size=BATCH
         )

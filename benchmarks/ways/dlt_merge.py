@@ -49,24 +49,37 @@ def main() -> None:
         dataset_name="rival",
     )
 
-    @dlt.resource(
-        write_disposition="merge", primary_key=("coin_id", "observed_at"), columns=_HINTS | _NEWEST
+    # Two transformers of one resource, so that the documents are read once.
+    documents = dlt.resource(_judged(task), name="judged", selected=False)
+    prices = dlt.transformer(
+        _price,
+        data_from=documents,
+        name="coin_prices",
+        write_disposition="merge",
+        primary_key=("coin_id", "observed_at"),
+        columns=_HINTS | _NEWEST,
     )
-    def coin_prices() -> Iterator[Mapping[str, Any]]:
-        for row in _judged(task):
-            if not row["reasons"]:
-                yield {name: row[name] for name in PRICES}
-
-    @dlt.resource(write_disposition="merge", primary_key="raw_id")
-    def quarantine() -> Iterator[Mapping[str, Any]]:
-        for row in _judged(task):
-            if row["reasons"]:
-                payload = json.dumps(row["payload"])
-                yield {"raw_id": row["raw_id"], "reasons": row["reasons"], "payload": payload}
-
-    pipeline.run([coin_prices(), quarantine()])
+    quarantine = dlt.transformer(
+        _in_quarantine,
+        data_from=documents,
+        name="quarantine",
+        write_disposition="merge",
+        primary_key="raw_id",
+    )
+    pipeline.run([prices, quarantine])
     marks.mark("all")
     marks.print()
+
+
+def _price(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if not row["reasons"]:
+        yield {name: row[name] for name in PRICES}
+
+
+def _in_quarantine(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if row["reasons"]:
+        payload = json.dumps(row["payload"])
+        yield {"raw_id": row["raw_id"], "reasons": row["reasons"], "payload": payload}
 
 
 def _judged(task: Task) -> Iterator[dict[str, Any]]:

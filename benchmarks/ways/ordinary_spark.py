@@ -5,6 +5,7 @@ document passes through the driver, as a Python object and once more on the JVM'
 """
 
 import os
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pymongo import MongoClient
@@ -22,7 +23,7 @@ def main() -> None:
     rival_tables.create(task.postgres_url)
     spark = session(**{"spark.jars": os.environ["JDBC_JAR"]})
     marks.mark("session")
-    with MongoClient(task.mongo_url, tz_aware=True) as client:
+    with MongoClient[dict[str, Any]](task.mongo_url, tz_aware=True) as client:
         found = client[task.database]["coin_snapshots"].find(task.documents, batch_size=BATCH)
         rows = [as_row(document) for document in found]
     marks.mark("read")
