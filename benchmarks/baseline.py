@@ -23,13 +23,13 @@ def baseline() -> Checkout:
     """
     root = CACHE / COMMIT
     if not root.exists():
-        aside = CACHE / f"{COMMIT}.new"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        unfinished = CACHE / f"{COMMIT}.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
         # Not a worktree, of which Git would keep a note in this clone.
-        _run(["git", "archive", "--format=tar", f"--output={aside}/files.tar", COMMIT], ROOT)
-        _run(["tar", "-xf", "files.tar"], aside)
-        aside.rename(root)
+        _run(["git", "archive", "--format=tar", f"--output={unfinished}/files.tar", COMMIT], ROOT)
+        _run(["tar", "-xf", "files.tar"], unfinished)
+        unfinished.rename(root)
     if not (root / ".venv" / ".ready").exists():
         print(f"Setting up {COMMIT} in {root}", flush=True)
         _run(["make", "setup"], root)

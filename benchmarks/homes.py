@@ -52,7 +52,7 @@ CURRENT = Checkout("ours", ROOT, Path(sys.prefix))
 
 @dataclass(frozen=True)
 class Home:
-    """A CRYPTOASSETS_HOME of one version; `settings` go beside it."""
+    """A CRYPTOASSETS_HOME of one version, and further settings."""
 
     folder: Path
     checkout: Checkout = CURRENT
@@ -117,4 +117,4 @@ def prepare_tables(home: Home) -> None:
 
     By the command that works on stores without a document: it finds nothing to do.
     """
-    home.run("rebuild", "--from", "2018-01-01", "--to", "2018-01-01T01:00")
+    home.run("rebuild", "--from", "2026-01-01", "--to", "2026-01-01T01:00")

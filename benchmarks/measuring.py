@@ -28,9 +28,9 @@ class Measured:
         wall_seconds: from its start to its end.
         cpu_seconds: user and system time of the whole tree, processes that died included.
         peak_pss_mb: largest sum of the tree's proportional set sizes in a sample, MB.
-        java_share_of_cpu: of `cpu_seconds`, as far as samples tell.
+        java_share_of_cpu: of `cpu_seconds`, estimated from samples.
         load: the machine's load average of a minute, before.
-        said: what the command printed.
+        output: what the command printed.
     """
 
     wall_seconds: float
@@ -38,7 +38,7 @@ class Measured:
     peak_pss_mb: float
     java_share_of_cpu: float
     load: float
-    said: str = field(repr=False, default="")
+    output: str = field(repr=False, default="")
 
 
 def measure(
@@ -79,9 +79,9 @@ def measure(
     )
     figures = json.loads(ended.stdout)
     code = figures.pop("code")
-    said = log.read_text(errors="replace")
+    output = log.read_text(errors="replace")
     if code != 0:
-        tail = "\n".join(said.splitlines()[-_TAIL:])
+        tail = "\n".join(output.splitlines()[-_TAIL:])
         what = f"was killed after {seconds:.0f} s" if code is None else f"exited with {code}"
         raise BenchError(f"{command[0]} {what}; its output is in {log} and ends:\n{tail}")
-    return Measured(load=load, said=said, **figures)
+    return Measured(load=load, output=output, **figures)

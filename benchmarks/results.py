@@ -98,7 +98,7 @@ class CaseResult:
     def add(self, way: str, measured: Measured, **further: float) -> None:
         """Keep one run of a way."""
         run = asdict(measured)
-        del run["said"]
+        del run["output"]
         self.ways.setdefault(way, []).append(
             {name: round(value, 3) for name, value in {**run, **further}.items()}
         )
@@ -116,7 +116,7 @@ class CaseResult:
 
 
 def paired_ratio(ours: Sequence[float], others: Sequence[float]) -> float:
-    """Median of ours / other, run by run; runs of one place in the two were made in turn."""
+    """Median of ours / other over pairs of runs; the runs of a pair were made in turn."""
     return statistics.median(a / b for a, b in zip(ours, others, strict=True))
 
 
@@ -146,9 +146,9 @@ def merge(
             "cases": dict(sorted(cases.items())),
             "ratios": {key: ratios[key] for key in LIMITS if key in ratios},
         }
-        aside = path.with_suffix(".new")
-        aside.write_text(json.dumps(merged, indent=1) + "\n")
-        aside.replace(path)
+        unfinished = path.with_suffix(".new")
+        unfinished.write_text(json.dumps(merged, indent=1) + "\n")
+        unfinished.replace(path)
 
 
 def read(path: Path) -> Results:

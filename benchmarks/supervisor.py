@@ -5,8 +5,8 @@
 What goes here: what must be the parent of the command and of nothing else. What stays out: what the
 figures mean (in `measuring`).
 
-This process adopts orphans of the tree, so that the kernel tells of every process below, as it
-ends, what it took; the time of children that died long before is in the figures of their parents.
+This process adopts orphans of the tree. The kernel then reports the CPU time of every process below
+when it ends, and the time of a process includes that of the children it has waited for.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def run(
         )
         code = tree.reap(process.pid, began + seconds)
         wall = time.monotonic() - began
-        # Told, or it would wait for the process itself.
+        # Set, or Popen would wait for a process that was waited for already.
         process.returncode = -1 if code is None else code
         tree.reap_stragglers()
     return {

@@ -85,7 +85,7 @@ def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> Case
     first: rows.Rows | None = None
     for number, way in in_turn(ways, runs):
         with _published(bench, lake, way) as (measured, left):
-            result.add(way, measured, **marks_in(measured.said))
+            result.add(way, measured, **marks_in(measured.output))
             _tell(bench, way, number, measured)
             if left is None:
                 continue

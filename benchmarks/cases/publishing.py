@@ -46,7 +46,7 @@ def publishing(bench: Bench) -> CaseResult:
                 bench.say(f"storing {rows:,} rows")
                 _fill(home, month, rows)
                 measured = run_ours(bench, lake, home, "--one-by-one", is_job=True)
-            seconds = marks_in(measured.said)
+            seconds = marks_in(measured.output)
             hours = [seconds[f"publish {hour}"] for hour in range(1, lake.workload.hours)]
             median = sorted(hours)[len(hours) // 2]
             result.add(name, measured, publish=median)

@@ -22,7 +22,7 @@ def scaling(bench: Bench) -> CaseResult:
                 prepare_tables(home)
                 options = ["--watch"] if way == WATCHED else []
                 measured = run_ours(bench, lake, home, *options, is_job=True)
-            marks = marks_in(measured.said)
+            marks = marks_in(measured.output)
             result.add(way, measured, **marks)
             bench.say(f"run {number + 1}: {way}: {marks}")
     result.ratios["speedup_2_vs_1"] = result.ratio(ONE, TWO, "job")

@@ -3,7 +3,7 @@
 The open hour is filled beforehand with the snapshots of its earlier minutes. Another connection
 asks PostgreSQL every 50 ms what is there: the time of a snapshot is from `fetched_at`, when its
 answer was complete, to the moment at which that connection sees its rows. The first cycle of a
-process, which reads and judges the hour whole, is told apart.
+process, which reads and judges the hour whole, is reported separately.
 """
 
 import math

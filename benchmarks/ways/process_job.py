@@ -91,8 +91,8 @@ def _run_job(hours: list[datetime]) -> float:
             raise_on_error=False,
         )
         if not result.success:
-            said = [e.message for e in result.all_events if e.is_failure]
-            raise BenchError(f"The job `process` failed for {first} to {last}: {said}")
+            messages = [e.message for e in result.all_events if e.is_failure]
+            raise BenchError(f"The job `process` failed for {first} to {last}: {messages}")
     steps = [e for e in result.all_events if e.is_step_success and e.step_key == PUBLISHING]
     return sum(e.step_success_data.duration_ms for e in steps) / 1000
 

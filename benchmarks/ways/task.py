@@ -73,7 +73,7 @@ class Marks:
         print(_MARKS + json.dumps(self.seconds), flush=True)
 
 
-def marks_in(said: str) -> dict[str, float]:
+def marks_in(output: str) -> dict[str, float]:
     """The marks in what a process printed; none: it printed none."""
-    lines: Iterator[str] = (line for line in said.splitlines() if line.startswith(_MARKS))
+    lines: Iterator[str] = (line for line in output.splitlines() if line.startswith(_MARKS))
     return {name: float(s) for line in lines for name, s in json.loads(line[len(_MARKS) :]).items()}

@@ -47,7 +47,7 @@ def test_pages_that_processes_share_count_once(tmp_path: Path) -> None:
 
 def test_what_the_command_prints_is_kept(tmp_path: Path) -> None:
     """Ways print their own marks."""
-    assert "hello" in measured("print('hello')", tmp_path).said
+    assert "hello" in measured("print('hello')", tmp_path).output
 
 
 def test_a_command_that_fails_is_shown_with_the_end_of_its_output(tmp_path: Path) -> None:
