@@ -21,7 +21,7 @@ from cryptoassets.schemas import CLEAN_COIN_PRICES as TABLE
 from cryptoassets_tests.io_managers.damages import DAMAGES
 from cryptoassets_tests.io_managers.rows import HOUR, judged_coins, start_of
 
-WINDOW: Span = (start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
+WINDOW = Span(start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
 COLUMNS = ["raw_id", "payload"]
 
 

@@ -14,7 +14,7 @@ from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets_tests.io_managers.odd_types import OTHERS, STORED_BY_STANDIN, changed
 from cryptoassets_tests.io_managers.rows import HOUR, Row, document, start_of
 
-WINDOW: Span = (start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
+WINDOW = Span(start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
 POINT = document() | {"interval": "h1"}
 ODD = STORED_BY_STANDIN | OTHERS
 TYPES = {

@@ -40,8 +40,8 @@ from cryptoassets_tests.io_managers.rows import HOUR, Row, batch, document, star
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
 START = start_of(HOUR)
-WINDOW = (START, START + timedelta(hours=1))
-DAY = (START.replace(hour=0), START.replace(hour=0) + timedelta(days=1))
+WINDOW = Span(START, START + timedelta(hours=1))
+DAY = Span(START.replace(hour=0), START.replace(hour=0) + timedelta(days=1))
 FETCH: Row = {
     "_id": "a page",
     "observed_at": START,
