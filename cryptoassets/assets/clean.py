@@ -4,7 +4,7 @@ import dagster as dg
 from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import described
-from cryptoassets.partitions import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
+from cryptoassets.partitions.policies import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES
 from cryptoassets.transforms.history import judged_history
 from cryptoassets.transforms.prices import judged_prices

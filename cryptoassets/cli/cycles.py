@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from cryptoassets.cli.hours import begun, days_left_behind, hours_left_behind
 from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.errors import CryptoassetsError
-from cryptoassets.io_managers.address import partition_window
 from cryptoassets.io_managers.warm import WarmHours
+from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.upkeep.coins import mend_coins
 

@@ -17,7 +17,7 @@ from cryptoassets.cli.ranges import Done
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError
-from cryptoassets.io_managers.address import partition_window
+from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.mongo import MongoResource, typed_errors
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS

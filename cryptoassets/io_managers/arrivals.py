@@ -12,16 +12,16 @@ import pyarrow.compute as pc
 from pyarrow import fs
 
 from cryptoassets.errors import PartitionChangedError
-from cryptoassets.io_managers.address import Window
 from cryptoassets.io_managers.clean_folders import folder_of, is_whole, parquet_files
 from cryptoassets.io_managers.lake import arrow_batches, asked_for, count_in
 from cryptoassets.io_managers.warm import Judged, Reading, View, WarmHours
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import Lake
 from cryptoassets.schemas import SNAPSHOT_FLOW, Table
 
 
 def unjudged_batches(
-    lake: Lake, table: Table, window: Window, warm: WarmHours, *, coins_asked: int
+    lake: Lake, table: Table, window: Span, warm: WarmHours, *, coins_asked: int
 ) -> Iterator[pa.RecordBatch]:
     """The documents of an hour that this process has not judged, or all where that is not certain.
 
@@ -47,7 +47,7 @@ def unjudged_batches(
         documents = count_in(lake[table.name], window)
         newest = judged.view.newest
         # From there and not beyond it: nx-27017 takes '03.520' for later than '03.521'.
-        read = arrow_batches(lake, table, (newest, window[1]), coins_asked=coins_asked)
+        read = arrow_batches(lake, table, Span(newest, window[1]), coins_asked=coins_asked)
         came = list(_counted(_beyond(newest, read), note))
         if judged.view.is_part_of(documents, views[-1]):
             warm.read(window, Reading(judged.view.extended_by(views[-1]), judged))

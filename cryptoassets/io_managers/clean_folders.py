@@ -10,7 +10,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from cryptoassets.io_managers.address import Window, folder_name
+from cryptoassets.partitions.spans import Span, folder_name
 from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.schemas import Table
 from cryptoassets.transforms.version import rules_version
@@ -22,20 +22,20 @@ _CHECKED = ds.ParquetFileFormat(
 )
 
 
-def folder_of(table: Table, window: Window) -> tuple[fs.FileSystem, str]:
+def folder_of(table: Table, window: Span) -> tuple[fs.FileSystem, str]:
     """The file system of `CLEAN_PATH` and the folder of a partition in it."""
     store, root = clean_store()
     return store, f"{root}/{table.name}/{folder_name(window)}"
 
 
-def clean_partition(table: Table, window: Window) -> ds.Dataset | None:
+def clean_partition(table: Table, window: Span) -> ds.Dataset | None:
     """A partition as it lies under `CLEAN_PATH`; None where it is missing or damaged."""
     store, folder = folder_of(table, window)
     return dataset_of(store, folder) if is_whole(store, folder) else None
 
 
 def clean_rows(
-    table: Table, window: Window, columns: list[str], wanted: pc.Expression | None = None
+    table: Table, window: Span, columns: list[str], wanted: pc.Expression | None = None
 ) -> pa.Table | None:
     """Rows of a partition; None where it is missing or damaged.
 
@@ -51,12 +51,12 @@ def clean_rows(
         return None
 
 
-def clean_damage(table: Table, window: Window) -> str | None:
+def clean_damage(table: Table, window: Span) -> str | None:
     """Why a partition that was written whole cannot be read; reads all of it to find out."""
     return damage(*folder_of(table, window), is_thorough=True)
 
 
-def is_of_older_rules(table: Table, window: Window) -> bool:
+def is_of_older_rules(table: Table, window: Span) -> bool:
     """Whether other rules than today's judged a partition that is there."""
     store, folder = folder_of(table, window)
     if not has_mark(store, folder):

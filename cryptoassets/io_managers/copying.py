@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from psycopg import sql
 from pyarrow import csv
 
-from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import Table
+from cryptoassets.schemas.arrow import arrow_schema
 
 _ROWS_A_MESSAGE = 10_000
 

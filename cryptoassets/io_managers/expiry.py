@@ -15,10 +15,11 @@ from psycopg import sql
 
 from cryptoassets.coincap.documents import RawBatch
 from cryptoassets.errors import ExpiredPartitionError
-from cryptoassets.io_managers.address import Window, partition_around, partition_name, span_of
+from cryptoassets.io_managers.address import span_of
 from cryptoassets.io_managers.lake import in_window as documents_of
 from cryptoassets.io_managers.lake import insert_new
 from cryptoassets.io_managers.publishing import Cursor, in_window
+from cryptoassets.partitions.spans import Span, partition_around, partition_name
 from cryptoassets.resources.mongo import (
     EXPIRED,
     FETCHES,
@@ -41,7 +42,7 @@ _NOTE_FIELDS: FieldTypes = {
 }
 
 
-def expire_rows(cursor: Cursor, flow: Flow, window: Window, documents: int) -> Document | None:
+def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Document | None:
     """Delete a partition's rows and quarantine and stamp its ledger row; under its lock.
 
     Args:
@@ -163,7 +164,7 @@ def _is_ours(note: Document) -> bool:
     )
 
 
-def forget_documents(lake: Lake, flow: Flow, window: Window) -> None:
+def forget_documents(lake: Lake, flow: Flow, window: Span) -> None:
     """Delete the raw documents of a partition, and what is recorded of their fetches."""
     lake[flow.raw.name].delete_many(documents_of(window))
     name = _id(flow.raw.full_name, partition_name(window))

@@ -15,11 +15,11 @@ from psycopg import sql
 
 from cryptoassets.errors import ContractViolationError, MixedSourcesError
 from cryptoassets.io_managers import publishing
-from cryptoassets.io_managers.address import Window, partition_name
 from cryptoassets.io_managers.copying import stage
 from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publications import record_load
 from cryptoassets.io_managers.publishing import Changes, Cursor, Load
+from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import FLOWS, QUARANTINE, Flow
@@ -57,7 +57,7 @@ class Publication:
         return self.seen > self.load.raw_rows
 
 
-def rows_in(judged: pa.Table, window: Window) -> pa.Table:
+def rows_in(judged: pa.Table, window: Span) -> pa.Table:
     """The judged rows of one partition of a range."""
     start, end = (pa.scalar(moment, judged["observed_at"].type) for moment in window)
     is_within = pc.and_(
@@ -67,7 +67,7 @@ def rows_in(judged: pa.Table, window: Window) -> pa.Table:
 
 
 def publish(
-    transaction: Transaction, flow: Flow, judged: pa.Table, window: Window, run_id: str
+    transaction: Transaction, flow: Flow, judged: pa.Table, window: Span, run_id: str
 ) -> Publication:
     """Publish one partition; a view older than what stands publishes nothing.
 
@@ -139,7 +139,7 @@ def _load(flow: Flow, judged: pa.Table, partition: str, run_id: str) -> Load:
     )
 
 
-def _make_months(cursor: Cursor, window: Window) -> None:
+def _make_months(cursor: Cursor, window: Span) -> None:
     """Make this month's partition and the next one, committed before anything is published.
 
     A reader that was planned before a partition came does not look into it, though it may already

@@ -17,8 +17,8 @@ from pymongo.errors import BulkWriteError
 
 from cryptoassets.coincap.documents import RawBatch, canonical_payload
 from cryptoassets.errors import MixedSourcesError
-from cryptoassets.io_managers.address import Window, arrow_schema
 from cryptoassets.io_managers.raw_rows import is_ours, row_of
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import (
     DEAD_LETTERS,
     FETCHES,
@@ -30,6 +30,7 @@ from cryptoassets.resources.mongo import (
     well_formed,
 )
 from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.settings import SourceKind
 
 _BATCH = 5_000
@@ -132,12 +133,12 @@ def _newest_of_ours(lake: Lake, table: Table) -> Document | None:
     )
 
 
-def in_window(window: Window) -> dict[str, Any]:
+def in_window(window: Span) -> dict[str, Any]:
     """The filter of a partition's documents; the index on `observed_at` serves it."""
     return {"observed_at": {"$gte": window[0], "$lt": window[1]}}
 
 
-def count_in(collection: Collection[Document], window: Window) -> int:
+def count_in(collection: Collection[Document], window: Span) -> int:
     """How many documents a partition holds."""
     return count_matching(collection, in_window(window))
 
@@ -165,14 +166,14 @@ def was_skipped(lake: Lake, asset: str, partition: str) -> bool:
     return said is not None
 
 
-def documents_in(collection: Collection[Document], window: Window) -> Iterator[Document]:
+def documents_in(collection: Collection[Document], window: Span) -> Iterator[Document]:
     """The documents of a partition, unordered."""
     # The batch size bounds the answer: a server may fail over its message limit without one.
     return iter(collection.find(in_window(window), batch_size=_BATCH))
 
 
 def arrow_batches(
-    lake: Lake, table: Table, window: Window, *, coins_asked: int
+    lake: Lake, table: Table, window: Span, *, coins_asked: int
 ) -> Iterator[pa.RecordBatch]:
     """The documents of a partition as rows of `table`, a batch at a time.
 
@@ -197,7 +198,7 @@ def arrow_batches(
     yield pa.RecordBatch.from_pylist(rows, schema=schema)
 
 
-def asked_for(lake: Lake, window: Window) -> dict[datetime, tuple[int, bool]]:
+def asked_for(lake: Lake, window: Span) -> dict[datetime, tuple[int, bool]]:
     """Coins asked for and whether a page came twice, by observed_at, from the fetch records."""
     asked: dict[datetime, tuple[int, bool]] = {}
     for fetch in well_formed(lake[FETCHES].find(in_window(window)), _FETCH_FIELDS):

@@ -31,6 +31,7 @@ from cryptoassets.io_managers.lake import (
     was_skipped,
 )
 from cryptoassets.io_managers.warm import WarmHours
+from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.mongo import (
     FETCHES,
@@ -41,6 +42,7 @@ from cryptoassets.resources.mongo import (
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.settings import load_settings
 
 _SHOWN_KEYS = 5
@@ -116,7 +118,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
     def _store_stream(self, context: dg.OutputContext, stream: RawStream) -> None:
         """Store batches as they come; a run over several partitions tells of each."""
         table = address.table_of(context.asset_key)
-        partitions = address.partitions_in(address.window_of(context), address.span_of(table))
+        partitions = partitions_in(address.window_of(context), address.span_of(table))
         counts: Counter[str] = Counter({"documents received": 0, "documents new": 0})
         with typed_errors(self.mongo.address):
             lake = self.mongo.lake()
@@ -131,7 +133,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 counts["documents new"] += stored.documents
                 counts["dead letters"] += stored.dead_letters
             for window in partitions:
-                name = address.partition_name(window)
+                name = partition_name(window)
                 rows = count_in(lake[table.name], window)
                 if rows == 0:
                     why = stream.facts.get("skipped")
@@ -165,7 +167,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
             table = address.table_of(context.asset_key)
             window = address.window_of(context)
             collection = self.mongo.lake()[table.name]
-            partitions = address.partitions_in(window, address.span_of(table))
+            partitions = partitions_in(window, address.span_of(table))
             self._refuse_missing(context, collection, partitions)
             wanted = context.dagster_type.typing_type
             # Dagster hands on typing.List for an annotation list[...], which is not equal to it.
@@ -182,7 +184,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
             if wanted is DataFrame:
                 return self._frames.frame(self.spark.session, table, batches)
             if wanted is pa.Table:
-                return pa.Table.from_batches(batches, schema=address.arrow_schema(table))
+                return pa.Table.from_batches(batches, schema=arrow_schema(table))
             message = (
                 f"{context.asset_key.to_user_string()} can be loaded as DataFrame, pyarrow.Table "
                 f"or list[dict[str, Any]], not as {wanted!r}"
@@ -197,7 +199,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
         self,
         context: dg.InputContext,
         collection: Collection[Document],
-        partitions: Sequence[address.Window],
+        partitions: Sequence[Span],
     ) -> None:
         """Refuse hours that nobody fetched, which must not be published as if they were empty."""
         empty = [window for window in partitions if count_in(collection, window) == 0]
@@ -206,9 +208,9 @@ class MongoIOManager(dg.ConfigurableIOManager):
             refuse_noted(self.mongo.lake(), raw, context.asset_partition_keys)
         name = context.asset_key.to_user_string()
         missing = [
-            address.partition_name(window)
+            partition_name(window)
             for window in empty
-            if not was_skipped(self.mongo.lake(), name, address.partition_name(window))
+            if not was_skipped(self.mongo.lake(), name, partition_name(window))
         ]
         # A window of history that was answered without points says so for all of its days.
         is_history = collection.name != RAW_COIN_SNAPSHOTS.name

@@ -33,6 +33,7 @@ from cryptoassets.io_managers.copying import stage
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.publications import InputsRead, MartLoad
 from cryptoassets.io_managers.publishing import Changes, Load
+from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import PostgresResource
@@ -116,12 +117,12 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         self, context: dg.OutputContext, flow: Flow, obj: DataFrame | pa.Table
     ) -> None:
         """Publish the partitions of a run one by one; a bad one does not hold the others back."""
-        partitions = address.partitions_in(address.window_of(context), flow.span)
+        partitions = partitions_in(address.window_of(context), flow.span)
         left_out: list[str] = []
         told: list[str] = []
         for place in range(0, len(partitions), _PARTITIONS_AT_ONCE):
             some = partitions[place : place + _PARTITIONS_AT_ONCE]
-            rows = _judged_rows(flow, obj, (some[0][0], some[-1][1]))
+            rows = _judged_rows(flow, obj, Span(some[0][0], some[-1][1]))
             for window in some:
                 try:
                     made = judged.publish(
@@ -172,7 +173,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
 
     def _merge_coins(self, context: dg.OutputContext, rows: pa.Table) -> None:
         """Merge the coins of a run, however many hours it has, in one transaction."""
-        hours = address.partition_name(address.window_of(context))
+        hours = partition_name(address.window_of(context))
         with self._transaction(f"publishing warehouse/coins {hours}") as cursor:
             stage(cursor, COINS, rows)
             changes = publishing.merge_coins(cursor)
@@ -186,9 +187,9 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 to be done again, which reads them.
         """
         mart = context.asset_key.to_user_string()
-        days = address.partitions_in(address.window_of(context), _DAY)
+        days = partitions_in(address.window_of(context), _DAY)
         for day in days:
-            name = address.partition_name(day)
+            name = partition_name(day)
             of_day = rows if len(days) == 1 else reading.rows_of_day(rows, day)
             inputs = self._inputs.of(mart, day[0].date())
             with self._transaction(f"publishing {mart} {name}") as cursor:
@@ -262,7 +263,7 @@ def _counts(counted: Load | Changes) -> dict[str, int]:
     return {name.replace("_", " "): value for name, value in numbers.items()}
 
 
-def _judged_rows(flow: Flow, obj: DataFrame | pa.Table, window: address.Window) -> pa.Table:
+def _judged_rows(flow: Flow, obj: DataFrame | pa.Table, window: Span) -> pa.Table:
     """What a publication needs of some partitions, in Arrow."""
     if isinstance(obj, pa.Table):
         return judged.rows_in(obj, window)

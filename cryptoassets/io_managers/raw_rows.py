@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from cryptoassets.coincap.documents import canonical_payload
-from cryptoassets.io_managers.address import Window
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import Document, FieldTypes, has_types
 from cryptoassets.schemas import RAW_COIN_HISTORY, Table
 from cryptoassets.settings import SourceKind
@@ -29,7 +29,7 @@ def is_ours(document: Document, table: Table) -> bool:
     return has_our_types and document["source"] in _SOURCES
 
 
-def row_of(document: Document, table: Table, window: Window) -> Document:
+def row_of(document: Document, table: Table, window: Span) -> Document:
     """One row of a raw table; a document that is not ours is kept and marked.
 
     Args:
@@ -89,7 +89,7 @@ def _payload_text(document: Document) -> str | None:
         return None
 
 
-def _time_within(observed_at: Any, window: Window) -> datetime:
+def _time_within(observed_at: Any, window: Span) -> datetime:
     """The time that a document is counted under, so that it stays in the partition it was found in.
 
     MongoDB finds an array by each date in it.

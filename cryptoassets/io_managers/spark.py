@@ -30,14 +30,16 @@ from cryptoassets.io_managers.clean_folders import (
     unmark,
 )
 from cryptoassets.io_managers.warm import Reading, WarmHours
+from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
 from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import CLEAN_COIN_PRICES, Table
+from cryptoassets.schemas.arrow import arrow_schema
 
 _STARTS = {"hour": "yyyy-MM-dd'T'HH", "day": "yyyy-MM-dd"}
-"""What `address.folder_name` says of a partition, as Spark spells it."""
+"""What `folder_name` says of a partition, as Spark spells it."""
 
 
 class SparkIOManager(dg.ConfigurableIOManager):
@@ -67,15 +69,15 @@ class SparkIOManager(dg.ConfigurableIOManager):
         shapes.refuse_any_difference(context.asset_key, obj, table)
         store, root = clean_store()
         aside = f"{root}/{SCRATCH}/{context.run_id}-{table.name}"
-        partitions = address.partitions_in(address.window_of(context), address.span_of(table))
+        partitions = partitions_in(address.window_of(context), address.span_of(table))
         if len(partitions) == 1:
             self._store_one(context, table, partitions[0], aside, obj)
             return
         _write_apart(obj, store, aside, partitions[0])
         for window in partitions:
-            part = f"{aside}/{address.folder_name(window)}"
+            part = f"{aside}/{folder_name(window)}"
             _fill(store, part, table)
-            name = address.partition_name(window)
+            name = partition_name(window)
             self._keep(context, table, window, part, partition=name)
         store.delete_dir(aside)
 
@@ -83,7 +85,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         self,
         context: dg.OutputContext,
         table: Table,
-        window: address.Window,
+        window: Span,
         aside: str,
         obj: DataFrame,
     ) -> None:
@@ -110,7 +112,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         self,
         context: dg.OutputContext,
         table: Table,
-        window: address.Window,
+        window: Span,
         aside: str,
         *,
         partition: str | None,
@@ -127,7 +129,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         return not is_older
 
     def _add(
-        self, obj: DataFrame, table: Table, aside: str, window: address.Window, reading: Reading
+        self, obj: DataFrame, table: Table, aside: str, window: Span, reading: Reading
     ) -> frozenset[str]:
         """Add rows to those that this process has written; return the files that are there then."""
         store, folder = folder_of(table, window)
@@ -159,9 +161,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
     def _load(self, context: dg.InputContext) -> DataFrame:
         table = address.table_of(context.asset_key)
         folders = []
-        for window in address.partitions_in(address.window_of(context), address.span_of(table)):
+        for window in partitions_in(address.window_of(context), address.span_of(table)):
             store, folder = folder_of(table, window)
-            partition = address.partition_name(window)
+            partition = partition_name(window)
             why = damage(store, folder)
             if why or not has_mark(store, folder):
                 message = (
@@ -174,9 +176,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
         return self.spark.session.read.schema(table.spark_schema).parquet(*folders)
 
 
-def _write_apart(obj: DataFrame, store: fs.FileSystem, aside: str, example: address.Window) -> None:
+def _write_apart(obj: DataFrame, store: fs.FileSystem, aside: str, example: Span) -> None:
     """Write rows of several partitions aside, into a folder each, named as that of an example."""
-    unit = address.folder_name(example).partition("=")[0]
+    unit = folder_name(example).partition("=")[0]
     start = F.date_format("observed_at", _STARTS[unit])
     # One task a partition, or each would get a file of every task.
     apart = obj.withColumn(unit, start).repartition(unit)
@@ -187,11 +189,11 @@ def _fill(store: fs.FileSystem, folder: str, table: Table) -> None:
     """Give a partition without rows a file without rows."""
     if store.get_file_info(folder).type == fs.FileType.NotFound:
         store.create_dir(folder)
-        schema = address.arrow_schema(table)
+        schema = arrow_schema(table)
         pq.write_table(schema.empty_table(), f"{folder}/part-0.parquet", filesystem=store)
 
 
-def clean_bytes(table: Table, window: address.Window) -> int:
+def clean_bytes(table: Table, window: Span) -> int:
     """Bytes of a partition's Parquet, whole or not."""
     store, folder = folder_of(table, window)
     if store.get_file_info(folder).type != fs.FileType.Directory:
@@ -200,7 +202,7 @@ def clean_bytes(table: Table, window: address.Window) -> int:
     return sum(entry.size or 0 for entry in store.get_file_info(selector))
 
 
-def delete_clean(table: Table, window: address.Window) -> None:
+def delete_clean(table: Table, window: Span) -> None:
     """Delete a partition's Parquet, if there is any."""
     _delete(*folder_of(table, window))
 
@@ -224,7 +226,7 @@ def _report(
     )
 
 
-def _is_older(coming: ds.Dataset, table: Table, window: address.Window) -> bool:
+def _is_older(coming: ds.Dataset, table: Table, window: Span) -> bool:
     """Whether a view knows nothing that the one in its place does not know, and less.
 
     One that cannot be read is ignored.
@@ -261,7 +263,7 @@ def _delete(store: fs.FileSystem, folder: str) -> None:
         store.delete_dir(folder)
 
 
-def _replace(aside: str, table: Table, window: address.Window) -> None:
+def _replace(aside: str, table: Table, window: Span) -> None:
     store, folder = folder_of(table, window)
     mark_whole(store, aside, table)
     _delete(store, folder)

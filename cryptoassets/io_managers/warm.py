@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptoassets.io_managers.address import Window
+from cryptoassets.partitions.spans import Span
 
 Asked = Mapping[datetime, tuple[int, bool]]
 """Snapshot to coins asked for, and whether a page came twice."""
@@ -88,28 +88,28 @@ class WarmHours:
     """The memory of one process; one thread at a time."""
 
     def __init__(self) -> None:
-        self._judged: dict[Window, Judged] = {}
-        self._readings: dict[Window, Reading] = {}
+        self._judged: dict[Span, Judged] = {}
+        self._readings: dict[Span, Reading] = {}
 
-    def judged(self, window: Window) -> Judged | None:
+    def judged(self, window: Span) -> Judged | None:
         """What this process left of an hour; None: nothing that can be built upon."""
         return self._judged.get(window)
 
-    def read(self, window: Window, reading: Reading) -> None:
+    def read(self, window: Span, reading: Reading) -> None:
         """Remember what was handed out to be judged."""
         self._readings[window] = reading
 
-    def take_reading(self, window: Window) -> Reading | None:
+    def take_reading(self, window: Span) -> Reading | None:
         """What was handed out, once; until `wrote` nothing can be built upon but what was there."""
         return self._readings.pop(window, None)
 
-    def wrote(self, window: Window, view: View, files: frozenset[str]) -> None:
+    def wrote(self, window: Span, view: View, files: frozenset[str]) -> None:
         """Remember that a view is judged and written."""
         self._judged.pop(window, None)
         self._judged[window] = Judged(view, files)
         while len(self._judged) > _REMEMBERED:
             del self._judged[next(iter(self._judged))]
 
-    def forget(self, window: Window) -> None:
+    def forget(self, window: Span) -> None:
         """Have an hour read whole the next time."""
         self._judged.pop(window, None)

@@ -7,13 +7,14 @@ import pyarrow as pa
 import pytest
 from bson import Code
 
-from cryptoassets.io_managers.address import Window, arrow_schema
 from cryptoassets.io_managers.raw_rows import lake_id, row_of
+from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import RAW_COIN_HISTORY
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets_tests.io_managers.odd_types import OTHERS, STORED_BY_STANDIN, changed
 from cryptoassets_tests.io_managers.rows import HOUR, Row, document, start_of
 
-WINDOW: Window = (start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
+WINDOW = Span(start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
 POINT = document() | {"interval": "h1"}
 ODD = STORED_BY_STANDIN | OTHERS
 TYPES = {

@@ -12,8 +12,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from cryptoassets.coincap.documents import canonical_payload
-from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
+from cryptoassets.schemas.arrow import arrow_schema
 
 START = datetime(2026, 10, 31, 23, tzinfo=UTC)
 Row = dict[str, Any]

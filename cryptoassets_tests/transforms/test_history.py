@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 
 from cryptoassets.coincap.documents import iso_milliseconds
 from cryptoassets.coincap.lossless import ExactNumber
-from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, RAW_COIN_HISTORY
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.transforms.history import judged_history
 from cryptoassets_tests.transforms.snapshots import ABSENT
 

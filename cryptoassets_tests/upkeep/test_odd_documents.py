@@ -14,7 +14,6 @@ from cryptoassets.checks.stores import partition_places
 from cryptoassets.cli.audit import audit_stores
 from cryptoassets.cli.facts import store_counts
 from cryptoassets.errors import MixedSourcesError
-from cryptoassets.io_managers.address import Window
 from cryptoassets.io_managers.expiry import restore_ledger
 from cryptoassets.io_managers.lake import (
     arrow_batches,
@@ -22,6 +21,7 @@ from cryptoassets.io_managers.lake import (
     count_in,
     refuse_mixed_sources,
 )
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.history import (
     answered,
     coins_of_newest_snapshot,
@@ -40,8 +40,8 @@ from cryptoassets_tests.io_managers.rows import HOUR, Row, batch, document, star
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
 START = start_of(HOUR)
-WINDOW = (START, START + timedelta(hours=1))
-DAY = (START.replace(hour=0), START.replace(hour=0) + timedelta(days=1))
+WINDOW = Span(START, START + timedelta(hours=1))
+DAY = Span(START.replace(hour=0), START.replace(hour=0) + timedelta(days=1))
 FETCH: Row = {
     "_id": "a page",
     "observed_at": START,
@@ -88,7 +88,7 @@ def plant(lake: Lake, collection: str, good: Row) -> int:
     return len(odd)
 
 
-def outcome_of(lake: Lake, table: Table, window: Window) -> dict[str, bool]:
+def outcome_of(lake: Lake, table: Table, window: Span) -> dict[str, bool]:
     """Every row of a partition, as Arrow holds it: its id, and whether it is marked."""
     batches = arrow_batches(lake, table, window, coins_asked=5)
     rows = [row for one in batches for row in one.to_pylist()]
