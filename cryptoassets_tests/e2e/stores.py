@@ -16,7 +16,6 @@ import pyarrow.dataset as ds
 from psycopg import sql
 from pymongo import MongoClient
 
-from cryptoassets.resources.mongo import Lake
 from cryptoassets.schemas import (
     COIN_LATEST,
     CREDITS,
@@ -27,6 +26,7 @@ from cryptoassets.schemas import (
     POSTGRES_TABLES,
     QUARANTINE,
 )
+from cryptoassets.stores.mongodb import Lake
 
 Dump = dict[str, list[bytes]]
 

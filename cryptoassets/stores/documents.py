@@ -10,9 +10,9 @@ from typing import Any, get_args
 
 from cryptoassets.coincap.documents import canonical_payload
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.mongo import Document, FieldTypes, has_types
 from cryptoassets.schemas import RAW_COIN_HISTORY, Table
 from cryptoassets.settings import SourceKind
+from cryptoassets.stores.mongodb import Document, FieldTypes, has_types
 
 _FIELDS: FieldTypes = {
     **dict.fromkeys(("_id", "coin_id", "source"), (str,)),
