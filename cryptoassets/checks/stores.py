@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.copying import copy_out
+from cryptoassets.stores.copying import copy_out
 from cryptoassets.io_managers.publishing import in_window as within
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.mongo import MongoResource

@@ -4,10 +4,11 @@ What goes here: pymongo, without Dagster. What stays out: what a document means 
 inserting (in `io_managers.lake`), which server (in `resources.mongo`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson import Int64
 from pymongo import MongoClient
@@ -45,6 +46,13 @@ _FETCH_FIELDS: FieldTypes = {
     "coins_asked": (int, Int64),
     "is_repeated": (bool,),
 }
+
+
+class Fetches(NamedTuple):
+    """What was asked for and how much came, by snapshot."""
+
+    asked: Asked
+    received: Mapping[datetime, int]
 
 
 def open_client(url: str) -> MongoClient[Document]:
@@ -166,13 +174,15 @@ def documents_in(collection: Collection[Document], window: Span) -> Iterator[Doc
     return iter(collection.find(in_window(window), batch_size=BATCH))
 
 
-def asked_for(lake: Lake, window: Span) -> dict[datetime, tuple[int, bool]]:
-    """Coins asked for and whether a page came twice, by observed_at, from the fetch records."""
+def fetches_in(lake: Lake, window: Span) -> Fetches:
+    """What the records of fetches say of each snapshot of a window."""
     asked: dict[datetime, tuple[int, bool]] = {}
+    received: Counter[datetime] = Counter()
     for fetch in well_formed(lake[FETCHES].find(in_window(window)), _FETCH_FIELDS):
-        coins, is_repeated = asked.get(fetch["observed_at"], (0, False))
-        asked[fetch["observed_at"]] = (
-            coins + fetch["coins_asked"],
-            is_repeated or fetch["is_repeated"],
-        )
-    return asked
+        moment = fetch["observed_at"]
+        coins, is_repeated = asked.get(moment, (0, False))
+        asked[moment] = (coins + fetch["coins_asked"], is_repeated or fetch["is_repeated"])
+        # A hint of how to cut ranges; other programs may have written anything.
+        came = fetch.get("coins_received")
+        received[moment] += came if isinstance(came, int) else fetch["coins_asked"]
+    return Fetches(asked, received)
