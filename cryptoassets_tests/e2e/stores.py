@@ -31,7 +31,8 @@ from cryptoassets.stores.mongodb import Lake
 Dump = dict[str, list[bytes]]
 
 # Sorted dumps leave these columns and tables out, and no other.
-_VOLATILE = {"run_id", "loaded_at", "publication"}
+# Files are named at random, and their checksum covers their names.
+_VOLATILE = {"run_id", "loaded_at", "publication", "clean_checksum"}
 _NOT_DUMPED = (COIN_LATEST, CREDITS, LOAD_HISTORY, MART_LOADS, PARTITION_LOCKS)
 _DUMPED = [table for table in POSTGRES_TABLES if table not in _NOT_DUMPED]
 PUBLISHED = tuple(table.full_name for table in _DUMPED if table not in (LOADS, QUARANTINE))
