@@ -1,4 +1,4 @@
-"""What the driver hands to Spark's workers: where the stores' URLs are.
+"""What the driver hands to Spark's workers: where the stores' URLs are, and its own code.
 
 What goes here: the driver's side. What stays out: what runs in a worker (in the package's own
 `workers`).
@@ -6,14 +6,62 @@ What goes here: the driver's side. What stays out: what runs in a worker (in the
 
 import atexit
 import contextlib
+import hashlib
+import io
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
+from pyspark.sql import SparkSession
+
+import cryptoassets
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.owners import is_gone, own_name
 from cryptoassets.settings import load_settings
-from cryptoassets.workers import Credentials
+from cryptoassets.workers import Credentials, code_hash
+
+_FIRST_DATE_OF_ZIP = (1980, 1, 1, 0, 0, 0)
+_shipped: set[str] = set()
+"""Ids of the applications whose workers have this package."""
+
+
+def ship_package(session: SparkSession) -> None:
+    """Give a session's workers the package of this process; it precedes what they have installed.
+
+    A Spark on this machine reads the same files anyway. Once per session; a second call is free.
+    """
+    # As long as the files are those that this process imports.
+    code_hash()
+    context = session.sparkContext
+    if str(context.master).startswith("local") or context.applicationId in _shipped:
+        return
+    context.addPyFile(str(package_archive(Stack(load_settings()).spark_folder / "code")))
+    _shipped.add(context.applicationId)
+
+
+def package_archive(folder: Path) -> Path:
+    """Return this package as an archive that Python imports; the same sources, the same bytes.
+
+    Args:
+        folder: for archives, one for each version of the sources.
+    """
+    root = Path(cryptoassets.__file__).parent
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for source in sorted(root.rglob("*")):
+            if source.is_file() and source.suffix != ".pyc":
+                name = source.relative_to(root.parent).as_posix()
+                entry = zipfile.ZipInfo(name, _FIRST_DATE_OF_ZIP)
+                archive.writestr(entry, source.read_bytes(), zipfile.ZIP_DEFLATED)
+    digest = hashlib.sha256(content.getbuffer()).hexdigest()[:16]
+    path = folder / f"cryptoassets-{digest}.zip"
+    if not path.exists():
+        folder.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            file.write(content.getbuffer())
+        Path(file.name).replace(path)
+    return path
 
 
 def credentials(*, mongo: bool = True, postgres: bool = True) -> Credentials:

@@ -1,13 +1,21 @@
 """Promises on what the driver hands to its workers."""
 
+import shutil
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyspark.sql import SparkSession
 
+import cryptoassets
 from cryptoassets.embedded import Stack
-from cryptoassets.resources.workers import credentials
+from cryptoassets.errors import SettingsError
+from cryptoassets.resources.spark_errors import spark_errors
+from cryptoassets.resources.workers import credentials, package_archive
 from cryptoassets.workers import Credentials
 
 ONE_DRIVER = """
@@ -61,6 +69,52 @@ def test_on_a_cluster_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("SPARK_MASTER", "spark://elsewhere:7077")
 
     assert Credentials(None, None) == credentials()
+
+
+def test_the_same_sources_are_the_same_archive(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each session looks for it by its hash; a date or an order in it would make another one."""
+    package = tmp_path / "copy" / "cryptoassets"
+    shutil.copytree(Path(cryptoassets.__file__).parent, package, copy_function=shutil.copyfile)
+
+    made = package_archive(tmp_path / "archives")
+    monkeypatch.setattr("cryptoassets.__file__", str(package / "__init__.py"))
+
+    assert package_archive(tmp_path / "archives") == made
+    assert "cryptoassets/workers.py" in zipfile.ZipFile(made).namelist()
+
+
+@pytest.mark.spark
+def test_workers_begin_with_what_tasks_need_and_without_our_modules(
+    monkeypatch: pytest.MonkeyPatch, session: SparkSession
+) -> None:
+    """Each worker would import it by itself; and ours may be older than those of the driver."""
+    # Another environment, another daemon: no worker that has done something before.
+    monkeypatch.setitem(session.sparkContext.environment, "CRYPTOASSETS_TEST", "fresh")
+
+    def imported(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        roots = {name.partition(".")[0] for name in sys.modules}
+        yield pa.RecordBatch.from_pydict({"name": sorted(roots)})
+
+    names = session.range(1).mapInArrow(imported, "name string").toArrow()["name"].to_pylist()
+
+    assert {"numpy", "psycopg", "pyarrow", "pydantic_settings", "pymongo"} <= set(names)
+    assert not {"cryptoassets", "dagster", "pandas"} & set(names)
+
+
+@pytest.mark.spark
+def test_an_error_of_ours_in_a_task_is_the_same_error_here(session: SparkSession) -> None:
+    """Spark shows a page of stack traces around it."""
+    without = Credentials(mongo_file="/missing/file")
+
+    def ask(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        without.mongo_url()
+        yield from ()
+
+    with pytest.raises(SettingsError, match=r"^On .* MONGO_URL_FILE names /missing/file.*file$"):  # noqa: SIM117
+        with spark_errors():
+            session.range(1).mapInArrow(ask, "id long").collect()
 
 
 def _driver(end: str) -> Path:
