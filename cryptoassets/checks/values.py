@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.copying import copy_out
+from cryptoassets.stores.copying import copy_out
 from cryptoassets.io_managers.publishing import in_window
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource

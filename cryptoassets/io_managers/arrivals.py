@@ -13,11 +13,11 @@ from pyarrow import fs
 
 from cryptoassets.errors import PartitionChangedError
 from cryptoassets.io_managers.clean_folders import folder_of, is_whole, parquet_files
-from cryptoassets.io_managers.lake import arrow_batches, asked_for, count_in
+from cryptoassets.io_managers.lake import arrow_batches
 from cryptoassets.io_managers.warm import Judged, Reading, View, WarmHours
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.mongo import Lake
 from cryptoassets.schemas import SNAPSHOT_FLOW, Table
+from cryptoassets.stores.mongodb import Lake, asked_for, count_in
 
 
 def unjudged_batches(

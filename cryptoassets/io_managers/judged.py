@@ -15,7 +15,7 @@ from psycopg import sql
 
 from cryptoassets.errors import ContractViolationError, MixedSourcesError
 from cryptoassets.io_managers import publishing
-from cryptoassets.io_managers.copying import stage
+from cryptoassets.stores.copying import stage
 from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publications import record_load
 from cryptoassets.io_managers.publishing import Changes, Cursor, Load

@@ -17,21 +17,22 @@ from pymongo.errors import BulkWriteError
 
 from cryptoassets.coincap.documents import RawBatch, canonical_payload
 from cryptoassets.errors import MixedSourcesError
-from cryptoassets.io_managers.raw_rows import is_ours, row_of
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.mongo import (
+from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.settings import SourceKind
+from cryptoassets.stores.documents import is_ours, row_of
+from cryptoassets.stores.mongodb import (
     DEAD_LETTERS,
     FETCHES,
     WINDOWS,
     Document,
     FieldTypes,
     Lake,
+    asked_for,
+    documents_in,
     first_match,
-    well_formed,
 )
-from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS, Table
-from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.settings import SourceKind
 
 _BATCH = 5_000
 _DUPLICATE_KEY = 11000
@@ -133,43 +134,12 @@ def _newest_of_ours(lake: Lake, table: Table) -> Document | None:
     )
 
 
-def in_window(window: Span) -> dict[str, Any]:
-    """The filter of a partition's documents; the index on `observed_at` serves it."""
-    return {"observed_at": {"$gte": window[0], "$lt": window[1]}}
-
-
-def count_in(collection: Collection[Document], window: Span) -> int:
-    """How many documents a partition holds."""
-    return count_matching(collection, in_window(window))
-
-
-def count_matching(collection: Collection[Document], query: Mapping[str, Any]) -> int:
-    """How many documents a filter matches, exactly; not for an empty one, see `count_all`."""
-    # Not count_documents(), an aggregation: nx-27017 reads every document for one, 16 s for 120,000
-    # of them (and 4 s for find_one(), which is none the faster for its limit), and answers this
-    # command in 0.3 s. All are exact.
-    counted = collection.database.command("count", collection.name, query=query)
-    return int(counted["n"])
-
-
-def count_all(collection: Collection[Document]) -> int:
-    """How many documents a collection holds, exactly."""
-    # Without a filter MongoDB would answer from metadata, which a crash leaves wrong.
-    return count_matching(collection, {"_id": {"$exists": True}})
-
-
 def was_skipped(lake: Lake, asset: str, partition: str) -> bool:
     """Whether a run of an asset said of a partition that there was nothing to fetch."""
     name = f"{asset}@{partition}"
     # Not by partition_key: nx-27017 takes '2026-11-23-10:00' in a filter for a date.
     said = lake[FETCHES].find_one({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}})
     return said is not None
-
-
-def documents_in(collection: Collection[Document], window: Span) -> Iterator[Document]:
-    """The documents of a partition, unordered."""
-    # The batch size bounds the answer: a server may fail over its message limit without one.
-    return iter(collection.find(in_window(window), batch_size=_BATCH))
 
 
 def arrow_batches(
@@ -196,15 +166,3 @@ def arrow_batches(
             yield pa.RecordBatch.from_pylist(rows, schema=schema)
             rows = []
     yield pa.RecordBatch.from_pylist(rows, schema=schema)
-
-
-def asked_for(lake: Lake, window: Span) -> dict[datetime, tuple[int, bool]]:
-    """Coins asked for and whether a page came twice, by observed_at, from the fetch records."""
-    asked: dict[datetime, tuple[int, bool]] = {}
-    for fetch in well_formed(lake[FETCHES].find(in_window(window)), _FETCH_FIELDS):
-        coins, is_repeated = asked.get(fetch["observed_at"], (0, False))
-        asked[fetch["observed_at"]] = (
-            coins + fetch["coins_asked"],
-            is_repeated or fetch["is_repeated"],
-        )
-    return asked

@@ -23,8 +23,6 @@ from cryptoassets.io_managers.expiry import refuse_noted, without_expired
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.lake import (
     arrow_batches,
-    count_in,
-    documents_in,
     insert_new,
     refuse_mixed_sources,
     store_batch,
@@ -33,17 +31,13 @@ from cryptoassets.io_managers.lake import (
 from cryptoassets.io_managers.warm import WarmHours
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
-from cryptoassets.resources.mongo import (
-    FETCHES,
-    Document,
-    MongoResource,
-    typed_errors,
-)
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import FETCHES, Document, count_in, documents_in, typed_errors
 
 _SHOWN_KEYS = 5
 

@@ -29,7 +29,7 @@ from cryptoassets.io_managers import (
     reading,
     shapes,
 )
-from cryptoassets.io_managers.copying import stage
+from cryptoassets.stores.copying import stage
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.publications import InputsRead, MartLoad
 from cryptoassets.io_managers.publishing import Changes, Load
@@ -37,7 +37,7 @@ from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.resources.postgres_errors import typed_errors
+from cryptoassets.stores.postgres_errors import typed_errors
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import COINS, QUARANTINE, SNAPSHOT_FLOW, Flow, Table, flow_into

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from cryptoassets.io_managers.copying import staging_name
+from cryptoassets.stores.copying import staging_name
 from cryptoassets.schemas import COINS, LOADS, QUARANTINE, Table
 
 Cursor = psycopg.Cursor[Any]

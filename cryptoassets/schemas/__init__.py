@@ -92,4 +92,5 @@ __all__ = [
     "Flow",
     "Table",
     "flow_into",
+    "flow_named",
 ]

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 from bson import Code
 
-from cryptoassets.io_managers.raw_rows import lake_id, row_of
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import RAW_COIN_HISTORY
 from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.documents import lake_id, row_of
 from cryptoassets_tests.io_managers.odd_types import OTHERS, STORED_BY_STANDIN, changed
 from cryptoassets_tests.io_managers.rows import HOUR, Row, document, start_of
 

@@ -15,12 +15,7 @@ from cryptoassets.cli.audit import audit_stores
 from cryptoassets.cli.facts import store_counts
 from cryptoassets.errors import MixedSourcesError
 from cryptoassets.io_managers.expiry import restore_ledger
-from cryptoassets.io_managers.lake import (
-    arrow_batches,
-    asked_for,
-    count_in,
-    refuse_mixed_sources,
-)
+from cryptoassets.io_managers.lake import arrow_batches, refuse_mixed_sources
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.history import (
     answered,
@@ -29,9 +24,10 @@ from cryptoassets.resources.history import (
     control_window,
     failures,
 )
-from cryptoassets.resources.mongo import EXPIRED, FETCHES, WINDOWS, Lake, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow, Table
+from cryptoassets.stores.mongodb import EXPIRED, FETCHES, WINDOWS, Lake, asked_for, count_in
 from cryptoassets.upkeep.gaps import detect_gaps
 from cryptoassets.upkeep.partitions import raw_starts
 from cryptoassets_tests.io_managers.odd_types import STORED_BY_STANDIN, changed
