@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cryptoassets.transforms.arrow_numbers import DECIMAL, doubles
 from cryptoassets.transforms.arrow_rules import plausibility_breaches
 from cryptoassets.transforms.rules import SOURCE_FIELDS
+from cryptoassets_tests.transforms.snapshots import PATIENT
 
 LAST_PLACE = Decimal("1e-18")
 LARGEST = 10**20
@@ -70,6 +71,7 @@ def test_nothing_is_worth_nothing(supply: str) -> None:
 AMOUNTS = st.integers(1, 10**6 * 10**18) | st.sampled_from([1, 10**18, 10**19, 3 * 10**17])
 
 
+@PATIENT
 @given(AMOUNTS, AMOUNTS, st.sampled_from([1, -1]), st.integers(-3, 3))
 def test_the_last_decimal_beside_a_limit_decides(
     price: int, supply: int, sign: int, steps: int
@@ -90,6 +92,7 @@ def test_the_last_decimal_beside_a_limit_decides(
     assert is_above == ("supply_above_max_supply" in found)
 
 
+@PATIENT
 @given(st.lists(st.integers(-(10**38) + 1, 10**38 - 1) | st.integers(-(10**20), 10**20)))
 def test_a_double_is_near_its_decimal(numbers: list[int]) -> None:
     """Arrow's cast is not correctly rounded; the margin of the tolerances rests on this."""
