@@ -97,7 +97,9 @@ def refuse_other_code(expected: str) -> None:
 
 
 def run_task(
-    batches: Iterable["pa.RecordBatch"], work: Callable[[int], Iterable["pa.RecordBatch"]], code: str
+    batches: Iterable["pa.RecordBatch"],
+    work: Callable[[int], Iterable["pa.RecordBatch"]],
+    code: str,
 ) -> Iterator["pa.RecordBatch"]:
     """Run one task of a job, in the worker.
 

@@ -4,10 +4,12 @@ What goes here: telling what lies in a folder. What stays out: writing it, Spark
 (in `transforms`). A damaged folder counts as missing: its partition is made from raw again.
 """
 
+import hashlib
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,8 +24,8 @@ from cryptoassets.stores.clean import CleanFile
 from cryptoassets.transforms.version import rules_version
 
 _SUCCESS = "_SUCCESS"
-"""The mark of a whole folder. Its first line is the version of the rules that judged the rows, its
-second, where there is one, names what else they were judged by: see `View.judged_by`.
+"""The mark of a whole folder. Its first line is the version of the rules that judged the rows. The
+second, where there is one, is `View.judged_by` and a hash of the files' names.
 """
 _CHECKED = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
@@ -95,11 +97,13 @@ def view_of(table: Table, window: Span) -> View | None:
     if not is_whole(store, folder) or is_of_older_rules(table, window):
         return None
     parts = file_parts(store, folder)
+    files = frozenset(part.name for part in parts)
+    judged_by, _, names = _mark(store, folder)[1].partition(" ")
     return View(
-        frozenset(part.name for part in parts),
+        files,
         sum(part.rows for part in parts),
         max((part.last for part in parts if part.last), default=None),
-        _mark(store, folder)[1],
+        judged_by if names == _hash_of(files) else "",
     )
 
 
@@ -171,7 +175,9 @@ def mark_whole(
         table: of its rows.
         judged_by: see `View.judged_by`.
     """
-    _write_mark(store, folder, rules_version(table), judged_by or "")
+    names = _hash_of(parquet_files(store, folder))
+    seal = f"{judged_by} {names}" if judged_by else ""
+    _write_mark(store, folder, rules_version(table), seal)
 
 
 def judge_whole(table: Table, window: Span) -> None:
@@ -181,11 +187,18 @@ def judge_whole(table: Table, window: Span) -> None:
         _write_mark(store, folder, _mark(store, folder)[0], "")
 
 
-def _write_mark(store: fs.FileSystem, folder: str, rules: str, judged_by: str) -> None:
+def _hash_of(names: frozenset[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
+
+
+def _write_mark(store: fs.FileSystem, folder: str, rules: str, seal: str) -> None:
     # In one step: a reader sees the mark of before or this one.
-    with store.open_output_stream(f"{folder}/{_SUCCESS}.next") as mark:
-        mark.write("\n".join(filter(None, (rules, judged_by))).encode())
-    store.move(f"{folder}/{_SUCCESS}.next", f"{folder}/{_SUCCESS}")
+    coming = f"{folder}/{_SUCCESS}.next"
+    with store.open_output_stream(coming) as mark:
+        mark.write("\n".join(filter(None, (rules, seal))).encode())
+    if isinstance(store, fs.LocalFileSystem):
+        Path(coming).chmod(0o600)
+    store.move(coming, f"{folder}/{_SUCCESS}")
 
 
 def _mark(store: fs.FileSystem, folder: str) -> tuple[str, str]:

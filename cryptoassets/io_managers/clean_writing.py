@@ -18,6 +18,7 @@ from cryptoassets.io_managers.clean_folders import (
     FilePart,
     View,
     clean_partition,
+    damage,
     dataset_of,
     folder_of,
     mark_whole,
@@ -45,7 +46,7 @@ def facts_of(rows: ds.Dataset) -> Facts:
         for name in columns:
             for entry in pc.value_counts(batch[name]).to_pylist():
                 counted[name][entry["values"]] += entry["counts"]
-    outcomes = counted.get("outcome", {})
+    outcomes = counted.get("outcome", Counter[str]())
     shown = ("valid", "quarantined", "superseded") if "outcome" in columns else ()
     return Facts(set(counted.get("source", ())), {name: outcomes[name] for name in shown})
 
@@ -85,7 +86,9 @@ def is_older(store: fs.FileSystem, aside: str, table: Table, window: Span) -> bo
             "CLEAN_PATH to a folder of its own for each source, or leave it out (the embedded "
             "stores are kept apart)"
         )
-    return bool(coming.count_rows() < there.count_rows())
+    if coming.count_rows() >= there.count_rows():
+        return False
+    return damage(*folder_of(table, window), is_thorough=True) is None
 
 
 def fill(store: fs.FileSystem, folder: str, table: Table) -> None:

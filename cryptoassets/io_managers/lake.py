@@ -1,47 +1,34 @@
-"""The data lake's collections: inserting what is new, reading a range, nothing lost on the way.
+"""The data lake's collections: inserting what is new, so that nothing is lost on the way.
 
-What goes here: what is asked of MongoDB, without Dagster. What stays out: partitions and metadata
-(in `mongo`), documents as rows (in `raw_rows`), making documents (`coincap.documents`).
+What goes here: writing, without Dagster. What stays out: partitions and metadata (in `mongo`),
+reading (in `stores.mongodb`), making documents (`coincap.documents`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, get_args
 
-import pyarrow as pa
 import pymongo
-from bson import Int64
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from cryptoassets.coincap.documents import RawBatch, canonical_payload
 from cryptoassets.errors import MixedSourcesError
-from cryptoassets.partitions.spans import Span
-from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS, Table
-from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.schemas import FLOWS, Table
 from cryptoassets.settings import SourceKind
-from cryptoassets.stores.documents import is_ours, row_of
+from cryptoassets.stores.documents import is_ours
 from cryptoassets.stores.mongodb import (
     DEAD_LETTERS,
     FETCHES,
     WINDOWS,
     Document,
-    FieldTypes,
     Lake,
-    asked_for,
-    documents_in,
     first_match,
 )
 
 _BATCH = 5_000
 _DUPLICATE_KEY = 11000
 _LONGEST_BODY = 1 << 20
-_FETCH_FIELDS: FieldTypes = {
-    "observed_at": (datetime,),
-    "coins_asked": (int, Int64),
-    "is_repeated": (bool,),
-}
 
 
 @dataclass(frozen=True)
@@ -140,29 +127,3 @@ def was_skipped(lake: Lake, asset: str, partition: str) -> bool:
     # Not by partition_key: nx-27017 takes '2026-11-23-10:00' in a filter for a date.
     said = lake[FETCHES].find_one({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}})
     return said is not None
-
-
-def arrow_batches(
-    lake: Lake, table: Table, window: Span, *, coins_asked: int
-) -> Iterator[pa.RecordBatch]:
-    """The documents of a partition as rows of `table`, a batch at a time.
-
-    Args:
-        lake: the database.
-        table: the raw table of a flow.
-        window: the partition.
-        coins_asked: what a snapshot is judged by where no record of its fetch is left.
-    """
-    schema = arrow_schema(table)
-    is_snapshot = table is RAW_COIN_SNAPSHOTS
-    asked = asked_for(lake, window) if is_snapshot else {}
-    rows: list[Document] = []
-    for document in documents_in(lake[table.name], window):
-        row = row_of(document, table, window)
-        coins, is_repeated = asked.get(row["observed_at"], (coins_asked, False))
-        of_fetch = {"coins_asked": coins, "is_repeated": is_repeated} if is_snapshot else {}
-        rows.append({**row, **of_fetch})
-        if len(rows) == _BATCH:
-            yield pa.RecordBatch.from_pylist(rows, schema=schema)
-            rows = []
-    yield pa.RecordBatch.from_pylist(rows, schema=schema)

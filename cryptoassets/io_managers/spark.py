@@ -219,7 +219,8 @@ class Kept:
 
     def judged_by(self, store: fs.FileSystem, folder: str) -> str:
         """What the rows of a folder were judged by, see `View.judged_by`."""
-        return self.source.judged_by(self.fetches, max((part.last for part in file_parts(store, folder) if part.last), default=None))
+        newest = max((part.last for part in file_parts(store, folder) if part.last), default=None)
+        return self.source.judged_by(self.fetches, newest)
 
 
 def _partitions(context: dg.OutputContext, table: Table) -> list[Span]:

@@ -5,7 +5,7 @@ asking MongoDB (in `mongodb`), making documents (`coincap.documents`), rules (in
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -19,12 +19,12 @@ from cryptoassets.settings import SourceKind
 from cryptoassets.stores.mongodb import Asked, Document
 from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
 
-_FIELDS: dict[str, type] = {
-    **dict.fromkeys(("_id", "coin_id", "source"), str),
-    **dict.fromkeys(("observed_at", "fetched_at"), datetime),
-    "payload": dict,
-}
-_FIELDS_OF_HISTORY = {**_FIELDS, "interval": str}
+_OF_SNAPSHOTS = (
+    ("_id", "coin_id", "source", "observed_at", "fetched_at", "payload"),
+    (str, str, str, datetime, datetime, dict),
+)
+_OF_HISTORY = ((*_OF_SNAPSHOTS[0], "interval"), (*_OF_SNAPSHOTS[1], str))
+"""Fields of our documents, and the Python type of each one's BSON type."""
 _COLUMNS = (
     *("raw_id", "coin_id", "interval", "observed_at", "fetched_at", "source", "payload"),
     "is_foreign",
@@ -34,10 +34,9 @@ _SOURCES = frozenset(get_args(SourceKind))
 
 def is_ours(document: Document, table: Table) -> bool:
     """Whether every field has the BSON type that this platform writes."""
-    fields = _FIELDS_OF_HISTORY if table is RAW_COIN_HISTORY else _FIELDS
+    fields, types = _OF_HISTORY if table is RAW_COIN_HISTORY else _OF_SNAPSHOTS
     # BSON's code is a subclass of str. One comparison in C: this is asked of each document.
-    has_our_types = list(map(type, map(document.get, fields))) == list(fields.values())
-    return has_our_types and document["source"] in _SOURCES
+    return tuple(map(type, map(document.get, fields))) == types and document["source"] in _SOURCES
 
 
 def raw_rows(
@@ -69,13 +68,11 @@ def raw_rows(
         if span[0] <= row[3] < span[1]:
             rows.append(row)
             payloads.append(payload)
-    names = ("raw_id", "coin_id", "interval", "observed_at", "fetched_at", "source", "payload")
-    columns = (
-        dict(zip((*names, "is_foreign"), zip(*rows, strict=True), strict=True)) if rows else {}
-    )
+    columns: dict[str, Sequence[Any]] = dict.fromkeys(_COLUMNS, ())
+    columns |= zip(_COLUMNS, zip(*rows, strict=True), strict=False)
     if table is RAW_COIN_SNAPSHOTS:
         of_snapshots = [
-            asked.get(at, (coins_asked, False)) for at in columns.get("observed_at", ())
+            asked.get(moment, (coins_asked, False)) for moment in columns["observed_at"]
         ]
         columns["coins_asked"] = [coins for coins, _ in of_snapshots]
         columns["is_repeated"] = [is_repeated for _, is_repeated in of_snapshots]

@@ -60,7 +60,9 @@ def cut(
     wanted = math.ceil(documents / most)
     if wanted <= 1:
         return [span]
-    weights = [(moment, count) for moment, count in expected.items() if span[0] <= moment < span[1]]
+    weights: list[tuple[datetime, float]] = [
+        (moment, count) for moment, count in expected.items() if span[0] <= moment < span[1]
+    ]
     unknown = documents - sum(count for _, count in weights)
     if unknown > 0:
         step = (span[1] - span[0]) / _STEPS

@@ -9,7 +9,7 @@ task twice; only the attempts that the driver has collected count.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +24,13 @@ from cryptoassets import libpq
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import QUARANTINE, Flow, flow_named
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.clean import CleanFile, read_file
 from cryptoassets.stores.copying import copy_in
 from cryptoassets.stores.postgres_errors import typed_errors
+from cryptoassets.transforms.arrow_outcomes import publication
 from cryptoassets.transforms.contract import conservation_problems, key_problems, tally
-from cryptoassets.transforms.outcomes import publication
-from cryptoassets.workers import Credentials
+from cryptoassets.workers import Credentials, refuse_other_code
 
 SCHEMA = "staging"
 EXECUTOR = "executor"
@@ -118,6 +119,46 @@ class StageTask:
         yield pa.RecordBatch.from_pylist(told, schema=_ARROW_SCHEMA)
 
 
+@dataclass(frozen=True)
+class StageBatches:
+    """What a task needs to copy rows that Spark hands it; shipped to the worker."""
+
+    asset: str
+    table: str
+    partitions: tuple[Span, ...]
+    credentials: Credentials
+    code: str
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Copy all rows of the task, commit them, then tell what they were; in the worker."""
+        refuse_other_code(self.code)
+        flow, attempt = flow_named(self.asset), uuid4().hex
+        schema = arrow_schema(flow.clean)
+        columns = [schema.field(name) for name in flow.judged_columns]
+        rows = pa.Table.from_batches(batches, pa.schema(columns))
+        url = self.credentials.postgres_url()
+        address = libpq.address(libpq.parameters(url))
+        with (
+            typed_errors(f"copying rows of {self.asset} to staging", address),
+            libpq.connect(url) as connection,
+            connection.cursor() as cursor,
+        ):
+            told = [
+                vars(stage_rows(cursor, self.table, flow, rows_in(rows, window), window, attempt))
+                for window in self.partitions
+            ]
+        yield pa.RecordBatch.from_pylist(told, schema=_ARROW_SCHEMA)
+
+
+def rows_in(judged: pa.Table, window: Span) -> pa.Table:
+    """The judged rows of one partition of a range."""
+    start, end = (pa.scalar(moment, judged["observed_at"].type) for moment in window)
+    is_within = pc.and_(
+        pc.greater_equal(judged["observed_at"], start), pc.less(judged["observed_at"], end)
+    )
+    return judged.filter(is_within)
+
+
 def stage_rows(
     cursor: Cursor, table: str, flow: Flow, judged: pa.Table, partition: Span, attempt: str
 ) -> Staged:
@@ -193,11 +234,12 @@ def _sweep(connection: psycopg.Connection[Any]) -> None:
     """Drop the tables whose owner, the connection of a run, is gone."""
     for name, owner in connection.execute(_OWNERS).fetchall():
         pid, _, start = (owner or "").partition(" ")
-        if pid.isdecimal() and connection.execute(_IS_ALIVE, [pid, start, start]).fetchone():
+        answer = connection.execute(_IS_ALIVE, [int(pid) if pid.isdecimal() else 0, start, start])
+        if answer.fetchone() is not None:
             continue
         try:
             with connection.transaction():
-                # Tasks of a driver that was killed may still be copying: then the next run drops it.
+                # Tasks of a killed driver may still be copying: then the next run drops it.
                 connection.execute("SET LOCAL lock_timeout = '1s'")
                 drop = sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(SCHEMA, name))
                 connection.execute(drop)
@@ -274,6 +316,10 @@ class StagedPartition:
             sql.Literal([part.attempt for part in self.parts]),
         )
 
+    def drop(self, cursor: Cursor) -> None:
+        """Drop the staging table when the transaction commits."""
+        cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(SCHEMA, self.table)))
+
     def refuse_lost_rows(self, cursor: Cursor) -> None:
         """Refuse to publish unless all rows that tasks have staged are there, and no more.
 
@@ -311,6 +357,3 @@ def index_staged(connection: psycopg.Connection[Any], table: str) -> None:
     name = sql.Identifier(SCHEMA, table)
     connection.execute(sql.SQL("CREATE INDEX ON {} (partition_key)").format(name))
     connection.execute(sql.SQL("ANALYZE {}").format(name))
-
-
-Connect = Callable[[], psycopg.Connection[Any]]

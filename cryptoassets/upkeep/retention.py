@@ -18,8 +18,8 @@ import dagster as dg
 
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
-from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
 from cryptoassets.io_managers.clean_writing import clean_bytes, delete_clean
+from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.locks import hold_alone, hold_shared, lock
 from cryptoassets.resources.mongo import MongoResource
