@@ -11,9 +11,9 @@ import dagster as dg
 import structlog
 
 from cryptoassets.embedded.dead_runs import fail_dead_runs
-from cryptoassets.io_managers.address import partition_name, partition_window, partitions_in
 from cryptoassets.jobs import RAW_SNAPSHOTS, SCHEDULE_TAG, marts, process
-from cryptoassets.partitions import range_of, range_tags
+from cryptoassets.partitions.policies import range_of, range_tags
+from cryptoassets.partitions.spans import Span, partition_name, partition_window, partitions_in
 from cryptoassets.resources.history import HistoryResource
 from cryptoassets.resources.history_tags import GAPS_TAG
 from cryptoassets.resources.postgres import PostgresResource
@@ -88,7 +88,7 @@ def marts_of_healed_days(
     if run.tags.get("dagster/sensor_name") != _HEAL_GAPS or bounds is None:
         yield dg.SkipReason("not launched by heal_gaps")
         return
-    window = (partition_window(bounds[0])[0], partition_window(bounds[1])[1])
+    window = Span(partition_window(bounds[0])[0], partition_window(bounds[1])[1])
     days = [start.date() for start, _ in partitions_in(window, timedelta(days=1))]
     with_prices = [day for day, rows in rows_by_day(postgres, days).items() if rows]
     for stretch in stretches_of_marts(postgres, days_to_make(postgres, with_prices).made):

@@ -11,7 +11,7 @@ import pytest
 
 from cryptoassets import jobs
 from cryptoassets.definitions import ALL, build_defs, defs
-from cryptoassets.partitions import DAILY, HOURLY
+from cryptoassets.partitions.policies import DAILY, HOURLY
 from cryptoassets.settings import project_root
 
 ASSETS = {

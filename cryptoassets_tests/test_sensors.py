@@ -18,7 +18,7 @@ from cryptoassets.definitions import defs
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.jobs import RAW_SNAPSHOTS
-from cryptoassets.partitions import range_of, range_tags
+from cryptoassets.partitions.policies import range_of, range_tags
 from cryptoassets.resources.history import HistoryResource
 from cryptoassets.resources.history_tags import GAPS_TAG
 from cryptoassets.resources.mongo import MongoResource

@@ -5,7 +5,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import OWNERS, described
-from cryptoassets.partitions import DAILY, WEEK_OF_DAYS_A_RUN
+from cryptoassets.partitions.policies import DAILY, WEEK_OF_DAYS_A_RUN
 from cryptoassets.schemas import COIN_ALIASES, COIN_DAILY, MARKET_DAILY, OR_ELSE
 from cryptoassets.transforms import marts
 

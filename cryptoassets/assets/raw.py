@@ -6,7 +6,7 @@ import dagster as dg
 
 from cryptoassets.assets.descriptions import described
 from cryptoassets.coincap.documents import RawBatch, RawStream
-from cryptoassets.partitions import DAILY, HOURLY, RANGE_IN_ONE_RUN
+from cryptoassets.partitions.policies import DAILY, HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.resources.coincap import CREDIT_MODE_TAG, CoinCapResource
 from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.resources.history import HistoryResource

@@ -10,9 +10,11 @@ from cryptoassets.assets.descriptions import FIRST
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
-from cryptoassets.io_managers.address import Window, arrow_schema, partition_name, table_of
+from cryptoassets.io_managers.address import table_of
 from cryptoassets.io_managers.clean_folders import clean_partition
+from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.transforms.contract import (
     column_problems,
     conservation_problems,
@@ -63,7 +65,7 @@ def _contract(judged: ds.Dataset, flow: Flow) -> Iterator[dg.AssetCheckResult]:
     yield result("outcomes", conservation_problems(rows), rows=rows.num_rows)
 
 
-def _cleaned(asset: dg.AssetKey, window: Window) -> ds.Dataset:
+def _cleaned(asset: dg.AssetKey, window: Span) -> ds.Dataset:
     judged = clean_partition(table_of(asset), window)
     if judged is None:
         raise UpstreamNotMaterializedError(
@@ -90,7 +92,7 @@ def coin_price_history_contract(context: dg.AssetCheckExecutionContext) -> Itera
     yield from by_partition(context, HISTORY, _judge_history, blocking=("columns",))
 
 
-def _judge_history(window: Window) -> Iterator[dg.AssetCheckResult]:
+def _judge_history(window: Span) -> Iterator[dg.AssetCheckResult]:
     judged = _cleaned(HISTORY, window)
     results = list(_contract(judged, HISTORY_FLOW))
     yield from results

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 import dagster as dg
 
-from cryptoassets.io_managers.address import Window, partition_name, partition_window
+from cryptoassets.partitions.spans import Span, partition_name, partition_window
 
 Judged = dg.AssetCheckResult | dg.AssetCheckEvaluation | dg.Output[None]
 
@@ -19,7 +19,7 @@ Judged = dg.AssetCheckResult | dg.AssetCheckEvaluation | dg.Output[None]
 def by_partition(
     context: dg.AssetCheckExecutionContext,
     asset: dg.AssetKey,
-    judge: Callable[[Window], Iterable[dg.AssetCheckResult]],
+    judge: Callable[[Span], Iterable[dg.AssetCheckResult]],
     *,
     blocking: Collection[str] = (),
 ) -> Iterator[Judged]:

@@ -9,7 +9,7 @@ import dagster as dg
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import daily_check, result
 from cryptoassets.coincap.history import closed_until, points_in
-from cryptoassets.io_managers.address import Window, partition_name
+from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.history import HistoryResource, failures
 from cryptoassets.resources.history_tags import request_of
 
@@ -34,7 +34,7 @@ def coin_history_answered(
 
 
 def _answered(
-    history: HistoryResource, window: Window, tags: Mapping[str, str]
+    history: HistoryResource, window: Span, tags: Mapping[str, str]
 ) -> dg.AssetCheckResult:
     request = request_of(*window, tags)
     closed = closed_until(datetime.now(UTC), history.interval)

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from cryptoassets.partitions import DAILY, HOURLY
+from cryptoassets.partitions.policies import DAILY, HOURLY
 
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 _SHOWN = 5

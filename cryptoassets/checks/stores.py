@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.address import Window, partition_name
-from cryptoassets.io_managers.copying import copy_out
-from cryptoassets.io_managers.lake import in_window
 from cryptoassets.io_managers.publishing import in_window as within
-from cryptoassets.io_managers.raw_rows import lake_id
+from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import COIN_PRICES, Flow, Table
+from cryptoassets.stores.copying import copy_out
+from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.mongodb import in_window
 from cryptoassets.transforms.reconciliation import Ledger, Places, discrepancies, stored_id
 
 PAST_OF_MOVES = timedelta(hours=24)
@@ -52,7 +52,7 @@ def partition_places(
     postgres: PostgresResource,
     flow: Flow,
     judged: ds.Dataset | None,
-    window: Window,
+    window: Span,
 ) -> Places:
     """Ask each store which documents of a partition it holds.
 
@@ -96,7 +96,7 @@ def partition_places(
 
 
 def unsettled_ids(
-    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Window
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
 ) -> set[str]:
     """Ids of documents that came while the partition was being published, or after."""
     with postgres.connect() as connection:
@@ -116,7 +116,7 @@ def reconcile(
     postgres: PostgresResource,
     flow: Flow,
     judged: ds.Dataset | None,
-    window: Window,
+    window: Span,
 ) -> Reconciled:
     """Compare what the stores hold of a partition; arguments as for `partition_places`."""
     places = partition_places(mongo, postgres, flow, judged, window)

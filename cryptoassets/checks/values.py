@@ -11,18 +11,19 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.address import Window, arrow_schema
-from cryptoassets.io_managers.copying import copy_out
 from cryptoassets.io_managers.publishing import in_window
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow, Table
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.copying import copy_out
 from cryptoassets.transforms.reconciliation import stored_id
 
 _SHOWN = 3
 
 
 def changed_values(
-    postgres: PostgresResource, flow: Flow, judged: ds.Dataset | None, window: Window
+    postgres: PostgresResource, flow: Flow, judged: ds.Dataset | None, window: Span
 ) -> list[str]:
     """Say which columns of a partition's published rows differ from its cleaned rows.
 
@@ -66,7 +67,7 @@ def _differ(one: pa.ChunkedArray, other: pa.ChunkedArray) -> Any:
     return pc.or_(changed, pc.xor(pc.is_null(one), pc.is_null(other)))
 
 
-def _published_rows(postgres: PostgresResource, table: Table, window: Window) -> pa.Table:
+def _published_rows(postgres: PostgresResource, table: Table, window: Span) -> pa.Table:
     query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
         sql.SQL(", ").join(map(sql.Identifier, table.column_names)),
         sql.Identifier(table.schema, table.name),

@@ -7,8 +7,8 @@ import dagster as dg
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.checks.stores import recent_prices, reconcile
-from cryptoassets.io_managers.address import Window
 from cryptoassets.io_managers.clean_folders import clean_partition
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
@@ -38,7 +38,7 @@ def coin_prices_reconciliation(
 
 
 def _reconciled(
-    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Window
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
 ) -> dg.AssetCheckResult:
     judged = clean_partition(flow.clean, window)
     found = reconcile(mongo, postgres, flow, judged, window)
@@ -80,7 +80,7 @@ def coin_prices_behaviour(
     yield from by_partition(context, PRICES, lambda window: _behaviour(postgres, window))
 
 
-def _behaviour(postgres: PostgresResource, window: Window) -> Iterator[dg.AssetCheckResult]:
+def _behaviour(postgres: PostgresResource, window: Span) -> Iterator[dg.AssetCheckResult]:
     prices = recent_prices(postgres, window[1])
     moves = wild_moves(prices)
     yield result("price_moves", _told(moves), severity=WARN, coins_judged=moves.judged)

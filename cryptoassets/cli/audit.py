@@ -16,18 +16,19 @@ from cryptoassets.checks.stores import partition_places
 from cryptoassets.checks.values import changed_values
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.errors import StoreUnavailableError
-from cryptoassets.io_managers.address import Window, partition_name, rebuild_command
+from cryptoassets.io_managers.address import rebuild_command
 from cryptoassets.io_managers.clean_folders import (
     clean_damage,
     clean_partition,
     is_of_older_rules,
 )
-from cryptoassets.io_managers.lake import count_all, documents_in
-from cryptoassets.io_managers.raw_rows import lake_id
-from cryptoassets.resources.mongo import Document, MongoResource
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.mongodb import Document, count_all, documents_in
 from cryptoassets.transforms.reconciliation import Places, discrepancies
 from cryptoassets.upkeep.coins import coins_out_of_line, misdescribed_coins
 from cryptoassets.upkeep.days import stale_mart_days
@@ -103,10 +104,10 @@ def _compare(
 ) -> None:
     """Compare all partitions of a flow."""
     ledger, in_partitions, expired = ledger_rows(postgres, flow), 0, 0
-    of_older_rules: list[Window] = []
+    of_older_rules: list[Span] = []
     partitions = sorted(raw_starts(mongo, flow) | ledger.keys() | table_starts(postgres, flow))
     for number, start in enumerate(partitions, start=1):
-        window = (start, start + flow.span)
+        window = Span(start, start + flow.span)
         name = f"{flow.asset} {partition_name(window)}"
         status.update(f"Comparing {name} ({number} of {len(partitions)})")
         row = ledger.get(start)
@@ -132,7 +133,7 @@ def _compare(
 
 
 def _compare_partition(
-    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Window
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
 ) -> Compared:
     """Compare one partition; try again when another run replaces its Parquet meanwhile.
 
@@ -151,7 +152,7 @@ def _compare_partition(
 
 
 def _compared(
-    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Window
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
 ) -> Compared:
     damage = clean_damage(flow.clean, window)
     judged = None if damage else clean_partition(flow.clean, window)
@@ -172,7 +173,7 @@ def _counted(flow: Flow, count: int) -> str:
     return f"{count} {word}{'s' if count != 1 else ''}"
 
 
-def _of_older_rules(flow: Flow, windows: list[Window]) -> list[str]:
+def _of_older_rules(flow: Flow, windows: list[Span]) -> list[str]:
     """Say how many partitions today's rules have not judged: their rows agree, and may be dated."""
     if not windows:
         return []
@@ -195,7 +196,7 @@ def _without_partition(
     held = {
         lake_id(document["_id"])
         for start in starts
-        for document in documents_in(collection, (start, start + flow.span))
+        for document in documents_in(collection, Span(start, start + flow.span))
         if not _is_in_time(document)
     }
     found = [

@@ -21,13 +21,13 @@ from cryptoassets.cli.terminal import FAILED
 from cryptoassets.coincap.history import Range, closed_until, on_grid
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
-from cryptoassets.io_managers.address import Window, partition_name, partition_window
+from cryptoassets.partitions.spans import Span, partition_name, partition_window
 from cryptoassets.resources.history import HistoryResource, coins_without_history
 from cryptoassets.resources.history_tags import tags_of
-from cryptoassets.resources.mongo import WINDOWS
 from cryptoassets.resources.spark_errors import refuse_dead_jvm
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import WINDOWS
 from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
@@ -114,13 +114,13 @@ class _Backfill:
         self._detect()
         self._make_marts()
 
-    def _days(self) -> list[Window]:
+    def _days(self) -> list[Span]:
         since, until = self._asked.since, self._asked.until
         if not self._asked.gaps_only:
             return days_between(since, until) if since < until else []
         return days_with_gaps(self._found.open, (since, until))
 
-    def _do(self, week: Sequence[Window], name: str) -> bool:
+    def _do(self, week: Sequence[Span], name: str) -> bool:
         """Fetch and publish what is left of a week; False when there is no use in going on."""
         started, before = time.monotonic(), self._counts()
         history, outcome = self._history, self._runner.outcome
@@ -151,7 +151,7 @@ class _Backfill:
         )
         return not (is_source_gone or outcome.stopped)
 
-    def _wanted(self, week: Sequence[Window]) -> dict[str, list[Range]]:
+    def _wanted(self, week: Sequence[Span]) -> dict[str, list[Range]]:
         request = self._asked.request(self._coins)
         start = max(request.start, week[0][0])
         return self._history.wanted(

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from cryptoassets.embedded.dead_runs import dead_runs
-from cryptoassets.io_managers.address import Window
-from cryptoassets.io_managers.lake import count_in
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
+from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.in_use import GOING_ON, window_of
 from cryptoassets.upkeep.partitions import ledger_rows, partitions_waiting
 
@@ -50,7 +50,7 @@ def waiting_partitions(
     return found
 
 
-def _worked_on(instance: dg.DagsterInstance) -> Iterator[Window]:
+def _worked_on(instance: dg.DagsterInstance) -> Iterator[Span]:
     dead = {run.run_id for run in dead_runs(instance)}
     for run in instance.get_runs(dg.RunsFilter(statuses=GOING_ON)):
         window = window_of(run)

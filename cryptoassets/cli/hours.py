@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from cryptoassets.io_managers.address import partition_window
+from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW

@@ -14,7 +14,7 @@ import dagster as dg
 from cryptoassets.cli.events import sentence_of
 from cryptoassets.cli.runner import CHECKS_OF_THE_PAST, REPLAY_TAG
 from cryptoassets.embedded.dead_runs import KILLED, dead_runs
-from cryptoassets.partitions import range_of
+from cryptoassets.partitions.policies import range_of
 
 RunOutcome = Literal["succeeded", "failed", "killed", "canceled"]
 

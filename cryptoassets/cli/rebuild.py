@@ -14,8 +14,8 @@ from cryptoassets.cli.again import Again, processing_again
 from cryptoassets.cli.ranges import Done, named
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.errors import SettingsError
-from cryptoassets.io_managers.address import Window
 from cryptoassets.io_managers.expiry import restore_ledger
+from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.upkeep.partitions import (
     EVER,
@@ -53,7 +53,7 @@ def rebuild(console: Console, since: datetime | None, until: datetime | None) ->
     Raises:
         SettingsError: the window is empty.
     """
-    window = (_utc(since) or EVER[0], _utc(until) or EVER[1])
+    window = Span(_utc(since) or EVER[0], _utc(until) or EVER[1])
     if window[0] >= window[1]:
         raise SettingsError(f"--from {since} is not before --to {until}")
     with processing_again(console) as again:
@@ -83,7 +83,7 @@ def _restore(console: Console, again: Again) -> None:
         console.print(f"  The ledger knows again of {restored} expired partitions.")
 
 
-def _plan(again: Again, window: Window) -> Plan:
+def _plan(again: Again, window: Span) -> Plan:
     plan = Plan([], [], [])
     for flow in FLOWS:
         _add(plan, again, flow, window)
@@ -92,9 +92,9 @@ def _plan(again: Again, window: Window) -> Plan:
     return plan
 
 
-def _add(plan: Plan, again: Again, flow: Flow, window: Window) -> None:
+def _add(plan: Plan, again: Again, flow: Flow, window: Span) -> None:
     start, end = window
-    whole = (start - (start - EVER[0]) % flow.span, end)
+    whole = Span(start - (start - EVER[0]) % flow.span, end)
     raw = raw_starts(again.mongo, flow, whole)
     ledger = ledger_rows(again.postgres, flow, whole)
     expired = {start for start, row in ledger.items() if row.expired_at}

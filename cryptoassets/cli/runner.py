@@ -147,7 +147,7 @@ class Runner:
         import dagster as dg
 
         from cryptoassets.definitions import defs
-        from cryptoassets.partitions import range_tags
+        from cryptoassets.partitions.policies import range_tags
 
         self._started, self._is_range, self._of_range = time.monotonic(), last is not None, []
         self._partitions = partition + (f" to {last}" if last else "")

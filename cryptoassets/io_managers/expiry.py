@@ -15,19 +15,13 @@ from psycopg import sql
 
 from cryptoassets.coincap.documents import RawBatch
 from cryptoassets.errors import ExpiredPartitionError
-from cryptoassets.io_managers.address import Window, partition_around, partition_name, span_of
-from cryptoassets.io_managers.lake import in_window as documents_of
+from cryptoassets.io_managers.address import span_of
 from cryptoassets.io_managers.lake import insert_new
 from cryptoassets.io_managers.publishing import Cursor, in_window
-from cryptoassets.resources.mongo import (
-    EXPIRED,
-    FETCHES,
-    Document,
-    FieldTypes,
-    Lake,
-    has_types,
-)
+from cryptoassets.partitions.spans import Span, partition_around, partition_name
 from cryptoassets.schemas import FLOWS, Flow, Table
+from cryptoassets.stores.mongodb import EXPIRED, FETCHES, Document, FieldTypes, Lake, has_types
+from cryptoassets.stores.mongodb import in_window as documents_of
 
 _STAMPED = (
     *("run_id", "raw_rows", "loaded_rows", "quarantined_rows", "superseded_rows"),
@@ -41,7 +35,7 @@ _NOTE_FIELDS: FieldTypes = {
 }
 
 
-def expire_rows(cursor: Cursor, flow: Flow, window: Window, documents: int) -> Document | None:
+def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Document | None:
     """Delete a partition's rows and quarantine and stamp its ledger row; under its lock.
 
     Args:
@@ -163,7 +157,7 @@ def _is_ours(note: Document) -> bool:
     )
 
 
-def forget_documents(lake: Lake, flow: Flow, window: Window) -> None:
+def forget_documents(lake: Lake, flow: Flow, window: Span) -> None:
     """Delete the raw documents of a partition, and what is recorded of their fetches."""
     lake[flow.raw.name].delete_many(documents_of(window))
     name = _id(flow.raw.full_name, partition_name(window))

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.resources.clean_files import (
     SCRATCH,
     clean_store,
@@ -22,6 +21,7 @@ from cryptoassets.resources.clean_files import (
     sweep_scratch,
 )
 from cryptoassets.schemas import Table
+from cryptoassets.schemas.arrow import arrow_schema
 
 
 class PassingFrames:

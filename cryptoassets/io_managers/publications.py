@@ -18,8 +18,8 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from cryptoassets.errors import OlderInputsError
-from cryptoassets.io_managers.address import Window
 from cryptoassets.io_managers.publishing import Changes, Cursor, Load
+from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import COIN_ALIASES, FLOWS, Table
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 
@@ -112,7 +112,7 @@ class InputsRead:
     _numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     _aliases_hash: str | None = None
 
-    def note(self, cursor: Cursor, table: Table, window: Window | None) -> None:
+    def note(self, cursor: Cursor, table: Table, window: Span | None) -> None:
         """Read the version of an input, in the snapshot that its rows were read in."""
         if table is COIN_ALIASES:
             self._aliases_hash = _aliases_hash(cursor)

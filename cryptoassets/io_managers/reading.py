@@ -13,15 +13,16 @@ from psycopg import sql
 
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, publishing
-from cryptoassets.io_managers.copying import copy_out
 from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publishing import Cursor
+from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.schemas import FLOWS, OR_ELSE, Table, flow_into
+from cryptoassets.stores.copying import copy_out
 
 _DAY = timedelta(days=1)
 
 
-def scope(table: Table, window: address.Window | None) -> sql.Composable:
+def scope(table: Table, window: Span | None) -> sql.Composable:
     """The condition that a row belongs to a window; None, and tables without time: all rows do."""
     if window is not None and "observed_at" in table.column_names:
         return publishing.in_window("observed_at", window)
@@ -31,7 +32,7 @@ def scope(table: Table, window: address.Window | None) -> sql.Composable:
     return sql.SQL("TRUE")
 
 
-def rows_of_day(rows: pa.Table, window: address.Window) -> pa.Table:
+def rows_of_day(rows: pa.Table, window: Span) -> pa.Table:
     """The rows of one day of several, by the column `day`."""
     return rows.filter(pc.equal(rows["day"], pa.scalar(window[0].date(), pa.date32())))
 
@@ -65,9 +66,7 @@ def read_rows(cursor: Cursor, context: dg.InputContext, uri: str) -> pa.Table:
     return rows
 
 
-def _refuse_missing(
-    cursor: Cursor, context: dg.InputContext, window: address.Window, uri: str
-) -> None:
+def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri: str) -> None:
     """Tell a range that was published empty from one that never was."""
     asset = context.asset_key.to_user_string()
     either = [asset, context.definition_metadata.get(OR_ELSE)]
@@ -78,7 +77,7 @@ def _refuse_missing(
     else:
         is_there = _has_ledger_row(cursor, wanted, window)
     if not is_there:
-        partition = address.partition_name(window)
+        partition = partition_name(window)
         remedy = address.remedy(dg.AssetKey.from_user_string(wanted[0]), partition)
         message = f"{wanted[0]} has no rows of {partition} in {uri}. {remedy}"
         if len(wanted) > 1:
@@ -86,10 +85,10 @@ def _refuse_missing(
         raise UpstreamNotMaterializedError(message)
 
 
-def _has_ledger_row(cursor: Cursor, assets: list[str], window: address.Window) -> bool:
+def _has_ledger_row(cursor: Cursor, assets: list[str], window: Span) -> bool:
     """Whether any partition of a range of whole days, or one hour, was ever published."""
-    days = [start.strftime("%Y-%m-%d") for start, _ in address.partitions_in(window, _DAY)]
-    keys = days or [address.partition_name(window)]
+    days = [start.strftime("%Y-%m-%d") for start, _ in partitions_in(window, _DAY)]
+    keys = days or [partition_name(window)]
     cursor.execute(
         "SELECT FROM warehouse.loads WHERE asset = ANY(%s) "
         "AND (partition_key = ANY(%s) OR left(partition_key, 10) = ANY(%s)) LIMIT 1",

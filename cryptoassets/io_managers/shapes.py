@@ -11,8 +11,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from cryptoassets.errors import SchemaMismatchError
-from cryptoassets.io_managers import address
 from cryptoassets.schemas import Table
+from cryptoassets.schemas.arrow import arrow_schema
 
 
 def refuse_other_types(key: dg.AssetKey, value: object, *allowed: type) -> None:
@@ -41,7 +41,7 @@ def refuse_other_columns(
         SchemaMismatchError: names the asset and the columns.
     """
     if isinstance(rows, pa.Table):
-        expected = {field.name: field.type for field in address.arrow_schema(table)}
+        expected = {field.name: field.type for field in arrow_schema(table)}
         actual = {field.name: field.type for field in rows.schema}
     else:
         expected, actual = dict(_declared_types(table)), dict(_actual_types(rows))

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 from cryptoassets.coincap.credits import Budget
 from cryptoassets.coincap.history import Range, longest_window, price, windows, within
-from cryptoassets.io_managers.address import Window, partitions_in
-from cryptoassets.io_managers.lake import count_in
+from cryptoassets.partitions.spans import Span, partitions_in
 from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
+from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.gaps import days_with_gaps, detect_gaps
 from cryptoassets.upkeep.partitions import EVER, ledger_rows
 
@@ -58,14 +58,14 @@ def bill(wanted: Mapping[str, Sequence[Range]], interval: str) -> Bill:
     return Bill(groups, calls, sum(cost * coins for (_, cost), coins in groups.items()))
 
 
-def days_between(since: datetime, until: datetime) -> list[Window]:
+def days_between(since: datetime, until: datetime) -> list[Span]:
     """The UTC days that a stretch touches, oldest first."""
     first = since.replace(hour=0, minute=0, second=0, microsecond=0)
     count = -(-(until - first) // _DAY)
-    return partitions_in((first, first + count * _DAY), _DAY)
+    return partitions_in(Span(first, first + count * _DAY), _DAY)
 
 
-def chunks(days: Sequence[Window]) -> list[Sequence[Window]]:
+def chunks(days: Sequence[Span]) -> list[Sequence[Span]]:
     """Cut days into chunks of a week."""
     return [days[place : place + CHUNK_DAYS] for place in range(0, len(days), CHUNK_DAYS)]
 
@@ -74,14 +74,14 @@ def unfinished(
     mongo: MongoResource,
     postgres: PostgresResource,
     wanted: Mapping[str, Sequence[Range]],
-    days: Sequence[Window],
-) -> list[Window]:
+    days: Sequence[Span],
+) -> list[Span]:
     """The days that are not done: something is to be fetched, or not all of raw is published.
 
     A day that retention expired is done.
     """
     collection = mongo.lake()[HISTORY_FLOW.raw.name]
-    bounds = (days[0][0], days[-1][1]) if days else EVER
+    bounds = Span(days[0][0], days[-1][1]) if days else EVER
     ledger = ledger_rows(postgres, HISTORY_FLOW, bounds)
     left = []
     for day in days:
@@ -94,7 +94,7 @@ def unfinished(
     return left
 
 
-def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) -> list[Window]:
+def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) -> list[Span]:
     """The days whose gaps a run of `history` has something to do about, after a detection.
 
     Args:
@@ -115,9 +115,9 @@ def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) ->
     return [day for day in days if any(within(ranges, day) for ranges in wanted.values())]
 
 
-def adjoining(days: Sequence[Window]) -> list[list[Window]]:
+def adjoining(days: Sequence[Span]) -> list[list[Span]]:
     """Put days that follow each other together: each stretch is one run."""
-    made: list[list[Window]] = []
+    made: list[list[Span]] = []
     for day in days:
         if made and made[-1][-1][1] == day[0]:
             made[-1].append(day)

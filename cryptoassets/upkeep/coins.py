@@ -15,6 +15,7 @@ import pyarrow.dataset as ds
 from psycopg import sql
 
 from cryptoassets.io_managers.clean_folders import clean_rows
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import COINS, SNAPSHOT_FLOW
 
@@ -167,7 +168,7 @@ def _descriptions(newest: dict[str, datetime | None]) -> dict[str, dict[str, Any
         )
         columns = ["coin_id", "observed_at", *_DESCRIBED]
         try:
-            rows = clean_rows(SNAPSHOT_FLOW.clean, (hour, hour + _HOUR), columns, is_wanted)
+            rows = clean_rows(SNAPSHOT_FLOW.clean, Span(hour, hour + _HOUR), columns, is_wanted)
         except FileNotFoundError:
             # Another run replaces the hour, and describes its coins.
             continue

@@ -27,13 +27,13 @@ from cryptoassets.coincap.history import (
     without,
 )
 from cryptoassets.coincap.history_fetch import ANSWERED
-from cryptoassets.io_managers.address import partition_name
-from cryptoassets.io_managers.lake import count_in
+from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.history import window_records
 from cryptoassets.resources.locks import lock
-from cryptoassets.resources.mongo import Lake, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
+from cryptoassets.stores.mongodb import Lake, count_in
 from cryptoassets.upkeep.gap_rows import Book, CoinGaps, Gap, minus
 from cryptoassets.upkeep.partitions import ledger_rows
 
@@ -139,7 +139,7 @@ class _Processed:
 
     def _is_day_whole(self, day: datetime) -> bool:
         if day not in self._known:
-            window = (day, day + _DAY)
+            window = Span(day, day + _DAY)
             raw = count_in(self._lake[HISTORY_FLOW.raw.name], window)
             with self._postgres.connect() as connection:
                 row = connection.execute(
@@ -222,10 +222,10 @@ def _write(
         cursor.executemany(_WRITE, [{**vars(gap), "interval": interval} for gap in after])
 
 
-def days_with_gaps(gaps: Sequence[Gap], bounds: Range) -> list[Range]:
+def days_with_gaps(gaps: Sequence[Gap], bounds: Range) -> list[Span]:
     """The UTC days within bounds that miss a point, oldest first."""
     starts: set[datetime] = set()
     for start, end in within([gap.range for gap in gaps], bounds):
         first = start.replace(hour=0, minute=0, second=0, microsecond=0)
         starts |= {first + number * _DAY for number in range(-(-(end - first) // _DAY))}
-    return [(start, start + _DAY) for start in sorted(starts)]
+    return [Span(start, start + _DAY) for start in sorted(starts)]

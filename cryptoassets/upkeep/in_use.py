@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from cryptoassets.io_managers.address import Window, partition_window
-from cryptoassets.partitions import range_of
+from cryptoassets.partitions.policies import range_of
+from cryptoassets.partitions.spans import Span, partition_window
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 
 GOING_ON = [
@@ -22,7 +22,7 @@ GOING_ON = [
 _PARTITION = "dagster/partition"
 
 
-def in_use(instance: dg.DagsterInstance) -> dict[str, Window]:
+def in_use(instance: dg.DagsterInstance) -> dict[str, Span]:
     """The range of each run that has not ended, with the days that marts look back on.
 
     Returns:
@@ -32,15 +32,15 @@ def in_use(instance: dg.DagsterInstance) -> dict[str, Window]:
     ranges = {run.run_id: window_of(run) for run in runs}
     lookback = timedelta(days=LOOKBACK_DAYS)
     return {
-        run_id: (window[0] - lookback, window[1]) for run_id, window in ranges.items() if window
+        run_id: Span(window[0] - lookback, window[1]) for run_id, window in ranges.items() if window
     }
 
 
-def window_of(run: dg.DagsterRun) -> Window | None:
+def window_of(run: dg.DagsterRun) -> Span | None:
     """The range of a run's partitions; None: it has no hour and no day."""
     one = run.tags.get(_PARTITION, "")
     first, last = range_of(run.tags) or (one, one)
     try:
-        return partition_window(first)[0], partition_window(last)[1]
+        return Span(partition_window(first)[0], partition_window(last)[1])
     except ValueError:
         return None

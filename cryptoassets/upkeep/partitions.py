@@ -13,23 +13,23 @@ from psycopg import sql
 from pyarrow import fs
 from pymongo.collection import Collection
 
-from cryptoassets.io_managers.address import (
-    Window,
+from cryptoassets.io_managers.clean_folders import folder_of, is_whole
+from cryptoassets.partitions.spans import (
+    Span,
     folder_window,
     partition_around,
     partition_name,
     partition_window,
 )
-from cryptoassets.io_managers.clean_folders import folder_of, is_whole
-from cryptoassets.io_managers.lake import count_all, count_in, in_window
-from cryptoassets.io_managers.raw_rows import time_of
 from cryptoassets.resources.clean_files import clean_store
-from cryptoassets.resources.mongo import Document, MongoResource, end_of_times
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
+from cryptoassets.stores.documents import time_of
+from cryptoassets.stores.mongodb import Document, count_all, count_in, end_of_times, in_window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EVER: Window = (_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
+EVER = Span(_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
 """The window that leaves nothing out."""
 _FIRST = datetime(2018, 1, 1, tzinfo=UTC)
 """Dagster knows no partition before it."""
@@ -46,9 +46,9 @@ class Partition:
     span: timedelta
 
     @property
-    def window(self) -> Window:
+    def window(self) -> Span:
         """Start and end."""
-        return self.start, self.start + self.span
+        return Span(self.start, self.start + self.span)
 
     @property
     def key(self) -> str:
@@ -66,7 +66,7 @@ def partition_of(flow: Flow, start: datetime) -> Partition:
     return Partition(start, flow.asset, flow.span)
 
 
-def raw_starts(mongo: MongoResource, flow: Flow, window: Window = EVER) -> set[datetime]:
+def raw_starts(mongo: MongoResource, flow: Flow, window: Span = EVER) -> set[datetime]:
     """Starts of partitions with raw documents, by the distinct times of snapshots or points."""
     collection = mongo.lake()[flow.raw.name]
     return {
@@ -77,14 +77,14 @@ def raw_starts(mongo: MongoResource, flow: Flow, window: Window = EVER) -> set[d
     }
 
 
-def _slices(collection: Collection[Document], window: Window) -> Iterator[Window]:
+def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
     """Cut the part of a window that holds documents, so that distinct times fit into an answer."""
     start, last = (
         end_of_times(collection, in_window(window), order) or window[1]
         for order in (pymongo.ASCENDING, pymongo.DESCENDING)
     )
     while start <= last and start < window[1]:
-        yield start, min(start + _SLICE, window[1])
+        yield Span(start, min(start + _SLICE, window[1]))
         start += _SLICE
 
 
@@ -112,13 +112,13 @@ def partitions_waiting(
     return sorted(partition_of(flow, start) for start in found if start not in expired)
 
 
-def _ever_longer_windows(flow: Flow, now: datetime) -> Iterator[Window]:
+def _ever_longer_windows(flow: Flow, now: datetime) -> Iterator[Span]:
     """Cut all time until the end of the next partition into windows, newest first."""
     end = _EPOCH + ((now - _EPOCH) // flow.span + 2) * flow.span
     span = timedelta(days=1)
     while end > _FIRST:
         start = max(_FIRST, end - span)
-        yield start, end
+        yield Span(start, end)
         # An hour of last week is likelier than one of last year, and each count reads its window.
         end, span = start, 8 * span
 
@@ -127,7 +127,7 @@ def _unpublished(
     collection: Collection[Document],
     published: Mapping[datetime, int],
     span: timedelta,
-    window: Window,
+    window: Span,
     counted: int,
 ) -> Iterator[datetime]:
     """Starts of partitions of a window that hold more documents than were published, by halves."""
@@ -140,12 +140,12 @@ def _unpublished(
             yield start
         return
     middle = start + (end - start) // span // 2 * span
-    before = count_in(collection, (start, middle))
-    yield from _unpublished(collection, published, span, (start, middle), before)
-    yield from _unpublished(collection, published, span, (middle, end), counted - before)
+    before = count_in(collection, Span(start, middle))
+    yield from _unpublished(collection, published, span, Span(start, middle), before)
+    yield from _unpublished(collection, published, span, Span(middle, end), counted - before)
 
 
-def _published_in(published: Mapping[datetime, int], window: Window) -> int:
+def _published_in(published: Mapping[datetime, int], window: Span) -> int:
     return sum(rows for start, rows in published.items() if window[0] <= start < window[1])
 
 
@@ -154,10 +154,10 @@ def hours_without_parquet(
 ) -> set[str]:
     """Keys of published hours of the last day whose Parquet is missing or damaged."""
     flow, open_hour = SNAPSHOT_FLOW, now.replace(minute=0, second=0, microsecond=0)
-    window = (open_hour - timedelta(days=1), open_hour)
+    window = Span(open_hour - timedelta(days=1), open_hour)
     raw = raw_starts(mongo, flow, window)
     hours = [
-        (start, start + flow.span)
+        Span(start, start + flow.span)
         for start, row in ledger_rows(postgres, flow, window).items()
         if start in raw and row.expired_at is None
     ]
@@ -176,7 +176,7 @@ class LedgerRow:
 
 
 def ledger_rows(
-    postgres: PostgresResource, flow: Flow, window: Window = EVER
+    postgres: PostgresResource, flow: Flow, window: Span = EVER
 ) -> dict[datetime, LedgerRow]:
     """What the ledger says of each partition, by its start."""
     with postgres.connect() as connection:
@@ -189,7 +189,7 @@ def ledger_rows(
     return {start: row for start, row in found.items() if window[0] <= start < window[1]}
 
 
-def table_starts(postgres: PostgresResource, flow: Flow, window: Window = EVER) -> set[datetime]:
+def table_starts(postgres: PostgresResource, flow: Flow, window: Span = EVER) -> set[datetime]:
     """Starts of partitions with rows in the published table."""
     question = sql.SQL(
         "SELECT DISTINCT date_trunc({}, observed_at) FROM {} "
@@ -202,7 +202,7 @@ def table_starts(postgres: PostgresResource, flow: Flow, window: Window = EVER) 
         return {moment.astimezone(UTC) for (moment,) in connection.execute(question, window)}
 
 
-def clean_starts(flow: Flow, window: Window = EVER) -> set[datetime]:
+def clean_starts(flow: Flow, window: Span = EVER) -> set[datetime]:
     """Starts of partitions with a folder under `CLEAN_PATH`, whole or not."""
     store, root = clean_store()
     selector = fs.FileSelector(f"{root}/{flow.clean.name}", allow_not_found=True)

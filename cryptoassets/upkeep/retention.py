@@ -18,16 +18,16 @@ import dagster as dg
 
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
-from cryptoassets.io_managers.address import Window
+from cryptoassets.io_managers.clean_writing import clean_bytes, delete_clean
 from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
-from cryptoassets.io_managers.lake import count_in, count_matching
-from cryptoassets.io_managers.spark import clean_bytes, delete_clean
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.locks import hold_alone, hold_shared, lock
-from cryptoassets.resources.mongo import DEAD_LETTERS, FETCHES, MongoResource
-from cryptoassets.resources.mongo import typed_errors as mongo_errors
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource, typed_errors
 from cryptoassets.schemas import FLOWS
 from cryptoassets.settings import Settings
+from cryptoassets.stores.mongodb import DEAD_LETTERS, FETCHES, count_in, count_matching
+from cryptoassets.stores.mongodb import typed_errors as mongo_errors
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 from cryptoassets.upkeep.in_use import in_use
 from cryptoassets.upkeep.partitions import (
@@ -156,7 +156,7 @@ def bound(now: datetime, days: int) -> datetime:
 
 def candidates(where: Where, before: datetime) -> list[Candidate]:
     """Partitions that lie before a moment and still hold something, oldest first."""
-    window = (EVER[0], before)
+    window = Span(EVER[0], before)
     found = []
     for flow in FLOWS:
         collection = where.mongo.lake()[flow.raw.name]
@@ -179,7 +179,7 @@ def candidates(where: Where, before: datetime) -> list[Candidate]:
     )
 
 
-def _held_by_runs(candidate: Candidate, running: dict[str, Window]) -> Candidate:
+def _held_by_runs(candidate: Candidate, running: dict[str, Span]) -> Candidate:
     start, end = candidate.partition.window
     for run_id, window in running.items():
         if start < window[1] and window[0] < end:

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from cryptoassets.checks.warehouse import coin_prices_behaviour
-from cryptoassets.partitions import HOURLY
+from cryptoassets.partitions.policies import HOURLY
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
 
 pytestmark = pytest.mark.postgres

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from cryptoassets.partitions import range_tags
+from cryptoassets.partitions.policies import range_tags
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
 from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
 from cryptoassets_tests.e2e.stores import Dump

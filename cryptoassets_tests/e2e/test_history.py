@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from cryptoassets.partitions import range_tags
+from cryptoassets.partitions.policies import range_tags
 from cryptoassets.transforms import history
 from cryptoassets_tests.coincap.conftest import get_json
 from cryptoassets_tests.e2e.platforms import MakePlatform, Platform

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cryptoassets.coincap.sources import replayed_source
-from cryptoassets.partitions import range_tags
+from cryptoassets.partitions.policies import range_tags
 from cryptoassets.resources.history_tags import COINS_TAG
 from cryptoassets_tests.coincap.conftest import samples
 from cryptoassets_tests.e2e.platforms import MakePlatform, Platform

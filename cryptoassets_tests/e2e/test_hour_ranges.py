@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from cryptoassets.embedded import dagster_instance
-from cryptoassets.partitions import range_tags
+from cryptoassets.partitions.policies import range_tags
 from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Finished, MakePlatform, Platform
 from cryptoassets_tests.e2e.stores import Dump
 from cryptoassets_tests.io_managers.rows import document

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 from pyspark.sql import DataFrame
 
-from cryptoassets.partitions import DAILY, HOURLY
+from cryptoassets.partitions.policies import DAILY, HOURLY
 
 RAW = dg.AssetKey(["raw", "coin_snapshots"])
 CLEAN = dg.AssetKey(["clean", "coin_prices"])

@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from cryptoassets.coincap.documents import RawBatch, document_id
-from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_DAILY, COINS
+from cryptoassets.schemas.arrow import arrow_schema
 
 HOUR = "2026-10-31-23:00"
 NEXT_HOUR = "2026-11-01-00:00"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from cryptoassets.io_managers.postgres import PostgresIOManager
-from cryptoassets.partitions import DAILY, HOURLY
+from cryptoassets.partitions.policies import DAILY, HOURLY
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.upkeep.days import stale_mart_days

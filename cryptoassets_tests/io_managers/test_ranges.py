@@ -8,15 +8,11 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from cryptoassets.io_managers.address import (
-    arrow_schema,
-    partition_name,
-    partition_window,
-    partitions_in,
-)
 from cryptoassets.io_managers.postgres import PostgresIOManager
-from cryptoassets.partitions import DAILY, RANGE_IN_ONE_RUN, range_tags
+from cryptoassets.partitions.policies import DAILY, RANGE_IN_ONE_RUN, range_tags
+from cryptoassets.partitions.spans import partition_name, partition_window, partitions_in
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets_tests.io_managers import warehouse
 
 DAYS = ["2026-10-30", "2026-10-31", "2026-11-01"]

@@ -10,10 +10,10 @@ import pytest
 
 from cryptoassets.assets.marts import coin_aliases
 from cryptoassets.assets.marts import coin_daily as coin_daily_asset
-from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.io_managers.postgres import PostgresIOManager
-from cryptoassets.partitions import DAILY, HOURLY
+from cryptoassets.partitions.policies import DAILY, HOURLY
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
 from cryptoassets_tests.io_managers.rows import HOUR, judged, judged_row, start_of

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import (
     COIN_DAILY,
     COIN_PRICE_HISTORY,
@@ -19,6 +18,7 @@ from cryptoassets.schemas import (
     MARKET_DAILY,
     Table,
 )
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.transforms.marts import coin_daily, market_daily
 
 pytestmark = pytest.mark.spark

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from cryptoassets.io_managers.address import arrow_schema
 from cryptoassets.schemas import COIN_PRICE_HISTORY, COIN_PRICES, Table
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.transforms.observations import observations
 
 Row = dict[str, Any]

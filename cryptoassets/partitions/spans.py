@@ -1,0 +1,74 @@
+"""The span of time of a partition, and the names that Dagster and the folders give it.
+
+What goes here: ranges of time and names, without Dagster and without a store. What stays out: which
+asset has which partitions (in `policies`).
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_FOLDERS = {"hour": ("%Y-%m-%dT%H", _HOUR), "day": ("%Y-%m-%d", _DAY)}
+
+
+class Span(NamedTuple):
+    """Start (included) and end (excluded), UTC."""
+
+    start: datetime
+    end: datetime
+
+
+def partition_around(moment: datetime, length: timedelta) -> Span:
+    """The partition of one hour, or one day, that a moment lies in."""
+    start = moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % length
+    return Span(start, start + length)
+
+
+def partitions_in(window: Span, length: timedelta) -> list[Span]:
+    """The partitions of one hour, or one day, that a range consists of, oldest first."""
+    start, end = window
+    return [
+        Span(start + n * length, start + (n + 1) * length) for n in range((end - start) // length)
+    ]
+
+
+def partition_window(name: str) -> Span:
+    """The span of an hour or a day by Dagster's key; `partition_name` is the inverse.
+
+    Raises:
+        ValueError: not such a key.
+    """
+    if ":" in name:
+        start = datetime.strptime(f"{name}Z", "%Y-%m-%d-%H:00%z")
+        return Span(start, start + _HOUR)
+    start = datetime.strptime(f"{name}Z", "%Y-%m-%d%z")
+    return Span(start, start + _DAY)
+
+
+def partition_name(window: Span) -> str:
+    """Dagster's key of an hour or a day, or `start..end` of a longer span."""
+    start, end = window
+    if end - start == _HOUR:
+        return start.strftime("%Y-%m-%d-%H:00")
+    if end - start == _DAY:
+        return start.strftime("%Y-%m-%d")
+    return f"{start:%Y-%m-%dT%H:%M}..{end:%Y-%m-%dT%H:%M}"
+
+
+def folder_name(window: Span) -> str:
+    """The Parquet folder of a partition; no colon, which Spark reads as a URI scheme."""
+    start, end = window
+    unit = "hour" if end - start == _HOUR else "day"
+    form, _ = _FOLDERS[unit]
+    return f"{unit}={start.strftime(form)}"
+
+
+def folder_window(name: str) -> Span | None:
+    """The partition of a Parquet folder, by its name; None: it is none of ours."""
+    unit, _, start = name.partition("=")
+    try:
+        form, length = _FOLDERS[unit]
+        first = datetime.strptime(start, form).replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        return None
+    return Span(first, first + length)

@@ -1,0 +1,125 @@
+"""Source text to exact decimals: the value, or the reason why there is none.
+
+What goes here: everything that decides whether a text is a number that NUMERIC(38,18) holds, and
+comparing such numbers exactly. What stays out: what a number means (in `rules`).
+
+Why not a plain cast: Arrow's fails for the whole column on 'bad', and takes '+1', '.5' and '1e5'.
+"""
+
+import re
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cryptoassets.schemas import DECIMAL_PRECISION, DECIMAL_SCALE
+
+DECIMAL = pa.decimal128(DECIMAL_PRECISION, DECIMAL_SCALE)
+
+_INTEGER_DIGITS = DECIMAL_PRECISION - DECIMAL_SCALE
+_PLAIN = rf"\A-?[0-9]{{1,{_INTEGER_DIGITS}}}(\.[0-9]{{1,{DECIMAL_SCALE}}})?\z"
+_NUMBER = re.compile(r"-?([0-9]{1,400}(?:\.[0-9]{1,400})?)(?:[eE][+-]?[0-9]{1,3})?")
+_LAST_PLACE = Decimal(1).scaleb(-DECIMAL_SCALE)
+_TOO_LARGE = Decimal(10) ** _INTEGER_DIGITS
+# One digit more than a decimal has, as rounding may carry.
+_ROUNDED = Context(prec=DECIMAL_PRECISION + 1, rounding=ROUND_HALF_UP)
+
+# A double has at most 17 significant digits; its shortest text can still have 24 decimal places.
+_DOUBLE_DIGITS = 17
+
+BLANKS = "".join(map(chr, [*range(33), 127]))
+_WHOLE = re.compile(r"[+-]?[0-9]{1,400}")
+
+# The cast to double and four operations are each off by less than 2**-50 of the largest amount.
+_MARGIN = 1e-12
+
+
+def exact_decimals(
+    texts: pa.Array, *, is_double: bool = False
+) -> tuple[pa.Array, dict[str, list[int]]]:
+    """DECIMAL(38,18) of each text, and the rows whose text is not exactly one.
+
+    Args:
+        texts: numbers as received; null is no problem here.
+        is_double: the source prints this field as the shortest text of a double, so that digits
+            beyond the 18th place are legal as long as a double can have them; the value is then
+            rounded at the 18th place, to zero as well. False: any such digit is `inexact`.
+
+    Returns:
+        Values, null for null and where there is a problem; and by problem the rows that have it:
+        `malformed`, `overflow` (20 digits before the point are the limit), `underflow` (not zero,
+        but zero at 18 places) or `inexact` (digits beyond the 18th place).
+    """
+    is_plain = pc.match_substring_regex(texts, _PLAIN)
+    values = pc.if_else(is_plain, texts, pa.scalar(None, pa.string())).cast(DECIMAL)
+    odd = pc.indices_nonzero(pc.invert(is_plain))
+    if not len(odd):
+        return values, {}
+    problems: dict[str, list[int]] = {}
+    is_exact, exact = np.zeros(len(texts), bool), []
+    for row, text in zip(odd.to_pylist(), texts.take(odd).to_pylist(), strict=True):
+        verdict = _verdict(text, is_double=is_double)
+        if isinstance(verdict, str):
+            problems.setdefault(verdict, []).append(row)
+        else:
+            is_exact[row] = True
+            exact.append(verdict)
+    return pc.replace_with_mask(values, pa.array(is_exact), pa.array(exact, DECIMAL)), problems
+
+
+def _verdict(text: str, *, is_double: bool) -> Decimal | str:
+    """The value of one text, or its problem."""
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return "malformed"
+    value = Decimal(text)
+    if value and value.adjusted() >= _INTEGER_DIGITS:
+        return "overflow"
+    rounded = value.quantize(_LAST_PLACE, context=_ROUNDED)
+    # Not abs(), which rounds to the context's precision.
+    if rounded.copy_abs() >= _TOO_LARGE:
+        return "overflow"
+    if rounded == value or (is_double and _significant_digits(number[1]) <= _DOUBLE_DIGITS):
+        return rounded
+    return "inexact" if rounded else "underflow"
+
+
+def _significant_digits(mantissa: str) -> int:
+    return len(mantissa.replace(".", "").strip("0"))
+
+
+def whole_number(text: str) -> int | None:
+    """The number that a text of digits says, blanks around it and its sign allowed; else None."""
+    digits = text.strip(BLANKS)
+    return int(digits) if _WHOLE.fullmatch(digits) else None
+
+
+def doubles(values: pa.Array) -> NDArray[np.float64]:
+    """Decimals as doubles, within 2**-50 of each value; NaN for null."""
+    floats: NDArray[np.float64] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return floats
+
+
+def rows_above_zero(
+    difference: NDArray[np.float64],
+    size: NDArray[np.float64],
+    exact: Callable[[pa.Array], list[Decimal]],
+) -> NDArray[np.int64]:
+    """The rows whose exact difference is above zero.
+
+    Doubles decide where they can: an exact difference is computed only for rows in which it is too
+    small beside the amounts that it is made of.
+
+    Args:
+        difference: in doubles; NaN is not above zero.
+        size: the sum of the amounts that were added and subtracted, each as positive.
+        exact: rows to their differences.
+    """
+    is_above = difference > 0
+    near = np.flatnonzero(np.abs(difference) < _MARGIN * size)
+    if len(near):
+        is_above[near] = [number > 0 for number in exact(pa.array(near))]
+    return np.flatnonzero(is_above)

@@ -1,0 +1,153 @@
+"""What all judged rows have alike: their reasons, their outcome, and the cut for a publication.
+
+What goes here: which of several answers counts, which contradict themselves, reasons as lists, and
+ids that PostgreSQL can hold. What stays out: the rules (in `rules`) and what a kind of document
+means (in `prices`, `history`).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cryptoassets.schemas import Flow
+from cryptoassets.transforms.outcomes import MAX_ID_CHARACTERS
+from cryptoassets.transforms.reconciliation import stored_id
+
+Rows = NDArray[np.int64]
+"""Places of rows in a table, ascending."""
+
+Breaches = Mapping[str, Rows]
+"""Reason code to the rows that break the rule."""
+
+_OUTCOMES = pa.array(["valid", "quarantined", "superseded"])
+
+
+def rows_where(condition: pa.Array) -> Rows:
+    """The rows in which a condition holds; null does not."""
+    rows: Rows = pc.indices_nonzero(condition).to_numpy().astype(np.int64)
+    return rows
+
+
+def is_broken(breaches: Breaches, count: int) -> NDArray[np.bool_]:
+    """Whether each of so many rows breaks a rule."""
+    broken = np.zeros(count, bool)
+    for rows in breaches.values():
+        broken[rows] = True
+    return broken
+
+
+def foreign_apart(breaches: Breaches, is_foreign: pa.Array) -> Breaches:
+    """The breaches with one of its own, and no other, for a document that is not ours."""
+    foreign = is_foreign.to_numpy(zero_copy_only=False)
+    ours = {code: rows[~foreign[rows]] for code, rows in breaches.items()}
+    return {**ours, "foreign_document": np.flatnonzero(foreign)}
+
+
+def reason_lists(breaches: Breaches, count: int) -> pa.Array:
+    """The codes of each of so many rows, sorted."""
+    codes = sorted(breaches)
+    rows = np.concatenate([np.empty(0, np.int64), *(breaches[code] for code in codes)])
+    numbers = np.repeat(np.arange(len(codes)), [len(breaches[code]) for code in codes])
+    ends = np.cumsum(np.bincount(rows, minlength=count))
+    # Stable, so that the codes of a row stay sorted.
+    by_row = numbers[np.argsort(rows, kind="stable")]
+    offsets = pa.array(np.concatenate([[0], ends]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(codes, pa.string()).take(pa.array(by_row)))
+
+
+def groups(*columns: pa.Array) -> NDArray[np.int64]:
+    """A number for each row, the same for rows that are alike in all columns; nulls are alike."""
+    numbers = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        encoded = column.dictionary_encode(null_encoding="encode")
+        pairs = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
+        # Counted up from zero again, so that a product stays below the square of the rows.
+        numbers = np.unique(pairs, return_inverse=True)[1]
+    return numbers
+
+
+def contradictions(
+    of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
+) -> NDArray[np.int64]:
+    """The rows of answers that hold two values for one key.
+
+    Both stay in raw, and none of them counts: nothing says which is true. An answer of another
+    time is not touched, and a broken row contradicts nothing.
+
+    Args:
+        of_key: groups of rows that say something of one observation.
+        broken: rows that break a rule.
+        raw: columns `fetched_at` and `payload`.
+    """
+    rows = _rivals(of_key, broken)
+    some = raw.select(["fetched_at", "payload"]).take(pa.array(rows)).combine_chunks()
+    fetched_at, payload = (column.combine_chunks() for column in some.columns)
+    of_answer = groups(pa.array(of_key[rows]), fetched_at)
+    of_value = groups(pa.array(of_answer), payload)
+    first_of_value = np.unique(of_value, return_index=True)[1]
+    has_value = payload.is_valid().to_numpy(zero_copy_only=False)
+    values = np.bincount(of_answer[first_of_value[has_value[first_of_value]]], minlength=len(rows))
+    contradictory: NDArray[np.int64] = rows[values[of_answer] > 1]
+    return contradictory
+
+
+def outcomes(of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table) -> pa.Array:
+    """`quarantined` for a broken row; else `valid` for the latest answer of a key.
+
+    Args:
+        of_key: groups of rows that say something of one observation; earlier answers for it are
+            `superseded`.
+        broken: rows that break a rule.
+        raw: columns `fetched_at` and `raw_id`; of one time, the largest id is the latest.
+    """
+    rows = _rivals(of_key, broken)
+    rivals = raw.select(["fetched_at", "raw_id"]).take(pa.array(rows))
+    latest_first = pc.sort_indices(
+        rivals.append_column("key", pa.array(of_key[rows])),
+        [("key", "ascending"), ("fetched_at", "descending"), ("raw_id", "descending")],
+    ).to_numpy()
+    keys = of_key[rows][latest_first]
+    is_earlier = np.concatenate([[False] * min(len(rows), 1), keys[1:] == keys[:-1]]).astype(bool)
+    numbers = broken.astype(np.int8)
+    numbers[rows[latest_first[is_earlier]]] = 2
+    return _OUTCOMES.take(pa.array(numbers))
+
+
+def _rivals(of_key: NDArray[np.int64], broken: NDArray[np.bool_]) -> Rows:
+    """Rows that are not broken and share their key with another such row."""
+    answers = np.bincount(of_key[~broken], minlength=len(of_key))
+    return np.flatnonzero(~broken & (answers[of_key] > 1))
+
+
+def publication(judged: pa.Table, flow: Flow) -> pa.Table:
+    """Cut judged rows down to what a publication needs.
+
+    Args:
+        judged: columns of `flow.clean`.
+        flow: where the rows go.
+
+    Returns:
+        `flow.judged_columns`; `raw_id` as PostgreSQL can index it, `payload` null unless the row is
+        quarantined; as many rows as came in.
+    """
+    is_quarantined = pc.equal(judged["outcome"], "quarantined")
+    changed = {
+        "raw_id": storable_ids(judged["raw_id"].combine_chunks()),
+        "payload": pc.if_else(is_quarantined, judged["payload"], pa.scalar(None, pa.string())),
+    }
+    return pa.table({name: changed.get(name, judged[name]) for name in flow.judged_columns})
+
+
+def storable_ids(raw_ids: pa.Array) -> pa.Array:
+    """Each raw `_id` as PostgreSQL can index it: no NUL, and at most 600 characters.
+
+    A shortened one ends in the hash of the whole, so that no two meet.
+    """
+    is_odd = pc.or_(
+        pc.match_substring(raw_ids, "\x00"), pc.greater(pc.utf8_length(raw_ids), MAX_ID_CHARACTERS)
+    )
+    odd = raw_ids.filter(is_odd).to_pylist()
+    return pc.replace_with_mask(raw_ids, is_odd, pa.array([*map(stored_id, odd)], pa.string()))

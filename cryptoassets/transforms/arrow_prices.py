@@ -1,0 +1,99 @@
+"""Raw coin snapshots to typed, judged rows; one row a raw document, none lost.
+
+What goes here: the kernel of `clean/coin_prices` and its rules over a whole snapshot. What stays
+out: single rules (in `rules`), outcomes (in `outcomes`) and daily figures (in `marts`).
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from cryptoassets.schemas import CLEAN_COIN_PRICES, RAW_COIN_SNAPSHOTS
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.transforms.arrow_outcomes import (
+    Breaches,
+    contradictions,
+    foreign_apart,
+    groups,
+    is_broken,
+    outcomes,
+    reason_lists,
+)
+from cryptoassets.transforms.arrow_rules import (
+    coin_measures,
+    identity_breaches,
+    plausibility_breaches,
+    ranks,
+)
+from cryptoassets.transforms.payloads import payload_texts
+
+MIN_SNAPSHOT_SHARE = 0.4
+MAX_BROKEN_SHARE = 0.6
+
+
+def judge_prices(raw: pa.Table) -> pa.Table:
+    """Type every raw document, name the rules it breaks and give it its outcome.
+
+    Args:
+        raw: columns of `payloads.kernel_schema(RAW_COIN_SNAPSHOTS)`, whole snapshots only.
+
+    Returns:
+        Columns of `schemas.CLEAN_COIN_PRICES`, as many rows as came in, in their order. `outcome`
+        is `quarantined` where `reasons` is not empty; else `valid` for the latest `fetched_at` of a
+        (coin_id, observed_at) and `superseded` for the earlier ones.
+    """
+    count = raw.num_rows
+    coin_id, observed_at = (raw[name].combine_chunks() for name in ("coin_id", "observed_at"))
+    texts = payload_texts(raw, RAW_COIN_SNAPSHOTS)
+    typed, unreadable = coin_measures(texts)
+    of_row = {
+        **unreadable,
+        **identity_breaches(texts, coin_id),
+        **plausibility_breaches(texts, typed),
+    }
+    of_key = groups(coin_id, observed_at)
+    of_snapshot = _snapshot_breaches(raw, of_key, is_broken(of_row, count))
+    breaches = foreign_apart({**of_row, **of_snapshot}, raw["is_foreign"].combine_chunks())
+    contradictory = contradictions(of_key, is_broken(breaches, count), raw)
+    breaches = {**breaches, "contradictory_answer": contradictory}
+    judged = {
+        **{name: raw[name] for name in RAW_COIN_SNAPSHOTS.column_names},
+        "source": pc.fill_null(raw["source"], "unknown"),
+        **{name: texts[name] for name in ("symbol", "name", "explorer")},
+        "rank": ranks(texts["rank"]),
+        **typed,
+        "reasons": reason_lists(breaches, count),
+        "outcome": outcomes(of_key, is_broken(breaches, count), raw),
+    }
+    schema = arrow_schema(CLEAN_COIN_PRICES)
+    return pa.table([judged[name] for name in schema.names], schema=schema)
+
+
+def _snapshot_breaches(
+    raw: pa.Table, of_key: NDArray[np.int64], broken: NDArray[np.bool_]
+) -> Breaches:
+    """The rows of snapshots that are incomplete or mostly broken.
+
+    Args:
+        raw: see `judge_prices`.
+        of_key: groups of one coin and snapshot.
+        broken: rows that break a rule of their own.
+    """
+    of_snapshot = groups(raw["observed_at"].combine_chunks())
+    first_of_key = np.unique(of_key, return_index=True)[1]
+    has_coin = raw["coin_id"].is_valid().to_numpy()
+    coins_seen = np.bincount(
+        of_snapshot[first_of_key[has_coin[first_of_key]]], minlength=raw.num_rows
+    )
+    # A document that is not ours says nothing of the answer: it does not count.
+    ours = ~raw["is_foreign"].to_numpy()
+    documents = np.bincount(of_snapshot[ours], minlength=raw.num_rows)
+    of_broken = np.bincount(of_snapshot[ours & broken], minlength=raw.num_rows)
+    is_unreliable = of_broken / np.maximum(documents, 1) > MAX_BROKEN_SHARE
+    is_short = coins_seen[of_snapshot] < raw["coins_asked"].to_numpy() * MIN_SNAPSHOT_SHARE
+    is_repeated = pc.fill_null(raw["is_repeated"], False).to_numpy()
+    return {
+        "snapshot_incomplete": np.flatnonzero(is_repeated | is_short),
+        "snapshot_unreliable": np.flatnonzero(is_unreliable[of_snapshot]),
+    }
