@@ -1,30 +1,59 @@
 """What a second executor brings, and how much of the job no executor shares."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
 from benchmarks.bench import Bench, in_turn
 from benchmarks.cases.partitions import run_ours
 from benchmarks.homes import CURRENT, fresh_home, prepare_tables
 from benchmarks.results import CaseResult
 from benchmarks.ways.task import marks_in
+from cryptoassets.embedded import Stack
+from cryptoassets.settings import load_settings
+from cryptoassets_tests.cluster.standalone import Cluster, cluster_in
 
-ONE, TWO, WATCHED = "one executor core", "two executor cores", "two executor cores, watched"
-_MASTERS = {ONE: "local[1]", TWO: "local[2]", WATCHED: "local[2]"}
+ONE, TWO, WATCHED = "one executor", "two executors", "local[2], watched"
 
 
 def scaling(bench: Bench) -> CaseResult:
-    """The job `process` of 200,000 documents after session start, on one and on two cores."""
+    """The job `process` of 200,000 documents after session start, on one and two executors."""
     result = CaseResult(
-        notes=["Executors are threads of one Spark; the stores use the same two cores."]
+        notes=[
+            "Executors are those of a Spark master and two workers of one core on this machine;",
+            "the driver and the stores use the same cores.",
+        ]
     )
-    with bench.lake("200k") as lake:
-        for number, way in in_turn(tuple(_MASTERS), bench.number_of_runs(3)):
-            settings = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
-            with fresh_home(CURRENT, SPARK_MASTER=_MASTERS[way], **settings) as home:
+    with bench.lake("200k") as lake, _cluster(bench.folder) as (cluster, settings):
+        for number, way in in_turn(tuple(settings), bench.number_of_runs(3)):
+            stores = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
+            with fresh_home(CURRENT, **stores) as home:
                 prepare_tables(home)
+                cluster.give(lake.url, home.addresses()["POSTGRES_URL"])
                 options = ["--watch"] if way == WATCHED else []
-                measured = run_ours(bench, lake, home, *options, is_job=True)
+                measured = run_ours(bench, lake, home.but(**settings[way]), *options, is_job=True)
             marks = marks_in(measured.output)
             result.add(way, measured, **marks)
             bench.say(f"run {number + 1}: {way}: {marks}")
     result.ratios["speedup_2_vs_1"] = result.ratio(ONE, TWO, "job")
     result.ratios["serial_share"] = result.medians(WATCHED)["serial_share"]
     return result
+
+
+@contextmanager
+def _cluster(folder: Path) -> Iterator[tuple[Cluster, Mapping[str, Mapping[str, str]]]]:
+    """A cluster, and for each way the settings of a driver."""
+    place = folder / "cluster"
+    place.mkdir()
+    with cluster_in(place, Stack(load_settings()).java_home()) as cluster:
+        settings = {}
+        for way, executors in ((ONE, 1), (TWO, 2)):
+            conf = place / f"conf-{executors}"
+            conf.mkdir()
+            given = (place / "conf" / "spark-defaults.conf").read_text()
+            # The last line of a name counts.
+            limit = f"spark.cores.max {executors}\n"
+            (conf / "spark-defaults.conf").write_text(f"{given}\n{limit}")
+            master = cluster.driver_environment()["SPARK_MASTER"]
+            settings[way] = {"SPARK_MASTER": master, "SPARK_CONF_DIR": str(conf)}
+        yield cluster, settings | {WATCHED: {"SPARK_MASTER": "local[2]"}}
