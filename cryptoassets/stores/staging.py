@@ -36,6 +36,8 @@ SCHEMA = "staging"
 EXECUTOR = "executor"
 """Role of a cluster's workers, where there is one: it may insert here and nothing else."""
 Cursor = psycopg.Cursor[Any]
+# A broken document may hold anything in its other fields, NUL for one.
+_OF_REFUSED = ("raw_id", "fetched_at", "reasons", "payload")
 
 _OWNERS = """
     SELECT relname, obj_description(pg_class.oid, 'pg_class') FROM pg_class
@@ -174,14 +176,15 @@ def stage_rows(
     """
     counted = tally(judged)
     key = partition_name(partition)
-    rows = publication(judged.filter(pc.not_equal(judged["outcome"], "superseded")), flow)
-    valid = pc.equal(rows["outcome"], "valid")
-    constants = {"attempt": attempt, "partition_key": key}
-    for name, text in constants.items():
-        rows = rows.append_column(name, pa.repeat(pa.scalar(text), rows.num_rows))
-    copy_in(cursor, sql.Identifier(SCHEMA, table), rows)
-    refused = judged.filter(pc.equal(judged["outcome"], "quarantined"))["reasons"]
-    reasons = pc.value_counts(pc.list_flatten(refused)).to_pylist()
+    rows = publication(judged, flow)
+    valid = rows.filter(pc.equal(rows["outcome"], "valid"))
+    refused = rows.filter(pc.equal(rows["outcome"], "quarantined"))
+    for some, columns in ((valid, flow.published.column_names), (refused, _OF_REFUSED)):
+        staged = some.select([*columns, "outcome"])
+        for name, text in (("attempt", attempt), ("partition_key", key)):
+            staged = staged.append_column(name, pa.repeat(pa.scalar(text), some.num_rows))
+        copy_in(cursor, sql.Identifier(SCHEMA, table), staged)
+    reasons = pc.value_counts(pc.list_flatten(refused["reasons"])).to_pylist()
     return Staged(
         attempt,
         key,
@@ -190,7 +193,7 @@ def stage_rows(
         counted.quarantined,
         counted.superseded,
         conservation_problems(judged) + key_problems(judged, flow.published.key),
-        pc.unique(rows["source"].filter(valid)).to_pylist(),
+        pc.unique(valid["source"]).to_pylist(),
         json.dumps({entry["values"]: entry["counts"] for entry in reasons}),
     )
 
