@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.jvm import Jvm, start_jvm
 from cryptoassets.environment import java_environment, set_pyspark_variables_aside
+from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
 
 _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
@@ -45,6 +46,7 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         config = spark_config(settings.spark_master, stack, is_long_lived=self.is_long_lived)
         with _LOCK, _jvm(settings.spark_master, config, stack):
             session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
+            ship_package(session)
         return session
 
 
@@ -79,6 +81,8 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         f'-XX:ErrorFile="{stack.log_of("java_error_%p")}"',
     ]
     local = {
+        # A cluster names it in its own configuration, once its workers have it installed.
+        "spark.python.daemon.module": "cryptoassets.worker_daemon",
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
