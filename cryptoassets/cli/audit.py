@@ -22,13 +22,13 @@ from cryptoassets.io_managers.clean_folders import (
     clean_partition,
     is_of_older_rules,
 )
-from cryptoassets.io_managers.lake import count_all, documents_in
-from cryptoassets.io_managers.raw_rows import lake_id
 from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.resources.mongo import Document, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.mongodb import Document, count_all, documents_in
 from cryptoassets.transforms.reconciliation import Places, discrepancies
 from cryptoassets.upkeep.coins import coins_out_of_line, misdescribed_coins
 from cryptoassets.upkeep.days import stale_mart_days

@@ -10,12 +10,7 @@ from datetime import datetime, timedelta
 import pymongo
 from psycopg import sql
 
-from cryptoassets.resources.mongo import (
-    COLLECTIONS,
-    DEAD_LETTERS,
-    MongoResource,
-    end_of_times,
-)
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import (
     COIN_DAILY,
@@ -25,6 +20,7 @@ from cryptoassets.schemas import (
     MARKET_DAILY,
     QUARANTINE,
 )
+from cryptoassets.stores.mongodb import COLLECTIONS, DEAD_LETTERS, end_of_times
 
 _NEWEST_BY = {
     COINS: "last_seen_at",

@@ -16,7 +16,6 @@ import pyarrow.dataset as ds
 from psycopg import sql
 from pymongo import MongoClient
 
-from cryptoassets.resources.mongo import Lake
 from cryptoassets.schemas import (
     COIN_LATEST,
     CREDITS,
@@ -27,11 +26,13 @@ from cryptoassets.schemas import (
     POSTGRES_TABLES,
     QUARANTINE,
 )
+from cryptoassets.stores.mongodb import Lake
 
 Dump = dict[str, list[bytes]]
 
 # Sorted dumps leave these columns and tables out, and no other.
-_VOLATILE = {"run_id", "loaded_at", "publication"}
+# Files are named at random, and their checksum covers their names.
+_VOLATILE = {"run_id", "loaded_at", "publication", "clean_checksum"}
 _NOT_DUMPED = (COIN_LATEST, CREDITS, LOAD_HISTORY, MART_LOADS, PARTITION_LOCKS)
 _DUMPED = [table for table in POSTGRES_TABLES if table not in _NOT_DUMPED]
 PUBLISHED = tuple(table.full_name for table in _DUMPED if table not in (LOADS, QUARANTINE))

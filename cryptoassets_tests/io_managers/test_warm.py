@@ -17,8 +17,8 @@ from cryptoassets.io_managers.clean_folders import parquet_files
 from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.io_managers.warm import Judged, View, WarmHours
 from cryptoassets.resources.clean_files import clean_store
-from cryptoassets.resources.mongo import FETCHES, Lake
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.stores.mongodb import FETCHES, Lake
 from cryptoassets_tests.io_managers.damages import truncate
 from cryptoassets_tests.io_managers.rows import HOUR, document, start_of
 
