@@ -28,8 +28,8 @@ from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.clean import CleanFile, read_file
 from cryptoassets.stores.copying import copy_in
 from cryptoassets.stores.postgres_errors import typed_errors
-from cryptoassets.transforms.arrow_outcomes import publication
 from cryptoassets.transforms.contract import conservation_problems, key_problems, tally
+from cryptoassets.transforms.outcomes import publication
 from cryptoassets.workers import Credentials, refuse_other_code
 
 SCHEMA = "staging"

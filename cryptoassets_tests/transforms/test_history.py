@@ -11,7 +11,7 @@ import pytest
 from cryptoassets.coincap.documents import iso_milliseconds
 from cryptoassets.coincap.lossless import ExactNumber
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, RAW_COIN_HISTORY
-from cryptoassets.transforms.arrow_history import judge_history
+from cryptoassets.transforms.history import judge_history
 from cryptoassets_tests.transforms.snapshots import ABSENT, raw_table
 
 T0 = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, SNAPSHOT_FLOW
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.transforms.arrow_outcomes import publication
-from cryptoassets.transforms.arrow_prices import judge_prices
 from cryptoassets.transforms.coins import merged, newest_of_coins
+from cryptoassets.transforms.outcomes import publication
+from cryptoassets.transforms.prices import judge_prices
 from cryptoassets_tests.transforms.snapshots import PATIENT, Row, instant, raw_row, raw_table
 
 BROKEN = {"coin": {"priceUsd": None}}
