@@ -6,7 +6,7 @@ out: the statements (in `publishing`), Dagster and Spark (in `postgres`).
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import FLOWS, QUARANTINE, Flow
+from cryptoassets.stores.checksums import rows_checksum
 from cryptoassets.transforms.contract import conservation_problems, key_problems, tally
 
 Transaction = Callable[[str], AbstractContextManager[Cursor]]
@@ -67,7 +68,13 @@ def rows_in(judged: pa.Table, window: Span) -> pa.Table:
 
 
 def publish(
-    transaction: Transaction, flow: Flow, judged: pa.Table, window: Span, run_id: str
+    transaction: Transaction,
+    flow: Flow,
+    judged: pa.Table,
+    window: Span,
+    run_id: str,
+    *,
+    clean_checksum: str | None = None,
 ) -> Publication:
     """Publish one partition; a view older than what stands publishes nothing.
 
@@ -77,6 +84,7 @@ def publish(
         judged: all rows of the partition, at least `flow.judged_columns`.
         window: the partition.
         run_id: the Dagster run that publishes.
+        clean_checksum: of the Parquet that `judged` was read from; None: not known.
 
     Raises:
         ContractViolationError: keys or counts do not add up; nothing was published.
@@ -89,7 +97,7 @@ def publish(
     if problems:
         message = f"{flow.asset} {partition}: {'; '.join(problems)}. Nothing was published; "
         raise ContractViolationError(f"{message}no retry will help.")
-    load = _load(flow, judged, partition, run_id)
+    load = replace(_load(flow, judged, partition, run_id), clean_checksum=clean_checksum)
     valid = judged.filter(pc.equal(judged["outcome"], "valid"))
     refused = quarantine_rows(judged, load)
     scope = publishing.in_window("observed_at", window)
@@ -110,7 +118,8 @@ def publish(
         number = record_load(cursor, load, changes, is_other=bool(refusals) or not is_seen)
         # A ledger that was lost, say, has no number for rows that are there.
         has_other_rows = bool(changes) or loaded != load.loaded_rows
-        publishing.write_ledger(cursor, load, number if has_other_rows else 0)
+        checksum = rows_checksum(cursor, flow, window)
+        publishing.write_ledger(cursor, load, number if has_other_rows else 0, checksum)
     return Publication(load, valid, refused, seen, load.loaded_rows, changes, released)
 
 

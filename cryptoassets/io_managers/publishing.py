@@ -22,7 +22,11 @@ Cursor = psycopg.Cursor[Any]
 
 @dataclass(frozen=True)
 class Load:
-    """One ledger row: what became of the raw documents of a partition."""
+    """One ledger row: what became of the raw documents of a partition.
+
+    Attributes:
+        clean_checksum: of the Parquet that was published; None: not known.
+    """
 
     asset: str
     partition_key: str
@@ -31,6 +35,7 @@ class Load:
     loaded_rows: int
     quarantined_rows: int
     superseded_rows: int
+    clean_checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -177,13 +182,14 @@ def merge_coins(cursor: Cursor) -> Changes:
     return Changes(cursor.execute(statement).rowcount)
 
 
-def write_ledger(cursor: Cursor, load: Load, publication: int) -> None:
+def write_ledger(cursor: Cursor, load: Load, publication: int, rows_checksum: str) -> None:
     """Write the ledger row of a publication, in the transaction that publishes.
 
     Args:
         cursor: in that transaction.
         load: the counts.
         publication: its number; 0: no row of the table changed, and the number that is there stays.
+        rows_checksum: of the rows of the partition as they are now.
     """
     names = [name for name in LOADS.column_names if name not in ("loaded_at", "expired_at")]
     replaced = [name for name in names if name != "publication"]
@@ -200,7 +206,7 @@ def write_ledger(cursor: Cursor, load: Load, publication: int) -> None:
                 sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in replaced
             ),
         ),
-        {**asdict(load), "publication": publication},
+        {**asdict(load), "publication": publication, "rows_checksum": rows_checksum},
     )
 
 
