@@ -36,7 +36,7 @@ from cryptoassets.io_managers.clean_writing import (
     replace_folder,
 )
 from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
-from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
+from cryptoassets.resources.clean_files import clean_store, scratch_folder, spark_uri
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
@@ -79,7 +79,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 self._store_mapped(context, table, obj)
 
     def _store_frame(self, context: dg.OutputContext, table: Table, frame: DataFrame) -> None:
-        store, aside = self._aside(context, table)
+        store, aside = scratch_folder(table.name)
         partitions = _partitions(context, table)
         unit = _unit(partitions[0])
         start = F.date_format("observed_at", _STARTS[unit])
@@ -94,7 +94,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         Raises:
             StoreUnavailableError: documents came each time.
         """
-        store, aside = self._aside(context, table)
+        store, aside = scratch_folder(table.name)
         partitions = _partitions(context, table)
         unit = _unit(partitions[0])
         known = self._known(table, partitions)
@@ -121,10 +121,6 @@ class SparkIOManager(dg.ConfigurableIOManager):
             "a retry helps"
         )
         raise StoreUnavailableError(message)
-
-    def _aside(self, context: dg.OutputContext, table: Table) -> tuple[fs.FileSystem, str]:
-        store, root = clean_store()
-        return store, f"{root}/{SCRATCH}/{context.run_id}-{table.name}"
 
     def _known(self, table: Table, partitions: list[Span]) -> View | None:
         """What there is of the run's only partition, if newer snapshots can be added to it."""
