@@ -6,8 +6,8 @@ from cryptoassets.assets.descriptions import described
 from cryptoassets.partitions.policies import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES
 from cryptoassets.stores.raw import MappedRaw, RawRanges
-from cryptoassets.transforms.arrow_history import judge_history
-from cryptoassets.transforms.arrow_prices import judge_prices
+from cryptoassets.transforms.history import judge_history
+from cryptoassets.transforms.prices import judge_prices
 from cryptoassets.transforms.rules import HISTORY_FIELDS, SOURCE_FIELDS
 
 _FROM_PAYLOAD = (*SOURCE_FIELDS, "symbol", "name", "explorer", "rank", "reasons", "outcome")

@@ -22,7 +22,7 @@ from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import FLOWS
 from cryptoassets.stores.checksums import clean_checksum, rows_checksum
-from cryptoassets.stores.staging import StagedPartition
+from cryptoassets.stores.staged import StagedPartition
 
 Transaction = Callable[[str], AbstractContextManager[Cursor]]
 """Opens a transaction for an action, named for messages; errors in it are ours."""

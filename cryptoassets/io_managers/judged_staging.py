@@ -20,17 +20,19 @@ from cryptoassets.resources.workers import credentials
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.clean import CleanFiles
 from cryptoassets.stores.postgres_errors import typed_errors
+from cryptoassets.stores.staged import (
+    StagedPartition,
+    index_staged,
+    staged_partitions,
+    staging_table,
+)
 from cryptoassets.stores.staging import (
     STAGED_SCHEMA,
     StageBatches,
     Staged,
-    StagedPartition,
     StageTask,
-    index_staged,
     rows_in,
     stage_rows,
-    staged_partitions,
-    staging_table,
 )
 from cryptoassets.workers import code_hash
 

@@ -32,6 +32,7 @@ from cryptoassets.io_managers.judged_staging import judged_staging
 from cryptoassets.io_managers.publications import InputsRead, MartLoad
 from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.io_managers.shown import shown_rows
+from cryptoassets.io_managers.step_reading import StepReading
 from cryptoassets.partitions.spans import partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.locks import lock
@@ -39,6 +40,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import COINS, QUARANTINE, SNAPSHOT_FLOW, Flow, Table, flow_into
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.clean import CleanFiles
 from cryptoassets.stores.copying import stage
 from cryptoassets.stores.postgres_errors import typed_errors
@@ -56,6 +58,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     spark: dg.ResourceDependency[SparkResource]
     _frames: PassingFrames = PrivateAttr(default_factory=PassingFrames)
     _inputs: InputsRead = PrivateAttr(default_factory=InputsRead)
+    _reading: StepReading = PrivateAttr(default_factory=StepReading)
 
     def handle_output(
         self, context: dg.OutputContext, obj: CleanFiles | DataFrame | pa.Table
@@ -92,6 +95,9 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table:
         """Read the rows of the partition's range as DataFrame, or as Arrow table where annotated.
 
+        All inputs of a step are read in one transaction. Rows of a DataFrame pass through this
+        process a batch at a time.
+
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: no row in the range was ever published.
                 ExpiredPartitionError: a part of it was deleted by retention.
@@ -99,17 +105,26 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             table = address.table_of(context.asset_key)
             window = address.window_of(context) if context.has_asset_partitions else None
-            with self._transaction(f"reading {table.full_name}") as cursor:
-                # Rows and the numbers of their publications are those of one moment.
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                rows = reading.read_rows(cursor, context, self.postgres.address)
+            where = self.postgres.address
+            is_arrow = context.dagster_type.typing_type is pa.Table
+            # Before the transaction, which must not wait for a JVM.
+            session = None if is_arrow else self.spark.session
+            with (
+                typed_errors(f"reading {table.full_name}", where),
+                self._reading.cursor(context, self.postgres.connect) as cursor,
+            ):
+                batches = reading.read_batches(cursor, context, where)
+                rows = (
+                    pa.Table.from_batches(batches, schema=arrow_schema(table))
+                    if session is None
+                    else self._frames.frame(session, table, batches)
+                )
                 self._inputs.note(cursor, table, window)
-            if context.dagster_type.typing_type is pa.Table:
-                return rows
-            return self._frames.frame(self.spark.session, table, rows.to_batches())
+            return rows
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
         """Delete the files that DataFrames were read through; forget what was read."""
+        self._reading.end()
         self._frames.clear()
         self._inputs.clear()
 

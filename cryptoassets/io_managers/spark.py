@@ -36,7 +36,7 @@ from cryptoassets.io_managers.clean_writing import (
     replace_folder,
 )
 from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
-from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
+from cryptoassets.resources.clean_files import clean_store, scratch_folder, spark_uri
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
@@ -61,8 +61,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
         """Write partitions aside, then put them in the place of those before.
 
         Of raw documents as many are read as there are when they have been read: a partition only
-        grows. Where today's rules have judged a partition, only newer snapshots are read, and their
-        file is added. A view with fewer rows than the one in its place is older and is dropped.
+        grows. Where today's rules have judged a partition and newer snapshots came, only those are
+        read, and their file is added. A view with fewer rows than the one in its place is older and
+        is dropped.
 
         Raises:
             dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped.
@@ -79,7 +80,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 self._store_mapped(context, table, obj)
 
     def _store_frame(self, context: dg.OutputContext, table: Table, frame: DataFrame) -> None:
-        store, aside = self._aside(context, table)
+        store, aside = scratch_folder(table.name)
         partitions = _partitions(context, table)
         unit = _unit(partitions[0])
         start = F.date_format("observed_at", _STARTS[unit])
@@ -94,26 +95,28 @@ class SparkIOManager(dg.ConfigurableIOManager):
         Raises:
             StoreUnavailableError: documents came each time.
         """
-        store, aside = self._aside(context, table)
+        store, aside = scratch_folder(table.name)
         partitions = _partitions(context, table)
         unit = _unit(partitions[0])
-        known = self._known(table, partitions)
+        views = [self._known(table, partitions), *[None] * _READINGS]
         rows = counted = 0
-        for _ in range(_READINGS):
+        for known in views:
             fetches = mapped.source.fetches()
             if known and known.judged_by != mapped.source.judged_by(fetches, known.newest):
-                known = None
+                continue
             frame = mapped.frame(fetches, after=known.newest if known else None, unit=unit)
             frame.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, aside))
             parts = [file_parts(store, f"{aside}/{folder_name(window)}") for window in partitions]
             rows = sum(part.rows for found in parts for part in found)
+            # Who makes a partition again to which nothing came wants it made again.
+            if known and rows == 0:
+                continue
             rows += known.rows if known else 0
             counted = mapped.source.count()
             if rows == counted:
                 kept = Kept(mapped.source, fetches, counted, known)
                 self._keep(context, table, aside, partitions, kept)
                 return
-            known = None
         delete_folder(store, aside)
         message = (
             f"{context.asset_key.to_user_string()}: documents came while they were read, "
@@ -121,10 +124,6 @@ class SparkIOManager(dg.ConfigurableIOManager):
             "a retry helps"
         )
         raise StoreUnavailableError(message)
-
-    def _aside(self, context: dg.OutputContext, table: Table) -> tuple[fs.FileSystem, str]:
-        store, root = clean_store()
-        return store, f"{root}/{SCRATCH}/{context.run_id}-{table.name}"
 
     def _known(self, table: Table, partitions: list[Span]) -> View | None:
         """What there is of the run's only partition, if newer snapshots can be added to it."""

@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.jvm import Jvm, start_jvm
+from cryptoassets.embedded.owners import own_folder
 from cryptoassets.environment import java_environment, set_pyspark_variables_aside
 from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
@@ -91,7 +92,7 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         # A task writes one partition's file: without this Spark sorts its rows by partition first.
         "spark.sql.maxConcurrentOutputFileWriters": "2",
     }
-    folder = stack.spark_folder
+    folder = own_folder(stack.spark_folder / "local")
     java_options = [
         f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}",
         # Not /tmp: a full one would end the JVM by a signal, or fail the first job.
@@ -124,8 +125,8 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         **(local if master.startswith("local") else {}),
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": " ".join(java_options),
-        "spark.local.dir": str(folder / "local"),
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.local.dir": str(folder),
+        "spark.sql.warehouse.dir": str(stack.spark_folder / "warehouse"),
     }
 
 
@@ -137,7 +138,8 @@ def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
         return
     set_pyspark_variables_aside()
     environment = java_environment(master, stack.java_home())
-    jvm = start_jvm(config, environment, stack.spark_folder, stack.log_of("spark"))
+    folder = own_folder(stack.spark_folder / "local")
+    jvm = start_jvm(config, environment, folder, stack.log_of("spark"))
     _jvms.append(jvm)
     ours = {
         "PYSPARK_PYTHON": sys.executable,

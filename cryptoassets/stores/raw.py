@@ -27,7 +27,7 @@ from cryptoassets.stores.mongodb import (
     typed_errors,
     url_address,
 )
-from cryptoassets.stores.ranges import RawRange, cut, read_range
+from cryptoassets.stores.ranges import MOST_DOCUMENTS, RawRange, cut, read_range
 from cryptoassets.workers import Credentials
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class RawRanges:
         coins_asked: what a snapshot is judged by where no record of its fetch is left.
         tasks: runs tasks on executors.
         credentials: for the executors.
+        most: documents that one task reads, about.
     """
 
     flow: Flow
@@ -104,6 +105,7 @@ class RawRanges:
     coins_asked: int
     tasks: Tasks
     credentials: Callable[[], Credentials]
+    most: int = MOST_DOCUMENTS
 
     @property
     def partitions(self) -> list[Span]:
@@ -164,7 +166,7 @@ class RawRanges:
         parts = []
         for partition, documents in self._documents_of(fetches.received, after).items():
             span = Span(after.replace(microsecond=0) if after else partition.start, partition.end)
-            for part in cut(span, fetches.received, documents):
+            for part in cut(span, fetches.received, documents, most=self.most):
                 told = {at: it for at, it in fetches.asked.items() if part.start <= at < part.end}
                 parts.append(RawRange(part, partition, after, told))
         return tuple(parts)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from cryptoassets.schemas import RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS
-from cryptoassets.transforms.arrow_history import judge_history
-from cryptoassets.transforms.arrow_prices import judge_prices
+from cryptoassets.transforms.history import judge_history
+from cryptoassets.transforms.prices import judge_prices
 
 JUDGES: dict[str, Callable[[pa.Table], pa.Table]] = {
     RAW_COIN_SNAPSHOTS.name: judge_prices,

@@ -7,7 +7,7 @@ stays out: what a date must agree with (in `history`).
 import re
 from datetime import UTC, datetime, timedelta
 
-from cryptoassets.transforms.arrow_numbers import BLANKS
+from cryptoassets.transforms.numbers import BLANKS
 
 _DATE = re.compile(
     r"\+?([0-9]{4,6})(?:-([0-9]{1,2})(?:-([0-9]{1,2})(?:[T ]([0-9]{1,2})(?::([0-9]{1,2})"

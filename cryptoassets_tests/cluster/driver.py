@@ -5,7 +5,6 @@ What goes here: a script that `test_workers` starts with a package of its choice
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +25,6 @@ def main() -> None:
 
     def look(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         refuse_other_code(expected)
-        # Long enough for the other task to be given to the other worker.
-        time.sleep(2)
         seen = {
             "folder": str(Path.cwd()),
             "reasons": list(rules.REASONS),

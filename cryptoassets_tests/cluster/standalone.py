@@ -22,6 +22,7 @@ from cryptoassets_tests.e2e.homes import user_environment
 SPARK = Path(pyspark.__file__).parent
 START_SECONDS = 90
 _QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+# The first tasks wait for both executors; else a busy machine would run them on the earlier one.
 _DRIVER_SETTINGS = """
 spark.driver.host            127.0.0.1
 spark.driver.bindAddress     127.0.0.1
@@ -31,6 +32,8 @@ spark.executor.cores         1
 spark.executor.extraJavaOptions  {java_options}
 spark.cores.max              2
 spark.ui.enabled             true
+spark.scheduler.minRegisteredResourcesRatio          1.0
+spark.scheduler.maxRegisteredResourcesWaitingTime    120s
 spark.python.daemon.module   cryptoassets.worker_daemon
 spark.eventLog.enabled       true
 spark.eventLog.compress      false

@@ -15,7 +15,8 @@ import cryptoassets
 from cryptoassets_tests.cluster import driver
 from cryptoassets_tests.cluster.standalone import Cluster
 
-pytestmark = pytest.mark.spark
+# Six JVMs: half a minute on idle cores, minutes on busy ones.
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 PASSWORD = "planted-7c1f"
 
 

@@ -11,7 +11,7 @@ import pytest
 from cryptoassets.coincap.documents import iso_milliseconds
 from cryptoassets.coincap.lossless import ExactNumber
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, RAW_COIN_HISTORY
-from cryptoassets.transforms.arrow_history import judge_history
+from cryptoassets.transforms.history import judge_history
 from cryptoassets_tests.transforms.snapshots import ABSENT, raw_table
 
 T0 = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -42,6 +42,9 @@ CASES: dict[str, tuple[Row, list[str]]] = {
     "other date": ({"point": {"date": "2026-11-22T09:00:01.000Z"}}, ["time_mismatch"]),
     "odd date": ({"point": {"date": "yesterday"}}, ["time_mismatch"]),
     "other time": ({"point": {"time": 1795424400000}}, ["time_mismatch"]),
+    "null time": ({"point": {"time": None}}, ["time_mismatch"]),
+    "no time": ({"point": {"time": ABSENT}}, ["time_mismatch"]),
+    "another offset": ({"point": {"date": "2026-11-22T10:00:00+01:00"}}, []),
     "off grid": ({"observed_at": T0 + timedelta(minutes=1)}, ["off_grid"]),
     "on its grid": ({"interval": "m1", "observed_at": T0 + timedelta(minutes=1)}, []),
     "interval": ({"interval": "h3"}, ["interval_unknown"]),

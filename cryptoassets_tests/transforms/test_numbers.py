@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptoassets.transforms.arrow_numbers import exact_decimals, whole_number
+from cryptoassets.transforms.numbers import exact_decimals, whole_number
 from cryptoassets_tests.transforms.snapshots import PATIENT
 
 Verdict = Decimal | str | None

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, SNAPSHOT_FLOW
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.transforms.arrow_outcomes import publication
-from cryptoassets.transforms.arrow_prices import judge_prices
 from cryptoassets.transforms.coins import merged, newest_of_coins
+from cryptoassets.transforms.outcomes import publication
+from cryptoassets.transforms.prices import judge_prices
 from cryptoassets_tests.transforms.snapshots import PATIENT, Row, instant, raw_row, raw_table
 
 BROKEN = {"coin": {"priceUsd": None}}
@@ -49,6 +49,9 @@ ROWS = [
     *snapshot(7, good=3),
     *(raw_row(f"coin-{n}", 7, coins_asked=10) | {"raw_id": f"again {n}"} for n in range(3)),
     raw_row("foreign-3", 7, **FOREIGN, payload="{}"),
+    # Were they counted, 7 of 11 rows would be broken.
+    *snapshot(8, good=4, broken=5),
+    *(raw_row(f"foreign-{n}", 8, **FOREIGN, payload="{}") for n in range(2)),
     raw_row("foreign", 6, **FOREIGN, payload='{"anything": 1}'),
     raw_row("foreign-2", 6, **FOREIGN, payload=None),
     # Two answers of the same bitcoin for the same instant, the later one wins.
@@ -128,6 +131,11 @@ def test_every_document_is_one_row_in_the_columns_of_the_contract(
             7, {("snapshot_incomplete",): 6, ("foreign_document",): 1}, id="a coin counts once"
         ),
         pytest.param(6, {("foreign_document",): 2}, id="foreign documents"),
+        pytest.param(
+            8,
+            {(): 4, ("price_usd_missing",): 5, ("foreign_document",): 2},
+            id="a foreign document is no row of the answer",
+        ),
     ],
 )
 def test_a_snapshot_is_judged_whole(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cryptoassets.coincap.lossless import ExactNumber
-from cryptoassets.transforms.arrow_prices import judge_prices
+from cryptoassets.transforms.prices import judge_prices
 from cryptoassets.transforms.rules import DOUBLE_FIELDS, REASONS, SOURCE_FIELDS
 from cryptoassets_tests.transforms import test_history as history
 from cryptoassets_tests.transforms.snapshots import ABSENT, Row, raw_row, raw_table

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptoassets.transforms.arrow_numbers import DECIMAL, doubles
-from cryptoassets.transforms.arrow_rules import plausibility_breaches
-from cryptoassets.transforms.rules import SOURCE_FIELDS
+from cryptoassets.transforms.numbers import DECIMAL
+from cryptoassets.transforms.rules import SOURCE_FIELDS, plausibility_breaches
+from cryptoassets.transforms.tolerances import doubles
 from cryptoassets_tests.transforms.snapshots import PATIENT
 
 LAST_PLACE = Decimal("1e-18")
