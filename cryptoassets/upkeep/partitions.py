@@ -91,20 +91,36 @@ def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
 
 
 def partitions_waiting(
-    mongo: MongoResource, postgres: PostgresResource, flow: Flow, now: datetime
+    mongo: MongoResource,
+    postgres: PostgresResource,
+    flow: Flow,
+    now: datetime,
+    *,
+    is_estimate_enough: bool = False,
 ) -> list[Partition]:
     """Partitions with raw documents that no publication has seen, oldest first.
 
     A run that was killed after its fetch leaves one, and so does an answer that came late. An
     expired partition never waits. Where all is published, two questions answer that, however long
     the past is; else the newest times are searched first, by halves.
+
+    Args:
+        mongo: the lake.
+        postgres: the warehouse.
+        flow: the kind of document.
+        now: where the search begins.
+        is_estimate_enough: believe the server's own count of the collection, and count the newest
+            day only, where that count is the ledger's. After a crash of the server it may be wrong
+            by documents of days past; a run then still finds them.
     """
     collection = mongo.lake()[flow.raw.name]
     ledger = ledger_rows(postgres, flow)
     published = {start: row.raw_rows for start, row in ledger.items() if row.expired_at is None}
-    missing = count_all(collection) - sum(published.values())
+    total = collection.estimated_document_count() if is_estimate_enough else count_all(collection)
+    missing = total - sum(published.values())
+    windows = list(_ever_longer_windows(flow, now))
     found: list[datetime] = []
-    for window in _ever_longer_windows(flow, now) if missing else ():
+    for window in windows if missing else windows[: int(is_estimate_enough)]:
         counted = count_in(collection, window)
         missing -= counted - _published_in(published, window)
         found += [
