@@ -1,8 +1,8 @@
 """Which variables of the user's shell reach the programs that we start, and which do not.
 
 What goes here: the environment of Spark's JVM, Dagster and Airflow, the variables that PySpark
-would read in our own process, and those that a call over HTTPS depends on. What stays out: our
-settings (in `settings`), starting the programs.
+would read in our own process, those that a call over HTTPS depends on, and secrets in files. What
+stays out: our settings (in `settings`), starting the programs.
 """
 
 import os
@@ -111,3 +111,27 @@ def certificates(environment: Mapping[str, str] = os.environ) -> Path | None:
             f" A retry will not help; correct or unset {name}"
         ) from error
     return path
+
+
+def secret_from_file(variable: str, path: str) -> str:
+    """Return what stands in the file that a variable such as MONGO_URL_FILE names.
+
+    Args:
+        variable: its name, for messages.
+        path: the file.
+
+    Raises:
+        SettingsError: the file is missing, empty or unreadable; the message quotes none of it.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    else:
+        why = "" if text.strip() else "it is empty"
+        if text.strip():
+            return text
+    raise SettingsError(
+        f"{variable} names {path}, which cannot be used: {why}. A retry will not help; correct "
+        f"{variable} or the file"
+    )

@@ -29,6 +29,7 @@ CryptoassetsError
       + UnknownRevisionError      newer code migrated the database; this code is too old for it
       + MixedSourcesError         simulated and real data would meet in one store
   + SparkJobError                 Spark broke off a job, or its JVM is gone
+      + WorkerCodeError           a Spark worker runs other code than the driver
   + EmbeddedError                 a server or Java that we start ourselves did not come up
 """
 
@@ -171,6 +172,10 @@ class MixedSourcesError(StoreError):
 
 class SparkJobError(CryptoassetsError):
     """Spark broke off a job, or its JVM is gone."""
+
+
+class WorkerCodeError(SparkJobError):
+    """A Spark worker runs other code, or another Python, than the driver."""
 
 
 class EmbeddedError(CryptoassetsError):

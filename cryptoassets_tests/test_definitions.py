@@ -209,7 +209,6 @@ def test_loading_them_has_no_side_effect(tmp_path: Path) -> None:
         "JAVA_HOME": "/no/such/java",
         "PYTHONPATH": str(project_root()),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLCONFIGDIR": str(tmp_path),
     }
 
     loaded = subprocess.run(

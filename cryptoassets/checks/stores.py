@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.copying import copy_out
-from cryptoassets.io_managers.lake import in_window
 from cryptoassets.io_managers.publishing import in_window as within
-from cryptoassets.io_managers.raw_rows import lake_id
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import COIN_PRICES, Flow, Table
+from cryptoassets.stores.copying import copy_out
+from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.mongodb import in_window
 from cryptoassets.transforms.reconciliation import Ledger, Places, discrepancies, stored_id
 
 PAST_OF_MOVES = timedelta(hours=24)

@@ -16,11 +16,11 @@ from cryptoassets.cli.ranges import Done, Ranges, changed, make_marts
 from cryptoassets.cli.runner import Outcome, Runner, warm_up
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
-from cryptoassets.io_managers.lake import count_in
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.coins import mend_coins
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import Partition

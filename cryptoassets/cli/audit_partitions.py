@@ -20,12 +20,12 @@ from cryptoassets.io_managers.clean_folders import (
     files_checksum,
     is_of_older_rules,
 )
-from cryptoassets.io_managers.lake import count_all, documents_in
-from cryptoassets.io_managers.raw_rows import lake_id
 from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.resources.mongo import Document, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow
+from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.mongodb import Document, count_all, documents_in
 from cryptoassets.transforms.reconciliation import Ledger, Places, discrepancies
 from cryptoassets.upkeep.partitions import EVER, LedgerRow, raw_starts
 from cryptoassets.upkeep.unchanged import (

@@ -12,12 +12,7 @@ from typing import LiteralString
 import pymongo
 from psycopg import sql
 
-from cryptoassets.resources.mongo import (
-    COLLECTIONS,
-    DEAD_LETTERS,
-    MongoResource,
-    end_of_times,
-)
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import (
     COIN_DAILY,
@@ -28,6 +23,7 @@ from cryptoassets.schemas import (
     QUARANTINE,
     Table,
 )
+from cryptoassets.stores.mongodb import COLLECTIONS, DEAD_LETTERS, end_of_times
 
 _PUBLISHED = """
     SELECT coalesce(sum(loaded_rows), 0)::bigint, (SELECT max(observed_at) FROM {table})

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from cryptoassets.embedded.owners import lives, started_after_boot
+
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, RunRecord
 
@@ -34,7 +36,7 @@ def process_tags(run_id: str) -> dict[str, str]:
     of the first one, whose process may be long gone.
     """
     process = psutil.Process(os.getpid())
-    words = [socket.gethostname(), str(process.pid), _started_after_boot(process), run_id]
+    words = [socket.gethostname(), str(process.pid), started_after_boot(process), run_id]
     return {PROCESS_TAG: " ".join(words)}
 
 
@@ -74,7 +76,7 @@ def _is_dead(instance: "DagsterInstance", record: "RunRecord") -> bool:
     run = record.dagster_run
     host, *process = _noted_process(run)
     if host == socket.gethostname():
-        return not _lives(*process)
+        return not lives(*process)
     silent = datetime.now(UTC) - record.update_timestamp
     if run.status == DagsterRunStatus.QUEUED:
         return silent > START_LIMIT and not _has_coordinator(instance)
@@ -94,15 +96,6 @@ def _noted_process(run: "DagsterRun") -> tuple[str, str, str]:
     if len(words) != 4 or words[3] != run.run_id:  # noqa: PLR2004 - host, pid, start, run id
         return "", "", ""
     return words[0], words[1], words[2]
-
-
-def _lives(pid: str, start: str) -> bool:
-    try:
-        process = psutil.Process(int(pid))
-        # Another process may have the number by now.
-        return _started_after_boot(process) == start and process.status() != "zombie"
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _is_without_code_server(run: "DagsterRun", silent: timedelta) -> bool:
@@ -134,8 +127,3 @@ def _has_coordinator(instance: "DagsterInstance") -> bool:
     heartbeat = instance.get_daemon_heartbeats().get(_COORDINATOR)
     now = datetime.now(UTC).timestamp()
     return heartbeat is not None and now - heartbeat.timestamp < START_LIMIT.total_seconds()
-
-
-def _started_after_boot(process: psutil.Process) -> str:
-    # Not the time of day, which moves when the clock is set.
-    return f"{process.create_time() - psutil.boot_time():.1f}"

@@ -4,6 +4,7 @@ What goes here: the question and the two refusals. What stays out: writing (in `
 `judged`) and the form in which rows are handed on (in `postgres`).
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
@@ -13,11 +14,11 @@ from psycopg import sql
 
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, publishing
-from cryptoassets.io_managers.copying import copy_out
 from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publishing import Cursor
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.schemas import FLOWS, OR_ELSE, Table, flow_into
+from cryptoassets.stores.copying import copy_batches
 
 _DAY = timedelta(days=1)
 
@@ -37,11 +38,11 @@ def rows_of_day(rows: pa.Table, window: Span) -> pa.Table:
     return rows.filter(pc.equal(rows["day"], pa.scalar(window[0].date(), pa.date32())))
 
 
-def read_rows(cursor: Cursor, context: dg.InputContext, uri: str) -> pa.Table:
-    """The rows of an input's range, in the order of the table's columns.
+def read_batches(cursor: Cursor, context: dg.InputContext, uri: str) -> Iterator[pa.RecordBatch]:
+    """The rows of an input's range, in the order of the table's columns, a batch at a time.
 
     Args:
-        cursor: in a transaction.
+        cursor: in a REPEATABLE READ transaction.
         context: of the input.
         uri: of the database, for messages.
 
@@ -56,14 +57,15 @@ def read_rows(cursor: Cursor, context: dg.InputContext, uri: str) -> pa.Table:
         sql.Identifier(table.schema, table.name),
         scope(table, window),
     )
-    rows = copy_out(cursor, table, query)
     flow = flow_into(table)
     if flow is not None:
-        # After reading: what expires meanwhile would be half of it.
         refuse_expired(cursor, flow.asset, context.asset_partition_keys)
-    if rows.num_rows == 0 and window is not None:
+    is_empty = True
+    for batch in copy_batches(cursor, table, query):
+        is_empty = False
+        yield batch
+    if is_empty and window is not None:
         _refuse_missing(cursor, context, window, uri)
-    return rows
 
 
 def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri: str) -> None:

@@ -57,9 +57,10 @@ def partition_name(window: Span) -> str:
 
 def folder_name(window: Span) -> str:
     """The Parquet folder of a partition; no colon, which Spark reads as a URI scheme."""
-    unit = "hour" if window.end - window.start == _HOUR else "day"
+    start, end = window
+    unit = "hour" if end - start == _HOUR else "day"
     form, _ = _FOLDERS[unit]
-    return f"{unit}={window.start.strftime(form)}"
+    return f"{unit}={start.strftime(form)}"
 
 
 def folder_window(name: str) -> Span | None:

@@ -6,20 +6,25 @@ What goes here: how a session is made small, quick and quiet. What stays out: wh
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 from dagster_pyspark import LazyPySparkResource
 from pyspark import SparkContext
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.jvm import Jvm, start_jvm
+from cryptoassets.embedded.owners import own_folder
 from cryptoassets.environment import java_environment, set_pyspark_variables_aside
+from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
+from cryptoassets.workers import code_hash, run_task
 
 _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
 _LOCK = threading.Lock()
@@ -45,7 +50,22 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         config = spark_config(settings.spark_master, stack, is_long_lived=self.is_long_lived)
         with _LOCK, _jvm(settings.spark_master, config, stack):
             session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
+            ship_package(session)
         return session
+
+    def tasks(
+        self, work: Callable[[int], Iterable[pa.RecordBatch]], number: int, schema: str
+    ) -> DataFrame:
+        """Rows that tasks make, each task from its number; they are made when the rows are used.
+
+        Args:
+            work: a function, or a `partial` of one, of a module that workers can import. It gets
+                the number of the task and makes its batches.
+            number: how many tasks.
+            schema: of the batches, as Spark DDL.
+        """
+        run = partial(run_task, work=work, code=code_hash())
+        return self.session.range(0, number, 1, number).mapInArrow(run, schema)
 
 
 def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> dict[str, Any]:
@@ -69,8 +89,10 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
         # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        # A task writes one partition's file: without this Spark sorts its rows by partition first.
+        "spark.sql.maxConcurrentOutputFileWriters": "2",
     }
-    folder = stack.spark_folder
+    folder = own_folder(stack.spark_folder / "local")
     java_options = [
         f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}",
         # Not /tmp: a full one would end the JVM by a signal, or fail the first job.
@@ -79,6 +101,8 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         f'-XX:ErrorFile="{stack.log_of("java_error_%p")}"',
     ]
     local = {
+        # A cluster names it in its own configuration, once its workers have it installed.
+        "spark.python.daemon.module": "cryptoassets.worker_daemon",
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
@@ -101,8 +125,8 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         **(local if master.startswith("local") else {}),
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": " ".join(java_options),
-        "spark.local.dir": str(folder / "local"),
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.local.dir": str(folder),
+        "spark.sql.warehouse.dir": str(stack.spark_folder / "warehouse"),
     }
 
 
@@ -114,7 +138,8 @@ def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
         return
     set_pyspark_variables_aside()
     environment = java_environment(master, stack.java_home())
-    jvm = start_jvm(config, environment, stack.spark_folder, stack.log_of("spark"))
+    folder = own_folder(stack.spark_folder / "local")
+    jvm = start_jvm(config, environment, folder, stack.log_of("spark"))
     _jvms.append(jvm)
     ours = {
         "PYSPARK_PYTHON": sys.executable,

@@ -4,6 +4,7 @@ What goes here: one sentence instead of a Java stack trace, and whether another 
 stays out: the session (in `spark`).
 """
 
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.errors import PySparkException
 
+from cryptoassets import errors
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import (
+    CryptoassetsError,
     SparkJobError,
     StoreUnavailableError,
     UpstreamNotMaterializedError,
@@ -26,6 +29,7 @@ from cryptoassets.shortages import disk_remedy, remedy_of
 
 _VANISHED = ("FILE_NOT_EXIST", "FileNotFoundException", "PATH_NOT_FOUND")
 _UNREADABLE = "FAILED_READ_FILE"
+_RAISED_BY_TASK = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re.MULTILINE)
 
 
 @contextmanager
@@ -36,6 +40,7 @@ def spark_errors() -> Iterator[None]:
     interrupt through, and a job for which no executor is free has none.
 
     Raises:
+        CryptoassetsError: a task in a Python worker raised one of ours; it is the same here.
         StoreUnavailableError: files were replaced while they were read; a retry helps.
         UpstreamNotMaterializedError: files are damaged.
         SparkJobError: the job failed, or the JVM is gone.
@@ -44,6 +49,9 @@ def spark_errors() -> Iterator[None]:
         with _interrupts_end_jobs():
             yield
     except (PySparkException, Py4JError, ConnectionError, FileNotFoundError) as error:
+        raised = _raised_by_task(str(error))
+        if raised is not None:
+            raise raised from error
         sentence = next(iter(str(error).strip().splitlines()), type(error).__name__)
         # Arrow's and Spark's words for one thing.
         is_vanished = isinstance(error, FileNotFoundError)
@@ -64,6 +72,16 @@ def spark_errors() -> Iterator[None]:
         remedy = remedy or disk_remedy(Stack(load_settings()).spark_folder)
         remedy = remedy or "A retry in the same process will not help; run it again"
         raise SparkJobError(f"Spark failed: {sentence}. {remedy}") from error
+
+
+def _raised_by_task(text: str) -> CryptoassetsError | None:
+    """Return the error of ours whose stack trace Spark quotes."""
+    found = _RAISED_BY_TASK.search(text)
+    kind = getattr(errors, found[1], None) if found else None
+    if found is None or kind is None:
+        return None
+    own: CryptoassetsError = kind(found[2])
+    return own
 
 
 def refuse_dead_jvm() -> None:

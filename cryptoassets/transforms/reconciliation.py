@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from cryptoassets.transforms.outcomes import MAX_ID_CHARACTERS
+# An index entry of PostgreSQL holds 2,704 bytes; a character has at most 4.
+MAX_ID_CHARACTERS = 600
 
 _SHOWN = 3
 
@@ -57,7 +58,10 @@ class Places:
 
 
 def stored_id(raw_id: str) -> str:
-    """`transforms.outcomes.storable_id` for one id in Python; the two agree."""
+    """The raw `_id` as PostgreSQL can index it: no NUL, and at most 600 characters.
+
+    A shortened one ends in the hash of the whole, so that no two meet.
+    """
     escaped = raw_id.replace("\x00", "\\u0000")
     if len(escaped) <= MAX_ID_CHARACTERS:
         return escaped

@@ -16,8 +16,6 @@ from pyarrow import fs
 from pymongo.collection import Collection
 
 from cryptoassets.io_managers.clean_folders import folder_of, is_whole
-from cryptoassets.io_managers.lake import count_all, count_in, in_window
-from cryptoassets.io_managers.raw_rows import time_of
 from cryptoassets.partitions.spans import (
     Span,
     folder_window,
@@ -26,9 +24,11 @@ from cryptoassets.partitions.spans import (
     partition_window,
 )
 from cryptoassets.resources.clean_files import clean_store
-from cryptoassets.resources.mongo import Document, MongoResource, end_of_times
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
+from cryptoassets.stores.documents import time_of
+from cryptoassets.stores.mongodb import Document, count_all, count_in, end_of_times, in_window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVER = Span(_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))

@@ -16,12 +16,12 @@ import pymongo
 from psycopg import sql
 from pymongo.collection import Collection
 
-from cryptoassets.io_managers.lake import count_in, in_window
 from cryptoassets.partitions.spans import Span, partition_around, partition_name, partition_window
-from cryptoassets.resources.mongo import Document, MongoResource, end_of_times
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.checksums import NO_ROWS, rows_checksums, rows_in_checksum
+from cryptoassets.stores.mongodb import Document, count_in, end_of_times, in_window
 from cryptoassets.upkeep.partitions import EVER, LedgerRow, differing_counts, ledger_of
 
 _COUNTING_SECONDS = 20.0

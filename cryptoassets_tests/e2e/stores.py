@@ -18,7 +18,6 @@ from psycopg import sql
 from pymongo import MongoClient
 
 from cryptoassets.partitions.spans import folder_name, partition_window
-from cryptoassets.resources.mongo import Lake
 from cryptoassets.schemas import (
     COIN_LATEST,
     CREDITS,
@@ -30,6 +29,7 @@ from cryptoassets.schemas import (
     QUARANTINE,
 )
 from cryptoassets.stores.checksums import clean_checksum
+from cryptoassets.stores.mongodb import Lake
 
 Dump = dict[str, list[bytes]]
 

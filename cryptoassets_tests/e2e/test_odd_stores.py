@@ -4,6 +4,7 @@ One story, because each step is a command: what is odd is named, and everything 
 """
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def _assert_run_repairs_what_a_rule_refuses(
     (old / "_SUCCESS").write_text("another version")
     key = old.name.removeprefix("hour=").replace("T", "-") + ":00"
     # Every coin of which all is mined: one of five.
-    monkeypatch.setattr(rules, "SUPPLY_TOLERANCE", -1e-9)
+    monkeypatch.setattr(rules, "SUPPLY_TOLERANCE", Decimal("-1e-9"))
 
     run = platform.command("run")
     audit, status = platform.command("audit"), platform.command("status")

@@ -6,10 +6,11 @@ import psycopg
 import pytest
 
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.mongo import Lake, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.stores.checksums import rows_checksums
+from cryptoassets.stores.mongodb import Lake
 from cryptoassets.upkeep.unchanged import RawCounts, published_partitions, raw_counts
 from cryptoassets_tests.upkeep.books import HOUR, T0
 

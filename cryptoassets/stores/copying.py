@@ -17,6 +17,8 @@ from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
 
 _ROWS_A_MESSAGE = 10_000
+BYTES_A_BATCH = 8 * 2**20
+"""Of CSV, of what is read; about as much again as Arrow."""
 
 
 def staging_name(table: Table) -> str:
@@ -32,17 +34,21 @@ def stage(cursor: psycopg.Cursor[Any], table: Table, rows: pa.Table) -> None:
         table: a table in the database; its columns are taken from `rows` by name.
         rows: at least the columns of `table`, with its Arrow types.
     """
-    columns = list(table.column_names)
     cursor.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {}) ON COMMIT DROP").format(
             sql.Identifier(staging_name(table)), sql.Identifier(table.schema, table.name)
         )
     )
+    copy_in(cursor, sql.Identifier(staging_name(table)), rows.select(list(table.column_names)))
+
+
+def copy_in(cursor: psycopg.Cursor[Any], table: sql.Composable, rows: pa.Table) -> None:
+    """Copy rows into the columns of a table that have their names."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
-        sql.Identifier(staging_name(table)), sql.SQL(", ").join(map(sql.Identifier, columns))
+        table, sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
     )
     with cursor.copy(statement) as copy:
-        for message in _csv_messages(rows.select(columns)):
+        for message in _csv_messages(rows):
             copy.write(message)
 
 
@@ -73,17 +79,34 @@ def copy_out(cursor: psycopg.Cursor[Any], table: Table, query: sql.Composable) -
         table: names and types of the query's columns, in order.
         query: with its parameters composed in; COPY takes none.
     """
+    return pa.Table.from_batches(copy_batches(cursor, table, query), schema=arrow_schema(table))
+
+
+def copy_batches(
+    cursor: psycopg.Cursor[Any], table: Table, query: sql.Composable
+) -> Iterator[pa.RecordBatch]:
+    """Read the rows of a query as `copy_out` does, and hold one batch of them at a time."""
     schema = arrow_schema(table)
-    buffer = io.BytesIO()
     with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)) as copy:
+        lines = io.BytesIO()
+        # A message is a row, line breaks in its texts included.
         for message in copy:
-            buffer.write(message)
-    if buffer.tell() == 0:
-        return schema.empty_table()
-    buffer.seek(0)
-    return csv.read_csv(
-        buffer,
-        read_options=csv.ReadOptions(column_names=schema.names),
+            lines.write(message)
+            if lines.tell() >= BYTES_A_BATCH:
+                yield from _parsed(lines, schema)
+                lines = io.BytesIO()
+        if lines.tell():
+            yield from _parsed(lines, schema)
+
+
+def _parsed(lines: io.BytesIO, schema: pa.Schema) -> list[pa.RecordBatch]:
+    lines.seek(0)
+    rows = csv.read_csv(
+        lines,
+        # One block, so one batch.
+        read_options=csv.ReadOptions(
+            column_names=schema.names, block_size=lines.getbuffer().nbytes
+        ),
         convert_options=csv.ConvertOptions(
             column_types=schema,
             null_values=[""],
@@ -93,3 +116,5 @@ def copy_out(cursor: psycopg.Cursor[Any], table: Table, query: sql.Composable) -
         ),
         parse_options=csv.ParseOptions(newlines_in_values=True),
     )
+    batches: list[pa.RecordBatch] = rows.to_batches()
+    return batches

@@ -1,0 +1,113 @@
+"""What the driver hands to Spark's workers: where the stores' URLs are, and its own code.
+
+What goes here: the driver's side. What stays out: what runs in a worker (in the package's own
+`workers`).
+"""
+
+import atexit
+import contextlib
+import hashlib
+import io
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+import cryptoassets
+from cryptoassets.embedded import Stack
+from cryptoassets.embedded.owners import is_gone, own_name
+from cryptoassets.settings import load_settings
+from cryptoassets.workers import Credentials, code_hash
+
+_FIRST_DATE_OF_ZIP = (1980, 1, 1, 0, 0, 0)
+_shipped: set[str] = set()
+"""Ids of the applications whose workers have this package."""
+
+
+def ship_package(session: SparkSession) -> None:
+    """Give a session's workers the package of this process; it precedes what they have installed.
+
+    A Spark on this machine reads the same files anyway. Once per session; a second call is free.
+    """
+    # As long as the files are those that this process imports.
+    code_hash()
+    context = session.sparkContext
+    if str(context.master).startswith("local") or context.applicationId in _shipped:
+        return
+    context.addPyFile(str(package_archive(Stack(load_settings()).spark_folder / "code")))
+    _shipped.add(context.applicationId)
+
+
+def package_archive(folder: Path) -> Path:
+    """Return this package as an archive that Python imports; the same sources, the same bytes.
+
+    Args:
+        folder: for archives, one for each version of the sources.
+    """
+    root = Path(cryptoassets.__file__).parent
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for source in sorted(root.rglob("*")):
+            if source.is_file() and source.suffix != ".pyc":
+                name = source.relative_to(root.parent).as_posix()
+                entry = zipfile.ZipInfo(name, _FIRST_DATE_OF_ZIP)
+                archive.writestr(entry, source.read_bytes(), zipfile.ZIP_DEFLATED)
+    digest = hashlib.sha256(content.getbuffer()).hexdigest()[:16]
+    path = folder / f"cryptoassets-{digest}.zip"
+    if not path.exists():
+        folder.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            file.write(content.getbuffer())
+        Path(file.name).replace(path)
+    return path
+
+
+def credentials(*, mongo: bool = True, postgres: bool = True) -> Credentials:
+    """Tell tasks where they find the stores' URLs, without naming a URL.
+
+    On this machine's own Spark the URLs are written to files which only this user can read, which
+    go when this process ends; a driver that was killed leaves them to the next one. On a cluster
+    nothing is written: each worker's environment names its files.
+
+    Args:
+        mongo: tasks read the lake; an embedded MongoDB is started when it is not running.
+        postgres: tasks write to PostgreSQL; the same.
+    """
+    settings = load_settings()
+    if not settings.spark_master.startswith("local"):
+        return Credentials()
+    stack = Stack(settings)
+    folder = stack.spark_folder / "credentials"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o700)
+    _delete_orphans(folder)
+    return Credentials(
+        _write(folder, "mongo", stack.mongo_url()) if mongo else None,
+        _write(folder, "postgres", stack.postgres_url()) if postgres else None,
+    )
+
+
+def _write(folder: Path, store: str, url: str) -> str:
+    path = folder / f"{own_name()}.{store}"
+    if not path.exists():
+        atexit.register(_delete, path, os.getpid())
+    # In one step: tasks may be reading it. mkstemp's files are their user's alone.
+    handle, fresh = tempfile.mkstemp(dir=folder, prefix=f"{own_name()}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(url)
+    return str(Path(fresh).replace(path))
+
+
+def _delete(path: Path, owner: int) -> None:
+    # A fork of this process ends, too.
+    if os.getpid() == owner:
+        path.unlink(missing_ok=True)
+
+
+def _delete_orphans(folder: Path) -> None:
+    for file in folder.iterdir():
+        if is_gone(file.name.rpartition(".")[0]):
+            with contextlib.suppress(OSError):  # another driver deletes it, too
+                file.unlink()

@@ -1,0 +1,38 @@
+"""The process that Spark's Python workers are forked from; it has imported what tasks need.
+
+What goes here: those imports, then PySpark's own daemon. What stays out: our own modules, which a
+worker must import itself, because the driver may ship newer ones than are installed here.
+"""
+
+import gc
+import os
+import sys
+
+
+def main() -> None:
+    """Import, forget our own modules, then serve Spark until it closes the pipe."""
+    # Else numpy starts threads, which do not survive a fork. jemalloc's, of pyarrow, does.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _import_what_tasks_need()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptoassets"]:
+        del sys.modules[name]
+    # A worker that collected garbage would get a copy of every page that it shares now.
+    gc.freeze()
+    from pyspark.daemon import manager
+
+    manager()
+
+
+def _import_what_tasks_need() -> None:
+    import numpy as np  # noqa: F401
+    import psycopg  # noqa: F401
+    import pyarrow.compute
+    import pyarrow.csv
+    import pyarrow.parquet  # noqa: F401
+    import pydantic_settings  # noqa: F401
+    import pymongo  # noqa: F401
+    import pyspark.worker  # noqa: F401
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Promises of a step's reading: all inputs as at one moment, and no transaction stays open."""
+
+import weakref
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from psycopg import sql
+from pyspark.sql import SparkSession
+
+from cryptoassets.io_managers.frames import PassingFrames
+from cryptoassets.io_managers.postgres import PostgresIOManager
+from cryptoassets.partitions.policies import DAILY, HOURLY
+from cryptoassets.resources.clean_files import SCRATCH
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_DAILY, COIN_PRICES
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.copying import BYTES_A_BATCH, copy_batches
+from cryptoassets.upkeep.days import stale_mart_days
+from cryptoassets_tests.io_managers import contexts, warehouse
+from cryptoassets_tests.io_managers.contexts import PRICES, write
+from cryptoassets_tests.io_managers.rows import HOUR, daily_coins, judged_coins, start_of
+from cryptoassets_tests.io_managers.test_publications import (
+    ALIASES,
+    INTERRUPTIONS,
+    InterruptedPostgres,
+)
+from cryptoassets_tests.io_managers.test_reading import HISTORY, point
+
+pytestmark = pytest.mark.postgres
+
+DAY = HOUR[:10]
+OTHER = dg.AssetKey(["other", "input"])
+NEW_ALIAS = "INSERT INTO warehouse.coin_aliases VALUES ('old', 'new') RETURNING alias"
+OPEN = """
+    SELECT query FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+"""
+ROWS = 400_000
+MANY_ROWS = sql.SQL("""
+    SELECT 'coin-' || n AS coin_id, 'epoch'::timestamptz + n * interval '1 s' AS observed_at,
+        n + 0.123456789012345678, n + 0.5, n + 0.5, n + 0.5, 1.5, 2.5, 3.5, n, 'simulator',
+        'epoch'::timestamptz, n || E' has a line\nbreak'
+    FROM generate_series(1, {rows}) AS n
+""").format(rows=sql.Literal(ROWS))
+
+
+class OtherIOManager(dg.IOManager):
+    """That of an input which is not in PostgreSQL: something happens while it is loaded."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        self._happens = happens
+
+    def handle_output(self, context: dg.OutputContext, obj: object) -> None:
+        """Nothing is stored."""
+
+    def load_input(self, context: dg.InputContext) -> object:  # noqa: ARG002
+        """Have it happen."""
+        return self._happens()
+
+
+def history(*coins: str) -> pa.Table:
+    """A point of the day for each coin."""
+    rows = [point(coin, 1, 7) for coin in coins]
+    return pa.Table.from_pylist(rows, schema=arrow_schema(CLEAN_COIN_PRICE_HISTORY))
+
+
+def make_mart(
+    io_manager: PostgresIOManager,
+    body: Callable[..., Any],
+    keys: dict[str, dg.AssetKey],
+    happens: Callable[[], object] = lambda: None,
+) -> dg.ExecuteInProcessResult:
+    """Materialize `marts/coin_daily` of the day with a body of the test's own."""
+    mart = dg.asset(
+        key=contexts.COIN_DAILY,
+        ins={name: dg.AssetIn(key=key) for name, key in keys.items()},
+        partitions_def=DAILY,
+        io_manager_key="store",
+    )(body)
+    of_store, of_other = ({"dagster/io_manager_key": key} for key in ("store", "other"))
+    specs = [
+        dg.AssetSpec(PRICES, partitions_def=HOURLY, metadata=of_store),
+        dg.AssetSpec(HISTORY, partitions_def=DAILY, metadata=of_store),
+        dg.AssetSpec(ALIASES, metadata=of_store),
+        dg.AssetSpec(OTHER, metadata=of_other),
+    ]
+    return dg.materialize(
+        [mart, *specs],
+        partition_key=DAY,
+        resources={"store": io_manager, "other": OtherIOManager(happens)},
+        raise_on_error=False,
+    )
+
+
+def test_what_is_published_between_two_inputs_of_a_mart_is_seen_by_neither(
+    postgres_io_manager: PostgresIOManager,
+    postgres: PostgresResource,
+    spark: SparkResource,
+    database: str,
+) -> None:
+    """History of before and prices of after would be a day that never was.
+
+    Dagster loads inputs in the order of their names: prices are the last.
+    """
+    write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
+    write(postgres_io_manager, HISTORY, DAY, history("a"))
+    aliases_known = len(warehouse.ask(database, "SELECT FROM warehouse.coin_aliases"))
+    read: list[tuple[int, ...]] = []
+
+    def publish() -> None:
+        write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(3)))
+        write(postgres_io_manager, HISTORY, DAY, history("a", "b"))
+        warehouse.ask(database, NEW_ALIAS)
+
+    def coin_daily(prices: pa.Table, history: pa.Table, aliases: pa.Table) -> Any:
+        read.append((prices.num_rows, history.num_rows, aliases.num_rows))
+        read.append((len(warehouse.ask(database, OPEN)),))
+        return daily_coins(DAY, range(2))
+
+    INTERRUPTIONS.append(publish)
+    interrupted = PostgresIOManager(postgres=InterruptedPostgres(), spark=spark)
+    keys = {"prices": PRICES, "history": HISTORY, "aliases": ALIASES}
+
+    assert make_mart(interrupted, coin_daily, keys).success
+
+    no_transaction_while_it_computes = (0,)
+    assert [(2, 1, aliases_known), no_transaction_while_it_computes] == read
+    assert [start_of(DAY).date()] == stale_mart_days(postgres)
+
+
+def test_a_step_that_is_tried_again_reads_what_stands_now(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """Its first try failed between two inputs: a transaction of then would have the old prices."""
+    write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
+    open_transactions, read = [], []
+
+    def publish_and_fail_once() -> int:
+        open_transactions.append(len(warehouse.ask(database, OPEN)))
+        if len(open_transactions) == 1:
+            write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
+            raise dg.RetryRequested
+        return 0
+
+    def coin_daily(prices: pa.Table, other: int, aliases: pa.Table) -> Any:
+        read.append(prices.num_rows)
+        return daily_coins(DAY, range(2))
+
+    keys = {"prices": PRICES, "other": OTHER, "aliases": ALIASES}
+    result = make_mart(postgres_io_manager, coin_daily, keys, publish_and_fail_once)
+
+    assert result.success
+    assert [2] == read
+    assert [1, 1] == open_transactions
+
+
+def test_a_step_that_fails_between_two_inputs_leaves_no_transaction(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """In a process that stays it would keep every old row of the database until it is restarted."""
+    write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
+
+    def fail() -> None:
+        raise dg.Failure("it is away")
+
+    def coin_daily(prices: pa.Table, other: int, aliases: pa.Table) -> Any:
+        raise NotImplementedError
+
+    keys = {"prices": PRICES, "other": OTHER, "aliases": ALIASES}
+    result = make_mart(postgres_io_manager, coin_daily, keys, fail)
+
+    assert not result.success
+    assert [] == warehouse.ask(database, OPEN)
+
+
+def test_rows_are_read_a_batch_at_a_time(database: str) -> None:
+    """A month of a large plan's prices is more than the driver's memory."""
+    batches, most_bytes = 0, 0
+    before = pa.total_allocated_bytes()
+    with psycopg.connect(database) as connection, connection.cursor() as cursor:
+        for batch in copy_batches(cursor, COIN_PRICES, MANY_ROWS):
+            batches += 1
+            last = batch.slice(batch.num_rows - 1).to_pylist()
+            most_bytes = max(most_bytes, pa.total_allocated_bytes() - before)
+
+    assert 4 < batches
+    assert most_bytes < 3 * BYTES_A_BATCH
+    assert [(f"coin-{ROWS}", Decimal(f"{ROWS}.123456789012345678"))] == [
+        (row["coin_id"], row["price_usd"]) for row in last
+    ]
+
+
+@pytest.mark.spark
+def test_a_frame_is_written_a_batch_at_a_time(clean_path: Path, session: SparkSession) -> None:
+    """The file that Spark reads holds them in groups; no table of all of them was ever made."""
+    alive: list[weakref.ref[pa.RecordBatch]] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for number in range(20):
+            assert sum(one() is not None for one in alive) <= 1
+            batch = daily_coins(DAY, [number]).to_batches()[0]
+            alive.append(weakref.ref(batch))
+            yield batch
+
+    frames = PassingFrames()
+    assert 20 == frames.frame(session, COIN_DAILY, batches()).count()
+    [file] = (clean_path / SCRATCH).rglob("*.parquet")
+    assert 20 == pq.ParquetFile(file).num_row_groups
+    frames.clear()
+    assert [] == list((clean_path / SCRATCH).iterdir())

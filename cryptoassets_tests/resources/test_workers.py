@@ -1,0 +1,122 @@
+"""Promises on what the driver hands to its workers."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import SparkSession
+
+import cryptoassets
+from cryptoassets.embedded import Stack
+from cryptoassets.errors import SettingsError
+from cryptoassets.resources.spark_errors import spark_errors
+from cryptoassets.resources.workers import credentials, package_archive
+from cryptoassets.workers import Credentials
+
+ONE_DRIVER = """
+import os, sys
+from cryptoassets.resources.workers import credentials
+print(credentials().mongo_file, flush=True)
+if sys.argv[1] == "is killed":
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture
+def _stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """URLs of stores that nobody asks."""
+    monkeypatch.setenv("MONGO_URL", "mongodb://me:planted@host:27017/")
+    monkeypatch.setenv("POSTGRES_URL", "postgresql://me:planted@host/base")
+
+
+@pytest.mark.usefixtures("_stores")
+def test_urls_lie_in_files_that_only_their_user_reads() -> None:
+    """Anyone on the machine may list the folder's path in a command line."""
+    given = credentials()
+
+    assert ("mongodb://me:planted@host:27017/", "postgresql://me:planted@host/base") == (
+        given.mongo_url(),
+        given.postgres_url(),
+    )
+    files = [Path(str(given.mongo_file)), Path(str(given.postgres_file))]
+    assert [0o600, 0o600] == [file.stat().st_mode & 0o777 for file in files]
+    assert 0o700 == files[0].parent.stat().st_mode & 0o777
+
+
+@pytest.mark.usefixtures("_stores")
+def test_a_driver_deletes_its_files_and_those_of_one_that_was_killed(
+    stack: Stack,
+) -> None:
+    """No password stays on the disk of a laptop because a run was killed."""
+    own = Path(str(credentials().mongo_file))
+    of_ended = _driver("ends").exists()
+    left = _driver("is killed")
+    of_killed = left.exists()
+    credentials()
+
+    assert (False, True, False) == (of_ended, of_killed, left.exists())
+    assert own.exists()
+
+
+@pytest.mark.usefixtures("_stores")
+def test_on_a_cluster_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker cannot read the driver's disk, and has a role of its own."""
+    monkeypatch.setenv("SPARK_MASTER", "spark://elsewhere:7077")
+
+    assert Credentials(None, None) == credentials()
+
+
+def test_the_same_sources_are_the_same_archive(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each session looks for it by its hash; a date or an order in it would make another one."""
+    package = tmp_path / "copy" / "cryptoassets"
+    shutil.copytree(Path(cryptoassets.__file__).parent, package, copy_function=shutil.copyfile)
+
+    made = package_archive(tmp_path / "archives")
+    monkeypatch.setattr("cryptoassets.__file__", str(package / "__init__.py"))
+
+    assert package_archive(tmp_path / "archives") == made
+    assert "cryptoassets/workers.py" in zipfile.ZipFile(made).namelist()
+
+
+@pytest.mark.spark
+def test_workers_begin_with_what_tasks_need_and_without_our_modules(
+    monkeypatch: pytest.MonkeyPatch, session: SparkSession
+) -> None:
+    """Each worker would import it by itself; and ours may be older than those of the driver."""
+    # Another environment, another daemon: no worker that has done something before.
+    monkeypatch.setitem(session.sparkContext.environment, "CRYPTOASSETS_TEST", "fresh")
+
+    def imported(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        roots = {name.partition(".")[0] for name in sys.modules}
+        yield pa.RecordBatch.from_pydict({"name": sorted(roots)})
+
+    names = session.range(1).mapInArrow(imported, "name string").toArrow()["name"].to_pylist()
+
+    assert {"numpy", "psycopg", "pyarrow", "pydantic_settings", "pymongo"} <= set(names)
+    assert not {"cryptoassets", "dagster", "pandas"} & set(names)
+
+
+@pytest.mark.spark
+def test_an_error_of_ours_in_a_task_is_the_same_error_here(session: SparkSession) -> None:
+    """Spark shows a page of stack traces around it."""
+    without = Credentials(mongo_file="/missing/file")
+
+    def ask(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        without.mongo_url()
+        yield from ()
+
+    with pytest.raises(SettingsError, match=r"^On .* MONGO_URL_FILE names /missing/file.*file$"):  # noqa: SIM117
+        with spark_errors():
+            session.range(1).mapInArrow(ask, "id long").collect()
+
+
+def _driver(end: str) -> Path:
+    command = [sys.executable, "-c", ONE_DRIVER, end]
+    return Path(subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip())

@@ -1,0 +1,124 @@
+"""Promises on what runs in a Spark worker: where it finds a URL, and whose code it runs."""
+
+import pickle
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import cryptoassets
+from cryptoassets.errors import SettingsError, WorkerCodeError
+from cryptoassets.workers import Credentials, code_hash, refuse_other_code
+
+PACKAGE = Path(cryptoassets.__file__).parent
+URL = "mongodb://planted:planted@host:27017/"
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A file with a URL, as an editor saves it."""
+    file = tmp_path / "secret"
+    file.write_text(f"{URL}\n")
+    return file
+
+
+def test_the_workers_own_file_is_used_before_that_of_the_driver(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret: Path
+) -> None:
+    """On a cluster executors have roles of their own."""
+    named_by_driver = Credentials(str(secret), str(secret))
+    monkeypatch.setenv("POSTGRES_URL_FILE", str(tmp_path / "own"))
+    (tmp_path / "own").write_text("postgresql://own@host/base")
+
+    assert URL == named_by_driver.mongo_url()
+    assert "postgresql://own@host/base" == named_by_driver.postgres_url()
+
+
+def test_credentials_hold_no_url(secret: Path) -> None:
+    """They travel in closures, which Spark may log."""
+    assert b"planted" not in pickle.dumps(Credentials(str(secret), str(secret)))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "No such file"), ("", "it is empty"), ("\n", "it is empty"), (b"\xff", "not UTF-8")],
+)
+def test_a_file_without_url_is_named_with_variable_and_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | bytes | None, words: str
+) -> None:
+    """Whoever reads it sees the driver's log, and must know on which machine to look."""
+    if content is not None:
+        text = content.encode() if isinstance(content, str) else content
+        (tmp_path / "secret").write_bytes(text)
+    monkeypatch.setenv("MONGO_URL_FILE", str(tmp_path / "secret"))
+    monkeypatch.setattr("socket.gethostname", lambda: "worker-7")
+
+    with pytest.raises(SettingsError, match=rf"worker-7.*MONGO_URL_FILE names .*{words}"):
+        Credentials().mongo_url()
+
+
+def test_a_worker_that_knows_no_file_says_which_variable_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The driver's file is on another machine."""
+    monkeypatch.setattr("socket.gethostname", lambda: "worker-7")
+
+    with pytest.raises(SettingsError, match=r"POSTGRES_URL_FILE is not set .*worker-7"):
+        Credentials(mongo_file="/driver/only").postgres_url()
+
+
+def test_the_hash_is_the_same_in_a_folder_and_in_an_archive(tmp_path: Path) -> None:
+    """The driver imports the one, its workers the other."""
+    archive = tmp_path / "package.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for source in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.sql")]:
+            file.write(source, source.relative_to(PACKAGE.parent))
+
+    assert code_hash() == _hash_in(archive)
+
+
+def test_another_rule_is_another_hash_and_another_command_is_not(tmp_path: Path) -> None:
+    """A loop that runs for weeks may see its commands renewed under it, but not its rules."""
+    shutil.copytree(PACKAGE, tmp_path / "cryptoassets")
+    (tmp_path / "cryptoassets/cli/run.py").write_text("")
+    same = _hash_in(tmp_path)
+    with (tmp_path / "cryptoassets/transforms/rules.py").open("a") as rules:
+        rules.write("LIMIT = 1\n")
+
+    assert code_hash() == same
+    assert code_hash() != _hash_in(tmp_path)
+
+
+def test_all_that_workers_import_is_in_the_hash() -> None:
+    """Else a changed module would run unnoticed."""
+    listed = (
+        "import sys, importlib.util, cryptoassets.workers as w\n"
+        "roots = {name.removesuffix('.py') for name in w._RUN_BY_WORKERS}\n"
+        "for name in {'coincap.documents', 'schemas', 'stores', 'libpq', 'workers'}:\n"
+        "    if importlib.util.find_spec('cryptoassets.' + name.split('.')[0]):\n"
+        "        importlib.import_module('cryptoassets.' + name)\n"
+        "ours = {n.split('.')[1] for n in sys.modules if n.startswith('cryptoassets.')}\n"
+        "print(*sorted(ours - roots))"
+    )
+
+    assert "" == _printed(listed, PACKAGE.parent)
+
+
+def test_other_code_is_refused_with_both_hashes() -> None:
+    """A worker that judged by other rules would publish other rows."""
+    refuse_other_code(code_hash())
+
+    with pytest.raises(WorkerCodeError, match=rf"{code_hash()} instead of 0123/3\.9; the driver"):
+        refuse_other_code("0123/3.9")
+
+
+def _hash_in(path: Path) -> str:
+    return _printed("from cryptoassets import workers; print(workers.code_hash())", path)
+
+
+def _printed(code: str, path: Path) -> str:
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{code}"]
+    return subprocess.run(command, cwd="/", capture_output=True, text=True, check=True).stdout[:-1]
