@@ -62,7 +62,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
 
         Of raw documents as many are read as there are when they have been read: a partition only
         grows. Where today's rules have judged a partition and newer snapshots came, only those are
-        read, and their file is added. A view with fewer rows than the one in its place is older and is dropped.
+        read, and their file is added. A view with fewer rows than the one in its place is older and
+        is dropped.
 
         Raises:
             dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped.

@@ -1,5 +1,7 @@
 """Row 21 of the table of faults: quarantine replayed after a rule was mended; twice is once."""
 
+from decimal import Decimal
+
 import pytest
 
 from cryptoassets_tests.e2e import odd_values
