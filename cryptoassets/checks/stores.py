@@ -4,6 +4,7 @@ What goes here: reads across stores. What stays out: what the answers mean (in `
 """
 
 from collections import defaultdict
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -63,12 +64,6 @@ def partition_places(
         judged: the cleaned partition; None: there is none.
         window: one partition.
     """
-    raw = mongo.lake()[flow.raw.name].find(in_window(window), {"_id": 1})
-    clean: dict[str, set[str]] = defaultdict(set)
-    if judged is not None:
-        for batch in judged.to_batches(columns=["raw_id", "outcome"]):
-            for raw_id, outcome in zip(*map(pa.Array.to_pylist, batch.columns), strict=True):
-                clean[outcome].add(stored_id(raw_id))
     partition = [flow.asset, partition_name(window)]
     loaded = sql.SQL("SELECT raw_id FROM {} WHERE {}").format(
         sql.Identifier(flow.published.schema, flow.published.name),
@@ -87,12 +82,27 @@ def partition_places(
             partition,
         ).fetchone()
     return Places(
-        raw={stored_id(lake_id(document["_id"])) for document in raw},
-        clean=dict(clean),
+        raw=raw_ids(mongo, flow, window),
+        clean=clean_ids(judged),
         loaded=loaded_ids,
         quarantined=quarantined_ids,
         ledger=Ledger(*ledger) if ledger else None,
     )
+
+
+def raw_ids(mongo: MongoResource, flow: Flow, window: Span) -> set[str]:
+    """Ids of the raw documents of a partition, as PostgreSQL stores them."""
+    raw = mongo.lake()[flow.raw.name].find(in_window(window), {"_id": 1})
+    return {stored_id(lake_id(document["_id"])) for document in raw}
+
+
+def clean_ids(judged: ds.Dataset | None) -> dict[str, AbstractSet[str]]:
+    """Ids of the cleaned rows of a partition by outcome; None: it is missing."""
+    clean: dict[str, set[str]] = defaultdict(set)
+    for batch in judged.to_batches(columns=["raw_id", "outcome"]) if judged is not None else ():
+        for raw_id, outcome in zip(*map(pa.Array.to_pylist, batch.columns), strict=True):
+            clean[outcome].add(stored_id(raw_id))
+    return dict(clean)
 
 
 def unsettled_ids(

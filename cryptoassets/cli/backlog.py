@@ -39,7 +39,8 @@ def waiting_partitions(
     busy = list(_worked_on(instance))
     found = []
     for flow in FLOWS:
-        for partition in partitions_waiting(mongo, postgres, flow, datetime.now(UTC)):
+        now = datetime.now(UTC)
+        for partition in partitions_waiting(mongo, postgres, flow, now, is_estimate_enough=True):
             start, end = partition.window
             if any(first < end and start < last for first, last in busy):
                 continue

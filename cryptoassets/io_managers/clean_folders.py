@@ -20,6 +20,7 @@ from pyarrow import fs
 from cryptoassets.partitions.spans import Span, folder_name
 from cryptoassets.resources.clean_files import clean_store, spark_uri
 from cryptoassets.schemas import Table
+from cryptoassets.stores.checksums import clean_checksum, file_checksum
 from cryptoassets.stores.clean import CleanFile
 from cryptoassets.transforms.version import rules_version
 
@@ -59,6 +60,19 @@ def clean_rows(
         raise
     except (OSError, pa.ArrowInvalid):
         return None
+
+
+def files_checksum(table: Table, window: Span) -> str | None:
+    """The checksum of a partition's Parquet files as they are now; None: it is not there whole.
+
+    Raises:
+        OSError: a file cannot be read, or another run replaced it meanwhile.
+    """
+    store, folder = folder_of(table, window)
+    if not has_mark(store, folder):
+        return None
+    names = parquet_files(store, folder)
+    return clean_checksum((name, file_checksum(store, f"{folder}/{name}")) for name in names)
 
 
 def clean_damage(table: Table, window: Span) -> str | None:

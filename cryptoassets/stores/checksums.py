@@ -88,6 +88,12 @@ def rows_checksum(cursor: psycopg.Cursor[Any], flow: Flow, window: Span) -> str:
     return rows_checksums(cursor, flow, window).get(partition_name(window), NO_ROWS)
 
 
+def rows_in_checksum(checksum: str) -> tuple[int, int]:
+    """How many rows of the table and of quarantine a checksum of rows is made of."""
+    published, quarantined = (int(part.partition(":")[0]) for part in checksum.split(" "))
+    return published, quarantined
+
+
 def clean_checksum(files: Iterable[tuple[str, str]]) -> str:
     """The checksum of a partition's Parquet files.
 

@@ -107,6 +107,21 @@ def test_where_all_is_published_nothing_waits(
     assert [] == partitions_waiting(mongo, postgres, SNAPSHOT_FLOW, T0 + HOUR / 2)
 
 
+@pytest.mark.parametrize("lost", [0, 1], ids=["the counts differ", "a loss hides it"])
+def test_an_hour_that_was_just_fetched_waits_by_the_estimate_too(
+    lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource, lost: int
+) -> None:
+    """`status` does not count the collection, whose own count a crash may leave wrong."""
+    plant(lake, "coin_snapshots", T0, T0 - 900 * HOUR)
+    publish(database, {T0 - 900 * HOUR: 1, T0 - 901 * HOUR: lost})
+
+    found = partitions_waiting(
+        mongo, postgres, SNAPSHOT_FLOW, T0 + HOUR / 2, is_estimate_enough=True
+    )
+
+    assert [T0] == [partition.start for partition in found]
+
+
 def test_an_empty_lake_has_no_partition(lake: Lake, mongo: MongoResource) -> None:
     """The first `audit`."""
     assert set() == raw_starts(mongo, SNAPSHOT_FLOW)
