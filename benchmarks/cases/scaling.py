@@ -13,6 +13,11 @@ from cryptoassets.embedded import Stack
 from cryptoassets.settings import load_settings
 from cryptoassets_tests.cluster.standalone import Cluster, cluster_in
 
+_LIMITS = """
+spark.cores.max {executors}
+spark.scheduler.minRegisteredResourcesRatio 1.0
+spark.scheduler.maxRegisteredResourcesWaitingTime 120s
+"""
 ONE, TWO, WATCHED = "one executor", "two executors", "local[2], watched"
 
 
@@ -51,9 +56,9 @@ def _cluster(folder: Path) -> Iterator[tuple[Cluster, Mapping[str, Mapping[str, 
             conf = place / f"conf-{executors}"
             conf.mkdir()
             given = (place / "conf" / "spark-defaults.conf").read_text()
-            # The last line of a name counts.
-            limit = f"spark.cores.max {executors}\n"
-            (conf / "spark-defaults.conf").write_text(f"{given}\n{limit}")
+            # The last line of a name counts. The session waits until every executor is there.
+            limits = _LIMITS.format(executors=executors)
+            (conf / "spark-defaults.conf").write_text(f"{given}{limits}")
             master = cluster.driver_environment()["SPARK_MASTER"]
             settings[way] = {"SPARK_MASTER": master, "SPARK_CONF_DIR": str(conf)}
         yield cluster, settings | {WATCHED: {"SPARK_MASTER": "local[2]"}}
