@@ -44,22 +44,19 @@ def test_rows_that_a_crash_of_postgresql_took_are_not_published(
         with postgres.connect() as connection, connection.cursor() as cursor:
             yield cursor
 
-    with (
-        pytest.raises(StoreUnavailableError, match="has restarted meanwhile"),
-        judged_staging(postgres, spark, SNAPSHOT_FLOW, "run") as stage,
-    ):
-        (partition,) = stage(judged_coins(HOUR, range(3)), [WINDOW])
-        servers.kill(servers.running_pid(stack, "postgres"))
-        assert url == make_stack().postgres_url()
-        judged.publish(transaction, partition, "run")
+    rows = judged_coins(HOUR, range(3))
+    with judged_staging(postgres, spark, SNAPSHOT_FLOW, "run") as stage:
+        (partition,) = stage(rows, [WINDOW])
+        with monkeypatch.context() as without_url:
+            without_url.delenv("POSTGRES_URL")
+            servers.kill(servers.running_pid(stack, "postgres"))
+            assert url == make_stack().postgres_url()
+
+        with pytest.raises(StoreUnavailableError, match="has restarted meanwhile"):
+            judged.publish(transaction, partition, "run")
 
     assert [] == warehouse.ledger(url)
-    write(
-        PostgresIOManager(postgres=postgres, spark=spark),
-        PRICES,
-        HOUR,
-        judged_coins(HOUR, range(3)),
-    )
+    write(PostgresIOManager(postgres=postgres, spark=spark), PRICES, HOUR, rows)
     assert [(HOUR, 3, 3, 0, 0)] == warehouse.ledger(url)
     assert [] == warehouse.ask(url, STAGED)
 
@@ -73,7 +70,8 @@ def test_only_tables_whose_owner_is_gone_are_swept(
         postgres.connect(autocommit=True) as alive,
         staging_table(alive, SNAPSHOT_FLOW, "alive") as kept,
     ):
-        orphan = staging_table(killed, SNAPSHOT_FLOW, "killed").__enter__()
+        work_of_killed = staging_table(killed, SNAPSHOT_FLOW, "killed")
+        orphan = work_of_killed.__enter__()
         killed.close()
         _await_end_of(database, orphan)
 
@@ -82,6 +80,7 @@ def test_only_tables_whose_owner_is_gone_are_swept(
             staging_table(other, SNAPSHOT_FLOW, "other") as own,
         ):
             assert {(kept,), (own,)} == set(warehouse.ask(database, STAGED))
+        del work_of_killed
 
 
 def _await_end_of(database: str, table: str) -> None:
