@@ -150,9 +150,9 @@ def run_ours(
     """
     workload = lake.workload
     if is_job or (is_job is None and workload.hours == 1):
-        program: list[str | Path] = [home.checkout.python, "-m", "benchmarks.ways.process_job"]
+        program = [str(home.checkout.python), "-m", "benchmarks.ways.process_job"]
         span = [workload.start.isoformat(), workload.end.isoformat()]
-        command = [*program, *span, *map(str, options)]
+        command: list[str | Path] = [*program, *span, *options]
     else:
         span = ["--from", f"{workload.start:{_MOMENT}}", "--to", f"{workload.end:{_MOMENT}}"]
         command = [home.checkout.command, "rebuild", *span]

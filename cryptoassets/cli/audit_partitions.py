@@ -1,15 +1,23 @@
 """The partitions of a flow, compared between the three stores: by counts and checksums, then ids.
 
 What goes here: which partitions there are, what of them is compared, and what was found. What stays
-out: the comparison itself (in `transforms.reconciliation`), the questions to the stores (in
-`checks.stores` and `upkeep.unchanged`), and the report (in `audit`).
+out: the comparison itself (in `checks.places` and `checks.values`), counts and checksums (in
+`upkeep.unchanged`), and the report (in `audit`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cryptoassets.checks.stores import clean_ids, partition_places, raw_ids
+from cryptoassets.checks.places import (
+    NO_DOCUMENT,
+    NOT_PROCESSED,
+    Reconciled,
+    clean_batches,
+    compare_places,
+    raw_documents,
+    raw_ids,
+)
 from cryptoassets.checks.values import changed_values
 from cryptoassets.cli.last_audit import LastAudit
 from cryptoassets.errors import StoreUnavailableError
@@ -26,7 +34,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.documents import lake_id
 from cryptoassets.stores.mongodb import Document, count_all, documents_in
-from cryptoassets.transforms.reconciliation import Ledger, Places, discrepancies
+from cryptoassets.transforms.reconciliation import difference
 from cryptoassets.upkeep.partitions import EVER, LedgerRow, raw_starts
 from cryptoassets.upkeep.unchanged import (
     Published,
@@ -149,20 +157,20 @@ class _FlowAudit:
             if at is not None:
                 self._skipped.append((count, at))
                 return count
-            places, differences = self._again(window, lambda: self._compare_raw(window, row))
+            compared = self._again(window, self._compare_raw)
+            differences = compared.problems
         else:
-            places, differences = self._again(window, lambda: self._compare_all(window))
+            compared = self._again(window, self._compare_all)
+            differences = compared.problems
             differences += self._of_checksums(window, row, are_more=bool(differences))
         self._found.problems += [f"{self._name(window)}: {words}" for words in differences]
         if row is None or differences:
             last.forget(self._flow, window)
         else:
             last.note(self._flow, window, row)
-        return len(places.raw)
+        return compared.documents
 
-    def _again(
-        self, window: Span, compare: Callable[[], tuple[Places, list[str]]]
-    ) -> tuple[Places, list[str]]:
+    def _again(self, window: Span, compare: Callable[[Span], Reconciled]) -> Reconciled:
         """Compare; try again when another run replaces the Parquet meanwhile.
 
         Raises:
@@ -170,7 +178,7 @@ class _FlowAudit:
         """
         for _ in range(_TRIES):
             try:
-                return compare()
+                return compare(window)
             except FileNotFoundError:
                 continue
         raise StoreUnavailableError(
@@ -178,31 +186,29 @@ class _FlowAudit:
             "helps once they have ended"
         )
 
-    def _compare_raw(self, window: Span, row: LedgerRow) -> tuple[Places, list[str]]:
+    def _compare_raw(self, window: Span) -> Reconciled:
         """Compare the ids of the lake with Parquet: the table is what was made of it."""
-        clean = clean_ids(clean_partition(self._flow.clean, window))
-        places = Places(
-            raw=raw_ids(self._stores.mongo, self._flow, window),
-            clean=clean,
-            loaded=clean.get("valid", set()),
-            quarantined=clean.get("quarantined", set()),
-            ledger=Ledger(row.raw_rows, row.loaded_rows, row.quarantined_rows, row.superseded_rows),
-        )
-        return places, discrepancies(places)
+        batches = clean_batches(clean_partition(self._flow.clean, window))
+        clean = {raw_id for batch in batches for raw_id in batch["raw_id"].to_pylist()}
+        raw = set(raw_ids(raw_documents(self._stores.mongo, self._flow, window)).to_pylist())
+        pairs = ((raw - clean, NOT_PROCESSED), (clean - raw, NO_DOCUMENT))
+        problems = [difference(len(ids), sorted(ids), words) for ids, words in pairs if ids]
+        return Reconciled(problems, len(raw), 0)
 
-    def _compare_all(self, window: Span) -> tuple[Places, list[str]]:
+    def _compare_all(self, window: Span) -> Reconciled:
         """Compare ids and values of all three stores."""
         flow, stores = self._flow, self._stores
         damage = clean_damage(flow.clean, window)
         judged = None if damage else clean_partition(flow.clean, window)
-        places = partition_places(stores.mongo, stores.postgres, flow, judged, window)
+        found = compare_places(stores.mongo, stores.postgres, flow, judged, window)
         if damage:
             words = (
                 f"its Parquet cannot be read ({damage}) and counts as missing: "
                 f"{rebuild_command(window)} makes it from raw again"
             )
-            return places, [words]
-        return places, discrepancies(places) + changed_values(stores.postgres, flow, judged, window)
+            return found._replace(problems=[words])
+        changed = changed_values(stores.postgres, flow, judged, window)
+        return found._replace(problems=found.problems + changed)
 
     def _of_checksums(self, window: Span, row: LedgerRow | None, *, are_more: bool) -> list[str]:
         """What checksums alone tell: Parquet that can be read, columns that are not compared."""

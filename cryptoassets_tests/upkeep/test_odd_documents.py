@@ -10,7 +10,7 @@ import pytest
 from bson import ObjectId
 from rich.console import Console
 
-from cryptoassets.checks.stores import partition_places
+from cryptoassets.checks.places import raw_documents, raw_ids
 from cryptoassets.cli.audit import audit_stores
 from cryptoassets.cli.facts import store_counts
 from cryptoassets.errors import MixedSourcesError
@@ -112,7 +112,7 @@ def test_every_odd_document_is_marked_or_named_and_the_good_one_is_whole(
     assert good["_id"] in rows
     assert not rows[good["_id"]]
     assert count_in(lake[flow.raw.name], window) == len(rows)
-    assert rows.keys() == partition_places(mongo, postgres, flow, None, window).raw
+    assert rows.keys() == set(raw_ids(raw_documents(mongo, flow, window)).to_pylist())
     assert window[0] in starts
     assert 1 == code
     elsewhere = sum(count_in(lake[flow.raw.name], (s, s + flow.span)) for s in starts) - len(rows)
