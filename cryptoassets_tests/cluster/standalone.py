@@ -107,10 +107,18 @@ def cluster_in(folder: Path, java_home: Path) -> Iterator[Cluster]:
     with ExitStack() as started:
         started.enter_context(_daemon(master, folder / "master", java_home, {}))
         _await(pages[0], "ALIVE")
-        for number, page in enumerate(page_ports[1:]):
+        for number, page_port in enumerate(page_ports[1:]):
             scratch = folder / f"worker-{number}"
             worker = (
-                *("worker.Worker", "--webui-port", str(page), "--cores", "1", "--memory", "700m"),
+                *(
+                    "worker.Worker",
+                    "--webui-port",
+                    str(page_port),
+                    "--cores",
+                    "1",
+                    "--memory",
+                    "700m",
+                ),
                 # Of one host Spark never runs a task twice at once.
                 *("--host", f"127.0.0.{number + 1}"),
                 *("--work-dir", str(scratch / "work"), f"spark://127.0.0.1:{port}"),
