@@ -19,6 +19,10 @@ LONGEST_BODY_BYTES = 1024 * 1024
 OLDEST_OBSERVATION = datetime(2018, 1, 1, tzinfo=UTC)
 FASTEST_CLOCK = timedelta(minutes=10)
 """A source's clock this far ahead of ours is wrong; a document there would be found by no run."""
+# Made once: json.dumps would make one for each of a million payloads.
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_10000_MS = 253_402_300_800_000
 
@@ -129,9 +133,7 @@ def market_time(timestamp: Any, fetched_at: datetime) -> datetime | None:
 
 def canonical_payload(payload: Any) -> str:
     """Return the one text of a payload: sorted keys, no blanks, ASCII escapes."""
-    return json.dumps(
-        payload, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
+    return _CANONICAL.encode(payload)
 
 
 def document_id(slug: str, observed_at: datetime, payload: Any, interval: str | None = None) -> str:

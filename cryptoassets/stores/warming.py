@@ -1,0 +1,18 @@
+"""The first task of a session: Spark forks a worker for it, which imports what others need."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+# What the product's tasks run; a worker keeps it for the tasks that follow.
+from cryptoassets.stores import raw, staging
+from cryptoassets.transforms import coins, judges
+
+__all__ = ["SCHEMA", "coins", "judges", "raw", "staging", "warm"]
+
+SCHEMA = "nothing STRING"
+
+
+def warm(_number: int) -> Iterator[pa.RecordBatch]:
+    """Make no row."""
+    return iter(())
