@@ -122,6 +122,7 @@ class Cycles:
             SQLAlchemyError,
             psycopg.Error,
             PyMongoError,
+            OSError,
         ) as error:
             # Not of a step: the database in which Dagster keeps its runs went away, say.
             cycle.is_done = False

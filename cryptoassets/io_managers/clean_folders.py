@@ -4,6 +4,7 @@ What goes here: telling what lies in a folder. What stays out: writing it, Spark
 (in `transforms`). A damaged folder counts as missing: its partition is made from raw again.
 """
 
+import contextlib
 import hashlib
 import itertools
 from collections.abc import Iterable
@@ -108,7 +109,9 @@ class View:
 def view_of(table: Table, window: Span) -> View | None:
     """What there is of a partition, if today's rules judged it; None: nothing to build upon."""
     store, folder = folder_of(table, window)
-    if not is_whole(store, folder) or is_of_older_rules(table, window):
+    # Read to the end: beside a damaged file nothing that is added would ever be published.
+    is_damaged = damage(store, folder, is_thorough=True) is not None
+    if is_damaged or not has_mark(store, folder) or is_of_older_rules(table, window):
         return None
     parts = file_parts(store, folder)
     files = frozenset(part.name for part in parts)
@@ -197,8 +200,17 @@ def mark_whole(
 def judge_whole(table: Table, window: Span) -> None:
     """Have the next run read and judge a partition whole, whatever there is of it."""
     store, folder = folder_of(table, window)
-    if has_mark(store, folder):
-        _write_mark(store, folder, _mark(store, folder)[0], "")
+    # Another run may be replacing it, which judges it whole.
+    with contextlib.suppress(FileNotFoundError):
+        if not has_mark(store, folder):
+            return
+        try:
+            _write_mark(store, folder, _mark(store, folder)[0], "")
+        except FileNotFoundError:
+            raise
+        except OSError:
+            # On a full disk a deletion is still possible; the partition then counts as missing.
+            unmark(store, folder)
 
 
 def _hash_of(names: frozenset[str]) -> str:

@@ -4,6 +4,7 @@ What goes here: what is refused, and the order of the steps. What stays out: wha
 (in `clean_folders`), making the rows (in `spark`).
 """
 
+import errno
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -65,6 +66,19 @@ def refuse_shared_instants(parts: Iterable[FilePart], table: Table, window: Span
         )
 
 
+def refuse_mixed_views(parts: Iterable[FilePart], folder: str) -> None:
+    """Refuse a folder to which two runs have added the same snapshot; one takes its file back.
+
+    Raises:
+        PartitionChangedError: names the folder.
+    """
+    if shared_instants(parts):
+        raise PartitionChangedError(
+            f"Two runs have added the same snapshot to {folder}. A retry helps: the later one "
+            "takes its file back, or the next run judges the partition whole"
+        )
+
+
 def is_older(store: fs.FileSystem, aside: str, table: Table, window: Span) -> bool:
     """Whether a partition written aside has fewer rows than the one in its place.
 
@@ -103,9 +117,16 @@ def replace_folder(store: fs.FileSystem, aside: str, table: Table, window: Span)
     """Put a folder that was written aside in the place of a partition."""
     _, folder = folder_of(table, window)
     mark_whole(store, aside, table)
-    delete_folder(store, folder)
-    store.create_dir(folder.rpartition("/")[0], recursive=True)
-    store.move(aside, folder)
+    try:
+        delete_folder(store, folder)
+        store.create_dir(folder.rpartition("/")[0], recursive=True)
+        store.move(aside, folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
+        raise PartitionChangedError(
+            f"{folder} was written by another run in the same moment. A retry helps"
+        ) from error
 
 
 def add_files(store: fs.FileSystem, aside: str, folder: str, base: View) -> None:

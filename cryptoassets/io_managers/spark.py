@@ -32,6 +32,7 @@ from cryptoassets.io_managers.clean_writing import (
     facts_of,
     fill,
     is_older,
+    refuse_mixed_views,
     refuse_shared_instants,
     replace_folder,
 )
@@ -98,7 +99,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
         store, aside = scratch_folder(table.name)
         partitions = _partitions(context, table)
         unit = _unit(partitions[0])
-        views = [self._known(table, partitions), *[None] * _READINGS]
+        view = self._known(table, partitions)
+        views = [*([view] if view else []), *[None] * _READINGS]
         rows = counted = 0
         for known in views:
             fetches = mapped.source.fetches()
@@ -113,6 +115,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 continue
             rows += known.rows if known else 0
             counted = mapped.source.count()
+            if rows != counted and len(partitions) > 1:
+                counted = mapped.source.count_apart()
             if rows == counted:
                 kept = Kept(mapped.source, fetches, counted, known)
                 self._keep(context, table, aside, partitions, kept)
@@ -192,7 +196,10 @@ class SparkIOManager(dg.ConfigurableIOManager):
                     f"{address.remedy(context.asset_key, partition)}"
                 )
                 raise UpstreamNotMaterializedError(message)
-            found += files_of(store, folder, window)
+            files = files_of(store, folder, window)
+            if len(files) > 1:
+                refuse_mixed_views(file_parts(store, folder), folder)
+            found += files
         return CleanFiles(table, tuple(partitions), tuple(found), self.spark.tasks)
 
 

@@ -76,7 +76,8 @@ def spark_errors() -> Iterator[None]:
 
 def _raised_by_task(text: str) -> CryptoassetsError | None:
     """Return the error of ours whose stack trace Spark quotes."""
-    found = _RAISED_BY_TASK.search(text)
+    # Python prints causes first, and Java says it all once more.
+    found = next(reversed(list(_RAISED_BY_TASK.finditer(text))), None)
     kind = getattr(errors, found[1], None) if found else None
     if found is None or kind is None:
         return None

@@ -146,8 +146,10 @@ def _payload_text(document: Document) -> str | None:
 def _time_within(observed_at: Any, partition: Span, span: Span) -> datetime:
     """The time that a document is counted under, so that it stays in the partition it was found in.
 
-    MongoDB finds an array by each date in it: of several ranges it belongs to that of the earliest.
+    MongoDB finds an array by each date in it, and one with a date before the partition and another
+    after it in each range: it belongs to that of its earliest date, or to the first.
     """
-    values = observed_at if isinstance(observed_at, list) else [observed_at]
+    is_array = isinstance(observed_at, list)
+    values = observed_at if is_array else [observed_at]
     times = [time for time in map(time_of, values) if time and partition[0] <= time < partition[1]]
-    return min(times, default=span[0])
+    return min(times, default=partition[0] if is_array else span[0])

@@ -40,6 +40,7 @@ Asked = Mapping[datetime, tuple[int, bool]]
 """Snapshot to coins asked for, and whether a page came twice."""
 
 BATCH = 5_000
+_MOST_COINS = 2**31 - 1
 _AUTHENTICATION_FAILED = 18
 _FETCH_FIELDS: FieldTypes = {
     "observed_at": (datetime,),
@@ -181,8 +182,9 @@ def fetches_in(lake: Lake, window: Span) -> Fetches:
     for fetch in well_formed(lake[FETCHES].find(in_window(window)), _FETCH_FIELDS):
         moment = fetch["observed_at"]
         coins, is_repeated = asked.get(moment, (0, False))
-        asked[moment] = (coins + fetch["coins_asked"], is_repeated or fetch["is_repeated"])
-        # A hint of how to cut ranges; other programs may have written anything.
+        # Other programs may have written anything; no snapshot is of more coins than this.
+        wanted = min(max(fetch["coins_asked"], 0), _MOST_COINS)
+        asked[moment] = (min(coins + wanted, _MOST_COINS), is_repeated or fetch["is_repeated"])
         came = fetch.get("coins_received")
-        received[moment] += came if isinstance(came, int) else fetch["coins_asked"]
+        received[moment] += min(max(came, 0), _MOST_COINS) if isinstance(came, int) else wanted
     return Fetches(asked, received)

@@ -116,6 +116,11 @@ class RawRanges:
         """How many documents the partitions hold now."""
         return count_in(self.lake[self.flow.raw.name], self.window)
 
+    def count_apart(self) -> int:
+        """The same, added up: a document with several dates counts in each of its partitions."""
+        collection = self.lake[self.flow.raw.name]
+        return sum(count_in(collection, partition) for partition in self.partitions)
+
     def fetches(self) -> Fetches:
         """What each snapshot was asked for, and what came; of history nothing."""
         if self.flow is not SNAPSHOT_FLOW:
@@ -179,10 +184,16 @@ class RawRanges:
         for moment, count in received.items():
             if after is None or moment > after:
                 known[partition_around(moment, self.flow.span)] += count
+        collection = self.lake[self.flow.raw.name]
         if after is not None:
-            return {partition: known[partition] for partition in self.partitions}
-        unknown = max(0, self.count() - known.total()) / len(self.partitions)
-        return {partition: math.ceil(known[partition] + unknown) for partition in self.partitions}
+            (partition,) = self.partitions
+            newer = Span(after.replace(microsecond=0), partition.end)
+            return {partition: count_in(collection, newer)}
+        unknown = max(0, self.count() - known.total())
+        if unknown > self.most:
+            return {partition: count_in(collection, partition) for partition in self.partitions}
+        share = unknown / len(self.partitions)
+        return {partition: math.ceil(known[partition] + share) for partition in self.partitions}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from cryptoassets.stores.staging import SCHEMA, Cursor, Staged
 EXECUTOR = "executor"
 """Role of a cluster's workers, where there is one: it may insert here and nothing else."""
 
+_LOCKED = psycopg.errors.LockNotAvailable
 _OWNERS = """
     SELECT relname, obj_description(pg_class.oid, 'pg_class') FROM pg_class
     WHERE relnamespace = to_regnamespace('staging') AND relkind = 'r'
@@ -67,9 +68,9 @@ def staging_table(connection: psycopg.Connection[Any], flow: Flow, run_id: str) 
     try:
         yield name
     finally:
-        # A server that has gone leaves it to the next run's sweep.
+        # What is left, by a server that has gone, say, is swept by the next run.
         with contextlib.suppress(psycopg.OperationalError):
-            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+            _drop(connection, name)
 
 
 def _sweep(connection: psycopg.Connection[Any]) -> None:
@@ -77,16 +78,23 @@ def _sweep(connection: psycopg.Connection[Any]) -> None:
     for name, owner in connection.execute(_OWNERS).fetchall():
         pid, _, start = (owner or "").partition(" ")
         answer = connection.execute(_IS_ALIVE, [int(pid) if pid.isdecimal() else 0, start, start])
-        if answer.fetchone() is not None:
-            continue
-        try:
-            with connection.transaction():
-                # Tasks of a killed driver may still be copying: then the next run drops it.
-                connection.execute("SET LOCAL lock_timeout = '1s'")
-                drop = sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(SCHEMA, name))
-                connection.execute(drop)
-        except psycopg.errors.LockNotAvailable:
-            continue
+        if answer.fetchone() is None:
+            _drop(connection, name)
+
+
+def _drop(connection: psycopg.Connection[Any], name: str) -> None:
+    """Drop a table of ours, unless tasks of a killed driver are still copying to it."""
+    table = sql.Identifier(SCHEMA, name)
+    with contextlib.suppress(_LOCKED, psycopg.errors.InsufficientPrivilege), _soon(connection):
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+
+
+@contextmanager
+def _soon(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Work in a transaction, or a part of one, that waits for no lock of a lost task."""
+    with connection.transaction():
+        connection.execute("SET LOCAL lock_timeout = '1s'")
+        yield
 
 
 @dataclass(frozen=True)
@@ -160,7 +168,7 @@ class StagedPartition:
 
     def drop(self, cursor: Cursor) -> None:
         """Drop the staging table when the transaction commits."""
-        cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(SCHEMA, self.table)))
+        _drop(cursor.connection, self.table)
 
     def refuse_lost_rows(self, cursor: Cursor) -> None:
         """Refuse to publish unless all rows that tasks have staged are there, and no more.
@@ -197,5 +205,7 @@ def staged_partitions(
 def index_staged(connection: psycopg.Connection[Any], table: str) -> None:
     """Prepare a staging table for being read partition by partition."""
     name = sql.Identifier(SCHEMA, table)
-    connection.execute(sql.SQL("CREATE INDEX ON {} (partition_key)").format(name))
+    # Without the index it is read whole for each partition, no more.
+    with contextlib.suppress(_LOCKED), _soon(connection):
+        connection.execute(sql.SQL("CREATE INDEX ON {} (partition_key)").format(name))
     connection.execute(sql.SQL("ANALYZE {}").format(name))

@@ -6,9 +6,9 @@ import pyarrow as pa
 
 # What the product's tasks run; a worker keeps it for the tasks that follow.
 from cryptoassets.stores import raw, staging
-from cryptoassets.transforms import coins, judges
+from cryptoassets.transforms import coins, history, prices
 
-__all__ = ["SCHEMA", "coins", "judges", "raw", "staging", "warm"]
+__all__ = ["SCHEMA", "coins", "history", "prices", "raw", "staging", "warm"]
 
 SCHEMA = "nothing STRING"
 

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES, Table
 
-_SHARED = ("rules", "tolerances", "numbers", "outcomes", "payloads")
+_SHARED = (
+    *("rules", "tolerances", "numbers", "outcomes", "payloads"),
+    "../stores/documents",
+)
 _MODULES = {
     CLEAN_COIN_PRICES.name: ("prices", *_SHARED),
-    CLEAN_COIN_PRICE_HISTORY.name: ("history", "times", *_SHARED),
+    CLEAN_COIN_PRICE_HISTORY.name: ("history", "times", "../schemas/intervals", *_SHARED),
 }
-"""Table to the modules here that judge its rows."""
+"""Table to the modules that judge its rows, those that make rows of documents included."""
 
 
 @cache

@@ -15,8 +15,9 @@ BOTH = (CLEAN_COIN_PRICES, CLEAN_COIN_PRICE_HISTORY)
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A copy of the transforms, to be changed."""
-    return Path(shutil.copytree(CODE, tmp_path / "transforms"))
+    """A copy of the transforms beside the rest of the package, to be changed."""
+    shutil.copytree(CODE.parent, tmp_path / "package", ignore=shutil.ignore_patterns("*.pyc"))
+    return tmp_path / "package" / "transforms"
 
 
 def edit(path: Path, before: str, after: str) -> None:
@@ -36,6 +37,7 @@ def edit(path: Path, before: str, after: str) -> None:
             "SUPPLY_TOLERANCE = Decimal(0)",
             (True, True),
         ),
+        ("../stores/documents", "in _SOURCES", "not in _SOURCES", (True, True)),
         ("tolerances", "excess > 0", "excess >= 0", (True, True)),
         ("payloads", "ensure_ascii=False", "ensure_ascii=True", (True, True)),
         ("times", "hours=18", "hours=17", (False, True)),
@@ -45,7 +47,7 @@ def edit(path: Path, before: str, after: str) -> None:
         ("marts", "LOOKBACK_DAYS = 7", "LOOKBACK_DAYS = 8", (False, False)),
     ],
     ids=[
-        *("a rule", "a tolerance", "how it is compared", "a text", "a date"),
+        *("a rule", "a tolerance", "whose a document is", "how it is compared", "a text", "a date"),
         *("of snapshots", "of history", "words", "no rule"),
     ],
 )
