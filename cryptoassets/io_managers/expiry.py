@@ -53,7 +53,8 @@ def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Doc
         sql.SQL(
             # No finer than BSON's dates, for the lake notes it too.
             "UPDATE warehouse.loads "
-            "SET expired_at = coalesce(expired_at, date_trunc('milliseconds', now())) "
+            "SET expired_at = coalesce(expired_at, date_trunc('milliseconds', now())), "
+            "clean_checksum = NULL, rows_checksum = NULL "
             "WHERE asset = %s AND partition_key = %s "
             "AND (raw_rows >= %s OR expired_at IS NOT NULL) RETURNING {}"
         ).format(sql.SQL(", ").join(map(sql.Identifier, _STAMPED))),
