@@ -57,7 +57,7 @@ test-all: test  ## All tests, also the long ones of Airflow and Docker (an hour 
 # Tests marked `long` each have a shorter one of the same kind; `make test-all` runs them, too.
 without_long := not long
 
-bench: setup .venv-bench/.ready  ## Measure against other ways; CASES="200k 1m": only these
+bench: setup-dev .venv-bench/.ready  ## Measure against other ways; CASES="200k 1m": only these
 	@$(VENV)/python -m benchmarks $(CASES)
 
 lint: setup-dev  ## Style, types, arrows between modules, Dagster's definitions

@@ -150,7 +150,7 @@ def run_ours(
     """
     workload = lake.workload
     if is_job or (is_job is None and workload.hours == 1):
-        program = [home.checkout.python, "-m", "benchmarks.ways.process_job"]
+        program = [str(home.checkout.python), "-m", "benchmarks.ways.process_job"]
         span = [workload.start.isoformat(), workload.end.isoformat()]
         command: list[str | Path] = [*program, *span, *options]
     else:

@@ -73,8 +73,9 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def _warm(bench: Bench, loop: Loop, ratio: str) -> CaseResult:
+    cycles = max(3, round(CYCLES * bench.scale))
     result = CaseResult(
-        notes=[f"{CYCLES} cycles after the first, one every {loop.every_seconds} s."]
+        notes=[f"{cycles} cycles after the first, one every {loop.every_seconds} s."]
     )
     before = baseline()
     checkouts = {one.name: one for one in (CURRENT, before)}
@@ -83,7 +84,8 @@ def _warm(bench: Bench, loop: Loop, ratio: str) -> CaseResult:
         for number, name in in_turn(tuple(checkouts), bench.number_of_runs(1)):
             _await_room(bench, loop.room_seconds * bench.scale)
             load = os.getloadavg()[0]
-            times = _answer_to_row(bench, checkouts[name], url, coins, loop.every_seconds)
+            checkout = checkouts[name]
+            times = _answer_to_row(bench, checkout, url, coins, loop.every_seconds, cycles)
             p95, median = percentile(times[1:], 0.95), statistics.median(times[1:])
             took = Measured(sum(times), 0.0, 0.0, 0.0, load)
             result.add(name, took, first=times[0], median=median, p95=p95)
@@ -108,7 +110,7 @@ def _this_hour() -> datetime:
 
 
 def _answer_to_row(
-    bench: Bench, checkout: Checkout, url: str, coins: int, every_seconds: int
+    bench: Bench, checkout: Checkout, url: str, coins: int, every_seconds: int, cycles: int
 ) -> list[float]:
     """Seconds of each cycle, the first included."""
     settings = {"COINCAP_URL": url, "COINCAP_COINS": str(coins)}
@@ -120,7 +122,7 @@ def _answer_to_row(
         _fill(addresses["MONGO_URL"], addresses["MONGO_DATABASE"], url, coins, snapshots)
         process = stack.enter_context(_loop(home, every_seconds, bench))
         try:
-            return _watched(process, addresses["POSTGRES_URL"], 1 + CYCLES)
+            return _watched(process, addresses["POSTGRES_URL"], 1 + cycles)
         finally:
             process.terminate()
             process.wait(timeout=120)

@@ -99,14 +99,18 @@ def run(
     ] = None,
 ) -> None:
     """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary."""
-    if every is not None:
-        from cryptoassets.cli.batches import run_every
+    from cryptoassets.resources.spark_jvm import jvm_begun
 
-        raise typer.Exit(run_every(console, every))
-    from cryptoassets.cli.run import run_once
+    with jvm_begun(is_long_lived=every is not None):
+        if every is not None:
+            from cryptoassets.cli.batches import run_every
+
+            raise typer.Exit(run_every(console, every))
+        from cryptoassets.cli.run import run_once
+
+        outcome = run_once(console)
     from cryptoassets.cli.summary import print_summary
 
-    outcome = run_once(console)
     print_summary(console, outcome)
     raise typer.Exit(FAILED if outcome.failures else 0)
 
@@ -132,9 +136,12 @@ def backfill(
     if dry_run:
         price_backfill(console, asked)
         return
-    from cryptoassets.cli.backfill import run_backfill
+    from cryptoassets.resources.spark_jvm import jvm_begun
 
-    raise typer.Exit(run_backfill(console, asked))
+    with jvm_begun():
+        from cryptoassets.cli.backfill import run_backfill
+
+        raise typer.Exit(run_backfill(console, asked))
 
 
 @app.command()
@@ -231,9 +238,12 @@ def requeue(
     ] = None,
 ) -> None:
     """Judge quarantined documents, and read dead letters, by today's rules; publish what passes."""
-    from cryptoassets.cli.requeue import requeue as judge_again
+    from cryptoassets.resources.spark_jvm import jvm_begun
 
-    raise typer.Exit(judge_again(console, reason))
+    with jvm_begun():
+        from cryptoassets.cli.requeue import requeue as judge_again
+
+        raise typer.Exit(judge_again(console, reason))
 
 
 _MOMENT = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
@@ -251,9 +261,12 @@ def rebuild(
     ] = None,
 ) -> None:
     """Make PostgreSQL and the cleaned Parquet again from raw alone, all or a window."""
-    from cryptoassets.cli.rebuild import rebuild as make_again
+    from cryptoassets.resources.spark_jvm import jvm_begun
 
-    raise typer.Exit(make_again(console, since, until))
+    with jvm_begun():
+        from cryptoassets.cli.rebuild import rebuild as make_again
+
+        raise typer.Exit(make_again(console, since, until))
 
 
 @app.command()

@@ -8,6 +8,7 @@ writes, and such a JVM outlives its parent.
 """
 
 import contextlib
+import importlib.util
 import os
 import resource
 import signal
@@ -18,8 +19,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from pyspark.find_spark_home import _find_spark_home
 
 from cryptoassets.embedded.processes import LOG_BYTES_KEPT
 from cryptoassets.errors import EmbeddedError
@@ -52,10 +51,50 @@ class Jvm:
         _end(self.process)
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A JVM on its way, what it was started with, and the folder that gets its address."""
+
+    config: Mapping[str, str]
+    environment: Mapping[str, str]
+    scratch: "tempfile.TemporaryDirectory[str]"
+    process: "subprocess.Popen[bytes]"
+    log_began_at: int
+
+    @property
+    def address(self) -> Path:
+        return _address_in(self.scratch)
+
+    def end(self) -> None:
+        _end(self.process)
+        self.scratch.cleanup()
+
+
+_begun: list[_Begun] = []
+"""The JVM that nothing has taken yet."""
+
+
+def begin_jvm(
+    config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
+) -> None:
+    """Start the JVM and do not wait: the first `start_jvm` with the same arguments takes it.
+
+    Raises:
+        EmbeddedError: as by `start_jvm`, as far as it is known at once.
+    """
+    _begun.append(_begin(config, environment, folder, log))
+
+
+def end_begun_jvm() -> None:
+    """End the JVM that nothing has taken."""
+    while _begun:
+        _begun.pop().end()
+
+
 def start_jvm(
     config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
 ) -> Jvm:
-    """Start the JVM and return its address.
+    """Start the JVM, or take the one that was begun, and return its address.
 
     Args:
         config: Spark's configuration.
@@ -66,35 +105,62 @@ def start_jvm(
     Raises:
         EmbeddedError: it did not start, and is gone; the message says why.
     """
-    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    is_short = most_files != resource.RLIM_INFINITY and most_files < _FEWEST_FILES
-    problem = remedy_of("too many open files") if is_short else disk_remedy(folder)
-    if problem:
-        raise EmbeddedError(f"Spark cannot be started. {problem}")
+    begun = _begun.pop() if _begun else None
+    if begun and (begun.config, begun.environment) != (config, environment):
+        begun.end()
+        begun = None
+    begun = begun or _begin(config, environment, folder, log)
     try:
-        with tempfile.TemporaryDirectory(dir=folder, prefix="start-") as scratch:
-            address = Path(scratch) / "address"
-            environment = {**environment, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(address)}
-            began_at, process = _launch(config, environment, log)
+        with begun.scratch:
+            began_at, process = begun.log_began_at, begun.process
             try:
-                _await(address, process, lambda: _has_failed(folder, log, began_at))
-                port, secret = _read_address(address)
+                _await(begun.address, process, lambda: _has_failed(folder, log, began_at))
+                port, secret = _read_address(begun.address)
             except BaseException as error:
                 _end(process)
                 if isinstance(error, _NotStartedError):
                     raise _explained(error, log, began_at, folder) from None
                 raise
     except OSError as error:
-        remedy = remedy_of(str(error)) or "See that it can be read and written, then run it again"
-        raise EmbeddedError(f"Spark cannot be started: {error}. {remedy}") from error
+        raise _not_started(error) from error
     return Jvm(process, port, secret, log, began_at)
+
+
+def _begin(
+    config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
+) -> _Begun:
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_short = most_files != resource.RLIM_INFINITY and most_files < _FEWEST_FILES
+    problem = remedy_of("too many open files") if is_short else disk_remedy(folder)
+    if problem:
+        raise EmbeddedError(f"Spark cannot be started. {problem}")
+    try:
+        scratch = tempfile.TemporaryDirectory(dir=folder, prefix="start-")
+        passed = {**environment, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(_address_in(scratch))}
+        try:
+            began_at, process = _launch(config, passed, log)
+        except BaseException:
+            scratch.cleanup()
+            raise
+    except OSError as error:
+        raise _not_started(error) from error
+    return _Begun(config, environment, scratch, process, began_at)
+
+
+def _address_in(scratch: "tempfile.TemporaryDirectory[str]") -> Path:
+    return Path(scratch.name) / "address"
+
+
+def _not_started(error: OSError) -> EmbeddedError:
+    remedy = remedy_of(str(error)) or "See that it can be read and written, then run it again"
+    return EmbeddedError(f"Spark cannot be started: {error}. {remedy}")
 
 
 def _launch(
     config: Mapping[str, str], environment: Mapping[str, str], log: Path
 ) -> "tuple[int, subprocess.Popen[bytes]]":
     """Start the process; return also where its words begin in the log."""
-    spark = _find_spark_home()
+    spark = _spark_home()
     options = [part for key, value in config.items() for part in ("--conf", f"{key}={value}")]
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
@@ -111,6 +177,12 @@ def _launch(
             start_new_session=True,
         )
         return began_at, process
+
+
+def _spark_home() -> str:
+    """The folder of the installed PySpark, which is not imported: that takes a while."""
+    spec = importlib.util.find_spec("pyspark")
+    return str(spec and spec.submodule_search_locations and spec.submodule_search_locations[0])
 
 
 class _NotStartedError(Exception):

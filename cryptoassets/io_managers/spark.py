@@ -61,8 +61,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
         """Write partitions aside, then put them in the place of those before.
 
         Of raw documents as many are read as there are when they have been read: a partition only
-        grows. Where today's rules have judged a partition, only newer snapshots are read, and their
-        file is added. A view with fewer rows than the one in its place is older and is dropped.
+        grows. Where today's rules have judged a partition and newer snapshots came, only those are
+        read, and their file is added. A view with fewer rows than the one in its place is older and
+        is dropped.
 
         Raises:
             dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped.
@@ -97,23 +98,25 @@ class SparkIOManager(dg.ConfigurableIOManager):
         store, aside = scratch_folder(table.name)
         partitions = _partitions(context, table)
         unit = _unit(partitions[0])
-        known = self._known(table, partitions)
+        views = [self._known(table, partitions), *[None] * _READINGS]
         rows = counted = 0
-        for _ in range(_READINGS):
+        for known in views:
             fetches = mapped.source.fetches()
             if known and known.judged_by != mapped.source.judged_by(fetches, known.newest):
-                known = None
+                continue
             frame = mapped.frame(fetches, after=known.newest if known else None, unit=unit)
             frame.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, aside))
             parts = [file_parts(store, f"{aside}/{folder_name(window)}") for window in partitions]
             rows = sum(part.rows for found in parts for part in found)
+            # Who makes a partition again to which nothing came wants it made again.
+            if known and rows == 0:
+                continue
             rows += known.rows if known else 0
             counted = mapped.source.count()
             if rows == counted:
                 kept = Kept(mapped.source, fetches, counted, known)
                 self._keep(context, table, aside, partitions, kept)
                 return
-            known = None
         delete_folder(store, aside)
         message = (
             f"{context.asset_key.to_user_string()}: documents came while they were read, "

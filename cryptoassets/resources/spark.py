@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -22,11 +21,11 @@ from cryptoassets.embedded import Stack
 from cryptoassets.embedded.jvm import Jvm, start_jvm
 from cryptoassets.embedded.owners import own_folder
 from cryptoassets.environment import java_environment, set_pyspark_variables_aside
+from cryptoassets.resources.spark_jvm import spark_config
 from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
 from cryptoassets.workers import code_hash, run_task
 
-_LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
 _LOCK = threading.Lock()
 _jvms: list[Jvm] = []
 """The JVM of this process, once there is one; its standard input stays open as long as it lives."""
@@ -66,68 +65,6 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         """
         run = partial(run_task, work=work, code=code_hash())
         return self.session.range(0, number, 1, number).mapInArrow(run, schema)
-
-
-def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> dict[str, Any]:
-    """Spark's configuration for the settings in force.
-
-    One driver for 100 coins or 200,000 documents: no UI, two shuffle partitions a core pair,
-    folders of ours. A cluster keeps its own sizes.
-    """
-    shared = {
-        "spark.app.name": "cryptoassets",
-        "spark.api.mode": "classic",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.sql.ansi.enabled": "true",
-        # Spark's pages have no log-in: any web page could press their buttons.
-        "spark.ui.killEnabled": "false",
-        # Else each call on a Column notes its place in our code, for messages that we replace by
-        # our own: 0.9 s of the 1.6 s that the plan of one snapshot takes to write down.
-        "spark.python.sql.dataFrameDebugging.enabled": "false",
-        # A byte that changed on the disk is an error, and not another price.
-        "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
-        # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
-        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-        # A task writes one partition's file: without this Spark sorts its rows by partition first.
-        "spark.sql.maxConcurrentOutputFileWriters": "2",
-    }
-    folder = own_folder(stack.spark_folder / "local")
-    java_options = [
-        f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}",
-        # Not /tmp: a full one would end the JVM by a signal, or fail the first job.
-        "-XX:-UsePerfData",
-        f'-Djava.io.tmpdir="{folder}"',
-        f'-XX:ErrorFile="{stack.log_of("java_error_%p")}"',
-    ]
-    local = {
-        # A cluster names it in its own configuration, once its workers have it installed.
-        "spark.python.daemon.module": "cryptoassets.worker_daemon",
-        "spark.ui.enabled": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": "768m",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "2",
-        # Kept for pages that nobody is shown here: plans of 1,000 executions fill a small heap.
-        "spark.sql.ui.retainedExecutions": "20",
-        "spark.ui.retainedJobs": "50",
-        # Hadoop sets modes itself, whatever the umask of the process; Parquet is its user's alone.
-        "spark.hadoop.fs.permissions.umask-mode": "077",
-        "spark.ui.retainedStages": "50",
-        "spark.ui.retainedTasks": "500",
-    }
-    if master.startswith("local"):
-        java_options += ["-XX:+UseSerialGC", *stack.java_options(is_long_lived=is_long_lived)]
-    return {
-        "spark.master": master,
-        **shared,
-        **(local if master.startswith("local") else {}),
-        "spark.ui.showConsoleProgress": "false",
-        "spark.driver.extraJavaOptions": " ".join(java_options),
-        "spark.local.dir": str(folder),
-        "spark.sql.warehouse.dir": str(stack.spark_folder / "warehouse"),
-    }
 
 
 @contextmanager

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 FILES_OF_A_TASK = 32
-_BYTES_OF_A_TASK = 4 * 1024 * 1024
+BYTES_OF_A_TASK = 4 * 1024 * 1024
 """Small files share a task: a day of hours of 100 coins is one."""
 
 
@@ -44,12 +44,14 @@ class CleanFiles:
         partitions: oldest first, those without files, too.
         files: of all partitions, oldest first.
         tasks: runs tasks on executors.
+        most_bytes: of the files that share a task; a larger one has a task to itself.
     """
 
     table: Table
     partitions: tuple[Span, ...]
     files: tuple[CleanFile, ...]
     tasks: Tasks
+    most_bytes: int = BYTES_OF_A_TASK
 
     def groups(self) -> tuple[tuple[CleanFile, ...], ...]:
         """The files, cut into what one task each opens."""
@@ -57,7 +59,7 @@ class CleanFiles:
         size = 0
         for file in self.files:
             is_full = not found or len(found[-1]) == FILES_OF_A_TASK
-            if is_full or size + file.size > _BYTES_OF_A_TASK:
+            if is_full or size + file.size > self.most_bytes:
                 found.append([])
                 size = 0
             found[-1].append(file)

@@ -4,6 +4,7 @@ What goes here: the life of the table, and the queries of a partition's rows. Wh
 copying rows to it (in `staging`), publishing (in `io_managers.judged`).
 """
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -66,7 +67,8 @@ def staging_table(connection: psycopg.Connection[Any], flow: Flow, run_id: str) 
     try:
         yield name
     finally:
-        if not connection.closed:
+        # A server that has gone leaves it to the next run's sweep.
+        with contextlib.suppress(psycopg.OperationalError):
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
 
 

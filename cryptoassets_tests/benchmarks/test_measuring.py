@@ -3,12 +3,14 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
 from benchmarks.measuring import BenchError, Measured, measure
+from benchmarks.supervisor import STRAGGLER_SECONDS
 
 _BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
 _IN_CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
@@ -61,9 +63,11 @@ def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Pat
     sleeper = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
     program = _IN_CHILD.format(program=f"{sleeper}time.sleep(60)")
 
+    began = time.monotonic()
     with pytest.raises(BenchError, match="was killed after 1 s"):
         measured(program, tmp_path, seconds=1)
 
+    assert time.monotonic() - began < STRAGGLER_SECONDS
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 

@@ -101,7 +101,8 @@ def cluster_in(folder: Path, java_home: Path) -> Iterator[Cluster]:
     settings = _DRIVER_SETTINGS.format(event_log=folder / "events", java_options=_QUICK_JAVA)
     (folder / "conf/spark-defaults.conf").write_text(settings)
     port, *page_ports = (free_port() for _ in range(4))
-    pages = tuple(f"http://127.0.0.1:{page}" for page in page_ports)
+    hosts = ("127.0.0.1", "127.0.0.1", "127.0.0.2")
+    pages = tuple(f"http://{host}:{page}" for host, page in zip(hosts, page_ports, strict=True))
     master = ("master.Master", "--port", str(port), "--webui-port", str(page_ports[0]))
     with ExitStack() as started:
         started.enter_context(_daemon(master, folder / "master", java_home, {}))
@@ -110,12 +111,15 @@ def cluster_in(folder: Path, java_home: Path) -> Iterator[Cluster]:
             scratch = folder / f"worker-{number}"
             worker = (
                 *("worker.Worker", "--webui-port", str(page), "--cores", "1", "--memory", "700m"),
+                # Of one host Spark never runs a task twice at once.
+                *("--host", f"127.0.0.{number + 1}"),
                 *("--work-dir", str(scratch / "work"), f"spark://127.0.0.1:{port}"),
             )
             files = {
                 "MONGO_URL_FILE": str(folder / "mongo-url"),
                 "POSTGRES_URL_FILE": str(folder / "postgres-url"),
                 "SPARK_LOCAL_DIRS": str(scratch / "local"),
+                "SPARK_LOCAL_IP": f"127.0.0.{number + 1}",
             }
             started.enter_context(_daemon(worker, scratch, java_home, files))
         for page in pages[1:]:

@@ -4,14 +4,13 @@ One story, because each step is a command: what is odd is named, and everything 
 """
 
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cryptoassets.transforms import rules
 from cryptoassets_tests.e2e.platforms import Platform
+from cryptoassets_tests.e2e.wrong_rules import have_all_mined_refused
 from cryptoassets_tests.io_managers.damages import remove_files, truncate
 from cryptoassets_tests.io_managers.odd_types import STORED_BY_STANDIN, changed
 
@@ -90,8 +89,7 @@ def _assert_run_repairs_what_a_rule_refuses(
     """After a rule was changed, `audit` stayed red until `rebuild`."""
     (old / "_SUCCESS").write_text("another version")
     key = old.name.removeprefix("hour=").replace("T", "-") + ":00"
-    # Every coin of which all is mined: one of five.
-    monkeypatch.setattr(rules, "SUPPLY_TOLERANCE", Decimal("-1e-9"))
+    have_all_mined_refused(monkeypatch)
 
     run = platform.command("run")
     audit, status = platform.command("audit"), platform.command("status")

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.jvm import start_jvm
+from cryptoassets.embedded.jvm import begin_jvm, end_begun_jvm, start_jvm
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import EmbeddedError
 
@@ -147,3 +147,50 @@ def test_a_java_that_fails_is_quoted_with_its_log(
 
     with pytest.raises(EmbeddedError, match=r"\(Error: no such VM\).* log is in .*spark\.log"):
         start_jvm(config, changed, folder, folder.parent / "spark.log")
+
+
+def test_a_jvm_that_was_begun_is_the_one_that_starts(
+    folder: Path, config: dict[str, str], environment: dict[str, str]
+) -> None:
+    """It starts while Python imports; a second one would take as long again."""
+    folder.mkdir()
+    log = folder.parent / "spark.log"
+    begin_jvm(config, environment, folder, log)
+
+    jvm = start_jvm(config, environment, folder, log)
+
+    try:
+        assert [jvm.process.pid] == [process.pid for process in java_of(folder)]
+        assert [] == list(folder.iterdir())
+    finally:
+        jvm.end()
+
+
+def test_a_jvm_that_was_begun_for_other_settings_makes_place(
+    folder: Path, config: dict[str, str], environment: dict[str, str]
+) -> None:
+    """A loop has other flags than a single run; tests change settings between runs."""
+    folder.mkdir()
+    log = folder.parent / "spark.log"
+    begin_jvm({**config, "spark.master": "local[2]"}, environment, folder, log)
+
+    jvm = start_jvm(config, environment, folder, log)
+
+    try:
+        assert [jvm.process.pid] == [process.pid for process in java_of(folder)]
+        assert "spark.master=local[1]" in jvm.process.args
+    finally:
+        jvm.end()
+
+
+def test_a_jvm_that_nothing_takes_is_ended_without_a_trace(
+    folder: Path, config: dict[str, str], environment: dict[str, str]
+) -> None:
+    """The stores did not start, or there was nothing to do."""
+    folder.mkdir()
+    begin_jvm(config, environment, folder, folder.parent / "spark.log")
+
+    end_begun_jvm()
+
+    assert [] == java_of(folder)
+    assert [] == list(folder.iterdir())

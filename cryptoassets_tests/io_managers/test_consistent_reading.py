@@ -22,7 +22,7 @@ from cryptoassets.schemas import CLEAN_COIN_PRICES, SNAPSHOT_FLOW
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import FETCHES, Lake
 from cryptoassets.stores.raw import Kernel, RawRanges
-from cryptoassets.transforms.arrow_prices import judge_prices
+from cryptoassets.transforms.prices import judge_prices
 from cryptoassets_tests.io_managers.contexts import CLEAN, write
 from cryptoassets_tests.io_managers.rows import HOUR, document, start_of
 

@@ -3,7 +3,7 @@
 import pytest
 
 from cryptoassets.embedded import Stack
-from cryptoassets.resources.spark import spark_config
+from cryptoassets.resources.spark_jvm import spark_config
 
 
 @pytest.mark.parametrize("master", ["local[*]", "spark://spark-master:7077"])
