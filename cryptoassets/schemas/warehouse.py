@@ -123,15 +123,15 @@ LOADS = Table(
         Column(
             "clean_checksum",
             "text",
-            "Checksum of the Parquet files that were published, names and bytes; null: published "
-            "before it was kept",
+            "Checksum of the Parquet files that were published, names and bytes; null: expired, "
+            "or published before it was kept",
             is_nullable=True,
         ),
         Column(
             "rows_checksum",
             "text",
-            "Checksum of the rows in the table and in quarantine, run_id left out; null: published "
-            "before it was kept",
+            "Checksum of the rows in the table and in quarantine, run_id left out; null: expired, "
+            "or published before it was kept",
             is_nullable=True,
         ),
     ),
