@@ -1,4 +1,4 @@
-"""Promises of a command's beginning and end: Python does not search for cycles among its imports."""
+"""Promises of a command's beginning and end: no search for cycles among what it imports."""
 
 import json
 import subprocess
