@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .PHONY: help run dev test lint setup setup-dev airflow airflow2 airflow3
-.PHONY: test-airflow test-airflow3 test-airflow2 test-compose test-all
+.PHONY: test-airflow test-airflow3 test-airflow2 test-compose test-all bench
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -57,6 +57,9 @@ test-all: test  ## All tests, also the long ones of Airflow and Docker (an hour 
 # Tests marked `long` each have a shorter one of the same kind; `make test-all` runs them, too.
 without_long := not long
 
+bench: setup-dev .venv-bench/.ready  ## Measure against other ways; CASES="200k 1m": only these
+	@$(VENV)/python -m benchmarks $(CASES)
+
 lint: setup-dev  ## Style, types, arrows between modules, Dagster's definitions
 	@$(VENV)/ruff check
 	@$(VENV)/ruff format --check
@@ -82,6 +85,12 @@ airflow2: .venv-airflow2/.ready  ## Only the set-up: Airflow 2.11 with dagster-a
 .venv-airflow%/.ready: export UV_PROJECT_ENVIRONMENT = $(@D)
 .venv-airflow%/.ready: pyproject.toml uv.lock
 	@$(call sync,--only-group airflow$*,Setting up Airflow $* in $(@D) - a minute or two ...)
+	@touch $@
+
+# A rival that the product does not need.
+.venv-bench/.ready: export UV_PROJECT_ENVIRONMENT = .venv-bench
+.venv-bench/.ready: pyproject.toml uv.lock
+	@$(call sync,--only-group bench,Setting up dlt in .venv-bench ...)
 	@touch $@
 
 define test_line

@@ -13,7 +13,6 @@ from cryptoassets import assets, checks, jobs, sensors
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.io_managers.spark import SparkIOManager
-from cryptoassets.io_managers.warm import WarmHours
 from cryptoassets.resources.coincap import CoinCapResource
 from cryptoassets.resources.history import HistoryResource
 from cryptoassets.resources.mongo import MongoResource
@@ -77,22 +76,21 @@ def _sensors(layers: Collection[str]) -> list[dg.SensorDefinition]:
     ]
 
 
-def default_resources(warm: WarmHours | None = None) -> dict[str, Any]:
+def default_resources(*, is_long_lived: bool = False) -> dict[str, Any]:
     """Connections and IO managers; each reads the settings when it is first used.
 
     Args:
-        warm: the memory of a process that stays; None: a run reads and judges its hour whole.
+        is_long_lived: the process stays for hours, see `SparkResource`.
     """
     mongo, postgres = MongoResource(), PostgresResource()
-    spark = SparkResource(is_long_lived=warm is not None)
-    memory: dict[str, Any] = {} if warm is None else {"warm": warm}
+    spark = SparkResource(is_long_lived=is_long_lived)
     return {
         "mongo": mongo,
         "postgres": postgres,
         "coincap": CoinCapResource(postgres=postgres),
         "history": HistoryResource(mongo=mongo, postgres=postgres),
-        "mongo_io_manager": MongoIOManager(mongo=mongo, spark=spark, **memory),
-        "spark_io_manager": SparkIOManager(spark=spark, **memory),
+        "mongo_io_manager": MongoIOManager(mongo=mongo, spark=spark),
+        "spark_io_manager": SparkIOManager(spark=spark),
         "postgres_io_manager": PostgresIOManager(postgres=postgres, spark=spark),
     }
 

@@ -124,7 +124,7 @@ def secret_from_file(variable: str, path: str) -> str:
         SettingsError: the file is missing, empty or unreadable; the message quotes none of it.
     """
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+        text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
     else:

@@ -2,7 +2,7 @@
 
 What goes here: what the URL says, what every session sets, and the refusal of a database that
 would change what is written. What stays out: which URL (in `settings` and `embedded`), and the
-errors of statements (in `resources.postgres_errors`).
+errors of statements (in `stores.postgres_errors`).
 """
 
 import os

@@ -8,12 +8,13 @@ import re
 import unicodedata
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cryptoassets.environment import secret_from_file
 from cryptoassets.errors import SettingsError
 from cryptoassets.origins import LOOPBACK_HOSTS
 
@@ -64,8 +65,12 @@ class Settings(BaseSettings):
     cryptoassets_retention_days: Annotated[int, Field(ge=0)] = 0
     """Days whose data is kept whole; 0 = all. `retention` deletes what is older."""
     mongo_url: SecretStr | None = None
+    mongo_url_file: str | None = None
+    """File that holds `mongo_url`, instead of the variable."""
     mongo_database: str = "datalake"
     postgres_url: SecretStr | None = None
+    postgres_url_file: str | None = None
+    """File that holds `postgres_url`, instead of the variable."""
     spark_master: str = "local[*]"
     clean_path: str | None = None
     """Folder, or hdfs:// URI, of the cleaned Parquet; driver and workers must share it."""
@@ -74,6 +79,22 @@ class Settings(BaseSettings):
     """Further host names under which Dagster's page may be opened, separated by spaces."""
     dagster_runs_retention_days: Annotated[float, Field(ge=0)] = 0
     """Age in days from which the job `purge_old_runs` deletes finished runs; 0: it does nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        read = {}
+        for name in ("mongo_url", "postgres_url"):
+            file, variable = values.get(f"{name}_file"), name.upper()
+            if file is not None and values.get(name) is not None:
+                raise SettingsError(
+                    f"Wrong setting: {variable} and {variable}_FILE are both set. Unset one of "
+                    "them in the environment or in .env"
+                )
+            if file is not None:
+                path = project_root() / Path(file).expanduser()
+                read[name] = secret_from_file(f"{variable}_FILE", str(path))
+        return {**values, **read}
 
     @field_validator("postgres_url")
     @classmethod

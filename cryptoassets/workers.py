@@ -8,14 +8,18 @@ import hashlib
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
 
 from cryptoassets.environment import secret_from_file
 from cryptoassets.errors import SettingsError, WorkerCodeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _RUN_BY_WORKERS = frozenset(
     {
@@ -90,6 +94,27 @@ def refuse_other_code(expected: str) -> None:
         f"instead of {expected}{versions}. A retry will not help while the driver's process lives; "
         "start it again, and give the workers the driver's Python"
     )
+
+
+def run_task(
+    batches: Iterable["pa.RecordBatch"],
+    work: Callable[[int], Iterable["pa.RecordBatch"]],
+    code: str,
+) -> Iterator["pa.RecordBatch"]:
+    """Run one task of a job, in the worker.
+
+    Args:
+        batches: one column, the number of the task.
+        work: makes the task's batches from its number.
+        code: `code_hash()` of the driver.
+
+    Raises:
+        WorkerCodeError: the worker runs other code.
+    """
+    refuse_other_code(code)
+    for batch in batches:
+        for number in batch.column(0).to_pylist():
+            yield from work(number)
 
 
 def _read_url(variable: str, written: str | None) -> str:

@@ -20,9 +20,10 @@ from pyspark.sql import SparkSession
 
 from cryptoassets import libpq
 from cryptoassets.embedded import Stack
-from cryptoassets.resources.mongo import Lake, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.settings import Settings, project_root
+from cryptoassets.stores.mongodb import Lake
 from cryptoassets_tests.resources.postgres_fixtures import (
     database,
     empty_database,

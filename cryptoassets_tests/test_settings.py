@@ -7,6 +7,8 @@ import pytest
 from cryptoassets.errors import SettingsError
 from cryptoassets.settings import Settings, load_settings, project_root
 
+URLS = {"MONGO_URL": "mongodb://me@host:27017/", "POSTGRES_URL": "postgresql://me@host/base"}
+
 
 def test_with_nothing_set_all_is_embedded_and_simulated(session_home: Path) -> None:
     """A newcomer sets nothing."""
@@ -99,6 +101,53 @@ def test_a_value_that_cannot_be_used_is_named_but_not_quoted(
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(SettingsError, match=rf"Wrong setting: {variable}: .*\.env") as caught:
+        load_settings()
+
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["MONGO_URL", "POSTGRES_URL"])
+def test_a_url_is_read_from_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Secrets come in files; an editor ends them with a line break."""
+    (tmp_path / "secret").write_text(f"{URLS[name]}\n")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+
+    read = getattr(load_settings(), name.lower())
+
+    assert URLS[name] == read.get_secret_value()
+
+
+@pytest.mark.parametrize("name", ["MONGO_URL", "POSTGRES_URL"])
+def test_a_file_and_the_variable_itself_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """Which of two databases is meant must not be guessed."""
+    monkeypatch.setenv(name, URLS[name])
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(SettingsError, match=rf"{name} and {name}_FILE are both set"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "POSTGRES_URL_FILE names .*secret, which cannot be used: No such file"),
+        ("\n", "POSTGRES_URL_FILE names .*secret, which cannot be used: it is empty"),
+        ("mysql://me:planted@host/base", "POSTGRES_URL cannot be read"),
+    ],
+)
+def test_a_file_without_url_is_named_and_not_quoted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, words: str
+) -> None:
+    """Who mounted it must learn which variable leads to it."""
+    if content is not None:
+        (tmp_path / "secret").write_text(content)
+    monkeypatch.setenv("POSTGRES_URL_FILE", str(tmp_path / "secret"))
+
+    with pytest.raises(SettingsError, match=words) as caught:
         load_settings()
 
     assert "planted" not in str(caught.value)

@@ -1,13 +1,13 @@
-"""Clean: every raw document typed and judged by Spark, kept as Parquet."""
+"""Clean: every raw document typed and judged by Spark's tasks, kept as Parquet."""
 
 import dagster as dg
-from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import described
 from cryptoassets.partitions.policies import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES
-from cryptoassets.transforms.history import judged_history
-from cryptoassets.transforms.prices import judged_prices
+from cryptoassets.stores.raw import MappedRaw, RawRanges
+from cryptoassets.transforms.history import judge_history
+from cryptoassets.transforms.prices import judge_prices
 from cryptoassets.transforms.rules import HISTORY_FIELDS, SOURCE_FIELDS
 
 _FROM_PAYLOAD = (*SOURCE_FIELDS, "symbol", "name", "explorer", "rank", "reasons", "outcome")
@@ -36,12 +36,12 @@ _HISTORY_LINEAGE = {
         columns_from={"raw/coin_snapshots": _LINEAGE},
     ),
 )
-def coin_prices(snapshots: DataFrame) -> DataFrame:
+def coin_prices(snapshots: RawRanges) -> MappedRaw:
     """Every raw document of the hour with typed columns, broken rules and its outcome.
 
     Of a range of hours each is judged as if it were alone: no rule looks beyond one snapshot.
     """
-    return judged_prices(snapshots)
+    return snapshots.mapped(judge_prices, CLEAN_COIN_PRICES)
 
 
 @dg.asset(
@@ -58,6 +58,6 @@ def coin_prices(snapshots: DataFrame) -> DataFrame:
         columns_from={"raw/coin_history": _HISTORY_LINEAGE},
     ),
 )
-def coin_price_history(points: DataFrame) -> DataFrame:
+def coin_price_history(points: RawRanges) -> MappedRaw:
     """Every raw point of the day with typed columns, broken rules and its outcome."""
-    return judged_history(points)
+    return points.mapped(judge_history, CLEAN_COIN_PRICE_HISTORY)

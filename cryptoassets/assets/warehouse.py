@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import dagster as dg
-from pyspark.sql import DataFrame
+import pyarrow as pa
 
 from cryptoassets.assets.descriptions import FIRST, OWNERS, described, same_columns
 from cryptoassets.partitions.policies import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import COIN_PRICE_HISTORY, COIN_PRICES, COINS, QUARANTINE
-from cryptoassets.transforms.prices import coins_seen
+from cryptoassets.stores.clean import CleanFiles
+from cryptoassets.transforms.coins import merged, newest_of_coins
 
 FRESH_WITHIN = timedelta(minutes=90)
 """Two hours begun without a snapshot: the source, the schedule or the laptop was off."""
@@ -36,9 +37,9 @@ _CLEAN = "clean/coin_prices"
         },
     ),
 )
-def coins(judged: DataFrame) -> DataFrame:
+def coins(judged: CleanFiles) -> pa.Table:
     """One row a coin as its newest valid observation describes it; a range is one merge."""
-    return coins_seen(judged)
+    return merged(judged.mapped(newest_of_coins, COINS).toArrow())
 
 
 @dg.asset(
@@ -57,7 +58,7 @@ def coins(judged: DataFrame) -> DataFrame:
         columns_from={_CLEAN: same_columns(COIN_PRICES)},
     ),
 )
-def coin_prices(judged: DataFrame) -> DataFrame:
+def coin_prices(judged: CleanFiles) -> CleanFiles:
     """Valid prices of the hour; published with its quarantine and ledger row in one transaction.
 
     Takes all judged rows, for the proof that every raw document ends in exactly one place is made
@@ -82,7 +83,7 @@ def coin_prices(judged: DataFrame) -> DataFrame:
         columns_from={"clean/coin_price_history": same_columns(COIN_PRICE_HISTORY)},
     ),
 )
-def coin_price_history(judged: DataFrame) -> DataFrame:
+def coin_price_history(judged: CleanFiles) -> CleanFiles:
     """Valid points of the day; each day is published in a transaction of its own.
 
     Takes all judged rows, as `warehouse/coin_prices` does. Of a run over several days, one whose

@@ -1,5 +1,6 @@
 """Checks of the clean layer: the contract blocks, what the newest snapshot is worth does not."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import dagster as dg
@@ -11,7 +12,12 @@ from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers.address import table_of
-from cryptoassets.io_managers.clean_folders import clean_partition
+from cryptoassets.io_managers.clean_folders import (
+    clean_partition,
+    file_parts,
+    folder_of,
+    shared_instants,
+)
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.schemas.arrow import arrow_schema
@@ -19,13 +25,13 @@ from cryptoassets.transforms.contract import (
     column_problems,
     conservation_problems,
     key_problems,
-    tally,
 )
 from cryptoassets.transforms.drift import drift
 
 PRICES = dg.AssetKey(["clean", "coin_prices"])
 HISTORY = dg.AssetKey(["clean", "coin_price_history"])
 QUARANTINE_SHARE_LIMIT = 0.05
+_ROWS_OF_A_BATCH = 20_000
 
 
 @dg.multi_asset_check(
@@ -47,22 +53,30 @@ def coin_prices_contract(context: dg.AssetCheckExecutionContext) -> Iterator[Jud
     yield from by_partition(
         context,
         PRICES,
-        lambda window: _contract(_cleaned(PRICES, window), SNAPSHOT_FLOW),
+        lambda window: _contract(PRICES, SNAPSHOT_FLOW, window),
         blocking=("columns",),
     )
 
 
-def _contract(judged: ds.Dataset, flow: Flow) -> Iterator[dg.AssetCheckResult]:
-    key = flow.published.key
-    wrong = column_problems(judged.schema, arrow_schema(flow.clean))
-    yield result("columns", wrong)
+def _contract(asset: dg.AssetKey, flow: Flow, window: Span) -> Iterator[dg.AssetCheckResult]:
+    """Judge a partition file by file: the writer has each instant in one file, which is proved."""
+    judged, key = _cleaned(asset, window), flow.published.key
+    files = list(judged.get_fragments())
+    schema = arrow_schema(flow.clean)
+    wrong = {problem for file in files for problem in column_problems(file.physical_schema, schema)}
+    yield result("columns", sorted(wrong))
     if wrong:
         for name in ("keys", "outcomes"):
             yield result(name, ["the columns are wrong"])
         return
-    rows = judged.to_table(columns=["raw_id", *key, "outcome", "reasons"])
-    yield result("keys", key_problems(rows, key), rows=rows.num_rows)
-    yield result("outcomes", conservation_problems(rows), rows=rows.num_rows)
+    keys, outcomes, count = shared_instants(file_parts(*folder_of(flow.clean, window))), [], 0
+    for file in files:
+        rows = file.to_table(columns=["raw_id", *key, "outcome", "reasons"])
+        keys += key_problems(rows, key)
+        outcomes += conservation_problems(rows)
+        count += rows.num_rows
+    yield result("keys", keys, rows=count)
+    yield result("outcomes", outcomes, rows=count)
 
 
 def _cleaned(asset: dg.AssetKey, window: Span) -> ds.Dataset:
@@ -93,11 +107,10 @@ def coin_price_history_contract(context: dg.AssetCheckExecutionContext) -> Itera
 
 
 def _judge_history(window: Span) -> Iterator[dg.AssetCheckResult]:
-    judged = _cleaned(HISTORY, window)
-    results = list(_contract(judged, HISTORY_FLOW))
+    results = list(_contract(HISTORY, HISTORY_FLOW, window))
     yield from results
     if results[0].passed:
-        yield _quarantine_share(judged.to_table(columns=["outcome", "reasons"]))
+        yield _quarantine_share(_cleaned(HISTORY, window))
     else:
         yield result("quarantine_share", ["the columns are wrong"], severity=WARN)
 
@@ -115,15 +128,17 @@ def _judge_history(window: Span) -> Iterator[dg.AssetCheckResult]:
 )
 def coin_prices_quality(context: dg.AssetCheckExecutionContext) -> Iterator[Judged]:
     """What a person should know of each hour; nothing here holds an hour back."""
-    yield from by_partition(context, PRICES, lambda window: _quality(_cleaned(PRICES, window)))
+    yield from by_partition(context, PRICES, _quality)
 
 
-def _quality(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
-    rows = judged.to_table(columns=["observed_at", "coin_id", "outcome", "reasons"])
-    newest = pc.max(rows["observed_at"])
-    of_newest = rows.filter(pc.equal(rows["observed_at"], newest))
-    reasons = {reason for row in of_newest["reasons"].to_pylist() for reason in row}
-    coins = pc.count_distinct(of_newest["coin_id"]).as_py()
+def _quality(window: Span) -> Iterator[dg.AssetCheckResult]:
+    judged = _cleaned(PRICES, window)
+    ends = [part.last for part in file_parts(*folder_of(SNAPSHOT_FLOW.clean, window))]
+    newest = max(filter(None, ends), default=None)
+    is_newest = ds.field("observed_at") == newest
+    rows = judged.to_table(columns=["coin_id", "reasons", "payload"], filter=is_newest)
+    reasons = {reason for row in rows["reasons"].to_pylist() for reason in row}
+    coins = pc.count_distinct(rows["coin_id"]).as_py()
     told = {"observed_at": str(newest), "coins": coins}
     for name, reason in (
         ("newest_snapshot_complete", "snapshot_incomplete"),
@@ -131,24 +146,23 @@ def _quality(judged: ds.Dataset) -> Iterator[dg.AssetCheckResult]:
     ):
         problem = f"the snapshot of {newest} ({coins} coins) is quarantined whole: {reason}"
         yield result(name, [problem] if reason in reasons else [], **told)
-    yield _quarantine_share(rows)
-    payloads = judged.to_table(columns=["payload"], filter=ds.field("observed_at") == newest)
-    yield result(
-        "payload_drift", drift(filter(None, payloads["payload"].to_pylist())), severity=WARN
-    )
+    yield _quarantine_share(judged)
+    yield result("payload_drift", drift(filter(None, rows["payload"].to_pylist())), severity=WARN)
 
 
-def _quarantine_share(rows: ds.Dataset) -> dg.AssetCheckResult:
-    counted = tally(rows)
-    share = counted.quarantined / counted.raw if counted.raw else 0.0
-    quarantined = rows.filter(pc.equal(rows["outcome"], "quarantined"))
-    reasons = pc.value_counts(pc.list_flatten(quarantined["reasons"])).to_pylist()
-    by_reason = {entry["values"]: entry["counts"] for entry in reasons}
-    problem = f"{counted.quarantined} of {counted.raw} documents ({share:.1%}): {by_reason}"
+def _quarantine_share(judged: ds.Dataset) -> dg.AssetCheckResult:
+    raw, quarantined, by_reason = 0, 0, Counter[str]()
+    for batch in judged.to_batches(columns=["outcome", "reasons"], batch_size=_ROWS_OF_A_BATCH):
+        refused = batch.filter(pc.equal(batch["outcome"], "quarantined"))
+        raw, quarantined = raw + batch.num_rows, quarantined + refused.num_rows
+        for entry in pc.value_counts(pc.list_flatten(refused["reasons"])).to_pylist():
+            by_reason[entry["values"]] += entry["counts"]
+    share = quarantined / raw if raw else 0.0
+    problem = f"{quarantined} of {raw} documents ({share:.1%}): {dict(by_reason)}"
     return result(
         "quarantine_share",
         [problem] if share > QUARANTINE_SHARE_LIMIT else [],
         severity=WARN,
         share=share,
-        reasons=by_reason,
+        reasons=dict(by_reason),
     )

@@ -1,25 +1,17 @@
-"""What checks and `audit` ask the stores: ids and ledger of a partition, recent prices.
+"""What checks of the warehouse ask it: prices of the last day.
 
 What goes here: reads across stores. What stays out: what the answers mean (in `transforms`).
 """
 
-from collections import defaultdict
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.copying import copy_out
-from cryptoassets.io_managers.lake import in_window
 from cryptoassets.io_managers.publishing import in_window as within
-from cryptoassets.io_managers.raw_rows import lake_id
-from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import COIN_PRICES, Flow, Table
-from cryptoassets.transforms.reconciliation import Ledger, Places, discrepancies, stored_id
+from cryptoassets.schemas import COIN_PRICES, Table
+from cryptoassets.stores.copying import copy_out
 
 PAST_OF_MOVES = timedelta(hours=24)
 # Less than the 5 minutes of schedules, whose snapshots are all looked at; divides the 23 hours.
@@ -27,8 +19,6 @@ STEP_OF_MOVES = timedelta(minutes=4)
 WHOLE_OF_MOVES = timedelta(hours=1)
 # The pages of one snapshot come within it.
 SNAPSHOT_SPAN = timedelta(seconds=30)
-# A document that is inserted while an hour is being published is younger than this at that moment.
-SETTLING = timedelta(minutes=2)
 
 _OBSERVED = Table(
     "warehouse",
@@ -37,94 +27,6 @@ _OBSERVED = Table(
     tuple(c for c in COIN_PRICES.columns if c.name in ("coin_id", "observed_at", "price_usd")),
     COIN_PRICES.key,
 )
-
-
-class Reconciled(NamedTuple):
-    """What does not add up in a partition; how many documents it has, and how many just came."""
-
-    problems: list[str]
-    documents: int
-    waiting: int
-
-
-def partition_places(
-    mongo: MongoResource,
-    postgres: PostgresResource,
-    flow: Flow,
-    judged: ds.Dataset | None,
-    window: Span,
-) -> Places:
-    """Ask each store which documents of a partition it holds.
-
-    Args:
-        mongo: the lake.
-        postgres: the warehouse.
-        flow: the kind of document.
-        judged: the cleaned partition; None: there is none.
-        window: one partition.
-    """
-    raw = mongo.lake()[flow.raw.name].find(in_window(window), {"_id": 1})
-    clean: dict[str, set[str]] = defaultdict(set)
-    if judged is not None:
-        for batch in judged.to_batches(columns=["raw_id", "outcome"]):
-            for raw_id, outcome in zip(*map(pa.Array.to_pylist, batch.columns), strict=True):
-                clean[outcome].add(stored_id(raw_id))
-    partition = [flow.asset, partition_name(window)]
-    loaded = sql.SQL("SELECT raw_id FROM {} WHERE {}").format(
-        sql.Identifier(flow.published.schema, flow.published.name),
-        within("observed_at", window),
-    )
-    with postgres.connect() as connection:
-        loaded_ids = {row[0] for row in connection.execute(loaded)}
-        quarantined = connection.execute(
-            "SELECT raw_id FROM warehouse.quarantine WHERE asset = %s AND partition_key = %s",
-            partition,
-        )
-        quarantined_ids = {row[0] for row in quarantined}
-        ledger = connection.execute(
-            "SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows "
-            "FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
-            partition,
-        ).fetchone()
-    return Places(
-        raw={stored_id(lake_id(document["_id"])) for document in raw},
-        clean=dict(clean),
-        loaded=loaded_ids,
-        quarantined=quarantined_ids,
-        ledger=Ledger(*ledger) if ledger else None,
-    )
-
-
-def unsettled_ids(
-    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
-) -> set[str]:
-    """Ids of documents that came while the partition was being published, or after."""
-    with postgres.connect() as connection:
-        published = connection.execute(
-            "SELECT loaded_at FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
-            [flow.asset, partition_name(window)],
-        ).fetchone()
-    if published is None:
-        return set()
-    since = {"fetched_at": {"$gte": published[0] - SETTLING}}
-    young = mongo.lake()[flow.raw.name].find(in_window(window) | since, {"_id": 1})
-    return {stored_id(lake_id(document["_id"])) for document in young}
-
-
-def reconcile(
-    mongo: MongoResource,
-    postgres: PostgresResource,
-    flow: Flow,
-    judged: ds.Dataset | None,
-    window: Span,
-) -> Reconciled:
-    """Compare what the stores hold of a partition; arguments as for `partition_places`."""
-    places = partition_places(mongo, postgres, flow, judged, window)
-    waiting: set[str] = set()
-    if places.unprocessed:
-        # What another run fetched while this one published is not lost: its own run comes.
-        waiting = unsettled_ids(mongo, postgres, flow, window) & places.unprocessed
-    return Reconciled(discrepancies(places.without(waiting)), len(places.raw), len(waiting))
 
 
 def recent_prices(postgres: PostgresResource, before: datetime) -> pa.Table:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from cryptoassets.checks.places import reconcile
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
-from cryptoassets.checks.stores import recent_prices, reconcile
-from cryptoassets.io_managers.clean_folders import clean_partition
+from cryptoassets.checks.stores import recent_prices
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -31,7 +31,7 @@ HISTORY = dg.AssetKey(["warehouse", "coin_price_history"])
 def coin_prices_reconciliation(
     context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
 ) -> Iterator[Judged]:
-    """Compare MongoDB, Parquet and PostgreSQL id by id, hour by hour."""
+    """Compare MongoDB, Parquet and PostgreSQL hour by hour; by ids where counts differ."""
     yield from by_partition(
         context, PRICES, lambda window: [_reconciled(mongo, postgres, SNAPSHOT_FLOW, window)]
     )
@@ -40,8 +40,7 @@ def coin_prices_reconciliation(
 def _reconciled(
     mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
 ) -> dg.AssetCheckResult:
-    judged = clean_partition(flow.clean, window)
-    found = reconcile(mongo, postgres, flow, judged, window)
+    found = reconcile(mongo, postgres, flow, window)
     return result(
         "reconciliation", found.problems, documents=found.documents, waiting=found.waiting
     )
@@ -60,7 +59,7 @@ def _reconciled(
 def coin_price_history_reconciliation(
     context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
 ) -> Iterator[Judged]:
-    """Compare MongoDB, Parquet and PostgreSQL id by id, day by day."""
+    """Compare MongoDB, Parquet and PostgreSQL day by day; by ids where counts differ."""
     yield from by_partition(
         context, HISTORY, lambda window: [_reconciled(mongo, postgres, HISTORY_FLOW, window)]
     )

@@ -16,11 +16,12 @@ from cryptoassets.cli.ranges import Done, Ranges, changed, make_marts
 from cryptoassets.cli.runner import Outcome, Runner, warm_up
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
-from cryptoassets.io_managers.lake import count_in
+from cryptoassets.io_managers.clean_folders import judge_whole
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.coins import mend_coins
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import Partition
@@ -34,6 +35,7 @@ _ASSETS = {
     HISTORY_FLOW.asset: ("clean/coin_price_history", "warehouse/coin_price_history"),
 }
 _RAW = {flow.asset: flow.raw.name for flow in FLOWS}
+_CLEAN = {flow.asset: flow.clean for flow in FLOWS}
 _SHOWN = 3
 
 
@@ -68,6 +70,8 @@ class Again:
             asset = stretch[0].asset
             place = f" ({begun + 1} to {begun + len(stretch)} of {len(wanted)})"
             begun += len(stretch)
+            for partition in stretch:
+                judge_whole(_CLEAN[partition.asset], partition.window)
             for done in self._ranges.run(_JOBS[asset], stretch, assets=_ASSETS[asset], place=place):
                 succeeded += done.partitions
                 told(done)

@@ -288,11 +288,16 @@ def retention(
 
 
 @app.command()
-def audit() -> None:
+def audit(
+    *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare every document, whatever has not changed.")
+    ] = False,
+) -> None:
     """Compare all three stores; exit 1 and say what does not add up; starts nothing."""
     from cryptoassets.cli.stores import only_showing
 
     with only_showing():
         from cryptoassets.cli.audit import audit_stores
 
-        raise typer.Exit(audit_stores(console))
+        raise typer.Exit(audit_stores(console, is_full=full))

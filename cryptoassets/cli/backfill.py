@@ -24,10 +24,10 @@ from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
 from cryptoassets.resources.history import HistoryResource, coins_without_history
 from cryptoassets.resources.history_tags import tags_of
-from cryptoassets.resources.mongo import WINDOWS
 from cryptoassets.resources.spark_errors import refuse_dead_jvm
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import WINDOWS
 from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from cryptoassets.embedded.dead_runs import dead_runs
-from cryptoassets.io_managers.lake import count_in
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
+from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.in_use import GOING_ON, window_of
 from cryptoassets.upkeep.partitions import ledger_rows, partitions_waiting
 
@@ -39,7 +39,8 @@ def waiting_partitions(
     busy = list(_worked_on(instance))
     found = []
     for flow in FLOWS:
-        for partition in partitions_waiting(mongo, postgres, flow, datetime.now(UTC)):
+        now = datetime.now(UTC)
+        for partition in partitions_waiting(mongo, postgres, flow, now, is_estimate_enough=True):
             start, end = partition.window
             if any(first < end and start < last for first, last in busy):
                 continue

@@ -1,7 +1,7 @@
 """`run --every`: micro-batches in one warm process, until a signal or a fault that stays.
 
 What goes here: the clock, when to give up, and bounding what a loop leaves in Dagster. What stays
-out: what one cycle runs (in `cycles`), the memory of a warm process (in `io_managers.warm`).
+out: what one cycle runs (in `cycles`).
 """
 
 import gc
@@ -26,7 +26,6 @@ from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
-from cryptoassets.io_managers.warm import WarmHours
 from cryptoassets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -105,11 +104,11 @@ def _loop(console: Console, status: Status, seconds: float, totals: Totals) -> i
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _start(console)
     tags = {BATCH_TAG: f"{seconds:g} s", "cryptoassets/credits": "paced"}
-    cycles = Cycles(tags, WarmHours())
+    cycles = Cycles(tags)
     beats = _beats(seconds, console, status)
     from cryptoassets.definitions import build_defs, default_resources
 
-    definitions = build_defs(resources=default_resources(cycles.warm))
+    definitions = build_defs(resources=default_resources(is_long_lived=True))
     try:
         while True:
             with dagster_instance() as instance:

@@ -18,9 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from cryptoassets.cli.hours import begun, days_left_behind, hours_left_behind
 from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.errors import CryptoassetsError
-from cryptoassets.io_managers.warm import WarmHours
+from cryptoassets.io_managers.clean_folders import judge_whole
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.upkeep.coins import mend_coins
 
 BATCH_TAG = "cryptoassets/every"
@@ -88,13 +89,11 @@ class Cycles:
     """Runs cycles one after the other, and remembers what is still to do.
 
     Attributes:
-        warm: what the process remembers; of an hour that failed nothing is built upon.
         unprocessed: hours with documents that no successful `process` has seen yet.
         stale_days: days whose marts are stale.
     """
 
     tags: dict[str, str]
-    warm: WarmHours
     unprocessed: set[str] = field(default_factory=set)
     stale_days: set[str] = field(default_factory=set)
     _is_first: bool = True
@@ -163,7 +162,8 @@ class Cycles:
                 days.add(partition[:10])
             else:
                 is_done = False
-                self.warm.forget(partition_window(partition))
+                # Nothing is built upon what may have made it fail.
+                judge_whole(SNAPSHOT_FLOW.clean, partition_window(partition))
                 # The newest is tried again by the next cycle, others when the next hour begins:
                 # one that fails again and again must not end the loop.
                 if place == 0:

@@ -18,10 +18,11 @@ from cryptoassets.cli.terminal import FAILED
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError
 from cryptoassets.partitions.spans import partition_window
-from cryptoassets.resources.mongo import MongoResource, typed_errors
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import typed_errors
 from cryptoassets.transforms.rules import REASONS
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.dead_letters import letter_reasons, read_again

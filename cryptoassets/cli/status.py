@@ -4,7 +4,9 @@ What goes here: gathering. Freshness is computed here as well as by Dagster's da
 laptop has none. What stays out: the tables that a person sees (in `status_tables`).
 """
 
+import contextlib
 import json
+import os
 import shutil
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -217,10 +219,13 @@ def _existing(folder: Path) -> Path:
 
 def _disk_bytes(home: Path) -> int:
     """Size of what lies below our home, files that vanish meanwhile left out."""
-    total = 0
-    for path in home.rglob("*"):
-        try:
-            total += path.lstat().st_size
-        except OSError:
-            continue
+    total, folders = 0, [str(home)]
+    while folders:
+        # Not Path.rglob(), which takes three times as long.
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    total += entry.stat(follow_symlinks=False).st_size
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
     return total

@@ -103,6 +103,11 @@ def environment() -> Iterator[str]:
 
 def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[str, object]:
     key, hosts = settings.coincap_api_key, settings.cryptoassets_allowed_hosts
+    # Empty is not set: a shell that evaluates these lines would have both otherwise.
+    unset_files = {
+        **({"MONGO_URL_FILE": ""} if settings.mongo_url_file else {}),
+        **({"POSTGRES_URL_FILE": ""} if settings.postgres_url_file else {}),
+    }
     return {
         **({} if _SOURCE in stopped else {"COINCAP_URL": stack.source_url()}),
         **({"COINCAP_API_KEY": key.get_secret_value()} if key else {}),
@@ -112,6 +117,7 @@ def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[
         **({} if "mongo" in stopped else {"MONGO_URL": stack.mongo_url()}),
         "MONGO_DATABASE": settings.mongo_database,
         **({} if "postgres" in stopped else {"POSTGRES_URL": stack.postgres_url()}),
+        **unset_files,
         "SPARK_MASTER": settings.spark_master,
         "CLEAN_PATH": stack.clean_path(),
         "CRYPTOASSETS_HOME": settings.home,

@@ -51,6 +51,8 @@ def _counts(source: str) -> Table:
         table.add_column(name, style=style, justify="right" if name == "rows" else "left")
     for count in store_counts():
         table.add_row(count.store, count.name, f"{count.rows:,}", count.newest or "")
+    table.caption = "Rows of published tables by the ledger; `audit` proves that they are there."
+    table.caption_justify = "left"
     return table
 
 

@@ -1,7 +1,7 @@
 """Parse JSON so that what Python or BSON would change is kept as text, or marked.
 
 A number that neither a double nor an int64 holds exactly is kept as `{"$numberDecimal": text}`, the
-way MongoDB's Extended JSON writes a decimal; `transforms.numbers` reads that as the number.
+way MongoDB's Extended JSON writes a decimal; `transforms.payloads` reads that as the number.
 
 What goes here: the decoder, and naming why a value cannot be stored unchanged. What stays out:
 envelopes (in `verbatim`) and what values mean (in `transforms`).

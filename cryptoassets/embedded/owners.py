@@ -5,7 +5,9 @@ out: which files there are (with those who write them).
 """
 
 import os
+import shutil
 import socket
+from pathlib import Path
 
 import psutil
 
@@ -24,6 +26,17 @@ def is_gone(name: str) -> bool:
     pid, _, rest = name.partition("-")
     start, _, host = rest.partition("-")
     return host == socket.gethostname() and pid.isdecimal() and not lives(pid, start)
+
+
+def own_folder(parent: Path) -> Path:
+    """Return a folder of this process below another, and delete those whose process is gone."""
+    for folder in parent.glob("*"):
+        if is_gone(folder.name):
+            # Another process may be deleting it, too.
+            shutil.rmtree(folder, ignore_errors=True)
+    folder = parent / own_name()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def lives(pid: str, start: str) -> bool:

@@ -110,7 +110,7 @@ class Stack:
 
     @property
     def spark_folder(self) -> Path:
-        """Folder of Spark's passing files, made when missing."""
+        """Folder of Spark's local files, and of what its workers get; made when missing."""
         folder = self.set_home / "spark"
         folder.mkdir(parents=True, exist_ok=True)
         return folder

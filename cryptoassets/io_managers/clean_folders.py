@@ -4,6 +4,13 @@ What goes here: telling what lies in a folder. What stays out: writing it, Spark
 (in `transforms`). A damaged folder counts as missing: its partition is made from raw again.
 """
 
+import hashlib
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -11,12 +18,16 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from cryptoassets.partitions.spans import Span, folder_name
-from cryptoassets.resources.clean_files import clean_store
+from cryptoassets.resources.clean_files import clean_store, spark_uri
 from cryptoassets.schemas import Table
+from cryptoassets.stores.checksums import clean_checksum, file_checksum
+from cryptoassets.stores.clean import CleanFile
 from cryptoassets.transforms.version import rules_version
 
 _SUCCESS = "_SUCCESS"
-"""The mark of a whole folder; its text is the version of the rules that judged the rows."""
+"""The mark of a whole folder. Its first line is the version of the rules that judged the rows. The
+second, where there is one, is `View.judged_by` and a hash of the files' names.
+"""
 _CHECKED = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 )
@@ -51,6 +62,19 @@ def clean_rows(
         return None
 
 
+def files_checksum(table: Table, window: Span) -> str | None:
+    """The checksum of a partition's Parquet files as they are now; None: it is not there whole.
+
+    Raises:
+        OSError: a file cannot be read, or another run replaced it meanwhile.
+    """
+    store, folder = folder_of(table, window)
+    if not has_mark(store, folder):
+        return None
+    names = parquet_files(store, folder)
+    return clean_checksum((name, file_checksum(store, f"{folder}/{name}")) for name in names)
+
+
 def clean_damage(table: Table, window: Span) -> str | None:
     """Why a partition that was written whole cannot be read; reads all of it to find out."""
     return damage(*folder_of(table, window), is_thorough=True)
@@ -61,8 +85,82 @@ def is_of_older_rules(table: Table, window: Span) -> bool:
     store, folder = folder_of(table, window)
     if not has_mark(store, folder):
         return False
-    with store.open_input_stream(f"{folder}/{_SUCCESS}") as mark:
-        return bool(mark.read().decode(errors="replace") != rules_version(table))
+    return _mark(store, folder)[0] != rules_version(table)
+
+
+@dataclass(frozen=True)
+class View:
+    """What a whole partition's Parquet holds, by its listing and footers.
+
+    Attributes:
+        files: names of the Parquet files.
+        rows: one per raw document that was read.
+        newest: `observed_at` of the newest row; None: no rows.
+        judged_by: names what the rows were judged by besides the rules; empty: unknown.
+    """
+
+    files: frozenset[str]
+    rows: int
+    newest: datetime | None
+    judged_by: str
+
+
+def view_of(table: Table, window: Span) -> View | None:
+    """What there is of a partition, if today's rules judged it; None: nothing to build upon."""
+    store, folder = folder_of(table, window)
+    if not is_whole(store, folder) or is_of_older_rules(table, window):
+        return None
+    parts = file_parts(store, folder)
+    files = frozenset(part.name for part in parts)
+    judged_by, _, names = _mark(store, folder)[1].partition(" ")
+    return View(
+        files,
+        sum(part.rows for part in parts),
+        max((part.last for part in parts if part.last), default=None),
+        judged_by if names == _hash_of(files) else "",
+    )
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """One Parquet file: its rows, and their first and last `observed_at`; None: no rows."""
+
+    name: str
+    rows: int
+    first: datetime | None
+    last: datetime | None
+
+
+def file_parts(store: fs.FileSystem, folder: str) -> list[FilePart]:
+    """The Parquet files of a folder by their footers, sorted by name."""
+    parts = []
+    for name in sorted(parquet_files(store, folder)):
+        with store.open_input_file(f"{folder}/{name}") as file:
+            parts.append(_part(name, pq.ParquetFile(file).metadata))
+    return parts
+
+
+def _part(name: str, footer: pq.FileMetaData) -> FilePart:
+    place = footer.schema.names.index("observed_at")
+    groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
+    ranges = [group.column(place).statistics for group in groups if group.num_rows]
+    known = [found for found in ranges if found and found.has_min_max]
+    return FilePart(
+        name,
+        footer.num_rows,
+        min((found.min for found in known), default=None),
+        max((found.max for found in known), default=None),
+    )
+
+
+def shared_instants(parts: Iterable[FilePart]) -> list[str]:
+    """Say which files hold rows of overlapping times: then a snapshot was judged in two parts."""
+    dated = sorted((part for part in parts if part.rows), key=lambda part: (part.first, part.last))
+    return [
+        f"{after.name} begins at {after.first}, when {before.name} has not ended ({before.last})"
+        for before, after in itertools.pairwise(dated)
+        if before.last is None or after.first is None or after.first <= before.last
+    ]
 
 
 def dataset_of(store: fs.FileSystem, folder: str) -> ds.Dataset:
@@ -80,10 +178,48 @@ def is_whole(store: fs.FileSystem, folder: str) -> bool:
     return damage(store, folder) is None and has_mark(store, folder)
 
 
-def mark_whole(store: fs.FileSystem, folder: str, table: Table) -> None:
-    """Mark a folder as written to its end by today's rules."""
-    with store.open_output_stream(f"{folder}/{_SUCCESS}") as mark:
-        mark.write(rules_version(table).encode())
+def mark_whole(
+    store: fs.FileSystem, folder: str, table: Table, *, judged_by: str | None = None
+) -> None:
+    """Mark a folder as written to its end by today's rules.
+
+    Args:
+        store: file system of the folder.
+        folder: of a partition.
+        table: of its rows.
+        judged_by: see `View.judged_by`.
+    """
+    names = _hash_of(parquet_files(store, folder))
+    seal = f"{judged_by} {names}" if judged_by else ""
+    _write_mark(store, folder, rules_version(table), seal)
+
+
+def judge_whole(table: Table, window: Span) -> None:
+    """Have the next run read and judge a partition whole, whatever there is of it."""
+    store, folder = folder_of(table, window)
+    if has_mark(store, folder):
+        _write_mark(store, folder, _mark(store, folder)[0], "")
+
+
+def _hash_of(names: frozenset[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
+
+
+def _write_mark(store: fs.FileSystem, folder: str, rules: str, seal: str) -> None:
+    # In one step: a reader sees the mark of before or this one.
+    coming = f"{folder}/{_SUCCESS}.next"
+    with store.open_output_stream(coming) as mark:
+        mark.write("\n".join(filter(None, (rules, seal))).encode())
+    if isinstance(store, fs.LocalFileSystem):
+        Path(coming).chmod(0o600)
+    store.move(coming, f"{folder}/{_SUCCESS}")
+
+
+def _mark(store: fs.FileSystem, folder: str) -> tuple[str, str]:
+    """The two lines of a mark."""
+    with store.open_input_stream(f"{folder}/{_SUCCESS}") as mark:
+        rules, _, judged_by = mark.read().decode(errors="replace").partition("\n")
+    return rules, judged_by
 
 
 def unmark(store: fs.FileSystem, folder: str) -> None:
@@ -96,6 +232,17 @@ def parquet_files(store: fs.FileSystem, folder: str) -> frozenset[str]:
     """Names of the Parquet files of a folder; none where there is no folder."""
     found = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     return frozenset(info.base_name for info in found if info.base_name.endswith(".parquet"))
+
+
+def files_of(store: fs.FileSystem, folder: str, window: Span) -> list[CleanFile]:
+    """The Parquet files of a partition's folder as workers open them, sorted by name."""
+    root = folder if isinstance(store, fs.LocalFileSystem) else spark_uri(store, folder)
+    found = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    return [
+        CleanFile(window, f"{root}/{info.base_name}", info.size or 0)
+        for info in sorted(found, key=lambda info: info.base_name)
+        if info.base_name.endswith(".parquet")
+    ]
 
 
 def damage(store: fs.FileSystem, folder: str, *, is_thorough: bool = False) -> str | None:

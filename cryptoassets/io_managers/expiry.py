@@ -16,19 +16,12 @@ from psycopg import sql
 from cryptoassets.coincap.documents import RawBatch
 from cryptoassets.errors import ExpiredPartitionError
 from cryptoassets.io_managers.address import span_of
-from cryptoassets.io_managers.lake import in_window as documents_of
 from cryptoassets.io_managers.lake import insert_new
 from cryptoassets.io_managers.publishing import Cursor, in_window
 from cryptoassets.partitions.spans import Span, partition_around, partition_name
-from cryptoassets.resources.mongo import (
-    EXPIRED,
-    FETCHES,
-    Document,
-    FieldTypes,
-    Lake,
-    has_types,
-)
 from cryptoassets.schemas import FLOWS, Flow, Table
+from cryptoassets.stores.mongodb import EXPIRED, FETCHES, Document, FieldTypes, Lake, has_types
+from cryptoassets.stores.mongodb import in_window as documents_of
 
 _STAMPED = (
     *("run_id", "raw_rows", "loaded_rows", "quarantined_rows", "superseded_rows"),
@@ -60,7 +53,8 @@ def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Doc
         sql.SQL(
             # No finer than BSON's dates, for the lake notes it too.
             "UPDATE warehouse.loads "
-            "SET expired_at = coalesce(expired_at, date_trunc('milliseconds', now())) "
+            "SET expired_at = coalesce(expired_at, date_trunc('milliseconds', now())), "
+            "clean_checksum = NULL, rows_checksum = NULL "
             "WHERE asset = %s AND partition_key = %s "
             "AND (raw_rows >= %s OR expired_at IS NOT NULL) RETURNING {}"
         ).format(sql.SQL(", ").join(map(sql.Identifier, _STAMPED))),

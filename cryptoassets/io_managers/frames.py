@@ -8,18 +8,12 @@ it, as they read `CLEAN_PATH`.
 """
 
 from collections.abc import Iterable
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from cryptoassets.resources.clean_files import (
-    SCRATCH,
-    clean_store,
-    spark_uri,
-    sweep_scratch,
-)
+from cryptoassets.resources.clean_files import clean_store, scratch_folder, spark_uri
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
 
@@ -40,9 +34,7 @@ class PassingFrames:
             table: the columns of every batch.
             batches: may be empty.
         """
-        store, root = clean_store()
-        sweep_scratch(store, root)
-        folder = f"{root}/{SCRATCH}/{table.name}-{uuid4().hex}"
+        store, folder = scratch_folder(table.name)
         store.create_dir(folder, recursive=True)
         self._folders.append(folder)
         with pq.ParquetWriter(

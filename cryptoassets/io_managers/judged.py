@@ -1,7 +1,8 @@
 """Publishing a partition of judged rows: table, quarantine and ledger in one transaction.
 
 What goes here: what is refused before anything is written, and the order of the steps. What stays
-out: the statements (in `publishing`), Dagster and Spark (in `postgres`).
+out: staging the rows (in `stores.staging`), the statements (in `publishing`), Dagster (in
+`postgres`).
 """
 
 from collections.abc import Callable
@@ -9,21 +10,19 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg import sql
 
 from cryptoassets.errors import ContractViolationError, MixedSourcesError
 from cryptoassets.io_managers import publishing
-from cryptoassets.io_managers.copying import stage
 from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publications import record_load
-from cryptoassets.io_managers.publishing import Changes, Cursor, Load
+from cryptoassets.io_managers.publishing import Changes, Checksums, Cursor, Load
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import ensure_months
-from cryptoassets.schemas import FLOWS, QUARANTINE, Flow
-from cryptoassets.transforms.contract import conservation_problems, key_problems, tally
+from cryptoassets.schemas import FLOWS
+from cryptoassets.stores.checksums import clean_checksum, rows_checksum
+from cryptoassets.stores.staged import StagedPartition
 
 Transaction = Callable[[str], AbstractContextManager[Cursor]]
 """Opens a transaction for an action, named for messages; errors in it are ours."""
@@ -35,8 +34,7 @@ class Publication:
 
     Attributes:
         load: the counts of this view.
-        valid: its rows for the table.
-        refused: its rows for the quarantine.
+        staged: its rows.
         seen: raw documents that the publication before this one saw.
         rows_there: rows of the table that count for the partition now.
         changes: rows written and removed.
@@ -44,8 +42,7 @@ class Publication:
     """
 
     load: Load
-    valid: pa.Table
-    refused: pa.Table
+    staged: StagedPartition
     seen: int
     rows_there: int
     changes: Changes
@@ -57,26 +54,16 @@ class Publication:
         return self.seen > self.load.raw_rows
 
 
-def rows_in(judged: pa.Table, window: Span) -> pa.Table:
-    """The judged rows of one partition of a range."""
-    start, end = (pa.scalar(moment, judged["observed_at"].type) for moment in window)
-    is_within = pc.and_(
-        pc.greater_equal(judged["observed_at"], start), pc.less(judged["observed_at"], end)
-    )
-    return judged.filter(is_within)
-
-
 def publish(
-    transaction: Transaction, flow: Flow, judged: pa.Table, window: Span, run_id: str
+    transaction: Transaction, staged: StagedPartition, run_id: str, *, is_last: bool = True
 ) -> Publication:
     """Publish one partition; a view older than what stands publishes nothing.
 
     Args:
         transaction: see `Transaction`.
-        flow: where the rows go.
-        judged: all rows of the partition, at least `flow.judged_columns`.
-        window: the partition.
+        staged: its rows.
         run_id: the Dagster run that publishes.
+        is_last: no other partition is published from the staging table: drop it.
 
     Raises:
         ContractViolationError: keys or counts do not add up; nothing was published.
@@ -84,58 +71,49 @@ def publish(
         ExpiredPartitionError: retention deleted the partition.
         StoreError: the database refused or went away; nothing was published.
     """
+    flow, window = staged.flow, staged.partition
     partition = partition_name(window)
-    problems = conservation_problems(judged) + key_problems(judged, flow.published.key)
-    if problems:
-        message = f"{flow.asset} {partition}: {'; '.join(problems)}. Nothing was published; "
+    if staged.problems:
+        message = f"{flow.asset} {partition}: {'; '.join(staged.problems)}. Nothing was published; "
         raise ContractViolationError(f"{message}no retry will help.")
-    load = _load(flow, judged, partition, run_id)
-    valid = judged.filter(pc.equal(judged["outcome"], "valid"))
-    refused = quarantine_rows(judged, load)
-    scope = publishing.in_window("observed_at", window)
+    load = _load(staged, run_id)
+    valid, refused = staged.valid_rows(), staged.refused_rows(run_id)
     with transaction(f"publishing {flow.asset} {partition}") as cursor:
         if flow.is_by_month:
             _make_months(cursor, window)
-        refuse_mixed_sources(cursor, valid)
-        stage(cursor, flow.published, valid)
-        stage(cursor, QUARANTINE, refused)
+        refuse_mixed_sources(cursor, staged.sources)
         lock(cursor, flow.asset, partition)
         refuse_expired(cursor, flow.asset, [partition])
         seen, loaded = publishing.published_rows(cursor, flow.asset, partition)
         if seen > load.raw_rows:
-            return Publication(load, valid, refused, seen, loaded, Changes())
-        changes = publishing.replace_rows(cursor, flow.published, scope)
-        refusals, released = publishing.replace_quarantine(cursor, load, flow.published)
+            return Publication(load, staged, seen, loaded, Changes())
+        staged.refuse_lost_rows(cursor)
+        scope = publishing.in_window("observed_at", window)
+        changes = publishing.replace_rows(cursor, flow.published, scope, valid)
+        refusals, released = publishing.replace_quarantine(cursor, load, valid, refused)
         is_seen = (seen, loaded) == (load.raw_rows, load.loaded_rows)
         number = record_load(cursor, load, changes, is_other=bool(refusals) or not is_seen)
         # A ledger that was lost, say, has no number for rows that are there.
         has_other_rows = bool(changes) or loaded != load.loaded_rows
-        publishing.write_ledger(cursor, load, number if has_other_rows else 0)
-    return Publication(load, valid, refused, seen, load.loaded_rows, changes, released)
+        checksums = Checksums(
+            clean_checksum(staged.files) if staged.files else None,
+            rows_checksum(cursor, flow, window),
+        )
+        publishing.write_ledger(cursor, load, checksums, number if has_other_rows else 0)
+        if is_last:
+            staged.drop(cursor)
+    return Publication(load, staged, seen, load.loaded_rows, changes, released)
 
 
-def quarantine_rows(judged: pa.Table, load: Load) -> pa.Table:
-    """The quarantined rows of a partition as rows of `warehouse.quarantine`."""
-    refused = judged.filter(pc.equal(judged["outcome"], "quarantined"))
-    constants = {"asset": load.asset, "partition_key": load.partition_key, "run_id": load.run_id}
-    columns = {
-        **{name: refused[name] for name in ("raw_id", "reasons", "payload")},
-        "first_seen_at": refused["fetched_at"],
-        **{name: pa.repeat(pa.scalar(text), len(refused)) for name, text in constants.items()},
-    }
-    return pa.table({name: columns[name] for name in QUARANTINE.column_names})
-
-
-def _load(flow: Flow, judged: pa.Table, partition: str, run_id: str) -> Load:
-    counted = tally(judged)
+def _load(staged: StagedPartition, run_id: str) -> Load:
     return Load(
-        asset=flow.asset,
-        partition_key=partition,
+        asset=staged.flow.asset,
+        partition_key=partition_name(staged.partition),
         run_id=run_id,
-        raw_rows=counted.raw,
-        loaded_rows=counted.valid,
-        quarantined_rows=counted.quarantined,
-        superseded_rows=counted.superseded,
+        raw_rows=staged.count("raw"),
+        loaded_rows=staged.count("valid"),
+        quarantined_rows=staged.count("quarantined"),
+        superseded_rows=staged.count("superseded"),
     )
 
 
@@ -149,13 +127,16 @@ def _make_months(cursor: Cursor, window: Span) -> None:
     ensure_months(cursor.connection, [month, month + timedelta(days=32)])
 
 
-def refuse_mixed_sources(cursor: Cursor, valid: pa.Table) -> None:
+def refuse_mixed_sources(cursor: Cursor, coming: set[str]) -> None:
     """Refuse simulated rows beside real ones, in any published table, and the other way round.
+
+    Args:
+        cursor: any.
+        coming: sources of the valid rows that are about to be published.
 
     Raises:
         MixedSourcesError: with the way out.
     """
-    coming = set(pc.unique(valid["source"]).to_pylist())
     for flow in FLOWS if coming else ():
         table = sql.Identifier(flow.published.schema, flow.published.name)
         # Any row tells: what is there was never mixed.

@@ -5,59 +5,55 @@ form the downstream asset asks for. What stays out: making documents (`coincap.d
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, get_origin
 
 import dagster as dg
 import pyarrow as pa
-from pydantic import PrivateAttr
 from pymongo.collection import Collection
 from pyspark.sql import DataFrame
 
 from cryptoassets.coincap.documents import RawBatch, RawStream, canonical_payload
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
-from cryptoassets.io_managers.arrivals import unjudged_batches
 from cryptoassets.io_managers.expiry import refuse_noted, without_expired
-from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.lake import (
-    arrow_batches,
-    count_in,
-    documents_in,
     insert_new,
     refuse_mixed_sources,
     store_batch,
     was_skipped,
 )
-from cryptoassets.io_managers.warm import WarmHours
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
-from cryptoassets.resources.mongo import (
-    FETCHES,
-    Document,
-    MongoResource,
-    typed_errors,
-)
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
-from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
-from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.resources.workers import credentials
+from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import FETCHES, Document, count_in, typed_errors
+from cryptoassets.stores.raw import RawRanges
 
 _SHOWN_KEYS = 5
+_FORMS: dict[Any, Callable[[RawRanges], Any]] = {
+    RawRanges: lambda ranges: ranges,
+    DataFrame: RawRanges.frame,
+    pa.Table: RawRanges.arrow,
+    list: RawRanges.documents,
+}
+"""An asset's annotation to what it gets."""
 
 
 class MongoIOManager(dg.ConfigurableIOManager):
     """Stores a `RawBatch`, or a `RawStream` of them as they come; loads partitions.
 
-    They are loaded as DataFrame, Arrow table or list of documents.
+    They are loaded as ranges that executors read, DataFrame, Arrow table or list of documents.
     """
 
     mongo: dg.ResourceDependency[MongoResource]
     spark: dg.ResourceDependency[SparkResource]
-    warm: dg.ResourceDependency[WarmHours | None] = None  # type: ignore[assignment]
-    _frames: PassingFrames = PrivateAttr(default_factory=PassingFrames)
 
     def handle_output(self, context: dg.OutputContext, obj: RawBatch | RawStream) -> None:
         """Store a batch by `_id`: what is there already stays as it is.
@@ -147,17 +143,16 @@ class MongoIOManager(dg.ConfigurableIOManager):
                     partition=name if len(partitions) > 1 else None,
                 )
 
-    def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table | list[Document]:
-        """Read a partition by range, in the form of the downstream asset's annotation.
-
-        In a warm process a DataFrame of one hour holds the snapshots that it has not judged yet,
-        and `SparkIOManager` adds their rows to those it has.
+    def load_input(
+        self, context: dg.InputContext
+    ) -> RawRanges | DataFrame | pa.Table | list[Document]:
+        """Hand partitions on in the form of the downstream asset's annotation.
 
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: the partition holds no document, and no
                 run said that there was nothing to fetch; of a range of hours any such one, of a
                 range of days all. ExpiredPartitionError: retention deleted them all.
-            TypeError: the annotation is none of the three.
+            TypeError: the annotation is none of the four.
         """
         with (
             dagster_failures(tries_again=TRIES_AGAIN),
@@ -166,34 +161,27 @@ class MongoIOManager(dg.ConfigurableIOManager):
         ):
             table = address.table_of(context.asset_key)
             window = address.window_of(context)
-            collection = self.mongo.lake()[table.name]
+            lake = self.mongo.lake()
             partitions = partitions_in(window, address.span_of(table))
-            self._refuse_missing(context, collection, partitions)
+            self._refuse_missing(context, lake[table.name], partitions)
+            ranges = RawRanges(
+                next(flow for flow in FLOWS if flow.raw is table),
+                window,
+                lake,
+                load_settings().coincap_coins,
+                self.spark.tasks,
+                partial(credentials, postgres=False),
+            )
             wanted = context.dagster_type.typing_type
             # Dagster hands on typing.List for an annotation list[...], which is not equal to it.
-            if get_origin(wanted) is list:
-                return list(documents_in(collection, window))
-            coins_asked = load_settings().coincap_coins
-            is_warm = wanted is DataFrame and table is RAW_COIN_SNAPSHOTS and len(partitions) == 1
-            if self.warm is not None and is_warm:
-                batches = unjudged_batches(
-                    self.mongo.lake(), table, window, self.warm, coins_asked=coins_asked
+            form = get_origin(wanted) or wanted
+            if form not in _FORMS:
+                message = (
+                    f"{context.asset_key.to_user_string()} can be loaded as RawRanges, DataFrame, "
+                    f"pyarrow.Table or list[dict[str, Any]], not as {wanted!r}"
                 )
-            else:
-                batches = arrow_batches(self.mongo.lake(), table, window, coins_asked=coins_asked)
-            if wanted is DataFrame:
-                return self._frames.frame(self.spark.session, table, batches)
-            if wanted is pa.Table:
-                return pa.Table.from_batches(batches, schema=arrow_schema(table))
-            message = (
-                f"{context.asset_key.to_user_string()} can be loaded as DataFrame, pyarrow.Table "
-                f"or list[dict[str, Any]], not as {wanted!r}"
-            )
-            raise TypeError(message)
-
-    def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
-        """Delete the files that DataFrames were read through."""
-        self._frames.clear()
+                raise TypeError(message)
+            return _FORMS[form](ranges)
 
     def _refuse_missing(
         self,

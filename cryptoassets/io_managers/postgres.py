@@ -5,8 +5,7 @@ ranges on. What stays out: judged rows' way into the database (in `judged`), the
 `publishing`, `reading`) and the bytes (in `copying`).
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,6 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import PrivateAttr
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from cryptoassets.errors import ContractViolationError, ExpiredPartitionError
 from cryptoassets.io_managers import (
@@ -29,28 +27,28 @@ from cryptoassets.io_managers import (
     reading,
     shapes,
 )
-from cryptoassets.io_managers.copying import stage
 from cryptoassets.io_managers.frames import PassingFrames
+from cryptoassets.io_managers.judged_staging import judged_staging
 from cryptoassets.io_managers.publications import InputsRead, MartLoad
 from cryptoassets.io_managers.publishing import Changes, Load
+from cryptoassets.io_managers.shown import shown_rows
 from cryptoassets.io_managers.step_reading import StepReading
-from cryptoassets.partitions.spans import Span, partition_name, partitions_in
+from cryptoassets.partitions.spans import partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.resources.postgres_errors import typed_errors
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import COINS, QUARANTINE, SNAPSHOT_FLOW, Flow, Table, flow_into
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.transforms.outcomes import publication
+from cryptoassets.stores.clean import CleanFiles
+from cryptoassets.stores.copying import stage
+from cryptoassets.stores.postgres_errors import typed_errors
 
 QUARANTINE_KEY = dg.AssetKey(["warehouse", "quarantine"])
 _DAY = timedelta(days=1)
 _READS_AGAIN = 3
 """How often a mart whose inputs have become old meanwhile is made again, with newer ones."""
-_PARTITIONS_AT_ONCE = 8
-"""Of a range, how many are held in memory; each is published on its own."""
 
 
 class PostgresIOManager(dg.ConfigurableIOManager):
@@ -62,7 +60,9 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     _inputs: InputsRead = PrivateAttr(default_factory=InputsRead)
     _reading: StepReading = PrivateAttr(default_factory=StepReading)
 
-    def handle_output(self, context: dg.OutputContext, obj: DataFrame | pa.Table) -> None:
+    def handle_output(
+        self, context: dg.OutputContext, obj: CleanFiles | DataFrame | pa.Table
+    ) -> None:
         """Publish each partition in one transaction.
 
         An asset that a `Flow` leads to takes judged rows (columns of the flow's `clean`) and
@@ -78,14 +78,14 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             key = context.asset_key
             table = address.table_of(key)
-            shapes.refuse_other_types(key, obj, DataFrame, pa.Table)
             flow = flow_into(table)
             if flow is not None:
-                shapes.refuse_other_columns(key, obj, flow.clean, flow.judged_columns)
+                shapes.refuse_other_types(key, obj, CleanFiles, DataFrame, pa.Table)
+                if not isinstance(obj, CleanFiles):
+                    shapes.refuse_other_columns(key, obj, flow.clean, flow.judged_columns)
                 self._publish_judged(context, flow, obj)
                 return
-            shapes.refuse_other_columns(key, obj, table, table.column_names)
-            rows = _arrow(lambda frame: frame.select(*table.column_names), obj)
+            rows = _rows(key, table, obj)
             if table is COINS:
                 self._merge_coins(context, rows)
             else:
@@ -129,43 +129,33 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         self._inputs.clear()
 
     def _publish_judged(
-        self, context: dg.OutputContext, flow: Flow, obj: DataFrame | pa.Table
+        self, context: dg.OutputContext, flow: Flow, obj: CleanFiles | DataFrame | pa.Table
     ) -> None:
         """Publish the partitions of a run one by one; a bad one does not hold the others back."""
         partitions = partitions_in(address.window_of(context), flow.span)
         left_out: list[str] = []
         told: list[str] = []
-        for place in range(0, len(partitions), _PARTITIONS_AT_ONCE):
-            some = partitions[place : place + _PARTITIONS_AT_ONCE]
-            rows = _judged_rows(flow, obj, Span(some[0][0], some[-1][1]))
-            for window in some:
+        with judged_staging(self.postgres, self.spark, flow, context.run_id) as stage:
+            for partition in stage(obj, partitions):
+                is_last = partition.partition == partitions[-1]
                 try:
                     made = judged.publish(
-                        self._transaction,
-                        flow,
-                        judged.rows_in(rows, window),
-                        window,
-                        context.run_id,
+                        self._transaction, partition, context.run_id, is_last=is_last
                     )
                 except (ContractViolationError, ExpiredPartitionError) as error:
                     left_out.append(str(error))
                 else:
-                    self._tell(context, flow, made, is_one_of_many=len(partitions) > 1)
+                    self._tell(context, made, is_one_of_many=len(partitions) > 1)
                     told.append(made.load.partition_key)
         if left_out:
             metadata.log_made(context, told)
             raise ContractViolationError(_told(left_out, len(partitions)))
 
     def _tell(
-        self,
-        context: dg.OutputContext,
-        flow: Flow,
-        made: judged.Publication,
-        *,
-        is_one_of_many: bool,
+        self, context: dg.OutputContext, made: judged.Publication, *, is_one_of_many: bool
     ) -> None:
         """Report a publication, or warn that it was none."""
-        load = made.load
+        load, flow = made.load, made.staged.flow
         if made.is_older:
             context.log.warning(
                 "%s %s is published from %d raw documents; this view of %d is older and publishes "
@@ -175,16 +165,17 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 made.seen,
                 load.raw_rows,
             )
-        elif made.refused.num_rows or made.released or not is_one_of_many:
-            self._log_quarantine(context, flow, made)
+        elif load.quarantined_rows or made.released or not is_one_of_many:
+            self._log_quarantine(context, made)
         counts = {**_counts(load), **_counts(made.changes)}
         facts: dict[str, Any] = {**counts, "published": not made.is_older}
         facts["documents released"] = made.released
         facts["published at"] = datetime.now(UTC).isoformat()
-        if made.is_older:
-            facts["dagster/partition_row_count"] = made.rows_there
+        facts["dagster/partition_row_count"] = made.rows_there
         partition = load.partition_key if is_one_of_many else None
-        self._report(context, flow.published, made.valid, facts, partition)
+        with self._transaction(f"reading {load.asset} {load.partition_key}") as cursor:
+            shown = shown_rows(cursor, flow.published, made.staged.partition)
+        self._report(context, flow.published, shown, facts, partition)
 
     def _merge_coins(self, context: dg.OutputContext, rows: pa.Table) -> None:
         """Merge the coins of a run, however many hours it has, in one transaction."""
@@ -249,41 +240,33 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             partition=partition,
         )
 
-    def _log_quarantine(
-        self, context: dg.OutputContext, flow: Flow, made: judged.Publication
-    ) -> None:
-        reasons = Counter(reason for row in made.refused["reasons"].to_pylist() for reason in row)
-        partition = made.load.partition_key
+    def _log_quarantine(self, context: dg.OutputContext, made: judged.Publication) -> None:
+        load = made.load
         context.log_event(
             dg.AssetMaterialization(
                 asset_key=QUARANTINE_KEY,
                 # Its partitions are hours; a day's is told in words.
-                partition=partition if flow is SNAPSHOT_FLOW else None,
+                partition=load.partition_key if made.staged.flow is SNAPSHOT_FLOW else None,
                 metadata={
                     "dagster/uri": f"{self.postgres.address}/{QUARANTINE.full_name}",
-                    "dagster/partition_row_count": made.refused.num_rows,
-                    "refused by": f"{flow.asset} {partition}",
-                    "reasons": dict(reasons.most_common()),
+                    "dagster/partition_row_count": load.quarantined_rows,
+                    "refused by": f"{load.asset} {load.partition_key}",
+                    "reasons": dict(made.staged.reasons.most_common()),
                 },
             )
         )
 
 
-def _arrow(rows_of: Callable[[DataFrame], DataFrame], obj: DataFrame | pa.Table) -> pa.Table:
-    return obj if isinstance(obj, pa.Table) else rows_of(obj).toArrow()
+def _rows(key: dg.AssetKey, table: Table, obj: Any) -> pa.Table:
+    """Rows of an asset that no flow leads to, in Arrow."""
+    shapes.refuse_other_types(key, obj, DataFrame, pa.Table)
+    shapes.refuse_other_columns(key, obj, table, table.column_names)
+    return obj.select(*table.column_names).toArrow() if isinstance(obj, DataFrame) else obj
 
 
 def _counts(counted: Load | Changes) -> dict[str, int]:
     numbers = {name: value for name, value in asdict(counted).items() if isinstance(value, int)}
     return {name.replace("_", " "): value for name, value in numbers.items()}
-
-
-def _judged_rows(flow: Flow, obj: DataFrame | pa.Table, window: Span) -> pa.Table:
-    """What a publication needs of some partitions, in Arrow."""
-    if isinstance(obj, pa.Table):
-        return judged.rows_in(obj, window)
-    is_within = F.col("observed_at").between(*window) & (F.col("observed_at") != window[1])
-    return publication(obj.where(is_within), flow).toArrow()
 
 
 def _told(left_out: list[str], partitions: int) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from cryptoassets.io_managers.copying import staging_name
 from cryptoassets.schemas import COINS, LOADS, QUARANTINE, Table
+from cryptoassets.stores.copying import staging_name
 
 Cursor = psycopg.Cursor[Any]
 
@@ -45,6 +45,14 @@ class Changes:
         return bool(self.rows_written or self.rows_removed)
 
 
+@dataclass(frozen=True)
+class Checksums:
+    """What the ledger keeps, see `stores.checksums`; `clean`: None where there were no files."""
+
+    clean: str | None
+    rows: str
+
+
 def published_rows(cursor: Cursor, asset: str, partition_key: str) -> tuple[int, int]:
     """Raw documents that the latest publication of a partition saw, and rows it loaded, counts."""
     cursor.execute(
@@ -63,14 +71,14 @@ def in_window(column: str, window: tuple[date, date]) -> sql.Composable:
     )
 
 
-def delete_vanished(table: Table, scope: sql.Composable) -> sql.Composed:
+def delete_vanished(table: Table, scope: sql.Composable, staged: sql.Composable) -> sql.Composed:
     """DELETE rows in scope whose key is not staged."""
     return sql.SQL(
         "DELETE FROM {table} AS there WHERE {scope} "
         "AND NOT EXISTS (SELECT FROM {staged} AS staged WHERE {same_key})"
     ).format(
         table=sql.Identifier(table.schema, table.name),
-        staged=sql.Identifier(staging_name(table)),
+        staged=staged,
         scope=scope,
         same_key=sql.SQL(" AND ").join(
             sql.SQL("staged.{0} = there.{0}").format(sql.Identifier(name)) for name in table.key
@@ -78,17 +86,19 @@ def delete_vanished(table: Table, scope: sql.Composable) -> sql.Composed:
     )
 
 
-def merge_staged(table: Table, *, ignored: tuple[str, ...] = ()) -> sql.Composed:
+def merge_staged(
+    table: Table, staged: sql.Composable, *, ignored: tuple[str, ...] = ()
+) -> sql.Composed:
     """INSERT staged rows; UPDATE those that differ in a column that is not ignored."""
     values = [name for name in table.column_names if name not in table.key]
     compared = [name for name in values if name not in ignored]
     return sql.SQL(
-        "INSERT INTO {table} AS there ({columns}) SELECT {columns} FROM {staged} "
+        "INSERT INTO {table} AS there ({columns}) SELECT {columns} FROM {staged} AS staged "
         "ON CONFLICT ({key}) DO UPDATE SET {assignments} "
         "WHERE ({there}) IS DISTINCT FROM ({coming})"
     ).format(
         table=sql.Identifier(table.schema, table.name),
-        staged=sql.Identifier(staging_name(table)),
+        staged=staged,
         columns=_names(table.column_names),
         key=_names(table.key),
         assignments=sql.SQL(", ").join(
@@ -100,21 +110,38 @@ def merge_staged(table: Table, *, ignored: tuple[str, ...] = ()) -> sql.Composed
 
 
 def replace_rows(
-    cursor: Cursor, table: Table, scope: sql.Composable, *, ignored: tuple[str, ...] = ()
+    cursor: Cursor,
+    table: Table,
+    scope: sql.Composable,
+    staged: sql.Composable | None = None,
+    *,
+    ignored: tuple[str, ...] = (),
 ) -> Changes:
-    """Make the rows in scope equal to the staged ones."""
-    removed = cursor.execute(delete_vanished(table, scope)).rowcount
-    written = cursor.execute(merge_staged(table, ignored=ignored)).rowcount
+    """Make the rows in scope equal to the staged ones.
+
+    Args:
+        cursor: in the transaction that publishes.
+        table: to write.
+        scope: condition of the rows that the staged ones replace.
+        staged: a table or a query in brackets; None: the temporary table of `stage`.
+        ignored: columns in which a difference does not count.
+    """
+    staged = staged or sql.Identifier(staging_name(table))
+    removed = cursor.execute(delete_vanished(table, scope, staged)).rowcount
+    written = cursor.execute(merge_staged(table, staged, ignored=ignored)).rowcount
     return Changes(written, removed)
 
 
-def replace_quarantine(cursor: Cursor, load: Load, published: Table) -> tuple[Changes, int]:
+def replace_quarantine(
+    cursor: Cursor, load: Load, valid: sql.Composable, refused: sql.Composable
+) -> tuple[Changes, int]:
     """Make an asset's quarantine of a partition equal to the staged rows.
 
     Args:
         cursor: in the transaction that publishes.
         load: asset and partition.
-        published: where valid rows go; staged, too.
+        valid: query of the staged rows for the table.
+        refused: query of the staged rows for the quarantine.
 
     Returns:
         Rows of the quarantine written and removed; and how many documents left it: each has a row
@@ -123,12 +150,14 @@ def replace_quarantine(cursor: Cursor, load: Load, published: Table) -> tuple[Ch
     scope = sql.SQL("asset = {} AND partition_key = {}").format(
         sql.Literal(load.asset), sql.Literal(load.partition_key)
     )
-    released = _note_releases(cursor, load, published)
-    changes = replace_rows(cursor, QUARANTINE, scope, ignored=("run_id",))
+    released = _note_releases(cursor, load, valid, refused)
+    changes = replace_rows(cursor, QUARANTINE, scope, refused, ignored=("run_id",))
     return changes, released
 
 
-def _note_releases(cursor: Cursor, load: Load, published: Table) -> int:
+def _note_releases(
+    cursor: Cursor, load: Load, valid: sql.Composable, refused: sql.Composable
+) -> int:
     return cursor.execute(
         sql.SQL(
             "INSERT INTO warehouse.quarantine_releases (asset, raw_id, released_at, partition_key, "
@@ -139,10 +168,7 @@ def _note_releases(cursor: Cursor, load: Load, published: Table) -> int:
             "FROM warehouse.quarantine AS there "
             "WHERE asset = %(asset)s AND partition_key = %(partition_key)s "
             "AND NOT EXISTS (SELECT FROM {refused} AS refused WHERE refused.raw_id = there.raw_id)"
-        ).format(
-            valid=sql.Identifier(staging_name(published)),
-            refused=sql.Identifier(staging_name(QUARANTINE)),
-        ),
+        ).format(valid=valid, refused=refused),
         {name: getattr(load, name) for name in ("asset", "partition_key", "run_id")},
     ).rowcount
 
@@ -177,12 +203,13 @@ def merge_coins(cursor: Cursor) -> Changes:
     return Changes(cursor.execute(statement).rowcount)
 
 
-def write_ledger(cursor: Cursor, load: Load, publication: int) -> None:
+def write_ledger(cursor: Cursor, load: Load, checksums: Checksums, publication: int) -> None:
     """Write the ledger row of a publication, in the transaction that publishes.
 
     Args:
         cursor: in that transaction.
         load: the counts.
+        checksums: of what was published.
         publication: its number; 0: no row of the table changed, and the number that is there stays.
     """
     names = [name for name in LOADS.column_names if name not in ("loaded_at", "expired_at")]
@@ -200,7 +227,12 @@ def write_ledger(cursor: Cursor, load: Load, publication: int) -> None:
                 sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in replaced
             ),
         ),
-        {**asdict(load), "publication": publication},
+        {
+            **asdict(load),
+            "publication": publication,
+            "clean_checksum": checksums.clean,
+            "rows_checksum": checksums.rows,
+        },
     )
 
 

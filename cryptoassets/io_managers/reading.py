@@ -14,11 +14,11 @@ from psycopg import sql
 
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, publishing
-from cryptoassets.io_managers.copying import copy_batches
 from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publishing import Cursor
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.schemas import FLOWS, OR_ELSE, Table, flow_into
+from cryptoassets.stores.copying import copy_batches
 
 _DAY = timedelta(days=1)
 

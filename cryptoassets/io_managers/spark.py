@@ -1,167 +1,187 @@
-"""Parquet written and read by Spark: the cleaned DataFrames, one folder a partition.
+"""Parquet written and read by Spark: the cleaned rows, one folder per partition.
 
 What goes here: writing to a temporary folder and renaming it, so that a folder with `_SUCCESS` is
-whole; reading it back as DataFrame. What stays out: what lies in a folder (in `clean_folders`).
+whole; handing it on as files or as DataFrame. What stays out: what lies in a folder (in
+`clean_folders`), putting it there (in `clean_writing`), reading MongoDB (in `stores.raw`).
 """
 
+from dataclasses import dataclass
+
 import dagster as dg
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from pyarrow import fs
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from cryptoassets.errors import (
-    MixedSourcesError,
-    PartitionChangedError,
-    UpstreamNotMaterializedError,
-)
+from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
-from cryptoassets.io_managers.arrivals import add_files, refuse_change
 from cryptoassets.io_managers.clean_folders import (
-    clean_rows,
+    View,
     damage,
     dataset_of,
+    file_parts,
+    files_of,
     folder_of,
     has_mark,
     mark_whole,
-    parquet_files,
-    unmark,
+    view_of,
 )
-from cryptoassets.io_managers.warm import Reading, WarmHours
+from cryptoassets.io_managers.clean_writing import (
+    add_files,
+    delete_folder,
+    facts_of,
+    fill,
+    is_older,
+    refuse_shared_instants,
+    replace_folder,
+)
 from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
-from cryptoassets.resources.clean_files import SCRATCH, clean_store, spark_uri
+from cryptoassets.resources.clean_files import clean_store, scratch_folder, spark_uri
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
-from cryptoassets.schemas import CLEAN_COIN_PRICES, Table
-from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.schemas import Table
+from cryptoassets.stores.clean import CleanFile, CleanFiles
+from cryptoassets.stores.mongodb import Fetches
+from cryptoassets.stores.raw import MappedRaw, RawRanges
 
 _STARTS = {"hour": "yyyy-MM-dd'T'HH", "day": "yyyy-MM-dd"}
-"""What `folder_name` says of a partition, as Spark spells it."""
+"""What `spans.folder_name` says of a partition, as Spark spells it."""
+_READINGS = 3
 
 
 class SparkIOManager(dg.ConfigurableIOManager):
-    """Keeps a DataFrame as Parquet under `CLEAN_PATH`; a write replaces its partition whole."""
+    """Keeps cleaned rows as Parquet under `CLEAN_PATH`; a write replaces its partition whole."""
 
     spark: dg.ResourceDependency[SparkResource]
-    warm: dg.ResourceDependency[WarmHours | None] = None  # type: ignore[assignment]
     most_files: int = 64
-    """Files of a partition from which a warm process joins them: each reader opens them all."""
+    """Files of a partition from which it is made whole again: each reader opens them all."""
 
-    def handle_output(self, context: dg.OutputContext, obj: DataFrame) -> None:
-        """Write a partition aside, then put it in the place of the one before.
+    def handle_output(self, context: dg.OutputContext, obj: DataFrame | MappedRaw) -> None:
+        """Write partitions aside, then put them in the place of those before.
 
-        A partition only grows, as raw does: a view that lacks rows of the one that is there, and
-        has none of its own, is older and is dropped.
+        Of raw documents as many are read as there are when they have been read: a partition only
+        grows. Where today's rules have judged a partition and newer snapshots came, only those are
+        read, and their file is added. A view with fewer rows than the one in its place is older and
+        is dropped.
 
         Raises:
-            dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped; nothing
-                was written.
+            dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped.
+                StoreUnavailableError: documents came each time that they were read. Nothing was
+                written.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
-            self._store(context, obj)
+            table = address.table_of(context.asset_key)
+            shapes.refuse_other_types(context.asset_key, obj, DataFrame, MappedRaw)
+            if isinstance(obj, DataFrame):
+                shapes.refuse_any_difference(context.asset_key, obj, table)
+                self._store_frame(context, table, obj)
+            else:
+                self._store_mapped(context, table, obj)
 
-    def _store(self, context: dg.OutputContext, obj: DataFrame) -> None:
-        table = address.table_of(context.asset_key)
-        shapes.refuse_other_types(context.asset_key, obj, DataFrame)
-        shapes.refuse_any_difference(context.asset_key, obj, table)
-        store, root = clean_store()
-        aside = f"{root}/{SCRATCH}/{context.run_id}-{table.name}"
-        partitions = partitions_in(address.window_of(context), address.span_of(table))
-        if len(partitions) == 1:
-            self._store_one(context, table, partitions[0], aside, obj)
-            return
-        _write_apart(obj, store, aside, partitions[0])
-        for window in partitions:
-            part = f"{aside}/{folder_name(window)}"
-            _fill(store, part, table)
-            name = partition_name(window)
-            self._keep(context, table, window, part, partition=name)
-        store.delete_dir(aside)
+    def _store_frame(self, context: dg.OutputContext, table: Table, frame: DataFrame) -> None:
+        store, aside = scratch_folder(table.name)
+        partitions = _partitions(context, table)
+        unit = _unit(partitions[0])
+        start = F.date_format("observed_at", _STARTS[unit])
+        # One task per partition, or each would get a file of every task.
+        apart = frame.withColumn(unit, start).repartition(unit)
+        apart.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, aside))
+        self._keep(context, table, aside, partitions)
 
-    def _store_one(
-        self,
-        context: dg.OutputContext,
-        table: Table,
-        window: Span,
-        aside: str,
-        obj: DataFrame,
-    ) -> None:
-        """Write one partition; in a warm process add what came to what it has written itself."""
-        store, folder = folder_of(table, window)
-        reading = self.warm.take_reading(window) if self.warm else None
-        if self.warm is None or reading is None or reading.base is None:
-            obj.write.mode("overwrite").parquet(spark_uri(store, aside))
-            # Named before the move: what is there after it may be another run's already.
-            files = parquet_files(store, aside)
-            is_kept = self._keep(context, table, window, aside, partition=None)
-            if self.warm and reading and is_kept:
-                self.warm.wrote(window, reading.view, files)
-            return
-        try:
-            files = self._add(obj, table, aside, window, reading)
-        except PartitionChangedError:
-            self.warm.forget(window)
-            raise
-        self.warm.wrote(window, reading.view, files)
-        _report(context, table, folder, is_older=False, partition=None)
+    def _store_mapped(self, context: dg.OutputContext, table: Table, mapped: MappedRaw) -> None:
+        """Read and map documents until what was read is all there is; see `handle_output`.
+
+        Raises:
+            StoreUnavailableError: documents came each time.
+        """
+        store, aside = scratch_folder(table.name)
+        partitions = _partitions(context, table)
+        unit = _unit(partitions[0])
+        views = [self._known(table, partitions), *[None] * _READINGS]
+        rows = counted = 0
+        for known in views:
+            fetches = mapped.source.fetches()
+            if known and known.judged_by != mapped.source.judged_by(fetches, known.newest):
+                continue
+            frame = mapped.frame(fetches, after=known.newest if known else None, unit=unit)
+            frame.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, aside))
+            parts = [file_parts(store, f"{aside}/{folder_name(window)}") for window in partitions]
+            rows = sum(part.rows for found in parts for part in found)
+            # Who makes a partition again to which nothing came wants it made again.
+            if known and rows == 0:
+                continue
+            rows += known.rows if known else 0
+            counted = mapped.source.count()
+            if rows == counted:
+                kept = Kept(mapped.source, fetches, counted, known)
+                self._keep(context, table, aside, partitions, kept)
+                return
+        delete_folder(store, aside)
+        message = (
+            f"{context.asset_key.to_user_string()}: documents came while they were read, "
+            f"{_READINGS} times: {rows:,} were read, there are {counted:,}. Nothing was written; "
+            "a retry helps"
+        )
+        raise StoreUnavailableError(message)
+
+    def _known(self, table: Table, partitions: list[Span]) -> View | None:
+        """What there is of the run's only partition, if newer snapshots can be added to it."""
+        view = view_of(table, partitions[0]) if len(partitions) == 1 else None
+        is_usable = view is not None and view.newest and view.judged_by
+        return view if view and is_usable and len(view.files) < self.most_files else None
 
     def _keep(
         self,
         context: dg.OutputContext,
         table: Table,
-        window: Span,
         aside: str,
-        *,
-        partition: str | None,
-    ) -> bool:
-        """Put a partition that was written aside in its place, unless it is older than it."""
-        store, folder = folder_of(table, window)
-        is_older = _is_older(dataset_of(store, aside), table, window)
-        if is_older:
-            context.log.warning("%s holds a newer view with more rows: this one is dropped", folder)
-            store.delete_dir(aside)
-        else:
-            _replace(aside, table, window)
-        _report(context, table, folder, is_older=is_older, partition=partition)
-        return not is_older
+        partitions: list[Span],
+        kept: "Kept | None" = None,
+    ) -> None:
+        """Put partitions that were written aside in their places, but for those that are older."""
+        store, _ = clean_store()
+        for window in partitions:
+            _, folder = folder_of(table, window)
+            part = f"{aside}/{folder_name(window)}"
+            parts = file_parts(store, part)
+            refuse_shared_instants(parts, table, window)
+            is_dropped = False
+            if kept and kept.known:
+                add_files(store, part, folder, kept.known)
+            else:
+                fill(store, part, table)
+                is_dropped = is_older(store, part, table, window) and (not kept or kept.has_grown())
+                if is_dropped:
+                    words = "%s holds a newer view with more rows: this one is dropped"
+                    context.log.warning(words, folder)
+                else:
+                    replace_folder(store, part, table, window)
+            if kept and not is_dropped:
+                mark_whole(store, folder, table, judged_by=kept.judged_by(store, folder))
+            name = partition_name(window) if len(partitions) > 1 else None
+            _report(context, table, folder, is_older=is_dropped, partition=name)
+        delete_folder(store, aside)
 
-    def _add(
-        self, obj: DataFrame, table: Table, aside: str, window: Span, reading: Reading
-    ) -> frozenset[str]:
-        """Add rows to those that this process has written; return the files that are there then."""
-        store, folder = folder_of(table, window)
-        base = reading.base
-        if base is None or reading.view.documents == base.view.documents:
-            return base.files if base else frozenset()
-        if len(base.files) < self.most_files:
-            obj.coalesce(1).write.mode("overwrite").parquet(spark_uri(store, aside))
-            return add_files(store, aside, folder, base)
-        refuse_change(store, folder, base.files)
-        carried = self.spark.session.read.schema(CLEAN_COIN_PRICES.spark_schema)
-        rows = carried.parquet(spark_uri(store, folder)).unionByName(obj)
-        rows.coalesce(1).write.mode("overwrite").parquet(spark_uri(store, aside))
-        refuse_change(store, folder, base.files)
-        files = parquet_files(store, aside)
-        _replace(aside, table, window)
-        return files
-
-    def load_input(self, context: dg.InputContext) -> DataFrame:
-        """Read partitions, lazily.
+    def load_input(self, context: dg.InputContext) -> CleanFiles | DataFrame:
+        """Hand partitions on as their files, or as lazy DataFrame, by the asset's annotation.
 
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: a folder is missing, not whole or
                 damaged.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
-            return self._load(context)
+            files = self._files(context)
+            if context.dagster_type.typing_type is CleanFiles:
+                return files
+            folders = [spark_uri(*folder_of(files.table, window)) for window in files.partitions]
+            return self.spark.session.read.schema(files.table.spark_schema).parquet(*folders)
 
-    def _load(self, context: dg.InputContext) -> DataFrame:
+    def _files(self, context: dg.InputContext) -> CleanFiles:
         table = address.table_of(context.asset_key)
-        folders = []
-        for window in partitions_in(address.window_of(context), address.span_of(table)):
+        found: list[CleanFile] = []
+        partitions = partitions_in(address.window_of(context), address.span_of(table))
+        for window in partitions:
             store, folder = folder_of(table, window)
             partition = partition_name(window)
             why = damage(store, folder)
@@ -172,39 +192,42 @@ class SparkIOManager(dg.ConfigurableIOManager):
                     f"{address.remedy(context.asset_key, partition)}"
                 )
                 raise UpstreamNotMaterializedError(message)
-            folders.append(spark_uri(store, folder))
-        return self.spark.session.read.schema(table.spark_schema).parquet(*folders)
+            found += files_of(store, folder, window)
+        return CleanFiles(table, tuple(partitions), tuple(found), self.spark.tasks)
 
 
-def _write_apart(obj: DataFrame, store: fs.FileSystem, aside: str, example: Span) -> None:
-    """Write rows of several partitions aside, into a folder each, named as that of an example."""
-    unit = folder_name(example).partition("=")[0]
-    start = F.date_format("observed_at", _STARTS[unit])
-    # One task a partition, or each would get a file of every task.
-    apart = obj.withColumn(unit, start).repartition(unit)
-    apart.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, aside))
+@dataclass(frozen=True)
+class Kept:
+    """What is known of documents that were read and mapped.
+
+    Attributes:
+        source: the documents.
+        fetches: what they were judged by.
+        counted: how many there were.
+        known: what there was before, to which newer rows are added; None: all were read.
+    """
+
+    source: RawRanges
+    fetches: Fetches
+    counted: int
+    known: View | None
+
+    def has_grown(self) -> bool:
+        """Whether there are more documents now than were read: then a larger view is newer."""
+        return self.source.count() > self.counted
+
+    def judged_by(self, store: fs.FileSystem, folder: str) -> str:
+        """What the rows of a folder were judged by, see `View.judged_by`."""
+        newest = max((part.last for part in file_parts(store, folder) if part.last), default=None)
+        return self.source.judged_by(self.fetches, newest)
 
 
-def _fill(store: fs.FileSystem, folder: str, table: Table) -> None:
-    """Give a partition without rows a file without rows."""
-    if store.get_file_info(folder).type == fs.FileType.NotFound:
-        store.create_dir(folder)
-        schema = arrow_schema(table)
-        pq.write_table(schema.empty_table(), f"{folder}/part-0.parquet", filesystem=store)
+def _partitions(context: dg.OutputContext, table: Table) -> list[Span]:
+    return partitions_in(address.window_of(context), address.span_of(table))
 
 
-def clean_bytes(table: Table, window: Span) -> int:
-    """Bytes of a partition's Parquet, whole or not."""
-    store, folder = folder_of(table, window)
-    if store.get_file_info(folder).type != fs.FileType.Directory:
-        return 0
-    selector = fs.FileSelector(folder, allow_not_found=True, recursive=True)
-    return sum(entry.size or 0 for entry in store.get_file_info(selector))
-
-
-def delete_clean(table: Table, window: Span) -> None:
-    """Delete a partition's Parquet, if there is any."""
-    _delete(*folder_of(table, window))
+def _unit(window: Span) -> str:
+    return folder_name(window).partition("=")[0]
 
 
 def _report(
@@ -219,63 +242,11 @@ def _report(
         partition_rows=kept.count_rows(),
         facts={
             "is older view": is_older,
-            **_outcomes(kept),
+            **facts_of(kept).outcomes,
             "preview": metadata.preview(_shown(kept)),
         },
         partition=partition,
     )
-
-
-def _is_older(coming: ds.Dataset, table: Table, window: Span) -> bool:
-    """Whether a view knows nothing that the one in its place does not know, and less.
-
-    One that cannot be read is ignored.
-
-    Raises:
-        MixedSourcesError: one is of real data and the other is not.
-    """
-    columns = ["raw_id", "source"]
-    there_rows = clean_rows(table, window, columns)
-    if there_rows is None:
-        return False
-    coming_rows = coming.to_table(columns=columns)
-    sources = [set(pc.unique(rows["source"]).to_pylist()) for rows in (there_rows, coming_rows)]
-    if all(sources) and ("coincap" in sources[0]) != ("coincap" in sources[1]):
-        _, folder = folder_of(table, window)
-        message = (
-            f"{folder} holds data of source {', '.join(sorted(sources[0]))}; data of "
-            f"{', '.join(sorted(sources[1]))} would take its place. A retry will not help; set "
-            "CLEAN_PATH to a folder of its own for each source, or leave it out (the embedded "
-            "stores are kept apart)"
-        )
-        raise MixedSourcesError(message)
-    known = set(there_rows["raw_id"].to_pylist())
-    return coming_rows.num_rows < len(known) and known.issuperset(coming_rows["raw_id"].to_pylist())
-
-
-def _delete(store: fs.FileSystem, folder: str) -> None:
-    kind = store.get_file_info(folder).type
-    if kind == fs.FileType.File:
-        store.delete_file(folder)
-    elif kind != fs.FileType.NotFound:
-        # The mark first: a reader in between sees a missing partition, not half of one.
-        unmark(store, folder)
-        store.delete_dir(folder)
-
-
-def _replace(aside: str, table: Table, window: Span) -> None:
-    store, folder = folder_of(table, window)
-    mark_whole(store, aside, table)
-    _delete(store, folder)
-    store.create_dir(folder.rpartition("/")[0], recursive=True)
-    store.move(aside, folder)
-
-
-def _outcomes(dataset: ds.Dataset) -> dict[str, int]:
-    if "outcome" not in dataset.schema.names:
-        return {}
-    outcomes = dataset.to_table(columns=["outcome"])["outcome"].to_pylist()
-    return {name: outcomes.count(name) for name in ("valid", "quarantined", "superseded")}
 
 
 def _shown(dataset: ds.Dataset) -> list[dict[str, object]]:

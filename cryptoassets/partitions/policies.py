@@ -17,8 +17,8 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 HOURLY = dg.HourlyPartitionsDefinition(start_date="2018-01-01-00:00", end_offset=1)
 DAILY = dg.DailyPartitionsDefinition(start_date="2018-01-01", end_offset=1)
 
-# How Dagster's page backfills a range. History by one run, whose windows stay long; what reads a
-# range into memory by runs of a day of hours or a week of days, as `upkeep.stretches` does.
+# How Dagster's page backfills a range. History by one run, whose windows stay long; the rest by
+# runs of a day of hours or a week of days, as `upkeep.stretches` does: one that fails costs little.
 RANGE_IN_ONE_RUN = dg.BackfillPolicy.single_run()
 DAY_OF_HOURS_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=24)
 WEEK_OF_DAYS_A_RUN = dg.BackfillPolicy.multi_run(max_partitions_per_run=7)

@@ -1,6 +1,6 @@
-"""Connections to what lies outside: one resource a store or source.
+"""Connections to what lies outside: one resource per store or source, and the SparkSession.
 
-What goes here: how a connection is made, with its time-outs and its errors in words of ours. What
-stays out: what is read and written through it (in `io_managers`) and how a server that is missing
-gets started (in `embedded`).
+What goes here: how the driver connects, with its time-outs, and what it hands to Spark's workers.
+What stays out: what is read and written through a connection (in `stores` and `io_managers`) and
+how a server that is missing gets started (in `embedded`).
 """

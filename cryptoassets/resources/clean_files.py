@@ -6,10 +6,12 @@ out: which folder belongs to which partition (in `io_managers`).
 
 import contextlib
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from pyarrow import fs
 
 from cryptoassets.embedded import Stack
+from cryptoassets.embedded.owners import is_gone, own_name
 from cryptoassets.errors import SettingsError
 from cryptoassets.settings import load_settings
 
@@ -44,10 +46,20 @@ def spark_uri(store: fs.FileSystem, path: str) -> str:
     return root_uri + path.removeprefix(root)
 
 
-def sweep_scratch(store: fs.FileSystem, root: str) -> None:
-    """Delete what killed runs left in the scratch folder; no run of ours lasts that long."""
+def scratch_folder(name: str) -> tuple[fs.FileSystem, str]:
+    """A path below `SCRATCH` for a folder of this process, which is not made yet.
+
+    What processes that are gone have left there is deleted.
+
+    Args:
+        name: says what the folder is for.
+    """
+    store, root = clean_store()
     selector = fs.FileSelector(f"{root}/{SCRATCH}", allow_not_found=True)
     for entry in store.get_file_info(selector):
-        if entry.mtime and datetime.now(UTC) - entry.mtime > LONGEST_RUN:
+        # Of another host's process nothing is known but that no run lasts that long.
+        is_old = entry.mtime and datetime.now(UTC) - entry.mtime > LONGEST_RUN
+        if is_old or is_gone(entry.base_name.partition("+")[0]):
             with contextlib.suppress(OSError):  # another run sweeps too
                 store.delete_dir(entry.path)
+    return store, f"{root}/{SCRATCH}/{own_name()}+{name}-{uuid4().hex}"

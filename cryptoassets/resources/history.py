@@ -30,18 +30,18 @@ from cryptoassets.coincap.history_fetch import ANSWERED, HistoryFetch
 from cryptoassets.coincap.models import RetryPolicy, Timeouts
 from cryptoassets.embedded import Stack
 from cryptoassets.resources.credits import PostgresCreditKeeper
-from cryptoassets.resources.mongo import (
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import (
     WINDOWS,
     Document,
     FieldTypes,
     Lake,
-    MongoResource,
     end_of_times,
     typed_errors,
     well_formed,
 )
-from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.settings import load_settings
 
 PATIENCE = Timeouts(total_seconds=300.0)
 """A storm of 429 lasts minutes; nobody waits for a backfill's single call."""

@@ -18,9 +18,9 @@ from cryptoassets import libpq
 from cryptoassets.embedded import Stack
 from cryptoassets.migrations import upgrade
 from cryptoassets.resources.locks import lock
-from cryptoassets.resources.postgres_errors import typed_errors
 from cryptoassets.resources.run_process import note_process
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.postgres_errors import typed_errors
 
 __all__ = ["PostgresResource", "address_of", "ensure_months", "typed_errors"]
 

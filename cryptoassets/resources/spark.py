@@ -6,21 +6,25 @@ What goes here: how a session is made small, quick and quiet. What stays out: wh
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 from dagster_pyspark import LazyPySparkResource
 from pyspark import SparkContext
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.jvm import Jvm, start_jvm
+from cryptoassets.embedded.owners import own_folder
 from cryptoassets.environment import java_environment, set_pyspark_variables_aside
 from cryptoassets.resources.spark_jvm import spark_config
 from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
+from cryptoassets.workers import code_hash, run_task
 
 _LOCK = threading.Lock()
 _jvms: list[Jvm] = []
@@ -48,6 +52,20 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
             ship_package(session)
         return session
 
+    def tasks(
+        self, work: Callable[[int], Iterable[pa.RecordBatch]], number: int, schema: str
+    ) -> DataFrame:
+        """Rows that tasks make, each task from its number; they are made when the rows are used.
+
+        Args:
+            work: a function, or a `partial` of one, of a module that workers can import. It gets
+                the number of the task and makes its batches.
+            number: how many tasks.
+            schema: of the batches, as Spark DDL.
+        """
+        run = partial(run_task, work=work, code=code_hash())
+        return self.session.range(0, number, 1, number).mapInArrow(run, schema)
+
 
 @contextmanager
 def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
@@ -57,7 +75,8 @@ def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
         return
     set_pyspark_variables_aside()
     environment = java_environment(master, stack.java_home())
-    jvm = start_jvm(config, environment, stack.spark_folder, stack.log_of("spark"))
+    folder = own_folder(stack.spark_folder / "local")
+    jvm = start_jvm(config, environment, folder, stack.log_of("spark"))
     _jvms.append(jvm)
     ours = {
         "PYSPARK_PYTHON": sys.executable,

@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.jvm import begin_jvm, end_begun_jvm
+from cryptoassets.embedded.owners import own_folder
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.settings import load_settings
@@ -37,7 +38,7 @@ def jvm_begun(*, is_long_lived: bool = False) -> Iterator[None]:
             begin_jvm(
                 spark_config(master, stack, is_long_lived=is_long_lived),
                 java_environment(master, stack.java_home()),
-                stack.spark_folder,
+                own_folder(stack.spark_folder / "local"),
                 stack.log_of("spark"),
             )
     try:
@@ -67,8 +68,10 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
         # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        # A task writes one partition's file: without this Spark sorts its rows by partition first.
+        "spark.sql.maxConcurrentOutputFileWriters": "2",
     }
-    folder = stack.spark_folder
+    folder = own_folder(stack.spark_folder / "local")
     java_options = [
         f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}",
         # Not /tmp: a full one would end the JVM by a signal, or fail the first job.
@@ -101,6 +104,6 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         **(local if master.startswith("local") else {}),
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.extraJavaOptions": " ".join(java_options),
-        "spark.local.dir": str(folder / "local"),
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.local.dir": str(folder),
+        "spark.sql.warehouse.dir": str(stack.spark_folder / "warehouse"),
     }

@@ -6,7 +6,15 @@ checks and the docs are read off it. What stays out: the DDL that stands in a da
 """
 
 from cryptoassets.schemas.columns import PRICE_MEASURES
-from cryptoassets.schemas.flows import FLOWS, HISTORY_FLOW, OR_ELSE, SNAPSHOT_FLOW, Flow, flow_into
+from cryptoassets.schemas.flows import (
+    FLOWS,
+    HISTORY_FLOW,
+    OR_ELSE,
+    SNAPSHOT_FLOW,
+    Flow,
+    flow_into,
+    flow_named,
+)
 from cryptoassets.schemas.intervals import INTERVAL_MS
 from cryptoassets.schemas.lake import (
     CLEAN_COIN_PRICE_HISTORY,
@@ -92,4 +100,5 @@ __all__ = [
     "Flow",
     "Table",
     "flow_into",
+    "flow_named",
 ]

@@ -60,5 +60,14 @@ def flow_into(table: Table) -> Flow | None:
     return next((flow for flow in FLOWS if flow.published is table), None)
 
 
+def flow_named(asset: str) -> Flow:
+    """The flow of a published asset, by its key as the ledger names it.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {flow.asset: flow for flow in FLOWS}[asset]
+
+
 OR_ELSE = "cryptoassets/or_else"
 """Metadata of an input: another published asset; one of the two may lack the range."""

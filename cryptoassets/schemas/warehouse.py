@@ -120,6 +120,20 @@ LOADS = Table(
             "bigint",
             "Number of the latest publication that changed rows of the table; 0: none has",
         ),
+        Column(
+            "clean_checksum",
+            "text",
+            "Checksum of the Parquet files that were published, names and bytes; null: published "
+            "before it was kept",
+            is_nullable=True,
+        ),
+        Column(
+            "rows_checksum",
+            "text",
+            "Checksum of the rows in the table and in quarantine, run_id left out; null: published "
+            "before it was kept",
+            is_nullable=True,
+        ),
     ),
     ("asset", "partition_key"),
 )

@@ -1,5 +1,6 @@
-"""Pure functions from DataFrame to DataFrame: parsing, rules, marts.
+"""Pure functions from table to table: parsing, rules, marts.
 
-What goes here: what the data means, as Spark or Arrow expressions without input or output.
+What goes here: what the data means, without input or output: of documents as Arrow kernels, of
+marts as Spark expressions.
 What stays out: reading and writing (in `io_managers`) and Dagster (in `assets`, `checks`).
 """

@@ -1,95 +1,121 @@
 """Raw points of history to typed, judged rows; one row a raw document, none lost.
 
-What goes here: the plan of `clean/coin_price_history`, its rules included. What stays out: what
-the reason codes mean to people (in `rules`), outcomes (in `outcomes`).
+What goes here: the kernel of `clean/coin_price_history`, its rules included. What stays out: what
+the reason codes mean to people (in `rules`), outcomes (in `outcomes`), reading dates (in `times`).
 """
 
-from functools import reduce
+from collections.abc import Callable
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_PRICE_HISTORY, INTERVAL_MS
-from cryptoassets.transforms.numbers import decimal_value, number_problem, numbers_as_text
-from cryptoassets.transforms.outcomes import contradictions_named, outcome
-from cryptoassets.transforms.rules import HISTORY_FIELDS, is_slug
+from cryptoassets.schemas import (
+    CLEAN_COIN_PRICE_HISTORY,
+    COIN_PRICE_HISTORY,
+    INTERVAL_MS,
+    RAW_COIN_HISTORY,
+)
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.transforms.numbers import whole_number
+from cryptoassets.transforms.outcomes import (
+    Breaches,
+    Rows,
+    contradictions,
+    foreign_apart,
+    groups,
+    is_broken,
+    outcomes,
+    reason_lists,
+    rows_where,
+)
+from cryptoassets.transforms.payloads import payload_texts
+from cryptoassets.transforms.rules import (
+    HISTORY_FIELDS,
+    Texts,
+    is_slug,
+    measures,
+    negative_breaches,
+    price_breaches,
+)
+from cryptoassets.transforms.times import milliseconds_of
 
-# Read as text, as coins are: a number that stands where a text belongs keeps its JSON text.
-_POINT_SCHEMA = ", ".join(f"`{name}` STRING" for name in (*HISTORY_FIELDS.values(), "time", "date"))
+_ISO_MILLISECONDS = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def judged_history(points: DataFrame) -> DataFrame:
+def judge_history(raw: pa.Table) -> pa.Table:
     """Type every raw document, name the rules it breaks and give it its outcome.
 
     Args:
-        points: columns of `schemas.RAW_COIN_HISTORY`.
+        raw: columns of `payloads.kernel_schema(RAW_COIN_HISTORY)`.
 
     Returns:
-        Columns of `schemas.CLEAN_COIN_PRICE_HISTORY`, unordered; as many rows as came in. Of
+        Columns of `schemas.CLEAN_COIN_PRICE_HISTORY`, as many rows as came in, in their order. Of
         several answers for a (coin_id, interval, observed_at) the latest `fetched_at` is valid.
     """
-    typed = points.withColumn(
-        "point", F.from_json(numbers_as_text(F.col("payload")), _POINT_SCHEMA)
+    count = raw.num_rows
+    key = {name: raw[name].combine_chunks() for name in COIN_PRICE_HISTORY.key}
+    texts = payload_texts(raw, RAW_COIN_HISTORY)
+    typed, unreadable = measures(texts, HISTORY_FIELDS)
+    of_row = {
+        **unreadable,
+        **price_breaches(texts["priceUsd"], typed["price_usd"]),
+        **negative_breaches({"circulating_supply": typed["circulating_supply"]}),
+        "bad_id": rows_where(pc.invert(pc.fill_null(is_slug(key["coin_id"]), False))),
+        **_time_breaches(texts, key["interval"], key["observed_at"]),
+    }
+    breaches = foreign_apart(of_row, raw["is_foreign"].combine_chunks())
+    of_key = groups(*key.values())
+    contradictory = contradictions(of_key, is_broken(breaches, count), raw)
+    breaches = {**breaches, "contradictory_answer": contradictory}
+    judged = {
+        **{name: raw[name] for name in RAW_COIN_HISTORY.column_names},
+        "source": pc.fill_null(raw["source"], "unknown"),
+        **typed,
+        "reasons": reason_lists(breaches, count),
+        "outcome": outcomes(of_key, is_broken(breaches, count), raw),
+    }
+    schema = arrow_schema(CLEAN_COIN_PRICE_HISTORY)
+    return pa.table([judged[name] for name in schema.names], schema=schema)
+
+
+def _time_breaches(texts: Texts, interval: pa.Array, observed_at: pa.Array) -> Breaches:
+    """The rows off the grid of their interval, and those that say two times."""
+    observed = observed_at.cast(pa.int64()).to_numpy() // 1000
+    names = pa.array(INTERVAL_MS)
+    number = pc.index_in(interval, names)
+    steps = pa.array(INTERVAL_MS.values(), pa.int64()).take(pc.fill_null(number, 0)).to_numpy()
+    is_known = number.is_valid().to_numpy(zero_copy_only=False)
+    return {
+        "interval_unknown": np.flatnonzero(~is_known),
+        "off_grid": np.flatnonzero(is_known & (observed % steps != 0)),
+        "time_mismatch": _rows_of_two_times(texts, observed),
+    }
+
+
+def _rows_of_two_times(texts: Texts, observed: NDArray[np.int64]) -> Rows:
+    """The rows whose `time`, or `date` where there is one, is not the document's.
+
+    Args:
+        texts: of the payload.
+        observed: time of the document, milliseconds since 1970.
+    """
+    usual_time = pa.array(observed).cast(pa.string())
+    usual_date = pc.strftime(
+        pa.array(observed).cast(pa.timestamp("ms", "UTC")), format=_ISO_MILLISECONDS
     )
-    typed = typed.withColumns({column: _measure(column) for column in HISTORY_FIELDS})
-    reasons = F.when(F.col("is_foreign"), F.array(F.lit("foreign_document"))).otherwise(
-        F.array_sort(F.array_compact(F.array(*_reasons())))
-    )
-    judged = typed.withColumn("reasons", reasons).withColumn(
-        "source", F.coalesce("source", F.lit("unknown"))
-    )
-    judged = judged.withColumn("reasons", contradictions_named(COIN_PRICE_HISTORY.key))
-    with_outcome = judged.withColumn("outcome", outcome(COIN_PRICE_HISTORY.key))
-    return with_outcome.select(*CLEAN_COIN_PRICE_HISTORY.column_names)
+    of_date = _rows_that_differ(texts["date"], usual_date, observed, milliseconds_of)
+    of_time = _rows_that_differ(texts["time"], usual_time, observed, whole_number)
+    without_time = rows_where(pc.is_null(texts["time"]))
+    return np.unique(np.concatenate([of_date, of_time, without_time]))
 
 
-def _measure(column: str) -> Column:
-    text = _text(column)
-    return F.when(number_problem(text).isNull(), decimal_value(text))
-
-
-def _text(column: str) -> Column:
-    return F.col("point")[HISTORY_FIELDS[column]]
-
-
-def _reasons() -> list[Column]:
-    """One code or null for each rule on a point."""
-    point = F.col("point")
-    numbers = [
-        F.concat(F.lit(f"{column}_"), number_problem(_text(column))) for column in HISTORY_FIELDS
-    ]
-    return [
-        *numbers,
-        _code("price_usd_missing", point["priceUsd"].isNull()),
-        _code("price_usd_not_positive", F.col("price_usd") <= 0),
-        _code("circulating_supply_negative", F.col("circulating_supply") < 0),
-        _code("bad_id", ~F.coalesce(is_slug(F.col("coin_id")), F.lit(False))),
-        _code("interval_unknown", ~F.coalesce(_is_interval(), F.lit(False))),
-        _code("off_grid", F.unix_millis("observed_at") % _step() != 0),
-        _code("time_mismatch", ~F.coalesce(_is_one_instant(), F.lit(False))),
-    ]
-
-
-def _is_interval() -> Column:
-    return F.col("interval").isin(*INTERVAL_MS)
-
-
-def _step() -> Column:
-    """Milliseconds of the row's interval; null where it is unknown."""
-    known = (F.when(F.col("interval") == name, F.lit(ms)) for name, ms in INTERVAL_MS.items())
-    return F.coalesce(*known)
-
-
-def _is_one_instant() -> Column:
-    """Whether `time`, `date` where there is one, and the document say the same."""
-    observed = F.unix_millis("observed_at")
-    time, date = F.col("point")["time"], F.col("point")["date"]
-    said = [
-        time.try_cast("bigint") == observed,
-        date.isNull() | (F.unix_millis(date.try_cast("timestamp")) == observed),
-    ]
-    return reduce(Column.__and__, said)
-
-
-def _code(reason: str, condition: Column) -> Column:
-    return F.when(condition, F.lit(reason))
+def _rows_that_differ(
+    texts: pa.Array, usual: pa.Array, expected: NDArray[np.int64], read: Callable[[str], int | None]
+) -> Rows:
+    """The rows whose text is not the usual one, nor another that reads as expected."""
+    odd = rows_where(pc.not_equal(texts, usual))
+    pairs = zip(texts.take(pa.array(odd)).to_pylist(), expected[odd], strict=True)
+    differing: Rows = odd[np.array([read(text) != number for text, number in pairs], bool)]
+    return differing

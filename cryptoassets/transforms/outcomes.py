@@ -1,54 +1,127 @@
-"""What all judged rows have alike: the outcome of each, and the cut that a publication needs.
+"""What all judged rows have alike: their reasons, their outcome, and the cut for a publication.
 
-What goes here: which of several answers counts, which contradict themselves, and ids that
-PostgreSQL can hold. What stays out: the rules (in `rules`) and what a kind of document means (in
-`prices`, `history`).
+What goes here: which of several answers counts, which contradict themselves, reasons as lists, and
+ids that PostgreSQL can hold. What stays out: the rules (in `rules`) and what a kind of document
+means (in `prices`, `history`).
 """
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from cryptoassets.schemas import Flow
+from cryptoassets.transforms.reconciliation import MAX_ID_CHARACTERS, stored_id
 
-# An index entry of PostgreSQL holds 2,704 bytes; a character has at most 4.
-MAX_ID_CHARACTERS = 600
+Rows = NDArray[np.int64]
+"""Places of rows in a table, ascending."""
 
+Breaches = Mapping[str, Rows]
+"""Reason code to the rows that break the rule."""
 
-def outcome(key: tuple[str, ...]) -> Column:
-    """`quarantined` where `reasons` is not empty; else `valid` for the latest answer of a key.
-
-    Args:
-        key: columns that name what was observed; earlier answers for it are `superseded`.
-    """
-    is_broken = F.size("reasons") > 0
-    latest_first = Window.partitionBy(*key, is_broken).orderBy(
-        F.col("fetched_at").desc(), F.col("raw_id").desc()
-    )
-    is_latest = F.row_number().over(latest_first) == 1
-    return (
-        F.when(is_broken, F.lit("quarantined"))
-        .when(is_latest, F.lit("valid"))
-        .otherwise(F.lit("superseded"))
-    )
+_OUTCOMES = ("valid", "quarantined", "superseded")
 
 
-def contradictions_named(key: tuple[str, ...]) -> Column:
-    """`reasons`, or `contradictory_answer` where one answer has two values for one key.
+def rows_where(condition: pa.Array) -> Rows:
+    """The rows in which a condition holds; null does not."""
+    rows: Rows = pc.indices_nonzero(condition).to_numpy().astype(np.int64)
+    return rows
+
+
+def is_broken(breaches: Breaches, count: int) -> NDArray[np.bool_]:
+    """Whether each of so many rows breaks a rule."""
+    broken = np.zeros(count, bool)
+    for rows in breaches.values():
+        broken[rows] = True
+    return broken
+
+
+def foreign_apart(breaches: Breaches, is_foreign: pa.Array) -> Breaches:
+    """The breaches with one of its own, and no other, for a document that is not ours."""
+    foreign = is_foreign.to_numpy(zero_copy_only=False)
+    ours = {code: rows[~foreign[rows]] for code, rows in breaches.items()}
+    return {**ours, "foreign_document": np.flatnonzero(foreign)}
+
+
+def reason_lists(breaches: Breaches, count: int) -> pa.Array:
+    """The codes of each of so many rows, sorted."""
+    codes = sorted(breaches)
+    rows = np.concatenate([np.empty(0, np.int64), *(breaches[code] for code in codes)])
+    numbers = np.repeat(np.arange(len(codes)), [len(breaches[code]) for code in codes])
+    ends = np.cumsum(np.bincount(rows, minlength=count))
+    # Stable, so that the codes of a row stay sorted.
+    by_row = numbers[np.argsort(rows, kind="stable")]
+    offsets = pa.array(np.concatenate([[0], ends]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, pa.array(codes, pa.string()).take(pa.array(by_row)))
+
+
+def groups(*columns: pa.Array) -> NDArray[np.int64]:
+    """A number for each row, the same for rows that are alike in all columns; nulls are alike."""
+    numbers = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        encoded = column.dictionary_encode(null_encoding="encode")
+        pairs = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
+        # Counted up from zero again, so that a product stays below the square of the rows.
+        numbers = np.unique(pairs, return_inverse=True)[1]
+    return numbers
+
+
+def contradictions(
+    of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
+) -> NDArray[np.int64]:
+    """The rows of answers that hold two values for one key.
 
     Both stay in raw, and none of them counts: nothing says which is true. An answer of another
-    time is not touched.
+    time is not touched, and a broken row contradicts nothing.
 
     Args:
-        key: columns that name what was observed.
+        of_key: groups of rows that say something of one observation.
+        broken: rows that break a rule.
+        raw: columns `fetched_at` and `payload`.
     """
-    is_broken = F.size("reasons") > 0
-    of_one_answer = Window.partitionBy(*key, "fetched_at", is_broken)
-    differs = F.min("payload").over(of_one_answer) != F.max("payload").over(of_one_answer)
-    contradictory = F.array(F.lit("contradictory_answer"))
-    return F.when(~is_broken & differs, contradictory).otherwise(F.col("reasons"))
+    rows = _rivals(of_key, broken)
+    some = raw.select(["fetched_at", "payload"]).take(pa.array(rows)).combine_chunks()
+    fetched_at, payload = (column.combine_chunks() for column in some.columns)
+    of_answer = groups(pa.array(of_key[rows]), fetched_at)
+    of_value = groups(pa.array(of_answer), payload)
+    first_of_value = np.unique(of_value, return_index=True)[1]
+    has_value = payload.is_valid().to_numpy(zero_copy_only=False)
+    values = np.bincount(of_answer[first_of_value[has_value[first_of_value]]], minlength=len(rows))
+    contradictory: NDArray[np.int64] = rows[values[of_answer] > 1]
+    return contradictory
 
 
-def publication(judged: DataFrame, flow: Flow) -> DataFrame:
+def outcomes(of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table) -> pa.Array:
+    """`quarantined` for a broken row; else `valid` for the latest answer of a key.
+
+    Args:
+        of_key: groups of rows that say something of one observation; earlier answers for it are
+            `superseded`.
+        broken: rows that break a rule.
+        raw: columns `fetched_at` and `raw_id`; of one time, the largest id is the latest.
+    """
+    rows = _rivals(of_key, broken)
+    rivals = raw.select(["fetched_at", "raw_id"]).take(pa.array(rows))
+    latest_first = pc.sort_indices(
+        rivals.append_column("key", pa.array(of_key[rows])),
+        [("key", "ascending"), ("fetched_at", "descending"), ("raw_id", "descending")],
+    ).to_numpy()
+    keys = of_key[rows][latest_first]
+    is_earlier = np.concatenate([[False] * min(len(rows), 1), keys[1:] == keys[:-1]]).astype(bool)
+    numbers = broken.astype(np.int8)
+    numbers[rows[latest_first[is_earlier]]] = 2
+    return pa.array(_OUTCOMES).take(pa.array(numbers))
+
+
+def _rivals(of_key: NDArray[np.int64], broken: NDArray[np.bool_]) -> Rows:
+    """Rows that are not broken and share their key with another such row."""
+    answers = np.bincount(of_key[~broken], minlength=len(of_key))
+    return np.flatnonzero(~broken & (answers[of_key] > 1))
+
+
+def publication(judged: pa.Table, flow: Flow) -> pa.Table:
     """Cut judged rows down to what a publication needs.
 
     Args:
@@ -56,23 +129,21 @@ def publication(judged: DataFrame, flow: Flow) -> DataFrame:
         flow: where the rows go.
 
     Returns:
-        `flow.judged_columns`; `payload` is null unless the row is quarantined; as many rows as
-        came in.
+        `flow.judged_columns`; `raw_id` as PostgreSQL can index it, `payload` null unless the row is
+        quarantined; as many rows as came in.
     """
-    return judged.select(
-        *(name for name in flow.published.column_names if name != "raw_id"),
-        storable_id(F.col("raw_id")).alias("raw_id"),
-        "outcome",
-        "reasons",
-        F.when(F.col("outcome") == "quarantined", F.col("payload")).alias("payload"),
+    is_quarantined = pc.equal(judged["outcome"], "quarantined")
+    changed = {
+        "raw_id": storable_ids(judged["raw_id"].combine_chunks()),
+        "payload": pc.if_else(is_quarantined, judged["payload"], pa.scalar(None, pa.string())),
+    }
+    return pa.table({name: changed.get(name, judged[name]) for name in flow.judged_columns})
+
+
+def storable_ids(raw_ids: pa.Array) -> pa.Array:
+    """Each raw `_id` as `stored_id` makes it."""
+    is_odd = pc.or_(
+        pc.match_substring(raw_ids, "\x00"), pc.greater(pc.utf8_length(raw_ids), MAX_ID_CHARACTERS)
     )
-
-
-def storable_id(raw_id: Column) -> Column:
-    """The raw `_id` as PostgreSQL can index it: no NUL, and at most 600 characters.
-
-    A shortened one ends in the hash of the whole, so that no two meet.
-    """
-    escaped = F.replace(raw_id, F.lit("\x00"), F.lit("\\u0000"))
-    shortened = F.concat(F.left(escaped, F.lit(500)), F.lit("..."), F.sha2(escaped, 256))
-    return F.when(F.length(escaped) > MAX_ID_CHARACTERS, shortened).otherwise(escaped)
+    odd = raw_ids.filter(is_odd).to_pylist()
+    return pc.replace_with_mask(raw_ids, is_odd, pa.array([*map(stored_id, odd)], pa.string()))

@@ -1,19 +1,24 @@
 """The rules a coin of a snapshot must keep, each with its reason code.
 
-What goes here: reason codes and the conditions behind them, one row at a time. What stays out:
-rules over a whole snapshot and outcomes (in `prices`), and how text becomes a number (`numbers`).
+What goes here: reason codes and the conditions behind them, one row at a time; what history shares
+with them. What stays out: rules over a whole snapshot (in `prices`), and how text becomes a number
+(`numbers`).
 
 A code is `<column>_<problem>`, or a word of its own; `REASONS` explains each to people.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from decimal import Decimal
 from functools import reduce
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cryptoassets.schemas import PRICE_MEASURES
-from cryptoassets.transforms.numbers import decimal_value, number_problem
+from cryptoassets.transforms.numbers import DECIMAL, exact_decimals, whole_number
+from cryptoassets.transforms.outcomes import Breaches, Rows, rows_where
+from cryptoassets.transforms.tolerances import rows_above, rows_apart
 
 SOURCE_FIELDS = {
     "price_usd": "priceUsd",
@@ -32,13 +37,14 @@ HISTORY_FIELDS = {"price_usd": "priceUsd", "circulating_supply": "circulatingSup
 # CoinCap v3 prints these two as JavaScript prints a double; all others with at most 18 places.
 DOUBLE_FIELDS = frozenset({"vwap_usd_24h", "change_pct_24h"})
 
-SUPPLY_TOLERANCE = 1e-9
-MARKET_CAP_TOLERANCE = 1e-6
+SUPPLY_TOLERANCE = Decimal("1e-9")
+MARKET_CAP_TOLERANCE = Decimal("1e-6")
 LOWEST_CHANGE_PCT = -100
 
 _NOT_NEGATIVE = ("market_cap_usd", "volume_usd_24h", "vwap_usd_24h", "supply", "max_supply")
 _COIN_ID = r"\A[a-z0-9][a-z0-9._-]{0,199}\z"
 _RANK = r"\A[1-9][0-9]{0,8}\z"
+_LARGEST_RANK = 2**31
 
 NUMBER_PROBLEMS = {
     "malformed": "is not a plain decimal number",
@@ -80,68 +86,105 @@ REASONS: dict[str, str] = {
 }
 """Every reason code with its meaning."""
 
+Texts = Mapping[str, pa.Array]
+"""Field of the payload to its texts, a row each."""
 
-def _field(column: str) -> Column:
-    return F.col("coin")[SOURCE_FIELDS[column]]
+Measures = Mapping[str, pa.Array]
+"""Measure to its DECIMAL(38,18), a row each; null where there is none."""
 
 
-def number_problems() -> dict[str, Column]:
-    """Measure to what keeps its text from being an exact decimal; null where nothing does."""
+def measures(
+    texts: Texts, fields: Mapping[str, str], printed_as_doubles: Collection[str] = ()
+) -> tuple[Measures, Breaches]:
+    """Exact decimals of the fields, and the rows in which a text is none.
+
+    Args:
+        texts: of each field.
+        fields: measure to field.
+        printed_as_doubles: measures of which `exact_decimals` must know it.
+    """
+    values: dict[str, pa.Array] = {}
+    breaches: dict[str, Rows] = {}
+    for name, field in fields.items():
+        values[name], problems = exact_decimals(texts[field], is_double=name in printed_as_doubles)
+        breaches |= {f"{name}_{problem}": np.array(rows) for problem, rows in problems.items()}
+    return values, breaches
+
+
+def coin_measures(texts: Texts) -> tuple[Measures, Breaches]:
+    """The measures of a coin, and the rows in which a text is none."""
+    return measures(texts, SOURCE_FIELDS, DOUBLE_FIELDS)
+
+
+def is_slug(texts: pa.Array) -> pa.Array:
+    """Whether each text is the id of a coin; null for null."""
+    return pc.match_substring_regex(texts, _COIN_ID)
+
+
+def ranks(texts: pa.Array) -> pa.Array:
+    """Each rank as INT; one that is no rank is the whole number it says, or null."""
+    is_rank = pc.match_substring_regex(texts, _RANK)
+    values = pc.if_else(is_rank, texts, pa.scalar(None, pa.string())).cast(pa.int32())
+    odd = pc.invert(pc.fill_null(is_rank, True))
+    numbers = map(whole_number, texts.filter(odd).to_pylist())
+    kept = [n if n is not None and -_LARGEST_RANK <= n < _LARGEST_RANK else None for n in numbers]
+    return pc.replace_with_mask(values, odd, pa.array(kept, pa.int32()))
+
+
+def identity_breaches(texts: Texts, coin_id: pa.Array) -> Breaches:
+    """The rows that break a rule on id, rank and texts."""
+    is_own_slug = pc.and_(is_slug(texts["id"]), pc.equal(texts["id"], coin_id))
+    has_nul = [
+        pc.fill_null(pc.match_substring(texts[field], "\x00"), False)
+        for field in ("symbol", "name", "explorer")
+    ]
     return {
-        column.name: number_problem(_field(column.name), is_double=column.name in DOUBLE_FIELDS)
-        for column in PRICE_MEASURES
+        "bad_id": rows_where(pc.invert(pc.fill_null(is_own_slug, False))),
+        "rank_missing": rows_where(pc.is_null(texts["rank"])),
+        "rank_malformed": rows_where(pc.invert(pc.match_substring_regex(texts["rank"], _RANK))),
+        "symbol_missing": rows_where(_is_empty(texts["symbol"])),
+        "name_missing": rows_where(_is_empty(texts["name"])),
+        "bad_text": rows_where(reduce(pc.or_, has_nul)),
     }
 
 
-def measure(column: str, problem: Column) -> Column:
-    """DECIMAL(38,18) of a measure, read from the parsed payload `coin`; null if not exact."""
-    return F.when(problem.isNull(), decimal_value(_field(column)))
+def plausibility_breaches(texts: Texts, typed: Measures) -> Breaches:
+    """The rows that break a rule on the measures.
+
+    Args:
+        texts: of the payload.
+        typed: the measures of a coin.
+    """
+    price, supply, cap, most, change = (
+        typed[name]
+        for name in ("price_usd", "supply", "market_cap_usd", "max_supply", "change_pct_24h")
+    )
+    return {
+        **price_breaches(texts["priceUsd"], price),
+        **negative_breaches({name: typed[name] for name in _NOT_NEGATIVE}),
+        "supply_above_max_supply": rows_above(supply, most, SUPPLY_TOLERANCE),
+        "market_cap_usd_mismatch": rows_apart(cap, price, supply, MARKET_CAP_TOLERANCE),
+        "change_pct_24h_below_minus_100": rows_where(pc.less(change, _decimal(LOWEST_CHANGE_PCT))),
+    }
 
 
-def number_reasons(problems: Mapping[str, Column]) -> list[Column]:
-    """One code or null a measure, of `number_problems`."""
-    return [F.concat(F.lit(f"{column}_"), problem) for column, problem in problems.items()]
+def price_breaches(text: pa.Array, price: pa.Array) -> Breaches:
+    """The rows without a price, or with one that is not above zero."""
+    return {
+        "price_usd_missing": rows_where(pc.is_null(text)),
+        "price_usd_not_positive": rows_where(pc.less_equal(price, _decimal(0))),
+    }
 
 
-def is_slug(text: Column) -> Column:
-    """Whether a text is the id of a coin; null for null."""
-    return text.rlike(_COIN_ID)
+def negative_breaches(typed: Measures) -> Breaches:
+    """The rows in which a measure is below zero."""
+    zero = _decimal(0)
+    return {f"{name}_negative": rows_where(pc.less(v, zero)) for name, v in typed.items()}
 
 
-def identity_reasons() -> list[Column]:
-    """One code or null for each rule on id, rank and texts of `coin`."""
-    coin = F.col("coin")
-    is_own_slug = is_slug(coin["id"]) & (coin["id"] == F.col("coin_id"))
-    has_nul = [F.contains(coin[name], F.lit("\x00")) for name in ("symbol", "name", "explorer")]
-    return [
-        _code("bad_id", ~F.coalesce(is_own_slug, F.lit(False))),
-        _code("rank_missing", coin["rank"].isNull()),
-        _code("rank_malformed", ~coin["rank"].rlike(_RANK)),
-        _code("symbol_missing", F.coalesce(coin["symbol"], F.lit("")) == ""),
-        _code("name_missing", F.coalesce(coin["name"], F.lit("")) == ""),
-        _code("bad_text", reduce(Column.__or__, (F.coalesce(c, F.lit(False)) for c in has_nul))),
-    ]
+def _is_empty(texts: pa.Array) -> pa.Array:
+    return pc.equal(pc.fill_null(texts, ""), "")
 
 
-def plausibility_reasons() -> list[Column]:
-    """One code or null for each rule on the typed measures of a row."""
-    price, supply, cap = F.col("price_usd"), F.col("supply"), F.col("market_cap_usd")
-    # Doubles only weigh a tolerance here: a decimal product would fall to scale 6 or overflow.
-    expected_cap = price.cast("double") * supply.cast("double")
-    cap_error = F.abs(cap.cast("double") - expected_cap)
-    excess = supply.cast("double") - F.col("max_supply").cast("double")
-    return [
-        _code("price_usd_missing", _field("price_usd").isNull()),
-        _code("price_usd_not_positive", price <= 0),
-        *(_code(f"{name}_negative", F.col(name) < 0) for name in _NOT_NEGATIVE),
-        _code(
-            "supply_above_max_supply",
-            excess > F.col("max_supply").cast("double") * SUPPLY_TOLERANCE,
-        ),
-        _code("market_cap_usd_mismatch", cap_error > F.abs(expected_cap) * MARKET_CAP_TOLERANCE),
-        _code("change_pct_24h_below_minus_100", F.col("change_pct_24h") < LOWEST_CHANGE_PCT),
-    ]
-
-
-def _code(reason: str, condition: Column) -> Column:
-    return F.when(condition, F.lit(reason))
+def _decimal(number: int) -> pa.Scalar:
+    return pa.scalar(Decimal(number), DECIMAL)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES, Table
 
-_SHARED = ("rules", "numbers", "outcomes")
+_SHARED = ("rules", "tolerances", "numbers", "outcomes", "payloads")
 _MODULES = {
     CLEAN_COIN_PRICES.name: ("prices", *_SHARED),
-    CLEAN_COIN_PRICE_HISTORY.name: ("history", *_SHARED),
+    CLEAN_COIN_PRICE_HISTORY.name: ("history", "times", *_SHARED),
 }
 """Table to the modules here that judge its rows."""
 

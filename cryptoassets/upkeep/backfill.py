@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 from cryptoassets.coincap.credits import Budget
 from cryptoassets.coincap.history import Range, longest_window, price, windows, within
-from cryptoassets.io_managers.lake import count_in
 from cryptoassets.partitions.spans import Span, partitions_in
 from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
+from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.gaps import days_with_gaps, detect_gaps
 from cryptoassets.upkeep.partitions import EVER, ledger_rows
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 import pyarrow.dataset as ds
 from psycopg import sql
 
@@ -163,8 +164,11 @@ def _descriptions(newest: dict[str, datetime | None]) -> dict[str, dict[str, Any
             by_hour[hour][coin_id] = moment
     descriptions = {}
     for hour, newest_by_coin in by_hour.items():
-        is_wanted = ds.field("coin_id").isin(list(newest_by_coin)) & (
-            ds.field("outcome") == "valid"
+        moments = pa.array(set(newest_by_coin.values()), pa.timestamp("us", tz="UTC"))
+        is_wanted = (
+            ds.field("coin_id").isin(list(newest_by_coin))
+            & ds.field("observed_at").isin(moments)
+            & (ds.field("outcome") == "valid")
         )
         columns = ["coin_id", "observed_at", *_DESCRIBED]
         try:

@@ -15,16 +15,9 @@ from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelo
 from cryptoassets.io_managers.expiry import without_expired
 from cryptoassets.io_managers.lake import refuse_mixed_sources, store_batch
 from cryptoassets.partitions.spans import partition_around
-from cryptoassets.resources.mongo import (
-    DEAD_LETTERS,
-    FETCHES,
-    Document,
-    FieldTypes,
-    Lake,
-    has_types,
-)
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.settings import SourceKind
+from cryptoassets.stores.mongodb import DEAD_LETTERS, FETCHES, Document, FieldTypes, Lake, has_types
 from cryptoassets.upkeep.partitions import Partition, partition_of
 
 _LETTER_FIELDS: FieldTypes = {

@@ -27,13 +27,13 @@ from cryptoassets.coincap.history import (
     without,
 )
 from cryptoassets.coincap.history_fetch import ANSWERED
-from cryptoassets.io_managers.lake import count_in
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.history import window_records
 from cryptoassets.resources.locks import lock
-from cryptoassets.resources.mongo import Lake, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
+from cryptoassets.stores.mongodb import Lake, count_in
 from cryptoassets.upkeep.gap_rows import Book, CoinGaps, Gap, minus
 from cryptoassets.upkeep.partitions import ledger_rows
 

@@ -5,17 +5,17 @@ What goes here: partitions by their start, store by store. What stays out: what 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import psycopg
 import pymongo
 from psycopg import sql
 from pyarrow import fs
 from pymongo.collection import Collection
 
 from cryptoassets.io_managers.clean_folders import folder_of, is_whole
-from cryptoassets.io_managers.lake import count_all, count_in, in_window
-from cryptoassets.io_managers.raw_rows import time_of
 from cryptoassets.partitions.spans import (
     Span,
     folder_window,
@@ -24,9 +24,11 @@ from cryptoassets.partitions.spans import (
     partition_window,
 )
 from cryptoassets.resources.clean_files import clean_store
-from cryptoassets.resources.mongo import Document, MongoResource, end_of_times
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
+from cryptoassets.stores.documents import time_of
+from cryptoassets.stores.mongodb import Document, count_all, count_in, end_of_times, in_window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVER = Span(_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
@@ -89,23 +91,43 @@ def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
 
 
 def partitions_waiting(
-    mongo: MongoResource, postgres: PostgresResource, flow: Flow, now: datetime
+    mongo: MongoResource,
+    postgres: PostgresResource,
+    flow: Flow,
+    now: datetime,
+    *,
+    is_estimate_enough: bool = False,
 ) -> list[Partition]:
     """Partitions with raw documents that no publication has seen, oldest first.
 
     A run that was killed after its fetch leaves one, and so does an answer that came late. An
     expired partition never waits. Where all is published, two questions answer that, however long
     the past is; else the newest times are searched first, by halves.
+
+    Args:
+        mongo: the lake.
+        postgres: the warehouse.
+        flow: the kind of document.
+        now: where the search begins.
+        is_estimate_enough: believe the server's own count of the collection, and count the newest
+            day only, where that count is the ledger's. After a crash of the server it may be wrong
+            by documents of days past; a run then still finds them.
     """
     collection = mongo.lake()[flow.raw.name]
     ledger = ledger_rows(postgres, flow)
     published = {start: row.raw_rows for start, row in ledger.items() if row.expired_at is None}
-    missing = count_all(collection) - sum(published.values())
+    total = collection.estimated_document_count() if is_estimate_enough else count_all(collection)
+    missing = total - sum(published.values())
+    windows = list(_ever_longer_windows(flow, now))
     found: list[datetime] = []
-    for window in _ever_longer_windows(flow, now) if missing else ():
+    for window in windows if missing else windows[: int(is_estimate_enough)]:
         counted = count_in(collection, window)
         missing -= counted - _published_in(published, window)
-        found += _unpublished(collection, published, flow.span, window, counted)
+        found += [
+            start
+            for start, count in differing_counts(collection, published, flow.span, window, counted)
+            if count > published.get(start, 0)
+        ]
         if not missing:
             break
     expired = ledger.keys() - published.keys()
@@ -123,26 +145,35 @@ def _ever_longer_windows(flow: Flow, now: datetime) -> Iterator[Span]:
         end, span = start, 8 * span
 
 
-def _unpublished(
+def differing_counts(
     collection: Collection[Document],
-    published: Mapping[datetime, int],
+    expected: Mapping[datetime, int],
     span: timedelta,
     window: Span,
     counted: int,
-) -> Iterator[datetime]:
-    """Starts of partitions of a window that hold more documents than were published, by halves."""
+) -> Iterator[tuple[datetime, int]]:
+    """Find partitions that hold another number of documents than expected, by halves.
+
+    Args:
+        collection: of a flow's raw documents.
+        expected: documents by the start of their partition; none where it is left out.
+        span: length of a partition.
+        window: where to look; partitions in it whose differences cancel out may be missed.
+        counted: documents in the window.
+
+    Yields:
+        Start of a partition and how many documents it holds.
+    """
     start, end = window
-    expected = _published_in(published, window)
-    if counted == expected:
+    if counted == _published_in(expected, window):
         return
     if end - start == span:
-        if counted > expected:
-            yield start
+        yield start, counted
         return
     middle = start + (end - start) // span // 2 * span
     before = count_in(collection, Span(start, middle))
-    yield from _unpublished(collection, published, span, Span(start, middle), before)
-    yield from _unpublished(collection, published, span, Span(middle, end), counted - before)
+    yield from differing_counts(collection, expected, span, Span(start, middle), before)
+    yield from differing_counts(collection, expected, span, Span(middle, end), counted - before)
 
 
 def _published_in(published: Mapping[datetime, int], window: Span) -> int:
@@ -166,13 +197,31 @@ def hours_without_parquet(
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """Counts of the latest publication; `expired_at`: when retention deleted the partition."""
+    """What the ledger says of the latest publication of a partition.
+
+    Attributes:
+        raw_rows, loaded_rows, quarantined_rows, superseded_rows: counts.
+        expired_at: when retention deleted the partition; None: it is there.
+        publication: number of the latest publication that changed rows of the table.
+        loaded_at: when it was published.
+        clean_checksum, rows_checksum: see `stores.checksums`; None: published before they were
+            kept.
+    """
 
     raw_rows: int
     loaded_rows: int
     quarantined_rows: int
     superseded_rows: int
     expired_at: datetime | None
+    publication: int
+    loaded_at: datetime
+    clean_checksum: str | None
+    rows_checksum: str | None
+
+
+_LEDGER = sql.SQL("SELECT partition_key, {} FROM warehouse.loads WHERE asset = %s").format(
+    sql.SQL(", ").join(sql.Identifier(column.name) for column in fields(LedgerRow))
+)
 
 
 def ledger_rows(
@@ -180,13 +229,14 @@ def ledger_rows(
 ) -> dict[datetime, LedgerRow]:
     """What the ledger says of each partition, by its start."""
     with postgres.connect() as connection:
-        rows = connection.execute(
-            "SELECT partition_key, raw_rows, loaded_rows, quarantined_rows, superseded_rows, "
-            "expired_at FROM warehouse.loads WHERE asset = %s",
-            [flow.asset],
-        ).fetchall()
-    found = {partition_window(key)[0]: LedgerRow(*row) for key, *row in rows}
+        found = ledger_of(connection.cursor(), flow)
     return {start: row for start, row in found.items() if window[0] <= start < window[1]}
+
+
+def ledger_of(cursor: psycopg.Cursor[Any], flow: Flow) -> dict[datetime, LedgerRow]:
+    """What the ledger says of all partitions of a flow, by their start."""
+    rows = cursor.execute(_LEDGER, [flow.asset])
+    return {partition_window(key)[0]: LedgerRow(*row) for key, *row in rows}
 
 
 def table_starts(postgres: PostgresResource, flow: Flow, window: Span = EVER) -> set[datetime]:

@@ -18,16 +18,16 @@ import dagster as dg
 
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
+from cryptoassets.io_managers.clean_writing import clean_bytes, delete_clean
 from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
-from cryptoassets.io_managers.lake import count_in, count_matching
-from cryptoassets.io_managers.spark import clean_bytes, delete_clean
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.locks import hold_alone, hold_shared, lock
-from cryptoassets.resources.mongo import DEAD_LETTERS, FETCHES, MongoResource
-from cryptoassets.resources.mongo import typed_errors as mongo_errors
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource, typed_errors
 from cryptoassets.schemas import FLOWS
 from cryptoassets.settings import Settings
+from cryptoassets.stores.mongodb import DEAD_LETTERS, FETCHES, count_in, count_matching
+from cryptoassets.stores.mongodb import typed_errors as mongo_errors
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 from cryptoassets.upkeep.in_use import in_use
 from cryptoassets.upkeep.partitions import (

@@ -91,6 +91,22 @@ def test_a_wrong_setting_is_misuse_with_one_sentence(tmp_path: Path) -> None:
     assert "SettingsError" in debugged.stderr
 
 
+def test_a_shell_that_reads_env_back_has_urls_and_no_files(tmp_path: Path) -> None:
+    """Both would be refused; an empty variable counts as unset."""
+    (tmp_path / "mongo").write_text("mongodb://me@127.0.0.1:1/")
+    (tmp_path / "postgres").write_text("postgresql://me@127.0.0.1:1/base")
+    files = {
+        "MONGO_URL_FILE": str(tmp_path / "mongo"),
+        "POSTGRES_URL_FILE": str(tmp_path / "postgres"),
+    }
+
+    told = command(tmp_path, "env", COINCAP_API_KEY="key", **files)
+
+    lines = told.stdout.splitlines()
+    assert {"MONGO_URL=mongodb://me@127.0.0.1:1/", "MONGO_URL_FILE=''"} <= set(lines), told.stderr
+    assert {"POSTGRES_URL=postgresql://me@127.0.0.1:1/base", "POSTGRES_URL_FILE=''"} <= set(lines)
+
+
 def test_without_arguments_the_help_is_shown(tmp_path: Path) -> None:
     """A person who types the bare name wants to know what there is."""
     told = command(tmp_path)

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from cryptoassets.cli.hours import MOST_DAYS, MOST_HOURS, begun, days_left_behind, hours_left_behind
-from cryptoassets.resources.mongo import Lake
+from cryptoassets.stores.mongodb import Lake
 
 
 def test_an_hour_that_has_not_begun_waits_for_its_time() -> None:

@@ -219,6 +219,27 @@ def test_no_web_page_can_drive_dagster_or_spark() -> None:
 
 
 @needs_compose
+def test_a_worker_knows_urls_of_its_own_role_only() -> None:
+    """Its tasks need neither the driver's rights nor anybody else's password."""
+    given = resolved()["spark-worker"]["environment"]
+
+    urls = {name: value for name, value in given.items() if "://" in value and "JAVA" not in name}
+    assert {"EXECUTOR_MONGO_URL", "EXECUTOR_POSTGRES_URL"} == set(urls)
+    assert {"executor:executor"} == {re.split("//|@", url)[1] for url in urls.values()}
+    assert {"MONGO_URL_FILE", "POSTGRES_URL_FILE"} <= set(given)
+
+
+@needs_compose
+def test_drivers_wait_for_the_roles_of_their_tasks() -> None:
+    """Their jobs run at each `up`; a run between would fail on a server with existing volumes."""
+    services = resolved()
+
+    for name in ("postgres-init", "mongo-init"):
+        wanted = services["spark-consumer"]["depends_on"][name]["condition"]
+        assert "service_completed_successfully" == wanted
+
+
+@needs_compose
 def test_scaled_workers_have_no_name_or_port_to_fight_over() -> None:
     """`--scale spark-worker=3` must work."""
     worker = resolved()["spark-worker"]

@@ -149,7 +149,9 @@ def test_a_changed_transform_is_in_force_after_build_and_up(platform: Platform) 
     """
     rules = platform.root / "cryptoassets/transforms/rules.py"
     as_it_was = rules.read_text()
-    rules.write_text(as_it_was.replace("price <= 0)", "(price <= 0) | (price > 10_000))"))
+    mild = "pc.less_equal(price, _decimal(0))"
+    strict = f"pc.or_({mild}, pc.greater(price, _decimal(10_000)))"
+    rules.write_text(as_it_was.replace(mild, strict))
     refused = (
         "SELECT count(*)::int FROM warehouse.quarantine "
         "WHERE 'price_usd_not_positive' = ANY (reasons)"

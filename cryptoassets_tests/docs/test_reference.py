@@ -9,10 +9,10 @@ from typer.main import get_command
 
 from cryptoassets.cli.app import app
 from cryptoassets.definitions import defs
-from cryptoassets.resources.mongo import COLLECTIONS, DEAD_LETTERS, EXPIRED, FETCHES, WINDOWS
 from cryptoassets.schemas import POSTGRES_TABLES, PRICE_MEASURES, Table
 from cryptoassets.schemas.columns import CIRCULATING_SUPPLY
 from cryptoassets.settings import Settings
+from cryptoassets.stores.mongodb import COLLECTIONS, DEAD_LETTERS, EXPIRED, FETCHES, WINDOWS
 from cryptoassets.transforms.rules import REASONS
 from cryptoassets_tests.docs.pages import ENV_EXAMPLE, README, rows, section, words
 

@@ -3,11 +3,15 @@
 Each test spoils a copy of the same stores in one place.
 """
 
+from datetime import UTC, datetime
+
 import pytest
 from bson import ObjectId
 
 from cryptoassets_tests.e2e import odd_values
 from cryptoassets_tests.e2e.platforms import Platform
+
+NOT_AGAIN = "were not compared again"
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
@@ -80,6 +84,118 @@ def test_audit_names_what_was_done_to_postgresql(
 
     assert 1 == audit.code
     assert words in audit.text
+
+
+@pytest.fixture
+def audited(copy: Platform) -> Platform:
+    """A copy whose documents an audit has compared before."""
+    copy.stores.note_parquet()
+    first = copy.command("audit")
+    assert (0, False) == (first.code, NOT_AGAIN in first.text), first.text
+    return copy
+
+
+def test_documents_are_compared_once_and_what_is_skipped_is_dated(audited: Platform) -> None:
+    """Years of hours that nobody touched must not be read at each audit, nor forgotten."""
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    with audited.stores.lake() as lake:
+        lost = lake["coin_snapshots"].find_one_and_delete({"coin_id": "bitcoin"})
+        assert lost is not None
+        lake["coin_snapshots"].insert_one({**lost, "_id": "planted"})
+
+    second, full, third = (audited.command("audit", *options) for options in ([], ["--full"], []))
+
+    skipped = f"the ids of {odd_values.STORED} raw documents in 1 hour {NOT_AGAIN}"
+    assert (0, True, True) == (second.code, skipped in second.text, f"of {today}" in second.text)
+    assert (1, 1) == (full.code, third.code), third.text
+    for found in (full, third):
+        assert NOT_AGAIN not in found.text
+        assert "1 cleaned rows have no raw document (bitcoin@" in found.text
+        assert "1 raw documents are in no place: not processed yet (planted)" in found.text
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (
+            "UPDATE warehouse.coin_prices SET supply = supply + 1e-18 WHERE coin_id = 'bitcoin'",
+            "1 rows of the table have another supply than cleaned (bitcoin@",
+        ),
+        (
+            """
+            INSERT INTO warehouse.coin_prices
+            SELECT 'planted', observed_at, 1, 1, 1, 1, 1, 1, 1, 1, source, fetched_at, 'planted'
+            FROM warehouse.coin_prices WHERE coin_id = 'bitcoin'
+            """,
+            "1 rows of the table are not valid rows of the cleaned partition (planted)",
+        ),
+        (
+            "DELETE FROM warehouse.coin_prices WHERE coin_id = 'bitcoin'",
+            "1 valid rows are missing from the table (bitcoin@",
+        ),
+        (
+            "UPDATE warehouse.quarantine SET payload = payload || ' ' WHERE raw_id ~ '^solana@'",
+            "rows of the quarantine are not those that were published",
+        ),
+        (
+            "UPDATE warehouse.quarantine SET reasons = '{odd}' WHERE raw_id ~ '^solana@'",
+            "rows of the quarantine are not those that were published",
+        ),
+        (
+            """
+            UPDATE warehouse.loads
+            SET loaded_rows = loaded_rows - 1, superseded_rows = superseded_rows + 1
+            """,
+            "the ledger says",
+        ),
+        (
+            "UPDATE warehouse.loads SET rows_checksum = '1:1 1:1'",
+            "rows of the table are not those that were published",
+        ),
+        ("DELETE FROM warehouse.loads", "the ledger has no row of this partition"),
+    ],
+)
+def test_what_was_changed_in_postgresql_since_the_last_audit_is_found(
+    audited: Platform, statement: str, words: str
+) -> None:
+    """The checksum is made again from the rows: the ledger's own word proves nothing."""
+    audited.stores.rows(statement)
+
+    audit = audited.command("audit")
+
+    assert (1, True) == (audit.code, words in audit.text), audit.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (b"PAR1", b"PAR2", "its Parquet cannot be read"),
+        (b"org.apache.spark.version", b"org.apache.spark.Version", "are not those that were publi"),
+    ],
+    ids=["a byte without which it cannot be read", "a byte that no value depends on"],
+)
+def test_one_byte_changed_in_parquet_is_found(
+    audited: Platform, old: bytes, new: bytes, words: str
+) -> None:
+    """A disk that rots, a copy that was cut: the next rebuild of the table would read it."""
+    [file] = audited.stores.clean.glob("coin_prices/*/*.parquet")
+    before, _, after = file.read_bytes().rpartition(old)
+    file.write_bytes(before + new + after)
+
+    audit = audited.command("audit")
+
+    assert (1, True) == (audit.code, words in audit.text), audit.text
+    assert "`cryptoassets rebuild --from" in audit.text
+
+
+def test_parquet_that_was_written_again_is_compared_again(audited: Platform) -> None:
+    """`clean/coin_prices` materialized alone is no damage, and no proof either."""
+    [file] = audited.stores.clean.glob("coin_prices/*/*.parquet")
+    file.rename(file.with_name("part-of-another-run.parquet"))
+
+    audit = audited.command("audit")
+
+    assert (0, False) == (audit.code, NOT_AGAIN in audit.text), audit.text
 
 
 def test_a_document_that_another_program_wrote_is_named_and_then_quarantined(

@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 
 from cryptoassets.partitions.policies import range_tags
-from cryptoassets.transforms import history
 from cryptoassets_tests.coincap.conftest import get_json
 from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
+from cryptoassets_tests.e2e.wrong_rules import have_tether_refused
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
 
@@ -147,7 +147,7 @@ def test_history_that_a_mended_rule_lets_pass_moves_once(
     """A rule refuses tether for a day; mended, its points are back with a trail."""
     stores = story.platform.stores
     right = stores.rows(_PUBLISHED)
-    monkeypatch.setattr(history, "is_slug", lambda coin: coin != "tether")
+    have_tether_refused(monkeypatch)
     assert story.platform.execute("history", KEYS[2]).success
     refused = stores.rows(_REFUSED_AS, ["bad_id"])
     monkeypatch.undo()

@@ -33,7 +33,9 @@ def java_of(home: Home) -> list[int]:
     return [
         process.pid
         for process in psutil.process_iter(["name", "cmdline"])
-        if process.info["name"] == "java" and str(home.folder) in " ".join(process.info["cmdline"])
+        # One that has ended and whose parent has not asked yet has no command line.
+        if process.info["name"] == "java"
+        and str(home.folder) in " ".join(process.info["cmdline"] or [])
     ]
 
 

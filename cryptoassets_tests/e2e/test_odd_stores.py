@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.transforms import rules
 from cryptoassets_tests.e2e.platforms import Platform
+from cryptoassets_tests.e2e.wrong_rules import have_all_mined_refused
 from cryptoassets_tests.io_managers.damages import remove_files, truncate
 from cryptoassets_tests.io_managers.odd_types import STORED_BY_STANDIN, changed
 
@@ -89,8 +89,7 @@ def _assert_run_repairs_what_a_rule_refuses(
     """After a rule was changed, `audit` stayed red until `rebuild`."""
     (old / "_SUCCESS").write_text("another version")
     key = old.name.removeprefix("hour=").replace("T", "-") + ":00"
-    # Every coin of which all is mined: one of five.
-    monkeypatch.setattr(rules, "SUPPLY_TOLERANCE", -1e-9)
+    have_all_mined_refused(monkeypatch)
 
     run = platform.command("run")
     audit, status = platform.command("audit"), platform.command("status")

@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from cryptoassets.transforms import rules
 from cryptoassets_tests.e2e import odd_values
 from cryptoassets_tests.e2e.platforms import Platform
 from cryptoassets_tests.e2e.stores import Dump
+from cryptoassets_tests.e2e.wrong_rules import have_all_mined_refused
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
@@ -20,7 +20,7 @@ BOOKS = "SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows FROM wa
 def process_by_a_wrong_rule(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Quarantine every coin of which all is mined; returns their documents."""
     (hour,) = platform.stores.rows("SELECT partition_key FROM warehouse.loads")[0]
-    monkeypatch.setattr(rules, "SUPPLY_TOLERANCE", -1e-9)
+    have_all_mined_refused(monkeypatch)
     assert platform.execute("process", hour).success
     found = platform.stores.rows(
         f"SELECT raw_id FROM warehouse.quarantine WHERE reasons = '{{{CODE}}}' ORDER BY 1"  # noqa: S608 - a code of ours
@@ -67,7 +67,7 @@ def test_what_todays_rules_refuse_besides_leaves_the_marts_too(
     copy: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is released, and yet prices went."""
-    monkeypatch.setattr(rules, "SUPPLY_TOLERANCE", -1e-9)
+    have_all_mined_refused(monkeypatch)
     before = copy.stores.count("warehouse.coin_prices")
 
     finished = copy.command("requeue")

@@ -14,7 +14,7 @@ from cryptoassets.io_managers.clean_folders import (
     is_of_older_rules,
     mark_whole,
 )
-from cryptoassets.io_managers.spark import clean_bytes, delete_clean
+from cryptoassets.io_managers.clean_writing import clean_bytes, delete_clean
 from cryptoassets.partitions.spans import Span, folder_name
 from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.schemas import CLEAN_COIN_PRICES as TABLE

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from cryptoassets.io_managers.copying import copy_out, stage
 from cryptoassets.schemas import COINS
 from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.copying import copy_out, stage
 from cryptoassets_tests.io_managers.rows import HOUR, start_of
 
 pytestmark = pytest.mark.postgres

@@ -9,7 +9,7 @@ import pytest
 
 from cryptoassets.errors import MalformedAnswerError
 from cryptoassets.io_managers.mongo import MongoIOManager
-from cryptoassets.resources.mongo import Lake
+from cryptoassets.stores.mongodb import Lake
 from cryptoassets_tests.io_managers.contexts import (
     RAW,
     logged,

@@ -9,10 +9,9 @@ from bson import ObjectId
 from pyspark.sql import DataFrame
 
 from cryptoassets.coincap.documents import canonical_payload
-from cryptoassets.io_managers.lake import count_all, count_matching
 from cryptoassets.io_managers.mongo import MongoIOManager
-from cryptoassets.io_managers.raw_rows import lake_id
-from cryptoassets.resources.mongo import Lake
+from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.mongodb import Lake, count_all, count_matching
 from cryptoassets_tests.io_managers.contexts import (
     RAW,
     logged,

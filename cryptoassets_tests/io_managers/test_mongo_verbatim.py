@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cryptoassets.coincap.documents import canonical_payload
 from cryptoassets.coincap.verbatim import read_envelope, storage_fault
 from cryptoassets.io_managers.mongo import MongoIOManager
-from cryptoassets.resources.mongo import Lake
+from cryptoassets.stores.mongodb import Lake
 from cryptoassets_tests.io_managers.contexts import (
     RAW,
     read,

@@ -1,6 +1,7 @@
 """Promises of numbered publications: an older view of the inputs never replaces a mart."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
@@ -10,8 +11,11 @@ import pytest
 
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.partitions.policies import DAILY, HOURLY
+from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.schemas import SNAPSHOT_FLOW
+from cryptoassets.stores.checksums import NO_ROWS, rows_checksum
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import COIN_DAILY, PRICES, write
@@ -155,6 +159,29 @@ def test_aliases_that_changed_meanwhile_are_read_again(
     assert (True, [1, 1]) == (result.success, read)
     observations = "SELECT observations FROM marts.coin_daily"
     assert [(3,)] == warehouse.ask(database, observations)
+
+
+def test_the_ledger_keeps_the_checksum_of_the_rows_that_a_publication_leaves(
+    postgres_io_manager: PostgresIOManager, postgres: PostgresResource, database: str
+) -> None:
+    """`audit` compares it with the rows: who changes them by hand does not change the ledger."""
+    hour = partition_window(HOUR)
+    views = (
+        judged(judged_row(), broken_row()),
+        judged(judged_row(price_usd=Decimal("1.6")), broken_row()),
+        judged(judged_row(price_usd=Decimal("1.6")), broken_row(reasons=["price_usd_negative"])),
+        judged(judged_row(outcome="superseded"), judged_row(raw_id="b", outcome="superseded")),
+    )
+    kept = []
+
+    for view in views:
+        write(postgres_io_manager, PRICES, HOUR, view)
+        kept += warehouse.ask(database, "SELECT rows_checksum FROM warehouse.loads")
+        with postgres.connect() as connection:
+            assert (rows_checksum(connection.cursor(), SNAPSHOT_FLOW, hour),) == kept[-1]
+
+    assert len(views) == len(set(kept))
+    assert (NO_ROWS,) == kept[-1]
 
 
 INTERRUPTIONS: list[Callable[[], object]] = []

@@ -12,6 +12,7 @@ from datetime import date
 import psycopg
 import pyarrow as pa
 import pytest
+from psycopg import sql
 
 from cryptoassets.io_managers import publishing
 from cryptoassets.io_managers.postgres import PostgresIOManager
@@ -38,6 +39,7 @@ INVARIANT = """
         (SELECT count(*) FROM warehouse.quarantine WHERE partition_key = '2026-10-31-23:00')
     FROM warehouse.loads WHERE partition_key = '2026-10-31-23:00'
 """
+STAGED = "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace"
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
 
 
@@ -64,14 +66,20 @@ def test_a_publisher_killed_between_any_two_statements_changes_all_or_nothing(
 
     for publication in json.loads(answer.stdout):
         before, states = publication["before"], [state["rows"] for state in publication["states"]]
-        *killed_before_commit, killed_after_commit, undisturbed = states
+        undisturbed = states[-1]
+        first_after = states.index(undisturbed)
+        killed_before_commit, killed_after_commit = states[:first_after], states[first_after:]
         assert 12 <= len(killed_before_commit)
         assert [before] * len(killed_before_commit) == killed_before_commit
         assert before != undisturbed
-        assert killed_after_commit == undisturbed
+        assert 2 <= len(killed_after_commit)
+        assert [undisturbed] * len(killed_after_commit) == killed_after_commit
         # A reader planned before a month came sees its ledger row, but not its prices: so the
         # empty month is committed before the transaction that fills it.
-        assert "warehouse.coin_prices_2026_10" in publication["states"][-3]["months"]
+        last_before = publication["states"][first_after - 1]
+        assert "warehouse.coin_prices_2026_10" in last_before["months"]
+    # Each publication sweeps away what the killed ones before it have staged.
+    assert [] == warehouse.ask(database, STAGED)
 
 
 @pytest.mark.postgres
@@ -186,7 +194,9 @@ def test_rows_that_vanished_are_deleted_within_the_partition_only() -> None:
     """The scope is the promise: without it a rerun would empty the table."""
     scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
 
-    statement = publishing.delete_vanished(MARKET_DAILY, scope).as_string(None)
+    staged = sql.Identifier("staged_market_daily")
+
+    statement = publishing.delete_vanished(MARKET_DAILY, scope, staged).as_string(None)
 
     assert (
         'DELETE FROM "marts"."market_daily" AS there '
@@ -198,7 +208,9 @@ def test_rows_that_vanished_are_deleted_within_the_partition_only() -> None:
 
 def test_rows_that_are_the_same_are_not_updated() -> None:
     """IS DISTINCT FROM: NULL equals NULL, and a column that is ignored is still written."""
-    statement = publishing.merge_staged(MARKET_DAILY, ignored=("coins",)).as_string(None)
+    staged = sql.Identifier("staged_market_daily")
+
+    statement = publishing.merge_staged(MARKET_DAILY, staged, ignored=("coins",)).as_string(None)
 
     _, merge = statement.split(" ON CONFLICT ")
     assert merge.startswith('("day") DO UPDATE SET "market_cap_usd" = EXCLUDED."market_cap_usd"')
@@ -213,8 +225,10 @@ def test_keys_of_several_columns_are_matched_by_all_of_them() -> None:
     """A coin of the day before is another row."""
     scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
 
-    statement = publishing.delete_vanished(COIN_DAILY, scope).as_string(None)
+    staged = sql.Identifier("staged_coin_daily")
+
+    statement = publishing.delete_vanished(COIN_DAILY, scope, staged).as_string(None)
 
     assert 'staged."coin_id" = there."coin_id" AND staged."day" = there."day"' in statement
-    merge = publishing.merge_staged(COIN_DAILY).as_string(None)
+    merge = publishing.merge_staged(COIN_DAILY, staged).as_string(None)
     assert 'ON CONFLICT ("coin_id", "day")' in merge

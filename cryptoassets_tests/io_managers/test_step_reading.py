@@ -14,7 +14,6 @@ import pytest
 from psycopg import sql
 from pyspark.sql import SparkSession
 
-from cryptoassets.io_managers.copying import BYTES_A_BATCH, copy_batches
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.partitions.policies import DAILY, HOURLY
@@ -23,6 +22,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_DAILY, COIN_PRICES
 from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.copying import BYTES_A_BATCH, copy_batches
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets_tests.io_managers import contexts, warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write

@@ -27,6 +27,7 @@ def analyst(database: str) -> Iterator[psycopg.Connection]:
         connection.execute(grants.read_text())
         ensure_months(connection, [date(2026, 11, 1)])
         connection.execute("CREATE TABLE public.of_others (secret text)")
+        connection.execute("CREATE TABLE staging.of_a_publication (raw_id text)")
         connection.execute("SET ROLE analyst")
         yield connection
 
@@ -71,6 +72,8 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
         "DROP TABLE marts.coin_daily",
         "CREATE TABLE warehouse.mine ()",
         "CREATE TABLE public.mine ()",
+        "CREATE TABLE staging.mine ()",
+        "SELECT * FROM staging.of_a_publication",
         "CREATE TEMPORARY TABLE mine ()",
         "CREATE SCHEMA mine",
         "SELECT * FROM public.of_others",
@@ -88,6 +91,24 @@ def test_the_analyst_can_do_nothing_else(analyst: psycopg.Connection, statement:
     """The role is what gets handed to people and dashboards."""
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         analyst.execute(statement)
+
+
+@pytest.mark.usefixtures("migrated_template")
+def test_the_staging_schema_is_closed_whatever_the_database_gives_by_default(
+    empty_database: str,
+) -> None:
+    """An administrator may have opened new schemas to readers; rows at work are not for them."""
+    with psycopg.connect(empty_database) as connection:
+        connection.execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC, analyst")
+
+    upgrade(empty_database)
+
+    with psycopg.connect(empty_database) as connection:
+        readers = connection.execute(
+            "SELECT grantee::regrole::text FROM pg_namespace, aclexplode(nspacl) "
+            "WHERE nspname = 'staging' AND grantee <> nspowner"
+        )
+        assert [] == readers.fetchall()
 
 
 def test_the_analyst_cannot_log_in(analyst: psycopg.Connection) -> None:

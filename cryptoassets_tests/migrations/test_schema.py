@@ -38,7 +38,8 @@ KEY = """
 
 WITHOUT_COMMENT = """
     SELECT nspname::text FROM pg_namespace
-    WHERE nspname IN ('warehouse', 'marts') AND obj_description(oid, 'pg_namespace') IS NULL
+    WHERE nspname IN ('warehouse', 'marts', 'staging')
+        AND obj_description(oid, 'pg_namespace') IS NULL
     UNION ALL
     SELECT concat_ws('.', oid::regclass, attname)
     FROM pg_class JOIN pg_attribute ON attrelid = oid AND attnum >= 0

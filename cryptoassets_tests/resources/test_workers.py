@@ -54,13 +54,13 @@ def test_a_driver_deletes_its_files_and_those_of_one_that_was_killed(
 ) -> None:
     """No password stays on the disk of a laptop because a run was killed."""
     own = Path(str(credentials().mongo_file))
-    ended = _driver("ends")
+    of_ended = _driver("ends").exists()
     left = _driver("is killed")
-    was_left = left.exists()
+    of_killed = left.exists()
     credentials()
 
-    assert not ended.exists()
-    assert (True, False, True) == (was_left, left.exists(), own.exists())
+    assert (False, True, False) == (of_ended, of_killed, left.exists())
+    assert own.exists()
 
 
 @pytest.mark.usefixtures("_stores")

@@ -1,1 +1,1 @@
-"""Tests of the transforms, on one local SparkSession."""
+"""Tests of the transforms; those of marts on one local SparkSession."""

@@ -1,19 +1,23 @@
-"""Raw rows as the lake hands them to Spark: ordinary ones, of which a test changes something.
+"""Raw rows as the lake hands them to a kernel: ordinary ones, of which a test changes something.
 
-What goes here: building DataFrames. What stays out: what must become of them.
+What goes here: building tables. What stays out: what must become of them.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
+from hypothesis import HealthCheck, settings
 
 from cryptoassets.coincap.documents import canonical_payload
-from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
-from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.schemas import RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Hypothesis on a machine that has other work."""
 
 START = datetime(2026, 10, 31, 23, tzinfo=UTC)
 Row = dict[str, Any]
@@ -65,7 +69,13 @@ def raw_row(coin_id: str, snapshot: int, /, **changes: Any) -> Row:
     } | changes
 
 
-def raw_frame(session: SparkSession, rows: Iterable[Row]) -> DataFrame:
-    """Rows as DataFrame."""
-    table = pa.Table.from_pylist(list(rows), schema=arrow_schema(RAW_COIN_SNAPSHOTS))
-    return session.createDataFrame(table)
+def raw_table(rows: Iterable[Row], table: Table = RAW_COIN_SNAPSHOTS) -> pa.Table:
+    """Rows as a kernel takes them."""
+    fields = FIELDS[table.name]
+
+    def with_texts(row: Row) -> Row:
+        payload = json.loads(row["payload"]) if row["payload"] else {}
+        texts = field_texts(payload, fields)
+        return row | {f"payload.{f}": text for f, text in zip(fields, texts, strict=True)}
+
+    return pa.Table.from_pylist([*map(with_texts, rows)], schema=kernel_schema(table))

@@ -7,16 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
 
 from cryptoassets.coincap.documents import iso_milliseconds
 from cryptoassets.coincap.lossless import ExactNumber
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, RAW_COIN_HISTORY
-from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.transforms.history import judged_history
-from cryptoassets_tests.transforms.snapshots import ABSENT
-
-pytestmark = pytest.mark.spark
+from cryptoassets.transforms.history import judge_history
+from cryptoassets_tests.transforms.snapshots import ABSENT, raw_table
 
 T0 = datetime(2026, 11, 22, 9, tzinfo=UTC)
 Row = dict[str, Any]
@@ -46,6 +42,9 @@ CASES: dict[str, tuple[Row, list[str]]] = {
     "other date": ({"point": {"date": "2026-11-22T09:00:01.000Z"}}, ["time_mismatch"]),
     "odd date": ({"point": {"date": "yesterday"}}, ["time_mismatch"]),
     "other time": ({"point": {"time": 1795424400000}}, ["time_mismatch"]),
+    "null time": ({"point": {"time": None}}, ["time_mismatch"]),
+    "no time": ({"point": {"time": ABSENT}}, ["time_mismatch"]),
+    "another offset": ({"point": {"date": "2026-11-22T10:00:00+01:00"}}, []),
     "off grid": ({"observed_at": T0 + timedelta(minutes=1)}, ["off_grid"]),
     "on its grid": ({"interval": "m1", "observed_at": T0 + timedelta(minutes=1)}, []),
     "interval": ({"interval": "h3"}, ["interval_unknown"]),
@@ -81,8 +80,8 @@ def raw_row(name: str, **changes: Any) -> Row:
 
 
 @pytest.fixture(scope="module")
-def judged(session: SparkSession) -> pa.Table:
-    """All cases, and three answers for one point, by one plan."""
+def judged() -> pa.Table:
+    """All cases, and three answers for one point, in one table."""
     rows = [raw_row(name, **changes) for name, (changes, _) in CASES.items()]
     answers = [
         raw_row(f"answer {number}", coin_id="again", fetched_at=T0 + timedelta(hours=number))
@@ -93,8 +92,7 @@ def judged(session: SparkSession) -> pa.Table:
         for price in ("1.5", "9.9")
     ]
     broken = raw_row("answer 4", coin_id="again", point={"priceUsd": "x"})
-    table = pa.Table.from_pylist([*rows, *answers, broken], schema=arrow_schema(RAW_COIN_HISTORY))
-    return judged_history(session.createDataFrame(table)).toArrow()
+    return judge_history(raw_table([*rows, *answers, broken], RAW_COIN_HISTORY))
 
 
 def row_of(judged: pa.Table, name: str) -> Row:

@@ -4,15 +4,13 @@ import re
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
 
+import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
-from cryptoassets.transforms.numbers import decimal_value, number_problem
-
-pytestmark = pytest.mark.spark
+from cryptoassets.transforms.numbers import exact_decimals, whole_number
+from cryptoassets_tests.transforms.snapshots import PATIENT
 
 Verdict = Decimal | str | None
 LARGEST = "99999999999999999999.999999999999999999"
@@ -84,16 +82,15 @@ VERDICTS: dict[str | None, Verdict] = {
 }
 
 
-def judge(
-    session: SparkSession, texts: Iterable[str | None], *, is_double: bool = False
-) -> list[Verdict]:
-    """Value or problem of each text, in one job."""
-    problem = number_problem(F.col("text"), is_double=is_double)
-    rows = session.createDataFrame(
-        [(place, text) for place, text in enumerate(texts)], "place INT, text STRING"
-    )
-    judged = rows.select("place", problem, decimal_value(F.col("text"))).collect()
-    return [problem or value for _, problem, value in sorted(judged)]
+def judge(texts: Iterable[str | None], *, is_double: bool = False) -> list[Verdict]:
+    """Value or problem of each text, all in one column."""
+    values, problems = exact_decimals(pa.array([*texts], pa.string()), is_double=is_double)
+    verdicts: list[Verdict] = values.to_pylist()
+    for problem, rows in problems.items():
+        for row in rows:
+            assert verdicts[row] is None
+            verdicts[row] = problem
+    return verdicts
 
 
 def exactly(text: str, *, is_double: bool = False) -> Verdict:
@@ -110,18 +107,16 @@ def exactly(text: str, *, is_double: bool = False) -> Verdict:
     return rounded
 
 
-@pytest.fixture(scope="module")
-def verdicts(session: SparkSession) -> dict[str | None, Verdict]:
-    """All texts of the table, judged in one job."""
-    return dict(zip(VERDICTS, judge(session, VERDICTS), strict=True))
-
-
 @pytest.mark.parametrize("text", VERDICTS, ids=lambda text: ascii(text)[:40])
-def test_a_text_is_its_exact_decimal_or_its_reason(
-    verdicts: dict[str | None, Verdict], text: str | None
-) -> None:
+def test_a_text_is_its_exact_decimal_or_its_reason(text: str | None) -> None:
     """Never silently 0, NULL or a double: each of these was one of them under a plain cast."""
-    assert VERDICTS[text] == verdicts[text]
+    assert [VERDICTS[text]] == judge([text])
+
+
+def test_a_column_keeps_each_text_at_its_place() -> None:
+    """Odd texts are judged apart from the others."""
+    assert list(VERDICTS.values()) == judge(VERDICTS)
+    assert [] == judge([])
 
 
 DIGITS = st.text("0123456789", min_size=1, max_size=24) | st.sampled_from(["0", "9" * 20, "0" * 19])
@@ -132,39 +127,37 @@ NUMBERS = st.builds(
     st.just("") | DIGITS.map(".{}".format),
     st.just("") | st.integers(-45, 45).map("e{}".format) | st.sampled_from(["E+7", "e-07", "e"]),
 )
-TEXTS = st.lists(NUMBERS | st.text("0123456789.eE+- \n", max_size=12), min_size=300, max_size=400)
-ONE_JOB_EACH = settings(
-    max_examples=4,
-    deadline=None,
-    # Shrinking would start a thousand jobs; the assertion names the one text that differs.
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+TEXTS = st.lists(NUMBERS | st.text("0123456789.eE+- \n", max_size=12), max_size=40)
 
 
-@ONE_JOB_EACH
+@PATIENT
 @given(TEXTS)
-def test_any_text_is_exact_or_refused_by_name(session: SparkSession, texts: list[str]) -> None:
-    """Hundreds of texts of digits, points and exponents against Python's exact decimals."""
-    judged = judge(session, texts)
-
-    expected = {text: exactly(text) for text in texts}
-    assert {} == {
-        t: (expected[t], v) for t, v in zip(texts, judged, strict=True) if v != expected[t]
-    }
+def test_any_text_is_exact_or_refused_by_name(texts: list[str]) -> None:
+    """Texts of digits, points and exponents against Python's exact decimals."""
+    assert [exactly(text) for text in texts] == judge(texts)
 
 
-@ONE_JOB_EACH
+@PATIENT
 @given(TEXTS, st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=50))
 def test_a_double_may_be_rounded_at_the_18th_place_and_nowhere_else(
-    session: SparkSession, texts: list[str], doubles: list[float]
+    texts: list[str], doubles: list[float]
 ) -> None:
     """CoinCap prints vwap and change as JavaScript does: 17 digits, 24 places for a small one."""
     texts = [*texts, *map(repr, doubles)]
 
-    judged = judge(session, texts, is_double=True)
+    assert [exactly(text, is_double=True) for text in texts] == judge(texts, is_double=True)
 
-    expected = {text: exactly(text, is_double=True) for text in texts}
-    assert {} == {
-        t: (expected[t], v) for t, v in zip(texts, judged, strict=True) if v != expected[t]
-    }
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(("7", 7), ("-7", -7), ("+7", 7), ("007", 7), (" 7\n", 7), ("\x1f7\x7f", 7)),
+        *(("", None), ("7.0", None), ("7e0", None), ("1_0", None), ("\u0967", None), ("- 7", None)),
+        *(("\xa07", None), ("\u20037", None), ("7\x80", None), ("x", None)),
+    ],
+)
+def test_a_whole_number_is_digits_with_a_sign_and_blanks_around(
+    text: str, number: int | None
+) -> None:
+    """Ranks and times, as a cast of Spark read them."""
+    assert number == whole_number(text)

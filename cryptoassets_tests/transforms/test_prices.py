@@ -1,21 +1,22 @@
 """Promises of judging: one row a document, one outcome a row, snapshots whole or not at all."""
 
+import hashlib
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from pyspark.sql import DataFrame, SparkSession
 
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, SNAPSHOT_FLOW
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.transforms.coins import merged, newest_of_coins
 from cryptoassets.transforms.outcomes import publication
-from cryptoassets.transforms.prices import coins_seen, judged_prices
-from cryptoassets_tests.transforms.snapshots import Row, instant, raw_frame, raw_row
-
-pytestmark = pytest.mark.spark
+from cryptoassets.transforms.prices import judge_prices
+from cryptoassets_tests.transforms.snapshots import PATIENT, Row, instant, raw_row, raw_table
 
 BROKEN = {"coin": {"priceUsd": None}}
 FOREIGN = {"coin_id": None, "fetched_at": None, "source": None, "is_foreign": True}
@@ -48,6 +49,9 @@ ROWS = [
     *snapshot(7, good=3),
     *(raw_row(f"coin-{n}", 7, coins_asked=10) | {"raw_id": f"again {n}"} for n in range(3)),
     raw_row("foreign-3", 7, **FOREIGN, payload="{}"),
+    # Were they counted, 7 of 11 rows would be broken.
+    *snapshot(8, good=4, broken=5),
+    *(raw_row(f"foreign-{n}", 8, **FOREIGN, payload="{}") for n in range(2)),
     raw_row("foreign", 6, **FOREIGN, payload='{"anything": 1}'),
     raw_row("foreign-2", 6, **FOREIGN, payload=None),
     # Two answers of the same bitcoin for the same instant, the later one wins.
@@ -76,15 +80,15 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def frame(session: SparkSession) -> DataFrame:
+def table() -> pa.Table:
     """All rows judged."""
-    return judged_prices(raw_frame(session, ROWS)).cache()
+    return judge_prices(raw_table(ROWS))
 
 
 @pytest.fixture(scope="module")
-def judged(frame: DataFrame) -> Judged:
-    """All rows judged in one job, by raw_id."""
-    return {row.raw_id: row.asDict() for row in frame.collect()}
+def judged(table: pa.Table) -> Judged:
+    """All rows judged, by raw_id."""
+    return {row["raw_id"]: row for row in table.to_pylist()}
 
 
 def reasons_of(judged: Judged, number: int) -> Counter[tuple[str, ...]]:
@@ -98,12 +102,12 @@ def _time(number: int) -> float:
 
 
 def test_every_document_is_one_row_in_the_columns_of_the_contract(
-    frame: DataFrame, judged: Judged
+    table: pa.Table, judged: Judged
 ) -> None:
     """Raw = valid + quarantined + superseded begins here."""
     assert {row["raw_id"] for row in ROWS} == set(judged)
-    assert len(ROWS) == frame.count()
-    assert list(CLEAN_COIN_PRICES.column_names) == frame.columns
+    assert len(ROWS) == table.num_rows
+    assert arrow_schema(CLEAN_COIN_PRICES) == table.schema
 
 
 @pytest.mark.parametrize(
@@ -127,6 +131,11 @@ def test_every_document_is_one_row_in_the_columns_of_the_contract(
             7, {("snapshot_incomplete",): 6, ("foreign_document",): 1}, id="a coin counts once"
         ),
         pytest.param(6, {("foreign_document",): 2}, id="foreign documents"),
+        pytest.param(
+            8,
+            {(): 4, ("price_usd_missing",): 5, ("foreign_document",): 2},
+            id="a foreign document is no row of the answer",
+        ),
     ],
 )
 def test_a_snapshot_is_judged_whole(
@@ -190,16 +199,17 @@ def test_a_foreign_document_is_kept_with_what_it_has(judged: Judged) -> None:
     assert '{"anything": 1}' == row["payload"]
 
 
-def test_ids_that_differ_by_case_are_two_coins(session: SparkSession) -> None:
+def test_ids_that_differ_by_case_are_two_coins() -> None:
     """And the one that is no slug is refused."""
     rows = [raw_row("bitcoin", 0), raw_row("Bitcoin", 0)]
 
-    found = judged_prices(raw_frame(session, rows)).collect()
+    found = judge_prices(raw_table(rows)).to_pylist()
 
-    assert {"bitcoin": [], "Bitcoin": ["bad_id"]} == {row.coin_id: row.reasons for row in found}
+    reasons = {row["coin_id"]: row["reasons"] for row in found}
+    assert {"bitcoin": [], "Bitcoin": ["bad_id"]} == reasons
 
 
-def test_coins_are_described_by_their_newest_valid_observation(session: SparkSession) -> None:
+def test_coins_are_described_by_their_newest_valid_observation() -> None:
     """A quarantined name is not a name; first and last seen count valid observations only."""
     rows = [
         raw_row("bitcoin", 0, coin={"name": "First"}),
@@ -208,45 +218,104 @@ def test_coins_are_described_by_their_newest_valid_observation(session: SparkSes
         raw_row("bitcoin", 3, coin={"name": "Broken", "priceUsd": "0x10"}),
     ]
 
-    coins = coins_seen(judged_prices(raw_frame(session, rows)))
+    coins = newest_of_coins(judge_prices(raw_table(rows)))
 
-    [coin] = coins.toArrow().to_pylist()
-    assert list(COINS.column_names) == coins.columns
+    [coin] = coins.to_pylist()
+    assert arrow_schema(COINS) == coins.schema
     assert ("bitcoin", "Newest", None) == (coin["coin_id"], coin["name"], coin["max_supply"])
     assert (instant(0), instant(2)) == (coin["first_seen_at"], coin["last_seen_at"])
 
 
-def test_a_publication_has_payloads_of_quarantined_rows_only(frame: DataFrame) -> None:
-    """The others' would go to the driver for nothing; the lake has them."""
-    published = publication(frame, SNAPSHOT_FLOW)
+def test_coins_that_were_described_in_parts_are_described_as_from_the_whole() -> None:
+    """Each task has seen some of the hour; the driver joins what they say."""
+    rows = [raw_row(f"coin-{n % 7}", n, coin={"name": f"{n}"}) for n in range(100)]
+    rows += [raw_row("coin-3", n, coin={"priceUsd": None}) for n in range(100, 120)]
+    judged = judge_prices(raw_table(rows))
+    parts = [newest_of_coins(judged.slice(n, 13)) for n in reversed(range(0, 120, 13))]
 
-    rows = published.collect()
+    whole, joined = newest_of_coins(judged), merged(pa.concat_tables(parts))
 
-    assert {*COIN_PRICES.column_names, "outcome", "reasons", "payload"} == set(published.columns)
-    with_payload = {row.raw_id for row in rows if row.payload is not None}
-    assert {row.raw_id for row in rows if row.outcome == "quarantined"} - with_payload == {
-        "foreign-2@6"
+    def coins(described: pa.Table) -> dict[str, Row]:
+        return {coin["coin_id"]: coin for coin in described.to_pylist()}
+
+    assert coins(whole) == coins(joined)
+    assert [7, 7] == [whole.num_rows, joined.num_rows]
+    expected = {f"coin-{n % 7}": (f"{n}", instant(n % 7), instant(n)) for n in range(93, 100)}
+    assert expected == {
+        slug: (coin["name"], coin["first_seen_at"], coin["last_seen_at"])
+        for slug, coin in coins(whole).items()
     }
+
+
+def test_a_publication_has_payloads_of_quarantined_rows_only(table: pa.Table) -> None:
+    """The others' would go to PostgreSQL for nothing; the lake has them."""
+    published = publication(table, SNAPSHOT_FLOW)
+
+    rows = published.to_pylist()
+
+    names = [*COIN_PRICES.column_names, "outcome", "reasons", "payload"]
+    assert names == published.column_names
+    with_payload = {row["raw_id"] for row in rows if row["payload"] is not None}
+    quarantined = {row["raw_id"] for row in rows if row["outcome"] == "quarantined"}
+    assert quarantined - with_payload == {"foreign-2@6"}
+    assert with_payload <= quarantined
     assert len(ROWS) == len(rows)
 
 
-@settings(
-    max_examples=2,
-    deadline=None,
-    # Shrinking would start a thousand jobs.
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=list(HealthCheck),
+def shortened(raw_id: str) -> str:
+    """What is left of a long id."""
+    return f"{raw_id[:500]}...{hashlib.sha256(raw_id.encode()).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("raw_id", "stored"),
+    [
+        ("bitcoin@1", "bitcoin@1"),
+        ("a\x00b", "a\\u0000b"),
+        ("é" * 600, "é" * 600),
+        ("é" * 601, shortened("é" * 601)),
+        ("\x00" * 101, shortened("\\u0000" * 101)),
+    ],
+    ids=["ordinary", "NUL", "600", "601", "many NUL"],
 )
+def test_an_id_is_published_as_postgres_can_index_it(raw_id: str, stored: str) -> None:
+    """No NUL, and short enough; no two of them meet."""
+    judged = judge_prices(raw_table([raw_row("bitcoin", 0, raw_id=raw_id)]))
+
+    assert [stored] == publication(judged, SNAPSHOT_FLOW)["raw_id"].to_pylist()
+
+
+@PATIENT
 @given(st.randoms(use_true_random=False), st.integers(1, 4))
 def test_documents_in_any_order_are_judged_the_same(
-    session: SparkSession, judged: Judged, random: Any, partitions: int
+    judged: Judged, random: Any, chunks: int
 ) -> None:
-    """A rebuild reads them in another order, on another number of cores."""
-    shuffled = random.sample(ROWS, len(ROWS))
+    """A rebuild reads them in another order, in another number of batches."""
+    shuffled = raw_table(random.sample(ROWS, len(ROWS)))
+    size = len(ROWS) // chunks
+    parts = [shuffled.slice(n * size, size if n + 1 < chunks else None) for n in range(chunks)]
 
-    again = judged_prices(raw_frame(session, shuffled).repartition(partitions)).collect()
+    again = judge_prices(pa.concat_tables(parts))
 
-    assert judged == {row.raw_id: row.asDict() for row in again}
+    assert judged == {row["raw_id"]: row for row in again.to_pylist()}
+
+
+def test_snapshots_are_judged_apart_as_together(judged: Judged) -> None:
+    """So tasks may share a partition, as long as no snapshot is cut."""
+    times = {row["observed_at"] for row in ROWS}
+    alone = [[row for row in ROWS if row["observed_at"] == time] for time in times]
+
+    found = [row for rows in alone for row in judge_prices(raw_table(rows)).to_pylist()]
+
+    assert judged == {row["raw_id"]: row for row in found}
+
+
+def test_nothing_is_judged_as_nothing() -> None:
+    """A partition without documents."""
+    judged = judge_prices(raw_table([]))
+
+    assert arrow_schema(CLEAN_COIN_PRICES) == judged.schema
+    assert [0, 0] == [judged.num_rows, newest_of_coins(judged).num_rows]
 
 
 JSON_VALUES = (
@@ -261,23 +330,18 @@ JSON_VALUES = (
 FIELDS = st.sampled_from(["id", "rank", "symbol", "name", "priceUsd", "supply", "vwap24Hr", "new"])
 
 
-@settings(
-    max_examples=2,
-    deadline=None,
-    # Shrinking would start a thousand jobs.
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-@given(st.lists(st.dictionaries(FIELDS, JSON_VALUES, max_size=3), min_size=50, max_size=100))
+@PATIENT
+@given(st.lists(st.dictionaries(FIELDS, JSON_VALUES, max_size=3), max_size=20))
 def test_no_payload_whatever_stops_the_batch_or_slips_through(
-    session: SparkSession, payloads: list[dict[str, Any]]
+    payloads: list[dict[str, Any]],
 ) -> None:
     """A type that flips is one row in quarantine; a valid row has all that PostgreSQL needs."""
     rows = [raw_row("bitcoin", number, coin=coin) for number, coin in enumerate(payloads)]
 
-    judged = judged_prices(raw_frame(session, rows)).collect()
+    judged = judge_prices(raw_table(rows)).to_pylist()
 
     assert len(rows) == len(judged)
     for row in judged:
-        has_all = None not in (row.coin_id, row.price_usd, row.rank, row.symbol, row.name)
-        assert row.outcome == "quarantined" or (has_all and row.price_usd > Decimal(0))
+        needed = [row[name] for name in ("coin_id", "price_usd", "rank", "symbol", "name")]
+        has_all = None not in needed
+        assert row["outcome"] == "quarantined" or (has_all and row["price_usd"] > Decimal(0))

@@ -29,14 +29,25 @@ def edit(path: Path, before: str, after: str) -> None:
 @pytest.mark.parametrize(
     ("module", "before", "after", "changes"),
     [
-        ("rules", "price <= 0", "price <= 1", (True, True)),
-        ("rules", "SUPPLY_TOLERANCE = 1e-9", "SUPPLY_TOLERANCE = 1e-8", (True, True)),
+        ("rules", "less_equal(price, _decimal(0))", "less(price, _decimal(0))", (True, True)),
+        (
+            "rules",
+            'SUPPLY_TOLERANCE = Decimal("1e-9")',
+            "SUPPLY_TOLERANCE = Decimal(0)",
+            (True, True),
+        ),
+        ("tolerances", "excess > 0", "excess >= 0", (True, True)),
+        ("payloads", "ensure_ascii=False", "ensure_ascii=True", (True, True)),
+        ("times", "hours=18", "hours=17", (False, True)),
         ("prices", "MIN_SNAPSHOT_SHARE = 0.4", "MIN_SNAPSHOT_SHARE = 0.5", (True, False)),
-        ("history", '"price_usd") <= 0', '"price_usd") < 0', (False, True)),
-        ("rules", '"""Whether a text is', '# why\n    """Tell whether a text is', (False, False)),
+        ("history", "observed % steps != 0", "observed % steps == 1", (False, True)),
+        ("rules", '"""Whether each text', '# why\n    """Tell whether each text', (False, False)),
         ("marts", "LOOKBACK_DAYS = 7", "LOOKBACK_DAYS = 8", (False, False)),
     ],
-    ids=["a rule", "a tolerance", "of snapshots", "of history", "words", "no rule"],
+    ids=[
+        *("a rule", "a tolerance", "how it is compared", "a text", "a date"),
+        *("of snapshots", "of history", "words", "no rule"),
+    ],
 )
 def test_a_version_tells_other_rules_from_other_words(
     code: Path, module: str, before: str, after: str, changes: tuple[bool, bool]

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from cryptoassets.resources.mongo import WINDOWS, Lake
+from cryptoassets.stores.mongodb import WINDOWS, Lake
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)

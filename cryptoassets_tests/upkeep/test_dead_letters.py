@@ -10,8 +10,8 @@ from cryptoassets.coincap.models import Answer, Page, Snapshot
 from cryptoassets.coincap.verbatim import read_envelope
 from cryptoassets.errors import MalformedAnswerError
 from cryptoassets.io_managers.lake import store_batch
-from cryptoassets.resources.mongo import Lake
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
+from cryptoassets.stores.mongodb import Lake
 from cryptoassets.upkeep.dead_letters import letter_reasons, read_again
 
 pytestmark = pytest.mark.mongo

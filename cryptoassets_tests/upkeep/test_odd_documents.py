@@ -10,17 +10,12 @@ import pytest
 from bson import ObjectId
 from rich.console import Console
 
-from cryptoassets.checks.stores import partition_places
+from cryptoassets.checks.places import raw_documents, raw_ids
 from cryptoassets.cli.audit import audit_stores
 from cryptoassets.cli.facts import store_counts
 from cryptoassets.errors import MixedSourcesError
 from cryptoassets.io_managers.expiry import restore_ledger
-from cryptoassets.io_managers.lake import (
-    arrow_batches,
-    asked_for,
-    count_in,
-    refuse_mixed_sources,
-)
+from cryptoassets.io_managers.lake import refuse_mixed_sources
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.history import (
     answered,
@@ -29,9 +24,11 @@ from cryptoassets.resources.history import (
     control_window,
     failures,
 )
-from cryptoassets.resources.mongo import EXPIRED, FETCHES, WINDOWS, Lake, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow, Table
+from cryptoassets.stores.mongodb import EXPIRED, FETCHES, WINDOWS, Lake, count_in, fetches_in
+from cryptoassets.stores.ranges import RawRange, read_range
 from cryptoassets.upkeep.gaps import detect_gaps
 from cryptoassets.upkeep.partitions import raw_starts
 from cryptoassets_tests.io_managers.odd_types import STORED_BY_STANDIN, changed
@@ -90,9 +87,8 @@ def plant(lake: Lake, collection: str, good: Row) -> int:
 
 def outcome_of(lake: Lake, table: Table, window: Span) -> dict[str, bool]:
     """Every row of a partition, as Arrow holds it: its id, and whether it is marked."""
-    batches = arrow_batches(lake, table, window, coins_asked=5)
-    rows = [row for one in batches for row in one.to_pylist()]
-    return {row["raw_id"]: row["is_foreign"] for row in rows}
+    rows = read_range(lake, table, RawRange(window, window, None, {}), coins_asked=5)
+    return {row["raw_id"]: row["is_foreign"] for row in rows.to_pylist()}
 
 
 @pytest.mark.usefixtures("clean_path")
@@ -116,7 +112,7 @@ def test_every_odd_document_is_marked_or_named_and_the_good_one_is_whole(
     assert good["_id"] in rows
     assert not rows[good["_id"]]
     assert count_in(lake[flow.raw.name], window) == len(rows)
-    assert rows.keys() == partition_places(mongo, postgres, flow, None, window).raw
+    assert rows.keys() == set(raw_ids(raw_documents(mongo, flow, window)).to_pylist())
     assert window[0] in starts
     assert 1 == code
     elsewhere = sum(count_in(lake[flow.raw.name], (s, s + flow.span)) for s in starts) - len(rows)
@@ -147,7 +143,7 @@ def test_odd_records_of_fetches_are_passed_over(lake: Lake) -> None:
     """A page of ours still says what was asked for."""
     plant(lake, FETCHES, FETCH)
 
-    asked = asked_for(lake, WINDOW)
+    asked = fetches_in(lake, WINDOW).asked
 
     assert asked[START][0] >= 5
 

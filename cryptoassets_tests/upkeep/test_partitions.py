@@ -9,9 +9,10 @@ import pytest
 
 from cryptoassets.io_managers.clean_folders import mark_whole
 from cryptoassets.resources.clean_files import clean_store
-from cryptoassets.resources.mongo import Lake, MongoResource
+from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.stores.mongodb import Lake
 from cryptoassets.upkeep.partitions import (
     hours_without_parquet,
     partitions_waiting,
@@ -104,6 +105,21 @@ def test_where_all_is_published_nothing_waits(
         )
 
     assert [] == partitions_waiting(mongo, postgres, SNAPSHOT_FLOW, T0 + HOUR / 2)
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["the counts differ", "a loss hides it"])
+def test_an_hour_that_was_just_fetched_waits_by_the_estimate_too(
+    lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource, lost: int
+) -> None:
+    """`status` does not count the collection, whose own count a crash may leave wrong."""
+    plant(lake, "coin_snapshots", T0, T0 - 900 * HOUR)
+    publish(database, {T0 - 900 * HOUR: 1, T0 - 901 * HOUR: lost})
+
+    found = partitions_waiting(
+        mongo, postgres, SNAPSHOT_FLOW, T0 + HOUR / 2, is_estimate_enough=True
+    )
+
+    assert [T0] == [partition.start for partition in found]
 
 
 def test_an_empty_lake_has_no_partition(lake: Lake, mongo: MongoResource) -> None:

@@ -1,7 +1,8 @@
 """Make MongoDB's users, or give them the passwords that are set now; safe to run again.
 
-`pipeline` may read and write the data lake, `viewer` may read it; neither sees another database.
-MongoDB's own init folder would run once on an empty volume and never follow a new password.
+`pipeline` may read and write the data lake; `viewer`, and `executor` (Spark's tasks), may read it.
+None sees another database. MongoDB's own init folder would run once on an empty volume and never
+follow a new password.
 """
 
 import os
@@ -18,7 +19,7 @@ USER_EXISTS = 51003
 
 
 def main() -> None:
-    """Make both users as soon as the server answers."""
+    """Make the users as soon as the server answers."""
     lake = os.environ["MONGO_DATABASE"]
     client: MongoClient[dict[str, Any]] = MongoClient(
         os.environ["MONGO_ROOT_URL"], serverSelectionTimeoutMS=5_000
@@ -26,7 +27,8 @@ def main() -> None:
     wait_for(client)
     make_user(client.admin, "pipeline", os.environ["MONGO_PIPELINE_PASSWORD"], "readWrite", lake)
     make_user(client.admin, "viewer", os.environ["MONGO_VIEWER_PASSWORD"], "read", lake)
-    sys.stdout.write(f"MongoDB's users pipeline and viewer have their rights on {lake}\n")
+    make_user(client.admin, "executor", os.environ["MONGO_EXECUTOR_PASSWORD"], "read", lake)
+    sys.stdout.write(f"MongoDB's users of {lake} are there: pipeline, viewer, executor\n")
 
 
 def wait_for(client: MongoClient[dict[str, Any]]) -> None:

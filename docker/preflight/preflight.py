@@ -14,11 +14,13 @@ DEFAULTS = {
     "AIRFLOW_DB_PASSWORD": "airflow",
     "AIRFLOW_SECRET": "only-for-loopback-cryptoassets-airflow-secret",
     "ANALYST_PASSWORD": "analyst",
+    "MONGO_EXECUTOR_PASSWORD": "executor",
     "MONGO_EXPRESS_PASSWORD": "admin",
     "MONGO_PIPELINE_PASSWORD": "pipeline",
     "MONGO_ROOT_PASSWORD": "admin",
     "MONGO_VIEWER_PASSWORD": "viewer",
     "PGADMIN_PASSWORD": "admin",
+    "POSTGRES_EXECUTOR_PASSWORD": "executor",
     "POSTGRES_PASSWORD": "admin",
 }
 """The passwords of `docker-compose.yml` that everybody knows."""

@@ -1,9 +1,10 @@
-"""Promises of a warm process: what it adds up is what judging the whole hour would give."""
+"""Promise: adding newer snapshots to a partition gives what judging all of it would give."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from uuid import uuid4
 
 import dagster as dg
 import pyarrow as pa
@@ -12,13 +13,14 @@ import pytest
 
 from cryptoassets.definitions import build_defs, default_resources
 from cryptoassets.errors import PartitionChangedError
-from cryptoassets.io_managers.arrivals import add_files
-from cryptoassets.io_managers.clean_folders import parquet_files
+from cryptoassets.io_managers.clean_folders import View, judge_whole, parquet_files
+from cryptoassets.io_managers.clean_writing import add_files
 from cryptoassets.io_managers.spark import SparkIOManager
-from cryptoassets.io_managers.warm import Judged, View, WarmHours
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.clean_files import clean_store
-from cryptoassets.resources.mongo import FETCHES, Lake
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.schemas import SNAPSHOT_FLOW
+from cryptoassets.stores.mongodb import FETCHES, Lake
 from cryptoassets_tests.io_managers.damages import truncate
 from cryptoassets_tests.io_managers.rows import HOUR, document, start_of
 
@@ -26,22 +28,27 @@ pytestmark = pytest.mark.mongo
 
 START = start_of(HOUR)
 FOLDER = "coin_prices/hour=2026-10-31T23"
-Judge = Callable[[WarmHours | None], pa.Table]
+
+
+class Judge(Protocol):
+    """Process the hour as the job does, and return its cleaned rows by `raw_id`."""
+
+    def __call__(self, *, whole: bool = False) -> pa.Table:
+        """Add to what is there, or judge all of the hour in a folder apart."""
 
 
 @pytest.fixture
 def judge(
     lake: Lake, spark: SparkResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Judge:
-    """Process the hour as the job does, in a folder for each memory; returns the cleaned rows."""
+    """See `Judge`; files are joined when there are three."""
+    resources = default_resources()
+    resources["spark_io_manager"] = SparkIOManager(spark=spark, most_files=3)
+    job = build_defs(resources=resources).resolve_job_def("process")
 
-    def process(warm: WarmHours | None) -> pa.Table:
-        folder = tmp_path / f"clean-{id(warm)}"
+    def process(*, whole: bool = False) -> pa.Table:
+        folder = tmp_path / (f"clean-{uuid4().hex}" if whole else "clean")
         monkeypatch.setenv("CLEAN_PATH", str(folder))
-        resources = default_resources(warm)
-        if warm is not None:
-            resources["spark_io_manager"] = SparkIOManager(spark=spark, warm=warm, most_files=3)
-        job = build_defs(resources=resources).resolve_job_def("process")
         job.execute_in_process(
             partition_key=HOUR, asset_selection=[dg.AssetKey(["clean", "coin_prices"])]
         )
@@ -93,13 +100,12 @@ def test_what_is_added_up_equals_what_is_judged_whole(
     lake: Lake, judge: Judge, tmp_path: Path
 ) -> None:
     """Whatever comes in whatever order: rows are carried over only where nothing changes."""
-    warm = WarmHours()
-    folder = tmp_path / f"clean-{id(warm)}" / FOLDER
+    folder = tmp_path / "clean" / FOLDER
 
     for place, name in enumerate(arrivals(lake)):
-        added = judge(warm)
+        added = judge()
         if place % 2:
-            assert judge(None).to_pylist() == added.to_pylist(), name
+            assert judge(whole=True).to_pylist() == added.to_pylist(), name
 
     assert {"valid", "superseded", "quarantined"} == set(added["outcome"].to_pylist())
     assert len(list(folder.glob("*.parquet"))) <= 3
@@ -107,14 +113,13 @@ def test_what_is_added_up_equals_what_is_judged_whole(
 
 def test_only_what_came_is_judged(lake: Lake, judge: Judge, tmp_path: Path) -> None:
     """The rows of the first snapshot stay in the file that they were written to."""
-    warm = WarmHours()
-    folder = tmp_path / f"clean-{id(warm)}" / FOLDER
+    folder = tmp_path / "clean" / FOLDER
     snapshot(lake, 1, 3)
-    judge(warm)
+    judge()
     before = {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
 
     snapshot(lake, 2, 2)
-    rows = judge(warm)
+    rows = judge()
 
     after = {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
     assert before.items() < after.items()
@@ -123,37 +128,24 @@ def test_only_what_came_is_judged(lake: Lake, judge: Judge, tmp_path: Path) -> N
     assert [START + timedelta(minutes=2)] == new["observed_at"].unique().to_pylist()
 
 
-def test_a_partition_that_another_run_wrote_is_judged_whole(
-    lake: Lake, judge: Judge, tmp_path: Path
-) -> None:
-    """`requeue`, Airflow or a hand on the files: rows of other code are never carried over."""
-    warm = WarmHours()
-    folder = tmp_path / f"clean-{id(warm)}" / FOLDER
+def test_a_damaged_partition_is_judged_whole(lake: Lake, judge: Judge, tmp_path: Path) -> None:
+    """Added to, it would fail in every cycle until the hour ends."""
     snapshot(lake, 1, 3)
-    judge(warm)
-    written = next(folder.glob("*.parquet"))
-    written.rename(folder / "part-00000-another-run.parquet")
+    judge()
 
-    snapshot(lake, 2, 2)
-    rows = judge(warm)
-
-    assert judge(None).to_pylist() == rows.to_pylist()
-    assert not (folder / "part-00000-another-run.parquet").exists()
-
-    # So is one that is damaged: added to, it would fail in every cycle until the hour ends.
-    truncate(folder)
+    truncate(tmp_path / "clean" / FOLDER)
     snapshot(lake, 3, 2)
-    assert 7 == judge(warm).num_rows
+
+    assert 5 == judge().num_rows
 
 
 def test_files_are_joined_before_they_are_many(lake: Lake, judge: Judge, tmp_path: Path) -> None:
     """A batch a second would leave 3,600 files for each reader to open."""
-    warm = WarmHours()
-    folder = tmp_path / f"clean-{id(warm)}" / FOLDER
+    folder = tmp_path / "clean" / FOLDER
 
     for minute in (1, 2, 3, 4):
         snapshot(lake, minute, 2)
-        rows = judge(warm)
+        rows = judge()
 
     assert 8 == rows.num_rows == len(set(rows["raw_id"].to_pylist()))
     assert len(list(folder.glob("*.parquet"))) < 4
@@ -165,7 +157,7 @@ def test_a_folder_that_changes_meanwhile_is_left_as_it_is(clean_path: Path) -> N
     for name in ("aside/part-1.parquet", "hour/part-0.parquet", "hour/part-x.parquet"):
         (clean_path / name).parent.mkdir(parents=True, exist_ok=True)
         (clean_path / name).touch()
-    base = Judged(View(1, START, {}, 100), frozenset({"part-0.parquet"}))
+    base = View(frozenset({"part-0.parquet"}), 1, START, "")
 
     with pytest.raises(PartitionChangedError, match="A retry helps"):
         add_files(store, f"{root}/aside", f"{root}/hour", base)
@@ -173,28 +165,40 @@ def test_a_folder_that_changes_meanwhile_is_left_as_it_is(clean_path: Path) -> N
     assert {"part-0.parquet", "part-x.parquet"} == parquet_files(store, f"{root}/hour")
 
 
-_ASKED = {START: (3, False)}
-_LATER = START + timedelta(minutes=1)
-
-
 @pytest.mark.parametrize(
-    ("documents", "later", "is_part"),
-    [
-        (5, View(2, _LATER, _ASKED | {_LATER: (2, False)}, 100), True),
-        (6, View(2, _LATER, _ASKED, 100), False),
-        (5, View(2, _LATER, {START: (9, False)}, 100), False),
-        (5, View(2, _LATER, {START: (3, True)}, 100), False),
-        (5, View(2, _LATER, {}, 100), False),
-        (5, View(2, _LATER, _ASKED, 200), False),
-    ],
-    ids=["newer only", "a late one", "asked for more", "a page twice", "record gone", "setting"],
+    "change",
+    ["asked for more", "a page twice", "record gone", "setting", "rules", "file renamed", "failed"],
 )
-def test_a_view_is_built_upon_only_when_all_of_it_stands(
-    documents: int,
-    later: View,
-    is_part: bool,  # noqa: FBT001 - a case
+def test_a_partition_is_built_upon_only_when_all_of_it_stands(
+    lake: Lake, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    """Each thing that a snapshot is judged by."""
-    known = View(3, START, _ASKED, 100)
+    """Each thing that a snapshot is judged by, and the hands of others on the files."""
+    folder = tmp_path / "clean" / FOLDER
+    snapshot(lake, 1, 3)
+    judge()
+    (written,) = folder.glob("*.parquet")
+    fetch = lake[FETCHES]
+    match change:
+        case "asked for more":
+            fetch.update_one({}, {"$set": {"coins_asked": 9}})
+        case "a page twice":
+            fetch.update_one({}, {"$set": {"is_repeated": True}})
+        case "record gone":
+            fetch.delete_many({})
+        case "setting":
+            monkeypatch.setenv("COINCAP_COINS", "7")
+        case "rules":
+            mark = folder / "_SUCCESS"
+            mark.write_text(mark.read_text().replace(mark.read_text()[:4], "0000", 1))
+        case "file renamed":
+            written.rename(folder / "part-00000-another-run.parquet")
+        case "failed":
+            monkeypatch.setenv("CLEAN_PATH", str(tmp_path / "clean"))
+            judge_whole(SNAPSHOT_FLOW.clean, Span(START, START + timedelta(hours=1)))
 
-    assert is_part == known.is_part_of(documents, later)
+    snapshot(lake, 2, 2)
+    rows = judge()
+
+    assert 5 == rows.num_rows
+    assert written.name not in {path.name for path in folder.glob("*.parquet")}
+    assert 1 == len(list(folder.glob("*.parquet")))

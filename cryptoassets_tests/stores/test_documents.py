@@ -3,19 +3,19 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from bson import Code
 
-from cryptoassets.io_managers.raw_rows import lake_id, row_of
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import RAW_COIN_HISTORY
-from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.documents import lake_id, raw_rows
 from cryptoassets_tests.io_managers.odd_types import OTHERS, STORED_BY_STANDIN, changed
 from cryptoassets_tests.io_managers.rows import HOUR, Row, document, start_of
 
 WINDOW = Span(start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
 POINT = document() | {"interval": "h1"}
+DATES = [STORED_BY_STANDIN["early date"], STORED_BY_STANDIN["late date"]]
+"""A server finds their documents in other windows."""
 ODD = STORED_BY_STANDIN | OTHERS
 TYPES = {
     **dict.fromkeys(("_id", "coin_id", "interval"), str),
@@ -28,9 +28,11 @@ TYPES = {
 
 def row(planted: Row) -> Row:
     """The document's row, as Arrow holds it."""
-    made = row_of({"_id": None} | planted, RAW_COIN_HISTORY, WINDOW)
-    held = pa.RecordBatch.from_pylist([made], schema=arrow_schema(RAW_COIN_HISTORY)).to_pylist()
-    return dict(held[0])
+    at = planted.get("observed_at")
+    window = Span(at, at + timedelta(seconds=1)) if at in DATES else WINDOW
+    made = raw_rows([{"_id": None} | planted], RAW_COIN_HISTORY, window, window, {}, 100)
+    (held,) = made.to_pylist()
+    return dict(held)
 
 
 @pytest.mark.parametrize("field", TYPES)
@@ -76,6 +78,18 @@ def test_a_row_lies_in_the_window_that_the_server_found_it_in(
 
     assert made["is_foreign"]
     assert WINDOW[0] + timedelta(minutes=minute) == made["observed_at"]
+
+
+def test_a_document_that_two_ranges_find_is_a_row_of_one() -> None:
+    """MongoDB finds an array by each of its dates: read twice, its hour would never add up."""
+    middle = WINDOW[0] + timedelta(minutes=30)
+    ranges = [Span(WINDOW[0], middle), Span(middle, WINDOW[1])]
+    dates = [middle + timedelta(minutes=5), WINDOW[0] + timedelta(minutes=5)]
+    planted = {"_id": 7} | POINT | {"observed_at": dates}
+
+    rows = [raw_rows([planted], RAW_COIN_HISTORY, part, WINDOW, {}, 100) for part in ranges]
+
+    assert [1, 0] == [part.num_rows for part in rows]
 
 
 def test_no_two_ids_of_different_types_are_one_text() -> None:

@@ -34,17 +34,21 @@ def stage(cursor: psycopg.Cursor[Any], table: Table, rows: pa.Table) -> None:
         table: a table in the database; its columns are taken from `rows` by name.
         rows: at least the columns of `table`, with its Arrow types.
     """
-    columns = list(table.column_names)
     cursor.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {}) ON COMMIT DROP").format(
             sql.Identifier(staging_name(table)), sql.Identifier(table.schema, table.name)
         )
     )
+    copy_in(cursor, sql.Identifier(staging_name(table)), rows.select(list(table.column_names)))
+
+
+def copy_in(cursor: psycopg.Cursor[Any], table: sql.Composable, rows: pa.Table) -> None:
+    """Copy rows into the columns of a table that have their names."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
-        sql.Identifier(staging_name(table)), sql.SQL(", ").join(map(sql.Identifier, columns))
+        table, sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
     )
     with cursor.copy(statement) as copy:
-        for message in _csv_messages(rows.select(columns)):
+        for message in _csv_messages(rows):
             copy.write(message)
 
 

@@ -1,0 +1,90 @@
+"""`python -m benchmarks [CASE ...]`: measure, keep what is finished, draw the page.
+
+What goes here: options and the list of cases. What stays out: everything else.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import page, results
+from benchmarks.bench import Bench
+from benchmarks.cases import audits, partitions, publishing, scaling, second_run, warm
+from benchmarks.homes import ROOT
+from benchmarks.measuring import BenchError
+from benchmarks.results import CaseResult
+
+CASES: dict[str, Callable[[Bench], CaseResult]] = {
+    "200k": partitions.one_hour,
+    "1m": partitions.one_million,
+    "5m": partitions.five_million,
+    "scaling": scaling.scaling,
+    "second_run": second_run.second_run,
+    "warm_100": warm.warm_100,
+    "warm_2000": warm.warm_2000,
+    "publish": publishing.publishing,
+    "audit": audits.audits,
+}
+
+
+def main() -> int:
+    """Measure the cases that are named; return the exit code."""
+    options = _options()
+    if options.page:
+        page.write(results.read(results.RESULTS))
+        return 0
+    path = results.RESULTS
+    if options.scale != 1 or options.ways:
+        path = Path(tempfile.mkdtemp(prefix="cryptoassets-bench-")) / "results.json"
+        print(f"Only a try: results go to {path}")
+    failed = []
+    with Bench(options.scale, options.runs, options.ways and frozenset(options.ways)) as bench:
+        for name in options.cases or CASES:
+            print(f"{name}: {(CASES[name].__doc__ or '').strip()}", flush=True)
+            began = time.monotonic()
+            try:
+                result = CASES[name](bench)
+            except (BenchError, subprocess.SubprocessError) as error:
+                print(f"  not finished, and nothing of it is kept: {error}", file=sys.stderr)
+                print(f"  logs are in {bench.folder}", file=sys.stderr)
+                failed.append(name)
+                continue
+            results.merge(path, name, result, commit=_commit())
+            for key, ratio in result.ratios.items():
+                limit = results.LIMITS[key]
+                print(f"  {key} = {ratio:.2f} (must {limit.must}, goal {limit.goal})")
+            print(f"  done in {(time.monotonic() - began) / 60:.1f} min", flush=True)
+        if failed:
+            raise SystemExit(f"Not finished: {', '.join(failed)}")
+    if path == results.RESULTS:
+        page.write(results.read(path))
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of each workload, to try")
+    parser.add_argument("--runs", type=int, help="of each way, in place of the case's own number")
+    parser.add_argument("--ways", nargs="+", help="only these, to try")
+    parser.add_argument("--page", action="store_true", help="only draw docs/benchmarks.md again")
+    options = parser.parse_args()
+    unknown = set(options.cases) - CASES.keys()
+    if unknown:
+        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    return options
+
+
+def _commit() -> str:
+    """The commit that is measured; `+` where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return ended.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The version that latencies are compared with, in a folder and an environment of its own.
+
+What goes here: making both once, below a cache folder. What stays out: running it (in the cases).
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from benchmarks.homes import ROOT, Checkout
+from benchmarks.measuring import BenchError
+
+COMMIT = "dcbf970"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cryptoassets-bench"
+
+
+def baseline() -> Checkout:
+    """Give the version of `COMMIT`; made where it is missing, which takes a minute or two.
+
+    Raises:
+        BenchError: this clone does not have the commit, or the set-up failed.
+    """
+    root = CACHE / COMMIT
+    if not root.exists():
+        unfinished = CACHE / f"{COMMIT}.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        # Not a worktree, of which Git would keep a note in this clone.
+        _run(["git", "archive", "--format=tar", f"--output={unfinished}/files.tar", COMMIT], ROOT)
+        _run(["tar", "-xf", "files.tar"], unfinished)
+        unfinished.rename(root)
+    if not (root / ".venv" / ".ready").exists():
+        print(f"Setting up {COMMIT} in {root}", flush=True)
+        _run(["make", "setup"], root)
+    return Checkout(COMMIT, root, root / ".venv")
+
+
+def _run(command: list[str], folder: Path) -> None:
+    unset = {"VIRTUAL_ENV", "PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "UV_PROJECT_ENVIRONMENT"}
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    path = f"{ROOT / '.uv' / 'bin'}:{environment.get('PATH', '')}"
+    ended = subprocess.run(
+        command,
+        cwd=folder,
+        env={**environment, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode != 0:
+        raise BenchError(
+            f"{' '.join(command)} failed in {folder}: {ended.stderr[-1500:]}. Cases against "
+            f"{COMMIT} need a clone with its history"
+        )

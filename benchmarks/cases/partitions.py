@@ -1,0 +1,199 @@
+"""Hours of documents, published by each way: 200,000 in one hour, a million in 24, five in 120."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import rows
+from benchmarks.baseline import CACHE
+from benchmarks.bench import Bench, Lake, in_turn
+from benchmarks.homes import ROOT, Home, fresh_home, prepare_tables
+from benchmarks.measuring import BenchError, Measured, measure
+from benchmarks.results import CaseResult
+from benchmarks.ways.task import Task, marks_in
+from cryptoassets.embedded import Stack
+from cryptoassets.settings import load_settings
+
+OURS, DISTRIBUTED, ORDINARY = "ours", "distributed Spark", "ordinary Spark"
+PLAIN, DLT = "plain pyarrow", "dlt merge"
+RAW_BSON, DICTS = "floor: raw BSON", "floor: dicts"
+
+_PROGRAMS = {
+    DISTRIBUTED: ("distributed_spark",),
+    ORDINARY: ("ordinary_spark",),
+    PLAIN: ("plain_arrow",),
+    DLT: ("dlt_merge",),
+    RAW_BSON: ("floors", "raw_bson"),
+    DICTS: ("floors", "dicts"),
+}
+WAYS = (DISTRIBUTED, ORDINARY, OURS, PLAIN, DLT, RAW_BSON, DICTS)
+"""In the order in which they are shown."""
+_JDBC = "org.postgresql:postgresql:42.7.7"
+_MOMENT = "%Y-%m-%dT%H:%M"
+
+
+def one_hour(bench: Bench) -> CaseResult:
+    """200,000 documents in one hour by every way."""
+    with bench.lake("200k") as lake:
+        result = compare(bench, lake, bench.chosen(WAYS), runs=bench.number_of_runs(5))
+    add_ratio(result, "cpu_vs_ordinary_200k", "cpu_seconds", ORDINARY)
+    add_ratio(result, "wall_vs_ordinary_200k", "wall_seconds", ORDINARY)
+    add_ratio(result, "memory_vs_ordinary_200k", "peak_pss_mb", ORDINARY)
+    add_ratio(result, "wall_vs_distributed_spark_200k", "wall_seconds", DISTRIBUTED)
+    add_ratio(result, "cpu_vs_plain_200k", "cpu_seconds", PLAIN)
+    add_ratio(result, "wall_vs_dlt_200k", "wall_seconds", DLT)
+    result.notes.append("Ours is the job `process` of that hour in one process.")
+    return result
+
+
+def one_million(bench: Bench) -> CaseResult:
+    """1 million documents in 24 hours by Spark's ways."""
+    with bench.lake("1m") as lake:
+        ways = bench.chosen((DISTRIBUTED, ORDINARY, OURS))
+        result = compare(bench, lake, ways, runs=bench.number_of_runs(3))
+    add_ratio(result, "wall_vs_ordinary_1m", "wall_seconds", ORDINARY)
+    result.notes.append("Ours is `cryptoassets rebuild`, which makes the day's marts as well.")
+    return result
+
+
+def five_million(bench: Bench) -> CaseResult:
+    """5 million documents in 120 hours by one command, and 1 million in turn with it."""
+    result = CaseResult()
+    for number in range(bench.number_of_runs(1)):
+        for name in ("1m", "5m"):
+            with bench.lake(name) as lake, _published(bench, lake, OURS) as (measured, _):
+                result.add(f"{OURS}, {name}", measured)
+                _tell(bench, f"{OURS}, {name}", number, measured)
+    for key, figure in (("wall_5m_vs_1m", "wall_seconds"), ("memory_5m_vs_1m", "peak_pss_mb")):
+        result.ratios[key] = result.ratio(f"{OURS}, 5m", f"{OURS}, 1m", figure)
+    result.notes.append("One `cryptoassets rebuild` each, marts of the days included.")
+    return result
+
+
+def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> CaseResult:
+    """Run ways in turn on the same documents; their final rows must be equal.
+
+    Raises:
+        BenchError: a way failed, or left other rows.
+    """
+    result = CaseResult(notes=[f"Documents came from {bench.server.kind}."])
+    first: rows.Rows | None = None
+    for number, way in in_turn(ways, runs):
+        with _published(bench, lake, way) as (measured, left):
+            result.add(way, measured, **marks_in(measured.output))
+            _tell(bench, way, number, measured)
+            if left is None:
+                continue
+            made = rows.dump(left.postgres_url, left.target, bench.folder, f"{number}-{way}")
+        if first is None:
+            first = made
+        else:
+            count = rows.refuse_differences(first, made, way)
+            result.figures["rows_compared"] = count
+            made.delete()
+    if first is not None:
+        first.delete()
+    return result
+
+
+def add_ratio(result: CaseResult, key: str, figure: str, other: str) -> None:
+    """Keep ours against another way, where both ran."""
+    if {OURS, other} <= result.ways.keys():
+        result.ratios[key] = result.ratio(OURS, other, figure)
+
+
+def _tell(bench: Bench, way: str, number: int, measured: Measured) -> None:
+    bench.say(
+        f"run {number + 1}: {way:<18} {measured.wall_seconds:7.1f} s wall, "
+        f"{measured.cpu_seconds:7.1f} s CPU, {measured.peak_pss_mb:6,.0f} MB, "
+        f"load {measured.load:.1f} before"
+    )
+
+
+@dataclass(frozen=True)
+class _Left:
+    postgres_url: str
+    target: rows.Target
+
+
+@contextmanager
+def _published(bench: Bench, lake: Lake, way: str) -> Iterator[tuple[Measured, _Left | None]]:
+    """Run a way in a fresh home; its stores run until the block ends. A floor leaves nothing."""
+    with fresh_home(MONGO_URL=lake.url, MONGO_DATABASE=lake.database) as home:
+        if way == OURS:
+            prepare_tables(home)
+            measured = run_ours(bench, lake, home)
+            yield measured, _Left(home.addresses()["POSTGRES_URL"], rows.OURS)
+            return
+        postgres_url = home.addresses()["POSTGRES_URL"]
+        measured = _run_rival(bench, lake, home, way, postgres_url)
+        is_floor = way in (RAW_BSON, DICTS)
+        yield measured, None if is_floor else _Left(postgres_url, rows.RIVAL)
+
+
+def run_ours(
+    bench: Bench, lake: Lake, home: Home, *options: str, is_job: bool | None = None
+) -> Measured:
+    """Publish a lake's hours into a prepared home.
+
+    Args:
+        bench: for the log.
+        lake: what to read.
+        home: fresh, with tables.
+        options: of `process_job`.
+        is_job: the job `process`; False: the command `rebuild`. None: the job for one hour.
+    """
+    workload = lake.workload
+    if is_job or (is_job is None and workload.hours == 1):
+        program = [str(home.checkout.python), "-m", "benchmarks.ways.process_job"]
+        span = [workload.start.isoformat(), workload.end.isoformat()]
+        command: list[str | Path] = [*program, *span, *options]
+    else:
+        span = ["--from", f"{workload.start:{_MOMENT}}", "--to", f"{workload.end:{_MOMENT}}"]
+        command = [home.checkout.command, "rebuild", *span]
+    return measure(command, home.environment, folder=ROOT, log=bench.log(home.checkout.name))
+
+
+def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str) -> Measured:
+    module, *arguments = _PROGRAMS[way]
+    python = ROOT / ".venv-bench" / "bin" / "python" if way == DLT else Path(sys.executable)
+    if not python.exists():
+        raise BenchError(f"{python.parent.parent} is missing: `make bench` sets it up")
+    workload = lake.workload
+    task = Task(lake.url, lake.database, postgres_url, workload.start, workload.end)
+    environment = {
+        **home.environment,
+        **task.as_environment(),
+        # Python and Spark take times without a zone for local ones.
+        "TZ": "UTC",
+        "SPARK_FOLDER": str(home.folder / "spark-of-rival"),
+    }
+    if not shutil.which("java") and "JAVA_HOME" not in environment:
+        environment["JAVA_HOME"] = str(Stack(load_settings()).java_home())
+    if way == ORDINARY:
+        environment["JDBC_JAR"] = str(_jdbc_jar())
+    command: list[str | Path] = [python, "-m", f"benchmarks.ways.{module}", *arguments]
+    return measure(command, environment, folder=ROOT, log=bench.log(way))
+
+
+def _jdbc_jar() -> Path:
+    """PostgreSQL's driver for Java; fetched once by Spark's own resolver."""
+    group, artifact, version = _JDBC.split(":")
+    ivy = CACHE / "ivy"
+    jar = ivy / "jars" / f"{group}_{artifact}-{version}.jar"
+    if not jar.exists():
+        program = (
+            "from pyspark.sql import SparkSession; SparkSession.builder.master('local[1]')"
+            f".config('spark.jars.packages', '{_JDBC}').config('spark.jars.ivy', '{ivy}')"
+            ".config('spark.ui.enabled', 'false').getOrCreate().stop()"
+        )
+        command = [sys.executable, "-c", program]
+        ended = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+        if not jar.exists():
+            raise BenchError(f"{_JDBC} cannot be fetched from Maven: {ended.stderr[-1000:]}")
+    return jar

@@ -1,0 +1,64 @@
+"""Publishing one hour into a month that holds much, or little."""
+
+from datetime import datetime, timedelta
+
+import psycopg
+
+from benchmarks.bench import Bench, in_turn
+from benchmarks.cases.partitions import run_ours
+from benchmarks.homes import CURRENT, Home, fresh_home
+from benchmarks.results import CaseResult
+from benchmarks.ways.task import marks_in
+
+SIZES = {"month of 20 million rows": 20_000_000, "month of 100,000 rows": 100_000}
+_ROWS_PER_COIN = 1000
+_MOMENT = "%Y-%m-%dT%H:%M"
+
+# Days of the same month that the workload leaves free, a row per coin and second from midnight.
+_FILL = """
+INSERT INTO warehouse.coin_prices (
+    coin_id, observed_at, price_usd, market_cap_usd, volume_usd_24h, vwap_usd_24h, change_pct_24h,
+    supply, max_supply, rank, source, fetched_at, raw_id)
+SELECT 'stored-' || lpad((n / %(per_coin)s)::text, 6, '0'),
+    %(start)s::timestamptz + (n %% %(per_coin)s) * interval '1 second',
+    1.5 + n * 1e-9, 3e9, 1e8, 1.5, 0.25, 2e9, NULL, 1 + n / %(per_coin)s, 'simulator',
+    %(start)s::timestamptz + (n %% %(per_coin)s) * interval '1 second', 'stored-' || n
+FROM generate_series(0, %(rows)s - 1) AS n
+"""
+
+
+def publishing(bench: Bench) -> CaseResult:
+    """The step `warehouse/coin_prices` of an hour of 6,000 documents, hour after hour, warm."""
+    result = CaseResult(
+        notes=["Each run publishes eight hours, a Dagster run each; the first is not counted."]
+    )
+    with bench.lake("minutes") as lake:
+        settings = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
+        month = lake.workload.start.replace(day=1, hour=0)
+        # The second run of a home finds its hours published: each run needs homes of its own.
+        for number, name in in_turn(tuple(SIZES), bench.number_of_runs(1)):
+            with fresh_home(CURRENT, **settings) as home:
+                start = lake.workload.start
+                # The first row of a month makes its partition of the table.
+                hour = [f"{moment:{_MOMENT}}" for moment in (start, start + timedelta(hours=1))]
+                home.run("rebuild", "--from", hour[0], "--to", hour[1])
+                rows = round(SIZES[name] * bench.scale)
+                bench.say(f"storing {rows:,} rows")
+                _fill(home, month, rows)
+                measured = run_ours(bench, lake, home, "--one-by-one", is_job=True)
+            seconds = marks_in(measured.output)
+            hours = [seconds[f"publish {hour}"] for hour in range(1, lake.workload.hours)]
+            median = sorted(hours)[len(hours) // 2]
+            result.add(name, measured, publish=median)
+            bench.say(f"run {number + 1}: {name}: {median:.2f} s per hour")
+    large, small = SIZES
+    result.ratios["publish_20m_vs_100k"] = result.ratio(large, small, "publish")
+    return result
+
+
+def _fill(home: Home, month: datetime, rows: int) -> None:
+    url = home.addresses()["POSTGRES_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET synchronous_commit = off")
+        connection.execute(_FILL, {"start": month, "per_coin": _ROWS_PER_COIN, "rows": rows})
+        connection.execute("VACUUM ANALYZE warehouse.coin_prices")

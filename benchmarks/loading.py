@@ -1,0 +1,60 @@
+"""Workloads into the lake of a MongoDB-compatible server.
+
+What goes here: inserting. What stays out: which server (in `servers`), the documents (in
+`workload`).
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+
+import pymongo
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from benchmarks.workload import Document, Snapshot, Workload, snapshots
+
+Item = TypeVar("Item")
+
+BATCH = 5_000
+RAW, FETCHES = "coin_snapshots", "snapshot_fetches"
+
+
+def load(url: str, database: str, workload: Workload) -> int:
+    """Fill an empty database with a workload; return the number of documents."""
+    with MongoClient[Document](url, tz_aware=True) as client:
+        client.drop_database(database)
+        lake = client[database]
+        # Every way reads by this index; the product would make it itself.
+        lake[RAW].create_index([("observed_at", pymongo.ASCENDING)])
+        return insert(lake, snapshots(workload))
+
+
+def insert(lake: Database[Any], made: Iterable[Snapshot]) -> int:
+    """Insert snapshots and what is noted of their fetches; return the number of documents."""
+    fetches: list[Document] = []
+    count = 0
+    for batch in _batches(_documents(made, fetches)):
+        lake[RAW].insert_many(batch, ordered=False)
+        count += len(batch)
+    for batch in _batches(fetches):
+        lake[FETCHES].insert_many(batch, ordered=False)
+    return count
+
+
+def drop(url: str, database: str) -> None:
+    """Delete a database."""
+    with MongoClient[Document](url) as client:
+        client.drop_database(database)
+
+
+def _documents(made: Iterable[Snapshot], fetches: list[Document]) -> Iterator[Document]:
+    for snapshot in made:
+        fetches.append(snapshot.fetch)
+        yield from snapshot.documents
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch

@@ -1,0 +1,172 @@
+"""`results.json`: what was measured, when and on which machine; each case is merged into it.
+
+What goes here: the file's form, ratios, and their limits. What stays out: the page (in `page`).
+"""
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock
+
+from benchmarks.measuring import Measured
+
+RESULTS = Path(__file__).parent / "results.json"
+Results = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a ratio must not exceed, and what it should reach.
+
+    Attributes:
+        must: largest, or smallest where `is_speedup`.
+        goal: better than that.
+        meaning: the ratio in words.
+    """
+
+    must: float
+    goal: float
+    meaning: str
+    is_speedup: bool = False
+
+    def verdict(self, ratio: float) -> str:
+        """`goal`, `must` or `missed`."""
+        sign = -1 if self.is_speedup else 1
+        if sign * ratio <= sign * self.goal:
+            return "goal"
+        return "must" if sign * ratio <= sign * self.must else "missed"
+
+
+LIMITS = {
+    "cpu_vs_ordinary_200k": Limit(0.65, 0.40, "CPU against ordinary Spark, 200,000 documents"),
+    "wall_vs_ordinary_200k": Limit(0.65, 0.45, "wall against ordinary Spark, 200,000 documents"),
+    "wall_vs_distributed_spark_200k": Limit(
+        0.8, 0.6, "wall against distributed Spark, 200,000 documents"
+    ),
+    "memory_vs_ordinary_200k": Limit(
+        0.55, 0.40, "peak memory against ordinary Spark, 200,000 documents"
+    ),
+    "wall_vs_ordinary_1m": Limit(0.55, 0.35, "wall against ordinary Spark, 1 million documents"),
+    "cpu_vs_plain_200k": Limit(5, 3, "CPU against pyarrow without Spark, 200,000 documents"),
+    "wall_vs_dlt_200k": Limit(0.6, 0.4, "wall against dlt's merge, 200,000 documents"),
+    "wall_5m_vs_1m": Limit(5.5, 5.2, "wall of 5 million documents against 1 million"),
+    "memory_5m_vs_1m": Limit(1.2, 1.1, "peak memory of 5 million documents against 1 million"),
+    "speedup_2_vs_1": Limit(
+        1.25, 1.5, "speed-up by a second executor, after session start", is_speedup=True
+    ),
+    "serial_share": Limit(
+        0.30, 0.15, "share of wall after session start in which no Spark task runs"
+    ),
+    "second_run_vs_dcbf970": Limit(0.65, 0.5, "wall of the second `run`, 100 coins"),
+    "warm_100_p95_vs_dcbf970": Limit(0.5, 0.3, "answer to row, 95 of 100, full hour of 100 coins"),
+    "warm_2000_p95_vs_dcbf970": Limit(
+        0.4, 0.25, "answer to row, 95 of 100, full hour of 2,000 coins"
+    ),
+    "publish_20m_vs_100k": Limit(
+        1.5, 1.3, "publishing an hour into a month of 20 million rows against 100,000"
+    ),
+    "audit_2m_vs_dcbf970": Limit(0.35, 0.2, "`audit` of 2 million documents, nothing changed"),
+    "status_2m_vs_dcbf970": Limit(0.2, 0.1, "`status` of 2 million documents, nothing changed"),
+}
+"""Every key of `ratios`, in the order in which they are shown."""
+
+
+@dataclass
+class CaseResult:
+    """What one case found.
+
+    Attributes:
+        ways: way to its runs, in the order in which they were made; `way` is a row of the page.
+        ratios: keys of `LIMITS`.
+        notes: what a reader must know, a sentence each.
+        figures: further numbers by name, with the unit at its end.
+    """
+
+    ways: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    ratios: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def add(self, way: str, measured: Measured, **further: float) -> None:
+        """Keep one run of a way."""
+        run = asdict(measured)
+        del run["output"]
+        self.ways.setdefault(way, []).append(
+            {name: round(value, 3) for name, value in {**run, **further}.items()}
+        )
+
+    def medians(self, way: str) -> dict[str, float]:
+        """Median of each figure of a way."""
+        runs = self.ways[way]
+        return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+    def ratio(self, way: str, other: str, figure: str) -> float:
+        """Median of the ratios of paired runs: what the machine does to both cancels out."""
+        return paired_ratio(
+            [run[figure] for run in self.ways[way]], [run[figure] for run in self.ways[other]]
+        )
+
+
+def paired_ratio(ours: Sequence[float], others: Sequence[float]) -> float:
+    """Median of ours / other over pairs of runs; the runs of a pair were made in turn."""
+    return statistics.median(a / b for a, b in zip(ours, others, strict=True))
+
+
+def merge(
+    path: Path, case: str, result: CaseResult, *, commit: str, now: datetime | None = None
+) -> None:
+    """Put a finished case into the file, whole; other cases and their ratios stay.
+
+    The file is replaced in one step, and two commands at once do not lose each other's cases.
+
+    Raises:
+        KeyError: a ratio that `LIMITS` does not have.
+    """
+    unknown = result.ratios.keys() - LIMITS.keys()
+    if unknown:
+        raise KeyError(*unknown)
+    date = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with FileLock(path.with_suffix(".lock")):
+        found = read(path)
+        cases = found["cases"] | {
+            case: {"date": date, "commit": commit, "machine": machine(), **asdict(result)}
+        }
+        ratios = found["ratios"] | {key: round(v, 3) for key, v in result.ratios.items()}
+        merged: Results = {
+            "machine": machine(),
+            "date": date,
+            "cases": dict(sorted(cases.items())),
+            "ratios": {key: ratios[key] for key in LIMITS if key in ratios},
+        }
+        unfinished = path.with_suffix(".new")
+        unfinished.write_text(json.dumps(merged, indent=1) + "\n")
+        unfinished.replace(path)
+
+
+def read(path: Path) -> Results:
+    """The file; without one: no case."""
+    if not path.exists():
+        return {"machine": {}, "date": None, "cases": {}, "ratios": {}}
+    results: Results = json.loads(path.read_text())
+    return results
+
+
+def machine() -> Mapping[str, Any]:
+    """What seconds depend on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,110 @@
+"""The final rows of a way, compared one by one with those of another.
+
+What goes here: prices and quarantined documents in one form and order. What stays out: making them.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import sql
+
+from benchmarks.measuring import BenchError
+from benchmarks.ways.rival_rules import FIELDS, PRICES
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a way leaves its rows, and how it writes down the reasons of a quarantined one."""
+
+    schema: str
+    reasons: LiteralString
+
+
+OURS = Target("warehouse", "array_to_string(ARRAY(SELECT unnest(reasons) ORDER BY 1), ',')")
+RIVAL = Target("rival", "reasons")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Files with a line per row, sorted by key."""
+
+    prices: Path
+    quarantine: Path
+
+    def delete(self) -> None:
+        """Delete both files."""
+        self.prices.unlink()
+        self.quarantine.unlink()
+
+
+def dump(postgres_url: str, target: Target, folder: Path, name: str) -> Rows:
+    """Write all rows of a way to files.
+
+    Args:
+        postgres_url: of its database.
+        target: where in there.
+        folder: of the files.
+        name: of the way, and of the files.
+    """
+    rows = Rows(folder / f"{name}.prices", folder / f"{name}.quarantine")
+    with psycopg.connect(postgres_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET timezone = 'UTC'; SET work_mem = '256MB'")
+        columns = sql.SQL(", ").join(map(sql.Identifier, PRICES))
+        prices = sql.SQL(
+            'COPY (SELECT {} FROM {} ORDER BY coin_id COLLATE "C", observed_at) TO STDOUT'
+        ).format(columns, sql.Identifier(target.schema, "coin_prices"))
+        with rows.prices.open("wb") as file, cursor.copy(prices) as lines:
+            for line in lines:
+                file.write(line)
+        cursor.execute(
+            sql.SQL('SELECT raw_id, {}, payload FROM {} ORDER BY raw_id COLLATE "C"').format(
+                sql.SQL(target.reasons), sql.Identifier(target.schema, "quarantine")
+            )
+        )
+        with rows.quarantine.open("w") as file:
+            for raw_id, reasons, payload in cursor:
+                file.write(f"{raw_id}\t{reasons}\t{json.dumps(_texts(payload))}\n")
+    return rows
+
+
+def _texts(payload: str) -> list[str | None]:
+    """The fields of a payload as text: a way may have kept a number as such, or as its text."""
+    found: dict[str, Any] = json.loads(payload)
+    return [None if found.get(name) is None else str(found[name]) for name in FIELDS]
+
+
+def refuse_differences(ours: Rows, others: Rows, name: str) -> int:
+    """Compare line by line; return how many rows there are.
+
+    Raises:
+        BenchError: they differ, and the message shows the first that do; or there is none.
+    """
+    count = 0
+    for kind in ("prices", "quarantine"):
+        different: list[str] = []
+        for a, b in _pairs(getattr(ours, kind), getattr(others, kind)):
+            count += 1
+            if a != b and len(different) < _SHOWN:
+                different.append(f"  ours:  {a or 'no row'}\n  other: {b or 'no row'}")
+        if different:
+            shown = "\n".join(different)
+            raise BenchError(
+                f"{name} leaves other {kind} than ours, and a ratio of unequal work says nothing. "
+                f"The first that differ:\n{shown}"
+            )
+    if count == 0:
+        raise BenchError(f"Neither {name} nor ours has left a row")
+    return count
+
+
+def _pairs(ours: Path, others: Path) -> Iterator[tuple[str | None, str | None]]:
+    with ours.open() as first, others.open() as second:
+        for a, b in zip_longest(first, second):
+            yield a and a.rstrip("\n"), b and b.rstrip("\n")

@@ -1,0 +1,121 @@
+"""The MongoDB-compatible server that all ways read from: the fastest one at hand.
+
+What goes here: choosing and starting it. What stays out: its documents (in `loading`).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from benchmarks.homes import fresh_home
+from benchmarks.measuring import BenchError
+
+URL_VARIABLE = "BENCH_MONGO_URL"
+STANDINS_VARIABLE = "CRYPTOASSETS_STANDINS"
+IMAGE = "mongo:8.0"
+_START_SECONDS = 90
+_SLOW = (
+    "!" * 78 + "\n"
+    "No MongoDB, no Docker: the embedded stand-in serves the documents. It is so slow that it\n"
+    f"hides what the ways have different. Set {URL_VARIABLE} for figures that mean something.\n"
+    + "!"
+    * 78
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers; `kind` is a note for the results."""
+
+    url: str
+    kind: str
+
+
+@contextmanager
+def fastest_server() -> Iterator[Server]:
+    """Give the server that BENCH_MONGO_URL names, else one in Docker, else the embedded one."""
+    named = os.environ.get(URL_VARIABLE)
+    if named:
+        _await_answer(named)
+        yield Server(named, f"the server of {URL_VARIABLE}")
+        return
+    _build_stand_in()
+    if _docker("info"):
+        with _container() as server:
+            yield server
+        return
+    with fresh_home() as home:
+        is_real = shutil.which("mongod") is not None
+        if not is_real:
+            print(_SLOW, file=sys.stderr)
+        kind = "mongod on PATH" if is_real else "embedded stand-in: ratios say little"
+        yield Server(home.addresses()["MONGO_URL"], kind)
+
+
+def _build_stand_in() -> None:
+    """Have the script of those who cannot pull images start Docker and build one."""
+    script = os.environ.get(STANDINS_VARIABLE)
+    if script:
+        cache = Path.home() / ".cache" / "cryptoassets-standins"
+        environment = {"STANDINS_CACHE": str(cache), **os.environ}
+        # Its daemon stays, and would keep our output open.
+        with (cache.parent / "cryptoassets-bench-standins.log").open("w") as log:
+            command = ["bash", script, "mongo"]
+            subprocess.run(command, check=True, env=environment, stdout=log, stderr=log)
+
+
+@contextmanager
+def _container() -> Iterator[Server]:
+    name = f"cryptoassets-bench-{uuid.uuid4().hex[:8]}"
+    ended = _docker("run", "--detach", "--name", name, "--publish", "127.0.0.1::27017", IMAGE)
+    if not ended:
+        raise BenchError(f"Docker cannot run {IMAGE}. Pull it, or set {URL_VARIABLE}")
+    try:
+        published = _docker("port", name, "27017/tcp").split()[0]
+        url = f"mongodb://{published}/"
+        _await_answer(url)
+        digest = _docker("exec", name, "sh", "-c", "command -v ferretdb || true").strip()
+        yield Server(url, "FerretDB in Docker" if digest else f"{IMAGE} in Docker")
+    finally:
+        _docker("rm", "--force", "--volumes", name)
+
+
+def _docker(*arguments: str) -> str:
+    """What a command of Docker printed; nothing when it failed or there is no Docker."""
+    if not shutil.which("docker"):
+        return ""
+    ended = subprocess.run(
+        ["docker", *arguments],  # noqa: S607 - of PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ended.stdout if ended.returncode == 0 else ""
+
+
+def _await_answer(url: str) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            with pymongo.MongoClient[dict[str, object]](
+                url, serverSelectionTimeoutMS=2_000
+            ) as client:
+                client.admin.command("ping")
+        except PyMongoError as error:
+            if time.monotonic() > deadline:
+                # Not the error itself, which may hold the URL's password.
+                kind = type(error).__name__
+                raise BenchError(f"MongoDB does not answer ({kind}); see {URL_VARIABLE}") from None
+            time.sleep(0.5)
+        else:
+            return

@@ -1,0 +1,55 @@
+"""A simulated source of as many coins as are asked for: `python -m benchmarks.source COINS`.
+
+Serves until it is terminated; its first line is the address.
+"""
+
+import math
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cryptoassets.coincap.server import make_server
+from cryptoassets.coincap.service import Service
+from cryptoassets.coincap.simulator.coins import Coin, simulated_coins
+from cryptoassets.coincap.simulator.market import Market
+from cryptoassets.coincap.simulator.routes import SimulatedContent
+
+
+def serve(coins: int) -> None:
+    """Serve a market of that many coins."""
+    with make_server(Service(SimulatedContent(Market(0, coins=many_coins(coins))))) as server:
+        print(f"{server.url}/v3", flush=True)
+        signal.pause()
+
+
+def many_coins(count: int) -> tuple[Coin, ...]:
+    """The simulated coins again and again, each time under other names and at lower prices."""
+    known = simulated_coins()
+    coins = [
+        coin
+        if number == 0
+        else replace(
+            coin, id=f"{coin.id}-{number}", price_usd=coin.price_usd * 0.9**number, follows=None
+        )
+        for number in range(math.ceil(count / len(known)))
+        for coin in known
+    ]
+    return tuple(coins[:count])
+
+
+@contextmanager
+def source(coins: int) -> Iterator[str]:
+    """The address of such a source, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.source", str(coins)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield (server.stdout.readline() if server.stdout else "").strip()
+        finally:
+            server.terminate()
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

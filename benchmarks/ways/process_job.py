@@ -1,0 +1,148 @@
+"""Ours: the job `process`, as the product's commands run it, for the hours of the span.
+
+In one process that starts Spark while the definitions load, as every command does; a day of hours
+is one run. `cryptoassets rebuild` does the same and makes the marts of the days as well.
+
+    python -m benchmarks.ways.process_job START END [--watch] [--one-by-one]
+
+`--watch` also notes the share of the job's time in which no Spark task runs; `--one-by-one` gives
+each hour a run of its own, and notes how long its publishing took.
+"""
+
+import argparse
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from benchmarks.measuring import BenchError
+from benchmarks.ways.task import Marks
+
+HOURS_PER_RUN = 24
+PUBLISHING = "warehouse__coin_prices"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_KEY = "%Y-%m-%d-%H:00"
+_WATCH_SECONDS = 0.04
+
+
+def main() -> None:
+    """Run the job."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("start", type=datetime.fromisoformat, help="UTC, with offset")
+    parser.add_argument("end", type=datetime.fromisoformat, help="not included")
+    parser.add_argument("--watch", action="store_true")
+    parser.add_argument("--one-by-one", action="store_true")
+    options = parser.parse_args()
+    marks = Marks()
+    spark = _warmed_up()
+    marks.mark("session")
+    watch = SerialTime(spark.sparkContext.statusTracker())
+    with watch.watched() if options.watch else _nothing():
+        longest = 1 if options.one_by_one else HOURS_PER_RUN
+        for number, hours in enumerate(_runs(options.start, options.end, longest)):
+            seconds = _run_job(hours)
+            if options.one_by_one:
+                marks.seconds[f"publish {number}"] = seconds
+    marks.mark("job")
+    if options.watch:
+        marks.seconds["serial_share"] = watch.share
+    marks.print()
+
+
+def _warmed_up() -> Any:
+    """The session; its JVM starts while the definitions are imported."""
+    from cryptoassets.resources.spark import SparkResource  # noqa: PLC0415 - measured
+
+    def start() -> Any:
+        session = SparkResource().session
+        session.range(1).count()
+        return session
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        started = pool.submit(start)
+        import cryptoassets.definitions  # noqa: F401, PLC0415 - seconds, used below
+
+        return started.result()
+
+
+def _runs(start: datetime, end: datetime, longest: int) -> Iterator[list[datetime]]:
+    count = (end - start) // timedelta(hours=1)
+    hours = [start + timedelta(hours=number) for number in range(count)]
+    for first in range(0, count, longest):
+        yield hours[first : first + longest]
+
+
+def _run_job(hours: list[datetime]) -> float:
+    """Run the job for consecutive hours; return the seconds that its publishing took."""
+    from cryptoassets.definitions import defs  # noqa: PLC0415 - loaded above
+    from cryptoassets.embedded import dagster_instance  # noqa: PLC0415
+
+    first, last = (f"{hour:{_KEY}}" for hour in (hours[0], hours[-1]))
+    names = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+    with dagster_instance() as instance:
+        result = defs.resolve_job_def("process").execute_in_process(
+            instance=instance,
+            partition_key=first if first == last else None,
+            tags=None if first == last else dict(zip(names, (first, last), strict=True)),
+            run_config=_QUIET,
+            raise_on_error=False,
+        )
+        if not result.success:
+            messages = [e.message for e in result.all_events if e.is_failure]
+            raise BenchError(f"The job `process` failed for {first} to {last}: {messages}")
+    steps = [e for e in result.all_events if e.is_step_success and e.step_key == PUBLISHING]
+    return sum(e.step_success_data.duration_ms for e in steps) / 1000
+
+
+class SerialTime:
+    """Share of a time in which no task of Spark runs, by asking its status tracker."""
+
+    def __init__(self, tracker: Any) -> None:
+        self._tracker = tracker
+        self._idle = self._whole = 0.0
+
+    @property
+    def share(self) -> float:
+        """Idle time as a share of all."""
+        return round(self._idle / self._whole, 3) if self._whole else 0.0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watch while the block runs."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            last = time.monotonic()
+            while not is_over.wait(_WATCH_SECONDS):
+                is_busy = self._is_busy()
+                now = time.monotonic()
+                self._whole += now - last
+                self._idle += 0 if is_busy else now - last
+                last = now
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+    def _is_busy(self) -> bool:
+        for stage in self._tracker.getActiveStageIds():
+            info = self._tracker.getStageInfo(stage)
+            if info is not None and info.numActiveTasks:
+                return True
+        return False
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+if __name__ == "__main__":
+    main()

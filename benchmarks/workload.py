@@ -1,0 +1,198 @@
+"""Raw documents in the form of the lake, made from a seed: the same ones on every machine.
+
+What goes here: which coins, snapshots and broken values a workload holds. What stays out: storing
+them (in `loading`).
+"""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptoassets.coincap.documents import document_id, iso_milliseconds
+
+Document = dict[str, Any]
+
+SECOND_ANSWERS = 1 / 99
+"""Share of the prices that a second answer, 1.5 s later, replaces: 1 % of all documents."""
+BROKEN = 0.015
+"""Share of the documents that break a rule."""
+EIGHT_FAULTS: tuple[tuple[str, Any], ...] = (
+    ("priceUsd", None),
+    ("priceUsd", "n/a"),
+    ("priceUsd", "0.1234567890123456789"),
+    ("priceUsd", -1.0),
+    ("rank", None),
+    ("symbol", ""),
+    ("supply", "-1"),
+    ("volumeUsd24Hr", "1" * 25),
+)
+"""Field and value of each way in which a document is broken."""
+
+_ANSWER_TIME = timedelta(milliseconds=640)
+_SECOND_ANSWER_AFTER = timedelta(milliseconds=1500)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A number of hours in which every coin has been seen a number of times.
+
+    Attributes:
+        name: also the seed.
+        start: first hour, UTC.
+        hours: how many, one after the other.
+        coins: in each snapshot.
+        snapshots: per hour, at equal distances.
+    """
+
+    name: str
+    start: datetime
+    hours: int
+    coins: int
+    snapshots: int
+
+    @property
+    def end(self) -> datetime:
+        """First moment after the last hour."""
+        return self.start + timedelta(hours=self.hours)
+
+    @property
+    def second_answers_per_hour(self) -> int:
+        """Prices of an hour that are answered twice."""
+        return round(self.coins * self.snapshots * SECOND_ANSWERS)
+
+    @property
+    def documents(self) -> int:
+        """How many there are."""
+        return self.hours * (self.coins * self.snapshots + self.second_answers_per_hour)
+
+    def scaled(self, share: float) -> "Workload":
+        """A smaller one, for trying: fewer snapshots, and fewer coins, in as many hours."""
+        if share == 1:
+            return self
+        side = math.sqrt(share)
+        return replace(
+            self,
+            coins=max(10, round(self.coins * side)),
+            snapshots=max(2, round(self.snapshots * side)),
+        )
+
+
+WORKLOADS = {
+    one.name: one
+    for one in (
+        Workload("200k", datetime(2026, 2, 1, 10, tzinfo=UTC), 1, 2000, 99),
+        Workload("1m", datetime(2026, 3, 1, tzinfo=UTC), 24, 100, 413),
+        Workload("2m", datetime(2026, 5, 1, tzinfo=UTC), 48, 100, 413),
+        Workload("5m", datetime(2026, 4, 1, tzinfo=UTC), 120, 100, 413),
+        # One hour each of an ordinary market: 100 coins once a minute.
+        Workload("minutes", datetime(2026, 6, 10, tzinfo=UTC), 8, 100, 60),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Coin:
+    """What does not change of a coin."""
+
+    slug: str
+    rank: int
+    supply: float
+    is_limited: bool
+
+    def payload(self, price: float, chance: random.Random) -> Document:
+        """The coin as CoinCap would send it at this price."""
+        cap = price * self.supply
+        return {
+            "id": self.slug,
+            "rank": str(self.rank),
+            "symbol": f"C{self.rank:04d}",
+            "name": f"Coin {self.rank}",
+            "supply": f"{self.supply:.18f}",
+            "maxSupply": f"{self.supply * 1.5:.18f}" if self.is_limited else None,
+            "marketCapUsd": f"{cap:.18f}",
+            "volumeUsd24Hr": f"{cap * chance.random() * 0.1:.18f}",
+            "priceUsd": f"{price:.18f}",
+            # These two come as JavaScript prints a double.
+            "changePercent24Hr": repr(chance.gauss(0, 3)),
+            "vwap24Hr": repr(price * (1 + chance.gauss(0, 0.01))),
+            "explorer": f"https://explorer.example/{self.slug}",
+            "tokens": {"1": [f"0x{self.rank * 7919:040x}"]} if self.rank % 4 == 0 else {},
+        }
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What one fetch leaves in the lake."""
+
+    fetch: Document
+    documents: list[Document]
+
+
+def snapshots(workload: Workload) -> Iterator[Snapshot]:
+    """Make the snapshots of a workload, oldest first."""
+    chance = random.Random(workload.name)  # noqa: S311 - must be the same everywhere
+    coins = [
+        Coin(f"coin-{rank:04d}", rank, 1e6 * (1 + chance.random() * 1000), chance.random() < 0.5)  # noqa: PLR2004
+        for rank in range(1, workload.coins + 1)
+    ]
+    prices = [80_000 * 0.993**coin.rank for coin in coins]
+    step = timedelta(hours=1) / workload.snapshots
+    places = range(workload.coins * workload.snapshots)
+    for hour in range(workload.hours):
+        answered_twice = set(chance.sample(places, workload.second_answers_per_hour))
+        for number in range(workload.snapshots):
+            observed_at = _whole_milliseconds(
+                workload.start + timedelta(hours=hour) + step * number
+            )
+            documents: list[Document] = []
+            for place, coin in enumerate(coins):
+                prices[place] *= 1 + chance.gauss(0, 2e-4)
+                fetched_at = observed_at + _ANSWER_TIME
+                payload = _maybe_broken(coin.payload(prices[place], chance), chance)
+                documents.append(document(coin.slug, observed_at, fetched_at, payload))
+                if number * workload.coins + place in answered_twice:
+                    payload = coin.payload(prices[place] * (1 + 1e-5), chance)
+                    payload = _maybe_broken(payload, chance)
+                    fetched_at += _SECOND_ANSWER_AFTER
+                    documents.append(document(coin.slug, observed_at, fetched_at, payload))
+            yield Snapshot(fetch(observed_at, workload.coins), documents)
+
+
+def document(slug: str, observed_at: datetime, fetched_at: datetime, payload: Document) -> Document:
+    """One coin of one answer as `coin_snapshots` holds it; times in whole milliseconds."""
+    return {
+        "_id": document_id(slug, observed_at, payload),
+        "coin_id": slug,
+        "observed_at": observed_at,
+        "fetched_at": fetched_at,
+        "source": "simulator",
+        "payload": payload,
+    }
+
+
+def fetch(observed_at: datetime, coins: int) -> Document:
+    """What `snapshot_fetches` notes of an answer that held every coin asked for."""
+    return {
+        "_id": f"{iso_milliseconds(observed_at)}@0",
+        "observed_at": observed_at,
+        "fetched_at": observed_at + _ANSWER_TIME,
+        "source": "simulator",
+        "offset": 0,
+        "coins_asked": coins,
+        "coins_received": coins,
+        "is_repeated": False,
+    }
+
+
+def _maybe_broken(payload: Document, chance: random.Random) -> Document:
+    if chance.random() < BROKEN:
+        field, value = chance.choice(EIGHT_FAULTS)
+        payload[field] = value
+    return payload
+
+
+def _whole_milliseconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

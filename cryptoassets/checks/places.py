@@ -1,0 +1,224 @@
+"""Where the documents of a partition are, compared between the stores by their ids.
+
+What goes here: the proof that every raw document ends in exactly one place. Ids of the lake and of
+Parquet are copied to PostgreSQL a batch at a time and compared there: a partition may be larger
+than the driver's memory. What stays out: the sentences (in `transforms.reconciliation`), values (in
+`values`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, LiteralString, NamedTuple
+
+import psycopg
+import pyarrow as pa
+import pyarrow.dataset as ds
+from psycopg import sql
+
+from cryptoassets.io_managers.clean_folders import (
+    clean_partition,
+    file_parts,
+    files_checksum,
+    folder_of,
+)
+from cryptoassets.io_managers.publishing import in_window as within
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import Flow
+from cryptoassets.stores.checksums import rows_checksum, rows_in_checksum
+from cryptoassets.stores.copying import copy_in
+from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.mongodb import count_in, in_window
+from cryptoassets.transforms.outcomes import storable_ids
+from cryptoassets.transforms.reconciliation import Ledger, difference, ledger_differences
+
+# A document that is inserted while an hour is being published is younger than this at that moment.
+SETTLING = timedelta(minutes=2)
+NOT_PROCESSED = "raw documents are in no place: not processed yet"
+NO_DOCUMENT = "cleaned rows have no raw document"
+_IDS_OF_A_BATCH = 10_000
+
+_TABLES = """
+    CREATE TEMPORARY TABLE raw_places (raw_id text, is_young boolean) ON COMMIT DROP;
+    CREATE TEMPORARY TABLE clean_places (raw_id text, outcome text) ON COMMIT DROP
+"""
+_LEDGER = """
+    SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows, loaded_at
+    FROM warehouse.loads WHERE asset = %s AND partition_key = %s
+"""
+_KEPT = """
+    SELECT raw_rows, loaded_rows, quarantined_rows, clean_checksum, rows_checksum
+    FROM warehouse.loads WHERE asset = %s AND partition_key = %s
+"""
+_IDS: dict[str, LiteralString] = {
+    "raw": "SELECT raw_id FROM raw_places",
+    "judged": "SELECT raw_id FROM clean_places",
+    "valid": "SELECT raw_id FROM clean_places WHERE outcome = 'valid'",
+    "quarantined": "SELECT raw_id FROM clean_places WHERE outcome = 'quarantined'",
+    "loaded": "SELECT raw_id FROM {table} WHERE {scope}",
+    "refused": (
+        "SELECT raw_id FROM warehouse.quarantine WHERE asset = {asset} AND partition_key = {key}"
+    ),
+}
+"""Where ids are: in the lake, in Parquet, in the table, in the quarantine."""
+_DIFFERENCES: dict[LiteralString, str] = {
+    # What another run fetched while this one published is not lost: its own run comes.
+    "{raw} WHERE NOT is_young EXCEPT {judged}": NOT_PROCESSED,
+    "{judged} EXCEPT {raw}": NO_DOCUMENT,
+    "{valid} EXCEPT {loaded}": "valid rows are missing from the table",
+    "{loaded} EXCEPT {valid}": "rows of the table are not valid rows of the cleaned partition",
+    "{quarantined} EXCEPT {refused}": "quarantined rows are missing from the quarantine",
+    "{refused} EXCEPT {quarantined}": "rows of the quarantine were not quarantined",
+    "{loaded} INTERSECT {refused}": "documents are both loaded and quarantined",
+}
+_COUNTED = """
+    WITH ids AS ({ids}) SELECT (SELECT count(*) FROM ids),
+        ARRAY(SELECT raw_id FROM ids ORDER BY raw_id COLLATE "C" LIMIT 3)
+"""
+_ACTUAL = """
+    SELECT (SELECT count(DISTINCT (raw_id, outcome)) FROM clean_places),
+        (SELECT count(DISTINCT raw_id) FROM ({loaded}) AS ids),
+        (SELECT count(*) FROM ({refused}) AS ids),
+        (SELECT count(DISTINCT raw_id) FROM clean_places WHERE outcome = 'superseded')
+"""
+_DOCUMENTS = """
+    SELECT count(*), (SELECT count(*) FROM ({raw} WHERE is_young EXCEPT {judged}) AS waiting)
+    FROM raw_places
+"""
+
+
+class Reconciled(NamedTuple):
+    """What does not add up in a partition; how many documents it has, and how many just came."""
+
+    problems: list[str]
+    documents: int
+    waiting: int
+
+
+def reconcile(
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
+) -> Reconciled:
+    """Compare what the stores hold of a partition: counts and checksums, ids where these differ.
+
+    Args:
+        mongo: the lake.
+        postgres: the warehouse.
+        flow: the kind of document.
+        window: one partition. Documents that came while it was published, or after, wait for a run
+            of their own and are no problem.
+    """
+    documents = count_in(mongo.lake()[flow.raw.name], window)
+    if _adds_up(postgres, flow, window, documents):
+        return Reconciled([], documents, 0)
+    judged = clean_partition(flow.clean, window)
+    return compare_places(mongo, postgres, flow, judged, window, waits_for_its_run=True)
+
+
+def _adds_up(postgres: PostgresResource, flow: Flow, window: Span, documents: int) -> bool:
+    """Whether Parquet and rows are those of the publication, which saw so many documents."""
+    key = partition_name(window)
+    with postgres.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        row = cursor.execute(_KEPT, [flow.asset, key]).fetchone()
+        checksum = rows_checksum(cursor, flow, window)
+    if row is None:
+        return False
+    raw, loaded, quarantined, of_files, of_rows = row
+    are_rows_there = of_rows == checksum and rows_in_checksum(checksum) == (loaded, quarantined)
+    return (
+        raw == documents
+        and are_rows_there
+        and of_files is not None
+        and of_files == files_checksum(flow.clean, window)
+        and raw == sum(part.rows for part in file_parts(*folder_of(flow.clean, window)))
+    )
+
+
+def compare_places(
+    mongo: MongoResource,
+    postgres: PostgresResource,
+    flow: Flow,
+    judged: ds.Dataset | None,
+    window: Span,
+    *,
+    waits_for_its_run: bool = False,
+) -> Reconciled:
+    """Compare what the stores hold of a partition, id by id.
+
+    Args:
+        mongo: the lake.
+        postgres: the warehouse.
+        flow: the kind of document.
+        judged: the cleaned partition; None: there is none.
+        window: one partition.
+        waits_for_its_run: a document that came while the partition was being published, or after,
+            is no problem.
+    """
+    key = partition_name(window)
+    names: dict[str, sql.Composable] = {
+        "table": sql.Identifier(flow.published.schema, flow.published.name),
+        "scope": within("observed_at", window),
+        "asset": sql.Literal(flow.asset),
+        "key": sql.Literal(key),
+    }
+    ids: dict[str, sql.Composable] = {
+        place: sql.SQL(query).format(**names) for place, query in _IDS.items()
+    }
+    with postgres.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        row = cursor.execute(_LEDGER, [flow.asset, key]).fetchone()
+        since = row[-1] - SETTLING if row and waits_for_its_run else None
+        cursor.execute(_TABLES)
+        documents = raw_documents(mongo, flow, window)
+        while some := list(islice(documents, _IDS_OF_A_BATCH)):
+            copy_in(cursor, sql.Identifier("raw_places"), _raw_places(some, since))
+        for batch in clean_batches(judged):
+            copy_in(cursor, sql.Identifier("clean_places"), batch)
+        problems = list(_differences(cursor, ids))
+        count, waiting = _fetch(cursor, sql.SQL(_DOCUMENTS).format(**ids))
+        actual = Ledger(*_fetch(cursor, sql.SQL(_ACTUAL).format(**ids)))
+    ledger = Ledger(*row[:-1]) if row else None
+    problems += ledger_differences(ledger, actual, count - waiting)
+    return Reconciled(problems, count, waiting)
+
+
+def raw_documents(mongo: MongoResource, flow: Flow, window: Span) -> Iterator[Mapping[str, Any]]:
+    """`_id` and `fetched_at` of the raw documents of a partition."""
+    fields = {"_id": 1, "fetched_at": 1}
+    return iter(
+        mongo.lake()[flow.raw.name].find(in_window(window), fields, batch_size=_IDS_OF_A_BATCH)
+    )
+
+
+def raw_ids(documents: Iterable[Mapping[str, Any]]) -> pa.Array:
+    """Ids of raw documents, as PostgreSQL stores them."""
+    return storable_ids(pa.array([lake_id(found["_id"]) for found in documents], pa.string()))
+
+
+def clean_batches(judged: ds.Dataset | None) -> Iterator[pa.Table]:
+    """`raw_id`, as PostgreSQL stores it, and `outcome` of a cleaned partition, batch by batch."""
+    columns = ["raw_id", "outcome"]
+    if judged is not None:
+        for batch in judged.to_batches(columns=columns, batch_size=_IDS_OF_A_BATCH):
+            yield pa.table([storable_ids(batch["raw_id"]), batch["outcome"]], names=columns)
+
+
+def _raw_places(documents: Sequence[Mapping[str, Any]], since: datetime | None) -> pa.Table:
+    fetched = [found.get("fetched_at") for found in documents]
+    young = [since is not None and isinstance(at, datetime) and at >= since for at in fetched]
+    return pa.table({"raw_id": raw_ids(documents), "is_young": pa.array(young, pa.bool_())})
+
+
+def _differences(cursor: psycopg.Cursor[Any], ids: Mapping[str, sql.Composable]) -> Iterator[str]:
+    for query, words in _DIFFERENCES.items():
+        found = sql.SQL(query).format(**ids)
+        count, shown = _fetch(cursor, sql.SQL(_COUNTED).format(ids=found))
+        if count:
+            yield difference(count, shown, words)
+
+
+def _fetch(cursor: psycopg.Cursor[Any], query: sql.Composed) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = cursor.execute(query).fetchone() or ()
+    return row

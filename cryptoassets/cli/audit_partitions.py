@@ -1,0 +1,305 @@
+"""The partitions of a flow, compared between the three stores: by counts and checksums, then ids.
+
+What goes here: which partitions there are, what of them is compared, and what was found. What stays
+out: the comparison itself (in `checks.places` and `checks.values`), counts and checksums (in
+`upkeep.unchanged`), and the report (in `audit`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptoassets.checks.places import (
+    NO_DOCUMENT,
+    NOT_PROCESSED,
+    Reconciled,
+    clean_batches,
+    compare_places,
+    raw_documents,
+    raw_ids,
+)
+from cryptoassets.checks.values import changed_values
+from cryptoassets.cli.last_audit import LastAudit
+from cryptoassets.errors import StoreUnavailableError
+from cryptoassets.io_managers.address import rebuild_command
+from cryptoassets.io_managers.clean_folders import (
+    clean_damage,
+    clean_partition,
+    files_checksum,
+    is_of_older_rules,
+)
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import Flow
+from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.mongodb import Document, count_all, documents_in
+from cryptoassets.transforms.reconciliation import difference
+from cryptoassets.upkeep.partitions import EVER, LedgerRow, raw_starts
+from cryptoassets.upkeep.unchanged import (
+    Published,
+    published_partition,
+    published_partitions,
+    raw_counts,
+)
+
+BY_TODAYS_RULES = "`rebuild` or `requeue`"
+_SHOWN = 3
+_TRIES = 3
+
+
+@dataclass
+class Findings:
+    """What the comparison found.
+
+    Attributes:
+        problems: what does not add up, one sentence each.
+        notes: what will add up by itself, and what was not compared.
+        counted: partitions of each flow, in words.
+        documents: raw documents.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    counted: list[str] = field(default_factory=list)
+    documents: int = 0
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What is compared, and what was compared before.
+
+    Attributes:
+        last: of the last audit.
+        is_full: compare all documents, whatever the last audit compared.
+    """
+
+    mongo: MongoResource
+    postgres: PostgresResource
+    last: LastAudit
+    is_full: bool
+
+
+def compare_flow(
+    stores: Stores, flow: Flow, found: Findings, note: Callable[[str], object]
+) -> None:
+    """Compare all partitions of a flow.
+
+    Args:
+        stores: what is compared.
+        flow: the kind of document.
+        found: gets what does not add up.
+        note: is told what is looked at, for a display.
+    """
+    _FlowAudit(stores, flow, found, note).compare()
+
+
+class _FlowAudit:
+    def __init__(
+        self, stores: Stores, flow: Flow, found: Findings, note: Callable[[str], object]
+    ) -> None:
+        self._stores, self._flow, self._found, self._note = stores, flow, found, note
+        self._published: Published = published_partitions(stores.postgres, flow, note)
+        self._skipped: list[tuple[int, datetime]] = []
+
+    def compare(self) -> None:
+        """Compare what the ledger, the lake or the table know a partition of."""
+        ledger, mongo, flow = self._published.ledger, self._stores.mongo, self._flow
+        expected = {start: row.raw_rows for start, row in ledger.items() if row.expired_at is None}
+        raw = raw_counts(mongo, flow, expected)
+        starts = {start for start, count in raw.counts.items() if count}
+        starts |= raw_starts(mongo, flow) if self._stores.is_full else set()
+        partitions = sorted(starts | ledger.keys() | self._published.checksums.keys())
+        of_older_rules, in_partitions, expired = [], 0, 0
+        for number, start in enumerate(partitions, start=1):
+            window = Span(start, start + flow.span)
+            self._note(f"{self._name(window)} ({number} of {len(partitions)})")
+            row, count = ledger.get(start), raw.counts.get(start, 0)
+            if row is not None and row.expired_at is not None:
+                expired += 1
+                self._compare_expired(window, count)
+            else:
+                if is_of_older_rules(flow.clean, window):
+                    of_older_rules.append(window)
+                count = self._compare_partition(window, row, count)
+            in_partitions += count
+        self._found.notes += _of_older_rules(flow, of_older_rules)
+        self._found.notes += self._not_compared(are_counts_exact=raw.are_exact)
+        self._found.problems += _without_partition(mongo, flow, partitions, in_partitions)
+        if partitions:
+            self._found.counted.append(_counted(flow, len(partitions) - expired))
+        self._found.documents += in_partitions
+
+    def _name(self, window: Span) -> str:
+        return f"{self._flow.asset} {partition_name(window)}"
+
+    def _compare_expired(self, window: Span, count: int) -> None:
+        if window.start in self._published.checksums:
+            words = "has expired, but rows of it stand in PostgreSQL"
+            self._found.problems.append(f"{self._name(window)}: {words}")
+        if count or clean_partition(self._flow.clean, window) is not None:
+            self._found.notes.append(
+                f"{self._name(window)} is expiring: raw documents or Parquet are left, which the "
+                "next `cryptoassets retention` deletes"
+            )
+
+    def _compare_partition(self, window: Span, row: LedgerRow | None, count: int) -> int:
+        """Compare one partition; returns its raw documents."""
+        last = self._stores.last
+        is_as_published = (
+            row is not None
+            and row.raw_rows == count
+            and self._published.has_rows_of_ledger(window.start)
+            and _files_differ(self._flow, window, row) is False
+        )
+        if is_as_published and row is not None and not self._stores.is_full:
+            at = last.compared_at(self._flow, window, row)
+            if at is not None:
+                self._skipped.append((count, at))
+                return count
+            compared = self._again(window, self._compare_raw)
+            differences = compared.problems
+        else:
+            compared = self._again(window, self._compare_all)
+            differences = compared.problems
+            differences += self._of_checksums(window, row, are_more=bool(differences))
+        self._found.problems += [f"{self._name(window)}: {words}" for words in differences]
+        if row is None or differences:
+            last.forget(self._flow, window)
+        else:
+            last.note(self._flow, window, row)
+        return compared.documents
+
+    def _again(self, window: Span, compare: Callable[[Span], Reconciled]) -> Reconciled:
+        """Compare; try again when another run replaces the Parquet meanwhile.
+
+        Raises:
+            StoreUnavailableError: it is replaced again and again.
+        """
+        for _ in range(_TRIES):
+            try:
+                return compare(window)
+            except FileNotFoundError:
+                continue
+        raise StoreUnavailableError(
+            f"{self._name(window)}: other runs replaced its Parquet each time it was read. A retry "
+            "helps once they have ended"
+        )
+
+    def _compare_raw(self, window: Span) -> Reconciled:
+        """Compare the ids of the lake with Parquet: the table is what was made of it."""
+        batches = clean_batches(clean_partition(self._flow.clean, window))
+        clean = {raw_id for batch in batches for raw_id in batch["raw_id"].to_pylist()}
+        raw = set(raw_ids(raw_documents(self._stores.mongo, self._flow, window)).to_pylist())
+        pairs = ((raw - clean, NOT_PROCESSED), (clean - raw, NO_DOCUMENT))
+        problems = [difference(len(ids), sorted(ids), words) for ids, words in pairs if ids]
+        return Reconciled(problems, len(raw), 0)
+
+    def _compare_all(self, window: Span) -> Reconciled:
+        """Compare ids and values of all three stores."""
+        flow, stores = self._flow, self._stores
+        damage = clean_damage(flow.clean, window)
+        judged = None if damage else clean_partition(flow.clean, window)
+        found = compare_places(stores.mongo, stores.postgres, flow, judged, window)
+        if damage:
+            words = (
+                f"its Parquet cannot be read ({damage}) and counts as missing: "
+                f"{rebuild_command(window)} makes it from raw again"
+            )
+            return found._replace(problems=[words])
+        changed = changed_values(stores.postgres, flow, judged, window)
+        return found._replace(problems=found.problems + changed)
+
+    def _of_checksums(self, window: Span, row: LedgerRow | None, *, are_more: bool) -> list[str]:
+        """What checksums alone tell: Parquet that can be read, columns that are not compared."""
+        if row is None:
+            return []
+        remedy = f"{rebuild_command(window)} makes them from raw again"
+        found = []
+        if _files_differ(self._flow, window, row) and not are_more:
+            found.append(
+                f"its Parquet files are not those that were published, to the byte: {remedy}"
+            )
+        if not are_more and not self._published.has_rows_of_ledger(window.start):
+            # Another run may have published since.
+            now = published_partition(self._stores.postgres, self._flow, window)
+            found += [f"{words}: {remedy}" for words in now.differing_rows(window.start)]
+        return found
+
+    def _not_compared(self, *, are_counts_exact: bool) -> list[str]:
+        notes = []
+        if self._skipped:
+            documents = sum(count for count, _ in self._skipped)
+            oldest = min(at for _, at in self._skipped)
+            notes.append(
+                f"{self._flow.asset}: the ids of {documents:,} raw documents in "
+                f"{_counted(self._flow, len(self._skipped))} were not compared again: counts and "
+                f"checksums are those of the last full check (of {oldest:%Y-%m-%d %H:%M} UTC or "
+                "later). `cryptoassets audit --full` compares them all"
+            )
+        if not (are_counts_exact or self._stores.is_full):
+            notes.append(
+                f"{self._flow.asset}: raw documents were counted over longer windows, not in each "
+                "partition, because this MongoDB server reads all of them for each count: one too "
+                "many may hide a missing one. `cryptoassets audit --full` compares them all"
+            )
+        return notes
+
+
+def _files_differ(flow: Flow, window: Span, row: LedgerRow) -> bool | None:
+    """Whether files of the names that were published hold other bytes; None: not comparable."""
+    if row.clean_checksum is None:
+        return None
+    try:
+        checksum = files_checksum(flow.clean, window)
+    except OSError:
+        return None
+    names, _, _ = row.clean_checksum.partition(":")
+    if checksum is None or checksum.partition(":")[0] != names:
+        return None
+    return checksum != row.clean_checksum
+
+
+def _counted(flow: Flow, count: int) -> str:
+    word = "hour" if flow.span < timedelta(days=1) else "day"
+    return f"{count} {word}{'s' if count != 1 else ''}"
+
+
+def _of_older_rules(flow: Flow, windows: list[Span]) -> list[str]:
+    """Say how many partitions today's rules have not judged: their rows agree, and may be dated."""
+    if not windows:
+        return []
+    first, last = partition_name(windows[0]), partition_name(windows[-1])
+    shown = first if first == last else f"{first} to {last}"
+    words = f"{_counted(flow, len(windows))} ({shown}) judged by older rules"
+    which = "the latter only those with documents in quarantine"
+    return [f"{flow.asset}: {words}: run {BY_TODAYS_RULES} ({which})"]
+
+
+def _without_partition(
+    mongo: MongoResource, flow: Flow, starts: list[datetime], in_partitions: int
+) -> list[str]:
+    """Name documents that no partition holds; other programs write dates as text, say."""
+    collection = mongo.lake()[flow.raw.name]
+    missing = count_all(collection) - in_partitions
+    if missing == 0:
+        return []
+    # A server may find text in a range of dates, and MongoDB finds an array by each date in it.
+    held = {
+        lake_id(document["_id"])
+        for start in starts
+        for document in documents_in(collection, Span(start, start + flow.span))
+        if not _is_in_time(document)
+    }
+    found = [
+        lake_id(document["_id"])
+        for document in collection.find({}, {"observed_at": 1})
+        if not _is_in_time(document)
+    ]
+    shown = ", ".join([name for name in found if name not in held][:_SHOWN])
+    return [f"{missing} documents of {flow.raw.name} have no time and so no partition ({shown})"]
+
+
+def _is_in_time(document: Document) -> bool:
+    observed_at = document.get("observed_at")
+    return isinstance(observed_at, datetime) and EVER[0] <= observed_at < EVER[1]

@@ -1,0 +1,105 @@
+"""Judged rows staged by Spark's tasks, ready to be published partition by partition.
+
+What goes here: the one Spark job that copies them, and the life of the staging table. What stays
+out: the task (in `stores.staging`), publishing (in `judged`).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+from uuid import uuid4
+
+import psycopg
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from cryptoassets.partitions.spans import Span
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.workers import credentials
+from cryptoassets.schemas import Flow
+from cryptoassets.stores.clean import CleanFiles
+from cryptoassets.stores.postgres_errors import typed_errors
+from cryptoassets.stores.staged import (
+    StagedPartition,
+    index_staged,
+    staged_partitions,
+    staging_table,
+)
+from cryptoassets.stores.staging import (
+    STAGED_SCHEMA,
+    StageBatches,
+    Staged,
+    StageTask,
+    rows_in,
+    stage_rows,
+)
+from cryptoassets.workers import code_hash
+
+Judged: TypeAlias = "CleanFiles | DataFrame | pa.Table"
+"""Judged rows as an asset returns them; of a DataFrame, no instant may lie in two of its parts."""
+
+
+@contextmanager
+def judged_staging(
+    postgres: PostgresResource, spark: SparkResource, flow: Flow, run_id: str
+) -> Iterator[Callable[[Judged, list[Span]], list[StagedPartition]]]:
+    """Make a staging table; yield what copies judged rows to it; drop the table.
+
+    Args:
+        postgres: the warehouse.
+        spark: runs the tasks.
+        flow: where the rows go.
+        run_id: the Dagster run that publishes.
+    """
+    action = f"staging rows of {flow.asset}"
+    with (
+        typed_errors(action, postgres.address),
+        postgres.connect(autocommit=True) as connection,
+        staging_table(connection, flow, run_id) as table,
+    ):
+
+        def stage(judged: Judged, partitions: list[Span]) -> list[StagedPartition]:
+            if isinstance(judged, CleanFiles):
+                told = _stage_files(spark, table, flow, judged)
+            elif isinstance(judged, DataFrame):
+                told = _stage_frame(table, flow, judged, partitions)
+            else:
+                told = _stage_table(connection, table, flow, judged, partitions)
+            index_staged(connection, table)
+            return staged_partitions(table, flow, partitions, told)
+
+        yield stage
+
+
+def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFiles) -> list[Staged]:
+    """Run the job that copies files; its rows are collected once, for each run copies again."""
+    groups = judged.groups()
+    if not groups:
+        return []
+    task = StageTask(flow.asset, table, groups, credentials(mongo=False))
+    rows = spark.tasks(task, len(groups), STAGED_SCHEMA).collect()
+    return [Staged(**row.asDict()) for row in rows]
+
+
+def _stage_frame(table: str, flow: Flow, judged: DataFrame, partitions: list[Span]) -> list[Staged]:
+    """Run the job that copies a DataFrame; the same holds for it."""
+    rows = judged.select(*flow.judged_columns)
+    work = StageBatches(flow.asset, table, tuple(partitions), credentials(mongo=False), code_hash())
+    return [Staged(**row.asDict()) for row in rows.mapInArrow(work, STAGED_SCHEMA).collect()]
+
+
+def _stage_table(
+    connection: "psycopg.Connection[object]",
+    table: str,
+    flow: Flow,
+    judged: pa.Table,
+    partitions: list[Span],
+) -> list[Staged]:
+    """Copy rows that the driver has itself."""
+    attempt = uuid4().hex
+    with connection.transaction(), connection.cursor() as cursor:
+        return [
+            stage_rows(cursor, table, flow, rows_in(judged, window), window, attempt)
+            for window in partitions
+        ]

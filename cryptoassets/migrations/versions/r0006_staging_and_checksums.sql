@@ -1,0 +1,19 @@
+-- Frozen like its neighbours.
+CREATE SCHEMA IF NOT EXISTS staging;
+COMMENT ON SCHEMA staging IS
+    'Rows of publications at work, in unlogged tables that go with them; leave it out of dumps.';
+-- A new schema is closed to others, unless default privileges of the database say otherwise.
+REVOKE ALL ON SCHEMA staging FROM PUBLIC;
+DO $$
+BEGIN
+    IF to_regrole('analyst') IS NOT NULL THEN
+        REVOKE ALL ON SCHEMA staging FROM analyst;
+    END IF;
+END
+$$;
+
+ALTER TABLE warehouse.loads ADD COLUMN clean_checksum text, ADD COLUMN rows_checksum text;
+COMMENT ON COLUMN warehouse.loads.clean_checksum IS
+    'Checksum of the Parquet files that were published, names and bytes; null: published before it was kept';
+COMMENT ON COLUMN warehouse.loads.rows_checksum IS
+    'Checksum of the rows in the table and in quarantine, run_id left out; null: published before it was kept';

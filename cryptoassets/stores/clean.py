@@ -1,0 +1,126 @@
+"""Cleaned rows handed on as the files that hold them, which Spark's tasks open.
+
+What goes here: the handle that an asset gets, and reading a file in a worker. What stays out: which
+folder is whole (in `io_managers.clean_folders`), what becomes of the rows.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.schemas import Table
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.raw import ROWS_OF_A_BATCH, Kernel, Tasks
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+FILES_OF_A_TASK = 32
+BYTES_OF_A_TASK = 4 * 1024 * 1024
+"""Small files share a task: a day of hours of 100 coins is one."""
+
+
+class CleanFile(NamedTuple):
+    """One committed Parquet file."""
+
+    partition: Span
+    path: str
+    size: int
+
+
+@dataclass(frozen=True)
+class CleanFiles:
+    """Cleaned rows of one partition or more, by their files; nothing is read before it is asked.
+
+    Attributes:
+        table: their columns.
+        partitions: oldest first, those without files, too.
+        files: of all partitions, oldest first.
+        tasks: runs tasks on executors.
+        most_bytes: of the files that share a task; a larger one has a task to itself.
+    """
+
+    table: Table
+    partitions: tuple[Span, ...]
+    files: tuple[CleanFile, ...]
+    tasks: Tasks
+    most_bytes: int = BYTES_OF_A_TASK
+
+    def groups(self) -> tuple[tuple[CleanFile, ...], ...]:
+        """The files, cut into what one task each opens."""
+        found: list[list[CleanFile]] = []
+        size = 0
+        for file in self.files:
+            is_full = not found or len(found[-1]) == FILES_OF_A_TASK
+            if is_full or size + file.size > self.most_bytes:
+                found.append([])
+                size = 0
+            found[-1].append(file)
+            size += file.size
+        return tuple(map(tuple, found))
+
+    def mapped(self, kernel: Kernel, table: Table) -> "DataFrame":
+        """What a kernel makes of each file, lazily.
+
+        Args:
+            kernel: gets the rows of a file; no instant lies in two files of a partition.
+            table: the columns that it returns.
+        """
+        groups = self.groups()
+        task = FileTask(self.table, groups, kernel)
+        return self.tasks(task, len(groups), table.spark_schema)
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """What a task needs to open files and to map them; shipped to the worker."""
+
+    table: Table
+    groups: tuple[tuple[CleanFile, ...], ...]
+    kernel: Kernel
+
+    def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
+        """Open and map some files, in the worker."""
+        for file in self.groups[number]:
+            rows = self.kernel(read_file(self.table, file).rows)
+            yield from rows.combine_chunks().to_batches(max_chunksize=ROWS_OF_A_BATCH)
+
+
+class FileRead(NamedTuple):
+    """The rows of a file, columns of its table, and the SHA-256 of its bytes, hexadecimal."""
+
+    rows: pa.Table
+    digest: str
+
+
+def read_file(table: Table, file: CleanFile) -> FileRead:
+    """Read a committed file whole.
+
+    Raises:
+        StoreUnavailableError: another run has replaced it.
+        UpstreamNotMaterializedError: it is damaged.
+    """
+    store, path = fs.FileSystem.from_uri(file.path)
+    name = f"{table.schema}/{table.name} {partition_name(file.partition)}: {file.path}"
+    try:
+        with store.open_input_file(path) as opened:
+            content = opened.read_buffer()
+        digest = hashlib.sha256(content).hexdigest()
+        rows = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+        schema = arrow_schema(table)
+        return FileRead(rows.select(schema.names).cast(schema), digest)
+    except FileNotFoundError as error:
+        raise StoreUnavailableError(f"{name} was replaced meanwhile. A retry helps") from error
+    except (OSError, pa.ArrowInvalid) as error:
+        reason = str(error).partition("\n")[0]
+        raise UpstreamNotMaterializedError(
+            f"{name} cannot be read: {reason}. A retry will not help; `cryptoassets rebuild` of "
+            "that hour or day makes it from raw again"
+        ) from error

@@ -1,0 +1,153 @@
+"""A raw document as a row of its table; what another program wrote is kept and marked as foreign.
+
+What goes here: telling our documents from others, whatever BSON types they hold. What stays out:
+asking MongoDB (in `mongodb`), making documents (`coincap.documents`), rules (in `transforms`).
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+import pyarrow as pa
+
+from cryptoassets.coincap.documents import canonical_payload
+from cryptoassets.partitions.spans import Span
+from cryptoassets.schemas import RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.settings import SourceKind
+from cryptoassets.stores.mongodb import Asked, Document
+from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
+
+_OF_SNAPSHOTS = (
+    ("_id", "coin_id", "source", "observed_at", "fetched_at", "payload"),
+    (str, str, str, datetime, datetime, dict),
+)
+_OF_HISTORY = ((*_OF_SNAPSHOTS[0], "interval"), (*_OF_SNAPSHOTS[1], str))
+"""Fields of our documents, and the Python type of each one's BSON type."""
+_COLUMNS = (
+    *("raw_id", "coin_id", "interval", "observed_at", "fetched_at", "source", "payload"),
+    "is_foreign",
+)
+_SOURCES = frozenset(get_args(SourceKind))
+
+
+def is_ours(document: Document, table: Table) -> bool:
+    """Whether every field has the BSON type that this platform writes."""
+    fields, types = _OF_HISTORY if table is RAW_COIN_HISTORY else _OF_SNAPSHOTS
+    # BSON's code is a subclass of str. One comparison in C: this is asked of each document.
+    return tuple(map(type, map(document.get, fields))) == types and document["source"] in _SOURCES
+
+
+def raw_rows(
+    documents: Iterable[Document],
+    table: Table,
+    span: Span,
+    partition: Span,
+    asked: Asked,
+    coins_asked: int,
+) -> pa.Table:
+    """Documents as rows that a kernel judges, one row per document that belongs to a range.
+
+    Args:
+        documents: as the server returned them for the range.
+        table: of their collection.
+        span: the range. A document that is counted under another time of its partition is left to
+            the range of that time.
+        partition: that the range is a part of.
+        asked: what the snapshots of the range were asked for.
+        coins_asked: what a snapshot is judged by where no record of its fetch is left.
+
+    Returns:
+        Columns of `transforms.payloads.kernel_schema(table)`.
+    """
+    rows: list[tuple[Any, ...]] = []
+    payloads: list[Mapping[str, Any]] = []
+    for document in documents:
+        row, payload = _row_of(document, table, span, partition)
+        if span[0] <= row[3] < span[1]:
+            rows.append(row)
+            payloads.append(payload)
+    columns: dict[str, Sequence[Any]] = dict.fromkeys(_COLUMNS, ())
+    columns |= zip(_COLUMNS, zip(*rows, strict=True), strict=False)
+    if table is RAW_COIN_SNAPSHOTS:
+        of_snapshots = [
+            asked.get(moment, (coins_asked, False)) for moment in columns["observed_at"]
+        ]
+        columns["coins_asked"] = [coins for coins, _ in of_snapshots]
+        columns["is_repeated"] = [is_repeated for _, is_repeated in of_snapshots]
+    arrays = [pa.array(columns[field.name], field.type) for field in arrow_schema(table)]
+    arrays += [_texts(payloads, field) for field in FIELDS[table.name]]
+    return pa.table(arrays, schema=kernel_schema(table))
+
+
+def _texts(payloads: list[Mapping[str, Any]], field: str) -> pa.Array:
+    """A field of all payloads as text."""
+    try:
+        # Nearly always all are text or null, which needs no Python for each of them.
+        return pa.array([payload.get(field) for payload in payloads], pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([field_texts(payload, (field,))[0] for payload in payloads], pa.string())
+
+
+def _row_of(
+    document: Document, table: Table, span: Span, partition: Span
+) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """The fields of one row, and the payload that its rules read; one not ours has none."""
+    document_id = document["_id"]
+    raw_id = document_id if type(document_id) is str else lake_id(document_id)
+    payload = _payload_text(document) if is_ours(document, table) else None
+    if payload is None:
+        observed_at = _time_within(document.get("observed_at"), partition, span)
+        text = json.dumps(document, default=str, sort_keys=True)
+        return (raw_id, None, None, observed_at, None, None, text, True), {}
+    return (
+        raw_id,
+        document["coin_id"],
+        document.get("interval"),
+        document["observed_at"],
+        document["fetched_at"],
+        document["source"],
+        payload,
+        False,
+    ), document["payload"]
+
+
+def lake_id(document_id: object) -> str:
+    """An `_id` as text; one of another type keeps its type, so that no two meet."""
+    if type(document_id) is str:
+        return document_id
+    # BSON's code is a str in Python, and says nothing of its scope in words.
+    text = repr(document_id) if isinstance(document_id, str) else str(document_id)
+    return f"{type(document_id).__name__}:{text}"
+
+
+def time_of(value: object) -> datetime | None:
+    """What a server compares with dates: a date, or, on nx-27017, the ISO text of one."""
+    if isinstance(value, datetime):
+        return value
+    if type(value) is not str:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _payload_text(document: Document) -> str | None:
+    """The payload's one text; None where it holds a type that JSON does not have."""
+    try:
+        return canonical_payload(document["payload"])
+    except (TypeError, ValueError):
+        return None
+
+
+def _time_within(observed_at: Any, partition: Span, span: Span) -> datetime:
+    """The time that a document is counted under, so that it stays in the partition it was found in.
+
+    MongoDB finds an array by each date in it: of several ranges it belongs to that of the earliest.
+    """
+    values = observed_at if isinstance(observed_at, list) else [observed_at]
+    times = [time for time in map(time_of, values) if time and partition[0] <= time < partition[1]]
+    return min(times, default=span[0])

@@ -1,0 +1,188 @@
+"""What is asked of MongoDB, by the driver and by Spark's workers: a client, counts, ranges, errors.
+
+What goes here: pymongo, without Dagster. What stays out: what a document means (in `documents`),
+inserting (in `io_managers.lake`), which server (in `resources.mongo`).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from bson import Int64
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.uri_parser import parse_uri
+
+from cryptoassets.errors import SettingsError, StoreError, StoreUnavailableError
+from cryptoassets.partitions.spans import Span
+from cryptoassets.shortages import remedy_of
+
+Document = dict[str, Any]
+Lake = Database[Document]
+
+COLLECTIONS = ("coin_snapshots", "coin_history")
+"""Raw documents, read by range of `observed_at`."""
+DEAD_LETTERS = "dead_letters"
+FETCHES = "snapshot_fetches"
+"""One record a page of a fetch, or a skipped fetch: what was asked for and what came."""
+WINDOWS = "history_windows"
+"""One record a call of history; its form is told in `coincap.history_fetch`."""
+EXPIRED = "expired_partitions"
+"""One note a partition that retention deleted, with its ledger row."""
+
+FieldTypes = Mapping[str, tuple[type, ...]]
+"""Field to the Python types that pymongo reads its BSON type as."""
+Asked = Mapping[datetime, tuple[int, bool]]
+"""Snapshot to coins asked for, and whether a page came twice."""
+
+BATCH = 5_000
+_AUTHENTICATION_FAILED = 18
+_FETCH_FIELDS: FieldTypes = {
+    "observed_at": (datetime,),
+    "coins_asked": (int, Int64),
+    "is_repeated": (bool,),
+}
+
+
+class Fetches(NamedTuple):
+    """What was asked for and how much came, by snapshot."""
+
+    asked: Asked
+    received: Mapping[datetime, int]
+
+
+def open_client(url: str) -> MongoClient[Document]:
+    """A client that waits within bounds and reads every date there is; it has not connected yet."""
+    return MongoClient(
+        url,
+        tz_aware=True,
+        # A date beyond year 9999 is read as a type of its own, not as an error that takes its
+        # neighbours along.
+        datetime_conversion="DATETIME_AUTO",
+        appname="cryptoassets",
+        serverSelectionTimeoutMS=8_000,
+        connectTimeoutMS=5_000,
+        socketTimeoutMS=120_000,
+    )
+
+
+def has_types(document: Document, fields: FieldTypes) -> bool:
+    """Whether each field has exactly one of its types: BSON's code is a subclass of str."""
+    return all(name in document and type(document[name]) in fields[name] for name in fields)
+
+
+def well_formed(documents: Iterable[Document], fields: FieldTypes) -> Iterator[Document]:
+    """Leave out documents in which a field has another type: other programs write here, too."""
+    return (document for document in documents if has_types(document, fields))
+
+
+def first_match(
+    collection: Collection[Document],
+    query: Mapping[str, Any],
+    *,
+    sort: tuple[str, int],
+    matches: Callable[[Document], bool],
+) -> Document | None:
+    """The first document in an order that matches in Python, too: BSON sorts types apart."""
+    # Nearly always the very first one does, and with a limit no server reads more than that.
+    for limit in (1, 0):
+        for document in collection.find(query, sort=[sort], limit=limit):
+            if matches(document):
+                return document
+    return None
+
+
+def end_of_times(
+    collection: Collection[Document], query: Mapping[str, Any], order: int
+) -> datetime | None:
+    """The first (`pymongo.ASCENDING`) or last `observed_at` that is a date; None: there is none."""
+    found = first_match(
+        collection,
+        query,
+        sort=("observed_at", order),
+        matches=lambda document: isinstance(document.get("observed_at"), datetime),
+    )
+    return found["observed_at"] if found else None
+
+
+def url_address(url: str) -> str:
+    """Hosts of a MongoDB URL, without credentials.
+
+    Raises:
+        SettingsError: pymongo cannot read the URL.
+    """
+    try:
+        nodes = parse_uri(url, validate=False)["nodelist"]
+    except (PyMongoError, ValueError) as error:
+        raise SettingsError(f"MONGO_URL cannot be read: {error}. Mend it") from error
+    return ", ".join(f"{host}:{port}" for host, port in nodes)
+
+
+@contextmanager
+def typed_errors(address: str) -> Iterator[None]:
+    """Raise pymongo's errors as ours, without credentials."""
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code == _AUTHENTICATION_FAILED:
+            raise SettingsError(
+                f"MongoDB at {address} refused the log-in. Mend MONGO_URL"
+            ) from error
+        remedy = remedy_of(str(error)) or "A retry will not help; the server's log says more"
+        raise StoreError(f"MongoDB at {address} refused an operation: {error}. {remedy}") from error
+    except ConnectionFailure as error:
+        raise StoreUnavailableError(
+            f"MongoDB at {address} does not answer. A retry may help; else start the server or "
+            "mend MONGO_URL"
+        ) from error
+    except PyMongoError as error:
+        raise StoreError(f"MongoDB at {address}: {error}") from error
+
+
+def in_window(window: Span) -> dict[str, Any]:
+    """The filter of a partition's documents; the index on `observed_at` serves it."""
+    return {"observed_at": {"$gte": window[0], "$lt": window[1]}}
+
+
+def count_in(collection: Collection[Document], window: Span) -> int:
+    """How many documents a partition holds."""
+    return count_matching(collection, in_window(window))
+
+
+def count_matching(collection: Collection[Document], query: Mapping[str, Any]) -> int:
+    """How many documents a filter matches, exactly; not for an empty one, see `count_all`."""
+    # Not count_documents(), an aggregation: nx-27017 reads every document for one, 16 s for 120,000
+    # of them (and 4 s for find_one(), which is none the faster for its limit), and answers this
+    # command in 0.3 s. All are exact.
+    counted = collection.database.command("count", collection.name, query=query)
+    return int(counted["n"])
+
+
+def count_all(collection: Collection[Document]) -> int:
+    """How many documents a collection holds, exactly."""
+    # Without a filter MongoDB would answer from metadata, which a crash leaves wrong.
+    return count_matching(collection, {"_id": {"$exists": True}})
+
+
+def documents_in(collection: Collection[Document], window: Span) -> Iterator[Document]:
+    """The documents of a partition, unordered."""
+    # The batch size bounds the answer: a server may fail over its message limit without one.
+    return iter(collection.find(in_window(window), batch_size=BATCH))
+
+
+def fetches_in(lake: Lake, window: Span) -> Fetches:
+    """What the records of fetches say of each snapshot of a window."""
+    asked: dict[datetime, tuple[int, bool]] = {}
+    received: Counter[datetime] = Counter()
+    for fetch in well_formed(lake[FETCHES].find(in_window(window)), _FETCH_FIELDS):
+        moment = fetch["observed_at"]
+        coins, is_repeated = asked.get(moment, (0, False))
+        asked[moment] = (coins + fetch["coins_asked"], is_repeated or fetch["is_repeated"])
+        # A hint of how to cut ranges; other programs may have written anything.
+        came = fetch.get("coins_received")
+        received[moment] += came if isinstance(came, int) else fetch["coins_asked"]
+    return Fetches(asked, received)

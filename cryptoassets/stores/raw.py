@@ -1,0 +1,233 @@
+"""Raw documents of some partitions, handed over as ranges that Spark's tasks read and judge.
+
+What goes here: the handle that an asset gets, and its task. What stays out: where the cuts lie (in
+`ranges`), rules (in `transforms`), writing what was judged.
+"""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+
+from cryptoassets.partitions.spans import Span, folder_name, partition_around, partitions_in
+from cryptoassets.schemas import SNAPSHOT_FLOW, Flow, Table, flow_named
+from cryptoassets.stores.mongodb import (
+    Document,
+    Fetches,
+    Lake,
+    count_in,
+    documents_in,
+    fetches_in,
+    open_client,
+    typed_errors,
+    url_address,
+)
+from cryptoassets.stores.ranges import MOST_DOCUMENTS, RawRange, cut, read_range
+from cryptoassets.workers import Credentials
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+ROWS_OF_A_BATCH = 10_000
+Kernel = Callable[[pa.Table], pa.Table]
+"""Rows of a whole range to rows; a function of a module that workers can import."""
+
+
+class Tasks(Protocol):
+    """Runs tasks on Spark's executors; see `resources.spark.SparkResource.tasks`."""
+
+    def __call__(
+        self, work: Callable[[int], Iterable[pa.RecordBatch]], number: int, schema: str
+    ) -> "DataFrame":
+        """Rows that tasks make, each from its number."""
+
+
+@dataclass(frozen=True)
+class RangeTask:
+    """What a task needs to read its range and to map it; shipped to the worker, so without secrets.
+
+    Attributes:
+        asset: of the flow whose documents are read.
+        database: MongoDB's.
+        coins_asked: what a snapshot is judged by where no record of its fetch is left.
+        ranges: of all tasks.
+        kernel: maps the rows of one range.
+        unit: `hour` or `day`: name of a further column with the partition's folder; None: none.
+        credentials: where the worker finds MongoDB's URL.
+    """
+
+    asset: str
+    database: str
+    coins_asked: int
+    ranges: tuple[RawRange, ...]
+    kernel: Kernel
+    unit: str | None
+    credentials: Credentials
+
+    def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
+        """Read and map one range, in the worker."""
+        part = self.ranges[number]
+        rows = self.kernel(self._read(part))
+        if self.unit:
+            _, _, start = folder_name(part.partition).partition("=")
+            rows = rows.append_column(self.unit, pa.repeat(pa.scalar(start), rows.num_rows))
+        yield from rows.combine_chunks().to_batches(max_chunksize=ROWS_OF_A_BATCH)
+
+    def _read(self, part: RawRange) -> pa.Table:
+        url = self.credentials.mongo_url()
+        with typed_errors(url_address(url)), open_client(url) as client:
+            raw = flow_named(self.asset).raw
+            return read_range(client[self.database], raw, part, self.coins_asked)
+
+
+@dataclass(frozen=True)
+class RawRanges:
+    """Raw documents of one partition or more; nothing is read before it is asked for.
+
+    Attributes:
+        flow: their kind.
+        window: of the partitions.
+        lake: the driver's connection, for counts and records of fetches.
+        coins_asked: what a snapshot is judged by where no record of its fetch is left.
+        tasks: runs tasks on executors.
+        credentials: for the executors.
+        most: documents that one task reads, about.
+    """
+
+    flow: Flow
+    window: Span
+    lake: Lake
+    coins_asked: int
+    tasks: Tasks
+    credentials: Callable[[], Credentials]
+    most: int = MOST_DOCUMENTS
+
+    @property
+    def partitions(self) -> list[Span]:
+        """The partitions, oldest first."""
+        return partitions_in(self.window, self.flow.span)
+
+    def count(self) -> int:
+        """How many documents the partitions hold now."""
+        return count_in(self.lake[self.flow.raw.name], self.window)
+
+    def fetches(self) -> Fetches:
+        """What each snapshot was asked for, and what came; of history nothing."""
+        if self.flow is not SNAPSHOT_FLOW:
+            return Fetches({}, {})
+        return fetches_in(self.lake, self.window)
+
+    def judged_by(self, fetches: Fetches, until: datetime | None) -> str:
+        """Name what snapshots were judged by besides the rules: what each was asked for.
+
+        Args:
+            fetches: see `fetches`.
+            until: newest of the snapshots; None: there was none.
+        """
+        asked = fetches.asked.items()
+        known = [(at.isoformat(), *told) for at, told in asked if until and at <= until]
+        return hashlib.sha256(repr((self.coins_asked, sorted(known))).encode()).hexdigest()[:16]
+
+    def documents(self) -> list[Document]:
+        """All documents, in the driver."""
+        return list(documents_in(self.lake[self.flow.raw.name], self.window))
+
+    def arrow(self) -> pa.Table:
+        """All documents as rows of the raw table, in the driver."""
+        parts = self.ranges(self.fetches())
+        rows = [read_range(self.lake, self.flow.raw, part, self.coins_asked) for part in parts]
+        return pa.concat_tables(rows).select(self.flow.raw.column_names)
+
+    def frame(self) -> "DataFrame":
+        """All documents as rows of the raw table, read by executors."""
+        return self.mapped(_as_stored, self.flow.raw).frame()
+
+    def mapped(self, kernel: Kernel, table: Table) -> "MappedRaw":
+        """What a kernel makes of each range.
+
+        Args:
+            kernel: gets the rows of a range, columns of `transforms.payloads.kernel_schema`.
+            table: the columns that it returns.
+        """
+        return MappedRaw(self, kernel, table)
+
+    def ranges(self, fetches: Fetches, after: datetime | None = None) -> tuple[RawRange, ...]:
+        """Cut the partitions into what one task each reads.
+
+        Args:
+            fetches: see `fetches`.
+            after: of a single partition only what is newer.
+        """
+        parts = []
+        for partition, documents in self._documents_of(fetches.received, after).items():
+            span = Span(after.replace(microsecond=0) if after else partition.start, partition.end)
+            for part in cut(span, fetches.received, documents, most=self.most):
+                told = {at: it for at, it in fetches.asked.items() if part.start <= at < part.end}
+                parts.append(RawRange(part, partition, after, told))
+        return tuple(parts)
+
+    def _documents_of(
+        self, received: Mapping[datetime, int], after: datetime | None
+    ) -> dict[Span, int]:
+        """How many documents each partition holds, about: one count, for each may be a long one."""
+        known: Counter[Span] = Counter()
+        for moment, count in received.items():
+            if after is None or moment > after:
+                known[partition_around(moment, self.flow.span)] += count
+        if after is not None:
+            return {partition: known[partition] for partition in self.partitions}
+        unknown = max(0, self.count() - known.total()) / len(self.partitions)
+        return {partition: math.ceil(known[partition] + unknown) for partition in self.partitions}
+
+
+@dataclass(frozen=True)
+class MappedRaw:
+    """Raw documents mapped by a kernel, as an asset returns them; each `frame` reads them again.
+
+    Attributes:
+        source: the documents.
+        kernel: what is done with each range.
+        table: the columns that come of it.
+    """
+
+    source: RawRanges
+    kernel: Kernel
+    table: Table
+
+    def frame(
+        self,
+        fetches: Fetches | None = None,
+        *,
+        after: datetime | None = None,
+        unit: str | None = None,
+    ) -> "DataFrame":
+        """The rows, lazily; cuts are made now.
+
+        Args:
+            fetches: of `source.fetches()`; None: ask now.
+            after: of a single partition only what is newer.
+            unit: `hour` or `day`: add a column with the partition's folder.
+        """
+        source = self.source
+        ranges = source.ranges(fetches or source.fetches(), after)
+        task = RangeTask(
+            source.flow.asset,
+            source.lake.name,
+            source.coins_asked,
+            ranges,
+            self.kernel,
+            unit,
+            source.credentials(),
+        )
+        folder = f", {unit} STRING" if unit else ""
+        return source.tasks(task, len(ranges), f"{self.table.spark_schema}{folder}")
+
+
+def _as_stored(rows: pa.Table) -> pa.Table:
+    """The columns of the raw table, without those that only the rules read."""
+    return rows.select([name for name in rows.column_names if not name.startswith("payload.")])

@@ -1,0 +1,201 @@
+"""What tasks have staged: the table of one publication, and what is published from it.
+
+What goes here: the life of the table, and the queries of a partition's rows. What stays out:
+copying rows to it (in `staging`), publishing (in `io_managers.judged`).
+"""
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from cryptoassets.errors import StoreUnavailableError
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.schemas import QUARANTINE, Flow
+from cryptoassets.stores.staging import SCHEMA, Cursor, Staged
+
+EXECUTOR = "executor"
+"""Role of a cluster's workers, where there is one: it may insert here and nothing else."""
+
+_OWNERS = """
+    SELECT relname, obj_description(pg_class.oid, 'pg_class') FROM pg_class
+    WHERE relnamespace = to_regnamespace('staging') AND relkind = 'r'
+"""
+# Of another role's process only the number can be seen.
+_IS_ALIVE = """
+    SELECT FROM pg_stat_activity
+    WHERE pid = %s AND coalesce(backend_start::text, %s) = %s
+"""
+_OWN = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+
+
+@contextmanager
+def staging_table(connection: psycopg.Connection[Any], flow: Flow, run_id: str) -> Iterator[str]:
+    """Make the table of one publication, and drop it unless the publication has; yield its name.
+
+    The connection owns the table: while it is open, no other run sweeps it away.
+
+    Args:
+        connection: autocommitting; used for nothing else meanwhile.
+        flow: where the rows go.
+        run_id: the Dagster run that publishes.
+    """
+    _sweep(connection)
+    name = f"{flow.published.name}_{run_id[:8]}_{uuid4().hex[:12]}"
+    table = sql.Identifier(SCHEMA, name)
+    published = sql.Identifier(flow.published.schema, flow.published.name)
+    owner = " ".join(map(str, connection.execute(_OWN).fetchone() or ()))
+    with connection.transaction():
+        connection.execute(
+            sql.SQL(
+                "CREATE UNLOGGED TABLE {} AS SELECT NULL::text AS attempt, "
+                "NULL::text AS partition_key, NULL::text AS outcome, NULL::text[] AS reasons, "
+                "NULL::text AS payload, published.* FROM {} AS published WITH NO DATA"
+            ).format(table, published)
+        )
+        connection.execute(sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(owner)))
+        if connection.execute("SELECT to_regrole(%s)", [EXECUTOR]).fetchone() != (None,):
+            grant = sql.SQL("GRANT INSERT ON {} TO {}").format(table, sql.Identifier(EXECUTOR))
+            connection.execute(grant)
+    try:
+        yield name
+    finally:
+        # A server that has gone leaves it to the next run's sweep.
+        with contextlib.suppress(psycopg.OperationalError):
+            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
+
+
+def _sweep(connection: psycopg.Connection[Any]) -> None:
+    """Drop the tables whose owner, the connection of a run, is gone."""
+    for name, owner in connection.execute(_OWNERS).fetchall():
+        pid, _, start = (owner or "").partition(" ")
+        answer = connection.execute(_IS_ALIVE, [int(pid) if pid.isdecimal() else 0, start, start])
+        if answer.fetchone() is not None:
+            continue
+        try:
+            with connection.transaction():
+                # Tasks of a killed driver may still be copying: then the next run drops it.
+                connection.execute("SET LOCAL lock_timeout = '1s'")
+                drop = sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(SCHEMA, name))
+                connection.execute(drop)
+        except psycopg.errors.LockNotAvailable:
+            continue
+
+
+@dataclass(frozen=True)
+class StagedPartition:
+    """What was staged of one partition, by all attempts that count.
+
+    Attributes:
+        table: of schema `staging`.
+        flow: where the rows go.
+        partition: the span.
+        parts: of each attempt.
+    """
+
+    table: str
+    flow: Flow
+    partition: Span
+    parts: tuple[Staged, ...]
+
+    @property
+    def problems(self) -> list[str]:
+        """What does not add up, one sentence each."""
+        return [problem for part in self.parts for problem in part.problems]
+
+    @property
+    def sources(self) -> set[str]:
+        """Of the valid rows."""
+        return {source for part in self.parts for source in part.sources}
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Quarantined rows by reason code."""
+        return sum((Counter(json.loads(part.reasons)) for part in self.parts), Counter[str]())
+
+    @property
+    def files(self) -> list[tuple[str, str]]:
+        """Name and SHA-256 of each Parquet file that the rows are from."""
+        return sorted((part.file, part.digest) for part in self.parts if part.file)
+
+    def count(self, outcome: str) -> int:
+        """Rows: `raw`, `valid`, `quarantined` or `superseded`."""
+        return sum(getattr(part, outcome) for part in self.parts)
+
+    def valid_rows(self) -> sql.Composed:
+        """SQL of the rows for the published table."""
+        columns = sql.SQL(", ").join(map(sql.Identifier, self.flow.published.column_names))
+        return self._rows(columns, "valid")
+
+    def refused_rows(self, run_id: str) -> sql.Composed:
+        """SQL of the rows for `warehouse.quarantine`."""
+        of_row = {
+            "asset": sql.Literal(self.flow.asset),
+            "run_id": sql.Literal(run_id),
+            "first_seen_at": sql.Identifier("fetched_at"),
+        }
+        columns = sql.SQL(", ").join(
+            sql.SQL("{} AS {}").format(of_row.get(name, sql.Identifier(name)), sql.Identifier(name))
+            for name in QUARANTINE.column_names
+        )
+        return self._rows(columns, "quarantined")
+
+    def _rows(self, columns: sql.Composable, outcome: str) -> sql.Composed:
+        return sql.SQL(
+            "(SELECT {} FROM {} WHERE partition_key = {} AND outcome = {} AND attempt = ANY({}))"
+        ).format(
+            columns,
+            sql.Identifier(SCHEMA, self.table),
+            sql.Literal(partition_name(self.partition)),
+            sql.Literal(outcome),
+            sql.Literal([part.attempt for part in self.parts]),
+        )
+
+    def drop(self, cursor: Cursor) -> None:
+        """Drop the staging table when the transaction commits."""
+        cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(SCHEMA, self.table)))
+
+    def refuse_lost_rows(self, cursor: Cursor) -> None:
+        """Refuse to publish unless all rows that tasks have staged are there, and no more.
+
+        Raises:
+            StoreUnavailableError: PostgreSQL was killed meanwhile, and unlogged rows with it.
+        """
+        wanted = (self.count("valid"), self.count("quarantined"))
+        query = sql.SQL("SELECT (SELECT count(*) FROM {} AS v), (SELECT count(*) FROM {} AS q)")
+        found = cursor.execute(query.format(self.valid_rows(), self.refused_rows(""))).fetchone()
+        if found != wanted:
+            raise StoreUnavailableError(
+                f"{self.flow.asset} {partition_name(self.partition)}: tasks staged {wanted[0]:,} "
+                f"valid and {wanted[1]:,} quarantined rows, and {found} are there: PostgreSQL has "
+                "restarted meanwhile. Nothing was published; a retry helps"
+            )
+
+
+def staged_partitions(
+    table: str, flow: Flow, partitions: Iterable[Span], told: Sequence[Staged]
+) -> list[StagedPartition]:
+    """Sort what tasks told by partition."""
+    return [
+        StagedPartition(
+            table,
+            flow,
+            window,
+            tuple(part for part in told if part.partition_key == partition_name(window)),
+        )
+        for window in partitions
+    ]
+
+
+def index_staged(connection: psycopg.Connection[Any], table: str) -> None:
+    """Prepare a staging table for being read partition by partition."""
+    name = sql.Identifier(SCHEMA, table)
+    connection.execute(sql.SQL("CREATE INDEX ON {} (partition_key)").format(name))
+    connection.execute(sql.SQL("ANALYZE {}").format(name))

@@ -1,0 +1,182 @@
+"""Judged rows on their way into PostgreSQL: copied by tasks to a table that no reader sees.
+
+What goes here: copying rows in a worker, and what a task tells of them. What stays out: the table
+and what is selected from it (in `staged`).
+
+Each task commits its rows under an attempt of its own, and tells it when it has. Spark may run a
+task twice; only the attempts that the driver has collected count.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+from cryptoassets import libpq
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.schemas import Flow, flow_named
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.clean import CleanFile, read_file
+from cryptoassets.stores.copying import copy_in
+from cryptoassets.stores.postgres_errors import typed_errors
+from cryptoassets.transforms.contract import conservation_problems, key_problems, tally
+from cryptoassets.transforms.outcomes import publication
+from cryptoassets.workers import Credentials, refuse_other_code
+
+SCHEMA = "staging"
+Cursor = psycopg.Cursor[Any]
+# A broken document may hold anything in its other fields, NUL for one.
+_OF_REFUSED = ("raw_id", "fetched_at", "reasons", "payload")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What one attempt staged of one partition.
+
+    Attributes:
+        attempt: names its rows; no two attempts have the same.
+        partition_key: Dagster's.
+        raw, valid, quarantined, superseded: rows, counts; superseded ones are only counted.
+        problems: what does not add up, one sentence each.
+        sources: of the valid rows.
+        reasons: rows by reason code, JSON.
+        file, digest: name of the Parquet file and the SHA-256 of its bytes; empty: rows of none.
+    """
+
+    attempt: str
+    partition_key: str
+    raw: int
+    valid: int
+    quarantined: int
+    superseded: int
+    problems: list[str]
+    sources: list[str]
+    reasons: str
+    file: str = ""
+    digest: str = ""
+
+
+STAGED_SCHEMA = (
+    "attempt STRING, partition_key STRING, raw BIGINT, valid BIGINT, quarantined BIGINT, "
+    "superseded BIGINT, problems ARRAY<STRING>, sources ARRAY<STRING>, reasons STRING, "
+    "file STRING, digest STRING"
+)
+_ARROW_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("attempt", "partition_key")),
+        *((name, pa.int64()) for name in ("raw", "valid", "quarantined", "superseded")),
+        *((name, pa.list_(pa.string())) for name in ("problems", "sources")),
+        *((name, pa.string()) for name in ("reasons", "file", "digest")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class StageTask:
+    """What a task needs to copy the rows of some files; shipped to the worker, without secrets."""
+
+    asset: str
+    table: str
+    groups: tuple[tuple[CleanFile, ...], ...]
+    credentials: Credentials
+
+    def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
+        """Copy the rows of some files, commit them, then tell what they were; in the worker."""
+        flow, attempt = flow_named(self.asset), uuid4().hex
+        url = self.credentials.postgres_url()
+        address = libpq.address(libpq.parameters(url))
+        told = []
+        with (
+            typed_errors(f"copying rows of {self.asset} to staging", address),
+            libpq.connect(url) as connection,
+            connection.cursor() as cursor,
+        ):
+            for file in self.groups[number]:
+                rows, digest = read_file(flow.clean, file)
+                name = file.path.rpartition("/")[2]
+                staged = stage_rows(cursor, self.table, flow, rows, file.partition, attempt)
+                told.append({**vars(staged), "file": name, "digest": digest})
+        yield pa.RecordBatch.from_pylist(told, schema=_ARROW_SCHEMA)
+
+
+@dataclass(frozen=True)
+class StageBatches:
+    """What a task needs to copy rows that Spark hands it; shipped to the worker."""
+
+    asset: str
+    table: str
+    partitions: tuple[Span, ...]
+    credentials: Credentials
+    code: str
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Copy all rows of the task, commit them, then tell what they were; in the worker."""
+        refuse_other_code(self.code)
+        flow, attempt = flow_named(self.asset), uuid4().hex
+        schema = arrow_schema(flow.clean)
+        columns = [schema.field(name) for name in flow.judged_columns]
+        rows = pa.Table.from_batches(batches, pa.schema(columns))
+        url = self.credentials.postgres_url()
+        address = libpq.address(libpq.parameters(url))
+        with (
+            typed_errors(f"copying rows of {self.asset} to staging", address),
+            libpq.connect(url) as connection,
+            connection.cursor() as cursor,
+        ):
+            told = [
+                vars(stage_rows(cursor, self.table, flow, rows_in(rows, window), window, attempt))
+                for window in self.partitions
+            ]
+        yield pa.RecordBatch.from_pylist(told, schema=_ARROW_SCHEMA)
+
+
+def rows_in(judged: pa.Table, window: Span) -> pa.Table:
+    """The judged rows of one partition of a range."""
+    start, end = (pa.scalar(moment, judged["observed_at"].type) for moment in window)
+    is_within = pc.and_(
+        pc.greater_equal(judged["observed_at"], start), pc.less(judged["observed_at"], end)
+    )
+    return judged.filter(is_within)
+
+
+def stage_rows(
+    cursor: Cursor, table: str, flow: Flow, judged: pa.Table, partition: Span, attempt: str
+) -> Staged:
+    """Copy the valid and the quarantined rows of a partition; part of the caller's transaction.
+
+    Args:
+        cursor: of a role that may insert.
+        table: of schema `staging`.
+        flow: where the rows go.
+        judged: columns of `flow.clean`.
+        partition: all rows are of it.
+        attempt: no other one has staged under it.
+    """
+    counted = tally(judged)
+    key = partition_name(partition)
+    rows = publication(judged, flow)
+    valid = rows.filter(pc.equal(rows["outcome"], "valid"))
+    refused = rows.filter(pc.equal(rows["outcome"], "quarantined"))
+    for some, columns in ((valid, flow.published.column_names), (refused, _OF_REFUSED)):
+        staged = some.select([*columns, "outcome"])
+        for name, text in (("attempt", attempt), ("partition_key", key)):
+            staged = staged.append_column(name, pa.repeat(pa.scalar(text), some.num_rows))
+        copy_in(cursor, sql.Identifier(SCHEMA, table), staged)
+    reasons = pc.value_counts(pc.list_flatten(refused["reasons"])).to_pylist()
+    return Staged(
+        attempt,
+        key,
+        counted.raw,
+        counted.valid,
+        counted.quarantined,
+        counted.superseded,
+        conservation_problems(judged) + key_problems(judged, flow.published.key),
+        pc.unique(valid["source"]).to_pylist(),
+        json.dumps({entry["values"]: entry["counts"] for entry in reasons}),
+    )

@@ -1,0 +1,1 @@
+"""Tests of the harness of `make bench`: what it measures, compares and keeps."""

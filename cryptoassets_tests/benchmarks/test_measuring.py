@@ -1,0 +1,79 @@
+"""Promises of measuring one run: every process of the tree counts, and nothing else."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks.measuring import BenchError, Measured, measure
+from benchmarks.supervisor import STRAGGLER_SECONDS
+
+_BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
+_IN_CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', {program!r}])"
+_IN_ORPHAN = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {program!r}])"
+
+
+def measured(program: str, folder: Path, seconds: float = 60) -> Measured:
+    """Measure a Python program."""
+    command = [sys.executable, "-c", program]
+    return measure(command, os.environ, folder=folder, log=folder / "log", seconds=seconds)
+
+
+@pytest.mark.parametrize("form", [_IN_CHILD, _IN_ORPHAN], ids=["waited for", "orphaned"])
+def test_the_time_of_a_child_that_has_died_counts(form: str, tmp_path: Path) -> None:
+    """Spark's Python workers die before the command does, and samples miss the end of each."""
+    program = form.format(program=_BURN.format(seconds=0.7))
+
+    took = measured(program, tmp_path)
+
+    assert 0.7 <= took.cpu_seconds < 1.7
+
+
+def test_pages_that_processes_share_count_once(tmp_path: Path) -> None:
+    """Forked workers share most of their memory; as RSS it would be counted in each."""
+    program = (
+        "import os, time\n"
+        "block = bytearray(os.urandom(1)) * 100_000_000\n"
+        "children = [os.fork() for _ in range(1)]\n"
+        "time.sleep(1.5)\n"
+    )
+
+    took = measured(program, tmp_path)
+
+    assert 100 <= took.peak_pss_mb < 160
+
+
+def test_what_the_command_prints_is_kept(tmp_path: Path) -> None:
+    """Ways print their own marks."""
+    assert "hello" in measured("print('hello')", tmp_path).output
+
+
+def test_a_command_that_fails_is_shown_with_the_end_of_its_output(tmp_path: Path) -> None:
+    """A ratio of a run that broke off would look splendid."""
+    with pytest.raises(BenchError, match=r"exited with 3; .* ends:\nthe reason"):
+        measured("import sys; print('the reason'); sys.exit(3)", tmp_path)
+
+
+def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Path) -> None:
+    """A JVM that hangs must not slow down the next run."""
+    sleeper = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+    program = _IN_CHILD.format(program=f"{sleeper}time.sleep(60)")
+
+    began = time.monotonic()
+    with pytest.raises(BenchError, match="was killed after 1 s"):
+        measured(program, tmp_path, seconds=1)
+
+    assert time.monotonic() - began < STRAGGLER_SECONDS
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_a_command_that_a_signal_ends_has_failed(tmp_path: Path) -> None:
+    """The kernel kills a JVM when memory is used up."""
+    program = f"import os; os.kill(os.getpid(), {signal.SIGKILL.value})"
+
+    with pytest.raises(BenchError, match="exited with -9"):
+        measured(program, tmp_path)

@@ -1,0 +1,55 @@
+"""Promises of the workloads: the same documents everywhere, and every fault among them."""
+
+import pytest
+
+from benchmarks.workload import BROKEN, EIGHT_FAULTS, WORKLOADS, Document, snapshots
+
+
+def documents(name: str, share: float) -> list[Document]:
+    """All documents of a scaled workload."""
+    made = snapshots(WORKLOADS[name].scaled(share))
+    return [document for snapshot in made for document in snapshot.documents]
+
+
+def test_a_workload_is_the_same_each_time() -> None:
+    """Runs of two days are compared by their ratios, so both must do the same work."""
+    assert documents("1m", 0.0005) == documents("1m", 0.0005)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("200k", 200_000), ("1m", 1_001_208), ("5m", 5_006_040)]
+)
+def test_a_workload_has_the_size_that_it_is_named_for(name: str, count: int) -> None:
+    """The issue names them by these numbers."""
+    assert count == WORKLOADS[name].documents
+
+
+def test_a_scaled_workload_has_as_many_documents_as_it_says() -> None:
+    """Progress is shown by this number."""
+    scaled = WORKLOADS["200k"].scaled(0.01)
+
+    made = documents("200k", 0.01)
+
+    assert scaled.documents == len(made) == len({document["_id"] for document in made})
+
+
+def test_every_fault_is_there_and_in_its_share() -> None:
+    """A way that passes over one of them would be quicker."""
+    made = [document["payload"] for document in documents("200k", 0.1)]
+
+    counts = {
+        (field, str(value)): sum(payload[field] == value for payload in made)
+        for field, value in EIGHT_FAULTS
+    }
+
+    assert all(counts.values())
+    assert sum(counts.values()) / len(made) == pytest.approx(BROKEN, rel=0.15)
+
+
+def test_some_prices_are_answered_twice() -> None:
+    """The later answer must win, so it must be there."""
+    made = documents("200k", 0.01)
+
+    keys = {(document["coin_id"], document["observed_at"]) for document in made}
+
+    assert len(made) - len(keys) == WORKLOADS["200k"].scaled(0.01).second_answers_per_hour

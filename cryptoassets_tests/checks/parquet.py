@@ -1,0 +1,25 @@
+"""Cleaned partitions planted under CLEAN_PATH, file by file.
+
+What goes here: writing. What stays out: rows (in `io_managers.rows`), what must be found.
+"""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cryptoassets.io_managers.clean_folders import mark_whole
+from cryptoassets.partitions.spans import folder_name, partition_window
+from cryptoassets.resources.clean_files import clean_store
+from cryptoassets.schemas import CLEAN_COIN_PRICES
+
+
+def plant_files(clean_path: Path, partition: str, *files: pa.Table) -> list[Path]:
+    """Write a partition of `clean/coin_prices`, a file for each table, marked as whole."""
+    folder = clean_path / CLEAN_COIN_PRICES.name / folder_name(partition_window(partition))
+    folder.mkdir(parents=True)
+    paths = [folder / f"part-{number}.parquet" for number in range(len(files))]
+    for path, rows in zip(paths, files, strict=True):
+        pq.write_table(rows, path)
+    mark_whole(clean_store()[0], str(folder), CLEAN_COIN_PRICES)
+    return paths

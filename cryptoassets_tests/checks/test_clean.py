@@ -1,0 +1,130 @@
+"""Promises of the checks of Parquet: read file by file, they see what they would see at once."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from cryptoassets.checks.clean import coin_prices_contract, coin_prices_quality
+from cryptoassets.partitions.policies import HOURLY
+from cryptoassets_tests.checks.parquet import plant_files
+from cryptoassets_tests.io_managers.rows import HOUR, broken_row, judged, judged_row, start_of
+
+START = start_of(HOUR)
+
+
+def at(minutes: int, coin_id: str = "bitcoin", **changes: Any) -> dict[str, Any]:
+    """A valid row some minutes after the hour began, whose payload says nothing."""
+    changes = {"payload": None, "observed_at": START + timedelta(minutes=minutes)} | changes
+    return judged_row(coin_id, **changes)
+
+
+def refused(minutes: int, coin_id: str, reason: str) -> dict[str, Any]:
+    """A quarantined row some minutes after the hour began."""
+    observed_at: datetime = START + timedelta(minutes=minutes)
+    return broken_row(coin_id, observed_at=observed_at, reasons=[reason])
+
+
+@dg.asset(key=["clean", "coin_prices"], partitions_def=HOURLY)
+def cleaned() -> None:
+    """Stand for the asset whose files are planted."""
+
+
+def evaluations() -> dict[str, dg.AssetCheckEvaluation]:
+    """Evaluate the checks for the hour; by name."""
+    result = dg.materialize(
+        [cleaned, coin_prices_contract, coin_prices_quality],
+        partition_key=HOUR,
+        raise_on_error=False,
+    )
+    return {found.check_name: found for found in result.get_asset_check_evaluations()}
+
+
+def facts(found: dg.AssetCheckEvaluation) -> dict[str, Any]:
+    """Metadata by label."""
+    return {label: value.value for label, value in found.metadata.items()}
+
+
+def test_an_hour_of_many_files_passes_and_its_rows_are_counted_once(clean_path: Path) -> None:
+    """Each range of a partition is a file, and each later snapshot one more."""
+    plant_files(clean_path, HOUR, judged(at(0), at(5)), judged(at(10)), judged())
+
+    found = evaluations()
+
+    assert [] == [name for name, evaluation in found.items() if not evaluation.passed]
+    assert [3, 3] == [facts(found[name])["rows"] for name in ("keys", "outcomes")]
+
+
+@pytest.mark.parametrize(
+    ("files", "check", "words"),
+    [
+        (
+            [judged(at(0)), judged(at(5), at(5))],
+            "keys",
+            "1 doubled keys (raw_id)",
+        ),
+        (
+            [judged(at(0), at(10)), judged(at(10))],
+            "keys",
+            "part-1.parquet begins at 2026-10-31 23:10:00+00:00, when part-0.parquet has not ended",
+        ),
+        (
+            [judged(at(0), at(10)), judged(at(5))],
+            "keys",
+            "part-1.parquet begins at 2026-10-31 23:05:00+00:00, when part-0.parquet has not ended",
+        ),
+        (
+            [judged(at(0)), judged(at(5, outcome="lost"))],
+            "outcomes",
+            "1 of 1 rows have no known outcome",
+        ),
+        (
+            [judged(at(0)), judged(at(5)).drop_columns(["rank"])],
+            "columns",
+            "rank is missing",
+        ),
+        (
+            [judged(at(0)), judged(at(5)).append_column("odd", pa.array([1]))],
+            "columns",
+            "odd is unexpected",
+        ),
+    ],
+)
+def test_what_is_wrong_in_one_file_is_named(
+    clean_path: Path, files: list[pa.Table], check: str, words: str
+) -> None:
+    """The first file says nothing of the others; keys doubled in two files share their instant."""
+    plant_files(clean_path, HOUR, *files)
+
+    found = evaluations()[check]
+
+    assert (False, True) == (found.passed, words in str(found.description)), found.description
+
+
+def test_the_newest_snapshot_is_that_of_all_files(clean_path: Path) -> None:
+    """Files are listed by name, not by time."""
+    broken = [refused(30, coin, "snapshot_incomplete") for coin in ("a", "b")]
+    plant_files(clean_path, HOUR, judged(*broken), judged(at(0), at(0, "ether")))
+
+    found = evaluations()
+
+    newest = found["newest_snapshot_complete"]
+    assert (False, 2) == (newest.passed, facts(newest)["coins"])
+    assert "the snapshot of 2026-10-31 23:30:00+00:00 (2 coins) is" in str(newest.description)
+    assert found["newest_snapshot_reliable"].passed
+    share = found["quarantine_share"]
+    assert "2 of 4 documents (50.0%): {'snapshot_incomplete': 2}" == share.description
+    assert {"share": 0.5, "reasons": {"snapshot_incomplete": 2}} == facts(share)
+
+
+def test_an_hour_without_rows_has_no_newest_snapshot_and_passes(clean_path: Path) -> None:
+    """An hour that was skipped is published, too."""
+    plant_files(clean_path, HOUR, judged())
+
+    found = evaluations()
+
+    assert [] == [name for name, evaluation in found.items() if not evaluation.passed]
+    assert {"observed at": "None", "coins": 0} == facts(found["newest_snapshot_complete"])

@@ -1,0 +1,61 @@
+"""A driver as a process of its own: runs tasks on the cluster, prints what they saw, then waits.
+
+What goes here: a script that `test_workers` starts with a package of its choice on PYTHONPATH.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from cryptoassets.errors import CryptoassetsError
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.spark_errors import spark_errors
+from cryptoassets.resources.workers import credentials
+from cryptoassets.transforms import rules
+from cryptoassets.workers import code_hash, refuse_other_code
+
+
+def main() -> None:
+    """Print one line of JSON; end when the standard input is closed."""
+    session = SparkResource().session
+    given, expected = credentials(), code_hash()
+
+    def look(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        refuse_other_code(expected)
+        seen = {
+            "folder": str(Path.cwd()),
+            "reasons": list(rules.REASONS),
+            "users": [given.mongo_url().split(":")[1], given.postgres_url().split(":")[1]],
+        }
+        yield pa.RecordBatch.from_pydict({"seen": [json.dumps(seen)]})
+
+    def refuse(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        refuse_other_code("0123456789abcdef/3.9")
+        yield from ()
+
+    tasks = session.range(0, 2, 1, 2)
+    seen = tasks.mapInArrow(look, "seen string").toArrow()["seen"].to_pylist()
+    try:
+        with spark_errors():
+            tasks.mapInArrow(refuse, "seen string").collect()
+        refusal = ""
+    except CryptoassetsError as error:
+        refusal = f"{type(error).__name__}: {error}"
+    context = session.sparkContext
+    told = {
+        "seen": [json.loads(text) for text in seen],
+        "refusal": refusal,
+        "page": context.uiWebUrl,
+        "application": context.applicationId,
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    session.stop()
+
+
+if __name__ == "__main__":
+    main()

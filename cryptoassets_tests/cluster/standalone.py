@@ -1,0 +1,177 @@
+"""A Spark cluster of this machine, as an administrator would set one up by settings alone.
+
+What goes here: starting and ending it, the environment of a driver, all that it shows. What stays
+out: what drivers do (in the tests).
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import pyspark
+import requests
+
+from cryptoassets.embedded.processes import free_port
+from cryptoassets_tests.e2e.homes import user_environment
+
+SPARK = Path(pyspark.__file__).parent
+START_SECONDS = 90
+_QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+# The first tasks wait for both executors; else a busy machine would run them on the earlier one.
+_DRIVER_SETTINGS = """
+spark.driver.host            127.0.0.1
+spark.driver.bindAddress     127.0.0.1
+spark.driver.memory          600m
+spark.executor.memory        600m
+spark.executor.cores         1
+spark.executor.extraJavaOptions  {java_options}
+spark.cores.max              2
+spark.ui.enabled             true
+spark.scheduler.minRegisteredResourcesRatio          1.0
+spark.scheduler.maxRegisteredResourcesWaitingTime    120s
+spark.python.daemon.module   cryptoassets.worker_daemon
+spark.eventLog.enabled       true
+spark.eventLog.compress      false
+spark.eventLog.dir           file://{event_log}
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A master and two workers of one core, each with a scratch folder of its own.
+
+    Attributes:
+        folder: of everything; `mongo-url` and `postgres-url` in it are what workers read.
+        port: of the master.
+        pages: addresses of the pages of master and workers.
+    """
+
+    folder: Path
+    port: int
+    pages: tuple[str, ...]
+
+    @property
+    def clean(self) -> Path:
+        """CLEAN_PATH of driver and workers."""
+        return self.folder / "clean"
+
+    def give(self, mongo_url: str, postgres_url: str) -> None:
+        """Set the URLs that tasks read from now on."""
+        for name, url in (("mongo-url", mongo_url), ("postgres-url", postgres_url)):
+            (self.folder / name).touch(mode=0o600)
+            (self.folder / name).write_text(f"{url}\n")
+
+    def driver_environment(self, **more: str) -> dict[str, str]:
+        """All that a driver needs to know to use the cluster."""
+        return {
+            **user_environment(),
+            "CRYPTOASSETS_HOME": str(self.folder / "home"),
+            "CLEAN_PATH": str(self.clean),
+            "SPARK_CONF_DIR": str(self.folder / "conf"),
+            "SPARK_MASTER": f"spark://127.0.0.1:{self.port}",
+            **more,
+        }
+
+    def shown(self, driver_page: str, application: str) -> str:
+        """All that Spark shows of an application that runs: pages, interfaces, its event log."""
+        interface = f"{driver_page}/api/v1/applications/{application}"
+        addresses = [
+            *(page + path for page in self.pages for path in ("/", "/json/")),
+            f"{self.pages[0]}/app/?appId={application}",
+            *(f"{driver_page}/{part}/" for part in ("jobs", "stages", "environment", "executors")),
+            *(f"{interface}/{part}" for part in ("environment", "allexecutors", "stages", "sql")),
+        ]
+        answers = [requests.get(address, timeout=30) for address in addresses]
+        assert {200} == {answer.status_code for answer in answers}
+        logs = [path for path in (self.folder / "events").rglob("*") if path.is_file()]
+        assert logs
+        return "\n".join([*(a.text for a in answers), *(path.read_text() for path in logs)])
+
+
+@contextmanager
+def cluster_in(folder: Path, java_home: Path) -> Iterator[Cluster]:
+    """Start a cluster in an empty folder; it ends with the block."""
+    for name in ("conf", "events", "clean", "home"):
+        (folder / name).mkdir()
+    settings = _DRIVER_SETTINGS.format(event_log=folder / "events", java_options=_QUICK_JAVA)
+    (folder / "conf/spark-defaults.conf").write_text(settings)
+    port, *page_ports = (free_port() for _ in range(4))
+    hosts = ("127.0.0.1", "127.0.0.1", "127.0.0.2")
+    pages = tuple(f"http://{host}:{page}" for host, page in zip(hosts, page_ports, strict=True))
+    master = ("master.Master", "--port", str(port), "--webui-port", str(page_ports[0]))
+    with ExitStack() as started:
+        started.enter_context(_daemon(master, folder / "master", java_home, {}))
+        _await(pages[0], "ALIVE")
+        for number, page in enumerate(page_ports[1:]):
+            scratch = folder / f"worker-{number}"
+            worker = (
+                *("worker.Worker", "--webui-port", str(page), "--cores", "1", "--memory", "700m"),
+                # Of one host Spark never runs a task twice at once.
+                *("--host", f"127.0.0.{number + 1}"),
+                *("--work-dir", str(scratch / "work"), f"spark://127.0.0.1:{port}"),
+            )
+            files = {
+                "MONGO_URL_FILE": str(folder / "mongo-url"),
+                "POSTGRES_URL_FILE": str(folder / "postgres-url"),
+                "SPARK_LOCAL_DIRS": str(scratch / "local"),
+                "SPARK_LOCAL_IP": f"127.0.0.{number + 1}",
+            }
+            started.enter_context(_daemon(worker, scratch, java_home, files))
+        for page in pages[1:]:
+            _await(page, f"127.0.0.1:{port}")
+        yield Cluster(folder, port, pages)
+
+
+@contextmanager
+def _daemon(
+    words: tuple[str, ...], folder: Path, java_home: Path, environment: Mapping[str, str]
+) -> Iterator[None]:
+    """Run a class of `org.apache.spark.deploy`, which listens on loopback only."""
+    folder.mkdir()
+    name, *arguments = words
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *(SPARK / "bin/spark-class", f"org.apache.spark.deploy.{name}"),
+                *("--host", "127.0.0.1", *arguments),
+            ],
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(folder),
+                "LC_ALL": "C.UTF-8",
+                "JAVA_HOME": str(java_home),
+                "SPARK_HOME": str(SPARK),
+                "SPARK_LOCAL_IP": "127.0.0.1",
+                "SPARK_DAEMON_MEMORY": "128m",
+                "SPARK_DAEMON_JAVA_OPTS": _QUICK_JAVA,
+                **environment,
+            },
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        # Its own executors are ended by a worker that is asked to.
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _await(page: str, words: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            if words in urlopen(f"{page}/json/", timeout=10).read().decode():
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, f"{page} does not show {words}"
+        time.sleep(0.2)

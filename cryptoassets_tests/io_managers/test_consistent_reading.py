@@ -1,0 +1,102 @@
+"""Promise: what a run has read is one consistent reading of raw, however many tasks read it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+from pymongo import MongoClient
+
+from cryptoassets.embedded import Stack
+from cryptoassets.io_managers.clean_folders import file_parts, shared_instants
+from cryptoassets.io_managers.spark import SparkIOManager
+from cryptoassets.partitions.spans import Span
+from cryptoassets.resources.clean_files import clean_store
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.workers import credentials
+from cryptoassets.schemas import CLEAN_COIN_PRICES, SNAPSHOT_FLOW
+from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import FETCHES, Lake
+from cryptoassets.stores.raw import Kernel, RawRanges
+from cryptoassets.transforms.prices import judge_prices
+from cryptoassets_tests.io_managers.contexts import CLEAN, write
+from cryptoassets_tests.io_managers.rows import HOUR, document, start_of
+
+pytestmark = pytest.mark.mongo
+
+START = start_of(HOUR)
+SNAPSHOTS, COINS = 12, 5
+Process = Callable[[Kernel], dg.OutputContext]
+
+
+def judge_while_one_more_comes(raw: pa.Table, url: str, database: str, most: int) -> pa.Table:
+    """A kernel: a document comes to the first minute when the range of the last one was read."""
+    has_last = raw["observed_at"].to_pylist()[-1] == START + timedelta(minutes=SNAPSHOTS - 1)
+    with MongoClient(url) as client:
+        collection = client[database]["coin_snapshots"]
+        came = collection.count_documents({"coin_id": {"$gte": "late"}})
+        if has_last and came < most:
+            collection.insert_one(document(f"late-{came}", observed_at=START))
+    return judge_prices(raw)
+
+
+@pytest.fixture
+def process(lake: Lake, spark: SparkResource, clean_path: Path) -> Process:
+    """Map the hour's documents in four tasks and store what comes of it."""
+    for minute in range(SNAPSHOTS):
+        observed_at = START + timedelta(minutes=minute)
+        some = [document(f"coin-{n}", observed_at=observed_at) for n in range(COINS)]
+        lake["coin_snapshots"].insert_many(some)
+        record = {"observed_at": observed_at, "coins_asked": COINS, "is_repeated": False}
+        lake[FETCHES].insert_one({"_id": str(minute), "coins_received": COINS, **record})
+    window = Span(START, START + timedelta(hours=1))
+    of_lake = partial(credentials, postgres=False)
+    ranges = RawRanges(SNAPSHOT_FLOW, window, lake, COINS, spark.tasks, of_lake, most=15)
+
+    def store(kernel: Kernel) -> dg.OutputContext:
+        mapped = ranges.mapped(kernel, CLEAN_COIN_PRICES)
+        return write(SparkIOManager(spark=spark), CLEAN, HOUR, mapped)
+
+    return store
+
+
+def test_no_instant_lies_in_two_tasks(process: Process, clean_path: Path) -> None:
+    """Rules of a whole snapshot would see half of it."""
+    process(judge_prices)
+
+    store, root = clean_store()
+    parts = file_parts(store, f"{root}/coin_prices/hour=2026-10-31T23")
+    assert 4 == len(parts)
+    assert [15, 15, 15, 15] == [part.rows for part in parts]
+    assert [] == shared_instants(parts)
+
+
+@pytest.mark.parametrize("most", [1, 2], ids=["comes once", "comes twice"])
+def test_documents_that_come_between_two_tasks_are_read_too(
+    process: Process, lake: Lake, clean_path: Path, most: int
+) -> None:
+    """Else the view would claim to be all of raw, and a later one of as many be taken for older."""
+    url = Stack(load_settings()).mongo_url()
+
+    process(partial(judge_while_one_more_comes, url=url, database=lake.name, most=most))
+
+    rows = ds.dataset(clean_path / "coin_prices/hour=2026-10-31T23", format="parquet").to_table()
+    assert SNAPSHOTS * COINS + most == rows.num_rows
+
+
+def test_documents_that_never_stop_coming_end_the_step_for_another_try(
+    process: Process, lake: Lake, clean_path: Path
+) -> None:
+    """Nothing half-read is written."""
+    url = Stack(load_settings()).mongo_url()
+    kernel = partial(judge_while_one_more_comes, url=url, database=lake.name, most=99)
+
+    with pytest.raises(dg.RetryRequested) as refused:
+        process(kernel)
+
+    assert "documents came while they were read, 3 times" in str(refused.value.__cause__)
+    assert [] == [*clean_path.rglob("*.parquet")]

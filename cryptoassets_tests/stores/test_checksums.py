@@ -1,0 +1,194 @@
+"""Promises of checksums: they change with each value, row, name and byte, and with nothing else."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from pyarrow import fs
+
+from cryptoassets import libpq
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.resources.postgres import ensure_months
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.stores.checksums import (
+    NO_ROWS,
+    clean_checksum,
+    file_checksum,
+    rows_checksum,
+    rows_checksums,
+)
+
+HOUR = Span(datetime(2026, 11, 23, 14, tzinfo=UTC), datetime(2026, 11, 23, 15, tzinfo=UTC))
+NEXT_HOUR = Span(HOUR.end, HOUR.end + timedelta(hours=1))
+MONTH = Span(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
+DAY = Span(datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 24, tzinfo=UTC))
+PRICES = """
+    INSERT INTO warehouse.coin_prices
+    SELECT name, %(at)s, price, price, NULL, 3, -4.5, 21, NULL, 1, 'simulator', %(at)s, name || '@'
+    FROM (VALUES ('bitcoin', 60000.123456789012345678), ('ether', 3000.5), ('doge', 1e-18))
+        AS coins (name, price)
+"""
+HISTORY = """
+    INSERT INTO warehouse.coin_price_history
+    VALUES ('bitcoin', 'h1', %(at)s, 60000, NULL, 'simulator', %(at)s, 'point')
+"""
+REFUSED = """
+    INSERT INTO warehouse.quarantine VALUES
+    ('odd@', 'warehouse/coin_prices', %(key)s, '{price_usd_negative}', '{"id": "odd"}', %(at)s, 'r')
+"""
+BITCOIN = "UPDATE warehouse.coin_prices SET {} WHERE coin_id = 'bitcoin'"
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    """A database with three prices, a refused document and a point of history."""
+    facts = {"at": HOUR.start + timedelta(minutes=5), "key": partition_name(HOUR)}
+    with libpq.connect(database) as connection:
+        ensure_months(connection, [HOUR.start.date()])
+        for statement in (PRICES, REFUSED, HISTORY):
+            connection.execute(statement, facts)
+        yield connection
+
+
+def checksum(connection: psycopg.Connection) -> str:
+    """The checksum of the hour."""
+    return rows_checksum(connection.cursor(), SNAPSHOT_FLOW, HOUR)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            BITCOIN.format(f"{name} = {name} + 1e-18")
+            for name in ("price_usd", "market_cap_usd", "vwap_usd_24h", "change_pct_24h", "supply")
+        ),
+        BITCOIN.format("volume_usd_24h = 0"),
+        BITCOIN.format("max_supply = 0"),
+        BITCOIN.format("vwap_usd_24h = NULL"),
+        BITCOIN.format("price_usd = -price_usd"),
+        BITCOIN.format("rank = 2"),
+        BITCOIN.format("source = 'Simulator'"),
+        BITCOIN.format("observed_at = observed_at + interval '1 us'"),
+        BITCOIN.format("fetched_at = fetched_at - interval '1 us'"),
+        BITCOIN.format("raw_id = raw_id || ' '"),
+        BITCOIN.format("coin_id = 'Bitcoin'"),
+        BITCOIN.format("max_supply = supply, supply = 0"),
+        "DELETE FROM warehouse.coin_prices WHERE coin_id = 'doge'",
+        PRICES.replace("name, %(at)s, price", "upper(name), %(at)s, price"),
+        "UPDATE warehouse.quarantine SET reasons = '{price_usd_missing}'",
+        "UPDATE warehouse.quarantine SET reasons = reasons || reasons",
+        "UPDATE warehouse.quarantine SET payload = NULL",
+        "UPDATE warehouse.quarantine SET payload = payload || ' '",
+        "UPDATE warehouse.quarantine SET raw_id = 'other'",
+        "UPDATE warehouse.quarantine SET first_seen_at = NULL",
+        "UPDATE warehouse.quarantine SET partition_key = 'another'",
+        "DELETE FROM warehouse.quarantine",
+    ],
+)
+def test_one_value_changed_by_hand_changes_the_checksum(
+    connection: psycopg.Connection, change: str
+) -> None:
+    """The last digit of an amount is as good as the first."""
+    before = checksum(connection)
+
+    connection.execute(change, {"at": HOUR.start, "key": partition_name(HOUR)})
+
+    assert before != checksum(connection)
+
+
+@pytest.mark.postgres
+def test_rows_that_swap_a_value_change_the_checksum(connection: psycopg.Connection) -> None:
+    """The sum of PostgreSQL's own hashes of rows is the same: it is a sum of sums of columns."""
+    before = checksum(connection)
+
+    connection.execute(
+        "UPDATE warehouse.coin_prices SET price_usd = 63000.623456789012345678 - price_usd "
+        "WHERE coin_id IN ('bitcoin', 'ether')"
+    )
+
+    swapped = connection.execute(
+        "SELECT price_usd::text FROM warehouse.coin_prices WHERE coin_id = 'ether'"
+    ).fetchone()
+    assert ("60000.123456789012345678",) == swapped
+    assert before != checksum(connection)
+
+
+@pytest.mark.postgres
+def test_the_order_of_rows_and_who_wrote_them_change_nothing(
+    connection: psycopg.Connection,
+) -> None:
+    """A rebuild writes the same rows in another order, in another run."""
+    before = checksum(connection)
+
+    connection.execute("CREATE TEMPORARY TABLE old AS SELECT * FROM warehouse.coin_prices")
+    connection.execute("DELETE FROM warehouse.coin_prices")
+    connection.execute("INSERT INTO warehouse.coin_prices SELECT * FROM old ORDER BY coin_id DESC")
+    connection.execute("UPDATE warehouse.quarantine SET run_id = 'another'")
+
+    assert before == checksum(connection)
+
+
+@pytest.mark.postgres
+def test_the_value_is_the_same_in_every_session_and_version(
+    connection: psycopg.Connection,
+) -> None:
+    """The ledger keeps it for years; a server is upgraded meanwhile."""
+    connection.execute("SET TimeZone = 'Asia/Kathmandu'; SET DateStyle = 'German'")
+    connection.execute("SET IntervalStyle = 'iso_8601'; SET extra_float_digits = -3")
+
+    assert "3:6908795724181887119 1:-62890125314871639" == checksum(connection)
+
+
+@pytest.mark.postgres
+def test_a_span_gives_each_of_its_partitions_what_it_has_alone(
+    connection: psycopg.Connection,
+) -> None:
+    """`audit` asks by the month, the publication by the partition."""
+    cursor = connection.cursor()
+    connection.execute(PRICES, {"at": NEXT_HOUR.start})
+    hours = [(window, partition_name(window)) for window in (HOUR, NEXT_HOUR)]
+
+    together = rows_checksums(cursor, SNAPSHOT_FLOW, MONTH)
+
+    assert {key: rows_checksum(cursor, SNAPSHOT_FLOW, w) for w, key in hours} == together
+    assert {"2026-11-23"} == rows_checksums(cursor, HISTORY_FLOW, MONTH).keys()
+    assert rows_checksum(cursor, HISTORY_FLOW, DAY) != NO_ROWS
+
+
+@pytest.mark.postgres
+def test_a_partition_without_rows_has_a_checksum_of_its_own(connection: psycopg.Connection) -> None:
+    """An hour that is all superseded is published, too."""
+    empty = Span(MONTH.start, MONTH.start + timedelta(hours=1))
+
+    assert NO_ROWS == rows_checksum(connection.cursor(), SNAPSHOT_FLOW, empty)
+
+
+def test_files_are_told_by_name_and_by_bytes(tmp_path: Path) -> None:
+    """Other names: written again. The same names with other bytes: damage."""
+    files = {"a.parquet": b"first", "b.parquet": b"second"}
+    for name, text in files.items():
+        (tmp_path / name).write_bytes(text)
+    pairs = [(name, file_checksum(fs.LocalFileSystem(), str(tmp_path / name))) for name in files]
+
+    before = clean_checksum(pairs)
+    changed = clean_checksum([pairs[0], ("b.parquet", pairs[0][1])])
+    renamed = clean_checksum([pairs[0], ("c.parquet", pairs[1][1])])
+    swapped = clean_checksum([("a.parquet", pairs[1][1]), ("b.parquet", pairs[0][1])])
+
+    assert before == clean_checksum(reversed(pairs))
+    names = before.partition(":")[0]
+    assert [names, names] == [changed.partition(":")[0], swapped.partition(":")[0]]
+    assert names != renamed.partition(":")[0]
+    assert 4 == len({before, changed, renamed, swapped})
+
+
+def test_the_checksum_of_a_file_is_the_sha_256_that_other_tools_print(tmp_path: Path) -> None:
+    """A person compares it with `sha256sum`."""
+    (tmp_path / "file").write_bytes(b"abc")
+
+    assert "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" == file_checksum(
+        fs.LocalFileSystem(), str(tmp_path / "file")
+    )

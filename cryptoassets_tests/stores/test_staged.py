@@ -1,0 +1,93 @@
+"""Promises of staged rows: only all of them are published, and nothing of a killed run stays."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import psycopg
+import pytest
+
+from cryptoassets.errors import StoreUnavailableError
+from cryptoassets.io_managers import judged
+from cryptoassets.io_managers.judged_staging import judged_staging
+from cryptoassets.io_managers.postgres import PostgresIOManager
+from cryptoassets.io_managers.publishing import Cursor
+from cryptoassets.partitions.spans import Span
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.schemas import SNAPSHOT_FLOW
+from cryptoassets.stores.staged import staging_table
+from cryptoassets_tests.embedded import servers
+from cryptoassets_tests.embedded.conftest import MakeStack, home, make_stack, said
+from cryptoassets_tests.io_managers import warehouse
+from cryptoassets_tests.io_managers.contexts import PRICES, write
+from cryptoassets_tests.io_managers.rows import HOUR, judged_coins, start_of
+
+__all__ = ["home", "make_stack", "said"]
+
+pytestmark = pytest.mark.postgres
+WINDOW = Span(start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
+STAGED = "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace"
+
+
+def test_rows_that_a_crash_of_postgresql_took_are_not_published(
+    make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between COPY and publication it empties unlogged tables: the hour would be empty."""
+    stack = make_stack()
+    url = stack.postgres_url()
+    monkeypatch.setenv("POSTGRES_URL", url)
+    postgres, spark = PostgresResource(), SparkResource()
+
+    @contextmanager
+    def transaction(_: str) -> Iterator[Cursor]:
+        with postgres.connect() as connection, connection.cursor() as cursor:
+            yield cursor
+
+    rows = judged_coins(HOUR, range(3))
+    with judged_staging(postgres, spark, SNAPSHOT_FLOW, "run") as stage:
+        (partition,) = stage(rows, [WINDOW])
+        with monkeypatch.context() as without_url:
+            without_url.delenv("POSTGRES_URL")
+            servers.kill(servers.running_pid(stack, "postgres"))
+            assert url == make_stack().postgres_url()
+
+        with pytest.raises(StoreUnavailableError, match="has restarted meanwhile"):
+            judged.publish(transaction, partition, "run")
+
+    assert [] == warehouse.ledger(url)
+    write(PostgresIOManager(postgres=postgres, spark=spark), PRICES, HOUR, rows)
+    assert [(HOUR, 3, 3, 0, 0)] == warehouse.ledger(url)
+    assert [] == warehouse.ask(url, STAGED)
+
+
+def test_only_tables_whose_owner_is_gone_are_swept(
+    postgres: PostgresResource, database: str
+) -> None:
+    """A run beside is at work in its own; one that was killed works in none any more."""
+    killed = postgres.connect(autocommit=True)
+    with (
+        postgres.connect(autocommit=True) as alive,
+        staging_table(alive, SNAPSHOT_FLOW, "alive") as kept,
+    ):
+        work_of_killed = staging_table(killed, SNAPSHOT_FLOW, "killed")
+        orphan = work_of_killed.__enter__()
+        killed.close()
+        _await_end_of(database, orphan)
+
+        with (
+            postgres.connect(autocommit=True) as other,
+            staging_table(other, SNAPSHOT_FLOW, "other") as own,
+        ):
+            assert {(kept,), (own,)} == set(warehouse.ask(database, STAGED))
+        del work_of_killed
+
+
+def _await_end_of(database: str, table: str) -> None:
+    """Wait until the server has seen that the connection of a table's owner is closed."""
+    query = "SELECT obj_description(('staging.' || %s)::regclass, 'pg_class')"
+    with psycopg.connect(database, autocommit=True) as connection:
+        ((owner,),) = connection.execute(query, [table]).fetchall()
+        pid = int(owner.partition(" ")[0])
+        while connection.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone():
+            pass

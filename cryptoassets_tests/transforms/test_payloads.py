@@ -1,0 +1,44 @@
+"""Promises of a payload's texts: as they were sent, whatever JSON type they had."""
+
+from typing import Any
+
+import pytest
+
+from cryptoassets.coincap.lossless import ExactNumber
+from cryptoassets.schemas import RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
+
+TEXTS: list[tuple[Any, str | None]] = [
+    (None, None),
+    ("", ""),
+    (" 1.5 ", " 1.5 "),
+    ("\x00\n🚀", "\x00\n🚀"),
+    (True, "true"),
+    (7, "7"),
+    (12345678901234567890, "12345678901234567890"),
+    (1e-7, "1e-07"),
+    # Java 17 would write 5.9797935293018336E16, another decimal than the source sent.
+    (59797935293018340.0, "5.979793529301834e+16"),
+    (ExactNumber("1.50"), "1.50"),
+    ({"b": [1, None], "a": {"é": "\n"}}, '{"a":{"é":"\\n"},"b":[1,null]}'),
+    ({"a": ExactNumber("1.50"), "b": [ExactNumber("2")]}, '{"a":"1.50","b":["2"]}'),
+    ({"$numberDecimal": 5}, '{"$numberDecimal":5}'),
+    ({"$numberDecimal": "5", "a": 1}, '{"$numberDecimal":"5","a":1}'),
+    ([], "[]"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), TEXTS, ids=lambda value: ascii(value)[:40])
+def test_a_value_is_read_as_text(value: Any, text: str | None) -> None:
+    """The rules judge a number or an object that stands where a text belongs."""
+    assert (text, None) == field_texts({"priceUsd": value}, ("priceUsd", "absent"))
+
+
+@pytest.mark.parametrize("table", [RAW_COIN_SNAPSHOTS, RAW_COIN_HISTORY], ids=lambda t: t.name)
+def test_a_kernel_takes_a_raw_table_and_its_fields(table: Table) -> None:
+    """In this order, as a task builds it."""
+    schema = kernel_schema(table)
+
+    assert list(arrow_schema(table)) == list(schema)[: len(table.columns)]
+    assert [f"payload.{f}" for f in FIELDS[table.name]] == schema.names[len(table.columns) :]

@@ -1,0 +1,87 @@
+"""Promises of counts and checksums: what changed is found without reading what did not."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from cryptoassets.partitions.spans import Span
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource, ensure_months
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.stores.checksums import rows_checksums
+from cryptoassets.stores.mongodb import Lake
+from cryptoassets.upkeep.unchanged import RawCounts, published_partitions, raw_counts
+from cryptoassets_tests.upkeep.books import HOUR, T0
+
+HOURS = [T0, T0 + HOUR, T0 + 2 * HOUR]
+
+
+def plant(lake: Lake, *moments: datetime) -> None:
+    """Raw documents at some times, one each."""
+    lake["coin_snapshots"].insert_many([{"observed_at": moment} for moment in moments])
+
+
+@pytest.mark.mongo
+def test_a_document_too_many_does_not_hide_one_that_is_missing_in_another_hour(
+    lake: Lake, mongo: MongoResource
+) -> None:
+    """The sum is right; each hour is counted by itself."""
+    plant(lake, T0, T0, HOURS[2] + timedelta(minutes=5))
+    ledger = dict.fromkeys(HOURS, 1)
+
+    counted = raw_counts(mongo, SNAPSHOT_FLOW, ledger)
+
+    assert RawCounts(dict(zip(HOURS, (2, 0, 1), strict=True)), are_exact=True) == counted
+
+
+@pytest.mark.mongo
+@pytest.mark.parametrize("seconds", [60.0, 0.0], ids=["one by one", "by longer windows"])
+def test_documents_of_hours_that_the_ledger_does_not_know_are_found(
+    lake: Lake, mongo: MongoResource, seconds: float
+) -> None:
+    """A ledger that was lost, a fetch that was never processed: years before and after, too."""
+    others = [T0 - timedelta(days=900), HOURS[1], T0 + timedelta(days=900)]
+    plant(lake, T0, *others, HOURS[1])
+
+    counted = raw_counts(mongo, SNAPSHOT_FLOW, {T0: 1}, seconds=seconds)
+
+    assert {T0: 1, others[0]: 1, HOURS[1]: 2, others[2]: 1} == counted.counts
+    assert counted.are_exact is (seconds > 0)
+
+
+@pytest.mark.mongo
+def test_an_empty_lake_has_no_partition(mongo: MongoResource) -> None:
+    """The first audit comes before the first run."""
+    assert RawCounts({}, are_exact=True) == raw_counts(mongo, HISTORY_FLOW, {})
+
+
+@pytest.mark.postgres
+def test_rows_of_all_months_have_their_checksum_whether_the_ledger_knows_them_or_not(
+    postgres: PostgresResource, database: str
+) -> None:
+    """A month without a ledger row is where a lost ledger shows."""
+    moments = [datetime(2019, 12, 31, 23, tzinfo=UTC), T0, datetime(2026, 3, 1, tzinfo=UTC)]
+    with psycopg.connect(database) as connection:
+        ensure_months(connection, [moment.date() for moment in moments])
+        for moment in moments:
+            connection.execute(
+                "INSERT INTO warehouse.coin_prices (coin_id, observed_at, price_usd, rank, source, "
+                "fetched_at, raw_id) VALUES ('bitcoin', %s, 1, 1, 'simulator', now(), 'a')",
+                [moment],
+            )
+        connection.execute(
+            "INSERT INTO warehouse.loads VALUES "
+            "('warehouse/coin_prices', '2026-06-01-00:00', 'r', 1, 1, 0, 0, now())"
+        )
+
+    told: list[str] = []
+    found = published_partitions(postgres, SNAPSHOT_FLOW, told.append)
+
+    assert set(moments) == found.checksums.keys()
+    assert [datetime(2026, 6, 1, tzinfo=UTC)] == list(found.ledger)
+    assert "warehouse/coin_prices 2026-06" == told[-1]
+    with postgres.connect() as connection:
+        hour = Span(moments[0], moments[0] + HOUR)
+        alone = rows_checksums(connection.cursor(), SNAPSHOT_FLOW, hour)
+    assert [found.checksums[moments[0]]] == list(alone.values())
