@@ -250,12 +250,13 @@ class Runner:
 
 
 def warm_up_spark(*, is_long_lived: bool = False) -> None:
-    """Start the session, whose JVM takes seconds, and have it do its first work."""
+    """Start the session, whose JVM takes seconds, and a worker, whose imports take one more."""
     from cryptoassets.resources.spark import SparkResource
     from cryptoassets.resources.spark_errors import spark_errors
+    from cryptoassets.workers import no_rows
 
     with spark_errors():
-        SparkResource(is_long_lived=is_long_lived).session.range(1).count()
+        SparkResource(is_long_lived=is_long_lived).tasks(no_rows, 1, "number long").count()
 
 
 def warm_up() -> None:
