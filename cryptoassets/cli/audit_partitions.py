@@ -10,13 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptoassets.checks.places import (
-    NO_DOCUMENT,
-    NOT_PROCESSED,
     Reconciled,
-    clean_batches,
     compare_places,
-    raw_documents,
-    raw_ids,
 )
 from cryptoassets.checks.values import changed_values
 from cryptoassets.cli.last_audit import LastAudit
@@ -34,7 +29,6 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.documents import lake_id
 from cryptoassets.stores.mongodb import Document, count_all, documents_in
-from cryptoassets.transforms.reconciliation import difference
 from cryptoassets.upkeep.partitions import EVER, LedgerRow, raw_starts
 from cryptoassets.upkeep.unchanged import (
     Published,
@@ -157,12 +151,9 @@ class _FlowAudit:
             if at is not None:
                 self._skipped.append((count, at))
                 return count
-            compared = self._again(window, self._compare_raw)
-            differences = compared.problems
-        else:
-            compared = self._again(window, self._compare_all)
-            differences = compared.problems
-            differences += self._of_checksums(window, row, are_more=bool(differences))
+        compared = self._again(window, self._compare_all)
+        differences = compared.problems
+        differences += self._of_checksums(window, row, are_more=bool(differences))
         self._found.problems += [f"{self._name(window)}: {words}" for words in differences]
         if row is None or differences:
             last.forget(self._flow, window)
@@ -186,15 +177,6 @@ class _FlowAudit:
             "helps once they have ended"
         )
 
-    def _compare_raw(self, window: Span) -> Reconciled:
-        """Compare the ids of the lake with Parquet: the table is what was made of it."""
-        batches = clean_batches(clean_partition(self._flow.clean, window))
-        clean = {raw_id for batch in batches for raw_id in batch["raw_id"].to_pylist()}
-        raw = set(raw_ids(raw_documents(self._stores.mongo, self._flow, window)).to_pylist())
-        pairs = ((raw - clean, NOT_PROCESSED), (clean - raw, NO_DOCUMENT))
-        problems = [difference(len(ids), sorted(ids), words) for ids, words in pairs if ids]
-        return Reconciled(problems, len(raw), 0)
-
     def _compare_all(self, window: Span) -> Reconciled:
         """Compare ids and values of all three stores."""
         flow, stores = self._flow, self._stores
@@ -217,9 +199,7 @@ class _FlowAudit:
         remedy = f"{rebuild_command(window)} makes them from raw again"
         found = []
         if _files_differ(self._flow, window, row) and not are_more:
-            found.append(
-                f"its Parquet files are not those that were published, to the byte: {remedy}"
-            )
+            found.append(f"its Parquet does not hold the rows that were published: {remedy}")
         if not are_more and not self._published.has_rows_of_ledger(window.start):
             # Another run may have published since.
             now = published_partition(self._stores.postgres, self._flow, window)
@@ -247,15 +227,9 @@ class _FlowAudit:
 
 
 def _files_differ(flow: Flow, window: Span, row: LedgerRow) -> bool | None:
-    """Whether files of the names that were published hold other bytes; None: not comparable."""
-    if row.clean_checksum is None:
-        return None
-    try:
-        checksum = files_checksum(flow.clean, window)
-    except OSError:
-        return None
-    names, _, _ = row.clean_checksum.partition(":")
-    if checksum is None or checksum.partition(":")[0] != names:
+    """Whether the Parquet holds other rows than were published; None: not comparable."""
+    checksum = files_checksum(flow.clean, window)
+    if row.clean_checksum is None or checksum is None:
         return None
     return checksum != row.clean_checksum
 

@@ -18,11 +18,12 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import fs
 
+from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
 from cryptoassets.partitions.spans import Span, folder_name
 from cryptoassets.resources.clean_files import clean_store, spark_uri
 from cryptoassets.schemas import Table
-from cryptoassets.stores.checksums import clean_checksum, file_checksum
-from cryptoassets.stores.clean import CleanFile
+from cryptoassets.stores.checksums import added
+from cryptoassets.stores.clean import CleanFile, read_file
 from cryptoassets.transforms.version import rules_version
 
 _SUCCESS = "_SUCCESS"
@@ -64,16 +65,20 @@ def clean_rows(
 
 
 def files_checksum(table: Table, window: Span) -> str | None:
-    """The checksum of a partition's Parquet files as they are now; None: it is not there whole.
+    """The checksum of a partition's cleaned rows as they are now, read file by file.
 
-    Raises:
-        OSError: a file cannot be read, or another run replaced it meanwhile.
+    Returns:
+        See `stores.checksums.clean_checksum`; None: the partition is missing or damaged, or another
+        run has just replaced it.
     """
     store, folder = folder_of(table, window)
     if not has_mark(store, folder):
         return None
-    names = parquet_files(store, folder)
-    return clean_checksum((name, file_checksum(store, f"{folder}/{name}")) for name in names)
+    try:
+        files = files_of(store, folder, window)
+        return added(read_file(table, file).checksum for file in files)
+    except (StoreUnavailableError, UpstreamNotMaterializedError):
+        return None
 
 
 def clean_damage(table: Table, window: Span) -> str | None:

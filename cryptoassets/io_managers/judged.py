@@ -21,7 +21,7 @@ from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import FLOWS
-from cryptoassets.stores.checksums import clean_checksum, rows_checksum
+from cryptoassets.stores.checksums import rows_checksum
 from cryptoassets.stores.staged import StagedPartition
 
 Transaction = Callable[[str], AbstractContextManager[Cursor]]
@@ -95,10 +95,7 @@ def publish(
         number = record_load(cursor, load, changes, is_other=bool(refusals) or not is_seen)
         # A ledger that was lost, say, has no number for rows that are there.
         has_other_rows = bool(changes) or loaded != load.loaded_rows
-        checksums = Checksums(
-            clean_checksum(staged.files) if staged.files else None,
-            rows_checksum(cursor, flow, window),
-        )
+        checksums = Checksums(staged.clean_checksum, rows_checksum(cursor, flow, window))
         publishing.write_ledger(cursor, load, checksums, number if has_other_rows else 0)
         if is_last:
             staged.drop(cursor)

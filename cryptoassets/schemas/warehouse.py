@@ -123,7 +123,7 @@ LOADS = Table(
         Column(
             "clean_checksum",
             "text",
-            "Checksum of the Parquet files that were published, names and bytes; null: expired, "
+            "Checksum of the cleaned rows that were published, in any order; null: expired, "
             "or published before it was kept",
             is_nullable=True,
         ),

@@ -1,4 +1,4 @@
-"""Checksums of what a partition holds: its published rows, and its Parquet files.
+"""Checksums of what a partition holds: its published rows, and its cleaned rows.
 
 What goes here: one value per partition that changes with any row, value or byte, in whatever order
 they are read. What stays out: the ledger that keeps the values (in `io_managers.publishing`), and
@@ -11,13 +11,17 @@ from collections.abc import Iterable
 from typing import Any, LiteralString
 
 import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import sql
-from pyarrow import fs
 
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.schemas import QUARANTINE, Column, Flow
 
 _EMPTY = "0:0"
+_ROWS_AT_ONCE = 10_000
+_MODULUS = 2**64
+_NULL, _BETWEEN_VALUES, _BETWEEN_ITEMS = "\x00", "\x1e", "\x1f"
 NO_ROWS = f"{_EMPTY} {_EMPTY}"
 """The checksum of a partition that has rows neither in its table nor in quarantine."""
 _KEY_FORMS = {3_600: "YYYY-MM-DD-HH24:00", 86_400: "YYYY-MM-DD"}
@@ -94,30 +98,35 @@ def rows_in_checksum(checksum: str) -> tuple[int, int]:
     return published, quarantined
 
 
-def clean_checksum(files: Iterable[tuple[str, str]]) -> str:
-    """The checksum of a partition's Parquet files.
+def clean_checksum(judged: pa.Table) -> str:
+    """The checksum of cleaned rows: every value counts exactly, neither order nor files do.
 
     Args:
-        files: name and SHA-256 (hex) of the bytes of each file, in any order.
+        judged: columns of a cleaned table, in its order.
 
     Returns:
-        `<names>:<bytes>`. Two that differ in the first part are of other files: the partition was
-        written again. Two that differ in the second alone are of files whose bytes were changed.
+        `<rows>:<sum of their hashes>`; see `added`.
     """
-    pairs = sorted(files)
-    names = "\n".join(name for name, _ in pairs)
-    contents = "\n".join(f"{digest} {name}" for name, digest in pairs)
-    return f"{_sha256(names)}:{_sha256(contents)}"
+    total = 0
+    for batch in judged.to_batches(max_chunksize=_ROWS_AT_ONCE):
+        columns = [_texts(column) for column in batch.columns]
+        for text in pc.binary_join_element_wise(*columns, _BETWEEN_VALUES).to_pylist():
+            digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+            total += int.from_bytes(digest)
+    return f"{judged.num_rows}:{total % _MODULUS}"
 
 
-def file_checksum(store: fs.FileSystem, path: str) -> str:
-    """SHA-256 of a file's bytes as hex, read in pieces.
+def added(checksums: Iterable[str]) -> str:
+    """The checksum of all rows of which these are the checksums, part by part."""
+    parts = [tuple(map(int, checksum.split(":"))) for checksum in checksums]
+    return f"{sum(rows for rows, _ in parts)}:{sum(total for _, total in parts) % _MODULUS}"
 
-    Raises:
-        OSError: it cannot be read, or is gone.
-    """
-    with store.open_input_file(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+
+def _texts(column: pa.Array) -> pa.Array:
+    """Values as texts, null as one that no value has."""
+    if pa.types.is_list(column.type):
+        column = pc.binary_join(column, _BETWEEN_ITEMS)
+    return pc.fill_null(column.cast(pa.string()), _NULL)
 
 
 def _checksum(columns: Iterable[Column]) -> sql.Composed:
@@ -126,7 +135,3 @@ def _checksum(columns: Iterable[Column]) -> sql.Composed:
         for column in columns
     ]
     return sql.SQL(_CHECKSUM).format(values=sql.SQL(", ").join(values))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -4,7 +4,6 @@ What goes here: the handle that an asset gets, and reading a file in a worker. W
 folder is whole (in `io_managers.clean_folders`), what becomes of the rows.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +16,7 @@ from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedEr
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.checksums import clean_checksum
 from cryptoassets.stores.raw import ROWS_OF_A_BATCH, Kernel, Tasks
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ class FileTask:
 
 
 class FileRead(NamedTuple):
-    """The rows of a file, columns of its table, and the SHA-256 of its bytes, hexadecimal."""
+    """The rows of a file, columns of its table; and their checksum."""
 
     rows: pa.Table
-    digest: str
+    checksum: str
 
 
 def read_file(table: Table, file: CleanFile) -> FileRead:
@@ -112,10 +112,10 @@ def read_file(table: Table, file: CleanFile) -> FileRead:
     try:
         with store.open_input_file(path) as opened:
             content = opened.read_buffer()
-        digest = hashlib.sha256(content).hexdigest()
         rows = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         schema = arrow_schema(table)
-        return FileRead(rows.select(schema.names).cast(schema), digest)
+        rows = rows.select(schema.names).cast(schema)
+        return FileRead(rows, clean_checksum(rows))
     except FileNotFoundError as error:
         raise StoreUnavailableError(f"{name} was replaced meanwhile. A retry helps") from error
     except (OSError, pa.ArrowInvalid) as error:

@@ -19,6 +19,7 @@ from psycopg import sql
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import QUARANTINE, Flow
+from cryptoassets.stores.checksums import added
 from cryptoassets.stores.staging import SCHEMA, Cursor, Staged
 
 EXECUTOR = "executor"
@@ -129,9 +130,10 @@ class StagedPartition:
         return sum((Counter(json.loads(part.reasons)) for part in self.parts), Counter[str]())
 
     @property
-    def files(self) -> list[tuple[str, str]]:
-        """Name and SHA-256 of each Parquet file that the rows are from."""
-        return sorted((part.file, part.digest) for part in self.parts if part.file)
+    def clean_checksum(self) -> str | None:
+        """Checksum of the cleaned rows; None: they are of no files."""
+        checksums = [part.checksum for part in self.parts]
+        return added(checksums) if all(checksums) else None
 
     def count(self, outcome: str) -> int:
         """Rows: `raw`, `valid`, `quarantined` or `superseded`."""

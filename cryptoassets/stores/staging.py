@@ -46,7 +46,7 @@ class Staged:
         problems: what does not add up, one sentence each.
         sources: of the valid rows.
         reasons: rows by reason code, JSON.
-        file, digest: name of the Parquet file and the SHA-256 of its bytes; empty: rows of none.
+        checksum: of all rows, where they are those of a Parquet file; empty: they are not.
     """
 
     attempt: str
@@ -58,21 +58,20 @@ class Staged:
     problems: list[str]
     sources: list[str]
     reasons: str
-    file: str = ""
-    digest: str = ""
+    checksum: str = ""
 
 
 STAGED_SCHEMA = (
     "attempt STRING, partition_key STRING, raw BIGINT, valid BIGINT, quarantined BIGINT, "
     "superseded BIGINT, problems ARRAY<STRING>, sources ARRAY<STRING>, reasons STRING, "
-    "file STRING, digest STRING"
+    "checksum STRING"
 )
 _ARROW_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("attempt", "partition_key")),
         *((name, pa.int64()) for name in ("raw", "valid", "quarantined", "superseded")),
         *((name, pa.list_(pa.string())) for name in ("problems", "sources")),
-        *((name, pa.string()) for name in ("reasons", "file", "digest")),
+        *((name, pa.string()) for name in ("reasons", "checksum")),
     ]
 )
 
@@ -98,10 +97,9 @@ class StageTask:
             connection.cursor() as cursor,
         ):
             for file in self.groups[number]:
-                rows, digest = read_file(flow.clean, file)
-                name = file.path.rpartition("/")[2]
+                rows, checksum = read_file(flow.clean, file)
                 staged = stage_rows(cursor, self.table, flow, rows, file.partition, attempt)
-                told.append({**vars(staged), "file": name, "digest": digest})
+                told.append({**vars(staged), "checksum": checksum})
         yield pa.RecordBatch.from_pylist(told, schema=_ARROW_SCHEMA)
 
 

@@ -7,7 +7,6 @@ running the product (in `platforms` and `homes`).
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import pyarrow.dataset as ds
 from psycopg import sql
 from pymongo import MongoClient
 
-from cryptoassets.partitions.spans import folder_name, partition_window
 from cryptoassets.schemas import (
     COIN_LATEST,
     CREDITS,
@@ -28,14 +26,13 @@ from cryptoassets.schemas import (
     POSTGRES_TABLES,
     QUARANTINE,
 )
-from cryptoassets.stores.checksums import clean_checksum
 from cryptoassets.stores.mongodb import Lake
 
 Dump = dict[str, list[bytes]]
 
 # Sorted dumps leave these columns and tables out, and no other.
 # Files are named at random, and their checksum covers their names.
-_VOLATILE = {"run_id", "loaded_at", "publication", "clean_checksum"}
+_VOLATILE = {"run_id", "loaded_at", "publication"}
 _NOT_DUMPED = (COIN_LATEST, CREDITS, LOAD_HISTORY, MART_LOADS, PARTITION_LOCKS)
 _DUMPED = [table for table in POSTGRES_TABLES if table not in _NOT_DUMPED]
 PUBLISHED = tuple(table.full_name for table in _DUMPED if table not in (LOADS, QUARANTINE))
@@ -79,20 +76,6 @@ class Stores:
         with psycopg.connect(self.postgres_url) as connection, connection.cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
             return {table.full_name: sorted(_lines(cursor, table)) for table in _DUMPED}
-
-    def note_parquet(self) -> None:
-        """Have the ledger hold the checksums of the Parquet of hours that has none yet."""
-        for (key,) in self.rows(
-            "SELECT partition_key FROM warehouse.loads "
-            "WHERE asset = 'warehouse/coin_prices' AND clean_checksum IS NULL"
-        ):
-            files = self.clean.glob(f"coin_prices/{folder_name(partition_window(key))}/*.parquet")
-            pairs = [(file.name, sha256(file.read_bytes()).hexdigest()) for file in files]
-            self.rows(
-                "UPDATE warehouse.loads SET clean_checksum = %s WHERE partition_key = %s",
-                clean_checksum(pairs),
-                key,
-            )
 
     def cleaned(self) -> pa.Table:
         """All rows of `clean/coin_prices` under CLEAN_PATH."""

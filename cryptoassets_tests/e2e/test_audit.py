@@ -89,7 +89,6 @@ def test_audit_names_what_was_done_to_postgresql(
 @pytest.fixture
 def audited(copy: Platform) -> Platform:
     """A copy whose documents an audit has compared before."""
-    copy.stores.note_parquet()
     first = copy.command("audit")
     assert (0, False) == (first.code, NOT_AGAIN in first.text), first.text
     return copy

@@ -11,7 +11,7 @@ from psycopg import sql
 from cryptoassets.schemas import COIN_DAILY, COIN_PRICES, COINS, LOADS, QUARANTINE, Table
 
 PUBLISHED = (COINS, COIN_PRICES, QUARANTINE, LOADS, COIN_DAILY)
-UNSTABLE = ("run_id", "loaded_at", "publication", "clean_checksum")
+UNSTABLE = ("run_id", "loaded_at", "publication")
 MONTHS = """
     SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class ON oid = inhrelid
     WHERE inhparent = 'warehouse.coin_prices'::regclass ORDER BY 1

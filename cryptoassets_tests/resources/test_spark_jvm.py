@@ -30,7 +30,7 @@ def test_a_command_that_fails_before_it_needs_spark_leaves_no_java(home: Path) -
         begin_and_fail(home)
 
     assert [] == java_of(home)
-    assert [] == list((home / "spark").iterdir())
+    assert [] == list((home / "spark").rglob("start-*"))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
-"""Promises of checksums: they change with each value, row, name and byte, and with nothing else."""
+"""Promises of checksums: they change with each value and row, and with nothing else."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pytest
-from pyarrow import fs
 
 from cryptoassets import libpq
 from cryptoassets.partitions.spans import Span, partition_name
@@ -14,11 +14,12 @@ from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.stores.checksums import (
     NO_ROWS,
+    added,
     clean_checksum,
-    file_checksum,
     rows_checksum,
     rows_checksums,
 )
+from cryptoassets_tests.io_managers.rows import broken_row, judged, judged_row
 
 HOUR = Span(datetime(2026, 11, 23, 14, tzinfo=UTC), datetime(2026, 11, 23, 15, tzinfo=UTC))
 NEXT_HOUR = Span(HOUR.end, HOUR.end + timedelta(hours=1))
@@ -166,29 +167,37 @@ def test_a_partition_without_rows_has_a_checksum_of_its_own(connection: psycopg.
     assert NO_ROWS == rows_checksum(connection.cursor(), SNAPSHOT_FLOW, empty)
 
 
-def test_files_are_told_by_name_and_by_bytes(tmp_path: Path) -> None:
-    """Other names: written again. The same names with other bytes: damage."""
-    files = {"a.parquet": b"first", "b.parquet": b"second"}
-    for name, text in files.items():
-        (tmp_path / name).write_bytes(text)
-    pairs = [(name, file_checksum(fs.LocalFileSystem(), str(tmp_path / name))) for name in files]
+def test_cleaned_rows_have_one_checksum_in_any_order_and_any_files() -> None:
+    """An hour that is made again lies in other files, and its ledger row is the same."""
+    rows = judged(*(judged_row(f"coin-{n}") for n in range(5)), broken_row("broken"))
+    backwards = rows.take([5, 4, 3, 2, 1, 0])
 
-    before = clean_checksum(pairs)
-    changed = clean_checksum([pairs[0], ("b.parquet", pairs[0][1])])
-    renamed = clean_checksum([pairs[0], ("c.parquet", pairs[1][1])])
-    swapped = clean_checksum([("a.parquet", pairs[1][1]), ("b.parquet", pairs[0][1])])
+    whole = clean_checksum(rows)
 
-    assert before == clean_checksum(reversed(pairs))
-    names = before.partition(":")[0]
-    assert [names, names] == [changed.partition(":")[0], swapped.partition(":")[0]]
-    assert names != renamed.partition(":")[0]
-    assert 4 == len({before, changed, renamed, swapped})
+    assert whole == clean_checksum(backwards)
+    assert whole == added(clean_checksum(part) for part in (rows.slice(4), rows.slice(0, 4)))
+    assert "0:0" == clean_checksum(rows.slice(0, 0)) == added([])
 
 
-def test_the_checksum_of_a_file_is_the_sha_256_that_other_tools_print(tmp_path: Path) -> None:
-    """A person compares it with `sha256sum`."""
-    (tmp_path / "file").write_bytes(b"abc")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"price_usd": Decimal("1.500000000000000001")},
+        {"price_usd": None},
+        {"explorer": ""},
+        {"fetched_at": judged_row()["fetched_at"] + timedelta(milliseconds=1)},
+        {"reasons": ["rank_missing"]},
+        {"outcome": "superseded"},
+        {"payload": "{}"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_each_value_of_a_cleaned_row_counts(change: dict[str, Any]) -> None:
+    """One digit, null for a text that is empty, an order of two rows that swap a value."""
+    one, other = judged_row("a"), judged_row("b", **change)
+    swapped = judged(judged_row("a", **change), judged_row("b"))
 
-    assert "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" == file_checksum(
-        fs.LocalFileSystem(), str(tmp_path / "file")
-    )
+    checksums = {clean_checksum(judged(one, row)) for row in (judged_row("b"), other)}
+
+    assert 2 == len(checksums)
+    assert clean_checksum(swapped) not in checksums

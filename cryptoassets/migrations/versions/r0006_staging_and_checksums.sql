@@ -14,6 +14,6 @@ $$;
 
 ALTER TABLE warehouse.loads ADD COLUMN clean_checksum text, ADD COLUMN rows_checksum text;
 COMMENT ON COLUMN warehouse.loads.clean_checksum IS
-    'Checksum of the Parquet files that were published, names and bytes; null: expired, or published before it was kept';
+    'Checksum of the cleaned rows that were published, in any order; null: expired, or published before it was kept';
 COMMENT ON COLUMN warehouse.loads.rows_checksum IS
     'Checksum of the rows in the table and in quarantine, run_id left out; null: expired, or published before it was kept';
