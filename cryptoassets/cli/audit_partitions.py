@@ -20,6 +20,7 @@ from cryptoassets.io_managers.address import rebuild_command
 from cryptoassets.io_managers.clean_folders import (
     clean_damage,
     clean_partition,
+    files_as_written,
     files_checksum,
     is_of_older_rules,
 )
@@ -144,10 +145,11 @@ class _FlowAudit:
             row is not None
             and row.raw_rows == count
             and self._published.has_rows_of_ledger(window.start)
-            and _files_differ(self._flow, window, row) is False
+            and row.clean_checksum is not None
         )
-        if is_as_published and row is not None and not self._stores.is_full:
-            at = last.compared_at(self._flow, window, row)
+        files = files_as_written(self._flow.clean, window)
+        if is_as_published and row and files and not self._stores.is_full:
+            at = last.compared_at(self._flow, window, row, files)
             if at is not None:
                 self._skipped.append((count, at))
                 return count
@@ -155,10 +157,10 @@ class _FlowAudit:
         differences = compared.problems
         differences += self._of_checksums(window, row, are_more=bool(differences))
         self._found.problems += [f"{self._name(window)}: {words}" for words in differences]
-        if row is None or differences:
+        if row is None or files is None or differences:
             last.forget(self._flow, window)
         else:
-            last.note(self._flow, window, row)
+            last.note(self._flow, window, row, files)
         return compared.documents
 
     def _again(self, window: Span, compare: Callable[[Span], Reconciled]) -> Reconciled:

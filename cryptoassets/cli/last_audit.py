@@ -40,21 +40,28 @@ class LastAudit:
             for address, url in zip(addresses, named, strict=False)
         ]
         self._stores = " ".join([*parts, addresses[2]])
-        # Partition to the digest of its ledger row and the time of the comparison.
+        # Partition to the digest of its ledger row and files, and the time of the comparison.
         self._known: dict[str, str] = _entries(_read(self._file), self._stores)
         self._now = datetime.now(UTC).isoformat(timespec="seconds")
 
-    def compared_at(self, flow: Flow, window: Span, row: LedgerRow) -> datetime | None:
-        """When the documents of a partition were compared, if its ledger row is what it was."""
+    def compared_at(self, flow: Flow, window: Span, row: LedgerRow, files: str) -> datetime | None:
+        """When a partition was compared, if its ledger row and its files are what they were."""
         digest, _, moment = self._known.get(_key(flow, window), "").partition(" ")
-        if digest == _digest(row):
+        if digest == _digest(row, files):
             with contextlib.suppress(ValueError):
                 return datetime.fromisoformat(moment).astimezone(UTC)
         return None
 
-    def note(self, flow: Flow, window: Span, row: LedgerRow) -> None:
-        """Note that a partition was compared now, and all was well."""
-        self._known[_key(flow, window)] = f"{_digest(row)} {self._now}"
+    def note(self, flow: Flow, window: Span, row: LedgerRow, files: str) -> None:
+        """Note that a partition was compared now, and all was well.
+
+        Args:
+            flow: whose partition it is.
+            window: the partition.
+            row: its ledger row.
+            files: see `clean_folders.files_as_written`.
+        """
+        self._known[_key(flow, window)] = f"{_digest(row, files)} {self._now}"
 
     def forget(self, flow: Flow, window: Span) -> None:
         """Have a partition compared again next time."""
@@ -92,5 +99,5 @@ def _key(flow: Flow, window: Span) -> str:
     return f"{flow.asset} {partition_name(window)}"
 
 
-def _digest(row: LedgerRow) -> str:
-    return hashlib.sha256(" ".join(map(str, astuple(row))).encode()).hexdigest()
+def _digest(row: LedgerRow, files: str) -> str:
+    return hashlib.sha256(" ".join(map(str, (*astuple(row), files))).encode()).hexdigest()

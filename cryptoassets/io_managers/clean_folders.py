@@ -5,12 +5,10 @@ What goes here: telling what lies in a folder. What stays out: writing it, Spark
 """
 
 import contextlib
-import hashlib
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,6 +17,16 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
+from cryptoassets.io_managers.clean_marks import (
+    Mark,
+    digests_of,
+    has_mark,
+    hash_of,
+    parquet_files,
+    read_mark,
+    unmark,
+    write_mark,
+)
 from cryptoassets.partitions.spans import Span, folder_name
 from cryptoassets.resources.clean_files import clean_store, spark_uri
 from cryptoassets.schemas import Table
@@ -26,10 +34,6 @@ from cryptoassets.stores.checksums import added
 from cryptoassets.stores.clean import CleanFile, read_file
 from cryptoassets.transforms.version import rules_version
 
-_SUCCESS = "_SUCCESS"
-"""The mark of a whole folder. Its first line is the version of the rules that judged the rows. The
-second, where there is one, is `View.judged_by` and a hash of the files' names.
-"""
 _CHECKED = ds.ParquetFileFormat(
     default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 )
@@ -91,7 +95,7 @@ def is_of_older_rules(table: Table, window: Span) -> bool:
     store, folder = folder_of(table, window)
     if not has_mark(store, folder):
         return False
-    return _mark(store, folder)[0] != rules_version(table)
+    return read_mark(store, folder).rules != rules_version(table)
 
 
 @dataclass(frozen=True)
@@ -120,12 +124,12 @@ def view_of(table: Table, window: Span) -> View | None:
         return None
     parts = file_parts(store, folder)
     files = frozenset(part.name for part in parts)
-    judged_by, _, names = _mark(store, folder)[1].partition(" ")
+    judged_by, _, names = read_mark(store, folder).seal.partition(" ")
     return View(
         files,
         sum(part.rows for part in parts),
         max((part.last for part in parts if part.last), default=None),
-        judged_by if names == _hash_of(files) else "",
+        judged_by if names == hash_of(files) else "",
     )
 
 
@@ -176,11 +180,6 @@ def dataset_of(store: fs.FileSystem, folder: str) -> ds.Dataset:
     return ds.dataset(folder, filesystem=store, format=_CHECKED)
 
 
-def has_mark(store: fs.FileSystem, folder: str) -> bool:
-    """Whether a folder was written to its end."""
-    return bool(store.get_file_info(f"{folder}/{_SUCCESS}").type == fs.FileType.File)
-
-
 def is_whole(store: fs.FileSystem, folder: str) -> bool:
     """Whether a folder was written to its end and its files still open as Parquet."""
     return damage(store, folder) is None and has_mark(store, folder)
@@ -197,9 +196,10 @@ def mark_whole(
         table: of its rows.
         judged_by: see `View.judged_by`.
     """
-    names = _hash_of(parquet_files(store, folder))
+    names = hash_of(parquet_files(store, folder))
     seal = f"{judged_by} {names}" if judged_by else ""
-    _write_mark(store, folder, rules_version(table), seal)
+    written = hash_of(digests_of(store, folder).values())
+    write_mark(store, folder, Mark(rules_version(table), written, seal))
 
 
 def judge_whole(table: Table, window: Span) -> None:
@@ -210,7 +210,7 @@ def judge_whole(table: Table, window: Span) -> None:
         if not has_mark(store, folder):
             return
         try:
-            _write_mark(store, folder, _mark(store, folder)[0], "")
+            write_mark(store, folder, read_mark(store, folder)._replace(seal=""))
         except FileNotFoundError:
             raise
         except OSError:
@@ -218,37 +218,22 @@ def judge_whole(table: Table, window: Span) -> None:
             unmark(store, folder)
 
 
-def _hash_of(names: frozenset[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
+def files_as_written(table: Table, window: Span) -> str | None:
+    """Name the files of a partition by all their bytes, which are read; None: they have changed.
 
-
-def _write_mark(store: fs.FileSystem, folder: str, rules: str, seal: str) -> None:
-    # In one step: a reader sees the mark of before or this one.
-    coming = f"{folder}/{_SUCCESS}.next"
-    with store.open_output_stream(coming) as mark:
-        mark.write("\n".join(filter(None, (rules, seal))).encode())
-    if isinstance(store, fs.LocalFileSystem):
-        Path(coming).chmod(0o600)
-    store.move(coming, f"{folder}/{_SUCCESS}")
-
-
-def _mark(store: fs.FileSystem, folder: str) -> tuple[str, str]:
-    """The two lines of a mark."""
-    with store.open_input_stream(f"{folder}/{_SUCCESS}") as mark:
-        rules, _, judged_by = mark.read().decode(errors="replace").partition("\n")
-    return rules, judged_by
-
-
-def unmark(store: fs.FileSystem, folder: str) -> None:
-    """Have a folder count as missing."""
-    if has_mark(store, folder):
-        store.delete_file(f"{folder}/{_SUCCESS}")
-
-
-def parquet_files(store: fs.FileSystem, folder: str) -> frozenset[str]:
-    """Names of the Parquet files of a folder; none where there is no folder."""
-    found = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-    return frozenset(info.base_name for info in found if info.base_name.endswith(".parquet"))
+    Also None where the partition is missing, or was written before its mark told of bytes.
+    """
+    store, folder = folder_of(table, window)
+    try:
+        digests = digests_of(store, folder)
+        is_as_written = has_mark(store, folder) and (
+            read_mark(store, folder).written == hash_of(digests.values())
+        )
+    except OSError:
+        return None
+    return (
+        hash_of(f"{name} {digest}" for name, digest in digests.items()) if is_as_written else None
+    )
 
 
 def files_of(store: fs.FileSystem, folder: str, window: Span) -> list[CleanFile]:
@@ -282,6 +267,9 @@ def damage(store: fs.FileSystem, folder: str, *, is_thorough: bool = False) -> s
             ):
                 for _ in parquet.iter_batches() if is_thorough else ():
                     pass
+        written = read_mark(store, folder).written if is_thorough else ""
+        if written and written != hash_of(digests_of(store, folder).values()):
+            return "its bytes are not those that were written"
     except FileNotFoundError:
         # Another run has just replaced it.
         return None

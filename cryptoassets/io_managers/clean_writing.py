@@ -23,10 +23,9 @@ from cryptoassets.io_managers.clean_folders import (
     dataset_of,
     folder_of,
     mark_whole,
-    parquet_files,
     shared_instants,
-    unmark,
 )
+from cryptoassets.io_managers.clean_marks import parquet_files, unmark
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema

@@ -22,10 +22,10 @@ from cryptoassets.io_managers.clean_folders import (
     file_parts,
     files_of,
     folder_of,
-    has_mark,
     mark_whole,
     view_of,
 )
+from cryptoassets.io_managers.clean_marks import has_mark
 from cryptoassets.io_managers.clean_writing import (
     add_files,
     delete_folder,

@@ -15,6 +15,7 @@ from cryptoassets.upkeep.partitions import LedgerRow
 
 START = datetime(2026, 11, 23, 14, tzinfo=UTC)
 HOUR = Span(START, START + timedelta(hours=1))
+FILES = "names and bytes"
 ROW = LedgerRow(3, 1, 1, 1, None, 7, START, "names:bytes", "1:1 1:1")
 ADDRESSES = ("mongodb://127.0.0.1:1/datalake", "postgresql://127.0.0.1:2/bigdata_db", "/clean")
 
@@ -29,7 +30,7 @@ def remembered(home: Path, addresses: tuple[str, str, str] = ADDRESSES, **named:
 def home(tmp_path: Path) -> Path:
     """A home in which the hour was audited."""
     last = remembered(tmp_path)
-    last.note(SNAPSHOT_FLOW, HOUR, ROW)
+    last.note(SNAPSHOT_FLOW, HOUR, ROW, FILES)
     last.save()
     return tmp_path
 
@@ -38,12 +39,13 @@ def test_a_partition_whose_ledger_row_is_the_same_is_known_with_its_time(home: P
     """Other flows and other partitions are not."""
     last = remembered(home)
 
-    at = last.compared_at(SNAPSHOT_FLOW, HOUR, ROW)
+    at = last.compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
 
     assert at is not None
     assert timedelta(0) <= datetime.now(UTC) - at < timedelta(minutes=1)
-    assert last.compared_at(HISTORY_FLOW, HOUR, ROW) is None
-    assert last.compared_at(SNAPSHOT_FLOW, Span(HOUR.end, HOUR.end), ROW) is None
+    assert last.compared_at(HISTORY_FLOW, HOUR, ROW, FILES) is None
+    assert last.compared_at(SNAPSHOT_FLOW, HOUR, ROW, "other files") is None
+    assert last.compared_at(SNAPSHOT_FLOW, Span(HOUR.end, HOUR.end), ROW, FILES) is None
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_a_partition_whose_ledger_row_changed_is_compared_again(
     home: Path, change: dict[str, object]
 ) -> None:
     """Whatever of it changed."""
-    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, replace(ROW, **change)) is None  # type: ignore[arg-type]
+    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, replace(ROW, **change), FILES) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -75,10 +77,10 @@ def test_a_file_that_cannot_be_used_is_no_file(home: Path, text: str) -> None:
 
     last = remembered(home)
 
-    assert last.compared_at(SNAPSHOT_FLOW, HOUR, ROW) is None
-    last.note(SNAPSHOT_FLOW, HOUR, ROW)
+    assert last.compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
+    last.note(SNAPSHOT_FLOW, HOUR, ROW, FILES)
     last.save()
-    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW)
+    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
     assert [file] == list(home.iterdir())
 
 
@@ -87,18 +89,20 @@ def test_embedded_stores_are_known_at_whatever_port_they_start(home: Path) -> No
     moved = ("mongodb://127.0.0.1:8/datalake", "postgresql://127.0.0.1:9/bigdata_db", "/clean")
     named = {"mongo_url": "mongodb://127.0.0.1:8", "postgres_url": "postgresql://127.0.0.1:9/x"}
 
-    assert remembered(home, moved).compared_at(SNAPSHOT_FLOW, HOUR, ROW)
-    assert remembered(home, moved, **named).compared_at(SNAPSHOT_FLOW, HOUR, ROW) is None
-    assert remembered(home, (*moved[:2], "/new")).compared_at(SNAPSHOT_FLOW, HOUR, ROW) is None
+    assert remembered(home, moved).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
+    assert remembered(home, moved, **named).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
+    assert (
+        remembered(home, (*moved[:2], "/new")).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
+    )
 
 
 def test_stores_of_another_address_are_kept_beside(home: Path) -> None:
     """Switching the source and back must not compare all again."""
     others = remembered(home, (*ADDRESSES[:2], "/other"))
-    others.note(HISTORY_FLOW, HOUR, ROW)
+    others.note(HISTORY_FLOW, HOUR, ROW, FILES)
     others.save()
 
-    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW)
+    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
 
 
 def test_what_does_not_add_up_is_forgotten(home: Path) -> None:
@@ -108,7 +112,7 @@ def test_what_does_not_add_up_is_forgotten(home: Path) -> None:
     last.forget(SNAPSHOT_FLOW, HOUR)
     last.save()
 
-    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW) is None
+    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
 
 
 def test_a_home_that_cannot_be_written_stops_nothing(home: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from cryptoassets.definitions import build_defs, default_resources
 from cryptoassets.errors import PartitionChangedError
-from cryptoassets.io_managers.clean_folders import View, judge_whole, parquet_files
+from cryptoassets.io_managers.clean_folders import View, judge_whole
+from cryptoassets.io_managers.clean_marks import parquet_files
 from cryptoassets.io_managers.clean_writing import add_files
 from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.partitions.spans import Span

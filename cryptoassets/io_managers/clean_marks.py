@@ -1,0 +1,77 @@
+"""The mark of a whole folder of cleaned Parquet, and what it says of the folder's files.
+
+What goes here: reading and writing it. What stays out: what follows from it (in `clean_folders`).
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from pyarrow import fs
+
+_SUCCESS = "_SUCCESS"
+
+
+class Mark(NamedTuple):
+    """The lines of a mark; one that was written before it had three has the first alone.
+
+    Attributes:
+        rules: version of the rules that judged the rows.
+        written: hash of the files' bytes.
+        seal: `View.judged_by`, a blank, and a hash of the files' names; or nothing.
+    """
+
+    rules: str
+    written: str
+    seal: str
+
+
+def has_mark(store: fs.FileSystem, folder: str) -> bool:
+    """Whether a folder was written to its end."""
+    return bool(store.get_file_info(f"{folder}/{_SUCCESS}").type == fs.FileType.File)
+
+
+def hash_of(texts: Iterable[str]) -> str:
+    """One short name for texts, in whatever order."""
+    return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:16]
+
+
+def digests_of(store: fs.FileSystem, folder: str) -> dict[str, str]:
+    """SHA-256 of the bytes of each Parquet file of a folder, by name."""
+    digests = {}
+    for name in parquet_files(store, folder):
+        with store.open_input_file(f"{folder}/{name}") as file:
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def write_mark(store: fs.FileSystem, folder: str, mark: Mark) -> None:
+    """Mark a folder, or mark it anew."""
+    # In one step: a reader sees the mark of before or this one.
+    coming = f"{folder}/{_SUCCESS}.next"
+    with store.open_output_stream(coming) as file:
+        file.write("\n".join(mark).encode())
+    if isinstance(store, fs.LocalFileSystem):
+        Path(coming).chmod(0o600)
+    store.move(coming, f"{folder}/{_SUCCESS}")
+
+
+def read_mark(store: fs.FileSystem, folder: str) -> Mark:
+    """The three lines of a mark; older ones have the first alone."""
+    with store.open_input_stream(f"{folder}/{_SUCCESS}") as file:
+        lines = file.read().decode(errors="replace").split("\n")
+    rules, written, seal = (*lines, "", "")[:3]
+    return Mark(rules, written, seal)
+
+
+def unmark(store: fs.FileSystem, folder: str) -> None:
+    """Have a folder count as missing."""
+    if has_mark(store, folder):
+        store.delete_file(f"{folder}/{_SUCCESS}")
+
+
+def parquet_files(store: fs.FileSystem, folder: str) -> frozenset[str]:
+    """Names of the Parquet files of a folder; none where there is no folder."""
+    found = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    return frozenset(info.base_name for info in found if info.base_name.endswith(".parquet"))
