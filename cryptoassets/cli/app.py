@@ -1,6 +1,5 @@
 """The verbs with their options; an error is one sentence with its remedy."""
 
-import gc
 import os
 import sys
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from cryptoassets.cli.garbage import search_as_usual, search_seldom
 from cryptoassets.cli.terminal import (
     FAILED,
     INTERRUPTED,
@@ -30,8 +30,6 @@ _STORES = {
     "sqlalchemy": "PostgreSQL, where Dagster keeps its runs,",
 }
 """Package of an error that is not ours to the store that it speaks of."""
-_OBJECTS_A_SEARCH = 100_000
-"""New objects after which Python looks for cycles among them; its own limit is 700."""
 
 app = typer.Typer(
     name="cryptoassets",
@@ -58,8 +56,7 @@ def main() -> None:
     print_on_any_stream()
     set_pyspark_variables_aside()
     set_dagster_variables_aside()
-    # Else Python looks for cycles 500 times while it imports, and finds few.
-    gc.set_threshold(_OBJECTS_A_SEARCH)
+    search_seldom()
     # Accepted before and after the verb.
     is_debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
@@ -85,8 +82,7 @@ def main() -> None:
         errors.print("Stopped.")
         sys.exit(INTERRUPTED)
     finally:
-        # Else it searches all that was imported before it ends: 0.7 s until the prompt is back.
-        gc.freeze()
+        search_as_usual()
 
 
 def _exit_code(error: CryptoassetsError) -> int:

@@ -20,6 +20,7 @@ from rich.status import Status
 from sqlalchemy.exc import SQLAlchemyError
 
 from cryptoassets.cli.cycles import BATCH_TAG, Cycle, Cycles
+from cryptoassets.cli.garbage import search_as_usual
 from cryptoassets.cli.runner import Runner, line, source_words, warm_up_spark
 from cryptoassets.cli.terminal import FAILED
 from cryptoassets.embedded import Stack, dagster_instance
@@ -158,6 +159,7 @@ def _start(console: Console) -> None:
     started = time.monotonic()
     warm_up_spark(is_long_lived=True)
     line(console, "Spark", "ready", started)
+    search_as_usual()
 
 
 def _beats(seconds: float, console: Console, status: Status) -> Iterator[float]:
