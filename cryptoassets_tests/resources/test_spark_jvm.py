@@ -21,6 +21,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 FAILING = """
+import time
 from pathlib import Path
 from cryptoassets.resources.spark_jvm import jvm_begun
 from cryptoassets_tests.embedded.test_jvm import java_of
@@ -32,6 +33,10 @@ try:
         raise ValueError("the window is empty")
 except ValueError as error:
     print(error)
+# Of its script only the first process is waited for.
+deadline = time.monotonic() + 20
+while java_of(home) and time.monotonic() < deadline:
+    time.sleep(0.05)
 print(len(java_of(home)))
 """
 """What a command does that finds its options wrong, in a process that goes on."""
