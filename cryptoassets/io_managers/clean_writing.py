@@ -18,8 +18,8 @@ from cryptoassets.errors import ContractViolationError, MixedSourcesError, Parti
 from cryptoassets.io_managers.clean_folders import (
     FilePart,
     View,
+    clean_damage,
     clean_partition,
-    damage,
     dataset_of,
     folder_of,
     mark_whole,
@@ -87,7 +87,7 @@ def is_older(store: fs.FileSystem, aside: str, table: Table, window: Span) -> bo
         MixedSourcesError: one is of real data and the other is not.
     """
     there = clean_partition(table, window)
-    if there is None:
+    if there is None or clean_damage(table, window):
         return False
     coming = dataset_of(store, aside)
     sources = [facts_of(rows).sources for rows in (there, coming)]
@@ -99,9 +99,7 @@ def is_older(store: fs.FileSystem, aside: str, table: Table, window: Span) -> bo
             "CLEAN_PATH to a folder of its own for each source, or leave it out (the embedded "
             "stores are kept apart)"
         )
-    if coming.count_rows() >= there.count_rows():
-        return False
-    return damage(*folder_of(table, window), is_thorough=True) is None
+    return bool(coming.count_rows() < there.count_rows())
 
 
 def fill(store: fs.FileSystem, folder: str, table: Table) -> None:
@@ -112,10 +110,16 @@ def fill(store: fs.FileSystem, folder: str, table: Table) -> None:
         pq.write_table(schema.empty_table(), f"{folder}/part-0.parquet", filesystem=store)
 
 
-def replace_folder(store: fs.FileSystem, aside: str, table: Table, window: Span) -> None:
-    """Put a folder that was written aside in the place of a partition."""
+def replace_folder(
+    store: fs.FileSystem, aside: str, table: Table, window: Span, *, judged_by: str | None = None
+) -> None:
+    """Mark a folder that was written aside, and put it in the place of a partition.
+
+    Raises:
+        PartitionChangedError: another run put one there in the same moment.
+    """
     _, folder = folder_of(table, window)
-    mark_whole(store, aside, table)
+    mark_whole(store, aside, table, judged_by=judged_by)
     try:
         delete_folder(store, folder)
         store.create_dir(folder.rpartition("/")[0], recursive=True)

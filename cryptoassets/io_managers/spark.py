@@ -5,17 +5,18 @@ whole; handing it on as files or as DataFrame. What stays out: what lies in a fo
 `clean_folders`), putting it there (in `clean_writing`), reading MongoDB (in `stores.raw`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import dagster as dg
 import pyarrow.dataset as ds
-from pyarrow import fs
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
 from cryptoassets.io_managers.clean_folders import (
+    FilePart,
     View,
     damage,
     dataset_of,
@@ -151,8 +152,10 @@ class SparkIOManager(dg.ConfigurableIOManager):
             parts = file_parts(store, part)
             refuse_shared_instants(parts, table, window)
             is_dropped = False
+            judged_by = kept.judged_by(parts) if kept else None
             if kept and kept.known:
                 add_files(store, part, folder, kept.known)
+                mark_whole(store, folder, table, judged_by=judged_by)
             else:
                 fill(store, part, table)
                 is_dropped = is_older(store, part, table, window) and (not kept or kept.has_grown())
@@ -160,9 +163,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
                     words = "%s holds a newer view with more rows: this one is dropped"
                     context.log.warning(words, folder)
                 else:
-                    replace_folder(store, part, table, window)
-            if kept and not is_dropped:
-                mark_whole(store, folder, table, judged_by=kept.judged_by(store, folder))
+                    replace_folder(store, part, table, window, judged_by=judged_by)
             name = partition_name(window) if len(partitions) > 1 else None
             _report(context, table, folder, is_older=is_dropped, partition=name)
         delete_folder(store, aside)
@@ -223,9 +224,9 @@ class Kept:
         """Whether there are more documents now than were read: then a larger view is newer."""
         return self.source.count() > self.counted
 
-    def judged_by(self, store: fs.FileSystem, folder: str) -> str:
-        """What the rows of a folder were judged by, see `View.judged_by`."""
-        newest = max((part.last for part in file_parts(store, folder) if part.last), default=None)
+    def judged_by(self, parts: Iterable[FilePart]) -> str:
+        """What rows up to the newest of some files were judged by, see `View.judged_by`."""
+        newest = max((part.last for part in parts if part.last), default=None)
         return self.source.judged_by(self.fetches, newest)
 
 

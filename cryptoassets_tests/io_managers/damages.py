@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 
 def _first(folder: Path) -> Path:
     return min(folder.glob("*.parquet"))
@@ -30,6 +32,18 @@ def flip(folder: Path) -> None:
     held = path.read_bytes()
     assert b"coin-" in held
     path.write_bytes(held.replace(b"coin-", b"koin-"))
+
+
+def flip_in(folder: Path, column: str) -> None:
+    """Change the last byte of what the first file holds of a column: its footer is whole."""
+    path = _first(folder)
+    footer = pq.ParquetFile(path).metadata
+    chunk = footer.row_group(0).column(footer.schema.names.index(column))
+    pages = [chunk.data_page_offset, chunk.dictionary_page_offset]
+    last = min(page for page in pages if page) + chunk.total_compressed_size - 1
+    held = bytearray(path.read_bytes())
+    held[last] ^= 1
+    path.write_bytes(held)
 
 
 def remove_files(folder: Path) -> None:

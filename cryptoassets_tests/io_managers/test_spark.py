@@ -14,7 +14,7 @@ from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets_tests.io_managers.contexts import CLEAN, logged, read, write
-from cryptoassets_tests.io_managers.damages import DAMAGES
+from cryptoassets_tests.io_managers.damages import DAMAGES, flip_in
 from cryptoassets_tests.io_managers.rows import HOUR, broken_row, judged, judged_coins, judged_row
 
 pytestmark = pytest.mark.spark
@@ -161,6 +161,19 @@ def test_what_is_damaged_is_refused_with_the_remedy_and_replaced(
 
     assert "cryptoassets rebuild" in str(refused.value.description)
     assert 2 == store.read().num_rows
+
+
+@pytest.mark.parametrize("column", ["source", "outcome", "raw_id", "price_usd"])
+def test_a_page_that_is_damaged_keeps_no_new_view_out(
+    store: Store, clean_path: Path, column: str
+) -> None:
+    """What is there was read to compare it with the new view, which failed each time."""
+    store.write(judged_coins(HOUR, range(3)))
+    flip_in(clean_path / FOLDER, column)
+
+    store.write(judged_coins(HOUR, range(3)))
+
+    assert 3 == store.read().num_rows
 
 
 def test_bytes_that_changed_on_the_disk_are_no_other_prices(
