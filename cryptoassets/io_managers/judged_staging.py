@@ -4,7 +4,7 @@ What goes here: the one Spark job that copies them, and the life of the staging 
 out: the task (in `stores.staging`), publishing (in `judged`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 from uuid import uuid4
@@ -41,16 +41,23 @@ Judged: TypeAlias = "CleanFiles | DataFrame | pa.Table"
 
 
 @contextmanager
-def judged_staging(
-    postgres: PostgresResource, spark: SparkResource, flow: Flow, run_id: str
-) -> Iterator[Callable[[Judged, list[Span]], list[StagedPartition]]]:
-    """Make a staging table; yield what copies judged rows to it; drop the table.
+def staged_rows(
+    postgres: PostgresResource,
+    spark: SparkResource,
+    flow: Flow,
+    run_id: str,
+    judged: Judged,
+    partitions: list[Span],
+) -> Iterator[list[StagedPartition]]:
+    """Copy judged rows to a staging table, which is dropped when the block ends.
 
     Args:
         postgres: the warehouse.
         spark: runs the tasks.
         flow: where the rows go.
         run_id: the Dagster run that publishes.
+        judged: rows of all the partitions.
+        partitions: oldest first.
     """
     action = f"staging rows of {flow.asset}"
     with (
@@ -58,18 +65,14 @@ def judged_staging(
         postgres.connect(autocommit=True) as connection,
         staging_table(connection, flow, run_id) as table,
     ):
-
-        def stage(judged: Judged, partitions: list[Span]) -> list[StagedPartition]:
-            if isinstance(judged, CleanFiles):
-                told = _stage_files(spark, table, flow, judged)
-            elif isinstance(judged, DataFrame):
-                told = _stage_frame(table, flow, judged, partitions)
-            else:
-                told = _stage_table(connection, table, flow, judged, partitions)
-            index_staged(connection, table)
-            return staged_partitions(table, flow, partitions, told)
-
-        yield stage
+        if isinstance(judged, CleanFiles):
+            told = _stage_files(spark, table, flow, judged)
+        elif isinstance(judged, DataFrame):
+            told = _stage_frame(table, flow, judged, partitions)
+        else:
+            told = _stage_table(connection, table, flow, judged, partitions)
+        index_staged(connection, table)
+        yield staged_partitions(table, flow, partitions, told)
 
 
 def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFiles) -> list[Staged]:

@@ -28,7 +28,7 @@ from cryptoassets.io_managers import (
     shapes,
 )
 from cryptoassets.io_managers.frames import PassingFrames
-from cryptoassets.io_managers.judged_staging import judged_staging
+from cryptoassets.io_managers.judged_staging import staged_rows
 from cryptoassets.io_managers.publications import InputsRead, MartLoad
 from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.io_managers.shown import shown_rows
@@ -135,13 +135,12 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         partitions = partitions_in(address.window_of(context), flow.span)
         left_out: list[str] = []
         told: list[str] = []
-        with judged_staging(self.postgres, self.spark, flow, context.run_id) as stage:
-            for partition in stage(obj, partitions):
+        run_id = context.run_id
+        with staged_rows(self.postgres, self.spark, flow, run_id, obj, partitions) as staged:
+            for partition in staged:
                 is_last = partition.partition == partitions[-1]
                 try:
-                    made = judged.publish(
-                        self._transaction, partition, context.run_id, is_last=is_last
-                    )
+                    made = judged.publish(self._transaction, partition, run_id, is_last=is_last)
                 except (ContractViolationError, ExpiredPartitionError) as error:
                     left_out.append(str(error))
                 else:

@@ -14,7 +14,8 @@ import psycopg
 from cryptoassets.coincap.credits import HISTORY_ROUTE, Budget
 from cryptoassets.errors import CreditsSpentError, PaceError
 from cryptoassets.resources.locks import lock
-from cryptoassets.resources.postgres import address_of, typed_errors
+from cryptoassets.resources.postgres import address_of
+from cryptoassets.stores.postgres_errors import typed_errors
 
 CreditMode = Literal["paced", "down_to_reserve", "history"]
 """`paced`: not faster than the month passes, for schedules; `history` leaves what snapshots need

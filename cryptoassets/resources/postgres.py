@@ -22,8 +22,6 @@ from cryptoassets.resources.run_process import note_process
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.postgres_errors import typed_errors
 
-__all__ = ["PostgresResource", "address_of", "ensure_months", "typed_errors"]
-
 _MONTHS_LOCK = "months of warehouse/coin_prices"
 
 _migrating = threading.Lock()

@@ -180,20 +180,22 @@ class RawRanges:
         self, received: Mapping[datetime, int], after: datetime | None
     ) -> dict[Span, int]:
         """How many documents each partition holds, about: one count, for each may be a long one."""
-        known: Counter[Span] = Counter()
-        for moment, count in received.items():
-            if after is None or moment > after:
-                known[partition_around(moment, self.flow.span)] += count
-        collection = self.lake[self.flow.raw.name]
+        partitions, collection = self.partitions, self.lake[self.flow.raw.name]
         if after is not None:
-            (partition,) = self.partitions
+            (partition,) = partitions
             newer = Span(after.replace(microsecond=0), partition.end)
             return {partition: count_in(collection, newer)}
-        unknown = max(0, self.count() - known.total())
+        total = self.count()
+        if len(partitions) == 1:
+            return {partitions[0]: total}
+        known: Counter[Span] = Counter()
+        for moment, count in received.items():
+            known[partition_around(moment, self.flow.span)] += count
+        unknown = max(0, total - known.total())
         if unknown > self.most:
-            return {partition: count_in(collection, partition) for partition in self.partitions}
-        share = unknown / len(self.partitions)
-        return {partition: math.ceil(known[partition] + share) for partition in self.partitions}
+            return {partition: count_in(collection, partition) for partition in partitions}
+        share = unknown / len(partitions)
+        return {partition: math.ceil(known[partition] + share) for partition in partitions}
 
 
 @dataclass(frozen=True)

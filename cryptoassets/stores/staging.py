@@ -1,6 +1,6 @@
 """Judged rows on their way into PostgreSQL: copied by tasks to a table that no reader sees.
 
-What goes here: copying rows in a worker, and what a task tells of them. What stays out: the table
+What goes here: copying rows in a worker, and what a task reports. What stays out: the table
 and what is selected from it (in `staged`).
 
 Each task commits its rows under an attempt of its own, and tells it when it has. Spark may run a
@@ -9,6 +9,7 @@ task twice; only the attempts that the driver has collected count.
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -88,14 +89,8 @@ class StageTask:
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
         """Copy the rows of some files, commit them, then tell what they were; in the worker."""
         flow, attempt = flow_named(self.asset), uuid4().hex
-        url = self.credentials.postgres_url()
-        address = libpq.address(libpq.parameters(url))
         told = []
-        with (
-            typed_errors(f"copying rows of {self.asset} to staging", address),
-            libpq.connect(url) as connection,
-            connection.cursor() as cursor,
-        ):
+        with _copying(flow, self.credentials) as cursor:
             for file in self.groups[number]:
                 rows, checksum = read_file(flow.clean, file)
                 staged = stage_rows(cursor, self.table, flow, rows, file.partition, attempt)
@@ -120,18 +115,25 @@ class StageBatches:
         schema = arrow_schema(flow.clean)
         columns = [schema.field(name) for name in flow.judged_columns]
         rows = pa.Table.from_batches(batches, pa.schema(columns))
-        url = self.credentials.postgres_url()
-        address = libpq.address(libpq.parameters(url))
-        with (
-            typed_errors(f"copying rows of {self.asset} to staging", address),
-            libpq.connect(url) as connection,
-            connection.cursor() as cursor,
-        ):
+        with _copying(flow, self.credentials) as cursor:
             told = [
                 vars(stage_rows(cursor, self.table, flow, rows_in(rows, window), window, attempt))
                 for window in self.partitions
             ]
         yield pa.RecordBatch.from_pylist(told, schema=_ARROW_SCHEMA)
+
+
+@contextmanager
+def _copying(flow: Flow, credentials: Credentials) -> Iterator[Cursor]:
+    """A transaction of a task, in the worker; it commits with the block."""
+    url = credentials.postgres_url()
+    address = libpq.address(libpq.parameters(url))
+    with (
+        typed_errors(f"copying rows of {flow.asset} to staging", address),
+        libpq.connect(url) as connection,
+        connection.cursor() as cursor,
+    ):
+        yield cursor
 
 
 def rows_in(judged: pa.Table, window: Span) -> pa.Table:

@@ -23,11 +23,12 @@ from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.locks import hold_alone, hold_shared, lock
 from cryptoassets.resources.mongo import MongoResource
-from cryptoassets.resources.postgres import PostgresResource, typed_errors
+from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
 from cryptoassets.settings import Settings
 from cryptoassets.stores.mongodb import DEAD_LETTERS, FETCHES, count_in, count_matching
 from cryptoassets.stores.mongodb import typed_errors as mongo_errors
+from cryptoassets.stores.postgres_errors import typed_errors
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 from cryptoassets.upkeep.in_use import in_use
 from cryptoassets.upkeep.partitions import (

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from cryptoassets.errors import StoreError
-from cryptoassets.resources.postgres import PostgresResource, ensure_months, typed_errors
+from cryptoassets.resources.postgres import PostgresResource, ensure_months
+from cryptoassets.stores.postgres_errors import typed_errors
 
 pytestmark = pytest.mark.postgres
 

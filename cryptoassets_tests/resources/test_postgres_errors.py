@@ -9,7 +9,8 @@ from cryptoassets.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from cryptoassets.resources.postgres import PostgresResource, address_of, typed_errors
+from cryptoassets.resources.postgres import PostgresResource, address_of
+from cryptoassets.stores.postgres_errors import typed_errors
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers import judged
-from cryptoassets.io_managers.judged_staging import judged_staging
+from cryptoassets.io_managers.judged_staging import staged_rows
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.io_managers.publishing import Cursor
 from cryptoassets.partitions.spans import Span
@@ -45,8 +45,7 @@ def test_rows_that_a_crash_of_postgresql_took_are_not_published(
             yield cursor
 
     rows = judged_coins(HOUR, range(3))
-    with judged_staging(postgres, spark, SNAPSHOT_FLOW, "run") as stage:
-        (partition,) = stage(rows, [WINDOW])
+    with staged_rows(postgres, spark, SNAPSHOT_FLOW, "run", rows, [WINDOW]) as (partition,):
         with monkeypatch.context() as without_url:
             without_url.delenv("POSTGRES_URL")
             servers.kill(servers.running_pid(stack, "postgres"))
