@@ -116,7 +116,7 @@ class CaseResult:
 
 
 def paired_ratio(ours: Sequence[float], others: Sequence[float]) -> float:
-    """Median of ours / other over pairs of runs; the runs of a pair were made in turn."""
+    """Median of (our product / the other way) over pairs of alternating runs."""
     return statistics.median(a / b for a, b in zip(ours, others, strict=True))
 
 

@@ -15,13 +15,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from benchmarks.sampling import sampled
 
 SAMPLE_SECONDS = 0.4
 STRAGGLER_SECONDS = 20.0
@@ -41,7 +41,7 @@ def run(
 ) -> dict[str, Any]:
     """Run a command to its end, or until it has to be killed; `code` is then null."""
     tree = Tree()
-    with Path(log).open("w") as output, tree.sampled():
+    with Path(log).open("w") as output, sampled(tree.sample, SAMPLE_SECONDS):
         began = time.monotonic()
         process = subprocess.Popen(
             command,
@@ -81,23 +81,6 @@ class Tree:
         whole = sum(seconds for _, seconds in seen)
         return sum(seconds for is_java, seconds in seen if is_java) / whole if whole else 0.0
 
-    @contextlib.contextmanager
-    def sampled(self) -> Iterator[None]:
-        """Sample in a thread while the block runs."""
-        is_over = threading.Event()
-
-        def sample() -> None:
-            while not is_over.wait(SAMPLE_SECONDS):
-                self._sample()
-
-        thread = threading.Thread(target=sample, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            thread.join()
-
     def reap(self, pid: int, deadline: float) -> int | None:
         """Wait for a process, counting all that end; its exit code, None: it took too long."""
         while time.monotonic() < deadline:
@@ -135,7 +118,8 @@ class Tree:
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
-    def _sample(self) -> None:
+    def sample(self) -> None:
+        """Add what the living processes have used, and look at their memory."""
         pss = 0.0
         for process in alive():
             with contextlib.suppress(psutil.Error, OSError):

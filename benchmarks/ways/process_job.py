@@ -10,15 +10,15 @@ each hour a run of its own, and notes how long its publishing took.
 """
 
 import argparse
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
 from benchmarks.measuring import BenchError
+from benchmarks.sampling import sampled
 from benchmarks.ways.task import Marks
 
 HOURS_PER_RUN = 24
@@ -40,7 +40,7 @@ def main() -> None:
     spark = _warmed_up()
     marks.mark("session")
     watch = SerialTime(spark.sparkContext.statusTracker())
-    with watch.watched() if options.watch else _nothing():
+    with watch.watched() if options.watch else nullcontext():
         longest = 1 if options.one_by_one else HOURS_PER_RUN
         for number, hours in enumerate(_runs(options.start, options.end, longest)):
             seconds = _run_job(hours)
@@ -102,7 +102,7 @@ class SerialTime:
 
     def __init__(self, tracker: Any) -> None:
         self._tracker = tracker
-        self._idle = self._whole = 0.0
+        self._idle = self._whole = self._last = 0.0
 
     @property
     def share(self) -> float:
@@ -112,24 +112,16 @@ class SerialTime:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Watch while the block runs."""
-        is_over = threading.Event()
-
-        def watch() -> None:
-            last = time.monotonic()
-            while not is_over.wait(_WATCH_SECONDS):
-                is_busy = self._is_busy()
-                now = time.monotonic()
-                self._whole += now - last
-                self._idle += 0 if is_busy else now - last
-                last = now
-
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
+        self._last = time.monotonic()
+        with sampled(self._look, _WATCH_SECONDS):
             yield
-        finally:
-            is_over.set()
-            thread.join()
+
+    def _look(self) -> None:
+        is_busy = self._is_busy()
+        now = time.monotonic()
+        self._whole += now - self._last
+        self._idle += 0 if is_busy else now - self._last
+        self._last = now
 
     def _is_busy(self) -> bool:
         for stage in self._tracker.getActiveStageIds():
@@ -137,11 +129,6 @@ class SerialTime:
             if info is not None and info.numActiveTasks:
                 return True
         return False
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 if __name__ == "__main__":
