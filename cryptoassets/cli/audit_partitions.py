@@ -84,7 +84,7 @@ def compare_flow(
         stores: what is compared.
         flow: the kind of document.
         found: gets what does not add up.
-        note: is told what is looked at, for a display.
+        note: called with the partition that is being compared, for a progress display.
     """
     _FlowAudit(stores, flow, found, note).compare()
 

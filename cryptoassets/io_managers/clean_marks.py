@@ -47,7 +47,7 @@ def digests_of(store: fs.FileSystem, folder: str) -> dict[str, str]:
 
 
 def write_mark(store: fs.FileSystem, folder: str, mark: Mark) -> None:
-    """Mark a folder, or mark it anew."""
+    """Write the mark of a folder, or replace it."""
     # In one step: a reader sees the mark of before or this one.
     coming = f"{folder}/{_SUCCESS}.next"
     with store.open_output_stream(coming) as file:

@@ -64,7 +64,7 @@ def folder_name(window: Span) -> str:
 
 
 def folder_window(name: str) -> Span | None:
-    """The partition of a Parquet folder, by its name; None: it is none of ours."""
+    """The partition of a Parquet folder, by its name; None: no partition has this name."""
     unit, _, start = name.partition("=")
     try:
         form, length = _FOLDERS[unit]

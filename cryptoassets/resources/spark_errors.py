@@ -40,7 +40,7 @@ def spark_errors() -> Iterator[None]:
     interrupt through, and a job for which no executor is free has none.
 
     Raises:
-        CryptoassetsError: a task in a Python worker raised one of ours; it is the same here.
+        CryptoassetsError: the error that a task raised in its Python worker.
         StoreUnavailableError: files were replaced while they were read; a retry helps.
         UpstreamNotMaterializedError: files are damaged.
         SparkJobError: the job failed, or the JVM is gone.
@@ -75,8 +75,8 @@ def spark_errors() -> Iterator[None]:
 
 
 def _raised_by_task(text: str) -> CryptoassetsError | None:
-    """Return the error of ours whose stack trace Spark quotes."""
-    # Python prints causes first, and Java says it all once more.
+    """Return the `CryptoassetsError` that a task raised, read from the stack trace in the text."""
+    # Python prints the causes before the error, and Java repeats the whole trace.
     found = next(reversed(list(_RAISED_BY_TASK.finditer(text))), None)
     kind = getattr(errors, found[1], None) if found else None
     if found is None or kind is None:

@@ -23,8 +23,8 @@ _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
 def jvm_begun(*, is_long_lived: bool = False) -> Iterator[None]:
     """Have the JVM start while a command imports and does what comes first.
 
-    The first session takes it; without one it is ended with the block. What is wrong is told when
-    the session starts, as if this had not been tried.
+    The first session uses it; if there is none, the JVM is killed when the block ends. Errors are
+    reported when the session starts, not here.
 
     Args:
         is_long_lived: as `SparkResource.is_long_lived`.
@@ -51,7 +51,7 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
     """Spark's configuration for the settings in force.
 
     One driver for 100 coins or 200,000 documents: no UI, two shuffle partitions a core pair,
-    folders of ours. A cluster keeps its own sizes.
+    folders below our home. A cluster keeps its own sizes.
     """
     shared = {
         "spark.app.name": "cryptoassets",

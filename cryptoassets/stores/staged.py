@@ -84,7 +84,7 @@ def _sweep(connection: psycopg.Connection[Any]) -> None:
 
 
 def _drop(connection: psycopg.Connection[Any], name: str) -> None:
-    """Drop a table of ours, unless tasks of a killed driver are still copying to it."""
+    """Drop a staging table, unless tasks of a killed driver are still copying to it."""
     table = sql.Identifier(SCHEMA, name)
     with contextlib.suppress(_LOCKED, psycopg.errors.InsufficientPrivilege), _soon(connection):
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))

@@ -21,7 +21,7 @@ def newest_of_coins(judged: pa.Table) -> pa.Table:
         judged: columns of `schemas.CLEAN_COIN_PRICES`.
 
     Returns:
-        Columns of `schemas.COINS`, one row a coin, unordered.
+        Columns of `schemas.COINS`, one row per coin, unordered.
     """
     columns = {name: "observed_at" if name in _SEEN else name for name in COINS.column_names}
     described = pa.table({name: judged[column] for name, column in columns.items()})
@@ -35,7 +35,7 @@ def merged(parts: pa.Table) -> pa.Table:
         parts: columns of `schemas.COINS`; a coin may stand in several rows.
 
     Returns:
-        The same columns, one row a coin, unordered: the description that was seen last, the
+        The same columns, one row per coin, unordered: the description seen last, the
         oldest `first_seen_at` and the newest `last_seen_at`.
     """
     parts = parts.combine_chunks()

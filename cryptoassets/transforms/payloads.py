@@ -25,7 +25,7 @@ def field_texts(payload: Mapping[str, Any], fields: Iterable[str]) -> tuple[str 
     """The text of each field: the rules judge a number or an object that stands where a text does.
 
     Args:
-        payload: as MongoDB returned it; it must be JSON, as a document of ours is.
+        payload: as MongoDB returned it, from a document that this platform wrote.
         fields: keys of the payload.
 
     Returns:

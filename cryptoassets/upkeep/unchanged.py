@@ -73,7 +73,7 @@ def published_partitions(
     Args:
         postgres: the warehouse.
         flow: whose table is read, all of it.
-        note: is told the month, for a display.
+        note: called with the month that is being read, for a progress display.
     """
     checksums: dict[str, str] = {}
     with postgres.connect() as connection, connection.cursor() as cursor:
