@@ -12,7 +12,6 @@ each hour a run of its own, and notes how long its publishing took.
 import argparse
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 from benchmarks.measuring import BenchError
 from benchmarks.sampling import sampled
 from benchmarks.ways.task import Marks
+from cryptoassets.resources.spark_jvm import jvm_begun
 
 HOURS_PER_RUN = 24
 PUBLISHING = "warehouse__coin_prices"
@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("--one-by-one", action="store_true")
     options = parser.parse_args()
     marks = Marks()
-    spark = _warmed_up()
+    with jvm_begun():
+        spark = _warmed_up()
     marks.mark("session")
     watch = SerialTime(spark.sparkContext.statusTracker())
     with watch.watched() if options.watch else nullcontext():
@@ -53,19 +54,12 @@ def main() -> None:
 
 
 def _warmed_up() -> Any:
-    """The session; its JVM starts while the definitions are imported."""
-    from cryptoassets.resources.spark import SparkResource  # noqa: PLC0415 - measured
+    """The session, as every command starts it."""
+    from cryptoassets.cli.runner import warm_up  # noqa: PLC0415 - measured
+    from cryptoassets.resources.spark import SparkResource  # noqa: PLC0415
 
-    def start() -> Any:
-        session = SparkResource().session
-        session.range(1).count()
-        return session
-
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        started = pool.submit(start)
-        import cryptoassets.definitions  # noqa: F401, PLC0415 - seconds, used below
-
-        return started.result()
+    warm_up()
+    return SparkResource().session
 
 
 def _runs(start: datetime, end: datetime, longest: int) -> Iterator[list[datetime]]:

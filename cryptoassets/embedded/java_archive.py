@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
@@ -18,6 +20,9 @@ from cryptoassets.embedded.java_options import ClassArchive
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.settings import load_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # What the product does in one session, so that its classes are among the learned.
 _TRAINING = """
@@ -77,6 +82,7 @@ def make(archive: ClassArchive) -> None:
 
 def _train(java_options: list[str], archive: ClassArchive) -> None:
     ours = java_environment("local[2]", write_shim(archive.folder, archive.java))
+    ours["PYSPARK_PYTHON"] = sys.executable
     # This process does nothing else, and PySpark hands all of its environment to Java.
     os.environ.clear()
     os.environ.update(ours)
@@ -105,6 +111,7 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
     read = session.read.parquet(str(scratch / "rows"))
     read.where("price > 0").toArrow()
     read.selectExpr("count(*)", "count_if(size(reasons) > 1)").collect()
+    session.range(0, 2, 1, 2).mapInArrow(_as_it_is, "id BIGINT").collect()
     session.stop()
     # The archive is written when the JVM ends, which it does when nobody talks to it any more.
     gateway = SparkContext._gateway  # noqa: SLF001 -- no public way to its process
@@ -112,6 +119,10 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
         gateway.shutdown()
         gateway.proc.stdin.close()
         gateway.proc.wait(timeout=300)
+
+
+def _as_it_is(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
+    return batches
 
 
 class _quiet_stderr:  # noqa: N801 -- used like a function

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from cryptoassets.embedded.java import shim_text
 
+_TRAINED_BY = "SQL and mapInArrow"
+"""What Java learned from; an archive of other training is made again."""
 # An archive that no longer fits is left aside by Java, in silence with these.
 QUIET = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
 
@@ -67,6 +69,7 @@ class ClassArchive:
             release.read_text() if release.exists() else "",
             importlib.metadata.version("pyspark"),
             str(spark and spark.origin),
+            _TRAINED_BY,
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 

@@ -14,7 +14,12 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from cryptoassets.errors import ContractViolationError, MixedSourcesError, PartitionChangedError
+from cryptoassets.errors import (
+    ContractViolationError,
+    MixedSourcesError,
+    PartitionChangedError,
+    SettingsError,
+)
 from cryptoassets.io_managers.clean_folders import (
     FilePart,
     View,
@@ -29,6 +34,10 @@ from cryptoassets.io_managers.clean_marks import parquet_files, unmark
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.writing import Written
+
+ATTEMPTS = "attempts"
+"""Folder of a partition that is being written, for the files of all attempts at its tasks."""
 
 
 class Facts(NamedTuple):
@@ -100,6 +109,32 @@ def is_older(store: fs.FileSystem, aside: str, table: Table, window: Span) -> bo
             "stores are kept apart)"
         )
     return bool(coming.count_rows() < there.count_rows())
+
+
+def take_files(store: fs.FileSystem, aside: str, written: Iterable[Written]) -> None:
+    """Move the files that count to the folders of their partitions.
+
+    What is left in the folder of attempts, of tasks that were lost or run twice, counts nowhere.
+
+    Args:
+        store: file system of the folder.
+        aside: holds `ATTEMPTS`, and gets one folder for each partition that has rows.
+        written: reported by the attempts that count.
+
+    Raises:
+        SettingsError: a file is not there.
+    """
+    for file in written:
+        folder = f"{aside}/{file.folder}"
+        store.create_dir(folder)
+        try:
+            store.move(f"{aside}/{ATTEMPTS}/{file.name}", f"{folder}/{file.name}")
+        except FileNotFoundError as error:
+            raise SettingsError(
+                f"A Spark worker has written {file.name} to a folder that this process does not "
+                "see. A retry will not help; set CLEAN_PATH to a folder that driver and workers "
+                "share"
+            ) from error
 
 
 def fill(store: fs.FileSystem, folder: str, table: Table) -> None:

@@ -1,4 +1,4 @@
-"""Parquet written and read by Spark: the cleaned rows, one folder per partition.
+"""Parquet written and read by Spark's tasks: the cleaned rows, one folder per partition.
 
 What goes here: writing to a temporary folder and renaming it, so that a folder with `_SUCCESS` is
 whole; handing it on as files or as DataFrame. What stays out: what lies in a folder (in
@@ -28,6 +28,7 @@ from cryptoassets.io_managers.clean_folders import (
 )
 from cryptoassets.io_managers.clean_marks import has_mark
 from cryptoassets.io_managers.clean_writing import (
+    ATTEMPTS,
     add_files,
     delete_folder,
     facts_of,
@@ -36,6 +37,7 @@ from cryptoassets.io_managers.clean_writing import (
     refuse_mixed_views,
     refuse_shared_instants,
     replace_folder,
+    take_files,
 )
 from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
 from cryptoassets.resources.clean_files import clean_store, scratch_folder, spark_uri
@@ -46,6 +48,7 @@ from cryptoassets.schemas import Table
 from cryptoassets.stores.clean import CleanFile, CleanFiles
 from cryptoassets.stores.mongodb import Fetches
 from cryptoassets.stores.raw import MappedRaw, RawRanges
+from cryptoassets.stores.writing import write_ranges
 
 _STARTS = {"hour": "yyyy-MM-dd'T'HH", "day": "yyyy-MM-dd"}
 """What `spans.folder_name` says of a partition, as Spark spells it."""
@@ -84,7 +87,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
     def _store_frame(self, context: dg.OutputContext, table: Table, frame: DataFrame) -> None:
         store, aside = scratch_folder(table.name)
         partitions = _partitions(context, table)
-        unit = _unit(partitions[0])
+        unit = folder_name(partitions[0]).partition("=")[0]
         start = F.date_format("observed_at", _STARTS[unit])
         # One task per partition, or each would get a file of every task.
         apart = frame.withColumn(unit, start).repartition(unit)
@@ -99,7 +102,6 @@ class SparkIOManager(dg.ConfigurableIOManager):
         """
         store, aside = scratch_folder(table.name)
         partitions = _partitions(context, table)
-        unit = _unit(partitions[0])
         view = self._known(table, partitions)
         views = [*([view] if view else []), *[None] * _READINGS]
         rows = counted = 0
@@ -107,8 +109,11 @@ class SparkIOManager(dg.ConfigurableIOManager):
             fetches = mapped.source.fetches()
             if known and known.judged_by != mapped.source.judged_by(fetches, known.newest):
                 continue
-            frame = mapped.frame(fetches, after=known.newest if known else None, unit=unit)
-            frame.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, aside))
+            delete_folder(store, aside)
+            store.create_dir(f"{aside}/{ATTEMPTS}")
+            attempts = spark_uri(store, f"{aside}/{ATTEMPTS}")
+            written = write_ranges(mapped, attempts, fetches, after=known.newest if known else None)
+            take_files(store, aside, written)
             parts = [file_parts(store, f"{aside}/{folder_name(window)}") for window in partitions]
             rows = sum(part.rows for found in parts for part in found)
             # Who makes a partition again to which nothing came wants it made again.
@@ -232,10 +237,6 @@ class Kept:
 
 def _partitions(context: dg.OutputContext, table: Table) -> list[Span]:
     return partitions_in(address.window_of(context), address.span_of(table))
-
-
-def _unit(window: Span) -> str:
-    return folder_name(window).partition("=")[0]
 
 
 def _report(

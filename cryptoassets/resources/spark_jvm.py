@@ -68,8 +68,6 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
         # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-        # A task writes one partition's file: without this Spark sorts its rows by partition first.
-        "spark.sql.maxConcurrentOutputFileWriters": "2",
     }
     folder = own_folder(stack.spark_folder / "local")
     java_options = [
@@ -97,7 +95,10 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.ui.retainedTasks": "500",
     }
     if master.startswith("local"):
-        java_options += ["-XX:+UseSerialGC", *stack.java_options(is_long_lived=is_long_lived)]
+        # Rows pass by it, through the workers: a small heap will do, and it would begin as large as
+        # the machine's memory suggests.
+        java_options += ["-XX:+UseSerialGC", "-Xms64m", "-Xmn32m"]
+        java_options += stack.java_options(is_long_lived=is_long_lived)
     return {
         "spark.master": master,
         **shared,

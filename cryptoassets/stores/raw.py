@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
-from cryptoassets.partitions.spans import Span, folder_name, partition_around, partitions_in
+from cryptoassets.partitions.spans import Span, partition_around, partitions_in
 from cryptoassets.schemas import SNAPSHOT_FLOW, Flow, Table, flow_named
 from cryptoassets.stores.mongodb import (
     Document,
@@ -57,7 +57,6 @@ class RangeTask:
         coins_asked: what a snapshot is judged by where no record of its fetch is left.
         ranges: of all tasks.
         kernel: maps the rows of one range.
-        unit: `hour` or `day`: name of a further column with the partition's folder; None: none.
         credentials: where the worker finds MongoDB's URL.
     """
 
@@ -66,17 +65,15 @@ class RangeTask:
     coins_asked: int
     ranges: tuple[RawRange, ...]
     kernel: Kernel
-    unit: str | None
     credentials: Credentials
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
         """Read and map one range, in the worker."""
-        part = self.ranges[number]
-        rows = self.kernel(self._read(part))
-        if self.unit:
-            _, _, start = folder_name(part.partition).partition("=")
-            rows = rows.append_column(self.unit, pa.repeat(pa.scalar(start), rows.num_rows))
-        yield from rows.combine_chunks().to_batches(max_chunksize=ROWS_OF_A_BATCH)
+        yield from self.rows(number).combine_chunks().to_batches(max_chunksize=ROWS_OF_A_BATCH)
+
+    def rows(self, number: int) -> pa.Table:
+        """The same as one table."""
+        return self.kernel(self._read(self.ranges[number]))
 
     def _read(self, part: RawRange) -> pa.Table:
         url = self.credentials.mongo_url()
@@ -200,7 +197,7 @@ class RawRanges:
 
 @dataclass(frozen=True)
 class MappedRaw:
-    """Raw documents mapped by a kernel, as an asset returns them; each `frame` reads them again.
+    """Raw documents mapped by a kernel, as an asset returns them; each use reads them again.
 
     Attributes:
         source: the documents.
@@ -212,33 +209,27 @@ class MappedRaw:
     kernel: Kernel
     table: Table
 
-    def frame(
-        self,
-        fetches: Fetches | None = None,
-        *,
-        after: datetime | None = None,
-        unit: str | None = None,
-    ) -> "DataFrame":
-        """The rows, lazily; cuts are made now.
+    def frame(self) -> "DataFrame":
+        """The rows, lazily; cuts are made now."""
+        task = self.task(self.source.fetches())
+        return self.source.tasks(task, len(task.ranges), self.table.spark_schema)
+
+    def task(self, fetches: Fetches, after: datetime | None = None) -> RangeTask:
+        """What tasks do, one for each of its ranges; cuts are made now.
 
         Args:
-            fetches: of `source.fetches()`; None: ask now.
+            fetches: of `source.fetches()`.
             after: of a single partition only what is newer.
-            unit: `hour` or `day`: add a column with the partition's folder.
         """
         source = self.source
-        ranges = source.ranges(fetches or source.fetches(), after)
-        task = RangeTask(
+        return RangeTask(
             source.flow.asset,
             source.lake.name,
             source.coins_asked,
-            ranges,
+            source.ranges(fetches, after),
             self.kernel,
-            unit,
             source.credentials(),
         )
-        folder = f", {unit} STRING" if unit else ""
-        return source.tasks(task, len(ranges), f"{self.table.spark_schema}{folder}")
 
 
 def _as_stored(rows: pa.Table) -> pa.Table:

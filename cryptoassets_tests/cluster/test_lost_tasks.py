@@ -77,7 +77,7 @@ def test_a_task_that_fails_after_its_commit_is_done_again(
 
     attempts = process("fails", folder, {**os.environ, **stores, "SPARK_MASTER": "local[2,4]"})
 
-    assert {"RangeTask-1-1", "StageTask-1-1"} < set(attempts)
+    assert {"WriteTask-1-1", "StageTask-1-1"} < set(attempts)
     assert_each_row_is_there_once(database)
 
 
@@ -99,7 +99,7 @@ def test_a_task_of_a_lost_or_slow_executor_is_done_by_another(
 
     attempts = process(mishap, folder, cluster.driver_environment(**stores, **folders))
 
-    assert {"RangeTask-1-1", "StageTask-1-1"} < set(attempts)
+    assert {"WriteTask-1-1", "StageTask-1-1"} < set(attempts)
     workers = {(folder / name).read_text().partition("/work/")[0] for name in attempts}
     assert {"worker-0", "worker-1"} == {Path(name).name for name in workers}
     assert_each_row_is_there_once(database)
