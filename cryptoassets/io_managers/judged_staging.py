@@ -22,7 +22,7 @@ from cryptoassets.stores.clean import CleanFiles
 from cryptoassets.stores.postgres_errors import typed_errors
 from cryptoassets.stores.staged import (
     StagedPartition,
-    index_staged,
+    prepare_staged,
     staged_partitions,
     staging_table,
 )
@@ -71,7 +71,7 @@ def staged_rows(
             told = _stage_frame(table, flow, judged, partitions)
         else:
             told = _stage_table(connection, table, flow, judged, partitions)
-        index_staged(connection, table)
+        prepare_staged(connection, table, flow, len(partitions))
         yield staged_partitions(table, flow, partitions, told)
 
 
