@@ -13,6 +13,7 @@ import psycopg
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from cryptoassets.io_managers.clean_published import remember_published
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
@@ -22,7 +23,7 @@ from cryptoassets.stores.clean import CleanFiles
 from cryptoassets.stores.postgres_errors import typed_errors
 from cryptoassets.stores.staged import (
     StagedPartition,
-    index_staged,
+    prepare_staged,
     staged_partitions,
     staging_table,
 )
@@ -71,8 +72,11 @@ def staged_rows(
             told = _stage_frame(table, flow, judged, partitions)
         else:
             told = _stage_table(connection, table, flow, judged, partitions)
-        index_staged(connection, table)
-        yield staged_partitions(table, flow, partitions, told)
+        prepare_staged(connection, table, flow, len(partitions))
+        staged = staged_partitions(table, flow, partitions, told)
+        if isinstance(judged, CleanFiles):
+            remember_published(judged, staged)
+        yield staged
 
 
 def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFiles) -> list[Staged]:

@@ -109,24 +109,55 @@ def merge_staged(
     )
 
 
+def insert_staged(table: Table, staged: sql.Composable) -> sql.Composed:
+    """INSERT staged rows where there is none of their keys."""
+    return sql.SQL(
+        "INSERT INTO {table} ({columns}) SELECT {columns} FROM {staged} AS staged"
+    ).format(
+        table=sql.Identifier(table.schema, table.name),
+        staged=staged,
+        columns=_names(table.column_names),
+    )
+
+
 def replace_rows(
-    cursor: Cursor,
-    table: Table,
-    scope: sql.Composable,
-    staged: sql.Composable | None = None,
-    *,
-    ignored: tuple[str, ...] = (),
+    cursor: Cursor, table: Table, scope: sql.Composable, staged: sql.Composable | None = None
 ) -> Changes:
     """Make the rows in scope equal to the staged ones.
 
     Args:
         cursor: in the transaction that publishes.
         table: to write.
-        scope: condition of the rows that the staged ones replace.
+        scope: condition, on columns of the key, of the rows that the staged ones replace.
         staged: a table or a query in brackets; None: the temporary table of `stage`.
-        ignored: columns in which a difference does not count.
     """
     staged = staged or sql.Identifier(staging_name(table))
+    there = sql.SQL("SELECT FROM {} WHERE {} LIMIT 1").format(
+        sql.Identifier(table.schema, table.name), scope
+    )
+    if cursor.execute(there).rowcount == 0:
+        # No row of theirs is there: to look for each costs as much as to write it.
+        return Changes(cursor.execute(insert_staged(table, staged)).rowcount)
+    return merge_rows(cursor, table, scope, staged)
+
+
+def merge_rows(
+    cursor: Cursor,
+    table: Table,
+    scope: sql.Composable,
+    staged: sql.Composable,
+    *,
+    ignored: tuple[str, ...] = (),
+) -> Changes:
+    """Make the rows in scope equal to the staged ones, also where they have a row beyond it.
+
+    Args:
+        cursor: in the transaction that publishes.
+        table: to write.
+        scope: condition of the rows that the staged ones replace.
+        staged: a table or a query in brackets.
+        ignored: columns in which a difference does not count.
+    """
     removed = cursor.execute(delete_vanished(table, scope, staged)).rowcount
     written = cursor.execute(merge_staged(table, staged, ignored=ignored)).rowcount
     return Changes(written, removed)
@@ -151,7 +182,7 @@ def replace_quarantine(
         sql.Literal(load.asset), sql.Literal(load.partition_key)
     )
     released = _note_releases(cursor, load, valid, refused)
-    changes = replace_rows(cursor, QUARANTINE, scope, refused, ignored=("run_id",))
+    changes = merge_rows(cursor, QUARANTINE, scope, refused, ignored=("run_id",))
     return changes, released
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, LiteralString
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,7 @@ from psycopg import sql
 
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.schemas import QUARANTINE, Column, Flow
+from cryptoassets.stores.copying import times_as_texts
 
 _EMPTY = "0:0"
 _ROWS_AT_ONCE = 10_000
@@ -110,9 +112,10 @@ def clean_checksum(judged: pa.Table) -> str:
     total = 0
     for batch in judged.to_batches(max_chunksize=_ROWS_AT_ONCE):
         columns = [_texts(column) for column in batch.columns]
-        for text in pc.binary_join_element_wise(*columns, _BETWEEN_VALUES).to_pylist():
-            digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-            total += int.from_bytes(digest)
+        rows = pc.binary_join_element_wise(*columns, _BETWEEN_VALUES).cast(pa.binary()).to_pylist()
+        digests = b"".join([hashlib.blake2b(row, digest_size=8).digest() for row in rows])
+        # The sum of unsigned integers of 64 bits is that modulo 2**64.
+        total += int(np.frombuffer(digests, ">u8").sum(dtype=np.uint64))
     return f"{judged.num_rows}:{total % _MODULUS}"
 
 
@@ -126,7 +129,9 @@ def _texts(column: pa.Array) -> pa.Array:
     """Values as texts, null as one that no value has."""
     if pa.types.is_list(column.type):
         column = pc.binary_join(column, _BETWEEN_ITEMS)
-    return pc.fill_null(column.cast(pa.string()), _NULL)
+    is_time = pa.types.is_timestamp(column.type)
+    texts = times_as_texts(column) if is_time else column.cast(pa.string())
+    return pc.fill_null(texts, _NULL)
 
 
 def _checksum(columns: Iterable[Column]) -> sql.Composed:

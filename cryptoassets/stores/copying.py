@@ -61,9 +61,19 @@ def _csv_messages(rows: pa.Table) -> Iterator[bytes]:
         yield message.getvalue()
 
 
+def times_as_texts(times: pa.Array) -> pa.Array:
+    """Times as Arrow casts them to text, each distinct one once: such a cast takes long."""
+    encoded = times.dictionary_encode()
+    return encoded.dictionary.cast(pa.string()).take(encoded.indices)
+
+
 def _flat(rows: pa.Table) -> pa.Table:
     """Write lists as PostgreSQL array literals; CSV has none. Items are reason codes."""
     for index, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            rows = rows.set_column(
+                index, field.name, times_as_texts(rows[field.name].combine_chunks())
+            )
         if pa.types.is_list(field.type):
             items = pc.binary_join(rows[field.name], ",")
             literal = pc.binary_join_element_wise("{", items, "}", "")

@@ -32,9 +32,14 @@ _COLUMNS = (
 _SOURCES = frozenset(get_args(SourceKind))
 
 
+def own_fields(table: Table) -> tuple[tuple[str, ...], tuple[type, ...]]:
+    """Fields of the documents that this platform writes, and the Python type of each."""
+    return _OF_HISTORY if table is RAW_COIN_HISTORY else _OF_SNAPSHOTS
+
+
 def is_ours(document: Document, table: Table) -> bool:
     """Whether every field has the BSON type that this platform writes."""
-    fields, types = _OF_HISTORY if table is RAW_COIN_HISTORY else _OF_SNAPSHOTS
+    fields, types = own_fields(table)
     # BSON's code is a subclass of str. One comparison in C: this is asked of each document.
     return tuple(map(type, map(document.get, fields))) == types and document["source"] in _SOURCES
 

@@ -175,6 +175,11 @@ def documents_in(collection: Collection[Document], window: Span) -> Iterator[Doc
     return iter(collection.find(in_window(window), batch_size=BATCH))
 
 
+def batches_in(collection: Collection[Document], window: Span) -> Iterator[bytes]:
+    """The documents of a partition, unordered, as the BSON of one after another."""
+    return iter(collection.find_raw_batches(in_window(window), batch_size=BATCH))
+
+
 def fetches_in(lake: Lake, window: Span) -> Fetches:
     """What the records of fetches say of each snapshot of a window."""
     asked: dict[datetime, tuple[int, bool]] = {}

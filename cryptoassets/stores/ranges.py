@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import Table
-from cryptoassets.stores.documents import raw_rows
-from cryptoassets.stores.mongodb import Asked, Lake, documents_in
+from cryptoassets.stores.batches import BatchReader
+from cryptoassets.stores.mongodb import Asked, Lake, batches_in
 
 MOST_DOCUMENTS = 20_000
 """Documents of a range, about; a task needs some 10 kB for each."""
@@ -86,8 +86,11 @@ def read_range(lake: Lake, table: Table, part: RawRange, coins_asked: int) -> pa
         part: the range.
         coins_asked: what a snapshot is judged by where no record of its fetch is left.
     """
-    documents = documents_in(lake[table.name], part.span)
-    rows = raw_rows(documents, table, part.span, part.partition, part.asked, coins_asked)
+    collection = lake[table.name]
+    reader = BatchReader(
+        table, part.span, part.partition, part.asked, coins_asked, collection.codec_options
+    )
+    rows = reader.rows(batches_in(collection, part.span))
     if part.after is None:
         return rows
     newest_known = pa.scalar(part.after, rows["observed_at"].type)

@@ -158,13 +158,15 @@ class StagedPartition:
         return self._rows(columns, "quarantined")
 
     def _rows(self, columns: sql.Composable, outcome: str) -> sql.Composed:
-        return sql.SQL(
-            "(SELECT {} FROM {} WHERE partition_key = {} AND outcome = {} AND attempt = ANY({}))"
-        ).format(
-            columns,
-            sql.Identifier(SCHEMA, self.table),
+        table = sql.Identifier(SCHEMA, self.table)
+        return sql.SQL("(SELECT {} FROM {} WHERE {} AND outcome = {})").format(
+            columns, table, self._is_own(), sql.Literal(outcome)
+        )
+
+    def _is_own(self) -> sql.Composed:
+        """The condition of all rows of the partition that count."""
+        return sql.SQL("partition_key = {} AND attempt = ANY({})").format(
             sql.Literal(partition_name(self.partition)),
-            sql.Literal(outcome),
             sql.Literal([part.attempt for part in self.parts]),
         )
 
@@ -179,8 +181,11 @@ class StagedPartition:
             StoreUnavailableError: PostgreSQL was killed meanwhile, and unlogged rows with it.
         """
         wanted = (self.count("valid"), self.count("quarantined"))
-        query = sql.SQL("SELECT (SELECT count(*) FROM {} AS v), (SELECT count(*) FROM {} AS q)")
-        found = cursor.execute(query.format(self.valid_rows(), self.refused_rows(""))).fetchone()
+        query = sql.SQL(
+            "SELECT count(*) FILTER (WHERE outcome = 'valid'), "
+            "count(*) FILTER (WHERE outcome = 'quarantined') FROM {} WHERE {}"
+        ).format(sql.Identifier(SCHEMA, self.table), self._is_own())
+        found = cursor.execute(query).fetchone()
         if found != wanted:
             raise StoreUnavailableError(
                 f"{self.flow.asset} {partition_name(self.partition)}: tasks staged {wanted[0]:,} "
@@ -204,10 +209,25 @@ def staged_partitions(
     ]
 
 
-def index_staged(connection: psycopg.Connection[Any], table: str) -> None:
-    """Prepare a staging table for being read partition by partition."""
+def prepare_staged(
+    connection: psycopg.Connection[Any], table: str, flow: Flow, partitions: int
+) -> None:
+    """Prepare a staging table for being read partition by partition.
+
+    Args:
+        connection: of `staging_table`.
+        table: its name.
+        flow: where the rows go.
+        partitions: how many the rows are of.
+    """
     name = sql.Identifier(SCHEMA, table)
-    # Without the index it is read whole for each partition, no more.
-    with contextlib.suppress(_LOCKED), _soon(connection):
-        connection.execute(sql.SQL("CREATE INDEX ON {} (partition_key)").format(name))
-    connection.execute(sql.SQL("ANALYZE {}").format(name))
+    if partitions > 1:
+        # Without the index it is read whole for each partition, no more.
+        with contextlib.suppress(_LOCKED), _soon(connection):
+            connection.execute(sql.SQL("CREATE INDEX ON {} (partition_key)").format(name))
+    # Of the other columns nothing is planned, and a thorough look at them takes half a second.
+    planned = ("partition_key", "attempt", "outcome", *flow.published.key)
+    columns = sql.SQL(", ").join(map(sql.Identifier, planned))
+    with connection.transaction():
+        connection.execute("SET LOCAL default_statistics_target = 10")
+        connection.execute(sql.SQL("ANALYZE {} ({})").format(name, columns))

@@ -12,19 +12,22 @@ from cryptoassets.schemas import COINS
 from cryptoassets.schemas.arrow import arrow_schema
 
 _SEEN = ("first_seen_at", "last_seen_at")
+_SOURCES = {name: "observed_at" if name in _SEEN else name for name in COINS.column_names}
+"""Column of `schemas.COINS` to the one that it is taken from."""
+COLUMNS_READ = (*dict.fromkeys(_SOURCES.values()), "outcome")
+"""What `newest_of_coins` reads."""
 
 
 def newest_of_coins(judged: pa.Table) -> pa.Table:
     """Describe each coin by its newest valid observation.
 
     Args:
-        judged: columns of `schemas.CLEAN_COIN_PRICES`.
+        judged: columns of `schemas.CLEAN_COIN_PRICES`, `COLUMNS_READ` at least.
 
     Returns:
         Columns of `schemas.COINS`, one row per coin, unordered.
     """
-    columns = {name: "observed_at" if name in _SEEN else name for name in COINS.column_names}
-    described = pa.table({name: judged[column] for name, column in columns.items()})
+    described = pa.table({name: judged[column] for name, column in _SOURCES.items()})
     return merged(described.filter(pc.equal(judged["outcome"], "valid")))
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+Places = np.ndarray[Any, np.dtype[np.int64]]
 
 Z_LIMIT = 8.0
 # Below these a z-score says nothing: a stable coin that moves by 0.1 % after a flat day, say.
@@ -62,21 +63,25 @@ def wild_moves(prices: pa.Table) -> Moves:
     """
     if prices.num_rows == 0:
         return Moves(None, 0, [])
-    ordered = prices.sort_by([("coin_id", "ascending"), ("observed_at", "ascending")])
-    coins = np.array(ordered["coin_id"].to_pylist())
-    seconds = ordered["observed_at"].cast(pa.int64()).to_numpy() / 1e6
-    logs = np.log(ordered["price_usd"].cast(pa.float64()).to_numpy())
-    newest = seconds.max()
-    judged, wild = 0, []
-    for coin in np.split(np.arange(len(coins)), np.flatnonzero(coins[1:] != coins[:-1]) + 1):
-        if len(coin) < MIN_RETURNS + 2 or seconds[coin[-1]] != newest:
-            continue
-        judged += 1
-        move = _newest_move(str(coins[coin[0]]), logs[coin], seconds[coin])
-        if abs(move.z) >= Z_LIMIT and abs(move.return_pct) >= RETURN_FLOOR * 100:
-            wild.append(move)
-    observed_at = max(ordered["observed_at"].to_pylist())
-    return Moves(observed_at, judged, sorted(wild, key=lambda move: -abs(move.z)))
+    coins = prices["coin_id"].combine_chunks().dictionary_encode()
+    codes = coins.indices.to_numpy()
+    seconds = prices["observed_at"].cast(pa.int64()).to_numpy() / 1e6
+    logs = np.log(prices["price_usd"].cast(pa.float64()).to_numpy())
+    ordered = np.lexsort((seconds, codes))
+    codes, seconds, logs = codes[ordered], seconds[ordered], logs[ordered]
+    last = np.flatnonzero(np.append(codes[1:] != codes[:-1], [True]))
+    counts = np.diff(last, prepend=-1)
+    is_judged = (counts >= MIN_RETURNS + 2) & (seconds[last] == seconds.max())
+    of_judged = np.repeat(is_judged, counts)
+    percents, zs = _newest_moves(logs[of_judged], seconds[of_judged], counts[is_judged])
+    is_wild = (np.abs(zs) >= Z_LIMIT) & (np.abs(percents) >= RETURN_FLOOR * 100)
+    names = coins.dictionary.take(pa.array(codes[last[is_judged][is_wild]])).to_pylist()
+    wild = map(Move, names, percents[is_wild].tolist(), zs[is_wild].tolist())
+    return Moves(
+        pc.max(prices["observed_at"]).as_py(),
+        int(is_judged.sum()),
+        sorted(wild, key=lambda move: (-abs(move.z), move.coin_id)),
+    )
 
 
 def repeated_share(prices: pa.Table) -> float:
@@ -100,11 +105,33 @@ def _prices_at(prices: pa.Table, moment: pa.Scalar) -> dict[str, Decimal]:
     return dict(zip(rows["coin_id"].to_pylist(), rows["price_usd"].to_pylist(), strict=True))
 
 
-def _newest_move(coin_id: str, logs: Floats, seconds: Floats) -> Move:
-    returns = np.diff(logs)
-    scaled = returns / np.sqrt(np.diff(seconds) / np.median(np.diff(seconds)))
-    past = scaled[:-1]
-    centre = np.median(past)
-    deviation = np.median(np.abs(past - centre))
-    z = (scaled[-1] - centre) / (_MAD_TO_SIGMA * max(deviation, MAD_FLOOR))
-    return Move(coin_id, float(np.expm1(returns[-1]) * 100), float(z))
+def _newest_moves(logs: Floats, seconds: Floats, counts: Places) -> tuple[Floats, Floats]:
+    """Newest return of each coin, percent, and how far it is out of line.
+
+    All coins at once, or 2,000 of them take a second.
+
+    Args:
+        logs: of the prices, coin by coin, oldest first.
+        seconds: of the same.
+        counts: prices of each coin.
+    """
+    coins = np.repeat(np.arange(len(counts)), counts)
+    is_return = coins[1:] == coins[:-1]
+    returns, spans = np.diff(logs)[is_return], np.diff(seconds)[is_return]
+    coins = coins[1:][is_return]
+    scaled = returns / np.sqrt(spans / _medians(spans, coins)[coins])
+    newest = np.cumsum(counts - 1) - 1
+    past, coins = np.delete(scaled, newest), np.delete(coins, newest)
+    centres = _medians(past, coins)
+    deviations = _medians(np.abs(past - centres[coins]), coins)
+    zs = (scaled[newest] - centres) / (_MAD_TO_SIGMA * np.maximum(deviations, MAD_FLOOR))
+    return np.expm1(returns[newest]) * 100, zs
+
+
+def _medians(values: Floats, groups: Places) -> Floats:
+    """The median of each group; groups are numbered from 0, none is empty."""
+    ordered = values[np.lexsort((values, groups))]
+    counts = np.bincount(groups)
+    starts = np.cumsum(counts) - counts
+    lower, upper = ordered[starts + (counts - 1) // 2], ordered[starts + counts // 2]
+    return np.asarray((lower + upper) / 2)

@@ -12,7 +12,7 @@ from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES, Ta
 
 _SHARED = (
     *("rules", "tolerances", "numbers", "outcomes", "payloads"),
-    "../stores/documents",
+    *("../stores/documents", "../stores/batches", "../stores/layouts"),
 )
 _MODULES = {
     CLEAN_COIN_PRICES.name: ("prices", *_SHARED),

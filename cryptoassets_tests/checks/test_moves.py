@@ -116,6 +116,26 @@ def test_a_coin_that_is_not_in_the_newest_snapshot_is_not_judged() -> None:
     assert ([], 1) == (moves.wild, moves.judged)
 
 
+def test_coins_of_all_lengths_are_judged_together_as_alone() -> None:
+    """All coins share one calculation: none may borrow a return of its neighbour."""
+    coins = [observations("new", CALM), observations("odd", [*CALM, *CALM[:4], 0.3])]
+    coins += [observations("even", [*CALM, *CALM[:5], -0.4]), observations("long", CALM * 3)]
+    shifted = [coin.set_column(1, "observed_at", _ended_at_once(coin)) for coin in coins]
+
+    together = wild_moves(pa.concat_tables(shifted[::-1]))
+
+    alone = [move for coin in shifted for move in wild_moves(coin).wild]
+    assert {"odd", "even"} == {move.coin_id for move in together.wild}
+    assert sorted(alone, key=lambda move: -abs(move.z)) == together.wild
+    assert 3 == together.judged
+
+
+def _ended_at_once(coin: pa.Table) -> pa.Array:
+    """Times of a coin, moved so that its newest price is at the same moment as all others'."""
+    ended = pa.scalar(START + timedelta(days=1), pa.timestamp("us", "UTC"))
+    return pc.add(coin["observed_at"], pc.subtract(ended, pc.max(coin["observed_at"])))
+
+
 def test_no_price_is_no_move() -> None:
     """The first run of all has no past."""
     moves = wild_moves(market(1, {}).slice(0, 0))

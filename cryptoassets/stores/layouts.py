@@ -1,0 +1,171 @@
+"""Documents that have the same fields in the same order, read from BSON as Arrow columns.
+
+What goes here: one pass over whole columns, for documents that this platform wrote. What stays out:
+every other document, which `documents` reads value by value with the same result.
+
+Documents of one answer have the same keys in the same order; only the lengths of texts differ. So
+the places of a field in all documents are computed at once, and no value becomes a Python object.
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+
+DATE = 0x09
+STRING = 0x02
+DOCUMENT = 0x03
+NULL = 0x0A
+_ARRAY = 0x04
+_FIXED_SIZES = {0x01: 8, 0x08: 1, DATE: 8, NULL: 0, 0x10: 4, 0x12: 8}
+"""BSON type to bytes of a value: double, bool, date, null, int, long."""
+_SIZED = {STRING: 4, DOCUMENT: 0, _ARRAY: 0}
+"""BSON type that begins with a length to the bytes that this length leaves out."""
+_LEAST_SIZE = 5
+"""Bytes of an empty string, document or array, its length and its NUL included."""
+_LONGEST_KEY = 255
+_UNKNOWN = -1
+_SIZES = np.full(256, _UNKNOWN, np.int64)
+_SIZES[[*_FIXED_SIZES, *_SIZED]] = [*_FIXED_SIZES.values(), *_SIZED.values()]
+_IS_SIZED = np.isin(np.arange(256), [*_SIZED])
+
+
+class Layout(NamedTuple):
+    """The keys of a document and of its payload, in order."""
+
+    fields: tuple[str, ...]
+    payload: tuple[str, ...]
+
+
+class Element(NamedTuple):
+    """Where one field lies in each document: its element, its value, its end; and its BSON type."""
+
+    start: Integers
+    value: Integers
+    end: Integers
+    types: NDArray[np.uint8]
+
+    def of(self, rows: Integers) -> "Element":
+        """The same of some documents."""
+        return Element(self.start[rows], self.value[rows], self.end[rows], self.types[rows])
+
+
+class Batch:
+    """Documents as a server sent them, one after another."""
+
+    def __init__(self, content: bytes) -> None:
+        self._length = len(content)
+        # A document of another layout may lead anywhere: reading never leaves the buffer.
+        self._content = content + bytes(_LONGEST_KEY + 1)
+        self.starts, self.ends = _bounds(content)
+        self.numbers = np.arange(len(self.starts))
+
+    def document(self, number: int) -> bytes:
+        """One document."""
+        return self._content[self.starts[number] : self.ends[number]]
+
+    def places(self, rows: Integers, layout: Layout) -> tuple[dict[str, Element], Integers]:
+        """Find the fields of a layout in some documents.
+
+        Args:
+            rows: numbers of documents, ascending.
+            layout: no key twice.
+
+        Returns:
+            Field, or `payload.<key>`, to its places in the documents that have the layout; and
+            the numbers of these.
+        """
+        at, ends = self.starts[rows] + 4, self.ends[rows]
+        is_alike = np.ones(len(rows), bool)
+        found: dict[str, Element] = {}
+        for field in layout.fields:
+            found[field] = element = self._element(at, field, is_alike)
+            at = element.end
+            if field == "payload":
+                is_alike &= element.types == DOCUMENT
+                at = element.value + 4
+                for key in layout.payload:
+                    found[f"payload.{key}"] = inner = self._element(at, key, is_alike)
+                    at = inner.end
+                is_alike &= at == element.end - 1
+                at = element.end
+        is_alike &= (at == ends - 1) & (self._viewed("u1")[ends - 1] == 0)
+        alike = np.flatnonzero(is_alike)
+        return {name: element.of(alike) for name, element in found.items()}, rows[alike]
+
+    def _element(self, at: Integers, key: str, is_alike: NDArray[np.bool_]) -> Element:
+        """The element at each place; clears `is_alike` where it has another key or type."""
+        name = key.encode() + b"\0"
+        start = np.minimum(at, self._length)
+        types = self._viewed("u1")[start]
+        value = np.minimum(start + 1 + len(name), self._length)
+        sizes, is_sized = _SIZES[types], _IS_SIZED[types]
+        lengths = self._viewed("<i4")[value].astype(np.int64)
+        end = value + sizes + np.where(is_sized, lengths, 0)
+        # A key ends with its NUL, and numpy leaves out only NULs at the end when it compares.
+        is_alike &= self._viewed(f"S{len(name)}")[np.minimum(start + 1, self._length)] == name
+        is_alike &= (sizes != _UNKNOWN) & (end <= self._length)
+        end = np.clip(end, value, self._length)
+        is_closed = (end - value >= _LEAST_SIZE) & (self._viewed("u1")[end - 1] == 0)
+        is_alike &= is_closed | ~is_sized
+        return Element(start, value, end, types)
+
+    def _viewed(self, kind: str) -> NDArray[Any]:
+        """A value of a type that begins at each byte."""
+        item = np.dtype(kind)
+        return np.ndarray(
+            (len(self._content) - item.itemsize + 1,), item, self._content, strides=(1,)
+        )
+
+    def milliseconds(self, dates: Element) -> Integers:
+        """The value of each date."""
+        return self._viewed("<i8")[dates.value].astype(np.int64)
+
+    def texts(self, strings: Element) -> pa.Array:
+        """The value of each string; null where a document has another type.
+
+        Raises:
+            pyarrow.ArrowInvalid: one is no UTF-8.
+        """
+        is_string = strings.types == STRING
+        found = self._slices(strings.value + 4, strings.end - 1, is_string).view(pa.string())
+        found.validate(full=True)
+        return found
+
+    def elements(self, some: Element) -> pa.Array:
+        """Each element as a document of its own, but for the length at its start."""
+        return self._slices(some.start, some.end, np.ones(len(some.start), bool))
+
+    def _slices(self, starts: Integers, ends: Integers, is_wanted: NDArray[np.bool_]) -> pa.Array:
+        """Bytes between ascending places, without those between two slices; null: not wanted."""
+        ends = np.maximum(starts, ends)
+        offsets = np.column_stack([starts, ends]).ravel().astype(np.int32)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self._content)]
+        all_bytes = pa.Array.from_buffers(pa.binary(), max(0, len(offsets) - 1), buffers)
+        return all_bytes.take(pa.array(np.arange(0, len(offsets), 2), mask=~is_wanted))
+
+
+def layout_of(document: Mapping[str, Any]) -> Layout | None:
+    """The layout of a document; None: it has no payload, or keys that no source sends."""
+    payload = document.get("payload")
+    if type(payload) is not dict:
+        return None
+    # A document with keys of "$" may be read as another type, by what their values are.
+    is_odd = any(key.startswith("$") or len(key.encode()) > _LONGEST_KEY for key in payload)
+    return None if is_odd else Layout(tuple(document), tuple(payload))
+
+
+def _bounds(content: bytes) -> tuple[Integers, Integers]:
+    """Where each document starts, and where it ends."""
+    starts, at = [], 0
+    length_at = struct.Struct("<i").unpack_from
+    while at < len(content):
+        starts.append(at)
+        at += length_at(content, at)[0]
+    bounds = np.array([*starts, at], np.int64)
+    return bounds[:-1], bounds[1:]

@@ -1,0 +1,125 @@
+"""Promise: a document read as one of many gives the row that it gives alone."""
+
+from collections.abc import Iterable
+from datetime import UTC, timedelta
+from typing import Any
+
+import bson
+import pytest
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cryptoassets.partitions.spans import Span
+from cryptoassets.schemas import NUMBER_KEY, RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.stores.batches import BatchReader
+from cryptoassets.stores.documents import raw_rows
+from cryptoassets.stores.layouts import Batch, layout_of
+from cryptoassets_tests.io_managers.odd_types import OTHERS, STORED_BY_STANDIN, changed
+from cryptoassets_tests.io_managers.rows import HOUR, document, start_of
+
+START = start_of(HOUR)
+HOUR_SPAN = Span(START, START + timedelta(hours=1))
+RANGE = Span(START, START + timedelta(minutes=30))
+ASKED = {START: (2000, False), START + timedelta(milliseconds=1): (7, True)}
+OPTIONS = CodecOptions[Any](tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+TABLES = (RAW_COIN_SNAPSHOTS, RAW_COIN_HISTORY)
+ODD = st.sampled_from([*STORED_BY_STANDIN.values(), *OTHERS.values()])
+
+texts = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
+    ['"', "\\", "\x7f", "\x00", "1.5", "Ether €", "𝄞"]
+)
+numbers = st.integers(-(2**63), 2**63 - 1) | st.floats() | st.booleans()
+scalars = texts | numbers | st.none() | texts.map(lambda text: {NUMBER_KEY: text})
+values = st.recursive(
+    scalars | ODD.filter(lambda value: value is not ...),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner),
+    max_leaves=4,
+)
+payloads = st.fixed_dictionaries(
+    {"id": texts, "priceUsd": texts | st.none(), "rank": texts, "tokens": values},
+    optional={"time": numbers, 'k"é': scalars, "$ref": texts, "$id": texts},
+)
+dates = st.sampled_from([*ASKED, RANGE.start - timedelta(microseconds=1000), RANGE.end]) | (
+    st.datetimes(timezones=st.just(UTC))
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """One of this platform, or one that another program has changed a little."""
+    at = draw(st.sampled_from([*ASKED]))
+    made = document(observed_at=at) | {"payload": draw(payloads), "interval": draw(texts)}
+    if draw(st.booleans()):
+        made |= {"observed_at": draw(dates), "fetched_at": draw(dates)}
+    for field in draw(st.sets(st.sampled_from([*made, "other"]), max_size=2)):
+        made = changed(made, field, draw(ODD))
+    return dict(draw(st.permutations([*made.items()]))) if draw(st.booleans()) else made
+
+
+def of_table(made: Iterable[dict[str, Any]], table: Table) -> list[bytes]:
+    """Documents as a server sends them; those of snapshots have no interval."""
+    kept = made if table is RAW_COIN_HISTORY else [changed(one, "interval", ...) for one in made]
+    return [bson.encode({"_id": None} | one) for one in kept]
+
+
+def read_together(batches: list[bytes], table: Table) -> list[str]:
+    """Rows as the reader of batches makes them."""
+    reader = BatchReader(table, RANGE, HOUR_SPAN, ASKED, 100, OPTIONS)
+    return sorted(map(repr, reader.rows(batches).to_pylist()))
+
+
+def read_alone(batches: list[bytes], table: Table) -> list[str]:
+    """Rows as they are made of each document by itself."""
+    found = [one for content in batches for one in bson.decode_all(content, OPTIONS)]
+    return sorted(map(repr, raw_rows(found, table, RANGE, HOUR_SPAN, ASKED, 100).to_pylist()))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@given(made=st.lists(documents(), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_documents_of_any_kind_give_the_rows_that_each_gives_alone(
+    made: list[dict[str, Any]], table: Table
+) -> None:
+    """A reason, a price or a checksum must not depend on which documents a batch holds."""
+    encoded = of_table(made, table)
+    batches = [b"".join(encoded[:7]), b"".join(encoded[7:])]
+
+    assert read_alone(batches, table) == read_together(batches, table)
+
+
+@given(made=st.lists(payloads, min_size=1, max_size=3), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_damaged_document_is_read_as_alone_or_refused(
+    made: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    """A wrong length must not lead into the neighbouring document, nor out of the batch."""
+    encoded = of_table([document() | {"payload": held} for held in made], RAW_COIN_SNAPSHOTS)
+    number = data.draw(st.integers(0, len(encoded) - 1))
+    damaged = bytearray(encoded[number])
+    # MongoDB keeps no document without `_id`, whose key comes first.
+    place = data.draw(st.integers(len(b"size\x02_id\x00"), len(damaged) - 1))
+    damaged[place] = data.draw(st.integers(0, 255))
+    content = b"".join([*encoded[:number], bytes(damaged), *encoded[number + 1 :]])
+
+    try:
+        expected = read_alone([content], RAW_COIN_SNAPSHOTS)
+    except BSONError:
+        with pytest.raises(BSONError):
+            read_together([content], RAW_COIN_SNAPSHOTS)
+        return
+
+    assert expected == read_together([content], RAW_COIN_SNAPSHOTS)
+
+
+def test_documents_of_one_answer_have_one_layout() -> None:
+    """Read one by one, they would give the same rows and take five times as long."""
+    made = [document(f"coin-{n}", payload={"priceUsd": n and "1" * n}) for n in range(5)]
+    batch = Batch(b"".join(of_table(made, RAW_COIN_SNAPSHOTS)))
+    layout = layout_of(bson.decode(batch.document(0)))
+
+    assert layout is not None
+    _, alike = batch.places(batch.numbers, layout)
+
+    assert [0, 1, 2, 3, 4] == alike.tolist()
