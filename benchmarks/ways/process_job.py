@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks.measuring import BenchError
 from benchmarks.sampling import sampled
 from benchmarks.ways.task import Marks
+from cryptoassets.cli.garbage import search_seldom
 from cryptoassets.resources.spark_jvm import jvm_begun
 
 HOURS_PER_RUN = 24
@@ -36,6 +37,8 @@ def main() -> None:
     parser.add_argument("--watch", action="store_true")
     parser.add_argument("--one-by-one", action="store_true")
     options = parser.parse_args()
+    # As the product's commands do, before they import anything large.
+    search_seldom()
     marks = Marks()
     with jvm_begun():
         spark = _warmed_up()
