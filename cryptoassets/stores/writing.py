@@ -96,6 +96,7 @@ def write_file(uri: str, rows: pa.Table) -> None:
                 rows,
                 file,
                 use_dictionary=[name for name in rows.column_names if name not in _ALL_DIFFERENT],
+                compression="zstd",
                 write_page_checksum=True,
             )
     except OSError as error:
