@@ -47,6 +47,7 @@ from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import Table
 from cryptoassets.stores.clean import CleanFile, CleanFiles
 from cryptoassets.stores.mongodb import Fetches
+from cryptoassets.stores.ranges import MOST_DOCUMENTS
 from cryptoassets.stores.raw import MappedRaw, RawRanges
 from cryptoassets.stores.writing import write_ranges
 
@@ -60,7 +61,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
 
     spark: dg.ResourceDependency[SparkResource]
     most_files: int = 64
-    """Files of a partition from which it is made whole again: each reader opens them all."""
+    """Files, beyond those that so many rows need, from which a partition is made whole again: each
+    reader opens them all."""
 
     def handle_output(self, context: dg.OutputContext, obj: DataFrame | MappedRaw) -> None:
         """Write partitions aside, then put them in the place of those before.
@@ -138,8 +140,10 @@ class SparkIOManager(dg.ConfigurableIOManager):
     def _known(self, table: Table, partitions: list[Span]) -> View | None:
         """What there is of the run's only partition, if newer snapshots can be added to it."""
         view = view_of(table, partitions[0]) if len(partitions) == 1 else None
-        is_usable = view is not None and view.newest and view.judged_by
-        return view if view and is_usable and len(view.files) < self.most_files else None
+        if view is None or not view.newest or not view.judged_by:
+            return None
+        most = self.most_files + view.rows // MOST_DOCUMENTS
+        return view if len(view.files) < most else None
 
     def _keep(
         self,

@@ -20,8 +20,8 @@ from cryptoassets.schemas import Table
 from cryptoassets.stores.batches import BatchReader
 from cryptoassets.stores.mongodb import Asked, Lake, batches_in
 
-MOST_DOCUMENTS = 20_000
-"""Documents of a range, about; a task needs some 10 kB for each."""
+MOST_DOCUMENTS = 10_000
+"""Documents of a range, about; a task needs some 8 kB for each."""
 _STEPS = 360
 """Moments that documents of an unknown time are taken to be spread over."""
 
