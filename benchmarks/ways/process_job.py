@@ -21,6 +21,7 @@ from benchmarks.measuring import BenchError
 from benchmarks.sampling import sampled
 from benchmarks.ways.task import Marks
 from cryptoassets.cli.garbage import search_seldom
+from cryptoassets.resources.spark_jvm import jvm_begun
 
 HOURS_PER_RUN = 24
 PUBLISHING = "warehouse__coin_prices"
@@ -37,10 +38,11 @@ def main() -> None:
     parser.add_argument("--watch", action="store_true")
     parser.add_argument("--one-by-one", action="store_true")
     options = parser.parse_args()
-    # As the product's commands do, before they import anything large.
+    # Both as the product's commands do, before they import anything large.
     search_seldom()
     marks = Marks()
-    spark = _warmed_up()
+    with jvm_begun():
+        spark = _warmed_up()
     marks.mark("session")
     watch = SerialTime(spark.sparkContext.statusTracker())
     with watch.watched() if options.watch else nullcontext():
