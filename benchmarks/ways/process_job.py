@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--watch", action="store_true")
     parser.add_argument("--one-by-one", action="store_true")
     options = parser.parse_args()
-    # As the product's commands do, before they import anything large.
+    # Both as the product's commands do, before they import anything large.
     search_seldom()
     marks = Marks()
     with jvm_begun():

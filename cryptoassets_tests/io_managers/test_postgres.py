@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pyarrow as pa
 import pytest
 
@@ -149,6 +150,20 @@ def test_quarantine_of_a_partition_is_replaced(
     query = "SELECT partition_key, reasons FROM warehouse.quarantine ORDER BY 1"
     expected = [(HOUR, ["bad_id"]), (NEXT_HOUR, ["price_usd_missing"])]
     assert expected == warehouse.ask(database, query)
+
+
+def test_a_quarantined_document_moves_from_another_partition(
+    postgres_io_manager: PostgresIOManager, database: str
+) -> None:
+    """A row of it under another partition must not make the publication fail."""
+    write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), broken_row()))
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE warehouse.quarantine SET partition_key = '2026-01-01-00:00'")
+
+    write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), broken_row()))
+
+    query = "SELECT partition_key FROM warehouse.quarantine"
+    assert [(HOUR,)] == warehouse.ask(database, query)
 
 
 def test_an_older_view_publishes_nothing_and_says_so(
