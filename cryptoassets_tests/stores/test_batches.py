@@ -25,7 +25,10 @@ RANGE = Span(START, START + timedelta(minutes=30))
 ASKED = {START: (2000, False), START + timedelta(milliseconds=1): (7, True)}
 OPTIONS = CodecOptions[Any](tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 TABLES = (RAW_COIN_SNAPSHOTS, RAW_COIN_HISTORY)
-ODD = st.sampled_from([*STORED_BY_STANDIN.values(), *OTHERS.values()])
+ODD_VALUES = [
+    value for value in [*STORED_BY_STANDIN.values(), *OTHERS.values()] if value is not ...
+]
+ODD = st.sampled_from(ODD_VALUES)
 
 texts = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
     ['"', "\\", "\x7f", "\x00", "1.5", "Ether €", "𝄞"]
@@ -33,7 +36,7 @@ texts = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
 numbers = st.integers(-(2**63), 2**63 - 1) | st.floats() | st.booleans()
 scalars = texts | numbers | st.none() | texts.map(lambda text: {NUMBER_KEY: text})
 values = st.recursive(
-    scalars | ODD.filter(lambda value: value is not ...),
+    scalars | ODD,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("ab"), inner),
     max_leaves=4,
 )
@@ -54,7 +57,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         made |= {"observed_at": draw(dates), "fetched_at": draw(dates)}
     for field in draw(st.sets(st.sampled_from([*made, "other"]), max_size=2)):
-        made = changed(made, field, draw(ODD))
+        made = changed(made, field, draw(ODD | st.just(...)))
     return dict(draw(st.permutations([*made.items()]))) if draw(st.booleans()) else made
 
 
@@ -87,6 +90,69 @@ def test_documents_of_any_kind_give_the_rows_that_each_gives_alone(
     batches = [b"".join(encoded[:7]), b"".join(encoded[7:])]
 
     assert read_alone(batches, table) == read_together(batches, table)
+
+
+ORDINARY = document(payload={"symbol": "BTC", "tokens": {"1": ["0x"]}})
+
+
+def with_token(value: Any) -> dict[str, Any]:
+    """What changes an ordinary document into one that holds a value in its payload."""
+    return {"payload": ORDINARY["payload"] | {"tokens": value}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({field: value} for field in ORDINARY for value in [*ODD_VALUES, ...]),
+        *(with_token(value) for value in ODD_VALUES),
+        *(with_token(holder) for value in ODD_VALUES for holder in ({"1": value}, [value])),
+        *({"observed_at": at} for at in (RANGE.start, RANGE.end, HOUR_SPAN.end)),
+        {"other": 1},
+        {"interval": "h1"},
+        {"source": "another"},
+        {"payload": ORDINARY["payload"] | {"unknown": "1"}},
+        {"payload": dict(reversed(ORDINARY["payload"].items()))},
+        {"payload": {}},
+    ],
+)
+def test_an_odd_document_among_ordinary_ones_gives_the_row_that_it_gives_alone(
+    change: dict[str, Any],
+) -> None:
+    """Its neighbours have set what is looked for, and where."""
+    changed_one = {key: value for key, value in (ORDINARY | change).items() if value is not ...}
+    made = [ORDINARY, changed_one, document("ether", payload={"symbol": "", "tokens": None})]
+    content = b"".join(of_table(made, RAW_COIN_SNAPSHOTS))
+
+    assert read_alone([content], RAW_COIN_SNAPSHOTS) == read_together([content], RAW_COIN_SNAPSHOTS)
+
+
+def test_a_payload_that_bson_reads_as_a_reference_is_not_ours() -> None:
+    """The same keys are a document or a reference, by what their values are."""
+    made = [document() | {"payload": {"$ref": name, "$id": 1}} for name in (None, "coins")]
+    content = b"".join(of_table(made, RAW_COIN_SNAPSHOTS))
+
+    assert read_alone([content], RAW_COIN_SNAPSHOTS) == read_together([content], RAW_COIN_SNAPSHOTS)
+
+
+def test_a_field_that_comes_twice_counts_as_when_read_alone() -> None:
+    """The last one counts, which may say that the document is not ours."""
+    content = bson.encode(ORDINARY)
+    fields = content[4:-1] + bson.encode({"source": "another"})[4:]
+    twice = (len(fields) + 4).to_bytes(4, "little") + fields
+
+    assert read_alone([content + twice], RAW_COIN_SNAPSHOTS) == read_together(
+        [content + twice], RAW_COIN_SNAPSHOTS
+    )
+
+
+@pytest.mark.parametrize("lengthened", [b"BTC\x00", b"0x\x00", b"simulator\x00"])
+def test_a_text_without_its_end_is_refused(lengthened: bytes) -> None:
+    """The bytes after it would be read as the next field."""
+    content = bson.encode(ORDINARY)
+    damaged = content.replace(lengthened, lengthened[:-1] + b"x", 1)
+
+    with pytest.raises(BSONError):
+        read_together([content + damaged], RAW_COIN_SNAPSHOTS)
 
 
 @given(made=st.lists(payloads, min_size=1, max_size=3), data=st.data())
