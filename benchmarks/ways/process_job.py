@@ -14,13 +14,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.measuring import BenchError
 from benchmarks.sampling import sampled
 from benchmarks.ways.task import Marks
 from cryptoassets.cli.garbage import search_seldom
 from cryptoassets.resources.spark_jvm import jvm_begun
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 HOURS_PER_RUN = 24
 PUBLISHING = "warehouse__coin_prices"
@@ -41,28 +44,28 @@ def main() -> None:
     search_seldom()
     marks = Marks()
     with jvm_begun():
-        spark = _warmed_up()
-    marks.mark("session")
-    watch = SerialTime(spark.sparkContext.statusTracker())
+        from cryptoassets.cli.runner import warm_instance  # noqa: PLC0415 - measured
+
+        with warm_instance() as instance:
+            marks.mark("session")
+            _run(instance, options, marks)
+    marks.print()
+
+
+def _run(instance: "dg.DagsterInstance", options: argparse.Namespace, marks: Marks) -> None:
+    """Run the job for all hours, watched where asked for."""
+    from pyspark import SparkContext  # noqa: PLC0415 - imported by then
+
+    watch = SerialTime(SparkContext.getOrCreate().statusTracker())
     with watch.watched() if options.watch else nullcontext():
         longest = 1 if options.one_by_one else HOURS_PER_RUN
         for number, hours in enumerate(_runs(options.start, options.end, longest)):
-            seconds = _run_job(hours)
+            seconds = _run_job(instance, hours)
             if options.one_by_one:
                 marks.seconds[f"publish {number}"] = seconds
     marks.mark("job")
     if options.watch:
         marks.seconds["serial_share"] = watch.share
-    marks.print()
-
-
-def _warmed_up() -> Any:
-    """The session, as every command starts it."""
-    from cryptoassets.cli.runner import warm_up  # noqa: PLC0415 - measured
-    from cryptoassets.resources.spark import SparkResource  # noqa: PLC0415
-
-    warm_up()
-    return SparkResource().session
 
 
 def _runs(start: datetime, end: datetime, longest: int) -> Iterator[list[datetime]]:
@@ -72,24 +75,22 @@ def _runs(start: datetime, end: datetime, longest: int) -> Iterator[list[datetim
         yield hours[first : first + longest]
 
 
-def _run_job(hours: list[datetime]) -> float:
+def _run_job(instance: "dg.DagsterInstance", hours: list[datetime]) -> float:
     """Run the job for consecutive hours; return the seconds that its publishing took."""
     from cryptoassets.definitions import defs  # noqa: PLC0415 - loaded above
-    from cryptoassets.embedded import dagster_instance  # noqa: PLC0415
 
     first, last = (f"{hour:{_KEY}}" for hour in (hours[0], hours[-1]))
     names = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
-    with dagster_instance() as instance:
-        result = defs.resolve_job_def("process").execute_in_process(
-            instance=instance,
-            partition_key=first if first == last else None,
-            tags=None if first == last else dict(zip(names, (first, last), strict=True)),
-            run_config=_QUIET,
-            raise_on_error=False,
-        )
-        if not result.success:
-            messages = [e.message for e in result.all_events if e.is_failure]
-            raise BenchError(f"The job `process` failed for {first} to {last}: {messages}")
+    result = defs.resolve_job_def("process").execute_in_process(
+        instance=instance,
+        partition_key=first if first == last else None,
+        tags=None if first == last else dict(zip(names, (first, last), strict=True)),
+        run_config=_QUIET,
+        raise_on_error=False,
+    )
+    if not result.success:
+        messages = [e.message for e in result.all_events if e.is_failure]
+        raise BenchError(f"The job `process` failed for {first} to {last}: {messages}")
     steps = [e for e in result.all_events if e.is_step_success and e.step_key == PUBLISHING]
     return sum(e.step_success_data.duration_ms for e in steps) / 1000
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from cryptoassets.cli.ranges import Done, Ranges, changed, make_marts
-from cryptoassets.cli.runner import Outcome, Runner, warm_up
-from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets.cli.runner import Outcome, Runner, warm_instance
+from cryptoassets.embedded import Stack
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.io_managers.clean_folders import judge_whole
 from cryptoassets.resources.mongo import MongoResource
@@ -127,10 +127,9 @@ def processing_again(console: Console) -> Iterator[Again]:
     with console.status("Starting what is missing") as status:
         stack = Stack(load_settings(), report=lambda sentence: console.print(f"  {sentence}."))
         stack.up()
-        warm_up()
         mongo = MongoResource()
         with (
-            dagster_instance() as instance,
+            warm_instance() as instance,
             keeping_retention_off(PostgresResource()),
             closing(mongo.lake().client),
         ):

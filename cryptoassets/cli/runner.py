@@ -28,7 +28,7 @@ from cryptoassets.cli.events import (
 )
 from cryptoassets.cli.interrupts import noticed_interrupts
 from cryptoassets.coincap.clocks import CLOCK_FACT, clock_warning
-from cryptoassets.embedded import Stack
+from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import process_tags
 from cryptoassets.settings import project_root
 
@@ -266,6 +266,18 @@ def warm_up() -> None:
         import cryptoassets.definitions  # noqa: F401 - used by the runner
 
         session.result()
+
+
+@contextmanager
+def warm_instance() -> Iterator["dg.DagsterInstance"]:
+    """The same, and Dagster's storage, which is opened while the JVM starts, too."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        session = pool.submit(warm_up_spark)
+        import cryptoassets.definitions  # noqa: F401 - used by the runner
+
+        with dagster_instance() as instance:
+            session.result()
+            yield instance
 
 
 def line(console: Console, name: str, words: str, started: float) -> None:
