@@ -111,10 +111,14 @@ def run_task(
     Raises:
         WorkerCodeError: the worker runs other code.
     """
+    import pyarrow as pa  # noqa: PLC0415 - the command line asks for `code_hash` alone
+
     refuse_other_code(code)
     for batch in batches:
         for number in batch.column(0).to_pylist():
             yield from work(number)
+    # The worker stays for the next task, and what it keeps for that is memory of the machine.
+    pa.default_memory_pool().release_unused()
 
 
 def _read_url(variable: str, written: str | None) -> str:
