@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from psycopg import sql
 
+from cryptoassets.io_managers.clean_checksums import sealed_checksum
 from cryptoassets.io_managers.clean_folders import (
     clean_partition,
     file_parts,
     folder_of,
 )
-from cryptoassets.io_managers.clean_published import checksum_now
 from cryptoassets.io_managers.publishing import in_window as within
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.mongo import MongoResource
@@ -131,7 +131,7 @@ def _adds_up(postgres: PostgresResource, flow: Flow, window: Span, documents: in
         raw == documents
         and are_rows_there
         and of_files is not None
-        and of_files == checksum_now(flow.clean, window)
+        and of_files == sealed_checksum(flow.clean, window)
         and raw == sum(part.rows for part in file_parts(*folder_of(flow.clean, window)))
     )
 

@@ -17,11 +17,11 @@ from cryptoassets.checks.values import changed_values
 from cryptoassets.cli.last_audit import LastAudit
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers.address import rebuild_command
+from cryptoassets.io_managers.clean_checksums import files_checksum
 from cryptoassets.io_managers.clean_folders import (
     clean_damage,
     clean_partition,
     files_as_written,
-    files_checksum,
     is_of_older_rules,
 )
 from cryptoassets.partitions.spans import Span, partition_name

@@ -6,9 +6,10 @@ What goes here: telling what lies in a folder. What stays out: writing it, Spark
 
 import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +17,6 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
 from cryptoassets.io_managers.clean_marks import (
     Mark,
     digests_of,
@@ -30,8 +30,7 @@ from cryptoassets.io_managers.clean_marks import (
 from cryptoassets.partitions.spans import Span, folder_name
 from cryptoassets.resources.clean_files import clean_store, spark_uri
 from cryptoassets.schemas import Table
-from cryptoassets.stores.checksums import added
-from cryptoassets.stores.clean import CleanFile, read_file
+from cryptoassets.stores.clean import CleanFile, Seal
 from cryptoassets.transforms.version import rules_version
 
 _CHECKED = ds.ParquetFileFormat(
@@ -65,23 +64,6 @@ def clean_rows(
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowInvalid):
-        return None
-
-
-def files_checksum(table: Table, window: Span) -> str | None:
-    """The checksum of a partition's cleaned rows as they are now, read file by file.
-
-    Returns:
-        See `stores.checksums.clean_checksum`; None: the partition is missing or damaged, or another
-        run has just replaced it.
-    """
-    store, folder = folder_of(table, window)
-    if not has_mark(store, folder):
-        return None
-    try:
-        files = files_of(store, folder, window)
-        return added(read_file(table, file).checksum for file in files)
-    except (StoreUnavailableError, UpstreamNotMaterializedError):
         return None
 
 
@@ -186,7 +168,12 @@ def is_whole(store: fs.FileSystem, folder: str) -> bool:
 
 
 def mark_whole(
-    store: fs.FileSystem, folder: str, table: Table, *, judged_by: str | None = None
+    store: fs.FileSystem,
+    folder: str,
+    table: Table,
+    *,
+    judged_by: str | None = None,
+    files: Mapping[str, Seal] = MappingProxyType({}),
 ) -> None:
     """Mark a folder as written to its end by today's rules.
 
@@ -195,11 +182,14 @@ def mark_whole(
         folder: of a partition.
         table: of its rows.
         judged_by: see `View.judged_by`.
+        files: what tasks have written of it; other files are read for their bytes.
     """
-    names = hash_of(parquet_files(store, folder))
-    seal = f"{judged_by} {names}" if judged_by else ""
-    written = hash_of(digests_of(store, folder).values())
-    write_mark(store, folder, Mark(rules_version(table), written, seal))
+    names = parquet_files(store, folder)
+    seal = f"{judged_by} {hash_of(names)}" if judged_by else ""
+    sealed = {name: files[name] for name in sorted(names & files.keys())}
+    digests = digests_of(store, folder, names - sealed.keys())
+    written = hash_of([*digests.values(), *(seal.digest for seal in sealed.values())])
+    write_mark(store, folder, Mark(rules_version(table), written, seal, sealed))
 
 
 def judge_whole(table: Table, window: Span) -> None:
@@ -237,11 +227,12 @@ def files_as_written(table: Table, window: Span) -> str | None:
 
 
 def files_of(store: fs.FileSystem, folder: str, window: Span) -> list[CleanFile]:
-    """The Parquet files of a partition's folder as workers open them, sorted by name."""
+    """The Parquet files of a marked folder as workers open them, sorted by name."""
     root = folder if isinstance(store, fs.LocalFileSystem) else spark_uri(store, folder)
     found = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    seals = read_mark(store, folder).files
     return [
-        CleanFile(window, f"{root}/{info.base_name}", info.size or 0)
+        CleanFile(window, f"{root}/{info.base_name}", info.size or 0, seals.get(info.base_name))
         for info in sorted(found, key=lambda info: info.base_name)
         if info.base_name.endswith(".parquet")
     ]

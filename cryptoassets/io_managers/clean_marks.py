@@ -4,13 +4,18 @@ What goes here: reading and writing it. What stays out: what follows from it (in
 """
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pyarrow import fs
 
+from cryptoassets.stores.clean import Seal
+
 _SUCCESS = "_SUCCESS"
+_OF_FILE = re.compile(r"(\S+) (\S+) (\S+)")
 
 
 class Mark(NamedTuple):
@@ -20,11 +25,13 @@ class Mark(NamedTuple):
         rules: version of the rules that judged the rows.
         written: hash of the files' bytes.
         seal: `View.judged_by`, a blank, and a hash of the files' names; or nothing.
+        files: a line for each file that a task has written: name, SHA-256, checksum of the rows.
     """
 
     rules: str
     written: str
     seal: str
+    files: Mapping[str, Seal] = MappingProxyType({})
 
 
 def has_mark(store: fs.FileSystem, folder: str) -> bool:
@@ -37,10 +44,12 @@ def hash_of(texts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:16]
 
 
-def digests_of(store: fs.FileSystem, folder: str) -> dict[str, str]:
-    """SHA-256 of the bytes of each Parquet file of a folder, by name."""
+def digests_of(
+    store: fs.FileSystem, folder: str, names: Collection[str] | None = None
+) -> dict[str, str]:
+    """SHA-256 of the bytes of Parquet files of a folder, by name; None: of all files."""
     digests = {}
-    for name in parquet_files(store, folder):
+    for name in parquet_files(store, folder) if names is None else names:
         with store.open_input_file(f"{folder}/{name}") as file:
             digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests
@@ -51,18 +60,20 @@ def write_mark(store: fs.FileSystem, folder: str, mark: Mark) -> None:
     # In one step: a reader sees the mark of before or this one.
     coming = f"{folder}/{_SUCCESS}.next"
     with store.open_output_stream(coming) as file:
-        file.write("\n".join(mark).encode())
+        lines = [*mark[:3], *(" ".join((name, *seal)) for name, seal in mark.files.items())]
+        file.write("\n".join(lines).encode())
     if isinstance(store, fs.LocalFileSystem):
         Path(coming).chmod(0o600)
     store.move(coming, f"{folder}/{_SUCCESS}")
 
 
 def read_mark(store: fs.FileSystem, folder: str) -> Mark:
-    """The three lines of a mark; older ones have the first alone."""
+    """The lines of a mark; older ones have the first three, or the first alone."""
     with store.open_input_stream(f"{folder}/{_SUCCESS}") as file:
         lines = file.read().decode(errors="replace").split("\n")
     rules, written, seal = (*lines, "", "")[:3]
-    return Mark(rules, written, seal)
+    of_files = filter(None, map(_OF_FILE.fullmatch, lines[3:]))
+    return Mark(rules, written, seal, {line[1]: Seal(line[2], line[3]) for line in of_files})
 
 
 def unmark(store: fs.FileSystem, folder: str) -> None:

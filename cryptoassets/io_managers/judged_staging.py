@@ -13,7 +13,6 @@ import psycopg
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from cryptoassets.io_managers.clean_published import remember_published
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
@@ -73,10 +72,7 @@ def staged_rows(
         else:
             told = _stage_table(connection, table, flow, judged, partitions)
         prepare_staged(connection, table, flow, len(partitions))
-        staged = staged_partitions(table, flow, partitions, told)
-        if isinstance(judged, CleanFiles):
-            remember_published(judged, staged)
-        yield staged
+        yield staged_partitions(table, flow, partitions, told)
 
 
 def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFiles) -> list[Staged]:

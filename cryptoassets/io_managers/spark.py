@@ -5,7 +5,7 @@ whole; handing it on as files or as DataFrame. What stays out: what lies in a fo
 `clean_folders`), putting it there (in `clean_writing`), reading MongoDB (in `stores.raw`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import dagster as dg
@@ -26,7 +26,7 @@ from cryptoassets.io_managers.clean_folders import (
     mark_whole,
     view_of,
 )
-from cryptoassets.io_managers.clean_marks import has_mark
+from cryptoassets.io_managers.clean_marks import has_mark, read_mark
 from cryptoassets.io_managers.clean_writing import (
     ATTEMPTS,
     add_files,
@@ -45,7 +45,7 @@ from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import Table
-from cryptoassets.stores.clean import CleanFile, CleanFiles
+from cryptoassets.stores.clean import CleanFile, CleanFiles, Seal
 from cryptoassets.stores.mongodb import Fetches
 from cryptoassets.stores.ranges import MOST_DOCUMENTS
 from cryptoassets.stores.raw import MappedRaw, RawRanges
@@ -126,7 +126,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
             if rows != counted and len(partitions) > 1:
                 counted = mapped.source.count_apart()
             if rows == counted:
-                kept = Kept(mapped.source, fetches, counted, known)
+                files = {file.name: file.seal for file in written}
+                kept = Kept(mapped.source, fetches, counted, known, files)
                 self._keep(context, table, aside, partitions, kept)
                 return
         delete_folder(store, aside)
@@ -162,9 +163,11 @@ class SparkIOManager(dg.ConfigurableIOManager):
             refuse_shared_instants(parts, table, window)
             is_dropped = False
             judged_by = kept.judged_by(parts) if kept else None
+            files = kept.files if kept else {}
             if kept and kept.known:
                 add_files(store, part, folder, kept.known)
-                mark_whole(store, folder, table, judged_by=judged_by)
+                files = {**read_mark(store, folder).files, **files}
+                mark_whole(store, folder, table, judged_by=judged_by, files=files)
             else:
                 fill(store, part, table)
                 is_dropped = is_older(store, part, table, window) and (not kept or kept.has_grown())
@@ -172,7 +175,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
                     words = "%s holds a newer view with more rows: this one is dropped"
                     context.log.warning(words, folder)
                 else:
-                    replace_folder(store, part, table, window, judged_by=judged_by)
+                    replace_folder(store, part, table, window, judged_by=judged_by, files=files)
             name = partition_name(window) if len(partitions) > 1 else None
             _report(context, table, folder, is_older=is_dropped, partition=name)
         delete_folder(store, aside)
@@ -222,12 +225,14 @@ class Kept:
         fetches: what they were judged by.
         counted: how many there were.
         known: what there was before, to which newer rows are added; None: all were read.
+        files: by name, what was written of them.
     """
 
     source: RawRanges
     fetches: Fetches
     counted: int
     known: View | None
+    files: Mapping[str, Seal]
 
     def has_grown(self) -> bool:
         """Whether there are more documents now than were read: then a larger view is newer."""

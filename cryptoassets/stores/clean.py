@@ -4,6 +4,7 @@ What goes here: the handle that an asset gets, and reading a file in a worker. W
 folder is whole (in `io_managers.clean_folders`), what becomes of the rows.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,12 +30,20 @@ _TIMES_AS_MANY = 8
 """Bytes of files that a task maps, to those of files that it copies, which takes longer."""
 
 
+class Seal(NamedTuple):
+    """What a file was written with: SHA-256 of its bytes, and the checksum of its rows."""
+
+    digest: str
+    checksum: str
+
+
 class CleanFile(NamedTuple):
-    """One committed Parquet file."""
+    """One committed Parquet file; `seal` is None where nothing is known of its writing."""
 
     partition: Span
     path: str
     size: int
+    seal: Seal | None = None
 
 
 @dataclass(frozen=True)
@@ -105,23 +114,24 @@ class FileRead(NamedTuple):
 
 
 def read_file(table: Table, file: CleanFile) -> FileRead:
-    """Read a committed file whole; raises what `read_rows` does."""
-    rows = read_rows(table, file, table.column_names)
-    return FileRead(rows, clean_checksum(rows))
-
-
-def read_rows(table: Table, file: CleanFile, columns: Sequence[str]) -> pa.Table:
-    """Read some columns of a committed file.
+    """Read a committed file whole; bytes that are as they were written have the rows' checksum.
 
     Raises:
         StoreUnavailableError: another run has replaced it.
-        UpstreamNotMaterializedError: it is damaged.
+        UpstreamNotMaterializedError: it is damaged, or not as it was written.
     """
+    rows = read_rows(table, file, table.column_names)
+    return FileRead(rows, file.seal.checksum if file.seal else clean_checksum(rows))
+
+
+def read_rows(table: Table, file: CleanFile, columns: Sequence[str]) -> pa.Table:
+    """Read some columns of a committed file; raises what `read_file` does."""
     store, path = fs.FileSystem.from_uri(file.path)
     name = f"{table.schema}/{table.name} {partition_name(file.partition)}: {file.path}"
     try:
         with store.open_input_file(path) as opened:
             content = opened.read_buffer()
+        _refuse_other_bytes(content, file.seal)
         schema = pa.schema([arrow_schema(table).field(name) for name in columns])
         rows = pq.read_table(
             pa.BufferReader(content), columns=schema.names, page_checksum_verification=True
@@ -135,3 +145,8 @@ def read_rows(table: Table, file: CleanFile, columns: Sequence[str]) -> pa.Table
             f"{name} cannot be read: {reason}. A retry will not help; `cryptoassets rebuild` of "
             "that hour or day makes it from raw again"
         ) from error
+
+
+def _refuse_other_bytes(content: pa.Buffer, seal: Seal | None) -> None:
+    if seal and hashlib.sha256(content).hexdigest() != seal.digest:
+        raise pa.ArrowInvalid("its bytes are not those that were written")

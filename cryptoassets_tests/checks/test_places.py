@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from cryptoassets.checks.places import Reconciled, compare_places, reconcile
-from cryptoassets.io_managers.clean_folders import clean_partition, files_checksum
+from cryptoassets.io_managers.clean_checksums import files_checksum
+from cryptoassets.io_managers.clean_folders import clean_partition
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
