@@ -7,13 +7,17 @@ worker must import itself, because the driver may ship newer ones than are insta
 import gc
 import os
 import sys
+from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder
+from pathlib import Path
 
 
 def main() -> None:
     """Import, forget our own modules, then serve Spark until it closes the pipe."""
     # Else numpy starts threads, which do not survive a fork. jemalloc's, of pyarrow, does.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    sys.path[:] = without_archives(sys.path)
     _import_what_tasks_need()
     for name in [name for name in sys.modules if name.partition(".")[0] == "cryptoassets"]:
         del sys.modules[name]
@@ -22,6 +26,19 @@ def main() -> None:
     from pyspark.daemon import manager
 
     manager()
+
+
+def without_archives(path: Sequence[str]) -> list[str]:
+    """A search path without PySpark's archives, if they lie in a PySpark that it finds unpacked.
+
+    Spark puts them first, and an archive has no compiled modules: a second of CPU at each start.
+    """
+    others = [entry for entry in path if not entry.endswith(".zip")]
+    found = PathFinder.find_spec("pyspark", others)
+    if found is None or found.origin is None:
+        return list(path)
+    root = Path(found.origin).parent
+    return [entry for entry in path if entry in others or root not in Path(entry).parents]
 
 
 class WithoutPandas(MetaPathFinder):

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,32 +21,16 @@ from cryptoassets.embedded.java import find_java, java_folder, write_shim
 from cryptoassets.embedded.java_options import ClassArchive
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import CryptoassetsError
+from cryptoassets.schemas import COIN_DAILY, COIN_PRICE_HISTORY, COIN_PRICES, Table
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.settings import load_settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
 
-# What the product does in one session, so that its classes are among the learned.
-_TRAINING = """
-WITH parsed AS (
-    SELECT id, g, try_cast(p AS DECIMAL(38, 18)) AS price, to_json(struct(id, p)) AS payload,
-           filter(array(IF(p IS NULL, 'missing', NULL), 'x'), r -> r IS NOT NULL) AS reasons,
-           timestamp_millis(id * 1000) AS observed_at, sha2(p, 256) AS hash
-    FROM raw
-), ranked AS (
-    SELECT *, row_number() OVER (PARTITION BY g ORDER BY observed_at DESC, id) AS place,
-           avg(price) OVER (PARTITION BY g ORDER BY id ROWS BETWEEN 7 PRECEDING AND CURRENT ROW)
-               AS mean
-    FROM parsed
-)
-SELECT a.id, a.g, a.price, a.reasons, a.observed_at, a.payload, from_json(a.payload, 'id INT') AS j,
-       CASE WHEN a.place = 1 THEN 'valid' ELSE 'superseded' END AS outcome, b.total
-FROM ranked a LEFT JOIN (
-    SELECT g, sum(price) AS total, max_by(id, observed_at) AS last, stddev(price) AS spread
-    FROM parsed GROUP BY g
-) b ON a.g = b.g
-ORDER BY a.id
-"""
+_PRICES = 48
+"""Prices of one coin, an hour apart: two days."""
 
 
 def main() -> None:
@@ -91,8 +77,7 @@ def _train(java_options: list[str], archive: ClassArchive) -> None:
 
 
 def _run_spark(java_options: list[str], scratch: Path) -> None:
-    import pyarrow as pa  # noqa: PLC0415 -- only whoever trains pays for these imports
-    from pyspark import SparkContext  # noqa: PLC0415
+    from pyspark import SparkContext  # noqa: PLC0415 -- only whoever trains pays for the import
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
     builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
@@ -100,18 +85,15 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
         "spark.driver.extraJavaOptions": " ".join(java_options),
         "spark.driver.memory": "1g",
         "spark.sql.shuffle.partitions": "2",
+        # As of sessions whose plans read few rows, see `resources.spark_jvm`.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.local.dir": str(scratch / "local"),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
     }.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
-    rows = {"id": list(range(200)), "g": [i % 7 for i in range(200)], "p": ["1.5"] * 200}
-    session.createDataFrame(pa.table(rows)).createOrReplaceTempView("raw")
-    session.sql(_TRAINING).write.partitionBy("g").parquet(str(scratch / "rows"))
-    read = session.read.parquet(str(scratch / "rows"))
-    read.where("price > 0").toArrow()
-    read.selectExpr("count(*)", "count_if(size(reasons) > 1)").collect()
-    session.range(0, 2, 1, 2).mapInArrow(_as_it_is, "id BIGINT").collect()
+    _do_what_runs_do(session, scratch)
     session.stop()
     # The archive is written when the JVM ends, which it does when nobody talks to it any more.
     gateway = SparkContext._gateway  # noqa: SLF001 -- no public way to its process
@@ -119,6 +101,30 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
         gateway.shutdown()
         gateway.proc.stdin.close()
         gateway.proc.wait(timeout=300)
+
+
+def _do_what_runs_do(session: "SparkSession", scratch: Path) -> None:
+    """Run a task in Python, and the plans of the marts."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    from cryptoassets.transforms.marts import coin_daily, market_daily  # noqa: PLC0415
+
+    def frame(table: Table, rows: list[dict[str, object]]) -> "DataFrame":
+        path = scratch / table.name
+        pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(table)), path)
+        return session.read.schema(table.spark_schema).parquet(path.as_uri())
+
+    session.range(0, 2, 1, 2).mapInArrow(_as_it_is, "id BIGINT").collect()
+    price = dict.fromkeys(("price_usd", "market_cap_usd", "volume_usd_24h"), Decimal("1.5"))
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    prices = [
+        {"coin_id": "bitcoin", "observed_at": start + timedelta(hours=hour), **price}
+        for hour in range(_PRICES)
+    ]
+    daily = coin_daily(frame(COIN_PRICES, prices), frame(COIN_PRICE_HISTORY, []), {})
+    of_day = daily.where(f"day BETWEEN DATE'{start.date()}' AND DATE'{start.date()}'").toArrow()
+    market_daily(frame(COIN_DAILY, of_day.to_pylist())).toArrow()
 
 
 def _as_it_is(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:

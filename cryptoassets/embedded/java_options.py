@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cryptoassets.embedded.java import shim_text
 
-_TRAINED_BY = "SQL and mapInArrow"
+_TRAINED_BY = "a task in Python and the marts, interpreted"
 """What Java learned from; an archive of other training is made again."""
 # An archive that no longer fits is left aside by Java, in silence with these.
 QUIET = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")

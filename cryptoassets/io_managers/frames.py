@@ -19,10 +19,15 @@ from cryptoassets.schemas.arrow import arrow_schema
 
 
 class PassingFrames:
-    """DataFrames over passing files; `clear` deletes them when the run is over."""
+    """DataFrames over passing files; `clear` deletes them when the run is over.
+
+    Attributes:
+        rows: of all of them.
+    """
 
     def __init__(self) -> None:
         self._folders: list[str] = []
+        self.rows = 0
 
     def frame(
         self, session: SparkSession, table: Table, batches: Iterable[pa.RecordBatch]
@@ -42,6 +47,7 @@ class PassingFrames:
         ) as writer:
             for batch in batches:
                 writer.write_batch(batch)
+                self.rows += batch.num_rows
         return session.read.schema(table.spark_schema).parquet(spark_uri(store, folder))
 
     def clear(self) -> None:
@@ -49,3 +55,4 @@ class PassingFrames:
         store, _ = clean_store()
         while self._folders:
             store.delete_dir(self._folders.pop())
+        self.rows = 0

@@ -30,6 +30,7 @@ from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
+from cryptoassets.resources.spark_jvm import MANY_ROWS
 from cryptoassets.resources.workers import credentials
 from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS
 from cryptoassets.settings import load_settings
@@ -181,6 +182,8 @@ class MongoIOManager(dg.ConfigurableIOManager):
                     f"pyarrow.Table or list[dict[str, Any]], not as {wanted!r}"
                 )
                 raise TypeError(message)
+            if form is DataFrame:
+                self.spark.prepare_for(MANY_ROWS)
             return _FORMS[form](ranges)
 
     def _refuse_missing(

@@ -120,6 +120,8 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                     else self._frames.frame(session, table, batches)
                 )
                 self._inputs.note(cursor, table, window)
+            if session is not None:
+                self.spark.prepare_for(self._frames.rows)
             return rows
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:

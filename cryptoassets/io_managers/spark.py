@@ -44,6 +44,7 @@ from cryptoassets.resources.clean_files import clean_store, scratch_folder, spar
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
+from cryptoassets.resources.spark_jvm import MANY_ROWS
 from cryptoassets.schemas import Table
 from cryptoassets.stores.clean import CleanFile, CleanFiles, Seal
 from cryptoassets.stores.mongodb import Fetches
@@ -191,6 +192,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
             files = self._files(context)
             if context.dagster_type.typing_type is CleanFiles:
                 return files
+            # How many rows there are is not worth a look into every file.
+            self.spark.prepare_for(MANY_ROWS)
             folders = [spark_uri(*folder_of(files.table, window)) for window in files.partitions]
             return self.spark.session.read.schema(files.table.spark_schema).parquet(*folders)
 

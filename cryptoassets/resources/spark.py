@@ -21,7 +21,7 @@ from cryptoassets.embedded import Stack
 from cryptoassets.embedded.jvm import Jvm, start_jvm
 from cryptoassets.embedded.owners import own_folder
 from cryptoassets.environment import java_environment, set_pyspark_variables_aside
-from cryptoassets.resources.spark_jvm import spark_config
+from cryptoassets.resources.spark_jvm import MANY_ROWS, compiled_plans, spark_config
 from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
 from cryptoassets.workers import code_hash, run_task
@@ -51,6 +51,11 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
             session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
             ship_package(session)
         return session
+
+    def prepare_for(self, rows: int) -> None:
+        """Have the plans that follow compiled, if they read so many rows that it is worth it."""
+        for name, value in compiled_plans(is_worth_it=rows >= MANY_ROWS).items():
+            self.session.conf.set(name, value)
 
     def tasks(
         self, work: Callable[[int], Iterable[pa.RecordBatch]], number: int, schema: str

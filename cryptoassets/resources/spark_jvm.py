@@ -16,6 +16,8 @@ from cryptoassets.environment import java_environment
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.settings import load_settings
 
+MANY_ROWS = 20_000
+"""From so many rows on a plan is worth being compiled."""
 _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
 
 
@@ -47,6 +49,18 @@ def jvm_begun(*, is_long_lived: bool = False) -> Iterator[None]:
         end_begun_jvm()
 
 
+def compiled_plans(*, is_worth_it: bool) -> dict[str, str]:
+    """Spark's settings that have its plans compiled, or interpreted.
+
+    The compiler takes a second for the first plan, and rows fewer than `MANY_ROWS` do not bring
+    that back. Plans that only run Python tasks have nothing to compile.
+    """
+    return {
+        "spark.sql.codegen.wholeStage": str(is_worth_it).lower(),
+        "spark.sql.codegen.factoryMode": "FALLBACK" if is_worth_it else "NO_CODEGEN",
+    }
+
+
 def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> dict[str, Any]:
     """Spark's configuration for the settings in force.
 
@@ -59,6 +73,7 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.ansi.enabled": "true",
+        **compiled_plans(is_worth_it=False),
         # Spark's pages have no log-in: any web page could press their buttons.
         "spark.ui.killEnabled": "false",
         # Else each call on a Column notes its place in our code, for messages that we replace by

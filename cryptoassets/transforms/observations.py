@@ -48,7 +48,7 @@ def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
 
 
 def _snapshots(prices: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
-    if prices.where(F.col("coin_id").isin(*aliases)).isEmpty():
+    if not aliases or prices.where(F.col("coin_id").isin(*aliases)).isEmpty():
         return prices
     renamed = _renamed(prices, aliases)
     # Only coins with an old slug can have two rows an instant: the others are spared the sort.
