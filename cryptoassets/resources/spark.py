@@ -52,6 +52,15 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
             ship_package(session)
         return session
 
+    @property
+    def executors(self) -> int:
+        """How many executors the session has by now; Spark on this machine is one."""
+        context = self.session.sparkContext
+        if str(context.master).startswith("local"):
+            return 1
+        # The driver is in the list, too.
+        return max(1, context._jsc.sc().getExecutorMemoryStatus().size() - 1)  # noqa: SLF001
+
     def tasks(
         self, work: Callable[[int], Iterable[pa.RecordBatch]], number: int, schema: str
     ) -> DataFrame:
