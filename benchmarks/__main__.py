@@ -23,6 +23,7 @@ CASES: dict[str, Callable[[Bench], CaseResult]] = {
     "1m": partitions.one_million,
     "5m": partitions.five_million,
     "scaling": scaling.scaling,
+    "scaling_1m": scaling.scaling_1m,
     "second_run": second_run.second_run,
     "warm_100": warm.warm_100,
     "warm_2000": warm.warm_2000,

@@ -77,7 +77,7 @@ def _case_sections(results: Results) -> Iterator[str]:
             lines += [f"![Wall and CPU of each way](images/{WAYS_PICTURE})", ""]
         lines += list(_table(case["ways"]))
         if case["figures"]:
-            shown = (f"{n.replace('_', ' ')} {v:,.0f}" for n, v in case["figures"].items())
+            shown = (f"{n.replace('_', ' ')} {v:,.7g}" for n, v in case["figures"].items())
             lines += ["", f"Of all that: {'; '.join(shown)}."]
         yield "\n".join([*lines, ""])
 

@@ -84,6 +84,7 @@ WORKLOADS = {
     one.name: one
     for one in (
         Workload("200k", datetime(2026, 2, 1, 10, tzinfo=UTC), 1, 2000, 99),
+        Workload("1m_hour", datetime(2026, 7, 1, 10, tzinfo=UTC), 1, 2000, 495),
         Workload("1m", datetime(2026, 3, 1, tzinfo=UTC), 24, 100, 413),
         Workload("2m", datetime(2026, 5, 1, tzinfo=UTC), 48, 100, 413),
         Workload("5m", datetime(2026, 4, 1, tzinfo=UTC), 120, 100, 413),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from benchmarks.bench import Bench, in_turn
 from benchmarks.cases.partitions import run_ours
@@ -23,14 +24,28 @@ ONE, TWO, WATCHED = "one executor", "two executors", "local[2], watched"
 
 def scaling(bench: Bench) -> CaseResult:
     """The job `process` of 200,000 documents after session start, on one and two executors."""
+    result = _measured(bench, "200k", runs=3)
+    result.ratios["speedup_2_vs_1"] = result.ratio(ONE, TWO, "job")
+    result.ratios["serial_share"] = result.medians(WATCHED)["serial_share"]
+    return result
+
+
+def scaling_1m(bench: Bench) -> CaseResult:
+    """The same of 1 million documents in one hour: the larger, the smaller is the fixed part."""
+    result = _measured(bench, "1m_hour", runs=1)
+    result.figures["speed-up by a second executor"] = result.ratio(ONE, TWO, "job")
+    return result
+
+
+def _measured(bench: Bench, name: str, runs: int) -> CaseResult:
     result = CaseResult(
         notes=[
             "Executors are those of a Spark master and two workers of one core on this machine;",
             "the driver and the stores use the same cores.",
         ]
     )
-    with bench.lake("200k") as lake, _cluster(bench.folder) as (cluster, settings):
-        for number, way in in_turn(tuple(settings), bench.number_of_runs(3)):
+    with bench.lake(name) as lake, _cluster(bench.folder) as (cluster, settings):
+        for number, way in in_turn(tuple(settings), bench.number_of_runs(runs)):
             stores = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
             with fresh_home(CURRENT, **stores) as home:
                 prepare_tables(home)
@@ -40,15 +55,13 @@ def scaling(bench: Bench) -> CaseResult:
             marks = marks_in(measured.output)
             result.add(way, measured, **marks)
             bench.say(f"run {number + 1}: {way}: {marks}")
-    result.ratios["speedup_2_vs_1"] = result.ratio(ONE, TWO, "job")
-    result.ratios["serial_share"] = result.medians(WATCHED)["serial_share"]
     return result
 
 
 @contextmanager
 def _cluster(folder: Path) -> Iterator[tuple[Cluster, Mapping[str, Mapping[str, str]]]]:
     """A cluster, and for each way the settings of a driver."""
-    place = folder / "cluster"
+    place = folder / f"cluster-{uuid4().hex[:8]}"
     place.mkdir()
     with cluster_in(place, Stack(load_settings()).java_home()) as cluster:
         settings = {}

@@ -250,13 +250,14 @@ class Runner:
 
 
 def warm_up_spark(*, is_long_lived: bool = False) -> None:
-    """Start the session and a worker of it, which take seconds, and have both do some work."""
+    """Start the session and a worker of each executor, which take seconds; all do some work."""
     from cryptoassets.resources.spark import SparkResource
     from cryptoassets.resources.spark_errors import spark_errors
     from cryptoassets.stores.warming import SCHEMA, warm
 
     with spark_errors():
-        SparkResource(is_long_lived=is_long_lived).tasks(warm, 1, SCHEMA).collect()
+        spark = SparkResource(is_long_lived=is_long_lived)
+        spark.tasks(warm, spark.executors, SCHEMA).collect()
 
 
 def warm_up() -> None:

@@ -52,6 +52,15 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
             ship_package(session)
         return session
 
+    @property
+    def executors(self) -> int:
+        """How many executors the session has by now; Spark on this machine is one."""
+        context = self.session.sparkContext
+        if str(context.master).startswith("local"):
+            return 1
+        # The driver is in the list, too.
+        return max(1, context._jsc.sc().getExecutorMemoryStatus().size() - 1)  # noqa: SLF001
+
     def prepare_for(self, rows: int) -> None:
         """Have the plans that follow compiled, if they read so many rows that it is worth it."""
         for name, value in compiled_plans(is_worth_it=rows >= MANY_ROWS).items():
