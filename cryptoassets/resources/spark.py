@@ -59,7 +59,8 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         if str(context.master).startswith("local"):
             return 1
         # The driver is in the list, too.
-        return max(1, context._jsc.sc().getExecutorMemoryStatus().size() - 1)  # noqa: SLF001
+        known = int(context._jsc.sc().getExecutorMemoryStatus().size())  # noqa: SLF001
+        return max(1, known - 1)
 
     def prepare_for(self, rows: int) -> None:
         """Have the plans that follow compiled, if they read so many rows that it is worth it."""
