@@ -35,7 +35,8 @@ def without_archives(path: Sequence[str]) -> list[str]:
     """
     others = [entry for entry in path if not entry.endswith(".zip")]
     found = PathFinder.find_spec("pyspark", others)
-    if found is None or found.origin is None:
+    has_bridge = PathFinder.find_spec("py4j", others) is not None
+    if found is None or found.origin is None or not has_bridge:
         return list(path)
     root = Path(found.origin).parent
     return [entry for entry in path if entry in others or root not in Path(entry).parents]

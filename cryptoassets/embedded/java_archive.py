@@ -20,7 +20,6 @@ from filelock import FileLock
 from cryptoassets.embedded.java import find_java, java_folder, write_shim
 from cryptoassets.embedded.java_options import ClassArchive
 from cryptoassets.environment import java_environment
-from cryptoassets.errors import CryptoassetsError
 from cryptoassets.schemas import COIN_DAILY, COIN_PRICE_HISTORY, COIN_PRICES, Table
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.settings import load_settings
@@ -43,7 +42,7 @@ def main() -> None:
         began = time.monotonic()
         make(archive)
         sys.stdout.write(f"Java prepared for quick starts ({time.monotonic() - began:.0f} s)\n")
-    except (CryptoassetsError, OSError, subprocess.SubprocessError) as error:
+    except Exception as error:  # noqa: BLE001 -- of PySpark, Java or PyArrow: all works without
         sys.stdout.write(f"Java is not prepared for quick starts, all works without: {error}\n")
 
 
@@ -113,7 +112,7 @@ def _do_what_runs_do(session: "SparkSession", scratch: Path) -> None:
     def frame(table: Table, rows: list[dict[str, object]]) -> "DataFrame":
         path = scratch / table.name
         pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(table)), path)
-        return session.read.schema(table.spark_schema).parquet(path.as_uri())
+        return session.read.schema(table.spark_schema).parquet(str(path))
 
     session.range(0, 2, 1, 2).mapInArrow(_as_it_is, "id BIGINT").collect()
     price = dict.fromkeys(("price_usd", "market_cap_usd", "volume_usd_24h"), Decimal("1.5"))

@@ -28,7 +28,7 @@ from cryptoassets.io_managers.clean_marks import (
     write_mark,
 )
 from cryptoassets.partitions.spans import Span, folder_name
-from cryptoassets.resources.clean_files import clean_store, spark_uri
+from cryptoassets.resources.clean_files import clean_store, shared_path
 from cryptoassets.schemas import Table
 from cryptoassets.stores.clean import CleanFile, Seal
 from cryptoassets.transforms.version import rules_version
@@ -228,7 +228,7 @@ def files_as_written(table: Table, window: Span) -> str | None:
 
 def files_of(store: fs.FileSystem, folder: str, window: Span) -> list[CleanFile]:
     """The Parquet files of a marked folder as workers open them, sorted by name."""
-    root = folder if isinstance(store, fs.LocalFileSystem) else spark_uri(store, folder)
+    root = shared_path(store, folder)
     found = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     seals = read_mark(store, folder).files
     return [

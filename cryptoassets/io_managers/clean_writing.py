@@ -124,18 +124,18 @@ def take_files(store: fs.FileSystem, aside: str, written: Iterable[Written]) -> 
         written: reported by the attempts that count.
 
     Raises:
-        SettingsError: a file is not there.
+        SettingsError: a file is not there, or may not be moved.
     """
     for file in written:
         folder = f"{aside}/{file.folder}"
         store.create_dir(folder)
         try:
             store.move(f"{aside}/{ATTEMPTS}/{file.name}", f"{folder}/{file.name}")
-        except FileNotFoundError as error:
+        except (FileNotFoundError, PermissionError) as error:
             raise SettingsError(
-                f"A Spark worker has written {file.name} to a folder that this process does not "
-                "see. A retry will not help; set CLEAN_PATH to a folder that driver and workers "
-                "share"
+                f"A Spark worker has written {file.name}, which this process does not see or may "
+                f"not move ({error.strerror}). A retry will not help; set CLEAN_PATH to a folder "
+                "that driver and workers share, as the same user"
             ) from error
 
 

@@ -5,6 +5,7 @@ whole; handing it on as files or as DataFrame. What stays out: what lies in a fo
 `clean_folders`), putting it there (in `clean_writing`), reading MongoDB (in `stores.raw`).
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -40,7 +41,7 @@ from cryptoassets.io_managers.clean_writing import (
     take_files,
 )
 from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
-from cryptoassets.resources.clean_files import clean_store, scratch_folder, spark_uri
+from cryptoassets.resources.clean_files import clean_store, scratch_folder, shared_path, spark_uri
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
@@ -114,8 +115,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 continue
             delete_folder(store, aside)
             store.create_dir(f"{aside}/{ATTEMPTS}")
-            attempts = spark_uri(store, f"{aside}/{ATTEMPTS}")
-            written = write_ranges(mapped, attempts, fetches, after=known.newest if known else None)
+            attempts = shared_path(store, f"{aside}/{ATTEMPTS}")
+            newer_than = known.newest if known else None
+            written = write_ranges(mapped, attempts, fetches, after=newer_than)
             take_files(store, aside, written)
             parts = [file_parts(store, f"{aside}/{folder_name(window)}") for window in partitions]
             rows = sum(part.rows for found in parts for part in found)
@@ -179,7 +181,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
                     replace_folder(store, part, table, window, judged_by=judged_by, files=files)
             name = partition_name(window) if len(partitions) > 1 else None
             _report(context, table, folder, is_older=is_dropped, partition=name)
-        delete_folder(store, aside)
+        # A task that was lost may be writing there yet; the next run sweeps what is left.
+        with contextlib.suppress(OSError):
+            delete_folder(store, aside)
 
     def load_input(self, context: dg.InputContext) -> CleanFiles | DataFrame:
         """Hand partitions on as their files, or as lazy DataFrame, by the asset's annotation.

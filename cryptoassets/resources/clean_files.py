@@ -46,6 +46,11 @@ def spark_uri(store: fs.FileSystem, path: str) -> str:
     return root_uri + path.removeprefix(root)
 
 
+def shared_path(store: fs.FileSystem, path: str) -> str:
+    """A path below the root as workers open it with PyArrow, whatever characters it has."""
+    return path if isinstance(store, fs.LocalFileSystem) else spark_uri(store, path)
+
+
 def scratch_folder(name: str) -> tuple[fs.FileSystem, str]:
     """A path below `SCRATCH` for a folder of this process, which is not made yet.
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from bson.errors import InvalidBSON
 from numpy.typing import NDArray
 
 Integers = NDArray[np.int64]
@@ -166,6 +167,9 @@ def _bounds(content: bytes) -> tuple[Integers, Integers]:
     length_at = struct.Struct("<i").unpack_from
     while at < len(content):
         starts.append(at)
-        at += length_at(content, at)[0]
+        (length,) = length_at(content, at) if at + _LEAST_SIZE <= len(content) else (0,)
+        if not _LEAST_SIZE <= length <= len(content) - at:
+            raise InvalidBSON(f"a document of {length} bytes where {len(content) - at} are left")
+        at += length
     bounds = np.array([*starts, at], np.int64)
     return bounds[:-1], bounds[1:]

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 # What the product's tasks run; a worker keeps it for the tasks that follow.
-from cryptoassets.stores import raw, staging
+from cryptoassets.stores import raw, staging, writing
 from cryptoassets.transforms import coins, history, prices
 
-__all__ = ["SCHEMA", "coins", "history", "prices", "raw", "staging", "warm"]
+__all__ = ["SCHEMA", "coins", "history", "prices", "raw", "staging", "warm", "writing"]
 
 SCHEMA = "nothing STRING"
 

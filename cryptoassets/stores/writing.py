@@ -71,7 +71,7 @@ def write_ranges(
 
     Args:
         mapped: the documents, and what is done with them.
-        folder: URI of a folder that is there, which driver and workers share.
+        folder: that is there, which driver and workers share: a local path, or a URI.
         fetches: of `mapped.source.fetches()`.
         after: of a single partition only what is newer.
     """
@@ -106,17 +106,21 @@ class WriteTask:
 def write_file(uri: str, rows: pa.Table) -> str:
     """Write one Parquet file, which only its user may read; return the SHA-256 of its bytes.
 
+    Args:
+        uri: of the file; a local path is taken as it is, whatever characters it has.
+        rows: of the file.
+
     Raises:
         StoreError: it cannot be written.
     """
-    content = _encoded(rows)
-    store, path = fs.FileSystem.from_uri(uri)
+    content, path = _encoded(rows), uri
     try:
+        store, path = fs.FileSystem.from_uri(uri)
         with store.open_output_stream(path) as file:
             if isinstance(store, fs.LocalFileSystem):
                 Path(path).chmod(0o600)
             file.write(content)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         remedy = remedy_of(str(error)) or (
             "A retry will not help while CLEAN_PATH is no folder that driver and workers share and "
             "may write"

@@ -169,7 +169,7 @@ def test_what_was_changed_in_postgresql_since_the_last_audit_is_found(
     ("old", "new", "words"),
     [
         (b"PAR1", b"PAR2", "its Parquet cannot be read"),
-        (b"org.apache.spark.version", b"org.apache.spark.Version", "bytes are not those that were"),
+        (b"parquet-cpp-arrow", b"parquet-cpp-Arrow", "bytes are not those that were"),
     ],
     ids=["a byte without which it cannot be read", "a byte that no value depends on"],
 )
