@@ -41,7 +41,8 @@ def _measured(bench: Bench, name: str, runs: int) -> CaseResult:
     result = CaseResult(
         notes=[
             "Executors are those of a Spark master and two workers of one core on this machine;",
-            "the driver and the stores use the same cores.",
+            "the driver and the stores use the same cores. Dagster's storage is opened while the",
+            "session starts, as `rebuild` does.",
         ]
     )
     with bench.lake(name) as lake, _cluster(bench.folder) as (cluster, settings):

@@ -81,6 +81,8 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.python.sql.dataFrameDebugging.enabled": "false",
         # A byte that changed on the disk is an error, and not another price.
         "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+        # As tasks compress what they write.
+        "spark.sql.parquet.compression.codec": "zstd",
         # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     }
