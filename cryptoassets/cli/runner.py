@@ -5,7 +5,7 @@ out: which jobs for which partitions (in the verbs: `run`, `backfill`) and the j
 """
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -262,23 +262,26 @@ def warm_up_spark(*, is_long_lived: bool = False) -> None:
 
 def warm_up() -> None:
     """Load the definitions while the JVM starts; both take seconds."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        session = pool.submit(warm_up_spark)
-        import cryptoassets.definitions  # noqa: F401 - used by the runner
-
-        session.result()
+    with _spark_starting() as wait:
+        wait()
 
 
 @contextmanager
 def warm_instance() -> Iterator["dg.DagsterInstance"]:
     """The same, and Dagster's storage, which is opened while the JVM starts, too."""
+    with _spark_starting() as wait, dagster_instance() as instance:
+        wait()
+        yield instance
+
+
+@contextmanager
+def _spark_starting() -> Iterator[Callable[[], None]]:
+    """Start the session and load the definitions; yield what waits for the session."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         session = pool.submit(warm_up_spark)
         import cryptoassets.definitions  # noqa: F401 - used by the runner
 
-        with dagster_instance() as instance:
-            session.result()
-            yield instance
+        yield session.result
 
 
 def line(console: Console, name: str, words: str, started: float) -> None:

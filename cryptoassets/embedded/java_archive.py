@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from cryptoassets.embedded.java import find_java, java_folder, write_shim
-from cryptoassets.embedded.java_options import ClassArchive
+from cryptoassets.embedded.java_options import ClassArchive, compiled_plans
 from cryptoassets.environment import java_environment
 from cryptoassets.schemas import COIN_DAILY, COIN_PRICE_HISTORY, COIN_PRICES, Table
 from cryptoassets.schemas.arrow import arrow_schema
@@ -84,9 +84,8 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
         "spark.driver.extraJavaOptions": " ".join(java_options),
         "spark.driver.memory": "1g",
         "spark.sql.shuffle.partitions": "2",
-        # As of sessions whose plans read few rows, see `resources.spark_jvm`.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        # As a session begins.
+        **compiled_plans(is_worth_it=False),
         "spark.local.dir": str(scratch / "local"),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
     }.items():

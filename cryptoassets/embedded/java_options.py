@@ -1,7 +1,8 @@
-"""JVM flags for a quick start of Spark's driver, and the class archive behind the best of them.
+"""What starts Spark's driver quickly: JVM flags, the class archive, plans that are interpreted.
 
-What goes here: flags, and where an archive for this very Java and Spark lies. What stays out: which
-Java (in `java`), making the archive (in `java_archive`), Spark's configuration (in `resources`).
+What goes here: flags, settings that the archive is trained with, and where an archive for this very
+Java and Spark lies. What stays out: which Java (in `java`), making the archive (in `java_archive`),
+Spark's configuration (in `resources`).
 """
 
 import hashlib
@@ -72,6 +73,18 @@ class ClassArchive:
             _TRAINED_BY,
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def compiled_plans(*, is_worth_it: bool) -> dict[str, str]:
+    """Spark's settings that have its plans compiled, or interpreted.
+
+    The compiler takes half a second for the first plan, which few rows do not bring back. Plans
+    that only run Python tasks have nothing to compile.
+    """
+    return {
+        "spark.sql.codegen.wholeStage": str(is_worth_it).lower(),
+        "spark.sql.codegen.factoryMode": "FALLBACK" if is_worth_it else "NO_CODEGEN",
+    }
 
 
 def quick_start_options(folder: Path, java: Path, *, is_long_lived: bool = False) -> list[str]:

@@ -106,7 +106,7 @@ def view_of(table: Table, window: Span) -> View | None:
         return None
     parts = file_parts(store, folder)
     files = frozenset(part.name for part in parts)
-    judged_by, _, names = read_mark(store, folder).seal.partition(" ")
+    judged_by, _, names = read_mark(store, folder).judged.partition(" ")
     return View(
         files,
         sum(part.rows for part in parts),
@@ -185,11 +185,11 @@ def mark_whole(
         files: what tasks have written of it; other files are read for their bytes.
     """
     names = parquet_files(store, folder)
-    seal = f"{judged_by} {hash_of(names)}" if judged_by else ""
+    judged = f"{judged_by} {hash_of(names)}" if judged_by else ""
     sealed = {name: files[name] for name in sorted(names & files.keys())}
     digests = digests_of(store, folder, names - sealed.keys())
     written = hash_of([*digests.values(), *(seal.digest for seal in sealed.values())])
-    write_mark(store, folder, Mark(rules_version(table), written, seal, sealed))
+    write_mark(store, folder, Mark(rules_version(table), written, judged, sealed))
 
 
 def judge_whole(table: Table, window: Span) -> None:
@@ -200,7 +200,7 @@ def judge_whole(table: Table, window: Span) -> None:
         if not has_mark(store, folder):
             return
         try:
-            write_mark(store, folder, read_mark(store, folder)._replace(seal=""))
+            write_mark(store, folder, read_mark(store, folder)._replace(judged=""))
         except FileNotFoundError:
             raise
         except OSError:

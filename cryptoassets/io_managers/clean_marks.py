@@ -24,13 +24,13 @@ class Mark(NamedTuple):
     Attributes:
         rules: version of the rules that judged the rows.
         written: hash of the files' bytes.
-        seal: `View.judged_by`, a blank, and a hash of the files' names; or nothing.
+        judged: `View.judged_by`, a blank, and a hash of the files' names; or nothing.
         files: a line for each file that a task has written: name, SHA-256, checksum of the rows.
     """
 
     rules: str
     written: str
-    seal: str
+    judged: str
     files: Mapping[str, Seal] = MappingProxyType({})
 
 
@@ -71,9 +71,9 @@ def read_mark(store: fs.FileSystem, folder: str) -> Mark:
     """The lines of a mark; older ones have the first three, or the first alone."""
     with store.open_input_stream(f"{folder}/{_SUCCESS}") as file:
         lines = file.read().decode(errors="replace").split("\n")
-    rules, written, seal = (*lines, "", "")[:3]
+    rules, written, judged = (*lines, "", "")[:3]
     of_files = filter(None, map(_OF_FILE.fullmatch, lines[3:]))
-    return Mark(rules, written, seal, {line[1]: Seal(line[2], line[3]) for line in of_files})
+    return Mark(rules, written, judged, {line[1]: Seal(line[2], line[3]) for line in of_files})
 
 
 def unmark(store: fs.FileSystem, folder: str) -> None:

@@ -6,8 +6,7 @@ What goes here: what is refused, and the order of the steps. What stays out: wha
 
 import errno
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import pyarrow.compute as pc
@@ -28,14 +27,12 @@ from cryptoassets.io_managers.clean_folders import (
     clean_partition,
     dataset_of,
     folder_of,
-    mark_whole,
     shared_instants,
 )
 from cryptoassets.io_managers.clean_marks import parquet_files, unmark
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.stores.clean import Seal
 from cryptoassets.stores.writing import Written
 
 ATTEMPTS = "attempts"
@@ -147,22 +144,13 @@ def fill(store: fs.FileSystem, folder: str, table: Table) -> None:
         pq.write_table(schema.empty_table(), f"{folder}/part-0.parquet", filesystem=store)
 
 
-def replace_folder(
-    store: fs.FileSystem,
-    aside: str,
-    table: Table,
-    window: Span,
-    *,
-    judged_by: str | None = None,
-    files: Mapping[str, Seal] = MappingProxyType({}),
-) -> None:
-    """Mark a folder that was written aside, and put it in the place of a partition.
+def replace_folder(store: fs.FileSystem, aside: str, table: Table, window: Span) -> None:
+    """Put a marked folder that was written aside in the place of a partition.
 
     Raises:
         PartitionChangedError: another run put one there in the same moment.
     """
     _, folder = folder_of(table, window)
-    mark_whole(store, aside, table, judged_by=judged_by, files=files)
     try:
         delete_folder(store, folder)
         store.create_dir(folder.rpartition("/")[0], recursive=True)

@@ -30,7 +30,6 @@ from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
-from cryptoassets.resources.spark_jvm import MANY_ROWS
 from cryptoassets.resources.workers import credentials
 from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS
 from cryptoassets.settings import load_settings
@@ -183,7 +182,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 )
                 raise TypeError(message)
             if form is DataFrame:
-                self.spark.prepare_for(MANY_ROWS)
+                self.spark.prepare_for()
             return _FORMS[form](ranges)
 
     def _refuse_missing(

@@ -45,7 +45,6 @@ from cryptoassets.resources.clean_files import clean_store, scratch_folder, shar
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
-from cryptoassets.resources.spark_jvm import MANY_ROWS
 from cryptoassets.schemas import Table
 from cryptoassets.stores.clean import CleanFile, CleanFiles, Seal
 from cryptoassets.stores.mongodb import Fetches
@@ -178,7 +177,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
                     words = "%s holds a newer view with more rows: this one is dropped"
                     context.log.warning(words, folder)
                 else:
-                    replace_folder(store, part, table, window, judged_by=judged_by, files=files)
+                    mark_whole(store, part, table, judged_by=judged_by, files=files)
+                    replace_folder(store, part, table, window)
             name = partition_name(window) if len(partitions) > 1 else None
             _report(context, table, folder, is_older=is_dropped, partition=name)
         # A task that was lost may be writing there yet; the next run sweeps what is left.
@@ -197,7 +197,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
             if context.dagster_type.typing_type is CleanFiles:
                 return files
             # How many rows there are is not worth a look into every file.
-            self.spark.prepare_for(MANY_ROWS)
+            self.spark.prepare_for()
             folders = [spark_uri(*folder_of(files.table, window)) for window in files.partitions]
             return self.spark.session.read.schema(files.table.spark_schema).parquet(*folders)
 

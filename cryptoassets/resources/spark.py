@@ -18,15 +18,18 @@ from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 
 from cryptoassets.embedded import Stack
+from cryptoassets.embedded.java_options import compiled_plans
 from cryptoassets.embedded.jvm import Jvm, start_jvm
 from cryptoassets.embedded.owners import own_folder
 from cryptoassets.environment import java_environment, set_pyspark_variables_aside
-from cryptoassets.resources.spark_jvm import MANY_ROWS, compiled_plans, spark_config
+from cryptoassets.resources.spark_jvm import spark_config
 from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
 from cryptoassets.workers import code_hash, run_task
 
 _LOCK = threading.Lock()
+_MANY_ROWS = 20_000
+"""From so many rows on a plan is worth being compiled."""
 _jvms: list[Jvm] = []
 """The JVM of this process, once there is one; its standard input stays open as long as it lives."""
 
@@ -62,9 +65,10 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         known = int(context._jsc.sc().getExecutorMemoryStatus().size())  # noqa: SLF001
         return max(1, known - 1)
 
-    def prepare_for(self, rows: int) -> None:
-        """Have the plans that follow compiled, if they read so many rows that it is worth it."""
-        for name, value in compiled_plans(is_worth_it=rows >= MANY_ROWS).items():
+    def prepare_for(self, rows: int | None = None) -> None:
+        """Have the plans that follow compiled, unless they read few rows; None: unknown."""
+        is_worth_it = rows is None or rows >= _MANY_ROWS
+        for name, value in compiled_plans(is_worth_it=is_worth_it).items():
             self.session.conf.set(name, value)
 
     def tasks(

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from cryptoassets.embedded import Stack
+from cryptoassets.embedded.java_options import compiled_plans
 from cryptoassets.embedded.jvm import begin_jvm, end_begun_jvm
 from cryptoassets.embedded.owners import own_folder
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.settings import load_settings
 
-MANY_ROWS = 20_000
-"""From so many rows on a plan is worth being compiled."""
 _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
 
 
@@ -47,18 +46,6 @@ def jvm_begun(*, is_long_lived: bool = False) -> Iterator[None]:
         yield
     finally:
         end_begun_jvm()
-
-
-def compiled_plans(*, is_worth_it: bool) -> dict[str, str]:
-    """Spark's settings that have its plans compiled, or interpreted.
-
-    The compiler takes a second for the first plan, and rows fewer than `MANY_ROWS` do not bring
-    that back. Plans that only run Python tasks have nothing to compile.
-    """
-    return {
-        "spark.sql.codegen.wholeStage": str(is_worth_it).lower(),
-        "spark.sql.codegen.factoryMode": "FALLBACK" if is_worth_it else "NO_CODEGEN",
-    }
 
 
 def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> dict[str, Any]:
