@@ -1,19 +1,21 @@
-"""Arrow batches as a Spark DataFrame, by way of a passing Parquet file.
+"""Arrow batches as a Spark DataFrame; more than a few rows by way of a passing Parquet file.
 
 What goes here: the bridge from a driver's Arrow to Spark. What stays out: where batches come from.
 
 `createDataFrame` of an Arrow table holds all rows in Python and once more on the JVM's heap. A file
 beside the cleaned Parquet needs one batch at a time in either, and executors elsewhere can read
-it, as they read `CLEAN_PATH`.
+it, as they read `CLEAN_PATH`. A few rows are worth neither the file nor the job that reads it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from cryptoassets.resources.clean_files import clean_store, scratch_folder, spark_uri
+from cryptoassets.resources.spark import MANY_ROWS
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
 
@@ -32,20 +34,26 @@ class PassingFrames:
     def frame(
         self, session: SparkSession, table: Table, batches: Iterable[pa.RecordBatch]
     ) -> DataFrame:
-        """Write the batches, one at a time, and read them lazily as a DataFrame.
+        """Write the batches, one at a time, and read them lazily; hand a few rows over as they are.
 
         Args:
             session: the session that reads.
             table: the columns of every batch.
             batches: may be empty.
         """
+        rest = iter(batches)
+        head = list(islice(rest, 2))
+        if len(head) <= 1 and sum(batch.num_rows for batch in head) < MANY_ROWS:
+            rows = pa.Table.from_batches(head, schema=arrow_schema(table))
+            self.rows += rows.num_rows
+            return session.createDataFrame(rows, schema=table.spark_schema)
         store, folder = scratch_folder(table.name)
         store.create_dir(folder, recursive=True)
         self._folders.append(folder)
         with pq.ParquetWriter(
             f"{folder}/rows.parquet", arrow_schema(table), filesystem=store
         ) as writer:
-            for batch in batches:
+            for batch in _one_by_one(head, rest):
                 writer.write_batch(batch)
                 self.rows += batch.num_rows
         return session.read.schema(table.spark_schema).parquet(spark_uri(store, folder))
@@ -56,3 +64,12 @@ class PassingFrames:
         while self._folders:
             store.delete_dir(self._folders.pop())
         self.rows = 0
+
+
+def _one_by_one(
+    head: list[pa.RecordBatch], rest: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Give batches and forget them."""
+    while head:
+        yield head.pop(0)
+    yield from rest

@@ -28,8 +28,8 @@ from cryptoassets.settings import load_settings
 from cryptoassets.workers import code_hash, run_task
 
 _LOCK = threading.Lock()
-_MANY_ROWS = 20_000
-"""From so many rows on a plan is worth being compiled."""
+MANY_ROWS = 20_000
+"""From so many rows on a plan is worth being compiled, and rows of the driver a file."""
 _jvms: list[Jvm] = []
 """The JVM of this process, once there is one; its standard input stays open as long as it lives."""
 
@@ -67,7 +67,7 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
 
     def prepare_for(self, rows: int | None = None) -> None:
         """Have the plans that follow compiled, unless they read few rows; None: unknown."""
-        is_worth_it = rows is None or rows >= _MANY_ROWS
+        is_worth_it = rows is None or rows >= MANY_ROWS
         for name, value in compiled_plans(is_worth_it=is_worth_it).items():
             self.session.conf.set(name, value)
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg import sql
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StructType
 
 from cryptoassets.io_managers.frames import PassingFrames
 from cryptoassets.io_managers.postgres import PostgresIOManager
@@ -216,3 +217,23 @@ def test_a_frame_is_written_a_batch_at_a_time(clean_path: Path, session: SparkSe
     assert 20 == pq.ParquetFile(file).num_row_groups
     frames.clear()
     assert [] == list((clean_path / SCRATCH).iterdir())
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("coins", [range(0), range(3)])
+def test_a_few_rows_are_handed_over_without_a_file(
+    clean_path: Path, session: SparkSession, coins: range
+) -> None:
+    """The columns are those of a file, and to ask whether there is a row costs no job."""
+    frames = PassingFrames()
+    few = daily_coins(DAY, coins)
+    frame = frames.frame(session, COIN_DAILY, few.to_batches())
+    jobs = session.sparkContext.statusTracker().getJobIdsForGroup
+    before = len(jobs())
+
+    assert (not coins) == frame.isEmpty()
+    assert before == len(jobs())
+    assert StructType.fromDDL(COIN_DAILY.spark_schema) == frame.schema
+    assert few.to_pylist() == frame.toArrow().cast(few.schema).to_pylist()
+    assert not (clean_path / SCRATCH).exists()
+    frames.clear()
