@@ -52,10 +52,9 @@ with dagster_instance() as instance:
 _KILLED_BEFORE_ITS_START = """
 import sys
 import dagster._core.execution.execute_in_process as dagsters_own
-from rich.console import Console
-from rich.status import Status
-from cryptoassets.cli.runner import Runner
 from cryptoassets.embedded import dagster_instance
+from cryptoassets.operations.progress import Silent
+from cryptoassets.operations.runs import Runner
 
 def wait_to_be_killed(**_):
     print("created", flush=True)
@@ -64,7 +63,7 @@ def wait_to_be_killed(**_):
 # Dagster has created the run and is about to start it.
 dagsters_own.ExecuteRunWithPlanIterable = wait_to_be_killed
 with dagster_instance() as instance:
-    Runner(Console(quiet=True), Status(""), instance).execute("ingest", sys.argv[1])
+    Runner(Silent(), instance).execute("ingest", sys.argv[1])
 """
 
 

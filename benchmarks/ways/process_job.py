@@ -44,11 +44,13 @@ def main() -> None:
     search_seldom()
     marks = Marks()
     with jvm_begun():
-        from cryptoassets.cli.runner import warm_instance  # noqa: PLC0415 - measured
+        from cryptoassets.operations.progress import Silent  # noqa: PLC0415 - measured
+        from cryptoassets.operations.session import open_session  # noqa: PLC0415 - measured
 
-        with warm_instance() as instance:
+        with open_session(Silent()) as session:
+            session.await_spark()
             marks.mark("session")
-            _run(instance, options, marks)
+            _run(session.instance, options, marks)
     marks.print()
 
 

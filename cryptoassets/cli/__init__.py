@@ -1,7 +1,7 @@
-"""The command `cryptoassets`: thin verbs over the definitions and the embedded stack.
+"""The command `cryptoassets`: thin commands over the operations and the embedded stack.
 
-What goes here: options, progress, summaries, exit codes. What stays out: everything that a Dagster
-run or another program needs too. Heavy imports stand inside the verbs, so that `--help` is quick.
+What goes here: options, the display of progress and results, exit codes. What stays out: what a
+command does (in `operations`). Heavy imports stand inside the functions, so that `--help` is quick.
 """
 
 from cryptoassets.cli.app import main

@@ -1,4 +1,4 @@
-"""The verbs with their options; an error is one sentence with its remedy."""
+"""The commands with their options; an error is printed as one sentence with its remedy."""
 
 import os
 import sys
@@ -17,6 +17,7 @@ from cryptoassets.cli.terminal import (
     NOT_RUNNING,
     console,
     errors,
+    print_for_program,
     print_for_shell,
     print_on_any_stream,
 )
@@ -29,7 +30,7 @@ _STORES = {
     "psycopg": "PostgreSQL",
     "sqlalchemy": "PostgreSQL, where Dagster keeps its runs,",
 }
-"""Package of an error that is not ours to the store that it speaks of."""
+"""Package of a foreign error to the store that it comes from."""
 
 app = typer.Typer(
     name="cryptoassets",
@@ -51,13 +52,13 @@ def options(
 
 def main() -> None:
     """Run the command; an error is one sentence with its remedy."""
-    # Files of the home are our user's alone, whatever the shell says; children inherit this.
+    # Only the user may read files of the home, whatever the shell's umask; children inherit this.
     os.umask(0o077)
     print_on_any_stream()
     set_pyspark_variables_aside()
     set_dagster_variables_aside()
     search_seldom()
-    # Accepted before and after the verb.
+    # Accepted before and after the name of the command.
     is_debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
@@ -69,7 +70,7 @@ def main() -> None:
         sys.exit(_exit_code(error))
     except Exception as error:
         store = _STORES.get(type(error).__module__.partition(".")[0])
-        # Some say why they failed by their name alone, as MemoryError does.
+        # The name of some errors is all they say, as with MemoryError.
         remedy = remedy_of(f"{type(error).__name__}: {error}")
         if is_debug or (store is None and remedy is None):
             raise
@@ -107,12 +108,14 @@ def run(
 
     with jvm_begun(is_long_lived=every is not None):
         if every is not None:
-            from cryptoassets.cli.batches import run_every
+            from cryptoassets.cli.loop import run_every
 
             raise typer.Exit(run_every(console, every))
-        from cryptoassets.cli.run import run_once
+        from cryptoassets.cli.render import progress_on
+        from cryptoassets.operations.run import run_once
 
-        outcome = run_once(console)
+        with progress_on(console) as progress:
+            outcome = run_once(progress)
     from cryptoassets.cli.summary import print_summary
 
     print_summary(console, outcome)
@@ -134,18 +137,24 @@ def backfill(
     ] = False,
 ) -> None:
     """Fetch history, clean and publish it; goes on where it was broken off."""
-    from cryptoassets.cli.backfill_bill import price_backfill, stretch
+    from cryptoassets.cli.render import print_backfill, print_cost, progress_on
+    from cryptoassets.operations.backfill_cost import backfill_cost, backfill_request
 
-    asked = stretch(since, until, gaps_only=gaps)
+    asked = backfill_request(since, until, gaps_only=gaps)
     if dry_run:
-        price_backfill(console, asked)
+        with progress_on(console) as progress:
+            cost = backfill_cost(progress, asked)
+        print_cost(console, cost)
         return
     from cryptoassets.resources.spark_jvm import jvm_begun
 
     with jvm_begun():
-        from cryptoassets.cli.backfill import run_backfill
+        from cryptoassets.operations.backfill import run_backfill
 
-        raise typer.Exit(run_backfill(console, asked))
+        with progress_on(console) as progress:
+            result = run_backfill(progress, asked)
+    print_backfill(console, result)
+    raise typer.Exit(FAILED if result.failures or result.stopped else 0)
 
 
 @app.command()
@@ -195,12 +204,18 @@ def status(*, json: Annotated[bool, typer.Option("--json", help="For programs.")
 
     Exits with 1 when the last run failed or documents wait to be published.
     """
-    from cryptoassets.cli.stores import only_showing
+    from cryptoassets.operations.status import read_status
 
-    with only_showing():
-        from cryptoassets.cli.status import show_status
+    status = read_status()
+    if json:
+        from cryptoassets.cli.status_tables import as_json
 
-        raise typer.Exit(show_status(console, as_json=json))
+        print_for_program(as_json(status))
+    else:
+        from cryptoassets.cli.status_tables import print_status
+
+        print_status(console, status)
+    raise typer.Exit(0 if status.is_healthy else FAILED)
 
 
 @app.command()
@@ -226,8 +241,8 @@ def source(
     from cryptoassets.settings import load_settings
 
     def announce(url: str) -> None:
-        # At once, into a pipe too: a script that started us waits for the address.
-        print(url, flush=True)  # noqa: T201 - for scripts: no wrapping, no markup
+        # At once, into a pipe, too: a script that started the source waits for the address.
+        print_for_program(url)
 
     key = load_settings().coincap_api_key
     if as_recorded and replay is None:
@@ -245,9 +260,13 @@ def requeue(
     from cryptoassets.resources.spark_jvm import jvm_begun
 
     with jvm_begun():
-        from cryptoassets.cli.requeue import requeue as judge_again
+        from cryptoassets.cli.render import print_requeue, progress_on
+        from cryptoassets.operations.requeue import requeue as judge_again
 
-        raise typer.Exit(judge_again(console, reason))
+        with progress_on(console) as progress:
+            result = judge_again(progress, reason)
+    print_requeue(console, result)
+    raise typer.Exit(FAILED if result.failures else 0)
 
 
 _MOMENT = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
@@ -268,9 +287,13 @@ def rebuild(
     from cryptoassets.resources.spark_jvm import jvm_begun
 
     with jvm_begun():
-        from cryptoassets.cli.rebuild import rebuild as make_again
+        from cryptoassets.cli.render import print_rebuild, progress_on
+        from cryptoassets.operations.rebuild import rebuild as make_again
 
-        raise typer.Exit(make_again(console, since, until))
+        with progress_on(console) as progress:
+            result = make_again(progress, since, until)
+    print_rebuild(console, result)
+    raise typer.Exit(FAILED if result.failures else 0)
 
 
 @app.command()
@@ -278,9 +301,13 @@ def retention(
     *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing.")] = False
 ) -> None:
     """Delete what is older than CRYPTOASSETS_RETENTION_DAYS, and Dagster's old runs."""
-    from cryptoassets.cli.retention import apply_retention
+    from cryptoassets.cli.render import print_retention, progress_on
+    from cryptoassets.operations.retention import apply_retention
 
-    raise typer.Exit(apply_retention(console, is_dry_run=dry_run))
+    with progress_on(console) as progress:
+        swept = apply_retention(progress, is_dry_run=dry_run)
+    print_retention(console, swept, is_dry_run=dry_run)
+    raise typer.Exit(FAILED if any(one.is_stuck for one in swept.candidates) else 0)
 
 
 @app.command()
@@ -291,9 +318,11 @@ def audit(
     ] = False,
 ) -> None:
     """Compare all three stores; exit 1 and say what does not add up; starts nothing."""
-    from cryptoassets.cli.stores import only_showing
+    from cryptoassets.cli.render import print_audit, progress_on
+    from cryptoassets.operations.audit import audit_stores
+    from cryptoassets.settings import load_settings
 
-    with only_showing():
-        from cryptoassets.cli.audit import audit_stores
-
-        raise typer.Exit(audit_stores(console, is_full=full))
+    with progress_on(console) as progress:
+        found = audit_stores(progress, is_full=full)
+    print_audit(console, str(load_settings().home), found)
+    raise typer.Exit(FAILED if found.problems else 0)

@@ -1,17 +1,19 @@
 """What a person sees of `status`.
 
-What goes here: tables and sentences. What stays out: gathering (in `status`).
+What goes here: tables and sentences. What stays out: gathering it (in `operations.status`).
 """
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cryptoassets.coincap.clocks import clock_warning
+from cryptoassets.operations.status import CreditStatus, Status
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 
 _REMEDIES = {
@@ -21,65 +23,70 @@ _REMEDIES = {
 _SHOWN = 5
 
 
-def print_status(console: Console, facts: dict[str, Any]) -> None:
-    """Print what `status` gathered; what needs attention comes last, nearest to the prompt."""
-    console.print(f"Source of data: [bold]{facts['source']}[/]  Home: {facts['home']}")
-    for table in (_runs(facts), _assets(facts), _checks(facts)):
+def as_json(status: Status) -> str:
+    """The status for programs; names are those of `operations.status.Status`."""
+    return json.dumps(asdict(status), indent=2)
+
+
+def print_status(console: Console, status: Status) -> None:
+    """Print the status; what needs attention comes last, nearest to the prompt."""
+    console.print(f"Source of data: [bold]{status.source}[/]  Home: {status.home}")
+    for table in (_runs(status), _assets(status), _checks(status)):
         console.print(table)
     console.print(
-        f"Credits: {_credits(facts['credits'])}. Disk: {facts['disk_bytes'] / 1e6:,.0f} MB used, "
-        f"{facts['disk_free_bytes'] / 1e9:,.1f} GB free."
+        f"Credits: {_credits(status.credits)}. Disk: {status.disk_bytes / 1e6:,.0f} MB used, "
+        f"{status.disk_free_bytes / 1e9:,.1f} GB free."
     )
-    for sentence in _warnings(facts):
+    for sentence in _warnings(status):
         console.print(f"[yellow]![/] {escape(sentence)}", soft_wrap=True)
-    for sentence in _failures(facts):
+    for sentence in _failures(status):
         console.print(f"[red]✗[/] {escape(sentence)}", soft_wrap=True)
 
 
-def _runs(facts: dict[str, Any]) -> Table:
+def _runs(status: Status) -> Table:
     table = Table("last run of", "partition", "outcome", "age", box=None)
-    for run in facts["last_runs"]:
-        style = {"succeeded": "green", "canceled": "yellow"}.get(run["outcome"], "red")
-        outcome = f"[{style}]{run['outcome']}[/]"
-        table.add_row(run["job"], run["partition"], outcome, _age(_seconds_since(run["ended_at"])))
+    for run in status.last_runs:
+        style = {"succeeded": "green", "canceled": "yellow"}.get(run.outcome, "red")
+        outcome = f"[{style}]{run.outcome}[/]"
+        table.add_row(run.job, run.partition, outcome, _age(_seconds_since(run.ended_at)))
     return table
 
 
-def _assets(facts: dict[str, Any]) -> Table:
+def _assets(status: Status) -> Table:
     table = Table("asset", "last partition", "rows", "age", "fresh", box=None)
-    for asset in facts["assets"]:
-        fresh = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[asset["is_fresh"]]
-        rows = "" if asset["rows"] is None else f"{asset['rows']:,}"
-        age = "never" if asset["age_seconds"] is None else _age(asset["age_seconds"])
-        table.add_row(asset["asset"], asset["last_partition"], rows, age, fresh)
+    for asset in status.assets:
+        fresh = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[asset.is_fresh]
+        rows = "" if asset.rows is None else f"{asset.rows:,}"
+        age = "never" if asset.age_seconds is None else _age(asset.age_seconds)
+        table.add_row(asset.asset, asset.last_partition, rows, age, fresh)
     return table
 
 
-def _checks(facts: dict[str, Any]) -> Table:
+def _checks(status: Status) -> Table:
     table = Table("check", "partition", "result", box=None)
-    for check in facts["checks"]:
-        word = "[green]passed[/]" if check["passed"] else f"[red]{check['severity']}[/]"
-        words = "" if check["passed"] else f" {escape(check['description'] or '')}"
-        table.add_row(f"{check['asset']} {check['name']}", check["partition"], word + words)
+    for check in status.checks:
+        word = "[green]passed[/]" if check.passed else f"[red]{check.severity}[/]"
+        words = "" if check.passed else f" {escape(check.description or '')}"
+        table.add_row(f"{check.asset} {check.name}", check.partition, word + words)
     return table
 
 
-def _credits(spent: dict[str, Any]) -> str:
-    left = (
-        "no limit" if spent["left"] is None else f"{spent['left']:,} of {spent['monthly']:,} left"
-    )
-    if spent["left"] is not None and spent["spent_today"]:
-        lasts = spent["lasts_until"]
-        left += f"; {spent['spent_today']:,} in the last 24 hours, at which pace they last "
+def _credits(spent: CreditStatus) -> str:
+    if spent.left is None:
+        return "no limit"
+    left = f"{spent.left:,} of {spent.monthly:,} left"
+    if spent.spent_today:
+        lasts = spent.lasts_until
+        left += f"; {spent.spent_today:,} in the last 24 hours, at which pace they last "
         left += f"until {lasts[:16].replace('T', ' ')} UTC" if lasts else "to the month's end"
     return left
 
 
-def _warnings(facts: dict[str, Any]) -> Iterator[str]:
-    warning = clock_warning(facts["clock_difference_seconds"])
+def _warnings(status: Status) -> Iterator[str]:
+    warning = clock_warning(status.clock_difference_seconds)
     if warning:
         yield warning
-    days = facts["stale_mart_days"]
+    days = status.stale_mart_days
     if days:
         yield (
             f"The marts of {_shown(days)} are older than their prices: "
@@ -87,17 +94,17 @@ def _warnings(facts: dict[str, Any]) -> Iterator[str]:
         )
 
 
-def _failures(facts: dict[str, Any]) -> Iterator[str]:
-    for run in facts["failed_runs"]:
-        partition = f" of {run['partition']}" if run["partition"] else ""
-        verb = "was killed" if run["outcome"] == "killed" else "failed"
-        age = _age(_seconds_since(run["ended_at"]))
-        yield f"The last run of {run['job']}{partition} {verb} {age} ago: {run['error']}"
+def _failures(status: Status) -> Iterator[str]:
+    for run in status.failed_runs:
+        partition = f" of {run.partition}" if run.partition else ""
+        verb = "was killed" if run.outcome == "killed" else "failed"
+        age = _age(_seconds_since(run.ended_at))
+        yield f"The last run of {run.job}{partition} {verb} {age} ago: {run.error}"
     for asset, remedy in _REMEDIES.items():
-        waiting = [partition for partition in facts["waiting"] if partition["asset"] == asset]
-        documents = sum(partition["documents"] for partition in waiting)
+        waiting = [partition for partition in status.waiting if partition.asset == asset]
+        documents = sum(partition.documents for partition in waiting)
         if waiting:
-            names = [partition["partition"] for partition in waiting]
+            names = [partition.partition for partition in waiting]
             yield (
                 f"{documents:,} documents of {_shown(names)} are fetched and not published: "
                 f"{remedy} publishes them"

@@ -1,4 +1,4 @@
-"""The verbs `up`, `down`, `env` and `dev`: the embedded stack by hand."""
+"""The commands `up`, `down`, `env` and `dev`: the embedded stack by hand."""
 
 import shlex
 import signal
@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -28,7 +27,7 @@ _SOURCE = "source"
 
 
 def start(console: Console) -> None:
-    """Start what the settings do not name and say where it is."""
+    """Start what the settings do not name, and print where it is."""
     stack = dagster_stack(lambda sentence: console.print(f"  {sentence}."))
     with console.status("Starting what is missing"):
         stack.up()
@@ -53,8 +52,8 @@ def _print_servers(console: Console, stack: Stack) -> None:
 
 
 def stop(console: Console, *, erase: bool) -> None:
-    """Stop our servers; with `erase` also delete the data of the set in force."""
-    for sentence in Stack(load_settings()).down(erase=erase) or ["Nothing of ours was running"]:
+    """Stop the embedded servers; with `erase` also delete the data of the set in force."""
+    for sentence in Stack(load_settings()).down(erase=erase) or ["No embedded server was running"]:
         console.print(f"{sentence}.", soft_wrap=True)
 
 
@@ -68,21 +67,6 @@ def what_is_erased() -> str:
     return f"all data of source `{stack.source}` in {folder}{kept}"
 
 
-@contextmanager
-def only_showing() -> Iterator[None]:
-    """For commands that read the stores and start nothing.
-
-    Raises:
-        StoreNotRunningError: an embedded store is stopped; all of them are named.
-    """
-    with starting_nothing():
-        stack = Stack(load_settings())
-        stores = [title for name, title in stack.stopped().items() if name != _SOURCE]
-        if stores:
-            raise not_running(stores, stack.home)
-        yield
-
-
 def environment() -> Iterator[str]:
     """The settings in force as shell lines, secrets included.
 
@@ -91,7 +75,7 @@ def environment() -> Iterator[str]:
     """
     settings = load_settings()
     with starting_nothing():
-        # As `up` has it, which starts while the source is away.
+        # The same stack as `up` has, which starts although the source does not answer.
         stack = dagster_stack()
         stopped = stack.stopped()
         values = _values(settings, stack, stopped)
@@ -103,7 +87,7 @@ def environment() -> Iterator[str]:
 
 def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[str, object]:
     key, hosts = settings.coincap_api_key, settings.cryptoassets_allowed_hosts
-    # Empty is not set: a shell that evaluates these lines would have both otherwise.
+    # Empty means not set: a shell that evaluates these lines would have both variables otherwise.
     unset_files = {
         **({"MONGO_URL_FILE": ""} if settings.mongo_url_file else {}),
         **({"POSTGRES_URL_FILE": ""} if settings.postgres_url_file else {}),
@@ -143,7 +127,7 @@ def run_dagster_dev(console: Console, port: int) -> int:
     """Run Dagster with everything it needs until it is stopped; return its exit code.
 
     Raises:
-        SettingsError: the port is taken; found out before anything is started.
+        SettingsError: the port is taken; checked before anything is started.
     """
     _refuse_taken(port)
     start(console)

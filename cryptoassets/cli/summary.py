@@ -1,4 +1,4 @@
-"""What `run` says at its end: what is where, what was checked, what to try next."""
+"""The summary that `run` ends with: what each store holds, the checks, and what to try next."""
 
 import contextlib
 import shutil
@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from cryptoassets.assets.warehouse import FRESH_WITHIN
-from cryptoassets.cli.facts import newest_price_age, store_counts
-from cryptoassets.cli.runner import Outcome
 from cryptoassets.embedded.postgres_files import find_programs
 from cryptoassets.errors import CryptoassetsError, EmbeddedError
+from cryptoassets.operations.runs import Outcome
+from cryptoassets.operations.store_counts import newest_price_age, store_counts
 
 
 def print_summary(console: Console, outcome: Outcome) -> None:
@@ -29,17 +29,17 @@ def print_summary(console: Console, outcome: Outcome) -> None:
     )
     for sentence in outcome.failures:
         console.print(f"[red]Failed:[/] {escape(sentence)}", soft_wrap=True)
-    us = _how_called()
+    command = _how_called()
     if outcome.failures:
-        console.print(f"\nLook closer: [bold]{us} dev[/] shows the runs in Dagster.")
+        console.print(f"\nLook closer: [bold]{command} dev[/] shows the runs in Dagster.")
         return
     query = "select rank, symbol, price_usd from marts.coin_latest order by rank limit 10;"
     console.print(
         "\nTry next:\n"
-        f"  [bold]{us} dev[/]      the lineage in Dagster, http://localhost:3000\n"
-        f"  [bold]{us} status[/]   rows, freshness, checks, credits\n"
-        f"  [bold]{us} audit[/]    prove that every raw document is in exactly one place\n"
-        f'  [bold]eval "$({us} env)"; {_psql()} "$POSTGRES_URL"[/]   then\n'
+        f"  [bold]{command} dev[/]      the lineage in Dagster, http://localhost:3000\n"
+        f"  [bold]{command} status[/]   rows, freshness, checks, credits\n"
+        f"  [bold]{command} audit[/]    prove that every raw document is in exactly one place\n"
+        f'  [bold]eval "$({command} env)"; {_psql()} "$POSTGRES_URL"[/]   then\n'
         f"      {query}",
         soft_wrap=True,
     )
@@ -57,7 +57,7 @@ def _counts(source: str) -> Table:
 
 
 def _how_called() -> str:
-    """`cryptoassets` where that is on PATH, else the path it was called by."""
+    """`cryptoassets` where that is on PATH, else the path by which it was called."""
     return "cryptoassets" if shutil.which("cryptoassets") else _from_here(Path(sys.argv[0]))
 
 
@@ -67,7 +67,7 @@ def _from_here(path: Path) -> str:
 
 
 def _freshness() -> str:
-    """How old the newest price is, against what `warehouse/coin_prices` promises."""
+    """How old the newest price is, and how old `warehouse/coin_prices` allows it to be."""
     age, limit = newest_price_age(), FRESH_WITHIN
     if age is None:
         return "No price has been published yet."
@@ -80,9 +80,9 @@ def _freshness() -> str:
 
 
 def _psql() -> str:
-    """`psql`, or where the embedded server's own lies."""
+    """`psql`, or the path of the embedded server's."""
     if not shutil.which("psql"):
-        # Beside a PostgreSQL elsewhere there may be none: in a container, say.
+        # Where PostgreSQL runs elsewhere there may be none, as in a container.
         with contextlib.suppress(EmbeddedError):
             return _from_here(find_programs() / "psql")
     return "psql"

@@ -1,4 +1,4 @@
-"""What the verbs share: two consoles, which can print on any stream, and the exit codes.
+"""What the commands share: two consoles that can print on any stream, and the exit codes.
 
 Exit codes: 0 done; 1 something failed; 2 misuse (an option or a setting is wrong); 3 a store is not
 running, and the command starts none; 130 interrupted.
@@ -21,9 +21,9 @@ _SPINNER = range(0x2800, 0x2900)
 
 
 def print_on_any_stream() -> None:
-    """Have what a stream's encoding lacks printed as plain marks and escapes, not raised.
+    """Print characters that a stream's encoding lacks as plain marks or escapes, without an error.
 
-    Cron, pipes and old terminals may take ASCII only; names of coins and folders may hold anything.
+    Cron, pipes and old terminals may take only ASCII; names of coins and folders may hold anything.
     """
     codecs.register_error("cryptoassets", _plain)
     for stream in (sys.stdout, sys.stderr):
@@ -39,6 +39,11 @@ def print_for_shell(line: str) -> None:
         sys.stdout.buffer.flush()
     else:
         print(line)  # noqa: T201 - a stream in memory
+
+
+def print_for_program(text: str) -> None:
+    """Print text that a program reads, at once: no wrapping, no markup."""
+    print(text, flush=True)  # noqa: T201 - a program reads it
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

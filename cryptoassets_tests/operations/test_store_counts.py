@@ -5,7 +5,7 @@ from datetime import date
 import psycopg
 import pytest
 
-from cryptoassets.cli.facts import StoreCount, store_counts
+from cryptoassets.operations.store_counts import StoreCount, store_counts
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
 

@@ -1,9 +1,10 @@
-"""What the last `audit` of each partition compared, so that the next one need not.
+"""Which partitions earlier audits have compared, so that the next audit can skip them.
 
-What goes here: a small file below the home. What stays out: what is compared (in `audit`).
+What goes here: a small file below the home. What stays out: what is compared (in
+`audit_partitions`).
 
-Nothing depends on it but time: a partition that it does not know, or knows otherwise, is compared
-again; so it may be deleted, restored, or left behind by another version.
+The file only saves time. A partition that is missing in it, or has changed since, is compared
+again. The file may be deleted, restored from a backup, or come from another version.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ _NAME = "audits.json"
 
 
 class LastAudit:
-    """The partitions whose documents were compared, with what the ledger said of them then.
+    """The partitions whose documents were compared, each with a digest of its ledger row then.
 
     Args:
         settings: home, and the stores that are compared.
@@ -45,7 +46,7 @@ class LastAudit:
         self._now = datetime.now(UTC).isoformat(timespec="seconds")
 
     def compared_at(self, flow: Flow, window: Span, row: LedgerRow, files: str) -> datetime | None:
-        """When a partition was compared, if its ledger row and its files are what they were."""
+        """When a partition was compared, if its ledger row and files have not changed since."""
         digest, _, moment = self._known.get(_key(flow, window), "").partition(" ")
         if digest == _digest(row, files):
             with contextlib.suppress(ValueError):
@@ -53,7 +54,7 @@ class LastAudit:
         return None
 
     def note(self, flow: Flow, window: Span, row: LedgerRow, files: str) -> None:
-        """Note that a partition was compared now, and all was well.
+        """Note that a partition was compared now without a difference.
 
         Args:
             flow: whose partition it is.
@@ -64,20 +65,20 @@ class LastAudit:
         self._known[_key(flow, window)] = f"{_digest(row, files)} {self._now}"
 
     def forget(self, flow: Flow, window: Span) -> None:
-        """Have a partition compared again next time."""
+        """Make the next audit compare a partition again."""
         self._known.pop(_key(flow, window), None)
 
     def save(self) -> None:
-        """Write the file whole, or leave it: without it the next audit only takes longer."""
-        books = {**_read(self._file), self._stores: self._known}
-        aside = self._file.with_name(f"{_NAME}.{os.getpid()}")
+        """Replace the file; errors are ignored because the next audit only takes longer then."""
+        entries = {**_read(self._file), self._stores: self._known}
+        temporary = self._file.with_name(f"{_NAME}.{os.getpid()}")
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             try:
-                aside.write_text(json.dumps(books), encoding="utf-8")
-                aside.replace(self._file)
+                temporary.write_text(json.dumps(entries), encoding="utf-8")
+                temporary.replace(self._file)
             finally:
-                aside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from cryptoassets.cli.last_audit import LastAudit
+from cryptoassets.operations.last_audit import LastAudit
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.settings import Settings

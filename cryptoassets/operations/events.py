@@ -1,7 +1,7 @@
-"""What Dagster's events say, in the words of a person.
+"""Dagster's events and errors in words.
 
-What goes here: one event, error or materialization, read. What stays out: hearing the events of a
-run and printing them (in `runner`).
+What goes here: reading one event, error or materialization. What stays out: receiving the events of
+a run (in `runs`).
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def words_of(facts: dict[str, Any]) -> Iterator[str]:
-    """What a materialization did, by the labels of its metadata; a few words each."""
+    """What a materialization did, from the labels of its metadata; parts of a few words."""
     if "skipped" in facts:
         yield f"skipped: {facts['skipped']}"
     for label in ("documents new", "valid", "quarantined", "superseded", "rows written"):
@@ -47,14 +47,14 @@ def unheard_failure() -> str:
 
 
 def error_names(event: "dg.DagsterEvent") -> set[str]:
-    """The name of the error in `errors` that a step failed by, noted by `resources.failures`."""
-    told = event.step_failure_data.user_failure_data
-    name = told.metadata.get("error") if told else None
+    """The name of the error in `errors` by which a step failed, noted by `resources.failures`."""
+    noted = event.step_failure_data.user_failure_data
+    name = noted.metadata.get("error") if noted else None
     return {str(name.value)} if name is not None else set()
 
 
 def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
-    """What went wrong: our own sentence if there is one in the chain, else the first cause."""
+    """The sentence of the first error from `errors` in the chain, else of the first cause."""
     text = "failed"
     while error is not None:
         text = str(error.message).strip()

@@ -5,7 +5,7 @@ Reading runs off Dagster is tested in the stories of `run` and of the sensors.
 
 import pytest
 
-from cryptoassets.cli.last_runs import LastRun, RunOutcome, failures
+from cryptoassets.operations.last_runs import LastRun, RunOutcome, failures
 
 
 def a_run(job: str, outcome: RunOutcome) -> LastRun:

@@ -5,7 +5,13 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from cryptoassets.cli.hours import MOST_DAYS, MOST_HOURS, begun, days_left_behind, hours_left_behind
+from cryptoassets.operations.left_behind import (
+    MOST_DAYS,
+    MOST_HOURS,
+    days_left_behind,
+    hours_begun,
+    hours_left_behind,
+)
 from cryptoassets.stores.mongodb import Lake
 
 
@@ -15,7 +21,7 @@ def test_an_hour_that_has_not_begun_waits_for_its_time() -> None:
     hours = [now + timedelta(hours=number) for number in (2, -1, 0)]
     ahead, before, open_hour = (hour.strftime("%Y-%m-%d-%H:00") for hour in hours)
 
-    assert [before, open_hour] == begun({ahead, open_hour, before})
+    assert [before, open_hour] == hours_begun({ahead, open_hour, before})
 
 
 @pytest.mark.mongo

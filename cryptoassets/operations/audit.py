@@ -1,22 +1,19 @@
-"""The verb `audit`: every hour and day of all three stores, compared; coins and marts.
+"""The operation `audit`: every hour and day of all three stores compared, then coins and marts.
 
-What goes here: the report, and what is wrong with coins and marts. What stays out: the partitions
-(in `audit_partitions`).
+What goes here: the order, coins and marts. What stays out: the partitions (in `audit_partitions`).
 """
 
-from contextlib import closing
-
-from rich.console import Console
-from rich.markup import escape
-
-from cryptoassets.cli.audit_partitions import BY_TODAYS_RULES, Findings, Stores, compare_flow
-from cryptoassets.cli.last_audit import LastAudit
-from cryptoassets.cli.terminal import FAILED
-from cryptoassets.embedded import Stack
-from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.operations.audit_partitions import (
+    BY_TODAYS_RULES,
+    Compared,
+    Findings,
+    compare_flow,
+)
+from cryptoassets.operations.last_audit import LastAudit
+from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.session import open_running_stores
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
-from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.coins import coins_out_of_line, misdescribed_coins
 from cryptoassets.upkeep.days import stale_mart_days
 
@@ -35,42 +32,26 @@ _WITHOUT_COIN = """
 """
 
 
-def audit_stores(console: Console, *, is_full: bool = False) -> int:
-    """Compare the stores and print what does not add up; return the exit code.
+def audit_stores(progress: Progress, *, is_full: bool = False) -> Findings:
+    """Compare the stores; starts nothing.
 
     Args:
-        console: prints.
-        is_full: compare every document, whatever the last audit compared.
+        progress: receives the partition that is being compared.
+        is_full: compare every document, whatever earlier audits compared.
+
+    Raises:
+        StoreNotRunningError: an embedded store is stopped.
     """
-    mongo, postgres, settings = MongoResource(), PostgresResource(), load_settings()
     found = Findings()
-    with closing(mongo.lake().client), console.status("Comparing") as status:
-        addresses = (mongo.address, postgres.address, Stack(settings).clean_path())
-        last = LastAudit(settings, addresses)
+    with open_running_stores() as stores:
+        mongo, postgres, settings = stores.mongo, stores.postgres, stores.settings
+        last = LastAudit(settings, (mongo.address, postgres.address, stores.stack.clean_path()))
         for flow in FLOWS:
-            stores = Stores(mongo, postgres, last, is_full)
-            compare_flow(stores, flow, found, lambda what: status.update(f"Comparing {what}"))
+            compare_flow(Compared(mongo, postgres, last, is_full), flow, found, progress)
         last.save()
         found.problems += _without_coin(postgres) + _coins_out_of_line(postgres)
         found.problems += _misdescribed_coins(postgres) + _stale_marts(postgres)
-    console.print(f"Home: {settings.home}", soft_wrap=True)
-    for note in found.notes:
-        console.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
-    for problem in found.problems:
-        console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
-    if found.problems:
-        console.print(
-            f"{len(found.problems)} things do not add up. Documents of hours in no place yet, "
-            "however old: `cryptoassets run`. Days of history, and all other differences "
-            "from raw: `cryptoassets rebuild --from --to`."
-        )
-        return FAILED
-    console.print(
-        f"[green]✓[/] {found.documents:,} raw documents in "
-        f"{' and '.join(found.counted) or '0 hours'}: each is "
-        "loaded, quarantined or superseded, exactly once, and the ledger agrees."
-    )
-    return 0
+    return found
 
 
 def _without_coin(postgres: PostgresResource) -> list[str]:

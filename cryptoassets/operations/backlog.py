@@ -1,7 +1,7 @@
-"""What is fetched and not published yet.
+"""Partitions with documents that are fetched and not published.
 
-What goes here: what `status` asks of the stores. What stays out: the questions themselves (in
-`upkeep`), processing (in the verbs).
+What goes here: which of them wait, for `status`. What stays out: the questions to the stores (in
+`upkeep`), processing (in `run`).
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def waiting_partitions(
 ) -> list[WaitingPartition]:
     """Partitions with documents that wait to be published, flow by flow, oldest first.
 
-    A partition that a living run works on does not wait.
+    A partition on which a living run works does not wait.
     """
     busy = list(_worked_on(instance))
     found = []
@@ -55,6 +55,6 @@ def _worked_on(instance: dg.DagsterInstance) -> Iterator[Span]:
     dead = {run.run_id for run in dead_runs(instance)}
     for run in instance.get_runs(dg.RunsFilter(statuses=GOING_ON)):
         window = window_of(run)
-        # A run of the marts has a day, and publishes no document of it.
+        # A run of the marts has a day as its partition, and publishes no document of it.
         if window and run.job_name != "marts" and run.run_id not in dead:
             yield window

@@ -6,7 +6,7 @@ import signal
 import pytest
 from dagster._utils.interrupts import capture_interrupts
 
-from cryptoassets.cli.interrupts import noticed_interrupts
+from cryptoassets.operations.interrupts import noticed_interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,7 +1,7 @@
-"""Ctrl-C that nothing swallows.
+"""Noticing Ctrl-C while Dagster executes a job.
 
-What goes here: noticing a signal whatever handler is in force. Dagster puts handlers of its own in
-place while it executes a job, and one that comes after the last step is forgotten.
+What goes here: noticing a signal whatever handler is in force. Dagster installs its own handlers
+while it executes a job, and forgets a signal that comes after the last step.
 """
 
 import os
@@ -17,10 +17,10 @@ _ENDING = {int(signal.SIGINT), int(signal.SIGTERM)}
 def noticed_interrupts() -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether SIGINT or SIGTERM has come since.
 
-    Afterwards SIGTERM is handled as before. Dagster hands it over to the handler of SIGINT, which a
-    script's background job ignores: nothing but SIGKILL would end the process any more.
+    Afterwards SIGTERM is handled as before. Dagster leaves it to the handler of SIGINT, which a
+    background job of a script ignores: only SIGKILL would end the process then.
 
-    Off the main thread, where no signal is delivered, it always says no.
+    Outside the main thread, where no signal is delivered, the function always returns False.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False

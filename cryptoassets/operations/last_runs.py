@@ -1,6 +1,6 @@
 """The last run of each job: whether it succeeded, failed or was killed, and when.
 
-What goes here: reading that off Dagster's runs. What stays out: showing it (in `status`), marking
+What goes here: reading it from Dagster's runs. What stays out: showing it (in `cli`), marking
 killed runs as failed (in `embedded.dead_runs`).
 """
 
@@ -11,18 +11,19 @@ from typing import Literal
 
 import dagster as dg
 
-from cryptoassets.cli.events import sentence_of
-from cryptoassets.cli.runner import CHECKS_OF_THE_PAST, REPLAY_TAG
+from cryptoassets.definitions import defs
 from cryptoassets.embedded.dead_runs import KILLED, dead_runs
+from cryptoassets.operations.events import sentence_of
+from cryptoassets.operations.runs import CHECKS_OF_THE_PAST, REPLAY_TAG
 from cryptoassets.partitions.policies import range_of
 
 RunOutcome = Literal["succeeded", "failed", "killed", "canceled"]
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _DECISIVE = ("ingest", "process", "marts")
-"""Jobs that every `run` executes: a failure of theirs is not made good by another job."""
+"""Jobs that every `run` executes: the success of another job does not make up for a failure."""
 _KILLED_WORDS = (KILLED, "unexpectedly exited")
-"""Ours, and those of Dagster's code server."""
+"""Words in the error of a killed run: this project's, and those of Dagster's code server."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class LastRun:
     """The last run of a job that ended or was killed.
 
     Attributes:
-        partition: its key; `first to last` of a range; None: the job has no partition.
-        ended_at: ISO, UTC; of a run that was killed, when it was last heard of.
+        partition: its key; `first to last` for a range; None: the job has no partition.
+        ended_at: ISO, UTC; for a killed run the time of its last event.
         error: what went wrong, one sentence.
     """
 
@@ -44,7 +45,7 @@ class LastRun:
 
     @property
     def is_failure(self) -> bool:
-        """Whether it failed or was killed; a run that somebody canceled did neither."""
+        """Whether it failed or was killed; a canceled run did neither."""
         return self.outcome in {"failed", "killed"}
 
 
@@ -69,8 +70,6 @@ def failures(runs: list[LastRun]) -> list[LastRun]:
 
 
 def _candidates(instance: dg.DagsterInstance, dead: list[str]) -> Iterator[dg.RunRecord]:
-    from cryptoassets.definitions import defs
-
     if dead:
         yield from instance.get_run_records(dg.RunsFilter(run_ids=dead))
     for job in defs.resolve_all_job_defs():
@@ -97,7 +96,7 @@ def _last_run(instance: dg.DagsterInstance, record: dg.RunRecord, *, is_dead: bo
 
 
 def _last_heard_of(instance: dg.DagsterInstance, run_id: str) -> float | None:
-    """Time of a killed run's own last event, not of when a later command marked it as failed."""
+    """Time of a killed run's own last event, not of its later marking as failed."""
     newest = instance.get_records_for_run(run_id, limit=2, ascending=False).records
     for record in newest:
         event = record.event_log_entry.dagster_event
@@ -110,7 +109,7 @@ def _outcome(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[RunOutco
     if run.status == dg.DagsterRunStatus.CANCELED:
         return "canceled", None
     if run.status == dg.DagsterRunStatus.SUCCESS:
-        # As in the shell: `run` fails by a check of severity ERROR, too, that blocks nothing.
+        # As in the shell: a check of severity ERROR fails `run` even if it blocks nothing.
         error = next(_failed_checks(instance, run), None)
         return ("failed", error) if error else ("succeeded", None)
     error = _error(instance, run.run_id)

@@ -1,8 +1,8 @@
 """The partitions of a flow, compared between the three stores: by counts and checksums, then ids.
 
-What goes here: which partitions there are, what of them is compared, and what was found. What stays
+What goes here: which partitions there are, what is compared in each, and the findings. What stays
 out: the comparison itself (in `checks.places` and `checks.values`), counts and checksums (in
-`upkeep.unchanged`), and the report (in `audit`).
+`upkeep.unchanged`), coins and marts (in `audit`).
 """
 
 from collections.abc import Callable
@@ -14,7 +14,6 @@ from cryptoassets.checks.places import (
     compare_places,
 )
 from cryptoassets.checks.values import changed_values
-from cryptoassets.cli.last_audit import LastAudit
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers.address import rebuild_command
 from cryptoassets.io_managers.clean_checksums import files_checksum
@@ -24,6 +23,8 @@ from cryptoassets.io_managers.clean_folders import (
     files_as_written,
     is_of_older_rules,
 )
+from cryptoassets.operations.last_audit import LastAudit
+from cryptoassets.operations.progress import Progress
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -48,10 +49,10 @@ class Findings:
     """What the comparison found.
 
     Attributes:
-        problems: what does not add up, one sentence each.
-        notes: what will add up by itself, and what was not compared.
-        counted: partitions of each flow, in words.
-        documents: raw documents.
+        problems: differences, one sentence each.
+        notes: differences that will resolve themselves, and what was not compared.
+        counted: how many partitions of each flow were compared, in words.
+        documents: raw documents compared.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -61,12 +62,12 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Stores:
+class Compared:
     """What is compared, and what was compared before.
 
     Attributes:
-        last: of the last audit.
-        is_full: compare all documents, whatever the last audit compared.
+        last: what earlier audits compared.
+        is_full: compare all documents, whatever earlier audits compared.
     """
 
     mongo: MongoResource
@@ -75,30 +76,29 @@ class Stores:
     is_full: bool
 
 
-def compare_flow(
-    stores: Stores, flow: Flow, found: Findings, note: Callable[[str], object]
-) -> None:
+def compare_flow(stores: Compared, flow: Flow, found: Findings, progress: Progress) -> None:
     """Compare all partitions of a flow.
 
     Args:
         stores: what is compared.
         flow: the kind of document.
-        found: gets what does not add up.
-        note: called with the partition that is being compared, for a progress display.
+        found: receives the findings.
+        progress: receives the partition that is being compared.
     """
-    _FlowAudit(stores, flow, found, note).compare()
+    _FlowAudit(stores, flow, found, progress).compare()
 
 
 class _FlowAudit:
-    def __init__(
-        self, stores: Stores, flow: Flow, found: Findings, note: Callable[[str], object]
-    ) -> None:
-        self._stores, self._flow, self._found, self._note = stores, flow, found, note
-        self._published: Published = published_partitions(stores.postgres, flow, note)
+    def __init__(self, stores: Compared, flow: Flow, found: Findings, progress: Progress) -> None:
+        self._stores, self._flow, self._found, self._progress = stores, flow, found, progress
+        self._published: Published = published_partitions(stores.postgres, flow, self._doing)
         self._skipped: list[tuple[int, datetime]] = []
 
+    def _doing(self, partition: str) -> None:
+        self._progress.doing(f"Comparing {partition}")
+
     def compare(self) -> None:
-        """Compare what the ledger, the lake or the table know a partition of."""
+        """Compare each partition that the ledger, the lake or the table has."""
         ledger, mongo, flow = self._published.ledger, self._stores.mongo, self._flow
         expected = {start: row.raw_rows for start, row in ledger.items() if row.expired_at is None}
         raw = raw_counts(mongo, flow, expected)
@@ -108,7 +108,7 @@ class _FlowAudit:
         of_older_rules, in_partitions, expired = [], 0, 0
         for number, start in enumerate(partitions, start=1):
             window = Span(start, start + flow.span)
-            self._note(f"{self._name(window)} ({number} of {len(partitions)})")
+            self._doing(f"{self._name(window)} ({number} of {len(partitions)})")
             row, count = ledger.get(start), raw.counts.get(start, 0)
             if row is not None and row.expired_at is not None:
                 expired += 1
@@ -130,7 +130,7 @@ class _FlowAudit:
 
     def _compare_expired(self, window: Span, count: int) -> None:
         if window.start in self._published.checksums:
-            words = "has expired, but rows of it stand in PostgreSQL"
+            words = "has expired, but PostgreSQL still has rows of it"
             self._found.problems.append(f"{self._name(window)}: {words}")
         if count or clean_partition(self._flow.clean, window) is not None:
             self._found.notes.append(
@@ -139,7 +139,7 @@ class _FlowAudit:
             )
 
     def _compare_partition(self, window: Span, row: LedgerRow | None, count: int) -> int:
-        """Compare one partition; returns its raw documents."""
+        """Compare one partition; return how many raw documents it has."""
         last = self._stores.last
         is_as_published = (
             row is not None
@@ -153,7 +153,7 @@ class _FlowAudit:
             if at is not None:
                 self._skipped.append((count, at))
                 return count
-        compared = self._again(window, self._compare_all)
+        compared = self._until_undisturbed(window, self._compare_all)
         differences = compared.problems
         differences += self._of_checksums(window, row, are_more=bool(differences))
         self._found.problems += [f"{self._name(window)}: {words}" for words in differences]
@@ -163,7 +163,7 @@ class _FlowAudit:
             last.note(self._flow, window, row, files)
         return compared.documents
 
-    def _again(self, window: Span, compare: Callable[[Span], Reconciled]) -> Reconciled:
+    def _until_undisturbed(self, window: Span, compare: Callable[[Span], Reconciled]) -> Reconciled:
         """Compare; try again when another run replaces the Parquet meanwhile.
 
         Raises:
@@ -195,7 +195,7 @@ class _FlowAudit:
         return found._replace(problems=found.problems + changed)
 
     def _of_checksums(self, window: Span, row: LedgerRow | None, *, are_more: bool) -> list[str]:
-        """What checksums alone tell: Parquet that can be read, columns that are not compared."""
+        """Differences that only checksums show: in other columns, and in readable Parquet."""
         if row is None:
             return []
         remedy = f"{rebuild_command(window)} makes them from raw again"
@@ -242,7 +242,7 @@ def _counted(flow: Flow, count: int) -> str:
 
 
 def _of_older_rules(flow: Flow, windows: list[Span]) -> list[str]:
-    """Say how many partitions today's rules have not judged: their rows agree, and may be dated."""
+    """Report how many partitions were judged by older rules; their rows agree with one another."""
     if not windows:
         return []
     first, last = partition_name(windows[0]), partition_name(windows[-1])
@@ -255,7 +255,7 @@ def _of_older_rules(flow: Flow, windows: list[Span]) -> list[str]:
 def _without_partition(
     mongo: MongoResource, flow: Flow, starts: list[datetime], in_partitions: int
 ) -> list[str]:
-    """Name documents that no partition holds; other programs write dates as text, say."""
+    """Name documents in no partition: other programs may write a date as text, for example."""
     collection = mongo.lake()[flow.raw.name]
     missing = count_all(collection) - in_partitions
     if missing == 0:

@@ -1,7 +1,7 @@
-"""Stretches of partitions, each by one run; the part that verbs of the past share.
+"""Stretches of partitions, each processed by one run; shared by operations on the past.
 
-What goes here: a stretch that fails is halved until what fails is one partition, and the marts of
-days. What stays out: which partitions (in the verbs), how long a stretch is (in
+What goes here: a stretch that fails is halved until the failure is one partition, and the marts of
+days. What stays out: which partitions (in the operations), how long a stretch is (in
 `upkeep.stretches`).
 """
 
@@ -10,10 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from rich.console import Console
-from rich.status import Status
-
-from cryptoassets.cli.runner import Outcome, Runner
+from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark_errors import refuse_dead_jvm
 from cryptoassets.upkeep.days import days_to_make, stretches_of_marts
@@ -21,47 +18,44 @@ from cryptoassets.upkeep.stretches import Stretch
 
 
 @dataclass(frozen=True)
-class Done:
-    """Partitions that one run made; seconds that it took."""
+class FinishedStretch:
+    """Partitions that one run made, and how long it took in seconds."""
 
     partitions: Stretch
     seconds: float
 
 
-class Ranges:
+class StretchRunner:
     """Executes jobs over stretches.
 
     Args:
-        console: for what is done.
-        status: for what goes on.
-        runner: holds back what a range failed by, as its parts are tried again.
+        runner: does not report the failures of a range, because its parts are tried again.
     """
 
-    def __init__(self, console: Console, status: Status, runner: Runner) -> None:
-        self.console = console
-        self.status = status
+    def __init__(self, runner: Runner) -> None:
         self.runner = runner
+        self.progress = runner.progress
 
     def run(
         self, job: str, stretch: Stretch, *, assets: Collection[str] = (), place: str = ""
-    ) -> Iterator[Done]:
-        """Run a stretch; one partition that fails is named by its own run and stops no other.
+    ) -> Iterator[FinishedStretch]:
+        """Run a stretch; a partition that fails is named by its own run and stops no other.
 
         Args:
             job: its name.
             stretch: adjoining partitions.
             assets: of the job, by key; empty: all.
-            place: where it stands among others, for a person who waits.
+            place: position among others, for the display of progress.
 
         Raises:
             SparkJobError: Spark's JVM is gone; no other partition can be made.
         """
-        self.status.update(f"{job} of {named(stretch)}{place}")
+        self.progress.doing(f"{job} of {name_of(stretch)}{place}")
         started = time.monotonic()
         first, last = stretch[0].key, stretch[-1].key
         is_range = len(stretch) > 1
         if self.runner.execute(job, first, last=last if is_range else None, assets=assets):
-            yield Done(stretch, time.monotonic() - started)
+            yield FinishedStretch(stretch, time.monotonic() - started)
             return
         refuse_dead_jvm()
         if is_range:
@@ -79,17 +73,19 @@ def changed(outcome: Outcome, asset: str) -> set[str]:
     }
 
 
-def named(stretch: Stretch) -> str:
-    """The first and the last partition in words."""
+def name_of(stretch: Stretch) -> str:
+    """The first and the last partition."""
     first, last = stretch[0].key, stretch[-1].key
     return first if first == last else f"{first} to {last}"
 
 
-def make_marts(ranges: Ranges, postgres: PostgresResource, touched: Collection[date]) -> None:
-    """Make the marts of days whose prices changed, and of later ones that look back on them.
+def make_marts(
+    stretches: StretchRunner, postgres: PostgresResource, touched: Collection[date]
+) -> None:
+    """Make the marts of days whose prices changed, and of later days that look back on them.
 
     Args:
-        ranges: executes the job.
+        stretches: executes the job.
         postgres: says which days look back on others.
         touched: days whose prices changed, and those whose marts are stale.
     """
@@ -98,12 +94,11 @@ def make_marts(ranges: Ranges, postgres: PostgresResource, touched: Collection[d
     for stretch in stretches_of_marts(postgres, plan.made):
         place = f" ({made + 1} to {made + len(stretch)} of {len(plan.made)} days)"
         made += len(stretch)
-        for done in ranges.run("marts", stretch, place=place):
-            ranges.console.print(
-                f"[green]  ✓[/] marts of {named(done.partitions)}  [dim]{done.seconds:.1f} s[/]"
-            )
+        for done in stretches.run("marts", stretch, place=place):
+            name = f"marts of {name_of(done.partitions)}"
+            stretches.progress.done(name, seconds=done.seconds)
     if plan.kept:
-        ranges.console.print(
-            f"  Marts of {plan.kept[0]} to {plan.kept[-1]} stay as they are: prices that they "
+        stretches.progress.note(
+            f"Marts of {plan.kept[0]} to {plan.kept[-1]} stay as they are: prices that they "
             "look back on have expired."
         )

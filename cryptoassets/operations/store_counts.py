@@ -1,7 +1,7 @@
-"""Counts of the stores for `run` and `status`; reads only, and no table from end to end.
+"""Counts of the stores for `run` and `status`; no table is read from end to end.
 
-What goes here: what a person asks first: how much is where, and how new it is. Rows of published
-tables are those that the ledger counts; `audit` proves that they are there.
+What goes here: how many rows each store holds, and how new they are. Rows of published tables are
+those that the ledger counts; `audit` proves that they are there.
 """
 
 from contextlib import closing
@@ -29,7 +29,7 @@ _PUBLISHED = """
     SELECT coalesce(sum(loaded_rows), 0)::bigint, (SELECT max(observed_at) FROM {table})
     FROM warehouse.loads WHERE asset = {asset} AND expired_at IS NULL
 """
-# Newest means: of the last hour or day that has any; the whole quarantine is in no order of time.
+# Newest means newest of the last hour or day that has any: no index orders the quarantine by time.
 _QUARANTINED = """
     SELECT coalesce(sum(quarantined_rows), 0)::bigint, (
         SELECT max(first_seen_at) FROM warehouse.quarantine, (
@@ -61,7 +61,7 @@ class StoreCount:
 
     Attributes:
         newest: ISO text, UTC.
-        is_by_ledger: the ledger says how many rows there are; else they were counted.
+        is_by_ledger: the number of rows is the ledger's; else they were counted.
     """
 
     store: str

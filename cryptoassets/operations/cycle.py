@@ -1,7 +1,7 @@
-"""One micro-batch: fetch, process what came, and the marts where there is time for them.
+"""One micro-batch: fetch, process the new documents, and make marts where there is time.
 
-What goes here: which jobs a cycle runs for which partitions, and what it tells in one line. What
-stays out: the clock and the signals (in `batches`), executing a job (in `runner`).
+What goes here: which jobs a cycle runs for which partitions, and its summary in one line. What
+stays out: the loop (in `batches`), executing a job (in `runs`).
 """
 
 import time
@@ -15,20 +15,20 @@ from dagster import DagsterError
 from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
-from cryptoassets.cli.hours import begun, days_left_behind, hours_left_behind
-from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.io_managers.clean_folders import judge_whole
+from cryptoassets.operations.left_behind import days_left_behind, hours_begun, hours_left_behind
+from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.upkeep.coins import mend_coins
 
 BATCH_TAG = "cryptoassets/every"
-"""On each run of a loop, with its seconds: by it the loop finds its own runs again."""
+"""On each run of a loop, with its interval in seconds; the loop finds its own runs by it."""
 
 LATEST_MARTS_SECONDS = 600
-"""Marts that take longer than the pause between cycles are made this often all the same."""
+"""Marts that take longer than the pause between cycles are still made this often."""
 
 _RAW, _PRICES = "raw/coin_snapshots", "warehouse/coin_prices"
 
@@ -41,8 +41,8 @@ class Cycle:
         outcome: of its jobs.
         is_done: every job that was due succeeded.
         answer_to_row_seconds: from the complete answer of the source to the published rows; None:
-            nothing was fetched, or nothing published.
-        seconds: of the whole cycle, checks and marts included.
+            nothing was fetched, or nothing was published.
+        seconds: duration of the whole cycle, checks and marts included.
     """
 
     outcome: Outcome
@@ -61,7 +61,7 @@ class Cycle:
         return self._count(_PRICES, "rows written")
 
     def words(self) -> Iterator[str]:
-        """What a person wants to know, in a few words each."""
+        """The summary in parts of a few words."""
         skipped = {str(facts["skipped"]) for facts in self._facts(_RAW) if "skipped" in facts}
         yield from (f"skipped: {why}" for why in sorted(skipped))
         for facts in self._facts(_RAW):
@@ -86,9 +86,10 @@ class Cycle:
 
 @dataclass
 class Cycles:
-    """Runs cycles one after the other, and remembers what is still to do.
+    """Runs cycles one after the other and remembers what is still to do.
 
     Attributes:
+        tags: on each run of the loop.
         unprocessed: hours with documents that no successful `process` has seen yet.
         stale_days: days whose marts are stale.
     """
@@ -124,7 +125,7 @@ class Cycles:
             PyMongoError,
             OSError,
         ) as error:
-            # Not of a step: the database in which Dagster keeps its runs went away, say.
+            # Outside of a step: for example, PostgreSQL with Dagster's runs is gone.
             cycle.is_done = False
             runner.outcome.errors.add(type(error).__name__)
             runner.outcome.failures.append(str(error).strip().partition("\n")[0])
@@ -132,7 +133,7 @@ class Cycles:
         return cycle
 
     def _fetch(self, runner: Runner) -> bool:
-        """Fetch; note the hours that got documents, and once an hour what was left behind."""
+        """Fetch; note the hours with new documents, and once per hour what was left behind."""
         now = datetime.now(UTC)
         hour = now.strftime("%Y-%m-%d-%H:00")
         if self._looked_back_in != hour:
@@ -140,15 +141,15 @@ class Cycles:
             self._looked_back_in = hour
         is_done = runner.execute("ingest", hour, tags=self.tags)
         for (asset, partition), facts in runner.outcome.facts.items():
-            came = facts.get("documents new", facts.get("documents received", 0))
+            new = facts.get("documents new", facts.get("documents received", 0))
             rows = runner.outcome.materialized[asset, partition]
-            if asset == _RAW and rows and (came or self._is_first):
+            if asset == _RAW and rows and (new or self._is_first):
                 self.unprocessed.add(partition)
                 self._is_first = False
         return is_done
 
     def _look_back(self, runner: Runner, now: datetime) -> None:
-        """Note hours and days of any age that a run before this one has left."""
+        """Note hours and days of any age that earlier runs have left."""
         waiting, stale = hours_left_behind(now), days_left_behind()
         self.unprocessed |= waiting.keys
         self.stale_days |= stale.keys
@@ -158,24 +159,24 @@ class Cycles:
     def _process(self, runner: Runner, cycle: Cycle) -> bool:
         is_done = True
         days = set()
-        for place, partition in enumerate(reversed(begun(self.unprocessed))):
+        for place, partition in enumerate(reversed(hours_begun(self.unprocessed))):
             if runner.execute("process", partition, tags=self.tags):
                 days.add(partition[:10])
             else:
                 is_done = False
-                # Nothing is built upon what may have made it fail.
+                # The files there may be the cause: the next run judges the hour from raw.
                 judge_whole(SNAPSHOT_FLOW.clean, partition_window(partition))
-                # The newest is tried again by the next cycle, others when the next hour begins:
-                # one that fails again and again must not end the loop.
+                # The next cycle retries the newest hour, others wait for the next hour: an hour
+                # that fails again and again must not end the loop.
                 if place == 0:
                     continue
             self.unprocessed.remove(partition)
         self.stale_days |= days
         if days - {str(datetime.now(UTC).date())}:
-            # The marts of later days look back on it.
+            # The marts of later days look back on these.
             self.stale_days |= days_left_behind().keys
         if any(facts.get("rows removed") for facts in runner.outcome.facts.values()):
-            # A rule that changed since may refuse what a coin was described by.
+            # A rule that has changed since may refuse the document that described a coin.
             mend_coins(PostgresResource())
         if is_done:
             cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
@@ -186,16 +187,16 @@ class Cycles:
         return now + self._seconds_per_day < ends_by or now > self._marts_at + LATEST_MARTS_SECONDS
 
     def _make_marts(self, runner: Runner, ends_by: float) -> bool:
-        """Make the marts of the newest day and of one older one, of others while there is time."""
+        """Make the marts of the newest day and one older day; of more days while there is time."""
         is_done = True
         for place, day in enumerate(sorted(self.stale_days, reverse=True)):
             started = time.monotonic()
-            # One older day each time: cycles that take all their time would never make it.
+            # One older day in each cycle, or cycles without spare time would never make any.
             if place > 1 and started + self._seconds_per_day > ends_by:
                 break
             if not runner.execute("marts", day, tags=self.tags):
                 is_done = False
-                # As with hours: the next cycle retries the newest, others are retried in an hour.
+                # As with hours: the next cycle retries the newest, others are retried each hour.
                 if place == 0:
                     continue
             self.stale_days.remove(day)

@@ -1,7 +1,7 @@
-"""Hours that a fetch leaves to process: those that have begun, and those left behind.
+"""Hours and days that earlier runs have left to do.
 
-What goes here: what `run` and its loop ask of the stores, and how much of it one run does. What
-stays out: processing (in the verbs), the stores' own words (in `upkeep`).
+What goes here: which of them there are, and how many one run does. What stays out: doing them (in
+`run` and `cycle`), the questions to the stores (in `upkeep`).
 """
 
 from collections.abc import Collection
@@ -17,17 +17,17 @@ from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import hours_without_parquet, partitions_waiting
 
 MOST_HOURS = 24
-"""Hours left behind that one run processes, the newest: a minute or two."""
+"""Most hours left behind that one run processes, newest first; they take a minute or two."""
 MOST_DAYS = 28
-"""Days of stale marts that one run makes, the newest: four runs of a week."""
+"""Most days of stale marts that one run makes, newest first; four runs of a week each."""
 
 
 @dataclass(frozen=True)
 class LeftBehind:
-    """Hours whose documents are not all published, and days whose marts are stale: keys.
+    """Hours whose documents are not all published, or days whose marts are stale.
 
     Attributes:
-        keys: what this run does.
+        keys: partition keys of those that this run does.
         rest: a sentence that names the others and the command for them; None: there are none.
     """
 
@@ -35,10 +35,11 @@ class LeftBehind:
     rest: str | None
 
 
-def begun(hours: Collection[str]) -> list[str]:
-    """The keys of hours that have begun, oldest first; a source whose clock is fast is ahead.
+def hours_begun(hours: Collection[str]) -> list[str]:
+    """The keys of hours that have begun, oldest first.
 
-    Dagster knows an hour when it begins: until then its documents wait.
+    A source whose clock is fast sends documents of an hour ahead. Dagster has no partition for it
+    until it begins.
     """
     now = datetime.now(UTC)
     return [hour for hour in sorted(hours) if partition_window(hour)[0] <= now]
@@ -50,7 +51,7 @@ def hours_left_behind(now: datetime) -> LeftBehind:
     with closing(mongo.lake().client):
         waiting = partitions_waiting(mongo, postgres, SNAPSHOT_FLOW, now)
         without_parquet = hours_without_parquet(mongo, postgres, now)
-    keys = begun({*(partition.key for partition in waiting), *without_parquet})
+    keys = hours_begun({*(partition.key for partition in waiting), *without_parquet})
     return _newest(keys, MOST_HOURS, "hours have documents that are not processed")
 
 

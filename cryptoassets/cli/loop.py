@@ -1,0 +1,117 @@
+"""`run --every`: the clock of the loop, one line per cycle, and the totals at the end.
+
+What stays out: what a cycle does (in `operations.cycle`), when the loop gives up (in
+`operations.batches`).
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from rich.console import Console
+from rich.markup import escape
+
+from cryptoassets.cli.garbage import search_as_usual
+from cryptoassets.cli.render import progress_on
+from cryptoassets.cli.terminal import FAILED
+from cryptoassets.operations.batches import micro_batches, reason_to_stop
+from cryptoassets.operations.cycle import Cycle
+from cryptoassets.operations.progress import Progress
+
+_A_DAY_OF_MINUTES = 1440
+
+
+@dataclass
+class Totals:
+    """What a loop has done so far; times in seconds."""
+
+    cycles: int = 0
+    failed: int = 0
+    failed_in_a_row: int = 0
+    documents: int = 0
+    rows: int = 0
+    answer_to_row: list[float] = field(default_factory=list)
+
+    def add(self, cycle: Cycle) -> None:
+        """Count a cycle that ended."""
+        self.cycles += 1
+        self.failed += not cycle.is_done
+        self.failed_in_a_row = 0 if cycle.is_done else self.failed_in_a_row + 1
+        self.documents += cycle.documents
+        self.rows += cycle.rows
+        if cycle.answer_to_row_seconds is not None:
+            # A loop runs for months: it keeps the last day of one cycle per minute.
+            last_day = self.answer_to_row[1 - _A_DAY_OF_MINUTES :]
+            self.answer_to_row = [*last_day, cycle.answer_to_row_seconds]
+
+    def words(self) -> str:
+        """All of it in one sentence."""
+        times = sorted(self.answer_to_row)
+        median, slow = (_quantile(times, share) for share in (0.5, 0.95))
+        measured = f" Answer to row: median {median:.1f} s, p95 {slow:.1f} s." if times else ""
+        return (
+            f"{self.cycles} cycles, {self.failed} of them failed; {self.documents:,} documents "
+            f"new, {self.rows:,} rows written.{measured}"
+        )
+
+
+def run_every(console: Console, seconds: float) -> int:
+    """Run a cycle every so many seconds; return the exit code when a fatal error ends the loop.
+
+    Raises:
+        KeyboardInterrupt: by SIGINT or SIGTERM, after the summary.
+    """
+    totals = Totals()
+    try:
+        with (
+            progress_on(console) as progress,
+            closing(micro_batches(progress, seconds, _beats(seconds, progress))) as cycles,
+        ):
+            for cycle in cycles:
+                totals.add(cycle)
+                _print_cycle(console, cycle)
+                reason = reason_to_stop(cycle, totals.failed_in_a_row)
+                if reason:
+                    console.print(f"[red]Ended:[/] {reason}", soft_wrap=True)
+                    return FAILED
+        return 0
+    finally:
+        console.print(totals.words(), soft_wrap=True)
+
+
+def _beats(seconds: float, progress: Progress) -> Iterator[float]:
+    """Wait for each beat of a steady clock and give its time; missed beats are skipped."""
+    # Starting is over.
+    search_as_usual()
+    beat = time.monotonic()
+    while True:
+        yield beat
+        now = time.monotonic()
+        beat += seconds
+        if now > beat:
+            late = now - beat
+            progress.warn(
+                f"The cycle took {late:.1f} s longer than {seconds:g} s: the next begins at once"
+            )
+            beat += math.floor(late / seconds) * seconds
+            continue
+        following = datetime.now(UTC) + timedelta(seconds=beat - now)
+        progress.doing(f"Waiting for {following:%H:%M:%S} UTC")
+        time.sleep(beat - now)
+
+
+def _print_cycle(console: Console, cycle: Cycle) -> None:
+    mark = "[green]✓[/]" if cycle.is_done else "[red]✗[/]"
+    words = escape(", ".join(cycle.words()))
+    console.print(f"{mark} {datetime.now(UTC):%H:%M:%S}  {words}", soft_wrap=True)
+    for sentence in cycle.outcome.warnings:
+        console.print(f"[yellow]  ! {escape(sentence)}[/]", soft_wrap=True)
+    for sentence in cycle.outcome.failures:
+        console.print(f"[red]  ✗ {escape(sentence)}[/]", soft_wrap=True)
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else math.nan

@@ -1,0 +1,213 @@
+"""What a person sees while an operation runs, and its result.
+
+What goes here: marks and colours of progress, and one function per result. What stays out: the
+tables of `status` (in `status_tables`), the summary of `run` (in `summary`).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+if TYPE_CHECKING:
+    # Importing them takes seconds, and each command needs one of them.
+    from cryptoassets.operations.audit_partitions import Findings
+    from cryptoassets.operations.backfill import BackfillResult
+    from cryptoassets.operations.backfill_cost import BackfillCost
+    from cryptoassets.operations.rebuild import RebuildResult
+    from cryptoassets.operations.requeue import RequeueResult
+    from cryptoassets.upkeep.retention import Candidate, Swept
+
+_SHOWN = 5
+_DAY = "%Y-%m-%d"
+
+
+class ConsoleProgress:
+    """Prints reports, and shows the current activity beside a spinner."""
+
+    def __init__(self, console: Console, status: Status) -> None:
+        self._console = console
+        self._status = status
+
+    def doing(self, activity: str) -> None:
+        """Show it beside the spinner."""
+        self._status.update(escape(activity))
+
+    def note(self, sentence: str) -> None:
+        """Print it, indented."""
+        self._print(f"  {escape(sentence)}")
+
+    def warn(self, sentence: str) -> None:
+        """Print it in yellow."""
+        self._print(f"[yellow]  ! {escape(sentence)}[/]")
+
+    def fail(self, sentence: str) -> None:
+        """Print it in red."""
+        self._print(f"[red]  ✗ {escape(sentence)}[/]")
+
+    def retry(self, step: str, reason: str) -> None:
+        """Print the step in yellow, and why it is tried again."""
+        self._print(f"[yellow]  ↻ {escape(step)}[/]  {escape(reason)}")
+
+    def done(self, name: str, result: str = "", seconds: float | None = None) -> None:
+        """Print it with a green mark."""
+        words = f"{name:<24} {result}" if result else name
+        took = "" if seconds is None else f"  [dim]{seconds:.1f} s[/]"
+        self._print(f"[green]  ✓[/] {escape(words)}{took}")
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True)
+
+
+@contextmanager
+def progress_on(console: Console) -> Iterator[ConsoleProgress]:
+    """Show progress on a console until the block ends."""
+    with console.status("Starting") as status:
+        yield ConsoleProgress(console, status)
+
+
+def print_rebuild(console: Console, result: "RebuildResult") -> None:
+    """Print how many partitions were made again."""
+    words = f"{result.rebuilt} of {result.wanted} partitions made again from raw"
+    if result.expired:
+        words += f"; {result.expired} have expired and are passed over"
+    if result.failures:
+        words += f"; {len(result.failures)} things failed"
+    console.print(escape(f"{words}. Proof: cryptoassets audit"))
+
+
+def print_requeue(console: Console, result: "RequeueResult") -> None:
+    """Print how many documents were released; nothing where no partition was processed."""
+    failures = result.failures
+    if result.partitions or failures:
+        console.print(
+            f"{result.released} documents released from {result.partitions} partitions"
+            + (f"; {len(failures)} things failed" if failures else "")
+            + "."
+        )
+
+
+def print_audit(console: Console, home: str, found: "Findings") -> None:
+    """Print notes, then differences, else that all documents are in one place."""
+    console.print(f"Home: {home}", soft_wrap=True)
+    for note in found.notes:
+        console.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
+    for problem in found.problems:
+        console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
+    if found.problems:
+        console.print(
+            f"{len(found.problems)} things do not add up. Documents of hours in no place yet, "
+            "however old: `cryptoassets run`. Days of history, and all other differences "
+            "from raw: `cryptoassets rebuild --from --to`."
+        )
+        return
+    console.print(
+        f"[green]✓[/] {found.documents:,} raw documents in "
+        f"{' and '.join(found.counted) or '0 hours'}: each is "
+        "loaded, quarantined or superseded, exactly once, and the ledger agrees."
+    )
+
+
+def print_cost(console: Console, cost: "BackfillCost") -> None:
+    """Print what a backfill would fetch and cost."""
+    if cost.is_number_of_coins_assumed:
+        console.print(f"No snapshot yet says which coins: priced for {cost.coins} coins.")
+    if cost.calls:
+        table = Table("coins", "calls each", "credits each", "credits", box=None)
+        for (calls, credits_each), coins in sorted(cost.groups.items(), reverse=True):
+            row = (coins, calls, credits_each, coins * credits_each)
+            table.add_row(*(f"{number:,}" for number in row))
+        console.print(table)
+    console.print(
+        f"{cost.coins:,} coins, {cost.calls:,} calls, about {cost.credits:,} credits of CoinCap "
+        f"(interval {cost.interval}). Nothing was fetched.",
+        soft_wrap=True,
+    )
+    budget, months = cost.budget, cost.months
+    if months is None:
+        console.print("Your plan has no limit (COINCAP_MONTHLY_CREDITS=0).")
+        return
+    console.print(
+        f"Credits left this month: {budget.left:,} of {budget.monthly:,}. A backfill leaves "
+        f"{budget.kept_from_history:,} of them: {budget.reserve:,} in reserve, the rest for "
+        f"snapshots until the month ends. It takes {months} calendar "
+        f"month{'s' if months != 1 else ''} at this plan. Simulator and replay cost nothing.",
+        soft_wrap=True,
+    )
+
+
+def print_backfill(console: Console, result: "BackfillResult") -> None:
+    """Print what was done and what is missing."""
+    asked = result.asked
+    console.print(
+        f"History {asked.since:%Y-%m-%d %H:%M} to {asked.until:%Y-%m-%d %H:%M} UTC, interval "
+        f"{result.interval}: {result.days_processed} days processed, {result.days_done_before} "
+        f"done before; {result.new}. {result.seconds:.0f} s in all.",
+        soft_wrap=True,
+    )
+    without = ", ".join(result.coins_without_history)
+    if without:
+        console.print(f"Without history at the source, not asked again: {without}.")
+    console.print(f"Gaps: {_gaps(result)} (warehouse.gaps).")
+    if result.stopped:
+        console.print(f"[red]Stopped:[/] {escape(result.stopped)}", soft_wrap=True)
+    for failure in result.failures[:_SHOWN]:
+        console.print(f"[red]Failed:[/] {escape(failure)}", soft_wrap=True)
+    more = len(result.failures) - _SHOWN
+    if more > 0:
+        console.print(f"[red]Failed:[/] {more} things more, see above")
+    if result.failures or result.stopped:
+        console.print("What is done stays done: the same command goes on from here.")
+
+
+def _gaps(result: "BackfillResult") -> str:
+    words = f"{result.gaps_open} open in this stretch"
+    if result.asked.gaps_only:
+        words += f", {result.gaps_healed} healed, "
+        words += f"{result.gaps_unfillable} that the source cannot fill"
+    elif result.gaps_open:
+        words += "; `cryptoassets backfill --gaps` asks for them once more"
+    return words
+
+
+def print_retention(console: Console, swept: "Swept", *, is_dry_run: bool) -> None:
+    """Print what was deleted, or would be, and what stays although it is old."""
+    done = "would be deleted" if is_dry_run else "deleted"
+    if swept.before is None:
+        console.print("CRYPTOASSETS_RETENTION_DAYS is not set: all data is kept.")
+    else:
+        going = [one for one in swept.candidates if one.held is None]
+        console.print(_retention_table(going))
+        console.print(
+            f"{len(going)} partitions from before {swept.before:{_DAY}} {done}: "
+            f"{sum(one.documents for one in going):,} documents, "
+            f"{sum(one.rows for one in going):,} rows, "
+            f"{sum(one.clean_bytes for one in going) / 1e6:,.1f} MB of Parquet; "
+            f"{swept.records:,} records of fetches, dead letters and publications.",
+            soft_wrap=True,
+        )
+        for one in swept.candidates:
+            if one.held is not None:
+                name = f"{one.partition.asset} {one.partition.key}"
+                console.print(f"[yellow]  ! {name}[/] stays: {one.held}", soft_wrap=True)
+    if swept.runs is None:
+        console.print("DAGSTER_RUNS_RETENTION_DAYS is not set: all of Dagster's runs are kept.")
+    else:
+        console.print(f"{swept.runs:,} of Dagster's runs {done} with their events.")
+
+
+def _retention_table(going: "Sequence[Candidate]") -> Table:
+    """One line per day and asset; hours are summed up."""
+    table = Table("day", "asset", "partitions", "documents", "rows", "Parquet MB", box=None)
+    for day, asset in sorted({(f"{c.partition.start:{_DAY}}", c.partition.asset) for c in going}):
+        some = [
+            c for c in going if (f"{c.partition.start:{_DAY}}", c.partition.asset) == (day, asset)
+        ]
+        numbers = (len(some), sum(c.documents for c in some), sum(c.rows for c in some))
+        size = sum(c.clean_bytes for c in some) / 1e6
+        table.add_row(day, asset, *(f"{number:,}" for number in numbers), f"{size:,.1f}")
+    return table

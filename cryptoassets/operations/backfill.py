@@ -1,0 +1,219 @@
+"""The operation `backfill`: history of a span of time, or of the gaps in it.
+
+What goes here: one week after the other, and the result. What stays out: what was asked for and
+costs (in `backfill_cost`), what is left to do (in `upkeep`), executing jobs (in `runs`).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from cryptoassets.coincap.history import Range, closed_until, on_grid
+from cryptoassets.operations.backfill_cost import BackfillRequest, credit_budget
+from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.ranges import StretchRunner, changed, make_marts
+from cryptoassets.operations.runs import Runner
+from cryptoassets.operations.session import Session, open_session
+from cryptoassets.partitions.spans import Span, partition_name, partition_window
+from cryptoassets.resources.history import HistoryResource, coins_without_history
+from cryptoassets.resources.history_tags import tags_of
+from cryptoassets.resources.spark_errors import refuse_dead_jvm
+from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
+from cryptoassets.stores.mongodb import WINDOWS
+from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
+from cryptoassets.upkeep.days import stale_mart_days
+from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
+
+
+@dataclass(frozen=True)
+class HistoryCounts:
+    """Points and calls in the lake, and credits spent on history."""
+
+    points: int
+    calls: int
+    credits: int
+
+    def since(self, before: "HistoryCounts") -> "HistoryCounts":
+        """The difference to an earlier count."""
+        return HistoryCounts(
+            self.points - before.points, self.calls - before.calls, self.credits - before.credits
+        )
+
+    def __str__(self) -> str:
+        """All three in words."""
+        return f"{self.points:,} points, {self.calls:,} calls, {self.credits:,} credits"
+
+
+@dataclass(frozen=True)
+class BackfillResult:
+    """What a backfill did.
+
+    Attributes:
+        asked: the span, up to the newest point that is closed.
+        interval: of the points, such as h1.
+        days_processed: fetched and published by this backfill.
+        days_done_before: published by an earlier one.
+        new: points and calls that were stored, credits that were spent.
+        coins_without_history: the source has no history of them; they are not asked for again.
+        gaps_open: gaps that are left in the span.
+        gaps_healed: filled by this backfill.
+        gaps_unfillable: the source has no points for them.
+        stopped: why the fetch ended early without a failure: credits. None: it did not.
+        failures: one sentence each.
+        seconds: duration.
+    """
+
+    asked: BackfillRequest
+    interval: str
+    days_processed: int
+    days_done_before: int
+    new: HistoryCounts
+    coins_without_history: list[str]
+    gaps_open: int
+    gaps_healed: int
+    gaps_unfillable: int
+    stopped: str | None
+    failures: list[str]
+    seconds: float
+
+
+def run_backfill(progress: Progress, asked: BackfillRequest) -> BackfillResult:
+    """Fetch, clean and publish a span, one week at a time; what is done is not done again."""
+    started = time.monotonic()
+    # Spark is not needed where all is done already.
+    with open_session(progress, starts_spark=False, blocks_retention=True) as session:
+        backfill = _Backfill(session, asked)
+        backfill.run()
+        return backfill.result(time.monotonic() - started)
+
+
+class _Backfill:
+    """One span, week by week; what is done already is neither fetched nor written again."""
+
+    def __init__(self, session: Session, asked: BackfillRequest) -> None:
+        progress, instance = session.progress, session.instance
+        self._progress = progress
+        self._await_spark = session.await_spark
+        self._runner = Runner(progress, instance)
+        self._marts = StretchRunner(Runner(progress, instance, is_replay=True))
+        stores = session.stores
+        history = HistoryResource(mongo=stores.mongo, postgres=stores.postgres)
+        self._history = history
+        closed = closed_until(datetime.now(UTC), history.interval)
+        until = on_grid(min(asked.until, closed), history.interval)
+        self._asked = replace(asked, until=until)
+        self._coins: tuple[str, ...] | None = None
+        self._days_processed = self._days_done_before = 0
+        self._before = self._counts()
+        self._found = Found([], [], [])
+
+    def run(self) -> None:
+        """Do the weeks that are left, look for gaps, and make the marts of days that changed."""
+        if self._asked.gaps_only:
+            self._detect()
+        else:
+            # Chosen once: ranks may change between two chunks.
+            with self._history.client() as client:
+                self._coins = self._history.coins(client)
+        weeks = chunks(self._days())
+        for number, week in enumerate(weeks, start=1):
+            if not self._do(week, f"chunk {number} of {len(weeks)}"):
+                break
+        self._detect()
+        self._make_marts()
+
+    def _days(self) -> list[Span]:
+        since, until = self._asked.since, self._asked.until
+        if not self._asked.gaps_only:
+            return days_between(since, until) if since < until else []
+        return days_with_gaps(self._found.open, (since, until))
+
+    def _do(self, week: Sequence[Span], name: str) -> bool:
+        """Fetch and publish the days left of a week; False when going on is of no use."""
+        started, before = time.monotonic(), self._counts()
+        history, outcome = self._history, self._runner.outcome
+        self._progress.doing(f"{name}: looking at what is there")
+        left = unfinished(history.mongo, history.postgres, self._wanted(week), week)
+        if left:
+            self._progress.doing("Starting Spark")
+            self._await_spark()
+        self._days_done_before += len(week) - len(left)
+        failures = len(outcome.failures)
+        tags = tags_of(
+            self._asked.since,
+            self._asked.until,
+            coins=self._coins,
+            gaps_only=self._asked.gaps_only,
+        )
+        for adjoining_days in adjoining(left):
+            first, last = (partition_name(adjoining_days[place]) for place in (0, -1))
+            if self._runner.execute("history", first, last=last, tags=tags):
+                self._days_processed += len(adjoining_days)
+            else:
+                refuse_dead_jvm()
+        new = self._counts().since(before) if left else "done before"
+        days = f"{partition_name(week[0])} to {partition_name(week[-1])}"
+        self._progress.done(name, f"{days}  {new}", time.monotonic() - started)
+        is_source_gone = any(
+            failure.startswith("raw/coin_history:") for failure in outcome.failures[failures:]
+        )
+        return not (is_source_gone or outcome.stopped)
+
+    def _wanted(self, week: Sequence[Span]) -> dict[str, list[Range]]:
+        request = self._asked.request(self._coins)
+        start = max(request.start, week[0][0])
+        return self._history.wanted(
+            replace(request, start=start, end=week[-1][1]), self._asked.until
+        )
+
+    def _detect(self) -> None:
+        self._progress.doing("Looking for gaps")
+        history = self._history
+        found = detect_gaps(history.mongo, history.postgres, history.interval)
+        self._found = Found(
+            found.open,
+            [*self._found.healed, *found.healed],
+            [*self._found.unfillable, *found.unfillable],
+        )
+
+    def _make_marts(self) -> None:
+        """Make the marts of days whose history changed, or whose marts are stale."""
+        since, until = self._asked.since, self._asked.until
+        postgres = self._history.postgres
+        with_new_points = {
+            partition_window(day)[0].date()
+            for day in changed(self._runner.outcome, HISTORY_FLOW.asset)
+        }
+        stale = {day for day in stale_mart_days(postgres) if since.date() <= day <= until.date()}
+        touched = with_new_points | stale
+        if touched:
+            make_marts(self._marts, postgres, sorted(touched))
+            self._runner.outcome.failures += self._marts.runner.outcome.failures
+
+    def _counts(self) -> HistoryCounts:
+        lake = self._history.mongo.lake()
+        points, calls = (
+            lake[name].estimated_document_count() for name in (RAW_COIN_HISTORY.name, WINDOWS)
+        )
+        return HistoryCounts(points, calls, credit_budget().history)
+
+    def result(self, seconds: float) -> BackfillResult:
+        """What was done and what is missing."""
+        since, until = self._asked.since, self._asked.until
+        without = coins_without_history(self._history.mongo.lake()) & set(self._coins or ())
+        outcome = self._runner.outcome
+        return BackfillResult(
+            asked=self._asked,
+            interval=self._history.interval,
+            days_processed=self._days_processed,
+            days_done_before=self._days_done_before,
+            new=self._counts().since(self._before),
+            coins_without_history=sorted(without),
+            gaps_open=sum(gap.start < until and gap.end > since for gap in self._found.open),
+            gaps_healed=len(self._found.healed),
+            gaps_unfillable=len(self._found.unfillable),
+            stopped=outcome.stopped,
+            failures=outcome.failures,
+            seconds=seconds,
+        )

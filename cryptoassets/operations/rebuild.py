@@ -1,0 +1,129 @@
+"""The operation `rebuild`: PostgreSQL and the cleaned Parquet made again from raw alone.
+
+What goes here: which partitions of a window are made again, and which cannot be. What stays out:
+processing (in `reprocess`) and the proof (in `audit`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptoassets.errors import SettingsError
+from cryptoassets.io_managers.expiry import restore_ledger
+from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.ranges import FinishedStretch, name_of
+from cryptoassets.operations.reprocess import Reprocessing, open_reprocessing
+from cryptoassets.operations.session import Stores
+from cryptoassets.partitions.spans import Span
+from cryptoassets.schemas import FLOWS, Flow
+from cryptoassets.upkeep.partitions import (
+    EVER,
+    Partition,
+    ledger_rows,
+    partition_of,
+    raw_starts,
+    table_starts,
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Partitions of a window, oldest first.
+
+    Attributes:
+        wanted: they have raw documents.
+        orphans: they have rows, but no raw document to make them from.
+        expired: retention deleted them.
+    """
+
+    wanted: list[Partition]
+    orphans: list[Partition]
+    expired: list[Partition]
+
+
+@dataclass(frozen=True)
+class RebuildResult:
+    """What a rebuild did.
+
+    Attributes:
+        wanted: partitions with raw documents.
+        rebuilt: those of them that succeeded.
+        expired: partitions that retention deleted.
+        failures: one sentence each, partitions without raw documents included.
+    """
+
+    wanted: int
+    rebuilt: int
+    expired: int
+    failures: list[str]
+
+
+def rebuild(progress: Progress, since: datetime | None, until: datetime | None) -> RebuildResult:
+    """Make every partition of a window again from raw.
+
+    Args:
+        progress: receives reports.
+        since: first moment, UTC; its hour, or day of history, is made whole. None: the first.
+        until: first moment after; None: now.
+
+    Raises:
+        SettingsError: the window is empty.
+    """
+    window = Span(_utc(since) or EVER[0], _utc(until) or EVER[1])
+    if window[0] >= window[1]:
+        raise SettingsError(f"--from {since} is not before --to {until}")
+    with open_reprocessing(progress) as reprocessing:
+        _restore_ledger(reprocessing)
+        plan = _plan(reprocessing, window)
+        failures = reprocessing.outcome.failures
+        for orphan in plan.orphans:
+            failures.append(orphan.key)
+            progress.fail(
+                f"{orphan.asset} {orphan.key} has rows in PostgreSQL but no raw document: it is "
+                "left as it is. Bring MongoDB's documents back from a backup"
+            )
+
+        def report(finished: FinishedStretch) -> None:
+            name = f"{finished.partitions[0].asset} {name_of(finished.partitions)}"
+            progress.done(name, reprocessing.counts(finished), finished.seconds)
+
+        rebuilt = reprocessing.process(plan.wanted, report)
+        reprocessing.finish({partition.day.date() for partition in rebuilt})
+    return RebuildResult(len(plan.wanted), len(rebuilt), len(plan.expired), failures)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None
+
+
+def _restore_ledger(reprocessing: Reprocessing) -> None:
+    """Bring back which partitions expired, from the notes in the lake: the ledger may be lost."""
+    stores = reprocessing.stores
+    with stores.postgres.connect() as connection, connection.cursor() as cursor:
+        restored = restore_ledger(cursor, stores.mongo.lake())
+    if restored:
+        reprocessing.progress.note(f"The ledger knows again of {restored} expired partitions.")
+
+
+def _plan(reprocessing: Reprocessing, window: Span) -> Plan:
+    plan = Plan([], [], [])
+    for flow in FLOWS:
+        _add(plan, reprocessing.stores, flow, window)
+    for partitions in vars(plan).values():
+        partitions.sort()
+    return plan
+
+
+def _add(plan: Plan, stores: Stores, flow: Flow, window: Span) -> None:
+    start, end = window
+    whole = Span(start - (start - EVER[0]) % flow.span, end)
+    raw = raw_starts(stores.mongo, flow, whole)
+    ledger = ledger_rows(stores.postgres, flow, whole)
+    expired = {start for start, row in ledger.items() if row.expired_at}
+    published = {start for start, row in ledger.items() if row.raw_rows}
+    rows = published | table_starts(stores.postgres, flow, whole)
+    for partitions, starts in (
+        (plan.wanted, raw - expired),
+        (plan.orphans, rows - raw - expired),
+        (plan.expired, expired),
+    ):
+        partitions += [partition_of(flow, start) for start in starts]

@@ -1,0 +1,147 @@
+"""The operation `requeue`: judge quarantined documents and read dead letters by today's rules.
+
+What goes here: which partitions hold them, and what became of them. What stays out: reading dead
+letters (in `upkeep.dead_letters`), processing (in `reprocess`) and the audit trail (in
+`io_managers.publishing`).
+"""
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+
+from cryptoassets.embedded import Stack
+from cryptoassets.errors import SettingsError
+from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.ranges import FinishedStretch
+from cryptoassets.operations.reprocess import Reprocessing, open_reprocessing
+from cryptoassets.partitions.spans import partition_window
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import FLOWS
+from cryptoassets.settings import load_settings
+from cryptoassets.stores.mongodb import typed_errors
+from cryptoassets.transforms.rules import REASONS
+from cryptoassets.upkeep.days import stale_mart_days
+from cryptoassets.upkeep.dead_letters import letter_reasons, read_again
+from cryptoassets.upkeep.partitions import Partition, partition_of
+
+_QUARANTINED = """
+    SELECT DISTINCT asset, partition_key FROM warehouse.quarantine
+    WHERE %(reason)s::text IS NULL OR %(reason)s = ANY(reasons)
+"""
+_RELEASED = """
+    SELECT count(*) FROM warehouse.quarantine_releases WHERE asset = %s AND partition_key = %s
+"""
+_REMAINING = "SELECT reasons FROM warehouse.quarantine WHERE asset = %s AND partition_key = %s"
+
+
+@dataclass(frozen=True)
+class RequeueResult:
+    """What a requeue did: partitions judged again, documents released, failures as sentences."""
+
+    partitions: int
+    released: int
+    failures: list[str]
+
+
+@dataclass(frozen=True)
+class _QuarantineCounts:
+    """Documents of a partition that were ever released, and those that are in quarantine."""
+
+    released: int
+    remaining: int
+    reasons: Counter[str]
+
+
+def requeue(progress: Progress, reason: str | None) -> RequeueResult:
+    """Read dead letters, and process every partition with quarantined documents again.
+
+    Args:
+        progress: receives reports.
+        reason: only partitions with a document that broke this rule, and dead letters of this
+            reason; None: all.
+
+    Raises:
+        SettingsError: no rule and no dead letter has this code.
+    """
+    postgres = PostgresResource()
+    with_new_documents = _read_letters(progress, reason)
+    partitions = sorted({*_partitions(postgres, reason), *with_new_documents})
+    stale_days = set(stale_mart_days(postgres))
+    if not partitions:
+        progress.note(f"Nothing is quarantined{f' for {reason}' if reason else ''}.")
+        if not stale_days:
+            return RequeueResult(0, 0, [])
+    with open_reprocessing(progress) as reprocessing:
+        requeued = _Requeue(reprocessing, partitions)
+        reprocessing.process(partitions, requeued.report)
+        reprocessing.finish({partition.day.date() for partition in requeued.changed} | stale_days)
+        failures = reprocessing.outcome.failures
+        return RequeueResult(len(partitions), requeued.released.total(), failures)
+
+
+def _read_letters(progress: Progress, reason: str | None) -> frozenset[Partition]:
+    """Read dead letters again; return the partitions that got documents."""
+    mongo = MongoResource()
+    lake = mongo.lake()
+    with closing(lake.client), typed_errors(mongo.address):
+        letters = letter_reasons(lake)
+        if reason is not None and reason not in REASONS and reason not in letters:
+            known = ", ".join(sorted({*REASONS, *letters}))
+            raise SettingsError(
+                f"No rule and no dead letter has the code {reason!r}. Known: {known}"
+            )
+        if not letters or (reason is not None and reason not in letters):
+            return frozenset()
+        reading = read_again(lake, Stack(load_settings()).source, reason)
+    progress.note(
+        f"{reading.read} dead letters read again, {reading.documents} documents stored from them; "
+        f"{reading.staying} dead letters stay."
+    )
+    return reading.partitions
+
+
+class _Requeue:
+    """Compares the quarantine of each partition before and after it was processed."""
+
+    def __init__(self, reprocessing: Reprocessing, partitions: list[Partition]) -> None:
+        self._reprocessing = reprocessing
+        self._postgres = reprocessing.stores.postgres
+        self._before = {one: _counts(self._postgres, one).released for one in partitions}
+        self.released: Counter[Partition] = Counter()
+        self.changed: list[Partition] = []
+
+    def report(self, finished: FinishedStretch) -> None:
+        """Report what became of each partition of a run."""
+        for partition in finished.partitions:
+            counts = _counts(self._postgres, partition)
+            released = counts.released - self._before[partition]
+            self.released[partition] = released
+            # Today's rules may refuse published rows, too.
+            if self._reprocessing.has_changed(partition):
+                self.changed.append(partition)
+            reasons = ", ".join(f"{code} {count}" for code, count in counts.reasons.most_common())
+            stay = f"{counts.remaining} stay" + (f": {reasons}" if counts.remaining else "")
+            name = f"{partition.asset} {partition.key}"
+            self._reprocessing.progress.done(name, f"{released} released, {stay}")
+
+
+def _partitions(postgres: PostgresResource, reason: str | None) -> list[Partition]:
+    flows = {flow.asset: flow for flow in FLOWS}
+    with postgres.connect() as connection:
+        rows = connection.execute(_QUARANTINED, {"reason": reason})
+        found = {(asset, key) for asset, key in rows}
+    return sorted(
+        partition_of(flows[asset], partition_window(key)[0])
+        for asset, key in found
+        if asset in flows
+    )
+
+
+def _counts(postgres: PostgresResource, partition: Partition) -> _QuarantineCounts:
+    place = [partition.asset, partition.key]
+    with postgres.connect() as connection:
+        (released,) = connection.execute(_RELEASED, place).fetchone() or (0,)
+        remaining = [reasons for (reasons,) in connection.execute(_REMAINING, place)]
+    reasons = Counter(code for codes in remaining for code in codes)
+    return _QuarantineCounts(released, len(remaining), reasons)

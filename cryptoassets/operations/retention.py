@@ -1,0 +1,31 @@
+"""The operation `retention`: old partitions deleted from all stores, and Dagster's old runs.
+
+What goes here: opening what it needs. What stays out: what is deleted, and how (in
+`upkeep.retention`, `embedded.old_runs`).
+"""
+
+from datetime import UTC, datetime
+
+from cryptoassets.embedded import dagster_instance
+from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.session import open_stores
+from cryptoassets.upkeep.retention import Swept, Where, bounds, retain
+
+
+def apply_retention(progress: Progress, *, is_dry_run: bool) -> Swept:
+    """Delete what is older than the settings keep.
+
+    Args:
+        progress: receives reports.
+        is_dry_run: delete nothing; the result is what would be deleted.
+    """
+    with dagster_instance() as instance, open_stores() as stores:
+        before, runs_before = bounds(stores.settings, datetime.now(UTC))
+        progress.doing("Looking for what is old")
+        if not is_dry_run:
+            # The partitions of a killed run count as in use until it is marked as failed.
+            fail_dead_runs(instance)
+        where = Where(stores.mongo, stores.postgres, instance)
+        report = progress.doing
+        return retain(where, before, runs_before, is_dry_run=is_dry_run, report=report)
