@@ -1,0 +1,30 @@
+"""Promises of the loop: which failures end it."""
+
+import pytest
+
+from cryptoassets.operations.batches import FATAL_ERRORS, MOST_FAILURES, reason_to_stop
+from cryptoassets.operations.cycle import Cycle
+from cryptoassets.operations.runs import Outcome
+
+
+def cycle_with(*errors: str) -> Cycle:
+    """A cycle in which steps failed by these errors."""
+    return Cycle(Outcome(errors=set(errors)), is_done=not errors)
+
+
+@pytest.mark.parametrize("error", sorted(FATAL_ERRORS))
+def test_an_error_that_no_later_cycle_gets_past_ends_the_loop(error: str) -> None:
+    """A wrong key would be asked for again every 10 seconds."""
+    reason = reason_to_stop(cycle_with(error, "StoreUnavailableError"), failed_in_a_row=1)
+
+    assert reason is not None
+    assert reason.startswith(f"{error}: ")
+
+
+def test_a_passing_fault_ends_the_loop_only_after_many_cycles() -> None:
+    """MongoDB restarts; a loop that gave up would stay down."""
+    cycle = cycle_with("StoreUnavailableError")
+
+    assert reason_to_stop(cycle, failed_in_a_row=MOST_FAILURES - 1) is None
+    assert reason_to_stop(cycle, failed_in_a_row=MOST_FAILURES) is not None
+    assert reason_to_stop(cycle_with(), failed_in_a_row=0) is None

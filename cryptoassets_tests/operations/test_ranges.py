@@ -1,0 +1,39 @@
+"""Promises of stretches: what fails is one partition, and it stops no other."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from cryptoassets.operations.ranges import StretchRunner, changed, name_of
+from cryptoassets.partitions.spans import partition_window
+from cryptoassets.upkeep.partitions import Partition
+from cryptoassets_tests.operations.toys import ASSET, DAYS, JOB, toy_definitions, toy_runner
+
+STRETCH = [Partition(partition_window(day)[0], ASSET, timedelta(days=1)) for day in DAYS]
+
+
+def test_a_stretch_is_halved_until_the_failure_is_one_partition() -> None:
+    """One bad hour of a year must not hold back the others, nor be hidden among them."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        definitions = toy_definitions(failing=[DAYS[2]])
+        runner, reports = toy_runner(instance, definitions, is_replay=True)
+
+        finished = list(StretchRunner(runner).run(JOB, STRETCH))
+
+    made = [partition.key for one in finished for partition in one.partitions]
+    assert [DAYS[0], DAYS[1], DAYS[3]] == made
+    [failure] = runner.outcome.failures
+    assert DAYS[2] in failure
+    assert [failure] == reports.of("fail")
+    assert {DAYS[0], DAYS[1], DAYS[3]} == changed(runner.outcome, ASSET)
+
+
+def test_progress_names_the_stretch_and_its_place() -> None:
+    """A rebuild of a year takes hours: a person wants to know how far it is."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        runner, reports = toy_runner(instance, toy_definitions(), is_replay=True)
+
+        list(StretchRunner(runner).run(JOB, STRETCH, place=" (1 to 4 of 9)"))
+
+    assert [f"{JOB} of {DAYS[0]} to {DAYS[3]} (1 to 4 of 9)"] == reports.of("doing")
+    assert DAYS[0] == name_of(STRETCH[:1])

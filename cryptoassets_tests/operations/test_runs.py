@@ -1,0 +1,74 @@
+"""Promises of a job that is executed in this process: reports, outcome, failures."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from cryptoassets_tests.operations.toys import ASSET, DAYS, JOB, toy_definitions, toy_runner
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance in memory."""
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def test_a_materialization_is_reported_and_counted(instance: dg.DagsterInstance) -> None:
+    """A person sees each asset when it is done, not when the run is over."""
+    runner, reports = toy_runner(instance, toy_definitions())
+
+    assert runner.execute(JOB, DAYS[0])
+
+    assert [f"{JOB} {DAYS[0]}"] == reports.of("doing")
+    assert f"{ASSET}  {DAYS[0]}  3 rows written" in reports.of("done")
+    assert 3 == runner.outcome.facts[ASSET, DAYS[0]]["rows written"]
+    assert (1, []) == (runner.outcome.checks_passed, runner.outcome.failures)
+
+
+def test_a_failed_step_is_one_sentence_with_the_name_of_its_error(
+    instance: dg.DagsterInstance,
+) -> None:
+    """`run --every` ends by some errors and goes on after others."""
+    runner, reports = toy_runner(instance, toy_definitions(failing=[DAYS[0]]))
+
+    assert not runner.execute(JOB, DAYS[0])
+
+    [sentence] = runner.outcome.failures
+    assert f"{DAYS[0]} is broken" in sentence
+    assert sentence.startswith(f"{ASSET}: ")
+    assert [sentence] == reports.of("fail")
+    assert {"StoreUnavailableError"} == runner.outcome.errors
+
+
+def test_a_check_of_severity_warn_is_no_failure(instance: dg.DagsterInstance) -> None:
+    """It asks for attention; the data is published."""
+    runner, reports = toy_runner(instance, toy_definitions(suspicious=[DAYS[0]]))
+
+    assert runner.execute(JOB, DAYS[0])
+
+    assert [f"{ASSET} behaviour: {DAYS[0]}"] == runner.outcome.warnings == reports.of("warn")
+    assert [] == runner.outcome.failures
+
+
+def test_a_partition_that_has_not_begun_is_refused_without_a_run(
+    instance: dg.DagsterInstance,
+) -> None:
+    """Dagster would raise an error with a traceback."""
+    runner, reports = toy_runner(instance, toy_definitions())
+
+    assert not runner.execute(JOB, "2999-01-01")
+
+    assert ["toy: 2999-01-01 lies before 2018 or has not begun"] == reports.of("fail")
+    assert 0 == instance.get_runs_count()
+
+
+def test_a_replay_reports_nothing_by_itself(instance: dg.DagsterInstance) -> None:
+    """`rebuild` prints a line per stretch; thousands of assets would hide it."""
+    runner, reports = toy_runner(instance, toy_definitions(), is_replay=True)
+
+    assert runner.execute(JOB, DAYS[0])
+
+    assert [] == reports.texts
+    assert (ASSET, DAYS[0]) in runner.outcome.facts

@@ -1,0 +1,98 @@
+"""A toy code location and a progress that remembers, for tests of operations.
+
+What goes here: jobs whose partitions fail where a test says so. No store and no Spark is needed.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from cryptoassets.errors import StoreUnavailableError
+from cryptoassets.operations.runs import Runner
+from cryptoassets.partitions.policies import DAILY
+
+JOB = "toy"
+ASSET = "toys/prices"
+DAYS = ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04")
+
+
+@dataclass
+class Reports:
+    """Remembers what was reported, each as its kind and its text."""
+
+    texts: list[tuple[str, str]] = field(default_factory=list)
+
+    def doing(self, activity: str) -> None:
+        """Remember it."""
+        self.texts.append(("doing", activity))
+
+    def note(self, sentence: str) -> None:
+        """Remember it."""
+        self.texts.append(("note", sentence))
+
+    def warn(self, sentence: str) -> None:
+        """Remember it."""
+        self.texts.append(("warn", sentence))
+
+    def fail(self, sentence: str) -> None:
+        """Remember it."""
+        self.texts.append(("fail", sentence))
+
+    def retry(self, step: str, reason: str) -> None:
+        """Remember it."""
+        self.texts.append(("retry", f"{step}: {reason}"))
+
+    def done(self, name: str, result: str = "", seconds: float | None = None) -> None:  # noqa: ARG002
+        """Remember it without the time that it took."""
+        self.texts.append(("done", f"{name}  {result}"))
+
+    def of(self, kind: str) -> list[str]:
+        """The texts of one kind."""
+        return [text for one, text in self.texts if one == kind]
+
+
+def toy_definitions(
+    failing: Collection[str] = (), suspicious: Collection[str] = ()
+) -> dg.Definitions:
+    """A job over one daily asset with one check.
+
+    Args:
+        failing: days whose materialization fails; so does a range that holds one.
+        suspicious: days for which the check warns.
+    """
+
+    @dg.asset(key=["toys", "prices"], partitions_def=DAILY)
+    def prices(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
+        """Three rows each day."""
+        broken = sorted(set(context.partition_keys) & set(failing))
+        if broken:
+            raise dg.Failure(
+                f"{broken[0]} is broken", metadata={"error": StoreUnavailableError.__name__}
+            )
+        for day in context.partition_keys:
+            facts = {"rows written": 3, "rows removed": 0, "dagster/partition_row_count": 3}
+            context.log_event(
+                dg.AssetMaterialization(["toys", "prices"], partition=day, metadata=facts)
+            )
+        yield dg.Output(None)
+
+    @dg.asset_check(asset=prices, name="behaviour", partitions_def=DAILY)
+    def behaviour(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """Warns for some days."""
+        odd = set(context.op_execution_context.partition_keys) & set(suspicious)
+        return dg.AssetCheckResult(
+            passed=not odd, severity=dg.AssetCheckSeverity.WARN, description=", ".join(odd)
+        )
+
+    selection = dg.AssetSelection.assets(prices)
+    job = dg.define_asset_job(JOB, selection=selection, partitions_def=DAILY)
+    return dg.Definitions(assets=[prices], asset_checks=[behaviour], jobs=[job])
+
+
+def toy_runner(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, *, is_replay: bool = False
+) -> tuple[Runner, Reports]:
+    """A runner of the toy job, and what it reports."""
+    reports = Reports()
+    return Runner(reports, instance, definitions=definitions, is_replay=is_replay), reports
