@@ -17,7 +17,7 @@ from cryptoassets.operations.ranges import (
     make_marts,
 )
 from cryptoassets.operations.runs import Outcome, Runner
-from cryptoassets.operations.session import Stores, open_session
+from cryptoassets.operations.session import Session, open_session
 from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.coins import mend_coins
@@ -39,10 +39,12 @@ _SHOWN = 3
 class Reprocessing:
     """Processes partitions again and makes the marts of their days."""
 
-    def __init__(self, stretches: StretchRunner, stores: Stores) -> None:
-        self._stretches = stretches
-        self.stores = stores
-        self.progress: Progress = stretches.progress
+    def __init__(self, session: Session) -> None:
+        self._await_spark = session.await_spark
+        runner = Runner(session.progress, session.instance, is_replay=True)
+        self._stretches = StretchRunner(runner)
+        self.stores = session.stores
+        self.progress = session.progress
 
     @property
     def outcome(self) -> Outcome:
@@ -61,6 +63,7 @@ class Reprocessing:
         Returns:
             Those that succeeded.
         """
+        self._await_spark()
         wanted, begun = list(partitions), 0
         succeeded: list[Partition] = []
         for stretch in stretches(wanted, self._documents):
@@ -93,6 +96,7 @@ class Reprocessing:
 
     def finish(self, days: Collection[date]) -> None:
         """Update what depends on prices: coins and marts, including marts that are stale."""
+        self._await_spark()
         postgres = self.stores.postgres
         coins = mend_coins(postgres)
         if coins:
@@ -121,8 +125,9 @@ def _some(names: list[str]) -> str:
 
 @contextmanager
 def open_reprocessing(progress: Progress) -> Iterator[Reprocessing]:
-    """Start what is missing, Spark included; no partition is deleted while it is open."""
+    """Start what is missing; no partition is deleted while it is open.
+
+    Spark starts meanwhile, and is awaited by the first partition.
+    """
     with open_session(progress, blocks_retention=True) as session:
-        session.await_spark()
-        runner = Runner(progress, session.instance, is_replay=True)
-        yield Reprocessing(StretchRunner(runner), session.stores)
+        yield Reprocessing(session)
