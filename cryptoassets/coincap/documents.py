@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptoassets.coincap.intervals import INTERVAL_MS
 from cryptoassets.coincap.models import Answer, HistoryAnswer, Item, Page, Snapshot
+from cryptoassets.coincap.protocol import iso_milliseconds
 from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.schemas import INTERVAL_MS
 
 LONGEST_BODY_BYTES = 1024 * 1024
 OLDEST_OBSERVATION = datetime(2018, 1, 1, tzinfo=UTC)
@@ -141,11 +142,6 @@ def document_id(slug: str, observed_at: datetime, payload: Any, interval: str | 
     digest = hashlib.sha256(canonical_payload(payload).encode()).hexdigest()[:12]
     names = [slug, interval, iso_milliseconds(observed_at), digest]
     return "@".join(name for name in names if name is not None)
-
-
-def iso_milliseconds(time: datetime) -> str:
-    """Return an aware time as `2026-11-23T10:00:00.123Z`."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def dead_letter_of(error: MalformedAnswerError, url: str, fetched_at: datetime) -> dict[str, Any]:

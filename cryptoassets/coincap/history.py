@@ -9,13 +9,14 @@ A range is a pair (start, end) of aware times, the start included, the end not.
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from cryptoassets.coincap.credits import HISTORY_ROUTE, estimated_credits
-from cryptoassets.coincap.intervals import (
-    INTERVAL_MS,
+from cryptoassets.coincap.credits import estimated_credits
+from cryptoassets.coincap.protocol import (
+    HISTORY_ROUTE,
     LONGEST_WINDOW_MS,
     epoch_ms,
     from_epoch_ms,
 )
+from cryptoassets.schemas import INTERVAL_MS
 
 Range = tuple[datetime, datetime]
 

@@ -25,10 +25,10 @@ from cryptoassets.coincap.documents import (
     RawBatch,
     dead_letter_of,
     history_batch,
-    iso_milliseconds,
     whole_milliseconds,
 )
 from cryptoassets.coincap.history import MOST_HALVINGS, Range, longest_window, step_of
+from cryptoassets.coincap.protocol import iso_milliseconds
 from cryptoassets.errors import (
     CoinNotFoundError,
     CreditsSpentError,

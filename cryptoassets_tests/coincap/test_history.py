@@ -18,7 +18,7 @@ from cryptoassets.coincap.history import (
     within,
     without,
 )
-from cryptoassets.coincap.intervals import INTERVAL_MS
+from cryptoassets.schemas import INTERVAL_MS
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -12,12 +12,12 @@ import pytest
 from cryptoassets.coincap import history_fetch
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import RawBatch
-from cryptoassets.coincap.exchange import Request, Wire
 from cryptoassets.coincap.history import Range
 from cryptoassets.coincap.history_fetch import HistoryFetch
-from cryptoassets.coincap.intervals import epoch_ms
-from cryptoassets.coincap.server import SourceServer
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap.protocol import epoch_ms
+from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.server import SourceServer
+from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.errors import (
     BadKeyError,
     CreditsSpentError,
@@ -26,8 +26,9 @@ from cryptoassets.errors import (
     SourceUnavailableError,
 )
 from cryptoassets.resources.history import PATIENCE, TRIES
-from cryptoassets_tests.coincap.conftest import QUICK, SHORT, PlanFaults
+from cryptoassets_tests.coincap.conftest import QUICK, SHORT
 from cryptoassets_tests.coincap.scripted import scripted_source
+from cryptoassets_tests.coincap_server.fixtures import PlanFaults
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 HISTORY = "/assets/{slug}/history"

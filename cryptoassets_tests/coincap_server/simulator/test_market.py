@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cryptoassets.coincap.simulator.coins import simulated_coins
-from cryptoassets.coincap.simulator.market import Market
-from cryptoassets.coincap.simulator.randomness import Floats
+from cryptoassets.coincap_server.simulator.coins import simulated_coins
+from cryptoassets.coincap_server.simulator.market import Market
+from cryptoassets.coincap_server.simulator.paths import Floats
 
 T0 = 1_767_225_600_000
 HOUR, DAY = 3_600_000, 86_400_000

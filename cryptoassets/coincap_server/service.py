@@ -17,16 +17,16 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from cryptoassets.coincap.credits import (
+from cryptoassets.coincap.credits import counted_credits
+from cryptoassets.coincap.protocol import (
     ASSETS_ROUTE,
     HISTORY_ROUTE,
     RATES_ROUTE,
-    counted_credits,
+    SOURCE_HEADER,
+    epoch_ms,
 )
-from cryptoassets.coincap.exchange import Reply, Request, Wire, error_reply
-from cryptoassets.coincap.faults import Faults, WrongFaultError
-from cryptoassets.coincap.intervals import epoch_ms
-from cryptoassets.coincap.verdicts import SOURCE_HEADER
+from cryptoassets.coincap_server.exchange import Reply, Request, Wire, error_reply
+from cryptoassets.coincap_server.faults import Faults, WrongFaultError
 from cryptoassets.origins import LOOPBACK_HOSTS, host_name, is_from_another_origin
 from cryptoassets.settings import SourceKind
 

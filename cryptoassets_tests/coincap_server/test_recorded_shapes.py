@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.coincap.server import SourceServer
-from cryptoassets_tests.coincap.conftest import get_json
+from cryptoassets.coincap_server.server import SourceServer
+from cryptoassets_tests.coincap_server.fixtures import get_json
 
 AT_18_PLACES = ("supply", "maxSupply", "marketCapUsd", "volumeUsd24Hr", "priceUsd")
 

@@ -49,7 +49,7 @@ from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any
 
-from cryptoassets.coincap.exchange import Disturbance, Reply, Request, Wire, error_reply
+from cryptoassets.coincap_server.exchange import Disturbance, Reply, Request, Wire, error_reply
 
 Answering = Callable[[Request, int], Reply]
 

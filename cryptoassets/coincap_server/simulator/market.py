@@ -1,15 +1,16 @@
 """Prices, supplies and volumes of all coins at any instant since 2018.
 
-What goes here: how paths become dollars. What stays out: texts and envelopes (in `routes`).
+What goes here: how paths become dollars, and numbers as CoinCap v3 writes them. What stays out:
+answers (in `routes`).
 """
+
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cryptoassets.coincap.simulator.coins import Coin, simulated_coins
-from cryptoassets.coincap.simulator.numbers import at_18_places
-from cryptoassets.coincap.simulator.paths import unit_paths
-from cryptoassets.coincap.simulator.randomness import Floats, uniform
+from cryptoassets.coincap_server.simulator.coins import Coin, simulated_coins
+from cryptoassets.coincap_server.simulator.paths import Floats, uniform, unit_paths
 
 _MARKET_SERIES = 0
 _VOLUME_SERIES = 10_000
@@ -25,6 +26,7 @@ _REFERENCE_MS = 1_767_225_600_000
 _YEAR_MS = 31_556_952_000
 _HALF_HOUR_MS = 1_800_000
 _NULLS = 40_000
+_SMALLEST_PLAIN = 1e-6
 
 
 class Market:
@@ -82,3 +84,24 @@ class Market:
         """Say where CoinCap sends null: about 1 of 100 coins, for hours on end."""
         hours = time_ms // (6 * 3_600_000)
         return np.asarray(uniform(self._seed, _NULLS + field, places, hours) < 0.01)  # noqa: PLR2004
+
+
+def fixed_text(number: float) -> str:
+    """Return a double at 18 places with its binary tail: 87711.2 -> 87711.199999999997089617."""
+    return f"{number:.18f}"
+
+
+def at_18_places(number: float) -> float:
+    """Return the double nearest to the text at 18 places, so that text and double agree."""
+    return float(fixed_text(number))
+
+
+def shortest_text(number: float) -> str:
+    """Return a double as JavaScript prints it: shortest digits, an exponent below 1e-6."""
+    if number == 0:
+        return "0"
+    if abs(number) < _SMALLEST_PLAIN:
+        mantissa, exponent = repr(number).split("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+    text = format(Decimal(repr(number)), "f")
+    return text.removesuffix(".0")

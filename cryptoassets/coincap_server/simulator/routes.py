@@ -1,6 +1,7 @@
 """CoinCap's routes, answered from the simulated market.
 
-What goes here: the shape of each answer in v3. What stays out: how prices come about (in `market`).
+What goes here: the shape of each answer in v3, and rough rates of fiat money. What stays out: how
+prices come about (in `market`).
 """
 
 import json
@@ -9,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from cryptoassets.coincap.documents import iso_milliseconds
-from cryptoassets.coincap.exchange import (
+from cryptoassets.coincap.protocol import LONGEST_WINDOW_MS, from_epoch_ms, iso_milliseconds
+from cryptoassets.coincap_server.exchange import (
     BadQueryError,
     Reply,
     Request,
@@ -19,10 +20,8 @@ from cryptoassets.coincap.exchange import (
     is_asked_for,
     page_of,
 )
-from cryptoassets.coincap.intervals import INTERVAL_MS, LONGEST_WINDOW_MS, from_epoch_ms
-from cryptoassets.coincap.simulator.market import Market
-from cryptoassets.coincap.simulator.numbers import fixed_text, shortest_text
-from cryptoassets.coincap.simulator.rates import rates
+from cryptoassets.coincap_server.simulator.market import Market, fixed_text, shortest_text
+from cryptoassets.schemas import INTERVAL_MS
 from cryptoassets.settings import SourceKind
 
 _DAY_MS = 86_400_000
@@ -30,6 +29,22 @@ _VWAP_STEP_MS = 10_800_000
 _DEFAULT_WINDOW_MS = {**LONGEST_WINDOW_MS, "m5": _DAY_MS}
 """Without bounds CoinCap gives 720 points of h1 and 288 of m5."""
 _VWAP_NULLS, _CHANGE_NULLS = 1, 2
+_FIAT = (
+    ("united-states-dollar", "USD", "$", "1.0000000000000000"),
+    ("euro", "EUR", "€", "1.1745000000000000"),
+    ("british-pound-sterling", "GBP", "£", "1.3485000000000000"),
+    ("japanese-yen", "JPY", "¥", "0.0063900000000000"),
+    ("swiss-franc", "CHF", "CHF", "1.2620000000000000"),
+    ("chinese-yuan-renminbi", "CNY", "¥", "0.1428000000000000"),
+    ("chinese-yuan-(offshore)", "CNH", None, "0.1429000000000000"),
+    ("indian-rupee", "INR", "₹", "0.0111500000000000"),
+    ("icelandic-króna", "ISK", "kr", "0.0079500000000000"),
+    ("laotian-kip", "LAK", "₭", "0.0000462000000000"),
+    ("rwandan-franc", "RWF", None, "0.0006870000000000"),
+    ("são-tomé-and-príncipe-dobra-(pre-2018)", "STD", None, "0.0000453457727562"),
+)
+_COINS = ("BTC", "ETH", "USDT", "LTC", "DOGE")
+_COIN_SIGNS = {"BTC": "₿", "USDT": "₮", "LTC": "Ł", "DOGE": "Ð", "ETH": "Ξ"}
 
 
 class SimulatedContent:
@@ -69,7 +84,7 @@ class SimulatedContent:
 
     def _rates(self, now_ms: int) -> Reply:
         prices = {coin["symbol"]: coin for coin in reversed(self._ranked_coins(now_ms))}
-        return Reply(HTTPStatus.OK, str(now_ms), tuple(_json(rate) for rate in rates(prices)))
+        return Reply(HTTPStatus.OK, str(now_ms), tuple(_json(rate) for rate in _rate_rows(prices)))
 
     def _ranked_coins(self, now_ms: int) -> list[dict[str, Any]]:
         market = self._market
@@ -147,6 +162,22 @@ def _window(query: dict[str, str], now_ms: int) -> tuple[int, int, int]:
         days = LONGEST_WINDOW_MS[interval] // _DAY_MS
         raise BadQueryError(f"the longest window of {interval} is {days} days")
     return start, end, INTERVAL_MS[interval]
+
+
+def _rate_rows(coins_by_symbol: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of `/rates`.
+
+    Args:
+        coins_by_symbol: coins as `/assets` has them.
+    """
+    fiat = [(name, symbol, sign, "fiat", rate) for name, symbol, sign, rate in _FIAT]
+    crypto = [
+        (coin["id"], symbol, _COIN_SIGNS[symbol], "crypto", coin["priceUsd"])
+        for symbol, coin in coins_by_symbol.items()
+        if symbol in _COINS
+    ]
+    names = ("id", "symbol", "currencySymbol", "type", "rateUsd")
+    return [dict(zip(names, row, strict=True)) for row in (*fiat, *crypto)]
 
 
 def _json(value: Any) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from cryptoassets.coincap.intervals import epoch_ms
+from cryptoassets.coincap.protocol import epoch_ms
 
 _FILE = Path(__file__).with_name("coins.csv")
 _FIRST_MONTH = "2018-01"

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.coincap.exchange import Reply, Request
-from cryptoassets.coincap.simulator.market import Market
-from cryptoassets.coincap.simulator.numbers import fixed_text, shortest_text
-from cryptoassets.coincap.simulator.routes import SimulatedContent
+from cryptoassets.coincap_server.exchange import Reply, Request
+from cryptoassets.coincap_server.simulator.market import Market, fixed_text, shortest_text
+from cryptoassets.coincap_server.simulator.routes import SimulatedContent
 
 NOW_MS = 1_795_428_000_100
 HOUR, DAY = 3_600_000, 86_400_000

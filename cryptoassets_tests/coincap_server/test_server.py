@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cryptoassets.coincap.server import SourceServer, make_server
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.server import SourceServer, make_server
+from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.errors import SettingsError
-from cryptoassets_tests.coincap.conftest import PlanFaults, get_json
+from cryptoassets_tests.coincap_server.fixtures import PlanFaults, get_json
 
 
 def status_and_source(url: str) -> tuple[int, str | None]:
@@ -213,7 +213,8 @@ def test_a_taken_port_is_named(source: SourceServer) -> None:
 def started(*arguments: object) -> subprocess.Popen[str]:
     """Start `run_source` in a process of its own."""
     code = (
-        "import sys; from pathlib import Path; from cryptoassets.coincap.server import run_source; "
+        "import sys; from pathlib import Path; "
+        "from cryptoassets.coincap_server.sources import run_source; "
         f"run_source(*{arguments!r}, lambda url: print(url, flush=True))"
     )
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -234,16 +235,7 @@ def test_the_source_serves_until_it_is_told_to_stop(number: signal.Signals) -> N
 
 def test_the_faults_page_lists_every_kind() -> None:
     """The docstring is the manual; a kind it does not name is not found."""
-    from cryptoassets.coincap import faults  # noqa: PLC0415 - the module is the subject
+    from cryptoassets.coincap_server import faults  # noqa: PLC0415 - the module is the subject
 
     assert faults.__doc__ is not None
     assert [] == [kind for kind in faults.KINDS if kind not in faults.__doc__]
-
-
-def test_serving_needs_numpy_only_for_the_simulator() -> None:
-    """The client is imported by every Dagster process; a replay needs no paths."""
-    code = "import sys, cryptoassets.coincap.client; print('numpy' in sys.modules)"
-
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert "False" == found.stdout.strip()

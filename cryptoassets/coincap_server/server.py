@@ -1,23 +1,21 @@
 """Serve a CoinCap-like source over real HTTP.
 
-What goes here: bytes, threads, ports and signals. What stays out: what is answered (in `service`).
+What goes here: bytes, threads and ports. What stays out: what is answered (in `service`), serving
+until a signal comes (in `sources`).
 """
 
 import gzip
 import os
-import signal
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from cryptoassets.coincap.exchange import Request, Wire
+from cryptoassets.coincap_server.exchange import Request, Wire
 from cryptoassets.errors import SettingsError
 
 _IDLE_SECONDS = 60
@@ -86,59 +84,6 @@ def make_server(app: App, port: int = 0, host: str = "127.0.0.1") -> SourceServe
             f"Port {port} of {host} cannot be used for the source ({error}). A retry will not "
             "help while it is taken; choose another with --port"
         ) from error
-
-
-def run_source(  # noqa: PLR0913 - one parameter an option of the command
-    port: int,
-    replay: Path | None,
-    as_recorded: bool,  # noqa: FBT001 - the command hands over its options in order
-    seed: int,
-    api_key: str | None,
-    announce: Callable[[str], None],
-    *,
-    host: str = "127.0.0.1",
-) -> None:
-    """Serve until SIGTERM or SIGINT; the verb `source` in one call, from the main thread.
-
-    Args:
-        port: 0 takes a free one.
-        replay: folder of recorded answers; None simulates.
-        as_recorded: keep the timestamps of recorded snapshots.
-        seed: of the simulated prices.
-        api_key: refuse calls without it; None refuses none.
-        announce: called with the base URL once calls are answered.
-        host: address to listen on.
-
-    Raises:
-        SettingsError: the port, the folder or a file in it cannot be used.
-    """
-    from cryptoassets.coincap.sources import (  # noqa: PLC0415 - numpy is loaded by who serves
-        replayed_source,
-        simulated_source,
-    )
-
-    if replay is None:
-        app = simulated_source(seed, api_key=api_key)
-    else:
-        app = replayed_source(replay, as_recorded=as_recorded, api_key=api_key)
-    with _stop_signals() as is_stopped, make_server(app, port, host) as server:
-        announce(server.url)
-        is_stopped.wait()
-
-
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    is_stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        is_stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield is_stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Server(ThreadingHTTPServer):

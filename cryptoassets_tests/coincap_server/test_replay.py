@@ -11,10 +11,11 @@ import pytest
 
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import history_batch, raw_batch
-from cryptoassets.coincap.server import SourceServer, make_server
-from cryptoassets.coincap.sources import replayed_source
+from cryptoassets.coincap_server.server import SourceServer, make_server
+from cryptoassets.coincap_server.sources import replayed_source
 from cryptoassets.errors import CoinNotFoundError, SettingsError
-from cryptoassets_tests.coincap.conftest import QUICK, get_json
+from cryptoassets_tests.coincap.conftest import QUICK
+from cryptoassets_tests.coincap_server.fixtures import get_json
 
 COINS = (
     '{"id":"a","rank":"1", "priceUsd" : 1.50e0},{"id":"b","name":"\\u00e9","rank":"2"},{"id":"c"}'

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptoassets.coincap.bodies import BoundedBody
-from cryptoassets.coincap.exchange import (
+from cryptoassets.coincap.verbatim import UnreadableError, read_envelope
+from cryptoassets.coincap_server.exchange import (
     BadQueryError,
     Reply,
     Request,
@@ -21,7 +22,6 @@ from cryptoassets.coincap.exchange import (
     is_asked_for,
     page_of,
 )
-from cryptoassets.coincap.verbatim import UnreadableError, read_envelope
 from cryptoassets.errors import SettingsError
 from cryptoassets.settings import SourceKind
 

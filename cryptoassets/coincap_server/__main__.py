@@ -1,12 +1,12 @@
-"""The simulator's own process: `python -m cryptoassets.embedded.source_process FOLDER PORT`.
+"""The simulator's own process: `python -m cryptoassets.coincap_server FOLDER PORT`.
 
-What goes here: the entry only. What stays out: the server (in `coincap.server`) and the command
+What goes here: the entry only. What stays out: starting it (in `embedded.source`) and the command
 `source` for people (in `cli`).
 """
 
 import sys
 
-from cryptoassets.coincap.server import run_source
+from cryptoassets.coincap_server.sources import run_source
 
 SEED = 0
 """Fixed, so that an hour asked for twice, or on two machines, has the same prices."""
