@@ -18,7 +18,7 @@ from cryptoassets.cli.backfill_bill import Stretch, credit_budget, history_resou
 from cryptoassets.cli.ranges import Ranges, changed, make_marts
 from cryptoassets.cli.runner import Runner, line, source_words, warm_up
 from cryptoassets.cli.terminal import FAILED
-from cryptoassets.coincap.history import Range, closed_until, on_grid
+from cryptoassets.coincap.history import closed_until, on_grid
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
@@ -118,7 +118,7 @@ class _Backfill:
         since, until = self._asked.since, self._asked.until
         if not self._asked.gaps_only:
             return days_between(since, until) if since < until else []
-        return days_with_gaps(self._found.open, (since, until))
+        return days_with_gaps(self._found.open, Span(since, until))
 
     def _do(self, week: Sequence[Span], name: str) -> bool:
         """Fetch and publish what is left of a week; False when there is no use in going on."""
@@ -151,7 +151,7 @@ class _Backfill:
         )
         return not (is_source_gone or outcome.stopped)
 
-    def _wanted(self, week: Sequence[Span]) -> dict[str, list[Range]]:
+    def _wanted(self, week: Sequence[Span]) -> dict[str, list[Span]]:
         request = self._asked.request(self._coins)
         start = max(request.start, week[0][0])
         return self._history.wanted(

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cryptoassets.coincap.credits import Budget
-from cryptoassets.coincap.history import Range, closed_until
+from cryptoassets.coincap.history import closed_until
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
@@ -88,12 +89,12 @@ def price_backfill(console: Console, asked: Stretch) -> None:
         wanted = history.wanted(asked.request(), until)
         if not asked.gaps_only and not history.coins():
             count = load_settings().coincap_coins
-            wanted = {f"coin {number}": [(asked.since, until)] for number in range(count)}
+            wanted = {f"coin {number}": [Span(asked.since, until)] for number in range(count)}
             console.print(f"No snapshot yet says which coins: priced for {count} coins.")
     _print_bill(console, wanted, history.interval)
 
 
-def _print_bill(console: Console, wanted: Mapping[str, Sequence[Range]], interval: str) -> None:
+def _print_bill(console: Console, wanted: Mapping[str, Sequence[Span]], interval: str) -> None:
     costs, budget = bill(wanted, interval), credit_budget()
     if costs.calls:
         table = Table("coins", "calls each", "credits each", "credits", box=None)

@@ -1,9 +1,7 @@
-"""Which stretches of history to ask for: the arithmetic of ranges, grids and windows.
+"""Which windows of history to ask for, and what they cost: the arithmetic of grids and windows.
 
 What goes here: pure planning, in whole milliseconds or aware times. What stays out: calls (in
 `client`), what has been asked before (kept by `resources.history`).
-
-A range is a pair (start, end) of aware times, the start included, the end not.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +14,8 @@ from cryptoassets.coincap.protocol import (
     epoch_ms,
     from_epoch_ms,
 )
+from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import INTERVAL_MS
-
-Range = tuple[datetime, datetime]
 
 LAG = timedelta(minutes=30)
 """Age from which a point can be expected: CoinCap's newest are 8 to 20 minutes old."""
@@ -50,54 +47,22 @@ def closed_until(now: datetime, interval: str) -> datetime:
     return from_epoch_ms(epoch_ms(now - LAG) // step * step + step)
 
 
-def without(wanted: Range, known: Iterable[Range]) -> list[Range]:
-    """Cut known ranges out of a wanted one; what is left, oldest first."""
-    start, end = wanted
-    left: list[Range] = []
-    for known_start, known_end in sorted(known):
-        if known_start >= end:
-            break
-        if known_start > start:
-            left.append((start, known_start))
-        start = max(start, known_end)
-    if start < end:
-        left.append((start, end))
-    return left
-
-
-def within(ranges: Iterable[Range], bounds: Range) -> list[Range]:
-    """The parts of ranges that lie within bounds."""
-    cut = ((max(start, bounds[0]), min(end, bounds[1])) for start, end in ranges)
-    return [(start, end) for start, end in cut if start < end]
-
-
-def joined(ranges: Iterable[Range], nearer_than: timedelta = timedelta(0)) -> list[Range]:
-    """Join ranges that overlap, touch, or are not farther apart than said; oldest first."""
-    made: list[Range] = []
-    for start, end in sorted(ranges):
-        if made and start - made[-1][1] <= nearer_than:
-            made[-1] = (made[-1][0], max(made[-1][1], end))
-        else:
-            made.append((start, end))
-    return made
-
-
-def windows(ranges: Iterable[Range], longest: timedelta) -> list[Range]:
-    """Cut ranges into windows of at most the longest length, which touch."""
-    made: list[Range] = []
-    for start, end in ranges:
+def windows(spans: Iterable[Span], longest: timedelta) -> list[Span]:
+    """Cut spans into windows of at most the longest length, which touch."""
+    made: list[Span] = []
+    for start, end in spans:
         count = -(-(end - start) // longest)
         starts = [start + number * longest for number in range(count)]
-        made += [(begin, min(end, begin + longest)) for begin in starts]
+        made += [Span(begin, min(end, begin + longest)) for begin in starts]
     return made
 
 
-def points_in(ranges: Iterable[Range], interval: str) -> int:
-    """How many points of the grid lie in ranges, count."""
+def points_in(spans: Iterable[Span], interval: str) -> int:
+    """How many points of the grid lie in spans, count."""
     step = step_of(interval)
-    return sum(max(0, -(-(end - on_grid(start, interval)) // step)) for start, end in ranges)
+    return sum(max(0, -(-(end - on_grid(start, interval)) // step)) for start, end in spans)
 
 
-def price(asks: Sequence[Range], interval: str) -> int:
+def price(asks: Sequence[Span], interval: str) -> int:
     """Credits that calls for these windows are expected to cost."""
     return sum(estimated_credits(HISTORY_ROUTE, max(1, points_in([ask], interval))) for ask in asks)

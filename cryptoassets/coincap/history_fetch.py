@@ -27,7 +27,7 @@ from cryptoassets.coincap.documents import (
     history_batch,
     whole_milliseconds,
 )
-from cryptoassets.coincap.history import MOST_HALVINGS, Range, longest_window, step_of
+from cryptoassets.coincap.history import MOST_HALVINGS, longest_window, step_of
 from cryptoassets.coincap.protocol import iso_milliseconds
 from cryptoassets.errors import (
     CoinNotFoundError,
@@ -39,6 +39,7 @@ from cryptoassets.errors import (
     SourceError,
     SourceUnavailableError,
 )
+from cryptoassets.partitions.spans import Span
 from cryptoassets.settings import SourceKind
 
 Outcome = Literal["points", "empty", "not_found", "failed"]
@@ -59,7 +60,7 @@ class HistoryFetch:
         client: what asks.
         interval: of all points.
         source: kind of source, for the records of calls that brought nothing.
-        wanted: coin to the ranges to ask for.
+        wanted: coin to the spans to ask for.
         before: windows that start at or after this are left for a later pass.
         control: a coin and window known to have points, asked when no coin had any.
     """
@@ -67,9 +68,9 @@ class HistoryFetch:
     client: CoinCapClient
     interval: str
     source: SourceKind
-    wanted: Mapping[str, Sequence[Range]]
+    wanted: Mapping[str, Sequence[Span]]
     before: datetime
-    control: tuple[str, Range] | None = None
+    control: tuple[str, Span] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     _failed: dict[str, SourceError] = field(default_factory=dict)
     _not_found: list[str] = field(default_factory=list)
@@ -91,8 +92,8 @@ class HistoryFetch:
             SourceError: the source is gone, or refuses our key; what came before is good.
         """
         try:
-            for coin, ranges in self.wanted.items():
-                yield from self._coin(coin, ranges)
+            for coin, spans in self.wanted.items():
+                yield from self._coin(coin, spans)
         except CreditsSpentError as error:
             self.facts["stopped"] = str(error)
         finally:
@@ -102,8 +103,8 @@ class HistoryFetch:
             self._refuse_silence()
             yield self._released()
 
-    def _coin(self, coin: str, ranges: Sequence[Range]) -> Iterator[RawBatch]:
-        pending = deque(ranges)
+    def _coin(self, coin: str, spans: Sequence[Span]) -> Iterator[RawBatch]:
+        pending = deque(spans)
         while pending:
             start, end = pending.popleft()
             if start >= self.before:
@@ -126,7 +127,7 @@ class HistoryFetch:
                 return
             self._failures_in_a_row = 0
             if stop < end:
-                pending.appendleft((stop, end))
+                pending.appendleft(Span(stop, end))
 
     def _window(self, coin: str, start: datetime, stop: datetime) -> tuple[RawBatch, datetime]:
         """Ask for one window, for a shorter one where it is refused; return what came and its end.

@@ -18,17 +18,14 @@ from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import RawBatch, RawStream, raw_batch
 from cryptoassets.coincap.history import (
     CHEAP_POINTS,
-    Range,
     closed_until,
-    joined,
     on_grid,
     step_of,
-    within,
-    without,
 )
 from cryptoassets.coincap.history_fetch import ANSWERED, HistoryFetch
 from cryptoassets.coincap.models import RetryPolicy, Timeouts
 from cryptoassets.embedded import Stack
+from cryptoassets.partitions.spans import Span, joined, within, without
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -77,7 +74,7 @@ class HistoryRequest:
     gaps_only: bool = False
 
 
-Answers = Mapping[str, Sequence[tuple[Range, datetime]]]
+Answers = Mapping[str, Sequence[tuple[Span, datetime]]]
 """Coin to the windows that were answered, each with the time of the answer."""
 
 
@@ -117,7 +114,7 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def wanted(
         self, request: HistoryRequest, until: datetime, client: CoinCapClient | None = None
-    ) -> dict[str, list[Range]]:
+    ) -> dict[str, list[Span]]:
         """What is to be asked for, by coin; the stretches begin before the request's end.
 
         Args:
@@ -127,21 +124,21 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         lake, interval = self.mongo.lake(), self.interval
         # Between two points there is nothing to ask for.
-        bounds = (on_grid(request.start, interval), on_grid(until, interval))
+        bounds = Span(on_grid(request.start, interval), on_grid(until, interval))
         answers = answered(lake, interval, bounds)
         lost = coins_without_history(lake)
         if request.gaps_only:
-            ranges = self._gaps(bounds, answers)
+            missing = self._gaps(bounds, answers)
         else:
             coins = request.coins or self.coins(client)
-            ranges = {
+            missing = {
                 coin: without(bounds, [window for window, _ in answers.get(coin, ())])
                 for coin in coins
             }
         return {
             coin: left
-            for coin, wanted in ranges.items()
-            if coin not in lost and (left := [one for one in wanted if one[0] < request.end])
+            for coin, spans in missing.items()
+            if coin not in lost and (left := [span for span in spans if span.start < request.end])
         }
 
     def coins(self, client: CoinCapClient | None = None) -> tuple[str, ...]:
@@ -174,7 +171,7 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             retries=TRIES,
         )
 
-    def _gaps(self, bounds: Range, answers: Answers) -> dict[str, list[Range]]:
+    def _gaps(self, bounds: Span, answers: Answers) -> dict[str, list[Span]]:
         """Open gaps within bounds that no answer since their detection covers."""
         with self.postgres.connect() as connection:
             rows = connection.execute(
@@ -183,12 +180,12 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 "AND gap_start < %s AND gap_end > %s ORDER BY coin_id, gap_start",
                 [self.interval, bounds[1], bounds[0]],
             ).fetchall()
-        ranges: dict[str, list[Range]] = defaultdict(list)
+        missing: dict[str, list[Span]] = defaultdict(list)
         for coin, start, end, detected_at in rows:
             since = [window for window, at in answers.get(coin, ()) if at > detected_at]
-            ranges[coin] += within(without((start, end), since), bounds)
+            missing[coin] += within(without(Span(start, end), since), bounds)
         near = CHEAP_POINTS * step_of(self.interval)
-        return {coin: joined(some, nearer_than=near) for coin, some in ranges.items()}
+        return {coin: joined(spans, nearer_than=near) for coin, spans in missing.items()}
 
 
 def _drawn(fetch: HistoryFetch) -> Iterator[RawBatch]:
@@ -201,20 +198,20 @@ def window_records(lake: Lake, query: Mapping[str, Any]) -> Iterator[Document]:
     return well_formed(lake[WINDOWS].find(query), _WINDOW_FIELDS)
 
 
-def answered(lake: Lake, interval: str, bounds: Range) -> Answers:
-    """The answered windows that touch a range, by coin."""
-    answers: dict[str, list[tuple[Range, datetime]]] = defaultdict(list)
-    touching = {"end": {"$gt": bounds[0]}, "start": {"$lt": bounds[1]}}
+def answered(lake: Lake, interval: str, bounds: Span) -> Answers:
+    """The answered windows that touch a span, by coin."""
+    answers: dict[str, list[tuple[Span, datetime]]] = defaultdict(list)
+    touching = {"end": {"$gt": bounds.start}, "start": {"$lt": bounds.end}}
     for window in window_records(lake, touching):
         if window["interval"] == interval and window["outcome"] in ANSWERED:
-            asked = (window["start"], window["end"])
+            asked = Span(window["start"], window["end"])
             answers[window["coin_id"]].append((asked, window["fetched_at"]))
     return answers
 
 
-def failures(lake: Lake, interval: str, bounds: Range) -> dict[str, str]:
-    """Why windows that touch a range have no answer, by coin; the latest failure counts."""
-    touching = {"end": {"$gt": bounds[0]}, "start": {"$lt": bounds[1]}}
+def failures(lake: Lake, interval: str, bounds: Span) -> dict[str, str]:
+    """Why windows that touch a span have no answer, by coin; the latest failure counts."""
+    touching = {"end": {"$gt": bounds.start}, "start": {"$lt": bounds.end}}
     failed = [
         window
         for window in window_records(lake, touching)
@@ -250,8 +247,8 @@ def _rank(payload: Any) -> int | None:
 
 
 def control_window(
-    lake: Lake, interval: str, wanted: Mapping[str, Sequence[Range]]
-) -> tuple[str, Range] | None:
+    lake: Lake, interval: str, wanted: Mapping[str, Sequence[Span]]
+) -> tuple[str, Span] | None:
     """A window known to have points, of a coin that is not asked for if there is one."""
     known = lake[WINDOWS].find({"outcome": "points"}).sort("end", -1).limit(_CONTROLS)
     some = [
@@ -259,5 +256,5 @@ def control_window(
     ]
     others = [window for window in some if window["coin_id"] not in wanted]
     for window in (*others, *some):
-        return window["coin_id"], (window["start"], window["end"])
+        return window["coin_id"], Span(window["start"], window["end"])
     return None

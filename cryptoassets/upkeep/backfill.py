@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptoassets.coincap.credits import Budget
-from cryptoassets.coincap.history import Range, longest_window, price, windows, within
-from cryptoassets.partitions.spans import Span, partitions_in
+from cryptoassets.coincap.history import longest_window, price, windows
+from cryptoassets.partitions.spans import Span, partitions_in, within
 from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -48,11 +48,11 @@ class Bill:
         return 1 + max(0, -(-rest // a_month))
 
 
-def bill(wanted: Mapping[str, Sequence[Range]], interval: str) -> Bill:
+def bill(wanted: Mapping[str, Sequence[Span]], interval: str) -> Bill:
     """Price the calls for what is wanted, in windows of the longest length."""
     groups: Counter[tuple[int, int]] = Counter()
-    for ranges in wanted.values():
-        asks = windows(ranges, longest_window(interval))
+    for spans in wanted.values():
+        asks = windows(spans, longest_window(interval))
         groups[len(asks), price(asks, interval)] += 1
     calls = sum(calls * coins for (calls, _), coins in groups.items())
     return Bill(groups, calls, sum(cost * coins for (_, cost), coins in groups.items()))
@@ -73,7 +73,7 @@ def chunks(days: Sequence[Span]) -> list[Sequence[Span]]:
 def unfinished(
     mongo: MongoResource,
     postgres: PostgresResource,
-    wanted: Mapping[str, Sequence[Range]],
+    wanted: Mapping[str, Sequence[Span]],
     days: Sequence[Span],
 ) -> list[Span]:
     """The days that are not done: something is to be fetched, or not all of raw is published.
@@ -86,7 +86,7 @@ def unfinished(
     left = []
     for day in days:
         row = ledger.get(day[0])
-        is_wanted = any(within(ranges, day) for ranges in wanted.values())
+        is_wanted = any(within(spans, day) for spans in wanted.values())
         raw_rows = count_in(collection, day)
         is_expired = row is not None and row.expired_at is not None
         if not is_expired and (is_wanted or raw_rows != (row.raw_rows if row else 0)):
@@ -107,12 +107,12 @@ def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) ->
     if not gaps:
         return []
     since, until = min(gap.start for gap in gaps), max(gap.end for gap in gaps)
-    days = days_with_gaps(gaps, (since, until))
+    days = days_with_gaps(gaps, Span(since, until))
     request = HistoryRequest(since, until, until, gaps_only=True)
     wanted = history.wanted(request, until) if fetches else {}
     if processes:
         return unfinished(mongo, postgres, wanted, days)
-    return [day for day in days if any(within(ranges, day) for ranges in wanted.values())]
+    return [day for day in days if any(within(spans, day) for spans in wanted.values())]
 
 
 def adjoining(days: Sequence[Span]) -> list[list[Span]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from cryptoassets.coincap.history import Range, within, without
+from cryptoassets.partitions.spans import Span, within, without
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Gap:
     unfillable: bool = False
 
     @property
-    def range(self) -> Range:
+    def span(self) -> Span:
         """From the first missing point to the first point after the hole."""
-        return self.start, self.end
+        return Span(self.start, self.end)
 
     @property
     def is_open(self) -> bool:
@@ -38,10 +38,10 @@ class Gap:
 class Book:
     """What calls of history brought, of one interval, by coin."""
 
-    answers: dict[str, list[tuple[Range, datetime]]] = field(
+    answers: dict[str, list[tuple[Span, datetime]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    before_listing: dict[str, list[Range]] = field(default_factory=lambda: defaultdict(list))
+    before_listing: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
     listed: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
     lost: set[str] = field(default_factory=set)
 
@@ -51,20 +51,20 @@ class CoinGaps:
     """What should become of the rows of one coin."""
 
     coin_id: str
-    holes: list[Range]
-    expired: list[Range]
+    holes: list[Span]
+    expired: list[Span]
     book: Book
     first_point: datetime | None
     now: datetime
-    is_processed: Callable[[Range], bool]
+    is_processed: Callable[[Span], bool]
 
     def bring_in_line(self, rows: Sequence[Gap]) -> tuple[list[Gap], list[Gap]]:
         """The rows as they should stand, and those that should not stand any more."""
         given_up = [gap for gap in rows if gap.unfillable and gap.healed_at is None]
         is_lost = self.coin_id in self.book.lost
-        known = [] if is_lost else [gap.range for gap in given_up]
+        known = [] if is_lost else [gap.span for gap in given_up]
         pieces = minus(self.holes, known)
-        made = {start: self._open((start, end), rows) for start, end in pieces}
+        made = {piece.start: self._open(piece, rows) for piece in pieces}
         dropped = []
         for gap in rows:
             if gap.start in made:
@@ -73,19 +73,19 @@ class CoinGaps:
                 made[gap.start] = gap
             elif gap.unfillable:
                 # Retention takes days away, and with them the hole; no point came.
-                is_there = within([*self.holes, *self.expired], gap.range)
+                is_there = within([*self.holes, *self.expired], gap.span)
                 made[gap.start] = gap if is_there else self._healed(gap)
-            elif within(self.expired, gap.range) and not within(self.holes, gap.range):
+            elif within(self.expired, gap.span) and not within(self.holes, gap.span):
                 made[gap.start] = replace(gap, unfillable=True)
-            elif within(self.holes, (gap.start, gap.start + timedelta.resolution)):
+            elif within(self.holes, Span(gap.start, gap.start + timedelta.resolution)):
                 dropped.append(gap)  # it is part of a hole that begins earlier now
             else:
                 made[gap.start] = self._closed(gap)
         return self._merged(made, dropped)
 
-    def _open(self, piece: Range, rows: Sequence[Gap]) -> Gap:
+    def _open(self, piece: Span, rows: Sequence[Gap]) -> Gap:
         """The row of a hole: found now or before, and given up once it was answered in vain."""
-        older = [gap for gap in rows if gap.is_open and within([piece], gap.range)]
+        older = [gap for gap in rows if gap.is_open and within([piece], gap.span)]
         detected_at = min((gap.detected_at for gap in older), default=self.now)
         since = [window for window, at in self.book.answers[self.coin_id] if at > detected_at]
         is_vain = bool(older) and not without(piece, since) and self.is_processed(piece)
@@ -94,10 +94,10 @@ class CoinGaps:
 
     def _closed(self, gap: Gap) -> Gap:
         """A gap whose first point is missing no more: filled, or never to be expected."""
-        rest = within(self.holes, gap.range)
+        rest = within(self.holes, gap.span)
         if self.first_point is not None and self.first_point <= gap.start:
-            return self._healed(gap, rest[0][0] if rest else gap.end)
-        return Gap(self.coin_id, *gap.range, gap.detected_at, unfillable=True)
+            return self._healed(gap, rest[0].start if rest else gap.end)
+        return Gap(self.coin_id, *gap.span, gap.detected_at, unfillable=True)
 
     def _healed(self, gap: Gap, end: datetime | None = None) -> Gap:
         return Gap(self.coin_id, gap.start, end or gap.end, gap.detected_at, healed_at=self.now)
@@ -117,6 +117,6 @@ class CoinGaps:
         return kept, dropped
 
 
-def minus(ranges: Sequence[Range], known: Sequence[Range]) -> list[Range]:
-    """What is left of ranges without known ones."""
-    return [left for wanted in ranges for left in without(wanted, known)]
+def minus(spans: Sequence[Span], known: Sequence[Span]) -> list[Span]:
+    """What is left of spans without known ones."""
+    return [left for wanted in spans for left in without(wanted, known)]

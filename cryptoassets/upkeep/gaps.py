@@ -17,25 +17,17 @@ from typing import Any
 
 import psycopg
 
-from cryptoassets.coincap.history import (
-    Range,
-    closed_until,
-    joined,
-    on_grid,
-    step_of,
-    within,
-    without,
-)
+from cryptoassets.coincap.history import closed_until, on_grid, step_of
 from cryptoassets.coincap.history_fetch import ANSWERED
-from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.partitions.spans import Span, joined, within, without
 from cryptoassets.resources.history import window_records
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
+from cryptoassets.stores.ledger import LedgerRow, ledger_of
 from cryptoassets.stores.mongodb import Lake, count_in
 from cryptoassets.upkeep.gap_rows import Book, CoinGaps, Gap, minus
-from cryptoassets.upkeep.partitions import ledger_rows
 
 _LOCK = "gaps"
 _DAY = timedelta(days=1)
@@ -96,14 +88,13 @@ def detect_gaps(
         book = _book(lake, interval)
         firsts = _first_points(connection, interval)
         holes = _holes(connection, book, firsts, interval, closed_until(now, interval))
+        ledger = ledger_of(connection.cursor(), HISTORY_FLOW)
         gone = [
-            (start, start + _DAY)
-            for start, row in ledger_rows(postgres, HISTORY_FLOW).items()
-            if row.expired_at is not None
+            Span(start, start + _DAY) for start, row in ledger.items() if row.expired_at is not None
         ]
-        holes = {coin: minus(ranges, gone) for coin, ranges in holes.items()}
+        holes = {coin: minus(spans, gone) for coin, spans in holes.items()}
         before = _listed_gaps(connection, interval)
-        processed = _Processed(lake, postgres)
+        processed = _Processed(lake, ledger)
         after: dict[tuple[str, datetime], Gap] = {}
         dropped: list[Gap] = []
         for coin in sorted({*holes, *before}):
@@ -126,12 +117,12 @@ def detect_gaps(
 class _Processed:
     """Whether the raw points of days are published; asked once a day."""
 
-    def __init__(self, lake: Lake, postgres: PostgresResource) -> None:
+    def __init__(self, lake: Lake, ledger: Mapping[datetime, LedgerRow]) -> None:
         self._lake = lake
-        self._postgres = postgres
+        self._ledger = ledger
         self._known: dict[datetime, bool] = {}
 
-    def is_whole(self, piece: Range) -> bool:
+    def is_whole(self, piece: Span) -> bool:
         """Whether every day of a hole is published with all raw points that there are."""
         first = piece[0].replace(hour=0, minute=0, second=0, microsecond=0)
         count = -(-(piece[1] - first) // _DAY)
@@ -139,21 +130,16 @@ class _Processed:
 
     def _is_day_whole(self, day: datetime) -> bool:
         if day not in self._known:
-            window = Span(day, day + _DAY)
-            raw = count_in(self._lake[HISTORY_FLOW.raw.name], window)
-            with self._postgres.connect() as connection:
-                row = connection.execute(
-                    "SELECT raw_rows FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
-                    [HISTORY_FLOW.asset, partition_name(window)],
-                ).fetchone()
-            self._known[day] = raw == (row[0] if row else 0)
+            raw = count_in(self._lake[HISTORY_FLOW.raw.name], Span(day, day + _DAY))
+            row = self._ledger.get(day)
+            self._known[day] = raw == (row.raw_rows if row else 0)
         return self._known[day]
 
 
 def _book(lake: Lake, interval: str) -> Book:
     book = Book()
     for window in window_records(lake, {}):
-        coin, asked = window["coin_id"], (window["start"], window["end"])
+        coin, asked = window["coin_id"], Span(window["start"], window["end"])
         if window["outcome"] == "not_found":
             book.lost.add(coin)
         if window["interval"] != interval:
@@ -161,7 +147,7 @@ def _book(lake: Lake, interval: str) -> Book:
         if window["outcome"] in ANSWERED:
             first = window["first"] or window["end"]
             book.answers[coin].append((asked, window["fetched_at"]))
-            book.before_listing[coin].append((window["start"], first))
+            book.before_listing[coin].append(Span(window["start"], first))
             if window["first"]:
                 book.listed[coin].append(window["first"])
         elif window["outcome"] == "failed":
@@ -175,20 +161,20 @@ def _holes(
     firsts: Mapping[str, datetime],
     interval: str,
     closed: datetime,
-) -> dict[str, list[Range]]:
+) -> dict[str, list[Span]]:
     """Every hole of every coin: before the first point, inside, and at the end."""
     parameters = {"interval": interval, "step": step_of(interval), "closed": closed}
-    holes: dict[str, list[Range]] = defaultdict(list)
+    holes: dict[str, list[Span]] = defaultdict(list)
     for coin, start, end in connection.execute(_HOLES, parameters):
-        holes[coin].append((start.astimezone(UTC), end.astimezone(UTC)))
+        holes[coin].append(Span(start.astimezone(UTC), end.astimezone(UTC)))
     seen = dict(connection.execute("SELECT coin_id, first_seen_at FROM warehouse.coins").fetchall())
     for coin in {*firsts, *seen, *book.listed}:
         first = firsts.get(coin, closed)
         moments = [first, *book.listed.get(coin, []), *([seen[coin]] if coin in seen else [])]
         listed = on_grid(min(moments).astimezone(UTC), interval)
         if listed < first:
-            holes[coin] += without((listed, first), book.before_listing.get(coin, []))
-    return {coin: joined(ranges) for coin, ranges in holes.items()}
+            holes[coin] += without(Span(listed, first), book.before_listing.get(coin, []))
+    return {coin: joined(spans) for coin, spans in holes.items()}
 
 
 def _first_points(connection: psycopg.Connection[Any], interval: str) -> dict[str, datetime]:
@@ -222,10 +208,10 @@ def _write(
         cursor.executemany(_WRITE, [{**vars(gap), "interval": interval} for gap in after])
 
 
-def days_with_gaps(gaps: Sequence[Gap], bounds: Range) -> list[Span]:
+def days_with_gaps(gaps: Sequence[Gap], bounds: Span) -> list[Span]:
     """The UTC days within bounds that miss a point, oldest first."""
     starts: set[datetime] = set()
-    for start, end in within([gap.range for gap in gaps], bounds):
+    for start, end in within([gap.span for gap in gaps], bounds):
         first = start.replace(hour=0, minute=0, second=0, microsecond=0)
         starts |= {first + number * _DAY for number in range(-(-(end - first) // _DAY))}
     return [Span(start, start + _DAY) for start in sorted(starts)]

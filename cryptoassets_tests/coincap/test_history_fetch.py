@@ -12,7 +12,6 @@ import pytest
 from cryptoassets.coincap import history_fetch
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import RawBatch
-from cryptoassets.coincap.history import Range
 from cryptoassets.coincap.history_fetch import HistoryFetch
 from cryptoassets.coincap.protocol import epoch_ms
 from cryptoassets.coincap_server.exchange import Request, Wire
@@ -25,6 +24,7 @@ from cryptoassets.errors import (
     MalformedAnswerError,
     SourceUnavailableError,
 )
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.history import PATIENCE, TRIES
 from cryptoassets_tests.coincap.conftest import QUICK, SHORT
 from cryptoassets_tests.coincap.scripted import scripted_source
@@ -35,9 +35,9 @@ HISTORY = "/assets/{slug}/history"
 Fetch = Callable[..., HistoryFetch]
 
 
-def days(start: float, end: float) -> Range:
-    """A range in days since T0."""
-    return T0 + timedelta(days=start), T0 + timedelta(days=end)
+def days(start: float, end: float) -> Span:
+    """A span in days since T0."""
+    return Span(T0 + timedelta(days=start), T0 + timedelta(days=end))
 
 
 TWO_DAYS = days(0, 2)
@@ -45,9 +45,9 @@ TWO_DAYS = days(0, 2)
 
 @pytest.fixture
 def fetch(client: CoinCapClient) -> Fetch:
-    """Make a pass over coins, each for one range."""
+    """Make a pass over coins, each for one span."""
 
-    def make(*coins: str, wanted: Range = TWO_DAYS, **changes: Any) -> HistoryFetch:
+    def make(*coins: str, wanted: Span = TWO_DAYS, **changes: Any) -> HistoryFetch:
         plan = {coin: [wanted] for coin in coins}
         options = {"interval": "h1", "source": "simulator", "wanted": plan, "before": wanted[1]}
         return HistoryFetch(client, **(options | changes))
@@ -156,7 +156,7 @@ def test_a_storm_of_429_is_weathered(source: SourceServer, plan_faults: PlanFaul
 
 @pytest.mark.parametrize("control", [None, ("tether", days(0, 1))])
 def test_a_source_that_says_nothing_of_any_coin_leaves_no_record(
-    fetch: Fetch, plan_faults: PlanFaults, control: tuple[str, Range] | None
+    fetch: Fetch, plan_faults: PlanFaults, control: tuple[str, Span] | None
 ) -> None:
     """`data: []` for all is a fault of the source; recorded, it would be a hole for ever."""
     plan_faults({"route": HISTORY, "kind": "empty"})

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cryptoassets.coincap.credits import Budget
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -33,7 +34,7 @@ def test_days_that_follow_each_other_are_one_run() -> None:
 
 def test_a_bill_counts_calls_and_credits_by_coin() -> None:
     """What `--dry-run` prints; the free plan leaves half its pace to snapshots."""
-    costs = bill({"a": [(T0, T0 + 90 * DAY)], "b": [(T0, T0 + DAY)], "c": []}, "h1")
+    costs = bill({"a": [Span(T0, T0 + 90 * DAY)], "b": [Span(T0, T0 + DAY)], "c": []}, "h1")
 
     assert {(3, 123): 1, (1, 3): 1, (0, 0): 1} == dict(costs.groups)
     assert (4, 126) == (costs.calls, costs.credits)
@@ -44,7 +45,7 @@ def test_a_bill_counts_calls_and_credits_by_coin() -> None:
 )
 def test_a_bill_tells_how_many_months_it_takes(coins: int, spent: int, months: int) -> None:
     """1,600 of 4,000 credits are there for history in a whole month."""
-    costs = bill({str(coin): [(T0, T0 + 90 * DAY)] for coin in range(coins)}, "h1")
+    costs = bill({str(coin): [Span(T0, T0 + 90 * DAY)] for coin in range(coins)}, "h1")
 
     assert months == costs.months(Budget(4000, spent, MONTH))
     assert costs.months(Budget(0, 0, MONTH)) is None
@@ -59,7 +60,7 @@ def test_a_day_is_finished_when_nothing_is_wanted_and_all_of_raw_is_published(
     for day, rows in ((0, 24), (1, 24), (2, 20), (4, 24), (5, 0)):
         books.raw(f"bitcoin-{day}", range(24 * day, 24 * day + 24)) if rows else None
         books.published(day, rows, expired=day == 5)
-    wanted = {"ethereum": [(at(30), at(31))]}
+    wanted = {"ethereum": [Span(at(30), at(31))]}
 
     left = unfinished(mongo, postgres, wanted, days_between(T0, T0 + 7 * DAY))
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
@@ -261,7 +262,8 @@ def test_the_days_of_gaps_are_those_that_miss_a_point(books: Books, detect: Dete
 
     gaps = detect().open
 
-    both, second = days_with_gaps(gaps, (T0, at(49))), days_with_gaps(gaps, (at(24), at(40)))
+    both = days_with_gaps(gaps, Span(T0, at(49)))
+    second = days_with_gaps(gaps, Span(at(24), at(40)))
     day = timedelta(days=1)
     assert [(T0, T0 + day), (T0 + day, T0 + 2 * day)] == both
     assert [(T0 + day, T0 + 2 * day)] == second
