@@ -8,10 +8,10 @@ import dagster as dg
 
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import daily_check, result
-from cryptoassets.coincap.history import closed_until, points_in
+from cryptoassets.history.request import request_of
+from cryptoassets.history.resource import HistoryResource, failures
+from cryptoassets.history.windows import closed_until, points_in
 from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.resources.history import HistoryResource, failures
-from cryptoassets.resources.history_tags import request_of
 
 _SHOWN_CHARACTERS = 120
 HISTORY = dg.AssetKey(["raw", "coin_history"])

@@ -18,19 +18,19 @@ from cryptoassets.cli.backfill_bill import Stretch, credit_budget, history_resou
 from cryptoassets.cli.ranges import Ranges, changed, make_marts
 from cryptoassets.cli.runner import Runner, line, source_words, warm_up
 from cryptoassets.cli.terminal import FAILED
-from cryptoassets.coincap.history import closed_until, on_grid
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.history.backfill import adjoining, chunks, days_between, unfinished
+from cryptoassets.history.gaps import Found, days_with_gaps, detect_gaps
+from cryptoassets.history.request import tags_of
+from cryptoassets.history.resource import HistoryResource, coins_without_history
+from cryptoassets.history.windows import closed_until, on_grid
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
-from cryptoassets.resources.history import HistoryResource, coins_without_history
-from cryptoassets.resources.history_tags import tags_of
 from cryptoassets.resources.spark_errors import refuse_dead_jvm
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import WINDOWS
-from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.upkeep.days import stale_mart_days
-from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
 from cryptoassets.upkeep.retention import keeping_retention_off
 
 _SHOWN = 5

@@ -12,16 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from cryptoassets.coincap.credits import Budget
-from cryptoassets.coincap.history import closed_until
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError
+from cryptoassets.history.backfill import bill
+from cryptoassets.history.resource import HistoryRequest, HistoryResource
+from cryptoassets.history.windows import closed_until
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.credits import PostgresCreditKeeper
-from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
-from cryptoassets.upkeep.backfill import bill
 
 _FIRST = datetime(2018, 1, 1, tzinfo=UTC)
 

@@ -2,7 +2,7 @@
 
 What goes here: what the client and our own server (`coincap_server`) must agree on. What stays out:
 the intervals' names and lengths (in `schemas.intervals`), the price of an answer (in `credits`),
-which windows are asked for (in `coincap.history`).
+which windows are asked for (in `history`).
 """
 
 from datetime import UTC, datetime, timedelta

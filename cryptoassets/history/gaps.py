@@ -1,8 +1,8 @@
 """Holes in the history of coins: found, listed in `warehouse.gaps`, and what became of each.
 
 What goes here: comparing what should be there with what is. What stays out: what becomes of a row
-(in `gap_rows`), fetching what is missing (`resources.history`, asked for by `backfill --gaps` and
-the sensor `heal_gaps`).
+(in `gap_rows`), fetching what is missing (in `resource`, asked for by `backfill --gaps` and the
+sensor `heal_gaps`).
 
 A coin's history should be whole from its listing to now, minus the lag of the source. It was listed
 at its first point, or earlier if a call that failed asked for earlier points, or a snapshot saw it
@@ -17,17 +17,17 @@ from typing import Any
 
 import psycopg
 
-from cryptoassets.coincap.history import closed_until, on_grid, step_of
-from cryptoassets.coincap.history_fetch import ANSWERED
+from cryptoassets.history.fetch import ANSWERED
+from cryptoassets.history.gap_rows import Book, CoinGaps, Gap, minus
+from cryptoassets.history.resource import window_records
+from cryptoassets.history.windows import closed_until, on_grid, step_of
 from cryptoassets.partitions.spans import Span, joined, within, without
-from cryptoassets.resources.history import window_records
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
 from cryptoassets.stores.ledger import LedgerRow, ledger_of
 from cryptoassets.stores.mongodb import Lake, count_in
-from cryptoassets.upkeep.gap_rows import Book, CoinGaps, Gap, minus
 
 _LOCK = "gaps"
 _DAY = timedelta(days=1)

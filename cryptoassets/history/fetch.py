@@ -1,7 +1,7 @@
 """Fetch stretches of history, coin after coin, and write down what became of every call.
 
 What goes here: cutting stretches into windows the source takes, and what its refusals mean. What
-stays out: which stretches (in `history`, `resources.history`), storing (in `io_managers`).
+stays out: which stretches (in `resource`), storing (in `io_managers`).
 
 The record of a call is a document of the collection `history_windows`: `{_id, coin_id, interval,
 start, end, fetched_at, source, outcome, points, first, error}`. Its outcome is
@@ -27,7 +27,6 @@ from cryptoassets.coincap.documents import (
     history_batch,
     whole_milliseconds,
 )
-from cryptoassets.coincap.history import MOST_HALVINGS, longest_window, step_of
 from cryptoassets.coincap.protocol import iso_milliseconds
 from cryptoassets.errors import (
     CoinNotFoundError,
@@ -39,6 +38,7 @@ from cryptoassets.errors import (
     SourceError,
     SourceUnavailableError,
 )
+from cryptoassets.history.windows import MOST_HALVINGS, longest_window, step_of
 from cryptoassets.partitions.spans import Span
 from cryptoassets.settings import SourceKind
 

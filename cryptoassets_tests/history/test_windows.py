@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptoassets.coincap.history import (
+from cryptoassets.history.windows import (
     closed_until,
     longest_window,
     on_grid,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from cryptoassets.errors import SettingsError
-from cryptoassets.resources.history import HistoryRequest
+from cryptoassets.history.resource import HistoryRequest
 
 FROM_TAG = "cryptoassets/history_from"
 """ISO time: nothing before it is fetched, though its day is processed whole."""

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.coincap import history_fetch
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import RawBatch
-from cryptoassets.coincap.history_fetch import HistoryFetch
 from cryptoassets.coincap.protocol import epoch_ms
 from cryptoassets.coincap_server.exchange import Request, Wire
 from cryptoassets.coincap_server.server import SourceServer
@@ -24,8 +22,10 @@ from cryptoassets.errors import (
     MalformedAnswerError,
     SourceUnavailableError,
 )
+from cryptoassets.history import fetch as fetch_history
+from cryptoassets.history.fetch import HistoryFetch
+from cryptoassets.history.resource import PATIENCE, TRIES
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.history import PATIENCE, TRIES
 from cryptoassets_tests.coincap.conftest import QUICK, SHORT
 from cryptoassets_tests.coincap.scripted import scripted_source
 from cryptoassets_tests.coincap_server.fixtures import PlanFaults
@@ -332,5 +332,5 @@ def test_a_new_form_of_all_points_ends_the_pass_and_names_coins(
 
 def test_the_outcomes_are_told_in_the_docstring() -> None:
     """It is the one place where the collection's form is described."""
-    words = history_fetch.__doc__ or ""
+    words = fetch_history.__doc__ or ""
     assert all(f"\n    {name} " in words for name in ("points", "empty", "not_found", "failed"))

@@ -1,7 +1,7 @@
 """What is left to do of a stretch of history, read from the stores alone.
 
 What goes here: which days are finished, what the missing calls cost. What stays out: running jobs
-(in `cli.backfill`), fetching (in `resources.history`). Dagster's events are never asked.
+(in `cli.backfill`), fetching (in `resource`). Dagster's events are never asked.
 """
 
 from collections import Counter
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptoassets.coincap.credits import Budget
-from cryptoassets.coincap.history import longest_window, price, windows
+from cryptoassets.history.gaps import days_with_gaps, detect_gaps
+from cryptoassets.history.resource import HistoryRequest, HistoryResource
+from cryptoassets.history.windows import longest_window, price, windows
 from cryptoassets.partitions.spans import Span, partitions_in, within
-from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
+from cryptoassets.stores.ledger import ledger_of
 from cryptoassets.stores.mongodb import count_in
-from cryptoassets.upkeep.gaps import days_with_gaps, detect_gaps
-from cryptoassets.upkeep.partitions import EVER, ledger_rows
 
 CHUNK_DAYS = 7
 _DAY = timedelta(days=1)
@@ -81,11 +81,11 @@ def unfinished(
     A day that retention expired is done.
     """
     collection = mongo.lake()[HISTORY_FLOW.raw.name]
-    bounds = Span(days[0][0], days[-1][1]) if days else EVER
-    ledger = ledger_rows(postgres, HISTORY_FLOW, bounds)
+    with postgres.connect() as connection:
+        ledger = ledger_of(connection.cursor(), HISTORY_FLOW)
     left = []
     for day in days:
-        row = ledger.get(day[0])
+        row = ledger.get(day.start)
         is_wanted = any(within(spans, day) for spans in wanted.values())
         raw_rows = count_in(collection, day)
         is_expired = row is not None and row.expired_at is not None

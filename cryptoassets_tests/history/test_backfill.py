@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cryptoassets.coincap.credits import Budget
+from cryptoassets.history.backfill import adjoining, bill, chunks, days_between, unfinished
+from cryptoassets.history.gaps import detect_gaps
+from cryptoassets.history.resource import HistoryRequest, HistoryResource
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.backfill import adjoining, bill, chunks, days_between, unfinished
-from cryptoassets.upkeep.gaps import detect_gaps
-from cryptoassets_tests.upkeep.books import T0, Books, at
+from cryptoassets_tests.history.books import T0, Books, at
 
 DAY = timedelta(days=1)
 MONTH = datetime(2026, 11, 1, tzinfo=UTC)

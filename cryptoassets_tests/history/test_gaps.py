@@ -8,11 +8,11 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from cryptoassets.history.gaps import Found, days_with_gaps, detect_gaps
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
-from cryptoassets_tests.upkeep.books import T0, Books, at
+from cryptoassets_tests.history.books import T0, Books, at
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 

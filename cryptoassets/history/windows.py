@@ -1,7 +1,7 @@
 """Which windows of history to ask for, and what they cost: the arithmetic of grids and windows.
 
 What goes here: pure planning, in whole milliseconds or aware times. What stays out: calls (in
-`client`), what has been asked before (kept by `resources.history`).
+`fetch`), what has been asked before (in `resource`).
 """
 
 from collections.abc import Iterable, Sequence

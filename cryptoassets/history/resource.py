@@ -1,8 +1,8 @@
 """What of history is asked for: whose coins, which stretches, and what was answered before.
 
 What goes here: reading the lake's book of windows and the warehouse's gaps, and a client for what
-is missing. What stays out: the arithmetic (in `coincap.history`), the calls (in
-`coincap.history_fetch`), storing (in `io_managers.mongo`), finding gaps (in `upkeep.gaps`).
+is missing. What stays out: the arithmetic (in `windows`), the calls (in `fetch`), storing (in
+`io_managers.mongo`), finding gaps (in `gaps`).
 """
 
 from collections import defaultdict
@@ -16,15 +16,15 @@ import pymongo
 
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import RawBatch, RawStream, raw_batch
-from cryptoassets.coincap.history import (
+from cryptoassets.coincap.models import RetryPolicy, Timeouts
+from cryptoassets.embedded import Stack
+from cryptoassets.history.fetch import ANSWERED, HistoryFetch
+from cryptoassets.history.windows import (
     CHEAP_POINTS,
     closed_until,
     on_grid,
     step_of,
 )
-from cryptoassets.coincap.history_fetch import ANSWERED, HistoryFetch
-from cryptoassets.coincap.models import RetryPolicy, Timeouts
-from cryptoassets.embedded import Stack
 from cryptoassets.partitions.spans import Span, joined, within, without
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.resources.mongo import MongoResource
