@@ -21,9 +21,10 @@ from cryptoassets.cli.terminal import FAILED
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.history.backfill import adjoining, chunks, days_between, unfinished
+from cryptoassets.history.book import coins_without_history
 from cryptoassets.history.gaps import Found, days_with_gaps, detect_gaps
 from cryptoassets.history.request import tags_of
-from cryptoassets.history.resource import HistoryResource, coins_without_history
+from cryptoassets.history.resource import HistoryResource
 from cryptoassets.history.windows import closed_until, on_grid
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
 from cryptoassets.resources.spark_errors import refuse_dead_jvm

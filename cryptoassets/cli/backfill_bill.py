@@ -14,9 +14,9 @@ from rich.table import Table
 from cryptoassets.coincap.credits import Budget
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError
-from cryptoassets.history.backfill import bill
-from cryptoassets.history.resource import HistoryRequest, HistoryResource
-from cryptoassets.history.windows import closed_until
+from cryptoassets.history.request import HistoryRequest
+from cryptoassets.history.resource import HistoryResource
+from cryptoassets.history.windows import bill, closed_until
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.resources.mongo import MongoResource

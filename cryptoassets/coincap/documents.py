@@ -39,7 +39,7 @@ class RawBatch:
         outside: of history: readable points that lie more than a step outside the window.
         fetches: one a page: `{_id, observed_at, fetched_at, source, offset, coins_asked,
             coins_received, is_repeated}`. A page with a bad timestamp has none.
-        windows: of history: one a call, see `history.fetch`.
+        windows: of history: one a call, see `history.book`.
         skipped: why nothing was fetched, where that is no fault.
         facts: what else the run should say, by label.
         failure: raised once the dead letters are stored; of history: why the window is not covered.

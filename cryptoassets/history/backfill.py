@@ -1,19 +1,16 @@
 """What is left to do of a stretch of history, read from the stores alone.
 
-What goes here: which days are finished, what the missing calls cost. What stays out: running jobs
-(in `cli.backfill`), fetching (in `resource`). Dagster's events are never asked.
+What goes here: which days are finished, and how runs take the others. What stays out: running jobs
+(in `cli.backfill`), what the missing calls cost (in `windows`). Dagster's events are never asked.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from cryptoassets.coincap.credits import Budget
 from cryptoassets.history.gaps import days_with_gaps, detect_gaps
-from cryptoassets.history.resource import HistoryRequest, HistoryResource
-from cryptoassets.history.windows import longest_window, price, windows
-from cryptoassets.partitions.spans import Span, partitions_in, within
+from cryptoassets.history.request import HistoryRequest
+from cryptoassets.history.resource import HistoryResource
+from cryptoassets.partitions.spans import Span, partitions_touching, within
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
@@ -21,48 +18,11 @@ from cryptoassets.stores.ledger import ledger_of
 from cryptoassets.stores.mongodb import count_in
 
 CHUNK_DAYS = 7
-_DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Bill:
-    """What calls are expected to cost.
-
-    Attributes:
-        groups: (calls, credits) of a coin to how many coins cost that.
-        calls: of all coins.
-        credits: of all coins, were they metered.
-    """
-
-    groups: Counter[tuple[int, int]]
-    calls: int
-    credits: int
-
-    def months(self, budget: Budget) -> int | None:
-        """Calendar months that it takes at the plan; 1: it fits in this one. None: no limit."""
-        if not budget.is_limited:
-            return None
-        rest = self.credits - max(0, budget.left - budget.kept_from_history)
-        whole_month = Budget(budget.monthly, 0, budget.month_start)
-        a_month = max(1, budget.monthly - whole_month.kept_from_history)
-        return 1 + max(0, -(-rest // a_month))
-
-
-def bill(wanted: Mapping[str, Sequence[Span]], interval: str) -> Bill:
-    """Price the calls for what is wanted, in windows of the longest length."""
-    groups: Counter[tuple[int, int]] = Counter()
-    for spans in wanted.values():
-        asks = windows(spans, longest_window(interval))
-        groups[len(asks), price(asks, interval)] += 1
-    calls = sum(calls * coins for (calls, _), coins in groups.items())
-    return Bill(groups, calls, sum(cost * coins for (_, cost), coins in groups.items()))
 
 
 def days_between(since: datetime, until: datetime) -> list[Span]:
     """The UTC days that a stretch touches, oldest first."""
-    first = since.replace(hour=0, minute=0, second=0, microsecond=0)
-    count = -(-(until - first) // _DAY)
-    return partitions_in(Span(first, first + count * _DAY), _DAY)
+    return partitions_touching(Span(since, until), HISTORY_FLOW.span)
 
 
 def chunks(days: Sequence[Span]) -> list[Sequence[Span]]:

@@ -1,33 +1,20 @@
 """Fetch stretches of history, coin after coin, and write down what became of every call.
 
 What goes here: cutting stretches into windows the source takes, and what its refusals mean. What
-stays out: which stretches (in `resource`), storing (in `io_managers`).
-
-The record of a call is a document of the collection `history_windows`: `{_id, coin_id, interval,
-start, end, fetched_at, source, outcome, points, first, error}`. Its outcome is
-
-    points      the window was answered; `points` says with how many, `first` from when on
-    empty       it was answered without a point
-    not_found   the coin, or its history, does not exist: the coin is not asked for again
-    failed      no answer after all retries, or one without a usable point: none can be read, or all
-                lie elsewhere; `error` says why, and the window is not covered
+stays out: which stretches (in `plan`), the form of a record (in `book`), storing (in
+`io_managers`).
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 
 from cryptoassets.coincap.client import CoinCapClient
-from cryptoassets.coincap.documents import (
-    RawBatch,
-    dead_letter_of,
-    history_batch,
-    whole_milliseconds,
-)
-from cryptoassets.coincap.protocol import iso_milliseconds
+from cryptoassets.coincap.documents import RawBatch, dead_letter_of, history_batch
 from cryptoassets.errors import (
     CoinNotFoundError,
     CreditsSpentError,
@@ -38,13 +25,11 @@ from cryptoassets.errors import (
     SourceError,
     SourceUnavailableError,
 )
+from cryptoassets.history.book import Outcome, call_record
 from cryptoassets.history.windows import MOST_HALVINGS, longest_window, step_of
 from cryptoassets.partitions.spans import Span
 from cryptoassets.settings import SourceKind
 
-Outcome = Literal["points", "empty", "not_found", "failed"]
-ANSWERED: tuple[Outcome, ...] = ("points", "empty")
-"""Outcomes after which a window is not paid for again."""
 MOST_FAILURES_IN_A_ROW = 5
 """So many coins without an answer: it is the source that is gone, not the coins."""
 _SHOWN = 5
@@ -83,6 +68,7 @@ class HistoryFetch:
 
     def __post_init__(self) -> None:
         self._longest = longest_window(self.interval)
+        self._record = partial(call_record, interval=self.interval, source=self.source)
 
     def __iter__(self) -> Iterator[RawBatch]:
         """Make the calls; the batches are to be stored as they come.
@@ -101,7 +87,7 @@ class HistoryFetch:
         # Where credits ended there is none left to tell a dumb source by: asked again next month.
         if self._held_back and "stopped" not in self.facts:
             self._refuse_silence()
-            yield self._released()
+            yield RawBatch(windows=tuple(self._held_back))
 
     def _coin(self, coin: str, spans: Sequence[Span]) -> Iterator[RawBatch]:
         pending = deque(spans)
@@ -115,7 +101,7 @@ class HistoryFetch:
             except CoinNotFoundError:
                 self._not_found.append(coin)
                 self._failures_in_a_row = 0
-                record = self._record(coin, start, stop, "not_found")
+                record = self._record(coin, Span(start, stop), "not_found")
                 yield RawBatch(windows=self._proven(record))
                 return
             except _PASSING as error:
@@ -165,7 +151,8 @@ class HistoryFetch:
         failure = None if count else _unusable(batch)
         outcome: Outcome = "points" if count else "failed" if failure else "empty"
         error = str(failure) if failure else None
-        record = self._record(coin, start, end, outcome, points=count, first=first, error=error)
+        window = Span(start, end)
+        record = self._record(coin, window, outcome, points=count, first=first, error=error)
         self._has_points = self._has_points or count > 0
         self._counts["points received"] += count
         windows = (record,) if failure else self._proven(record)
@@ -192,7 +179,7 @@ class HistoryFetch:
         letters: tuple[dict[str, Any], ...] = ()
         if isinstance(error, MalformedAnswerError):
             letters = (dead_letter_of(error, self.client.last_url, datetime.now(UTC)),)
-        record = self._record(coin, start, stop, "failed", error=str(error))
+        record = self._record(coin, Span(start, stop), "failed", error=str(error))
         return RawBatch(dead_letters=letters, windows=(record,))
 
     def _count_failure(self, coin: str, error: SourceError) -> None:
@@ -231,34 +218,6 @@ class HistoryFetch:
             f"{self.interval}). Nothing was recorded as fetched; a later retry can help. If no "
             "coin existed so early, begin later"
         )
-
-    def _released(self) -> RawBatch:
-        return RawBatch(windows=tuple(self._held_back))
-
-    def _record(
-        self,
-        coin: str,
-        start: datetime,
-        end: datetime,
-        outcome: Outcome,
-        **facts: Any,
-    ) -> dict[str, Any]:
-        fetched_at = whole_milliseconds(datetime.now(UTC))
-        names = (coin, self.interval, *map(iso_milliseconds, (start, end, fetched_at)))
-        return {
-            "_id": "@".join(names),
-            "coin_id": coin,
-            "interval": self.interval,
-            "start": start,
-            "end": end,
-            "fetched_at": fetched_at,
-            "source": self.source,
-            "outcome": outcome,
-            "points": 0,
-            "first": None,
-            "error": None,
-            **facts,
-        }
 
     def _tell(self) -> None:
         """Fill the facts, whatever ended the pass."""

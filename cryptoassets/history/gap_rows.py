@@ -4,11 +4,11 @@ What goes here: the judgement, without a store. What stays out: finding holes, r
 rows (in `gaps`).
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from cryptoassets.history.book import Book
 from cryptoassets.partitions.spans import Span, within, without
 
 
@@ -32,18 +32,6 @@ class Gap:
     def is_open(self) -> bool:
         """Whether it is still to be filled."""
         return self.healed_at is None and not self.unfillable
-
-
-@dataclass
-class Book:
-    """What calls of history brought, of one interval, by coin."""
-
-    answers: dict[str, list[tuple[Span, datetime]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
-    before_listing: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
-    listed: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
-    lost: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Holes in the history of coins: found, listed in `warehouse.gaps`, and what became of each.
 
 What goes here: comparing what should be there with what is. What stays out: what becomes of a row
-(in `gap_rows`), fetching what is missing (in `resource`, asked for by `backfill --gaps` and the
-sensor `heal_gaps`).
+(in `gap_rows`), planning to fetch what is missing (in `plan`, asked for by `backfill --gaps` and
+the sensor `heal_gaps`).
 
 A coin's history should be whole from its listing to now, minus the lag of the source. It was listed
 at its first point, or earlier if a call that failed asked for earlier points, or a snapshot saw it
@@ -12,16 +12,22 @@ earlier; but not where the source answered without a point before the first one.
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 
-from cryptoassets.history.fetch import ANSWERED
-from cryptoassets.history.gap_rows import Book, CoinGaps, Gap, minus
-from cryptoassets.history.resource import window_records
+from cryptoassets.history.book import Answers, Book, whole_book
+from cryptoassets.history.gap_rows import CoinGaps, Gap, minus
 from cryptoassets.history.windows import closed_until, on_grid, step_of
-from cryptoassets.partitions.spans import Span, joined, within, without
+from cryptoassets.partitions.spans import (
+    Span,
+    joined,
+    partition_around,
+    partitions_touching,
+    within,
+    without,
+)
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -30,7 +36,6 @@ from cryptoassets.stores.ledger import LedgerRow, ledger_of
 from cryptoassets.stores.mongodb import Lake, count_in
 
 _LOCK = "gaps"
-_DAY = timedelta(days=1)
 _HOLES = """
     WITH points AS (
         SELECT coin_id, observed_at, lead(observed_at, 1, %(closed)s) OVER (
@@ -85,12 +90,14 @@ def detect_gaps(
     lake = mongo.lake()
     with postgres.connect() as connection:
         lock(connection.cursor(), _LOCK)
-        book = _book(lake, interval)
+        book = whole_book(lake, interval)
         firsts = _first_points(connection, interval)
         holes = _holes(connection, book, firsts, interval, closed_until(now, interval))
         ledger = ledger_of(connection.cursor(), HISTORY_FLOW)
         gone = [
-            Span(start, start + _DAY) for start, row in ledger.items() if row.expired_at is not None
+            partition_around(start, HISTORY_FLOW.span)
+            for start, row in ledger.items()
+            if row.expired_at is not None
         ]
         holes = {coin: minus(spans, gone) for coin, spans in holes.items()}
         before = _listed_gaps(connection, interval)
@@ -120,39 +127,18 @@ class _Processed:
     def __init__(self, lake: Lake, ledger: Mapping[datetime, LedgerRow]) -> None:
         self._lake = lake
         self._ledger = ledger
-        self._known: dict[datetime, bool] = {}
+        self._known: dict[Span, bool] = {}
 
     def is_whole(self, piece: Span) -> bool:
         """Whether every day of a hole is published with all raw points that there are."""
-        first = piece[0].replace(hour=0, minute=0, second=0, microsecond=0)
-        count = -(-(piece[1] - first) // _DAY)
-        return all(self._is_day_whole(first + number * _DAY) for number in range(count))
+        return all(map(self._is_day_whole, partitions_touching(piece, HISTORY_FLOW.span)))
 
-    def _is_day_whole(self, day: datetime) -> bool:
+    def _is_day_whole(self, day: Span) -> bool:
         if day not in self._known:
-            raw = count_in(self._lake[HISTORY_FLOW.raw.name], Span(day, day + _DAY))
-            row = self._ledger.get(day)
-            self._known[day] = raw == (row.raw_rows if row else 0)
+            row = self._ledger.get(day.start)
+            raw_rows = row.raw_rows if row else 0
+            self._known[day] = count_in(self._lake[HISTORY_FLOW.raw.name], day) == raw_rows
         return self._known[day]
-
-
-def _book(lake: Lake, interval: str) -> Book:
-    book = Book()
-    for window in window_records(lake, {}):
-        coin, asked = window["coin_id"], Span(window["start"], window["end"])
-        if window["outcome"] == "not_found":
-            book.lost.add(coin)
-        if window["interval"] != interval:
-            continue
-        if window["outcome"] in ANSWERED:
-            first = window["first"] or window["end"]
-            book.answers[coin].append((asked, window["fetched_at"]))
-            book.before_listing[coin].append(Span(window["start"], first))
-            if window["first"]:
-                book.listed[coin].append(window["first"])
-        elif window["outcome"] == "failed":
-            book.listed[coin].append(window["start"])
-    return book
 
 
 def _holes(
@@ -208,10 +194,24 @@ def _write(
         cursor.executemany(_WRITE, [{**vars(gap), "interval": interval} for gap in after])
 
 
+def unanswered_gaps(
+    connection: psycopg.Connection[Any], interval: str, bounds: Span, answers: Answers
+) -> dict[str, list[Span]]:
+    """The parts of open gaps within bounds that no answer since their detection covers, by coin."""
+    rows = connection.execute(
+        "SELECT coin_id, gap_start, gap_end, detected_at FROM warehouse.gaps "
+        "WHERE interval = %s AND healed_at IS NULL AND NOT unfillable "
+        "AND gap_start < %s AND gap_end > %s ORDER BY coin_id, gap_start",
+        [interval, bounds.end, bounds.start],
+    ).fetchall()
+    missing: dict[str, list[Span]] = defaultdict(list)
+    for coin, start, end, detected_at in rows:
+        since = [window for window, at in answers.get(coin, ()) if at > detected_at]
+        missing[coin] += within(without(Span(start, end), since), bounds)
+    return missing
+
+
 def days_with_gaps(gaps: Sequence[Gap], bounds: Span) -> list[Span]:
     """The UTC days within bounds that miss a point, oldest first."""
-    starts: set[datetime] = set()
-    for start, end in within([gap.span for gap in gaps], bounds):
-        first = start.replace(hour=0, minute=0, second=0, microsecond=0)
-        starts |= {first + number * _DAY for number in range(-(-(end - first) // _DAY))}
-    return [Span(start, start + _DAY) for start in sorted(starts)]
+    missing = within([gap.span for gap in gaps], bounds)
+    return sorted({day for span in missing for day in partitions_touching(span, HISTORY_FLOW.span)})

@@ -1,14 +1,14 @@
-"""Run tags that narrow or widen what a run of `history` fetches.
+"""What one run of `history` fetches, and the run tags that narrow or widen it.
 
-What goes here: the tags and both ways between them and a request. What stays out: who sets them
-(`cli.backfill`, the sensor `heal_gaps`).
+What goes here: the request, the tags, and both ways between them. What stays out: who sets the tags
+(`cli.backfill`, the sensor `heal_gaps`), what of a request is still missing (in `plan`).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptoassets.errors import SettingsError
-from cryptoassets.history.resource import HistoryRequest
 
 FROM_TAG = "cryptoassets/history_from"
 """ISO time: nothing before it is fetched, though its day is processed whole."""
@@ -18,6 +18,25 @@ COINS_TAG = "cryptoassets/history_coins"
 """Slugs with commas; without it the newest snapshot says whose history is fetched."""
 GAPS_TAG = "cryptoassets/history_gaps"
 """Present: only what `warehouse.gaps` lists is fetched."""
+
+
+@dataclass(frozen=True)
+class HistoryRequest:
+    """What one run fetches.
+
+    Attributes:
+        start: of its first partition, or later.
+        end: of its last partition; windows that begin there or later are left to other runs.
+        until: windows may reach up to here, so that they stay as long as the source allows.
+        coins: slugs; None: the top coins of the newest snapshot.
+        gaps_only: only what `warehouse.gaps` lists as open, asked once more whatever was answered.
+    """
+
+    start: datetime
+    end: datetime
+    until: datetime | None = None
+    coins: tuple[str, ...] | None = None
+    gaps_only: bool = False
 
 
 def request_of(start: datetime, end: datetime, tags: Mapping[str, str]) -> HistoryRequest:

@@ -1,13 +1,15 @@
 """Which windows of history to ask for, and what they cost: the arithmetic of grids and windows.
 
 What goes here: pure planning, in whole milliseconds or aware times. What stays out: calls (in
-`fetch`), what has been asked before (in `resource`).
+`fetch`), what has been asked before (in `book`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cryptoassets.coincap.credits import estimated_credits
+from cryptoassets.coincap.credits import Budget, estimated_credits
 from cryptoassets.coincap.protocol import (
     HISTORY_ROUTE,
     LONGEST_WINDOW_MS,
@@ -66,3 +68,37 @@ def points_in(spans: Iterable[Span], interval: str) -> int:
 def price(asks: Sequence[Span], interval: str) -> int:
     """Credits that calls for these windows are expected to cost."""
     return sum(estimated_credits(HISTORY_ROUTE, max(1, points_in([ask], interval))) for ask in asks)
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What calls are expected to cost.
+
+    Attributes:
+        groups: (calls, credits) of a coin to how many coins cost that.
+        calls: of all coins.
+        credits: of all coins, were they metered.
+    """
+
+    groups: Counter[tuple[int, int]]
+    calls: int
+    credits: int
+
+    def months(self, budget: Budget) -> int | None:
+        """Calendar months that it takes at the plan; 1: it fits in this one. None: no limit."""
+        if not budget.is_limited:
+            return None
+        rest = self.credits - max(0, budget.left - budget.kept_from_history)
+        whole_month = Budget(budget.monthly, 0, budget.month_start)
+        a_month = max(1, budget.monthly - whole_month.kept_from_history)
+        return 1 + max(0, -(-rest // a_month))
+
+
+def bill(wanted: Mapping[str, Sequence[Span]], interval: str) -> Bill:
+    """Price the calls for what is wanted, in windows of the longest length."""
+    groups: Counter[tuple[int, int]] = Counter()
+    for spans in wanted.values():
+        asks = windows(spans, longest_window(interval))
+        groups[len(asks), price(asks, interval)] += 1
+    calls = sum(calls * coins for (calls, _), coins in groups.items())
+    return Bill(groups, calls, sum(cost * coins for (_, cost), coins in groups.items()))

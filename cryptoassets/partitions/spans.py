@@ -65,6 +65,12 @@ def partitions_in(window: Span, length: timedelta) -> list[Span]:
     ]
 
 
+def partitions_touching(span: Span, length: timedelta) -> list[Span]:
+    """The partitions of one hour, or one day, that a span touches, oldest first."""
+    start = partition_around(span.start, length).start
+    return partitions_in(Span(start, start + -(-(span.end - start) // length) * length), length)
+
+
 def partition_window(name: str) -> Span:
     """The span of an hour or a day by Dagster's key; `partition_name` is the inverse.
 

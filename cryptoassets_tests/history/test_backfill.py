@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cryptoassets.coincap.credits import Budget
-from cryptoassets.history.backfill import adjoining, bill, chunks, days_between, unfinished
+from cryptoassets.history.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.history.gaps import detect_gaps
-from cryptoassets.history.resource import HistoryRequest, HistoryResource
+from cryptoassets.history.request import HistoryRequest
+from cryptoassets.history.resource import HistoryResource
+from cryptoassets.history.windows import bill
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource

@@ -22,7 +22,7 @@ from cryptoassets.errors import (
     MalformedAnswerError,
     SourceUnavailableError,
 )
-from cryptoassets.history import fetch as fetch_history
+from cryptoassets.history import book
 from cryptoassets.history.fetch import HistoryFetch
 from cryptoassets.history.resource import PATIENCE, TRIES
 from cryptoassets.partitions.spans import Span
@@ -332,5 +332,5 @@ def test_a_new_form_of_all_points_ends_the_pass_and_names_coins(
 
 def test_the_outcomes_are_told_in_the_docstring() -> None:
     """It is the one place where the collection's form is described."""
-    words = fetch_history.__doc__ or ""
+    words = book.__doc__ or ""
     assert all(f"\n    {name} " in words for name in ("points", "empty", "not_found", "failed"))

@@ -14,14 +14,9 @@ from cryptoassets.checks.places import raw_documents, raw_ids
 from cryptoassets.cli.audit import audit_stores
 from cryptoassets.cli.facts import store_counts
 from cryptoassets.errors import MixedSourcesError
+from cryptoassets.history.book import answered, coins_without_history, control_window, failures
 from cryptoassets.history.gaps import detect_gaps
-from cryptoassets.history.resource import (
-    answered,
-    coins_of_newest_snapshot,
-    coins_without_history,
-    control_window,
-    failures,
-)
+from cryptoassets.history.plan import coins_of_newest_snapshot
 from cryptoassets.io_managers.expiry import restore_ledger
 from cryptoassets.io_managers.lake import refuse_mixed_sources
 from cryptoassets.partitions.spans import Span
