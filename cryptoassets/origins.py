@@ -1,7 +1,7 @@
 """Which requests come from a web page of another origin, or were sent to a foreign host name.
 
 What goes here: judging headers. What stays out: HTTP itself (in `webserver.guard` and
-`coincap.service`).
+`coincap_server.service`).
 
 A browser sends requests to this machine for any page that asks it to, and names the page in
 `Origin` or `Sec-Fetch-Site`. By DNS rebinding a page gives its own host name the address of this

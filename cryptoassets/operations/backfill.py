@@ -1,7 +1,7 @@
 """The operation `backfill`: history of a span of time, or of the gaps in it.
 
 What goes here: one week after the other, and the result. What stays out: what was asked for and
-costs (in `backfill_cost`), what is left to do (in `upkeep`), executing jobs (in `runs`).
+costs (in `backfill_cost`), what is left to do (in `history`), executing jobs (in `runs`).
 """
 
 import time
@@ -9,21 +9,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from cryptoassets.coincap.history import Range, closed_until, on_grid
+from cryptoassets.history.backfill import adjoining, chunks, days_between, unfinished
+from cryptoassets.history.book import coins_without_history
+from cryptoassets.history.gaps import Found, days_with_gaps, detect_gaps
+from cryptoassets.history.request import tags_of
+from cryptoassets.history.resource import HistoryResource
+from cryptoassets.history.windows import closed_until, on_grid
 from cryptoassets.operations.backfill_cost import BackfillRequest, credit_budget
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.ranges import StretchRunner, changed, make_marts
 from cryptoassets.operations.runs import Runner
 from cryptoassets.operations.session import Session, open_session
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
-from cryptoassets.resources.history import HistoryResource, coins_without_history
-from cryptoassets.resources.history_tags import tags_of
 from cryptoassets.resources.spark_errors import refuse_dead_jvm
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.stores.mongodb import WINDOWS
-from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.upkeep.days import stale_mart_days
-from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class _Backfill:
         since, until = self._asked.since, self._asked.until
         if not self._asked.gaps_only:
             return days_between(since, until) if since < until else []
-        return days_with_gaps(self._found.open, (since, until))
+        return days_with_gaps(self._found.open, Span(since, until))
 
     def _do(self, week: Sequence[Span], name: str) -> bool:
         """Fetch and publish the days left of a week; False when going on is of no use."""
@@ -160,7 +161,7 @@ class _Backfill:
         )
         return not (is_source_gone or outcome.stopped)
 
-    def _wanted(self, week: Sequence[Span]) -> dict[str, list[Range]]:
+    def _wanted(self, week: Sequence[Span]) -> dict[str, list[Span]]:
         request = self._asked.request(self._coins)
         start = max(request.start, week[0][0])
         return self._history.wanted(

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptoassets.coincap.credits import Budget
-from cryptoassets.coincap.history import closed_until
 from cryptoassets.errors import SettingsError
+from cryptoassets.history.request import HistoryRequest
+from cryptoassets.history.resource import HistoryResource
+from cryptoassets.history.windows import bill, closed_until
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.session import open_stores, start_platform
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.credits import PostgresCreditKeeper
-from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
-from cryptoassets.upkeep.backfill import bill
 
 _FIRST = datetime(2018, 1, 1, tzinfo=UTC)
 
@@ -102,7 +103,7 @@ def backfill_cost(progress: Progress, asked: BackfillRequest) -> BackfillCost:
         is_assumed = not asked.gaps_only and not history.coins()
         if is_assumed:
             count = stores.settings.coincap_coins
-            wanted = {f"coin {number}": [(asked.since, until)] for number in range(count)}
+            wanted = {f"coin {number}": [Span(asked.since, until)] for number in range(count)}
         costs, budget = bill(wanted, history.interval), credit_budget()
     return BackfillCost(
         len(wanted),
