@@ -1,7 +1,8 @@
 """What is left to do of a stretch of history, read from the stores alone.
 
 What goes here: which days are finished, and how runs take the others. What stays out: running jobs
-(in `operations.backfill`), what the missing calls cost (in `windows`). Dagster's events are never asked.
+(in `operations.backfill`), what the missing calls cost (in `windows`). Dagster's events are not
+read.
 """
 
 from collections.abc import Mapping, Sequence

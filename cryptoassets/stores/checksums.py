@@ -2,7 +2,7 @@
 
 What goes here: one value per partition that changes with any row, value or byte, in whatever order
 they are read. What stays out: the ledger that keeps the values (in `io_managers.publishing`), and
-what a difference means (in `cli.audit`).
+what a difference means (in `operations.audit_partitions`).
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Adjoining partitions put together: what one run takes at a time.
 
 What goes here: which partitions follow each other, and how many of them one run takes. What stays
-out: which partitions there are (in `upkeep.partitions`), running them (in `cli.again`).
+out: which partitions there are (in `upkeep.partitions`), running them (in `operations.ranges`).
 """
 
 from collections import defaultdict
