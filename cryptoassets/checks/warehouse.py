@@ -7,8 +7,8 @@ import dagster as dg
 from cryptoassets.checks.places import reconcile
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
-from cryptoassets.checks.stores import recent_prices
-from cryptoassets.partitions.spans import Span
+from cryptoassets.checks.stores import RecentPrices
+from cryptoassets.partitions.spans import Span, partition_window
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
@@ -76,11 +76,13 @@ def coin_prices_behaviour(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource
 ) -> Iterator[Judged]:
     """Warn of prices that move too much, or not at all, in each hour."""
-    yield from by_partition(context, PRICES, lambda window: _behaviour(postgres, window))
+    hours = [partition_window(key) for key in context.op_execution_context.partition_keys]
+    recent = RecentPrices(postgres, Span(min(hours).start, max(hours).end))
+    yield from by_partition(context, PRICES, lambda window: _behaviour(recent, window))
 
 
-def _behaviour(postgres: PostgresResource, window: Span) -> Iterator[dg.AssetCheckResult]:
-    prices = recent_prices(postgres, window[1])
+def _behaviour(recent: RecentPrices, window: Span) -> Iterator[dg.AssetCheckResult]:
+    prices = recent.before(window.end)
     moves = wild_moves(prices)
     yield result("price_moves", _told(moves), severity=WARN, coins_judged=moves.judged)
     share = repeated_share(prices)

@@ -46,7 +46,9 @@ class PassingFrames:
         if len(head) <= 1 and sum(batch.num_rows for batch in head) < MANY_ROWS:
             rows = pa.Table.from_batches(head, schema=arrow_schema(table))
             self.rows += rows.num_rows
-            return session.createDataFrame(rows, schema=table.spark_schema)
+            frame = session.createDataFrame(rows, schema=table.spark_schema)
+            # In one partition, which Spark can group and sort without a shuffle.
+            return frame.coalesce(1) if rows.num_rows else frame
         store, folder = scratch_folder(table.name)
         store.create_dir(folder, recursive=True)
         self._folders.append(folder)
