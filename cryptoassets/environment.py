@@ -57,7 +57,7 @@ def java_environment(
     }
 
 
-def set_pyspark_variables_aside() -> None:
+def remove_pyspark_variables() -> None:
     """Remove what PySpark would read in this process, for the rest of its life.
 
     Not only while the JVM starts: PySpark asks on each call whether it is "remote".
@@ -68,7 +68,7 @@ def set_pyspark_variables_aside() -> None:
             del os.environ[name]
 
 
-def set_dagster_variables_aside() -> None:
+def remove_dagster_variables() -> None:
     """Remove what would change how Dagster works in this process; DAGSTER_HOME is judged later."""
     for name in _dagster_variables() - {"DAGSTER_HOME"}:
         del os.environ[name]

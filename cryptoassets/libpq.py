@@ -62,7 +62,7 @@ def is_variable(name: str) -> bool:
     return _VARIABLE.fullmatch(name) is not None
 
 
-def forget_variables() -> None:
+def remove_libpq_variables() -> None:
     """Drop libpq's variables from this process: PGSERVICE and PGTZ win over what code passes."""
     for name in [name for name in os.environ if is_variable(name)]:
         # Another thread may do the same.
@@ -77,7 +77,7 @@ def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
         StoreError: the database is read-only.
         psycopg.Error: no connection.
     """
-    forget_variables()
+    remove_libpq_variables()
     given = parameters(url)
     connection = psycopg.connect(**given, autocommit=autocommit)
     try:
@@ -119,7 +119,7 @@ def address(given: dict[str, Any]) -> str:
 
 def dagster_url(url: str) -> str:
     """Return the URL of Dagster's database for SQLAlchemy, with the same meaning of text."""
-    forget_variables()
+    remove_libpq_variables()
     parts = urlsplit(url)
     pairs = (pair.partition("=") for pair in parts.query.split("&") if pair)
     given = {unquote(name): unquote(value) for name, _, value in pairs}

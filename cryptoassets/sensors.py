@@ -19,7 +19,7 @@ from cryptoassets.resources.history_tags import GAPS_TAG
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.upkeep.backfill import adjoining, chunks, days_to_heal
 from cryptoassets.upkeep.days import days_to_make, rows_by_day, stretches_of_marts
-from cryptoassets.upkeep.in_use import GOING_ON
+from cryptoassets.upkeep.in_use import UNFINISHED_STATUSES
 
 _HEAL_GAPS = "heal_gaps"
 
@@ -41,7 +41,7 @@ def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
     def sensor(
         context: dg.SensorEvaluationContext, history: HistoryResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        going_on = dg.RunsFilter(job_name="history", statuses=GOING_ON)
+        going_on = dg.RunsFilter(job_name="history", statuses=UNFINISHED_STATUSES)
         if context.instance.get_runs(going_on, limit=1):
             yield dg.SkipReason("a run of history is going on")
             return

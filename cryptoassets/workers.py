@@ -75,7 +75,7 @@ def code_hash() -> str:
     return f"{digest.hexdigest()[:16]}/{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def refuse_other_code(expected: str) -> None:
+def fail_if_code_differs(expected: str) -> None:
     """Stop a task whose worker runs other code, or another Python, than the driver.
 
     Args:
@@ -113,7 +113,7 @@ def run_task(
     """
     import pyarrow as pa  # noqa: PLC0415 - the command line asks for `code_hash` alone
 
-    refuse_other_code(code)
+    fail_if_code_differs(code)
     for batch in batches:
         for number in batch.column(0).to_pylist():
             yield from work(number)

@@ -8,8 +8,8 @@ import pytest
 from cryptoassets.environment import (
     certificates,
     java_environment,
-    set_dagster_variables_aside,
-    set_pyspark_variables_aside,
+    remove_dagster_variables,
+    remove_pyspark_variables,
     without_dagster_variables,
     without_proxies,
 )
@@ -55,7 +55,7 @@ def test_what_pyspark_reads_is_removed_and_our_setting_stays(
     for name in (*theirs, "SPARK_MASTER"):
         monkeypatch.setenv(name, "local")
 
-    set_pyspark_variables_aside()
+    remove_pyspark_variables()
 
     assert [] == [name for name in theirs if name in os.environ]
     assert "local" == os.environ["SPARK_MASTER"]
@@ -69,7 +69,7 @@ def test_dagsters_variables_are_removed_and_our_setting_stays(
         monkeypatch.setenv(name, "7")
 
     passed = without_dagster_variables()
-    set_dagster_variables_aside()
+    remove_dagster_variables()
 
     assert {"DAGSTER_RUNS_RETENTION_DAYS"} <= passed.keys()
     assert not {"DAGSTER_GRPC_PORT", "DAGSTER_HOME"} & passed.keys()

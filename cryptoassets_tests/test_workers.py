@@ -11,7 +11,7 @@ import pytest
 
 import cryptoassets
 from cryptoassets.errors import SettingsError, WorkerCodeError
-from cryptoassets.workers import Credentials, code_hash, refuse_other_code
+from cryptoassets.workers import Credentials, code_hash, fail_if_code_differs
 
 PACKAGE = Path(cryptoassets.__file__).parent
 URL = "mongodb://planted:planted@host:27017/"
@@ -109,10 +109,10 @@ def test_all_that_workers_import_is_in_the_hash() -> None:
 
 def test_other_code_is_refused_with_both_hashes() -> None:
     """A worker that judged by other rules would publish other rows."""
-    refuse_other_code(code_hash())
+    fail_if_code_differs(code_hash())
 
     with pytest.raises(WorkerCodeError, match=rf"{code_hash()} instead of 0123/3\.9; the driver"):
-        refuse_other_code("0123/3.9")
+        fail_if_code_differs("0123/3.9")
 
 
 def _hash_in(path: Path) -> str:

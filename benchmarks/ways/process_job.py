@@ -20,7 +20,7 @@ from benchmarks.measuring import BenchError
 from benchmarks.sampling import sampled
 from benchmarks.ways.task import Marks
 from cryptoassets.cli.garbage import search_seldom
-from cryptoassets.resources.spark_jvm import jvm_begun
+from cryptoassets.resources.spark_jvm import prestarted_jvm
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -43,7 +43,7 @@ def main() -> None:
     # Both as the product's commands do, before they import anything large.
     search_seldom()
     marks = Marks()
-    with jvm_begun():
+    with prestarted_jvm():
         from cryptoassets.cli.runner import warm_instance  # noqa: PLC0415 - measured
 
         with warm_instance() as instance:

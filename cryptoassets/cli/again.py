@@ -22,10 +22,10 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import count_in
-from cryptoassets.upkeep.coins import mend_coins
+from cryptoassets.upkeep.coins import repair_coins
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import Partition
-from cryptoassets.upkeep.retention import keeping_retention_off
+from cryptoassets.upkeep.retention import blocking_retention
 from cryptoassets.upkeep.stretches import stretches
 
 _JOBS = {SNAPSHOT_FLOW.asset: "process", HISTORY_FLOW.asset: "history"}
@@ -95,7 +95,7 @@ class Again:
     def finish(self, days: Collection[date]) -> None:
         """Update what depends on prices: coins and marts, including marts that are stale."""
         console = self._ranges.console
-        coins = mend_coins(self.postgres)
+        coins = repair_coins(self.postgres)
         if coins:
             shown = ", ".join(coins[:_SHOWN]) + (", ..." if len(coins) > _SHOWN else "")
             console.print(f"  {len(coins)} coins described anew ({shown}).")
@@ -130,7 +130,7 @@ def processing_again(console: Console) -> Iterator[Again]:
         mongo = MongoResource()
         with (
             warm_instance() as instance,
-            keeping_retention_off(PostgresResource()),
+            blocking_retention(PostgresResource()),
             closing(mongo.lake().client),
         ):
             fail_dead_runs(instance)

@@ -20,7 +20,7 @@ from cryptoassets.cli.terminal import (
     print_for_shell,
     print_on_any_stream,
 )
-from cryptoassets.environment import set_dagster_variables_aside, set_pyspark_variables_aside
+from cryptoassets.environment import remove_dagster_variables, remove_pyspark_variables
 from cryptoassets.errors import CryptoassetsError, SettingsError, StoreNotRunningError
 from cryptoassets.shortages import remedy_of
 
@@ -54,8 +54,8 @@ def main() -> None:
     # Files of the home are our user's alone, whatever the shell says; children inherit this.
     os.umask(0o077)
     print_on_any_stream()
-    set_pyspark_variables_aside()
-    set_dagster_variables_aside()
+    remove_pyspark_variables()
+    remove_dagster_variables()
     search_seldom()
     # Accepted before and after the verb.
     is_debug = "--debug" in sys.argv
@@ -103,9 +103,9 @@ def run(
     ] = None,
 ) -> None:
     """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary."""
-    from cryptoassets.resources.spark_jvm import jvm_begun
+    from cryptoassets.resources.spark_jvm import prestarted_jvm
 
-    with jvm_begun(is_long_lived=every is not None):
+    with prestarted_jvm(is_long_lived=every is not None):
         if every is not None:
             from cryptoassets.cli.batches import run_every
 
@@ -140,9 +140,9 @@ def backfill(
     if dry_run:
         price_backfill(console, asked)
         return
-    from cryptoassets.resources.spark_jvm import jvm_begun
+    from cryptoassets.resources.spark_jvm import prestarted_jvm
 
-    with jvm_begun():
+    with prestarted_jvm():
         from cryptoassets.cli.backfill import run_backfill
 
         raise typer.Exit(run_backfill(console, asked))
@@ -242,9 +242,9 @@ def requeue(
     ] = None,
 ) -> None:
     """Judge quarantined documents, and read dead letters, by today's rules; publish what passes."""
-    from cryptoassets.resources.spark_jvm import jvm_begun
+    from cryptoassets.resources.spark_jvm import prestarted_jvm
 
-    with jvm_begun():
+    with prestarted_jvm():
         from cryptoassets.cli.requeue import requeue as judge_again
 
         raise typer.Exit(judge_again(console, reason))
@@ -265,9 +265,9 @@ def rebuild(
     ] = None,
 ) -> None:
     """Make PostgreSQL and the cleaned Parquet again from raw alone, all or a window."""
-    from cryptoassets.resources.spark_jvm import jvm_begun
+    from cryptoassets.resources.spark_jvm import prestarted_jvm
 
-    with jvm_begun():
+    with prestarted_jvm():
         from cryptoassets.cli.rebuild import rebuild as make_again
 
         raise typer.Exit(make_again(console, since, until))

@@ -24,14 +24,14 @@ from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
 from cryptoassets.resources.history import HistoryResource, coins_without_history
 from cryptoassets.resources.history_tags import tags_of
-from cryptoassets.resources.spark_errors import refuse_dead_jvm
+from cryptoassets.resources.spark_errors import fail_if_jvm_ended
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import WINDOWS
 from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
-from cryptoassets.upkeep.retention import keeping_retention_off
+from cryptoassets.upkeep.retention import blocking_retention
 
 _SHOWN = 5
 
@@ -48,7 +48,7 @@ def run_backfill(console: Console, asked: Stretch) -> int:
         with (
             dagster_instance() as instance,
             closing(history.mongo.lake().client),
-            keeping_retention_off(history.postgres),
+            blocking_retention(history.postgres),
         ):
             fail_dead_runs(instance)
             runner = Runner(console, status, instance)
@@ -142,7 +142,7 @@ class _Backfill:
             if self._runner.execute("history", first, last=last, tags=tags):
                 self._days_done += len(days)
             else:
-                refuse_dead_jvm()
+                fail_if_jvm_ended()
         words = self._counts().since(before) if left else "done before"
         days_named = f"{partition_name(week[0])} to {partition_name(week[-1])}"
         line(self._console, name, f"{days_named}  {words}", started)

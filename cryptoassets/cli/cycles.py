@@ -22,7 +22,7 @@ from cryptoassets.io_managers.clean_folders import judge_whole
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
-from cryptoassets.upkeep.coins import mend_coins
+from cryptoassets.upkeep.coins import repair_coins
 
 BATCH_TAG = "cryptoassets/every"
 """On each run of a loop, with its seconds: by it the loop finds its own runs again."""
@@ -176,7 +176,7 @@ class Cycles:
             self.stale_days |= days_left_behind().keys
         if any(facts.get("rows removed") for facts in runner.outcome.facts.values()):
             # A rule that changed since may refuse what a coin was described by.
-            mend_coins(PostgresResource())
+            repair_coins(PostgresResource())
         if is_done:
             cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
         return is_done

@@ -11,7 +11,7 @@ from cryptoassets.cli.hours import begun, days_left_behind, hours_left_behind
 from cryptoassets.cli.ranges import Ranges, make_marts
 from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.coins import mend_coins
+from cryptoassets.upkeep.coins import repair_coins
 
 
 def run_jobs(runner: Runner, ranges: Ranges, await_spark: Callable[[], None]) -> Outcome:
@@ -35,7 +35,7 @@ def run_jobs(runner: Runner, ranges: Ranges, await_spark: Callable[[], None]) ->
     hours = reversed(begun(raw | waiting.keys))
     done = [hour for hour in hours if runner.execute("process", hour)]
     # A rule that changed since may refuse what a coin was described by.
-    mend_coins(PostgresResource())
+    repair_coins(PostgresResource())
     stale = days_left_behind()
     days = {date.fromisoformat(key[:10]) for key in {*done, *stale.keys}}
     make_marts(ranges, PostgresResource(), days)

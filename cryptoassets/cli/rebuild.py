@@ -18,7 +18,7 @@ from cryptoassets.io_managers.expiry import restore_ledger
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.upkeep.partitions import (
-    EVER,
+    ALL_TIME,
     Partition,
     ledger_rows,
     partition_of,
@@ -53,7 +53,7 @@ def rebuild(console: Console, since: datetime | None, until: datetime | None) ->
     Raises:
         SettingsError: the window is empty.
     """
-    window = Span(_utc(since) or EVER[0], _utc(until) or EVER[1])
+    window = Span(_utc(since) or ALL_TIME[0], _utc(until) or ALL_TIME[1])
     if window[0] >= window[1]:
         raise SettingsError(f"--from {since} is not before --to {until}")
     with processing_again(console) as again:
@@ -94,7 +94,7 @@ def _plan(again: Again, window: Span) -> Plan:
 
 def _add(plan: Plan, again: Again, flow: Flow, window: Span) -> None:
     start, end = window
-    whole = Span(start - (start - EVER[0]) % flow.span, end)
+    whole = Span(start - (start - ALL_TIME[0]) % flow.span, end)
     raw = raw_starts(again.mongo, flow, whole)
     ledger = ledger_rows(again.postgres, flow, whole)
     expired = {start for start, row in ledger.items() if row.expired_at}

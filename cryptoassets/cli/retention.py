@@ -17,7 +17,13 @@ from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
-from cryptoassets.upkeep.retention import Candidate, Swept, Where, bounds, retain
+from cryptoassets.upkeep.retention import (
+    Candidate,
+    RetentionResult,
+    RetentionTargets,
+    bounds,
+    retain,
+)
 
 _DAY = "%Y-%m-%d"
 
@@ -38,12 +44,12 @@ def apply_retention(console: Console, *, is_dry_run: bool) -> int:
         if not is_dry_run:
             # Else their partitions would be kept for ever.
             fail_dead_runs(instance)
-        where = Where(mongo, PostgresResource(), instance)
+        where = RetentionTargets(mongo, PostgresResource(), instance)
         swept = retain(where, before, runs_before, is_dry_run=is_dry_run, report=status.update)
     return _print(console, swept, is_dry_run=is_dry_run)
 
 
-def _print(console: Console, swept: Swept, *, is_dry_run: bool) -> int:
+def _print(console: Console, swept: RetentionResult, *, is_dry_run: bool) -> int:
     if swept.before is not None:
         going = [one for one in swept.candidates if one.held is None]
         held = [one for one in swept.candidates if one.held is not None]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from cryptoassets.embedded.owners import lives, started_after_boot
+from cryptoassets.embedded.owners import is_alive, started_after_boot
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, RunRecord
@@ -77,7 +77,7 @@ def _is_dead(instance: "DagsterInstance", record: "RunRecord") -> bool:
     run = record.dagster_run
     host, *process = _noted_process(run)
     if host == socket.gethostname():
-        return not lives(*process)
+        return not is_alive(*process)
     idle_time = datetime.now(UTC) - record.update_timestamp
     if run.status == DagsterRunStatus.QUEUED:
         return idle_time > START_LIMIT and not _has_coordinator(instance)

@@ -42,7 +42,7 @@ class Jvm:
     log: Path
     log_start: int
 
-    def said(self) -> str:
+    def output_tail(self) -> str:
         """Return the end of its output, which usually shows why it ended."""
         return _output_tail(self.log, self.log_start)
 
@@ -74,7 +74,7 @@ _prestarted: list[_StartingJvm] = []
 """The JVM started in advance that `start_jvm` has not taken yet."""
 
 
-def begin_jvm(
+def prestart_jvm(
     config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
 ) -> None:
     """Start the JVM without waiting: the next `start_jvm` with the same arguments takes it.
@@ -85,7 +85,7 @@ def begin_jvm(
     _prestarted.append(_begin(config, environment, folder, log))
 
 
-def end_begun_jvm() -> None:
+def end_prestarted_jvm() -> None:
     """End the JVM that was started in advance, if nothing has taken it."""
     while _prestarted:
         _prestarted.pop().end()

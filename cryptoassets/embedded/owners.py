@@ -12,34 +12,34 @@ from pathlib import Path
 import psutil
 
 
-def own_name() -> str:
+def process_name() -> str:
     """Return the name of this process, usable in file names: pid, start time and host."""
     process = psutil.Process(os.getpid())
     return f"{process.pid}-{started_after_boot(process)}-{socket.gethostname()}"
 
 
 def is_gone(name: str) -> bool:
-    """Return whether the process that `own_name` named is gone.
+    """Return whether the process that `process_name` named is gone.
 
     A process of another host counts as alive: its pid means nothing here.
     """
     pid, _, rest = name.partition("-")
     start, _, host = rest.partition("-")
-    return host == socket.gethostname() and pid.isdecimal() and not lives(pid, start)
+    return host == socket.gethostname() and pid.isdecimal() and not is_alive(pid, start)
 
 
-def own_folder(parent: Path) -> Path:
+def process_folder(parent: Path) -> Path:
     """Return a folder for this process in `parent`; delete folders whose process is gone."""
     for folder in parent.glob("*"):
         if is_gone(folder.name):
             # Another process may be deleting it at the same time.
             shutil.rmtree(folder, ignore_errors=True)
-    folder = parent / own_name()
+    folder = parent / process_name()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def lives(pid: str, start: str) -> bool:
+def is_alive(pid: str, start: str) -> bool:
     """Return whether the process of this host with this pid and `started_after_boot` is alive."""
     try:
         process = psutil.Process(int(pid))

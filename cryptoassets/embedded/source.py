@@ -46,7 +46,10 @@ class SimulatorServer(EmbeddedServer):
 
     def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- HTTP knows no pid
         """Return whether it answers."""
-        return processes.is_listening(port) and answer_of(f"{self.url(port)}/health") is not None
+        return (
+            processes.is_listening(port)
+            and source_header_of(f"{self.url(port)}/health") is not None
+        )
 
     def prepare(self) -> None:
         """Create the folder."""
@@ -73,7 +76,7 @@ def ask_source(url: str, answers_file: Path) -> SourceKind:
         SourceUnavailableError: no answer, now or earlier.
     """
     answers = _read_answers(answers_file)
-    header = answer_of(f"{url.rstrip('/')}/health")
+    header = source_header_of(f"{url.rstrip('/')}/health")
     if header is None:
         if url in answers:
             return answers[url]
@@ -90,7 +93,7 @@ def ask_source(url: str, answers_file: Path) -> SourceKind:
     return kind
 
 
-def answer_of(url: str) -> str | None:
+def source_header_of(url: str) -> str | None:
     """Return the source header of the server's answer (empty: no header); None: no answer."""
     try:
         with _opener(url).open(url, timeout=ASK_SECONDS) as response:

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pyarrow import fs
 
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.owners import is_gone, own_name
+from cryptoassets.embedded.owners import is_gone, process_name
 from cryptoassets.errors import SettingsError
 from cryptoassets.settings import load_settings
 
@@ -67,4 +67,4 @@ def scratch_folder(name: str) -> tuple[fs.FileSystem, str]:
         if is_old or is_gone(entry.base_name.partition("+")[0]):
             with contextlib.suppress(OSError):  # another run may delete it too
                 store.delete_dir(entry.path)
-    return store, f"{root}/{SCRATCH}/{own_name()}+{name}-{uuid4().hex}"
+    return store, f"{root}/{SCRATCH}/{process_name()}+{name}-{uuid4().hex}"

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from cryptoassets.embedded import Stack
-from cryptoassets.resources.run_process import note_process
+from cryptoassets.resources.run_process import tag_run_with_process
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import (
     COLLECTIONS,
@@ -64,7 +64,7 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Tag the run with its process."""
-        note_process(context)
+        tag_run_with_process(context)
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
         """Close the client, so that a run leaves no open connection."""

@@ -18,7 +18,7 @@ from cryptoassets import libpq
 from cryptoassets.embedded import Stack
 from cryptoassets.migrations import upgrade
 from cryptoassets.resources.locks import lock
-from cryptoassets.resources.run_process import note_process
+from cryptoassets.resources.run_process import tag_run_with_process
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.postgres_errors import typed_errors
 
@@ -37,7 +37,7 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Tag the run with its process."""
-        note_process(context)
+        tag_run_with_process(context)
 
     @property
     def url(self) -> str:

@@ -9,7 +9,7 @@ import dagster as dg
 from cryptoassets.embedded.dead_runs import process_tags
 
 
-def note_process(context: dg.InitResourceContext) -> None:
+def tag_run_with_process(context: dg.InitResourceContext) -> None:
     """Tag the context's run; outside a run there is nothing to tag."""
     if context.instance is not None and context.run is not None:
         run_id = context.run.run_id

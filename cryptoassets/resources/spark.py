@@ -21,8 +21,8 @@ from pyspark.sql import DataFrame, SparkSession
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.java_options import compiled_plans
 from cryptoassets.embedded.jvm import Jvm, start_jvm
-from cryptoassets.embedded.owners import own_folder
-from cryptoassets.environment import java_environment, set_pyspark_variables_aside
+from cryptoassets.embedded.owners import process_folder
+from cryptoassets.environment import java_environment, remove_pyspark_variables
 from cryptoassets.resources.spark_jvm import spark_config
 from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
@@ -93,9 +93,9 @@ def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
     if SparkContext._gateway is not None:  # noqa: SLF001 - no public way to ask
         yield
         return
-    set_pyspark_variables_aside()
+    remove_pyspark_variables()
     environment = java_environment(master, stack.java_home())
-    folder = own_folder(stack.spark_folder / "local")
+    folder = process_folder(stack.spark_folder / "local")
     jvm = start_jvm(config, environment, folder, stack.log_of("spark"))
     _jvms.append(jvm)
     gateway = {
@@ -113,11 +113,11 @@ def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
             jvm.end()
 
 
-def words_of_jvm() -> str:
+def jvm_output_tail() -> str:
     """Return the end of the output of this process's JVM."""
-    return _jvms[-1].said() if _jvms else ""
+    return _jvms[-1].output_tail() if _jvms else ""
 
 
-def exit_code_of_jvm() -> int | None:
+def jvm_exit_code() -> int | None:
     """Return the exit code of this process's JVM; None: it is running, or there is none."""
     return _jvms[-1].process.poll() if _jvms else None

@@ -23,7 +23,7 @@ from cryptoassets.errors import (
     StoreUnavailableError,
     UpstreamNotMaterializedError,
 )
-from cryptoassets.resources.spark import exit_code_of_jvm, words_of_jvm
+from cryptoassets.resources.spark import jvm_exit_code, jvm_output_tail
 from cryptoassets.settings import load_settings
 from cryptoassets.shortages import disk_remedy, remedy_of
 
@@ -68,7 +68,7 @@ def spark_errors() -> Iterator[None]:
                 "`cryptoassets rebuild` of that hour or day creates it again from raw"
             ) from error
         # A JVM that has ended wrote the reason to its log, unless the disk is full.
-        remedy = remedy_of(f"{error}\n{words_of_jvm()}")
+        remedy = remedy_of(f"{error}\n{jvm_output_tail()}")
         remedy = remedy or disk_remedy(Stack(load_settings()).spark_folder)
         remedy = remedy or "A retry in the same process will not help; run it again"
         raise SparkJobError(f"Spark failed: {sentence}. {remedy}") from error
@@ -85,13 +85,13 @@ def _raised_by_task(text: str) -> CryptoassetsError | None:
     return error
 
 
-def refuse_dead_jvm() -> None:
+def fail_if_jvm_ended() -> None:
     """Stop a command that would go on with a JVM that has ended.
 
     Raises:
         SparkJobError: the JVM that this process started has ended.
     """
-    code = exit_code_of_jvm()
+    code = jvm_exit_code()
     if code is not None:
         raise SparkJobError(
             f"Spark's Java process has ended ({_how_ended(code)}). Finished work is "

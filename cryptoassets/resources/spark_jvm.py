@@ -11,8 +11,8 @@ from typing import Any
 
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.java_options import compiled_plans
-from cryptoassets.embedded.jvm import begin_jvm, end_begun_jvm
-from cryptoassets.embedded.owners import own_folder
+from cryptoassets.embedded.jvm import end_prestarted_jvm, prestart_jvm
+from cryptoassets.embedded.owners import process_folder
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.settings import load_settings
@@ -21,7 +21,7 @@ _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
 
 
 @contextlib.contextmanager
-def jvm_begun(*, is_long_lived: bool = False) -> Iterator[None]:
+def prestarted_jvm(*, is_long_lived: bool = False) -> Iterator[None]:
     """Start the JVM in the background while a command imports modules and prepares its work.
 
     The first session uses this JVM. If no session does, it is killed when the block ends. Errors
@@ -36,16 +36,16 @@ def jvm_begun(*, is_long_lived: bool = False) -> Iterator[None]:
         if settings.known_source is not None:
             stack = Stack(settings)
             master = settings.spark_master
-            begin_jvm(
+            prestart_jvm(
                 spark_config(master, stack, is_long_lived=is_long_lived),
                 java_environment(master, stack.java_home()),
-                own_folder(stack.spark_folder / "local"),
+                process_folder(stack.spark_folder / "local"),
                 stack.log_of("spark"),
             )
     try:
         yield
     finally:
-        end_begun_jvm()
+        end_prestarted_jvm()
 
 
 def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     }
-    folder = own_folder(stack.spark_folder / "local")
+    folder = process_folder(stack.spark_folder / "local")
     java_options = [
         f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}",
         # Not /tmp: if it is full, the JVM is ended by a signal or the first job fails.

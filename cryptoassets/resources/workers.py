@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 import cryptoassets
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.owners import is_gone, own_name
+from cryptoassets.embedded.owners import is_gone, process_name
 from cryptoassets.settings import load_settings
 from cryptoassets.workers import Credentials, code_hash
 
@@ -90,11 +90,11 @@ def credentials(*, mongo: bool = True, postgres: bool = True) -> Credentials:
 
 
 def _write(folder: Path, store: str, url: str) -> str:
-    path = folder / f"{own_name()}.{store}"
+    path = folder / f"{process_name()}.{store}"
     if not path.exists():
         atexit.register(_delete, path, os.getpid())
     # Replaced atomically, as tasks may be reading it. Only this user can read mkstemp's files.
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f"{own_name()}.")
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f"{process_name()}.")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(url)
     return str(Path(temporary).replace(path))

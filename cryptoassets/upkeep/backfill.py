@@ -18,7 +18,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW
 from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.gaps import days_with_gaps, detect_gaps
-from cryptoassets.upkeep.partitions import EVER, ledger_rows
+from cryptoassets.upkeep.partitions import ALL_TIME, ledger_rows
 
 CHUNK_DAYS = 7
 _DAY = timedelta(days=1)
@@ -81,7 +81,7 @@ def unfinished(
     A day that retention expired is done.
     """
     collection = mongo.lake()[HISTORY_FLOW.raw.name]
-    bounds = Span(days[0][0], days[-1][1]) if days else EVER
+    bounds = Span(days[0][0], days[-1][1]) if days else ALL_TIME
     ledger = ledger_rows(postgres, HISTORY_FLOW, bounds)
     left = []
     for day in days:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.jvm import begin_jvm, end_begun_jvm, start_jvm
+from cryptoassets.embedded.jvm import end_prestarted_jvm, prestart_jvm, start_jvm
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import EmbeddedError
 
@@ -155,7 +155,7 @@ def test_a_jvm_started_in_advance_is_used(
     """It starts while Python imports modules; a second JVM would take as long again."""
     folder.mkdir()
     log = folder.parent / "spark.log"
-    begin_jvm(config, environment, folder, log)
+    prestart_jvm(config, environment, folder, log)
 
     jvm = start_jvm(config, environment, folder, log)
 
@@ -172,7 +172,7 @@ def test_a_jvm_started_in_advance_with_other_settings_is_replaced(
     """A loop uses other flags than a single run, and tests change settings between runs."""
     folder.mkdir()
     log = folder.parent / "spark.log"
-    begin_jvm({**config, "spark.master": "local[2]"}, environment, folder, log)
+    prestart_jvm({**config, "spark.master": "local[2]"}, environment, folder, log)
 
     jvm = start_jvm(config, environment, folder, log)
 
@@ -188,9 +188,9 @@ def test_an_unused_jvm_is_ended_and_leaves_no_files(
 ) -> None:
     """The stores may fail to start, or there may be nothing to do."""
     folder.mkdir()
-    begin_jvm(config, environment, folder, folder.parent / "spark.log")
+    prestart_jvm(config, environment, folder, folder.parent / "spark.log")
 
-    end_begun_jvm()
+    end_prestarted_jvm()
 
     assert [] == java_of(folder)
     assert [] == list(folder.iterdir())

@@ -62,7 +62,7 @@ def test_both_databases_are_in_utf8_and_utc_whatever_postgresql_variables_the_sh
 
     for database in (None, "dagster"):
         url = stack.postgres_url(database)
-        libpq.forget_variables()
+        libpq.remove_libpq_variables()
         with psycopg.connect(url) as connection:
             found = connection.execute(
                 "SELECT current_database(), current_setting('server_encoding'), "

@@ -9,7 +9,7 @@ from cryptoassets.coincap.server import make_server
 from cryptoassets.coincap.sources import simulated_source
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.processes import free_port
-from cryptoassets.embedded.source import answer_of
+from cryptoassets.embedded.source import source_header_of
 from cryptoassets.errors import SourceUnavailableError
 from cryptoassets_tests.embedded import servers
 
@@ -20,7 +20,7 @@ def test_without_key_and_url_the_simulator_is_started(make_stack: MakeStack) -> 
     """A new user has no key."""
     url = make_stack().source_url()
 
-    assert "simulator" == answer_of(f"{url}/health")
+    assert "simulator" == source_header_of(f"{url}/health")
     assert "simulator" == make_stack().source
     assert url == make_stack().source_url()
     assert ["Stopped CoinCap simulator (invented prices)"] == make_stack().down()

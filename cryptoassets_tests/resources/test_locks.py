@@ -11,7 +11,7 @@ import pytest
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.retention import keeping_retention_off, only_retention
+from cryptoassets.upkeep.retention import blocking_retention, exclusive_retention
 
 pytestmark = pytest.mark.postgres
 
@@ -63,10 +63,10 @@ def test_readers_of_many_partitions_share_a_lock_that_retention_takes_exclusivel
     """Two backfills may run at once, but the data they read must not be deleted meanwhile."""
     refused = pytest.raises(StoreUnavailableError, match="nothing was deleted")
     for _ in range(2):
-        with keeping_retention_off(postgres), keeping_retention_off(postgres), refused:
-            only_retention(postgres).__enter__()
-        with only_retention(postgres), refused:
-            only_retention(postgres).__enter__()
+        with blocking_retention(postgres), blocking_retention(postgres), refused:
+            exclusive_retention(postgres).__enter__()
+        with exclusive_retention(postgres), refused:
+            exclusive_retention(postgres).__enter__()
 
 
 def test_a_lock_that_is_held_for_hours_ignores_the_time_limits_of_transactions(
@@ -74,11 +74,11 @@ def test_a_lock_that_is_held_for_hours_ignores_the_time_limits_of_transactions(
 ) -> None:
     """A backfill holds it in a transaction that is idle."""
     held = "SELECT count(*) FROM pg_locks WHERE relation = 'warehouse.partition_locks'::regclass"
-    with keeping_retention_off(postgres), closing(psycopg.connect(database)) as onlooker:
+    with blocking_retention(postgres), closing(psycopg.connect(database)) as onlooker:
         time.sleep(1.5)
 
         assert (1,) == onlooker.execute(held).fetchone()
-        with pytest.raises(StoreUnavailableError), only_retention(postgres):
+        with pytest.raises(StoreUnavailableError), exclusive_retention(postgres):
             pass
 
 
@@ -90,5 +90,5 @@ def test_a_lock_lost_with_its_connection_does_not_fail_finished_work(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
         "'cryptoassets' AND datname = current_database()"
     )
-    with keeping_retention_off(postgres), psycopg.connect(database) as administrator:
+    with blocking_retention(postgres), psycopg.connect(database) as administrator:
         assert [(True,)] == administrator.execute(end).fetchall()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cryptoassets.resources.spark_jvm import jvm_begun
+from cryptoassets.resources.spark_jvm import prestarted_jvm
 from cryptoassets.settings import project_root
 from cryptoassets_tests.embedded.test_jvm import java_of
 
@@ -23,12 +23,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 FAILING = """
 import time
 from pathlib import Path
-from cryptoassets.resources.spark_jvm import jvm_begun
+from cryptoassets.resources.spark_jvm import prestarted_jvm
 from cryptoassets_tests.embedded.test_jvm import java_of
 
 home = Path({home!r})
 try:
-    with jvm_begun():
+    with prestarted_jvm():
         print(len(java_of(home)))
         raise ValueError("the window is empty")
 except ValueError as error:
@@ -66,5 +66,5 @@ def test_unknown_sources_and_wrong_settings_are_left_to_the_first_use_of_spark(
     """The command itself reports wrong settings, after the work that comes before."""
     monkeypatch.setenv(setting, value)
 
-    with jvm_begun():
+    with prestarted_jvm():
         assert [] == java_of(home)

@@ -1,4 +1,4 @@
-"""Books of a test's own."""
+"""Stores for each test, to insert history into."""
 
 import pytest
 
@@ -9,5 +9,5 @@ from cryptoassets_tests.upkeep.books import Books
 
 @pytest.fixture
 def books(database: str, postgres: PostgresResource, mongo: MongoResource) -> Books:
-    """Empty stores to plant in."""
+    """Empty stores to insert history into."""
     return Books(database, mongo.lake())
