@@ -24,10 +24,10 @@ from typing import Any
 
 import psycopg
 
-from cryptoassets.coincap.exchange import Request, Wire
-from cryptoassets.coincap.server import make_server
-from cryptoassets.coincap.service import Service
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.server import make_server
+from cryptoassets.coincap_server.service import Service
+from cryptoassets.coincap_server.sources import simulated_source
 
 COMMAND = (sys.executable, "-m", "cryptoassets.cli")
 HISTORY = "/assets/{slug}/history"

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from cryptoassets.coincap.server import make_server
-from cryptoassets.coincap.service import Service
-from cryptoassets.coincap.simulator.coins import Coin, simulated_coins
-from cryptoassets.coincap.simulator.market import Market
-from cryptoassets.coincap.simulator.routes import SimulatedContent
+from cryptoassets.coincap_server.server import make_server
+from cryptoassets.coincap_server.service import Service
+from cryptoassets.coincap_server.simulator.coins import Coin, simulated_coins
+from cryptoassets.coincap_server.simulator.market import Market
+from cryptoassets.coincap_server.simulator.routes import SimulatedContent
 
 
 def serve(coins: int) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptoassets.coincap.documents import document_id, iso_milliseconds
+from cryptoassets.coincap.documents import document_id
+from cryptoassets.coincap.protocol import iso_milliseconds
 
 Document = dict[str, Any]
 

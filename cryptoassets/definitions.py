@@ -10,11 +10,11 @@ from typing import Any
 import dagster as dg
 
 from cryptoassets import assets, checks, jobs, sensors
+from cryptoassets.history.resource import HistoryResource
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.resources.coincap import CoinCapResource
-from cryptoassets.resources.history import HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource

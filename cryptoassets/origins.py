@@ -1,7 +1,7 @@
 """Which requests come from a web page of another origin, or were sent to a foreign host name.
 
 What goes here: checking headers. What stays out: HTTP itself (in `webserver.guard` and
-`coincap.service`).
+`coincap_server.service`).
 
 Any web page can make the browser send requests to this machine. The browser names the page's origin
 in `Origin` or `Sec-Fetch-Site`. With DNS rebinding, a page's own host name resolves to this

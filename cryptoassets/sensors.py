@@ -11,13 +11,13 @@ import dagster as dg
 import structlog
 
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.history.backfill import adjoining, chunks, days_to_heal
+from cryptoassets.history.request import GAPS_TAG
+from cryptoassets.history.resource import HistoryResource
 from cryptoassets.jobs import RAW_SNAPSHOTS, SCHEDULE_TAG, marts, process
 from cryptoassets.partitions.policies import range_of, range_tags
 from cryptoassets.partitions.spans import Span, partition_name, partition_window, partitions_in
-from cryptoassets.resources.history import HistoryResource
-from cryptoassets.resources.history_tags import GAPS_TAG
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.backfill import adjoining, chunks, days_to_heal
 from cryptoassets.upkeep.days import days_to_make, rows_by_day, stretches_of_marts
 from cryptoassets.upkeep.in_use import UNFINISHED_STATUSES
 

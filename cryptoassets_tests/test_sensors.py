@@ -17,10 +17,10 @@ from cryptoassets import sensors
 from cryptoassets.definitions import defs
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.history.request import GAPS_TAG
+from cryptoassets.history.resource import HistoryResource
 from cryptoassets.jobs import RAW_SNAPSHOTS
 from cryptoassets.partitions.policies import range_of, range_tags
-from cryptoassets.resources.history import HistoryResource
-from cryptoassets.resources.history_tags import GAPS_TAG
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import project_root
@@ -32,7 +32,7 @@ from cryptoassets_tests.e2e.platforms import (
     new_platform,
     this_hour,
 )
-from cryptoassets_tests.upkeep.books import T0, Books
+from cryptoassets_tests.history.books import T0, Books
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 

@@ -6,11 +6,11 @@ import dagster as dg
 
 from cryptoassets.assets.descriptions import described
 from cryptoassets.coincap.documents import RawBatch, RawStream
+from cryptoassets.history.request import request_of
+from cryptoassets.history.resource import HistoryResource
 from cryptoassets.partitions.policies import DAILY, HOURLY, RANGE_IN_ONE_RUN
 from cryptoassets.resources.coincap import CREDIT_MODE_TAG, CoinCapResource
 from cryptoassets.resources.failures import dagster_failures
-from cryptoassets.resources.history import HistoryResource
-from cryptoassets.resources.history_tags import request_of
 from cryptoassets.schemas import RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS
 
 # A run that is launched in the last second of its hour may still fetch; its answer is filed under

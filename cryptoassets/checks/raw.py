@@ -8,10 +8,11 @@ import dagster as dg
 
 from cryptoassets.checks.ranges import Judged, by_partition
 from cryptoassets.checks.results import daily_check, result
-from cryptoassets.coincap.history import closed_until, points_in
+from cryptoassets.history.book import failures
+from cryptoassets.history.request import request_of
+from cryptoassets.history.resource import HistoryResource
+from cryptoassets.history.windows import closed_until, points_in
 from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.resources.history import HistoryResource, failures
-from cryptoassets.resources.history_tags import request_of
 
 _SHOWN_CHARACTERS = 120
 HISTORY = dg.AssetKey(["raw", "coin_history"])
@@ -42,8 +43,8 @@ def _answered(
     wanted = history.wanted(replace(request, until=until), until)
     why = failures(history.mongo.lake(), history.interval, window)
     problems = [
-        f"{coin}: {points_in(ranges, history.interval)} points of {partition_name(window)} "
+        f"{coin}: {points_in(spans, history.interval)} points of {partition_name(window)} "
         f"({why.get(coin, 'not asked for yet')[:_SHOWN_CHARACTERS]})"
-        for coin, ranges in wanted.items()
+        for coin, spans in wanted.items()
     ]
     return result("windows_answered", problems, holds="every coin was answered for")

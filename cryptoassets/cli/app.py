@@ -222,7 +222,7 @@ def source(
     seed: Annotated[int, typer.Option(help="Of the simulated market.")] = 1,
 ) -> None:
     """Serve a CoinCap-compatible API: simulated, or recorded answers with --replay."""
-    from cryptoassets.coincap.server import run_source
+    from cryptoassets.coincap_server.sources import run_source
     from cryptoassets.settings import load_settings
 
     def announce(url: str) -> None:

@@ -29,8 +29,9 @@ from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.ledger import LedgerRow
 from cryptoassets.stores.mongodb import Document, count_all, documents_in
-from cryptoassets.upkeep.partitions import ALL_TIME, LedgerRow, raw_starts
+from cryptoassets.upkeep.partitions import ALL_TIME, raw_starts
 from cryptoassets.upkeep.unchanged import (
     Published,
     published_partition,

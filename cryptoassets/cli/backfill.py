@@ -18,19 +18,20 @@ from cryptoassets.cli.backfill_bill import Stretch, credit_budget, history_resou
 from cryptoassets.cli.ranges import Ranges, changed, make_marts
 from cryptoassets.cli.runner import Runner, line, source_words, warm_up
 from cryptoassets.cli.terminal import FAILED
-from cryptoassets.coincap.history import Range, closed_until, on_grid
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.history.backfill import adjoining, chunks, days_between, unfinished
+from cryptoassets.history.book import coins_without_history
+from cryptoassets.history.gaps import Found, days_with_gaps, detect_gaps
+from cryptoassets.history.request import tags_of
+from cryptoassets.history.resource import HistoryResource
+from cryptoassets.history.windows import closed_until, on_grid
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
-from cryptoassets.resources.history import HistoryResource, coins_without_history
-from cryptoassets.resources.history_tags import tags_of
 from cryptoassets.resources.spark_errors import fail_if_jvm_ended
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import WINDOWS
-from cryptoassets.upkeep.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.upkeep.days import stale_mart_days
-from cryptoassets.upkeep.gaps import Found, days_with_gaps, detect_gaps
 from cryptoassets.upkeep.retention import blocking_retention
 
 _SHOWN = 5
@@ -118,7 +119,7 @@ class _Backfill:
         since, until = self._asked.since, self._asked.until
         if not self._asked.gaps_only:
             return days_between(since, until) if since < until else []
-        return days_with_gaps(self._found.open, (since, until))
+        return days_with_gaps(self._found.open, Span(since, until))
 
     def _do(self, week: Sequence[Span], name: str) -> bool:
         """Fetch and publish what is left of a week; False when there is no use in going on."""
@@ -151,7 +152,7 @@ class _Backfill:
         )
         return not (is_source_gone or outcome.stopped)
 
-    def _wanted(self, week: Sequence[Span]) -> dict[str, list[Range]]:
+    def _wanted(self, week: Sequence[Span]) -> dict[str, list[Span]]:
         request = self._asked.request(self._coins)
         start = max(request.start, week[0][0])
         return self._history.wanted(

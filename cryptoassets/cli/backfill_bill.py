@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from cryptoassets.coincap.credits import Budget
-from cryptoassets.coincap.history import Range, closed_until
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError
+from cryptoassets.history.request import HistoryRequest
+from cryptoassets.history.resource import HistoryResource
+from cryptoassets.history.windows import bill, closed_until
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.credits import PostgresCreditKeeper
-from cryptoassets.resources.history import HistoryRequest, HistoryResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
-from cryptoassets.upkeep.backfill import bill
 
 _FIRST = datetime(2018, 1, 1, tzinfo=UTC)
 
@@ -88,12 +89,12 @@ def price_backfill(console: Console, asked: Stretch) -> None:
         wanted = history.wanted(asked.request(), until)
         if not asked.gaps_only and not history.coins():
             count = load_settings().coincap_coins
-            wanted = {f"coin {number}": [(asked.since, until)] for number in range(count)}
+            wanted = {f"coin {number}": [Span(asked.since, until)] for number in range(count)}
             console.print(f"No snapshot yet says which coins: priced for {count} coins.")
     _print_bill(console, wanted, history.interval)
 
 
-def _print_bill(console: Console, wanted: Mapping[str, Sequence[Range]], interval: str) -> None:
+def _print_bill(console: Console, wanted: Mapping[str, Sequence[Span]], interval: str) -> None:
     costs, budget = bill(wanted, interval), credit_budget()
     if costs.calls:
         table = Table("coins", "calls each", "credits each", "credits", box=None)

@@ -18,7 +18,7 @@ from typing import Any
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import Flow
 from cryptoassets.settings import Settings
-from cryptoassets.upkeep.partitions import LedgerRow
+from cryptoassets.stores.ledger import LedgerRow
 
 _NAME = "audits.json"
 

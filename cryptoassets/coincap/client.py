@@ -13,16 +13,12 @@ from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from cryptoassets.coincap.credits import (
-    ASSETS_ROUTE,
-    HISTORY_ROUTE,
-    RATES_ROUTE,
     UNMETERED,
     CreditKeeper,
     counted_credits,
     estimated_credits,
 )
 from cryptoassets.coincap.documents import coin_ids
-from cryptoassets.coincap.intervals import INTERVAL_MS, epoch_ms
 from cryptoassets.coincap.models import (
     Answer,
     HistoryAnswer,
@@ -31,12 +27,19 @@ from cryptoassets.coincap.models import (
     Snapshot,
     Timeouts,
 )
+from cryptoassets.coincap.protocol import (
+    ASSETS_ROUTE,
+    HISTORY_ROUTE,
+    RATES_ROUTE,
+    epoch_ms,
+)
 from cryptoassets.coincap.redaction import BearerKey, public_url
 from cryptoassets.coincap.retries import until_good
 from cryptoassets.coincap.transport import Received, Transport, Unreached
 from cryptoassets.coincap.verbatim import Envelope
 from cryptoassets.coincap.verdicts import Trouble, source_kind_of, verdict
 from cryptoassets.errors import EmptyAnswerError, SettingsError
+from cryptoassets.schemas import INTERVAL_MS
 from cryptoassets.settings import SourceKind
 
 LARGEST_PAGE_COINS = 2000

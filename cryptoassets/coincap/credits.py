@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+from cryptoassets.coincap.protocol import ASSETS_ROUTE, HISTORY_ROUTE, RATES_ROUTE
+
 BYTES_PER_CREDIT = 2_500
 BYTES_PER_COIN = 411
 """Of `/assets` in v3, by the 18 credits of 100 coins and the 330 of 2,000."""
@@ -17,10 +19,6 @@ BYTES_PER_RATE = 130
 RESERVE_SHARE = 0.1
 SNAPSHOT_SHARE = 0.5
 """Share of the rest of the month's pace that history leaves to snapshots."""
-
-ASSETS_ROUTE = "/assets"
-HISTORY_ROUTE = "/assets/{slug}/history"
-RATES_ROUTE = "/rates"
 
 _BYTES_PER_ROW = {
     ASSETS_ROUTE: BYTES_PER_COIN,

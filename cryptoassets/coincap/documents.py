@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptoassets.coincap.intervals import INTERVAL_MS
 from cryptoassets.coincap.models import Answer, HistoryAnswer, Item, Page, Snapshot
+from cryptoassets.coincap.protocol import iso_milliseconds
 from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.schemas import INTERVAL_MS
 
 LONGEST_BODY_BYTES = 1024 * 1024
 OLDEST_OBSERVATION = datetime(2018, 1, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ class RawBatch:
         outside: of history: readable points that lie more than a step outside the window.
         fetches: one a page: `{_id, observed_at, fetched_at, source, offset, coins_asked,
             coins_received, is_repeated}`. A page with a bad timestamp has none.
-        windows: of history: one a call, see `coincap.history_fetch`.
+        windows: of history: one a call, see `history.book`.
         skipped: why nothing was fetched, where that is no fault.
         facts: what else the run should say, by label.
         failure: raised once the dead letters are stored; of history: why the window is not covered.
@@ -141,11 +142,6 @@ def document_id(slug: str, observed_at: datetime, payload: Any, interval: str | 
     digest = hashlib.sha256(canonical_payload(payload).encode()).hexdigest()[:12]
     names = [slug, interval, iso_milliseconds(observed_at), digest]
     return "@".join(name for name in names if name is not None)
-
-
-def iso_milliseconds(time: datetime) -> str:
-    """Return an aware time as `2026-11-23T10:00:00.123Z`."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def dead_letter_of(error: MalformedAnswerError, url: str, fetched_at: datetime) -> dict[str, Any]:

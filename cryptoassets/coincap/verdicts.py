@@ -15,6 +15,7 @@ from cryptoassets.coincap.bodies import LARGEST_BODY_BYTES
 from cryptoassets.coincap.complaints import Complaint, read_complaint
 from cryptoassets.coincap.documents import LONGEST_BODY_BYTES
 from cryptoassets.coincap.models import Answer
+from cryptoassets.coincap.protocol import SOURCE_HEADER, source_named
 from cryptoassets.coincap.redaction import BearerKey, public_url
 from cryptoassets.coincap.transport import Received, Unreached
 from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelope
@@ -32,8 +33,6 @@ from cryptoassets.errors import (
 )
 from cryptoassets.settings import COINCAP_V3_URL, SourceKind
 
-SOURCE_HEADER = "X-Cryptoassets-Source"
-_OWN_SOURCES: dict[str, SourceKind] = {"simulator": "simulator", "replay": "replay"}
 _CREDITS = re.compile(r"(?i)\bcredits?\b|\bquota\b|usage limit")
 _PACE = re.compile(r"(?i)rate.?limit|too many|per (second|minute)|throttl")
 _MONTH = re.compile(r"(?i)month")
@@ -70,7 +69,7 @@ class Trouble:
 
 def source_kind_of(outcome: Received) -> SourceKind:
     """Return the source as its header names it; without our header it is CoinCap."""
-    return _OWN_SOURCES.get(outcome.headers.get(SOURCE_HEADER.lower(), ""), "coincap")
+    return source_named(outcome.headers.get(SOURCE_HEADER.lower(), ""))
 
 
 def verdict(

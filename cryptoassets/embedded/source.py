@@ -1,7 +1,7 @@
 """The source: which one it is, and our own CoinCap-compatible server when the settings name none.
 
 What goes here: asking a server which source it serves, and running the simulator as a process. What
-stays out: the simulator itself and the client (in `coincap`).
+stays out: the simulator itself (in `coincap_server`) and the client (in `coincap`).
 """
 
 import http.client
@@ -12,15 +12,14 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import get_args
 
 from cryptoassets import environment
+from cryptoassets.coincap.protocol import SOURCE_HEADER, source_named
 from cryptoassets.embedded import processes
 from cryptoassets.embedded.server import EmbeddedServer
 from cryptoassets.errors import SourceUnavailableError
 from cryptoassets.settings import SourceKind
 
-SOURCE_HEADER = "X-Cryptoassets-Source"
 ASK_SECONDS = 5.0
 
 
@@ -57,7 +56,7 @@ class SimulatorServer(EmbeddedServer):
 
     def launch(self, port: int) -> "subprocess.Popen[bytes]":
         """Start the server."""
-        module = "cryptoassets.embedded.source_process"
+        module = "cryptoassets.coincap_server"
         return processes.start_detached(
             [sys.executable, "-P", "-m", module, str(self.folder), str(port)],
             log=self.log,
@@ -84,9 +83,7 @@ def ask_source(url: str, answers_file: Path) -> SourceKind:
             f"The source at COINCAP_URL ({url}) does not answer, so it is unknown whose data it "
             "serves. Start it, or correct COINCAP_URL, then try again"
         )
-    kinds: tuple[SourceKind, ...] = get_args(SourceKind)
-    # Only our own server identifies itself.
-    kind: SourceKind = next((known for known in kinds if known == header), "coincap")
+    kind = source_named(header)
     if answers.get(url) != kind:
         answers_file.parent.mkdir(parents=True, exist_ok=True)
         answers_file.write_text(json.dumps(answers | {url: kind}, indent=1))

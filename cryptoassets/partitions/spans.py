@@ -1,9 +1,10 @@
-"""The span of time of a partition, and the names that Dagster and the folders give it.
+"""Spans of time: cut and joined, those of partitions, and the names of these.
 
-What goes here: ranges of time and names, without Dagster and without a store. What stays out: which
+What goes here: spans of time and names, without Dagster and without a store. What stays out: which
 asset has which partitions (in `policies`).
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -18,6 +19,38 @@ class Span(NamedTuple):
     end: datetime
 
 
+def without(wanted: Span, known: Iterable[Span]) -> list[Span]:
+    """Cut known spans out of a wanted one; what is left, oldest first."""
+    start, end = wanted
+    left: list[Span] = []
+    for known_start, known_end in sorted(known):
+        if known_start >= end:
+            break
+        if known_start > start:
+            left.append(Span(start, known_start))
+        start = max(start, known_end)
+    if start < end:
+        left.append(Span(start, end))
+    return left
+
+
+def within(spans: Iterable[Span], bounds: Span) -> list[Span]:
+    """The parts of spans that lie within bounds."""
+    cut = (Span(max(start, bounds.start), min(end, bounds.end)) for start, end in spans)
+    return [span for span in cut if span.start < span.end]
+
+
+def joined(spans: Iterable[Span], nearer_than: timedelta = timedelta(0)) -> list[Span]:
+    """Join spans that overlap, touch, or are not farther apart than said; oldest first."""
+    made: list[Span] = []
+    for start, end in sorted(spans):
+        if made and start - made[-1].end <= nearer_than:
+            made[-1] = Span(made[-1].start, max(made[-1].end, end))
+        else:
+            made.append(Span(start, end))
+    return made
+
+
 def partition_around(moment: datetime, length: timedelta) -> Span:
     """The partition of one hour, or one day, that a moment lies in."""
     start = moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % length
@@ -30,6 +63,12 @@ def partitions_in(window: Span, length: timedelta) -> list[Span]:
     return [
         Span(start + n * length, start + (n + 1) * length) for n in range((end - start) // length)
     ]
+
+
+def partitions_touching(span: Span, length: timedelta) -> list[Span]:
+    """The partitions of one hour, or one day, that a span touches, oldest first."""
+    start = partition_around(span.start, length).start
+    return partitions_in(Span(start, start + -(-(span.end - start) // length) * length), length)
 
 
 def partition_window(name: str) -> Span:

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import psycopg
 
-from cryptoassets.coincap.credits import HISTORY_ROUTE, Budget
+from cryptoassets.coincap.credits import Budget
+from cryptoassets.coincap.protocol import HISTORY_ROUTE
 from cryptoassets.errors import CreditsSpentError, PaceError
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import address_of

@@ -30,7 +30,7 @@ DEAD_LETTERS = "dead_letters"
 FETCHES = "snapshot_fetches"
 """One record a page of a fetch, or a skipped fetch: what was asked for and what came."""
 WINDOWS = "history_windows"
-"""One record per call of history; `coincap.history_fetch` describes its fields."""
+"""One record per call of history; `history.book` describes its fields."""
 EXPIRED = "expired_partitions"
 """One note a partition that retention deleted, with its ledger row."""
 

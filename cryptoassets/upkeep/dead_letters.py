@@ -10,8 +10,8 @@ from datetime import datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cryptoassets.coincap.documents import RawBatch, history_batch, raw_batch
-from cryptoassets.coincap.intervals import epoch_ms, from_epoch_ms
 from cryptoassets.coincap.models import Answer, HistoryAnswer, Page, Snapshot
+from cryptoassets.coincap.protocol import epoch_ms, from_epoch_ms
 from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelope
 from cryptoassets.io_managers.expiry import without_expired
 from cryptoassets.io_managers.lake import refuse_mixed_sources, store_batch

@@ -5,11 +5,9 @@ What goes here: the starts of partitions, store by store. What stays out: their 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import psycopg
 import pymongo
 from psycopg import sql
 from pyarrow import fs
@@ -21,13 +19,13 @@ from cryptoassets.partitions.spans import (
     folder_window,
     partition_around,
     partition_name,
-    partition_window,
 )
 from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
 from cryptoassets.stores.documents import time_of
+from cryptoassets.stores.ledger import LedgerRow, ledger_of
 from cryptoassets.stores.mongodb import Document, count_all, count_in, end_of_times, in_window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -195,35 +193,6 @@ def hours_without_parquet(
     return {partition_name(hour) for hour in hours if not is_whole(*folder_of(flow.clean, hour))}
 
 
-@dataclass(frozen=True)
-class LedgerRow:
-    """The ledger's row of the latest publication of a partition.
-
-    Attributes:
-        raw_rows, loaded_rows, quarantined_rows, superseded_rows: counts.
-        expired_at: when retention deleted the partition; None: it exists.
-        publication: number of the latest publication that changed rows of the table.
-        loaded_at: when it was published.
-        clean_checksum, rows_checksum: see `stores.checksums`; None: published before checksums
-            were introduced.
-    """
-
-    raw_rows: int
-    loaded_rows: int
-    quarantined_rows: int
-    superseded_rows: int
-    expired_at: datetime | None
-    publication: int
-    loaded_at: datetime
-    clean_checksum: str | None
-    rows_checksum: str | None
-
-
-_LEDGER = sql.SQL("SELECT partition_key, {} FROM warehouse.loads WHERE asset = %s").format(
-    sql.SQL(", ").join(sql.Identifier(column.name) for column in fields(LedgerRow))
-)
-
-
 def ledger_rows(
     postgres: PostgresResource, flow: Flow, window: Span = ALL_TIME
 ) -> dict[datetime, LedgerRow]:
@@ -231,12 +200,6 @@ def ledger_rows(
     with postgres.connect() as connection:
         found = ledger_of(connection.cursor(), flow)
     return {start: row for start, row in found.items() if window[0] <= start < window[1]}
-
-
-def ledger_of(cursor: psycopg.Cursor[Any], flow: Flow) -> dict[datetime, LedgerRow]:
-    """Return the ledger's rows of all partitions of a flow, by their start."""
-    rows = cursor.execute(_LEDGER, [flow.asset])
-    return {partition_window(key)[0]: LedgerRow(*row) for key, *row in rows}
 
 
 def table_starts(postgres: PostgresResource, flow: Flow, window: Span = ALL_TIME) -> set[datetime]:

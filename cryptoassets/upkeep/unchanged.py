@@ -21,8 +21,9 @@ from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.checksums import NO_ROWS, rows_checksums, rows_in_checksum
+from cryptoassets.stores.ledger import LedgerRow, ledger_of
 from cryptoassets.stores.mongodb import Document, count_in, end_of_times, in_window
-from cryptoassets.upkeep.partitions import ALL_TIME, LedgerRow, differing_counts, ledger_of
+from cryptoassets.upkeep.partitions import ALL_TIME, differing_counts
 
 _COUNTING_SECONDS = 20.0
 """Time limit of counting partitions one by one; a server without a good index would take hours."""

@@ -11,7 +11,7 @@ from cryptoassets.cli.last_audit import LastAudit
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.settings import Settings
-from cryptoassets.upkeep.partitions import LedgerRow
+from cryptoassets.stores.ledger import LedgerRow
 
 START = datetime(2026, 11, 23, 14, tzinfo=UTC)
 HOUR = Span(START, START + timedelta(hours=1))

@@ -1,45 +1,18 @@
-"""Servers of our own on free ports, and clients that do not wait long."""
+"""Clients that do not wait long, and the servers that they ask."""
 
-import json
-import os
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from cryptoassets.coincap.client import CoinCapClient
-from cryptoassets.coincap.exchange import Request, Wire
 from cryptoassets.coincap.models import RetryPolicy, Timeouts
-from cryptoassets.coincap.server import SourceServer, make_server
-from cryptoassets.coincap.service import Service
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.server import SourceServer
+from cryptoassets_tests.coincap_server.fixtures import count_calls, plan_faults, source
+
+__all__ = ["count_calls", "plan_faults", "source"]
 
 QUICK = RetryPolicy(attempts=3, first_pause_seconds=0.01, longest_pause_seconds=0.02)
 SHORT = Timeouts(connect_seconds=1, read_seconds=1.5, total_seconds=3)
-PlanFaults = Callable[..., None]
-
-
-class Nameless:
-    """The simulator as CoinCap answers: nothing says that it is ours, so its calls are metered."""
-
-    def __init__(self) -> None:
-        """Simulate."""
-        self._service: Service = simulated_source()
-
-    def answer(self, request: Request) -> Wire:
-        """Answer, and leave out who did."""
-        wire = self._service.answer(request)
-        kept = {name: text for name, text in wire.headers.items() if "Source" not in name}
-        return Wire(wire.status, wire.body, kept, wire.disturbance)
-
-
-@pytest.fixture
-def source() -> Iterator[SourceServer]:
-    """A simulator without a key."""
-    with make_server(simulated_source()) as server:
-        yield server
 
 
 @pytest.fixture
@@ -47,39 +20,3 @@ def client(source: SourceServer) -> Iterator[CoinCapClient]:
     """A client of `source` that retries at once."""
     with CoinCapClient(source.url, retries=QUICK, timeouts=SHORT) as made:
         yield made
-
-
-@pytest.fixture
-def plan_faults(source: SourceServer) -> PlanFaults:
-    """Put rules in force at `source`."""
-    return lambda *rules: put_faults(source.url, *rules)
-
-
-@pytest.fixture
-def count_calls(source: SourceServer) -> Callable[[], dict[str, dict[str, int]]]:
-    """Ask `source` what it counted."""
-    return lambda: get_json(f"{source.url}/calls")
-
-
-@pytest.fixture(scope="session")
-def samples() -> Path:
-    """The folder of recorded answers."""
-    folder = os.environ.get("CRYPTOASSETS_SAMPLES")
-    if not folder:
-        pytest.skip("CRYPTOASSETS_SAMPLES is not set: no recorded answers to compare with")
-    return Path(folder)
-
-
-def put_faults(url: str, *rules: dict[str, Any]) -> None:
-    """Put rules in force at one of our servers."""
-    body = json.dumps(rules).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{url}/faults", data=body, headers=headers, method="PUT")
-    with urllib.request.urlopen(request) as answer:
-        assert answer.status == 200
-
-
-def get_json(url: str) -> Any:
-    """GET and parse."""
-    with urllib.request.urlopen(url) as answer:
-        return json.load(answer)

@@ -1,7 +1,7 @@
 """A server that answers with whatever a test says, over real HTTP.
 
 What goes here: the server and its answers. What stays out: the simulator's own faults (in
-`coincap.faults`), which spoil good answers.
+`coincap_server.faults`), which spoil good answers.
 """
 
 import json
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cryptoassets.coincap.exchange import Request, Wire
-from cryptoassets.coincap.server import make_server
+from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.server import make_server
 
 HTML = {"Content-Type": "text/html; charset=UTF-8", "Server": "cloudflare"}
 

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,16 +12,11 @@ import pytest
 
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import raw_batch
-from cryptoassets.coincap.server import SourceServer, make_server
-from cryptoassets.coincap.sources import replayed_source, simulated_source
+from cryptoassets.coincap_server.server import SourceServer, make_server
+from cryptoassets.coincap_server.sources import replayed_source, simulated_source
 from cryptoassets.errors import BadKeyError, SettingsError, SourceUnavailableError
-from cryptoassets_tests.coincap.conftest import (
-    QUICK,
-    Nameless,
-    PlanFaults,
-    get_json,
-    put_faults,
-)
+from cryptoassets_tests.coincap.conftest import QUICK
+from cryptoassets_tests.coincap_server.fixtures import Nameless, PlanFaults, get_json, put_faults
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -266,3 +263,12 @@ def test_answers_travel_compressed(source: SourceServer) -> None:
 
     assert "gzip" == answer.headers["content-encoding"]
     assert len(gzip.compress(answer.body)) < int(answer.headers["content-length"]) * 1.5
+
+
+def test_the_client_needs_no_numpy() -> None:
+    """The client is imported by every Dagster process; only the simulator needs numpy."""
+    code = "import sys, cryptoassets.coincap.client; print('numpy' in sys.modules)"
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "False" == found.stdout.strip()

@@ -11,7 +11,7 @@ from cryptoassets.coincap.documents import dead_letter_of, raw_batch
 from cryptoassets.errors import (
     MalformedAnswerError,
 )
-from cryptoassets_tests.coincap.conftest import PlanFaults
+from cryptoassets_tests.coincap_server.fixtures import PlanFaults
 
 CountCalls = Callable[[], dict[str, dict[str, int]]]
 

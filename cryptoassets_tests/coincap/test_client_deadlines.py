@@ -11,13 +11,14 @@ import pytest
 
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.models import Timeouts
-from cryptoassets.coincap.server import SourceServer
+from cryptoassets.coincap_server.server import SourceServer
 from cryptoassets.errors import (
     RateLimitedError,
     SourceError,
     SourceUnavailableError,
 )
-from cryptoassets_tests.coincap.conftest import QUICK, PlanFaults
+from cryptoassets_tests.coincap.conftest import QUICK
+from cryptoassets_tests.coincap_server.fixtures import PlanFaults
 
 
 def seconds_of(call: Callable[[], Any]) -> float:

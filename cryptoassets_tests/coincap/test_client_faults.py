@@ -8,7 +8,7 @@ import pytest
 
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import raw_batch
-from cryptoassets.coincap.server import SourceServer
+from cryptoassets.coincap_server.server import SourceServer
 from cryptoassets.errors import (
     BadKeyError,
     CoinNotFoundError,
@@ -20,7 +20,8 @@ from cryptoassets.errors import (
     SourceError,
     SourceUnavailableError,
 )
-from cryptoassets_tests.coincap.conftest import QUICK, PlanFaults
+from cryptoassets_tests.coincap.conftest import QUICK
+from cryptoassets_tests.coincap_server.fixtures import PlanFaults
 
 CountCalls = Callable[[], dict[str, dict[str, int]]]
 T0 = datetime(2026, 1, 5, tzinfo=UTC)

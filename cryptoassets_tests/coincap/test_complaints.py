@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cryptoassets.coincap.client import CoinCapClient
-from cryptoassets.coincap.exchange import Wire
+from cryptoassets.coincap_server.exchange import Wire
 from cryptoassets.errors import (
     BadKeyError,
     BlockedError,

@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptoassets.coincap.credits import (
-    ASSETS_ROUTE,
-    HISTORY_ROUTE,
-    Budget,
-    counted_credits,
-    estimated_credits,
-)
+from cryptoassets.coincap.credits import Budget, counted_credits, estimated_credits
+from cryptoassets.coincap.protocol import ASSETS_ROUTE, HISTORY_ROUTE
 
 MID_MONTH = datetime(2026, 11, 16, tzinfo=UTC)
 

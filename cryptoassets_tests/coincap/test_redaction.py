@@ -10,10 +10,11 @@ import pytest
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import dead_letter_of
 from cryptoassets.coincap.redaction import BearerKey, public_url
-from cryptoassets.coincap.server import SourceServer, make_server
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.server import SourceServer, make_server
+from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.errors import MalformedAnswerError, SourceError
-from cryptoassets_tests.coincap.conftest import QUICK, PlanFaults
+from cryptoassets_tests.coincap.conftest import QUICK
+from cryptoassets_tests.coincap_server.fixtures import PlanFaults
 
 KEY = "planted-7f3a9c51"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cryptoassets.coincap.server import App
+from cryptoassets.coincap_server.server import App
 from cryptoassets.embedded import Stack
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets_tests.e2e import odd_values

@@ -24,8 +24,8 @@ import pytest
 from psycopg import sql
 
 from cryptoassets.cli import main
-from cryptoassets.coincap.server import App, make_server
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.server import App, make_server
+from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.definitions import defs
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets_tests.e2e.stores import Stores
@@ -105,7 +105,7 @@ MakePlatform = Callable[..., contextlib.AbstractContextManager[Platform]]
 
 
 def put_faults(url: str, *rules: dict[str, Any]) -> None:
-    """Put rules in force at one of our servers; see `cryptoassets.coincap.faults`."""
+    """Put rules in force at one of our servers; see `cryptoassets.coincap_server.faults`."""
     body, headers = json.dumps(rules).encode(), {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/faults", data=body, headers=headers, method="PUT")
     with urllib.request.urlopen(request) as answer:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptoassets_tests.coincap.conftest import Nameless, get_json
+from cryptoassets_tests.coincap_server.fixtures import Nameless, get_json
 from cryptoassets_tests.e2e.homes import COMMAND, user_environment
 from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
 

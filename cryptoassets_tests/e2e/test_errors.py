@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from cryptoassets.coincap.exchange import Request, Wire
-from cryptoassets.coincap.server import make_server
-from cryptoassets.coincap.service import Service
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.server import make_server
+from cryptoassets.coincap_server.service import Service
+from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.processes import free_port
 from cryptoassets.migrations import HEAD

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from cryptoassets.partitions.policies import range_tags
-from cryptoassets_tests.coincap.conftest import get_json
+from cryptoassets_tests.coincap_server.fixtures import get_json
 from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
 from cryptoassets_tests.e2e.wrong_rules import have_tether_refused
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptoassets.coincap.exchange import Request, Wire
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cryptoassets.coincap.sources import replayed_source
+from cryptoassets.coincap_server.sources import replayed_source
+from cryptoassets.history.request import COINS_TAG
 from cryptoassets.partitions.policies import range_tags
-from cryptoassets.resources.history_tags import COINS_TAG
-from cryptoassets_tests.coincap.conftest import samples
+from cryptoassets_tests.coincap_server.fixtures import samples
 from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
 
 __all__ = ["samples"]

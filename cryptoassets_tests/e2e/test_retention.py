@@ -8,7 +8,7 @@ import pytest
 from cryptoassets.embedded import dagster_instance
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.upkeep.retention import blocking_retention, bound
-from cryptoassets_tests.coincap.conftest import get_json
+from cryptoassets_tests.coincap_server.fixtures import get_json
 from cryptoassets_tests.e2e.platforms import Platform
 from cryptoassets_tests.e2e.stores import Dump
 

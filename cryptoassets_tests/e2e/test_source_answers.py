@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.coincap.exchange import Request, Wire
+from cryptoassets.coincap_server.exchange import Request, Wire
 from cryptoassets_tests.coincap.scripted import Script, json_answer, page_answer
 from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
 

@@ -11,8 +11,8 @@ import dagster as dg
 import psycopg
 import pytest
 
-from cryptoassets.coincap.server import make_server
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.server import make_server
+from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.embedded import (
     Stack,
     dagster_environment,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cryptoassets.coincap.server import make_server
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.server import make_server
+from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.processes import free_port
 from cryptoassets.embedded.source import source_header_of

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptoassets.coincap.credits import ASSETS_ROUTE, HISTORY_ROUTE, Budget
+from cryptoassets.coincap.credits import Budget
+from cryptoassets.coincap.protocol import ASSETS_ROUTE, HISTORY_ROUTE
 from cryptoassets.errors import CreditsSpentError, PaceError
 from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
 from cryptoassets.resources.postgres import PostgresResource

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from cryptoassets.coincap.documents import iso_milliseconds
 from cryptoassets.coincap.lossless import ExactNumber
+from cryptoassets.coincap.protocol import iso_milliseconds
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, RAW_COIN_HISTORY
 from cryptoassets.transforms.history import judge_history
 from cryptoassets_tests.transforms.snapshots import ABSENT, raw_table

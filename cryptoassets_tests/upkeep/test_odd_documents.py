@@ -14,22 +14,17 @@ from cryptoassets.checks.places import raw_documents, raw_ids
 from cryptoassets.cli.audit import audit_stores
 from cryptoassets.cli.facts import store_counts
 from cryptoassets.errors import MixedSourcesError
+from cryptoassets.history.book import answered, coins_without_history, control_window, failures
+from cryptoassets.history.gaps import detect_gaps
+from cryptoassets.history.plan import coins_of_newest_snapshot
 from cryptoassets.io_managers.expiry import restore_ledger
 from cryptoassets.io_managers.lake import refuse_mixed_sources
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.history import (
-    answered,
-    coins_of_newest_snapshot,
-    coins_without_history,
-    control_window,
-    failures,
-)
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow, Table
 from cryptoassets.stores.mongodb import EXPIRED, FETCHES, WINDOWS, Lake, count_in, fetches_in
 from cryptoassets.stores.ranges import RawRange, read_range
-from cryptoassets.upkeep.gaps import detect_gaps
 from cryptoassets.upkeep.partitions import raw_starts
 from cryptoassets_tests.io_managers.odd_types import STORED_BY_STANDIN, changed
 from cryptoassets_tests.io_managers.rows import HOUR, Row, batch, document, start_of

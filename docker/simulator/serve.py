@@ -1,6 +1,6 @@
 """Serve the simulator to the other containers; the command `source` listens on loopback only."""
 
-from cryptoassets.coincap.server import run_source
+from cryptoassets.coincap_server.sources import run_source
 
 PORT = 8800
 

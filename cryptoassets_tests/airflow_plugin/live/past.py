@@ -6,8 +6,8 @@ from pymongo import MongoClient
 
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import raw_batch
-from cryptoassets.coincap.server import make_server
-from cryptoassets.coincap.sources import simulated_source
+from cryptoassets.coincap_server.server import make_server
+from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets_tests.e2e.stores import Stores
 
 

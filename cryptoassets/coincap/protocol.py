@@ -1,0 +1,55 @@
+"""CoinCap's protocol: routes, windows of history, forms of time, and who answers.
+
+What goes here: what the client and our own server (`coincap_server`) must agree on. What stays out:
+the intervals' names and lengths (in `schemas.intervals`), the price of an answer (in `credits`),
+which windows are asked for (in `history`).
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+from cryptoassets.settings import SourceKind
+
+ASSETS_ROUTE = "/assets"
+HISTORY_ROUTE = "/assets/{slug}/history"
+RATES_ROUTE = "/rates"
+
+SOURCE_HEADER = "X-Cryptoassets-Source"
+"""Names the kind of source in every answer of our own servers; CoinCap sends no such header."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 86_400_000
+
+LONGEST_WINDOW_MS = {
+    "m1": _DAY_MS,
+    "m5": 5 * _DAY_MS,
+    "m15": 7 * _DAY_MS,
+    "m30": 14 * _DAY_MS,
+    "h1": 30 * _DAY_MS,
+    "h2": 61 * _DAY_MS,
+    "h6": 183 * _DAY_MS,
+    "h12": 365 * _DAY_MS,
+    "d1": 20 * 365 * _DAY_MS + 5 * _DAY_MS,
+}
+"""Longest window of one history call, milliseconds; from memory of v2, so halve it if refused."""
+
+
+def epoch_ms(time: datetime) -> int:
+    """Return an aware time as whole milliseconds since 1970, UTC."""
+    return (time - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_epoch_ms(milliseconds: int) -> datetime:
+    """Return milliseconds since 1970 as time, UTC."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def iso_milliseconds(time: datetime) -> str:
+    """Return an aware time as `2026-11-23T10:00:00.123Z`."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def source_named(header: str) -> SourceKind:
+    """Return the kind of source that `SOURCE_HEADER` names; any other text means CoinCap."""
+    kinds: tuple[SourceKind, ...] = get_args(SourceKind)
+    return next((kind for kind in kinds if kind == header), "coincap")

@@ -1,0 +1,214 @@
+r"""Faults on demand of our own servers, for tests and demonstrations.
+
+What goes here: rules, and what each kind does to an answer. What stays out: how bytes are spoiled
+on the line (in `server`).
+
+`PUT /faults` takes a JSON list of rules; the first one that matches a call and has times left
+is applied to it. `DELETE /faults` clears them.
+
+    {"route": "/assets", "kind": "status", "status": 429, "retry_after": "2", "times": 1}
+
+    route   "/assets", "/assets/{slug}", "/assets/{slug}/history", "/rates", a path such as
+            "/assets/bitcoin/history", or "*" (default)
+    times   how many calls it is applied to; without: all
+    after   how many matching calls pass before it begins; default 0
+
+    kind            does                                             further members
+    status          answers with an error and nothing else           status, retry_after, body
+                    (retry_after "date" sends an HTTP date 1 s ahead; body replaces the JSON)
+    reset           breaks the connection without an answer
+    slow            sends headers, then 1 byte a second
+    truncated_gzip  compresses, and leaves out the second half
+    bad_length      promises twice the bytes that come
+    html            200 with an HTML page
+    bad_utf8        puts the byte FF into the body
+    bom             puts a byte order mark before the body
+    too_deep        nests 10,000 lists into the envelope
+    huge            sends `megabytes` (200) MB                       megabytes
+    empty           `data: []`
+    no_data         an envelope without `data`
+    deprecated      the body with which v2 said farewell
+    cut             keeps the first `coins` elements                 coins
+    repeat_page     answers any offset with the first page
+    freeze          answers as of the moment the rule was set
+    timestamp       replaces the timestamp: `value` is any JSON,     value, shift_ms
+                    absent leaves it out; `shift_ms` moves the true one
+    patch           changes coins, named by id (points: by date)     coins
+                    {"bitcoin": {"set": {"priceUsd": 5}, "delete": ["name"],
+                     "raw": {"vwap24Hr": "NaN"}, "append": "\"rank\":\"1\"", "text": "[]"}}
+                    set: JSON values; raw: JSON texts; append: members as text, duplicates too;
+                    text: the whole coin as text; null in place of the patch: left out
+"""
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http import HTTPStatus
+from typing import Any
+
+from cryptoassets.coincap_server.exchange import Disturbance, Reply, Request, Wire, error_reply
+
+Answering = Callable[[Request, int], Reply]
+
+_DISTURBANCES: tuple[Disturbance, ...] = ("reset", "slow", "truncated_gzip", "bad_length")
+_CONTENTS = ("empty", "no_data", "deprecated", "cut", "timestamp", "patch")
+_BODIES = ("html", "bad_utf8", "bom", "too_deep", "huge")
+_REQUESTS = ("repeat_page", "freeze")
+KINDS = ("status", *_DISTURBANCES, *_BODIES, *_REQUESTS, *_CONTENTS)
+
+_FAREWELL = (
+    "We are deprecating this version of the CoinCap API on March 31, 2025. "
+    "Sign up for our new V3 API at https://pro.coincap.io/dashboard"
+)
+_HTML = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
+_NESTING = 10_000
+_MEGABYTE = 1_000_000
+
+
+class WrongFaultError(ValueError):
+    """A rule cannot be used; the message says why."""
+
+
+@dataclass
+class Rule:
+    """One rule; `seen` counts the calls it matched."""
+
+    route: str
+    kind: str
+    options: dict[str, Any]
+    set_at_ms: int
+    seen: int = 0
+
+    def is_for(self, path: str, route: str) -> bool:
+        """Count a call that matches, and say whether this is one of those to spoil."""
+        if self.route not in ("*", path, route):
+            return False
+        self.seen += 1
+        after = self.options.get("after", 0)
+        times = self.options.get("times")
+        return self.seen > after and (times is None or self.seen <= after + times)
+
+    def apply(self, request: Request, now_ms: int, answering: Answering) -> Wire:
+        """Return the spoilt answer."""
+        if self.kind == "status":
+            return self._status(now_ms)
+        if self.kind == "freeze":
+            now_ms = self.set_at_ms
+        if self.kind == "repeat_page":
+            request = replace(request, query={**request.query, "offset": "0"})
+        reply = answering(request, now_ms)
+        if self.kind in _CONTENTS and reply.status == HTTPStatus.OK:
+            reply = self._changed(reply)
+        return self._spoilt(reply)
+
+    def _status(self, now_ms: int) -> Wire:
+        status = self.options.get("status", HTTPStatus.INTERNAL_SERVER_ERROR)
+        wire = error_reply(status, HTTPStatus(status).phrase, now_ms).wire()
+        if "body" in self.options:
+            wire = replace(wire, body=str(self.options["body"]).encode())
+        retry_after = self.options.get("retry_after")
+        if retry_after == "date":
+            # HTTP dates have whole seconds: one more, so that it lies ahead.
+            soon = datetime.fromtimestamp(now_ms / 1000, UTC) + timedelta(seconds=1.5)
+            retry_after = format_datetime(soon, usegmt=True)
+        return wire if retry_after is None else wire.with_header("Retry-After", str(retry_after))
+
+    def _changed(self, reply: Reply) -> Reply:
+        items = reply.items or ()
+        match self.kind:
+            case "empty":
+                return replace(reply, items=())
+            case "no_data":
+                return replace(reply, items=None, data=None)
+            case "deprecated":
+                return replace(reply, items=None, data=json.dumps({"message": _FAREWELL}))
+            case "cut":
+                return replace(reply, items=items[: self.options.get("coins", 30)])
+            case "timestamp":
+                return replace(reply, timestamp=self._timestamp(reply))
+        patches = self.options.get("coins", {})
+        patched = (_patched(item, patches) for item in items)
+        return replace(reply, items=tuple(item for item in patched if item is not None))
+
+    def _timestamp(self, reply: Reply) -> str | None:
+        if "shift_ms" in self.options and reply.timestamp is not None:
+            return str(int(reply.timestamp) + self.options["shift_ms"])
+        return json.dumps(self.options["value"]) if "value" in self.options else None
+
+    def _spoilt(self, reply: Reply) -> Wire:
+        wire = reply.wire()
+        match self.kind:
+            case "html":
+                return Wire(HTTPStatus.OK, _HTML, {"Content-Type": "text/html"})
+            case "bad_utf8":
+                return replace(wire, body=wire.body.replace(b'"name":"', b'"name":"\xff', 1))
+            case "bom":
+                return replace(wire, body=b"\xef\xbb\xbf" + wire.body)
+            case "too_deep":
+                nested = b"[" * _NESTING + b"]" * _NESTING
+                return replace(wire, body=wire.body.replace(b"{", b'{"deep":' + nested + b",", 1))
+            case "huge":
+                blanks = b" " * (self.options.get("megabytes", 200) * _MEGABYTE)
+                return replace(wire, body=wire.body + blanks)
+        disturbance = next((kind for kind in _DISTURBANCES if kind == self.kind), None)
+        return replace(wire, disturbance=disturbance)
+
+
+class Faults:
+    """The rules in force."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rules: list[Rule] = []
+
+    def replace(self, rules: Any, now_ms: int) -> None:
+        """Put a list of rules in force, as sent.
+
+        Raises:
+            WrongFaultError: not a list of objects, or a kind that does not exist.
+        """
+        if not isinstance(rules, list):
+            raise WrongFaultError("faults are a JSON list of rules")
+        made = [_rule(rule, now_ms) for rule in rules]
+        with self._lock:
+            self._rules = made
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return the rules as set, with the number of calls each has matched."""
+        with self._lock:
+            return [
+                {"route": r.route, "kind": r.kind, **r.options, "seen": r.seen} for r in self._rules
+            ]
+
+    def take(self, path: str, route: str) -> Rule | None:
+        """Return the rule to apply to a call, counting it; None leaves the call alone."""
+        with self._lock:
+            return next((rule for rule in self._rules if rule.is_for(path, route)), None)
+
+
+def _rule(rule: Any, now_ms: int) -> Rule:
+    if not isinstance(rule, dict) or rule.get("kind") not in KINDS:
+        raise WrongFaultError(f"a rule is an object with a kind of: {', '.join(KINDS)}")
+    options = {name: value for name, value in rule.items() if name not in ("route", "kind")}
+    return Rule(rule.get("route", "*"), rule["kind"], options, now_ms)
+
+
+def _patched(item: str, patches: dict[str, dict[str, Any] | None]) -> str | None:
+    members = {key: json.dumps(value) for key, value in json.loads(item).items()}
+    name = json.loads(members.get("id", members.get("date", "null")))
+    if name not in patches:
+        return item
+    patch = patches[name]
+    if patch is None:
+        return None
+    if "text" in patch:
+        return str(patch["text"])
+    members |= {key: json.dumps(value) for key, value in patch.get("set", {}).items()}
+    members |= patch.get("raw", {})
+    for key in patch.get("delete", []):
+        members.pop(key, None)
+    texts = [f"{json.dumps(key)}:{value}" for key, value in members.items()]
+    return "{" + ",".join([*texts, *([patch["append"]] if "append" in patch else [])]) + "}"

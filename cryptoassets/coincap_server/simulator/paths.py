@@ -1,0 +1,89 @@
+"""Random paths in continuous time, computable at any instant without what went before.
+
+What goes here: random numbers that are a function of where they belong, and Brownian bridges on
+dyadic intervals whose steps have fat tails and whose volatility clusters. What stays out: coins and
+dollars (in `market`).
+
+Knots lie 2^32 ms (49.7 days) apart and scatter around 0, so that a path wanders for ever near its
+level. Between knots each midpoint is displaced by a hashed step, down to 2^10 ms; below that, the
+path is straight, hence smooth from one millisecond to the next.
+"""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.uint64]
+
+_COARSEST, _FINEST = 32, 10
+_DAY_MS = 86_400_000.0
+_KNOT_SPREAD = (2.0 ** (_COARSEST - 1) / _DAY_MS) ** 0.5
+"""Makes the change between two knots as large as that of a Brownian path of 1 per root of day."""
+_CLUSTERING = 0.25
+_CALMEST, _WILDEST = 0.35, 2.8
+_KNOTS, _STEPS, _MOODS = 1, 2, 3
+# Constants of splitmix64, whose output passes the usual tests of randomness.
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_WIDEST = 6.0
+"""Student's t with 4 degrees of freedom beyond this is cut: no coin falls to nothing at once."""
+
+
+def unit_paths(seed: int, series: NDArray[np.int64], times_ms: NDArray[np.int64]) -> Floats:
+    """Return paths whose daily change has a standard deviation of about 1.
+
+    Args:
+        seed: of the whole market.
+        series: number of each path, n.
+        times_ms: instants, ms since 1970, m.
+
+    Returns:
+        n x m values.
+    """
+    rows, times = series[:, None], times_ms[None, :]
+    knot = times >> _COARSEST
+    left = fat_tailed(seed, _KNOTS, rows, knot) * _KNOT_SPREAD
+    right = fat_tailed(seed, _KNOTS, rows, knot + 1) * _KNOT_SPREAD
+    mood = np.ones_like(left)
+    for level in range(_COARSEST, _FINEST, -1):
+        place = times >> level
+        half_days = 2.0 ** (level - 2) / _DAY_MS
+        step = fat_tailed(seed, _STEPS, level, rows, place) * mood * np.sqrt(half_days)
+        middle = (left + right) / 2 + step
+        is_right = ((times >> (level - 1)) & 1).astype(bool)
+        left, right = np.where(is_right, middle, left), np.where(is_right, right, middle)
+        # A half inherits the mood of the whole, changed a little: calm and wild spells cluster.
+        change = 2 * uniform(seed, _MOODS, level, rows, times >> (level - 1)) - 1
+        mood = np.clip(mood * np.exp(_CLUSTERING * change), _CALMEST, _WILDEST)
+    share = (times & (2**_FINEST - 1)) / 2.0**_FINEST
+    return np.asarray(left + (right - left) * share, dtype=np.float64)
+
+
+def mixed(*parts: Any) -> Integers:
+    """Hash integers, or arrays of them that broadcast, to 64 random bits each."""
+    state: Integers = np.asarray(np.uint64(0))
+    with np.errstate(over="ignore"):
+        for part in parts:
+            state = np.asarray(state ^ np.asarray(part).astype(np.uint64)) + _GOLDEN
+            state = (state ^ (state >> np.uint64(30))) * _MIX_1
+            state = (state ^ (state >> np.uint64(27))) * _MIX_2
+            state = state ^ (state >> np.uint64(31))
+    return state
+
+
+def uniform(*parts: Any) -> Floats:
+    """Return numbers in (0, 1), evenly spread."""
+    return ((mixed(*parts) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+
+
+def fat_tailed(*parts: Any) -> Floats:
+    """Return Student's t with 4 degrees of freedom, scaled to variance 1, within +-6."""
+    p = uniform(*parts)
+    # The quantile of t with 4 degrees of freedom has this closed form (Shaw 2006).
+    alpha = np.sqrt(4 * p * (1 - p))
+    q = np.cos(np.arccos(alpha) / 3) / alpha
+    t = np.sign(p - 0.5) * 2 * np.sqrt(np.maximum(q - 1, 0))
+    return np.asarray(np.clip(t / np.sqrt(2.0), -_WIDEST, _WIDEST), dtype=np.float64)

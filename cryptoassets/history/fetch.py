@@ -1,0 +1,249 @@
+"""Fetch stretches of history, coin after coin, and write down what became of every call.
+
+What goes here: cutting stretches into windows the source takes, and what its refusals mean. What
+stays out: which stretches (in `plan`), the form of a record (in `book`), storing (in
+`io_managers`).
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.documents import RawBatch, dead_letter_of, history_batch
+from cryptoassets.errors import (
+    CoinNotFoundError,
+    CreditsSpentError,
+    EmptyAnswerError,
+    MalformedAnswerError,
+    RateLimitedError,
+    RequestRefusedError,
+    SourceError,
+    SourceUnavailableError,
+)
+from cryptoassets.history.book import Outcome, call_record
+from cryptoassets.history.windows import MOST_HALVINGS, longest_window, step_of
+from cryptoassets.partitions.spans import Span
+from cryptoassets.settings import SourceKind
+
+MOST_FAILURES_IN_A_ROW = 5
+"""So many coins without an answer: it is the source that is gone, not the coins."""
+_SHOWN = 5
+_SHOWN_CHARACTERS = 80
+_PASSING = (RateLimitedError, SourceUnavailableError, MalformedAnswerError, RequestRefusedError)
+
+
+@dataclass
+class HistoryFetch:
+    """One pass over coins; iterate it to make the calls.
+
+    Attributes:
+        client: what asks.
+        interval: of all points.
+        source: kind of source, for the records of calls that brought nothing.
+        wanted: coin to the spans to ask for.
+        before: windows that start at or after this are left for a later pass.
+        control: a coin and window known to have points, asked when no coin had any.
+    """
+
+    client: CoinCapClient
+    interval: str
+    source: SourceKind
+    wanted: Mapping[str, Sequence[Span]]
+    before: datetime
+    control: tuple[str, Span] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    _failed: dict[str, SourceError] = field(default_factory=dict)
+    _not_found: list[str] = field(default_factory=list)
+    _held_back: list[dict[str, Any]] = field(default_factory=list)
+    _counts: dict[str, int] = field(
+        default_factory=lambda: {"windows asked": 0, "points received": 0}
+    )
+    _has_points: bool = False
+    _failures_in_a_row: int = 0
+
+    def __post_init__(self) -> None:
+        self._longest = longest_window(self.interval)
+        self._record = partial(call_record, interval=self.interval, source=self.source)
+
+    def __iter__(self) -> Iterator[RawBatch]:
+        """Make the calls; the batches are to be stored as they come.
+
+        Raises:
+            EmptyAnswerError: no coin has a point; no window is recorded as covered.
+            SourceError: the source is gone, or refuses our key; what came before is good.
+        """
+        try:
+            for coin, spans in self.wanted.items():
+                yield from self._coin(coin, spans)
+        except CreditsSpentError as error:
+            self.facts["stopped"] = str(error)
+        finally:
+            self._tell()
+        # Where credits ended there is none left to tell a dumb source by: asked again next month.
+        if self._held_back and "stopped" not in self.facts:
+            self._refuse_silence()
+            yield RawBatch(windows=tuple(self._held_back))
+
+    def _coin(self, coin: str, spans: Sequence[Span]) -> Iterator[RawBatch]:
+        pending = deque(spans)
+        while pending:
+            start, end = pending.popleft()
+            if start >= self.before:
+                return
+            stop = min(end, start + self._longest)
+            try:
+                batch, stop = self._window(coin, start, stop)
+            except CoinNotFoundError:
+                self._not_found.append(coin)
+                self._failures_in_a_row = 0
+                record = self._record(coin, Span(start, stop), "not_found")
+                yield RawBatch(windows=self._proven(record))
+                return
+            except _PASSING as error:
+                yield self._failure(coin, start, stop, error)
+                return
+            yield batch
+            if batch.failure is not None:
+                self._count_failure(coin, batch.failure)
+                return
+            self._failures_in_a_row = 0
+            if stop < end:
+                pending.appendleft(Span(stop, end))
+
+    def _window(self, coin: str, start: datetime, stop: datetime) -> tuple[RawBatch, datetime]:
+        """Ask for one window, for a shorter one where it is refused; return what came and its end.
+
+        A length that is taken is remembered for the coins to come.
+        """
+        length = stop - start
+        for halvings in range(MOST_HALVINGS + 1):
+            self._counts["windows asked"] += 1
+            try:
+                batch = self._answered(coin, start, start + length)
+            except RequestRefusedError:
+                shorter = self._half(length)
+                if halvings == MOST_HALVINGS or shorter == length:
+                    raise
+                length = shorter
+            else:
+                if halvings:
+                    self._longest = length
+                return batch, start + length
+        raise AssertionError("not reached")
+
+    def _half(self, length: timedelta) -> timedelta:
+        step = step_of(self.interval)
+        return max(step, length // 2 // step * step)
+
+    def _answered(self, coin: str, start: datetime, end: datetime) -> RawBatch:
+        """What one answer leaves."""
+        try:
+            batch = history_batch(self.client.history(coin, self.interval, start, end))
+        except EmptyAnswerError:
+            batch = RawBatch()
+        count = len(batch.documents)
+        first = min((document["observed_at"] for document in batch.documents), default=None)
+        failure = None if count else _unusable(batch)
+        outcome: Outcome = "points" if count else "failed" if failure else "empty"
+        error = str(failure) if failure else None
+        window = Span(start, end)
+        record = self._record(coin, window, outcome, points=count, first=first, error=error)
+        self._has_points = self._has_points or count > 0
+        self._counts["points received"] += count
+        windows = (record,) if failure else self._proven(record)
+        return replace(batch, windows=windows, failure=failure)
+
+    def _proven(self, record: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+        """The records that count now: one that says "nothing" does once the source showed a point.
+
+        A wrong address answers 404 for every coin, and a source struck dumb has no point for any.
+        """
+        self._held_back.append(record)
+        if not self._has_points:
+            return ()
+        proven, self._held_back = self._held_back, []
+        return tuple(proven)
+
+    def _failure(self, coin: str, start: datetime, stop: datetime, error: SourceError) -> RawBatch:
+        """The record of a window without an answer; the coin's other windows wait as well.
+
+        Raises:
+            SourceError: the error, if so many coins in a row had it.
+        """
+        self._count_failure(coin, error)
+        letters: tuple[dict[str, Any], ...] = ()
+        if isinstance(error, MalformedAnswerError):
+            letters = (dead_letter_of(error, self.client.last_url, datetime.now(UTC)),)
+        record = self._record(coin, Span(start, stop), "failed", error=str(error))
+        return RawBatch(dead_letters=letters, windows=(record,))
+
+    def _count_failure(self, coin: str, error: SourceError) -> None:
+        """Remember why a coin has no answer.
+
+        Raises:
+            SourceError: the error, if so many coins in a row had one.
+        """
+        self._failed[coin] = error
+        self._failures_in_a_row += 1
+        if self._failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
+            coins = ", ".join(list(self._failed)[-MOST_FAILURES_IN_A_ROW:])
+            error.args = (f"{error} (no answer for {coins}: the other coins were not asked)",)
+            raise error
+
+    def _refuse_silence(self) -> None:
+        """Tell a source that is struck dumb from coins that have nothing to tell.
+
+        Raises:
+            EmptyAnswerError: it is the source.
+        """
+        if self._has_points:
+            return
+        if self.control is not None:
+            coin, (start, end) = self.control
+            try:
+                self._counts["windows asked"] += 1
+                self.client.history(coin, self.interval, start, end)
+            except (EmptyAnswerError, CoinNotFoundError):
+                pass
+            else:
+                return
+        coins = len({record["coin_id"] for record in self._held_back})
+        raise EmptyAnswerError(
+            f"The source gave no point of history for any coin ({coins} asked, interval "
+            f"{self.interval}). Nothing was recorded as fetched; a later retry can help. If no "
+            "coin existed so early, begin later"
+        )
+
+    def _tell(self) -> None:
+        """Fill the facts, whatever ended the pass."""
+        self.facts.update(self._counts)
+        if self._not_found:
+            self.facts["coins without history"] = ", ".join(self._not_found)
+        if self._failed:
+            shown = [f"{coin}: {error}" for coin, error in list(self._failed.items())[:_SHOWN]]
+            self.facts["coins failed"] = len(self._failed)
+            self.facts["failures"] = "; ".join(shown)
+
+
+def _unusable(batch: RawBatch) -> MalformedAnswerError | None:
+    """Why an answer without a document covers no window; None: it brought no point at all."""
+    if batch.dead_letters:
+        letter = batch.dead_letters[0]
+        why = (
+            f"none of its {len(batch.dead_letters) + batch.outside} points can be used "
+            f"({letter['reason']}, e.g. {letter['body'][:_SHOWN_CHARACTERS]}); they are kept in "
+            "`dead_letters`"
+        )
+    elif batch.outside:
+        why = f"none of its {batch.outside} points lies between the start and end that were asked"
+    else:
+        return None
+    reason = batch.dead_letters[0]["reason"] if batch.dead_letters else "outside_window"
+    return MalformedAnswerError(
+        f"{why}. A later run asks again", status=HTTPStatus.OK, reason=reason
+    )

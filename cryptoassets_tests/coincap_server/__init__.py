@@ -1,0 +1,1 @@
+"""Tests of our own server: the simulator, the replay, faults and HTTP."""

@@ -1,0 +1,1 @@
+"""Tests of history: planned, fetched, and looked through for gaps."""

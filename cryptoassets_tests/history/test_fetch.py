@@ -1,0 +1,336 @@
+"""Promises of a pass over coins, against the simulator: every call is written down."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.documents import RawBatch
+from cryptoassets.coincap.protocol import epoch_ms
+from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.server import SourceServer
+from cryptoassets.coincap_server.sources import simulated_source
+from cryptoassets.errors import (
+    BadKeyError,
+    CreditsSpentError,
+    EmptyAnswerError,
+    MalformedAnswerError,
+    SourceUnavailableError,
+)
+from cryptoassets.history import book
+from cryptoassets.history.fetch import HistoryFetch
+from cryptoassets.history.resource import PATIENCE, TRIES
+from cryptoassets.partitions.spans import Span
+from cryptoassets_tests.coincap.conftest import QUICK, SHORT
+from cryptoassets_tests.coincap.scripted import scripted_source
+from cryptoassets_tests.coincap_server.fixtures import PlanFaults
+
+T0 = datetime(2026, 1, 5, tzinfo=UTC)
+HISTORY = "/assets/{slug}/history"
+Fetch = Callable[..., HistoryFetch]
+
+
+def days(start: float, end: float) -> Span:
+    """A span in days since T0."""
+    return Span(T0 + timedelta(days=start), T0 + timedelta(days=end))
+
+
+TWO_DAYS = days(0, 2)
+
+
+@pytest.fixture
+def fetch(client: CoinCapClient) -> Fetch:
+    """Make a pass over coins, each for one span."""
+
+    def make(*coins: str, wanted: Span = TWO_DAYS, **changes: Any) -> HistoryFetch:
+        plan = {coin: [wanted] for coin in coins}
+        options = {"interval": "h1", "source": "simulator", "wanted": plan, "before": wanted[1]}
+        return HistoryFetch(client, **(options | changes))
+
+    return make
+
+
+def drawn(fetch: HistoryFetch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Documents and records of all batches."""
+    batches = list(fetch)
+    documents = [document for batch in batches for document in batch.documents]
+    return documents, [record for batch in batches for record in batch.windows]
+
+
+def test_no_point_is_lost_or_doubled_where_windows_touch(fetch: Fetch) -> None:
+    """61 days of h1 are three calls: 30, 30 and 1 day."""
+    documents, records = drawn(fetch("bitcoin", wanted=days(0, 61)))
+
+    assert 61 * 24 == len(documents) == len({document["_id"] for document in documents})
+    assert [T0 + n * timedelta(hours=1) for n in range(61 * 24)] == sorted(
+        document["observed_at"] for document in documents
+    )
+    assert [720, 720, 24] == [record["points"] for record in records]
+    assert [days(0, 30), days(30, 60), days(60, 61)] == [
+        (record["start"], record["end"]) for record in records
+    ]
+
+
+def test_windows_that_begin_later_are_left_but_one_may_reach_beyond(fetch: Fetch) -> None:
+    """A chunk of a week is fetched by windows of a month; the next chunk pays for no part of it."""
+    documents, records = drawn(fetch("bitcoin", wanted=days(0, 61), before=days(0, 7)[1]))
+
+    assert [days(0, 30)] == [(record["start"], record["end"]) for record in records]
+    assert 720 == len(documents)
+
+
+def test_a_refused_window_is_halved_and_the_length_remembered(
+    fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
+) -> None:
+    """The table of longest windows is from memory; being wrong costs two calls, not a run."""
+    plan_faults({"route": HISTORY, "kind": "status", "status": 400, "times": 2})
+
+    documents, records = drawn(fetch("bitcoin", "ethereum", wanted=days(0, 15)))
+
+    assert 2 * 15 * 24 == len(documents)
+    lengths = Counter(record["end"] - record["start"] for record in records)
+    assert {timedelta(hours=90): 8} == dict(lengths)
+    assert 10 == count_calls()["calls"][HISTORY]
+
+
+def test_a_coin_that_is_not_there_stops_no_other_and_is_remembered(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """A 404 must not kill a backfill, nor be paid for twice."""
+    plan_faults({"route": "/assets/ethereum/history", "kind": "status", "status": 404})
+    made = fetch("bitcoin", "ethereum", "tether", wanted=days(0, 61))
+
+    documents, records = drawn(made)
+
+    assert {"bitcoin", "tether"} == {document["coin_id"] for document in documents}
+    lost = [record for record in records if record["coin_id"] == "ethereum"]
+    assert ["not_found"] == [record["outcome"] for record in lost]
+    assert "ethereum" == made.facts["coins without history"]
+
+
+def test_a_coin_without_an_answer_is_written_down_and_the_others_go_on(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """What failed is not covered: the next pass asks again."""
+    plan_faults({"route": "/assets/ethereum/history", "kind": "reset"})
+    made = fetch("bitcoin", "ethereum", "tether")
+
+    documents, records = drawn(made)
+
+    outcomes = {record["coin_id"]: record["outcome"] for record in records}
+    assert {"bitcoin": "points", "ethereum": "failed", "tether": "points"} == outcomes
+    assert 96 == len(documents)
+    assert 1 == made.facts["coins failed"]
+    assert "broke the connection" in records[1]["error"]
+
+
+def test_a_source_that_is_gone_is_not_asked_for_every_coin(
+    fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
+) -> None:
+    """A hundred coins with a minute of retries each would be an hour."""
+    plan_faults({"route": HISTORY, "kind": "status", "status": 503})
+
+    with pytest.raises(SourceUnavailableError):
+        drawn(fetch(*(f"coin-{number}" for number in range(50))))
+
+    assert 5 * QUICK.attempts == count_calls()["calls"][HISTORY]
+
+
+def test_a_storm_of_429_is_weathered(source: SourceServer, plan_faults: PlanFaults) -> None:
+    """With the patience of a backfill no coin counts as failed, nor by a reset right after it."""
+    assert TRIES.attempts < 8
+    storm = {"route": HISTORY, "kind": "status", "status": 429, "retry_after": "0", "times": 8}
+    plan_faults(storm, {"route": HISTORY, "kind": "reset", "after": 8, "times": 2})
+    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
+
+    with CoinCapClient(source.url, retries=TRIES, timeouts=PATIENCE) as patient:
+        documents, records = drawn(HistoryFetch(patient, "h1", "simulator", plan, TWO_DAYS[1]))
+
+    assert (96, {"points"}) == (len(documents), {record["outcome"] for record in records})
+
+
+@pytest.mark.parametrize("control", [None, ("tether", days(0, 1))])
+def test_a_source_that_says_nothing_of_any_coin_leaves_no_record(
+    fetch: Fetch, plan_faults: PlanFaults, control: tuple[str, Span] | None
+) -> None:
+    """`data: []` for all is a fault of the source; recorded, it would be a hole for ever."""
+    plan_faults({"route": HISTORY, "kind": "empty"})
+    seen: list[RawBatch] = []
+
+    with pytest.raises(EmptyAnswerError, match="no point of history for any coin"):
+        seen.extend(fetch("bitcoin", "ethereum", control=control))
+
+    assert [] == [record for batch in seen for record in batch.windows]
+
+
+def test_coins_without_points_are_believed_when_another_has_some(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """A coin that is not listed yet is no outage, be it the only one that is asked for."""
+    plan_faults({"route": "/assets/bitcoin/history", "kind": "empty"})
+
+    _, alone = drawn(fetch("bitcoin", control=("tether", days(0, 1))))
+    _, records = drawn(fetch("bitcoin", "ethereum"))
+
+    assert ["empty"] == [record["outcome"] for record in alone]
+    assert ["empty", "points"] == [record["outcome"] for record in records]
+
+
+class Spent:
+    """A ledger whose credits end after some calls."""
+
+    def __init__(self, calls: int) -> None:
+        """Allow so many."""
+        self._left = calls
+
+    def reserve(self, route: str, estimated: int) -> None:  # noqa: ARG002 - the protocol's
+        """Count down."""
+        self._left -= 1
+        if self._left < 0:
+            raise CreditsSpentError(f"{route} was not called: spent")
+
+    def count(self, ticket: None, counted: int) -> None:
+        """Nothing to do."""
+
+
+def test_a_source_that_knows_no_coin_at_all_leaves_no_record(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """A wrong address answers 404 for each; recorded, no coin would ever be asked for again."""
+    plan_faults({"route": HISTORY, "kind": "status", "status": 404})
+    seen: list[RawBatch] = []
+
+    with pytest.raises(EmptyAnswerError, match="no point of history for any coin"):
+        seen.extend(fetch("bitcoin", "ethereum", control=("tether", days(0, 1))))
+
+    assert [] == [record for batch in seen for record in batch.windows]
+
+
+@pytest.fixture
+def poor(source: SourceServer) -> Iterator[CoinCapClient]:
+    """A client whose credits end after two calls."""
+    with CoinCapClient(source.url, retries=QUICK, timeouts=SHORT, credits=Spent(2)) as made:
+        yield made
+
+
+def test_spent_credits_end_the_pass_and_keep_what_came(poor: CoinCapClient) -> None:
+    """What was paid for is stored; the rest waits for the next month."""
+    plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
+    made = HistoryFetch(poor, "h1", "simulator", plan, days(0, 1)[1])
+
+    documents, _ = drawn(made)
+
+    assert {"bitcoin", "ethereum"} == {document["coin_id"] for document in documents}
+    assert "was not called: spent" in made.facts["stopped"]
+
+
+def test_credits_that_end_before_any_point_end_the_pass_as_such(
+    poor: CoinCapClient, plan_faults: PlanFaults
+) -> None:
+    """There is no credit left to ask whether the source is dumb."""
+    plan_faults({"route": HISTORY, "kind": "empty"})
+    plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
+    made = HistoryFetch(
+        poor, "h1", "simulator", plan, days(0, 1)[1], control=("tether", days(0, 1))
+    )
+
+    assert ([], []) == drawn(made)
+    assert "was not called: spent" in made.facts["stopped"]
+
+
+def test_a_refused_key_ends_the_pass_at_once(fetch: Fetch, plan_faults: PlanFaults) -> None:
+    """No other coin would fare better."""
+    plan_faults({"route": HISTORY, "kind": "status", "status": 401})
+
+    with pytest.raises(BadKeyError):
+        drawn(fetch("bitcoin", "ethereum"))
+
+
+def test_an_unreadable_answer_is_kept_as_dead_letter(fetch: Fetch, plan_faults: PlanFaults) -> None:
+    """Someone will want to see it."""
+    plan_faults({"route": "/assets/ethereum/history", "kind": "html"})
+
+    batches = list(fetch("bitcoin", "ethereum"))
+
+    (letter,) = [letter for batch in batches for letter in batch.dead_letters]
+    assert b"" != letter["body"].encode()
+    assert "failed" == batches[-1].windows[0]["outcome"]
+
+
+@pytest.mark.parametrize("time", ["x", "1767571200000", 1767571200, None])
+def test_an_answer_without_a_readable_point_covers_no_window(
+    fetch: Fetch, plan_faults: PlanFaults, time: object
+) -> None:
+    """Text or seconds for `time` was recorded as "empty": a hole for ever, coins unnamed."""
+    odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": time}} for hour in range(24)}
+    plan_faults({"route": "/assets/ethereum/history", "kind": "patch", "coins": odd})
+    made = fetch("bitcoin", "ethereum", wanted=days(0, 0.5))
+
+    batches = list(made)
+
+    record = batches[-1].windows[-1]
+    assert ("ethereum", "failed") == (record["coin_id"], record["outcome"])
+    assert f'"time": {json.dumps(time)}'.replace(" ", "") in record["error"].replace(" ", "")
+    assert 12 == len(batches[-1].dead_letters)
+    assert "ethereum: none of its 12 points can be used (bad_timestamp" in made.facts["failures"]
+
+
+def test_a_source_that_ignores_start_and_end_covers_no_window() -> None:
+    """Old points for every question looked like a coin without history."""
+    simulator = simulated_source()
+
+    def old_ones(request: Request) -> Wire:
+        asked = {"start": "1700000000000", "end": "1700090000000"}
+        is_ethereum = "ethereum" in request.path
+        query = {**request.query, **(asked if is_ethereum else {})}
+        return simulator.answer(replace(request, query=query))
+
+    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
+    with scripted_source(old_ones) as (url, _), CoinCapClient(url, retries=QUICK) as client:
+        _, records = drawn(HistoryFetch(client, "h1", "simulator", plan, TWO_DAYS[1]))
+
+    assert ["points", "failed"] == [record["outcome"] for record in records]
+    assert "25 points lies between the start and end that were asked" in records[1]["error"]
+
+
+def test_points_right_next_to_the_window_are_no_fault() -> None:
+    """An end that is included is common; the coin was listed at that hour."""
+    simulator = simulated_source()
+    end_ms = epoch_ms(TWO_DAYS[1])
+
+    def end_alone(request: Request) -> Wire:
+        asked = {"start": str(end_ms), "end": str(end_ms + 1)} if "ethereum" in request.path else {}
+        return simulator.answer(replace(request, query={**request.query, **asked}))
+
+    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
+    with scripted_source(end_alone) as (url, _), CoinCapClient(url, retries=QUICK) as client:
+        _, records = drawn(HistoryFetch(client, "h1", "simulator", plan, TWO_DAYS[1]))
+
+    assert ["points", "empty"] == [record["outcome"] for record in records]
+
+
+def test_a_new_form_of_all_points_ends_the_pass_and_names_coins(
+    fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
+) -> None:
+    """A hundred coins at forty credits each would be paid for answers that nobody can read."""
+    odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": "x"}} for hour in range(24)}
+    plan_faults({"route": HISTORY, "kind": "patch", "coins": odd})
+    coins = ("bitcoin", "ethereum", "tether", "xrp", "solana", "cardano", "dogecoin")
+    seen: list[RawBatch] = []
+
+    with pytest.raises(MalformedAnswerError, match="bitcoin, ethereum, tether, xrp, solana"):
+        seen.extend(fetch(*coins, wanted=days(0, 0.5)))
+
+    assert 5 == count_calls()["calls"][HISTORY]
+    assert 5 * 12 == sum(len(batch.dead_letters) for batch in seen)
+
+
+def test_the_outcomes_are_told_in_the_docstring() -> None:
+    """It is the one place where the collection's form is described."""
+    words = book.__doc__ or ""
+    assert all(f"\n    {name} " in words for name in ("points", "empty", "not_found", "failed"))
