@@ -1,6 +1,6 @@
-"""Measurements that decisions rest on: `make bench`, and two of their own.
+"""Benchmarks: `make bench`, and two separate ones.
 
-What goes here: workloads, ways of doing the same work, measuring them as whole processes, and the
-page that shows the results. What stays out: the product; only its commands, and names that it keeps
-public, are used. `python -m benchmarks --help` lists the cases.
+What goes here: workloads, different ways of doing the same work, measuring them as whole processes,
+and the page with the results. What stays out: the product; benchmarks use only its commands and
+public names. `python -m benchmarks --help` lists the cases.
 """

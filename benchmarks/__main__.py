@@ -1,4 +1,4 @@
-"""`python -m benchmarks [CASE ...]`: measure, keep what is finished, draw the page.
+"""`python -m benchmarks [CASE ...]`: measure, store finished cases, generate the page.
 
 What goes here: options and the list of cases. What stays out: everything else.
 """
@@ -33,7 +33,7 @@ CASES: dict[str, Callable[[Bench], CaseResult]] = {
 
 
 def main() -> int:
-    """Measure the cases that are named; return the exit code."""
+    """Measure the named cases; return the exit code."""
     options = _options()
     if options.page:
         page.write(results.read(results.RESULTS))
@@ -41,16 +41,16 @@ def main() -> int:
     path = results.RESULTS
     if options.scale != 1 or options.ways:
         path = Path(tempfile.mkdtemp(prefix="cryptoassets-bench-")) / "results.json"
-        print(f"Only a try: results go to {path}")
+        print(f"Trial run: results go to {path}")
     failed = []
     with Bench(options.scale, options.runs, options.ways and frozenset(options.ways)) as bench:
         for name in options.cases or CASES:
             print(f"{name}: {(CASES[name].__doc__ or '').strip()}", flush=True)
-            began = time.monotonic()
+            started = time.monotonic()
             try:
                 result = CASES[name](bench)
             except (BenchError, subprocess.SubprocessError) as error:
-                print(f"  not finished, and nothing of it is kept: {error}", file=sys.stderr)
+                print(f"  not finished; its results are discarded: {error}", file=sys.stderr)
                 print(f"  logs are in {bench.folder}", file=sys.stderr)
                 failed.append(name)
                 continue
@@ -58,7 +58,7 @@ def main() -> int:
             for key, ratio in result.ratios.items():
                 limit = results.LIMITS[key]
                 print(f"  {key} = {ratio:.2f} (must {limit.must}, goal {limit.goal})")
-            print(f"  done in {(time.monotonic() - began) / 60:.1f} min", flush=True)
+            print(f"  done in {(time.monotonic() - started) / 60:.1f} min", flush=True)
         if failed:
             raise SystemExit(f"Not finished: {', '.join(failed)}")
     if path == results.RESULTS:
@@ -68,20 +68,22 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
-    parser.add_argument("--scale", type=float, default=1.0, help="share of each workload, to try")
-    parser.add_argument("--runs", type=int, help="of each way, in place of the case's own number")
-    parser.add_argument("--ways", nargs="+", help="only these, to try")
-    parser.add_argument("--page", action="store_true", help="only draw docs/benchmarks.md again")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"any of {', '.join(CASES)}")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="share of each workload; for trials"
+    )
+    parser.add_argument("--runs", type=int, help="runs per way, instead of the case's number")
+    parser.add_argument("--ways", nargs="+", help="only these ways; for trials")
+    parser.add_argument("--page", action="store_true", help="only regenerate docs/benchmarks.md")
     options = parser.parse_args()
     unknown = set(options.cases) - CASES.keys()
     if unknown:
-        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+        parser.error(f"no such case: {', '.join(sorted(unknown))}; known: {', '.join(CASES)}")
     return options
 
 
 def _commit() -> str:
-    """The commit that is measured; `+` where files differ from it."""
+    """Return the measured commit; with `+` if files differ from it."""
     command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return ended.stdout.strip() or "unknown"

@@ -1,12 +1,12 @@
-"""How long Airflow takes beyond the Dagster run it waits for; ours and dagster-airflow's operator.
+"""Airflow's overhead on top of a Dagster run; with our operator and with dagster-airflow's.
 
     python -m benchmarks.airflow_latency [--line 2] [--times 5]
 
-From the project's root, after `make airflow2 airflow3`. Starts a real Airflow and a real Dagster
-with the product's code location, as the live tests do. Triggers the same job, the one without a
-partition, in turn by each operator. Beyond is from the trigger to the task's success, less the
-Dagster run from its creation to its end: the same for all, so what is left is the operator's and
-Airflow's. dagster-airflow's works on line 2 only.
+Run it in the project's root, after `make airflow2 airflow3`. It starts a real Airflow and a real
+Dagster with the product's code location, as the live tests do. Each operator in turn triggers the
+same job without a partition. The overhead is the time from the trigger to the task's success, minus
+the time of the Dagster run from its creation to its end. What remains is caused by the operator and
+by Airflow. dagster-airflow's operator works on Airflow 2 only.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--line", type=int, choices=(2, 3), default=2)
     parser.add_argument("--times", type=int, default=5)
     options = parser.parse_args()
-    # PostgreSQL's account may not enter every temporary folder when we are root.
+    # If we are root, PostgreSQL's account cannot enter every temporary folder.
     with tempfile.TemporaryDirectory(prefix="airflow-latency-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def measure(stack: Stack, folder: Path, line: int, times: int) -> dict[str, list[Timing]]:
-    """Launch by each operator in turn; timings by operator."""
+    """Launch runs with each operator in turn; return the timings by operator."""
     ways = OURS | (STOCK if line == STOCK_LINE else {})
     port = free_port()
     stock = json.dumps({"conn_type": "dagster", "login": f"http://127.0.0.1:{port}/graphql"})
@@ -85,7 +85,7 @@ def measure(stack: Stack, folder: Path, line: int, times: int) -> dict[str, list
         for number in range(times + 1):
             for operator, dag_id in ways.items():
                 timing = launch(airflow, dagster, dag_id)
-                # The first of each pays for what is loaded once.
+                # The first launch of each operator includes one-time loading.
                 if number:
                     timings[operator].append(timing)
     return timings
@@ -112,14 +112,14 @@ def launch(airflow: Airflow, dagster: Dagster, dag_id: str) -> Timing:
 
 
 def states(airflow: Airflow, dag_id: str, run_id: str) -> list[tuple[str]]:
-    """States of the tasks of a DAG run at this moment."""
+    """Return the current states of the tasks of a DAG run."""
     statement = "SELECT state FROM task_instance WHERE dag_id = %s AND run_id = %s"
     return airflow.rows(statement, dag_id, run_id)
 
 
-def seconds(began: datetime, ended: datetime) -> float:
-    """From one to the other."""
-    return (ended - began).total_seconds()
+def seconds(started: datetime, ended: datetime) -> float:
+    """Return the seconds from `started` to `ended`."""
+    return (ended - started).total_seconds()
 
 
 if __name__ == "__main__":

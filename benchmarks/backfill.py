@@ -1,10 +1,11 @@
-"""90 days of 100 coins by `cryptoassets backfill`, from a source that fails on demand.
+"""Fetch 90 days of 100 coins with `cryptoassets backfill` from a source with injected faults.
 
     python -m benchmarks.backfill [--days 90] [--coins 100] [--kill-after 40] [--clean]
 
-The source is the simulator without the header that names it, so that calls are metered as CoinCap's
-are. Printed: time, points, doubles, gaps, and our credit ledger beside the source's own count. With
-`--kill-after N` the command is killed by SIGKILL when N days are published, then started again.
+The source is the simulator without its identifying header, so that calls cost credits as at
+CoinCap. The output shows time, points, duplicates, gaps, and our credit ledger next to the source's
+own count. With `--kill-after N` the command is killed by SIGKILL when N days are published, and
+then started again.
 """
 
 import argparse
@@ -48,21 +49,21 @@ FAULTS: list[dict[str, Any]] = [
 ]
 
 
-class Nameless:
-    """The simulator as CoinCap would answer: nothing says that it is ours."""
+class AnonymousService:
+    """The simulator without the header that identifies it, like CoinCap."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def answer(self, request: Request) -> Wire:
-        """Answer, and leave out who did."""
+        """Answer without the identifying header."""
         wire = self._service.answer(request)
         kept = {name: text for name, text in wire.headers.items() if "Source" not in name}
         return Wire(wire.status, wire.body, kept, wire.disturbance)
 
 
 def ask(url: str, faults: list[dict[str, Any]] | None = None) -> Any:
-    """Read a page of the source, or put its faults."""
+    """Read a page of the source, or set its faults."""
     body = None if faults is None else json.dumps(faults).encode()
     method = "GET" if faults is None else "PUT"
     headers = {"Content-Type": "application/json"}
@@ -76,8 +77,8 @@ def backfill(environment: dict[str, str], *arguments: str) -> subprocess.Popen[b
     return subprocess.Popen([*COMMAND, "backfill", *arguments], env=environment)
 
 
-def started(environment: dict[str, str]) -> str:
-    """Start the stores; the URL of PostgreSQL."""
+def start_stores(environment: dict[str, str]) -> str:
+    """Start the stores; return the URL of PostgreSQL."""
     subprocess.run([*COMMAND, "up"], env=environment, check=True)
     printed = subprocess.run(
         [*COMMAND, "env"], env=environment, capture_output=True, text=True, check=True
@@ -87,7 +88,7 @@ def started(environment: dict[str, str]) -> str:
 
 
 def query(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """Ask PostgreSQL; nothing as long as the tables are not there."""
+    """Query PostgreSQL; return no rows as long as the tables do not exist."""
     with psycopg.connect(url) as connection:
         try:
             return connection.execute(statement).fetchall()
@@ -96,20 +97,20 @@ def query(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 def kill_when(postgres: str, process: subprocess.Popen[bytes], days: int) -> None:
-    """Kill the command when so many days are published."""
+    """Kill the command when this many days are published."""
     while process.poll() is None:
         time.sleep(0.5)
-        done = len(query(postgres, "SELECT FROM warehouse.loads"))
-        if done >= days:
+        published = len(query(postgres, "SELECT FROM warehouse.loads"))
+        if published >= days:
             process.send_signal(signal.SIGKILL)
             process.wait()
-            print(f"killed with {done} days published")
+            print(f"killed with {published} days published")
 
 
 def report(postgres: str, url: str) -> None:
-    """Print what stands."""
+    """Print the state of the stores."""
     facts = {
-        "rows, coins, doubles": "SELECT count(*), count(DISTINCT coin_id), count(*) - count("
+        "rows, coins, duplicates": "SELECT count(*), count(DISTINCT coin_id), count(*) - count("
         "DISTINCT (coin_id, observed_at)) FROM warehouse.coin_price_history",
         "days": "SELECT count(*), sum(raw_rows), sum(loaded_rows), sum(superseded_rows), "
         "sum(quarantined_rows) FROM warehouse.loads",
@@ -125,7 +126,7 @@ def report(postgres: str, url: str) -> None:
 
 
 def main() -> None:
-    """Run it."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--coins", type=int, default=100)
@@ -135,7 +136,7 @@ def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="backfill-", dir="/var/tmp"))
     home.chmod(0o755)
     since = (datetime.now(UTC) - timedelta(days=options.days)).strftime("%Y-%m-%d")
-    with make_server(Nameless(simulated_source(1))) as server:
+    with make_server(AnonymousService(simulated_source(1))) as server:
         environment = os.environ | {
             "CRYPTOASSETS_HOME": str(home),
             "COINCAP_URL": server.url,
@@ -144,20 +145,20 @@ def main() -> None:
         }
         try:
             ask(f"{server.url}/faults", [] if options.clean else FAULTS)
-            postgres = started(environment)
-            begun = time.monotonic()
+            postgres = start_stores(environment)
+            started = time.monotonic()
             process = backfill(environment, "--from", since)
             if options.kill_after:
                 kill_when(postgres, process, options.kill_after)
                 print(f"calls before: {ask(f'{server.url}/calls')}")
                 process = backfill(environment, "--from", since)
-            print(f"exit {process.wait()} after {time.monotonic() - begun:.0f} s")
+            print(f"exit {process.wait()} after {time.monotonic() - started:.0f} s")
             report(postgres, server.url)
             ask(f"{server.url}/faults", FAULTS[:1] if not options.clean else [])
             process = backfill(environment, "--from", since)
-            print(f"again, exit {process.wait()} after {time.monotonic() - begun:.0f} s")
+            print(f"again, exit {process.wait()} after {time.monotonic() - started:.0f} s")
             process = backfill(environment, "--from", since, "--gaps")
-            print(f"gaps, exit {process.wait()} after {time.monotonic() - begun:.0f} s")
+            print(f"gaps, exit {process.wait()} after {time.monotonic() - started:.0f} s")
             report(postgres, server.url)
             subprocess.run([*COMMAND, "audit"], env=environment, check=False)
         finally:

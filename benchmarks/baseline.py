@@ -1,6 +1,6 @@
-"""The version that latencies are compared with, in a folder and an environment of its own.
+"""The older version that latencies are compared with, in its own folder and environment.
 
-What goes here: making both once, below a cache folder. What stays out: running it (in the cases).
+What goes here: creating both once, in a cache folder. What stays out: running it (in the cases).
 """
 
 import os
@@ -16,7 +16,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cryp
 
 
 def baseline() -> Checkout:
-    """Give the version of `COMMIT`; made where it is missing, which takes a minute or two.
+    """Return the checkout of `COMMIT`; it is created if missing, which takes a minute or two.
 
     Raises:
         BenchError: this clone does not have the commit, or the set-up failed.
@@ -26,7 +26,7 @@ def baseline() -> Checkout:
         unfinished = CACHE / f"{COMMIT}.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        # Not a worktree, of which Git would keep a note in this clone.
+        # Not a worktree, because Git would register it in this clone.
         _run(["git", "archive", "--format=tar", f"--output={unfinished}/files.tar", COMMIT], ROOT)
         _run(["tar", "-xf", "files.tar"], unfinished)
         unfinished.rename(root)

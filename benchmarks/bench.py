@@ -1,6 +1,6 @@
-"""What all cases share: how much to do, the lake to read from, where logs go.
+"""What all cases share: options, the data lake with the documents, and logs.
 
-What goes here: one `make bench` from its options to its end. What stays out: the cases.
+What goes here: the state of one `make bench`. What stays out: the cases.
 """
 
 import re
@@ -21,7 +21,7 @@ Way = TypeVar("Way")
 
 @dataclass(frozen=True)
 class Lake:
-    """A workload in a database of the server; ways only read it."""
+    """A workload in a database of the server; all ways only read it."""
 
     url: str
     database: str
@@ -30,12 +30,12 @@ class Lake:
 
 @dataclass
 class Bench:
-    """Options, and what is started when a case first asks for it.
+    """Options, and the server that is started when a case first needs it.
 
     Attributes:
-        scale: share of each workload; below 1 nothing is kept, it is for trying.
-        runs: of each way, in place of the case's own number; None: as the case has it.
-        ways: only these, for trying; None: all.
+        scale: share of each workload; below 1 it is a trial, whose results are not kept.
+        runs: runs per way; None: the case's own number.
+        ways: only these ways, for trials; None: all.
     """
 
     scale: float = 1.0
@@ -65,7 +65,7 @@ class Bench:
 
     @contextmanager
     def lake(self, name: str) -> Iterator[Lake]:
-        """A workload, loaded for the block."""
+        """Load a workload for the duration of the block."""
         workload = WORKLOADS[name].scaled(self.scale)
         database = f"bench_{name}"
         lake = Lake(self.server.url, database, workload)
@@ -77,25 +77,25 @@ class Bench:
             loading.drop(lake.url, database)
 
     def number_of_runs(self, of_case: int) -> int:
-        """How often each way runs."""
+        """Return how often each way runs."""
         return self.runs or of_case
 
     def chosen(self, ways: Sequence[str]) -> list[str]:
-        """The ways of a case that are wanted."""
+        """Return the ways of a case that the options select."""
         return [way for way in ways if self.ways is None or way in self.ways]
 
     def log(self, name: str) -> Path:
-        """A file for the output of one run."""
+        """Return a new file for the output of one run."""
         self._logs += 1
         return self.folder / f"{self._logs:03d}-{re.sub('[^a-z0-9]+', '-', name.lower())}.log"
 
     def say(self, words: str) -> None:
-        """Print what goes on."""
+        """Print progress."""
         print(f"  {words}", flush=True)
 
 
 def in_turn(ways: Sequence[Way], runs: int) -> Iterator[tuple[int, Way]]:
-    """Number and way of each run: forwards, backwards, so that a drift of the machine hits all."""
+    """Yield number and way of each run, forwards and backwards, so that drift affects all."""
     for number in range(runs):
         for way in ways if number % 2 == 0 else reversed(ways):
             yield number, way

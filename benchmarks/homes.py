@@ -1,6 +1,6 @@
-"""Fresh homes: stores of their own for one run, made and thrown away outside the measured time.
+"""Fresh homes: separate stores for one run, created and deleted outside the measured time.
 
-What goes here: starting the embedded stores of a home by the product's own commands. What stays
+What goes here: starting the embedded stores of a home with the product's own commands. What stays
 out: the MongoDB-compatible server that all runs share (in `servers`).
 """
 
@@ -24,10 +24,10 @@ _PREPARING_SECONDS = 300
 
 @dataclass(frozen=True)
 class Checkout:
-    """A version of the product with an environment of its own.
+    """A version of the product with its own Python environment.
 
     Attributes:
-        name: as in the results.
+        name: its name in the results.
         root: its folder.
         environment: folder of its Python environment.
     """
@@ -52,7 +52,7 @@ CURRENT = Checkout("ours", ROOT, Path(sys.prefix))
 
 @dataclass(frozen=True)
 class Home:
-    """A CRYPTOASSETS_HOME of one version, and further settings."""
+    """A CRYPTOASSETS_HOME for one version, with further settings."""
 
     folder: Path
     checkout: Checkout = CURRENT
@@ -60,17 +60,17 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        """All that a command of this home sees: nothing of the caller's settings."""
+        """The whole environment of a command in this home, without the caller's settings."""
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         own = {"CRYPTOASSETS_HOME": str(self.folder), "COLUMNS": "300"}
         return {**kept, **own, "DAGSTER_DISABLE_TELEMETRY": "1", **self.settings}
 
     def but(self, **settings: str) -> "Home":
-        """The same home with other settings."""
+        """Return the same home with additional settings."""
         return replace(self, settings={**self.settings, **settings})
 
     def run(self, *arguments: str, may_fail: bool = False) -> str:
-        """Run a command of the product, unmeasured; return what it printed on stdout.
+        """Run a command of the product, unmeasured; return its stdout.
 
         Raises:
             BenchError: it failed.
@@ -93,14 +93,14 @@ class Home:
         return ended.stdout
 
     def addresses(self) -> dict[str, str]:
-        """What `cryptoassets env` prints."""
+        """Return the variables that `cryptoassets env` prints."""
         return dict(line.split("=", 1) for line in shlex.split(self.run("env")))
 
 
 @contextmanager
 def fresh_home(checkout: Checkout = CURRENT, **settings: str) -> Iterator[Home]:
-    """A home whose stores run, without a row; stopped and deleted at the end."""
-    # Not /tmp, which may be small; and root's PostgreSQL runs as another account, that must pass.
+    """Provide a home with running, empty stores; stopped and deleted at the end."""
+    # Not /tmp, which may be small. Under root, PostgreSQL's account must be able to enter it.
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-bench-", dir="/var/tmp"))
     folder.chmod(0o755)
     home = Home(folder, checkout, settings)
@@ -113,8 +113,8 @@ def fresh_home(checkout: Checkout = CURRENT, **settings: str) -> Iterator[Home]:
 
 
 def prepare_tables(home: Home) -> None:
-    """Have tables and Dagster's storage made, as after any first command.
+    """Create the tables and Dagster's storage, as any first command does.
 
-    By the command that works on stores without a document: it finds nothing to do.
+    Uses a command that has nothing to do in empty stores.
     """
     home.run("rebuild", "--from", "2026-01-01", "--to", "2026-01-01T01:00")

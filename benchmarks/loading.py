@@ -1,6 +1,6 @@
-"""Workloads into the lake of a MongoDB-compatible server.
+"""Loads workloads into a MongoDB-compatible server.
 
-What goes here: inserting. What stays out: which server (in `servers`), the documents (in
+What goes here: inserting. What stays out: choosing the server (in `servers`), the documents (in
 `workload`).
 """
 
@@ -25,13 +25,13 @@ def load(url: str, database: str, workload: Workload) -> int:
     with MongoClient[Document](url, tz_aware=True) as client:
         client.drop_database(database)
         lake = client[database]
-        # Every way reads by this index; the product would make it itself.
+        # Every way reads by this index; the product would create it itself.
         lake[RAW].create_index([("observed_at", pymongo.ASCENDING)])
         return insert(lake, snapshots(workload))
 
 
 def insert(lake: Database[Any], made: Iterable[Snapshot]) -> int:
-    """Insert snapshots and what is noted of their fetches; return the number of documents."""
+    """Insert snapshots and the records of their fetches; return the number of documents."""
     fetches: list[Document] = []
     count = 0
     for batch in _batches(_documents(made, fetches)):

@@ -1,7 +1,7 @@
-"""A command measured as a whole: wall, CPU and memory of its process and all that it starts.
+"""Measures a command: wall time, CPU and memory of its process and all processes that it starts.
 
-What goes here: one run. What stays out: which runs, and what they are compared with (in `cases`),
-looking at processes (in `supervisor`).
+What goes here: measuring one run. What stays out: which runs are measured and compared (in
+`cases`), sampling processes (in `supervisor`).
 """
 
 import json
@@ -17,20 +17,20 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 class BenchError(Exception):
-    """A benchmark cannot be finished; the message says why and what helps."""
+    """A benchmark cannot be finished; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run of a command took; stores that were started before count nowhere.
+    """The figures of one run of a command, without the stores that were started before it.
 
     Attributes:
         wall_seconds: from its start to its end.
-        cpu_seconds: user and system time of the whole tree, processes that died included.
+        cpu_seconds: user and system time of the process tree, including ended processes.
         peak_pss_mb: largest sum of the tree's proportional set sizes in a sample, MB.
-        java_share_of_cpu: of `cpu_seconds`, estimated from samples.
-        load: the machine's load average of a minute, before.
-        output: what the command printed.
+        java_share_of_cpu: Java's share of `cpu_seconds`, estimated from samples.
+        load: the machine's one-minute load average before the run.
+        output: the command's output.
     """
 
     wall_seconds: float
@@ -53,10 +53,10 @@ def measure(
 
     Args:
         command: program and arguments.
-        environment: all that it sees.
-        folder: where it runs.
-        log: gets all that it prints.
-        seconds: after which it is killed.
+        environment: its whole environment.
+        folder: its working directory.
+        log: gets all of its output.
+        seconds: time after which it is killed.
 
     Raises:
         BenchError: it did not exit with 0, or took too long.
@@ -82,6 +82,6 @@ def measure(
     output = log.read_text(errors="replace")
     if code != 0:
         tail = "\n".join(output.splitlines()[-_TAIL:])
-        what = f"was killed after {seconds:.0f} s" if code is None else f"exited with {code}"
-        raise BenchError(f"{command[0]} {what}; its output is in {log} and ends:\n{tail}")
+        end = f"was killed after {seconds:.0f} s" if code is None else f"exited with {code}"
+        raise BenchError(f"{command[0]} {end}; its output is in {log} and ends:\n{tail}")
     return Measured(load=load, output=output, **figures)

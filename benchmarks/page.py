@@ -1,6 +1,6 @@
-"""`docs/benchmarks.md` and its plots, made from `results.json` by `write`.
+"""`docs/benchmarks.md` and its plots, generated from `results.json` by `write`.
 
-What goes here: how results are shown. What stays out: numbers that no case has measured.
+What goes here: how results are shown. What stays out: the measurements (in `cases`).
 """
 
 import statistics
@@ -22,19 +22,19 @@ _HEAD = Path(__file__).with_suffix(".md")
 
 
 def write(results: Results) -> None:
-    """Write the page and the plots of what has been measured; delete plots of what has not."""
+    """Write the page and the plots; delete plots that have no results."""
     for name, draw in ((WAYS_PICTURE, _ways_figure), (RATIOS_PICTURE, _ratios_figure)):
         figure = draw(results)
         if figure is None:
             (IMAGES / name).unlink(missing_ok=True)
         else:
-            # Without the version of matplotlib, equal results give equal files.
+            # Without matplotlib's version in the file, equal results give equal files.
             figure.savefig(IMAGES / name, dpi=80, metadata={"Software": None})
     PAGE.write_text(text(results))
 
 
 def text(results: Results) -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     parts = [_HEAD.read_text()]
     if results["cases"]:
         parts += [_ratios_section(results), *_case_sections(results)]
@@ -83,7 +83,7 @@ def _case_sections(results: Results) -> Iterator[str]:
 
 
 def _table(ways: Mapping[str, list[dict[str, float]]]) -> Iterator[str]:
-    """A row per way: medians, and the load before its runs."""
+    """Yield one row per way: medians, and the load before its runs."""
     known = {
         "wall_seconds": "wall, s",
         "cpu_seconds": "CPU, s",
@@ -140,7 +140,7 @@ def _ratios_figure(results: Results) -> Figure | None:
     axes = figure.subplots()
     for place, key in enumerate(keys):
         limit = LIMITS[key]
-        # A speed-up is better when larger: as 1 / speed-up it reads like the others.
+        # A larger speed-up is better, so its inverse is shown, to be comparable with the others.
         share = limit.must / ratios[key] if limit.is_speedup else ratios[key] / limit.must
         axes.barh(place, share, color=_COLORS[limit.verdict(ratios[key])])
         goal = limit.must / limit.goal if limit.is_speedup else limit.goal / limit.must

@@ -1,6 +1,6 @@
-"""`results.json`: what was measured, when and on which machine; each case is merged into it.
+"""`results.json`: what was measured, when and on which machine; cases are merged into it.
 
-What goes here: the file's form, ratios, and their limits. What stays out: the page (in `page`).
+What goes here: the file's format, ratios, and their limits. What stays out: the page (in `page`).
 """
 
 import json
@@ -24,11 +24,11 @@ Results = dict[str, Any]
 
 @dataclass(frozen=True)
 class Limit:
-    """What a ratio must not exceed, and what it should reach.
+    """The limit that a ratio must meet, and the goal that it should reach.
 
     Attributes:
-        must: largest, or smallest where `is_speedup`.
-        goal: better than that.
+        must: largest allowed ratio; smallest if `is_speedup`.
+        goal: a stricter limit.
         meaning: the ratio in words.
     """
 
@@ -38,7 +38,7 @@ class Limit:
     is_speedup: bool = False
 
     def verdict(self, ratio: float) -> str:
-        """`goal`, `must` or `missed`."""
+        """Return `goal`, `must` or `missed`."""
         sign = -1 if self.is_speedup else 1
         if sign * ratio <= sign * self.goal:
             return "goal"
@@ -76,18 +76,18 @@ LIMITS = {
     "audit_2m_vs_dcbf970": Limit(0.35, 0.2, "`audit` of 2 million documents, nothing changed"),
     "status_2m_vs_dcbf970": Limit(0.2, 0.1, "`status` of 2 million documents, nothing changed"),
 }
-"""Every key of `ratios`, in the order in which they are shown."""
+"""Every key of `ratios`, in display order."""
 
 
 @dataclass
 class CaseResult:
-    """What one case found.
+    """The results of one case.
 
     Attributes:
-        ways: way to its runs, in the order in which they were made; `way` is a row of the page.
-        ratios: keys of `LIMITS`.
-        notes: what a reader must know, a sentence each.
-        figures: further numbers by name, with the unit at its end.
+        ways: the runs of each way, in the order of execution; each way is a row of the page.
+        ratios: ratios by the keys of `LIMITS`.
+        notes: notes for the reader, one sentence each.
+        figures: further numbers by name, with the unit at the end of the name.
     """
 
     ways: dict[str, list[dict[str, float]]] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class CaseResult:
     figures: dict[str, float] = field(default_factory=dict)
 
     def add(self, way: str, measured: Measured, **further: float) -> None:
-        """Keep one run of a way."""
+        """Store one run of a way."""
         run = asdict(measured)
         del run["output"]
         self.ways.setdefault(way, []).append(
@@ -104,31 +104,31 @@ class CaseResult:
         )
 
     def medians(self, way: str) -> dict[str, float]:
-        """Median of each figure of a way."""
+        """Return the median of each figure of a way."""
         runs = self.ways[way]
         return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
     def ratio(self, way: str, other: str, figure: str) -> float:
-        """Median of the ratios of paired runs: what the machine does to both cancels out."""
+        """Return the median ratio of paired runs, in which effects of the machine cancel out."""
         return paired_ratio(
             [run[figure] for run in self.ways[way]], [run[figure] for run in self.ways[other]]
         )
 
 
 def paired_ratio(ours: Sequence[float], others: Sequence[float]) -> float:
-    """Median of (our product / the other way) over pairs of alternating runs."""
+    """Return the median of (our product / the other way) over pairs of alternating runs."""
     return statistics.median(a / b for a, b in zip(ours, others, strict=True))
 
 
 def merge(
     path: Path, case: str, result: CaseResult, *, commit: str, now: datetime | None = None
 ) -> None:
-    """Put a finished case into the file, whole; other cases and their ratios stay.
+    """Store a finished case in the file; other cases and their ratios are kept.
 
-    The file is replaced in one step, and two commands at once do not lose each other's cases.
+    The file is replaced atomically, and concurrent commands do not lose each other's cases.
 
     Raises:
-        KeyError: a ratio that `LIMITS` does not have.
+        KeyError: a ratio is not in `LIMITS`.
     """
     unknown = result.ratios.keys() - LIMITS.keys()
     if unknown:
@@ -152,7 +152,7 @@ def merge(
 
 
 def read(path: Path) -> Results:
-    """The file; without one: no case."""
+    """Read the file; if it does not exist, there are no cases."""
     if not path.exists():
         return {"machine": {}, "date": None, "cases": {}, "ratios": {}}
     results: Results = json.loads(path.read_text())
@@ -160,7 +160,7 @@ def read(path: Path) -> Results:
 
 
 def machine() -> Mapping[str, Any]:
-    """What seconds depend on."""
+    """Return the properties of this machine that influence times."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {

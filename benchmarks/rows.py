@@ -1,6 +1,7 @@
 """The final rows of a way, compared one by one with those of another.
 
-What goes here: prices and quarantined documents in one form and order. What stays out: making them.
+What goes here: dumping prices and quarantined documents in a common format and order. What stays
+out: creating the rows (in `ways`).
 """
 
 import json
@@ -21,7 +22,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Target:
-    """Where a way leaves its rows, and how it writes down the reasons of a quarantined one."""
+    """Where a way stores its rows, and how it stores the reasons of a quarantined document."""
 
     schema: str
     reasons: LiteralString
@@ -48,10 +49,10 @@ def dump(postgres_url: str, target: Target, folder: Path, name: str) -> Rows:
     """Write all rows of a way to files.
 
     Args:
-        postgres_url: of its database.
-        target: where in there.
-        folder: of the files.
-        name: of the way, and of the files.
+        postgres_url: URL of its database.
+        target: where the rows are in it.
+        folder: folder for the files.
+        name: name of the way, and of the files.
     """
     rows = Rows(folder / f"{name}.prices", folder / f"{name}.quarantine")
     with psycopg.connect(postgres_url) as connection, connection.cursor() as cursor:
@@ -75,16 +76,16 @@ def dump(postgres_url: str, target: Target, folder: Path, name: str) -> Rows:
 
 
 def _texts(payload: str) -> list[str | None]:
-    """The fields of a payload as text: a way may have kept a number as such, or as its text."""
+    """Return the fields of a payload as text, because some ways store numbers and others text."""
     found: dict[str, Any] = json.loads(payload)
     return [None if found.get(name) is None else str(found[name]) for name in FIELDS]
 
 
-def refuse_differences(ours: Rows, others: Rows, name: str) -> int:
-    """Compare line by line; return how many rows there are.
+def fail_if_rows_differ(ours: Rows, others: Rows, name: str) -> int:
+    """Compare line by line; return the number of rows.
 
     Raises:
-        BenchError: they differ, and the message shows the first that do; or there is none.
+        BenchError: rows differ, and the message shows the first ones; or there are no rows.
     """
     count = 0
     for kind in ("prices", "quarantine"):
@@ -96,11 +97,11 @@ def refuse_differences(ours: Rows, others: Rows, name: str) -> int:
         if different:
             shown = "\n".join(different)
             raise BenchError(
-                f"{name} leaves other {kind} than ours, and a ratio of unequal work says nothing. "
-                f"The first that differ:\n{shown}"
+                f"{name} has other {kind} than ours, so their times cannot be compared. "
+                f"The first differences:\n{shown}"
             )
     if count == 0:
-        raise BenchError(f"Neither {name} nor ours has left a row")
+        raise BenchError(f"Neither {name} nor ours has written a row")
     return count
 
 

@@ -1,4 +1,4 @@
-"""Look at something again and again, in a thread, while a block runs."""
+"""Call a function periodically, in a thread, while a block runs."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def sampled(look: Callable[[], object], seconds: float) -> Iterator[None]:
-    """Call `look` every so many seconds until the block ends."""
+    """Call `look` every `seconds` until the block ends."""
     is_over = threading.Event()
 
     def sample() -> None:

@@ -1,4 +1,4 @@
-"""The MongoDB-compatible server that all ways read from: the fastest one at hand.
+"""The MongoDB-compatible server that all ways read from: the fastest one available.
 
 What goes here: choosing and starting it. What stays out: its documents (in `loading`).
 """
@@ -26,8 +26,8 @@ IMAGE = "mongo:8.0"
 _START_SECONDS = 90
 _SLOW = (
     "!" * 78 + "\n"
-    "No MongoDB, no Docker: the embedded stand-in serves the documents. It is so slow that it\n"
-    f"hides what the ways have different. Set {URL_VARIABLE} for figures that mean something.\n"
+    "No MongoDB and no Docker: the embedded stand-in serves the documents. It is so slow that it\n"
+    f"hides the differences between the ways. Set {URL_VARIABLE} to get meaningful figures.\n"
     + "!"
     * 78
 )
@@ -35,7 +35,7 @@ _SLOW = (
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers; `kind` is a note for the results."""
+    """A running server; `kind` is a note for the results."""
 
     url: str
     kind: str
@@ -43,7 +43,7 @@ class Server:
 
 @contextmanager
 def fastest_server() -> Iterator[Server]:
-    """Give the server that BENCH_MONGO_URL names, else one in Docker, else the embedded one."""
+    """Provide the server in BENCH_MONGO_URL, else one in Docker, else the embedded one."""
     named = os.environ.get(URL_VARIABLE)
     if named:
         _await_answer(named)
@@ -58,17 +58,17 @@ def fastest_server() -> Iterator[Server]:
         is_real = shutil.which("mongod") is not None
         if not is_real:
             print(_SLOW, file=sys.stderr)
-        kind = "mongod on PATH" if is_real else "embedded stand-in: ratios say little"
+        kind = "mongod on PATH" if is_real else "embedded stand-in: ratios are not meaningful"
         yield Server(home.addresses()["MONGO_URL"], kind)
 
 
 def _build_stand_in() -> None:
-    """Have the script of those who cannot pull images start Docker and build one."""
+    """Run the script that starts Docker and builds an image, if one is set."""
     script = os.environ.get(STANDINS_VARIABLE)
     if script:
         cache = Path.home() / ".cache" / "cryptoassets-standins"
         environment = {"STANDINS_CACHE": str(cache), **os.environ}
-        # Its daemon stays, and would keep our output open.
+        # Docker's daemon keeps running, and would keep our output open.
         with (cache.parent / "cryptoassets-bench-standins.log").open("w") as log:
             command = ["bash", script, "mongo"]
             subprocess.run(command, check=True, env=environment, stdout=log, stderr=log)
@@ -91,11 +91,11 @@ def _container() -> Iterator[Server]:
 
 
 def _docker(*arguments: str) -> str:
-    """What a command of Docker printed; nothing when it failed or there is no Docker."""
+    """Return the output of a Docker command; empty if it failed or there is no Docker."""
     if not shutil.which("docker"):
         return ""
     ended = subprocess.run(
-        ["docker", *arguments],  # noqa: S607 - of PATH
+        ["docker", *arguments],  # noqa: S607 - from PATH
         capture_output=True,
         text=True,
         check=False,
@@ -113,7 +113,7 @@ def _await_answer(url: str) -> None:
                 client.admin.command("ping")
         except PyMongoError as error:
             if time.monotonic() > deadline:
-                # Not the error itself, which may hold the URL's password.
+                # Not the error itself, which may contain the URL's password.
                 kind = type(error).__name__
                 raise BenchError(f"MongoDB does not answer ({kind}); see {URL_VARIABLE}") from None
             time.sleep(0.5)

@@ -1,6 +1,6 @@
-"""A simulated source of as many coins as are asked for: `python -m benchmarks.source COINS`.
+"""A simulated source with any number of coins: `python -m benchmarks.source COINS`.
 
-Serves until it is terminated; its first line is the address.
+It serves until it is terminated; its first line of output is the address.
 """
 
 import math
@@ -19,14 +19,14 @@ from cryptoassets.coincap_server.simulator.routes import SimulatedContent
 
 
 def serve(coins: int) -> None:
-    """Serve a market of that many coins."""
+    """Serve a market with this many coins."""
     with make_server(Service(SimulatedContent(Market(0, coins=many_coins(coins))))) as server:
         print(f"{server.url}/v3", flush=True)
         signal.pause()
 
 
 def many_coins(count: int) -> tuple[Coin, ...]:
-    """The simulated coins again and again, each time under other names and at lower prices."""
+    """Return the simulated coins repeatedly, each time with other names and lower prices."""
     known = simulated_coins()
     coins = [
         coin
@@ -42,7 +42,7 @@ def many_coins(count: int) -> tuple[Coin, ...]:
 
 @contextmanager
 def source(coins: int) -> Iterator[str]:
-    """The address of such a source, in a process of its own."""
+    """Run such a source in a separate process; provide its address."""
     command = [sys.executable, "-m", "benchmarks.source", str(coins)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:

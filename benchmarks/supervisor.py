@@ -1,12 +1,12 @@
-"""Runs one command and measures its whole tree; a process of its own, started by `measuring`.
+"""Runs one command and measures its process tree; a separate process, started by `measuring`.
 
     python -m benchmarks.supervisor < task.json
 
-What goes here: what must be the parent of the command and of nothing else. What stays out: what the
-figures mean (in `measuring`).
+What goes here: code that must run in the parent of the command and of no other process. What stays
+out: the meaning of the figures (in `measuring`).
 
-This process adopts orphans of the tree. The kernel then reports the CPU time of every process below
-when it ends, and the time of a process includes that of the children it has waited for.
+This process adopts orphans of the tree. The kernel then reports the CPU time of every descendant
+when it ends. The time of a process includes that of the children it has waited for.
 """
 
 import contextlib
@@ -39,10 +39,10 @@ def main() -> None:
 def run(
     command: list[str], environment: dict[str, str], folder: str, log: str, seconds: float
 ) -> dict[str, Any]:
-    """Run a command to its end, or until it has to be killed; `code` is then null."""
+    """Run a command to its end, or kill it after `seconds`; `code` is then null."""
     tree = Tree()
     with Path(log).open("w") as output, sampled(tree.sample, SAMPLE_SECONDS):
-        began = time.monotonic()
+        started = time.monotonic()
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -52,9 +52,9 @@ def run(
             cwd=folder,
             start_new_session=True,
         )
-        code = tree.reap(process.pid, began + seconds)
-        wall = time.monotonic() - began
-        # Set, or Popen would wait for a process that was waited for already.
+        code = tree.reap(process.pid, started + seconds)
+        wall = time.monotonic() - started
+        # Otherwise Popen would wait again for a process that was already reaped.
         process.returncode = -1 if code is None else code
         tree.reap_stragglers()
     return {
@@ -76,13 +76,13 @@ class Tree:
 
     @property
     def java_share_of_cpu(self) -> float:
-        """Share of the CPU time that samples saw in JVMs."""
+        """The share of JVMs in the sampled CPU time."""
         seen = self._last_seen.values()
         whole = sum(seconds for _, seconds in seen)
         return sum(seconds for is_java, seconds in seen if is_java) / whole if whole else 0.0
 
     def reap(self, pid: int, deadline: float) -> int | None:
-        """Wait for a process, counting all that end; its exit code, None: it took too long."""
+        """Reap processes until `pid` ends; return its exit code, None: it took too long."""
         while time.monotonic() < deadline:
             codes = self._ended()
             if pid in codes:
@@ -92,7 +92,7 @@ class Tree:
         return None
 
     def reap_stragglers(self) -> None:
-        """Wait for what the command left to end by itself; kill what does not."""
+        """Wait for the remaining processes to end by themselves; then kill them."""
         deadline = time.monotonic() + STRAGGLER_SECONDS
         while alive():
             if time.monotonic() > deadline:
@@ -101,14 +101,14 @@ class Tree:
             time.sleep(0.05)
 
     def _ended(self) -> dict[int, int]:
-        """Exit codes of the children that have ended; their time is counted."""
+        """Return the exit codes of the children that have ended, and count their time."""
         codes = {}
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
                 if pid == 0:
                     break
-                # Of the child and of all that it has waited for itself.
+                # Includes the children that it has waited for.
                 self.cpu_seconds += usage.ru_utime + usage.ru_stime
                 codes[pid] = os.waitstatus_to_exitcode(status)
         return codes
@@ -119,7 +119,7 @@ class Tree:
                 process.kill()
 
     def sample(self) -> None:
-        """Add what the living processes have used, and look at their memory."""
+        """Record CPU time and memory of the running processes."""
         pss = 0.0
         for process in alive():
             with contextlib.suppress(psutil.Error, OSError):
@@ -131,12 +131,12 @@ class Tree:
 
 
 def alive() -> list[psutil.Process]:
-    """Every process below this one."""
+    """Return all descendants of this process."""
     return psutil.Process().children(recursive=True)
 
 
 def pss_mb(pid: int) -> float:
-    """Proportional set size of a process, MB: pages that several share are divided among them."""
+    """Return the proportional set size of a process in MB; shared pages are divided."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line[:4] == "Pss:"), 0.0)
 

@@ -1,7 +1,7 @@
-"""Raw documents in the form of the lake, made from a seed: the same ones on every machine.
+"""Raw documents as stored in the data lake, generated from a seed: the same on every machine.
 
-What goes here: which coins, snapshots and broken values a workload holds. What stays out: storing
-them (in `loading`).
+What goes here: the coins, snapshots and broken values of a workload. What stays out: storing them
+(in `loading`).
 """
 
 import math
@@ -17,7 +17,7 @@ from cryptoassets.coincap.protocol import iso_milliseconds
 Document = dict[str, Any]
 
 SECOND_ANSWERS = 1 / 99
-"""Share of the prices that a second answer, 1.5 s later, replaces: 1 % of all documents."""
+"""Share of the prices that a second answer, 1.5 s later, supersedes: 1 % of all documents."""
 BROKEN = 0.015
 """Share of the documents that break a rule."""
 EIGHT_FAULTS: tuple[tuple[str, Any], ...] = (
@@ -30,7 +30,7 @@ EIGHT_FAULTS: tuple[tuple[str, Any], ...] = (
     ("supply", "-1"),
     ("volumeUsd24Hr", "1" * 25),
 )
-"""Field and value of each way in which a document is broken."""
+"""Field and value of each kind of broken document."""
 
 _ANSWER_TIME = timedelta(milliseconds=640)
 _SECOND_ANSWER_AFTER = timedelta(milliseconds=1500)
@@ -38,14 +38,14 @@ _SECOND_ANSWER_AFTER = timedelta(milliseconds=1500)
 
 @dataclass(frozen=True)
 class Workload:
-    """A number of hours in which every coin has been seen a number of times.
+    """Consecutive hours with a fixed number of snapshots and coins.
 
     Attributes:
-        name: also the seed.
+        name: name, and also the seed.
         start: first hour, UTC.
-        hours: how many, one after the other.
-        coins: in each snapshot.
-        snapshots: per hour, at equal distances.
+        hours: number of consecutive hours.
+        coins: number of coins per snapshot.
+        snapshots: number of snapshots per hour, at equal distances.
     """
 
     name: str
@@ -56,21 +56,21 @@ class Workload:
 
     @property
     def end(self) -> datetime:
-        """First moment after the last hour."""
+        """The end of the last hour, exclusive."""
         return self.start + timedelta(hours=self.hours)
 
     @property
     def second_answers_per_hour(self) -> int:
-        """Prices of an hour that are answered twice."""
+        """Number of prices per hour that are answered twice."""
         return round(self.coins * self.snapshots * SECOND_ANSWERS)
 
     @property
     def documents(self) -> int:
-        """How many there are."""
+        """Number of documents."""
         return self.hours * (self.coins * self.snapshots + self.second_answers_per_hour)
 
     def scaled(self, share: float) -> "Workload":
-        """A smaller one, for trying: fewer snapshots, and fewer coins, in as many hours."""
+        """Return a smaller workload for trials: fewer snapshots and coins in as many hours."""
         if share == 1:
             return self
         side = math.sqrt(share)
@@ -89,7 +89,7 @@ WORKLOADS = {
         Workload("1m", datetime(2026, 3, 1, tzinfo=UTC), 24, 100, 413),
         Workload("2m", datetime(2026, 5, 1, tzinfo=UTC), 48, 100, 413),
         Workload("5m", datetime(2026, 4, 1, tzinfo=UTC), 120, 100, 413),
-        # One hour each of an ordinary market: 100 coins once a minute.
+        # Hours of a typical use: 100 coins once per minute.
         Workload("minutes", datetime(2026, 6, 10, tzinfo=UTC), 8, 100, 60),
     )
 }
@@ -97,7 +97,7 @@ WORKLOADS = {
 
 @dataclass(frozen=True)
 class Coin:
-    """What does not change of a coin."""
+    """The constant properties of a coin."""
 
     slug: str
     rank: int
@@ -105,7 +105,7 @@ class Coin:
     is_limited: bool
 
     def payload(self, price: float, chance: random.Random) -> Document:
-        """The coin as CoinCap would send it at this price."""
+        """Return the coin as CoinCap would send it at this price."""
         cap = price * self.supply
         return {
             "id": self.slug,
@@ -117,7 +117,7 @@ class Coin:
             "marketCapUsd": f"{cap:.18f}",
             "volumeUsd24Hr": f"{cap * chance.random() * 0.1:.18f}",
             "priceUsd": f"{price:.18f}",
-            # These two come as JavaScript prints a double.
+            # CoinCap sends these two as JavaScript prints a double.
             "changePercent24Hr": repr(chance.gauss(0, 3)),
             "vwap24Hr": repr(price * (1 + chance.gauss(0, 0.01))),
             "explorer": f"https://explorer.example/{self.slug}",
@@ -127,14 +127,14 @@ class Coin:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What one fetch leaves in the lake."""
+    """The documents of one fetch in the data lake."""
 
     fetch: Document
     documents: list[Document]
 
 
 def snapshots(workload: Workload) -> Iterator[Snapshot]:
-    """Make the snapshots of a workload, oldest first."""
+    """Generate the snapshots of a workload, oldest first."""
     chance = random.Random(workload.name)  # noqa: S311 - must be the same everywhere
     coins = [
         Coin(f"coin-{rank:04d}", rank, 1e6 * (1 + chance.random() * 1000), chance.random() < 0.5)  # noqa: PLR2004
@@ -164,7 +164,7 @@ def snapshots(workload: Workload) -> Iterator[Snapshot]:
 
 
 def document(slug: str, observed_at: datetime, fetched_at: datetime, payload: Document) -> Document:
-    """One coin of one answer as `coin_snapshots` holds it; times in whole milliseconds."""
+    """Return one coin of one answer as stored in `coin_snapshots`; times in whole milliseconds."""
     return {
         "_id": document_id(slug, observed_at, payload),
         "coin_id": slug,
@@ -176,7 +176,7 @@ def document(slug: str, observed_at: datetime, fetched_at: datetime, payload: Do
 
 
 def fetch(observed_at: datetime, coins: int) -> Document:
-    """What `snapshot_fetches` notes of an answer that held every coin asked for."""
+    """Return the record in `snapshot_fetches` of an answer with all requested coins."""
     return {
         "_id": f"{iso_milliseconds(observed_at)}@0",
         "observed_at": observed_at,

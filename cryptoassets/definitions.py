@@ -1,7 +1,7 @@
-"""The only place where parts meet: assets, checks, jobs, IO managers, resources.
+"""The only place where the parts are wired together: assets, checks, jobs, IO managers, resources.
 
-What goes here: wiring. What stays out: everything that is wired. Locally there is one code
-location with all layers; in compose `producer` has raw, `spark-consumer` the rest.
+What goes here: wiring. What stays out: the parts themselves. Locally there is one code location
+with all layers; in compose, `producer` has the layer raw and `spark-consumer` the others.
 """
 
 from collections.abc import Collection, Mapping
@@ -29,7 +29,7 @@ def build_defs(
 
     Args:
         layers: of `raw`, `clean`, `warehouse`, `marts`.
-        resources: take the place of ours, by key.
+        resources: replace our own, by key.
     """
     return dg.Definitions(
         assets=[
@@ -45,13 +45,13 @@ def build_defs(
         schedules=[schedule for name in layers for schedule in jobs.SCHEDULES.get(name, [])],
         sensors=_sensors(layers),
         resources={**default_resources(), **(resources or {})},
-        # One SparkSession a run: a process a step would pay its start again and again.
+        # One SparkSession per run: with a process per step, each step would wait for its start.
         executor=dg.in_process_executor,
     )
 
 
 def _upstream_elsewhere(layers: Collection[str]) -> list[dg.AssetSpec]:
-    """The assets of earlier layers that another code location materializes; ours only read them."""
+    """Return specs of the earlier layers' assets, which another code location materializes."""
     last = max(ALL.index(name) for name in layers)
     missing = [assets.LAYERS[name] for name in ALL[:last] if name not in layers]
     return [
@@ -77,10 +77,10 @@ def _sensors(layers: Collection[str]) -> list[dg.SensorDefinition]:
 
 
 def default_resources(*, is_long_lived: bool = False) -> dict[str, Any]:
-    """Connections and IO managers; each reads the settings when it is first used.
+    """Return connections and IO managers; each reads the settings when it is first used.
 
     Args:
-        is_long_lived: the process stays for hours, see `SparkResource`.
+        is_long_lived: whether the process runs for hours, see `SparkResource`.
     """
     mongo, postgres = MongoResource(), PostgresResource()
     spark = SparkResource(is_long_lived=is_long_lived)
@@ -96,12 +96,12 @@ def default_resources(*, is_long_lived: bool = False) -> dict[str, Any]:
 
 
 def producer() -> dg.Definitions:
-    """Compose's code location that fetches; its runs need no Java."""
+    """Return compose's code location that fetches; its runs need no Java."""
     return build_defs(layers=("raw",))
 
 
 def spark_consumer() -> dg.Definitions:
-    """Compose's code location that processes; its runs drive the Spark cluster."""
+    """Return compose's code location that processes; its runs use the Spark cluster."""
     return build_defs(layers=("clean", "warehouse", "marts"))
 
 

@@ -1,8 +1,8 @@
-"""Which variables of the user's shell reach the programs that we start, and which do not.
+"""Which variables of the user's shell are passed to the programs that we start.
 
 What goes here: the environment of Spark's JVM, Dagster and Airflow, the variables that PySpark
-would read in our own process, those that a call over HTTPS depends on, and secrets in files. What
-stays out: our settings (in `settings`), starting the programs.
+would read in our own process, those that HTTPS calls depend on, and secrets in files. What stays
+out: our settings (in `settings`), starting the programs.
 """
 
 import os
@@ -15,7 +15,7 @@ from cryptoassets.errors import SettingsError
 
 _OF_EVERY_PROGRAM = (
     *("PATH", "HOME", "USER", "LOGNAME", "TZ"),
-    # Python itself is started with these, and so must its workers be.
+    # Python itself may need these, and so do its workers.
     *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"),
 )
 _OF_A_CLUSTER = (
@@ -23,11 +23,11 @@ _OF_A_CLUSTER = (
     *("KRB5_CONFIG", "KRB5CCNAME", "KUBECONFIG"),
     *("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"),
 )
-"""Where a cluster is described; a local Spark gets none of them."""
+"""They describe a cluster; a local Spark gets none of them."""
 _READ_BY_PYSPARK = ("SPARK_", "PYSPARK_", "_PYSPARK_")
 _READ_BY_PYSPARK_TOO = ("MASTER", "ARROW_PRE_0_15_IPC_FORMAT")
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""In the order in which requests reads them."""
+"""In the order in which `requests` reads them."""
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _OURS = ("SPARK_MASTER", *_OF_A_CLUSTER)
 
@@ -35,14 +35,14 @@ _OURS = ("SPARK_MASTER", *_OF_A_CLUSTER)
 def java_environment(
     master: str, java_home: Path, environment: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Return all that Spark's JVM, and its Python workers, see of the environment.
+    """Return the whole environment of Spark's JVM and its Python workers.
 
-    An allow-list, because Spark, Hadoop and Java read hundreds of variables.
+    It is an allow-list, because Spark, Hadoop and Java read hundreds of variables.
 
     Args:
         master: SPARK_MASTER; only a cluster's JVM gets the variables that describe one.
         java_home: the Java to use.
-        environment: of the user.
+        environment: the user's environment.
     """
     names = _OF_EVERY_PROGRAM + (() if master.startswith("local") else _OF_A_CLUSTER)
     passed = {name: environment[name] for name in names if environment.get(name)}
@@ -52,15 +52,16 @@ def java_environment(
         **local,
         "JAVA_HOME": str(java_home),
         "PYSPARK_PYTHON": sys.executable,
-        # In any other locale Java cannot open a file whose name is not ASCII.
+        # In other locales Java cannot open files with non-ASCII names.
         "LC_ALL": "C.UTF-8",
     }
 
 
-def set_pyspark_variables_aside() -> None:
-    """Remove what PySpark would read in this process, for the rest of its life.
+def remove_pyspark_variables() -> None:
+    """Permanently remove the variables that PySpark would read in this process.
 
-    Not only while the JVM starts: PySpark asks on each call whether it is "remote".
+    Removing them only while the JVM starts is not enough: PySpark checks at each call whether it is
+    "remote".
     """
     for name in list(os.environ):
         is_read = name.startswith(_READ_BY_PYSPARK) or name in _READ_BY_PYSPARK_TOO
@@ -68,8 +69,8 @@ def set_pyspark_variables_aside() -> None:
             del os.environ[name]
 
 
-def set_dagster_variables_aside() -> None:
-    """Remove what would change how Dagster works in this process; DAGSTER_HOME is judged later."""
+def remove_dagster_variables() -> None:
+    """Remove variables that would change how Dagster works; DAGSTER_HOME is checked later."""
     for name in _dagster_variables() - {"DAGSTER_HOME"}:
         del os.environ[name]
 
@@ -80,21 +81,21 @@ def without_dagster_variables() -> dict[str, str]:
 
 
 def _dagster_variables() -> set[str]:
-    # The one is our setting, the other does no harm.
+    # The first is our own setting, the second is harmless.
     kept = {"DAGSTER_RUNS_RETENTION_DAYS", "DAGSTER_DISABLE_TELEMETRY"}
     return {name for name in os.environ if name.startswith("DAGSTER_")} - kept
 
 
 def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for programs that call this machine only; no proxy reaches that."""
+    """Return the environment without proxies, for programs that only call this machine."""
     return {name: value for name, value in environment.items() if name.lower() not in _PROXIES}
 
 
 def certificates(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the certificates that the user wants trusted over HTTPS; None: those of `certifi`.
+    """Return the certificates that the user wants to trust for HTTPS; None: those of `certifi`.
 
     Raises:
-        SettingsError: a variable names what cannot be read as certificates.
+        SettingsError: a variable names a path that cannot be read as certificates.
     """
     name = next((name for name in _CERTIFICATES if environment.get(name)), None)
     if name is None:
@@ -114,24 +115,24 @@ def certificates(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def secret_from_file(variable: str, path: str) -> str:
-    """Return what stands in the file that a variable such as MONGO_URL_FILE names.
+    """Return the content of the file that a variable such as MONGO_URL_FILE names.
 
     Args:
-        variable: its name, for messages.
+        variable: the variable's name, for messages.
         path: the file.
 
     Raises:
-        SettingsError: the file is missing, empty or unreadable; the message quotes none of it.
+        SettingsError: the file is missing, empty or unreadable; the message never quotes it.
     """
     try:
         text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
     else:
-        why = "" if text.strip() else "it is empty"
+        reason = "" if text.strip() else "it is empty"
         if text.strip():
             return text
     raise SettingsError(
-        f"{variable} names {path}, which cannot be used: {why}. A retry will not help; correct "
+        f"{variable} names {path}, which cannot be used: {reason}. A retry will not help; correct "
         f"{variable} or the file"
     )

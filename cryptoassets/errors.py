@@ -1,43 +1,43 @@
-"""The one tree of errors; a reader picks the `except` from this page.
+"""The one tree of errors; use it to choose the right `except`.
 
 What goes here: every error that this package raises on purpose. What stays out: translation to
 Dagster's `Failure` (in `assets`) and exit codes (in `cli`).
 
 CryptoassetsError
   + SettingsError                 a setting or an option is wrong; exit code 2
-  + SourceError                   CoinCap did not give what was asked for
+  + SourceError                   CoinCap did not return the requested data
       + BadKeyError               401, 403: the key is missing or refused
-      + CreditsSpentError         the month's credits are gone, at CoinCap or by our own ledger
+      + CreditsSpentError         the month's credits are spent, at CoinCap or by our own ledger
       + PlanError                 the plan does not cover this call, or it is not paid for
-      + BlockedError              a web page or text of something in front of CoinCap
+      + BlockedError              a web page or text from a proxy in front of CoinCap
       + RequestRefusedError       400 and other 4xx: the request itself, e.g. a window too long
       + CoinNotFoundError         404: this coin, or its history, does not exist
       + RateLimitedError          429 after all retries
-      + SourceUnavailableError    5xx, time-out, reset, refused connection after all retries
+      + SourceUnavailableError    5xx, timeout, reset, refused connection after all retries
       + MalformedAnswerError      an answer that cannot be read, or is too large
-          + UnstorableAnswerError   the lake can hold none of its coins unchanged
-      + EmptyAnswerError          a good answer without coins
+          + UnstorableAnswerError   MongoDB can store none of its coins unchanged
+      + EmptyAnswerError          a valid answer without coins
   + StoreError                    MongoDB, Parquet or PostgreSQL
-      + StoreUnavailableError     no connection, or it broke
+      + StoreUnavailableError     no connection, or it was lost
       + StoreNotRunningError      an embedded store is stopped; exit code 3
-      + UpstreamNotMaterializedError  the partition asked for is not there
+      + UpstreamNotMaterializedError  the requested partition does not exist
       + ExpiredPartitionError     retention deleted the partition
       + SchemaMismatchError       columns or types differ from `schemas`
       + ContractViolationError    keys or counts do not add up; nothing was published
       + PartitionChangedError     another run wrote a partition between reading and writing it
-      + OlderInputsError          a mart was made meanwhile from newer prices than this run read
+      + OlderInputsError          another run has published the mart from newer prices
       + UnknownRevisionError      newer code migrated the database; this code is too old for it
-      + MixedSourcesError         simulated and real data would meet in one store
-  + SparkJobError                 Spark broke off a job, or its JVM is gone
+      + MixedSourcesError         simulated and real data would be mixed in one store
+  + SparkJobError                 Spark aborted a job, or its JVM has ended
       + WorkerCodeError           a Spark worker runs other code than the driver
-  + EmbeddedError                 a server or Java that we start ourselves did not come up
+  + EmbeddedError                 a server or Java that we start ourselves did not start
 """
 
 from typing import ClassVar
 
 
 class CryptoassetsError(Exception):
-    """Base of all; `is_retryable` says whether the same call may succeed later unchanged."""
+    """Base of all; `is_retryable` is true if the same call may succeed later unchanged."""
 
     is_retryable: ClassVar[bool] = False
 
@@ -47,7 +47,7 @@ class SettingsError(CryptoassetsError):
 
 
 class SourceError(CryptoassetsError):
-    """CoinCap did not give what was asked for."""
+    """CoinCap did not return the requested data."""
 
 
 class BadKeyError(SourceError):
@@ -55,11 +55,11 @@ class BadKeyError(SourceError):
 
 
 class CreditsSpentError(SourceError):
-    """The credits of this month are gone."""
+    """The credits of this month are spent."""
 
 
 class PaceError(CreditsSpentError):
-    """Credits are left, and it is too early to spend them."""
+    """Credits are left, but it is too early to spend them."""
 
 
 class PlanError(SourceError):
@@ -67,11 +67,11 @@ class PlanError(SourceError):
 
 
 class BlockedError(SourceError):
-    """Something in front of the source answered in its place."""
+    """A proxy or firewall in front of the source answered in its place."""
 
 
 class RequestRefusedError(SourceError):
-    """The source does not take this request; another one, e.g. for a shorter window, it may."""
+    """The source refuses this request; it may accept another, e.g. for a shorter window."""
 
 
 class CoinNotFoundError(SourceError):
@@ -96,7 +96,7 @@ class MalformedAnswerError(SourceError):
     Attributes:
         status: HTTP status of the answer.
         reason: one of the reason codes of the collection `dead_letters`.
-        body: what came, cut at 1 MiB.
+        body: the received body, cut at 1 MiB.
     """
 
     is_retryable = True
@@ -109,13 +109,13 @@ class MalformedAnswerError(SourceError):
 
 
 class UnstorableAnswerError(MalformedAnswerError):
-    """A readable answer of which the lake can hold nothing unchanged."""
+    """A readable answer of which MongoDB can store nothing unchanged."""
 
     is_retryable = False
 
 
 class EmptyAnswerError(SourceError):
-    """A good answer that holds no coin: not a success, and nothing is stored."""
+    """A valid answer without coins: not a success, and nothing is stored."""
 
     is_retryable = True
 
@@ -125,7 +125,7 @@ class StoreError(CryptoassetsError):
 
 
 class StoreUnavailableError(StoreError):
-    """No connection to a store, or it broke on the way."""
+    """No connection to a store, or the connection was lost."""
 
     is_retryable = True
 
@@ -139,7 +139,7 @@ class UpstreamNotMaterializedError(StoreError):
 
 
 class ExpiredPartitionError(StoreError):
-    """Retention deleted the partition; it is not made again."""
+    """Retention deleted the partition; it is not created again."""
 
 
 class SchemaMismatchError(StoreError):
@@ -151,13 +151,13 @@ class ContractViolationError(StoreError):
 
 
 class PartitionChangedError(StoreError):
-    """Another run wrote a partition while this one prepared to add to it; nothing was added."""
+    """Another run wrote a partition while this one prepared to add rows to it; none was added."""
 
     is_retryable = True
 
 
 class OlderInputsError(StoreError):
-    """A mart was made meanwhile from newer inputs than a run had read; nothing was published."""
+    """Another run has published the mart from newer inputs; nothing was published."""
 
     is_retryable = True
 
@@ -167,11 +167,11 @@ class UnknownRevisionError(StoreError):
 
 
 class MixedSourcesError(StoreError):
-    """Data of CoinCap and data that is not would meet in one store."""
+    """Data from CoinCap and data from another source would be mixed in one store."""
 
 
 class SparkJobError(CryptoassetsError):
-    """Spark broke off a job, or its JVM is gone."""
+    """Spark aborted a job, or its JVM has ended."""
 
 
 class WorkerCodeError(SparkJobError):
@@ -179,4 +179,4 @@ class WorkerCodeError(SparkJobError):
 
 
 class EmbeddedError(CryptoassetsError):
-    """A server, or the Java, that we start ourselves did not come up."""
+    """A server or the Java that we start ourselves did not start."""

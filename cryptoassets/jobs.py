@@ -1,10 +1,10 @@
 """Jobs and schedules.
 
-What goes here: which assets run together, and at which times. What stays out: the assets (in
-`assets`), what asks for runs by itself (in `sensors`). A job has one partitioning and lives in one
-code location, hence several of them.
+What goes here: which assets run together, and when. What stays out: the assets (in `assets`), runs
+that events request (in `sensors`). There are several jobs because a job has one partitioning and
+belongs to one code location.
 
-Airflow is the scheduler; the schedule here is off and for those who run without Airflow.
+Airflow is the scheduler. The schedules here are off; they are for users without Airflow.
 """
 
 from collections.abc import Collection
@@ -20,7 +20,7 @@ from cryptoassets.upkeep.retention_job import retention, retention_daily
 
 RAW_SNAPSHOTS = dg.AssetKey(["raw", "coin_snapshots"])
 SCHEDULE_TAG = "cryptoassets/every_five_minutes"
-"""On the runs of the 5-minute schedule."""
+"""Tag of the runs of the 5-minute schedule."""
 _HOUR_FORMAT = "%Y-%m-%d-%H:00"
 
 ingest = dg.define_asset_job(
@@ -33,13 +33,14 @@ process = dg.define_asset_job(
     selection=dg.AssetSelection.assets(
         ["clean", "coin_prices"], ["warehouse", "coins"], ["warehouse", "coin_prices"]
     ),
-    description="Clean an hour, or each of a range, by Spark and publish it to PostgreSQL; whole, "
-    "as often as you like.",
+    description="Clean an hour, or each hour of a range, with Spark and publish it to PostgreSQL. "
+    "Each run replaces the whole hour and can be repeated.",
 )
 marts = dg.define_asset_job(
     "marts",
     selection=dg.AssetSelection.groups("marts"),
-    description="Daily figures of a day, or of each day of a range, from the warehouse.",
+    description="Compute the daily figures of a day, or of each day of a range, from the "
+    "warehouse.",
 )
 
 
@@ -51,15 +52,15 @@ _HISTORY = {
 
 
 def history(layers: Collection[str]) -> list[Any]:
-    """The job `history` as far as it lies in a code location's layers; none, or one."""
+    """Return the part of the job `history` in a code location's layers; one job, or none."""
     keys = [key for layer, key in _HISTORY.items() if layer in layers]
     if not keys:
         return []
     job = dg.define_asset_job(
         "history",
         selection=dg.AssetSelection.assets(*keys),
-        description="History of days: fetched into MongoDB, cleaned and published, or what of that "
-        "this code location does. Takes one day or a range of days.",
+        description="Fetch the history of days into MongoDB, clean and publish it; each code "
+        "location does its part of these steps. Takes one day or a range of days.",
     )
     return [job]
 
@@ -71,7 +72,7 @@ def history(layers: Collection[str]) -> list[Any]:
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )
 def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Fetch every 5 minutes; the sensor `process_what_was_fetched` follows. Off by default."""
+    """Fetch every 5 minutes; then the sensor `process_what_was_fetched` acts. Off by default."""
     moment = context.scheduled_execution_time.astimezone(UTC)
     return dg.RunRequest(
         run_key=moment.isoformat(),
@@ -82,29 +83,29 @@ def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRe
 
 @dg.op
 def fail_runs_without_process(context: dg.OpExecutionContext) -> None:
-    """Fail runs whose process is gone, and log which."""
+    """Fail runs whose process is gone, and log their ids."""
     failed = fail_dead_runs(context.instance)
     context.log.info("Failed %d dead runs: %s", len(failed), ", ".join(failed) or "none")
 
 
-@dg.job(description="What the sensor `dead_runs` does, once and now; has no partition.")
+@dg.job(description="Do now, once, what the sensor `dead_runs` does. Has no partition.")
 def end_dead_runs() -> None:
     """Fail runs whose process is gone."""
     fail_runs_without_process()
 
 
 class PurgeConfig(dg.Config):
-    """What may go; both can be set in the launchpad."""
+    """Options that can be set in the launchpad."""
 
     older_than_days: float | None = None
-    """Age in days; left out: `DAGSTER_RUNS_RETENTION_DAYS`."""
+    """Age in days; default: `DAGSTER_RUNS_RETENTION_DAYS`."""
     dry_run: bool = False
-    """Say what would go, and delete nothing."""
+    """Report what would be deleted, and delete nothing."""
 
 
 @dg.op
 def delete_old_runs(context: dg.OpExecutionContext, config: PurgeConfig) -> None:
-    """Delete superseded runs of that age with their events, and log how many."""
+    """Delete superseded runs of that age with their events, and log their number."""
     days = config.older_than_days
     days = load_settings().dagster_runs_retention_days if days is None else days
     if not days:
@@ -114,7 +115,7 @@ def delete_old_runs(context: dg.OpExecutionContext, config: PurgeConfig) -> None
     purge = purge_runs(context.instance, oldest, dry_run=config.dry_run)
     context.log.info(
         "%s %d finished runs from before %s with their events; %d hold the newest materialization "
-        "of a partition and stay",
+        "of a partition and are kept",
         "Would delete" if config.dry_run else "Deleted",
         len(purge.deleted),
         f"{oldest:%Y-%m-%d %H:%M} UTC",
@@ -127,7 +128,7 @@ def delete_old_runs(context: dg.OpExecutionContext, config: PurgeConfig) -> None
     "each partition keeps the run that materialized it last. Has no partition."
 )
 def purge_old_runs() -> None:
-    """Bound Dagster's event log, which Dagster does not."""
+    """Limit the size of Dagster's event log, which Dagster itself does not limit."""
     delete_old_runs()
 
 
@@ -147,10 +148,10 @@ JOBS: dict[str, list[Any]] = {
     "warehouse": [process, retention],
     "marts": [marts],
 }
-"""Layer to the jobs that need it; a job's other layers are in the same code location."""
+"""The jobs by the layer they need; a job's other layers are in the same code location."""
 
 SCHEDULES: dict[str, list[dg.ScheduleDefinition]] = {
     "raw": [ingest_every_five_minutes, purge_old_runs_daily],
     "warehouse": [retention_daily],
 }
-"""By layer, as `JOBS`; all are off until they are switched on."""
+"""The schedules by layer, as `JOBS`; all are off by default."""

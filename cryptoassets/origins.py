@@ -1,12 +1,12 @@
 """Which requests come from a web page of another origin, or were sent to a foreign host name.
 
-What goes here: judging headers. What stays out: HTTP itself (in `webserver.guard` and
+What goes here: checking headers. What stays out: HTTP itself (in `webserver.guard` and
 `coincap_server.service`).
 
-A browser sends requests to this machine for any page that asks it to, and names the page in
-`Origin` or `Sec-Fetch-Site`. By DNS rebinding a page gives its own host name the address of this
-machine: then the origin matches, and only `Host` gives it away. Programs that are no browsers send
-`Host` alone.
+Any web page can make the browser send requests to this machine. The browser names the page's origin
+in `Origin` or `Sec-Fetch-Site`. With DNS rebinding, a page's own host name resolves to this
+machine: then the origin matches, and only `Host` reveals the page. Programs other than browsers
+send only `Host`.
 """
 
 import re
@@ -24,13 +24,13 @@ def host_name(headers: Mapping[str, str]) -> str:
 
 
 def is_from_another_origin(headers: Mapping[str, str], method: str) -> bool:
-    """Tell whether a page of another origin makes its browser send this request.
+    """Return whether a page of another origin made the browser send this request.
 
-    A link does not count, because it only opens our page: Airflow's button is one.
+    A link, such as Airflow's button, does not count, because it only opens our page.
 
     Args:
         headers: names in lower case.
-        method: of HTTP; GET for WebSockets.
+        method: the HTTP method; GET for WebSockets.
     """
     origin = headers.get("origin")
     # `null` is the origin of files and sandboxed frames.

@@ -1,7 +1,7 @@
-"""Sensors: runs asked for by what happened, not by the clock.
+"""Sensors: request runs after events, not at fixed times.
 
-What goes here: what each looks at and which runs it asks for. What stays out: the jobs (in `jobs`),
-what the stores say (in `upkeep`).
+What goes here: what each sensor checks and which runs it requests. What stays out: the jobs (in
+`jobs`), queries of the stores (in `upkeep`).
 """
 
 from collections.abc import Collection, Iterator
@@ -19,13 +19,13 @@ from cryptoassets.partitions.policies import range_of, range_tags
 from cryptoassets.partitions.spans import Span, partition_name, partition_window, partitions_in
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.upkeep.days import days_to_make, rows_by_day, stretches_of_marts
-from cryptoassets.upkeep.in_use import GOING_ON
+from cryptoassets.upkeep.in_use import UNFINISHED_STATUSES
 
 _HEAL_GAPS = "heal_gaps"
 
 
 def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
-    """The sensor `heal_gaps` for what of `history` lies in these layers; off by default."""
+    """Return the sensor `heal_gaps` for the part of `history` in these layers; off by default."""
     fetches, processes = "raw" in layers, "warehouse" in layers
     if not (fetches or processes):
         return []
@@ -35,20 +35,20 @@ def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
         job_name="history",
         minimum_interval_seconds=600,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Find holes in the history, list them in warehouse.gaps, and ask for them once "
-        "more.",
+        description="Find gaps in the history, list them in warehouse.gaps, and request runs that "
+        "fetch them.",
     )
     def sensor(
         context: dg.SensorEvaluationContext, history: HistoryResource
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        going_on = dg.RunsFilter(job_name="history", statuses=GOING_ON)
-        if context.instance.get_runs(going_on, limit=1):
-            yield dg.SkipReason("a run of history is going on")
+        unfinished = dg.RunsFilter(job_name="history", statuses=UNFINISHED_STATUSES)
+        if context.instance.get_runs(unfinished, limit=1):
+            yield dg.SkipReason("a run of history has not ended")
             return
         days = days_to_heal(history, fetches=fetches, processes=processes)
         for week in chunks(days)[:1]:
-            for some in adjoining(week):
-                first, last = partition_name(some[0]), partition_name(some[-1])
+            for consecutive in adjoining(week):
+                first, last = partition_name(consecutive[0]), partition_name(consecutive[-1])
                 yield dg.RunRequest(tags={**range_tags(first, last), GAPS_TAG: "yes"})
         if not days:
             yield dg.SkipReason("no gap to heal")
@@ -58,13 +58,13 @@ def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
 
 @dg.run_status_sensor(
     run_status=dg.DagsterRunStatus.SUCCESS,
-    # In compose `ingest` runs in another code location than this sensor.
+    # In compose, `ingest` and this sensor are in different code locations.
     monitor_all_code_locations=True,
     request_job=process,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def process_what_was_fetched(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Process the hour of a scheduled `ingest`; runs of Airflow or by hand have their own."""
+    """Process the hour of a scheduled `ingest`; Airflow and users launch `process` themselves."""
     run = context.dagster_run
     if SCHEDULE_TAG not in run.tags:
         return dg.SkipReason("not launched by the 5-minute schedule")
@@ -79,9 +79,9 @@ def process_what_was_fetched(context: dg.RunStatusSensorContext) -> dg.RunReques
 def marts_of_healed_days(
     context: dg.RunStatusSensorContext, postgres: PostgresResource
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Make the marts of days whose gaps `heal_gaps` had filled, and of days that look back on them.
+    """Compute the marts of days whose gaps `heal_gaps` filled, and of days that look back on them.
 
-    `backfill --gaps` and Airflow make the marts themselves.
+    `backfill --gaps` and Airflow compute the marts themselves.
     """
     run = context.dagster_run
     bounds = range_of(run.tags)
@@ -117,8 +117,9 @@ def late_documents(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReques
         if made is None or not made.partition or "late" not in made.metadata:
             continue
         if partition_window(made.partition)[0] > now:
-            # A source whose clock is fast: Dagster knows the hour when it begins. Till then this
-            # record and those after it are read again, which a run's key makes harmless.
+            # The source's clock is fast, and Dagster has no partition for an hour before it begins.
+            # Until then, this record and those after it are read again; the run key prevents
+            # duplicate runs.
             after -= 1
             break
         late[made.partition] = record.storage_id
@@ -126,12 +127,12 @@ def late_documents(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReques
         yield dg.RunRequest(run_key=f"{partition} {storage_id}", partition_key=partition)
     context.update_cursor(str(after))
     if not late:
-        yield dg.SkipReason("no document came late")
+        yield dg.SkipReason("no late documents")
 
 
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
-    """Log each failed run with its partition and the sentence of each failed step."""
+    """Log each failed run with its partition and the error of each failed step."""
     run = context.dagster_run
     log = structlog.get_logger("cryptoassets.runs")
     steps = {
@@ -149,7 +150,7 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Fail runs whose process is gone, so that nobody waits on them for ever."""
+    """Fail runs whose process is gone, so that nothing waits for them forever."""
     failed = fail_dead_runs(context.instance)
-    told = f"failed {', '.join(failed)}" if failed else "every started run has its process"
-    return dg.SkipReason(f"{told} ({datetime.now(UTC):%H:%M:%S} UTC)")
+    result = f"failed {', '.join(failed)}" if failed else "every started run has its process"
+    return dg.SkipReason(f"{result} ({datetime.now(UTC):%H:%M:%S} UTC)")

@@ -1,4 +1,4 @@
-"""Every setting: variable, type, default, unit; read once into a frozen object.
+"""Every setting: variable, type, default, unit; read into a frozen object.
 
 What goes here: what a user can set in the environment or in `.env`. What stays out: how an empty
 URL becomes a running server (in `embedded`).
@@ -21,19 +21,19 @@ from cryptoassets.origins import LOOPBACK_HOSTS
 SourceKind = Literal["coincap", "simulator", "replay"]
 """Where data comes from; stored with every document and row."""
 Interval = Literal["m1", "m5", "m15", "m30", "h1", "h2", "h6", "h12", "d1"]
-"""CoinCap's names of the distance between two points of history."""
+"""CoinCap's names for the distance between two points of history."""
 
 COINCAP_V3_URL = "https://rest.coincap.io/v3"
 
-# A bare @ or / in the password would make part of it the host, and messages name the host.
+# With a bare @ or /, part of the password would be read as the host, and messages name the host.
 _POSTGRES_URL = re.compile(r"postgres(ql)?://([^@/?]*@)?[^@/?]*(/[^@/?]+)(\?.*)?")
 _MONGO_URL = re.compile(r"mongodb(\+srv)?://([^@/?:]*(:[^@/?:]*)?@)?[^@/?]+(/[^@]*)?")
 _HTTP_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 _SPARK_MASTER = re.compile(r"local(\[[\d*, ]+\])?|(spark|k8s)://\S+|yarn")
 _CLEAN_URI = re.compile(r"hdfs://[^/\s]+/[^\s\[\]{}*?,]*|file:///[^\[\]{}*?,]*")
-# What Spark and Hadoop take for a pattern, a list or an escape wherever they are given a path.
+# Spark and Hadoop treat these as a pattern, a list or an escape in every path.
 _MISREAD_IN_PATHS = frozenset('[]{}*?,\\"')
-# What MongoDB refuses in the name of a database.
+# MongoDB refuses these in the name of a database.
 _MISREAD_IN_DATABASES = frozenset('/\\. "$*<>:|?')
 _LONGEST_DATABASE_BYTES = 63
 _HOST_NAME = re.compile(r"(\*\.)?[\w-]+(\.[\w-]+)*", re.ASCII)
@@ -46,7 +46,7 @@ def project_root() -> Path:
 
 
 class Settings(BaseSettings):
-    """The settings in force. Names are those of the environment, in lower case."""
+    """The current settings. Fields are named like the environment variables, in lower case."""
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
@@ -57,20 +57,20 @@ class Settings(BaseSettings):
     coincap_api_key: SecretStr | None = None
     """Sent as bearer token, never logged."""
     coincap_coins: Annotated[int, Field(ge=1)] = 100
-    """Coins a snapshot holds, top N by rank."""
+    """Number of coins per snapshot, top N by rank."""
     coincap_monthly_credits: Annotated[int, Field(ge=0)] = 4000
     """Credits of the plan per calendar month (UTC); 0 = no limit."""
     coincap_history_interval: Interval = "h1"
     """Distance between two points of history."""
     cryptoassets_retention_days: Annotated[int, Field(ge=0)] = 0
-    """Days whose data is kept whole; 0 = all. `retention` deletes what is older."""
+    """Number of days whose data is kept; 0 = all. `retention` deletes older data."""
     mongo_url: SecretStr | None = None
     mongo_url_file: str | None = None
-    """File that holds `mongo_url`, instead of the variable."""
+    """File that contains `mongo_url`, instead of the variable."""
     mongo_database: str = "datalake"
     postgres_url: SecretStr | None = None
     postgres_url_file: str | None = None
-    """File that holds `postgres_url`, instead of the variable."""
+    """File that contains `postgres_url`, instead of the variable."""
     spark_master: str = "local[*]"
     clean_path: str | None = None
     """Folder, or hdfs:// URI, of the cleaned Parquet; driver and workers must share it."""
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     cryptoassets_allowed_hosts: str | None = None
     """Further host names under which Dagster's page may be opened, separated by spaces."""
     dagster_runs_retention_days: Annotated[float, Field(ge=0)] = 0
-    """Age in days from which the job `purge_old_runs` deletes finished runs; 0: it does nothing."""
+    """Age in days from which the job `purge_old_runs` deletes finished runs; 0 = never."""
 
     @model_validator(mode="before")
     @classmethod
@@ -122,13 +122,13 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_other_protocols_and_secrets(cls, url: str | None) -> str | None:
         if url is not None and not _HTTP_URL.fullmatch(url):
-            message = "it looks like https://rest.coincap.io/v3"
+            message = "it must look like https://rest.coincap.io/v3"
             raise ValueError(message)
-        # Unlike a password of MongoDB's, this URL is shown in messages and stored with answers.
+        # Unlike MongoDB's URL, this URL is shown in messages and stored with answers.
         if url is not None and re.search("[@?#]", url):
             message = (
-                "it must hold no user, password, query or fragment, because messages and files "
-                "show it. It looks like https://rest.coincap.io/v3; the key belongs in "
+                "it must contain no user, password, query or fragment, because messages and files "
+                "show it. It must look like https://rest.coincap.io/v3; the key belongs in "
                 "COINCAP_API_KEY"
             )
             raise ValueError(message)
@@ -138,8 +138,8 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_unknown_masters(cls, master: str) -> str:
         if not _SPARK_MASTER.fullmatch(master):
-            hint = "; Spark Connect (sc://) cannot run this yet" if master[:5] == "sc://" else ""
-            message = f"it looks like local[*] or spark://host:7077{hint}"
+            hint = "; Spark Connect (sc://) is not supported yet" if master[:5] == "sc://" else ""
+            message = f"it must look like local[*] or spark://host:7077{hint}"
             raise ValueError(message)
         return master
 
@@ -149,7 +149,7 @@ class Settings(BaseSettings):
         is_misread = _MISREAD_IN_DATABASES & set(name) or not name.isprintable()
         if is_misread or len(name.encode()) > _LONGEST_DATABASE_BYTES:
             message = (
-                "MongoDB takes no database of this name. Use at most 63 letters, digits, hyphens "
+                "MongoDB does not accept this name. Use at most 63 letters, digits, hyphens "
                 "and underscores, such as datalake"
             )
             raise ValueError(message)
@@ -162,8 +162,8 @@ class Settings(BaseSettings):
             _refuse_misread_characters(str(project_root() / Path(path).expanduser()))
         elif path is not None and not _CLEAN_URI.fullmatch(path):
             message = (
-                "it is a folder that driver and workers share, or hdfs://host:8020/clean, which "
-                "is untested; s3a:// and gs:// are not supported yet"
+                "it must be a folder that driver and workers share, or hdfs://host:8020/clean, "
+                "which is untested; s3a:// and gs:// are not supported yet"
             )
             raise ValueError(message)
         return path
@@ -179,8 +179,8 @@ class Settings(BaseSettings):
     def _refuse_all_hosts(cls, names: str | None) -> str | None:
         if not all(_HOST_NAME.fullmatch(name) for name in (names or "").split()):
             message = (
-                "it holds host names without scheme and port, separated by spaces, such as "
-                "`dagster.example.com *.lan`; `*` alone would let every web page in"
+                "it must contain host names without scheme and port, separated by spaces, such as "
+                "`dagster.example.com *.lan`; `*` alone would allow every web page"
             )
             raise ValueError(message)
         return names
@@ -190,7 +190,7 @@ class Settings(BaseSettings):
     def _refuse_unsendable_key(cls, key: SecretStr | None) -> SecretStr | None:
         text = key.get_secret_value() if key else ""
         if not (text.isascii() and text.isprintable()):
-            message = "it holds characters that no key has, such as a line break"
+            message = "it contains characters that no key has, such as a line break"
             raise ValueError(message)
         return key
 
@@ -201,12 +201,12 @@ class Settings(BaseSettings):
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
-        """Host names, without port, that requests to Dagster's page may be sent to."""
+        """Host names, without port, that requests to Dagster's page may name."""
         return (*LOOPBACK_HOSTS, *(self.cryptoassets_allowed_hosts or "").split())
 
     @property
     def known_source(self) -> SourceKind | None:
-        """The source as far as settings alone tell; None: only the server at the URL knows."""
+        """The source, if the settings alone determine it; None: only the server knows."""
         if self.coincap_url is None:
             return "coincap" if self.coincap_api_key else "simulator"
         host = urlsplit(self.coincap_url).hostname or ""
@@ -217,8 +217,8 @@ def _refuse_misread_characters(path: str) -> None:
     misread = sorted(_MISREAD_IN_PATHS & set(path))
     has_control = any(unicodedata.category(character) in {"Cc", "Cs"} for character in path)
     if misread or has_control:
-        held = " ".join(misread) or "a line break or another control character"
-        message = f"Spark cannot read a path that holds {held}. Choose a folder without it"
+        characters = " ".join(misread) or "a line break or another control character"
+        message = f"Spark cannot read a path with {characters}. Choose a folder without it"
         raise ValueError(message)
 
 
@@ -226,7 +226,7 @@ def load_settings() -> Settings:
     """Read the environment and the project's `.env`.
 
     Raises:
-        SettingsError: a value cannot be used; names the variable, never its value.
+        SettingsError: a value cannot be used; the message names the variable, never its value.
     """
     try:
         return Settings(_env_file=project_root() / ".env")
@@ -235,5 +235,5 @@ def load_settings() -> Settings:
             f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
             for e in error.errors()
         )
-        message = f"Wrong setting: {problems}. Mend it in the environment or in .env"
+        message = f"Wrong setting: {problems}. Correct it in the environment or in .env"
         raise SettingsError(message) from None

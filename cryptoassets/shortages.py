@@ -1,7 +1,7 @@
-"""What the machine has run out of: disk, open files or memory, and what to do about it.
+"""Shortages of the machine: disk, open files or memory, and what to do about them.
 
-What goes here: recognizing a shortage by the words of any program, or by trying to write. What
-stays out: who ran into it (each caller names its own part).
+What goes here: recognizing a shortage from any program's error message, or by a test write. What
+stays out: which part failed (each caller names it).
 """
 
 import os
@@ -27,10 +27,10 @@ _REMEDIES: dict[tuple[str, ...], str] = {
 
 
 def remedy_of(words: str) -> str | None:
-    """Return the shortage that an error's text names, with its remedy; None if it names none.
+    """Return the shortage that an error's text indicates, with its remedy; None if there is none.
 
     Args:
-        words: of an error, in English; its class may be among them.
+        words: an error's message in English, with or without its class.
     """
     lowered = words.lower()
     for signs, remedy in _REMEDIES.items():
@@ -40,9 +40,9 @@ def remedy_of(words: str) -> str | None:
 
 
 def disk_remedy(folder: Path) -> str | None:
-    """Try to write to a folder; return what is short and the remedy, None when it can be written.
+    """Try to write to a folder; return the shortage and its remedy, or None if writing works.
 
-    A program that found the disk full cannot always say so: its log is on the same disk.
+    A program that found the disk full cannot always log it, because its log is on the same disk.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

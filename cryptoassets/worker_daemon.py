@@ -1,7 +1,7 @@
 """The process that Spark's Python workers are forked from; it has imported what tasks need.
 
-What goes here: those imports, then PySpark's own daemon. What stays out: our own modules, which a
-worker must import itself, because the driver may ship newer ones than are installed here.
+What goes here: these imports, then PySpark's own daemon. What stays out: our own modules, which a
+worker must import itself, because the driver may send newer ones than are installed here.
 """
 
 import gc
@@ -14,14 +14,14 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Import, forget our own modules, then serve Spark until it closes the pipe."""
-    # Else numpy starts threads, which do not survive a fork. jemalloc's, of pyarrow, does.
+    """Import, unload our own modules, then serve Spark until it closes the pipe."""
+    # Otherwise numpy starts threads, which do not survive a fork. PyArrow's jemalloc thread does.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.path[:] = without_archives(sys.path)
     _import_what_tasks_need()
     for name in [name for name in sys.modules if name.partition(".")[0] == "cryptoassets"]:
         del sys.modules[name]
-    # A worker that collected garbage would get a copy of every page that it shares now.
+    # A worker's garbage collection would otherwise copy every shared memory page.
     gc.freeze()
     from pyspark.daemon import manager
 
@@ -29,27 +29,29 @@ def main() -> None:
 
 
 def without_archives(path: Sequence[str]) -> list[str]:
-    """A search path without PySpark's archives, if they lie in a PySpark that it finds unpacked.
+    """Return the search path without PySpark's archives, if it also finds PySpark unpacked.
 
-    Spark puts them first, and an archive has no compiled modules: a second of CPU at each start.
+    Spark puts its archives first. They contain no compiled modules, which costs a second of CPU at
+    each start.
     """
     others = [entry for entry in path if not entry.endswith(".zip")]
-    found = PathFinder.find_spec("pyspark", others)
+    spec = PathFinder.find_spec("pyspark", others)
     has_bridge = PathFinder.find_spec("py4j", others) is not None
-    if found is None or found.origin is None or not has_bridge:
+    if spec is None or spec.origin is None or not has_bridge:
         return list(path)
-    root = Path(found.origin).parent
+    root = Path(spec.origin).parent
     return [entry for entry in path if entry in others or root not in Path(entry).parents]
 
 
 class WithoutPandas(MetaPathFinder):
-    """Has no worker import pandas.
+    """Prevents workers from importing pandas.
 
-    PyArrow would for its first array: 0.3 s of CPU and 40 MB for a package that no task needs.
+    PyArrow would import it for its first array: 0.3 s of CPU and 40 MB for a package that no task
+    needs.
     """
 
     def find_spec(self, fullname: str, _path: object = None, _target: object = None) -> None:
-        """Say of pandas that it is not installed."""
+        """Report pandas as not installed."""
         if fullname.partition(".")[0] == "pandas":
             raise ModuleNotFoundError(name=fullname)
 

@@ -1,7 +1,8 @@
-"""What a task in a Spark worker needs besides its work: the stores' URLs, and the driver's code.
+"""What a task in a Spark worker needs besides its input: the stores' URLs, and the driver's code.
 
-What goes here: code that runs in Spark's Python workers; it imports neither Dagster nor PySpark,
-because each worker would pay for them. What stays out: the driver's side (in `resources.workers`).
+What goes here: code that runs in Spark's Python workers. It imports neither Dagster nor PySpark,
+because each worker would have to load them. What stays out: the driver's side (in
+`resources.workers`).
 """
 
 import hashlib
@@ -28,15 +29,15 @@ _RUN_BY_WORKERS = frozenset(
         *("shortages.py", "workers.py"),
     }
 )
-"""Modules and packages that tasks may import; a change elsewhere does not concern a worker."""
+"""Modules and packages that tasks may import; a change elsewhere does not affect a worker."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Where a task reads the stores' URLs; it holds paths only, so it may be shipped and logged.
+    """Where a task reads the stores' URLs; contains only paths, so it may be sent and logged.
 
     Attributes:
-        mongo_file: file on the driver's own machine; None: the worker's environment names one.
+        mongo_file: file on the driver's machine; None: the worker's environment names one.
         postgres_file: the same for PostgreSQL.
     """
 
@@ -62,9 +63,9 @@ class Credentials:
 
 @cache
 def code_hash() -> str:
-    """Hash of the sources that tasks run, with Python's minor version: `0123456789abcdef/3.11`.
+    """Return the hash of the sources that tasks run, and Python's version: `0123456789abcdef/3.11`.
 
-    It is that of the package which this process imports, in a folder or in a shipped archive.
+    The sources are those of the package that this process imports, from a folder or an archive.
     """
     package = resources.files(__name__.partition(".")[0])
     digest = hashlib.sha256()
@@ -75,7 +76,7 @@ def code_hash() -> str:
     return f"{digest.hexdigest()[:16]}/{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def refuse_other_code(expected: str) -> None:
+def fail_if_code_differs(expected: str) -> None:
     """Stop a task whose worker runs other code, or another Python, than the driver.
 
     Args:
@@ -91,8 +92,8 @@ def refuse_other_code(expected: str) -> None:
     versions = f"; the driver has Python {driver}, this worker {worker}" if driver != worker else ""
     raise WorkerCodeError(
         f"The Spark worker on {socket.gethostname()} runs other code than the driver: {found} "
-        f"instead of {expected}{versions}. A retry will not help while the driver's process lives; "
-        "start it again, and give the workers the driver's Python"
+        f"instead of {expected}{versions}. A retry in the same driver process will not help; "
+        "restart the driver, and give the workers the driver's Python"
     )
 
 
@@ -104,20 +105,20 @@ def run_task(
     """Run one task of a job, in the worker.
 
     Args:
-        batches: one column, the number of the task.
-        work: makes the task's batches from its number.
+        batches: one column with the number of the task.
+        work: yields the task's batches for its number.
         code: `code_hash()` of the driver.
 
     Raises:
         WorkerCodeError: the worker runs other code.
     """
-    import pyarrow as pa  # noqa: PLC0415 - the command line asks for `code_hash` alone
+    import pyarrow as pa  # noqa: PLC0415 - the command line only needs `code_hash`
 
-    refuse_other_code(code)
+    fail_if_code_differs(code)
     for batch in batches:
         for number in batch.column(0).to_pylist():
             yield from work(number)
-    # The worker stays for the next task, and what it keeps for that is memory of the machine.
+    # The worker process stays alive for the next task, so it must return unused memory.
     pa.default_memory_pool().release_unused()
 
 
@@ -127,7 +128,7 @@ def _read_url(variable: str, written: str | None) -> str:
     if path is None:
         raise SettingsError(
             f"{variable} is not set for the Spark worker on {host}. A retry will not help; set it "
-            "in the environment of Spark's worker to a file that holds the URL"
+            "in the environment of Spark's worker to a file that contains the URL"
         )
     try:
         return secret_from_file(variable, path)

@@ -1,8 +1,9 @@
-"""What all suites share: an environment without the user's settings, and real servers.
+"""What all tests share: an environment without the user's settings, and real servers.
 
-What goes here: fixtures of every suite. What stays out: rows and documents (each suite builds its
-own). Servers are those of the embedded mode, started once a session when a test first asks.
-Resources read the settings when they are used, so `monkeypatch.setenv` is the seam.
+What goes here: fixtures that all packages use. What stays out: rows and documents (each package
+creates its own). The servers are those of the embedded mode; each starts once per session, when a
+test first needs it. Resources read the settings when they are used, so tests configure them with
+`monkeypatch.setenv`.
 """
 
 import os
@@ -41,9 +42,10 @@ SETTINGS_OF_THE_USER = (
 
 
 def pytest_configure() -> None:
-    """Hear SIGINT in a script's background job, too: Dagster would have SIGTERM ignored as it is.
+    """Handle SIGINT even in a script's background job, where it is ignored.
 
-    Servers that tests start inherit that, and are waited for until SIGKILL.
+    Otherwise Dagster would ignore SIGTERM as well. The servers that tests start would inherit this
+    and would only end by SIGKILL.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,8 +53,8 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def session_home() -> Iterator[Path]:
-    """CRYPTOASSETS_HOME of the session; nothing else of the user's environment is left."""
-    # Not pytest's folder: PostgreSQL's account may not enter that one when we are root.
+    """CRYPTOASSETS_HOME of the session; all other settings of the user are removed."""
+    # Not pytest's folder: if we are root, PostgreSQL's account cannot enter it.
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-tests-", dir="/var/tmp"))
     folder.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
@@ -70,7 +72,7 @@ def _without_users_file(
     *sources: PydanticBaseSettingsSource,
     **named_sources: PydanticBaseSettingsSource,
 ) -> tuple[PydanticBaseSettingsSource, ...]:
-    """Pass over the checkout's own `.env`; a file that a test names is read as ever."""
+    """Ignore the checkout's own `.env`; a file that a test names is still read."""
     users_file = project_root() / ".env"
     return tuple(
         source
@@ -81,19 +83,19 @@ def _without_users_file(
 
 @pytest.fixture(scope="session")
 def stack(session_home: Path) -> Iterator[Stack]:
-    """The embedded servers of the session; each starts when its URL is first asked for."""
-    # A lake elsewhere, in which a test makes databases of its own: `make test-compose` names one.
-    elsewhere = os.environ.get("CRYPTOASSETS_TEST_MONGO_URL")
-    lake = {"mongo_url": SecretStr(elsewhere)} if elsewhere else {}
+    """The embedded servers of the session; each starts when its URL is first requested."""
+    # Another MongoDB, in which tests create their own databases: `make test-compose` names one.
+    test_mongo_url = os.environ.get("CRYPTOASSETS_TEST_MONGO_URL")
+    lake = {"mongo_url": SecretStr(test_mongo_url)} if test_mongo_url else {}
     stack = Stack(Settings(_env_file=None, cryptoassets_home=session_home, **lake))
     yield stack
-    # As root PostgreSQL's data may lie outside the folder that pytest throws away.
+    # If we are root, PostgreSQL's data may be outside the folder that is deleted.
     stack.down(erase=True)
 
 
 @pytest.fixture
 def mongo(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[MongoResource]:
-    """The resource, with a database of the test's own."""
+    """The resource, with a separate database for the test."""
     monkeypatch.setenv("MONGO_URL", stack.mongo_url())
     monkeypatch.setenv("MONGO_DATABASE", f"lake_{uuid.uuid4().hex[:8]}")
     resource = MongoResource()
@@ -119,7 +121,7 @@ def clean_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def spark(session_home: Path) -> Iterator[SparkResource]:
-    """The resource whose session is made once and serves all tests; stopped at the end."""
+    """The resource whose session is created once for all tests and stopped at the end."""
     resource = SparkResource()
     yield resource
     active = SparkSession.getActiveSession()
@@ -129,5 +131,5 @@ def spark(session_home: Path) -> Iterator[SparkResource]:
 
 @pytest.fixture(scope="session")
 def session(spark: SparkResource) -> SparkSession:
-    """The session itself, running."""
+    """The running session itself."""
     return spark.session

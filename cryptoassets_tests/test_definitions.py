@@ -1,4 +1,4 @@
-"""Promises of the definitions: the names of the contract, whole in Dagster, without side effect."""
+"""The definitions: the agreed names, complete in Dagster, loaded without side effects."""
 
 import json
 import os
@@ -51,18 +51,18 @@ CHECKS = {
     },
     "warehouse/coin_price_history": {"reconciliation": False},
 }
-"""Asset to its checks, and whether each blocks."""
+"""The checks of each asset, and whether each check blocks."""
 
 GRAPH = defs.resolve_asset_graph()
 
 
 def key_of(name: str) -> dg.AssetKey:
-    """An asset's key by its name in the contract."""
+    """Return an asset's key from its agreed name."""
     return dg.AssetKey.from_user_string(name)
 
 
-def test_the_assets_are_those_of_the_contract() -> None:
-    """The publishing logs materializations of the quarantine; users write the aliases."""
+def test_the_assets_have_the_agreed_names() -> None:
+    """The quarantine is materialized by the publishing, and users write the aliases."""
     materializable = {key.to_user_string() for key in GRAPH.materializable_asset_keys}
 
     assert set(ASSETS) == materializable
@@ -73,7 +73,7 @@ def test_the_assets_are_those_of_the_contract() -> None:
 
 @pytest.mark.parametrize("name", ASSETS)
 def test_an_asset_has_its_group_store_and_partitions(name: str) -> None:
-    """Scripts, Airflow and a second code location hold on to these."""
+    """Scripts, Airflow and a second code location depend on these."""
     group, io_manager, partitions = ASSETS[name]
     node = GRAPH.get(key_of(name))
 
@@ -83,8 +83,8 @@ def test_an_asset_has_its_group_store_and_partitions(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_an_asset_tells_a_person_what_it_is(name: str) -> None:
-    """Description, owner, kinds, code version, table and, below raw, where each column is from."""
+def test_an_asset_is_described_for_people(name: str) -> None:
+    """Description, owner, kinds, code version, table and, except in raw, the column lineage."""
     node = GRAPH.get(key_of(name))
     definition = node.assets_def
 
@@ -100,7 +100,7 @@ def test_an_asset_tells_a_person_what_it_is(name: str) -> None:
 
 
 def test_prices_are_stale_after_90_minutes() -> None:
-    """Dagster's daemon evaluates it; `status` computes the same."""
+    """Dagster's daemon evaluates the policy; `status` computes the same."""
     policy = GRAPH.get(key_of("warehouse/coin_prices")).freshness_policy
 
     assert dg.FreshnessPolicy.time_window(fail_window=policy.fail_window.to_timedelta()) == policy
@@ -108,15 +108,15 @@ def test_prices_are_stale_after_90_minutes() -> None:
 
 
 def test_partitions_reach_from_2018_into_the_open_hour_and_day() -> None:
-    """The oldest recorded answers are of 2018; the open hour is where data arrives."""
+    """The oldest recorded answers are from 2018; new data arrives in the open hour."""
     assert "2018-01-01-00:00" == HOURLY.get_first_partition_key()
     assert "2018-01-01" == DAILY.get_first_partition_key()
     assert (1, 1) == (HOURLY.end_offset, DAILY.end_offset)
 
 
 @pytest.mark.parametrize("asset", CHECKS)
-def test_checks_are_there_and_only_the_contract_blocks(asset: str) -> None:
-    """A blocking check on what is merely odd would hold an open hour for ever."""
+def test_assets_have_their_checks_and_only_schema_checks_block(asset: str) -> None:
+    """A blocking check on merely unusual data would block the open hour forever."""
     of_asset = GRAPH.get_check_keys_for_assets({key_of(asset)})
     blocking = {key.name: GRAPH.get(key).blocking for key in of_asset}
 
@@ -135,8 +135,8 @@ def test_checks_are_there_and_only_the_contract_blocks(asset: str) -> None:
         ),
     ],
 )
-def test_jobs_hold_the_assets_of_the_contract(job: str, assets: set[str]) -> None:
-    """One partitioning a job; Airflow launches them by name."""
+def test_jobs_contain_the_agreed_assets(job: str, assets: set[str]) -> None:
+    """Each job has one partitioning; Airflow launches jobs by name."""
     definition = defs.resolve_job_def(job)
 
     keys = definition.asset_layer.executable_asset_keys
@@ -145,7 +145,7 @@ def test_jobs_hold_the_assets_of_the_contract(job: str, assets: set[str]) -> Non
 
 
 def test_the_schedules_are_off_and_the_sensors_are_on() -> None:
-    """Airflow is the scheduler; late documents and dead runs are nobody's business but ours."""
+    """Airflow is the scheduler, but late documents and dead runs are handled only by Dagster."""
     schedules = {one.name: one.default_status for one in defs.schedules or []}
     sensors = {one.name: one.default_status for one in defs.sensors or []}
 
@@ -171,7 +171,7 @@ def test_the_schedules_are_off_and_the_sensors_are_on() -> None:
     ],
 )
 def test_the_layers_load_as_two_code_locations(layers: list[str], job_names: set[str]) -> None:
-    """`producer` and `spark-consumer` of the compose file."""
+    """They are `producer` and `spark-consumer` of the compose file."""
     part = build_defs(layers=layers)
     dg.Definitions.validate_loadable(part)
     keys = part.resolve_asset_graph().materializable_asset_keys
@@ -183,7 +183,7 @@ def test_the_layers_load_as_two_code_locations(layers: list[str], job_names: set
     assert set(layers) <= set(ALL)
 
 
-_WITNESS = """
+_AUDITED_IMPORT = """
 import json, sys
 seen = []
 def watch(event, args):
@@ -197,7 +197,7 @@ print(json.dumps(seen))
 """
 
 
-def test_loading_them_has_no_side_effect(tmp_path: Path) -> None:
+def test_loading_the_definitions_has_no_side_effect(tmp_path: Path) -> None:
     """No connection, no file, no process: a broken environment must not break the UI."""
     poison = {
         "CRYPTOASSETS_HOME": "/proc/no/such/home",
@@ -212,7 +212,7 @@ def test_loading_them_has_no_side_effect(tmp_path: Path) -> None:
     }
 
     loaded = subprocess.run(
-        [sys.executable, "-c", _WITNESS],
+        [sys.executable, "-c", _AUDITED_IMPORT],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | poison,
         cwd=tmp_path,
         capture_output=True,
@@ -222,13 +222,13 @@ def test_loading_them_has_no_side_effect(tmp_path: Path) -> None:
     )
 
     assert 0 == loaded.returncode, loaded.stderr
-    # Dagster's croniter asks `file` of which kind this Python is.
+    # Dagster's croniter runs `file` to find the architecture of this Python.
     libraries = {"file"}
     seen = [(event, what) for event, what in json.loads(loaded.stdout) if what not in libraries]
     assert [] == seen
 
 
-def test_dagster_validates_them_in_the_root(tmp_path: Path) -> None:
+def test_dagster_validates_the_definitions_in_the_root(tmp_path: Path) -> None:
     """With the root's workspace.yaml, as `dagster dev` reads it."""
     (tmp_path / "dagster.yaml").touch()
 

@@ -1,4 +1,4 @@
-"""Promises on the user's environment: what passes to our programs, and what is set aside."""
+"""The user's environment: which variables our programs get, and which are removed."""
 
 import os
 from pathlib import Path
@@ -8,14 +8,14 @@ import pytest
 from cryptoassets.environment import (
     certificates,
     java_environment,
-    set_dagster_variables_aside,
-    set_pyspark_variables_aside,
+    remove_dagster_variables,
+    remove_pyspark_variables,
     without_dagster_variables,
     without_proxies,
 )
 from cryptoassets.errors import SettingsError
 
-OF_THE_USER = {
+USER_ENVIRONMENT = {
     "PATH": "/bin",
     "HOME": "/home/me",
     "LC_ALL": "C",
@@ -29,9 +29,9 @@ OF_THE_USER = {
 }
 
 
-def test_spark_gets_a_list_of_variables_and_nothing_else() -> None:
-    """Spark, Hadoop and Java read hundreds; the key of CoinCap is none of their business."""
-    passed = java_environment("local[*]", Path("/java"), OF_THE_USER)
+def test_spark_gets_a_fixed_list_of_variables_and_nothing_else() -> None:
+    """Spark, Hadoop and Java read hundreds of variables, and must not get CoinCap's key."""
+    passed = java_environment("local[*]", Path("/java"), USER_ENVIRONMENT)
 
     assert {"PATH", "HOME", "LC_ALL", "JAVA_HOME", "PYSPARK_PYTHON", "SPARK_LOCAL_IP"} == set(
         passed
@@ -39,37 +39,37 @@ def test_spark_gets_a_list_of_variables_and_nothing_else() -> None:
     assert ("/java", "C.UTF-8") == (passed["JAVA_HOME"], passed["LC_ALL"])
 
 
-def test_the_description_of_a_cluster_reaches_the_jvm_of_a_cluster() -> None:
-    """Compose's sizes lie in SPARK_CONF_DIR; YARN cannot be reached without HADOOP_CONF_DIR."""
-    passed = java_environment("spark://host:7077", Path("/java"), OF_THE_USER)
+def test_the_jvm_of_a_cluster_gets_the_clusters_configuration() -> None:
+    """Compose's sizes are in SPARK_CONF_DIR; YARN cannot be reached without HADOOP_CONF_DIR."""
+    passed = java_environment("spark://host:7077", Path("/java"), USER_ENVIRONMENT)
 
     assert ("/etc/spark", "/etc/hadoop") == (passed["SPARK_CONF_DIR"], passed["HADOOP_CONF_DIR"])
     assert not {"SPARK_HOME", "SPARK_LOCAL_IP", "JAVA_TOOL_OPTIONS"} & set(passed)
 
 
-def test_what_pyspark_reads_is_removed_and_our_setting_stays(
+def test_pysparks_variables_are_removed_and_our_setting_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """PySpark asks on each call whether it is remote, so removing for a moment is not enough."""
+    """PySpark checks at each call whether it is remote, so the removal must be permanent."""
     theirs = ("SPARK_REMOTE", "PYSPARK_SUBMIT_ARGS", "SPARK_CONNECT_MODE_ENABLED", "MASTER")
     for name in (*theirs, "SPARK_MASTER"):
         monkeypatch.setenv(name, "local")
 
-    set_pyspark_variables_aside()
+    remove_pyspark_variables()
 
     assert [] == [name for name in theirs if name in os.environ]
     assert "local" == os.environ["SPARK_MASTER"]
 
 
-def test_dagsters_variables_are_removed_and_our_setting_stays(
+def test_dagsters_variables_are_removed_and_our_setting_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """DAGSTER_HOME is judged where the instance is opened."""
+    """DAGSTER_HOME is checked later, when the instance is opened."""
     for name in ("DAGSTER_GRPC_PORT", "DAGSTER_HOME", "DAGSTER_RUNS_RETENTION_DAYS"):
         monkeypatch.setenv(name, "7")
 
     passed = without_dagster_variables()
-    set_dagster_variables_aside()
+    remove_dagster_variables()
 
     assert {"DAGSTER_RUNS_RETENTION_DAYS"} <= passed.keys()
     assert not {"DAGSTER_GRPC_PORT", "DAGSTER_HOME"} & passed.keys()
@@ -86,7 +86,7 @@ def test_programs_of_this_machine_get_no_proxy() -> None:
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_certificates_that_cannot_be_read_are_named(variable: str, tmp_path: Path) -> None:
-    """A conda that was removed leaves such a variable behind."""
+    """A removed conda environment may leave such a variable behind."""
     damaged = tmp_path / "damaged.pem"
     damaged.write_text("no certificate")
 

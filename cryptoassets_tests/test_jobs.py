@@ -1,4 +1,4 @@
-"""Promises of the schedules."""
+"""The schedules."""
 
 from datetime import UTC, datetime
 
@@ -7,8 +7,8 @@ import dagster as dg
 from cryptoassets import jobs
 
 
-def test_the_schedule_asks_for_the_open_hour() -> None:
-    """At 13:05 for 13:00, whatever the laptop's time zone."""
+def test_the_schedule_requests_the_open_hour() -> None:
+    """At 13:05 it requests 13:00, whatever the laptop's time zone."""
     moment = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
     context = dg.build_schedule_context(scheduled_execution_time=moment)
 

@@ -1,4 +1,4 @@
-"""Promises of every connection: the URL alone decides where it leads and what a value is."""
+"""Every connection: the URL alone defines the server, and value formats are fixed."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ VARIABLES = {
     "PGTZ": "Asia/Tokyo",
     "PGUSER": "theirs",
 }
-"""What a person who works with other servers has in the shell."""
+"""The shell variables of a person who works with other servers."""
 
 ODD_SETTINGS = {
     "DateStyle": "'German'",
@@ -60,7 +60,7 @@ ODD_SETTINGS = {
     "default_transaction_isolation": "'serializable'",
     "client_encoding": "'LATIN1'",
 }
-"""What ALTER DATABASE and ALTER ROLE may set, each of which changes what a statement means."""
+"""Settings of ALTER DATABASE and ALTER ROLE that change the meaning of a statement."""
 
 VALUES = """
     SELECT 'Doge 🐕', lower('A'), timestamptz '2026-11-23 04:00Z'::text, date '2026-02-01'::text,
@@ -85,7 +85,7 @@ EXPECTED = (
 
 @pytest.fixture
 def odd_database(database: str) -> str:
-    """URL of a database at head whose administrator likes it otherwise; its options, too."""
+    """URL, with unusual options, of a database at head with unusual settings."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA theirs")
         connection.execute(
@@ -100,7 +100,7 @@ def odd_database(database: str) -> str:
 
 @pytest.fixture
 def make_database(postgres_url_of: UrlOf) -> Iterator[Callable[[str], str]]:
-    """Makes an empty database of an encoding and returns its URL."""
+    """Create an empty database with an encoding and return its URL."""
     made: list[str] = []
 
     def make(encoding: str) -> str:
@@ -117,7 +117,7 @@ def make_database(postgres_url_of: UrlOf) -> Iterator[Callable[[str], str]]:
 def test_neither_database_nor_url_nor_variables_change_a_value(
     odd_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A German date or an encoding of a shell was stored as another value, and checks passed."""
+    """With a German date style or another encoding, wrong values were stored and checks passed."""
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("POSTGRES_URL", odd_database)
@@ -130,10 +130,10 @@ def test_neither_database_nor_url_nor_variables_change_a_value(
     assert "cryptoassets" == name
 
 
-def test_dagster_s_own_connections_mean_the_same(
+def test_dagsters_own_connections_use_the_same_formats(
     odd_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dagster stamps its runs with the session's time zone and takes that for UTC."""
+    """Dagster stores times in the session's time zone and reads them as UTC."""
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     engine = sa.create_engine(libpq.dagster_url(odd_database), poolclass=sa.NullPool)
@@ -144,10 +144,10 @@ def test_dagster_s_own_connections_mean_the_same(
     assert (*EXPECTED[:-2], "public", "read committed") == tuple(values)
 
 
-def test_no_password_file_is_looked_into(
+def test_no_password_file_is_read(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A password of another server for the same host would be sent, or make a wrong URL work."""
+    """A password of another server could be sent, or could make a wrong URL work."""
     parameters = psycopg.conninfo.conninfo_to_dict(database)
     (tmp_path / ".pgpass").write_text(f"*:*:*:*:{parameters['password']}\n")
     (tmp_path / ".pgpass").chmod(0o600)
@@ -164,7 +164,7 @@ def test_no_password_file_is_looked_into(
 def test_a_database_that_is_not_utf8_is_refused_before_anything_is_written(
     encoding: str, make_database: Callable[[str], str]
 ) -> None:
-    """A coin named `Doge 🐕` was stored wrongly there, ten checks passed and `audit` agreed."""
+    """A coin named `Doge 🐕` was stored wrongly, but ten checks and `audit` passed."""
     url = make_database(encoding)
     words = rf"has the encoding {encoding}, .* UTF8\. Nothing was written and a retry will not help"
 
@@ -180,20 +180,20 @@ def test_a_database_that_is_not_utf8_is_refused_before_anything_is_written(
         assert (None, 0) == connection.execute(query).fetchone()
 
 
-def test_a_database_of_dagster_that_is_not_utf8_is_refused(
+def test_a_database_for_dagster_that_is_not_utf8_is_refused(
     database: str, make_database: Callable[[str], str]
 ) -> None:
-    """Dagster keeps names and messages there."""
+    """Dagster stores names and messages there."""
     theirs = psycopg.conninfo.conninfo_to_dict(make_database("LATIN1"))["dbname"]
 
     with pytest.raises(SettingsError, match=f"database '{theirs}' has the encoding LATIN1"):
         databases.create_if_missing(database, theirs)
 
 
-def test_a_database_that_takes_no_writes_is_one_sentence(
+def test_a_read_only_database_is_reported_in_one_sentence(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else it shows after the answer was paid for, in the middle of a run."""
+    """Otherwise the error would only occur in the middle of a run, after a paid call."""
     monkeypatch.setenv("POSTGRES_URL", database)
     with psycopg.connect(database, autocommit=True) as connection:
         name = sql.Identifier(connection.info.dbname)
@@ -203,16 +203,16 @@ def test_a_database_that_takes_no_writes_is_one_sentence(
     with pytest.raises(StoreError, match=r"is read-only .* a retry will not help; have default_tr"):
         PostgresResource().connect()
 
-    # What the user says in the URL counts.
+    # Options in the URL override the database's setting.
     url = f"{database}?options=-c%20default_transaction_read_only%3Doff"
     with libpq.connect(url) as connection:
         connection.execute("CREATE TABLE public.written ()")
 
 
-def test_every_command_reaches_the_stores_whatever_the_shell_has_for_postgresql(
+def test_every_command_reaches_the_stores_whatever_postgresql_variables_the_shell_has(
     database: str, tmp_path: Path
 ) -> None:
-    """PGSSLMODE=require ended in 200 lines and three tracebacks; PGSERVICE in as many."""
+    """PGSSLMODE=require and PGSERVICE used to cause 200 lines with three tracebacks each."""
     code = (
         "from cryptoassets.embedded import dagster_instance\n"
         "from cryptoassets.resources.postgres import PostgresResource\n"

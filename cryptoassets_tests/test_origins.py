@@ -1,4 +1,4 @@
-"""Promises on headers: what counts as a page of another origin."""
+"""Headers: what counts as a page of another origin."""
 
 import pytest
 
@@ -24,7 +24,7 @@ LINK = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     ],
 )
 def test_a_page_of_another_origin_is_recognised(headers: dict[str, str]) -> None:
-    """Another port is another origin: a notebook server runs on many a laptop."""
+    """Another port is another origin, for example a notebook server on the same laptop."""
     assert is_from_another_origin(HOST | headers, "GET")
 
 
@@ -40,13 +40,13 @@ def test_a_page_of_another_origin_is_recognised(headers: dict[str, str]) -> None
         {"sec-fetch-site": "cross-site", **LINK},
     ],
 )
-def test_our_own_page_a_program_and_a_link_are_not(headers: dict[str, str]) -> None:
-    """Airflow's button opens a run in Dagster from another port, an alert from another site."""
+def test_our_own_page_programs_and_links_are_not_another_origin(headers: dict[str, str]) -> None:
+    """Airflow's button links to Dagster from another port, and an alert from another site."""
     assert not is_from_another_origin(HOST | headers, "GET")
 
 
-def test_a_form_of_another_origin_is_no_link() -> None:
-    """It navigates, too."""
+def test_a_form_of_another_origin_is_not_a_link() -> None:
+    """A submitted form also navigates."""
     assert is_from_another_origin(HOST | LINK | {"sec-fetch-site": "cross-site"}, "POST")
 
 
@@ -62,5 +62,5 @@ def test_a_form_of_another_origin_is_no_link() -> None:
     ],
 )
 def test_the_host_is_read_without_its_port(host: str, name: str) -> None:
-    """A port says nothing of who is asked."""
+    """The port does not identify the host."""
     assert name == host_name({"host": host})

@@ -1,4 +1,4 @@
-"""Promises of the sensors; `late_documents` has its story in `e2e`."""
+"""The sensors; the end-to-end test of `late_documents` is in `e2e`."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def test_only_what_the_schedule_fetched_is_processed_by_the_sensor(
     is_scheduled: bool,  # noqa: FBT001 - a case
     asked: int,
 ) -> None:
-    """Airflow launches `process` itself: two of one hour would wait on each other."""
+    """Airflow launches `process` itself; two runs of one hour would wait for each other."""
     tags = {"dagster/partition": "2026-11-23-13:00"}
     tags |= {"cryptoassets/every_five_minutes": "yes"} if is_scheduled else {}
 
@@ -102,7 +102,7 @@ def test_only_what_the_schedule_fetched_is_processed_by_the_sensor(
 def test_a_run_whose_process_was_killed_is_failed_and_no_other(
     stack: Stack, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Dagster shows it as started for ever, and Airflow would wait on it."""
+    """Dagster would show it as started forever, and Airflow would wait for it."""
     folder = tmp_path_factory.mktemp("killed")
     run_id = "0e1f7c6e-0000-4000-8000-0000000000aa"
     with new_platform(stack, migrated_template, folder) as platform:
@@ -135,7 +135,7 @@ def test_a_run_whose_process_was_killed_is_failed_and_no_other(
 def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_command(
     stack: Stack, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Nothing failed it, and `retention` and `heal_gaps` waited for it for ever."""
+    """Otherwise `retention` and `heal_gaps` would wait for it forever."""
     folder = tmp_path_factory.mktemp("created")
     with (
         new_platform(stack, migrated_template, folder) as platform,
@@ -165,7 +165,7 @@ def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_comm
     assert while_it_lives[1] == run
     failure = failed_ingest(shown)
     assert (1, "killed", run.run_id) == (shown.code, failure["outcome"], failure["run_id"])
-    # When it was killed, not when it was marked.
+    # The time of the kill, not of the mark.
     assert failure == failed_ingest(later)
     assert f"Marked run {run.run_id} as failed" in up.text
     assert ended is not None
@@ -174,14 +174,14 @@ def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_comm
 
 
 def failed_ingest(status: Finished) -> dict[str, Any]:
-    """What `status --json` says of the last run of `ingest`, which failed."""
+    """Return the failed last run of `ingest` from `status --json`."""
     runs: list[dict[str, Any]] = json.loads(status.text)["failed_runs"]
     (failure,) = [run for run in runs if run["job"] == "ingest"]
     return failure
 
 
 def wait_until_fetching(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Wait until the run is started and has noted its process."""
+    """Wait until the run is started and tagged with its process."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         run = instance.get_run_by_id(run_id)
@@ -191,13 +191,13 @@ def wait_until_fetching(instance: dg.DagsterInstance, run_id: str) -> None:
     pytest.fail("the run did not start")
 
 
-def test_a_failed_run_is_logged_with_its_partition_and_sentence(
+def test_a_failed_run_is_logged_with_its_partition_and_error(
     stack: Stack,
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One line to alert on, wherever the logs go."""
+    """Alerts need a single line, wherever the logs are sent."""
     folder = tmp_path_factory.mktemp("failed")
     with new_platform(stack, migrated_template, folder) as platform:
         platform.put_faults({"route": "/assets", "kind": "status", "status": 401})
@@ -213,7 +213,7 @@ def test_a_failed_run_is_logged_with_its_partition_and_sentence(
 def failure_line(
     platform: Platform, result: dg.ExecuteInProcessResult, capsys: pytest.CaptureFixture[str]
 ) -> str:
-    """What the sensor `failed_runs` prints for a run."""
+    """Return the line that the sensor `failed_runs` prints for a run."""
     with platform.in_force(), dagster_instance() as instance:
         context = dg.build_run_status_sensor_context(
             sensor_name="failed_runs",
@@ -226,10 +226,10 @@ def failure_line(
     return capsys.readouterr().out
 
 
-def test_the_sensor_asks_for_the_days_of_gaps_and_once_at_a_time(
+def test_the_sensor_requests_the_days_of_gaps_until_they_are_healed(
     database: str, postgres: PostgresResource, mongo: MongoResource
 ) -> None:
-    """Whoever turns it on has holes healed without a word."""
+    """When it is on, gaps are healed automatically."""
     books = Books(database, mongo.lake())
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
     hours = int((first - T0) / timedelta(hours=1))
@@ -239,7 +239,7 @@ def test_the_sensor_asks_for_the_days_of_gaps_and_once_at_a_time(
     with dg.DagsterInstance.ephemeral() as instance:
 
         def tick() -> Any:
-            # A resource of its own, for a tick closes its connections.
+            # A new resource for each tick, because a tick closes its connections.
             history = HistoryResource(mongo=MongoResource(), postgres=postgres)
             with dg.build_sensor_context(instance, resources={"history": history}) as context:
                 return sensor.evaluate_tick(context)
@@ -265,17 +265,17 @@ HEALED = {"dagster/sensor_name": "heal_gaps"}
         (HEALED | range_tags("2026-01-05", "2026-01-07"), [("2026-01-05", "2026-01-07")]),
         # Launched by `backfill --gaps`, which makes the marts itself.
         (range_tags("2026-01-05", "2026-01-07"), []),
-        # Nothing came for these days.
+        # No prices arrived for these days.
         (HEALED | range_tags("2026-02-05", "2026-02-07"), []),
     ],
 )
-def test_the_marts_of_healed_days_are_made(
+def test_the_marts_of_healed_days_are_requested(
     database: str,
     postgres: PostgresResource,
     tags: dict[str, str],
     asked: list[tuple[str, str]],
 ) -> None:
-    """Figures of a day with a hole stay wrong otherwise until somebody thinks of them."""
+    """Otherwise the figures of these days stay wrong until a user recomputes them."""
     with psycopg.connect(database) as connection:
         for day in ("2026-01-05", "2026-01-06", "2026-01-07"):
             connection.execute(LOADED, [day])
@@ -302,8 +302,8 @@ def test_the_marts_of_healed_days_are_made(
     assert asked == [range_of(request.tags) for request in requests]
 
 
-def test_an_hour_that_has_not_begun_waits_and_holds_nothing_up() -> None:
-    """A source whose clock is fast: a partition that Dagster does not know yet fails the tick."""
+def test_an_hour_that_has_not_begun_waits_without_delaying_others() -> None:
+    """If the source's clock is fast, a partition that does not exist yet would fail the tick."""
     now = datetime.now(UTC)
     last, following = (
         (now + shift * timedelta(hours=1)).strftime(HOUR_FORMAT) for shift in (-1, 1)

@@ -1,4 +1,4 @@
-"""Promises on the settings: defaults, what cannot be used, and that no value is quoted."""
+"""The settings: defaults, invalid values, and that no value is quoted."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from cryptoassets.settings import Settings, load_settings, project_root
 URLS = {"MONGO_URL": "mongodb://me@host:27017/", "POSTGRES_URL": "postgresql://me@host/base"}
 
 
-def test_with_nothing_set_all_is_embedded_and_simulated(session_home: Path) -> None:
-    """A newcomer sets nothing."""
+def test_by_default_everything_is_embedded_and_simulated(session_home: Path) -> None:
+    """A new user sets nothing."""
     settings = load_settings()
 
     assert (None, None, None) == (settings.coincap_url, settings.mongo_url, settings.postgres_url)
@@ -32,17 +32,17 @@ def test_with_nothing_set_all_is_embedded_and_simulated(session_home: Path) -> N
         ("http://127.0.0.1:8800", None, None),
     ],
 )
-def test_the_source_is_known_by_settings_only_where_it_is_certain(
+def test_the_settings_determine_the_source_only_where_it_is_certain(
     url: str | None, key: str | None, source: str | None
 ) -> None:
-    """Of any other server only the server itself can say whose data it serves."""
+    """Any other server must be asked which source it serves."""
     settings = Settings(_env_file=None, coincap_url=url, coincap_api_key=key)
 
     assert source == settings.known_source
 
 
-def test_dagsters_page_has_further_names_besides_those_of_this_machine() -> None:
-    """A name that is forgotten must not lock out the browser on this machine."""
+def test_additional_hosts_do_not_replace_the_names_of_this_machine() -> None:
+    """A browser on this machine must always have access."""
     settings = Settings(_env_file=None, cryptoassets_allowed_hosts="dagster-webserver *.lan")
 
     this_machine = ("localhost", "127.0.0.1", "[::1]")
@@ -97,7 +97,7 @@ def test_dagsters_page_has_further_names_besides_those_of_this_machine() -> None
 def test_a_value_that_cannot_be_used_is_named_but_not_quoted(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """What stands in a misread URL may be half a password."""
+    """A misread URL may contain part of a password."""
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(SettingsError, match=rf"Wrong setting: {variable}: .*\.env") as caught:
@@ -110,7 +110,7 @@ def test_a_value_that_cannot_be_used_is_named_but_not_quoted(
 def test_a_url_is_read_from_a_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    """Secrets come in files; an editor ends them with a line break."""
+    """Secrets are often files, and editors add a final line break."""
     (tmp_path / "secret").write_text(f"{URLS[name]}\n")
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
 
@@ -123,7 +123,7 @@ def test_a_url_is_read_from_a_file(
 def test_a_file_and_the_variable_itself_are_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    """Which of two databases is meant must not be guessed."""
+    """With two different values, the intended one is unknown."""
     monkeypatch.setenv(name, URLS[name])
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
 
@@ -142,7 +142,7 @@ def test_a_file_and_the_variable_itself_are_refused(
 def test_a_file_without_url_is_named_and_not_quoted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, words: str
 ) -> None:
-    """Who mounted it must learn which variable leads to it."""
+    """The message must show which variable names the file."""
     if content is not None:
         (tmp_path / "secret").write_text(content)
     monkeypatch.setenv("POSTGRES_URL_FILE", str(tmp_path / "secret"))
@@ -162,7 +162,7 @@ def test_a_file_without_url_is_named_and_not_quoted(
         "postgresql://me:p%40ss%2Fword@one:5432,two:5432/base?sslmode=require",
     ],
 )
-def test_urls_that_libpq_takes_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_urls_that_libpq_accepts_are_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """Sockets, IPv6, several hosts, options."""
     monkeypatch.setenv("POSTGRES_URL", url)
 
@@ -189,7 +189,7 @@ def test_urls_that_libpq_takes_are_taken(monkeypatch: pytest.MonkeyPatch, url: s
         ("CLEAN_PATH", "clean files"),
     ],
 )
-def test_what_the_stores_and_spark_take_is_taken(
+def test_values_that_the_stores_and_spark_accept_are_accepted(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     """Replica sets, options, clusters."""
@@ -198,8 +198,8 @@ def test_what_the_stores_and_spark_take_is_taken(
     load_settings()
 
 
-def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compose hands on `${COINCAP_API_KEY:-}`."""
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose passes `${COINCAP_API_KEY:-}`."""
     monkeypatch.setenv("COINCAP_API_KEY", "")
     monkeypatch.setenv("POSTGRES_URL", "")
 
@@ -209,7 +209,7 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The object may land in a log or a traceback."""
+    """The object may appear in a log or a traceback."""
     monkeypatch.setenv("COINCAP_API_KEY", "planted-key")
     monkeypatch.setenv("POSTGRES_URL", "postgresql://me:planted@host/base")
     monkeypatch.setenv("MONGO_URL", "mongodb://me:planted@host")
@@ -219,8 +219,8 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "planted" not in repr(settings) + str(settings)
 
 
-def test_a_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
-    """`.env` is for a person, the environment for a script that overrules it."""
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    """Users write `.env`; scripts override it in the environment."""
     file = tmp_path / ".env"
     file.write_text("COINCAP_COINS=7\nCOINCAP_MONTHLY_CREDITS=9\nUNKNOWN=1\n")
 
@@ -242,15 +242,15 @@ def test_the_root_is_the_checkout_whatever_the_current_folder(
     ("variable", "value", "remedy"),
     [
         ("MONGO_DATABASE", "my lake.v2", "letters, digits, hyphens and underscores, such as datal"),
-        ("CRYPTOASSETS_HOME", "/data[1]/home", r"holds \[ \]\. Choose a folder without it"),
+        ("CRYPTOASSETS_HOME", "/data[1]/home", r"path with \[ \]\. Choose a folder without it"),
         ("CLEAN_PATH", "s3a://bucket/clean", "a folder that driver and workers share"),
         ("SPARK_MASTER", "sc://host:15002", r"local\[\*\] or spark://host:7077; Spark Connect"),
     ],
 )
-def test_what_cannot_work_is_refused_with_what_can(
+def test_an_unsupported_value_is_refused_with_a_supported_one(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, remedy: str
 ) -> None:
-    """Each failed in the midst of a run, by words of MongoDB, Hadoop or PySpark."""
+    """Each used to fail in the middle of a run with an error of MongoDB, Hadoop or PySpark."""
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(SettingsError, match=rf"{variable}: .*{remedy}"):
@@ -260,7 +260,7 @@ def test_what_cannot_work_is_refused_with_what_can(
 def test_a_checkout_in_a_folder_that_spark_misreads_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The home is inside it, unless CRYPTOASSETS_HOME names another place."""
+    """The home is inside the checkout, unless CRYPTOASSETS_HOME names another folder."""
     (tmp_path / "data[1]").mkdir()
     monkeypatch.chdir(tmp_path / "data[1]")
     monkeypatch.setattr("cryptoassets.settings.project_root", Path.cwd)

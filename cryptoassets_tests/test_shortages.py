@@ -1,4 +1,4 @@
-"""Promises on what a machine has run out of: it is named with its remedy."""
+"""Shortages of the machine are named with their remedy."""
 
 from pathlib import Path
 
@@ -20,18 +20,18 @@ from cryptoassets.shortages import disk_remedy, remedy_of
         ("java.lang.OutOfMemoryError: Java heap space", "`ulimit -v unlimited`"),
     ],
 )
-def test_a_shortage_is_known_by_the_words_of_any_program(words: str, remedy: str) -> None:
-    """PostgreSQL, SQLite, Java and Python have each their own."""
+def test_a_shortage_is_recognized_in_the_message_of_any_program(words: str, remedy: str) -> None:
+    """PostgreSQL, SQLite, Java and Python each have their own messages."""
     assert remedy in str(remedy_of(words))
 
 
-def test_other_words_tell_of_no_shortage() -> None:
-    """A wrong remedy costs more than none."""
+def test_other_messages_indicate_no_shortage() -> None:
+    """A wrong remedy is worse than none."""
     assert remedy_of("relation coins already exists") is None
 
 
-def test_a_folder_that_can_be_written_has_room(tmp_path: Path) -> None:
-    """Nothing is left behind, either."""
+def test_a_folder_that_can_be_written_has_no_shortage(tmp_path: Path) -> None:
+    """The test write leaves no file behind."""
     assert disk_remedy(tmp_path / "new") is None
     assert [] == list((tmp_path / "new").iterdir())
 

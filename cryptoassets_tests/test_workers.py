@@ -1,4 +1,4 @@
-"""Promises on what runs in a Spark worker: where it finds a URL, and whose code it runs."""
+"""Code in a Spark worker: where it finds the stores' URLs, and which version it runs."""
 
 import pickle
 import shutil
@@ -11,7 +11,7 @@ import pytest
 
 import cryptoassets
 from cryptoassets.errors import SettingsError, WorkerCodeError
-from cryptoassets.workers import Credentials, code_hash, refuse_other_code
+from cryptoassets.workers import Credentials, code_hash, fail_if_code_differs
 
 PACKAGE = Path(cryptoassets.__file__).parent
 URL = "mongodb://planted:planted@host:27017/"
@@ -19,16 +19,16 @@ URL = "mongodb://planted:planted@host:27017/"
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A file with a URL, as an editor saves it."""
+    """A file with a URL, with a final line break as editors save it."""
     file = tmp_path / "secret"
     file.write_text(f"{URL}\n")
     return file
 
 
-def test_the_workers_own_file_is_used_before_that_of_the_driver(
+def test_the_workers_own_file_takes_precedence_over_the_drivers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret: Path
 ) -> None:
-    """On a cluster executors have roles of their own."""
+    """On a cluster, executors have their own database role."""
     named_by_driver = Credentials(str(secret), str(secret))
     monkeypatch.setenv("POSTGRES_URL_FILE", str(tmp_path / "own"))
     (tmp_path / "own").write_text("postgresql://own@host/base")
@@ -37,8 +37,8 @@ def test_the_workers_own_file_is_used_before_that_of_the_driver(
     assert "postgresql://own@host/base" == named_by_driver.postgres_url()
 
 
-def test_credentials_hold_no_url(secret: Path) -> None:
-    """They travel in closures, which Spark may log."""
+def test_credentials_contain_no_url(secret: Path) -> None:
+    """They are sent in closures, which Spark may log."""
     assert b"planted" not in pickle.dumps(Credentials(str(secret), str(secret)))
 
 
@@ -49,7 +49,7 @@ def test_credentials_hold_no_url(secret: Path) -> None:
 def test_a_file_without_url_is_named_with_variable_and_host(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | bytes | None, words: str
 ) -> None:
-    """Whoever reads it sees the driver's log, and must know on which machine to look."""
+    """The message appears in the driver's log, so it must name the machine."""
     if content is not None:
         text = content.encode() if isinstance(content, str) else content
         (tmp_path / "secret").write_bytes(text)
@@ -60,7 +60,7 @@ def test_a_file_without_url_is_named_with_variable_and_host(
         Credentials().mongo_url()
 
 
-def test_a_worker_that_knows_no_file_says_which_variable_to_set(
+def test_a_worker_without_a_file_names_the_variable_to_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The driver's file is on another machine."""
@@ -71,7 +71,7 @@ def test_a_worker_that_knows_no_file_says_which_variable_to_set(
 
 
 def test_the_hash_is_the_same_in_a_folder_and_in_an_archive(tmp_path: Path) -> None:
-    """The driver imports the one, its workers the other."""
+    """The driver imports the folder, its workers the archive."""
     archive = tmp_path / "package.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for source in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.sql")]:
@@ -80,8 +80,8 @@ def test_the_hash_is_the_same_in_a_folder_and_in_an_archive(tmp_path: Path) -> N
     assert code_hash() == _hash_in(archive)
 
 
-def test_another_rule_is_another_hash_and_another_command_is_not(tmp_path: Path) -> None:
-    """A loop that runs for weeks may see its commands renewed under it, but not its rules."""
+def test_a_changed_rule_changes_the_hash_and_a_changed_command_does_not(tmp_path: Path) -> None:
+    """While a loop runs for weeks, its commands may be updated, but not its rules."""
     shutil.copytree(PACKAGE, tmp_path / "cryptoassets")
     (tmp_path / "cryptoassets/cli/run.py").write_text("")
     same = _hash_in(tmp_path)
@@ -93,7 +93,7 @@ def test_another_rule_is_another_hash_and_another_command_is_not(tmp_path: Path)
 
 
 def test_all_that_workers_import_is_in_the_hash() -> None:
-    """Else a changed module would run unnoticed."""
+    """Otherwise a changed module would run unnoticed."""
     listed = (
         "import sys, importlib.util, cryptoassets.workers as w\n"
         "roots = {name.removesuffix('.py') for name in w._RUN_BY_WORKERS}\n"
@@ -108,11 +108,11 @@ def test_all_that_workers_import_is_in_the_hash() -> None:
 
 
 def test_other_code_is_refused_with_both_hashes() -> None:
-    """A worker that judged by other rules would publish other rows."""
-    refuse_other_code(code_hash())
+    """A worker with other rules would publish other rows."""
+    fail_if_code_differs(code_hash())
 
     with pytest.raises(WorkerCodeError, match=rf"{code_hash()} instead of 0123/3\.9; the driver"):
-        refuse_other_code("0123/3.9")
+        fail_if_code_differs("0123/3.9")
 
 
 def _hash_in(path: Path) -> str:

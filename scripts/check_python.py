@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 -- run by path, before there is any package
-"""Say in one sentence when this Python cannot run the project; must itself run on any Python 3."""
+"""Report in one sentence if this Python cannot run the project; must itself run on any Python 3."""
 
 import sys
 

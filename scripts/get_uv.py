@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 -- run by path, before there is any package
-"""Bring `uv` into a folder: by pip if there is one, else its wheel from the package index.
+"""Install `uv` into a folder: with pip if available, else from its wheel in the package index.
 
 What goes here: only what must run before anything is installed, so standard library only. What
 stays out: everything that uv itself does. Usage: `python3 scripts/get_uv.py FOLDER`.
@@ -30,37 +30,37 @@ Link = tuple[str, str]  # URL and SHA-256 of a wheel
 
 
 def main(folder: Path) -> None:
-    """Put `uv` into `folder`/bin; say what is done, and in one sentence why it cannot be."""
+    """Install `uv` into `folder`/bin; print progress, and a failure as one sentence."""
     if by_pip(folder):
         return
     index = configured_index()
-    say(f"Taking uv's wheel from {without_password(index)}")
+    report(f"Fetching uv's wheel from {without_password(index)}")
     try:
         url, sha256 = newest_wheel(wheel_links(index))
         wheel = read(url)[0]
     except OSError as error:
         sys.exit(f"uv cannot be fetched ({error}). Check the network, or install uv yourself")
     if hashlib.sha256(wheel).hexdigest() != sha256:
-        sys.exit(f"{without_password(url)} is not what the index promised (SHA-256 differs)")
+        sys.exit(f"{without_password(url)} does not match the index (SHA-256 differs)")
     unpack(wheel, folder)
 
 
 def by_pip(folder: Path) -> bool:
-    """Let pip do it, which knows proxies and log-ins best; tell whether it could."""
+    """Try pip, which supports proxies and log-ins best; return whether it succeeded."""
     if importlib.util.find_spec("pip") is None:
         return False
-    say("Bringing uv by pip")
+    report("Installing uv with pip")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), "uv"]
     quiet = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return subprocess.run(command, env=quiet, capture_output=True, check=False).returncode == 0
 
 
 def configured_index() -> str:
-    """Return the index this machine is set up for: uv's, else pip's, else PyPI."""
+    """Return the index configured on this machine: uv's, else pip's, else PyPI."""
     for variable in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         named = os.environ.get(variable)
         if named:
-            # UV_DEFAULT_INDEX may give the index a name: `company=https://...`.
+            # UV_DEFAULT_INDEX may contain the index's name: `company=https://...`.
             return re.sub(r"^[\w-]+=(?=https?://)", "", named).rstrip("/")
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     files = [
@@ -79,7 +79,7 @@ def configured_index() -> str:
 
 
 def wheel_links(index: str) -> list[Link]:
-    """Read the index's page of uv, JSON (PEP 691) or HTML (PEP 503)."""
+    """Read uv's page in the index, as JSON (PEP 691) or HTML (PEP 503)."""
     page, kind, base = read(f"{index}/uv/", accept=f"{JSON_FORM}, text/html;q=0.5")
     if "json" in kind:
         files = [file for file in json.loads(page)["files"] if not file.get("yanked")]
@@ -92,20 +92,20 @@ def wheel_links(index: str) -> list[Link]:
 
 
 class LinkParser(html.parser.HTMLParser):
-    """Collects the links of a PEP 503 page that are not yanked."""
+    """Collects the links of a PEP 503 page, except yanked ones."""
 
     def __init__(self) -> None:
         super().__init__()
         self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep a link."""
+        """Collect a link."""
         values = dict(attrs)
         if tag == "a" and "data-yanked" not in values and values.get("href"):
             self.links.append(values["href"] or "")
 
     def parted(self) -> list[tuple[str, str, str]]:
-        """Return the links, each parted at `#`."""
+        """Return the links, each split at `#`."""
         return [link.partition("#") for link in self.links]
 
 
@@ -127,7 +127,7 @@ def newest_wheel(links: list[Link]) -> Link:
 
 
 def fits(tags: str) -> bool:
-    """Tell whether a wheel's platform tags suit this machine."""
+    """Return whether a wheel's platform tags fit this machine."""
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
         platform.machine().lower(), platform.machine()
     )
@@ -135,13 +135,13 @@ def fits(tags: str) -> bool:
         return tags.startswith("macosx") and tags.endswith(
             {"aarch64": "arm64"}.get(machine, machine)
         )
-    # uv's programs for Linux are static or ask for an old glibc; musl needs its own.
+    # uv's programs for Linux are static or need only an old glibc; musl needs its own.
     libc = "manylinux" if platform.libc_ver()[0] == "glibc" else "musllinux"
     return libc in tags and tags.endswith(machine)
 
 
 def read(url: str, accept: str = "*/*") -> tuple[bytes, str, str]:
-    """Return body, content type and final URL; a log-in written in the URL is used."""
+    """Return body, content type and final URL; credentials in the URL are used."""
     parts = urllib.parse.urlsplit(url)
     headers = {"Accept": accept, "User-Agent": "cryptoassets-setup"}
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
@@ -169,13 +169,13 @@ def unpack(wheel: bytes, folder: Path) -> None:
 
 
 def without_password(url: str) -> str:
-    """Return a URL that may be shown."""
+    """Return the URL without credentials, so that it can be shown."""
     parts = urllib.parse.urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
 
 
-def say(sentence: str) -> None:
-    """Show progress."""
+def report(sentence: str) -> None:
+    """Print progress."""
     sys.stdout.write(f"{sentence}\n")
     sys.stdout.flush()
 

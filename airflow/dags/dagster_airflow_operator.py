@@ -1,13 +1,13 @@
-"""On Airflow 2 only: dagster-airflow's own operator, to compare.
+"""On Airflow 2 only: dagster-airflow's own operator, for comparison.
 
-It launches a job without partitions, which of the product's jobs only `end_dead_runs` is; it holds
-a worker slot while it waits, its link leads to the cloud product, and a retry of it launches a
-second run. `DagsterMaterializeOperator` exists because of what it cannot do: no partition, no
-tags, no assets, no time limit.
+It can only launch jobs without partitions; among the product's jobs that is `end_dead_runs`. It
+holds a worker slot while it waits, its link leads to the cloud product, and a retry launches a
+second run. `DagsterMaterializeOperator` exists because this operator supports no partitions, tags,
+assets or time limits.
 
-It asks for its connection `dagster_airflow` (type `dagster`, `http://host:3000/graphql` as login)
-while the DAG is parsed: without that connection there is no such DAG. The job is in the location of
-the raw layer: the Airflow variable `cryptoassets_raw_location`, `cryptoassets` unless set.
+It needs its connection `dagster_airflow` (type `dagster`, `http://host:3000/graphql` as login) when
+the DAG is parsed: without that connection the DAG does not exist. The job is in the code location
+of the raw layer: the Airflow variable `cryptoassets_raw_location`, default `cryptoassets`.
 """
 
 from datetime import datetime, timezone
@@ -20,7 +20,7 @@ CONNECTION = "dagster_airflow"
 
 
 def can_be_declared() -> bool:
-    """Tell whether dagster-airflow is installed and has its connection."""
+    """Return whether dagster-airflow is installed and has its connection."""
     if find_spec("dagster_airflow") is None:
         return False
     try:
@@ -37,7 +37,7 @@ if can_be_declared():
     with DAG(
         "launch_by_dagster_airflow",
         schedule=None,
-        start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - as Airflow 2 has it
+        start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - Airflow 2 may run on Python 3.10
         catchup=False,
         tags=["cryptoassets", "dagster-airflow"],
         doc_md=__doc__,
@@ -46,9 +46,9 @@ if can_be_declared():
             task_id="end_dead_runs",
             dagster_conn_id=CONNECTION,
             repository_name="__repository__",
-            # Spelt so by dagster-airflow, and no template.
+            # The spelling is dagster-airflow's. The argument is not a template.
             repostitory_location_name=Variable.get("cryptoassets_raw_location", "cryptoassets"),
             job_name="end_dead_runs",
-            # Any: the open-source webserver asks for none, but without it the operator refuses.
+            # Any text: the open-source webserver needs no token, but the operator requires one.
             user_token="none",  # noqa: S106
         )

@@ -1,13 +1,13 @@
-"""The DAGs that launch the product's Dagster jobs, on Airflow 2.11 and 3 alike.
+"""The DAGs that launch the product's Dagster jobs, on both Airflow 2.11 and 3.
 
-What goes here: declarations. What stays out: how a run is launched and followed (in the plugin
+What goes here: declarations. What stays out: how a run is launched and watched (in the plugin
 `cryptoassets_airflow`), what the jobs do (in Dagster).
 
 Settings: the Airflow variables `cryptoassets_raw_location` and `cryptoassets_processing_location`
-name Dagster's code locations, `cryptoassets` unless set; the environment of the Airflow processes
-has `CRYPTOASSETS_AIRFLOW_POOL` (default `default_pool`) and `CRYPTOASSETS_SINCE`, the ISO date (and
-time, in UTC unless it has an offset) when this platform began: nothing before it is scheduled, all
-of it can be backfilled.
+name Dagster's code locations (default `cryptoassets`). The environment of the Airflow processes has
+`CRYPTOASSETS_AIRFLOW_POOL` (default `default_pool`) and `CRYPTOASSETS_SINCE`, the ISO date, or date
+and time (UTC unless it has an offset), when this platform was first started. Nothing before that
+time is scheduled, but it can be backfilled.
 """
 
 import os
@@ -47,11 +47,11 @@ DEFAULTS = {
 
 
 def declare(dag_id: str, cron: str, *, late: timedelta, doc_md: str, **options: Any) -> DAG:
-    """Declare a DAG; `late` is when someone should hear of a run that has not ended."""
+    """Declare a DAG; `late` is the time after which an unfinished run raises an alert."""
     alert = late_after(late)
     return DAG(
         dag_id,
-        # "@daily" means another day on Airflow 3 than on 2; a data interval says which.
+        # "@daily" means different days on Airflow 2 and 3; with a data interval the day is fixed.
         schedule=CronDataIntervalTimetable(cron, timezone="UTC"),
         doc_md=doc_md,
         tags=["cryptoassets", "dagster"],
@@ -70,13 +70,13 @@ with declare(
     max_active_runs=1,
     dagrun_timeout=timedelta(minutes=40),
     doc_md="""
-Every 5 minutes: fetch a snapshot from CoinCap into MongoDB, then clean the hour by Spark and
-publish it to PostgreSQL, then refresh the marts of the day. Three Dagster runs, three tasks: each
-is retried without the others. Hour and day are those of the interval's end, the ones being filled.
-Missed intervals are not made up: CoinCap answers only "now".
+Every 5 minutes: fetch a snapshot from CoinCap into MongoDB, then clean the hour with Spark and
+publish it to PostgreSQL, then refresh the marts of the day. Each step is a task with its own
+Dagster run and is retried separately. Hour and day are those of the interval's end.
+Missed intervals are not repeated, because CoinCap only returns current prices.
 """,
 ):
-    # Ahead of backfills, which share the pool.
+    # Higher priority than backfills, which share the pool.
     first = {"priority_weight": 10, "weight_rule": "absolute"}
     ready = DagsterReadyOperator(
         task_id="check_dagster", locations=[RAW_LOCATION, PROCESSING_LOCATION], **first
@@ -97,8 +97,8 @@ Missed intervals are not made up: CoinCap answers only "now".
         run_timeout=timedelta(minutes=20),
         **first,
     )
-    # The next snapshot waits for this task, so it is as urgent as the others and gives up early:
-    # the marts are refreshed five minutes later anyway.
+    # The next snapshot waits for this task, so it has the same priority as the others and a short
+    # timeout: the marts are refreshed five minutes later anyway.
     marts = DagsterMaterializeOperator(
         task_id="refresh_marts",
         location=PROCESSING_LOCATION,
@@ -114,14 +114,14 @@ with declare(
     "process_cryptoassets_hourly",
     "10 * * * *",
     late=timedelta(minutes=45),
-    # The hour in which the platform begins is filled by the snapshots alone.
+    # The hour in which the platform starts is processed by the snapshots' DAG alone.
     start_date=FIRST_HOUR,
     catchup=False,
     max_active_runs=2,
     doc_md="""
-Ten past each hour: process the hour that has closed, whole, from the raw documents; nothing is
-fetched. Then refresh the marts of its day. Backfill it to process past hours again: each interval
-is one hourly partition. An hour without raw documents (the platform was off) is skipped.
+Ten minutes past each hour: process all raw documents of the hour that has closed; nothing is
+fetched. Then refresh the marts of its day. Backfill this DAG to process past hours again: each
+interval is one hourly partition. An hour without raw documents (the platform was off) is skipped.
 """,
 ):
     ready = DagsterReadyOperator(task_id="check_dagster", locations=[PROCESSING_LOCATION])
@@ -149,10 +149,11 @@ with declare(
     catchup=True,
     max_active_runs=1,
     doc_md="""
-Daily, caught up from the day of `CRYPTOASSETS_SINCE` and open to backfills: the day's history from
-CoinCap into MongoDB, then cleaned and published, then its marts. Three Dagster runs, three tasks:
-each is retried without the others, and what has come is processed even if not every coin answered.
-The last points of a day may be missing where they are closer than half an hour: `backfill --gaps`.
+Daily, with catch-up from the day of `CRYPTOASSETS_SINCE`; can be backfilled. Fetch the day's
+history from CoinCap into MongoDB, then clean and publish it, then refresh the day's marts. Each
+step is a task with its own Dagster run and is retried separately. Fetched history is processed even
+if some coins failed. With intervals below half an hour, the last points of a day may be missing;
+`backfill --gaps` fetches them.
 """,
 ):
     ready = DagsterReadyOperator(

@@ -1,7 +1,7 @@
-"""What Airflow must be told of the package beside this file.
+"""Registers the package next to this file with Airflow.
 
-Airflow loads this file as a top-level module by its stem, hence the distinctive name; the package
-is imported by DAGs and by Airflow itself, as the plugins folder is on its path.
+Airflow loads this file as a top-level module under its file name, so the name must be unique. DAGs
+and Airflow itself can import the package, because the plugins folder is on their path.
 """
 
 from airflow.plugins_manager import AirflowPlugin
@@ -10,7 +10,7 @@ from cryptoassets_airflow.link import DagsterRunLink
 
 
 class CryptoassetsAirflowPlugin(AirflowPlugin):
-    """Registers the link: Airflow 2 drops links of operators that no plugin names."""
+    """Registers the link: Airflow 2 ignores operator links that no plugin registers."""
 
     name = "cryptoassets_airflow"
     operator_extra_links = [DagsterRunLink()]  # noqa: RUF012 - Airflow's form

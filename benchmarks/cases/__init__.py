@@ -1,5 +1,5 @@
-"""The cases of `make bench`: each measures ways in turn and gives ratios.
+"""The cases of `make bench`: each measures several ways in turn and computes ratios.
 
-What goes here: which runs make a case, and what its ratios are. What stays out: measuring one run
-(in `measuring`), keeping the result (in `results`).
+What goes here: the runs of a case and its ratios. What stays out: measuring one run (in
+`measuring`), storing the result (in `results`).
 """

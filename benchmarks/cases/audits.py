@@ -1,4 +1,4 @@
-"""`audit` and `status` where nothing has changed, against the baseline."""
+"""`audit` and `status` of unchanged stores, compared with the baseline."""
 
 from contextlib import ExitStack
 
@@ -17,7 +17,7 @@ def audits(bench: Bench) -> CaseResult:
     before = baseline()
     result = CaseResult(
         notes=[
-            "Each version has published the same documents into stores of its own.",
+            "Each version has published the same documents into its own stores.",
             f"Documents came from {bench.server.kind}.",
         ]
     )
@@ -29,7 +29,7 @@ def audits(bench: Bench) -> CaseResult:
             home = stack.enter_context(fresh_home(checkout, **settings))
             bench.say(f"{checkout.name} publishes {lake.workload.documents:,} documents")
             home.run("rebuild", "--from", span[0], "--to", span[1])
-            # The first one may read more than later ones.
+            # The first audit may read more than later ones.
             home.run("audit")
             homes[checkout.name] = home
         runs = [(command, name) for command in COMMANDS for name in homes]

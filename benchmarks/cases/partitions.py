@@ -1,4 +1,4 @@
-"""Hours of documents, published by each way: 200,000 in one hour, a million in 24, five in 120."""
+"""Documents published by each way: 200,000 in one hour, 1 million in 24 hours, 5 million in 120."""
 
 import os
 import shutil
@@ -52,7 +52,7 @@ def one_hour(bench: Bench) -> CaseResult:
 
 
 def one_million(bench: Bench) -> CaseResult:
-    """1 million documents in 24 hours by Spark's ways."""
+    """1 million documents in 24 hours by the ways that use Spark."""
     with bench.lake("1m") as lake:
         ways = bench.chosen((DISTRIBUTED, ORDINARY, OURS))
         result = compare(bench, lake, ways, runs=bench.number_of_runs(3))
@@ -62,13 +62,13 @@ def one_million(bench: Bench) -> CaseResult:
 
 
 def five_million(bench: Bench) -> CaseResult:
-    """5 million documents in 120 hours by one command, and 1 million in turn with it."""
+    """5 million documents in 120 hours by one command, alternating with 1 million."""
     result = CaseResult()
     for number in range(bench.number_of_runs(1)):
         for name in ("1m", "5m"):
             with bench.lake(name) as lake, _published(bench, lake, OURS) as (measured, _):
                 result.add(f"{OURS}, {name}", measured)
-                _tell(bench, f"{OURS}, {name}", number, measured)
+                _report(bench, f"{OURS}, {name}", number, measured)
     for key, figure in (("wall_5m_vs_1m", "wall_seconds"), ("memory_5m_vs_1m", "peak_pss_mb")):
         result.ratios[key] = result.ratio(f"{OURS}, 5m", f"{OURS}, 1m", figure)
     result.notes.append("One `cryptoassets rebuild` each, marts of the days included.")
@@ -79,21 +79,21 @@ def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> Case
     """Run ways in turn on the same documents; their final rows must be equal.
 
     Raises:
-        BenchError: a way failed, or left other rows.
+        BenchError: a way failed, or its rows differ.
     """
     result = CaseResult(notes=[f"Documents came from {bench.server.kind}."])
     first: rows.Rows | None = None
     for number, way in in_turn(ways, runs):
         with _published(bench, lake, way) as (measured, left):
             result.add(way, measured, **marks_in(measured.output))
-            _tell(bench, way, number, measured)
+            _report(bench, way, number, measured)
             if left is None:
                 continue
             made = rows.dump(left.postgres_url, left.target, bench.folder, f"{number}-{way}")
         if first is None:
             first = made
         else:
-            count = rows.refuse_differences(first, made, way)
+            count = rows.fail_if_rows_differ(first, made, way)
             result.figures["rows_compared"] = count
             made.delete()
     if first is not None:
@@ -102,12 +102,12 @@ def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> Case
 
 
 def add_ratio(result: CaseResult, key: str, figure: str, other: str) -> None:
-    """Keep ours against another way, where both ran."""
+    """Store the ratio of ours to another way, if both ran."""
     if {OURS, other} <= result.ways.keys():
         result.ratios[key] = result.ratio(OURS, other, figure)
 
 
-def _tell(bench: Bench, way: str, number: int, measured: Measured) -> None:
+def _report(bench: Bench, way: str, number: int, measured: Measured) -> None:
     bench.say(
         f"run {number + 1}: {way:<18} {measured.wall_seconds:7.1f} s wall, "
         f"{measured.cpu_seconds:7.1f} s CPU, {measured.peak_pss_mb:6,.0f} MB, "
@@ -116,24 +116,26 @@ def _tell(bench: Bench, way: str, number: int, measured: Measured) -> None:
 
 
 @dataclass(frozen=True)
-class _Left:
+class _PublishedRows:
     postgres_url: str
     target: rows.Target
 
 
 @contextmanager
-def _published(bench: Bench, lake: Lake, way: str) -> Iterator[tuple[Measured, _Left | None]]:
-    """Run a way in a fresh home; its stores run until the block ends. A floor leaves nothing."""
+def _published(
+    bench: Bench, lake: Lake, way: str
+) -> Iterator[tuple[Measured, _PublishedRows | None]]:
+    """Run a way in a fresh home, whose stores run until the block ends. A floor has no rows."""
     with fresh_home(MONGO_URL=lake.url, MONGO_DATABASE=lake.database) as home:
         if way == OURS:
             prepare_tables(home)
             measured = run_ours(bench, lake, home)
-            yield measured, _Left(home.addresses()["POSTGRES_URL"], rows.OURS)
+            yield measured, _PublishedRows(home.addresses()["POSTGRES_URL"], rows.OURS)
             return
         postgres_url = home.addresses()["POSTGRES_URL"]
         measured = _run_rival(bench, lake, home, way, postgres_url)
         is_floor = way in (RAW_BSON, DICTS)
-        yield measured, None if is_floor else _Left(postgres_url, rows.RIVAL)
+        yield measured, None if is_floor else _PublishedRows(postgres_url, rows.RIVAL)
 
 
 def run_ours(
@@ -146,7 +148,7 @@ def run_ours(
         lake: what to read.
         home: fresh, with tables.
         options: of `process_job`.
-        is_job: the job `process`; False: the command `rebuild`. None: the job for one hour.
+        is_job: run the job `process`; False: the command `rebuild`; None: the job for one hour.
     """
     workload = lake.workload
     if is_job or (is_job is None and workload.hours == 1):
@@ -169,7 +171,7 @@ def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str
     environment = {
         **home.environment,
         **task.as_environment(),
-        # Python and Spark take times without a zone for local ones.
+        # Python and Spark interpret times without a zone as local times.
         "TZ": "UTC",
         "SPARK_FOLDER": str(home.folder / "spark-of-rival"),
     }
@@ -182,7 +184,7 @@ def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str
 
 
 def _jdbc_jar() -> Path:
-    """PostgreSQL's driver for Java; fetched once by Spark's own resolver."""
+    """Return PostgreSQL's driver for Java; it is fetched once by Spark's own resolver."""
     group, artifact, version = _JDBC.split(":")
     ivy = CACHE / "ivy"
     jar = ivy / "jars" / f"{group}_{artifact}-{version}.jar"

@@ -1,4 +1,4 @@
-"""Publishing one hour into a month that holds much, or little."""
+"""Publishing one hour into a month with many or few rows."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ SIZES = {"month of 20 million rows": 20_000_000, "month of 100,000 rows": 100_00
 _ROWS_PER_COIN = 1000
 _MOMENT = "%Y-%m-%dT%H:%M"
 
-# Days of the same month that the workload leaves free, a row per coin and second from midnight.
+# Fills days of the same month that the workload does not use: one row per coin and second.
 _FILL = """
 INSERT INTO warehouse.coin_prices (
     coin_id, observed_at, price_usd, market_cap_usd, volume_usd_24h, vwap_usd_24h, change_pct_24h,
@@ -28,18 +28,20 @@ FROM generate_series(0, %(rows)s - 1) AS n
 
 
 def publishing(bench: Bench) -> CaseResult:
-    """The step `warehouse/coin_prices` of an hour of 6,000 documents, hour after hour, warm."""
+    """The step `warehouse/coin_prices` of hours of 6,000 documents each, in a warm process."""
     result = CaseResult(
-        notes=["Each run publishes eight hours, a Dagster run each; the first is not counted."]
+        notes=[
+            "Each run publishes eight hours with one Dagster run each; the first is not counted."
+        ]
     )
     with bench.lake("minutes") as lake:
         settings = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
         month = lake.workload.start.replace(day=1, hour=0)
-        # The second run of a home finds its hours published: each run needs homes of its own.
+        # A second run in the same home would find its hours published, so each run gets new homes.
         for number, name in in_turn(tuple(SIZES), bench.number_of_runs(1)):
             with fresh_home(CURRENT, **settings) as home:
                 start = lake.workload.start
-                # The first row of a month makes its partition of the table.
+                # The first row of a month creates its partition of the table.
                 hour = [f"{moment:{_MOMENT}}" for moment in (start, start + timedelta(hours=1))]
                 home.run("rebuild", "--from", hour[0], "--to", hour[1])
                 rows = round(SIZES[name] * bench.scale)

@@ -1,4 +1,4 @@
-"""What a second executor brings, and how much of the job no executor shares."""
+"""The speed-up by a second executor, and the serial share of the job."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def scaling(bench: Bench) -> CaseResult:
 
 
 def scaling_1m(bench: Bench) -> CaseResult:
-    """The same of 1 million documents in one hour: the larger, the smaller is the fixed part."""
+    """The same with 1 million documents in one hour, where the fixed part is smaller."""
     result = _measured(bench, "1m_hour", runs=1)
     result.figures["speed-up by a second executor"] = result.ratio(ONE, TWO, "job")
     return result
@@ -61,7 +61,7 @@ def _measured(bench: Bench, name: str, runs: int) -> CaseResult:
 
 @contextmanager
 def _cluster(folder: Path) -> Iterator[tuple[Cluster, Mapping[str, Mapping[str, str]]]]:
-    """A cluster, and for each way the settings of a driver."""
+    """Start a cluster; provide it with the driver's settings for each way."""
     place = folder / f"cluster-{uuid4().hex[:8]}"
     place.mkdir()
     with cluster_in(place, Stack(load_settings()).java_home()) as cluster:
@@ -69,10 +69,10 @@ def _cluster(folder: Path) -> Iterator[tuple[Cluster, Mapping[str, Mapping[str, 
         for way, executors in ((ONE, 1), (TWO, 2)):
             conf = place / f"conf-{executors}"
             conf.mkdir()
-            given = (place / "conf" / "spark-defaults.conf").read_text()
-            # The last line of a name counts. The session waits until every executor is there.
+            defaults = (place / "conf" / "spark-defaults.conf").read_text()
+            # Later lines override earlier ones. The session waits for all executors.
             limits = _LIMITS.format(executors=executors)
-            (conf / "spark-defaults.conf").write_text(f"{given}{limits}")
+            (conf / "spark-defaults.conf").write_text(f"{defaults}{limits}")
             master = cluster.driver_environment()["SPARK_MASTER"]
             settings[way] = {"SPARK_MASTER": master, "SPARK_CONF_DIR": str(conf)}
         yield cluster, settings | {WATCHED: {"SPARK_MASTER": "local[2]"}}

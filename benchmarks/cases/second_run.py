@@ -1,4 +1,4 @@
-"""The second `cryptoassets run` of a home, as a whole process, against the baseline."""
+"""The second `cryptoassets run` in a home, as a whole process, compared with the baseline."""
 
 from contextlib import ExitStack
 
@@ -10,9 +10,9 @@ from benchmarks.results import CaseResult
 
 
 def second_run(bench: Bench) -> CaseResult:
-    """`cryptoassets run` where it has run before: 100 coins, all checks, embedded stores."""
+    """`cryptoassets run` in a home where it ran before: 100 coins, all checks, embedded stores."""
     result = CaseResult(
-        notes=["Both versions have a home in which `run` was run once; then they run in turn."]
+        notes=["`run` was run once in the home of each version; then the versions run in turn."]
     )
     before = baseline()
     with ExitStack() as stack:

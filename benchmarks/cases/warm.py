@@ -1,9 +1,9 @@
-"""`run --every` in an hour that is nearly full: from the answer to the row, against the baseline.
+"""`run --every` in an almost full hour: time from answer to row, compared with the baseline.
 
-The open hour is filled beforehand with the snapshots of its earlier minutes. Another connection
-asks PostgreSQL every 50 ms what is there: the time of a snapshot is from `fetched_at`, when its
-answer was complete, to the moment at which that connection sees its rows. The first cycle of a
-process, which reads and judges the hour whole, is reported separately.
+The open hour is first filled with snapshots of its earlier minutes. Another connection queries
+PostgreSQL every 50 ms. The time of a snapshot starts at `fetched_at`, when its answer was complete,
+and ends when that connection sees its rows. The first cycle of a process, which reads and judges
+the whole hour, is reported separately.
 """
 
 import math
@@ -38,18 +38,18 @@ _NEW = (
     "SELECT observed_at, max(fetched_at) FROM warehouse.coin_prices "
     "WHERE observed_at > %s GROUP BY 1 ORDER BY 1"
 )
-_PATIENCE_SECONDS = 600
-_LOOK_SECONDS = 0.05
+_TIMEOUT_SECONDS = 600
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Loop:
-    """How often, and of how many coins.
+    """The parameters of a loop.
 
     Attributes:
-        coins: of a snapshot.
-        every_seconds: between two fetches; longer than the slower version takes for one.
-        room_seconds: that must be left of the hour before a version starts.
+        coins: coins per snapshot.
+        every_seconds: time between two fetches; longer than the slower version needs for one.
+        room_seconds: how much of the hour must be left when a version starts.
     """
 
     coins: int
@@ -68,7 +68,7 @@ def warm_2000(bench: Bench) -> CaseResult:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that a share of the values does not exceed."""
+    """Return the smallest value that a share of the values does not exceed."""
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
@@ -98,7 +98,7 @@ def _warm(bench: Bench, loop: Loop, ratio: str) -> CaseResult:
 
 
 def _await_room(bench: Bench, seconds: float) -> None:
-    """Wait for the next hour where too little is left of this one."""
+    """Wait for the next hour if too little is left of this one."""
     left = _HOUR - (datetime.now(UTC) - _this_hour())
     if left < timedelta(seconds=seconds):
         bench.say(f"waiting {left.total_seconds() / 60:.0f} min for a new hour")
@@ -112,7 +112,7 @@ def _this_hour() -> datetime:
 def _answer_to_row(
     bench: Bench, checkout: Checkout, url: str, coins: int, every_seconds: int, cycles: int
 ) -> list[float]:
-    """Seconds of each cycle, the first included."""
+    """Return the seconds of each cycle, including the first."""
     settings = {"COINCAP_URL": url, "COINCAP_COINS": str(coins)}
     with ExitStack() as stack:
         home = stack.enter_context(fresh_home(checkout, **settings))
@@ -129,7 +129,7 @@ def _answer_to_row(
 
 
 def _fill(mongo_url: str, database: str, source_url: str, coins: int, snapshots: int) -> None:
-    """Store earlier snapshots of the open hour, all before now."""
+    """Store snapshots of the open hour at times before now."""
     with CoinCapClient(source_url) as client:
         template = raw_batch(client.snapshot(coins))
     now, hour = datetime.now(UTC), _this_hour()
@@ -165,20 +165,20 @@ def _loop(home: Home, every_seconds: int, bench: Bench) -> "subprocess.Popen[byt
 
 
 def _watched(process: "subprocess.Popen[bytes]", postgres_url: str, wanted: int) -> list[float]:
-    """Wait for so many snapshots to become visible; seconds of each."""
+    """Wait until this many snapshots are visible; return the seconds of each."""
     seen = datetime.now(UTC)
     times: list[float] = []
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         while len(times) < wanted:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
             if process.poll() is not None or time.monotonic() > deadline:
                 raise BenchError(
-                    f"`run --every` brought {len(times)} of {wanted} snapshots; exit code "
+                    f"`run --every` published {len(times)} of {wanted} snapshots; exit code "
                     f"{process.poll()}"
                 )
             for observed_at, answered_at in connection.execute(_NEW, [seen]).fetchall():
                 seen = observed_at
                 times.append((datetime.now(UTC) - answered_at).total_seconds())
-                deadline = time.monotonic() + _PATIENCE_SECONDS
+                deadline = time.monotonic() + _TIMEOUT_SECONDS
     return times

@@ -1,7 +1,7 @@
-"""Spark as it is meant: executors read ranges and write rows, the driver touches none.
+"""Distributed Spark: executors read ranges and write rows; no row passes through the driver.
 
 `mapInPandas` reads a range of the span per task, the rules are the columns of the ordinary job, and
-`foreachPartition` copies rows to staging. A task that is tried again would copy twice.
+`foreachPartition` copies rows to staging. A retried task would copy its rows twice.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,7 @@
-"""dlt as its documentation has it: a resource per table, types by hints, disposition `merge`.
+"""dlt as in its documentation: one resource per table, types by hints, disposition `merge`.
 
-Runs in `.venv-bench`, which has dlt and not the product. dlt writes rows to files, loads them into
-a staging table and merges by primary key; of several answers the one fetched last counts.
+Runs in `.venv-bench`, which has dlt but not the product. dlt writes rows to files, loads them into
+a staging table and merges by primary key. If a price has several answers, the last one is used.
 """
 
 import decimal

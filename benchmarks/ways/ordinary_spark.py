@@ -1,7 +1,7 @@
-"""The Spark job that a good engineer writes in an afternoon.
+"""An ordinary Spark job, as written in an afternoon.
 
 A list of documents, `createDataFrame`, the rules as columns, JDBC to staging, an upsert. Every
-document passes through the driver, as a Python object and then on the JVM's heap.
+document passes through the driver, first as a Python object and then on the JVM's heap.
 """
 
 import os

@@ -1,7 +1,7 @@
 """No Spark: documents to Arrow columns in one process, rules in Arrow's functions, COPY, upsert.
 
-What such a script costs is what every engine pays for on one machine; it stops where one process
-does, and holds all documents of the span at once.
+The cost of this script is the minimum for any engine on one machine. It is limited to one process,
+and holds all documents of the span in memory.
 """
 
 import decimal
@@ -174,7 +174,7 @@ def _reasons(raw: pa.Table, amounts: dict[str, pa.Array]) -> pa.Array:
 
 
 def _newest(prices: pa.Table) -> pa.Table:
-    """Of several answers for one coin and moment the one that was fetched last."""
+    """Return the last fetched answer for each coin and time."""
     order = [("coin_id", "ascending"), ("observed_at", "ascending")]
     order += [("fetched_at", "descending"), ("raw_id", "descending")]
     rows = prices.sort_by(order).combine_chunks()

@@ -1,12 +1,12 @@
-"""Ours: the job `process`, as the product's commands run it, for the hours of the span.
+"""Ours: the job `process` for the hours of the span, as the product's commands run it.
 
-In one process that starts Spark while the definitions load, as every command does; a day of hours
-is one run. `cryptoassets rebuild` does the same and makes the marts of the days as well.
+It runs in one process that starts Spark while the definitions load, as every command does. The
+hours of a day are one run. `cryptoassets rebuild` does the same and also computes the days' marts.
 
     python -m benchmarks.ways.process_job START END [--watch] [--one-by-one]
 
-`--watch` also notes the share of the job's time in which no Spark task runs; `--one-by-one` gives
-each hour a run of its own, and notes how long its publishing took.
+`--watch` also measures the share of the job's time in which no Spark task runs. `--one-by-one`
+makes each hour a separate run, and measures how long its publishing took.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from benchmarks.measuring import BenchError
 from benchmarks.sampling import sampled
 from benchmarks.ways.task import Marks
 from cryptoassets.cli.garbage import search_seldom
-from cryptoassets.resources.spark_jvm import jvm_begun
+from cryptoassets.resources.spark_jvm import prestarted_jvm
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -40,10 +40,10 @@ def main() -> None:
     parser.add_argument("--watch", action="store_true")
     parser.add_argument("--one-by-one", action="store_true")
     options = parser.parse_args()
-    # Both as the product's commands do, before they import anything large.
+    # The product's commands also do both before they import large modules.
     search_seldom()
     marks = Marks()
-    with jvm_begun():
+    with prestarted_jvm():
         from cryptoassets.operations.progress import Silent  # noqa: PLC0415 - measured
         from cryptoassets.operations.session import open_session  # noqa: PLC0415 - measured
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _run(instance: "dg.DagsterInstance", options: argparse.Namespace, marks: Marks) -> None:
-    """Run the job for all hours, watched where asked for."""
+    """Run the job for all hours; measure the serial time if requested."""
     from pyspark import SparkContext  # noqa: PLC0415 - imported by then
 
     watch = SerialTime(SparkContext.getOrCreate().statusTracker())
@@ -98,7 +98,7 @@ def _run_job(instance: "dg.DagsterInstance", hours: list[datetime]) -> float:
 
 
 class SerialTime:
-    """Share of a time in which no task of Spark runs, by asking its status tracker."""
+    """The share of a time in which no Spark task runs, from Spark's status tracker."""
 
     def __init__(self, tracker: Any) -> None:
         self._tracker = tracker
@@ -106,12 +106,12 @@ class SerialTime:
 
     @property
     def share(self) -> float:
-        """Idle time as a share of all."""
+        """Idle time as a share of the whole time."""
         return round(self._idle / self._whole, 3) if self._whole else 0.0
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Watch while the block runs."""
+        """Measure while the block runs."""
         self._last = time.monotonic()
         with sampled(self._look, _WATCH_SECONDS):
             yield

@@ -1,7 +1,7 @@
-"""What all rivals read and keep, and the forms of a number; standard library only.
+"""The fields that all rivals read and store, and number formats; standard library only.
 
-What goes here: names and patterns that every way of judging needs. What stays out: judging, which
-each way does with its own means.
+What goes here: names and patterns that every rival needs. What stays out: applying the rules, which
+each way does differently.
 """
 
 AMOUNTS = (
@@ -21,11 +21,11 @@ SOURCE_FIELDS = {
     "max_supply": "maxSupply",
 }
 FIELDS = ("id", "rank", "symbol", "name", "explorer", *SOURCE_FIELDS.values())
-"""Of a payload: what the rules read and the quarantine keeps."""
+"""The fields of a payload that the rules read and the quarantine stores."""
 DOUBLES = ("vwap_usd_24h", "change_pct_24h")
-"""Printed by the source as JavaScript prints a double, rounded at the 18th decimal place."""
+"""The source prints these as JavaScript prints a double; rounded to 18 decimal places."""
 NOT_NEGATIVE = ("market_cap_usd", "volume_usd_24h", "vwap_usd_24h", "supply", "max_supply")
 EXACT = r"^-?[0-9]{1,20}(\.[0-9]{1,18})?$"
-"""A number that DECIMAL(38, 18) holds exactly."""
+"""A number that DECIMAL(38, 18) stores exactly."""
 TOO_LARGE = r"^-?[0-9]{21,}(\.[0-9]*)?$"
 TOO_FINE = r"^-?[0-9]{1,20}\.[0-9]{19,}$"

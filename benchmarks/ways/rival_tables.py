@@ -19,13 +19,13 @@ CREATE UNLOGGED TABLE rival.staged_quarantine (LIKE rival.quarantine);
 
 
 def create(postgres_url: str) -> None:
-    """Make the tables."""
+    """Create the tables."""
     with psycopg.connect(postgres_url) as connection:
         connection.execute(_TABLES)
 
 
 def upsert(postgres_url: str) -> None:
-    """Publish what is staged in one transaction."""
+    """Publish the staged rows in one transaction."""
     with psycopg.connect(postgres_url) as connection:
         for staged, table, columns, keys in (
             ("staged_prices", "coin_prices", PRICES, 2),

@@ -1,7 +1,7 @@
-"""Spark as an ordinary job has it: a session, and the rules as columns.
+"""An ordinary Spark session, and the rules as columns.
 
-What goes here: what `ordinary_spark` and `distributed_spark` have in common. What stays out: how
-documents come and rows go.
+What goes here: what `ordinary_spark` and `distributed_spark` have in common. What stays out:
+reading documents and writing rows.
 """
 
 import os
@@ -31,7 +31,7 @@ _A_DOUBLE = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"
 
 
 def session(**options: str) -> SparkSession:
-    """A local session of two cores with 4 GB."""
+    """Return a local session with two cores and 4 GB."""
     os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     builder = SparkSession.builder.master(os.environ.get("SPARK_MASTER", "local[2]"))
     settings = {
@@ -52,7 +52,7 @@ def session(**options: str) -> SparkSession:
 
 
 def as_row(document: Mapping[str, Any]) -> tuple[Any, ...]:
-    """A raw document as a row of `SCHEMA`."""
+    """Return a raw document as a row of `SCHEMA`."""
     payload = document["payload"]
     texts = [None if payload.get(name) is None else str(payload[name]) for name in FIELDS]
     head = ("_id", "coin_id", "observed_at", "fetched_at", "source")
@@ -63,8 +63,8 @@ def judged(raw: DataFrame) -> DataFrame:
     """Type and judge rows of `SCHEMA`.
 
     Returns:
-        `PRICES`, `reasons` (codes with commas between; empty: none) and `payload` as JSON where
-        there are reasons; without answers that a later one replaces.
+        `PRICES`, `reasons` (codes separated by commas; empty: none) and `payload` (JSON if there
+        are reasons); without superseded answers.
     """
     typed = raw.select(
         "*",

@@ -1,4 +1,4 @@
-"""What a way is asked to do; standard library only, as one way lives without the product."""
+"""The task of a way; standard library only, because one way runs without the product."""
 
 import json
 import os
@@ -14,7 +14,7 @@ _MARKS = "MARKS "
 
 @dataclass(frozen=True)
 class Task:
-    """Stores, and the span of `observed_at` to publish."""
+    """The stores, and the span of `observed_at` to publish."""
 
     mongo_url: str
     database: str
@@ -24,11 +24,11 @@ class Task:
 
     @property
     def documents(self) -> dict[str, Any]:
-        """Filter of the documents of the span."""
+        """The filter for the documents of the span."""
         return span_filter(self.start, self.end)
 
     def as_environment(self) -> dict[str, str]:
-        """The variables that `task_from_environment` reads."""
+        """Return the variables that `task_from_environment` reads."""
         return {
             "MONGO_URL": self.mongo_url,
             "MONGO_DATABASE": self.database,
@@ -51,29 +51,29 @@ def task_from_environment() -> Task:
 
 
 def span_filter(start: datetime, end: datetime) -> dict[str, Any]:
-    """Documents of a span, its end not included."""
+    """Return the filter for the documents of a span, excluding its end."""
     return {"observed_at": {"$gte": start, "$lt": end}}
 
 
 class Marks:
-    """Seconds since the last mark, by name; printed for whoever measures this process."""
+    """Seconds since the last mark, by name; printed for the process that measures this one."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
         self.seconds: dict[str, float] = {}
 
     def mark(self, name: str) -> None:
-        """Note that something is done."""
+        """Store the seconds since the last mark under a name."""
         now = time.monotonic()
         self.seconds[name] = round(now - self._last, 3)
         self._last = now
 
     def print(self) -> None:
-        """Print all of them."""
+        """Print all marks."""
         print(_MARKS + json.dumps(self.seconds), flush=True)
 
 
 def marks_in(output: str) -> dict[str, float]:
-    """The marks in what a process printed; none: it printed none."""
+    """Return the marks in a process's output, if any."""
     lines: Iterator[str] = (line for line in output.splitlines() if line.startswith(_MARKS))
     return {name: float(s) for line in lines for name, s in json.loads(line[len(_MARKS) :]).items()}

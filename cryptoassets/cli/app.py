@@ -21,7 +21,7 @@ from cryptoassets.cli.terminal import (
     print_for_shell,
     print_on_any_stream,
 )
-from cryptoassets.environment import set_dagster_variables_aside, set_pyspark_variables_aside
+from cryptoassets.environment import remove_dagster_variables, remove_pyspark_variables
 from cryptoassets.errors import CryptoassetsError, SettingsError, StoreNotRunningError
 from cryptoassets.shortages import remedy_of
 
@@ -55,8 +55,8 @@ def main() -> None:
     # Only the user may read files of the home, whatever the shell's umask; children inherit this.
     os.umask(0o077)
     print_on_any_stream()
-    set_pyspark_variables_aside()
-    set_dagster_variables_aside()
+    remove_pyspark_variables()
+    remove_dagster_variables()
     search_seldom()
     # Accepted before and after the name of the command.
     is_debug = "--debug" in sys.argv
@@ -104,9 +104,9 @@ def run(
     ] = None,
 ) -> None:
     """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary."""
-    from cryptoassets.resources.spark_jvm import jvm_begun
+    from cryptoassets.resources.spark_jvm import prestarted_jvm
 
-    with jvm_begun(is_long_lived=every is not None):
+    with prestarted_jvm(is_long_lived=every is not None):
         if every is not None:
             from cryptoassets.cli.loop import run_every
 
@@ -146,9 +146,9 @@ def backfill(
             cost = backfill_cost(progress, asked)
         print_cost(console, cost)
         return
-    from cryptoassets.resources.spark_jvm import jvm_begun
+    from cryptoassets.resources.spark_jvm import prestarted_jvm
 
-    with jvm_begun():
+    with prestarted_jvm():
         from cryptoassets.operations.backfill import run_backfill
 
         with progress_on(console) as progress:
@@ -257,9 +257,9 @@ def requeue(
     ] = None,
 ) -> None:
     """Judge quarantined documents, and read dead letters, by today's rules; publish what passes."""
-    from cryptoassets.resources.spark_jvm import jvm_begun
+    from cryptoassets.resources.spark_jvm import prestarted_jvm
 
-    with jvm_begun():
+    with prestarted_jvm():
         from cryptoassets.cli.render import print_requeue, progress_on
         from cryptoassets.operations.requeue import requeue as judge_again
 
@@ -284,9 +284,9 @@ def rebuild(
     ] = None,
 ) -> None:
     """Make PostgreSQL and the cleaned Parquet again from raw alone, all or a window."""
-    from cryptoassets.resources.spark_jvm import jvm_begun
+    from cryptoassets.resources.spark_jvm import prestarted_jvm
 
-    with jvm_begun():
+    with prestarted_jvm():
         from cryptoassets.cli.render import print_rebuild, progress_on
         from cryptoassets.operations.rebuild import rebuild as make_again
 

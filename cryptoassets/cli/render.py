@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cryptoassets.operations.backfill_cost import BackfillCost
     from cryptoassets.operations.rebuild import RebuildResult
     from cryptoassets.operations.requeue import RequeueResult
-    from cryptoassets.upkeep.retention import Candidate, Swept
+    from cryptoassets.upkeep.retention import Candidate, RetentionResult
 
 _SHOWN = 5
 _DAY = "%Y-%m-%d"
@@ -174,7 +174,7 @@ def _gaps(result: "BackfillResult") -> str:
     return words
 
 
-def print_retention(console: Console, swept: "Swept", *, is_dry_run: bool) -> None:
+def print_retention(console: Console, swept: "RetentionResult", *, is_dry_run: bool) -> None:
     """Print what was deleted, or would be, and what stays although it is old."""
     done = "would be deleted" if is_dry_run else "deleted"
     if swept.before is None:

@@ -1,7 +1,7 @@
 """The simulator's own process: `python -m cryptoassets.coincap_server FOLDER PORT`.
 
-What goes here: the entry only. What stays out: starting it (in `embedded.source`) and the command
-`source` for people (in `cli`).
+What goes here: the entry point only. What stays out: starting it (in `embedded.source`) and the
+command `source` for users (in `cli`).
 """
 
 import sys
@@ -9,11 +9,11 @@ import sys
 from cryptoassets.coincap_server.sources import run_source
 
 SEED = 0
-"""Fixed, so that an hour asked for twice, or on two machines, has the same prices."""
+"""Fixed, so that the same hour has the same prices in every request and on every machine."""
 
 
 def main() -> None:
-    """Serve until told to stop. FOLDER is read by nobody: it marks the process as ours."""
+    """Serve until stopped. FOLDER is not read: it only identifies the process as ours."""
     run_source(int(sys.argv[2]), None, False, SEED, None, announce=_to_log)
 
 

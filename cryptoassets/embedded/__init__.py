@@ -1,6 +1,6 @@
-"""Stores, source, Java and Dagster's home without Docker: what the settings do not name, we start.
+"""Stores, source, Java and Dagster's home without Docker: starts what the settings do not name.
 
-What goes here: finding programs, starting and stopping them, handing out URLs. What stays out:
+What goes here: finding programs, starting and stopping them, providing URLs. What stays out:
 connections (in `resources`), the commands `up` and `down` (in `cli`).
 """
 

@@ -1,7 +1,8 @@
-"""The account a server runs as when we are root, which PostgreSQL refuses to be.
+"""The account that PostgreSQL runs as when we are root: PostgreSQL refuses to run as root.
 
-What goes here: choosing the account and asking what it may reach. What stays out: where the files
-go when it cannot reach ours (in `postgres_files`). No account is made, no folder of others opened.
+What goes here: choosing the account and checking what it can access. What stays out: where the
+files go when it cannot access our folder (in `postgres_files`). This module creates no account and
+changes no permissions.
 """
 
 import os
@@ -27,11 +28,11 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_enter(self, folder: Path) -> bool:
-        """Tell whether this account may step into `folder`."""
+        """Return whether this account may enter `folder`."""
         return self._succeeds("/bin/sh", "-c", 'cd "$1"', "sh", str(folder))
 
     def can_run(self, program: Path) -> bool:
-        """Tell whether this account may run `program --version`."""
+        """Return whether this account may run `program --version`."""
         return self._succeeds(str(program), "--version")
 
     def _succeeds(self, *command: str) -> bool:
@@ -45,13 +46,13 @@ class Account:
 
 
 def server_account(existing: Path) -> Account | None:
-    """Return whom to run PostgreSQL as; None: ourselves, as we are not root.
+    """Return the account to run PostgreSQL as; None: the current user, who is not root.
 
     Args:
-        existing: the data folder; where it is there already, its owner is the one.
+        existing: the data folder; if it exists, its owner is used.
 
     Raises:
-        EmbeddedError: we are root and this machine has no account to run it as.
+        EmbeddedError: we are root and this machine has no suitable account.
     """
     if os.geteuid() != 0:
         return None
@@ -67,5 +68,5 @@ def server_account(existing: Path) -> Account | None:
         return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
     raise EmbeddedError(
         "PostgreSQL does not run as root, and this machine has no account `postgres` or `nobody`. "
-        "Work as a plain user, or set POSTGRES_URL to a server that runs"
+        "Run as a user other than root, or set POSTGRES_URL to a running server"
     )

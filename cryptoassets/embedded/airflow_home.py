@@ -1,7 +1,7 @@
 """Airflow 3 on this machine: its folder, its settings, its programs.
 
-What goes here: all that Airflow is told. What stays out: starting and watching the programs (in
-`airflow_programs`), what the DAGs do (in `airflow/`).
+What goes here: Airflow's whole configuration. What stays out: starting and watching the programs
+(in `airflow_programs`), what the DAGs do (in `airflow/`).
 """
 
 import json
@@ -19,12 +19,12 @@ from cryptoassets.settings import project_root
 
 VENV = ".venv-airflow3"
 POOL = "dagster"
-# Dagster runs two at once; a third waits in its queue, so that none of them idles.
+# Dagster executes two runs at once; a third waits in its queue, so that Dagster never idles.
 POOL_SLOTS = 3
 PASSWORD_VARIABLE = "AIRFLOW_ADMIN_PASSWORD"  # noqa: S105 - a name
 
 PROGRAMS = {
-    # None may serve logs: they would listen on every interface, and the files are here.
+    # No log servers: they would listen on every interface, and the files are on this machine.
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
@@ -34,13 +34,13 @@ PROGRAMS = {
 
 @dataclass(frozen=True)
 class AirflowHome:
-    """What Airflow keeps and knows.
+    """Airflow's folder, database and ports.
 
     Attributes:
         folder: AIRFLOW_HOME.
-        database_url: libpq URL of a database of its own.
-        dagster_port: of Dagster's webserver on this machine.
-        port: of Airflow's own page.
+        database_url: libpq URL of Airflow's own database.
+        dagster_port: port of Dagster's webserver on this machine.
+        port: port of Airflow's own web page.
     """
 
     folder: Path
@@ -50,7 +50,7 @@ class AirflowHome:
 
     @property
     def url(self) -> str:
-        """Its page, for people."""
+        """The address of Airflow's page in a browser."""
         return f"http://localhost:{self.port}"
 
     def program(self, *arguments: str) -> list[str]:
@@ -65,12 +65,12 @@ class AirflowHome:
         return [str(airflow), *arguments]
 
     def prepare(self) -> None:
-        """Make the folder, its secrets and the one user who may log in."""
+        """Create the folder, its secrets and the one user who may log in."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         password = os.environ.get(PASSWORD_VARIABLE) or "admin"
         self._write("passwords.json", json.dumps({"admin": password}))
         if not (self.folder / "since").exists():
-            # The DAGs schedule nothing of the time before: there is nothing to process.
+            # The DAGs schedule no hour before this time: there is nothing to process.
             self._write("since", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
 
     def environment(self) -> dict[str, str]:
@@ -100,13 +100,13 @@ class AirflowHome:
                 "fernet_key": self._secret("fernet"),
                 "simple_auth_manager_users": "admin:admin",
                 "simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
-                # True hands an administrator's token to whoever asks.
+                # True gives an administrator's token to anyone who asks.
                 "simple_auth_manager_all_admins": "False",
             },
             "database": {
                 "sql_alchemy_conn": f"postgresql+psycopg2://{rest}",
                 "sql_alchemy_conn_async": f"postgresql+asyncpg://{rest}",
-                # The server has 100 connections for all: stores, Dagster, Airflow.
+                # Stores, Dagster and Airflow share the server's 100 connections.
                 "sql_alchemy_pool_size": "3",
                 "sql_alchemy_max_overflow": "5",
             },
@@ -144,12 +144,12 @@ class AirflowHome:
         """Return a secret of 32 bytes, the same at each start."""
         file = self.folder / f"{name}.secret"
         if not file.exists():
-            # As Airflow's Fernet wants it: URL-safe base64 with padding.
+            # Airflow's Fernet needs URL-safe base64 with padding.
             self._write(file.name, secrets.token_urlsafe(32) + "=")
         return file.read_text()
 
     def _write(self, name: str, text: str) -> None:
-        aside = self.folder / f"{name}.{os.getpid()}"
-        aside.touch(mode=0o600)
-        aside.write_text(text)
-        aside.replace(self.folder / name)
+        temporary = self.folder / f"{name}.{os.getpid()}"
+        temporary.touch(mode=0o600)
+        temporary.write_text(text)
+        temporary.replace(self.folder / name)

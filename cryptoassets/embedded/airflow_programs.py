@@ -1,6 +1,6 @@
 """Programs that live as long as the command that started them: Airflow's, and `dagster dev`.
 
-What goes here: starting, watching and ending them. What stays out: their settings (in
+What goes here: starting, watching and stopping them. What stays out: their settings (in
 `airflow_home`); servers that outlive a command (in `processes`).
 """
 
@@ -22,7 +22,7 @@ RESTART_SECONDS = 5.0
 
 @dataclass
 class Program:
-    """One program; it is started again when it ends by itself."""
+    """One program; it is restarted when it ends by itself."""
 
     name: str
     command: Sequence[str]
@@ -32,7 +32,7 @@ class Program:
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> None:
-        """Start it in a session of its own: Ctrl-C reaches us, and we end it in order."""
+        """Start it in its own session: Ctrl-C reaches only us, and we stop it in order."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -45,50 +45,50 @@ class Program:
             )
 
     def has_ended(self) -> bool:
-        """Whether it was started and runs no more."""
+        """Return whether it was started and is no longer running."""
         return self.process is not None and self.process.poll() is not None
 
     def ask_to_stop(self) -> None:
-        """Send its stop signal, to it alone: what it started, it ends itself."""
+        """Send the stop signal to this process only; it stops its own children."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(self.stop_signal)
 
     def end(self, deadline: float) -> None:
-        """Wait until `deadline` (monotonic), then kill what is left of it and its children."""
+        """Wait until `deadline` (monotonic), then kill it and its children if they still run."""
         if self.process is None:
             return
         family = _family(self.process.pid)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(max(0.1, deadline - time.monotonic()))
-        for left in family:
+        for process in family:
             with suppress(psutil.NoSuchProcess):
-                left.kill()
+                process.kill()
         self.process.wait()
         self.process = None
 
 
 class Programs:
-    """Programs that are started, watched and ended together."""
+    """Programs that are started, watched and stopped together."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self._programs: list[Program] = []
 
     def start(self, program: Program) -> None:
-        """Start one and keep an eye on it."""
+        """Start a program and watch it from now on."""
         program.start()
         self._programs.append(program)
 
     def watch(self) -> None:
-        """Start again what ended by itself; returns at once."""
+        """Restart the programs that ended by themselves, once each."""
         for program in self._programs:
             if program.has_ended():
-                self._report(f"{program.name} ended; it is started again. Its log: {program.log}")
+                self._report(f"{program.name} ended and is being restarted. Its log: {program.log}")
                 time.sleep(RESTART_SECONDS)
                 program.start()
 
     def stop(self) -> None:
-        """End all, the last started first."""
+        """Stop all programs, the last started first."""
         for program in reversed(self._programs):
             program.ask_to_stop()
         deadline = time.monotonic() + STOP_SECONDS
@@ -98,18 +98,18 @@ class Programs:
 
 
 def stop_leftovers(environment_variable: str, value: str) -> int:
-    """Kill what a command that was itself killed left running; returns how many.
+    """Kill the processes that an earlier, killed command left running; return how many.
 
-    They are known by a variable of their environment that names a folder of ours.
+    They are recognised by an environment variable that names our folder.
     """
-    left = [
+    leftovers = [
         process for process in psutil.process_iter() if _has(process, environment_variable, value)
     ]
-    for process in left:
+    for process in leftovers:
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(left, timeout=STOP_SECONDS)
-    return len(left)
+    psutil.wait_procs(leftovers, timeout=STOP_SECONDS)
+    return len(leftovers)
 
 
 def _has(process: psutil.Process, variable: str, value: str) -> bool:

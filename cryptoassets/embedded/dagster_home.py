@@ -1,7 +1,7 @@
 """Dagster's instance for commands and tests: always the root's `dagster.yaml`.
 
-What goes here: loading it, where it keeps its runs, and the environment for `dagster` as a
-subprocess. What stays out: the classes that the file names (in `dagster_storage`).
+What goes here: opening the instance, finding where it keeps its runs, and the environment for a
+`dagster` subprocess. What stays out: the classes that the file names (in `dagster_storage`).
 """
 
 import os
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 INSTANCE_FILE = "dagster.yaml"
 _STORAGE = "cryptoassets.embedded.dagster_storage"
-"""What that file names, and no other project's does."""
+"""Our `dagster.yaml` names this module; no other project's does."""
 
 _NO_LIMIT = 0
 _POOL_SECONDS = 3600
-_MOST_BESIDE = 20
-"""Connections beside the one that each storage keeps, for threads."""
+_MAX_OVERFLOW = 20
+"""Connections for threads, in addition to the one that each storage keeps."""
 
 
 def dagster_instance() -> "DagsterInstance":
@@ -33,19 +33,19 @@ def dagster_instance() -> "DagsterInstance":
 
     home = _named_home() or _instance_file().parent
     instance = DagsterInstance.from_config(str(home))
-    # Else each of the hundred events of a run logs in to PostgreSQL anew: 2 s of a cycle's 6.
+    # Without a pool, each of a run's 100 events logs in to PostgreSQL: 2 of a cycle's 6 seconds.
     instance.optimize_for_webserver(
-        statement_timeout=_NO_LIMIT, pool_recycle=_POOL_SECONDS, max_overflow=_MOST_BESIDE
+        statement_timeout=_NO_LIMIT, pool_recycle=_POOL_SECONDS, max_overflow=_MAX_OVERFLOW
     )
     return instance
 
 
 def dagster_stack(report: Report | None = None) -> Stack:
-    """Return the stack whose stores hold Dagster's own runs and files; the source may be away.
+    """Return the stack whose stores hold Dagster's own runs and files; the source may be down.
 
-    Where the server at COINCAP_URL alone knows whose data it serves and has never answered, the
-    embedded stores of CoinCap are used. A process below `cryptoassets dev` keeps to the stores that
-    `dev` began with: the source may answer meanwhile, and runs are looked for where they were made.
+    Only the server at COINCAP_URL may know which source it serves. If it has never answered, the
+    embedded stores of CoinCap are used. A subprocess of `cryptoassets dev` keeps using the stores
+    that `dev` started with, even if the source has answered since: the runs are stored there.
     """
     settings = load_settings()
     are_stores_named = settings.postgres_url is not None and settings.mongo_url is not None
@@ -53,9 +53,9 @@ def dagster_stack(report: Report | None = None) -> Stack:
         return Stack(settings, report)
     dagster_home = os.environ.get("DAGSTER_HOME")
     for kind in get_args(SourceKind):
-        begun = Stack(settings, report, source=kind)
-        if dagster_home == str(begun.set_home / "dagster"):
-            return begun
+        stack_of_kind = Stack(settings, report, source=kind)
+        if dagster_home == str(stack_of_kind.set_home / "dagster"):
+            return stack_of_kind
     stack = Stack(settings, report)
     try:
         _ = stack.source
@@ -67,11 +67,12 @@ def dagster_stack(report: Report | None = None) -> Stack:
 
 
 def dagster_environment() -> dict[str, str]:
-    """Return the environment for a `dagster` subprocess, with a DAGSTER_HOME of ours.
+    """Return the environment for a `dagster` subprocess, with our own DAGSTER_HOME.
 
-    Without one `dagster dev` makes a temporary folder and says that nothing will be kept, which is
-    not so here. Start it in that folder, with `-w` and the root's `workspace.yaml`: in the root it
-    would warn that the `dagster.yaml` there is not used, though it is the same file.
+    Without DAGSTER_HOME, `dagster dev` creates a temporary folder and warns that nothing will be
+    kept, which is wrong here. Start the subprocess in DAGSTER_HOME, with `-w` and the root's
+    `workspace.yaml`: in the root it would warn that the `dagster.yaml` there is not used, although
+    it is the same file.
     """
     home = _named_home()
     if home is None:
@@ -82,9 +83,9 @@ def dagster_environment() -> dict[str, str]:
 
 
 def _named_home() -> Path | None:
-    """The folder that DAGSTER_HOME names, if it holds our `dagster.yaml`, as it does in compose.
+    """The folder in DAGSTER_HOME, if it holds our `dagster.yaml` (as in compose); else None.
 
-    Any other belongs to another project; our runs must not be stored in its history.
+    Any other folder belongs to another project, and our runs must not be stored in its history.
     """
     home = Path(os.environ.get("DAGSTER_HOME") or "")
     try:
@@ -107,13 +108,13 @@ def _instance_file() -> Path:
 def _link(link: Path, target: Path) -> None:
     if link.is_symlink() and link.readlink() == target:
         return
-    aside = link.with_suffix(f".{os.getpid()}")
+    temporary = link.with_suffix(f".{os.getpid()}")
     try:
-        aside.symlink_to(target)
-        # In one step: five commands may do this at once.
-        aside.replace(link)
+        temporary.symlink_to(target)
+        # Atomic, because several commands may do this at once.
+        temporary.replace(link)
     except OSError as error:
         raise EmbeddedError(
-            f"{link} cannot be written ({error.strerror}). Free some space or mend the "
+            f"{link} cannot be written ({error.strerror}). Free some space or fix the "
             "permissions, or set CRYPTOASSETS_HOME to a folder that can be written"
         ) from error

@@ -1,7 +1,8 @@
-"""What Dagster keeps, below our home and on our PostgreSQL: the classes named in `dagster.yaml`.
+"""The storage classes named in `dagster.yaml`: Dagster's files in our home, its runs on PostgreSQL.
 
-What goes here: classes that find their place by our settings and hand over to Dagster's own. What
-stays out: any logic of storage. The file names them, as it cannot say "the embedded server".
+What goes here: subclasses of Dagster's classes that take their folder or URL from our settings.
+What stays out: any storage logic. `dagster.yaml` names these classes because it has no way to refer
+to "the embedded server".
 """
 
 import os
@@ -19,7 +20,7 @@ from cryptoassets.embedded.dagster_home import dagster_stack
 class _Unconfigured:
     @classmethod
     def config_type(cls) -> dict[str, Any]:
-        """Take no configuration: the settings say all."""
+        """Take no configuration: everything comes from the settings."""
         return {}
 
 
@@ -32,16 +33,16 @@ class CryptoassetsStorage(_Unconfigured, DagsterPostgresStorage):
         inst_data: ConfigurableClassData | None,
         config_value: Any,  # noqa: ARG003
     ) -> Self:
-        """Make the storage on the server of the settings."""
-        # Each process of Dagster passes here before it writes a file: ours are our user's alone,
-        # also where plain `dagster dev` was started.
+        """Create the storage on the server that the settings name."""
+        # Each Dagster process calls this before it writes a file. Only our user may read our files,
+        # also under plain `dagster dev`.
         os.umask(0o077)
         url = libpq.dagster_url(dagster_stack().postgres_url("dagster"))
         return cls(postgres_url=url, inst_data=inst_data)
 
 
 class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):
-    """What steps print, in files below our home."""
+    """The output of steps, in files below our home."""
 
     @classmethod
     def from_config_value(
@@ -49,7 +50,7 @@ class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):
         inst_data: ConfigurableClassData | None,
         config_value: Any,  # noqa: ARG003
     ) -> Self:
-        """Place the files."""
+        """Choose the folder."""
         folder = dagster_stack().dagster_home / "storage"
         return cls(base_dir=str(folder), inst_data=inst_data)
 
@@ -63,5 +64,5 @@ class HomeArtifacts(_Unconfigured, LocalArtifactStorage):
         inst_data: ConfigurableClassData | None,
         config_value: Any,  # noqa: ARG003
     ) -> Self:
-        """Place the files."""
+        """Choose the folder."""
         return cls(base_dir=str(dagster_stack().dagster_home), inst_data=inst_data)

@@ -1,7 +1,7 @@
-"""Databases on a PostgreSQL server: URLs of them, and making one that is missing.
+"""Databases on a PostgreSQL server: their URLs, and creating a missing one.
 
-What goes here: what Dagster's (and Airflow's) own database needs. What stays out: tables and roles
-(in `migrations`), the server itself (in `postgres`).
+What goes here: what the databases of Dagster and Airflow need. What stays out: tables and roles (in
+`migrations`), the server itself (in `postgres`).
 """
 
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -24,12 +24,12 @@ def with_database(url: str, database: str) -> str:
 
 
 def create_if_missing(url: str, database: str) -> None:
-    """Make `database` on the server of `url` unless it is there.
+    """Create `database` on the server of `url` unless it exists.
 
     Raises:
         StoreUnavailableError: no connection.
         SettingsError: it, or the database of `url`, is not UTF-8.
-        StoreError: the user may not make one, or the server is read-only.
+        StoreError: the user may not create a database, or the server is read-only.
     """
     import psycopg  # noqa: PLC0415 -- heavy, and most commands never come here
     from psycopg import sql  # noqa: PLC0415
@@ -41,15 +41,15 @@ def create_if_missing(url: str, database: str) -> None:
     server = f"{parts.hostname}:{parts.port or 5432}"
     try:
         with libpq.connect(url, autocommit=True) as connection:
-            there = connection.execute(question, (database,)).fetchone()
-            if there is None:
+            encoding = connection.execute(question, (database,)).fetchone()
+            if encoding is None:
                 # A server's template may have another encoding.
                 statement = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
                 connection.execute(sql.SQL(statement).format(sql.Identifier(database)))
-            elif there[0] != "UTF8":
-                raise libpq.not_utf8(database, there[0], f"postgresql://{server}")
+            elif encoding[0] != "UTF8":
+                raise libpq.not_utf8(database, encoding[0], f"postgresql://{server}")
     except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-        # Another command made it in the same moment.
+        # Another command created it at the same moment.
         return
     except psycopg.OperationalError as error:
         raise StoreUnavailableError(
@@ -58,6 +58,6 @@ def create_if_missing(url: str, database: str) -> None:
         ) from error
     except psycopg.Error as error:
         raise StoreError(
-            f"PostgreSQL at {server} has no database `{database}` and did not let us make it: "
-            f"{str(error).strip()}. A retry will not help; make it yourself (CREATE DATABASE)"
+            f"PostgreSQL at {server} has no database `{database}` and did not let us create it: "
+            f"{str(error).strip()}. A retry will not help; create it yourself (CREATE DATABASE)"
         ) from error

@@ -1,9 +1,10 @@
-"""Runs whose process is gone: Dagster would show them as waiting or started for ever.
+"""Dead runs: their process is gone, but Dagster would show them as queued or started forever.
 
-What goes here: finding and failing them. What stays out: when that is done (commands and a sensor
-do it). A run that notes a process of this host is judged by that process. The process ids of other
-hosts say nothing here: such runs, and those that note none, are judged by their code server or by
-the time limits that Dagster's daemon has; a laptop has no daemon.
+What goes here: finding these runs and marking them as failed. What stays out: when that is done
+(commands and a sensor do it). A run whose tags name a process on this host is checked by that
+process. A process id of another host means nothing here. Runs on other hosts, and runs without such
+a tag, are checked by their code server or by the time limits of Dagster's daemon, because a laptop
+runs no daemon.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from cryptoassets.embedded.owners import lives, started_after_boot
+from cryptoassets.embedded.owners import is_alive, started_after_boot
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance, DagsterRun, RunRecord
@@ -23,17 +24,17 @@ PROCESS_TAG = "cryptoassets/process"
 KILLED = "The process of this run is gone: it was killed, or the machine went down"
 
 START_LIMIT = timedelta(seconds=300)
-"""As `run_monitoring.start_timeout_seconds` in `dagster.yaml`: a run that is launched by another
-process starts, and notes its process, within seconds."""
+"""Same as `run_monitoring.start_timeout_seconds` in `dagster.yaml`. A run that another process
+launches starts, and stores its process in its tags, within seconds."""
 _GRPC_TAG = ".dagster/grpc_info"
 _COORDINATOR = "QUEUED_RUN_COORDINATOR"
 
 
 def process_tags(run_id: str) -> dict[str, str]:
-    """Run tags by which the process of a run can be found again.
+    """Return the run tags by which the process of a run can be found later.
 
-    The run's own id is part of them: a run that is executed again in Dagster's UI copies all tags
-    of the first one, whose process may be long gone.
+    They contain the run's own id, because a re-execution in Dagster's UI copies all tags of the
+    first run, whose process may be long gone.
     """
     process = psutil.Process(os.getpid())
     words = [socket.gethostname(), str(process.pid), started_after_boot(process), run_id]
@@ -41,14 +42,14 @@ def process_tags(run_id: str) -> dict[str, str]:
 
 
 def fail_dead_runs(instance: "DagsterInstance") -> list[str]:
-    """Mark runs as failed that have not ended and whose process no longer exists.
+    """Mark unfinished runs whose process no longer exists as failed.
 
     Returns:
         The ids of those runs.
     """
     failed = []
     for run in dead_runs(instance):
-        # It may have ended by itself, and its process with it, since it was read.
+        # The run and its process may have ended normally since the run was read.
         current = instance.get_run_by_id(run.run_id)
         if current is not None and not current.is_finished:
             instance.report_run_failed(current, KILLED)
@@ -57,7 +58,7 @@ def fail_dead_runs(instance: "DagsterInstance") -> list[str]:
 
 
 def dead_runs(instance: "DagsterInstance") -> list["DagsterRun"]:
-    """Find runs that have not ended and whose process no longer exists; nothing is changed."""
+    """Find unfinished runs whose process no longer exists; changes nothing."""
     from dagster import DagsterRunStatus, RunsFilter  # noqa: PLC0415 - seconds of imports
 
     waiting = [
@@ -65,8 +66,8 @@ def dead_runs(instance: "DagsterInstance") -> list["DagsterRun"]:
         DagsterRunStatus.NOT_STARTED,
         DagsterRunStatus.STARTING,
     ]
-    going = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-    records = instance.get_run_records(RunsFilter(statuses=[*waiting, *going]))
+    running = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    records = instance.get_run_records(RunsFilter(statuses=[*waiting, *running]))
     return [record.dagster_run for record in records if _is_dead(instance, record)]
 
 
@@ -76,30 +77,30 @@ def _is_dead(instance: "DagsterInstance", record: "RunRecord") -> bool:
     run = record.dagster_run
     host, *process = _noted_process(run)
     if host == socket.gethostname():
-        return not lives(*process)
-    silent = datetime.now(UTC) - record.update_timestamp
+        return not is_alive(*process)
+    idle_time = datetime.now(UTC) - record.update_timestamp
     if run.status == DagsterRunStatus.QUEUED:
-        return silent > START_LIMIT and not _has_coordinator(instance)
+        return idle_time > START_LIMIT and not _has_coordinator(instance)
     if run.status != DagsterRunStatus.STARTED:
-        return silent > START_LIMIT
-    if not host and _is_without_code_server(run, silent):
+        return idle_time > START_LIMIT
+    if not host and _is_without_code_server(run, idle_time):
         return True
     limit = timedelta(seconds=instance.run_monitoring_max_runtime_seconds)
-    # Dagster notes the start of a run with its first event, which may be missing.
+    # Dagster records a run's start time with its first event, which may be missing.
     started = record.start_time or record.create_timestamp.timestamp()
     return bool(limit) and datetime.now(UTC).timestamp() - started > limit.total_seconds()
 
 
 def _noted_process(run: "DagsterRun") -> tuple[str, str, str]:
-    """Host, pid and start of the run's process; empty when none is noted, or another run's."""
+    """Host, pid and start of the run's process; empty if the tags name none, or another run's."""
     words = run.tags.get(PROCESS_TAG, "").split(" ")
     if len(words) != 4 or words[3] != run.run_id:  # noqa: PLR2004 - host, pid, start, run id
         return "", "", ""
     return words[0], words[1], words[2]
 
 
-def _is_without_code_server(run: "DagsterRun", silent: timedelta) -> bool:
-    """Whether the code server that was asked to execute a run does not, or is gone."""
+def _is_without_code_server(run: "DagsterRun", idle_time: timedelta) -> bool:
+    """Return whether the run's code server is gone or is not executing the run."""
     from dagster._core.errors import DagsterUserCodeUnreachableError  # noqa: PLC0415
     from dagster._grpc.client import DagsterGrpcClient  # noqa: PLC0415
     from dagster._grpc.types import GetCurrentRunsResult  # noqa: PLC0415
@@ -117,13 +118,13 @@ def _is_without_code_server(run: "DagsterRun", silent: timedelta) -> bool:
     try:
         answer = deserialize_value(client.get_current_runs(), GetCurrentRunsResult)
     except DagsterUserCodeUnreachableError:
-        # A socket is of this host, and its server does not come back; another host's may.
-        return "socket" in server and silent > START_LIMIT
+        # A server with a socket ran on this host and does not come back. One with a port may.
+        return "socket" in server and idle_time > START_LIMIT
     return run.run_id not in answer.current_runs
 
 
 def _has_coordinator(instance: "DagsterInstance") -> bool:
-    """Whether a daemon lives that will launch what is queued."""
+    """Return whether a live daemon will launch the queued runs."""
     heartbeat = instance.get_daemon_heartbeats().get(_COORDINATOR)
     now = datetime.now(UTC).timestamp()
     return heartbeat is not None and now - heartbeat.timestamp < START_LIMIT.total_seconds()

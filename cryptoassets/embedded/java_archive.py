@@ -1,7 +1,7 @@
-"""Make the class archive: `python -m cryptoassets.embedded.java_archive`, once after the set-up.
+"""Create the class archive: `python -m cryptoassets.embedded.java_archive`, once after set-up.
 
-What goes here: running Spark once so that Java learns its classes. What stays out: using the
-archive (in `java_options`). Nothing depends on it; without it each start takes some seconds more.
+What goes here: running Spark once so that Java can store its classes. What stays out: using the
+archive (in `java_options`). It is optional: without it each start takes a few seconds more.
 """
 
 import os
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _PRICES = 48
-"""Prices of one coin, an hour apart: two days."""
+"""Hourly prices of one coin: two days."""
 
 
 def main() -> None:
-    """Make the archive unless it is there; say in one sentence why not."""
+    """Create the archive unless it exists; print the reason if that fails."""
     try:
         folder = java_folder(load_settings().home)
         archive = ClassArchive(folder, find_java())
         if archive.is_made or not archive.is_nameable:
             return
-        began = time.monotonic()
+        started = time.monotonic()
         make(archive)
-        sys.stdout.write(f"Java prepared for quick starts ({time.monotonic() - began:.0f} s)\n")
-    except Exception as error:  # noqa: BLE001 -- of PySpark, Java or PyArrow: all works without
-        sys.stdout.write(f"Java is not prepared for quick starts, all works without: {error}\n")
+        sys.stdout.write(f"Java prepared for quick starts ({time.monotonic() - started:.0f} s)\n")
+    except Exception as error:  # noqa: BLE001 -- PySpark, Java, PyArrow; it is optional
+        sys.stdout.write(f"Java is not prepared for quick starts, which is optional: {error}\n")
 
 
 def make(archive: ClassArchive) -> None:
-    """Run Spark once and keep what Java learned; archives of other versions are deleted."""
+    """Run Spark once and store its classes; archives of other versions are deleted."""
     archive.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(archive.folder / "archive.lock"):
         if archive.is_made:
@@ -59,24 +59,24 @@ def make(archive: ClassArchive) -> None:
             command = [str(archive.java), "-Xshare:dump", f"-XX:SharedArchiveFile={archive.base}"]
             subprocess.run(command, check=True, capture_output=True)
             options.append(f"-XX:SharedArchiveFile={archive.base}")
-        aside = archive.classes.with_suffix(".jsa-new")
-        options += [f"-XX:ArchiveClassesAtExit={aside}", "-Xlog:disable"]
+        temporary = archive.classes.with_suffix(".jsa-new")
+        options += [f"-XX:ArchiveClassesAtExit={temporary}", "-Xlog:disable"]
         _train([*options, "-XX:TieredStopAtLevel=1"], archive)
-        aside.rename(archive.classes)
+        temporary.rename(archive.classes)
 
 
 def _train(java_options: list[str], archive: ClassArchive) -> None:
-    ours = java_environment("local[2]", write_shim(archive.folder, archive.java))
-    ours["PYSPARK_PYTHON"] = sys.executable
-    # This process does nothing else, and PySpark hands all of its environment to Java.
+    environment = java_environment("local[2]", write_shim(archive.folder, archive.java))
+    environment["PYSPARK_PYTHON"] = sys.executable
+    # This process does nothing else, and PySpark passes its whole environment to Java.
     os.environ.clear()
-    os.environ.update(ours)
+    os.environ.update(environment)
     with tempfile.TemporaryDirectory(dir=archive.folder) as scratch, _quiet_stderr():
         _run_spark(java_options, Path(scratch))
 
 
 def _run_spark(java_options: list[str], scratch: Path) -> None:
-    from pyspark import SparkContext  # noqa: PLC0415 -- only whoever trains pays for the import
+    from pyspark import SparkContext  # noqa: PLC0415 -- slow to import, and only needed here
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
     builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
@@ -84,7 +84,7 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
         "spark.driver.extraJavaOptions": " ".join(java_options),
         "spark.driver.memory": "1g",
         "spark.sql.shuffle.partitions": "2",
-        # As a session begins.
+        # As in a new session.
         **compiled_plans(is_worth_it=False),
         "spark.local.dir": str(scratch / "local"),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
@@ -93,7 +93,7 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
     session = builder.getOrCreate()
     _do_what_runs_do(session, scratch)
     session.stop()
-    # The archive is written when the JVM ends, which it does when nobody talks to it any more.
+    # The archive is written when the JVM exits, which it does when its connections are closed.
     gateway = SparkContext._gateway  # noqa: SLF001 -- no public way to its process
     if gateway is not None:
         gateway.shutdown()
@@ -102,7 +102,7 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
 
 
 def _do_what_runs_do(session: "SparkSession", scratch: Path) -> None:
-    """Run a task in Python, and the plans of the marts."""
+    """Run a Python task and the plans of the marts."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -130,17 +130,17 @@ def _as_it_is(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]
 
 
 class _quiet_stderr:  # noqa: N801 -- used like a function
-    """Send what Java and Spark write to stderr nowhere; their greetings would alarm a newcomer."""
+    """Discard what Java and Spark write to stderr; their warnings would alarm a new user."""
 
     def __enter__(self) -> None:
-        self._kept = os.dup(2)
+        self._stderr = os.dup(2)
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)
         os.close(nowhere)
 
     def __exit__(self, *_: object) -> None:
-        os.dup2(self._kept, 2)
-        os.close(self._kept)
+        os.dup2(self._stderr, 2)
+        os.close(self._stderr)
 
 
 if __name__ == "__main__":

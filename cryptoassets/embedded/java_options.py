@@ -1,8 +1,8 @@
-"""What starts Spark's driver quickly: JVM flags, the class archive, plans that are interpreted.
+"""How Spark's driver starts quickly: JVM flags, the class archive, interpreted plans.
 
-What goes here: flags, settings that the archive is trained with, and where an archive for this very
-Java and Spark lies. What stays out: which Java (in `java`), making the archive (in `java_archive`),
-Spark's configuration (in `resources`).
+What goes here: flags, settings that the archive is created with, and the path of the archive for
+this version of Java and Spark. What stays out: choosing a Java (in `java`), creating the archive
+(in `java_archive`), Spark's configuration (in `resources`).
 """
 
 import hashlib
@@ -15,18 +15,18 @@ from pathlib import Path
 from cryptoassets.embedded.java import shim_text
 
 _TRAINED_BY = "a task in Python and the marts, interpreted"
-"""What Java learned from; an archive of other training is made again."""
-# An archive that no longer fits is left aside by Java, in silence with these.
+"""The workload that created the archive; when it changes, the archive is created again."""
+# With these flags Java silently ignores an archive that no longer fits.
 QUIET = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
 
 
 @dataclass(frozen=True)
 class ClassArchive:
-    """Spark's classes as Java has parsed them once: session and first job in half the time.
+    """Spark's classes as Java has parsed them: session and first job take half the time.
 
     Attributes:
-        folder: of ours, for archives and the shim.
-        java: the `java` that does the work, behind the shim.
+        folder: our folder for archives and the shim.
+        java: the real `java` that the shim runs.
     """
 
     folder: Path
@@ -34,7 +34,7 @@ class ClassArchive:
 
     @property
     def base(self) -> Path | None:
-        """The archive of Java's own classes, where this Java came without one."""
+        """The archive of Java's own classes; None if this Java comes with one."""
         if (self.java.parent.parent / "lib" / "server" / "classes.jsa").exists():
             return None
         return self.folder / f"base-{self._key}.jsa"
@@ -46,16 +46,16 @@ class ClassArchive:
 
     @property
     def is_made(self) -> bool:
-        """Tell whether both are there."""
+        """Return whether both archives exist."""
         return self.classes.exists() and (self.base is None or self.base.exists())
 
     @property
     def is_nameable(self) -> bool:
-        """Tell whether the path can stand in a list of JVM flags."""
+        """Return whether the path can be used in a list of JVM flags."""
         return not set(" :\"'\\") & set(str(self.folder))
 
     def options(self) -> list[str]:
-        """Return the flags that use the archive; none when it is not there."""
+        """Return the flags that use the archive; none if it does not exist."""
         if not self.is_made or not self.is_nameable:
             return []
         files = [self.classes] if self.base is None else [self.base, self.classes]
@@ -76,10 +76,10 @@ class ClassArchive:
 
 
 def compiled_plans(*, is_worth_it: bool) -> dict[str, str]:
-    """Spark's settings that have its plans compiled, or interpreted.
+    """Return Spark settings by which its plans are compiled, or else interpreted.
 
-    The compiler takes half a second for the first plan, which few rows do not bring back. Plans
-    that only run Python tasks have nothing to compile.
+    Compiling the first plan takes half a second, which only pays off with many rows. Plans that
+    only run Python tasks have nothing to compile.
     """
     return {
         "spark.sql.codegen.wholeStage": str(is_worth_it).lower(),
@@ -88,7 +88,7 @@ def compiled_plans(*, is_worth_it: bool) -> dict[str, str]:
 
 
 def quick_start_options(folder: Path, java: Path, *, is_long_lived: bool = False) -> list[str]:
-    """Return flags that shorten start-up; any Java takes them, and none prints a word."""
-    # The first compiler only: the jobs of one run end before the second pays for itself.
+    """Return flags that shorten start-up; every Java accepts them silently."""
+    # Only the first-tier compiler: the jobs of one run end before the second pays off.
     compilers = [] if is_long_lived else ["-XX:TieredStopAtLevel=1"]
     return [*compilers, *ClassArchive(folder, java).options()]

@@ -1,10 +1,10 @@
-"""Spark's JVM as a process that we start ourselves, with a bound, a log and an environment.
+"""Spark's JVM as a process that we start ourselves, with a timeout, a log and an environment.
 
 What goes here: starting it and getting its address. What stays out: its configuration and the
-session (in `resources`), which Java (in `java`), which variables it sees (in `environment`).
+session (in `resources`), choosing a Java (in `java`), its environment variables (in `environment`).
 
-PySpark would start it too, but waits without bound for an address that a JVM on a full disk never
-writes, and such a JVM outlives its parent.
+PySpark could start it, but would wait forever for an address that a JVM on a full disk never
+writes, and that JVM would outlive its parent.
 """
 
 import contextlib
@@ -25,41 +25,41 @@ from cryptoassets.errors import EmbeddedError
 from cryptoassets.shortages import disk_remedy, remedy_of
 
 START_SECONDS = 120.0
-_LOOK_SECONDS = 2.0
-_LAST_BYTES = 20_000
-_FEWEST_FILES = 400
-"""Open files that Java needs; with fewer it fails in unclear ways. Spark has 250 libraries."""
-_MAIN_IS_GONE = 'Exception in thread "main"'
+_CHECK_SECONDS = 2.0
+_TAIL_BYTES = 20_000
+_MIN_OPEN_FILES = 400
+"""Open files that Java needs; below this its errors are unclear. Spark alone has 250 libraries."""
+_MAIN_THREAD_ENDED = 'Exception in thread "main"'
 
 
 @dataclass(frozen=True)
 class Jvm:
-    """A JVM that waits for PySpark; it ends when its standard input is closed, as by our death."""
+    """A JVM ready for PySpark; it exits when its standard input is closed, as when we die."""
 
     process: "subprocess.Popen[bytes]"
     port: int
     secret: str
     log: Path
-    log_began_at: int
+    log_start: int
 
-    def said(self) -> str:
+    def output_tail(self) -> str:
         """Return the end of its output, which usually shows why it ended."""
-        return _said(self.log, self.log_began_at)
+        return _output_tail(self.log, self.log_start)
 
     def end(self) -> None:
-        """Kill it, and whatever its start script has left."""
+        """Kill it and the remaining processes of its start script."""
         _end(self.process)
 
 
 @dataclass(frozen=True)
-class _Begun:
-    """A JVM on its way, what it was started with, and the folder that gets its address."""
+class _StartingJvm:
+    """A JVM that is starting, its configuration, and the folder where it will write its address."""
 
     config: Mapping[str, str]
     environment: Mapping[str, str]
     scratch: "tempfile.TemporaryDirectory[str]"
     process: "subprocess.Popen[bytes]"
-    log_began_at: int
+    log_start: int
 
     @property
     def address(self) -> Path:
@@ -70,67 +70,67 @@ class _Begun:
         self.scratch.cleanup()
 
 
-_begun: list[_Begun] = []
-"""The JVM that nothing has taken yet."""
+_prestarted: list[_StartingJvm] = []
+"""The JVM started in advance that `start_jvm` has not taken yet."""
 
 
-def begin_jvm(
+def prestart_jvm(
     config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
 ) -> None:
-    """Start the JVM and do not wait: the first `start_jvm` with the same arguments takes it.
+    """Start the JVM without waiting: the next `start_jvm` with the same arguments takes it.
 
     Raises:
-        EmbeddedError: as by `start_jvm`, as far as it is known at once.
+        EmbeddedError: as by `start_jvm`, if the failure is immediate.
     """
-    _begun.append(_begin(config, environment, folder, log))
+    _prestarted.append(_begin(config, environment, folder, log))
 
 
-def end_begun_jvm() -> None:
-    """End the JVM that nothing has taken."""
-    while _begun:
-        _begun.pop().end()
+def end_prestarted_jvm() -> None:
+    """End the JVM that was started in advance, if nothing has taken it."""
+    while _prestarted:
+        _prestarted.pop().end()
 
 
 def start_jvm(
     config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
 ) -> Jvm:
-    """Start the JVM, or take the one that was begun, and return its address.
+    """Start the JVM, or take the one that was started in advance, and return its address.
 
     Args:
         config: Spark's configuration.
-        environment: all that the JVM sees.
-        folder: for the passing file with its address.
-        log: gets all that it prints.
+        environment: the JVM's whole environment.
+        folder: for the temporary file with its address.
+        log: gets all of its output.
 
     Raises:
-        EmbeddedError: it did not start, and is gone; the message says why.
+        EmbeddedError: it did not start and was ended; the message gives the reason.
     """
-    begun = _begun.pop() if _begun else None
-    if begun and (begun.config, begun.environment) != (config, environment):
-        begun.end()
-        begun = None
-    begun = begun or _begin(config, environment, folder, log)
+    starting = _prestarted.pop() if _prestarted else None
+    if starting and (starting.config, starting.environment) != (config, environment):
+        starting.end()
+        starting = None
+    starting = starting or _begin(config, environment, folder, log)
     try:
-        with begun.scratch:
-            began_at, process = begun.log_began_at, begun.process
+        with starting.scratch:
+            log_start, process = starting.log_start, starting.process
             try:
-                _await(begun.address, process, lambda: _has_failed(folder, log, began_at))
-                port, secret = _read_address(begun.address)
+                _await(starting.address, process, lambda: _has_failed(folder, log, log_start))
+                port, secret = _read_address(starting.address)
             except BaseException as error:
                 _end(process)
                 if isinstance(error, _NotStartedError):
-                    raise _explained(error, log, began_at, folder) from None
+                    raise _explained(error, log, log_start, folder) from None
                 raise
     except OSError as error:
         raise _not_started(error) from error
-    return Jvm(process, port, secret, log, began_at)
+    return Jvm(process, port, secret, log, log_start)
 
 
 def _begin(
     config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
-) -> _Begun:
-    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    is_short = most_files != resource.RLIM_INFINITY and most_files < _FEWEST_FILES
+) -> _StartingJvm:
+    _, max_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_short = max_files != resource.RLIM_INFINITY and max_files < _MIN_OPEN_FILES
     problem = remedy_of("too many open files") if is_short else disk_remedy(folder)
     if problem:
         raise EmbeddedError(f"Spark cannot be started. {problem}")
@@ -138,13 +138,13 @@ def _begin(
         scratch = tempfile.TemporaryDirectory(dir=folder, prefix="start-")
         passed = {**environment, "_PYSPARK_DRIVER_CONN_INFO_PATH": str(_address_in(scratch))}
         try:
-            began_at, process = _launch(config, passed, log)
+            log_start, process = _launch(config, passed, log)
         except BaseException:
             scratch.cleanup()
             raise
     except OSError as error:
         raise _not_started(error) from error
-    return _Begun(config, environment, scratch, process, began_at)
+    return _StartingJvm(config, environment, scratch, process, log_start)
 
 
 def _address_in(scratch: "tempfile.TemporaryDirectory[str]") -> Path:
@@ -152,75 +152,75 @@ def _address_in(scratch: "tempfile.TemporaryDirectory[str]") -> Path:
 
 
 def _not_started(error: OSError) -> EmbeddedError:
-    remedy = remedy_of(str(error)) or "See that it can be read and written, then run it again"
+    remedy = remedy_of(str(error)) or "Make it readable and writable, then run the command again"
     return EmbeddedError(f"Spark cannot be started: {error}. {remedy}")
 
 
 def _launch(
     config: Mapping[str, str], environment: Mapping[str, str], log: Path
 ) -> "tuple[int, subprocess.Popen[bytes]]":
-    """Start the process; return also where its words begin in the log."""
+    """Start the process; also return the position in the log where its output begins."""
     spark = _spark_home()
     options = [part for key, value in config.items() for part in ("--conf", f"{key}={value}")]
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
         log.replace(log.with_suffix(".old"))
     with log.open("ab") as output:
-        began_at = output.tell()
+        log_start = output.tell()
         process = subprocess.Popen(
             [f"{spark}/bin/spark-submit", *options, "pyspark-shell"],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             env={**environment, "SPARK_HOME": spark, "SPARK_CONNECT_MODE": "0"},
-            # Ctrl-C is for us alone; and what the script starts must end with it.
+            # Ctrl-C must reach only us, and `_end` must kill the script's children too.
             start_new_session=True,
         )
-        return began_at, process
+        return log_start, process
 
 
 def _spark_home() -> str:
-    """The folder of the installed PySpark, which is not imported: that takes a while."""
+    """Return the folder of the installed PySpark without importing it, which is slow."""
     spec = importlib.util.find_spec("pyspark")
     return str(spec and spec.submodule_search_locations and spec.submodule_search_locations[0])
 
 
 class _NotStartedError(Exception):
-    """The JVM ended, or the wait did."""
+    """The JVM ended, or did not become ready in time."""
 
 
 def _await(
     address: Path, process: "subprocess.Popen[bytes]", has_failed: Callable[[], bool]
 ) -> None:
     deadline = time.monotonic() + START_SECONDS
-    look_at = time.monotonic() + _LOOK_SECONDS
+    next_check = time.monotonic() + _CHECK_SECONDS
     while not address.exists():
         if process.poll() is not None:
             raise _NotStartedError("it ended at once")
         now = time.monotonic()
         if now > deadline:
             raise _NotStartedError(f"it was not ready within {START_SECONDS:.0f} s")
-        if now > look_at:
+        if now > next_check:
             if has_failed():
                 raise _NotStartedError("it failed and did not end")
-            look_at = now + _LOOK_SECONDS
+            next_check = now + _CHECK_SECONDS
         time.sleep(0.02)
 
 
-def _has_failed(folder: Path, log: Path, began_at: int) -> bool:
-    """Tell whether a JVM that lives will never write its address: its main thread may be gone."""
-    return disk_remedy(folder) is not None or _MAIN_IS_GONE in _said(log, began_at)
+def _has_failed(folder: Path, log: Path, log_start: int) -> bool:
+    """Return whether a live JVM will never write its address, as when its main thread ended."""
+    return disk_remedy(folder) is not None or _MAIN_THREAD_ENDED in _output_tail(log, log_start)
 
 
-def _said(log: Path, began_at: int) -> str:
+def _output_tail(log: Path, log_start: int) -> str:
     try:
-        return log.read_bytes()[began_at:][-_LAST_BYTES:].decode(errors="replace")
+        return log.read_bytes()[log_start:][-_TAIL_BYTES:].decode(errors="replace")
     except OSError:
         return ""
 
 
 def _read_address(file: Path) -> tuple[int, str]:
-    """Read what `PythonGatewayServer` wrote in one step: a port, a length, a secret."""
+    """Read what `PythonGatewayServer` wrote atomically: a port, a length, a secret."""
     content = file.read_bytes()
     port, length = struct.unpack(">ii", content[:8])
     return port, content[8 : 8 + length].decode()
@@ -234,12 +234,12 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.stdin.close()
 
 
-def _explained(error: _NotStartedError, log: Path, began_at: int, folder: Path) -> EmbeddedError:
-    said = _said(log, began_at)
-    remedy = disk_remedy(folder) or remedy_of(said)
+def _explained(error: _NotStartedError, log: Path, log_start: int, folder: Path) -> EmbeddedError:
+    output = _output_tail(log, log_start)
+    remedy = disk_remedy(folder) or remedy_of(output)
     if remedy:
         return EmbeddedError(f"Spark cannot be started. {remedy}")
-    telling = [line for line in said.splitlines() if "rror" in line or "xception" in line]
-    words = (telling or said.splitlines() or [""])[0].strip()
-    why = f"{error} ({words})" if words else str(error)
-    return EmbeddedError(f"Spark cannot be started: {why}. The whole log is in {log}")
+    errors = [line for line in output.splitlines() if "rror" in line or "xception" in line]
+    first_line = (errors or output.splitlines() or [""])[0].strip()
+    reason = f"{error} ({first_line})" if first_line else str(error)
+    return EmbeddedError(f"Spark cannot be started: {reason}. The whole log is in {log}")

@@ -1,6 +1,6 @@
-"""MongoDB of our own: `mongod` from PATH, else the stand-in nx-27017 from PyPI.
+"""The embedded MongoDB: `mongod` from PATH, else the stand-in nx-27017 from PyPI.
 
-What goes here: which of the two, and starting it. What stays out: databases, collections and
+What goes here: choosing one of the two and starting it. What stays out: databases, collections and
 indexes (in `io_managers`).
 """
 
@@ -24,19 +24,19 @@ STAND_IN_SENTENCE = (
 
 
 class MongoServer(EmbeddedServer):
-    """The data lake's server of one set. Neither program asks for a log-in: loopback only."""
+    """The data lake's server of one set; loopback only, because neither program has a log-in."""
 
     name = "mongo"
     title = "MongoDB"
 
     @property
     def folder(self) -> Path:
-        """The data directory, one for each program, as neither reads the other's."""
+        """The data directory, one per program, as neither can read the other's."""
         return self.set_home / "mongo" / self._engine
 
     @property
     def kind(self) -> str:
-        """Name of the program."""
+        """The name of the program."""
         return "MongoDB (embedded)" if self._engine == MONGOD else f"{NX} (stand-in for MongoDB)"
 
     def url(self, port: int) -> str:
@@ -44,12 +44,12 @@ class MongoServer(EmbeddedServer):
         return f"mongodb://{processes.LOOPBACK}:{port}/"
 
     def prepare(self) -> None:
-        """Choose the program and make the data directory."""
+        """Choose the program and create the data directory."""
         engine = self._engine
         if engine == MONGOD and not shutil.which(MONGOD):
             raise EmbeddedError(
                 f"The documents in {self.folder} were written by mongod, which is no longer on "
-                "PATH. Install it again, or start afresh with `cryptoassets down --erase`"
+                "PATH. Install it again, or start over with `cryptoassets down --erase`"
             )
         if engine == NX:
             if not importlib.util.find_spec("nx_27017"):
@@ -70,14 +70,14 @@ class MongoServer(EmbeddedServer):
             "PATH": "/usr/bin:/bin",
             "LC_ALL": "C.UTF-8",
             "HOME": str(self.folder),
-            # SQLite's scratch files may grow with a query; they belong on the disk of the data.
+            # A query may need large SQLite scratch files; keep them on the disk of the data.
             "TMPDIR": str(self.folder / "tmp"),
         }
         return processes.start_detached(command, log=self.log, environment=environment)
 
     @property
     def _engine(self) -> str:
-        # A set stays with the program it was begun with: the other would show an empty lake.
+        # A set keeps the program that created it: the other would show an empty data lake.
         return self.state().engine or (MONGOD if shutil.which(MONGOD) else NX)
 
     def _mongod(self, port: int) -> list[str]:
@@ -88,10 +88,10 @@ class MongoServer(EmbeddedServer):
 
     def _nx(self, port: int) -> list[str]:
         pid_file = self.folder / "nx.pid"
-        # It would take any process that has got the number of a killed one for itself.
+        # nx-27017 would mistake another process with the same pid for a running server.
         pid_file.unlink(missing_ok=True)
-        # -P: started in `/`, which must not become a place to import from.
+        # -P: the server starts in `/`, and Python must not import from there.
         program = [sys.executable, "-P", "-c", "from nx_27017 import main; main()"]
         options = ["--data-dir", str(self.folder), "--host", processes.LOOPBACK, "-p", str(port)]
-        # Its log goes to stderr as well, which is the file that we keep.
+        # It also logs to stderr, which goes to our own log file.
         return [*program, *options, "--log-file", "/dev/null", "--pid-file", str(pid_file)]

@@ -1,11 +1,11 @@
-"""Runs that Dagster would keep for ever, deleted with all that they left behind.
+"""Deletes old runs, which Dagster would keep forever, with their events, check results and logs.
 
-What goes here: which finished runs may go, and deleting them. What stays out: when that is done and
-by which age (the job `purge_old_runs`, `run --every` and the retention of data do it).
+What goes here: choosing which finished runs to delete, and deleting them. What stays out: when that
+is done and from which age (in the job `purge_old_runs`, `run --every` and the data's retention).
 
-Dagster's pages and sensors know a partition by its newest materialization. The run that holds it
-therefore stays, however old: what goes are the runs that a later one has superseded, and those that
-materialized nothing. An hour that was processed 60 times keeps one run of each job.
+Dagster's pages and sensors read the state of a partition from its newest materialization. The run
+with that event is therefore kept, however old. Runs are deleted if a later run has superseded them
+or if they materialized nothing. An hour that was processed 60 times keeps one run of each job.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dagster import DagsterInstance, RunsFilter
 
-_AT_ONCE = 200
+_PAGE_SIZE = 200
 
 
 @dataclass(frozen=True)
 class Purge:
-    """What a purge did, or would do.
+    """The result of a purge, or of its dry run.
 
     Attributes:
-        deleted: ids of the runs that went, oldest first.
-        kept: runs of that age that stay, for a partition's newest materialization is theirs.
+        deleted: ids of the deleted runs, oldest first.
+        kept: how many runs of that age were kept because they hold a newest materialization.
     """
 
     deleted: tuple[str, ...]
@@ -41,18 +41,18 @@ def purge_runs(
     keep_failed: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> Purge:
-    """Delete finished runs that nothing leans on, with events, check results and logs.
+    """Delete finished runs that nothing depends on, with events, check results and logs.
 
-    Runs that wait, start, go or stop are never touched, whatever their age. Safe beside other
-    purges and beside runs.
+    Unfinished runs are never deleted, whatever their age. Safe to call while other purges or runs
+    are executing.
 
     Args:
         instance: Dagster's.
-        older_than: aware time; a run goes that was last heard of before it.
-        dry_run: say what would go, and delete nothing.
-        newer_than: aware time; runs created before it are not looked at. None: all are.
-        keep_failed: only runs that succeeded go.
-        tags: only runs with these tags.
+        older_than: aware time; runs whose last update is before it are deleted.
+        dry_run: report what would be deleted, and delete nothing.
+        newer_than: aware time; runs created before it are ignored. None: no limit.
+        keep_failed: delete only runs that succeeded.
+        tags: delete only runs with these tags.
     """
     from dagster import DagsterRunStatus, RunsFilter  # noqa: PLC0415 - seconds of imports
 
@@ -63,7 +63,8 @@ def purge_runs(
         created_after=newer_than,
         tags=dict(tags) if tags else None,
     )
-    # All ids before the first is deleted: a page begins where the run before it stands.
+    # Read all ids before deleting the first run: each page starts after the last run of the
+    # previous page, which must still exist.
     candidates = list(_run_ids(instance, filters))
     deleted = []
     for run_id in candidates:
@@ -77,22 +78,24 @@ def purge_runs(
 def _run_ids(instance: "DagsterInstance", filters: "RunsFilter") -> Iterator[str]:
     cursor: str | None = None
     while True:
-        records = instance.get_run_records(filters, limit=_AT_ONCE, cursor=cursor, ascending=True)
+        records = instance.get_run_records(filters, limit=_PAGE_SIZE, cursor=cursor, ascending=True)
         for record in records:
             cursor = record.dagster_run.run_id
             yield cursor
-        if len(records) < _AT_ONCE:
+        if len(records) < _PAGE_SIZE:
             return
 
 
 def _is_superseded(instance: "DagsterInstance", run_id: str) -> bool:
-    """Whether all that the run materialized was materialized again by a later one."""
+    """Return whether later runs have materialized again everything that this run materialized."""
     from dagster import DagsterEventType  # noqa: PLC0415 - seconds of imports
 
-    made = DagsterEventType.ASSET_MATERIALIZATION
+    materialization = DagsterEventType.ASSET_MATERIALIZATION
     cursor: str | None = None
     while True:
-        page = instance.get_records_for_run(run_id, cursor=cursor, of_type=made, limit=_AT_ONCE)
+        page = instance.get_records_for_run(
+            run_id, cursor=cursor, of_type=materialization, limit=_PAGE_SIZE
+        )
         for record in page.records:
             event = record.event_log_entry.dagster_event
             if event is None or event.asset_key is None:
@@ -103,7 +106,7 @@ def _is_superseded(instance: "DagsterInstance", run_id: str) -> bool:
                     return False
                 continue
             newest = instance.event_log_storage.get_latest_storage_id_by_partition(
-                event.asset_key, made, partitions={event.partition}
+                event.asset_key, materialization, partitions={event.partition}
             )
             if newest.get(event.partition) == record.storage_id:
                 return False
@@ -119,7 +122,8 @@ def _delete(instance: "DagsterInstance", run_id: str) -> None:
 
 
 def _delete_check_results(instance: "DagsterInstance", run_id: str) -> None:
-    # Ten rows a run of `process` that deleting a run leaves behind; Dagster has no call for them.
+    # Deleting a run leaves its check results (ten rows per run of `process`), and Dagster has no
+    # method that deletes them.
     from dagster._core.storage.event_log.schema import (  # noqa: PLC0415
         AssetCheckExecutionsTable,
     )

@@ -1,7 +1,7 @@
-"""PostgreSQL of our own: loopback only, a random password, data checksums, never root.
+"""The embedded PostgreSQL: loopback only, a random password, data checksums, never as root.
 
-What goes here: making the data directory and starting the server. What stays out: where its files
-lie (in `postgres_files`), schemas and roles of the product (in `migrations`).
+What goes here: creating the data directory and starting the server. What stays out: where its files
+are (in `postgres_files`), schemas and roles of the product (in `migrations`).
 """
 
 import os
@@ -28,7 +28,7 @@ _OPTIONS = {
     "max_wal_size": "512MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # A failing statement may hold a password (CREATE ROLE ...), and the log is plain text.
+    # A failing statement may contain a password (CREATE ROLE ...), and the log is plain text.
     "log_min_error_statement": "panic",
     "log_checkpoints": "off",
 }
@@ -43,12 +43,12 @@ class PostgresServer(EmbeddedServer):
 
     @property
     def inside(self) -> Path:
-        """The folder below our home; data may lie elsewhere, see `postgres_files`."""
+        """The folder in our home; the data may be elsewhere, see `postgres_files`."""
         return self.set_home / "postgres"
 
     @property
     def place(self) -> Path:
-        """The folder of data directory and password."""
+        """The folder that contains the data directory and the password."""
         return postgres_files.outside_folder(self.inside) or self.inside
 
     @property
@@ -75,7 +75,7 @@ class PostgresServer(EmbeddedServer):
         return f"postgresql://{SUPERUSER}:{password}@{processes.LOOPBACK}:{port}/{database}"
 
     def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- its pid file knows more
-        """Tell whether it takes connections, as it says itself (recovery may take a while)."""
+        """Return whether its pid file says that it accepts connections; recovery may take time."""
         try:
             lines = (self.folder / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -83,12 +83,12 @@ class PostgresServer(EmbeddedServer):
         return lines[:1] == [str(pid)] and lines[7:8] == ["ready   "]
 
     def prepare(self) -> None:
-        """Make password and data directory where they are missing."""
+        """Create the password and the data directory if they are missing."""
         if not self.inside.exists():
             self.inside.mkdir()
             self.inside.chmod(0o700)
             if self._account and self._account.can_enter(self.set_home.parent):
-                # Root's PostgreSQL runs as another account, which passes through to its data.
+                # Under root, PostgreSQL runs as another account, which must reach its data.
                 for folder in (self.set_home, self.inside):
                     folder.chmod(0o711)
         place = postgres_files.choose_folder(self.inside, self._found, self._account)
@@ -97,10 +97,10 @@ class PostgresServer(EmbeddedServer):
                 f"PostgreSQL's files are kept in {place}: its account "
                 f"`{self._account and self._account.name}` cannot reach {self.inside}"
             )
-        self._set_half_made_aside()
+        self._set_incomplete_folder_aside()
         if not self.folder.exists():
             self._initialise()
-        self._refuse_other_version()
+        self._fail_if_other_version()
 
     def launch(self, port: int) -> "subprocess.Popen[bytes]":
         """Start the server."""
@@ -134,11 +134,11 @@ class PostgresServer(EmbeddedServer):
     def _password_file(self) -> Path:
         return self.place / "password"
 
-    def _set_half_made_aside(self) -> None:
+    def _set_incomplete_folder_aside(self) -> None:
         if self.folder.exists() and not (self.folder / "global" / "pg_control").exists():
-            aside = self.folder.with_name(f"data.half-made-{secrets.token_hex(4)}")
-            self.folder.rename(aside)
-            self.report(f"PostgreSQL's data directory was half made: set aside as {aside}")
+            new_path = self.folder.with_name(f"data.half-made-{secrets.token_hex(4)}")
+            self.folder.rename(new_path)
+            self.report(f"PostgreSQL's data directory was incomplete: renamed it to {new_path}")
 
     def _initialise(self) -> None:
         password = self._password_file
@@ -146,19 +146,19 @@ class PostgresServer(EmbeddedServer):
         descriptor = os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(24))
-        # Made aside and renamed, so that a directory called `data` is always whole.
+        # Created under a temporary name, so that a directory called `data` is always complete.
         self._remove_unfinished()
-        aside = self.place / f"data.new-{secrets.token_hex(4)}"
-        aside.mkdir(mode=0o700)
+        temporary = self.place / f"data.new-{secrets.token_hex(4)}"
+        temporary.mkdir(mode=0o700)
         if self._account:
-            for path in (password, aside):
+            for path in (password, temporary):
                 os.chown(path, self._account.uid, self._account.gid)
-        self._run_initdb(aside, password)
-        self._make_databases(aside)
-        aside.rename(self.folder)
+        self._run_initdb(temporary, password)
+        self._make_databases(temporary)
+        temporary.rename(self.folder)
 
     def _remove_unfinished(self) -> None:
-        # A command killed in the midst leaves its folder, and an initdb that still writes to it.
+        # A killed command leaves its folder, and perhaps an initdb that still writes to it.
         for unfinished in self.place.glob("data.new-*"):
             for pid in processes.pids_serving(unfinished):
                 processes.stop(pid)
@@ -172,7 +172,7 @@ class PostgresServer(EmbeddedServer):
         )
 
     def _make_databases(self, folder: Path) -> None:
-        # Without a server and a connection: a data directory without them never comes to be.
+        # In single-user mode, so that no data directory exists without these databases.
         statements = "".join(f"CREATE DATABASE {name};\n" for name in DATABASES)
         self._run_program("postgres", "--single", "-D", str(folder), "postgres", text=statements)
 
@@ -187,16 +187,17 @@ class PostgresServer(EmbeddedServer):
             env=_ENVIRONMENT,
             **(self._account.as_options() if self._account else {}),
         )
-        said = answer.stderr.splitlines()
-        errors = [line for line in said if "error:" in line or "ERROR:" in line or "FATAL:" in line]
+        output = answer.stderr.splitlines()
+        markers = ("error:", "ERROR:", "FATAL:")
+        errors = [line for line in output if any(marker in line for marker in markers)]
         if answer.returncode != 0 or errors:
-            reason = (errors or said or [f"{name} ended with {answer.returncode}"])[-1].strip()
+            reason = (errors or output or [f"{name} ended with {answer.returncode}"])[-1].strip()
             raise EmbeddedError(
-                f"PostgreSQL cannot make its data directory in {self.place}: {reason}. Free some "
+                f"PostgreSQL cannot create its data directory in {self.place}: {reason}. Free some "
                 "space or fix the permissions, or set CRYPTOASSETS_HOME to another folder"
             )
 
-    def _refuse_other_version(self) -> None:
+    def _fail_if_other_version(self) -> None:
         made_by = (self.folder / "PG_VERSION").read_text().strip()
         answer = subprocess.run(
             [str(self._found / "postgres"), "--version"],
@@ -208,11 +209,11 @@ class PostgresServer(EmbeddedServer):
         found = answer.stdout.split()[2].split(".")[0]
         if made_by != found:
             raise EmbeddedError(
-                f"The data in {self.folder} was made by PostgreSQL {made_by}, but PostgreSQL "
-                f"{found} is what this machine has. Bring {made_by} back, or start afresh with "
+                f"The data in {self.folder} was made by PostgreSQL {made_by}, but this machine has "
+                f"PostgreSQL {found}. Install {made_by} again, or start over with "
                 "`cryptoassets down --erase`"
             )
 
 
-# Nothing of ours: a server's environment can be read by its account, and ours may hold an API key.
+# Not our environment: the server's account can read it, and ours may contain an API key.
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}

@@ -1,7 +1,8 @@
-"""Where PostgreSQL's programs and its data lie.
+"""Where PostgreSQL's programs and its data are.
 
-What goes here: finding the programs, and the place outside our home for the one case where root
-works in a folder that PostgreSQL's account cannot enter. What stays out: starting (in `postgres`).
+What goes here: finding the programs, and choosing a folder outside our home. That folder is only
+used if root's home is a folder that PostgreSQL's account cannot enter. What stays out: starting the
+server (in `postgres`).
 """
 
 import hashlib
@@ -39,7 +40,7 @@ def find_programs() -> Path:
 
 
 def outside_folder(inside: Path) -> Path | None:
-    """Return the place outside our home that was chosen for `inside` earlier, if any."""
+    """Return the folder outside our home that was chosen earlier in place of `inside`, if any."""
     try:
         return Path((inside / "elsewhere").read_text().strip())
     except OSError:
@@ -47,50 +48,50 @@ def outside_folder(inside: Path) -> Path | None:
 
 
 def choose_folder(inside: Path, programs: Path, account: Account | None) -> Path:
-    """Return the folder for data and password: `inside`, unless its account cannot get there.
+    """Return the folder for data and password: `inside`, unless the account cannot enter it.
 
     Args:
-        inside: the folder below our home; exists.
+        inside: the folder in our home; must exist.
         programs: folder of PostgreSQL's programs.
-        account: who runs PostgreSQL; None: ourselves, who can.
+        account: who runs PostgreSQL; None: the current user.
     """
     earlier = outside_folder(inside)
     if earlier is not None or account is None or (inside / "data").exists():
         return earlier or inside
     if account.can_enter(inside.parent) and account.can_run(programs / "postgres"):
         return inside
-    # The random part: data of a home that was deleted by hand must not come back in a new one.
+    # The random part keeps data of a home that was deleted by hand out of a new home.
     name = f"{_short_hash(inside)}-{secrets.token_hex(4)}"
     outside = OUTSIDE / name
     for folder in (OUTSIDE, outside):
         if not folder.exists():
             folder.mkdir()
-            folder.chmod(0o755)  # whatever our umask is
+            folder.chmod(0o755)  # not reduced by our umask
     (inside / "elsewhere").write_text(f"{outside}\n")
     return outside
 
 
 def reachable_programs(programs: Path, folder: Path, account: Account | None) -> Path:
-    """Return programs that `account` can run: these, or a copy of them beside the data."""
+    """Return programs that `account` can run: these, or a copy of them next to the data."""
     if account is None or account.can_run(programs / "postgres"):
         return programs
     packages, version = programs.parents[2], importlib.metadata.version(_WHEEL)
     copy = folder.parent / f"{_WHEEL}-{version}"
     if not copy.exists():
-        aside = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
+        temporary = copy.with_name(f"{copy.name}.{secrets.token_hex(4)}")
         shutil.copytree(
             programs.parent,
-            aside / _WHEEL / "pginstall",
+            temporary / _WHEEL / "pginstall",
             symlinks=True,
             ignore=shutil.ignore_patterns("include"),
         )
-        # The programs find these libraries by their relative place.
+        # The programs find these libraries by their relative path.
         libraries = packages / f"{_WHEEL}.libs"
         if libraries.exists():
-            shutil.copytree(libraries, aside / libraries.name)
-        for made in (aside, aside / _WHEEL):
-            made.chmod(0o755)
-        aside.rename(copy)
+            shutil.copytree(libraries, temporary / libraries.name)
+        for folder_made in (temporary, temporary / _WHEEL):
+            folder_made.chmod(0o755)
+        temporary.rename(copy)
     return copy / _WHEEL / "pginstall" / "bin"
 
 

@@ -1,4 +1,4 @@
-"""What all servers of ours have in common: started once, found again, mended, stopped.
+"""What all our servers have in common: started once, found later, restarted, stopped.
 
 What goes here: the lock, the state file and the order of a start. What stays out: the programs
 themselves (in `postgres`, `mongo`, `source`).
@@ -24,7 +24,7 @@ from cryptoassets.shortages import disk_remedy, remedy_of
 
 READY_SECONDS = 60.0
 LOCK_SECONDS = 180.0
-STARTS_TRIED = 3
+START_ATTEMPTS = 3
 LAST_LINES = 8
 
 Report = Callable[[str], None]
@@ -44,11 +44,11 @@ class ServerStatus:
 
 @dataclass(frozen=True)
 class State:
-    """What is remembered of a server between commands.
+    """What is stored about a server between commands.
 
     Attributes:
-        port: kept when the server stops, so that bookmarks and saved connections stay good.
-        engine: the program that made the data and the only one that can read it.
+        port: kept when the server stops, so that bookmarks and saved connections stay valid.
+        engine: the program that created the data and the only one that can read it.
     """
 
     pid: int | None = None
@@ -57,7 +57,7 @@ class State:
 
 
 def not_running(titles: Sequence[str], home: Path) -> StoreNotRunningError:
-    """The error of a command that needs servers and starts none."""
+    """Return the error of a command that needs servers but starts none."""
     *others, last = titles
     names = " and ".join([", ".join(others), last] if others else [last]).replace(" The ", " the ")
     verb = "is" if len(titles) == 1 else "are"
@@ -74,7 +74,7 @@ class EmbeddedServer(ABC):
     title: ClassVar[str]
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     may_start: ClassVar[bool] = True
-    """Whether this process starts servers; see `starting_nothing`."""
+    """Whether this process may start servers; see `starting_nothing`."""
 
     def __init__(self, set_home: Path, report: Report) -> None:
         self.set_home = set_home
@@ -85,12 +85,12 @@ class EmbeddedServer(ABC):
     @property
     @abstractmethod
     def folder(self) -> Path:
-        """Where its data is; stands in its command line, by which we know it again."""
+        """Where its data is; part of its command line, by which we recognise it."""
 
     @property
     @abstractmethod
     def kind(self) -> str:
-        """What runs, in words for `status`."""
+        """The program that runs, as shown by `status`."""
 
     @abstractmethod
     def url(self, port: int) -> str:
@@ -98,22 +98,22 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def prepare(self) -> None:
-        """Make what a start needs: folders, password, data directory."""
+        """Create what a start needs: folders, password, data directory."""
 
     @abstractmethod
     def launch(self, port: int) -> "subprocess.Popen[bytes]":
         """Start the program."""
 
     def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- PostgreSQL asks its pid file
-        """Tell whether it answers."""
+        """Return whether it answers."""
         return processes.is_listening(port)
 
     def ensure(self) -> int:
-        """Return the port of the running server; it is started when it does not run.
+        """Return the port of the server; starts it when it is not running.
 
         Raises:
-            EmbeddedError: it cannot be started; the message says why and what to do.
-            StoreNotRunningError: it does not run, and this process starts nothing.
+            EmbeddedError: it cannot be started; the message gives the reason and the remedy.
+            StoreNotRunningError: it is not running, and this process starts nothing.
         """
         with self.disk_errors_named():
             port = self.running_port()
@@ -127,7 +127,7 @@ class EmbeddedServer(ABC):
                 return port if port is not None else self._start()
 
     def running_port(self) -> int | None:
-        """Return the port if the server runs and answers, else None."""
+        """Return the port if the server is running and answers, else None."""
         state = self.state()
         if state.pid is None or state.port is None:
             return None
@@ -135,7 +135,7 @@ class EmbeddedServer(ABC):
         return state.port if is_up else None
 
     def stop(self) -> bool:
-        """Stop it if we started it; tell whether there was something to stop."""
+        """Stop it if we started it; return whether anything was stopped."""
         if not self._state_file.exists():
             return False
         with self.disk_errors_named(), self.locked():
@@ -144,7 +144,7 @@ class EmbeddedServer(ABC):
         return stopped
 
     def status(self) -> ServerStatus:
-        """Say what is known of it, without starting anything."""
+        """Return what is known about it, without starting anything."""
         state, port = self.state(), self.running_port()
         return ServerStatus(
             name=self.name,
@@ -156,21 +156,21 @@ class EmbeddedServer(ABC):
         )
 
     def state(self) -> State:
-        """Read what is remembered; a file that cannot be read counts as nothing."""
+        """Read the stored state; an unreadable file counts as an empty state."""
         try:
             return State(**json.loads(self._state_file.read_text()))
         except (OSError, ValueError, TypeError):
             return State()
 
     def remember(self, state: State) -> None:
-        """Write the state in one step, so that a reader never sees half of it."""
-        aside = self._state_file.with_suffix(f".{os.getpid()}")
-        aside.write_text(json.dumps(asdict(state)))
-        aside.replace(self._state_file)
+        """Write the state atomically, so that a reader never sees a partial file."""
+        temporary = self._state_file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(asdict(state)))
+        temporary.replace(self._state_file)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold this server's start lock; the kernel frees it when we die."""
+        """Hold this server's start lock; the kernel releases it when we die."""
         for needed in (self._state_file.parent, self.log.parent):
             needed.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._state_file.with_suffix(".lock"), timeout=LOCK_SECONDS)
@@ -185,7 +185,7 @@ class EmbeddedServer(ABC):
 
     @contextmanager
     def disk_errors_named(self) -> Iterator[None]:
-        """Turn a full or unwritable disk into one sentence."""
+        """Turn the errors of a full or unwritable disk into an `EmbeddedError`."""
         try:
             yield
         except OSError as error:
@@ -205,22 +205,24 @@ class EmbeddedServer(ABC):
         self._stop_all()
         self.prepare()
         port = self._choose_port()
-        for _ in range(STARTS_TRIED):
+        for _ in range(START_ATTEMPTS):
             process = self.launch(port)
             self.remember(replace(self.state(), pid=process.pid, port=port))
             if self._becomes_ready(process, port):
                 return port
             if not processes.is_listening(port):
                 break
-            # A stranger took the port between our look and the server's.
+            # Another program took the port between our check and the server's start.
             port = processes.free_port()
-        words = self._last_words()
-        remedy = disk_remedy(self.set_home) or remedy_of(words) or f"The whole log is in {self.log}"
-        raise EmbeddedError(f"{self.title} did not start: {words}. {remedy}")
+        reason = self._last_error()
+        remedy = (
+            disk_remedy(self.set_home) or remedy_of(reason) or f"The whole log is in {self.log}"
+        )
+        raise EmbeddedError(f"{self.title} did not start: {reason}. {remedy}")
 
     def _port_of_slow_start(self) -> int | None:
-        # Started by a command that was killed, or too busy to answer at once: not a reason to
-        # stop it under those who use it.
+        # The server may have been started by a command that was killed, or be too busy to answer
+        # at once. Do not stop it, because others may be using it.
         state, deadline = self.state(), time.monotonic() + READY_SECONDS
         while state.pid and processes.is_ours(state.pid, self.folder):
             port = self.running_port()
@@ -251,27 +253,27 @@ class EmbeddedServer(ABC):
         return False
 
     def _stop_all(self) -> bool:
-        # The state names one; a command killed in the midst of a start may have left another.
+        # The state names one process; a command killed during a start may have left another.
         pids = processes.pids_serving(self.folder)
         for pid in pids:
             processes.stop(pid, by=self.stop_signal)
         return bool(pids)
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         try:
             lines = self.log.read_text(errors="replace").strip().splitlines()
         except OSError:
             lines = []
         recent = lines[-LAST_LINES:]
-        telling = [line for line in recent if "FATAL" in line or "rror" in line] or recent
-        return telling[-1].strip() if telling else "it ended without a word"
+        errors = [line for line in recent if "FATAL" in line or "rror" in line] or recent
+        return errors[-1].strip() if errors else "it ended without any output"
 
 
 @contextmanager
 def starting_nothing() -> Iterator[None]:
-    """For commands that only show: a stopped server is an error in this process meanwhile.
+    """For commands that only show: inside this context a stopped server is an error.
 
-    It holds in every thread, and for what Dagster opens by itself from `dagster.yaml`.
+    It applies to every thread, and to what Dagster opens by itself from `dagster.yaml`.
     """
     before, EmbeddedServer.may_start = EmbeddedServer.may_start, False
     try:

@@ -1,6 +1,6 @@
-"""The source: whose it is, and our own CoinCap-compatible server when the settings name none.
+"""The source: which one it is, and our own CoinCap-compatible server when the settings name none.
 
-What goes here: asking a server which source it is, and running the simulator as a process. What
+What goes here: asking a server which source it serves, and running the simulator as a process. What
 stays out: the simulator itself (in `coincap_server`) and the client (in `coincap`).
 """
 
@@ -24,19 +24,19 @@ ASK_SECONDS = 5.0
 
 
 class SimulatorServer(EmbeddedServer):
-    """The simulator, a process of its own; it keeps no data."""
+    """The simulator as a separate process; it stores no data."""
 
     name = "source"
     title = "The simulator of CoinCap"
 
     @property
     def folder(self) -> Path:
-        """Empty, but it stands in the command line."""
+        """An empty folder; its path in the command line identifies the process."""
         return self.set_home / "source"
 
     @property
     def kind(self) -> str:
-        """Say that its prices are invented."""
+        """The program's name, which shows that its prices are invented."""
         return "CoinCap simulator (invented prices)"
 
     def url(self, port: int) -> str:
@@ -44,11 +44,14 @@ class SimulatorServer(EmbeddedServer):
         return f"http://{processes.LOOPBACK}:{port}"
 
     def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- HTTP knows no pid
-        """Tell whether it answers."""
-        return processes.is_listening(port) and answer_of(f"{self.url(port)}/health") is not None
+        """Return whether it answers."""
+        return (
+            processes.is_listening(port)
+            and source_header_of(f"{self.url(port)}/health") is not None
+        )
 
     def prepare(self) -> None:
-        """Make the folder."""
+        """Create the folder."""
         self.folder.mkdir(exist_ok=True)
 
     def launch(self, port: int) -> "subprocess.Popen[bytes]":
@@ -61,34 +64,34 @@ class SimulatorServer(EmbeddedServer):
         )
 
 
-def ask_source(url: str, remembered: Path) -> SourceKind:
-    """Ask the server at `url` which source it serves; the answer is kept for when it is down.
+def ask_source(url: str, answers_file: Path) -> SourceKind:
+    """Ask the server at `url` which source it serves; the answer is stored for when it is down.
 
     Args:
         url: COINCAP_URL.
-        remembered: JSON file of earlier answers by URL; need not exist.
+        answers_file: JSON file of earlier answers by URL; need not exist.
 
     Raises:
         SourceUnavailableError: no answer, now or earlier.
     """
-    answers = _read_answers(remembered)
-    header = answer_of(f"{url.rstrip('/')}/health")
+    answers = _read_answers(answers_file)
+    header = source_header_of(f"{url.rstrip('/')}/health")
     if header is None:
         if url in answers:
             return answers[url]
         raise SourceUnavailableError(
-            f"The source at COINCAP_URL ({url}) does not answer, so nobody knows whose data it "
+            f"The source at COINCAP_URL ({url}) does not answer, so it is unknown whose data it "
             "serves. Start it, or correct COINCAP_URL, then try again"
         )
     kind = source_named(header)
     if answers.get(url) != kind:
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        remembered.write_text(json.dumps(answers | {url: kind}, indent=1))
+        answers_file.parent.mkdir(parents=True, exist_ok=True)
+        answers_file.write_text(json.dumps(answers | {url: kind}, indent=1))
     return kind
 
 
-def answer_of(url: str) -> str | None:
-    """Return the source header of a server that answers at all (empty: none); None: no answer."""
+def source_header_of(url: str) -> str | None:
+    """Return the source header of the server's answer (empty: no header); None: no answer."""
     try:
         with _opener(url).open(url, timeout=ASK_SECONDS) as response:
             return str(response.headers.get(SOURCE_HEADER, ""))
@@ -100,14 +103,14 @@ def answer_of(url: str) -> str | None:
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    # A proxy of the company cannot reach our loopback.
+    # A company's proxy cannot reach our loopback interface.
     if f"//{processes.LOOPBACK}:" in url or "//localhost" in url:
         return urllib.request.build_opener(urllib.request.ProxyHandler({}))
     if not url.startswith("https:"):
         return urllib.request.build_opener()
     from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 -- heavy, and simulators speak HTTP
 
-    # The certificates that the client trusts, whatever SSL_CERT_FILE says.
+    # The same certificates as the client trusts; SSL_CERT_FILE is ignored.
     trusted = environment.certificates() or Path(DEFAULT_CA_BUNDLE_PATH)
     context = ssl.create_default_context(
         cafile=None if trusted.is_dir() else trusted, capath=trusted if trusted.is_dir() else None

@@ -1,7 +1,7 @@
-"""The one door to the embedded mode: hands out URLs and starts what the settings do not name.
+"""The entry point of the embedded mode: provides URLs and starts what the settings do not name.
 
-What goes here: which set of stores is in force, and what is ours to start. What stays out: how
-each server is started (in the modules beside this one).
+What goes here: which set of stores is in use, and which servers we start. What stays out: how each
+server is started (in the modules next to this one).
 """
 
 import shutil
@@ -22,12 +22,12 @@ from cryptoassets.shortages import disk_remedy
 
 
 class Stack:
-    """Hands out URLs; what the settings do not name is started when its URL is first asked for.
+    """Provides URLs; a server that the settings do not name is started when its URL is requested.
 
     Args:
-        report: gets each thing worth knowing once, a plain sentence without full stop.
-        source: whose stores are in force, when the caller knows; None: the settings, or the server
-            at COINCAP_URL, say it.
+        report: gets each message once, as a sentence without full stop.
+        source: the source whose stores are used, if the caller knows it; None: taken from the
+            settings or from the server at COINCAP_URL.
     """
 
     def __init__(
@@ -39,16 +39,16 @@ class Stack:
     ) -> None:
         self._settings = settings
         self._given_source = source
-        self._said: set[str] = set()
-        self._seen_databases: set[str] = set()
+        self._reported: set[str] = set()
+        self._existing_databases: set[str] = set()
         self._report_to = report
 
     @cached_property
     def source(self) -> SourceKind:
-        """Whose data this is.
+        """The source that the data comes from.
 
         Raises:
-            SourceUnavailableError: only the server at COINCAP_URL knows, and it never answered.
+            SourceUnavailableError: only the server at COINCAP_URL knows, and it has never answered.
         """
         known = self._given_source or self._settings.known_source
         if known is not None:
@@ -57,7 +57,7 @@ class Stack:
         return source.ask_source(url, self._settings.home / "sources.json")
 
     def source_url(self) -> str:
-        """Return the base URL of the source; the simulator is started when none is named."""
+        """Return the base URL of the source; starts the simulator when the settings name none."""
         if self._settings.coincap_url:
             return self._settings.coincap_url
         if self._settings.coincap_api_key:
@@ -66,16 +66,16 @@ class Stack:
         return server.url(server.ensure())
 
     def mongo_url(self) -> str:
-        """Return the URL of MongoDB, its password included."""
+        """Return the URL of MongoDB, including its password."""
         if self._settings.mongo_url:
             return self._settings.mongo_url.get_secret_value()
         return self._mongo.url(self._mongo.ensure())
 
     def postgres_url(self, database: str | None = None) -> str:
-        """Return the libpq URL of a database, password included.
+        """Return the libpq URL of a database, including its password.
 
         Args:
-            database: None: the product's. Another one is made on the same server when missing.
+            database: None: the product's. Any other is created on the same server if missing.
         """
         named = self._settings.postgres_url
         if named:
@@ -84,9 +84,9 @@ class Stack:
             url = self._postgres.secret_url(self._postgres.ensure())
         if database is None:
             return url
-        if (named or database not in DATABASES) and database not in self._seen_databases:
+        if (named or database not in DATABASES) and database not in self._existing_databases:
             databases.create_if_missing(url, database)
-            self._seen_databases.add(database)
+            self._existing_databases.add(database)
         return databases.with_database(url, database)
 
     def clean_path(self) -> str:
@@ -98,10 +98,10 @@ class Stack:
 
     @property
     def dagster_home(self) -> Path:
-        """Folder of Dagster's logs and files, made when missing.
+        """Folder of Dagster's logs and files, created if missing.
 
-        They belong to the runs in PostgreSQL. Where the settings name one, its runs are those of
-        every source, and no source is asked: it may be away.
+        They belong to the runs in PostgreSQL. If the settings name a PostgreSQL, it stores the runs
+        of all sources, so the folder does not depend on the source, which may be down.
         """
         named = self._settings.postgres_url is not None
         home = (self._settings.home if named else self.set_home) / "dagster"
@@ -110,7 +110,7 @@ class Stack:
 
     @property
     def spark_folder(self) -> Path:
-        """Folder of Spark's local files, and of what its workers get; made when missing."""
+        """Folder of Spark's local files and of files for its workers; created if missing."""
         folder = self.set_home / "spark"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -120,11 +120,11 @@ class Stack:
         return self.set_home / "logs" / f"{name}.log"
 
     def java_home(self) -> Path:
-        """Return what JAVA_HOME must be when Spark's JVM is started: our shim over a good Java."""
+        """Return the JAVA_HOME for Spark's JVM: our shim around a suitable Java."""
         return java.write_shim(self._java_folder, self._java)
 
     def java_options(self, *, is_long_lived: bool = False) -> list[str]:
-        """Return JVM flags for a quick start of the driver, or for one that stays for hours."""
+        """Return JVM flags for a driver that starts quickly, or for one that runs for hours."""
         return java_options.quick_start_options(
             self._java_folder, self._java, is_long_lived=is_long_lived
         )
@@ -133,11 +133,11 @@ class Stack:
         """Start everything that the settings do not name, at the same time.
 
         Raises:
-            EmbeddedError: there is no room in CRYPTOASSETS_HOME, or a server did not start.
+            EmbeddedError: CRYPTOASSETS_HOME has no free space, or a server did not start.
         """
         problem = disk_remedy(self.set_home)
         if problem:
-            raise EmbeddedError(f"Nothing can be kept in {self.set_home}. {problem}")
+            raise EmbeddedError(f"No data can be stored in {self.set_home}. {problem}")
         wanted = self._wanted
         with ThreadPoolExecutor(max_workers=len(wanted) or 1) as pool:
             for started in [pool.submit(server.ensure) for server in wanted]:
@@ -147,10 +147,10 @@ class Stack:
         """Stop the servers of all sets.
 
         Args:
-            erase: also delete data, logs and cleaned Parquet of the set in force; others stay.
+            erase: also delete data, logs and cleaned Parquet of the set in use; keep other sets.
 
         Returns:
-            What was done, a sentence each.
+            One sentence for each action.
         """
         homes = [self._home_of(kind) for kind in get_args(SourceKind)]
         servers = [server for home in homes for server in self._servers_of(home)]
@@ -158,24 +158,24 @@ class Stack:
         return done + (self._erase() if erase else [])
 
     def servers(self) -> list[ServerStatus]:
-        """Say of each server that is ours to start how it is, without starting it."""
+        """Return the status of each server that the settings do not name; starts nothing."""
         return [server.status() for server in self._wanted]
 
     def stopped(self) -> dict[str, str]:
-        """The servers that are ours to start and do not run: name to title; starts nothing."""
+        """Return the servers that we would start and that are not running: name to title."""
         return {
             server.name: server.title for server in self._wanted if server.running_port() is None
         }
 
     @property
     def home(self) -> Path:
-        """The folder of all sets of stores."""
+        """The folder that contains all sets of stores."""
         return self._settings.home
 
     @property
     def _wanted(self) -> Sequence[EmbeddedServer]:
         named = self._settings
-        # In this order: with every URL named, no source is asked.
+        # In this order, so that `source` is not requested when every URL is named.
         servers: list[EmbeddedServer] = []
         if named.postgres_url is None:
             servers.append(self._postgres)
@@ -207,11 +207,11 @@ class Stack:
 
     @property
     def set_home(self) -> Path:
-        """Folder of the embedded stores of the source in force."""
+        """Folder of the embedded stores of the current source."""
         return self._home_of(self.source)
 
     def _home_of(self, kind: SourceKind) -> Path:
-        # What is not CoinCap never mixes with what is.
+        # Data of CoinCap is never mixed with data of other sources.
         return self._settings.home if kind == "simulator" else self._settings.home / kind
 
     def _servers_of(self, set_home: Path) -> Sequence[EmbeddedServer]:
@@ -229,11 +229,11 @@ class Stack:
         except OSError as error:
             raise EmbeddedError(
                 f"{error.filename or set_home} cannot be deleted ({error.strerror}). "
-                "Mend the permissions, or delete it by hand"
+                "Fix the permissions, or delete it by hand"
             ) from error
         return [f"Deleted the stores of source `{self.source}` in {set_home}"]
 
     def _report(self, sentence: str) -> None:
-        if self._report_to and sentence not in self._said:
-            self._said.add(sentence)
+        if self._report_to and sentence not in self._reported:
+            self._reported.add(sentence)
             self._report_to(sentence)

@@ -1,8 +1,8 @@
-"""The schema of PostgreSQL, brought to its newest revision.
+"""Migrations: upgrade the schema of PostgreSQL to its newest revision.
 
-What goes here: whether a database is up to date, and the way there (alembic as a library; no
-`alembic.ini`). What stays out: the SQL (in `versions`), the tables as the code sees
-them (in `schemas`; a test holds the two together) and the months of `coin_prices`, which are made
+What goes here: checking whether a database is up to date, and upgrading it (alembic as a library,
+without `alembic.ini`). What stays out: the SQL (in `versions`), the tables as the code sees them
+(in `schemas`; a test keeps the two consistent) and the months of `coin_prices`, which are created
 as needed (in `resources.postgres`).
 """
 
@@ -11,17 +11,17 @@ import psycopg
 from cryptoassets import libpq
 
 HEAD = "0007"
-"""Newest revision; known without alembic, whose import takes longer than all else here."""
+"""Newest revision; a constant, because importing alembic is slow."""
 
 
 def upgrade(url: str) -> None:
-    """Bring the schema to `HEAD`; cheap when it is there, safe when several do it at once.
+    """Upgrade the schema to `HEAD`; fast if it is up to date, safe with concurrent callers.
 
     Args:
         url: `postgresql://user:password@host:port/database` of a role that may create schemas.
 
     Raises:
-        UnknownRevisionError: newer code has brought the database further than this code can.
+        UnknownRevisionError: newer code has migrated the database to a revision unknown here.
         SettingsError: the database is not UTF-8.
         StoreError: it is read-only.
         psycopg.Error: the server refused; nothing was changed.
@@ -29,7 +29,7 @@ def upgrade(url: str) -> None:
     with libpq.connect(url) as connection:
         if _revision(connection) == HEAD:
             return
-    # Needed once in the life of a database.
+    # Imported only here, because most connections need no migration.
     from cryptoassets.migrations.runner import run_revisions  # noqa: PLC0415
 
     run_revisions(url)

@@ -1,7 +1,7 @@
-"""Alembic's entry: it executes this file, with the connection that `runner` hands over.
+"""Alembic's entry point: it executes this file with the connection that `runner` passes.
 
-What goes here: what alembic must be told about our database. What stays out: connecting, locking
-and committing (in `runner`); nobody but alembic may import this module.
+What goes here: alembic's configuration for our database. What stays out: connecting, locking and
+committing (in `runner`). Only alembic may import this module.
 """
 
 from alembic import context

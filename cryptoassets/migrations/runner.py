@@ -1,7 +1,7 @@
-"""How alembic is driven: one connection, one transaction, one migrator at a time.
+"""Runs alembic: one connection, one transaction, one migration at a time.
 
-What goes here: the only use of alembic's and SQLAlchemy's machinery. What stays out: the quick look
-whether there is anything to do (in the package), so that a run at head never imports this.
+What goes here: the only use of alembic and SQLAlchemy for migrations. What stays out: the quick
+check whether a migration is needed (in the package), so that usually this module is not imported.
 """
 
 import logging
@@ -20,7 +20,7 @@ from cryptoassets.errors import SchemaMismatchError, UnknownRevisionError
 
 _LOG = logging.getLogger(__name__)
 _FIRST_MIGRATORS = 3
-# Alembic's own table, made first because migrators lock it; readers cannot lock it.
+# Alembic's own table is created first, because migrations lock it; readers cannot lock it.
 _LOCKED_TABLE = """
     CREATE SCHEMA IF NOT EXISTS warehouse;
     CREATE TABLE IF NOT EXISTS warehouse.alembic_version (
@@ -37,15 +37,15 @@ _RELATIONS = """
 
 
 def run_revisions(url: str, last: str = "head") -> None:
-    """Run what is missing up to a revision, in one transaction: all of it stands, or nothing.
+    """Run the missing revisions up to `last` in one transaction: all of them, or none.
 
     Raises:
-        UnknownRevisionError: newer code has brought the database further than this code can.
-        SchemaMismatchError: something that we did not make has a name that a revision needs.
+        UnknownRevisionError: newer code has migrated the database to a revision unknown here.
+        SchemaMismatchError: a relation that we did not create has a name that a revision needs.
         psycopg.Error: the server refused.
     """
     engine = sa.create_engine(
-        # libpq reads the URL itself, for SQLAlchemy understands fewer forms of it.
+        # libpq parses the URL, because SQLAlchemy supports fewer forms of it.
         "postgresql+psycopg://",
         creator=partial(_connect, url),
         poolclass=sa.NullPool,
@@ -56,21 +56,21 @@ def run_revisions(url: str, last: str = "head") -> None:
                 _run(engine, last)
                 break
             except (sa.exc.IntegrityError, sa.exc.ProgrammingError) as error:
-                # Two make the schema at once: the second one fails when the first commits.
+                # Two processes create the schema at once: the second fails when the first commits.
                 if left == 0 or not isinstance(error.orig, psycopg.errors.UniqueViolation):
                     raise
     except sa.exc.DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.DuplicateTable):
             raise _in_the_way(engine, error.orig) from None
         if isinstance(error.orig, psycopg.Error):
-            # SQLAlchemy's message would carry the whole revision.
+            # SQLAlchemy's message would contain the whole revision.
             raise error.orig from None
         raise
 
 
 def _run(engine: sa.Engine, last: str) -> None:
     with engine.begin() as connection:
-        # An index over years of rows may take its time.
+        # Creating an index over years of rows may take long.
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
         connection.execute(sa.text("SET LOCAL lock_timeout = '60s'"))
         connection.execute(sa.text(_LOCKED_TABLE))
@@ -94,23 +94,23 @@ def _upgrade(connection: sa.Connection, last: str) -> None:
     try:
         command.upgrade(config, last)
     except CommandError:
-        # Alembic's own words name neither database nor remedy; in a run's log they only confuse.
+        # Alembic's own error names neither database nor remedy.
         raise _unknown_revision(connection) from None
 
 
 def _in_the_way(engine: sa.Engine, error: psycopg.Error) -> SchemaMismatchError:
-    """Name what a revision found in its place; the server's sentence names it without schema."""
-    said = error.diag.message_primary or str(error)
+    """Name the conflicting relation with its schema, which the server's message does not name."""
+    message = error.diag.message_primary or str(error)
     with engine.connect() as connection:
         database = connection.execute(sa.text("SELECT current_database()")).scalar_one()
         relations = connection.execute(sa.text(_RELATIONS)).all()
-    # Words, not the quotes around them: these depend on the server's language.
-    words = set(re.findall(r"\w+", said))
-    found = ", ".join(name for name, relation in relations if relation in words) or said
+    # Compare words without the quotes around them, because quotes depend on the server's language.
+    words = set(re.findall(r"\w+", message))
+    found = ", ".join(name for name, relation in relations if relation in words) or message
     return SchemaMismatchError(
         f"PostgreSQL database {database!r} already has {found}, which this platform did not make "
         "and whose name it needs. Nothing was changed and a retry will not help: rename or move "
-        "what is there, or name an empty database in POSTGRES_URL"
+        "it, or name an empty database in POSTGRES_URL"
     )
 
 

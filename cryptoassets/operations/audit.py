@@ -14,7 +14,7 @@ from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.session import open_running_stores
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
-from cryptoassets.upkeep.coins import coins_out_of_line, misdescribed_coins
+from cryptoassets.upkeep.coins import inconsistent_coins, misdescribed_coins
 from cryptoassets.upkeep.days import stale_mart_days
 
 _SHOWN = 3
@@ -65,7 +65,7 @@ def _without_coin(postgres: PostgresResource) -> list[str]:
 
 def _coins_out_of_line(postgres: PostgresResource) -> list[str]:
     with postgres.connect() as connection:
-        coins = coins_out_of_line(connection)
+        coins = inconsistent_coins(connection)
     by_remedy = {
         f"judged by older rules: run {BY_TODAYS_RULES}": [c for c in coins if c.is_refused],
         "`cryptoassets rebuild` of the hour repairs them": [c for c in coins if not c.is_refused],

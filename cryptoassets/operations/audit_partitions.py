@@ -32,7 +32,7 @@ from cryptoassets.schemas import Flow
 from cryptoassets.stores.documents import lake_id
 from cryptoassets.stores.ledger import LedgerRow
 from cryptoassets.stores.mongodb import Document, count_all, documents_in
-from cryptoassets.upkeep.partitions import EVER, raw_starts
+from cryptoassets.upkeep.partitions import ALL_TIME, raw_starts
 from cryptoassets.upkeep.unchanged import (
     Published,
     published_partition,
@@ -279,4 +279,4 @@ def _without_partition(
 
 def _is_in_time(document: Document) -> bool:
     observed_at = document.get("observed_at")
-    return isinstance(observed_at, datetime) and EVER[0] <= observed_at < EVER[1]
+    return isinstance(observed_at, datetime) and ALL_TIME[0] <= observed_at < ALL_TIME[1]

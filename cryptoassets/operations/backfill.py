@@ -21,7 +21,7 @@ from cryptoassets.operations.ranges import StretchRunner, changed, make_marts
 from cryptoassets.operations.runs import Runner
 from cryptoassets.operations.session import Session, open_session
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
-from cryptoassets.resources.spark_errors import refuse_dead_jvm
+from cryptoassets.resources.spark_errors import fail_if_jvm_ended
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
 from cryptoassets.stores.mongodb import WINDOWS
 from cryptoassets.upkeep.days import stale_mart_days
@@ -152,7 +152,7 @@ class _Backfill:
             if self._runner.execute("history", first, last=last, tags=tags):
                 self._days_processed += len(adjoining_days)
             else:
-                refuse_dead_jvm()
+                fail_if_jvm_ended()
         new = self._counts().since(before) if left else "done before"
         days = f"{partition_name(week[0])} to {partition_name(week[-1])}"
         self._progress.done(name, f"{days}  {new}", time.monotonic() - started)

@@ -16,7 +16,7 @@ from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
 from cryptoassets.stores.mongodb import count_in
-from cryptoassets.upkeep.in_use import GOING_ON, window_of
+from cryptoassets.upkeep.in_use import UNFINISHED_STATUSES, window_of
 from cryptoassets.upkeep.partitions import ledger_rows, partitions_waiting
 
 
@@ -53,7 +53,7 @@ def waiting_partitions(
 
 def _worked_on(instance: dg.DagsterInstance) -> Iterator[Span]:
     dead = {run.run_id for run in dead_runs(instance)}
-    for run in instance.get_runs(dg.RunsFilter(statuses=GOING_ON)):
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES)):
         window = window_of(run)
         # A run of the marts has a day as its partition, and publishes no document of it.
         if window and run.job_name != "marts" and run.run_id not in dead:

@@ -22,7 +22,7 @@ from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
-from cryptoassets.upkeep.coins import mend_coins
+from cryptoassets.upkeep.coins import repair_coins
 
 BATCH_TAG = "cryptoassets/every"
 """On each run of a loop, with its interval in seconds; the loop finds its own runs by it."""
@@ -177,7 +177,7 @@ class Cycles:
             self.stale_days |= days_left_behind().keys
         if any(facts.get("rows removed") for facts in runner.outcome.facts.values()):
             # A rule that has changed since may refuse the document that described a coin.
-            mend_coins(PostgresResource())
+            repair_coins(PostgresResource())
         if is_done:
             cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
         return is_done

@@ -12,7 +12,7 @@ from datetime import date
 
 from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.resources.spark_errors import refuse_dead_jvm
+from cryptoassets.resources.spark_errors import fail_if_jvm_ended
 from cryptoassets.upkeep.days import days_to_make, stretches_of_marts
 from cryptoassets.upkeep.stretches import Stretch
 
@@ -57,7 +57,7 @@ class StretchRunner:
         if self.runner.execute(job, first, last=last if is_range else None, assets=assets):
             yield FinishedStretch(stretch, time.monotonic() - started)
             return
-        refuse_dead_jvm()
+        fail_if_jvm_ended()
         if is_range:
             half = len(stretch) // 2
             for part in (stretch[:half], stretch[half:]):

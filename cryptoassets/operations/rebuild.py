@@ -16,7 +16,7 @@ from cryptoassets.operations.session import Stores
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import FLOWS, Flow
 from cryptoassets.upkeep.partitions import (
-    EVER,
+    ALL_TIME,
     Partition,
     ledger_rows,
     partition_of,
@@ -68,7 +68,7 @@ def rebuild(progress: Progress, since: datetime | None, until: datetime | None) 
     Raises:
         SettingsError: the window is empty.
     """
-    window = Span(_utc(since) or EVER[0], _utc(until) or EVER[1])
+    window = Span(_utc(since) or ALL_TIME[0], _utc(until) or ALL_TIME[1])
     if window[0] >= window[1]:
         raise SettingsError(f"--from {since} is not before --to {until}")
     with open_reprocessing(progress) as reprocessing:
@@ -115,7 +115,7 @@ def _plan(reprocessing: Reprocessing, window: Span) -> Plan:
 
 def _add(plan: Plan, stores: Stores, flow: Flow, window: Span) -> None:
     start, end = window
-    whole = Span(start - (start - EVER[0]) % flow.span, end)
+    whole = Span(start - (start - ALL_TIME[0]) % flow.span, end)
     raw = raw_starts(stores.mongo, flow, whole)
     ledger = ledger_rows(stores.postgres, flow, whole)
     expired = {start for start, row in ledger.items() if row.expired_at}

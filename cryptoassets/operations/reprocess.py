@@ -20,7 +20,7 @@ from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.operations.session import Session, open_session
 from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.stores.mongodb import count_in
-from cryptoassets.upkeep.coins import mend_coins
+from cryptoassets.upkeep.coins import repair_coins
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.partitions import Partition
 from cryptoassets.upkeep.stretches import stretches
@@ -98,7 +98,7 @@ class Reprocessing:
         """Update what depends on prices: coins and marts, including marts that are stale."""
         self._await_spark()
         postgres = self.stores.postgres
-        coins = mend_coins(postgres)
+        coins = repair_coins(postgres)
         if coins:
             self.progress.note(f"{len(coins)} coins have a new description ({_some(coins)}).")
         make_marts(self._stretches, postgres, {*days, *stale_mart_days(postgres)})

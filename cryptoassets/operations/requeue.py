@@ -22,7 +22,7 @@ from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import typed_errors
 from cryptoassets.transforms.rules import REASONS
 from cryptoassets.upkeep.days import stale_mart_days
-from cryptoassets.upkeep.dead_letters import letter_reasons, read_again
+from cryptoassets.upkeep.dead_letters import letter_reasons, reread_dead_letters
 from cryptoassets.upkeep.partitions import Partition, partition_of
 
 _QUARANTINED = """
@@ -93,7 +93,7 @@ def _read_letters(progress: Progress, reason: str | None) -> frozenset[Partition
             )
         if not letters or (reason is not None and reason not in letters):
             return frozenset()
-        reading = read_again(lake, Stack(load_settings()).source, reason)
+        reading = reread_dead_letters(lake, Stack(load_settings()).source, reason)
     progress.note(
         f"{reading.read} dead letters read again, {reading.documents} documents stored from them; "
         f"{reading.staying} dead letters stay."

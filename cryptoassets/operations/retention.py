@@ -10,10 +10,10 @@ from cryptoassets.embedded import dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.session import open_stores
-from cryptoassets.upkeep.retention import Swept, Where, bounds, retain
+from cryptoassets.upkeep.retention import RetentionResult, RetentionTargets, bounds, retain
 
 
-def apply_retention(progress: Progress, *, is_dry_run: bool) -> Swept:
+def apply_retention(progress: Progress, *, is_dry_run: bool) -> RetentionResult:
     """Delete what is older than the settings keep.
 
     Args:
@@ -26,6 +26,6 @@ def apply_retention(progress: Progress, *, is_dry_run: bool) -> Swept:
         if not is_dry_run:
             # The partitions of a killed run count as in use until it is marked as failed.
             fail_dead_runs(instance)
-        where = Where(stores.mongo, stores.postgres, instance)
+        where = RetentionTargets(stores.mongo, stores.postgres, instance)
         report = progress.doing
         return retain(where, before, runs_before, is_dry_run=is_dry_run, report=report)

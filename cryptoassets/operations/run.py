@@ -32,7 +32,7 @@ def _run_jobs(session: Session, runner: Runner) -> None:
         hours_left_behind,
     )
     from cryptoassets.operations.ranges import StretchRunner, make_marts
-    from cryptoassets.upkeep.coins import mend_coins
+    from cryptoassets.upkeep.coins import repair_coins
 
     now, postgres = datetime.now(UTC), session.stores.postgres
     runner.progress.doing("Looking for hours that were left behind")
@@ -47,7 +47,7 @@ def _run_jobs(session: Session, runner: Runner) -> None:
     hours = reversed(hours_begun(raw | waiting.keys))
     done = [hour for hour in hours if runner.execute("process", hour)]
     # A rule that has changed since may refuse the document that described a coin.
-    mend_coins(postgres)
+    repair_coins(postgres)
     stale = days_left_behind()
     days = {date.fromisoformat(key[:10]) for key in {*done, *stale.keys}}
     make_marts(StretchRunner(runner), postgres, days)

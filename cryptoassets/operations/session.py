@@ -182,7 +182,7 @@ def _retention(stores: Stores, *, is_blocked: bool) -> Iterator[None]:
     if not is_blocked:
         yield
         return
-    from cryptoassets.upkeep.retention import keeping_retention_off
+    from cryptoassets.upkeep.retention import blocking_retention
 
-    with keeping_retention_off(stores.postgres):
+    with blocking_retention(stores.postgres):
         yield

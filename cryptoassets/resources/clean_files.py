@@ -1,6 +1,6 @@
-"""Where cleaned Parquet lies, as a file system that driver and workers share.
+"""Where cleaned Parquet is stored: a file system that driver and workers share.
 
-What goes here: `CLEAN_PATH` as a pyarrow file system and Spark's URI of a path in it. What stays
+What goes here: `CLEAN_PATH` as a pyarrow file system, and the URI of a path for Spark. What stays
 out: which folder belongs to which partition (in `io_managers`).
 """
 
@@ -11,17 +11,17 @@ from uuid import uuid4
 from pyarrow import fs
 
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.owners import is_gone, own_name
+from cryptoassets.embedded.owners import is_gone, process_name
 from cryptoassets.errors import SettingsError
 from cryptoassets.settings import load_settings
 
 SCRATCH = "_scratch"
-"""Folder below the root for what no reader may see: half-written and passing files."""
+"""Folder below the root for files that no reader may see: incomplete and temporary files."""
 LONGEST_RUN = timedelta(days=1)
 
 
 def clean_store() -> tuple[fs.FileSystem, str]:
-    """The file system of `CLEAN_PATH` and the path of its root in it, without a final slash.
+    """Return the file system of `CLEAN_PATH` and the path of its root, without a trailing slash.
 
     Raises:
         SettingsError: the file system refuses the URI.
@@ -38,7 +38,7 @@ def clean_store() -> tuple[fs.FileSystem, str]:
 
 
 def spark_uri(store: fs.FileSystem, path: str) -> str:
-    """A path below the root as Spark reads it: scheme and host are those of `CLEAN_PATH`."""
+    """Return a path below the root as a URI for Spark, with scheme and host of `CLEAN_PATH`."""
     if isinstance(store, fs.LocalFileSystem):
         return f"file://{path}"
     root_uri = Stack(load_settings()).clean_path().rstrip("/")
@@ -47,24 +47,24 @@ def spark_uri(store: fs.FileSystem, path: str) -> str:
 
 
 def shared_path(store: fs.FileSystem, path: str) -> str:
-    """A path below the root as workers open it with PyArrow, whatever characters it has."""
+    """Return a path below the root as workers open it with PyArrow; any characters are allowed."""
     return path if isinstance(store, fs.LocalFileSystem) else spark_uri(store, path)
 
 
 def scratch_folder(name: str) -> tuple[fs.FileSystem, str]:
-    """A path below `SCRATCH` for a folder of this process, which is not made yet.
+    """Return the path of a new folder for this process below `SCRATCH`; it is not created yet.
 
-    What processes that are gone have left there is deleted.
+    Deletes the folders of processes that are gone.
 
     Args:
-        name: says what the folder is for.
+        name: the purpose of the folder.
     """
     store, root = clean_store()
     selector = fs.FileSelector(f"{root}/{SCRATCH}", allow_not_found=True)
     for entry in store.get_file_info(selector):
-        # Of another host's process nothing is known but that no run lasts that long.
+        # Whether another host's process is alive is unknown, but no run lasts that long.
         is_old = entry.mtime and datetime.now(UTC) - entry.mtime > LONGEST_RUN
         if is_old or is_gone(entry.base_name.partition("+")[0]):
-            with contextlib.suppress(OSError):  # another run sweeps too
+            with contextlib.suppress(OSError):  # another run may delete it too
                 store.delete_dir(entry.path)
-    return store, f"{root}/{SCRATCH}/{own_name()}+{name}-{uuid4().hex}"
+    return store, f"{root}/{SCRATCH}/{process_name()}+{name}-{uuid4().hex}"

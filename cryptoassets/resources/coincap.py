@@ -1,7 +1,7 @@
-"""CoinCap as a resource: the client for the settings in force, its credits kept in PostgreSQL.
+"""CoinCap as a resource: a client configured from the settings, with its credits in PostgreSQL.
 
-What goes here: which URL and key, and whether credits allow a fetch now. What stays out: HTTP (in
-`coincap.client`) and documents (in `coincap.documents`).
+What goes here: which URL and key to use, and whether credits allow a fetch now. What stays out:
+HTTP (in `coincap.client`) and documents (in `coincap.documents`).
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
 
 CREDIT_MODE_TAG = "cryptoassets/credits"
-"""Run tag with a CreditMode; without it a run keeps to the month's pace, as schedules must."""
+"""Run tag with a CreditMode; a run without it keeps to the month's pace, as schedules must."""
 
 
 class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -30,15 +30,15 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     postgres: dg.ResourceDependency[PostgresResource]
 
     def fetch_snapshot(self, mode: CreditMode) -> RawBatch:
-        """Fetch the top `COINCAP_COINS` coins, unless the month's credits say to wait.
+        """Fetch the top `COINCAP_COINS` coins, unless the month's credits do not allow it yet.
 
         Returns:
             Documents, dead letters and fetch records; or an empty batch whose `skipped` is
-            `credits` and whose facts name the time of the next fetch. An answer that cannot be
-            read gives a batch of its dead letter, with the error as `failure`.
+            `credits` and whose facts name the time of the next fetch. For an answer that cannot be
+            read: a batch with its dead letter, and the error as `failure`.
 
         Raises:
-            SourceError: CoinCap refused, was not there or gave nothing; nothing to store.
+            SourceError: CoinCap refused, was unreachable or returned nothing; nothing to store.
         """
         settings = load_settings()
         key = settings.coincap_api_key
@@ -55,7 +55,7 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             try:
                 return _batch_of(client.snapshot(settings.coincap_coins))
             except PaceError:
-                # Another fetch that waited for the same moment was faster.
+                # Another fetch was waiting for the same moment and was faster.
                 return _skipped(keeper.budget(datetime.now(UTC)), cost)
             except MalformedAnswerError as error:
                 letter = dead_letter_of(error, client.last_url, datetime.now(UTC))
@@ -63,14 +63,14 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 def _skipped(budget: Budget, cost: int) -> RawBatch:
-    """Nothing, and when there will be something."""
+    """Return an empty batch that names the time of the next fetch."""
     next_at = budget.next_snapshot_at(cost)
     facts = {"next fetch at": next_at.isoformat(), "credits left": budget.left}
     return RawBatch(skipped="credits", facts=facts)
 
 
 def _batch_of(snapshot: Snapshot) -> RawBatch:
-    """Turn a snapshot into a batch; one of which only dead letters are left is a failure."""
+    """Turn a snapshot into a batch; a batch that has only dead letters is a failure."""
     batch, first = raw_batch(snapshot), snapshot.pages[0]
     difference = clock_difference_seconds(first.answer, first.timestamp)
     if difference is not None:
@@ -79,13 +79,13 @@ def _batch_of(snapshot: Snapshot) -> RawBatch:
         return batch
     letter = batch.dead_letters[0]
     status, reason = letter["status"], letter["reason"]
-    what = f"Nothing of the answer of {letter['url']} could be stored: {reason}."
+    what = f"No part of the answer of {letter['url']} could be stored: {reason}."
     if reason == "bad_timestamp":
         shown = clock_warning(difference) or f"Its timestamp is {first.timestamp!r}"
         why = f"{what} {shown}. A later retry can help; the answer is kept in `dead_letters`"
         return replace(batch, failure=MalformedAnswerError(why, status=status, reason=reason))
     why = (
-        f"{what} The lake cannot hold it unchanged, so a later retry cannot help while the source "
+        f"{what} MongoDB cannot store it unchanged, so a retry will not help while the source "
         "sends this. It is kept in `dead_letters`; once the rule is changed, `cryptoassets requeue "
         f"--reason {reason}` reads it again"
     )

@@ -1,7 +1,7 @@
-"""The credit ledger: `warehouse.credits`, asked before each call of CoinCap and told after it.
+"""The credit ledger `warehouse.credits`: read before each CoinCap call and updated after it.
 
-What goes here: the bookkeeping, safe beside other processes. What stays out: what a call costs and
-how fast a month's credits may go (in `coincap.credits`).
+What goes here: the bookkeeping, which is safe with concurrent processes. What stays out: what a
+call costs and how fast a month's credits may be spent (in `coincap.credits`).
 """
 
 from collections.abc import Callable
@@ -19,8 +19,9 @@ from cryptoassets.resources.postgres import address_of
 from cryptoassets.stores.postgres_errors import typed_errors
 
 CreditMode = Literal["paced", "down_to_reserve", "history"]
-"""`paced`: not faster than the month passes, for schedules; `history` leaves what snapshots need
-until the month ends as well; all leave the reserve untouched."""
+"""`paced`: spends no faster than the month passes, for schedules. `down_to_reserve`: spends at any
+pace. `history`: also keeps what snapshots need until the end of the month. None of them spends the
+reserve."""
 
 _LOCK = "credits"
 _LARGER_PLAN = "with a larger plan raise COINCAP_MONTHLY_CREDITS"
@@ -28,16 +29,17 @@ _LARGER_PLAN = "with a larger plan raise COINCAP_MONTHLY_CREDITS"
 
 @dataclass(frozen=True)
 class CreditTicket:
-    """The key of one call's row."""
+    """The key of the row of one call."""
 
     called_at: datetime
     route: str
 
 
 class PostgresCreditKeeper:
-    """Keeps credits in PostgreSQL; one keeper a fetch, for the pace is judged at its first call.
+    """Keeps credits in PostgreSQL; create one keeper per fetch.
 
-    Judged at every call, a snapshot of several pages would be broken off by its own first page.
+    The pace is checked only at the first call of a fetch. Otherwise the first page of a snapshot
+    with several pages would stop the snapshot itself.
 
     Args:
         connect: opens a connection, not autocommitting; it is closed here.
@@ -53,10 +55,10 @@ class PostgresCreditKeeper:
         self._is_history = mode == "history"
 
     def reserve(self, route: str, estimated: int) -> CreditTicket:
-        """Set credits aside, committed before the call is made: a crash leaves them counted.
+        """Reserve credits and commit before the call is made, so that a crash counts them as spent.
 
         Raises:
-            CreditsSpentError: the budget does not allow it; nothing was set aside.
+            CreditsSpentError: the budget does not allow it; nothing was reserved.
             StoreError: the ledger cannot be reached or written.
         """
         with (
@@ -64,19 +66,19 @@ class PostgresCreditKeeper:
             typed_errors("reserving credits", address_of(connection)),
             connection.transaction(),
         ):
-            # One at a time, or two would both take the last credit.
+            # One process at a time, or two would both take the last credit.
             lock(connection.cursor(), _LOCK)
             budget = self._read_budget(connection, _clock(connection))
-            self._refuse_if_spent(budget, route, estimated)
+            self._fail_if_spent(budget, route, estimated)
             called_at = _insert(connection, route, estimated)
         self._is_pace_open = False
         return CreditTicket(called_at, route)
 
     def count(self, ticket: CreditTicket, counted: int) -> None:
-        """Replace the estimate by what the answer cost; 0 for our own servers.
+        """Replace the estimate by the actual cost of the answer; 0 for our own servers.
 
         Raises:
-            StoreError: the ledger cannot be reached; the estimate stands.
+            StoreError: the ledger cannot be reached; the estimate remains.
         """
         with (
             self._connect() as connection,
@@ -89,7 +91,7 @@ class PostgresCreditKeeper:
             )
 
     def budget(self, now: datetime) -> Budget:
-        """Return the budget of the calendar month (UTC) that `now` lies in.
+        """Return the budget of the calendar month (UTC) that contains `now`.
 
         Raises:
             StoreError: the ledger cannot be reached.
@@ -101,7 +103,7 @@ class PostgresCreditKeeper:
             return self._read_budget(connection, now)
 
     def spent_since(self, moment: datetime) -> int:
-        """Return the credits counted, or reserved, since a moment.
+        """Return the credits counted or reserved since `moment`.
 
         Raises:
             StoreError: the ledger cannot be reached.
@@ -129,7 +131,7 @@ class PostgresCreditKeeper:
         ).fetchall()
         return replace(month, spent=rows[0][0], history=rows[0][1])
 
-    def _refuse_if_spent(self, budget: Budget, route: str, estimated: int) -> None:
+    def _fail_if_spent(self, budget: Budget, route: str, estimated: int) -> None:
         state = f"{budget.spent} of {budget.monthly} credits are spent this month"
         if not budget.can_spend(estimated, is_history=self._is_history):
             kept = f"{budget.reserve} are kept in reserve"
@@ -149,16 +151,17 @@ class PostgresCreditKeeper:
 
 
 def _clock(connection: psycopg.Connection[Any]) -> datetime:
-    # The server's, which also stamps the rows; now() would be older than the wait for the lock.
+    # The server's clock, which also sets the rows' times. Not now(): it is the time when the
+    # transaction began, before the wait for the lock.
     rows = connection.execute("SELECT clock_timestamp()").fetchall()
     now: datetime = rows[0][0]
     return now
 
 
 def _insert(connection: psycopg.Connection[Any], route: str, estimated: int) -> datetime:
-    """Return the time of the call, which with the route is its key."""
+    """Insert the row of a call; return its time, which together with the route is its key."""
     row = None
-    while row is None:  # a clock that was set back may meet an older row
+    while row is None:  # after the clock was set back, an older row may have the same time
         row = connection.execute(
             "INSERT INTO warehouse.credits (called_at, route, estimated) "
             "VALUES (clock_timestamp(), %s, %s) ON CONFLICT DO NOTHING RETURNING called_at",

@@ -1,10 +1,10 @@
-"""Our errors as Dagster's words: fail for good, or ask for another try of the step.
+"""Translates our errors for Dagster: fail permanently, or request a retry of the step.
 
 What goes here: the one translation, used by asset bodies and IO managers. What stays out: the
 errors themselves (in `errors`).
 
-No asset has a `RetryPolicy`: Dagster obeys one on an interrupt as well, so that a run which is to
-stop would start its step again.
+No asset has a `RetryPolicy`: Dagster applies it to interrupts too, so a run that should stop would
+start its step again.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def dagster_failures(*, tries_again: int = 0) -> Iterator[None]:
     """Raise our errors as `dg.Failure` with the same sentence.
 
     Args:
-        tries_again: how often the whole step may be done again where the error may pass by itself.
+        tries_again: how often the whole step may be retried after an error that may be temporary.
     """
     try:
         yield

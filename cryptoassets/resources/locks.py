@@ -1,8 +1,8 @@
 """Locks between processes: rows of `warehouse.partition_locks`, which only writers can lock.
 
-What goes here: taking one. What stays out: what each protects (with its users). Advisory locks are
-not used: any role that may log in can take them, `analyst` too. A lock ends with its transaction,
-so a killed process holds nothing.
+What goes here: taking a lock. What stays out: what each lock protects (in the modules that use it).
+Advisory locks are not used, because any role that may log in can take them, even `analyst`. A lock
+ends with its transaction, so a killed process holds no locks.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ _ADD_ROW = """
     ON CONFLICT DO NOTHING
 """
 _ROW = "SELECT FROM warehouse.partition_locks WHERE (asset, partition_key) = (%s, %s)"
-# transaction_timeout exists from PostgreSQL 17 on.
+# transaction_timeout exists since PostgreSQL 17.
 _STAY_OPEN = """
     SELECT set_config(name, '0', true) FROM pg_settings
     WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
@@ -27,26 +27,26 @@ def lock(cursor: psycopg.Cursor[Any], asset: str, partition_key: str = "") -> No
     Args:
         cursor: in the transaction, or about to begin it; not autocommitting.
         asset: what is locked, e.g. `warehouse/coin_prices`.
-        partition_key: Dagster's; empty: all of it.
+        partition_key: Dagster's; empty: the whole asset.
     """
-    # A transaction that has added the row and not ended yet is waited for here already.
+    # This already waits for another transaction that has added the row and has not ended yet.
     cursor.execute(_ADD_ROW, [asset, partition_key])
     cursor.execute(f"{_ROW} FOR UPDATE", [asset, partition_key])
 
 
 def hold_shared(connection: psycopg.Connection[Any], asset: str) -> None:
-    """Wait for a lock that others may share, and hold it until the connection is closed.
+    """Wait for a shared lock, and hold it until the connection is closed.
 
     Args:
         connection: new, not autocommitting; used for nothing else.
         asset: what is locked.
     """
-    _begin_long(connection, asset)
+    _begin_long_transaction(connection, asset)
     connection.execute(f"{_ROW} FOR SHARE", [asset, ""])
 
 
-def hold_alone(connection: psycopg.Connection[Any], asset: str) -> bool:
-    """Take a lock that nobody shares, unless it is taken; held until the connection is closed.
+def hold_exclusive(connection: psycopg.Connection[Any], asset: str) -> bool:
+    """Take an exclusive lock if it is free, and hold it until the connection is closed.
 
     Args:
         connection: new, not autocommitting; used for nothing else.
@@ -55,13 +55,13 @@ def hold_alone(connection: psycopg.Connection[Any], asset: str) -> bool:
     Returns:
         Whether it was free.
     """
-    _begin_long(connection, asset)
+    _begin_long_transaction(connection, asset)
     row = connection.execute(f"{_ROW} FOR UPDATE SKIP LOCKED", [asset, ""]).fetchone()
     return row is not None
 
 
-def _begin_long(connection: psycopg.Connection[Any], asset: str) -> None:
-    # Committed first: nobody could share a row that others do not see yet.
+def _begin_long_transaction(connection: psycopg.Connection[Any], asset: str) -> None:
+    # Committed first, because others can only lock a row that they can see.
     connection.execute(_ADD_ROW, [asset, ""])
     connection.commit()
     connection.execute(_STAY_OPEN)

@@ -1,7 +1,7 @@
 """MongoDB: the connection to the data lake.
 
-What goes here: which server, and its indexes. What stays out: what is asked of it (in
-`stores.mongodb`), what a document looks like (`coincap.documents`).
+What goes here: which server, and its indexes. What stays out: queries (in `stores.mongodb`), the
+form of a document (in `coincap.documents`).
 """
 
 import dagster as dg
@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from cryptoassets.embedded import Stack
-from cryptoassets.resources.run_process import note_process
+from cryptoassets.resources.run_process import tag_run_with_process
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import (
     COLLECTIONS,
@@ -27,13 +27,13 @@ _INDEXES = {**dict.fromkeys(COLLECTIONS, "observed_at"), WINDOWS: "end"}
 
 
 class MongoResource(dg.ConfigurableResource["MongoResource"]):
-    """Hands out the lake's database; URL from the settings, or the embedded stack's."""
+    """Provides the data lake's database; the URL comes from the settings or the embedded stack."""
 
     _client: MongoClient[Document] | None = PrivateAttr(default=None)
     _name: str = PrivateAttr(default="")
 
     def lake(self) -> Lake:
-        """The database `MONGO_DATABASE`, with its indexes.
+        """Return the database `MONGO_DATABASE`, with its indexes.
 
         Raises:
             StoreUnavailableError: no server answers at MONGO_URL within 8 seconds.
@@ -63,11 +63,11 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
         return f"mongodb://{host}:{port}/{lake.name}"
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Note which process the run lives in."""
-        note_process(context)
+        """Tag the run with its process."""
+        tag_run_with_process(context)
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
-        """Close the client: a run leaves no connection behind."""
+        """Close the client, so that a run leaves no open connection."""
         if self._client is not None:
             self._client.close()
             self._client = None

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL.
 
-What goes here: where the server is, and the months of `coin_prices` that any writer may need. What
-stays out: what a session sets (in `libpq`), reading and publishing partitions (in
+What goes here: where the server is, and the monthly partitions of `coin_prices` that writers need.
+What stays out: session settings (in `libpq`), reading and publishing partitions (in
 `io_managers.postgres`), the schema (in `migrations`), credits (in `resources.credits`).
 """
 
@@ -18,7 +18,7 @@ from cryptoassets import libpq
 from cryptoassets.embedded import Stack
 from cryptoassets.migrations import upgrade
 from cryptoassets.resources.locks import lock
-from cryptoassets.resources.run_process import note_process
+from cryptoassets.resources.run_process import tag_run_with_process
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.postgres_errors import typed_errors
 
@@ -29,19 +29,19 @@ _migrated: set[str] = set()
 
 
 class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
-    """PostgreSQL connections; reads the URL from the settings or asks the embedded stack.
+    """PostgreSQL connections; the URL comes from the settings or the embedded stack.
 
-    It has no config on purpose: Dagster shows a resource's config in its UI, and the URL holds a
-    password.
+    It has no config on purpose: Dagster shows a resource's config in its UI, and the URL contains
+    a password.
     """
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Note which process the run lives in."""
-        note_process(context)
+        """Tag the run with its process."""
+        tag_run_with_process(context)
 
     @property
     def url(self) -> str:
-        """URL with password, for drivers that connect by themselves; starts what is missing."""
+        """URL with password, for drivers that connect by themselves; starts a missing server."""
         url = Stack(load_settings()).postgres_url()
         libpq.parameters(url)
         return url
@@ -52,10 +52,10 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
         return libpq.address(libpq.parameters(self.url))
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """Return a new connection in UTC with time-outs; the schema is at head.
+        """Return a new connection in UTC with timeouts; the schema is at head.
 
         Raises:
-            StoreUnavailableError: no server there, or it is not ready.
+            StoreUnavailableError: no server answers, or it is not ready.
             SettingsError: POSTGRES_URL cannot be read or is refused, or its database is not UTF-8.
             StoreError: the database is read-only.
             EmbeddedError: the embedded server does not start.
@@ -69,13 +69,13 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
 
 
 def ensure_months(connection: psycopg.Connection[Any], months: Collection[date]) -> None:
-    """Make the partitions of `warehouse.coin_prices` that are missing; safe beside others.
+    """Create the missing partitions of `warehouse.coin_prices`; safe with concurrent callers.
 
-    Part of the caller's transaction if it has begun one, else committed at once.
+    Part of the caller's transaction if there is one, else committed at once.
 
     Args:
         connection: of the owner of `warehouse`; autocommit or not.
-        months: any day of each UTC month that rows are about to come for.
+        months: any day of each UTC month that will get rows.
     """
     firsts = {date(month.year, month.month, 1) for month in months}
     with connection.transaction():
@@ -87,7 +87,7 @@ def ensure_months(connection: psycopg.Connection[Any], months: Collection[date])
 
 
 def address_of(connection: psycopg.Connection[Any]) -> str:
-    """Return `postgresql://host:port/database` of a connection that is open."""
+    """Return `postgresql://host:port/database` of an open connection."""
     info = connection.info
     return f"postgresql://{info.host}:{info.port}/{info.dbname}"
 
@@ -97,7 +97,7 @@ def _month_name(first: date) -> str:
 
 
 def _missing(connection: psycopg.Connection[Any], firsts: set[date]) -> list[date]:
-    # Not to_regclass(): it may answer from a cache what was true before the lock.
+    # Not to_regclass(): it may return a cached result from before the lock.
     rows = connection.execute(
         "SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid "
         "WHERE inhparent = 'warehouse.coin_prices'::regclass AND relname = ANY (%s)",
@@ -108,8 +108,8 @@ def _missing(connection: psycopg.Connection[Any], firsts: set[date]) -> list[dat
 
 
 def _make_month(connection: psycopg.Connection[Any], first: date) -> None:
-    # CREATE ... PARTITION OF would lock out every reader of coin_prices and copy no comments;
-    # a table that is attached does neither.
+    # Not CREATE ... PARTITION OF: it would block all readers of coin_prices and copy no comments.
+    # Attaching a table avoids both.
     following = (first + timedelta(days=32)).replace(day=1)
     statement = """
         CREATE TABLE {month} (LIKE warehouse.coin_prices INCLUDING ALL);

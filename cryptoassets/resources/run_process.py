@@ -1,7 +1,7 @@
-"""Tag a run with the process it lives in, so that a killed one can be told from a long one.
+"""Tag a run with its process, so that a killed run can be distinguished from a long one.
 
-What goes here: the tag, set when a store's resource is made ready; each run of ours asks for one.
-What stays out: judging the dead (in `embedded.dead_runs`).
+What goes here: setting the tag when a store's resource is set up; every run needs such a resource.
+What stays out: finding dead runs (in `embedded.dead_runs`).
 """
 
 import dagster as dg
@@ -9,7 +9,7 @@ import dagster as dg
 from cryptoassets.embedded.dead_runs import process_tags
 
 
-def note_process(context: dg.InitResourceContext) -> None:
+def tag_run_with_process(context: dg.InitResourceContext) -> None:
     """Tag the context's run; outside a run there is nothing to tag."""
     if context.instance is not None and context.run is not None:
         run_id = context.run.run_id

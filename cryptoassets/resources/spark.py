@@ -1,6 +1,7 @@
-"""The one way to a SparkSession: dagster-pyspark's resource, configured from the settings.
+"""The only source of a SparkSession: dagster-pyspark's resource, configured from the settings.
 
-What goes here: how a session is made small, quick and quiet. What stays out: what it computes.
+What goes here: creating a session, preparing it for many or few rows, and running tasks in its
+Python workers. What stays out: what it computes.
 """
 
 import os
@@ -20,8 +21,8 @@ from pyspark.sql import DataFrame, SparkSession
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.java_options import compiled_plans
 from cryptoassets.embedded.jvm import Jvm, start_jvm
-from cryptoassets.embedded.owners import own_folder
-from cryptoassets.environment import java_environment, set_pyspark_variables_aside
+from cryptoassets.embedded.owners import process_folder
+from cryptoassets.environment import java_environment, remove_pyspark_variables
 from cryptoassets.resources.spark_jvm import spark_config
 from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
@@ -29,16 +30,16 @@ from cryptoassets.workers import code_hash, run_task
 
 _LOCK = threading.Lock()
 MANY_ROWS = 20_000
-"""From so many rows on a plan is worth being compiled, and rows of the driver a file."""
+"""From this number of rows on, plans are compiled and the driver's rows are passed in a file."""
 _jvms: list[Jvm] = []
-"""The JVM of this process, once there is one; its standard input stays open as long as it lives."""
+"""The JVM of this process, if it has started; kept here so that its standard input stays open."""
 
 
 class SparkResource(dg.ConfigurableResource[SparkSession]):
-    """Hands out the session of this process; made on first use, kept until the process ends."""
+    """Provides the session of this process; created on first use, kept until the process ends."""
 
     is_long_lived: bool = False
-    """The process stays for hours: its JVM may take the time to compile well."""
+    """Whether the process runs for hours, so that its JVM may spend time on better compilation."""
 
     @property
     def session(self) -> SparkSession:
@@ -57,16 +58,16 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
 
     @property
     def executors(self) -> int:
-        """How many executors the session has by now; Spark on this machine is one."""
+        """How many executors the session has now; a local Spark counts as one."""
         context = self.session.sparkContext
         if str(context.master).startswith("local"):
             return 1
-        # The driver is in the list, too.
-        known = int(context._jsc.sc().getExecutorMemoryStatus().size())  # noqa: SLF001
-        return max(1, known - 1)
+        # The list also contains the driver.
+        listed = int(context._jsc.sc().getExecutorMemoryStatus().size())  # noqa: SLF001
+        return max(1, listed - 1)
 
     def prepare_for(self, rows: int | None = None) -> None:
-        """Have the plans that follow compiled, unless they read few rows; None: unknown."""
+        """Compile the plans that follow, unless they read few rows; None: number unknown."""
         is_worth_it = rows is None or rows >= MANY_ROWS
         for name, value in compiled_plans(is_worth_it=is_worth_it).items():
             self.session.conf.set(name, value)
@@ -74,11 +75,11 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
     def tasks(
         self, work: Callable[[int], Iterable[pa.RecordBatch]], number: int, schema: str
     ) -> DataFrame:
-        """Rows that tasks make, each task from its number; they are made when the rows are used.
+        """Return rows that tasks produce lazily, each task from its number.
 
         Args:
-            work: a function, or a `partial` of one, of a module that workers can import. It gets
-                the number of the task and makes its batches.
+            work: a function, or a `partial` of one, from a module that workers can import. It gets
+                the number of the task and yields its batches.
             number: how many tasks.
             schema: of the batches, as Spark DDL.
         """
@@ -88,35 +89,35 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
 
 @contextmanager
 def _jvm(master: str, config: dict[str, Any], stack: Stack) -> Iterator[None]:
-    """Have a JVM to which PySpark connects, unless this process has one."""
+    """Provide a JVM for PySpark to connect to, unless this process already has one."""
     if SparkContext._gateway is not None:  # noqa: SLF001 - no public way to ask
         yield
         return
-    set_pyspark_variables_aside()
+    remove_pyspark_variables()
     environment = java_environment(master, stack.java_home())
-    folder = own_folder(stack.spark_folder / "local")
+    folder = process_folder(stack.spark_folder / "local")
     jvm = start_jvm(config, environment, folder, stack.log_of("spark"))
     _jvms.append(jvm)
-    ours = {
+    gateway = {
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_GATEWAY_PORT": str(jvm.port),
         "PYSPARK_GATEWAY_SECRET": jvm.secret,
     }
-    os.environ.update(ours)
+    os.environ.update(gateway)
     try:
         yield
     finally:
-        for name in ours:
+        for name in gateway:
             del os.environ[name]
         if SparkContext._gateway is None:  # noqa: SLF001
             jvm.end()
 
 
-def words_of_jvm() -> str:
-    """Return the last that the JVM of this process printed."""
-    return _jvms[-1].said() if _jvms else ""
+def jvm_output_tail() -> str:
+    """Return the end of the output of this process's JVM."""
+    return _jvms[-1].output_tail() if _jvms else ""
 
 
-def exit_code_of_jvm() -> int | None:
-    """Return the code that the JVM of this process ended with; None: it lives, or there is none."""
+def jvm_exit_code() -> int | None:
+    """Return the exit code of this process's JVM; None: it is running, or there is none."""
     return _jvms[-1].process.poll() if _jvms else None

@@ -1,7 +1,7 @@
-"""What Spark raises, in our tree of errors; and an interrupt, which must end its jobs.
+"""Translates Spark's errors into ours, and ends Spark's jobs on an interrupt.
 
-What goes here: one sentence instead of a Java stack trace, and whether another try can help. What
-stays out: the session (in `spark`).
+What goes here: one sentence instead of a Java stack trace, and whether a retry can help. What stays
+out: the session (in `spark`).
 """
 
 import re
@@ -23,11 +23,11 @@ from cryptoassets.errors import (
     StoreUnavailableError,
     UpstreamNotMaterializedError,
 )
-from cryptoassets.resources.spark import exit_code_of_jvm, words_of_jvm
+from cryptoassets.resources.spark import jvm_exit_code, jvm_output_tail
 from cryptoassets.settings import load_settings
 from cryptoassets.shortages import disk_remedy, remedy_of
 
-_VANISHED = ("FILE_NOT_EXIST", "FileNotFoundException", "PATH_NOT_FOUND")
+_FILE_MISSING = ("FILE_NOT_EXIST", "FileNotFoundException", "PATH_NOT_FOUND")
 _UNREADABLE = "FAILED_READ_FILE"
 _RAISED_BY_TASK = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re.MULTILINE)
 
@@ -36,8 +36,8 @@ _RAISED_BY_TASK = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re
 def spark_errors() -> Iterator[None]:
     """Turn errors of Spark and of the bridge to its JVM into ours; the cause is kept.
 
-    A SIGINT meanwhile ends Spark's jobs: PySpark waits for the end of a job before it lets an
-    interrupt through, and a job for which no executor is free has none.
+    A SIGINT inside this context cancels Spark's jobs. PySpark delivers an interrupt only after the
+    job has ended, and a job that waits for a free executor may never end.
 
     Raises:
         CryptoassetsError: the error that a task raised in its Python worker.
@@ -53,49 +53,49 @@ def spark_errors() -> Iterator[None]:
         if raised is not None:
             raise raised from error
         sentence = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        # Arrow's and Spark's words for one thing.
-        is_vanished = isinstance(error, FileNotFoundError)
-        if is_vanished or any(word in str(error) for word in _VANISHED):
+        # Arrow and Spark report a missing file differently.
+        is_missing = isinstance(error, FileNotFoundError)
+        if is_missing or any(word in str(error) for word in _FILE_MISSING):
             raise StoreUnavailableError(
                 f"The Parquet was replaced while it was read: {sentence}. A retry helps"
             ) from error
         if _UNREADABLE in str(error):
-            # Java's words for the file stand below those for the call.
+            # The line about the file comes after the line about the call.
             line = next(line for line in str(error).splitlines() if _UNREADABLE in line)
             sentence = line.partition("] ")[2].partition(".  SQLSTATE")[0]
             raise UpstreamNotMaterializedError(
                 f"The cleaned Parquet cannot be read: {sentence}. A retry will not help; "
-                "`cryptoassets rebuild` of that hour or day makes it from raw again"
+                "`cryptoassets rebuild` of that hour or day creates it again from raw"
             ) from error
-        # A JVM that has ended said why in its log, unless the disk is full.
-        remedy = remedy_of(f"{error}\n{words_of_jvm()}")
+        # A JVM that has ended wrote the reason to its log, unless the disk is full.
+        remedy = remedy_of(f"{error}\n{jvm_output_tail()}")
         remedy = remedy or disk_remedy(Stack(load_settings()).spark_folder)
         remedy = remedy or "A retry in the same process will not help; run it again"
         raise SparkJobError(f"Spark failed: {sentence}. {remedy}") from error
 
 
 def _raised_by_task(text: str) -> CryptoassetsError | None:
-    """Return the `CryptoassetsError` that a task raised, read from the stack trace in the text."""
+    """Return the `CryptoassetsError` that a task raised, parsed from the stack trace in `text`."""
     # Python prints the causes before the error, and Java repeats the whole trace.
-    found = next(reversed(list(_RAISED_BY_TASK.finditer(text))), None)
-    kind = getattr(errors, found[1], None) if found else None
-    if found is None or kind is None:
+    match = next(reversed(list(_RAISED_BY_TASK.finditer(text))), None)
+    kind = getattr(errors, match[1], None) if match else None
+    if match is None or kind is None:
         return None
-    own: CryptoassetsError = kind(found[2])
-    return own
+    error: CryptoassetsError = kind(match[2])
+    return error
 
 
-def refuse_dead_jvm() -> None:
-    """Stop a command that would continue with a JVM that has ended.
+def fail_if_jvm_ended() -> None:
+    """Stop a command that would go on with a JVM that has ended.
 
     Raises:
         SparkJobError: the JVM that this process started has ended.
     """
-    code = exit_code_of_jvm()
+    code = jvm_exit_code()
     if code is not None:
         raise SparkJobError(
-            f"Java, in which Spark works, has ended ({_how_ended(code)}). What is "
-            "done stays done. A retry in the same process will not help; run the command again"
+            f"Spark's Java process has ended ({_how_ended(code)}). Finished work is "
+            "kept. A retry in the same process will not help; run the command again"
         )
 
 
@@ -114,9 +114,9 @@ def _interrupts_end_jobs() -> Iterator[None]:
     raised: list[BaseException] = []
 
     def end_jobs(number: int, frame: FrameType | None) -> None:
-        context = SparkContext._active_spark_context  # noqa: SLF001 - asks the JVM nothing
+        context = SparkContext._active_spark_context  # noqa: SLF001 - makes no call to the JVM
         if context is not None:
-            # This thread's way to the JVM may be in the middle of a call.
+            # In its own thread: this thread's connection to the JVM may be in the middle of a call.
             threading.Thread(target=context.cancelAllJobs, daemon=True).start()
         try:
             before(number, frame)
@@ -128,7 +128,7 @@ def _interrupts_end_jobs() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError) as error:
-        # The job's end, raised while the interrupt was on its way, would take its place.
+        # The cancelled job's error, raised at the same time, would hide the interrupt.
         if raised:
             raise raised[0] from error
         raise

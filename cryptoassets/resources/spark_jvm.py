@@ -1,7 +1,7 @@
-"""Spark's JVM for the settings in force: its configuration, and its start before it is needed.
+"""Spark's JVM for the current settings: its configuration, and starting it before it is needed.
 
-What goes here: what needs neither Dagster nor PySpark, whose imports take as long as the JVM does.
-What stays out: the session (in `spark`), the process (in `embedded.jvm`).
+What goes here: code that needs neither Dagster nor PySpark, because importing them takes as long as
+starting the JVM. What stays out: the session (in `spark`), the process (in `embedded.jvm`).
 """
 
 import contextlib
@@ -11,8 +11,8 @@ from typing import Any
 
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.java_options import compiled_plans
-from cryptoassets.embedded.jvm import begin_jvm, end_begun_jvm
-from cryptoassets.embedded.owners import own_folder
+from cryptoassets.embedded.jvm import end_prestarted_jvm, prestart_jvm
+from cryptoassets.embedded.owners import process_folder
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.settings import load_settings
@@ -21,38 +21,38 @@ _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
 
 
 @contextlib.contextmanager
-def jvm_begun(*, is_long_lived: bool = False) -> Iterator[None]:
-    """Have the JVM start while a command imports and does what comes first.
+def prestarted_jvm(*, is_long_lived: bool = False) -> Iterator[None]:
+    """Start the JVM in the background while a command imports modules and prepares its work.
 
-    The first session uses it; if there is none, the JVM is killed when the block ends. Errors are
-    reported when the session starts, not here.
+    The first session uses this JVM. If no session does, it is killed when the block ends. Errors
+    are reported when the session starts, not here.
 
     Args:
         is_long_lived: as `SparkResource.is_long_lived`.
     """
     with contextlib.suppress(CryptoassetsError, OSError):
         settings = load_settings()
-        # Else the server at the URL has to be asked whose data it is, and may be away.
+        # Otherwise the server at COINCAP_URL would have to be asked, and it may be down.
         if settings.known_source is not None:
             stack = Stack(settings)
             master = settings.spark_master
-            begin_jvm(
+            prestart_jvm(
                 spark_config(master, stack, is_long_lived=is_long_lived),
                 java_environment(master, stack.java_home()),
-                own_folder(stack.spark_folder / "local"),
+                process_folder(stack.spark_folder / "local"),
                 stack.log_of("spark"),
             )
     try:
         yield
     finally:
-        end_begun_jvm()
+        end_prestarted_jvm()
 
 
 def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> dict[str, Any]:
-    """Spark's configuration for the settings in force.
+    """Return Spark's configuration for the current settings.
 
-    One driver for 100 coins or 200,000 documents: no UI, two shuffle partitions a core pair,
-    folders below our home. A cluster keeps its own sizes.
+    Local: one driver for 100 coins or 200,000 documents, no UI, two shuffle partitions, folders in
+    our home. A cluster keeps its own sizes.
     """
     shared = {
         "spark.app.name": "cryptoassets",
@@ -61,28 +61,28 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.ansi.enabled": "true",
         **compiled_plans(is_worth_it=False),
-        # Spark's pages have no log-in: any web page could press their buttons.
+        # Spark's web UI has no log-in, so any web page could send requests to its buttons.
         "spark.ui.killEnabled": "false",
-        # Else each call on a Column notes its place in our code, for messages that we replace by
-        # our own: 0.9 s of the 1.6 s that the plan of one snapshot takes to write down.
+        # Otherwise each call on a Column records its line in our code, for messages that we do not
+        # show: 0.9 s of the 1.6 s that building the plan of one snapshot takes.
         "spark.python.sql.dataFrameDebugging.enabled": "false",
-        # A byte that changed on the disk is an error, and not another price.
+        # A byte that changed on the disk must be an error and not a wrong price.
         "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
-        # As tasks compress what they write.
+        # The same compression as in files that tasks write.
         "spark.sql.parquet.compression.codec": "zstd",
         # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     }
-    folder = own_folder(stack.spark_folder / "local")
+    folder = process_folder(stack.spark_folder / "local")
     java_options = [
         f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}",
-        # Not /tmp: a full one would end the JVM by a signal, or fail the first job.
+        # Not /tmp: if it is full, the JVM is ended by a signal or the first job fails.
         "-XX:-UsePerfData",
         f'-Djava.io.tmpdir="{folder}"',
         f'-XX:ErrorFile="{stack.log_of("java_error_%p")}"',
     ]
     local = {
-        # A cluster names it in its own configuration, once its workers have it installed.
+        # A cluster sets this in its own configuration, once its workers have the package installed.
         "spark.python.daemon.module": "cryptoassets.worker_daemon",
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
@@ -90,17 +90,17 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.driver.memory": "768m",
         "spark.sql.shuffle.partitions": "2",
         "spark.default.parallelism": "2",
-        # Kept for pages that nobody is shown here: plans of 1,000 executions fill a small heap.
+        # Only the UI needs these, which is off: plans of 1,000 executions would fill a small heap.
         "spark.sql.ui.retainedExecutions": "20",
         "spark.ui.retainedJobs": "50",
-        # Hadoop sets modes itself, whatever the umask of the process; Parquet is its user's alone.
+        # Hadoop ignores the process's umask; only our user may read the Parquet.
         "spark.hadoop.fs.permissions.umask-mode": "077",
         "spark.ui.retainedStages": "50",
         "spark.ui.retainedTasks": "500",
     }
     if master.startswith("local"):
-        # Rows pass by it, through the workers: a small heap will do, and it would begin as large as
-        # the machine's memory suggests.
+        # Rows go through the Python workers, so the JVM needs only a small heap. Its default size
+        # depends on the machine's memory.
         java_options += ["-XX:+UseSerialGC", "-Xms64m", "-Xmn32m"]
         java_options += stack.java_options(is_long_lived=is_long_lived)
     return {

@@ -1,6 +1,6 @@
-"""What the driver hands to Spark's workers: where the stores' URLs are, and its own code.
+"""What the driver passes to Spark's workers: where the stores' URLs are, and its own code.
 
-What goes here: the driver's side. What stays out: what runs in a worker (in the package's own
+What goes here: the driver's side. What stays out: what runs in a worker (in the top-level module
 `workers`).
 """
 
@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 import cryptoassets
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.owners import is_gone, own_name
+from cryptoassets.embedded.owners import is_gone, process_name
 from cryptoassets.settings import load_settings
 from cryptoassets.workers import Credentials, code_hash
 
@@ -27,11 +27,11 @@ _shipped: set[str] = set()
 
 
 def ship_package(session: SparkSession) -> None:
-    """Give a session's workers the package of this process; it precedes what they have installed.
+    """Send this process's package to a session's workers; it precedes their installed version.
 
-    A Spark on this machine reads the same files anyway. Once per session; a second call is free.
+    A local Spark reads the same files anyway. Done once per session; later calls do nothing.
     """
-    # As long as the files are those that this process imports.
+    # Computed now, while the files are still those that this process imported.
     code_hash()
     context = session.sparkContext
     if str(context.master).startswith("local") or context.applicationId in _shipped:
@@ -41,10 +41,10 @@ def ship_package(session: SparkSession) -> None:
 
 
 def package_archive(folder: Path) -> Path:
-    """Return this package as an archive that Python imports; the same sources, the same bytes.
+    """Return this package as an importable archive; the same sources give the same bytes.
 
     Args:
-        folder: for archives, one for each version of the sources.
+        folder: for archives, one per version of the sources.
     """
     root = Path(cryptoassets.__file__).parent
     content = io.BytesIO()
@@ -65,15 +65,15 @@ def package_archive(folder: Path) -> Path:
 
 
 def credentials(*, mongo: bool = True, postgres: bool = True) -> Credentials:
-    """Tell tasks where they find the stores' URLs, without naming a URL.
+    """Return where tasks find the stores' URLs, without the URLs themselves.
 
-    On this machine's own Spark the URLs are written to files which only this user can read, which
-    go when this process ends; a driver that was killed leaves them to the next one. On a cluster
-    nothing is written: each worker's environment names its files.
+    For a local Spark the URLs are written to files that only this user can read. They are deleted
+    when this process ends, or by the next driver if this process is killed. For a cluster nothing
+    is written: the environment of each worker names its files.
 
     Args:
-        mongo: tasks read the lake; an embedded MongoDB is started when it is not running.
-        postgres: tasks write to PostgreSQL; the same.
+        mongo: tasks read the data lake; starts the embedded MongoDB if it is not running.
+        postgres: tasks write to PostgreSQL; starts the embedded server likewise.
     """
     settings = load_settings()
     if not settings.spark_master.startswith("local"):
@@ -90,18 +90,18 @@ def credentials(*, mongo: bool = True, postgres: bool = True) -> Credentials:
 
 
 def _write(folder: Path, store: str, url: str) -> str:
-    path = folder / f"{own_name()}.{store}"
+    path = folder / f"{process_name()}.{store}"
     if not path.exists():
         atexit.register(_delete, path, os.getpid())
-    # In one step: tasks may be reading it. mkstemp's files are their user's alone.
-    handle, fresh = tempfile.mkstemp(dir=folder, prefix=f"{own_name()}.")
+    # Replaced atomically, as tasks may be reading it. Only this user can read mkstemp's files.
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f"{process_name()}.")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(url)
-    return str(Path(fresh).replace(path))
+    return str(Path(temporary).replace(path))
 
 
 def _delete(path: Path, owner: int) -> None:
-    # A fork of this process ends, too.
+    # A fork of this process also runs this at its exit, and must not delete the file.
     if os.getpid() == owner:
         path.unlink(missing_ok=True)
 
@@ -109,5 +109,5 @@ def _delete(path: Path, owner: int) -> None:
 def _delete_orphans(folder: Path) -> None:
     for file in folder.iterdir():
         if is_gone(file.name.rpartition(".")[0]):
-            with contextlib.suppress(OSError):  # another driver deletes it, too
+            with contextlib.suppress(OSError):  # another driver may delete it too
                 file.unlink()

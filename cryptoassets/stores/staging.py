@@ -28,7 +28,7 @@ from cryptoassets.stores.copying import copy_in
 from cryptoassets.stores.postgres_errors import typed_errors
 from cryptoassets.transforms.contract import conservation_problems, key_problems, tally
 from cryptoassets.transforms.outcomes import publication
-from cryptoassets.workers import Credentials, refuse_other_code
+from cryptoassets.workers import Credentials, fail_if_code_differs
 
 SCHEMA = "staging"
 Cursor = psycopg.Cursor[Any]
@@ -110,7 +110,7 @@ class StageBatches:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Copy all rows of the task, commit them, then tell what they were; in the worker."""
-        refuse_other_code(self.code)
+        fail_if_code_differs(self.code)
         flow, attempt = flow_named(self.asset), uuid4().hex
         schema = arrow_schema(flow.clean)
         columns = [schema.field(name) for name in flow.judged_columns]

@@ -1,5 +1,5 @@
-"""Looking after what is stored: which partitions there are, repaired coins, expired partitions.
+"""Maintenance of stored data: listing partitions, repairing coins, expiring partitions.
 
-What goes here: what works on all three stores at once and is no asset. What stays out: what a
-partition's rows mean (in `transforms`), how they are published (in `io_managers`), and the verbs.
+What goes here: work on all three stores at once that is not an asset. What stays out: the meaning
+of a partition's rows (in `transforms`), publishing them (in `io_managers`), and the commands.
 """

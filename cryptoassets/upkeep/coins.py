@@ -1,8 +1,9 @@
-"""Coins that say more than the prices that stand: found, and described anew.
+"""Rows of `warehouse.coins` that contradict the existing prices: finding and repairing them.
 
-What goes here: what `merge_coins` cannot do. It sees one hour and only goes forward; a mended rule
-that quarantines a coin's newest (or oldest) observation leaves the coin with what that one said.
-What stays out: the ordinary way of coins (in `transforms.outcomes`, `io_managers.publishing`).
+What goes here: what `merge_coins` cannot do. It sees one hour and only moves forward. When a
+changed rule quarantines a coin's newest (or oldest) observation, the coin's row still describes
+that observation. What stays out: the ordinary update of coins (in `transforms.outcomes` and
+`io_managers.publishing`).
 """
 
 from collections import defaultdict
@@ -25,8 +26,8 @@ _DESCRIBED = tuple(
     name for name in COINS.column_names if name != "coin_id" and not name.endswith("_at")
 )
 
-# What retention deleted is no contradiction: such a coin keeps its first and last time.
-_OUT_OF_LINE = """
+# Prices that retention deleted are no contradiction: such a coin keeps its first and last time.
+_INCONSISTENT = """
     WITH seen AS (
         SELECT coin_id, first_seen_at, last_seen_at,
             {is_unseen_first} AS is_first_unseen, {is_unseen_last} AS is_last_unseen
@@ -66,40 +67,40 @@ _IS_REFUSED = """
 
 
 @dataclass(frozen=True)
-class OutOfLine:
+class InconsistentCoin:
     """A coin whose first or last time has no price.
 
     Attributes:
-        said: `last_seen_at` as it stands.
-        first_at, last_at: what the prices say; None: there is none.
-        is_refused: the documents of those times are in quarantine now: a rule changed.
+        stored_last_at: `last_seen_at` as it is stored.
+        first_at, last_at: times of the first and last existing price; None: there is none.
+        is_refused: whether the documents of the stored times are in quarantine: a rule changed.
     """
 
     coin_id: str
-    said: datetime
+    stored_last_at: datetime
     first_at: datetime | None
     last_at: datetime | None
     is_refused: bool
 
 
-def coins_out_of_line(connection: psycopg.Connection[Any]) -> list[OutOfLine]:
-    """Coins whose `first_seen_at` or `last_seen_at` has no row in `warehouse.coin_prices`."""
+def inconsistent_coins(connection: psycopg.Connection[Any]) -> list[InconsistentCoin]:
+    """Return coins whose `first_seen_at` or `last_seen_at` has no row in the price table."""
     first, last = sql.Identifier("first_seen_at"), sql.Identifier("last_seen_at")
-    query = sql.SQL(_OUT_OF_LINE).format(
+    query = sql.SQL(_INCONSISTENT).format(
         is_unseen_first=sql.SQL(_IS_UNSEEN).format(moment=first),
         is_unseen_last=sql.SQL(_IS_UNSEEN).format(moment=last),
         is_first_refused=sql.SQL(_IS_REFUSED).format(moment=first),
         is_last_refused=sql.SQL(_IS_REFUSED).format(moment=last),
     )
-    return [OutOfLine(*row) for row in connection.execute(query)]
+    return [InconsistentCoin(*row) for row in connection.execute(query)]
 
 
 def misdescribed_coins(connection: psycopg.Connection[Any]) -> list[tuple[str, list[str]]]:
-    """Coins that say something else than the cleaned row of when they were last seen.
+    """Return coins whose columns differ from the cleaned row of when they were last seen.
 
     Returns:
-        Each with the columns that differ, by coin_id. A coin whose hour has no Parquet is passed
-        over, and so is one that no valid row of that moment describes (`coins_out_of_line`).
+        Each coin_id with the columns that differ. A coin is skipped if its hour has no Parquet, or
+        if no valid row of that moment describes it (see `inconsistent_coins`).
     """
     query = sql.SQL(
         "SELECT coin_id, last_seen_at, {} FROM warehouse.coins ORDER BY coin_id"
@@ -107,56 +108,57 @@ def misdescribed_coins(connection: psycopg.Connection[Any]) -> list[tuple[str, l
     coins = connection.execute(query).fetchall()
     descriptions = _descriptions({coin_id: seen for coin_id, seen, *_ in coins})
     found = []
-    for coin_id, _seen, *said in coins:
+    for coin_id, _seen, *stored in coins:
         expected = descriptions.get(coin_id)
-        pairs = zip(_DESCRIBED, said, strict=True)
+        pairs = zip(_DESCRIBED, stored, strict=True)
         differing = [name for name, value in pairs if expected and value != expected[name]]
         if differing:
             found.append((coin_id, differing))
     return found
 
 
-def mend_coins(postgres: PostgresResource) -> list[str]:
-    """Describe coins that are out of line by the newest price that stands; drop those without one.
+def repair_coins(postgres: PostgresResource) -> list[str]:
+    """Update inconsistent coins from their newest existing price; delete those without a price.
 
     Returns:
-        Their ids, sorted. Afterwards a coin is as if its prices had come in their order. One whose
-        newest price has no cleaned row is left as it is: process that hour first.
+        The ids of the repaired coins, sorted. A repaired coin is as if its prices had arrived in
+        order. A coin whose newest price has no cleaned row is not changed: process that hour first.
     """
     with postgres.connect() as connection:
-        found = coins_out_of_line(connection)
+        found = inconsistent_coins(connection)
         descriptions = _descriptions({coin.coin_id: coin.last_at for coin in found})
-        mended = []
+        repaired = []
         for coin in found:
             if coin.last_at is None:
                 statement = "DELETE FROM warehouse.coins WHERE coin_id = %s AND last_seen_at = %s"
-                connection.execute(statement, [coin.coin_id, coin.said])
-            elif coin.last_at == coin.said or coin.coin_id in descriptions:
+                connection.execute(statement, [coin.coin_id, coin.stored_last_at])
+            elif coin.last_at == coin.stored_last_at or coin.coin_id in descriptions:
                 _describe(connection, coin, descriptions.get(coin.coin_id, {}))
             else:
                 continue
-            mended.append(coin.coin_id)
-    return mended
+            repaired.append(coin.coin_id)
+    return repaired
 
 
 def _describe(
-    connection: psycopg.Connection[Any], coin: OutOfLine, description: dict[str, Any]
+    connection: psycopg.Connection[Any], coin: InconsistentCoin, description: dict[str, Any]
 ) -> None:
     values = {**description, "first_seen_at": coin.first_at, "last_seen_at": coin.last_at}
     assignments = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in values
     )
     connection.execute(
-        # A snapshot that came meanwhile knows better.
+        # A newer snapshot that was published meanwhile must not be overwritten.
         sql.SQL(
-            "UPDATE warehouse.coins SET {} WHERE coin_id = %(coin_id)s AND last_seen_at = %(said)s"
+            "UPDATE warehouse.coins SET {} "
+            "WHERE coin_id = %(coin_id)s AND last_seen_at = %(stored_last_at)s"
         ).format(assignments),
-        {**values, "coin_id": coin.coin_id, "said": coin.said},
+        {**values, "coin_id": coin.coin_id, "stored_last_at": coin.stored_last_at},
     )
 
 
 def _descriptions(newest: dict[str, datetime | None]) -> dict[str, dict[str, Any]]:
-    """What the cleaned row of each coin's newest price says of it, where the Parquet is there."""
+    """Return each coin's columns from the cleaned row of its newest price, if Parquet exists."""
     by_hour: dict[datetime, dict[str, datetime]] = defaultdict(dict)
     for coin_id, moment in newest.items():
         if moment is not None:
@@ -174,7 +176,7 @@ def _descriptions(newest: dict[str, datetime | None]) -> dict[str, dict[str, Any
         try:
             rows = clean_rows(SNAPSHOT_FLOW.clean, Span(hour, hour + _HOUR), columns, is_wanted)
         except FileNotFoundError:
-            # Another run replaces the hour, and describes its coins.
+            # Another run is replacing the hour, and will update its coins.
             continue
         for row in rows.to_pylist() if rows is not None else ():
             if row["observed_at"] == newest_by_coin[row["coin_id"]]:

@@ -1,7 +1,8 @@
 """Which days of the marts are stale, or depend on prices that changed.
 
-What goes here: the one definition of stale, the look-back, backwards, and what one run makes. What
-stays out: the figures (in `transforms.marts`), the numbers (in `io_managers.publications`).
+What goes here: the one definition of stale, finding the days that look back on a changed day, and
+grouping days into runs. What stays out: the figures (in `transforms.marts`), publication numbers
+(in `io_managers.publications`).
 """
 
 from collections.abc import Collection, Iterator
@@ -16,7 +17,7 @@ from cryptoassets.transforms.marts import LOOKBACK_DAYS
 from cryptoassets.upkeep.partitions import Partition
 from cryptoassets.upkeep.stretches import Stretch, stretches
 
-_STANDING = """
+_EXISTING = """
     SELECT DISTINCT day FROM marts.coin_daily
     WHERE day = ANY(%(days)s)
 """
@@ -30,7 +31,7 @@ _ROWS = """
     WHERE left(partition_key, 10) = ANY(%(days)s) GROUP BY 1
 """
 
-# A day whose look-back has partly expired cannot be made again.
+# A day whose look-back has partly expired cannot be computed again.
 _STALE = """
     WITH inputs AS (
         SELECT asset || ' ' || partition_key AS name, left(partition_key, 10)::date AS day,
@@ -68,43 +69,43 @@ _STALE = """
 
 
 @dataclass(frozen=True)
-class Days:
+class MartDays:
     """Days of the marts.
 
     Attributes:
-        made: to make again, oldest first.
-        kept: left as they are, oldest first: what they look back on has expired in part.
+        made: days to compute again, oldest first.
+        kept: days that stay unchanged, oldest first, because their look-back has partly expired.
     """
 
     made: list[date]
     kept: list[date]
 
 
-def days_to_make(postgres: PostgresResource, touched: Collection[date]) -> Days:
-    """The days whose figures may change: those touched, and later ones that look back on them.
+def days_to_make(postgres: PostgresResource, touched: Collection[date]) -> MartDays:
+    """Return the days whose figures may change: `touched`, and later days that look back on them.
 
-    A later day counts only if the marts have it; nobody asked for the others.
+    A later day is included only if the marts already contain it.
     """
     later = {day + timedelta(days=n) for day in touched for n in range(1, LOOKBACK_DAYS + 1)}
     with postgres.connect() as connection:
-        standing = connection.execute(_STANDING, {"days": sorted(later)}).fetchall()
-        days = sorted({*touched, *(day for (day,) in standing)})
+        existing = connection.execute(_EXISTING, {"days": sorted(later)}).fetchall()
+        days = sorted({*touched, *(day for (day,) in existing)})
         looked_at = {day - timedelta(days=n) for day in days for n in range(LOOKBACK_DAYS + 1)}
         expired = connection.execute(_EXPIRED, {"days": sorted(map(str, looked_at))}).fetchall()
-    gone = {day for (day,) in expired}
+    expired_days = {day for (day,) in expired}
     kept = [
         day
         for day in days
-        if any(day - timedelta(days=n) in gone for n in range(LOOKBACK_DAYS + 1))
+        if any(day - timedelta(days=n) in expired_days for n in range(LOOKBACK_DAYS + 1))
     ]
-    return Days([day for day in days if day not in kept], kept)
+    return MartDays([day for day in days if day not in kept], kept)
 
 
 def stale_mart_days(postgres: PostgresResource) -> list[date]:
-    """Days whose marts are not made from today's publications and aliases, oldest first.
+    """Return days whose marts are not made from the current publications and aliases, oldest first.
 
-    A mart that is missing where there are prices is stale, too, and one that lacks rows. Days that
-    look back on what has expired are left out: their marts cannot be made again.
+    A day is also stale if it has prices but no mart, or if its mart lacks rows. Days that look back
+    on expired data are left out, because their marts cannot be computed again.
     """
     made_from = MARTS["marts/coin_daily"]
     facts = {"inputs": list(made_from.assets), "lookback_days": made_from.lookback_days}
@@ -114,7 +115,7 @@ def stale_mart_days(postgres: PostgresResource) -> list[date]:
 
 
 def stretches_of_marts(postgres: PostgresResource, days: Collection[date]) -> Iterator[Stretch]:
-    """Cut days into stretches whose prices one run of `marts` reads, oldest first."""
+    """Group days into stretches that one run of `marts` can process, oldest first."""
     rows = rows_by_day(postgres, days)
     partitions = [
         Partition(datetime.combine(day, time(), UTC), "marts", timedelta(days=1)) for day in days
@@ -123,7 +124,7 @@ def stretches_of_marts(postgres: PostgresResource, days: Collection[date]) -> It
 
 
 def rows_by_day(postgres: PostgresResource, days: Collection[date]) -> dict[date, int]:
-    """Rows of prices and history that are published of each day, by the ledger."""
+    """Return the number of published rows of prices and history per day, from the ledger."""
     with postgres.connect() as connection:
         counted = connection.execute(_ROWS, {"days": sorted(map(str, days))})
         return {day: int(rows) for day, rows in counted}

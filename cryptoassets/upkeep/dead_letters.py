@@ -1,7 +1,8 @@
-"""Dead letters read again by today's reader: what it takes becomes raw documents.
+"""Reads dead letters again with the current code: readable ones become raw documents.
 
-What goes here: which answer a letter was part of, and moving what can be read now. What stays out:
-reading JSON (in `coincap`), processing the partitions (in the verb `requeue`).
+What goes here: finding the answer that a letter belongs to, and moving letters that can be read
+now. What stays out: reading JSON (in `coincap`), processing the partitions (in the command
+`requeue`).
 """
 
 from dataclasses import dataclass, replace
@@ -26,18 +27,18 @@ _LETTER_FIELDS: FieldTypes = {
     "reason": (str,),
     "body": (str,),
 }
-"""A letter of another form is not ours, or has no answer's address: it stays."""
+"""A letter without these fields was not written by us, or names no request; it is kept."""
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What became of dead letters.
+class RereadResult:
+    """The result of reading dead letters again.
 
     Attributes:
-        partitions: that got documents.
-        documents: that were stored, count.
-        read: letters that became documents and are gone, count.
-        staying: letters that still cannot be read or stored, count.
+        partitions: partitions that got documents.
+        documents: number of documents that were stored.
+        read: number of letters that became documents and were deleted.
+        staying: number of letters that still cannot be read or stored.
     """
 
     partitions: frozenset[Partition]
@@ -47,27 +48,28 @@ class Reading:
 
 
 def letter_reasons(lake: Lake) -> list[str]:
-    """The reason codes of the dead letters that are there, in order."""
+    """Return the reason codes of the existing dead letters, sorted."""
     found = lake[DEAD_LETTERS].distinct("reason")
     return sorted(reason for reason in found if isinstance(reason, str))
 
 
-def read_again(lake: Lake, source: SourceKind, reason: str | None = None) -> Reading:
-    """Store what today's reader makes of dead letters; a letter goes when its documents are there.
+def reread_dead_letters(lake: Lake, source: SourceKind, reason: str | None = None) -> RereadResult:
+    """Store the documents in dead letters that can be read now, and then delete those letters.
 
     Args:
         lake: the database.
-        source: of history, whose letters do not say; of a snapshot its fetch record does.
-        reason: only letters of this code; None: all.
+        source: source of the letters of history, which do not name it. For a snapshot's letter its
+            fetch record names the source.
+        reason: only letters with this code; None: all.
 
     Raises:
         MixedSourcesError: the documents would mix with those of another source.
     """
     partitions: set[Partition] = set()
     documents = read = staying = 0
-    # Bodies have up to 1 MiB, and letters are written meanwhile: ids first.
-    wanted = [one["_id"] for one in lake[DEAD_LETTERS].find(_of(reason), {"_id": 1})]
-    for letter_id in wanted:
+    # Read all ids first: bodies have up to 1 MiB, and new letters may be written meanwhile.
+    letter_ids = [one["_id"] for one in lake[DEAD_LETTERS].find(_of(reason), {"_id": 1})]
+    for letter_id in letter_ids:
         letter = lake[DEAD_LETTERS].find_one({"_id": letter_id})
         found = _documents_of(lake, letter, source) if letter else None
         if found is None or not found[1].documents:
@@ -83,7 +85,7 @@ def read_again(lake: Lake, source: SourceKind, reason: str | None = None) -> Rea
             partition_of(flow, partition_around(document["observed_at"], flow.span)[0])
             for document in batch.documents
         }
-    return Reading(frozenset(partitions), documents, read, staying)
+    return RereadResult(frozenset(partitions), documents, read, staying)
 
 
 def _of(reason: str | None) -> dict[str, str]:
@@ -91,7 +93,7 @@ def _of(reason: str | None) -> dict[str, str]:
 
 
 def _documents_of(lake: Lake, letter: Document, source: SourceKind) -> tuple[Flow, RawBatch] | None:
-    """The documents of a letter, those of expired partitions left out; None: unreadable."""
+    """Return the documents of a letter, except those of expired partitions; None: unreadable."""
     if not has_types(letter, _LETTER_FIELDS):
         return None
     asked = urlsplit(letter["url"])
@@ -111,7 +113,7 @@ def _documents_of(lake: Lake, letter: Document, source: SourceKind) -> tuple[Flo
 
 
 def _envelope_of(body: str) -> Envelope:
-    """A whole answer as it came; a coin or point as the only one of an answer without a time."""
+    """Read a whole answer; a single coin or point is read as an answer without timestamp."""
     envelope = read_envelope(body.encode())
     return read_envelope(f'{{"data":[{body}]}}'.encode()) if envelope.items is None else envelope
 
@@ -139,5 +141,5 @@ def _coins(
         stamp, source = epoch_ms(fetch["observed_at"]), fetch["source"]
     page = Page(_answer_to(letter, source), offset, limit, stamp, envelope.items or ())
     batch = raw_batch(Snapshot((page,), is_repeated=False))
-    # The record of the fetch is there already, with what the whole page brought.
+    # The record of the fetch already exists and counts the whole page.
     return batch if fetch is None else replace(batch, fetches=())

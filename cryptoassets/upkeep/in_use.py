@@ -1,6 +1,7 @@
-"""What Dagster's runs work on, as time ranges.
+"""The time ranges that Dagster's runs are working on.
 
-What goes here: reading partitions off runs that wait or go. What stays out: what follows from it.
+What goes here: finding the partitions of unfinished runs. What stays out: what callers do with
+them.
 """
 
 from datetime import timedelta
@@ -11,24 +12,24 @@ from cryptoassets.partitions.policies import range_of
 from cryptoassets.partitions.spans import Span, partition_window
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 
-GOING_ON = [
+UNFINISHED_STATUSES = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-"""Of runs that have not ended."""
+"""The statuses of runs that have not ended."""
 _PARTITION = "dagster/partition"
 
 
 def in_use(instance: dg.DagsterInstance) -> dict[str, Span]:
-    """The range of each run that has not ended, with the days that marts look back on.
+    """Return the range of each unfinished run, including the days that marts look back on.
 
     Returns:
-        Run id to range; runs without a partition of ours are absent.
+        Run id to range; runs without an hour or day partition are absent.
     """
-    runs = instance.get_runs(dg.RunsFilter(statuses=GOING_ON))
+    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES))
     ranges = {run.run_id: window_of(run) for run in runs}
     lookback = timedelta(days=LOOKBACK_DAYS)
     return {
@@ -37,7 +38,7 @@ def in_use(instance: dg.DagsterInstance) -> dict[str, Span]:
 
 
 def window_of(run: dg.DagsterRun) -> Span | None:
-    """The range of a run's partitions; None: it has no hour and no day."""
+    """Return the range of a run's partitions; None: it has no hour or day partition."""
     one = run.tags.get(_PARTITION, "")
     first, last = range_of(run.tags) or (one, one)
     try:

@@ -1,6 +1,6 @@
-"""Which partitions the stores hold, asked along indexes and listings.
+"""Which partitions each store contains, found by indexes and folder listings.
 
-What goes here: partitions by their start, store by store. What stays out: what is in them (in
+What goes here: the starts of partitions, store by store. What stays out: their contents (in
 `checks.stores`).
 """
 
@@ -29,12 +29,12 @@ from cryptoassets.stores.ledger import LedgerRow, ledger_of
 from cryptoassets.stores.mongodb import Document, count_all, count_in, end_of_times, in_window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EVER = Span(_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
-"""The window that leaves nothing out."""
+ALL_TIME = Span(_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
+"""The window that contains every partition."""
 _FIRST = datetime(2018, 1, 1, tzinfo=UTC)
-"""Dagster knows no partition before it."""
+"""Dagster has no partition before this time."""
 _SLICE = timedelta(days=30)
-"""Of snapshots every 5 s, the distinct times stay below MongoDB's 16 MB for an answer."""
+"""Even with a snapshot every 5 s, the distinct times fit into MongoDB's 16 MB per answer."""
 
 
 @dataclass(frozen=True, order=True)
@@ -57,17 +57,17 @@ class Partition:
 
     @property
     def day(self) -> datetime:
-        """The UTC day that it lies in."""
+        """The UTC day that contains it."""
         return self.start.replace(hour=0)
 
 
 def partition_of(flow: Flow, start: datetime) -> Partition:
-    """The partition of a flow that starts there."""
+    """Return the partition of a flow that starts at `start`."""
     return Partition(start, flow.asset, flow.span)
 
 
-def raw_starts(mongo: MongoResource, flow: Flow, window: Span = EVER) -> set[datetime]:
-    """Starts of partitions with raw documents, by the distinct times of snapshots or points."""
+def raw_starts(mongo: MongoResource, flow: Flow, window: Span = ALL_TIME) -> set[datetime]:
+    """Return the starts of partitions with raw documents, from their distinct times."""
     collection = mongo.lake()[flow.raw.name]
     return {
         partition_around(moment, flow.span)[0]
@@ -78,7 +78,7 @@ def raw_starts(mongo: MongoResource, flow: Flow, window: Span = EVER) -> set[dat
 
 
 def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
-    """Cut the part of a window that holds documents, so that distinct times fit into an answer."""
+    """Split the part of a window with documents, so that its distinct times fit into an answer."""
     start, last = (
         end_of_times(collection, in_window(window), order) or window[1]
         for order in (pymongo.ASCENDING, pymongo.DESCENDING)
@@ -96,27 +96,27 @@ def partitions_waiting(
     *,
     is_estimate_enough: bool = False,
 ) -> list[Partition]:
-    """Partitions with raw documents that no publication has seen, oldest first.
+    """Return partitions with raw documents that have not been published, oldest first.
 
-    A run that was killed after its fetch leaves one, and so does an answer that came late. An
-    expired partition never waits. Where all is published, two questions answer that, however long
-    the past is; else the newest times are searched first, by halves.
+    They remain after a run that was killed after its fetch, or after a late answer. An expired
+    partition is never included. If everything is published, two queries show it, however long the
+    history. Otherwise the newest times are searched first, by bisection.
 
     Args:
-        mongo: the lake.
+        mongo: the data lake.
         postgres: the warehouse.
         flow: the kind of document.
-        now: where the search begins.
-        is_estimate_enough: believe the server's own count of the collection, and count the newest
-            day only, where that count is the ledger's. After a crash of the server it may be wrong
-            by documents of days past; a run then still finds them.
+        now: where the search starts.
+        is_estimate_enough: trust the server's own count of the collection; if it equals the
+            ledger's count, count only the newest day. After a crash of the server its count may be
+            wrong for earlier days; a run then still finds their documents.
     """
     collection = mongo.lake()[flow.raw.name]
     ledger = ledger_rows(postgres, flow)
     published = {start: row.raw_rows for start, row in ledger.items() if row.expired_at is None}
     total = collection.estimated_document_count() if is_estimate_enough else count_all(collection)
     missing = total - sum(published.values())
-    windows = list(_ever_longer_windows(flow, now))
+    windows = list(_growing_windows(flow, now))
     found: list[datetime] = []
     for window in windows if missing else windows[: int(is_estimate_enough)]:
         counted = count_in(collection, window)
@@ -132,14 +132,14 @@ def partitions_waiting(
     return sorted(partition_of(flow, start) for start in found if start not in expired)
 
 
-def _ever_longer_windows(flow: Flow, now: datetime) -> Iterator[Span]:
-    """Cut all time until the end of the next partition into windows, newest first."""
+def _growing_windows(flow: Flow, now: datetime) -> Iterator[Span]:
+    """Split all time until the end of the next partition into windows, newest first."""
     end = _EPOCH + ((now - _EPOCH) // flow.span + 2) * flow.span
     span = timedelta(days=1)
     while end > _FIRST:
         start = max(_FIRST, end - span)
         yield Span(start, end)
-        # An hour of last week is likelier than one of last year, and each count reads its window.
+        # Recent hours are more likely, and each count reads its whole window.
         end, span = start, 8 * span
 
 
@@ -150,17 +150,17 @@ def differing_counts(
     window: Span,
     counted: int,
 ) -> Iterator[tuple[datetime, int]]:
-    """Find partitions that hold another number of documents than expected, by halves.
+    """Find partitions whose number of documents is not the expected one, by bisection.
 
     Args:
-        collection: of a flow's raw documents.
-        expected: documents by the start of their partition; none where it is left out.
+        collection: a flow's raw documents.
+        expected: number of documents by the start of the partition; 0 for absent partitions.
         span: length of a partition.
-        window: where to look; partitions in it whose differences cancel out may be missed.
-        counted: documents in the window.
+        window: where to search; partitions whose differences cancel out may be missed.
+        counted: number of documents in the window.
 
     Yields:
-        Start of a partition and how many documents it holds.
+        The start of a partition and its number of documents.
     """
     start, end = window
     if counted == _published_in(expected, window):
@@ -181,7 +181,7 @@ def _published_in(published: Mapping[datetime, int], window: Span) -> int:
 def hours_without_parquet(
     mongo: MongoResource, postgres: PostgresResource, now: datetime
 ) -> set[str]:
-    """Keys of published hours of the last day whose Parquet is missing or damaged."""
+    """Return the keys of the last day's published hours whose Parquet is missing or damaged."""
     flow, open_hour = SNAPSHOT_FLOW, now.replace(minute=0, second=0, microsecond=0)
     window = Span(open_hour - timedelta(days=1), open_hour)
     raw = raw_starts(mongo, flow, window)
@@ -194,17 +194,17 @@ def hours_without_parquet(
 
 
 def ledger_rows(
-    postgres: PostgresResource, flow: Flow, window: Span = EVER
+    postgres: PostgresResource, flow: Flow, window: Span = ALL_TIME
 ) -> dict[datetime, LedgerRow]:
-    """What the ledger says of each partition, by its start."""
+    """Return the ledger's row of each partition in the window, by its start."""
     with postgres.connect() as connection:
         found = ledger_of(connection.cursor(), flow)
     return {start: row for start, row in found.items() if window[0] <= start < window[1]}
 
 
-def table_starts(postgres: PostgresResource, flow: Flow, window: Span = EVER) -> set[datetime]:
-    """Starts of partitions with rows in the published table."""
-    question = sql.SQL(
+def table_starts(postgres: PostgresResource, flow: Flow, window: Span = ALL_TIME) -> set[datetime]:
+    """Return the starts of partitions with rows in the published table."""
+    query = sql.SQL(
         "SELECT DISTINCT date_trunc({}, observed_at) FROM {} "
         "WHERE observed_at >= %s AND observed_at < %s"
     ).format(
@@ -212,12 +212,12 @@ def table_starts(postgres: PostgresResource, flow: Flow, window: Span = EVER) ->
         sql.Identifier(flow.published.schema, flow.published.name),
     )
     with postgres.connect() as connection:
-        return {moment.astimezone(UTC) for (moment,) in connection.execute(question, window)}
+        return {moment.astimezone(UTC) for (moment,) in connection.execute(query, window)}
 
 
-def clean_starts(flow: Flow, window: Span = EVER) -> set[datetime]:
-    """Starts of partitions with a folder under `CLEAN_PATH`, whole or not."""
+def clean_starts(flow: Flow, window: Span = ALL_TIME) -> set[datetime]:
+    """Return the starts of partitions with a folder under `CLEAN_PATH`, complete or not."""
     store, root = clean_store()
     selector = fs.FileSelector(f"{root}/{flow.clean.name}", allow_not_found=True)
-    found = (folder_window(entry.base_name) for entry in store.get_file_info(selector))
-    return {there[0] for there in found if there and window[0] <= there[0] < window[1]}
+    spans = (folder_window(entry.base_name) for entry in store.get_file_info(selector))
+    return {span[0] for span in spans if span and window[0] <= span[0] < window[1]}

@@ -1,11 +1,13 @@
-"""Old partitions deleted whole: rows, quarantine, Parquet and raw documents; the ledger remembers.
+"""Retention: deletes old partitions from all stores; the ledger records the deletion.
 
-What goes here: which partitions may go, and the order in which each goes. What stays out: how old
-is old (a setting), and who asks (the verb `retention`, the job of that name).
+What goes here: which partitions may be deleted, and in which order their parts are deleted. What
+stays out: the age (a setting), and the callers (the command `retention`, the job of that name).
 
-The order makes a kill harmless: one transaction deletes the rows and stamps the ledger, and from
-then on nothing is published there again; then the lake notes it, and Parquet and raw documents
-follow. What a kill leaves is found by its stamp, and goes first the next time.
+A partition's rows, quarantine, Parquet and raw documents are deleted together. The order makes a
+kill harmless. First, one transaction deletes the rows and sets `expired_at` in the ledger; from
+then on nothing is published there again. Then the data lake records it, and Parquet and raw
+documents are deleted. After a kill, the next retention finds the rest by `expired_at` and deletes
+it first.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers.clean_writing import clean_bytes, delete_clean
 from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.locks import hold_alone, hold_shared, lock
+from cryptoassets.resources.locks import hold_exclusive, hold_shared, lock
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
@@ -32,7 +34,7 @@ from cryptoassets.stores.postgres_errors import typed_errors
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 from cryptoassets.upkeep.in_use import in_use
 from cryptoassets.upkeep.partitions import (
-    EVER,
+    ALL_TIME,
     Partition,
     clean_starts,
     ledger_rows,
@@ -40,14 +42,14 @@ from cryptoassets.upkeep.partitions import (
     raw_starts,
 )
 
-_STUCK = "it has documents that were never processed; `cryptoassets rebuild` does it"
+_STUCK = "it has documents that were never processed; `cryptoassets rebuild` processes them"
 _LOCK = "retention"
 _OLD_PUBLICATIONS = "FROM warehouse.load_history WHERE published_at < %s"
 _FLOWS = {flow.asset: flow for flow in FLOWS}
 
 
-class Where(NamedTuple):
-    """What retention works on."""
+class RetentionTargets(NamedTuple):
+    """The stores and the Dagster instance that retention deletes from."""
 
     mongo: MongoResource
     postgres: PostgresResource
@@ -56,14 +58,14 @@ class Where(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A partition before the bound.
+    """A partition that is older than retention keeps.
 
     Attributes:
-        documents: raw documents.
-        rows: in the table and in quarantine.
-        clean_bytes: of its Parquet.
-        held: why it stays for now; None: it may go.
-        is_stuck: whether it stays until somebody does something.
+        documents: number of raw documents.
+        rows: number of rows in the table and in quarantine.
+        clean_bytes: size of its Parquet.
+        held: why it is kept for now; None: it may be deleted.
+        is_stuck: whether it is kept until someone acts.
     """
 
     partition: Partition
@@ -75,14 +77,14 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Swept:
-    """What retention did, or would do.
+class RetentionResult:
+    """The result of a retention, or of its dry run.
 
     Attributes:
-        before: the start of the oldest day that stays; None: all data is kept.
-        candidates: partitions before it; those that are not held are gone.
-        records: of fetches and publications, and dead letters, that went.
-        runs: of Dagster's that went; None: all are kept.
+        before: the start of the oldest day that is kept; None: all data is kept.
+        candidates: partitions before it; those that are not held were deleted.
+        records: number of deleted dead letters and records of fetches and publications.
+        runs: number of deleted Dagster runs; None: all are kept.
     """
 
     before: datetime | None
@@ -92,80 +94,82 @@ class Swept:
 
 
 def retain(
-    where: Where,
+    targets: RetentionTargets,
     before: datetime | None,
     runs_before: datetime | None,
     *,
     is_dry_run: bool,
     report: Callable[[str], object],
-) -> Swept:
-    """Delete what is older than the settings keep, oldest first.
+) -> RetentionResult:
+    """Delete data that is older than the settings keep, oldest first.
 
     Args:
-        where: the stores and Dagster.
+        targets: the stores and Dagster.
         before: see `bound`; None: all data is kept.
-        runs_before: age from which Dagster's runs go; None: all are kept.
-        is_dry_run: say what would go, and delete nothing.
-        report: gets what goes on.
+        runs_before: older Dagster runs are deleted; None: all are kept.
+        is_dry_run: report what would be deleted, and delete nothing.
+        report: gets progress messages.
 
     Raises:
-        StoreUnavailableError: something is at work that reads many partitions.
+        StoreUnavailableError: another process is reading many partitions.
     """
     found: list[Candidate] = []
     records = 0
     if before is not None:
-        with only_retention(where.postgres), mongo_errors(where.mongo.address):
-            found = candidates(where, before)
+        with exclusive_retention(targets.postgres), mongo_errors(targets.mongo.address):
+            found = candidates(targets, before)
             if not is_dry_run:
-                found = [_expired(where, candidate, report) for candidate in found]
-            stays = [one.partition.start for one in found if one.held]
-            oldest = min([before, *stays])
-            records = sweep(where.mongo, oldest, is_dry_run=is_dry_run)
-            records += sweep_load_history(where.postgres, oldest, is_dry_run=is_dry_run)
+                found = [_expired(targets, candidate, report) for candidate in found]
+            held = [one.partition.start for one in found if one.held]
+            oldest = min([before, *held])
+            records = delete_fetch_records(targets.mongo, oldest, is_dry_run=is_dry_run)
+            records += delete_load_history(targets.postgres, oldest, is_dry_run=is_dry_run)
     runs = None
     if runs_before is not None:
         report("Purging Dagster's runs")
-        runs = len(purge_runs(where.instance, runs_before, dry_run=is_dry_run).deleted)
-    return Swept(before, found, records, runs)
+        runs = len(purge_runs(targets.instance, runs_before, dry_run=is_dry_run).deleted)
+    return RetentionResult(before, found, records, runs)
 
 
-def _expired(where: Where, candidate: Candidate, report: Callable[[str], object]) -> Candidate:
+def _expired(
+    targets: RetentionTargets, candidate: Candidate, report: Callable[[str], object]
+) -> Candidate:
     if candidate.held:
         return candidate
     report(f"Deleting {candidate.partition.asset} {candidate.partition.key}")
-    return replace(candidate, held=expire(where, candidate.partition))
+    return replace(candidate, held=expire(targets, candidate.partition))
 
 
 def bounds(settings: Settings, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """From when on data stays, and Dagster's runs; None: all of it. For `retain`."""
+    """Return the times before which data and Dagster's runs are deleted; None: all are kept."""
     days, run_days = settings.cryptoassets_retention_days, settings.dagster_runs_retention_days
     runs_before = now - timedelta(days=run_days) if run_days else None
     return bound(now, days) if days else None, runs_before
 
 
 def bound(now: datetime, days: int) -> datetime:
-    """The start of the oldest day that stays.
+    """Return the start of the oldest day that is kept.
 
     Args:
         now: aware.
-        days: whole days before today whose marts can be made again; these look back on
-            `LOOKBACK_DAYS` more, which stay too.
+        days: whole days before today whose marts can still be computed; they look back on
+            `LOOKBACK_DAYS` more, which are kept too.
     """
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=days + LOOKBACK_DAYS)
 
 
-def candidates(where: Where, before: datetime) -> list[Candidate]:
-    """Partitions that lie before a moment and still hold something, oldest first."""
-    window = Span(EVER[0], before)
+def candidates(targets: RetentionTargets, before: datetime) -> list[Candidate]:
+    """Return partitions before a time that still contain data, oldest first."""
+    window = Span(ALL_TIME[0], before)
     found = []
     for flow in FLOWS:
-        collection = where.mongo.lake()[flow.raw.name]
-        ledger = ledger_rows(where.postgres, flow, window)
-        standing = {start for start, row in ledger.items() if row.expired_at is None}
-        # Parquet that nothing else knows of is not ours to judge.
+        collection = targets.mongo.lake()[flow.raw.name]
+        ledger = ledger_rows(targets.postgres, flow, window)
+        published = {start for start, row in ledger.items() if row.expired_at is None}
+        # Parquet that is not in the ledger was not written by us, and is kept.
         cleaned = clean_starts(flow, window) & ledger.keys()
-        for start in raw_starts(where.mongo, flow, window) | cleaned | standing:
+        for start in raw_starts(targets.mongo, flow, window) | cleaned | published:
             partition = partition_of(flow, start)
             row = ledger.get(start)
             documents = count_in(collection, partition.window)
@@ -174,7 +178,7 @@ def candidates(where: Where, before: datetime) -> list[Candidate]:
             size = clean_bytes(flow.clean, partition.window)
             held = _STUCK if is_stuck else None
             found.append(Candidate(partition, documents, rows, size, held, is_stuck))
-    running = in_use(where.instance)
+    running = in_use(targets.instance)
     return sorted(
         (_held_by_runs(candidate, running) for candidate in found), key=lambda c: c.partition
     )
@@ -184,39 +188,39 @@ def _held_by_runs(candidate: Candidate, running: dict[str, Span]) -> Candidate:
     start, end = candidate.partition.window
     for run_id, window in running.items():
         if start < window[1] and window[0] < end:
-            return replace(candidate, held=f"run {run_id} is at work on it")
+            return replace(candidate, held=f"run {run_id} is working on it")
     return candidate
 
 
-def expire(where: Where, partition: Partition) -> str | None:
-    """Delete one partition from all stores; also finishes what a kill left half done.
+def expire(targets: RetentionTargets, partition: Partition) -> str | None:
+    """Delete one partition from all stores; also completes an earlier, killed deletion.
 
     Returns:
-        None, or why it was left: a run began to work on it, or documents came.
+        None, or why it was kept: a run started to work on it, or new documents arrived.
     """
     flow, window = _FLOWS[partition.asset], partition.window
-    # Asked again: a run may have begun since the partitions were listed.
-    again = _held_by_runs(Candidate(partition, 0, 0, 0), in_use(where.instance))
-    if again.held:
-        return again.held
+    # Checked again: a run may have started since the partitions were listed.
+    current = _held_by_runs(Candidate(partition, 0, 0, 0), in_use(targets.instance))
+    if current.held:
+        return current.held
     with (
-        typed_errors(f"expiring {partition.asset} {partition.key}", where.postgres.address),
-        where.postgres.connect() as connection,
+        typed_errors(f"expiring {partition.asset} {partition.key}", targets.postgres.address),
+        targets.postgres.connect() as connection,
         connection.cursor() as cursor,
     ):
         lock(cursor, partition.asset, partition.key)
-        documents = count_in(where.mongo.lake()[flow.raw.name], window)
+        documents = count_in(targets.mongo.lake()[flow.raw.name], window)
         row = expire_rows(cursor, flow, window, documents)
     if row is None:
         return _STUCK
-    note_expired(where.mongo.lake(), flow, partition.key, row)
+    note_expired(targets.mongo.lake(), flow, partition.key, row)
     delete_clean(flow.clean, window)
-    forget_documents(where.mongo.lake(), flow, window)
+    forget_documents(targets.mongo.lake(), flow, window)
     return None
 
 
-def sweep(mongo: MongoResource, before: datetime, *, is_dry_run: bool) -> int:
-    """Delete dead letters and records of fetches from before a moment; returns how many."""
+def delete_fetch_records(mongo: MongoResource, before: datetime, *, is_dry_run: bool) -> int:
+    """Delete dead letters and records of fetches from before a time; return how many."""
     lake, old = mongo.lake(), {"fetched_at": {"$lt": before}}
     collections = [lake[name] for name in (DEAD_LETTERS, FETCHES)]
     if is_dry_run:
@@ -224,13 +228,13 @@ def sweep(mongo: MongoResource, before: datetime, *, is_dry_run: bool) -> int:
     return sum(collection.delete_many(old).deleted_count for collection in collections)
 
 
-def sweep_load_history(postgres: PostgresResource, before: datetime, *, is_dry_run: bool) -> int:
-    """Delete records of publications from before a moment; returns how many.
+def delete_load_history(postgres: PostgresResource, before: datetime, *, is_dry_run: bool) -> int:
+    """Delete records of publications from before a time; return how many.
 
     The ledger keeps the latest one of each partition.
     """
     with (
-        typed_errors("sweeping warehouse.load_history", postgres.address),
+        typed_errors("deleting from warehouse.load_history", postgres.address),
         postgres.connect() as connection,
     ):
         if is_dry_run:
@@ -240,12 +244,12 @@ def sweep_load_history(postgres: PostgresResource, before: datetime, *, is_dry_r
 
 
 @contextmanager
-def keeping_retention_off(postgres: PostgresResource) -> Iterator[None]:
-    """Let no partition expire meanwhile: for what reads many, one after the other.
+def blocking_retention(postgres: PostgresResource) -> Iterator[None]:
+    """Block retention while the caller reads many partitions, one after the other.
 
-    The lock is the connection's: a killed process holds nothing up.
+    The lock ends with the connection, so a killed process blocks nothing.
     """
-    # Closed, not committed: a connection that the server has dropped meanwhile is no failure.
+    # Closed without a commit: it is no failure if the server has dropped the connection.
     with closing(postgres.connect()) as connection:
         with typed_errors("waiting for retention", postgres.address):
             hold_shared(connection, _LOCK)
@@ -253,16 +257,16 @@ def keeping_retention_off(postgres: PostgresResource) -> Iterator[None]:
 
 
 @contextmanager
-def only_retention(postgres: PostgresResource) -> Iterator[None]:
-    """Hold the lock that others keep retention off with.
+def exclusive_retention(postgres: PostgresResource) -> Iterator[None]:
+    """Hold exclusively the lock of `blocking_retention`.
 
     Raises:
-        StoreUnavailableError: something reads many partitions, or another retention is at work.
+        StoreUnavailableError: another process reads many partitions, or runs a retention.
     """
     with closing(postgres.connect()) as connection:
-        if not hold_alone(connection, _LOCK):
+        if not hold_exclusive(connection, _LOCK):
             raise StoreUnavailableError(
-                "A backfill, a rebuild, a requeue or another retention is under way: nothing was "
+                "A backfill, a rebuild, a requeue or another retention is running: nothing was "
                 "deleted. A later retry can help"
             )
         yield

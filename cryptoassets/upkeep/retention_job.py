@@ -1,7 +1,7 @@
-"""Retention under Dagster: a job without partition, and a schedule that is off.
+"""Retention in Dagster: a job without partitions, and a schedule that is off.
 
-What goes here: what the verb `retention` does, for those who run without a shell. What stays out:
-what goes, and how (in `retention`).
+What goes here: the same as the command `retention`, for users without a shell. What stays out:
+which data is deleted, and how (in `retention`).
 """
 
 from datetime import UTC, datetime
@@ -12,14 +12,14 @@ from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.settings import load_settings
-from cryptoassets.upkeep.retention import Where, bounds, retain
+from cryptoassets.upkeep.retention import RetentionTargets, bounds, retain
 
 
 class RetentionConfig(dg.Config):
-    """Can be set in the launchpad."""
+    """Options that can be set in the launchpad."""
 
     dry_run: bool = False
-    """Say what would go, and delete nothing."""
+    """Report what would be deleted, and delete nothing."""
 
 
 @dg.op
@@ -29,36 +29,36 @@ def delete_what_is_old(
     mongo: MongoResource,
     postgres: PostgresResource,
 ) -> None:
-    """Delete what is older than the settings keep, and log what went and what stays."""
+    """Delete data older than the settings keep, and log what was deleted and what was kept."""
     with dagster_failures():
-        swept = retain(
-            Where(mongo, postgres, context.instance),
+        result = retain(
+            RetentionTargets(mongo, postgres, context.instance),
             *bounds(load_settings(), datetime.now(UTC)),
             is_dry_run=config.dry_run,
             report=context.log.info,
         )
-    if swept.before is None:
+    if result.before is None:
         context.log.info("CRYPTOASSETS_RETENTION_DAYS is not set: all data is kept")
-    for one in swept.candidates:
+    for one in result.candidates:
         if one.held:
             name = f"{one.partition.asset} {one.partition.key}"
-            context.log.warning("%s stays: %s", name, one.held)
+            context.log.warning("%s was kept: %s", name, one.held)
     context.log.info(
         "%s %d partitions, %d records of fetches, dead letters and publications, "
         "%d of Dagster's runs",
         "Would delete" if config.dry_run else "Deleted",
-        sum(one.held is None for one in swept.candidates),
-        swept.records,
-        swept.runs or 0,
+        sum(one.held is None for one in result.candidates),
+        result.records,
+        result.runs or 0,
     )
 
 
 @dg.job(
     description="Delete partitions older than CRYPTOASSETS_RETENTION_DAYS from all stores, and "
-    "Dagster's runs by DAGSTER_RUNS_RETENTION_DAYS. Has no partition."
+    "Dagster's runs older than DAGSTER_RUNS_RETENTION_DAYS. Has no partition."
 )
 def retention() -> None:
-    """Bound the stores."""
+    """Limit the size of the stores."""
     delete_what_is_old()
 
 
@@ -69,5 +69,5 @@ def retention() -> None:
     default_status=dg.DefaultScheduleStatus.STOPPED,
 )
 def retention_daily() -> dg.RunRequest:
-    """Delete what is old at 03:41 UTC. Off by default."""
+    """Run the retention at 03:41 UTC. Off by default."""
     return dg.RunRequest()

@@ -1,4 +1,4 @@
-"""Adjoining partitions put together: what one run takes at a time.
+"""Stretches: consecutive partitions that one run processes together.
 
 What goes here: which partitions follow each other, and how many of them one run takes. What stays
 out: which partitions there are (in `upkeep.partitions`), running them (in `operations.ranges`).
@@ -11,9 +11,10 @@ from datetime import timedelta
 from cryptoassets.upkeep.partitions import Partition
 
 MOST_DOCUMENTS = 200_000
-"""Raw documents that a run of several partitions reads; one partition alone may have more."""
+"""Most raw documents that one run over several partitions reads; a single partition may have
+more."""
 MOST_SPAN = {timedelta(hours=1): timedelta(days=1), timedelta(days=1): timedelta(days=7)}
-"""Span of a partition to that of the longest stretch: a run that fails has not taken long."""
+"""Span of a partition to that of the longest stretch; short, so that a failed run loses little."""
 
 Stretch = list[Partition]
 
@@ -21,11 +22,11 @@ Stretch = list[Partition]
 def stretches(
     partitions: Iterable[Partition], documents: Callable[[Partition], int]
 ) -> Iterator[Stretch]:
-    """Cut partitions into stretches of one asset without a hole, oldest first.
+    """Group partitions into stretches of one asset without gaps, oldest first.
 
     Args:
-        partitions: in any order, of several assets.
-        documents: counts those of a partition; asked when its stretch is about to come.
+        partitions: in any order, of any assets.
+        documents: returns the number of a partition's documents; called when it is reached.
     """
     by_asset: dict[str, Stretch] = defaultdict(list)
     for partition in sorted(partitions):
@@ -35,19 +36,19 @@ def stretches(
 
 
 def _cut(ordered: Stretch, documents: Callable[[Partition], int]) -> Iterator[Stretch]:
-    made: Stretch = []
-    held = 0
+    stretch: Stretch = []
+    total = 0
     for partition in ordered:
         count = documents(partition)
-        if made and not (_adjoins(made, partition) and held + count <= MOST_DOCUMENTS):
-            yield made
-            made, held = [], 0
-        made.append(partition)
-        held += count
-    if made:
-        yield made
+        if stretch and not (_adjoins(stretch, partition) and total + count <= MOST_DOCUMENTS):
+            yield stretch
+            stretch, total = [], 0
+        stretch.append(partition)
+        total += count
+    if stretch:
+        yield stretch
 
 
-def _adjoins(made: Stretch, partition: Partition) -> bool:
-    is_next = made[-1].window[1] == partition.start
-    return is_next and partition.window[1] - made[0].start <= MOST_SPAN[partition.span]
+def _adjoins(stretch: Stretch, partition: Partition) -> bool:
+    is_next = stretch[-1].window[1] == partition.start
+    return is_next and partition.window[1] - stretch[0].start <= MOST_SPAN[partition.span]

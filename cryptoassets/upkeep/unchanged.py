@@ -1,8 +1,8 @@
-"""Which partitions are as their publication left them, by counts and checksums alone.
+"""Which partitions are unchanged since their publication, by counts and checksums alone.
 
-What goes here: what `audit` asks before it compares documents: counts of the lake, checksums of the
-table made again from its rows, and both beside the ledger. What stays out: the checksums themselves
-(in `stores.checksums`), documents and values (in `checks`).
+What goes here: what `audit` checks before it compares documents. It counts the data lake's
+documents, computes the checksums of the table's rows, and compares both with the ledger. What stays
+out: the checksums themselves (in `stores.checksums`), documents and values (in `checks`).
 """
 
 import time
@@ -23,33 +23,33 @@ from cryptoassets.schemas import Flow
 from cryptoassets.stores.checksums import NO_ROWS, rows_checksums, rows_in_checksum
 from cryptoassets.stores.ledger import LedgerRow, ledger_of
 from cryptoassets.stores.mongodb import Document, count_in, end_of_times, in_window
-from cryptoassets.upkeep.partitions import EVER, differing_counts
+from cryptoassets.upkeep.partitions import ALL_TIME, differing_counts
 
 _COUNTING_SECONDS = 20.0
-"""Counting partitions one by one may take that long; a server without a good index takes hours."""
+"""Time limit of counting partitions one by one; a server without a good index would take hours."""
 _SHARE_TO_TRY = 0.05
 
 
 @dataclass(frozen=True)
 class Published:
-    """Ledger and table of a flow in one snapshot, by the start of a partition.
+    """Ledger and table of a flow from one database snapshot, by the start of a partition.
 
     Attributes:
-        ledger: its rows.
-        checksums: of the rows that are there now; a partition without any is left out.
+        ledger: the ledger's rows.
+        checksums: checksums of the current rows; a partition without rows is absent.
     """
 
     ledger: dict[datetime, LedgerRow]
     checksums: dict[datetime, str]
 
     def has_rows_of_ledger(self, start: datetime) -> bool:
-        """Whether the rows of a partition are those that its latest publication left."""
+        """Return whether a partition's rows are unchanged since its latest publication."""
         row, checksum = self.ledger[start], self.checksums.get(start, NO_ROWS)
         counts = (row.loaded_rows, row.quarantined_rows)
         return row.rows_checksum == checksum and rows_in_checksum(checksum) == counts
 
     def differing_rows(self, start: datetime) -> list[str]:
-        """Say where the rows of a partition are not those that its latest publication left."""
+        """Describe where a partition's rows differ from its latest publication."""
         row = self.ledger.get(start)
         if row is None or row.rows_checksum is None:
             return []
@@ -69,11 +69,11 @@ class Published:
 def published_partitions(
     postgres: PostgresResource, flow: Flow, note: Callable[[str], object]
 ) -> Published:
-    """Read the ledger, and make the checksums of all rows again, a month at a time.
+    """Read the ledger, and compute the checksums of all current rows, month by month.
 
     Args:
         postgres: the warehouse.
-        flow: whose table is read, all of it.
+        flow: the flow whose whole table is read.
         note: called with the month that is being read, for a progress display.
     """
     checksums: dict[str, str] = {}
@@ -88,7 +88,7 @@ def published_partitions(
 
 
 def published_partition(postgres: PostgresResource, flow: Flow, window: Span) -> Published:
-    """The same for one partition."""
+    """Read the ledger and compute the checksums of one partition."""
     with postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         checksums = rows_checksums(cursor, flow, window)
@@ -119,12 +119,12 @@ def _months(first: datetime, last: datetime) -> list[Span]:
 
 @dataclass(frozen=True)
 class RawCounts:
-    """Raw documents by the start of their partition.
+    """Number of raw documents by the start of their partition.
 
     Attributes:
-        counts: documents; none where a partition is left out.
-        are_exact: each partition was counted; else a document too many in one partition may hide
-            one that is missing in another.
+        counts: number of documents; 0 for absent partitions.
+        are_exact: whether each partition was counted. If not, an extra document in one partition
+            may hide a missing one in another.
     """
 
     counts: dict[datetime, int]
@@ -138,15 +138,15 @@ def raw_counts(
     *,
     seconds: float = _COUNTING_SECONDS,
 ) -> RawCounts:
-    """Count raw documents, partition by partition.
+    """Count raw documents per partition.
 
-    A server that reads its whole collection for each count, as the embedded stand-in does, is asked
-    for ever shorter windows instead, and only where a longer one differs from the ledger.
+    The embedded stand-in reads its whole collection for each count. For such a server, windows are
+    bisected instead, and only where a window's count differs from the ledger.
 
     Args:
-        mongo: the lake.
+        mongo: the data lake.
         flow: the kind of document.
-        expected: documents by the start of each partition that is known.
+        expected: number of documents by the start of each known partition.
         seconds: how long counting these one by one may take.
     """
     collection = mongo.lake()[flow.raw.name]
@@ -155,7 +155,7 @@ def raw_counts(
     ends = [
         *known,
         *(
-            end_of_times(collection, in_window(EVER), by)
+            end_of_times(collection, in_window(ALL_TIME), by)
             for by in (pymongo.ASCENDING, pymongo.DESCENDING)
         ),
     ]
@@ -173,12 +173,12 @@ def raw_counts(
 def _counted_one_by_one(
     collection: Collection[Document], flow: Flow, expected: Mapping[datetime, int], seconds: float
 ) -> dict[datetime, int] | None:
-    """The documents of each partition; None: it would take too long."""
-    began, counts = time.monotonic(), {}
+    """Return the number of documents of each partition; None: counting would take too long."""
+    started, counts = time.monotonic(), {}
     for start in sorted(expected, reverse=True):
         counts[start] = count_in(collection, Span(start, start + flow.span))
-        spent = time.monotonic() - began
-        # The first count may have to connect: it says nothing of the others.
+        spent = time.monotonic() - started
+        # The first count may include connecting, so it does not predict the others.
         if spent > _SHARE_TO_TRY * seconds and spent / len(counts) * len(expected) > seconds:
             return None
     return counts

@@ -1,7 +1,7 @@
 """Serve Dagster's page: `python -m cryptoassets.webserver --workspace workspace.yaml`.
 
-What goes here: what the command `dagster-webserver` does, with our middleware. What stays out: the
-middleware (in `guard`).
+What goes here: the same as the command `dagster-webserver`, with our middleware. What stays out:
+the middleware (in `guard`).
 """
 
 import argparse
@@ -23,14 +23,14 @@ from cryptoassets.webserver.guard import RefuseForeignRequests
 
 _POLL_MS = 2000
 _SHUTDOWN_SECONDS = 10
-"""Open pages hold connections that would keep the server from ending."""
+"""Open pages hold connections, which would otherwise prevent the server from stopping."""
 
 
 class GuardedWebserver(DagsterWebserver[Any, Any]):
-    """Dagster's webserver, for its own page and for programs of this platform."""
+    """Dagster's webserver, restricted to its own page and programs of this platform."""
 
     def build_middleware(self) -> list[Middleware]:
-        """Put the guards before what Dagster has."""
+        """Put the guards before Dagster's own middleware."""
         hosts = load_settings().allowed_hosts
         return [
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),

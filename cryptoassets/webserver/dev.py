@@ -1,7 +1,7 @@
 """`dagster dev` with our webserver: `python -m cryptoassets.webserver.dev PORT WORKSPACE`.
 
-`dagster dev` starts its own webserver and cannot be given another one. What goes here: code server,
-webserver and daemon, started and ended together. What stays out: the stores (in `cli.stores`).
+`dagster dev` starts its own webserver and cannot use another one. What goes here: starting and
+stopping code server, webserver and daemon together. What stays out: the stores (in `cli.stores`).
 """
 
 import json
@@ -23,23 +23,23 @@ from dagster._utils.log import configure_loggers
 
 from cryptoassets.embedded import dagster_instance
 
-_LOOK_SECONDS = 1.0
+_CHECK_SECONDS = 1.0
 _STOP_SECONDS = 60.0
 
 
 def run(port: int, workspace: Path) -> int:
-    """Run Dagster until SIGINT or SIGTERM (0), or until a part of it ends by itself (1)."""
+    """Run Dagster until SIGINT or SIGTERM (returns 0), or until a part ends by itself (1)."""
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     configure_loggers(log_level="INFO")
     setup_interrupt_handlers()
     try:
-        with _code_server(workspace) as served:
+        with _code_server(workspace) as workspace_file:
             return _run_services(
                 {
                     "webserver": ["cryptoassets.webserver", "--port", str(port)],
                     "daemon": ["dagster._daemon", "run"],
                 },
-                ["--workspace", str(served)],
+                ["--workspace", str(workspace_file)],
             )
     except KeyboardInterrupt:
         return 0
@@ -47,7 +47,7 @@ def run(port: int, workspace: Path) -> int:
 
 @contextmanager
 def _code_server(workspace: Path) -> Iterator[Path]:
-    """Load the definitions once for webserver and daemon; yield the workspace file of both."""
+    """Load the definitions once for webserver and daemon; yield their common workspace file."""
     with (
         dagster_instance() as instance,
         ProxyServerManager(instance, WorkspaceFileTarget([str(workspace)]), "warning") as server,
@@ -65,7 +65,7 @@ def _run_services(modules: dict[str, list[str]], options: Sequence[str]) -> int:
     }
     try:
         while True:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_CHECK_SECONDS)
             for name, service in services.items():
                 if service.poll() is not None:
                     logging.getLogger("dagster").error(

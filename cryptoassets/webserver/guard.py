@@ -1,8 +1,8 @@
-"""ASGI middleware that refuses what neither Dagster's own page nor this platform ever sends.
+"""ASGI middleware that refuses requests that neither Dagster's own page nor this platform sends.
 
-Dagster has no log-in. Its own webserver accepts mutations from any web page, by GET and as text,
-and lets it read every event over WebSockets. What stays out: foreign host names (Starlette's
-TrustedHostMiddleware refuses them).
+Dagster has no log-in. Its own webserver accepts mutations from any web page, by GET and as plain
+text, and lets any page read every event over WebSockets. What stays out: foreign host names
+(Starlette's TrustedHostMiddleware refuses them).
 """
 
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from cryptoassets.origins import is_from_another_origin
 
 
 class RefuseForeignRequests:
-    """Refuses requests of other origins, GraphQL in any form but JSON, and reports of assets."""
+    """Refuses requests from other origins, GraphQL in any form but JSON, and external reports."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -29,7 +29,7 @@ class RefuseForeignRequests:
 
 
 def _refusal_of_socket(scope: Scope) -> WebSocketClose | None:
-    # Closed before it is accepted: the browser gets status 403.
+    # Closing before accepting gives the browser status 403.
     return WebSocketClose() if is_from_another_origin(Headers(scope=scope), "GET") else None
 
 
@@ -47,7 +47,7 @@ def _refusal(scope: Scope) -> PlainTextResponse | None:
 def _refusal_of_query(headers: Headers, method: str) -> PlainTextResponse | None:
     if method != "POST":
         return _answer(HTTPStatus.METHOD_NOT_ALLOWED, "GraphQL takes POST only")
-    # A page of another origin cannot send this type without asking first, and that is refused.
+    # A page of another origin cannot send this type without a preflight request, which is refused.
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return _answer(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "GraphQL takes application/json only")
     return None

@@ -1,1 +1,1 @@
-"""Promises of the Airflow part."""
+"""Tests of the Airflow plugin."""

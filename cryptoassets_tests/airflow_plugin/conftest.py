@@ -1,9 +1,9 @@
-"""Unit tests of the plugin run in Airflow's environment; elsewhere they are left out.
+"""Unit tests of the plugin run only in Airflow's environment.
 
-`live/` is another matter: it runs in the product's environment and drives Airflow from outside.
+The tests in `live/` run in the product's environment and control Airflow from outside.
 """
 
 from importlib.util import find_spec
 
-# Without Airflow installed, `airflow` is our own folder: a namespace without `models`.
+# Without Airflow installed, `airflow` is our own folder, a namespace package without `models`.
 collect_ignore = [] if find_spec("airflow.models") else ["unit"]

@@ -1,1 +1,1 @@
-"""Tests of the harness of `make bench`: what it measures, compares and keeps."""
+"""Tests of `make bench`: what it measures, compares and stores."""

@@ -1,4 +1,4 @@
-"""Promises of measuring one run: every process of the tree counts, and nothing else."""
+"""Measuring one run: every process of the tree counts, and no other."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def measured(program: str, folder: Path, seconds: float = 60) -> Measured:
 
 @pytest.mark.parametrize("form", [_IN_CHILD, _IN_ORPHAN], ids=["waited for", "orphaned"])
 def test_the_time_of_a_child_that_has_died_counts(form: str, tmp_path: Path) -> None:
-    """Spark's Python workers die before the command does, and samples miss the end of each."""
+    """Spark's Python workers end before the command does, and samples miss their last seconds."""
     program = form.format(program=_BURN.format(seconds=0.7))
 
     took = measured(program, tmp_path)
@@ -34,7 +34,7 @@ def test_the_time_of_a_child_that_has_died_counts(form: str, tmp_path: Path) -> 
 
 
 def test_pages_that_processes_share_count_once(tmp_path: Path) -> None:
-    """Forked workers share most of their memory; as RSS it would be counted in each."""
+    """Forked workers share most of their memory, which RSS would count for each."""
     program = (
         "import os, time\n"
         "block = bytearray(os.urandom(1)) * 100_000_000\n"
@@ -47,13 +47,13 @@ def test_pages_that_processes_share_count_once(tmp_path: Path) -> None:
     assert 100 <= took.peak_pss_mb < 160
 
 
-def test_what_the_command_prints_is_kept(tmp_path: Path) -> None:
+def test_the_output_of_the_command_is_kept(tmp_path: Path) -> None:
     """Ways print their own marks."""
     assert "hello" in measured("print('hello')", tmp_path).output
 
 
 def test_a_command_that_fails_is_shown_with_the_end_of_its_output(tmp_path: Path) -> None:
-    """A ratio of a run that broke off would look splendid."""
+    """An aborted run would have an excellent ratio."""
     with pytest.raises(BenchError, match=r"exited with 3; .* ends:\nthe reason"):
         measured("import sys; print('the reason'); sys.exit(3)", tmp_path)
 
@@ -63,16 +63,16 @@ def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Pat
     sleeper = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
     program = _IN_CHILD.format(program=f"{sleeper}time.sleep(60)")
 
-    began = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(BenchError, match="was killed after 1 s"):
         measured(program, tmp_path, seconds=1)
 
-    assert time.monotonic() - began < STRAGGLER_SECONDS
+    assert time.monotonic() - started < STRAGGLER_SECONDS
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
-def test_a_command_that_a_signal_ends_has_failed(tmp_path: Path) -> None:
-    """The kernel kills a JVM when memory is used up."""
+def test_a_command_that_is_ended_by_a_signal_has_failed(tmp_path: Path) -> None:
+    """The kernel may kill a JVM when memory is used up."""
     program = f"import os; os.kill(os.getpid(), {signal.SIGKILL.value})"
 
     with pytest.raises(BenchError, match="exited with -9"):

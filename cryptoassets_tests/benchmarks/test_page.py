@@ -1,4 +1,4 @@
-"""Promises of the page: it shows what was measured, and is what `make bench` would write."""
+"""The page shows the measured results and equals what `make bench` would write."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from benchmarks.ways.task import marks_in
 
 
 def test_the_page_is_made_from_the_kept_results() -> None:
-    """Edited by hand, it would be overwritten, or lie."""
+    """Manual edits would be overwritten."""
     assert page.PAGE.read_text() == page.text(read(results.RESULTS))
 
 
 def test_a_case_is_shown_with_medians_and_its_ratio_with_the_limits(tmp_path: Path) -> None:
-    """What a reader looks for."""
+    """These are what a reader looks for."""
     result = CaseResult(ratios={"cpu_vs_ordinary_200k": 0.7}, notes=["A note."])
     for seconds in (1.0, 9.0, 2.0):
         result.add("ours", Measured(seconds, 2 * seconds, 1234.0, 0.5, 0.1))
@@ -29,13 +29,13 @@ def test_a_case_is_shown_with_medians_and_its_ratio_with_the_limits(tmp_path: Pa
     assert "A note." in shown
 
 
-def test_marks_of_a_way_are_found_in_what_it_prints() -> None:
-    """Libraries print before and after."""
+def test_marks_of_a_way_are_found_in_its_output() -> None:
+    """Libraries print other lines before and after."""
     assert {"session": 1.5} == marks_in('WARN something\nMARKS {"session": 1.5}\nbye')
 
 
 class _Tracker:
-    """A status tracker with one stage, of which a task runs in every second look."""
+    """A status tracker with one stage, in which a task runs at every second call."""
 
     def __init__(self) -> None:
         self._looks = 0
@@ -51,7 +51,7 @@ class _Tracker:
 
 
 def test_the_serial_share_is_the_time_without_a_running_task() -> None:
-    """A stage that waits for its tasks to be sent is no parallel work."""
+    """A stage whose tasks have not started is not parallel work."""
     import time  # noqa: PLC0415
 
     watch = SerialTime(_Tracker())

@@ -1,4 +1,4 @@
-"""Promises of `results.json`: a case is there whole or not at all, and ratios are of pairs."""
+"""`results.json`: a case is stored completely or not at all, and ratios are of pairs."""
 
 import json
 from datetime import UTC, datetime
@@ -23,14 +23,14 @@ def path(tmp_path: Path) -> Path:
 
 
 def case(wall: float, **ratios: float) -> CaseResult:
-    """A case of one run."""
+    """Return a case with one run."""
     result = CaseResult(ratios=ratios)
     result.add("ours", Measured(wall, 2.0, 300.0, 0.5, 0.1))
     return result
 
 
-def test_a_case_is_merged_and_others_stay(path: Path) -> None:
-    """Cases take hours: one can be measured alone."""
+def test_a_case_is_merged_and_others_are_kept(path: Path) -> None:
+    """Cases take hours, so each can be measured alone."""
     merge(path, "1m", case(40.0, wall_vs_ordinary_1m=0.5), commit="def", now=NOW)
 
     found = read(path)
@@ -52,8 +52,8 @@ def test_a_case_that_is_measured_again_replaces_itself(path: Path) -> None:
     assert {"wall_vs_ordinary_200k": 0.3} == found["ratios"]
 
 
-def test_a_case_that_cannot_be_kept_leaves_the_file_as_it_was(path: Path) -> None:
-    """A typing error in a key must not cost the results of a night."""
+def test_a_case_that_cannot_be_stored_leaves_the_file_unchanged(path: Path) -> None:
+    """A typo in a key must not destroy the results of a night."""
     before = path.read_text()
 
     with pytest.raises(KeyError, match="wall_vs_nothing"):
@@ -65,17 +65,17 @@ def test_a_case_that_cannot_be_kept_leaves_the_file_as_it_was(path: Path) -> Non
 
 
 def test_the_file_has_the_four_keys_that_others_read(path: Path) -> None:
-    """The contract names them."""
+    """Other programs read these keys."""
     assert {"machine", "date", "cases", "ratios"} == json.loads(path.read_text()).keys()
 
 
 def test_a_ratio_is_the_median_of_pairs() -> None:
-    """The second pair ran while the machine was busy: both took twice as long."""
+    """The second pair ran while the machine was busy, so both took twice as long."""
     assert paired_ratio([1.0, 2.4, 1.4], [2.0, 4.0, 2.0]) == pytest.approx(0.6)
 
 
 def test_ways_run_forwards_and_then_backwards() -> None:
-    """A machine that grows slower hits each way first once."""
+    """If the machine becomes slower over time, no way is always first."""
     assert [(0, "a"), (0, "b"), (1, "b"), (1, "a")] == list(in_turn(("a", "b"), 2))
 
 
@@ -83,7 +83,7 @@ def test_ways_run_forwards_and_then_backwards() -> None:
     ("ratio", "verdict"), [(0.4, "goal"), (0.5, "must"), (0.65, "must"), (0.66, "missed")]
 )
 def test_a_ratio_is_judged_by_its_limits(ratio: float, verdict: str) -> None:
-    """A limit itself still holds."""
+    """A ratio equal to a limit meets it."""
     assert verdict == LIMITS["cpu_vs_ordinary_200k"].verdict(ratio)
 
 
@@ -94,6 +94,6 @@ def test_a_speed_up_is_better_when_it_is_larger() -> None:
     assert ["goal", "must", "missed"] == [limit.verdict(ratio) for ratio in (1.6, 1.3, 1.2)]
 
 
-def test_the_kept_results_are_of_known_ratios() -> None:
-    """The page shows what `LIMITS` has."""
+def test_the_stored_results_contain_only_known_ratios() -> None:
+    """The page shows the ratios in `LIMITS`."""
     assert read(results.RESULTS)["ratios"].keys() <= LIMITS.keys()

@@ -1,4 +1,4 @@
-"""Promises of comparing rows: equal work looks equal, and one other digit does not."""
+"""Comparing rows: equal work is recognized as equal, and one different digit is found."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from benchmarks.measuring import BenchError
-from benchmarks.rows import OURS, RIVAL, dump, refuse_differences
+from benchmarks.rows import OURS, RIVAL, dump, fail_if_rows_differ
 from benchmarks.ways import rival_tables
 
 _PRICES = """
@@ -42,34 +42,34 @@ def published(database: str, folder: Path, price_of_rival: str) -> None:
     ours, other = (
         dump(database, target, folder, name) for target, name in ((OURS, "ours"), (RIVAL, "other"))
     )
-    assert 2 == refuse_differences(ours, other, "ordinary Spark")
+    assert 2 == fail_if_rows_differ(ours, other, "ordinary Spark")
 
 
 @pytest.mark.postgres
-def test_equal_rows_are_equal_however_a_way_writes_them_down(database: str, tmp_path: Path) -> None:
-    """Ways keep reasons in another order, and a number of a payload as its text."""
+def test_equal_rows_are_equal_in_every_storage_format(database: str, tmp_path: Path) -> None:
+    """Ways store reasons in different orders, and some store a payload's numbers as text."""
     published(database, tmp_path, "0.1")
 
 
 @pytest.mark.postgres
-def test_one_other_digit_is_found(database: str, tmp_path: Path) -> None:
-    """A way that rounds has done less work."""
-    with pytest.raises(BenchError, match=r"ordinary Spark leaves other prices (.|\n)*bitcoin"):
+def test_one_different_digit_is_found(database: str, tmp_path: Path) -> None:
+    """A way that rounds does less work."""
+    with pytest.raises(BenchError, match=r"ordinary Spark has other prices (.|\n)*bitcoin"):
         published(database, tmp_path, "0.100000000000000001")
 
 
 @pytest.mark.postgres
-def test_two_ways_that_left_nothing_are_not_equal(database: str, tmp_path: Path) -> None:
-    """Both may have read an empty lake."""
+def test_two_ways_without_rows_are_not_equal(database: str, tmp_path: Path) -> None:
+    """Both may have read an empty data lake."""
     rows = dump(database, OURS, tmp_path, "ours")
 
-    with pytest.raises(BenchError, match="left a row"):
-        refuse_differences(rows, rows, "dlt merge")
+    with pytest.raises(BenchError, match="written a row"):
+        fail_if_rows_differ(rows, rows, "dlt merge")
 
 
 @pytest.mark.postgres
 def test_a_staged_answer_is_published_once(database: str) -> None:
-    """The rivals' upsert, twice."""
+    """Even if the rivals' upsert runs twice."""
     rival_tables.create(database)
     with psycopg.connect(database) as connection:
         staged = _PRICES.format(schema="rival", price="1").replace("coin_prices", "staged_prices")

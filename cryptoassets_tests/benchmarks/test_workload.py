@@ -1,4 +1,4 @@
-"""Promises of the workloads: the same documents everywhere, and every fault among them."""
+"""The workloads: the same documents everywhere, with every kind of fault."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from benchmarks.workload import BROKEN, EIGHT_FAULTS, WORKLOADS, Document, snaps
 
 
 def documents(name: str, share: float) -> list[Document]:
-    """All documents of a scaled workload."""
+    """Return all documents of a scaled workload."""
     made = snapshots(WORKLOADS[name].scaled(share))
     return [document for snapshot in made for document in snapshot.documents]
 
 
 def test_a_workload_is_the_same_each_time() -> None:
-    """Runs of two days are compared by their ratios, so both must do the same work."""
+    """Ratios of different days are compared, so all runs must do the same work."""
     assert documents("1m", 0.0005) == documents("1m", 0.0005)
 
 
@@ -20,12 +20,12 @@ def test_a_workload_is_the_same_each_time() -> None:
     ("name", "count"), [("200k", 200_000), ("1m", 1_001_208), ("5m", 5_006_040)]
 )
 def test_a_workload_has_the_size_that_it_is_named_for(name: str, count: int) -> None:
-    """The issue names them by these numbers."""
+    """The names contain these numbers."""
     assert count == WORKLOADS[name].documents
 
 
-def test_a_scaled_workload_has_as_many_documents_as_it_says() -> None:
-    """Progress is shown by this number."""
+def test_a_scaled_workload_has_the_reported_number_of_documents() -> None:
+    """The number is shown as progress."""
     scaled = WORKLOADS["200k"].scaled(0.01)
 
     made = documents("200k", 0.01)
@@ -33,8 +33,8 @@ def test_a_scaled_workload_has_as_many_documents_as_it_says() -> None:
     assert scaled.documents == len(made) == len({document["_id"] for document in made})
 
 
-def test_every_fault_is_there_and_in_its_share() -> None:
-    """A way that passes over one of them would be quicker."""
+def test_every_fault_occurs_and_in_the_right_share() -> None:
+    """A way that ignores one of them would be faster."""
     made = [document["payload"] for document in documents("200k", 0.1)]
 
     counts = {
@@ -47,7 +47,7 @@ def test_every_fault_is_there_and_in_its_share() -> None:
 
 
 def test_some_prices_are_answered_twice() -> None:
-    """The later answer must win, so it must be there."""
+    """The later answer must be used, so the workload must contain some."""
     made = documents("200k", 0.01)
 
     keys = {(document["coin_id"], document["observed_at"]) for document in made}

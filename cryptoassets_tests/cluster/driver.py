@@ -15,7 +15,7 @@ from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.resources.workers import credentials
 from cryptoassets.transforms import rules
-from cryptoassets.workers import code_hash, refuse_other_code
+from cryptoassets.workers import code_hash, fail_if_code_differs
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     given, expected = credentials(), code_hash()
 
     def look(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        refuse_other_code(expected)
+        fail_if_code_differs(expected)
         seen = {
             "folder": str(Path.cwd()),
             "reasons": list(rules.REASONS),
@@ -33,7 +33,7 @@ def main() -> None:
         yield pa.RecordBatch.from_pydict({"seen": [json.dumps(seen)]})
 
     def refuse(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        refuse_other_code("0123456789abcdef/3.9")
+        fail_if_code_differs("0123456789abcdef/3.9")
         yield from ()
 
     tasks = session.range(0, 2, 1, 2)

@@ -1,1 +1,1 @@
-"""The compose file: what can be judged without a daemon, and the platform brought up for real."""
+"""The compose file: checks without a Docker daemon, and tests of the running platform."""

@@ -11,15 +11,15 @@ from cryptoassets.settings import project_root
 from cryptoassets_tests.compose.platform import Platform
 
 IMAGES = ("postgres", "mongo", "mongo-express", "pgadmin4", "airflow3")
-"""What the script of CRYPTOASSETS_STANDINS is asked for; our own images are built by compose."""
+"""The images that the script in CRYPTOASSETS_STANDINS builds; compose builds our own images."""
 
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform of its own, from nothing; thrown away afterwards, volumes and all.
+    """A new, separate platform; deleted afterwards, including its volumes.
 
-    Its root is a copy, so that a test can change a line: files are mounted by their path, and one
-    of another path would be another container.
+    Its root is a copy of the project, so that a test can change files. All tests use the same copy,
+    because files are mounted by path and another path would recreate the containers.
     """
     if script := os.environ.get("CRYPTOASSETS_STANDINS"):
         subprocess.run(["bash", script, *IMAGES], check=True, stdout=subprocess.DEVNULL)  # noqa: S607

@@ -1,7 +1,7 @@
-"""The platform as compose runs it, asked as a person would ask it.
+"""The platform as run by compose, queried as a user would.
 
-What goes here: compose commands and one question a service. What stays out: what must be true (in
-`test_platform` and `test_healing`).
+What goes here: compose commands and one query per service. What stays out: the expectations (in
+`test_platform` and `test_upkeep`).
 """
 
 import base64
@@ -34,7 +34,7 @@ PORTS = {
     "DAGSTER_PORT": 23000,
     "MONGO_PORT": 27117,
 }
-"""Not the defaults: a platform in use on this machine is left alone, its project name too."""
+"""Not the defaults, so that a platform in use on this machine is not affected."""
 
 SNAPSHOTS = "materialize_cryptoassets_snapshots"
 WELL = {"healthy", "running"}
@@ -42,12 +42,12 @@ _CONTENT = {"Content-Type": "application/json"}
 
 
 def compose_program() -> list[str]:
-    """The command as it is written everywhere, else the plugin of Docker."""
+    """Return `docker-compose` if it is installed, else Docker's plugin."""
     return ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
 
 
 def wait_until(question: Callable[[], Answer], what: str, *, seconds: float) -> Answer:
-    """Ask until the answer is neither empty nor an error; fail with the last error."""
+    """Call `question` until its answer is neither empty nor an error; fail with the last error."""
     deadline, last = time.monotonic() + seconds, ""
     while time.monotonic() < deadline:
         try:
@@ -61,11 +61,11 @@ def wait_until(question: Callable[[], Answer], what: str, *, seconds: float) -> 
 
 @dataclass
 class Platform:
-    """One compose project of its own.
+    """A separate compose project.
 
     Attributes:
-        root: a copy of the clone, whose lines may be changed.
-        project: the name that parts its containers and volumes from others.
+        root: a copy of the clone, whose files may be changed.
+        project: the name that separates its containers and volumes from others.
     """
 
     root: Path
@@ -82,7 +82,7 @@ class Platform:
     def ask_compose(
         self, *arguments: str, seconds: float = 900
     ) -> subprocess.CompletedProcess[str]:
-        """Run compose on this project, whatever comes of it."""
+        """Run compose on this project; return the result even if it failed."""
         return subprocess.run(
             [*compose_program(), "--env-file", os.devnull, "-p", self.project, *arguments],
             cwd=self.root,
@@ -94,13 +94,13 @@ class Platform:
         )
 
     def compose(self, *arguments: str, seconds: float = 900) -> str:
-        """Run compose; returns what it printed, and fails when it does."""
+        """Run compose and return its output; fail if it fails."""
         ended = self.ask_compose(*arguments, seconds=seconds)
         assert ended.returncode == 0, f"{arguments}: {ended.stdout[-500:]}{ended.stderr[-3000:]}"
         return ended.stdout
 
     def services(self) -> dict[str, str]:
-        """How every service is: healthy, running or what else; without jobs that are done."""
+        """Return the state of every service (healthy, running, ...), except finished jobs."""
         lines = self.compose("ps", "-a", "--format", "json").splitlines()
         found = [json.loads(line) for line in lines]
         return {
@@ -110,29 +110,29 @@ class Platform:
         }
 
     def unwell(self) -> dict[str, str]:
-        """Those of the services that are not healthy, or do not run where they cannot say so."""
+        """Return the services that are neither healthy nor, without health check, running."""
         return {name: state for name, state in self.services().items() if state not in WELL}
 
     def containers(self) -> dict[str, dict[str, Any]]:
-        """What Docker knows of each service's container."""
+        """Return Docker's description of each service's container."""
         ids = self.compose("ps", "-aq").split()
-        told = subprocess.run(
+        inspected = subprocess.run(
             ["docker", "inspect", *ids],  # noqa: S607
             capture_output=True,
             text=True,
             check=True,
         )
         label = "com.docker.compose.service"
-        return {one["Config"]["Labels"][label]: one for one in json.loads(told.stdout)}
+        return {one["Config"]["Labels"][label]: one for one in json.loads(inspected.stdout)}
 
     def query(self, statement: str, user: str = "analyst") -> list[tuple[Any, ...]]:
-        """Select from the user's database over the published port."""
+        """Query the user's database over the published port."""
         url = f"postgresql://{user}:{user}@127.0.0.1:{PORTS['POSTGRES_PORT']}/bigdata_db"
         with psycopg.connect(url, connect_timeout=5) as connection:
             return connection.execute(statement).fetchall()
 
     def airflow(self, path: str, body: object = None) -> dict[str, Any]:
-        """Airflow's answer to the log-in admin/admin."""
+        """Return the answer of Airflow's API to the user admin/admin."""
         base = f"http://127.0.0.1:{PORTS['AIRFLOW_PORT']}"
         login = {"username": "admin", "password": "admin"}
         token = _read(f"{base}/auth/token", login)["access_token"]
@@ -142,19 +142,19 @@ class Platform:
         return answer
 
     def airflow_runs(self, dag: str = SNAPSHOTS) -> list[dict[str, Any]]:
-        """The runs of a DAG, newest first."""
+        """Return the runs of a DAG, newest first."""
         runs: list[dict[str, Any]] = self.airflow(f"dags/{dag}/dagRuns?order_by=-run_after")[
             "dag_runs"
         ]
         return runs
 
     def take_a_snapshot(self) -> str:
-        """Press the DAG's button, for those who cannot wait 5 minutes; returns the DAG run's id."""
-        made = self.airflow(f"dags/{SNAPSHOTS}/dagRuns", {"logical_date": None})
-        return str(made["dag_run_id"])
+        """Trigger the DAG instead of waiting 5 minutes; return the DAG run's id."""
+        dag_run = self.airflow(f"dags/{SNAPSHOTS}/dagRuns", {"logical_date": None})
+        return str(dag_run["dag_run_id"])
 
     def await_snapshot(self, dag_run: str, *, seconds: float) -> None:
-        """Wait until a DAG run has ended well; one that failed is told at once."""
+        """Wait until a DAG run has succeeded; fail at once if it failed."""
 
         def state() -> str:
             named = urllib.parse.quote(dag_run)
@@ -164,28 +164,29 @@ class Platform:
         assert wait_until(state, f"the end of {dag_run}", seconds=seconds) == "success"
 
     def mongo_express_page(self, password: str = "admin") -> str:  # noqa: S107 - the default
-        """Mongo Express's page of the raw snapshots."""
+        """Return Mongo Express's page of the raw snapshots."""
         address = f"http://127.0.0.1:{PORTS['MONGO_EXPRESS_PORT']}/db/datalake/coin_snapshots"
-        word = base64.b64encode(f"admin:{password}".encode()).decode()
-        request = urllib.request.Request(address, headers={"Authorization": f"Basic {word}"})
+        credentials = base64.b64encode(f"admin:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}"}
+        request = urllib.request.Request(address, headers=headers)
         with urllib.request.urlopen(request, timeout=20) as answer:
             page: str = answer.read().decode()
         return page
 
     def spark_state(self) -> dict[str, Any]:
-        """Workers and applications as the master's page has them."""
+        """Return the workers and applications on the master's page."""
         state: dict[str, Any] = _read(f"http://127.0.0.1:{PORTS['SPARK_MASTER_UI_PORT']}/json/")
         return state
 
     def dagster(self, query: str) -> dict[str, Any]:
-        """Dagster's answer to a GraphQL query."""
+        """Return Dagster's answer to a GraphQL query."""
         data: dict[str, Any] = _read(
             f"http://127.0.0.1:{PORTS['DAGSTER_PORT']}/graphql", {"query": query}
         )["data"]
         return data
 
     def pgadmin_is_connected(self) -> bool:
-        """Log in to pgAdmin and let it connect to the registered server, typing no password."""
+        """Log in to pgAdmin and return whether it connects to the server without a password."""
         base = f"http://127.0.0.1:{PORTS['PGADMIN_PORT']}"
         opener = urllib.request.build_opener(
             urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())

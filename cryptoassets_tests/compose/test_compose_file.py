@@ -1,6 +1,7 @@
-"""What `docker-compose.yml` and its files promise, judged without a daemon.
+"""Checks of `docker-compose.yml` and its files, without a Docker daemon.
 
-What goes here: form, defaults and ports. What stays out: a platform that runs (in `test_platform`).
+What goes here: format, defaults and ports. What stays out: the running platform (in
+`test_platform`).
 """
 
 import importlib.util
@@ -30,13 +31,13 @@ CONTRACT_PORTS = {
     "dagster-webserver": "3000",
     "mongo": "27017",
 }
-# Long lines are URLs and health checks; a document start says nothing in a file of one.
+# Long lines are URLs and health checks; a document start is useless in a file with one document.
 YAML_RULES = (
     "{extends: default, rules: {line-length: disable, document-start: disable, "
     "braces: {max-spaces-inside: 0}}}"
 )
-# Rules of order; two that do not know a tag beside a build, or a variable as an interface; two that
-# take a list on one line for something else.
+# Rules of order; two that reject an image with a build, or a variable as an interface; two that
+# misread a list on one line.
 DCLINT_RULES = (
     "--max-warnings=0",
     *(
@@ -52,7 +53,7 @@ WITHOUT_LOG_IN = {"dagster-webserver", "spark-master"}
 
 
 def has_compose() -> bool:
-    """Tell whether compose can be asked; that needs no daemon."""
+    """Return whether compose is available; no daemon is needed."""
     if shutil.which(compose_program()[0]) is None:
         return False
     asked = subprocess.run([*compose_program(), "version"], capture_output=True, check=False)
@@ -65,7 +66,7 @@ needs_compose = pytest.mark.skipif(
 
 
 def resolved(**environment: str) -> dict[str, Any]:
-    """The services as compose sees them without a `.env`."""
+    """Return the services as compose resolves them without a `.env`."""
     answer = subprocess.run(
         [*compose_program(), "--env-file", os.devnull, "config"],
         cwd=ROOT,
@@ -80,7 +81,7 @@ def resolved(**environment: str) -> dict[str, Any]:
 
 
 def preflight() -> ModuleType:
-    """The script, which is no part of a package."""
+    """Import the script, which is not part of a package."""
     path = ROOT / "docker/preflight/preflight.py"
     spec = importlib.util.spec_from_file_location("preflight", path)
     assert spec is not None
@@ -91,7 +92,7 @@ def preflight() -> ModuleType:
 
 
 def tool(name: str) -> str:
-    """The path of a tool of the dev group."""
+    """Return the path of a tool of the dev group."""
     path = Path(sys.executable).with_name(name)
     if not path.exists():
         pytest.skip(f"needs {name} of the dev group: make setup-dev")
@@ -99,14 +100,14 @@ def tool(name: str) -> str:
 
 
 def complaints(*command: str) -> str:
-    """What a linter prints; empty when it has nothing to say."""
+    """Return a linter's output; empty if it has no complaints."""
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return ended.stdout + ended.stderr if ended.returncode else ""
 
 
 @needs_compose
-def test_compose_accepts_the_file_without_a_dotenv_and_says_nothing() -> None:
-    """A newcomer has no .env; a warning about an unset variable would be the first thing seen."""
+def test_compose_accepts_the_file_without_a_dotenv_and_without_warnings() -> None:
+    """A new user has no .env, and would first see a warning about an unset variable."""
     ended = subprocess.run(
         [*compose_program(), "--env-file", os.devnull, "config", "-q"],
         cwd=ROOT,
@@ -120,8 +121,8 @@ def test_compose_accepts_the_file_without_a_dotenv_and_says_nothing() -> None:
 
 
 @needs_compose
-def test_every_port_is_the_contracts_and_on_loopback() -> None:
-    """Dagster and Spark have no log-in at all, the others a password that everybody knows."""
+def test_every_port_is_the_documented_one_and_on_loopback() -> None:
+    """Dagster and Spark have no log-in, and the others have a publicly known password."""
     published = {
         name: [(port["host_ip"], port["published"]) for port in service["ports"]]
         for name, service in resolved().items()
@@ -132,8 +133,8 @@ def test_every_port_is_the_contracts_and_on_loopback() -> None:
 
 
 @needs_compose
-def test_what_has_no_log_in_stays_on_loopback_whatever_is_asked_for() -> None:
-    """BIND_ADDRESS opens what asks for a password, nothing else."""
+def test_services_without_log_in_stay_on_loopback_with_any_bind_address() -> None:
+    """BIND_ADDRESS only opens services that have a password."""
     services = resolved(BIND_ADDRESS="0.0.0.0")  # noqa: S104
 
     on_loopback = {
@@ -146,20 +147,20 @@ def test_what_has_no_log_in_stays_on_loopback_whatever_is_asked_for() -> None:
 
 @needs_compose
 def test_every_service_rotates_its_log_and_has_a_memory_limit() -> None:
-    """One service without either can fill the disk or take the machine."""
+    """One service without them can fill the disk or use all memory."""
     services = resolved()
 
-    without = {
+    unlimited = {
         name
         for name, service in services.items()
         if not service.get("mem_limit") or "max-size" not in service["logging"]["options"]
     }
-    assert set() == without
+    assert set() == unlimited
 
 
 @needs_compose
 def test_every_service_waits_for_the_preflight() -> None:
-    """One that does not would open its port before the passwords were judged."""
+    """Otherwise a service would open its port before the passwords are checked."""
     services = resolved()
 
     def waits(name: str) -> bool:
@@ -170,8 +171,8 @@ def test_every_service_waits_for_the_preflight() -> None:
 
 
 @needs_compose
-def test_the_preflight_has_an_image_that_a_change_of_the_code_leaves_alone() -> None:
-    """Everything depends on it: with the platform's image every `up --build` renewed databases."""
+def test_a_change_of_the_code_does_not_change_the_image_of_the_preflight() -> None:
+    """All services depend on it, so `up --build` would recreate even the databases."""
     job = resolved()["preflight"]
 
     assert "build" not in job
@@ -185,18 +186,18 @@ def test_the_preflight_has_an_image_that_a_change_of_the_code_leaves_alone() -> 
 
 
 @needs_compose
-def test_no_registry_is_asked_for_our_own_images() -> None:
-    """The first `up` asked for them and told of an access that was denied."""
-    ours = {n: s for n, s in resolved().items() if s["image"].startswith("cryptoassets/")}
+def test_our_own_images_are_not_pulled_from_a_registry() -> None:
+    """Otherwise the first `up` would report that access was denied."""
+    own = {n: s for n, s in resolved().items() if s["image"].startswith("cryptoassets/")}
 
-    assert {"never"} == {service.get("pull_policy") for service in ours.values()}
-    built = [service["image"] for service in ours.values() if "build" in service]
-    assert sorted({service["image"] for service in ours.values()}) == sorted(built)
+    assert {"never"} == {service.get("pull_policy") for service in own.values()}
+    built = [service["image"] for service in own.values() if "build" in service]
+    assert sorted({service["image"] for service in own.values()}) == sorted(built)
 
 
 @needs_compose
 def test_the_preflight_knows_every_password_of_the_file() -> None:
-    """A password it has not heard of could stand at its default while a port is open."""
+    """An unknown password could still have its default while a port is open."""
     given = resolved()["preflight"]["environment"]
 
     given.pop("BIND_ADDRESS")
@@ -204,8 +205,8 @@ def test_the_preflight_knows_every_password_of_the_file() -> None:
 
 
 @needs_compose
-def test_no_web_page_can_drive_dagster_or_spark() -> None:
-    """Neither has a log-in; the guard's own promises are in `webserver.test_guard`."""
+def test_no_web_page_can_control_dagster_or_spark() -> None:
+    """Neither has a log-in; the guard's own tests are in `webserver.test_guard`."""
     services = resolved(CRYPTOASSETS_ALLOWED_HOSTS="dagster.example.com")
 
     dagster = services["dagster-webserver"]
@@ -219,8 +220,8 @@ def test_no_web_page_can_drive_dagster_or_spark() -> None:
 
 
 @needs_compose
-def test_a_worker_knows_urls_of_its_own_role_only() -> None:
-    """Its tasks need neither the driver's rights nor anybody else's password."""
+def test_a_worker_only_gets_the_urls_of_its_own_role() -> None:
+    """Its tasks need neither the driver's rights nor any other password."""
     given = resolved()["spark-worker"]["environment"]
 
     urls = {name: value for name, value in given.items() if "://" in value and "JAVA" not in name}
@@ -231,7 +232,7 @@ def test_a_worker_knows_urls_of_its_own_role_only() -> None:
 
 @needs_compose
 def test_drivers_wait_for_the_roles_of_their_tasks() -> None:
-    """Their jobs run at each `up`; a run between would fail on a server with existing volumes."""
+    """The roles are set up at each `up`; an earlier run would fail with existing volumes."""
     services = resolved()
 
     for name in ("postgres-init", "mongo-init"):
@@ -240,15 +241,15 @@ def test_drivers_wait_for_the_roles_of_their_tasks() -> None:
 
 
 @needs_compose
-def test_scaled_workers_have_no_name_or_port_to_fight_over() -> None:
+def test_scaled_workers_have_no_conflicting_names_or_ports() -> None:
     """`--scale spark-worker=3` must work."""
     worker = resolved()["spark-worker"]
 
     assert not {"container_name", "hostname", "ports"} & set(worker)
 
 
-def test_the_preflight_lets_the_defaults_pass_on_loopback_only() -> None:
-    """The passwords of the defaults are for this machine."""
+def test_the_preflight_accepts_the_defaults_on_loopback_only() -> None:
+    """The default passwords are for this machine only."""
     script = preflight()
 
     assert [] == script.problems({**script.DEFAULTS, "BIND_ADDRESS": "127.0.0.1"})
@@ -256,8 +257,8 @@ def test_the_preflight_lets_the_defaults_pass_on_loopback_only() -> None:
     assert "POSTGRES_PASSWORD" in refusal
 
 
-def test_the_preflight_lets_ports_be_opened_behind_passwords_of_the_users_own() -> None:
-    """Else nobody could ever open them."""
+def test_the_preflight_accepts_open_ports_with_the_users_own_passwords() -> None:
+    """Otherwise nobody could open them."""
     script = preflight()
     own = {name: f"own-{number}" for number, name in enumerate(script.DEFAULTS)}
 
@@ -274,7 +275,7 @@ def test_the_preflight_names_a_password_that_would_break_a_url() -> None:
 
 
 def test_every_variable_is_documented_with_its_default() -> None:
-    """Whoever needs another port or password looks there, not into the file."""
+    """Users look for settings there, and not in the compose file."""
     used = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", (ROOT / "docker-compose.yml").read_text()))
     example, page = ((ROOT / name).read_text() for name in (".env.example", "docs/compose.md"))
 
@@ -283,19 +284,19 @@ def test_every_variable_is_documented_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=str)
-def test_hadolint_has_nothing_to_say(dockerfile: Path) -> None:
-    """Each ignore stands in the file with its reason."""
+def test_hadolint_has_no_complaints(dockerfile: Path) -> None:
+    """Each ignore is in the file with its reason."""
     assert complaints(tool("hadolint"), str(dockerfile)) == ""
 
 
 @pytest.mark.skipif(shutil.which("dclint") is None, reason="needs dclint: npm install -g dclint")
-def test_dclint_has_nothing_to_say() -> None:
-    """Its rules of order are for files without a thought behind theirs."""
+def test_dclint_has_no_complaints() -> None:
+    """Except for rules of order, because our order is deliberate."""
     assert complaints("dclint", "docker-compose.yml", *DCLINT_RULES) == ""
 
 
-def test_yamllint_has_nothing_to_say() -> None:
-    """Doubled keys are read by no parser the same way."""
+def test_yamllint_has_no_complaints() -> None:
+    """Parsers treat duplicate keys differently."""
     files = ["docker-compose.yml", "docker/dagster/workspace.yaml", "dagster.yaml"]
 
     assert complaints(tool("yamllint"), "-s", "-d", YAML_RULES, *files) == ""

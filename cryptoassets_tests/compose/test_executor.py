@@ -1,7 +1,7 @@
-"""Promises on the roles of Spark's tasks in compose, without Docker: who they are, what they may.
+"""The role of Spark's tasks in compose, without Docker: its log-in and its rights.
 
-What goes here: the job that makes the role, the worker's script. What stays out: MongoDB's roles,
-which the servers that run here ignore.
+What goes here: the job that creates the role, the worker's script. What stays out: MongoDB's roles,
+which the servers in these tests ignore.
 """
 
 import os
@@ -21,12 +21,12 @@ DOCKER = project_root() / "docker"
 
 
 LogIn = Callable[[str, str], str]
-"""URL of an administrator and a password to the URL that a worker reads."""
+"""From an administrator's URL and a password to the URL that a worker reads."""
 
 
 @pytest.fixture
 def log_in() -> Iterator[LogIn]:
-    """Make the role as compose does at each start; it goes again, as it belongs to the server."""
+    """Create the role as compose does at each start; it is dropped after the test."""
     databases = set()
 
     def make(admin_url: str, password: str) -> str:
@@ -44,10 +44,10 @@ def log_in() -> Iterator[LogIn]:
 
 
 @pytest.mark.postgres
-def test_the_role_is_made_on_existing_volumes_and_follows_its_password(
+def test_the_role_is_created_on_existing_volumes_and_its_password_is_updated(
     database: str, log_in: LogIn
 ) -> None:
-    """The init folder runs on an empty volume only; a password is changed in .env."""
+    """PostgreSQL's init folder only runs on an empty volume; a user may change .env later."""
     first = log_in(database, "first")
     second = log_in(database, "second")
 
@@ -58,10 +58,10 @@ def test_the_role_is_made_on_existing_volumes_and_follows_its_password(
 
 
 @pytest.mark.postgres
-def test_on_an_empty_volume_the_first_run_lets_the_role_use_the_schema(
+def test_on_an_empty_volume_the_migrations_let_the_role_use_the_schema(
     empty_database: str, log_in: LogIn
 ) -> None:
-    """The job runs before any run has made it."""
+    """The job runs before the schema exists."""
     log_in(empty_database, "executor")
 
     migrations.upgrade(empty_database)
@@ -73,7 +73,7 @@ def test_on_an_empty_volume_the_first_run_lets_the_role_use_the_schema(
 
 @pytest.mark.postgres
 def test_a_task_copies_into_the_table_of_its_publication(database: str, log_in: LogIn) -> None:
-    """INSERT on it is all that the driver grants."""
+    """The driver only grants INSERT on this table."""
     url = log_in(database, "executor")
     with psycopg.connect(database, autocommit=True) as driver:
         driver.execute("CREATE UNLOGGED TABLE staging.of_a_run (coin_id text)")
@@ -103,7 +103,7 @@ def test_a_task_copies_into_the_table_of_its_publication(database: str, log_in: 
     ],
 )
 def test_a_task_can_do_nothing_else(database: str, log_in: LogIn, statement: str) -> None:
-    """What runs on many machines is the first to be broken into."""
+    """Workers on many machines are the easiest to attack."""
     url = log_in(database, "executor")
     with psycopg.connect(database, autocommit=True) as driver:
         driver.execute("CREATE UNLOGGED TABLE staging.of_another_run (number int)")

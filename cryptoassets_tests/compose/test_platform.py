@@ -1,9 +1,9 @@
-"""The platform brought up for real and asked as a person would ask it; `make test-compose`.
+"""The running platform, queried as a user would; `make test-compose`.
 
-What goes here: promises of a platform that runs, in the order in which one would look. What stays
-out: what the file alone can show (in `test_compose_file`), what is broken, stopped and changed (in
-`test_upkeep`). Where no image can be pulled, CRYPTOASSETS_STANDINS names a script that builds
-stand-ins: they prove wiring, not the real images.
+What goes here: tests of the running platform, in the order in which a user would look. What stays
+out: checks of the file alone (in `test_compose_file`), killing, stopping and changing it (in
+`test_upkeep`). If no image can be pulled, CRYPTOASSETS_STANDINS names a script that builds
+stand-ins; they test the wiring, not the real images.
 """
 
 import os
@@ -19,21 +19,21 @@ from cryptoassets_tests.compose.platform import PORTS, Platform, wait_until
 pytestmark = [
     pytest.mark.skipif(
         "CRYPTOASSETS_COMPOSE" not in os.environ,
-        reason="brings up 15 containers: make test-compose (sets CRYPTOASSETS_COMPOSE)",
+        reason="starts 15 containers: make test-compose (sets CRYPTOASSETS_COMPOSE)",
     ),
     pytest.mark.timeout(2400),
 ]
 
 
-def test_airflow_lands_rows_with_nobody_touching_anything(platform: Platform) -> None:
-    """The promise of the one command; asked of PostgreSQL as the analyst."""
+def test_airflow_publishes_rows_without_any_user_action(platform: Platform) -> None:
+    """The single command must be enough; queried from PostgreSQL as the analyst."""
 
-    def landed() -> list[tuple[str, int]]:
+    def published() -> list[tuple[str, int]]:
         return platform.query(
             "SELECT source, count(DISTINCT coin_id)::int FROM warehouse.coin_prices GROUP BY source"
         )
 
-    assert [("simulator", 100)] == wait_until(landed, "the first rows", seconds=700)
+    assert [("simulator", 100)] == wait_until(published, "the first rows", seconds=700)
     wait_until(
         lambda: (
             {"scheduled", "success"}
@@ -42,19 +42,19 @@ def test_airflow_lands_rows_with_nobody_touching_anything(platform: Platform) ->
         "a scheduled DAG run that succeeded",
         seconds=240,
     )
-    # Its last task refreshes the marts of the day; the hourly DAG comes up to 70 minutes later.
+    # Its last task refreshes the marts of the day; the hourly DAG runs up to 70 minutes later.
     [(coins,)] = platform.query("SELECT count(*)::int FROM marts.coin_daily")
     assert coins >= 100
 
 
-def test_nothing_of_the_time_before_the_first_start_is_scheduled(platform: Platform) -> None:
-    """There are no raw documents of it: its runs could only fail."""
+def test_nothing_before_the_first_start_is_scheduled(platform: Platform) -> None:
+    """Without raw documents such runs could only fail."""
     for dag in ("process_cryptoassets_hourly", "materialize_cryptoassets_daily"):
         assert [] == [run for run in platform.airflow_runs(dag) if run["state"] == "failed"]
 
 
-def test_every_service_is_well_within_its_memory(platform: Platform) -> None:
-    """Health checks that never turn green would hold up whoever waits for them."""
+def test_every_service_is_healthy_within_its_memory_limit(platform: Platform) -> None:
+    """Services with a failing health check would block their dependents."""
     wait_until(lambda: not platform.unwell(), "every service healthy", seconds=180)
 
     containers = platform.containers()
@@ -63,26 +63,26 @@ def test_every_service_is_well_within_its_memory(platform: Platform) -> None:
 
 
 def test_mongo_express_shows_a_raw_document(platform: Platform) -> None:
-    """Read through a read-only user; roles are ignored by the stand-in of MongoDB."""
+    """It reads with a read-only user; MongoDB's stand-in ignores roles."""
     assert "bitcoin@" in platform.mongo_express_page()
 
 
 def test_mongo_express_asks_for_the_password(platform: Platform) -> None:
-    """It shows the whole lake."""
+    """It shows the whole data lake."""
     with pytest.raises(urllib.error.HTTPError, match="401"):
         platform.mongo_express_page("wrong")
 
 
-def test_pgadmin_connects_with_no_password_typed(platform: Platform) -> None:
-    """The classic stack has its user register the server by hand."""
+def test_pgadmin_connects_without_a_typed_password(platform: Platform) -> None:
+    """Users should not have to register the server by hand."""
     assert platform.pgadmin_is_connected()
 
 
 def test_spark_has_a_worker_and_a_finished_application(platform: Platform) -> None:
-    """The processing runs on the cluster, not beside it."""
+    """The processing runs on the cluster."""
 
     def states() -> set[str]:
-        # A driver takes leave a little after its run has told of its success.
+        # A driver disconnects shortly after its run has succeeded.
         return {application["state"] for application in platform.spark_state()["completedapps"]}
 
     assert {"FINISHED"} == wait_until(states, "an application that has ended", seconds=60)
@@ -90,7 +90,7 @@ def test_spark_has_a_worker_and_a_finished_application(platform: Platform) -> No
 
 
 def test_dagster_has_both_locations_and_their_assets_materialized(platform: Platform) -> None:
-    """A run cannot span two locations; their assets are one graph all the same."""
+    """A run cannot span two locations, but their assets form one graph."""
     nodes = platform.dagster("{assetNodes{assetKey{path} assetMaterializations(limit:1){runId}}}")
 
     made = {
@@ -102,7 +102,7 @@ def test_dagster_has_both_locations_and_their_assets_materialized(platform: Plat
 
 
 def test_the_analyst_sees_nothing_of_dagster(platform: Platform) -> None:
-    """Databases apart, roles apart."""
+    """Databases and roles are separate."""
     [(databases,)] = platform.query(
         "SELECT array_agg(datname::text ORDER BY datname) FROM pg_database "
         "WHERE has_database_privilege(current_user, datname, 'CONNECT') AND NOT datistemplate "
@@ -113,8 +113,8 @@ def test_the_analyst_sees_nothing_of_dagster(platform: Platform) -> None:
 
 
 @pytest.mark.usefixtures("platform")
-def test_the_lakes_own_tests_pass_on_this_mongodb() -> None:
-    """Elsewhere they run on a stand-in; each makes a database of its own, hence the root user."""
+def test_the_tests_of_the_data_lake_pass_on_this_mongodb() -> None:
+    """Otherwise they run on a stand-in. They need the root user to create databases."""
     url = f"mongodb://admin:admin@127.0.0.1:{PORTS['MONGO_PORT']}/?authSource=admin"
 
     modules = ("test_mongo", "test_mongo_loading", "test_mongo_verbatim", "test_expiry")

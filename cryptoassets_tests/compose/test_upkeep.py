@@ -1,6 +1,6 @@
-"""The platform broken, stopped and changed: what was there stays, what was lost comes back.
+"""Killing, stopping and changing the platform: data is kept and lost containers are restarted.
 
-What goes here: promises that cost a container its life. What stays out: the platform at rest (in
+What goes here: tests that kill or recreate containers. What stays out: the undisturbed platform (in
 `test_platform`).
 """
 
@@ -16,26 +16,26 @@ WAVES = (
     ("postgres", "dagster-webserver", "dagster-daemon", "airflow-webserver", "airflow-scheduler"),
 )
 KILLED_AT_WORK = ("mongo", "spark-master", "producer", "airflow-triggerer")
-"""With `spark-consumer`, whose run dies with it, every container once."""
+"""Together with `spark-consumer`, every container is killed once."""
 
 pytestmark = [
     pytest.mark.skipif(
         "CRYPTOASSETS_COMPOSE" not in os.environ,
-        reason="brings up 15 containers: make test-compose (sets CRYPTOASSETS_COMPOSE)",
+        reason="starts 15 containers: make test-compose (sets CRYPTOASSETS_COMPOSE)",
     ),
     pytest.mark.timeout(2400),
 ]
 
 
 def kill(platform: Platform, service: str) -> None:
-    """Kill all processes of a container; `docker kill` would count as a wish to stop."""
-    # As the user it runs as: root gets no rights over others in a container without new privileges.
-    # Whether compose hears of the end before the container is gone says nothing.
+    """Kill all processes of a container; after `docker kill` Docker would not restart it."""
+    # As the container's own user: without new privileges root cannot kill other users' processes.
+    # The result is ignored, because compose may lose the connection to the killed container.
     platform.ask_compose("exec", "-T", service, "sh", "-c", "kill -9 -1")
 
 
 def kill_and_await(platform: Platform, services: tuple[str, ...]) -> None:
-    """Kill containers, then wait until Docker has started each again and all is well."""
+    """Kill containers, then wait until Docker has restarted each and all services are healthy."""
     before = {service: restarts(platform, service) for service in services}
     for service in services:
         kill(platform, service)
@@ -49,84 +49,86 @@ def kill_and_await(platform: Platform, services: tuple[str, ...]) -> None:
 
 
 def restarts(platform: Platform, service: str) -> int:
-    """How often Docker has started a container again."""
+    """Return how often Docker has restarted a container."""
     count: int = platform.containers()[service]["RestartCount"]
     return count
 
 
-def everything_adds_up(platform: Platform) -> None:
-    """`cryptoassets audit` finds every raw document in exactly one place."""
-    said = ""
+def assert_audit_passes(platform: Platform) -> None:
+    """Check that `cryptoassets audit` finds every raw document in exactly one place."""
+    output = ""
 
     def audit() -> bool:
-        nonlocal said
+        nonlocal output
         ended = platform.ask_compose("exec", "-T", "spark-consumer", "cryptoassets", "audit")
-        said = ended.stdout
+        output = ended.stdout
         return ended.returncode == 0
 
     try:
         wait_until(audit, "an audit that finds nothing", seconds=240)
     except AssertionError as error:
-        raise AssertionError(f"{error}: {said}") from error
+        raise AssertionError(f"{error}: {output}") from error
 
 
 def runs_of_processing(platform: Platform, status: str) -> dict[str, str]:
-    """The runs of `process` in a status: Dagster's id to that of the DAG run that launched it."""
-    asked = f'{{runsOrError(filter:{{pipelineName:"process",statuses:[{status}]}}){{'
-    answer = platform.dagster(asked + "... on Runs{results{runId tags{key value}}}}}")
+    """Return the runs of `process` with a status: Dagster's run id to Airflow's DAG run id."""
+    query = f'{{runsOrError(filter:{{pipelineName:"process",statuses:[{status}]}}){{'
+    answer = platform.dagster(query + "... on Runs{results{runId tags{key value}}}}}")
     tags = {
         run["runId"]: {tag["key"]: tag["value"] for tag in run["tags"]}
         for run in answer["runsOrError"]["results"]
     }
     return {
-        run: known["airflow/run_id"]
-        for run, known in tags.items()
-        if known.get("airflow/dag_id") == SNAPSHOTS
+        run: tags_of_run["airflow/run_id"]
+        for run, tags_of_run in tags.items()
+        if tags_of_run.get("airflow/dag_id") == SNAPSHOTS
     }
 
 
-def a_run_at_work(platform: Platform) -> tuple[str, str]:
-    """A run of `process` at work on the cluster, and its DAG run; launched if there is none."""
+def a_running_run(platform: Platform) -> tuple[str, str]:
+    """Return a run of `process` that uses the cluster, and its DAG run; launch one if needed."""
     if not runs_of_processing(platform, "STARTED"):
         platform.take_a_snapshot()
 
-    def at_work() -> dict[str, str]:
+    def running() -> dict[str, str]:
         has_application = platform.spark_state()["activeapps"]
         return runs_of_processing(platform, "STARTED") if has_application else {}
 
-    return next(iter(wait_until(at_work, "a run at work", seconds=400).items()))
+    return next(iter(wait_until(running, "a running run", seconds=400).items()))
 
 
 @pytest.mark.parametrize(
     "services", [pytest.param(WAVES[0], marks=pytest.mark.long), WAVES[1]], ids=lambda wave: wave[0]
 )
-def test_killed_containers_come_back(platform: Platform, services: tuple[str, ...]) -> None:
-    """A few at a time, as a machine short of memory would have it."""
+def test_killed_containers_are_restarted(platform: Platform, services: tuple[str, ...]) -> None:
+    """A few at a time, as when memory runs out."""
     kill_and_await(platform, services)
 
 
-def test_a_run_outlives_sparks_master_and_those_who_wait_for_it(platform: Platform) -> None:
-    """A master without memory would leave the driver waiting for executors for ever."""
-    _, dag_run = a_run_at_work(platform)
+def test_a_run_survives_the_restart_of_sparks_master_and_of_its_waiters(
+    platform: Platform,
+) -> None:
+    """If the master lost its state, the driver would wait for executors forever."""
+    _, dag_run = a_running_run(platform)
 
     kill_and_await(platform, KILLED_AT_WORK)
 
     platform.await_snapshot(dag_run, seconds=600)
 
 
-def test_a_run_killed_at_work_is_made_up_for(platform: Platform) -> None:
-    """Its container dies with it; Dagster notices, Airflow's retry launches a second run."""
-    killed, dag_run = a_run_at_work(platform)
+def test_a_killed_run_is_repeated(platform: Platform) -> None:
+    """Dagster fails the run of the killed container, and Airflow's retry launches a second one."""
+    killed, dag_run = a_running_run(platform)
 
     kill(platform, "spark-consumer")
 
     platform.await_snapshot(dag_run, seconds=900)
     assert killed in runs_of_processing(platform, "FAILURE")
-    everything_adds_up(platform)
+    assert_audit_passes(platform)
 
 
 def test_data_is_kept_over_down_and_up(platform: Platform) -> None:
-    """`down` without `-v` takes containers, never data; `--build` on top is an upgrade."""
+    """`down` without `-v` deletes containers but no data; `up --build` then is an upgrade."""
     rows = "SELECT count(*) FROM warehouse.coin_prices WHERE observed_at <= '{}'"
     [(newest,)] = platform.query("SELECT max(observed_at)::text FROM warehouse.coin_prices")
     before = platform.query(rows.format(newest))
@@ -142,16 +144,16 @@ def test_data_is_kept_over_down_and_up(platform: Platform) -> None:
     assert dag_runs <= {run["dag_run_id"] for run in platform.airflow_runs()}
 
 
-def test_a_changed_transform_is_in_force_after_build_and_up(platform: Platform) -> None:
-    """The two commands of the docs, with a rule that refuses prices above 10,000 USD.
+def test_a_changed_transform_is_used_after_build_and_up(platform: Platform) -> None:
+    """With the two documented commands, and a rule that refuses prices above 10,000 USD.
 
-    Then the command for everything, with the same change: it must not renew the databases.
+    Then the command for all services, with the same change, must not recreate the databases.
     """
     rules = platform.root / "cryptoassets/transforms/rules.py"
-    as_it_was = rules.read_text()
+    original = rules.read_text()
     mild = "pc.less_equal(price, _decimal(0))"
     strict = f"pc.or_({mild}, pc.greater(price, _decimal(10_000)))"
-    rules.write_text(as_it_was.replace(mild, strict))
+    rules.write_text(original.replace(mild, strict))
     refused = (
         "SELECT count(*)::int FROM warehouse.quarantine "
         "WHERE 'price_usd_not_positive' = ANY (reasons)"
@@ -168,24 +170,24 @@ def test_a_changed_transform_is_in_force_after_build_and_up(platform: Platform) 
         platform.compose("up", "-d", "--build")
         after = platform.containers()
     finally:
-        rules.write_text(as_it_was)
+        rules.write_text(original)
         platform.compose("build")
-    renewed = {name for name, one in after.items() if one["Id"] != before[name]["Id"]}
-    assert "dagster-webserver" in renewed
-    assert set() == renewed & {"mongo", "pgadmin", "postgres", "preflight"}
+    recreated = {name for name, one in after.items() if one["Id"] != before[name]["Id"]}
+    assert "dagster-webserver" in recreated
+    assert set() == recreated & {"mongo", "pgadmin", "postgres", "preflight"}
 
 
-def test_nothing_was_out_of_memory_all_the_while(platform: Platform) -> None:
-    """The limits stand in the docs as measured ones."""
+def test_no_container_ran_out_of_memory_in_these_tests(platform: Platform) -> None:
+    """The documented limits are measured."""
     killed = [n for n, one in platform.containers().items() if one["State"]["OOMKilled"]]
 
     assert [] == killed
 
 
-def test_nothing_starts_while_default_passwords_stand_and_a_port_is_open(
+def test_nothing_starts_with_default_passwords_and_an_open_port(
     platform: Platform,
 ) -> None:
-    """Of the whole platform, as compose would start it; judged alone in `test_compose_file`."""
+    """Tests the whole platform; the preflight alone is tested in `test_compose_file`."""
     opened = Platform(platform.root, project=f"{platform.project}-opened")
     opened.environment["BIND_ADDRESS"] = "0.0.0.0"  # noqa: S104
 

@@ -200,7 +200,7 @@ def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -
 @pytest.mark.parametrize(
     ("encoding", "done_before", "code", "words"),
     [
-        ("LATIN1", "SELECT 1", 2, "has the encoding LATIN1, which cannot hold every name"),
+        ("LATIN1", "SELECT 1", 2, "has the encoding LATIN1, which cannot store every coin"),
         (
             "UTF8",
             "ALTER DATABASE {} SET default_transaction_read_only = on",

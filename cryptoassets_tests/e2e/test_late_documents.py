@@ -98,4 +98,4 @@ def test_the_sensor_asks_once_for_the_hour_to_be_processed(late: Late) -> None:
 
     assert [late.partition] == [request.partition_key for request in first.run_requests or []]
     assert not second.run_requests
-    assert "no document came late" == second.skip_message
+    assert "no late documents" == second.skip_message

@@ -111,9 +111,7 @@ def test_rebuild_stops_at_the_first_partition_when_the_jvm_is_killed(
 
     text = "".join(lines)
     assert 1 == code, text
-    assert 1 == text.count("Java, in which Spark works, has ended (killed, by hand or because"), (
-        text
-    )
+    assert 1 == text.count("Spark's Java process has ended (killed, by hand or because"), text
     assert "run the command again" in text
     tried = {hour for hour in HOURS if f"{hour:%Y-%m-%d-%H:00}" in text}
     assert tried <= set(HOURS[:2])

@@ -7,7 +7,7 @@ import pytest
 
 from cryptoassets.embedded import dagster_instance
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.retention import bound, keeping_retention_off
+from cryptoassets.upkeep.retention import blocking_retention, bound
 from cryptoassets_tests.coincap_server.fixtures import get_json
 from cryptoassets_tests.e2e.platforms import Platform
 from cryptoassets_tests.e2e.stores import Dump
@@ -193,18 +193,18 @@ def test_nothing_goes_from_under_a_run(keeping_5_days: Platform, tags: dict[str,
             instance.delete_run(run.run_id)
 
     assert (0, before) == (finished.code, contents(keeping_5_days))
-    assert f"{hour} stays: run {run.run_id} is at work on it" in finished.text
+    assert f"{hour} stays: run {run.run_id} is working on it" in finished.text
 
 
 def test_nothing_goes_while_a_command_reads_many_partitions(keeping_5_days: Platform) -> None:
     """Between two chunks of a backfill no run is at work."""
     before = contents(keeping_5_days)
 
-    with keeping_5_days.in_force(), keeping_retention_off(PostgresResource()):
+    with keeping_5_days.in_force(), blocking_retention(PostgresResource()):
         finished = keeping_5_days.command("retention")
 
     assert (1, before) == (finished.code, contents(keeping_5_days))
-    assert "is under way: nothing was deleted. A later retry can help" in finished.text
+    assert "is running: nothing was deleted. A later retry can help" in finished.text
 
 
 def test_whole_days_stay_with_what_their_marts_look_back_on() -> None:

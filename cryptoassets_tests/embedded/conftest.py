@@ -1,4 +1,4 @@
-"""Homes of their own for real servers, stopped and deleted after each test."""
+"""A separate home with real servers for each test, stopped and deleted afterwards."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ MakeStack = Callable[..., Stack]
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A home that PostgreSQL's account may enter too; pytest's own folders are closed to it."""
+    """A home that PostgreSQL's account can enter; it cannot enter pytest's own folders."""
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-", dir="/var/tmp"))
     folder.chmod(0o755)
     yield folder
@@ -23,19 +23,19 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    """What the stacks of this test have reported."""
+def messages() -> list[str]:
+    """The messages that the stacks of this test have reported."""
     return []
 
 
 @pytest.fixture
-def make_stack(home: Path, said: list[str]) -> Iterator[MakeStack]:
-    """Make stacks over this test's home, as separate commands would; settings by keyword."""
+def make_stack(home: Path, messages: list[str]) -> Iterator[MakeStack]:
+    """Create stacks on this test's home, as separate commands would; settings by keyword."""
     made: list[Stack] = []
 
     def make(**settings: object) -> Stack:
         values = {"cryptoassets_home": home} | settings
-        made.append(Stack(Settings(_env_file=None, **values), said.append))
+        made.append(Stack(Settings(_env_file=None, **values), messages.append))
         return made[-1]
 
     yield make

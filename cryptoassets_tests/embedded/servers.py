@@ -1,4 +1,4 @@
-"""What tests ask of running servers: rows, documents, pids."""
+"""Helpers that read and change running servers: rows, documents, pids."""
 
 import contextlib
 import socket
@@ -27,7 +27,7 @@ def running_pid(stack: Stack, name: str) -> int:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that nobody has waited for yet does not."""
+    """Return whether a process is running; a zombie is not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -35,7 +35,7 @@ def is_alive(pid: int) -> bool:
 
 
 def kill(pid: int) -> None:
-    """Kill a server as the kernel would, and wait until it and its children are gone."""
+    """Kill a server with SIGKILL, and wait until it and its children are gone."""
     process = psutil.Process(pid)
     family = [process, *process.children(recursive=True)]
     process.kill()
@@ -45,7 +45,7 @@ def kill(pid: int) -> None:
 
 
 def main_pids(folder: Path) -> list[int]:
-    """List servers of `folder`, without the children they forked."""
+    """List the servers of `folder`, without their forked children."""
     pids = pids_serving(folder)
     return [pid for pid in pids if psutil.Process(pid).ppid() not in pids]
 
@@ -76,10 +76,10 @@ def kept_documents(stack: Stack) -> list[int]:
 
 
 @contextlib.contextmanager
-def stranger_on(port: int) -> Iterator[None]:
-    """Listen on a port as some other program would."""
-    with socket.socket() as stranger:
-        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        stranger.bind(("127.0.0.1", port))
-        stranger.listen()
+def other_program_on(port: int) -> Iterator[None]:
+    """Listen on a port as another program would."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
         yield

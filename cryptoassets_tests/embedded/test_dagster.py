@@ -1,4 +1,4 @@
-"""Promises on Dagster's home: one instance file, history on PostgreSQL, nothing in SQLite."""
+"""Dagster's home: one instance file, runs on PostgreSQL, nothing in SQLite."""
 
 import os
 import socket
@@ -28,7 +28,7 @@ MakeStack = Callable[..., Stack]
 
 @dg.op
 def fetch_one() -> int:
-    """Give one."""
+    """Return one."""
     return 1
 
 
@@ -42,7 +42,7 @@ def toy_job() -> None:
 def instance(
     home: Path, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[dg.DagsterInstance]:
-    """The instance as a command in some other folder opens it."""
+    """The instance, opened as by a command in another folder."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     for name in ("POSTGRES_URL", "COINCAP_URL", "COINCAP_API_KEY"):
@@ -55,7 +55,7 @@ def instance(
 
 @pytest.fixture
 def silent_source() -> Iterator[socket.socket]:
-    """A server that takes connections and never answers; it cannot be waited for."""
+    """A server that accepts connections and never answers; `accept` does not block."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -67,7 +67,7 @@ def silent_source() -> Iterator[socket.socket]:
 def test_with_named_stores_dagster_loads_the_definitions_and_asks_no_source(
     home: Path, make_stack: MakeStack, silent_source: socket.socket, tmp_path: Path
 ) -> None:
-    """In compose a source that was away kept Dagster, and so Airflow's scheduler, from starting."""
+    """In compose, Dagster and thus Airflow's scheduler did not start while the source was down."""
     variables = {
         "CRYPTOASSETS_HOME": str(home),
         "COINCAP_URL": f"http://127.0.0.1:{silent_source.getsockname()[1]}",
@@ -92,39 +92,41 @@ def test_with_named_stores_dagster_loads_the_definitions_and_asks_no_source(
         silent_source.accept()
 
 
-def test_with_embedded_stores_dagster_starts_while_the_source_never_answered(
+def test_with_embedded_stores_dagster_starts_although_the_source_has_never_answered(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody knows whose data it serves, and none of it is there yet."""
+    """It is unknown which source it is, but no data is stored yet."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     monkeypatch.setenv("COINCAP_URL", f"http://127.0.0.1:{free_port()}")
-    said: list[str] = []
+    messages: list[str] = []
 
-    stack = dagster_stack(said.append)
+    stack = dagster_stack(messages.append)
 
     assert home / "coincap" == stack.set_home
-    assert ["COINCAP_URL does not answer: Dagster starts, and fetches fail until it does"] == said
+    assert ["COINCAP_URL does not answer: Dagster starts, and fetches fail until it does"] == (
+        messages
+    )
 
 
 def test_a_source_that_answers_later_does_not_move_dagsters_runs(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run would be looked for in another database than the one that it was launched in."""
+    """Otherwise Dagster would look for a run in a different database than it was launched in."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     with make_server(simulated_source()) as source:
         monkeypatch.setenv("COINCAP_URL", source.url)
         monkeypatch.setenv("DAGSTER_HOME", str(home / "coincap" / "dagster"))
-        began_without_it = dagster_stack().set_home
+        home_at_start = dagster_stack().set_home
         monkeypatch.delenv("DAGSTER_HOME")
 
-        assert home / "coincap" == began_without_it
+        assert home / "coincap" == home_at_start
         assert home == dagster_stack().set_home
 
 
-def test_runs_and_events_are_counted_in_postgresql(
+def test_runs_and_events_are_stored_in_postgresql(
     make_stack: MakeStack, instance: dg.DagsterInstance
 ) -> None:
-    """SQLite locks as soon as two processes write."""
+    """SQLite is locked as soon as two processes write."""
     result = toy_job.execute_in_process(instance=instance)
 
     with psycopg.connect(make_stack().postgres_url("dagster")) as connection:
@@ -148,7 +150,7 @@ def test_files_of_runs_stay_below_home(
     assert [] == [path for path in home.rglob("*.db") if "mongo" not in path.parts]
 
 
-def test_the_instance_sends_no_telemetry_and_ends_runs_that_hang(
+def test_the_instance_sends_no_telemetry_and_limits_the_time_of_runs(
     instance: dg.DagsterInstance,
 ) -> None:
     """The default launcher has no health check: only a time limit ends a killed run."""
@@ -159,7 +161,7 @@ def test_the_instance_sends_no_telemetry_and_ends_runs_that_hang(
 def test_subprocesses_get_a_home_with_the_one_instance_file(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
-    """`dagster dev` says that nothing will be kept when it finds no DAGSTER_HOME."""
+    """`dagster dev` warns that nothing will be kept when DAGSTER_HOME is not set."""
     environment = dagster_environment()
 
     assert str(home / "dagster") == environment["DAGSTER_HOME"]
@@ -172,7 +174,7 @@ def test_subprocesses_get_a_home_with_the_one_instance_file(
 def test_a_home_of_another_project_is_not_used(
     home: Path, tmp_path: Path, instance: dg.DagsterInstance, named: str
 ) -> None:
-    """A shell that works on two projects has the DAGSTER_HOME of one of them."""
+    """A shell that is used for two projects has the DAGSTER_HOME of one of them."""
     (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: true\n")
 
     with pytest.MonkeyPatch.context() as patch:

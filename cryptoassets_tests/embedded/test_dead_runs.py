@@ -1,4 +1,4 @@
-"""Promises on runs whose process is gone: they are failed, and runs of the living never are."""
+"""Dead runs: runs whose process is gone are failed, and runs with a live process never are."""
 
 import socket
 import sys
@@ -47,7 +47,7 @@ NOT_STARTED, QUEUED, STARTING, STARTED, CANCELING = (
 
 @pytest.fixture
 def instance(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    """The session's instance, without the heartbeat of a daemon; its new runs end with the test."""
+    """The session's instance without daemon heartbeats; its new runs are deleted after the test."""
     monkeypatch.setenv("POSTGRES_URL", stack.postgres_url())
     with dagster_instance() as opened:
         opened.wipe_daemon_heartbeats()
@@ -61,10 +61,10 @@ def a_run(
     stack: Stack,
     instance: dg.DagsterInstance,
     status: dg.DagsterRunStatus,
-    silent: timedelta,
+    idle_time: timedelta,
     tags: dict[str, str],
 ) -> str:
-    """A run as Dagster leaves it: in a status, last heard of some time ago; its id."""
+    """Create a run with a status whose last update was `idle_time` ago; return its id."""
     location = RegisteredCodeLocationOrigin("cryptoassets")
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "end_dead_runs")
     run_id = instance.create_run_for_job(
@@ -72,7 +72,7 @@ def a_run(
     ).run_id
     if tags:
         instance.add_run_tags(run_id, tags)
-    moment = datetime.now(UTC) - silent
+    moment = datetime.now(UTC) - idle_time
     with psycopg.connect(stack.postgres_url("dagster")) as connection:
         connection.execute(
             "UPDATE runs SET update_timestamp = %s, start_time = %s WHERE run_id = %s",
@@ -84,24 +84,24 @@ def a_run(
 @pytest.mark.parametrize(
     ("status", "minutes", "tags", "is_dead"),
     [
-        # Dagster creates a run, then starts it: others are at work between the two.
+        # Dagster creates a run, then starts it: other processes may act between the two.
         (NOT_STARTED, 1, {}, False),
         (NOT_STARTED, 6, {}, True),
         (STARTING, 1, _GONE_SERVER, False),
         (STARTING, 6, _GONE_SERVER, True),
         (CANCELING, 6, {}, True),
-        # Without a daemon nobody launches what is queued.
+        # Without a daemon, queued runs are never launched.
         (QUEUED, 1, {}, False),
         (QUEUED, 6, {}, True),
-        # Killed with its code server before it noted its process.
+        # Killed together with its code server before it was tagged with its process.
         (STARTED, 1, _GONE_SERVER, False),
         (STARTED, 6, _GONE_SERVER, True),
-        # Nobody to ask: Dagster's own limit of `max_runtime_seconds`.
+        # No process and no code server to check: Dagster's own limit `max_runtime_seconds`.
         (STARTED, 60, {}, False),
         (STARTED, 121, {}, True),
     ],
 )
-def test_a_run_that_notes_no_process_is_judged_by_its_silence(
+def test_a_run_without_a_process_tag_is_dead_after_a_time_without_updates(
     stack: Stack,
     instance: dg.DagsterInstance,
     status: dg.DagsterRunStatus,
@@ -110,7 +110,7 @@ def test_a_run_that_notes_no_process_is_judged_by_its_silence(
     *,
     is_dead: bool,
 ) -> None:
-    """A kill at the wrong moment; `retention` and `heal_gaps` would wait for it for ever."""
+    """Otherwise `retention` and `heal_gaps` would wait forever for such a killed run."""
     run_id = a_run(stack, instance, status, timedelta(minutes=minutes), tags)
 
     failed = fail_dead_runs(instance)
@@ -121,10 +121,8 @@ def test_a_run_that_notes_no_process_is_judged_by_its_silence(
     assert is_dead == (run.status == dg.DagsterRunStatus.FAILURE)
 
 
-def test_a_queued_run_is_left_to_a_daemon_that_lives(
-    stack: Stack, instance: dg.DagsterInstance
-) -> None:
-    """It waits its turn: two runs at once are the limit."""
+def test_a_queued_run_is_left_to_a_live_daemon(stack: Stack, instance: dg.DagsterInstance) -> None:
+    """It waits its turn, because only two runs execute at once."""
     run_id = a_run(stack, instance, QUEUED, timedelta(hours=1), {})
     heartbeat = DaemonHeartbeat(time.time(), "QUEUED_RUN_COORDINATOR", None, None)
     instance.add_daemon_heartbeat(heartbeat)
@@ -133,10 +131,10 @@ def test_a_queued_run_is_left_to_a_daemon_that_lives(
 
 
 @pytest.mark.parametrize("status", [NOT_STARTED, STARTED, CANCELING])
-def test_a_run_is_dead_at_once_when_its_noted_process_is(
+def test_a_run_is_dead_as_soon_as_its_tagged_process_is(
     stack: Stack, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
-    """Commands note their process when they create the run: the next command need not wait."""
+    """Commands tag a run with their process on creation, so the next command need not wait."""
     living = a_run(stack, instance, status, timedelta(hours=3), {})
     instance.add_run_tags(living, process_tags(living))
     killed = a_run(stack, instance, status, timedelta(), {})
@@ -145,22 +143,20 @@ def test_a_run_is_dead_at_once_when_its_noted_process_is(
     assert [killed] == [run.run_id for run in dead_runs(instance)]
 
 
-def test_another_hosts_process_id_says_nothing_here(
-    stack: Stack, instance: dg.DagsterInstance
-) -> None:
-    """Two machines over one database: the numbers of one mean other processes on the other."""
+def test_another_hosts_process_id_is_ignored(stack: Stack, instance: dg.DagsterInstance) -> None:
+    """With two machines on one database, the same pid means different processes."""
     run_id = a_run(stack, instance, STARTED, timedelta(hours=1), {})
     instance.add_run_tags(run_id, {PROCESS_TAG: f"elsewhere {_DEAD_PID} 1.0 {run_id}"})
 
     assert run_id not in fail_dead_runs(instance)
 
 
-def test_a_run_executed_again_is_not_judged_by_the_process_of_the_first(
+def test_a_re_executed_run_is_not_judged_by_the_process_of_the_first_run(
     stack: Stack, instance: dg.DagsterInstance
 ) -> None:
     """Dagster's UI copies all tags, and the first run's process is long gone."""
-    noted = f"{socket.gethostname()} {_DEAD_PID} 1.0 another-run"
-    run_id = a_run(stack, instance, NOT_STARTED, timedelta(), {PROCESS_TAG: noted})
+    copied = f"{socket.gethostname()} {_DEAD_PID} 1.0 another-run"
+    run_id = a_run(stack, instance, NOT_STARTED, timedelta(), {PROCESS_TAG: copied})
 
     assert run_id not in fail_dead_runs(instance)
 
@@ -168,7 +164,7 @@ def test_a_run_executed_again_is_not_judged_by_the_process_of_the_first(
 def test_a_started_run_that_its_code_server_does_not_execute_is_dead(
     stack: Stack, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    """The server was started again meanwhile, as a container is: it has lost the run."""
+    """The server was restarted, like a container, and has lost the run."""
     file = tmp_path / "code.py"
     file.write_text(_CODE)
     origin = LoadableTargetOrigin(executable_path=sys.executable, python_file=str(file))

@@ -1,4 +1,4 @@
-"""Promises of the bootstrap on a machine whose Python has no pip."""
+"""The bootstrap script on a machine whose Python has no pip."""
 
 import hashlib
 import importlib.util
@@ -22,12 +22,12 @@ OLD, NEW = "uv-0.9.9-py3-none-{tag}.whl", "uv-0.10.1-py3-none-{tag}.whl"
 
 
 def wheel(text: str) -> bytes:
-    """Make a wheel whose uv is a shell script."""
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    """Create a wheel whose uv is a shell script."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("uv-1.data/scripts/uv", f"#!/bin/sh\necho {text}\n")
         archive.writestr("uv/__init__.py", "")
-    return held.getvalue()
+    return content.getvalue()
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def index(tmp_path: Path, script: ModuleType) -> Iterator[str]:
 
 
 def run_without_pip(target: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the script as Debian's Python does: isolated from installed packages."""
+    """Run the script with Python isolated from installed packages, as on Debian."""
     return subprocess.run(
         [sys.executable, "-S", SCRIPTS / "get_uv.py", target],
         env={"PATH": "/usr/bin:/bin", "HOME": str(target.parent), **environment},
@@ -95,7 +95,7 @@ def test_the_newest_fitting_wheel_comes_from_the_configured_index(
 
 
 def test_a_wheel_that_was_changed_is_refused(tmp_path: Path, index: str) -> None:
-    """It will run with the user's rights."""
+    """Its code would run with the user's rights."""
     for file in (tmp_path / "simple" / "uv").glob("*.whl"):
         file.write_bytes(wheel("evil"))
 
@@ -106,8 +106,8 @@ def test_a_wheel_that_was_changed_is_refused(tmp_path: Path, index: str) -> None
     assert not (tmp_path / "got").exists()
 
 
-def test_without_network_it_is_one_sentence_without_a_password(tmp_path: Path) -> None:
-    """Indexes of companies carry log-ins in their URLs."""
+def test_a_network_error_is_one_sentence_without_a_password(tmp_path: Path) -> None:
+    """URLs of company indexes may contain credentials."""
     answer = run_without_pip(tmp_path / "got", PIP_INDEX_URL="http://me:s3cret@127.0.0.1:1/simple")
 
     assert 1 == answer.returncode
@@ -116,8 +116,8 @@ def test_without_network_it_is_one_sentence_without_a_password(tmp_path: Path) -
     assert "s3cret" not in answer.stdout + answer.stderr
 
 
-def test_a_python_too_old_is_named_in_one_sentence() -> None:
-    """Debian 11 has 3.9; the message must come before anything that it cannot read."""
+def test_a_python_that_is_too_old_is_named_in_one_sentence() -> None:
+    """Debian 11 has 3.9; the check must come before any newer syntax."""
     source = (SCRIPTS / "check_python.py").read_text().replace("import sys", "import sys\n", 1)
     old = source.replace("sys.version_info", "(3, 9, 2)")
 

@@ -1,4 +1,4 @@
-"""Promises on Java: the machine's when it is good, else the wheel's, and a quick start."""
+"""Java: the machine's if Spark supports it, else the wheel's, and a quick start."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ print(row.price, session._jvm.java.lang.System.getProperty("java.version"))
 
 
 def fake_java(folder: Path, version: str, code: int = 0) -> Path:
-    """Make a Java home that only tells its version."""
+    """Create a Java home whose `java` only prints its version."""
     program = folder / "bin" / "java"
     program.parent.mkdir(parents=True)
     program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\nexit {code}\n")
@@ -30,8 +30,8 @@ def fake_java(folder: Path, version: str, code: int = 0) -> Path:
 
 
 @pytest.mark.parametrize("version", ["17.0.15", "21.0.8", "25"])
-def test_a_good_java_of_the_machine_is_taken(tmp_path: Path, version: str) -> None:
-    """Who set JAVA_HOME had a reason."""
+def test_a_supported_java_of_the_machine_is_used(tmp_path: Path, version: str) -> None:
+    """A user who sets JAVA_HOME has a reason."""
     home = fake_java(tmp_path / "java", version)
     program = home / "bin" / "java"
 
@@ -39,8 +39,8 @@ def test_a_good_java_of_the_machine_is_taken(tmp_path: Path, version: str) -> No
     assert program == java.find_java({"PATH": str(home / "bin")})
 
 
-def test_a_bad_java_home_gives_way_to_a_good_one_on_path(tmp_path: Path) -> None:
-    """Spark looks at JAVA_HOME first and would die of an old one."""
+def test_a_supported_java_on_path_is_used_instead_of_an_old_java_home(tmp_path: Path) -> None:
+    """Spark reads JAVA_HOME first and would fail with an old Java."""
     old, good = fake_java(tmp_path / "old", "1.8.0_392"), fake_java(tmp_path / "good", "17.0.1")
 
     found = java.find_java({"JAVA_HOME": str(old), "PATH": str(good / "bin")})
@@ -49,17 +49,17 @@ def test_a_bad_java_home_gives_way_to_a_good_one_on_path(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("version", "code"), [("11.0.2", 0), ("19.0.1", 0), ("21.0.1", 1)])
-def test_a_java_that_spark_cannot_use_gives_way_to_the_wheels(
+def test_the_wheels_java_is_used_instead_of_one_that_spark_cannot_use(
     tmp_path: Path, version: str, code: int
 ) -> None:
-    """An old Java, or one that does not start, is as good as none."""
+    """An old Java, or one that does not start, counts as missing."""
     bad = fake_java(tmp_path / "bad", version, code)
 
     assert java.wheel_java() == java.find_java({"PATH": str(bad / "bin")})
 
 
-def test_the_shim_drops_what_would_greet_every_user_with_a_warning(tmp_path: Path) -> None:
-    """Spark asks for an incubating module; a full Java says so on every start."""
+def test_the_shim_drops_the_argument_that_causes_a_warning_at_each_start(tmp_path: Path) -> None:
+    """Spark requests an incubating module; a full Java warns about it at every start."""
     echo = tmp_path / "echo"
     echo.write_text('#!/bin/sh\necho "$@"\n')
     echo.chmod(0o755)
@@ -77,9 +77,9 @@ def test_the_shim_drops_what_would_greet_every_user_with_a_warning(tmp_path: Pat
 
 @pytest.mark.spark
 def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
-    """`uv sync` alone must bring a Java; the wheel's lacks a module that Spark names."""
+    """`uv sync` alone must install a Java; the wheel's lacks a module that Spark names."""
     shim = java.write_shim(tmp_path / "with space", java.wheel_java())
-    # An archive that is not one: it must be left aside without a word.
+    # A path without an archive: Java must silently ignore it.
     archive = ClassArchive(tmp_path / "archive", java.wheel_java())
     options = [
         *quick_start_options(tmp_path, java.wheel_java()),
@@ -99,13 +99,13 @@ def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
     assert "cds" not in answer.stderr.lower()
 
 
-def test_without_an_archive_only_flags_that_every_java_knows_are_given(tmp_path: Path) -> None:
-    """The archive is a gain of seconds, never a condition."""
+def test_without_an_archive_only_flags_that_every_java_knows_are_passed(tmp_path: Path) -> None:
+    """The archive saves seconds, but is optional."""
     assert ["-XX:TieredStopAtLevel=1"] == quick_start_options(tmp_path, java.wheel_java())
 
 
 def test_an_archive_is_used_only_by_the_java_that_made_it(tmp_path: Path) -> None:
-    """An update of Java or Spark makes it worthless."""
+    """An update of Java or Spark makes it unusable."""
     home = fake_java(tmp_path / "java", "17.0.15")
     program = home / "bin" / "java"
     made = ClassArchive(tmp_path, program)

@@ -1,4 +1,4 @@
-"""Promises on Spark's JVM: it starts within a bound, or is gone and one sentence says why."""
+"""Spark's JVM: it starts within a time limit, or it is ended and one sentence gives the reason."""
 
 import json
 import subprocess
@@ -12,13 +12,13 @@ import psutil
 import pytest
 
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.jvm import begin_jvm, end_begun_jvm, start_jvm
+from cryptoassets.embedded.jvm import end_prestarted_jvm, prestart_jvm, start_jvm
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import EmbeddedError
 
 pytestmark = pytest.mark.spark
 
-# As a process of its own, whose limits and death are its own.
+# A separate process, with its own limits and its own end.
 START = """
 import json, resource, sys
 from pathlib import Path
@@ -35,7 +35,7 @@ except EmbeddedError as error:
 
 
 def java_of(folder: Path) -> list[psutil.Process]:
-    """Processes that know this folder from their environment."""
+    """Return the processes whose environment contains this folder."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -48,7 +48,7 @@ def java_of(folder: Path) -> list[psutil.Process]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of its passing files; its log lies next to it."""
+    """The folder of the JVM's temporary files; its log is next to it."""
     return tmp_path / "spark"
 
 
@@ -61,7 +61,7 @@ def config(stack: Stack) -> dict[str, str]:
 
 @pytest.fixture
 def environment(stack: Stack) -> dict[str, str]:
-    """What it sees of the environment."""
+    """The environment of the JVM."""
     return java_environment("local[1]", stack.java_home())
 
 
@@ -69,7 +69,7 @@ def environment(stack: Stack) -> dict[str, str]:
 def start(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> Callable[[str, int], str]:
-    """Starts the JVM by a process with a limit, and returns what that printed."""
+    """Starts the JVM in a process with a resource limit, and returns that process's output."""
 
     def run(kind: str, limit: int) -> str:
         arguments = json.dumps([str(folder), config, environment, kind, limit])
@@ -97,7 +97,7 @@ def start(
 def test_a_shortage_is_one_sentence_and_leaves_no_java(
     folder: Path, start: Callable[[str, int], str], kind: str, limit: int, remedy: str
 ) -> None:
-    """The cause was below a hundred lines of Java, or not shown."""
+    """The cause used to be below a hundred lines of Java output, or missing."""
     printed = start(kind, limit)
 
     assert printed.startswith("Spark cannot be started. "), printed
@@ -109,7 +109,7 @@ def test_a_shortage_is_one_sentence_and_leaves_no_java(
 def test_a_jvm_that_cannot_write_its_address_is_ended(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """PySpark waited without bound, as on a disk that fills meanwhile; the JVM outlived it."""
+    """If the disk fills up meanwhile, PySpark would wait forever and the JVM would outlive it."""
     folder.mkdir()
     with ThreadPoolExecutor() as pool:
         started = pool.submit(start_jvm, config, environment, folder, folder.parent / "spark.log")
@@ -127,7 +127,7 @@ def test_a_jvm_that_cannot_write_its_address_is_ended(
 def test_a_jvm_ends_with_the_process_that_started_it(
     folder: Path, start: Callable[[str, int], str]
 ) -> None:
-    """Its standard input is closed by our death, however sudden."""
+    """Its standard input is closed when our process ends, even if it is killed."""
     assert "" == start("", 0)
 
     _, alive = psutil.wait_procs(java_of(folder), timeout=30)
@@ -138,7 +138,7 @@ def test_a_jvm_ends_with_the_process_that_started_it(
 def test_a_java_that_fails_is_quoted_with_its_log(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """Whatever else is wrong stands in the log."""
+    """The log contains all other problems."""
     bad = folder.parent / "bad" / "bin" / "java"
     bad.parent.mkdir(parents=True)
     bad.write_text("#!/bin/sh\necho 'Error: no such VM'\nexit 1\n")
@@ -149,13 +149,13 @@ def test_a_java_that_fails_is_quoted_with_its_log(
         start_jvm(config, changed, folder, folder.parent / "spark.log")
 
 
-def test_a_jvm_that_was_begun_is_the_one_that_starts(
+def test_a_jvm_started_in_advance_is_used(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """It starts while Python imports; a second one would take as long again."""
+    """It starts while Python imports modules; a second JVM would take as long again."""
     folder.mkdir()
     log = folder.parent / "spark.log"
-    begin_jvm(config, environment, folder, log)
+    prestart_jvm(config, environment, folder, log)
 
     jvm = start_jvm(config, environment, folder, log)
 
@@ -166,13 +166,13 @@ def test_a_jvm_that_was_begun_is_the_one_that_starts(
         jvm.end()
 
 
-def test_a_jvm_that_was_begun_for_other_settings_makes_place(
+def test_a_jvm_started_in_advance_with_other_settings_is_replaced(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """A loop has other flags than a single run; tests change settings between runs."""
+    """A loop uses other flags than a single run, and tests change settings between runs."""
     folder.mkdir()
     log = folder.parent / "spark.log"
-    begin_jvm({**config, "spark.master": "local[2]"}, environment, folder, log)
+    prestart_jvm({**config, "spark.master": "local[2]"}, environment, folder, log)
 
     jvm = start_jvm(config, environment, folder, log)
 
@@ -183,14 +183,14 @@ def test_a_jvm_that_was_begun_for_other_settings_makes_place(
         jvm.end()
 
 
-def test_a_jvm_that_nothing_takes_is_ended_without_a_trace(
+def test_an_unused_jvm_is_ended_and_leaves_no_files(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """The stores did not start, or there was nothing to do."""
+    """The stores may fail to start, or there may be nothing to do."""
     folder.mkdir()
-    begin_jvm(config, environment, folder, folder.parent / "spark.log")
+    prestart_jvm(config, environment, folder, folder.parent / "spark.log")
 
-    end_begun_jvm()
+    end_prestarted_jvm()
 
     assert [] == java_of(folder)
     assert [] == list(folder.iterdir())

@@ -1,4 +1,4 @@
-"""Promises of the lake's server: which program, and what it says of itself."""
+"""The data lake's server: which program is used, and what it reports."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from cryptoassets_tests.embedded import servers
 pytestmark = pytest.mark.mongo
 MakeStack = Callable[..., Stack]
 
-# Stands where mongod would: takes its options, so that they are seen in a real process.
+# Used in place of mongod: accepts its options, so that a test sees them in a real process.
 MONGOD = """#!{python}
 import socket, sys, time
 options = dict(zip(sys.argv[1::1], sys.argv[2::1]))
@@ -41,22 +41,22 @@ def no_mongod(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
 
 
-def test_the_stand_in_is_named_once(
-    make_stack: MakeStack, said: list[str], no_mongod: None
+def test_the_stand_in_is_reported_once(
+    make_stack: MakeStack, messages: list[str], no_mongod: None
 ) -> None:
-    """Who measures the lake must know that it is not MongoDB."""
+    """A user who measures the data lake must know that it is not MongoDB."""
     stack = make_stack()
 
     stack.mongo_url()
     stack.mongo_url()
 
-    assert [STAND_IN_SENTENCE] == said
+    assert [STAND_IN_SENTENCE] == messages
 
 
-def test_the_stand_in_keeps_all_below_home(
+def test_the_stand_in_keeps_all_files_below_home(
     home: Path, make_stack: MakeStack, no_mongod: None
 ) -> None:
-    """Its defaults are in the folder for temporary files, which all share and boots empty."""
+    """Its default is the folder for temporary files, which is shared and emptied at boot."""
     stack = make_stack()
     for number in range(50):
         servers.keep_document(stack, number)
@@ -71,9 +71,9 @@ def test_the_stand_in_keeps_all_below_home(
 
 
 def test_mongod_on_path_is_preferred_and_bound_to_loopback(
-    make_stack: MakeStack, said: list[str], mongod: Path
+    make_stack: MakeStack, messages: list[str], mongod: Path
 ) -> None:
-    """What is on the machine comes before a stand-in."""
+    """An installed MongoDB is better than a stand-in."""
     stack = make_stack()
     stack.mongo_url()
 
@@ -82,13 +82,13 @@ def test_mongod_on_path_is_preferred_and_bound_to_loopback(
     assert str(mongod) in command
     assert "127.0.0.1" == command[command.index("--bind_ip") + 1]
     assert "--nounixsocket" in command
-    assert [] == said
+    assert [] == messages
 
 
-def test_a_set_stays_with_the_program_it_was_begun_with(
+def test_a_set_keeps_using_the_program_that_created_it(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch, mongod: Path
 ) -> None:
-    """Another program would show an empty lake beside a full warehouse."""
+    """Another program would show an empty data lake next to a full warehouse."""
     stack = make_stack()
     stack.mongo_url()
     stack.down()

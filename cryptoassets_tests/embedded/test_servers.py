@@ -1,4 +1,4 @@
-"""Promises that hold for every server of ours: once, found again, mended, stopped."""
+"""What holds for all our servers: started once, found later, restarted, stopped."""
 
 import json
 import os
@@ -33,14 +33,14 @@ print(stack.postgres_url(), stack.mongo_url(), sep="\\n")
 
 
 def start_command(home: Path) -> "subprocess.Popen[str]":
-    """Start a command of the user's in a process of its own."""
+    """Start a user's command in a separate process."""
     environment = {**os.environ, "CRYPTOASSETS_HOME": str(home)}
     command = [sys.executable, "-c", COMMAND]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def test_five_commands_at_once_start_each_server_once(home: Path, make_stack: MakeStack) -> None:
-    """Airflow, the UI and a person may all begin in the same second."""
+    """Airflow, the UI and a person may all start in the same second."""
     commands = [start_command(home) for _ in range(5)]
     answers = [command.communicate(timeout=100)[0].splitlines()[-2:] for command in commands]
 
@@ -52,66 +52,69 @@ def test_five_commands_at_once_start_each_server_once(home: Path, make_stack: Ma
 
 
 def test_servers_outlive_their_command_until_down(home: Path, make_stack: MakeStack) -> None:
-    """A second run must not pay for the start again."""
+    """A second run must not wait for another start."""
     start_command(home).communicate(timeout=100)
     stack = make_stack()
     running = [status.pid for status in stack.servers() if status.is_running]
 
-    said = stack.down()
+    sentences = stack.down()
 
     assert 2 == len(running)
-    assert ["Stopped nx-27017 (stand-in for MongoDB)", "Stopped PostgreSQL 18 (embedded)"] == said
+    assert [
+        "Stopped nx-27017 (stand-in for MongoDB)",
+        "Stopped PostgreSQL 18 (embedded)",
+    ] == sentences
     assert not any(servers.is_alive(pid) for pid in running if pid)
     assert [] == stack.down()
 
 
 @pytest.mark.parametrize("name", ["postgres", "mongo"])
-def test_a_pid_used_again_by_a_stranger_is_not_taken_for_ours(
+def test_a_pid_reused_by_another_program_is_not_taken_for_ours(
     home: Path, make_stack: MakeStack, name: str
 ) -> None:
-    """After a reboot the number in the state file belongs to anybody."""
+    """After a reboot, the pid in the state file may belong to any program."""
     (home / "run").mkdir()
-    stranger = subprocess.Popen(["/bin/sleep", "60"])
-    state = {"pid": stranger.pid, "port": free_port()}
+    other = subprocess.Popen(["/bin/sleep", "60"])
+    state = {"pid": other.pid, "port": free_port()}
     (home / "run" / f"{name}.json").write_text(json.dumps(state))
     stack = make_stack()
 
     _ = stack.postgres_url() if name == "postgres" else stack.mongo_url()
 
-    assert stranger.pid != servers.running_pid(stack, name)
+    assert other.pid != servers.running_pid(stack, name)
     assert 1 == len(stack.down())
-    assert None is stranger.poll()
-    stranger.kill()
-    stranger.wait()
+    assert None is other.poll()
+    other.kill()
+    other.wait()
 
 
 @pytest.mark.parametrize("name", ["postgres", "mongo"])
-def test_a_port_taken_by_a_stranger_is_left_to_him(
-    make_stack: MakeStack, said: list[str], name: str
+def test_a_server_moves_to_another_port_when_its_port_is_taken(
+    make_stack: MakeStack, messages: list[str], name: str
 ) -> None:
-    """The port is kept between starts, so somebody may sit on it the next time."""
+    """The port is kept between starts, so another program may use it the next time."""
     stack = make_stack()
     url = stack.postgres_url if name == "postgres" else stack.mongo_url
     port = int(url().split(":")[-1].split("/")[0])
     stack.down()
 
-    with servers.stranger_on(port):
-        moved = url()
+    with servers.other_program_on(port):
+        new_url = url()
 
-    assert f":{port}/" not in moved
-    assert any(f"Port {port} is taken by another program" in line for line in said)
+    assert f":{port}/" not in new_url
+    assert any(f"Port {port} is taken by another program" in line for line in messages)
 
 
-def test_the_port_stays_the_same_over_a_restart(make_stack: MakeStack) -> None:
-    """Saved connections of psql and pgAdmin must go on working."""
+def test_the_port_stays_the_same_after_a_restart(make_stack: MakeStack) -> None:
+    """Saved connections of psql and pgAdmin must keep working."""
     before = (make_stack().postgres_url(), make_stack().mongo_url())
     make_stack().down()
 
     assert before == (make_stack().postgres_url(), make_stack().mongo_url())
 
 
-def test_a_killed_server_is_back_at_the_next_use_with_its_data(make_stack: MakeStack) -> None:
-    """The kernel kills what takes too much memory; what was acknowledged must stand."""
+def test_a_killed_server_is_restarted_with_its_data_at_the_next_use(make_stack: MakeStack) -> None:
+    """The kernel may kill a server that uses too much memory; acknowledged data must survive."""
     stack = make_stack()
     servers.keep_row(stack, 1)
     servers.keep_document(stack, 1)
@@ -127,7 +130,7 @@ def test_a_killed_server_is_back_at_the_next_use_with_its_data(make_stack: MakeS
 def test_a_server_started_by_a_killed_command_is_found_and_replaced(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """A command killed before it could write the state must not leave two servers on one data."""
+    """A command killed before it wrote the state must not lead to two servers on the same data."""
     stack = make_stack()
     servers.keep_document(stack, 1)
     lost = servers.running_pid(stack, "mongo")
@@ -138,8 +141,8 @@ def test_a_server_started_by_a_killed_command_is_found_and_replaced(
     assert 1 == len(servers.main_pids(home / "mongo" / "nx-27017"))
 
 
-def test_a_start_killed_halfway_is_done_again(home: Path, make_stack: MakeStack) -> None:
-    """Ctrl-C and closed lids come in the midst of the first start."""
+def test_a_start_that_was_killed_is_repeated(home: Path, make_stack: MakeStack) -> None:
+    """A user may press Ctrl-C or close the laptop during the first start."""
     command = start_command(home)
     deadline = time.monotonic() + 30
     while not list((home / "postgres").glob("data.new-*/base")) and time.monotonic() < deadline:
@@ -155,7 +158,7 @@ def test_a_start_killed_halfway_is_done_again(home: Path, make_stack: MakeStack)
 
 
 def test_nothing_listens_beyond_loopback(make_stack: MakeStack) -> None:
-    """A laptop joins foreign networks, and the stand-in asks for no log-in."""
+    """A laptop joins untrusted networks, and the stand-in has no log-in."""
     stack = make_stack()
     stack.postgres_url()
     stack.mongo_url()
@@ -170,8 +173,8 @@ def test_nothing_listens_beyond_loopback(make_stack: MakeStack) -> None:
         assert [] == [each for each in sockets if each.family.name == "AF_UNIX" and each.laddr]
 
 
-def test_what_the_settings_name_is_not_ours_to_start(home: Path, make_stack: MakeStack) -> None:
-    """A typo in MONGO_URL must not lead to a second, empty lake."""
+def test_servers_that_the_settings_name_are_not_started(home: Path, make_stack: MakeStack) -> None:
+    """A typo in MONGO_URL must not lead to a second, empty data lake."""
     mongo = f"mongodb://127.0.0.1:{free_port()}/"
     postgres = f"postgresql://admin:secret@127.0.0.1:{free_port()}/bigdata_db"
     stack = make_stack(mongo_url=mongo, postgres_url=postgres, coincap_api_key="key")
@@ -184,8 +187,8 @@ def test_what_the_settings_name_is_not_ours_to_start(home: Path, make_stack: Mak
     assert not (home / "coincap" / "run").exists()
 
 
-def test_sets_of_different_sources_never_meet(make_stack: MakeStack) -> None:
-    """Invented prices in the real database would poison every chart made of it."""
+def test_sets_of_different_sources_are_separate(make_stack: MakeStack) -> None:
+    """Invented prices in the real database would make every chart wrong."""
     invented, real = make_stack(), make_stack(coincap_api_key="key")
 
     servers.keep_row(invented, 1)
@@ -197,10 +200,10 @@ def test_sets_of_different_sources_never_meet(make_stack: MakeStack) -> None:
     assert invented.dagster_home != real.dagster_home
 
 
-def test_erase_deletes_the_set_in_force_and_leaves_the_others(
+def test_erase_deletes_the_current_set_and_keeps_the_others(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """Real data costs credits; erasing the simulator's must not touch it."""
+    """Real data costs credits; erasing the simulator's data must not delete it."""
     invented, real = make_stack(), make_stack(coincap_api_key="key")
     servers.keep_row(invented, 1)
     servers.keep_row(real, 2)
@@ -213,7 +216,7 @@ def test_erase_deletes_the_set_in_force_and_leaves_the_others(
 
 
 def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    """A traceback of mkdir helps nobody."""
+    """A traceback of mkdir does not help the user."""
     (tmp_path / "file").write_text("")
     stack = Stack(Settings(_env_file=None, cryptoassets_home=tmp_path / "file"))
 
@@ -221,15 +224,17 @@ def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         stack.postgres_url()
 
 
-def test_a_full_disk_is_one_sentence_and_mends_itself(home: Path, make_stack: MakeStack) -> None:
-    """The first start needs 50 MB; less must not leave half a data directory behind."""
+def test_a_full_disk_is_one_sentence_and_the_next_start_works(
+    home: Path, make_stack: MakeStack
+) -> None:
+    """The first start needs 50 MB; with less, no incomplete data directory may stay behind."""
     mounted = subprocess.run(
         ["/usr/bin/env", "mount", "-t", "tmpfs", "-o", "size=8m,mode=755", "none", str(home)],
         check=False,
         capture_output=True,
     )
     if mounted.returncode != 0:
-        pytest.skip("no right to mount a small disk here")
+        pytest.skip("mounting a small disk is not permitted here")
     try:
         with pytest.raises(EmbeddedError, match=r"(?i)no space left.*CRYPTOASSETS_HOME"):
             make_stack().postgres_url()
@@ -241,8 +246,8 @@ def test_a_full_disk_is_one_sentence_and_mends_itself(home: Path, make_stack: Ma
         subprocess.run(["/usr/bin/env", "umount", "--lazy", str(home)], check=True)
 
 
-def test_an_unreadable_state_counts_as_none(home: Path, make_stack: MakeStack) -> None:
-    """A full disk may have cut it."""
+def test_an_unreadable_state_counts_as_empty(home: Path, make_stack: MakeStack) -> None:
+    """A full disk may have truncated the file."""
     (home / "run").mkdir()
     (home / "run" / "mongo.json").write_text("{")
 
@@ -254,7 +259,7 @@ def test_an_unreadable_state_counts_as_none(home: Path, make_stack: MakeStack) -
 def test_where_nothing_may_be_started_a_stopped_server_is_an_error(
     home: Path, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Commands that only show; Dagster opens PostgreSQL by itself, and must not start it either."""
+    """For commands that only show; Dagster, which opens PostgreSQL itself, must not start it."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     stack = make_stack()
 
@@ -265,8 +270,10 @@ def test_where_nothing_may_be_started_a_stopped_server_is_an_error(
     assert ["postgres", "mongo", "source"] == list(stack.stopped())
 
 
-def test_env_prints_what_runs_and_names_what_does_not(home: Path, make_stack: MakeStack) -> None:
-    """A script that reads the lines must not take a port for one where something answers."""
+def test_env_prints_running_stores_and_names_stopped_ones(
+    home: Path, make_stack: MakeStack
+) -> None:
+    """A script that reads the lines must not get the URL of a stopped server."""
     url = make_stack().postgres_url()
 
     finished = subprocess.run(

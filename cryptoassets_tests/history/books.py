@@ -1,6 +1,6 @@
-"""History as the stores hold it, written by hand: points, windows asked, ledger rows.
+"""Inserts history into the stores by hand: points, records of calls, ledger rows.
 
-What goes here: planting. What stays out: what must be found (in the tests).
+What goes here: inserting test data. What stays out: the expected results (in the tests).
 """
 
 from collections.abc import Iterable
@@ -18,19 +18,19 @@ LEDGER = "warehouse/coin_price_history"
 
 
 def at(hour: float) -> datetime:
-    """Time of an hour after T0."""
+    """Return the time this many hours after T0."""
     return T0 + hour * HOUR
 
 
 @dataclass
 class Books:
-    """Plants what a test is about."""
+    """Inserts the data of a test."""
 
     url: str
     lake: Lake
 
     def points(self, coin: str, hours: Iterable[int]) -> None:
-        """Published points of h1."""
+        """Insert published points of the interval h1."""
         rows = [(coin, at(hour), T0, f"{coin}@{hour}") for hour in hours]
         with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
             cursor.executemany(
@@ -40,7 +40,7 @@ class Books:
             )
 
     def no_points(self, coin: str, hours: Iterable[int]) -> None:
-        """Take published points away."""
+        """Delete published points."""
         with psycopg.connect(self.url) as connection:
             connection.execute(
                 "DELETE FROM warehouse.coin_price_history WHERE coin_id = %s "
@@ -49,7 +49,7 @@ class Books:
             )
 
     def seen(self, coin: str, hour: int) -> None:
-        """A coin that a snapshot saw first then."""
+        """Insert a coin that a snapshot contained first at this hour."""
         with psycopg.connect(self.url) as connection:
             connection.execute(
                 "INSERT INTO warehouse.coins VALUES (%s, 'X', 'X', 1, NULL, NULL, %s, %s)",
@@ -57,7 +57,7 @@ class Books:
             )
 
     def window(self, coin: str, start: int, end: int, outcome: str, **facts: Any) -> None:
-        """The record of a call; `fetched_at` is T0 unless said otherwise."""
+        """Insert the record of a call; `fetched_at` is T0 by default."""
         record = {
             "coin_id": coin,
             "interval": "h1",
@@ -71,14 +71,14 @@ class Books:
         self.lake[WINDOWS].insert_one(record)
 
     def raw(self, coin: str, hours: Iterable[int]) -> None:
-        """Raw documents."""
+        """Insert raw documents."""
         documents = [
             {"_id": f"{coin}@{hour}", "coin_id": coin, "observed_at": at(hour)} for hour in hours
         ]
         self.lake["coin_history"].insert_many(documents)
 
     def published(self, day: int, raw_rows: int, *, expired: bool = False) -> None:
-        """The ledger row of a day after T0."""
+        """Insert the ledger row of the day this many days after T0."""
         key = (T0 + timedelta(days=day)).strftime("%Y-%m-%d")
         with psycopg.connect(self.url) as connection:
             connection.execute(
@@ -87,7 +87,7 @@ class Books:
             )
 
     def gaps(self) -> list[tuple[Any, ...]]:
-        """Rows of warehouse.gaps: coin, start and end in hours after T0, and what became of it."""
+        """Return the rows of warehouse.gaps: coin, start and end in hours after T0, and state."""
         with psycopg.connect(self.url) as connection:
             rows = connection.execute(
                 "SELECT coin_id, gap_start, gap_end, healed_at IS NOT NULL, unfillable "

@@ -1,6 +1,6 @@
-"""A real PostgreSQL for tests: one server a session, one database a test.
+"""A real PostgreSQL for tests: one server per session, one database per test.
 
-What goes here: fixtures that the root `conftest.py` offers to all suites. What stays out: rows
+What goes here: fixtures that the root `conftest.py` provides to all tests. What stays out: rows
 (each test writes its own).
 """
 
@@ -20,13 +20,13 @@ UrlOf = Callable[[str], str]
 
 @pytest.fixture(scope="session")
 def postgres_url_of(stack: Stack) -> UrlOf:
-    """Start the session's server; returns the administrator's URL of a database by its name."""
+    """Start the session's server; return a function from a database's name to its admin URL."""
     return lambda database: stack.postgres_url(database=database)
 
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_url_of: UrlOf) -> Iterator[str]:
-    """Name of a database at head: a copy of it costs less than migrating."""
+    """Name of a database at head: copying it is faster than migrating."""
     name = f"template_{uuid.uuid4().hex[:8]}"
     administer(postgres_url_of, "CREATE DATABASE {}", name)
     upgrade(postgres_url_of(name))
@@ -36,7 +36,7 @@ def migrated_template(postgres_url_of: UrlOf) -> Iterator[str]:
 
 @pytest.fixture
 def empty_database(postgres_url_of: UrlOf) -> Iterator[str]:
-    """URL of a database without anything in it."""
+    """URL of an empty database."""
     name = f"empty_{uuid.uuid4().hex[:8]}"
     administer(postgres_url_of, "CREATE DATABASE {}", name)
     yield postgres_url_of(name)
@@ -60,6 +60,6 @@ def postgres(database: str, monkeypatch: pytest.MonkeyPatch) -> PostgresResource
 
 
 def administer(url_of: UrlOf, statement: str, *names: str) -> None:
-    """Run a statement that no transaction may hold, with names in the place of `{}`."""
+    """Run a statement that cannot run in a transaction, with names in place of `{}`."""
     with psycopg.connect(url_of("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

@@ -1,4 +1,4 @@
-"""Promises of `CLEAN_PATH`: driver and workers mean the same place."""
+"""`CLEAN_PATH`: driver and workers use the same place."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from cryptoassets.resources.clean_files import clean_store, spark_uri
 def test_spark_reads_a_path_below_the_uri_that_was_set(
     monkeypatch: pytest.MonkeyPatch, clean_path: str, uri: str
 ) -> None:
-    """Arrow has other names for some file systems, and drops the host of a URI."""
+    """Arrow uses other names for some file systems, and drops the host of a URI."""
     monkeypatch.setenv("CLEAN_PATH", clean_path)
     store, root = clean_store()
 
@@ -28,7 +28,7 @@ def test_spark_reads_a_path_below_the_uri_that_was_set(
 def test_a_uri_that_cannot_be_used_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, clean_path: str
 ) -> None:
-    """It names what can be used."""
+    """The message names the allowed values."""
     monkeypatch.setenv("CLEAN_PATH", clean_path)
 
     with pytest.raises(SettingsError, match=r"CLEAN_PATH: .*a folder that driver and workers"):

@@ -1,4 +1,4 @@
-"""Promises of the credit ledger: no call without a reservation, none beyond the budget."""
+"""The credit ledger: no call without a reservation, and none beyond the budget."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Keeper = Callable[..., PostgresCreditKeeper]
 
 @pytest.fixture
 def keeper(postgres: PostgresResource) -> Keeper:
-    """Make keepers on one ledger, as several processes would have them."""
+    """Create keepers on one ledger, as several processes would."""
 
     def make(monthly: int = 1000, mode: CreditMode = "down_to_reserve") -> PostgresCreditKeeper:
         return PostgresCreditKeeper(postgres.connect, monthly, mode)
@@ -34,7 +34,7 @@ def spent(keeper: PostgresCreditKeeper) -> int:
 
 
 def wait_until_waiting(postgres: PostgresResource, *, sessions: int) -> None:
-    """Return when so many sessions of the test's database wait for a lock."""
+    """Return as soon as this many sessions of the test's database wait for a lock."""
     query = (
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -45,7 +45,7 @@ def wait_until_waiting(postgres: PostgresResource, *, sessions: int) -> None:
 
 
 def test_a_call_counts_by_its_estimate_until_its_answer_is_counted(keeper: Keeper) -> None:
-    """A call that was killed has cost its credits at CoinCap all the same."""
+    """CoinCap charges for a call even if our process was killed meanwhile."""
     ticket = keeper().reserve(ASSETS_ROUTE, 18)
     before = spent(keeper())
 
@@ -54,8 +54,8 @@ def test_a_call_counts_by_its_estimate_until_its_answer_is_counted(keeper: Keepe
     assert (18, 21) == (before, spent(keeper()))
 
 
-def test_calls_of_our_own_servers_cost_nothing(keeper: Keeper) -> None:
-    """The simulator can be asked every second."""
+def test_calls_to_our_own_servers_cost_nothing(keeper: Keeper) -> None:
+    """The simulator may be called every second."""
     ticket = keeper().reserve(ASSETS_ROUTE, 18)
 
     keeper().count(ticket, 0)
@@ -63,10 +63,10 @@ def test_calls_of_our_own_servers_cost_nothing(keeper: Keeper) -> None:
     assert 0 == spent(keeper())
 
 
-def test_a_reservation_stands_before_the_call_is_made(
+def test_a_reservation_is_committed_before_the_call_is_made(
     keeper: Keeper, postgres: PostgresResource
 ) -> None:
-    """In the same transaction as the call, a crash would make it free."""
+    """If it were committed after the call, a crash would lose it."""
     ticket = keeper().reserve(ASSETS_ROUTE, 18)
 
     with postgres.connect() as connection:
@@ -74,8 +74,8 @@ def test_a_reservation_stands_before_the_call_is_made(
     assert [(ticket.called_at, ASSETS_ROUTE, 18, None)] == rows
 
 
-def test_the_reserve_is_left_untouched(keeper: Keeper) -> None:
-    """A tenth of the month is kept; the message says how much, and what to do."""
+def test_the_reserve_is_not_spent(keeper: Keeper) -> None:
+    """A tenth of the month's credits is kept; the message names the amount and the remedy."""
     keeper().reserve(ASSETS_ROUTE, 900)
 
     with pytest.raises(CreditsSpentError, match=r"900 of 1000.*100 are kept.*COINCAP_MONTHLY"):
@@ -84,13 +84,13 @@ def test_the_reserve_is_left_untouched(keeper: Keeper) -> None:
     assert 900 == spent(keeper())
 
 
-def test_history_stops_where_the_snapshots_share_begins(keeper: Keeper) -> None:
-    """The message says what is kept, and for what; snapshots go on."""
+def test_history_does_not_spend_the_snapshots_share(keeper: Keeper) -> None:
+    """The message names what the credits are kept for; snapshots are still fetched."""
     keeper().reserve(HISTORY_ROUTE, 890)
     kept = keeper().budget(datetime.now(UTC)).kept_from_history
 
     if kept <= 109:
-        pytest.skip("the month is all but over: nothing is left to keep for snapshots")
+        pytest.skip("the month is almost over: nothing is left to keep for snapshots")
     with pytest.raises(CreditsSpentError, match="kept for snapshots and in reserve"):
         keeper(mode="history").reserve(HISTORY_ROUTE, 1)
 
@@ -101,11 +101,11 @@ def test_history_stops_where_the_snapshots_share_begins(keeper: Keeper) -> None:
 def test_a_schedule_faster_than_the_month_is_refused_with_the_time_of_the_next_fetch(
     keeper: Keeper,
 ) -> None:
-    """4,000 credits are gone in 18 hours at one snapshot every 5 minutes."""
+    """With one snapshot every 5 minutes, 4,000 credits last 18 hours."""
     keeper(10**9).reserve(ASSETS_ROUTE, 899_999_000)
     budget = keeper(10**9).budget(datetime.now(UTC))
     if not budget.is_over_pace:
-        pytest.skip("the last tenth of a month: nothing can be over its pace and above the reserve")
+        pytest.skip("last tenth of the month: spending over pace would already use the reserve")
 
     with pytest.raises(PaceError, match=f"{budget.next_fetch_at:%Y-%m-%d %H:%M}"):
         keeper(10**9, "paced").reserve(ASSETS_ROUTE, 1)
@@ -113,8 +113,8 @@ def test_a_schedule_faster_than_the_month_is_refused_with_the_time_of_the_next_f
     keeper(10**9, "down_to_reserve").reserve(ASSETS_ROUTE, 1)
 
 
-def test_the_pace_is_judged_once_a_fetch(keeper: Keeper) -> None:
-    """A snapshot of three pages must not be broken off by the cost of its first."""
+def test_the_pace_is_checked_once_per_fetch(keeper: Keeper) -> None:
+    """The cost of the first page must not stop a snapshot of three pages."""
     paced = keeper(1000, "paced")
 
     for _ in range(3):
@@ -123,8 +123,8 @@ def test_the_pace_is_judged_once_a_fetch(keeper: Keeper) -> None:
     assert 900 == spent(keeper())
 
 
-def test_no_limit_lets_everything_pass_and_still_counts(keeper: Keeper) -> None:
-    """0 is the setting of a plan without a limit."""
+def test_without_a_limit_every_call_is_allowed_and_counted(keeper: Keeper) -> None:
+    """0 is the setting for a plan without a limit."""
     keeper(0, "paced").reserve(ASSETS_ROUTE, 10**6)
     keeper(0, "paced").reserve(ASSETS_ROUTE, 10**6)
 
@@ -132,7 +132,7 @@ def test_no_limit_lets_everything_pass_and_still_counts(keeper: Keeper) -> None:
 
 
 def test_only_one_of_many_gets_the_last_credits(keeper: Keeper, postgres: PostgresResource) -> None:
-    """`run` by hand beside the schedule: together they must not overdraw the month."""
+    """A manual `run` and the schedule together must not exceed the month's credits."""
 
     def reserve(_: int) -> bool:
         try:
@@ -142,7 +142,7 @@ def test_only_one_of_many_gets_the_last_credits(keeper: Keeper, postgres: Postgr
         return True
 
     with ThreadPoolExecutor(4) as pool, postgres.connect() as gate:
-        gate.execute("LOCK TABLE warehouse.credits IN SHARE MODE")  # lets read, not write
+        gate.execute("LOCK TABLE warehouse.credits IN SHARE MODE")  # allows reads, blocks writes
         granted = pool.map(reserve, range(4))
         wait_until_waiting(postgres, sessions=4)
         gate.commit()
@@ -151,8 +151,8 @@ def test_only_one_of_many_gets_the_last_credits(keeper: Keeper, postgres: Postgr
     assert 18 == spent(keeper(20))
 
 
-def test_calls_at_once_are_each_counted(keeper: Keeper, postgres: PostgresResource) -> None:
-    """Time and route are the key: two calls of one instant must not become one."""
+def test_simultaneous_calls_are_each_counted(keeper: Keeper, postgres: PostgresResource) -> None:
+    """Time and route are the key: two calls at the same instant must not become one row."""
     with ThreadPoolExecutor(4) as pool:
         tickets = set(pool.map(lambda _: keeper(0).reserve(ASSETS_ROUTE, 1), range(24)))
 
@@ -160,7 +160,7 @@ def test_calls_at_once_are_each_counted(keeper: Keeper, postgres: PostgresResour
 
 
 def test_a_month_is_a_calendar_month_in_utc(keeper: Keeper, postgres: PostgresResource) -> None:
-    """CoinCap's credits are new on the first, whatever the server's time zone."""
+    """CoinCap's credits are renewed on the first, whatever the server's time zone."""
     first = datetime(2026, 11, 1, tzinfo=UTC)
     instants = [first - timedelta(microseconds=1), first, datetime(2026, 12, 1, tzinfo=UTC)]
     with postgres.connect() as connection:

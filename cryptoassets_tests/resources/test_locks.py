@@ -1,4 +1,4 @@
-"""Promises of the locks: one holder at a time, or sharers alone; none outlives its connection."""
+"""Locks: one exclusive holder or several shared ones; no lock outlives its connection."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ import pytest
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.retention import keeping_retention_off, only_retention
+from cryptoassets.upkeep.retention import blocking_retention, exclusive_retention
 
 pytestmark = pytest.mark.postgres
 
@@ -25,7 +25,7 @@ def impatient(postgres: PostgresResource, database: str, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def connect(database: str) -> Iterator[Callable[[], psycopg.Connection]]:
-    """Opens connections that are closed at the end."""
+    """Open connections that are closed at the end."""
     opened: list[psycopg.Connection] = []
 
     def make() -> psycopg.Connection:
@@ -41,7 +41,7 @@ def connect(database: str) -> Iterator[Callable[[], psycopg.Connection]]:
 def test_a_lock_is_waited_for_until_the_holder_s_transaction_ends(
     connect: Callable[[], psycopg.Connection], *, is_first: bool
 ) -> None:
-    """The first time its row is made, too: two runs may meet at a new partition."""
+    """Also when the lock's row is created for the first time: two runs may start a partition."""
     if not is_first:
         with connect() as earlier:
             lock(earlier.cursor(), "warehouse/coin_prices", "2026-11-23-04:00")
@@ -57,38 +57,38 @@ def test_a_lock_is_waited_for_until_the_holder_s_transaction_ends(
         waiting.result(timeout=30)
 
 
-def test_readers_of_many_partitions_share_a_lock_that_retention_gets_alone(
+def test_readers_of_many_partitions_share_a_lock_that_retention_takes_exclusively(
     postgres: PostgresResource,
 ) -> None:
-    """Two backfills at once are fine; what they read must not be deleted meanwhile."""
+    """Two backfills may run at once, but the data they read must not be deleted meanwhile."""
     refused = pytest.raises(StoreUnavailableError, match="nothing was deleted")
     for _ in range(2):
-        with keeping_retention_off(postgres), keeping_retention_off(postgres), refused:
-            only_retention(postgres).__enter__()
-        with only_retention(postgres), refused:
-            only_retention(postgres).__enter__()
+        with blocking_retention(postgres), blocking_retention(postgres), refused:
+            exclusive_retention(postgres).__enter__()
+        with exclusive_retention(postgres), refused:
+            exclusive_retention(postgres).__enter__()
 
 
-def test_a_lock_that_is_held_for_hours_outlives_time_limits_of_transactions(
+def test_a_lock_that_is_held_for_hours_ignores_the_time_limits_of_transactions(
     impatient: None, postgres: PostgresResource, database: str
 ) -> None:
-    """A backfill holds it in a transaction that does nothing else."""
+    """A backfill holds it in a transaction that is idle."""
     held = "SELECT count(*) FROM pg_locks WHERE relation = 'warehouse.partition_locks'::regclass"
-    with keeping_retention_off(postgres), closing(psycopg.connect(database)) as onlooker:
+    with blocking_retention(postgres), closing(psycopg.connect(database)) as onlooker:
         time.sleep(1.5)
 
         assert (1,) == onlooker.execute(held).fetchone()
-        with pytest.raises(StoreUnavailableError), only_retention(postgres):
+        with pytest.raises(StoreUnavailableError), exclusive_retention(postgres):
             pass
 
 
-def test_a_lock_lost_with_its_connection_does_not_fail_the_work_that_is_done(
+def test_a_lock_lost_with_its_connection_does_not_fail_finished_work(
     postgres: PostgresResource, database: str
 ) -> None:
-    """PostgreSQL was restarted in the midst of a backfill, whose own statements were retried."""
+    """PostgreSQL may be restarted during a backfill, whose own statements are retried."""
     end = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
         "'cryptoassets' AND datname = current_database()"
     )
-    with keeping_retention_off(postgres), psycopg.connect(database) as administrator:
+    with blocking_retention(postgres), psycopg.connect(database) as administrator:
         assert [(True,)] == administrator.execute(end).fetchall()

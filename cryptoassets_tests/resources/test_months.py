@@ -1,4 +1,4 @@
-"""Promises of `ensure_months`: there when rows come, once, and in nobody's way."""
+"""`ensure_months`: creates each month once, before its rows, without blocking readers."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -26,8 +26,8 @@ PRICE = """
 """
 
 
-def test_months_are_made_once_with_bounds_in_utc(postgres: PostgresResource) -> None:
-    """Any day names its month; asking again is no error; December ends in the next year."""
+def test_months_are_created_once_with_bounds_in_utc(postgres: PostgresResource) -> None:
+    """Any day of a month may be given; a second call is no error; December ends in a new year."""
     with postgres.connect() as connection:
         connection.execute("SET TimeZone = 'Asia/Tokyo'")
 
@@ -41,7 +41,7 @@ def test_months_are_made_once_with_bounds_in_utc(postgres: PostgresResource) -> 
 
 
 def test_rows_land_in_the_month_of_their_utc_time(postgres: PostgresResource) -> None:
-    """The first instant of a month is the next partition's, the one before it is not."""
+    """The first instant of a month belongs to its partition, the instant before does not."""
     with postgres.connect() as connection:
         ensure_months(connection, [date(2026, 10, 1), date(2026, 11, 1)])
 
@@ -52,8 +52,8 @@ def test_rows_land_in_the_month_of_their_utc_time(postgres: PostgresResource) ->
     assert ("warehouse.coin_prices_2026_11",) == first
 
 
-def test_a_month_holds_keys_like_its_parent(postgres: PostgresResource) -> None:
-    """A partition attached without its key would let rows double."""
+def test_a_month_has_the_same_key_as_its_parent(postgres: PostgresResource) -> None:
+    """A partition attached without its key would allow duplicate rows."""
     with postgres.connect() as connection:
         ensure_months(connection, [date(2026, 11, 1)])
         connection.execute(PRICE, ["2026-11-01T00:00:00Z"])
@@ -63,7 +63,7 @@ def test_a_month_holds_keys_like_its_parent(postgres: PostgresResource) -> None:
 
 
 def test_months_roll_back_with_the_callers_transaction(postgres: PostgresResource) -> None:
-    """A publication is all or nothing, its partition included."""
+    """A publication is atomic, including its partition."""
     with postgres.connect() as connection:
         connection.execute("DELETE FROM warehouse.coin_prices")
         ensure_months(connection, [date(2026, 11, 1)])
@@ -73,11 +73,11 @@ def test_months_roll_back_with_the_callers_transaction(postgres: PostgresResourc
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
-def test_two_processes_can_make_the_same_months_at_once(
+def test_two_processes_can_create_the_same_months_at_once(
     postgres: PostgresResource,
     autocommit: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """Two runs publish the first hour of a month together."""
+    """Two runs may publish the first hour of a month at the same time."""
     start = Barrier(4)
 
     def make_months(_: int) -> None:
@@ -92,8 +92,10 @@ def test_two_processes_can_make_the_same_months_at_once(
         assert 2 == len(connection.execute(MONTHS).fetchall())
 
 
-def test_making_a_month_waits_for_no_reader_and_locks_none_out(postgres: PostgresResource) -> None:
-    """At the turn of a month a long query of an analyst must not hold up the hour."""
+def test_creating_a_month_neither_waits_for_readers_nor_blocks_them(
+    postgres: PostgresResource,
+) -> None:
+    """A long query at the start of a month must not delay the hour's publication."""
     with postgres.connect() as reader, postgres.connect() as writer:
         reader.execute("SELECT * FROM warehouse.coin_prices")
         writer.execute("SET lock_timeout = '1s'")
@@ -104,8 +106,8 @@ def test_making_a_month_waits_for_no_reader_and_locks_none_out(postgres: Postgre
         assert [] == reader.execute("SELECT * FROM marts.coin_latest").fetchall()
 
 
-def test_a_table_of_another_program_in_the_place_of_a_month_is_named(database: str) -> None:
-    """It was taken for the month, and the rows of that month were refused without a reason."""
+def test_another_programs_table_with_the_name_of_a_month_is_named(database: str) -> None:
+    """It used to be taken for the month, whose rows were then refused without a reason."""
     with psycopg.connect(database) as connection:
         connection.execute("CREATE TABLE warehouse.coin_prices_2026_11 (x int)")
 

@@ -1,4 +1,4 @@
-"""Promises of the connections: at head, in UTC, bounded, and silent about the password."""
+"""Connections: schema at head, UTC, time limits, and no password in messages."""
 
 import socket
 import traceback
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.postgres
 def test_a_first_connection_finds_the_schema_at_head(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody has to remember a step by hand, in compose either."""
+    """Users need no manual migration, in compose either."""
     monkeypatch.setenv("POSTGRES_URL", empty_database)
 
     with PostgresResource().connect() as connection:
@@ -24,7 +24,7 @@ def test_a_first_connection_finds_the_schema_at_head(
         assert (HEAD,) == connection.execute(query).fetchone()
 
 
-def test_a_connection_is_in_utc_and_waits_for_nothing_for_ever(postgres: PostgresResource) -> None:
+def test_a_connection_is_in_utc_and_has_time_limits(postgres: PostgresResource) -> None:
     """A run that hangs on a lock holds its Airflow slot until someone looks."""
     names = ("TimeZone", "application_name", "statement_timeout", "lock_timeout")
 
@@ -36,10 +36,10 @@ def test_a_connection_is_in_utc_and_waits_for_nothing_for_ever(postgres: Postgre
     assert ["UTC", "cryptoassets", "15min", "2min"] == settings
 
 
-def test_what_the_url_sets_wins_over_our_defaults(
+def test_options_in_the_url_override_our_defaults(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A site may need longer statements, or its own name in pg_stat_activity."""
+    """A site may need longer time limits, or its own name in pg_stat_activity."""
     options = "?application_name=theirs&options=-c%20statement_timeout%3D7min"
     monkeypatch.setenv("POSTGRES_URL", database + options)
 
@@ -50,14 +50,14 @@ def test_what_the_url_sets_wins_over_our_defaults(
 
 
 def test_the_address_names_server_and_database_only(postgres: PostgresResource) -> None:
-    """It goes into metadata and messages."""
+    """The address is shown in metadata and messages."""
     with postgres.connect() as connection:
         server = f"127.0.0.1:{connection.info.port}/{connection.info.dbname}"
 
         assert f"postgresql://{server}" == postgres.address == address_of(connection)
 
 
-def test_dagster_has_nothing_of_the_url_to_show(postgres: PostgresResource) -> None:
+def test_dagster_cannot_show_the_url(postgres: PostgresResource) -> None:
     """The UI shows a resource's config to everybody."""
     assert {} == PostgresResource.to_config_schema().as_field().config_type.fields
     assert "postgresql://" not in repr(postgres)
@@ -66,7 +66,7 @@ def test_dagster_has_nothing_of_the_url_to_show(postgres: PostgresResource) -> N
 def test_a_refused_password_names_the_setting_and_not_the_password(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wrong stays wrong: a retry would only lock the account."""
+    """A retry with the same password would only lock the account."""
     parameters = psycopg.conninfo.conninfo_to_dict(database)
     url = f"postgresql://admin:planted-secret@127.0.0.1:{parameters['port']}/bigdata_db"
     monkeypatch.setenv("POSTGRES_URL", url)
@@ -91,7 +91,7 @@ def test_a_refused_password_names_the_setting_and_not_the_password(
 def test_a_url_that_cannot_be_read_is_refused_without_being_quoted(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Drivers quote what they cannot read: bits of a password ended in the log as host names."""
+    """Drivers quote such URLs: parts of a password appeared in the log as host names."""
     monkeypatch.setenv("POSTGRES_URL", url)
 
     with pytest.raises(SettingsError, match="POSTGRES_URL cannot be read") as e:
@@ -100,10 +100,10 @@ def test_a_url_that_cannot_be_read_is_refused_without_being_quoted(
     assert "cret" not in "".join(traceback.format_exception(e.value))
 
 
-def test_a_server_that_is_away_is_named_and_a_retry_offered(
+def test_an_unreachable_server_is_named_and_a_retry_suggested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A restart of the server takes seconds; the run shall outlive it."""
+    """A restart of the server takes seconds, and a run should survive it."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}/bigdata_db"

@@ -1,4 +1,4 @@
-"""Promises of `typed_errors`: the right class, the verdict on a retry, the remedy."""
+"""`typed_errors`: the right class, whether a retry can help, and the remedy."""
 
 import psycopg
 import pytest
@@ -35,7 +35,7 @@ from cryptoassets.stores.postgres_errors import typed_errors
 def test_each_failure_has_its_class_and_remedy(
     sqlstate: str, expected: type[StoreError], remedy: str
 ) -> None:
-    """An orchestrator retries by class; a retry of the rest hides the fault for an hour."""
+    """Orchestrators retry by class; retrying a permanent error would hide it for an hour."""
     cause = psycopg.errors.lookup(sqlstate)("planted")
 
     with (
@@ -49,27 +49,27 @@ def test_each_failure_has_its_class_and_remedy(
     assert ("A retry can help" in str(e.value)) is e.value.is_retryable
 
 
-def test_errors_of_ours_pass_through_unchanged() -> None:
-    """A block may raise its own, narrower reasons."""
+def test_our_own_errors_pass_through_unchanged() -> None:
+    """A block may raise its own, more specific errors."""
     with pytest.raises(ContractViolationError, match=r"^ours$"), typed_errors("a", "b"):
         raise ContractViolationError("ours")
 
 
 @pytest.mark.postgres
-def test_a_session_that_the_server_ended_is_worth_a_retry(postgres: PostgresResource) -> None:
-    """PostgreSQL restarts for an upgrade in the middle of a publication."""
+def test_a_session_that_the_server_ended_can_be_retried(postgres: PostgresResource) -> None:
+    """PostgreSQL may restart for an upgrade in the middle of a publication."""
     with postgres.connect() as connection, postgres.connect(autocommit=True) as administrator:
         address = address_of(connection)
         administrator.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
 
-        for _ in range(2):  # the ended session, then the connection that is known to be closed
+        for _ in range(2):  # first the ended session, then the connection known to be closed
             with pytest.raises(StoreUnavailableError), typed_errors("publishing", address):
                 connection.execute("SELECT 1")
 
 
 @pytest.mark.postgres
-def test_the_rows_of_a_failure_stay_out_of_its_message(postgres: PostgresResource) -> None:
-    """Details of the server quote values; those belong to the quarantine, not to the log."""
+def test_the_message_of_a_failure_contains_no_row_values(postgres: PostgresResource) -> None:
+    """The server's details quote values, which belong in the quarantine and not in the log."""
     row = "INSERT INTO warehouse.loads VALUES ('a', 'planted', 'r', 1, 1, 0, 0, now())"
 
     with postgres.connect() as connection:

@@ -1,4 +1,4 @@
-"""Promise: an interrupt ends what Spark is doing, and stays one; what fails is our error."""
+"""An interrupt cancels Spark's jobs and is re-raised; a failed job raises our error."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from cryptoassets.resources.spark_errors import spark_errors
 
 pytestmark = pytest.mark.spark
 
-# A process of its own: the thread that was interrupted cannot talk to its JVM any more.
+# A separate process, because the interrupted thread can no longer call its JVM.
 INTERRUPTED = """
 import os, signal, threading, time
 from cryptoassets.resources.spark import SparkResource
@@ -41,7 +41,7 @@ os._exit(0)
 
 
 def test_an_interrupt_ends_a_job_that_would_not_end() -> None:
-    """Seen in a cluster that had lost its executors: the run was cancelled, its process stayed."""
+    """Without executors a job never ends: the run was cancelled, but its process stayed."""
     ended = subprocess.run(
         [sys.executable, "-c", INTERRUPTED],
         env=os.environ | {"SPARK_MASTER": "local[1]"},
@@ -53,7 +53,7 @@ def test_an_interrupt_ends_a_job_that_would_not_end() -> None:
     assert ended.stdout == "interrupted\n", ended.stderr[-2000:]
 
 
-def test_a_job_that_fails_is_our_error(session: SparkSession) -> None:
-    """Nobody interrupted it."""
+def test_a_failed_job_raises_our_error(session: SparkSession) -> None:
+    """Without an interrupt, the error is a SparkJobError."""
     with pytest.raises(SparkJobError), spark_errors():
         session.range(1).selectExpr("raise_error('broken')").collect()

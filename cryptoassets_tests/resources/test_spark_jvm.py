@@ -1,4 +1,4 @@
-"""Promises of the JVM that starts with a command: it is used, or gone with the command."""
+"""The JVM that starts with a command is used, or ends with the command."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cryptoassets.resources.spark_jvm import jvm_begun
+from cryptoassets.resources.spark_jvm import prestarted_jvm
 from cryptoassets.settings import project_root
 from cryptoassets_tests.embedded.test_jvm import java_of
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.spark
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of the test's own."""
+    """A separate home for this test."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
     return tmp_path
 
@@ -23,28 +23,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 FAILING = """
 import time
 from pathlib import Path
-from cryptoassets.resources.spark_jvm import jvm_begun
+from cryptoassets.resources.spark_jvm import prestarted_jvm
 from cryptoassets_tests.embedded.test_jvm import java_of
 
 home = Path({home!r})
 try:
-    with jvm_begun():
+    with prestarted_jvm():
         print(len(java_of(home)))
         raise ValueError("the window is empty")
 except ValueError as error:
     print(error)
-# Of its script only the first process is waited for.
+# `end` waits only for the first process of the start script.
 deadline = time.monotonic() + 20
 while java_of(home) and time.monotonic() < deadline:
     time.sleep(0.05)
 print(len(java_of(home)))
 """
-"""What a command does that finds its options wrong, in a process that goes on."""
+"""A command that fails because of its options, in a process that continues."""
 
 
 def test_a_command_that_fails_before_it_needs_spark_leaves_no_java(home: Path) -> None:
-    """In a shell of Python it would stay. Not in this process, which may have a session."""
-    said = subprocess.run(
+    """In a Python shell the JVM would stay. Uses a subprocess, as this one may have a session."""
+    finished = subprocess.run(
         [sys.executable, "-c", FAILING.format(home=str(home))],
         cwd=project_root(),
         stdout=subprocess.PIPE,
@@ -52,7 +52,7 @@ def test_a_command_that_fails_before_it_needs_spark_leaves_no_java(home: Path) -
         check=True,
     )
 
-    assert ["1", "the window is empty", "0"] == said.stdout.splitlines()
+    assert ["1", "the window is empty", "0"] == finished.stdout.splitlines()
     assert [] == list((home / "spark").rglob("start-*"))
 
 
@@ -60,11 +60,11 @@ def test_a_command_that_fails_before_it_needs_spark_leaves_no_java(home: Path) -
     ("setting", "value"),
     [("COINCAP_URL", "http://127.0.0.1:9"), ("COINCAP_COINS", "many"), ("SPARK_MASTER", "sc://x")],
 )
-def test_what_is_not_known_or_wrong_is_left_to_the_first_use_of_spark(
+def test_unknown_sources_and_wrong_settings_are_left_to_the_first_use_of_spark(
     home: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
 ) -> None:
-    """The command says it in its own order: what is wrong, and what it did before."""
+    """The command itself reports wrong settings, after the work that comes before."""
     monkeypatch.setenv(setting, value)
 
-    with jvm_begun():
+    with prestarted_jvm():
         assert [] == java_of(home)

@@ -1,4 +1,4 @@
-"""Promise on Spark's own pages, which know no log-in."""
+"""Spark's web UI, which has no log-in."""
 
 import pytest
 
@@ -7,6 +7,6 @@ from cryptoassets.resources.spark_jvm import spark_config
 
 
 @pytest.mark.parametrize("master", ["local[*]", "spark://spark-master:7077"])
-def test_nothing_can_be_killed_from_a_page_of_the_driver(stack: Stack, master: str) -> None:
-    """Any web page could press its buttons, and on a cluster of the user's own it is shown."""
+def test_no_job_can_be_killed_from_the_drivers_web_ui(stack: Stack, master: str) -> None:
+    """Any web page could send requests to its buttons; on a cluster the UI is on."""
     assert "false" == spark_config(master, stack)["spark.ui.killEnabled"]

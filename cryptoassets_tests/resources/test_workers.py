@@ -1,4 +1,4 @@
-"""Promises on what the driver hands to its workers."""
+"""What the driver passes to its workers."""
 
 import shutil
 import subprocess
@@ -29,14 +29,14 @@ if sys.argv[1] == "is killed":
 
 @pytest.fixture
 def _stores(monkeypatch: pytest.MonkeyPatch) -> None:
-    """URLs of stores that nobody asks."""
+    """URLs of stores that the tests never connect to."""
     monkeypatch.setenv("MONGO_URL", "mongodb://me:planted@host:27017/")
     monkeypatch.setenv("POSTGRES_URL", "postgresql://me:planted@host/base")
 
 
 @pytest.mark.usefixtures("_stores")
-def test_urls_lie_in_files_that_only_their_user_reads() -> None:
-    """Anyone on the machine may list the folder's path in a command line."""
+def test_urls_are_in_files_that_only_their_user_can_read() -> None:
+    """Other users of the machine may see the folder's path in a command line."""
     given = credentials()
 
     assert ("mongodb://me:planted@host:27017/", "postgresql://me:planted@host/base") == (
@@ -52,29 +52,29 @@ def test_urls_lie_in_files_that_only_their_user_reads() -> None:
 def test_a_driver_deletes_its_files_and_those_of_one_that_was_killed(
     stack: Stack,
 ) -> None:
-    """No password stays on the disk of a laptop because a run was killed."""
+    """No password may stay on the disk because a run was killed."""
     own = Path(str(credentials().mongo_file))
     of_ended = _driver("ends").exists()
-    left = _driver("is killed")
-    of_killed = left.exists()
+    orphan = _driver("is killed")
+    of_killed = orphan.exists()
     credentials()
 
-    assert (False, True, False) == (of_ended, of_killed, left.exists())
+    assert (False, True, False) == (of_ended, of_killed, orphan.exists())
     assert own.exists()
 
 
 @pytest.mark.usefixtures("_stores")
 def test_on_a_cluster_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker cannot read the driver's disk, and has a role of its own."""
+    """A worker cannot read the driver's disk, and has its own database role."""
     monkeypatch.setenv("SPARK_MASTER", "spark://elsewhere:7077")
 
     assert Credentials(None, None) == credentials()
 
 
-def test_the_same_sources_are_the_same_archive(
+def test_the_same_sources_give_the_same_archive(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Each session looks for it by its hash; a date or an order in it would make another one."""
+    """Sessions find an archive by its hash, which must not depend on dates or file order."""
     package = tmp_path / "copy" / "cryptoassets"
     shutil.copytree(Path(cryptoassets.__file__).parent, package, copy_function=shutil.copyfile)
 
@@ -86,11 +86,11 @@ def test_the_same_sources_are_the_same_archive(
 
 
 @pytest.mark.spark
-def test_workers_begin_with_what_tasks_need_and_without_our_modules(
+def test_workers_start_with_the_imports_of_tasks_and_without_our_modules(
     monkeypatch: pytest.MonkeyPatch, session: SparkSession
 ) -> None:
-    """Each worker would import it by itself; and ours may be older than those of the driver."""
-    # Another environment, another daemon: no worker that has done something before.
+    """Shared imports save time, but our installed modules may be older than the driver's."""
+    # A different environment starts a new daemon, so that no worker has run a task before.
     monkeypatch.setitem(session.sparkContext.environment, "CRYPTOASSETS_TEST", "fresh")
 
     def imported(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -104,12 +104,12 @@ def test_workers_begin_with_what_tasks_need_and_without_our_modules(
 
 
 @pytest.mark.spark
-def test_an_error_of_ours_in_a_task_is_the_same_error_here(session: SparkSession) -> None:
-    """Spark shows a page of stack traces around it."""
-    without = Credentials(mongo_file="/missing/file")
+def test_our_own_error_in_a_task_is_the_same_error_in_the_driver(session: SparkSession) -> None:
+    """Spark wraps it in a page of stack traces."""
+    unusable = Credentials(mongo_file="/missing/file")
 
     def ask(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        without.mongo_url()
+        unusable.mongo_url()
         yield from ()
 
     with pytest.raises(SettingsError, match=r"^On .* MONGO_URL_FILE names /missing/file.*file$"):  # noqa: SIM117

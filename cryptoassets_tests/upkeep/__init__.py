@@ -1,1 +1,1 @@
-"""Looking after what is stored: gaps, and what is left of a backfill."""
+"""Tests of upkeep: partitions, gaps, coins, retention."""

@@ -1,4 +1,4 @@
-"""Promise: a coin whose newest price a changed rule refuses is told from one that is wrong."""
+"""Inconsistent coins: a price that a changed rule quarantines differs from a missing price."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ import pytest
 
 from cryptoassets.coincap.documents import document_id
 from cryptoassets.resources.postgres import ensure_months
-from cryptoassets.upkeep.coins import coins_out_of_line
+from cryptoassets.upkeep.coins import inconsistent_coins
 
 pytestmark = pytest.mark.postgres
 
@@ -16,7 +16,7 @@ LAST = FIRST + timedelta(hours=3)
 
 
 def plant(url: str, coin: str, *, priced: list[datetime], refused: list[datetime]) -> None:
-    """A coin seen at both times; prices and documents in quarantine of some of them."""
+    """Insert a coin seen at both times, with prices and quarantined documents of some of them."""
     with psycopg.connect(url) as connection:
         connection.execute(
             "INSERT INTO warehouse.coins VALUES (%s, 'X', 'X', 1, NULL, NULL, %s, %s)",
@@ -36,8 +36,8 @@ def plant(url: str, coin: str, *, priced: list[datetime], refused: list[datetime
             )
 
 
-def test_a_refused_description_is_told_from_a_wrong_one(database: str) -> None:
-    """The one is a matter of a command, the other of somebody's hand on the tables."""
+def test_a_quarantined_price_is_distinguished_from_a_missing_one(database: str) -> None:
+    """A command repairs the first; in the second case someone has edited the tables."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [FIRST.date().replace(day=1)])
     plant(database, "right", priced=[FIRST, LAST], refused=[])
@@ -48,7 +48,7 @@ def test_a_refused_description_is_told_from_a_wrong_one(database: str) -> None:
 
     with psycopg.connect(database) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        found = {coin.coin_id: coin.is_refused for coin in coins_out_of_line(connection)}
+        found = {coin.coin_id: coin.is_refused for coin in inconsistent_coins(connection)}
 
     refused = {"newest-refused": True, "both-refused": True}
     assert refused | {"half-refused": False, "price-deleted": False} == found

@@ -1,4 +1,4 @@
-"""Promises of the days whose marts are stale: the numbers of what they were made from differ."""
+"""Stale days of the marts: their inputs' publication numbers differ from the current ones."""
 
 from datetime import date
 
@@ -30,12 +30,12 @@ MARKET = "INSERT INTO marts.market_daily VALUES (%s, 1, 1, 1, 1, 1, 1)"
 
 
 def load(connection: psycopg.Connection, asset: str, key: str, number: int, rows: int = 1) -> None:
-    """A ledger row of one document, valid or not."""
+    """Insert a ledger row of one document, valid or not."""
     connection.execute(LOADED, [asset, key, rows, rows, number])
 
 
 def make_marts(connection: psycopg.Connection, day: date, number: int, inputs: str) -> None:
-    """One row in both marts, with what they were made from."""
+    """Insert one row into both marts, with the inputs that they were made from."""
     market = f'{{"marts/coin_daily {day}": {number}}}'
     for mart, publication, made_from in (
         ("marts/coin_daily", number, inputs),
@@ -49,7 +49,7 @@ def make_marts(connection: psycopg.Connection, day: date, number: int, inputs: s
 
 @pytest.fixture
 def made(database: str) -> str:
-    """Prices of two days, and marts of both that are made from them."""
+    """Prices of two days, and up-to-date marts of both."""
     with psycopg.connect(database) as connection:
         load(connection, PRICES, f"{DAY}-10:00", 1)
         load(connection, PRICES, f"{DAY}-11:00", 0, rows=0)
@@ -60,10 +60,10 @@ def made(database: str) -> str:
     return database
 
 
-def test_marts_made_from_what_is_published_are_not_stale(
+def test_marts_made_from_the_current_publications_are_not_stale(
     made: str, postgres: PostgresResource
 ) -> None:
-    """Nor does an hour that was quarantined whole make them so."""
+    """An hour whose documents are all in quarantine does not make them stale either."""
     assert [] == stale_mart_days(postgres)
 
 
@@ -85,9 +85,9 @@ def test_marts_made_from_what_is_published_are_not_stale(
 def test_marts_are_stale_where_a_number_differs_or_rows_are_missing(
     made: str, postgres: PostgresResource, statement: str, stale: list[date]
 ) -> None:
-    """A kill between prices and marts, a row of the aliases, a person with a psql prompt.
+    """Causes: a kill between prices and marts, a new alias, manual changes in psql.
 
-    What looks back on expired prices cannot be made again, and is never stale.
+    Days that look back on expired prices cannot be computed again, and are never stale.
     """
     with psycopg.connect(made) as connection:
         connection.execute(statement)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Dead letters read again, on a real store: what can be kept now moves, once; the rest stays."""
+"""Reading dead letters again, on a real store: readable ones move once, the others are kept."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from cryptoassets.errors import MalformedAnswerError
 from cryptoassets.io_managers.lake import store_batch
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
 from cryptoassets.stores.mongodb import Lake
-from cryptoassets.upkeep.dead_letters import letter_reasons, read_again
+from cryptoassets.upkeep.dead_letters import letter_reasons, reread_dead_letters
 
 pytestmark = pytest.mark.mongo
 
@@ -26,13 +26,13 @@ REASON = "number_not_representable"
 
 
 def letter(url: str, body: str, reason: str = REASON, status: int = 200) -> dict[str, Any]:
-    """A dead letter as an earlier version wrote it."""
+    """Return a dead letter as an earlier version wrote it."""
     error = MalformedAnswerError("", status=status, reason=reason, body=body.encode())
     return dead_letter_of(error, url, FETCHED_AT)
 
 
 def stored_page(lake: Lake) -> None:
-    """The page that the letter's coin was part of: one document, and the record of its fetch."""
+    """Store the page that contained the letter's coin: one document and the fetch's record."""
     body = f'{{"timestamp":{NOW_MS},"data":[{{"id":"a"}}]}}'.encode()
     items = read_envelope(body).items or ()
     answer = Answer(COINS_URL, 200, "simulator", {}, body, FETCHED_AT)
@@ -40,13 +40,13 @@ def stored_page(lake: Lake) -> None:
     store_batch(lake, RAW_COIN_SNAPSHOTS, batch)
 
 
-def test_a_coin_that_can_be_kept_now_joins_its_snapshot(lake: Lake) -> None:
-    """Its time and source stand in the record of the fetch; the letter itself has neither."""
+def test_a_coin_that_can_be_stored_now_joins_its_snapshot(lake: Lake) -> None:
+    """Its time and source are in the record of the fetch; the letter itself has neither."""
     stored_page(lake)
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=(letter(COINS_URL, COIN),)))
 
-    reading = read_again(lake, "coincap", REASON)
-    again = read_again(lake, "coincap")
+    reading = reread_dead_letters(lake, "coincap", REASON)
+    again = reread_dead_letters(lake, "coincap")
 
     (a, b) = sorted(lake["coin_snapshots"].find(), key=lambda document: str(document["coin_id"]))
     assert ("b", "simulator", a["observed_at"]) == (b["coin_id"], b["source"], b["observed_at"])
@@ -57,11 +57,11 @@ def test_a_coin_that_can_be_kept_now_joins_its_snapshot(lake: Lake) -> None:
     assert 1 == lake["snapshot_fetches"].count_documents({"offset": 0})
 
 
-def test_a_point_that_can_be_kept_now_is_stored_under_its_own_time(lake: Lake) -> None:
-    """Coin, interval and window are in its URL."""
+def test_a_point_that_can_be_stored_now_gets_its_own_time(lake: Lake) -> None:
+    """Coin, interval and window are in the letter's URL."""
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=(letter(POINTS_URL, POINT),)))
 
-    reading = read_again(lake, "simulator")
+    reading = reread_dead_letters(lake, "simulator")
 
     (point,) = lake["coin_history"].find()
     assert ("xrp", "h1", "simulator") == (point["coin_id"], point["interval"], point["source"])
@@ -70,12 +70,12 @@ def test_a_point_that_can_be_kept_now_is_stored_under_its_own_time(lake: Lake) -
 
 
 def test_a_whole_answer_is_read_again_with_the_record_of_its_fetch(lake: Lake) -> None:
-    """Say a bound of the timestamp was wrong: the answer holds its own time."""
+    """For example, if a limit of the timestamp was wrong: the answer contains its own time."""
     body = f'{{"timestamp":{NOW_MS},"data":[{{"id":"a"}},{COIN}]}}'
     letters = (letter(COINS_URL, body, "bad_timestamp"),)
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=letters))
 
-    reading = read_again(lake, "simulator", "bad_timestamp")
+    reading = reread_dead_letters(lake, "simulator", "bad_timestamp")
 
     (fetch,) = lake["snapshot_fetches"].find({"offset": 0})
     assert (2, 2) == (fetch["coins_asked"], fetch["coins_received"])
@@ -85,7 +85,7 @@ def test_a_whole_answer_is_read_again_with_the_record_of_its_fetch(lake: Lake) -
 @pytest.mark.parametrize(
     ("url", "body", "reason"),
     [
-        (COINS_URL, COIN, REASON),  # no record of the fetch: nobody knows its time
+        (COINS_URL, COIN, REASON),  # no record of the fetch, so its time is unknown
         (COINS_URL, '{"id":"a","id":"b"}', "duplicate_keys"),
         (COINS_URL, f'{{"timestamp":1,"data":[{COIN}]}}', "bad_timestamp"),
         (COINS_URL, "<html></html>", "html"),
@@ -95,11 +95,13 @@ def test_a_whole_answer_is_read_again_with_the_record_of_its_fetch(lake: Lake) -
         ("http://host/v3/assets?limit=x", '{"timestamp":1,"data":[]}', "no_data"),
     ],
 )
-def test_what_still_cannot_be_read_stays(lake: Lake, url: str, body: str, reason: str) -> None:
-    """Evidence is not thrown away."""
+def test_letters_that_still_cannot_be_read_are_kept(
+    lake: Lake, url: str, body: str, reason: str
+) -> None:
+    """They are needed to find the cause."""
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=(letter(url, body, reason),)))
 
-    reading = read_again(lake, "simulator", reason)
+    reading = reread_dead_letters(lake, "simulator", reason)
 
     assert (0, 0, 1) == (reading.documents, reading.read, reading.staying)
     assert [reason] == letter_reasons(lake)
@@ -111,16 +113,16 @@ def test_what_still_cannot_be_read_stays(lake: Lake, url: str, body: str, reason
     [{}, {"url": 7}, {"url": None}, {"body": None}, {"reason": 7}, {"fetched_at": "now"}],
     ids=str,
 )
-def test_a_letter_of_another_form_stays_and_stops_no_other(
+def test_a_letter_of_another_form_is_kept_and_does_not_stop_the_others(
     lake: Lake, members: dict[str, Any]
 ) -> None:
-    """Another program may write there, too; one such letter ended `requeue` in a traceback."""
+    """Another program may also write letters; one such letter ended `requeue` with a traceback."""
     ours = letter(POINTS_URL, POINT)
     odd = {**(ours if members else {}), **members, "_id": "odd"}
     lake["dead_letters"].insert_many([odd, ours])
 
     assert [REASON] == [reason for reason in letter_reasons(lake) if reason]
-    reading = read_again(lake, "simulator")
+    reading = reread_dead_letters(lake, "simulator")
 
     assert (1, 1) == (reading.read, reading.staying)
     assert ["odd"] == [one["_id"] for one in lake["dead_letters"].find()]

@@ -1,6 +1,6 @@
-"""Promise: what another program wrote to the lake stops nothing that reads it.
+"""Documents that another program wrote to the data lake stop no command that reads it.
 
-Every function that commands ask MongoDB by meets every type that the server stores, in each field.
+Every query that commands send to MongoDB is tested with every BSON type in each field.
 """
 
 from datetime import timedelta
@@ -68,7 +68,7 @@ NOTE: Row = {
 
 
 def plant(lake: Lake, collection: str, good: Row) -> int:
-    """A good document and copies with each odd value in each field; returns how many copies."""
+    """Insert a good document, and a copy for each odd value in each field; return the copies."""
     odd = [
         changed(good | {"_id": f"{name} in {field}"}, field, value)
         for field in good
@@ -80,7 +80,7 @@ def plant(lake: Lake, collection: str, good: Row) -> int:
 
 
 def outcome_of(lake: Lake, table: Table, window: Span) -> dict[str, bool]:
-    """Every row of a partition, as Arrow holds it: its id, and whether it is marked."""
+    """Return each row of a partition as read into Arrow: its id, and whether it is marked."""
     rows = read_range(lake, table, RawRange(window, window, None, {}), coins_asked=5)
     return {row["raw_id"]: row["is_foreign"] for row in rows.to_pylist()}
 
@@ -93,7 +93,7 @@ def test_every_odd_document_is_marked_or_named_and_the_good_one_is_whole(
     postgres: PostgresResource,
     flow: Flow,
 ) -> None:
-    """Text where a date belongs ended `run`, `audit` and `rebuild`, for every other hour too."""
+    """Text in a date field used to end `run`, `audit` and `rebuild`, even for other hours."""
     window = WINDOW if flow is SNAPSHOT_FLOW else DAY
     good = document() | ({} if flow is SNAPSHOT_FLOW else {"interval": "h1"})
     planted = plant(lake, flow.raw.name, good)
@@ -114,7 +114,7 @@ def test_every_odd_document_is_marked_or_named_and_the_good_one_is_whole(
 
 
 def test_a_foreign_document_of_another_source_stops_no_fetch(lake: Lake) -> None:
-    """It is no sign of whose data the lake holds; the newest of ours is."""
+    """It does not show which source the data lake holds; our own newest document does."""
     later = START + timedelta(days=1)
     lake["coin_snapshots"].insert_many(
         [
@@ -130,8 +130,8 @@ def test_a_foreign_document_of_another_source_stops_no_fetch(lake: Lake) -> None
         refuse_mixed_sources(lake, batch(document("next", source="coincap")))
 
 
-def test_odd_records_of_fetches_are_passed_over(lake: Lake) -> None:
-    """A page of ours still says what was asked for."""
+def test_odd_records_of_fetches_are_skipped(lake: Lake) -> None:
+    """Our own records still show how many coins were requested."""
     plant(lake, FETCHES, FETCH)
 
     asked = fetches_in(lake, WINDOW).asked
@@ -139,10 +139,10 @@ def test_odd_records_of_fetches_are_passed_over(lake: Lake) -> None:
     assert asked[START][0] >= 5
 
 
-def test_odd_records_of_calls_are_passed_over(
+def test_odd_records_of_calls_are_skipped(
     lake: Lake, mongo: MongoResource, postgres: PostgresResource
 ) -> None:
-    """What was answered is not paid for again, and gaps are found."""
+    """Answered windows are not fetched again, and gaps are still found."""
     plant(lake, WINDOWS, CALL)
     lake["coin_snapshots"].insert_one({"_id": "odd", "observed_at": "9999", "coin_id": 7})
     lake["coin_snapshots"].insert_one(document())
@@ -157,10 +157,10 @@ def test_odd_records_of_calls_are_passed_over(
     assert "bitcoin" not in {gap.coin_id for gap in found.open}
 
 
-def test_odd_notes_of_expired_partitions_are_passed_over(
+def test_odd_notes_of_expired_partitions_are_skipped(
     lake: Lake, database: str, postgres: PostgresResource
 ) -> None:
-    """A ledger that is lost comes back from those that are whole."""
+    """A lost ledger is restored from the intact notes."""
     plant(lake, EXPIRED, NOTE)
 
     with postgres.connect() as connection, connection.cursor() as cursor:
@@ -169,8 +169,8 @@ def test_odd_notes_of_expired_partitions_are_passed_over(
     assert 1 == restored
 
 
-def test_the_newest_time_is_that_of_a_date(lake: Lake, postgres: PostgresResource) -> None:
-    """`run` and `status` print it; BSON sorts other types above dates."""
+def test_only_dates_count_as_the_newest_time(lake: Lake, postgres: PostgresResource) -> None:
+    """`run` and `status` print it, and BSON sorts other types above dates."""
     lake["coin_snapshots"].insert_many(
         [document(), {"_id": 1, "observed_at": {"a": 1}}, {"_id": 2, "observed_at": ObjectId()}]
     )

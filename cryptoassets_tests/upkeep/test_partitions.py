@@ -1,4 +1,4 @@
-"""Promises of listing partitions: each one that holds a raw document, over any span of time."""
+"""Listing partitions: each partition with a raw document is found, over any span of time."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ T0 = datetime(2024, 2, 28, 23, tzinfo=UTC)
 
 
 def plant(lake: Lake, collection: str, *moments: datetime) -> None:
-    """A document of each moment."""
+    """Insert one document per time."""
     lake[collection].insert_many(
         [
             {"_id": f"c{place}@{moment}", "observed_at": moment}
@@ -38,15 +38,15 @@ def plant(lake: Lake, collection: str, *moments: datetime) -> None:
 
 
 def test_each_partition_is_found_once_over_years(lake: Lake, mongo: MongoResource) -> None:
-    """A laptop sleeps for months; the answers of the server stay small all the same."""
+    """Even after months of sleep, the answers of the server stay small."""
     wanted = [T0, T0 + HOUR, T0 + 29 * DAY, T0 + 30 * DAY, T0 + 61 * DAY, T0 + 800 * DAY]
     plant(lake, "coin_snapshots", *wanted, *(moment + 0.9 * HOUR for moment in wanted))
 
     assert set(wanted) == raw_starts(mongo, SNAPSHOT_FLOW)
 
 
-def test_a_window_leaves_out_what_is_beyond_its_ends(lake: Lake, mongo: MongoResource) -> None:
-    """From its start on, and before its end."""
+def test_a_window_includes_its_start_and_excludes_its_end(lake: Lake, mongo: MongoResource) -> None:
+    """Partitions outside the window are not returned."""
     plant(lake, "coin_history", *(T0 + HOUR + day * DAY for day in range(-1, 50)))
     start = T0 + HOUR
 
@@ -55,8 +55,8 @@ def test_a_window_leaves_out_what_is_beyond_its_ends(lake: Lake, mongo: MongoRes
     assert {start + day * DAY for day in range(40)} == found
 
 
-def test_what_has_no_time_has_no_partition(lake: Lake, mongo: MongoResource) -> None:
-    """Documents of others in the lake; `sweep` makes dead letters of them."""
+def test_documents_without_a_time_have_no_partition(lake: Lake, mongo: MongoResource) -> None:
+    """Other programs may write such documents to the data lake."""
     plant(lake, "coin_snapshots", T0)
     lake["coin_snapshots"].insert_many([{"_id": "a"}, {"_id": "b", "observed_at": 1}])
 
@@ -64,7 +64,7 @@ def test_what_has_no_time_has_no_partition(lake: Lake, mongo: MongoResource) -> 
 
 
 def publish(url: str, rows: dict[datetime, int]) -> None:
-    """A ledger row of each hour, with so many documents."""
+    """Insert a ledger row per hour, with its number of documents."""
     insert = (
         "INSERT INTO warehouse.loads VALUES ('warehouse/coin_prices', %s, 'r', %s, %s, 0, 0, now())"
     )
@@ -73,10 +73,10 @@ def publish(url: str, rows: dict[datetime, int]) -> None:
             connection.execute(insert, [f"{hour:%Y-%m-%d-%H:00}", count, count])
 
 
-def test_hours_wait_that_miss_a_document_however_old_they_are(
+def test_hours_with_an_unpublished_document_are_waiting_however_old_they_are(
     lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource
 ) -> None:
-    """A run that was killed after its fetch, a laptop that was off for days, a late answer."""
+    """Causes: a run killed after its fetch, a laptop that was off for days, a late answer."""
     now = T0 + HOUR / 2
     hours = [T0 + number * HOUR for number in (-20_000, -19_999, -500, -499, -30, -29, -2, -1, 0)]
     plant(lake, "coin_snapshots", *hours, *(hour + HOUR / 3 for hour in hours))
@@ -90,10 +90,10 @@ def test_hours_wait_that_miss_a_document_however_old_they_are(
     assert waiting == [partition.start for partition in found]
 
 
-def test_where_all_is_published_nothing_waits(
+def test_nothing_is_waiting_when_everything_is_published(
     lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource
 ) -> None:
-    """Nor does an hour that has expired, nor one whose documents were lost: no run brings them."""
+    """Expired hours and hours whose documents were lost are not waiting: no run can help them."""
     hours = [T0 + number * HOUR for number in range(-40, 1)]
     plant(lake, "coin_snapshots", *hours)
     publish(database, dict.fromkeys(hours, 1))
@@ -108,10 +108,10 @@ def test_where_all_is_published_nothing_waits(
 
 
 @pytest.mark.parametrize("lost", [0, 1], ids=["the counts differ", "a loss hides it"])
-def test_an_hour_that_was_just_fetched_waits_by_the_estimate_too(
+def test_an_hour_that_was_just_fetched_is_found_by_the_estimate_too(
     lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource, lost: int
 ) -> None:
-    """`status` does not count the collection, whose own count a crash may leave wrong."""
+    """`status` uses the server's own count, which may be wrong after a crash."""
     plant(lake, "coin_snapshots", T0, T0 - 900 * HOUR)
     publish(database, {T0 - 900 * HOUR: 1, T0 - 901 * HOUR: lost})
 
@@ -123,14 +123,14 @@ def test_an_hour_that_was_just_fetched_waits_by_the_estimate_too(
 
 
 def test_an_empty_lake_has_no_partition(lake: Lake, mongo: MongoResource) -> None:
-    """The first `audit`."""
+    """As at the first `audit`."""
     assert set() == raw_starts(mongo, SNAPSHOT_FLOW)
 
 
-def test_hours_without_parquet_are_published_ones_whose_folder_cannot_be_read(
+def test_hours_without_parquet_are_published_hours_whose_folder_is_unreadable(
     lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource, clean_path: Path
 ) -> None:
-    """A damaged disk or `rm -r`: `run` makes those of the last day from raw again."""
+    """After disk damage or `rm -r`, `run` recreates the Parquet of the last day from raw."""
     whole, damaged, missing, unpublished, old = (T0 - n * HOUR for n in (1, 2, 3, 4, 30))
     plant(lake, "coin_snapshots", whole, damaged, missing, unpublished, old)
     insert = (

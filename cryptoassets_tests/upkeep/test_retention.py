@@ -1,4 +1,4 @@
-"""Promise: records of publications go with the data of their time."""
+"""Retention deletes the records of publications together with the data of their time."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.retention import sweep_load_history
+from cryptoassets.upkeep.retention import delete_load_history
 
 pytestmark = pytest.mark.postgres
 
@@ -19,18 +19,18 @@ PUBLISHED = """
 def test_old_records_of_publications_are_counted_and_then_deleted(
     database: str, postgres: PostgresResource
 ) -> None:
-    """A loop of micro-batches adds some thousand a day."""
+    """A loop of micro-batches adds thousands of records per day."""
     bound = datetime(2026, 1, 5, tzinfo=UTC)
     with psycopg.connect(database) as connection:
         for number, hours in enumerate((-2, -1, 0)):
             connection.execute(PUBLISHED, [number, bound + timedelta(hours=hours)])
 
-    told, deleted, again = (
-        sweep_load_history(postgres, bound, is_dry_run=is_dry_run)
+    counted, deleted, remaining = (
+        delete_load_history(postgres, bound, is_dry_run=is_dry_run)
         for is_dry_run in (True, False, False)
     )
 
-    assert (2, 2, 0) == (told, deleted, again)
+    assert (2, 2, 0) == (counted, deleted, remaining)
     with psycopg.connect(database) as connection:
-        left = connection.execute("SELECT publication FROM warehouse.load_history").fetchall()
-    assert [(2,)] == left
+        kept = connection.execute("SELECT publication FROM warehouse.load_history").fetchall()
+    assert [(2,)] == kept

@@ -1,4 +1,4 @@
-"""Promises of stretches: what one run takes adjoins, and fits into memory."""
+"""Stretches: the partitions of one run are consecutive and fit into memory."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,12 +12,12 @@ FIRST = datetime(2026, 10, 30, tzinfo=UTC)
 
 
 def partitions(flow: Flow, *numbers: int) -> list[Partition]:
-    """Partitions of a flow by their number after the first."""
+    """Return partitions of a flow by their number after the first."""
     return [partition_of(flow, FIRST + number * flow.span) for number in numbers]
 
 
 def lengths(made: list[Partition], documents: int = 0) -> list[int]:
-    """How many partitions each stretch has, were they all of so many documents."""
+    """Return the number of partitions per stretch, if each has this many documents."""
     return [len(stretch) for stretch in stretches(made, lambda _: documents)]
 
 
@@ -25,12 +25,12 @@ def lengths(made: list[Partition], documents: int = 0) -> list[int]:
     ("flow", "expected"), [(SNAPSHOT_FLOW, [24, 24, 2]), (HISTORY_FLOW, [7] * 7 + [1])]
 )
 def test_a_stretch_is_a_day_of_hours_or_a_week_of_days(flow: Flow, expected: list[int]) -> None:
-    """A run that fails or is killed has not taken long."""
+    """A failed or killed run should lose little work."""
     assert expected == lengths(partitions(flow, *range(50)))
 
 
-def test_a_hole_parts_stretches() -> None:
-    """An hour without documents is none that could be processed."""
+def test_a_gap_splits_stretches() -> None:
+    """An hour without documents cannot be processed."""
     hours = partitions(SNAPSHOT_FLOW, 3, 0, 1, 4, 6)
 
     assert [[0, 1], [3, 4], [6]] == [
@@ -39,8 +39,8 @@ def test_a_hole_parts_stretches() -> None:
     ]
 
 
-def test_documents_bound_a_stretch_and_one_partition_may_be_larger() -> None:
-    """2,000 coins a minute are 120,000 documents an hour; memory must not grow with the stretch."""
+def test_the_number_of_documents_limits_a_stretch_but_not_a_single_partition() -> None:
+    """2,000 coins per minute are 120,000 documents per hour; memory must stay bounded."""
     hours = partitions(SNAPSHOT_FLOW, *range(6))
 
     assert [2, 2, 2] == lengths(hours, documents=MOST_DOCUMENTS // 2)
@@ -48,7 +48,7 @@ def test_documents_bound_a_stretch_and_one_partition_may_be_larger() -> None:
 
 
 def test_hours_and_days_never_share_a_stretch() -> None:
-    """A run has one partitioning."""
+    """A run has only one partitioning."""
     mixed = [*partitions(SNAPSHOT_FLOW, 0, 1), *partitions(HISTORY_FLOW, 0, 1)]
 
     assert [{HISTORY_FLOW.asset}, {SNAPSHOT_FLOW.asset}] == sorted(

@@ -1,4 +1,4 @@
-"""Promises of counts and checksums: what changed is found without reading what did not."""
+"""Counts and checksums: changed partitions are found without reading unchanged documents."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,15 +18,15 @@ HOURS = [T0, T0 + HOUR, T0 + 2 * HOUR]
 
 
 def plant(lake: Lake, *moments: datetime) -> None:
-    """Raw documents at some times, one each."""
+    """Insert one raw document per time."""
     lake["coin_snapshots"].insert_many([{"observed_at": moment} for moment in moments])
 
 
 @pytest.mark.mongo
-def test_a_document_too_many_does_not_hide_one_that_is_missing_in_another_hour(
+def test_an_extra_document_does_not_hide_a_missing_one_in_another_hour(
     lake: Lake, mongo: MongoResource
 ) -> None:
-    """The sum is right; each hour is counted by itself."""
+    """The sum is correct, so each hour must be counted separately."""
     plant(lake, T0, T0, HOURS[2] + timedelta(minutes=5))
     ledger = dict.fromkeys(HOURS, 1)
 
@@ -37,10 +37,10 @@ def test_a_document_too_many_does_not_hide_one_that_is_missing_in_another_hour(
 
 @pytest.mark.mongo
 @pytest.mark.parametrize("seconds", [60.0, 0.0], ids=["one by one", "by longer windows"])
-def test_documents_of_hours_that_the_ledger_does_not_know_are_found(
+def test_documents_of_hours_that_are_not_in_the_ledger_are_found(
     lake: Lake, mongo: MongoResource, seconds: float
 ) -> None:
-    """A ledger that was lost, a fetch that was never processed: years before and after, too."""
+    """After a lost ledger or an unprocessed fetch, even years before and after other hours."""
     others = [T0 - timedelta(days=900), HOURS[1], T0 + timedelta(days=900)]
     plant(lake, T0, *others, HOURS[1])
 
@@ -52,15 +52,15 @@ def test_documents_of_hours_that_the_ledger_does_not_know_are_found(
 
 @pytest.mark.mongo
 def test_an_empty_lake_has_no_partition(mongo: MongoResource) -> None:
-    """The first audit comes before the first run."""
+    """The first audit may come before the first run."""
     assert RawCounts({}, are_exact=True) == raw_counts(mongo, HISTORY_FLOW, {})
 
 
 @pytest.mark.postgres
-def test_rows_of_all_months_have_their_checksum_whether_the_ledger_knows_them_or_not(
+def test_rows_of_all_months_have_a_checksum_with_or_without_a_ledger_row(
     postgres: PostgresResource, database: str
 ) -> None:
-    """A month without a ledger row is where a lost ledger shows."""
+    """A month without ledger rows reveals a lost ledger."""
     moments = [datetime(2019, 12, 31, 23, tzinfo=UTC), T0, datetime(2026, 3, 1, tzinfo=UTC)]
     with psycopg.connect(database) as connection:
         ensure_months(connection, [moment.date() for moment in moments])
@@ -75,12 +75,12 @@ def test_rows_of_all_months_have_their_checksum_whether_the_ledger_knows_them_or
             "('warehouse/coin_prices', '2026-06-01-00:00', 'r', 1, 1, 0, 0, now())"
         )
 
-    told: list[str] = []
-    found = published_partitions(postgres, SNAPSHOT_FLOW, told.append)
+    notes: list[str] = []
+    found = published_partitions(postgres, SNAPSHOT_FLOW, notes.append)
 
     assert set(moments) == found.checksums.keys()
     assert [datetime(2026, 6, 1, tzinfo=UTC)] == list(found.ledger)
-    assert "warehouse/coin_prices 2026-06" == told[-1]
+    assert "warehouse/coin_prices 2026-06" == notes[-1]
     with postgres.connect() as connection:
         hour = Span(moments[0], moments[0] + HOUR)
         alone = rows_checksums(connection.cursor(), SNAPSHOT_FLOW, hour)

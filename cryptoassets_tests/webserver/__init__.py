@@ -1,1 +1,1 @@
-"""Dagster's page: what it answers, and what it refuses."""
+"""Dagster's page: what it serves, and what it refuses."""

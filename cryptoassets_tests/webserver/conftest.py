@@ -1,7 +1,7 @@
-"""Dagster's webserver with an instance of its own, served for real on a free port.
+"""A real Dagster webserver with its own instance, on a free port.
 
-What goes here: starting one, ours or Dagster's own, and a mutation whose effect can be seen. What
-stays out: the whole of `cryptoassets dev` (in `cli.test_dev`).
+What goes here: starting our webserver or Dagster's own, and a mutation with a visible effect. What
+stays out: the whole `cryptoassets dev` (in `cli.test_dev`).
 """
 
 import json
@@ -25,12 +25,12 @@ from cryptoassets.embedded.processes import free_port
 from cryptoassets.webserver.__main__ import GuardedWebserver
 
 PAUSE = "mutation{setAutoMaterializePaused(paused:true)}"
-"""A mutation that any instance takes, code locations or not."""
+"""A mutation that works on any instance, with or without code locations."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A webserver that answers on loopback."""
+    """A running webserver on loopback."""
 
     port: int
 
@@ -40,7 +40,7 @@ class Page:
         return f"127.0.0.1:{self.port}"
 
     def query(self, query: str) -> dict[str, Any]:
-        """Ask as a program of the platform does."""
+        """Send a query as a program of the platform does."""
         request = urllib.request.Request(
             f"http://{self.address}/graphql",
             json.dumps({"query": query}).encode(),
@@ -51,7 +51,7 @@ class Page:
         return data
 
     def is_paused(self) -> bool:
-        """Tell whether `PAUSE` has had its effect."""
+        """Return whether `PAUSE` took effect."""
         return bool(
             self.query("{instance{autoMaterializePaused}}")["instance"]["autoMaterializePaused"]
         )
@@ -59,7 +59,7 @@ class Page:
 
 @contextmanager
 def served(webserver: type[DagsterWebserver[Any, Any]], folder: Path) -> Iterator[Page]:
-    """Serve a webserver over an empty instance and no code location."""
+    """Run a webserver with an empty instance and without code locations."""
     port = free_port()
     with (
         dg.DagsterInstance.local_temp(str(folder)) as instance,

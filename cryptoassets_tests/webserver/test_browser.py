@@ -1,7 +1,7 @@
-"""Promises on Dagster's page in a real browser: its own page works, a page of another origin fails.
+"""Dagster's page in a real browser: it works itself, and pages of other origins are refused.
 
 What goes here: what only a browser can show, namely which headers it sends for which page. What
-stays out: each request by itself (in `test_guard`).
+stays out: single requests (in `test_guard`).
 """
 
 import shutil
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="needs a browser: apt-get install chromium (`.ci/run` does it as root)"
 )
 
-_LONGEST_SECONDS = 60
+_MAX_SECONDS = 60
 
 ATTACK = """<!DOCTYPE html><body>working<iframe name="target"></iframe><script>
 const dagster = "http://localhost:PORT", body = JSON.stringify({query: "PAUSE"});
@@ -54,14 +54,14 @@ fetch("/hold");
 
 @contextmanager
 def attacking_site(port: int) -> Iterator[str]:
-    """Serve a page that drives the Dagster on this port; yields its address, of another site."""
+    """Serve a page that attacks the Dagster on this port; yield its address on another site."""
     is_done = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/hold":
-                # The browser's clock stands still meanwhile; it does not for a WebSocket.
-                is_done.wait(_LONGEST_SECONDS)
+                # A pending request stops the browser's virtual clock; a WebSocket does not.
+                is_done.wait(_MAX_SECONDS)
             elif self.path == "/done":
                 is_done.set()
             self.send_response(200)
@@ -79,26 +79,26 @@ def attacking_site(port: int) -> Iterator[str]:
 
 
 def browse(address: str, profile: Path) -> str:
-    """Open a page in a headless browser and return it once it has come to rest."""
-    shown = subprocess.run(
+    """Open a page in a headless browser and return its HTML after loading has finished."""
+    finished = subprocess.run(
         [CHROMIUM or "", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
          "--virtual-time-budget=20000", f"--user-data-dir={profile}",
          "--host-resolver-rules=MAP evil.example 127.0.0.1", address],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    return shown.stdout
+    return finished.stdout
 
 
-def test_a_page_of_another_origin_cannot_drive_dagster(page: Page, tmp_path: Path) -> None:
-    """A page in the user's browser could launch runs, spend credits and wipe assets."""
+def test_a_page_of_another_origin_cannot_control_dagster(page: Page, tmp_path: Path) -> None:
+    """Otherwise any page in the user's browser could launch runs and wipe assets."""
     with attacking_site(page.port) as address:
         assert "attacked" in browse(address, tmp_path)
 
     assert not page.is_paused()
 
 
-def test_the_same_page_drives_a_dagster_without_the_guard(tmp_path: Path) -> None:
-    """Else the test above would prove nothing."""
+def test_the_same_page_controls_a_dagster_without_the_guard(tmp_path: Path) -> None:
+    """Otherwise the test above would prove nothing."""
     with served(DagsterWebserver, tmp_path) as unguarded, attacking_site(unguarded.port) as address:
         assert "attacked" in browse(address, tmp_path / "profile")
 
@@ -106,5 +106,5 @@ def test_the_same_page_drives_a_dagster_without_the_guard(tmp_path: Path) -> Non
 
 
 def test_dagsters_own_page_works_behind_the_guard(page: Page, tmp_path: Path) -> None:
-    """What it shows comes by GraphQL, with the headers of a real browser."""
+    """Its content is loaded with GraphQL, with the headers of a real browser."""
     assert "No code locations" in browse(f"http://localhost:{page.port}/", tmp_path)

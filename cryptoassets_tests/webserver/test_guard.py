@@ -1,4 +1,4 @@
-"""Promises on Dagster's page: it serves itself and programs, and refuses what other pages send."""
+"""Dagster's page: it serves its own page and programs, and refuses requests of other pages."""
 
 from http.client import HTTPConnection
 from socket import create_connection
@@ -51,22 +51,22 @@ def status(
         ("POST", "/report_asset_observation/raw/rates", JSON, 404),
     ],
 )
-def test_what_a_web_page_could_send_is_refused(
+def test_requests_that_a_web_page_could_send_are_refused(
     page: Page, method: str, path: str, headers: dict[str, str], expected: int
 ) -> None:
-    """Any page in the user's browser could launch runs, spend credits and wipe assets."""
+    """Otherwise any page in the user's browser could launch runs and wipe assets."""
     assert expected == status(page, method, path, headers, BODY if method == "POST" else None)
     assert not page.is_paused()
 
 
 @pytest.mark.parametrize("host", ["localhost:3000", "127.0.0.1", "[::1]:3000"])
 def test_the_page_opens_under_each_name_of_this_machine(page: Page, host: str) -> None:
-    """A tunnel ends on any of them."""
+    """A tunnel may use any of them."""
     assert 200 == status(page, "GET", "/", {"Host": host})
 
 
-def test_dagsters_own_page_may_change_things(page: Page) -> None:
-    """It sends what its browser adds."""
+def test_dagsters_own_page_may_send_mutations(page: Page) -> None:
+    """With the headers that the browser adds."""
     own = {"Origin": f"http://{page.address}", "Sec-Fetch-Site": "same-origin"}
     body = '{"query": "mutation{setAutoMaterializePaused(paused:false)}"}'
 
@@ -74,7 +74,7 @@ def test_dagsters_own_page_may_change_things(page: Page) -> None:
 
 
 def test_a_link_from_another_site_opens_the_page(page: Page) -> None:
-    """Airflow's button, and the link of an alert."""
+    """For example Airflow's button, or the link in an alert."""
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
 
     assert 200 == status(page, "GET", "/runs", link | {"Sec-Fetch-Dest": "document"})
@@ -92,7 +92,7 @@ def test_a_link_from_another_site_opens_the_page(page: Page) -> None:
 def test_a_websocket_of_another_origin_is_refused(
     page: Page, headers: dict[str, str], expected: int
 ) -> None:
-    """WebSockets know no same-origin policy: any page could read the events of every run."""
+    """WebSockets have no same-origin policy, so any page could read the events of every run."""
     with pytest.raises(InvalidStatus) as refused, open_socket(page, headers):
         pass
 
@@ -100,7 +100,7 @@ def test_a_websocket_of_another_origin_is_refused(
 
 
 def test_dagsters_own_websocket_is_served(page: Page) -> None:
-    """Its page learns of new events by it."""
+    """Dagster's page receives new events over it."""
     with open_socket(page, {"Origin": f"http://{page.address}"}) as socket:
         socket.send('{"type": "connection_init"}')
 
@@ -108,7 +108,7 @@ def test_dagsters_own_websocket_is_served(page: Page) -> None:
 
 
 def open_socket(page: Page, headers: dict[str, str]) -> connect:
-    """Open Dagster's WebSocket with these headers; `Host` in place of the true one."""
+    """Open Dagster's WebSocket with these headers; a given `Host` replaces the real one."""
     host = headers.get("Host", page.address)
     others = {name: text for name, text in headers.items() if name != "Host"}
     return connect(

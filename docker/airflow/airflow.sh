@@ -1,16 +1,16 @@
 #!/bin/bash
-# Airflow's programs under the names that each line knows, and whether a component is well.
+# Starts Airflow's programs under the names of each version, and checks a component's health.
 set -euo pipefail
 noted=/opt/airflow/state/since
 is_line_2() { python -c 'from importlib.metadata import version as v; exit(v("apache-airflow")[0] != "2")'; }
 case "${1:-} ${2:-}" in
 "note-start ")
-    # The DAGs schedule nothing of the time before the first start: there is nothing to process.
+    # The DAGs schedule nothing before the first start: there is nothing to process.
     [[ -s $noted ]] || date -u +%Y-%m-%dT%H:%M:%S > "$noted"
-    echo "This platform began at $(<"$noted") UTC"
+    echo "This platform was first started at $(<"$noted") UTC"
     ;;
 "fernet-key ")
-    # Each container would make up a key of its own, and one could not read what another has stored.
+    # Otherwise each container would generate its own key and could not read what others have stored.
     printf %s "$AIRFLOW__API__SECRET_KEY" | sha256sum | cut -c 1-64 | tr a-f A-F |
         basenc --base16 -d | basenc --base64url | tr -d '\n'
     ;;
@@ -25,7 +25,7 @@ case "${1:-} ${2:-}" in
 "health web" | "health triggerer" | "health dag_processor")
     path=/api/v2/monitor/health
     if is_line_2; then path=/health; fi
-    # The web server knows the heartbeats of all; Airflow's own check costs seconds of imports.
+    # The web server has the heartbeats of all components; Airflow's own check takes seconds to import.
     exec python -S - "http://airflow-webserver:8080$path" "$2" <<'PYTHON'
 import json
 import sys

@@ -1,6 +1,7 @@
-"""Exit 0 when Dagster's daemons have heartbeats; `dagster-daemon liveness-check` costs 10 s of CPU.
+"""Exit 0 if Dagster's daemons have heartbeats.
 
-The web server reads the same heartbeats from PostgreSQL and is asked instead.
+`dagster-daemon liveness-check` takes 10 s of CPU. The web server reads the same heartbeats from
+PostgreSQL, so this script asks it instead.
 """
 
 import json
@@ -15,6 +16,6 @@ if __name__ == "__main__":
         json.dumps({"query": QUERY}).encode(),
         {"Content-Type": "application/json"},
     )
-    answer = json.load(urlopen(request, timeout=15))  # noqa: S310 - the same
+    answer = json.load(urlopen(request, timeout=15))  # noqa: S310 - a fixed http URL
     statuses = answer["data"]["instance"]["daemonHealth"]["allDaemonStatuses"]
     sys.exit(not all(one["healthy"] for one in statuses if one["required"]))

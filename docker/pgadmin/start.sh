@@ -1,6 +1,6 @@
 #!/bin/sh
-# The registered server connects without a typed password: pgAdmin copies this file to its user's
-# storage when it first starts.
+# pgAdmin connects to the registered server without asking for a password: it copies this file to its
+# user's storage at the first start.
 set -eu
 umask 077
 printf 'postgres:5432:*:admin:%s\n' "$POSTGRES_PASSWORD" > /tmp/pgpass

@@ -1,3 +1,3 @@
 #!/bin/sh
-# `docker-compose exec spark-consumer cryptoassets status` passes by the entrypoint.
+# `docker-compose exec spark-consumer cryptoassets status` does not run the entrypoint by itself.
 exec entrypoint python -m cryptoassets.cli "$@"

@@ -1,8 +1,8 @@
-"""Make PostgreSQL's role `executor`, or give it the password that is set now; safe to run again.
+"""Create PostgreSQL's role `executor`, or update its password; safe to run again.
 
-It may log in and, once the schema `staging` is there, use it; a publication grants it INSERT on its
-own table. PostgreSQL's init folder would run once, on an empty volume, and never follow a new
-password.
+The role may log in and, once the schema `staging` exists, use it; each publication grants it INSERT
+on its own table. PostgreSQL's init folder would run only once, on an empty volume, and would not
+apply a changed password.
 """
 
 import os
@@ -15,7 +15,7 @@ ROLE = "executor"
 
 
 def main() -> None:
-    """Make the role in the server, and give it what it needs in the product's database."""
+    """Create the role on the server, and grant its rights in the product's database."""
     password = sql.Literal(os.environ["POSTGRES_EXECUTOR_PASSWORD"])
     role = sql.Identifier(ROLE)
     with psycopg.connect(os.environ["POSTGRES_URL"]) as connection:
@@ -24,7 +24,7 @@ def main() -> None:
         connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, password))
         database = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, role))
-        # On an empty volume the first run's migrations make the schema, and grant the same.
+        # On an empty volume the migrations of the first run create the schema and grant the same.
         if connection.execute("SELECT to_regnamespace('staging') IS NOT NULL").fetchone() == (
             True,
         ):

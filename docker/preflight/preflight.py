@@ -1,6 +1,6 @@
-"""Refuse to start the platform when it would be open to others behind a default password.
+"""Refuse to start the platform if ports are open to others while default passwords are in use.
 
-What goes here: judging what compose was given, before any service starts. Standard library only.
+What goes here: checking compose's settings before any service starts. Standard library only.
 """
 
 import ipaddress
@@ -23,27 +23,27 @@ DEFAULTS = {
     "POSTGRES_EXECUTOR_PASSWORD": "executor",
     "POSTGRES_PASSWORD": "admin",
 }
-"""The passwords of `docker-compose.yml` that everybody knows."""
+"""The publicly known default passwords of `docker-compose.yml`."""
 
-# They stand in URLs as they are, and in pgAdmin's password file.
+# Passwords are inserted into URLs, and into pgAdmin's password file, without escaping.
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
 
 
 def problems(environment: Mapping[str, str]) -> list[str]:
-    """Say what stands against starting, a sentence each; empty when nothing does."""
+    """Return the reasons not to start, one sentence each; empty if there are none."""
     found = []
     address = environment.get("BIND_ADDRESS", "127.0.0.1")
     known = [name for name, default in DEFAULTS.items() if environment.get(name) == default]
     if not _is_loopback(address) and known:
         found.append(
-            f"BIND_ADDRESS={address} opens ports to others while default passwords stand. "
+            f"BIND_ADDRESS={address} opens ports to others while default passwords are in use. "
             f"Set in .env: {', '.join(known)}; or leave BIND_ADDRESS at 127.0.0.1"
         )
     odd = [name for name in DEFAULTS if not _PLAIN.fullmatch(environment.get(name, ""))]
     if odd:
         found.append(
-            f"{', '.join(odd)} must be letters, digits and . _ ~ - only, as they stand in URLs; "
-            "mend them in .env"
+            f"{', '.join(odd)} may contain letters, digits and . _ ~ - only, because they are part "
+            "of URLs; correct them in .env"
         )
     return found
 
@@ -56,7 +56,7 @@ def _is_loopback(address: str) -> bool:
 
 
 def main() -> int:
-    """Print what is wrong; 1 if anything is."""
+    """Print the problems; return 1 if there are any."""
     found = problems(os.environ)
     for sentence in found:
         sys.stderr.write(f"Refused to start: {sentence}.\n")

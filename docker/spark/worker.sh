@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts a Spark worker. Its tasks read the stores' URLs from files: what stands in the environment
-# of its Java is inherited by every executor, and shown on Spark's pages.
+# Starts a Spark worker. Its tasks read the stores' URLs from files, because every executor inherits
+# the environment of the worker's Java, and Spark's pages show it.
 set -eu
 (
     umask 077

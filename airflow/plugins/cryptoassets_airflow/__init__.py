@@ -1,5 +1,5 @@
-"""Launch and follow Dagster runs from Airflow 2.11 and 3, over HTTP only.
+"""Launch and watch Dagster runs from Airflow 2.11 and 3, over HTTP only.
 
-What goes here: one module each for texts, HTTP, waiting, trigger, operators, link. What stays out:
-Dagster, the product and its stores; none of them has to be installed beside Airflow.
+What goes here: one module each for queries, HTTP, waiting, trigger, operators, link. What stays
+out: Dagster, the product and its stores; none of them needs to be installed with Airflow.
 """

@@ -1,6 +1,6 @@
-"""Where Dagster's webserver is, as an Airflow connection says it.
+"""The address of Dagster's webserver, from an Airflow connection.
 
-What goes here: reading the connection. What stays out: speaking to the address (in `hook`).
+What goes here: reading the connection. What stays out: sending requests (in `client`).
 """
 
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ DEFAULT_PORT = 3000
 
 @dataclass(frozen=True)
 class DagsterAddress:
-    """Dagster's webserver, for programs and for people.
+    """The addresses of Dagster's webserver for programs and for browsers.
 
     Attributes:
-        root: what Airflow's machines ask, without a slash at its end.
-        page_root: the same for a person's browser; may be another name for it.
-        headers: sent with every request; may hold a token, hence never shown.
+        root: URL for requests from Airflow's machines, without trailing slash.
+        page_root: URL for a user's browser; may differ from `root`.
+        headers: sent with every request; may contain a token, so they are never shown.
     """
 
     root: str
@@ -27,27 +27,27 @@ class DagsterAddress:
 
     @property
     def graphql_url(self) -> str:
-        """Where all requests go."""
+        """The URL of all requests."""
         return f"{self.root}/graphql"
 
     @property
     def is_https(self) -> bool:
-        """Whether certificates have to be looked at."""
+        """Whether certificates must be verified."""
         return self.root.startswith("https:")
 
     def run_page(self, run_id: str) -> str:
-        """Return the address of a run's page."""
+        """Return the URL of a run's page."""
         return f"{self.page_root}/runs/{run_id}"
 
 
 def read_address(connection: Any) -> DagsterAddress:
-    """Take the address from a connection of type `http`, `dagster` or `generic`.
+    """Read the address from a connection of type `http`, `dagster` or `generic`.
 
-    Its URL: `url` of the extras; else the login, where dagster-airflow keeps it; else schema, host
-    and port. `ui_url` of the extras is for people, the password is a bearer token.
+    The URL is `url` in the extras; else the login, where dagster-airflow keeps it; else schema,
+    host and port. `ui_url` in the extras is the URL for browsers; the password is a bearer token.
 
     Raises:
-        DagsterRefusedError: no URL in it.
+        DagsterRefusedError: the connection contains no URL.
     """
     extra = connection.extra_dejson
     url = extra.get("url") or _url_in_login(connection.login) or _url_of_host(connection)
@@ -66,7 +66,7 @@ def read_address(connection: Any) -> DagsterAddress:
 
 
 def _url_in_login(login: str | None) -> str | None:
-    # A plain user name is no address: connections of type http may have one.
+    # Connections of type http may have a user name as login, which is not a URL.
     return login if login and login.startswith(("http://", "https://")) else None
 
 

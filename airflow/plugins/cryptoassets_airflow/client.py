@@ -1,6 +1,6 @@
-"""All HTTP: sending a question, time limits, what is sent again.
+"""All HTTP: sending requests, timeouts, retries.
 
-What stays out: what is asked (in `hook`), what an answer means (in `answers`).
+What stays out: the requests themselves (in `hook`), the meaning of an answer (in `answers`).
 """
 
 import logging
@@ -17,12 +17,12 @@ from cryptoassets_airflow.answers import from_transport, read_answer
 from cryptoassets_airflow.errors import DagsterUnavailableError
 
 CONNECT_SECONDS = 5.0
-# A launch answers when the run's process is up, unless Dagster queues runs: up to 27 s seen.
+# A launch is answered when the run's process has started (27 s were observed) or the run is queued.
 READ_SECONDS = 60.0
 TRIES = 5
-_LONGEST_DELAY = 15
+_MAX_DELAY_SECONDS = 15
 
-# Else each poll would be a line in the task's log.
+# Otherwise each poll would write a line to the task's log.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
@@ -30,7 +30,7 @@ class GraphQLClient:
     """GraphQL over HTTP.
 
     Args:
-        read_seconds: for one answer.
+        read_seconds: timeout of one answer.
     """
 
     def __init__(self, address: DagsterAddress, *, read_seconds: float = READ_SECONDS) -> None:
@@ -40,11 +40,11 @@ class GraphQLClient:
     def ask(
         self, query: str, variables: dict[str, Any], field: str, *, tries: int = TRIES
     ) -> dict[str, Any]:
-        """Return one field of the answer; `tries=1` for what must not be sent again.
+        """Return one field of the answer; `tries=1` for requests that must not be repeated.
 
         Raises:
-            DagsterUnavailableError: no answer, or "later", as often as it was tried.
-            DagsterRefusedError: the question or the token is wrong.
+            DagsterUnavailableError: no answer, or a retryable one, at every try.
+            DagsterRefusedError: the request or the token is wrong.
         """
         for delay in _delays(tries):
             try:
@@ -58,7 +58,7 @@ class GraphQLClient:
     async def async_ask(
         self, client: httpx.AsyncClient, query: str, variables: dict[str, Any]
     ) -> dict[str, Any]:
-        """Return the whole answer, asked once."""
+        """Return the whole answer of a single request."""
         body = {"query": query, "variables": variables}
         try:
             response = await client.post(self.address.graphql_url, json=body)
@@ -67,7 +67,7 @@ class GraphQLClient:
         return read_answer(response)
 
     def async_client(self) -> httpx.AsyncClient:
-        """Make what `async_ask` sends with; the caller closes it."""
+        """Return a client for `async_ask`; the caller closes it."""
         return httpx.AsyncClient(**self._options)
 
     @cached_property
@@ -76,7 +76,7 @@ class GraphQLClient:
 
     @property
     def _options(self) -> dict[str, Any]:
-        # Reading all certificates for a plain address would take 30 ms.
+        # Loading all certificates takes 30 ms, and http URLs do not need them.
         return {
             "headers": self.address.headers,
             "timeout": self._timeout,
@@ -94,7 +94,7 @@ class GraphQLClient:
 
 
 def _delays(tries: int) -> Iterator[float | None]:
-    """Seconds to wait after each try, with jitter; None after the last."""
+    """Yield the seconds to wait after each try, with jitter; None after the last."""
     for attempt in range(tries - 1):
-        yield min(2**attempt, _LONGEST_DELAY) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+        yield min(2**attempt, _MAX_DELAY_SECONDS) * random.uniform(0.5, 1)  # noqa: S311 - no secret
     yield None

@@ -1,6 +1,6 @@
-"""Being told of a DAG run that is late, in the form that each line of Airflow knows.
+"""Alerts for late DAG runs, in the form that each version of Airflow supports.
 
-What stays out: ending what takes too long, which is the operator's `run_timeout`.
+What stays out: stopping runs that take too long (the operator's `run_timeout`).
 """
 
 import logging
@@ -16,7 +16,7 @@ except ImportError:  # Airflow 2 has no deadline alerts, Airflow 3 no SLAs.
 
 
 async def warn_of_late_run(**kwargs: Any) -> None:
-    """Log a run that has not ended in time; runs in the triggerer."""
+    """Log a DAG run that has not ended in time; this function runs in the triggerer."""
     run = (kwargs.get("context") or {}).get("dag_run") or {}
     log.warning("DAG run %s has not ended within %s", run.get("dag_run_id"), kwargs.get("within"))
 
@@ -24,8 +24,8 @@ async def warn_of_late_run(**kwargs: Any) -> None:
 def late_after(within: timedelta) -> dict[str, Any]:
     """Return arguments for a DAG whose runs should end within this time after being queued.
 
-    Line 3 gets a deadline alert. Line 2 gets an SLA of its tasks, counted from the interval's end
-    and for scheduled runs only; Airflow lists what missed it under Browse.
+    Airflow 3 gets a deadline alert. Airflow 2 gets an SLA of its tasks, which counts from the
+    interval's end and only for scheduled runs; Airflow lists SLA misses under Browse.
     """
     if DeadlineAlert is None:
         return {"default_args": {"sla": within}}

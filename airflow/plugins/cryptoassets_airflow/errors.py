@@ -1,23 +1,23 @@
-"""What can go wrong, and whether Airflow should try again.
+"""The errors of the plugin, and whether Airflow should retry.
 
 DagsterError                 a retry may help
-    DagsterUnavailableError      no answer, or "later": the request was safe to send again, and was
-    DagsterRunError              the run failed, was cancelled, timed out or got lost
+    DagsterUnavailableError      no answer, or a retryable one, even after repeated requests
+    DagsterRunError              the run failed, was cancelled, timed out or cannot be found
 DagsterRefusedError          a retry will not help: Airflow fails the task at once
-    DagsterChecksFailedError     the run is done, but checks of severity ERROR failed
+    DagsterChecksFailedError     the run has ended, but checks of severity ERROR failed
 
-What stays out: texts for people in logs (in `outcome`).
+What stays out: log messages (in `outcome`).
 """
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 
 class DagsterError(AirflowException):
-    """Dagster did not do what it was asked to; a retry may help."""
+    """Dagster did not do what was requested; a retry may help."""
 
 
 class DagsterUnavailableError(DagsterError):
-    """Dagster gave no answer, or none that can be read."""
+    """Dagster gave no answer, or an unreadable one."""
 
     def __init__(self, message: str, *, may_have_arrived: bool = True) -> None:
         super().__init__(message)
@@ -25,12 +25,12 @@ class DagsterUnavailableError(DagsterError):
 
 
 class DagsterRunError(DagsterError):
-    """The run did not end well."""
+    """The run did not succeed."""
 
 
 class DagsterRefusedError(AirflowFailException):
-    """Dagster refused the request, and will refuse it again."""
+    """Dagster refused the request, and would refuse it again."""
 
 
 class DagsterChecksFailedError(DagsterRefusedError):
-    """Asset checks of severity ERROR failed; running the same again gives the same."""
+    """Asset checks of severity ERROR failed; another run would give the same result."""

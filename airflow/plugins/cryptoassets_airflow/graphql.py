@@ -1,4 +1,4 @@
-"""The GraphQL texts, and nothing else. Checked against Dagster's schema by a test."""
+"""The GraphQL queries and nothing else. A test checks them against Dagster's schema."""
 
 _ERROR = "... on PythonError { message } ... on UnauthorizedError { message }"
 

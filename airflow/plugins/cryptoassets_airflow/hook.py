@@ -1,6 +1,6 @@
-"""What can be asked of Dagster's webserver, over an Airflow connection.
+"""Requests to Dagster's webserver, over an Airflow connection.
 
-What goes here: each question, and how a launch stays one run. What stays out: sending (in
+What goes here: each request, and how a launch never creates two runs. What stays out: HTTP (in
 `client`), when a task launches or gives up (in `operator`), waiting (in `watch`).
 """
 
@@ -21,14 +21,14 @@ from cryptoassets_airflow.outcome import Outcome, OutcomeReader
 from cryptoassets_airflow.runs import ENDED, LOST, DagsterRun, Identity, LaunchRequest
 
 MISSING = "MISSING"
-"""What we call the status of a run that was deleted."""
+"""Our status of a run that was deleted."""
 
 _GONE = ENDED | {MISSING}
-# Dagster refuses to stop such a run, but its process, when it comes, finds the mark and ends.
+# Dagster refuses to stop such a run. Marked as cancelled, its process ends when it starts.
 _ABOUT_TO_START = frozenset({"NOT_STARTED", "STARTING"})
 _MARK = "MARK_AS_CANCELED_IMMEDIATELY"
-LAUNCHES_TRIED = 3
-# How long a launch whose answer got lost is looked for before another is sent.
+LAUNCH_ATTEMPTS = 3
+# How long to look for the run of a launch without an answer before launching again.
 SETTLE_SECONDS = 20.0
 
 
@@ -37,7 +37,7 @@ class DagsterHook(BaseHook):
 
     Args:
         dagster_conn_id: connection of type `http`, `dagster` or `generic`.
-        read_seconds: for one answer.
+        read_seconds: timeout of one answer.
         settle_seconds: how long to look for a run whose launch was not answered.
     """
 
@@ -58,13 +58,13 @@ class DagsterHook(BaseHook):
 
     @cached_property
     def client(self) -> GraphQLClient:
-        """What sends the questions; made when Airflow first gives the connection."""
+        """The client for all requests; created on first use, when the connection is read."""
         address = read_address(self.get_connection(self.dagster_conn_id))
         return GraphQLClient(address, read_seconds=self.read_seconds)
 
     @property
     def address(self) -> DagsterAddress:
-        """Where Dagster is."""
+        """The addresses of Dagster's webserver."""
         return self.client.address
 
     def find_runs(self, tags: Mapping[str, str]) -> list[DagsterRun]:
@@ -75,9 +75,9 @@ class DagsterHook(BaseHook):
         return [DagsterRun.read(run) for run in found]
 
     def own_run(self, identity: Identity, *, stop_within: float) -> DagsterRun | None:
-        """Return the run that a task is to wait on, and stop those nobody waits on any more.
+        """Return the run that the task should wait for, and stop its superseded runs.
 
-        Those were launched before the task was cleared, or doubled by an answer lost for minutes.
+        Superseded runs were launched before the task was cleared, or twice after a lost answer.
         """
         own = None
         for run in self.find_runs(identity.task_tags):
@@ -90,11 +90,11 @@ class DagsterHook(BaseHook):
         return own
 
     def launch(self, request: LaunchRequest, identity: Identity) -> DagsterRun:
-        """Start one run, whatever happens to the answers.
+        """Start exactly one run, even if answers get lost.
 
         Raises:
-            DagsterUnavailableError: nothing was started, as far as can be known; the next try of
-                the task looks again before it launches.
+            DagsterUnavailableError: no started run was found; the next try of the task looks for
+                one again before it launches.
         """
         attempt = 1
         while True:
@@ -105,7 +105,7 @@ class DagsterHook(BaseHook):
                 run = self._run_of_lost_answer(identity) if error.may_have_arrived else None
                 if run is not None:
                     return run
-                if attempt == LAUNCHES_TRIED:
+                if attempt == LAUNCH_ATTEMPTS:
                     raise
             time.sleep(2**attempt)
             attempt += 1
@@ -115,16 +115,16 @@ class DagsterHook(BaseHook):
         return self.read_status(self.client.ask(graphql.STATUS, {"runId": run_id}, "runOrError"))
 
     async def async_status(self, client: httpx.AsyncClient, run_id: str) -> str:
-        """Return the run's status, asked once; what fails is asked again by the caller."""
+        """Return the run's status with a single request; the caller repeats failed requests."""
         answer = await self.client.async_ask(client, graphql.STATUS, {"runId": run_id})
         return self.read_status(answer["runOrError"])
 
     @staticmethod
     def read_status(answer: dict[str, Any]) -> str:
-        """Take the status from an answer; a run that was deleted is MISSING."""
+        """Return the status in an answer; MISSING if the run was deleted."""
         if answer["__typename"] == "RunNotFoundError":
             return MISSING
-        return str(expect(answer, "Run", asked="tell the run's status")["status"])
+        return str(expect(answer, "Run", asked="return the run's status")["status"])
 
     def outcome(self, run_id: str) -> Outcome:
         """Read all events of a run."""
@@ -139,10 +139,10 @@ class DagsterHook(BaseHook):
         return reader.outcome()
 
     def stop(self, run_id: str, *, within: float) -> str:
-        """Stop a run, wait some seconds for its end, return its last status."""
+        """Stop a run, wait up to `within` seconds for its end, return its last status."""
         deadline, was_marked = time.monotonic() + within, False
         while (status := self.status(run_id)) not in _GONE or was_marked:
-            # Its process may have begun in the moment when it was marked: look once more.
+            # Its process may have started just when it was marked, so check its status again.
             was_marked = status in _ABOUT_TO_START
             if status not in _GONE and status != "CANCELING":
                 self.log.warning("Stopping Dagster run %s (%s)", run_id, status)
@@ -159,7 +159,7 @@ class DagsterHook(BaseHook):
             self.log.warning("Dagster: %s", answer.get("message") or answer["__typename"])
 
     def locations(self) -> dict[str, dict[str, Any]]:
-        """Return the code locations by name, as `graphql.LOCATIONS` asks for them."""
+        """Return the code locations by name, with the fields of `graphql.LOCATIONS`."""
         answer = self.client.ask(graphql.LOCATIONS, {}, "workspaceOrError")
         workspace = expect(answer, "Workspace", asked="list its code locations")
         return {entry["name"]: entry for entry in workspace["locationEntries"]}
@@ -167,12 +167,12 @@ class DagsterHook(BaseHook):
     def _launch_once(self, request: LaunchRequest, identity: Identity) -> DagsterRun:
         variables = {"params": request.params(identity)}
         answer = self.client.ask(graphql.LAUNCH, variables, "launchRun", tries=1)
-        what = request.job_name or ", ".join(request.assets)
-        asked = f"launch {what} of code location {request.location!r}"
+        target = request.job_name or ", ".join(request.assets)
+        asked = f"launch {target} of code location {request.location!r}"
         return DagsterRun.read(expect(answer, "LaunchRunSuccess", asked=asked)["run"])
 
     def _run_of_lost_answer(self, identity: Identity) -> DagsterRun | None:
-        # Launching again at once could give two runs: Dagster may be about to start the first.
+        # Launching again at once could create two runs: Dagster may be about to start the first.
         deadline = time.monotonic() + self.settle_seconds
         while True:
             runs = self.find_runs(identity.launch_tags)

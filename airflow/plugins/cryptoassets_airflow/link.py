@@ -8,12 +8,12 @@ RUN_URL_KEY = "dagster_run_url"
 
 
 class DagsterRunLink(BaseOperatorLink):
-    """Link to the run's page; the open-source webserver's, not the cloud product's."""
+    """Link to the run's page on the open-source webserver, not the cloud product."""
 
     name = "Dagster run"
     # Airflow 3 reads the XCom itself and never calls `get_link`.
     xcom_key = RUN_URL_KEY
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's form
-        """Return the address, empty before the launch (Airflow 2)."""
+        """Return the URL; empty before the launch (Airflow 2)."""
         return XCom.get_value(ti_key=ti_key, key=RUN_URL_KEY) or ""

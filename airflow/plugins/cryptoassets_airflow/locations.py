@@ -1,6 +1,6 @@
 """Code locations: whether they are loaded.
 
-What goes here: the verdict on an answer, and the task that gives it before anything is launched.
+What goes here: checking an answer, and the task that does so before anything is launched.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ Locations = Mapping[str, Mapping[str, Any]]
 
 
 def require_loaded(locations: Locations, name: str) -> None:
-    """Refuse a location that cannot be used.
+    """Raise an error for a code location that cannot be used.
 
     Raises:
-        DagsterError: there is none of that name, or it did not load; the message says why.
+        DagsterError: it does not exist or did not load; the message gives the reason.
     """
     entry = locations.get(name)
     if entry is None:
@@ -33,16 +33,16 @@ def require_loaded(locations: Locations, name: str) -> None:
     if content["__typename"] != "RepositoryLocation":
         lines = str(content.get("message", content["__typename"])).strip()
         raise DagsterError(
-            f"Dagster could not load code location {name!r}: {lines[:2000]}. Mend its code and "
+            f"Dagster could not load code location {name!r}: {lines[:2000]}. Fix its code and "
             "reload it in Dagster; then clear this task"
         )
 
 
 class DagsterReadyOperator(BaseOperator):
-    """Succeed when Dagster answers and has loaded these code locations; else say what is wrong.
+    """Succeed when Dagster answers and has loaded these code locations; else report the problem.
 
     Args:
-        locations: names; the same one may stand there twice.
+        locations: names; duplicates are allowed.
     """
 
     template_fields: Sequence[str] = ("locations",)
@@ -60,7 +60,7 @@ class DagsterReadyOperator(BaseOperator):
         self.dagster_conn_id = dagster_conn_id
 
     def execute(self, context: Any) -> list[str]:  # noqa: ARG002 - Airflow's form
-        """Ask once; Airflow's retries wait."""
+        """Check once; Airflow's retries repeat the check."""
         hook = DagsterHook(self.dagster_conn_id)
         found = hook.locations()
         for name in dict.fromkeys(self.locations):

@@ -1,7 +1,7 @@
-"""The operator: launches a Dagster run for a partition, waits for it, judges it.
+"""The operator: launches a Dagster run for a partition, waits for it, evaluates it.
 
-What goes here: when to launch, wait, stop. What stays out: HTTP (in `hook`), the waiting itself (in
-`watch`), words and verdict (in `outcome`).
+What goes here: when to launch, wait, stop. What stays out: requests (in `hook`), the waiting itself
+(in `watch`), messages and evaluation (in `outcome`).
 """
 
 import asyncio
@@ -21,29 +21,29 @@ from cryptoassets_airflow.watch import NEVER_SUBMITTED, TIMED_OUT, UNREACHABLE, 
 
 # Dagster itself marks a run that does not stop as cancelled after 180 s (`run_monitoring`).
 STOP_SECONDS = 200.0
-# Only a triggerer that is gone leaves a deadline to Airflow's scheduler.
+# Airflow's scheduler enforces the deadline only if the triggerer is gone.
 TRIGGER_SLACK = timedelta(seconds=30)
 
 
 class DagsterMaterializeOperator(BaseOperator):
     """Materialize assets, or run a job, in Dagster; never twice.
 
-    A retry, a restarted worker and a task that was queued again find their run by its tags and wait
-    on it. Only a run that failed or was cancelled, or a task that a person cleared, launches
-    another. Killing, clearing, marking or timing out the task stops the run.
+    After a retry, a worker restart or requeueing, the task finds its run by its tags and waits for
+    it. It launches another run only if the run failed or was cancelled, or if a user cleared the
+    task. Killing, clearing, marking or timing out the task stops the run.
 
     Args:
         location: Dagster's code location.
         assets: keys as `group/name`; or `job_name`; with both, these assets of the job.
-        partition_key: as Dagster writes it; a template over the data interval.
+        partition_key: as Dagster writes it; usually a template with the data interval.
         tags: further tags of the run.
         deferrable: wait in the triggerer; False holds a worker slot.
-        run_timeout: from launch or re-attachment to the end, a wait in Dagster's queue included;
-            then the run is stopped and the task fails.
+        run_timeout: from launch or re-attachment to the end, including time in Dagster's queue;
+            after it the run is stopped and the task fails.
         fail_on_check_error: whether failed checks of severity ERROR fail the task. Those of
             severity WARN are warnings in its log.
-        skip_on: kinds of lasting errors of a step that skip the task instead of failing it.
-        poll_seconds: longest time between two looks.
+        skip_on: names of permanent errors of a step that skip the task instead of failing it.
+        poll_seconds: longest time between two status requests.
     """
 
     template_fields: Sequence[str] = (
@@ -57,7 +57,7 @@ class DagsterMaterializeOperator(BaseOperator):
     operator_extra_links = (DagsterRunLink(),)
     ui_color = "#dedbff"
 
-    def __init__(  # noqa: PLR0913 - what an operator takes are keywords
+    def __init__(  # noqa: PLR0913 - operators take keyword arguments
         self,
         *,
         location: str,
@@ -94,7 +94,7 @@ class DagsterMaterializeOperator(BaseOperator):
         self._run_id: str | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """Launch or re-attach; then wait here or in the triggerer."""
+        """Launch a run or re-attach to one; then wait here or in the triggerer."""
         hook, ti = self._hook, context["ti"]
         identity = Identity.of(context, self.retries or 0)
         run = hook.own_run(identity, stop_within=STOP_SECONDS) or self._launch(
@@ -107,7 +107,7 @@ class DagsterMaterializeOperator(BaseOperator):
         self.log.info("Dagster run: %s", url)
         if run.has_ended:
             return self._finish(Ending(run.status))
-        # Airflow 3 forgets execution_timeout while the task is deferred.
+        # Airflow 3 ignores execution_timeout while the task is deferred.
         timeout = min(self.run_timeout, self.execution_timeout or self.run_timeout)
         deadline = time.time() + timeout.total_seconds()
         if self.deferrable:
@@ -129,21 +129,21 @@ class DagsterMaterializeOperator(BaseOperator):
         return self._finish(asyncio.run(waiting.end()))
 
     def resume(self, context: Any, event: Mapping[str, Any], run_id: str) -> dict[str, Any]:  # noqa: ARG002 - Airflow's form
-        """Go on after the triggerer."""
+        """Continue after the trigger has fired."""
         self._run_id = run_id
         return self._finish(Ending(**event))
 
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any
     ) -> Any:
-        """Stop the run when Airflow's time-out ended the deferral, which `resume` never sees."""
+        """Stop the run if Airflow's timeout ended the deferral; `resume` is not called then."""
         error = str((next_kwargs or {}).get("error", ""))
         if next_method == "__fail__" and "timeout" in error.lower():
             self._stop_runs(Identity.of(context, self.retries or 0))
         return super().resume_execution(next_method, next_kwargs, context)
 
     def on_kill(self) -> None:
-        """Stop the run; Airflow calls it in a task that holds a worker."""
+        """Stop the run; Airflow calls this in a task that holds a worker."""
         if self._run_id:
             self._hook.stop(self._run_id, within=KILL_SECONDS)
 
@@ -153,7 +153,7 @@ class DagsterMaterializeOperator(BaseOperator):
 
     @property
     def _may_end_in_trigger(self) -> bool:
-        # Airflow sees to outlets and to `post_execute` in a worker only.
+        # Airflow handles outlets and `post_execute` only in a worker.
         return not self.outlets and self._post_execute_hook is None
 
     def _launch(self, hook: DagsterHook, identity: Identity, try_number: int) -> DagsterRun:
@@ -177,24 +177,24 @@ class DagsterMaterializeOperator(BaseOperator):
                 hook.stop(run.run_id, within=STOP_SECONDS)
 
     def _finish(self, ending: Ending) -> dict[str, Any]:
-        """Judge the run; what did not end is stopped."""
+        """Evaluate the run; stop it if it did not end."""
         hook, run_id = self._hook, self._run_id or ""
         url = hook.address.run_page(run_id)
         if ending.status == MISSING:
             raise DagsterRefusedError(f"Dagster run {url} was deleted; clear this task to run it")
         if ending.status == UNREACHABLE:
             raise DagsterRunError(
-                f"Lost sight of Dagster run {url}: {ending.detail}. A retry will look for it"
+                f"Dagster run {url} cannot be reached: {ending.detail}. A retry will look for it"
             )
         if ending.status in {TIMED_OUT, NEVER_SUBMITTED}:
             status = hook.stop(run_id, within=STOP_SECONDS)
-            why = (
+            reason = (
                 "took longer than the task's time limit"
                 if ending.status == TIMED_OUT
-                else "was never submitted: the webserver died in the launch"
+                else "was never submitted: the webserver died during the launch"
             )
             raise DagsterRunError(
-                f"Dagster run {url} {why}. It was stopped ({status}); a retry launches another"
+                f"Dagster run {url} {reason}. It was stopped ({status}); a retry launches another"
             )
         outcome = hook.outcome(run_id)
         for level, line in outcome.lines():

@@ -1,6 +1,7 @@
-"""What a run did: materializations, checks, errors; and what a task says and thinks of it.
+"""The outcome of a run: materializations, checks, errors; and whether the task succeeds.
 
-What goes here: reading events, words for the log, the verdict. What stays out: HTTP (in `hook`).
+What goes here: reading events, log messages, evaluating the run. What stays out: requests (in
+`hook`).
 """
 
 import logging
@@ -17,14 +18,14 @@ from cryptoassets_airflow.errors import (
 _LONGEST_TEXT = 500
 _LONGEST_ERROR = 2_000
 _ROW_LABELS = ("dagster/partition_row_count", "dagster/row_count", "documents received")
-# What a step of ours says of its failure; a step that says nothing may be tried again.
-_KIND, _MAY_PASS = "error", "may pass by itself"
+# Labels in the failure metadata of our steps; a step without them may be retried.
+_ERROR_LABEL, _RETRYABLE_LABEL = "error", "may pass by itself"
 _VALUES = ("intRepr", "intValue", "floatValue", "boolValue", "text", "url", "path")
 
 
 @dataclass(frozen=True)
 class Materialization:
-    """One asset (and partition) that the run made."""
+    """One asset, and its partition, that the run materialized."""
 
     asset: str
     partition: str | None
@@ -32,7 +33,7 @@ class Materialization:
 
     @property
     def rows(self) -> str:
-        """How many rows or documents, if its metadata tells."""
+        """The number of rows or documents, if the metadata contains it."""
         return next((str(self.metadata[key]) for key in _ROW_LABELS if key in self.metadata), "")
 
 
@@ -50,10 +51,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that has ended; times in seconds since 1970, None when it never came that far.
+    """A run that has ended; times in seconds since 1970, None if it did not get that far.
 
     Attributes:
-        lasting: kinds of the errors that will come again when the same is run again.
+        lasting: names of errors that would occur again in another run.
     """
 
     run_id: str
@@ -82,14 +83,14 @@ class Outcome:
         return asdict(self)
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """Yield what the task's log should say, each with its level."""
+        """Yield the lines for the task's log, each with its level."""
         yield from ((logging.INFO, line) for line in self.table())
         yield from ((logging.WARNING, f"Check {_words(check)}") for check in self.warnings)
         yield from ((logging.ERROR, f"Check {_words(check)}") for check in self.failed_checks)
         yield from ((logging.ERROR, f"Dagster: {error}") for error in self.errors)
 
     def table(self) -> Iterator[str]:
-        """Yield the lines of a table: asset, partition, rows, its checks."""
+        """Yield the lines of a table: asset, partition, rows, checks."""
         rows = [("asset", "partition", "rows", "checks")]
         for made in self.materializations:
             checks = [check for check in self.checks if check.asset == made.asset]
@@ -102,25 +103,25 @@ class Outcome:
             yield "  ".join(cells).rstrip()
 
     def judge(self, *, fail_on_check_error: bool) -> None:
-        """Raise if the task must not succeed.
+        """Raise an error if the task must not succeed.
 
         Raises:
-            DagsterRunError: it did not end as SUCCESS.
-            DagsterRefusedError: neither will the next one.
+            DagsterRunError: the run did not end as SUCCESS.
+            DagsterRefusedError: the run failed with a permanent error.
             DagsterChecksFailedError: a check of severity ERROR failed, whatever the status.
         """
         if self.failed_checks and fail_on_check_error:
             words = "; ".join(_words(check) for check in self.failed_checks)
             raise DagsterChecksFailedError(
                 f"Checks of severity ERROR failed in Dagster run {self.url}: "
-                f"{words[:_LONGEST_ERROR]}. Running the same again will not help; mend the data, "
+                f"{words[:_LONGEST_ERROR]}. Another run will not help; correct the data, "
                 "then clear this task"
             )
         if self.status != "SUCCESS":
-            words = " | ".join(self.errors) or "no step said why"
+            words = " | ".join(self.errors) or "no step gave a reason"
             message = f"Dagster run {self.url} ended as {self.status}: {words[:_LONGEST_ERROR]}"
             if self.lasting:
-                raise DagsterRefusedError(f"{message}. Mend it, then clear this task")
+                raise DagsterRefusedError(f"{message}. Fix the cause, then clear this task")
             raise DagsterRunError(message)
 
 
@@ -129,7 +130,7 @@ def _words(check: Check) -> str:
 
 
 class OutcomeReader:
-    """Takes pages of events and makes an `Outcome`."""
+    """Reads pages of events into an `Outcome`."""
 
     def __init__(self, run_id: str, url: str) -> None:
         self._run_id, self._url = run_id, url
@@ -140,7 +141,7 @@ class OutcomeReader:
         self._lasting: list[str] = []
 
     def take(self, page: Mapping[str, Any]) -> None:
-        """Take one answer to `graphql.EVENTS`."""
+        """Read one answer to `graphql.EVENTS`."""
         self._page = page
         for event in page["eventConnection"]["events"]:
             kind = event["__typename"]
@@ -156,7 +157,7 @@ class OutcomeReader:
                 self._errors.append(f"{event['message']} {cause}".strip())
 
     def outcome(self) -> Outcome:
-        """Return what was read so far."""
+        """Return the outcome of the pages read so far."""
         return Outcome(
             run_id=self._run_id,
             url=self._url,
@@ -172,7 +173,7 @@ class OutcomeReader:
 
 
 def _materialization(event: Mapping[str, Any]) -> Materialization:
-    # Tables, plots and Markdown are for Dagster's page: an XCom is no place for them.
+    # Tables, plots and Markdown stay in Dagster: they are too large for an XCom.
     values = {entry["label"]: _value(entry) for entry in event["metadataEntries"]}
     metadata = {label: value for label, value in values.items() if value is not None}
     return Materialization("/".join(event["assetKey"]["path"]), event["partition"], metadata)
@@ -187,9 +188,9 @@ def _value(entry: Mapping[str, Any]) -> Any:
 
 def _lasting(metadata: Mapping[str, Any] | None) -> list[str]:
     entries = {entry["label"]: entry for entry in (metadata or {}).get("metadataEntries", [])}
-    if entries.get(_MAY_PASS, {}).get("boolValue") is not False:
+    if entries.get(_RETRYABLE_LABEL, {}).get("boolValue") is not False:
         return []
-    return [entries.get(_KIND, {}).get("text") or "unnamed"]
+    return [entries.get(_ERROR_LABEL, {}).get("text") or "unnamed"]
 
 
 def _check(evaluation: Mapping[str, Any]) -> Check:

@@ -1,6 +1,6 @@
-"""A Dagster run as Airflow sees it, and by which tags a task knows its own.
+"""A Dagster run, and the tags by which a task finds its own runs.
 
-What goes here: values. What stays out: asking Dagster for them (in `hook`).
+What goes here: values. What stays out: requesting them from Dagster (in `hook`).
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 LOST = frozenset({"FAILURE", "CANCELED", "CANCELING"})
-"""A retry does not wait on these, it launches another."""
+"""A retry does not wait for a run with such a status; it launches another."""
 
 _DAG, _RUN, _TASK = "airflow/dag_id", "airflow/run_id", "airflow/task_id"
 _MAP_INDEX, _STARTED, _CLEARED = "airflow/map_index", "airflow/run_start", "airflow/cleared"
@@ -18,7 +18,7 @@ _MAP_INDEX, _STARTED, _CLEARED = "airflow/map_index", "airflow/run_start", "airf
 
 @dataclass(frozen=True)
 class DagsterRun:
-    """One run; `tags` as Dagster keeps them."""
+    """One run; `tags` as Dagster stores them."""
 
     run_id: str
     status: str
@@ -26,13 +26,13 @@ class DagsterRun:
 
     @classmethod
     def read(cls, answer: Mapping[str, Any]) -> Self:
-        """Take it from a GraphQL answer."""
+        """Read a run from a GraphQL answer."""
         tags = {tag["key"]: tag["value"] for tag in answer.get("tags", ())}
         return cls(answer["runId"], answer["status"], tags)
 
     @property
     def has_ended(self) -> bool:
-        """Whether its status will not change any more."""
+        """Whether its status is final."""
         return self.status in ENDED
 
 
@@ -41,9 +41,9 @@ class Identity:
     """The task instance that a run was launched for.
 
     Attributes:
-        task_tags: of all its runs: retries, and what was launched before a person cleared it.
-        launch_tags: of the runs that count now. Automatic retries keep them; clearing the task, or
-            making a DAG run of the same name again, changes them.
+        task_tags: tags of all its runs, including those from before the task was cleared.
+        launch_tags: tags of its current runs. Automatic retries keep them. Clearing the task, or
+            creating a DAG run with the same name again, changes them.
     """
 
     task_tags: Mapping[str, str]
@@ -51,7 +51,7 @@ class Identity:
 
     @classmethod
     def of(cls, context: Mapping[str, Any], retries: int) -> Self:
-        """Take it from the context of a running task."""
+        """Create it from the context of a running task."""
         ti = context["ti"]
         task_tags = {
             _DAG: ti.dag_id,
@@ -60,7 +60,8 @@ class Identity:
             _MAP_INDEX: str(ti.map_index),
         }
         started = getattr(context.get("dag_run"), "start_date", None)
-        # max_tries - retries stays over automatic retries and grows when a person clears the task.
+        # max_tries - retries is constant over automatic retries and grows when a user clears the
+        # task.
         cleared = (ti.max_tries or 0) - retries
         return cls(
             task_tags,
@@ -72,13 +73,13 @@ class Identity:
         )
 
     def is_own(self, run: DagsterRun) -> bool:
-        """Whether the run is of the launch that counts now."""
+        """Return whether the run belongs to the current launch."""
         return all(run.tags.get(key) == value for key, value in self.launch_tags.items())
 
 
 @dataclass(frozen=True)
 class LaunchRequest:
-    """What to run: a job, or some assets of a code location, for one partition or none."""
+    """What to run: a job, or assets of a code location, for one partition or none."""
 
     location: str
     repository: str
@@ -96,7 +97,7 @@ class LaunchRequest:
         selector: dict[str, Any] = {
             "repositoryLocationName": self.location,
             "repositoryName": self.repository,
-            # The hidden job over all assets of a code location.
+            # Dagster's hidden job that contains all assets of a code location.
             "jobName": self.job_name or "__ASSET_JOB",
         }
         if self.assets:

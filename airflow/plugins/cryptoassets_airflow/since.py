@@ -1,6 +1,6 @@
-"""When the platform began, as the environment of Airflow's processes says.
+"""When the platform was first started, from the environment of Airflow's processes.
 
-What stays out: what is scheduled from then on (in the DAGs).
+What stays out: the schedules that start at that time (in the DAGs).
 """
 
 import os
@@ -12,14 +12,14 @@ DEFAULT = "2026-11-23"
 
 
 def first_moment(environment: Mapping[str, str] = os.environ) -> datetime:
-    """Return the moment in UTC; a time without an offset is UTC already, empty counts as unset.
+    """Return the time in UTC; a time without an offset is taken as UTC, empty counts as unset.
 
     Raises:
-        ValueError: the text is no ISO date or time; names the variable and the form.
+        ValueError: the text is not an ISO date or time; names the variable and the format.
     """
     text = environment.get(VARIABLE, "").strip() or DEFAULT
     try:
-        # Airflow 2 may run on Python 3.10, which does not read a Z.
+        # Airflow 2 may run on Python 3.10, which cannot parse a Z.
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
         utc = timezone.utc  # noqa: UP017 - as above
         return moment.replace(tzinfo=moment.tzinfo or utc).astimezone(utc)

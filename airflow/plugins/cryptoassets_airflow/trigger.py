@@ -1,7 +1,7 @@
-"""The trigger: waits for a run in Airflow's triggerer, where a wait holds no worker.
+"""The trigger: waits for a run in Airflow's triggerer, without holding a worker.
 
-What goes here: what a wait in the triggerer needs, and the end of a task whose run went well. What
-stays out: failures; a worker judges those, for only there Airflow retries.
+What goes here: waiting in the triggerer, and ending a task whose run succeeded. What stays out:
+failures. A worker handles them, because Airflow retries only there.
 """
 
 import asyncio
@@ -20,18 +20,19 @@ KILL_SECONDS = 20.0
 
 
 class DagsterRunTrigger(BaseTrigger):
-    """Fires once, with an `Ending`, when there is nothing more to wait for.
+    """Fires once, with an `Ending`, when the waiting is over.
 
-    A restarted triggerer goes on; a task that a person clears, marks or stops stops the run.
+    A restarted triggerer continues to wait. The run is stopped if a user clears, marks or stops the
+    task.
 
     Args:
-        deadline: seconds since 1970; None: no end.
-        ends_task: end the task here when all went well, which saves the start of a worker process.
-        pushes_outcome: whether the task then leaves the run's outcome as XCom.
-        fail_on_check_error: whether a failed check of severity ERROR counts as not well.
+        deadline: seconds since 1970; None: no limit.
+        ends_task: end the task here after success, which saves starting a worker process.
+        pushes_outcome: whether the task then stores the run's outcome as XCom.
+        fail_on_check_error: whether a failed check of severity ERROR counts as a failure.
     """
 
-    def __init__(  # noqa: PLR0913 - what Airflow writes down are keywords
+    def __init__(  # noqa: PLR0913 - Airflow serializes keyword arguments
         self,
         *,
         dagster_conn_id: str,
@@ -52,7 +53,7 @@ class DagsterRunTrigger(BaseTrigger):
         self.fail_on_check_error = fail_on_check_error
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return how Airflow makes this trigger again."""
+        """Return what Airflow needs to recreate this trigger."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "dagster_conn_id": self.dagster_conn_id,
             "run_id": self.run_id,
@@ -74,14 +75,14 @@ class DagsterRunTrigger(BaseTrigger):
         try:
             ending = await watch.end()
         except asyncio.CancelledError:
-            # Airflow 3 calls on_kill itself; Airflow 2 has none, nor says why it cancels.
+            # Airflow 3 calls on_kill itself. Airflow 2 does not, and gives no reason.
             if not hasattr(BaseTrigger, "on_kill") and await asyncio.to_thread(self._is_unwanted):
                 await self.on_kill()
             raise
         yield await asyncio.to_thread(self._event, ending)
 
     async def on_kill(self) -> None:
-        """Stop the run: a person cleared, marked or stopped the task."""
+        """Stop the run, because a user cleared, marked or stopped the task."""
         hook = DagsterHook(self.dagster_conn_id)
         await asyncio.to_thread(hook.stop, self.run_id, within=KILL_SECONDS)
 
@@ -95,7 +96,7 @@ class DagsterRunTrigger(BaseTrigger):
         return TaskSuccessEvent(xcoms=xcoms)
 
     def _good_outcome(self) -> Outcome | None:
-        """Return what the run did; None: let a worker judge it."""
+        """Return the outcome if the run succeeded; None: a worker must evaluate it."""
         try:
             outcome = DagsterHook(self.dagster_conn_id).outcome(self.run_id)
             outcome.judge(fail_on_check_error=self.fail_on_check_error)
@@ -104,12 +105,12 @@ class DagsterRunTrigger(BaseTrigger):
         return outcome
 
     def _is_unwanted(self) -> bool:
-        """Tell a task that waits no more from a triggerer that is being stopped (Airflow 2)."""
+        """Return whether the task no longer waits; False: the triggerer is stopping (Airflow 2)."""
         from airflow.models import TaskInstance  # noqa: PLC0415 - Airflow 2 only
 
         ti = self.task_instance
         now = TaskInstance.get_task_instance(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
-        # Cleared and deferred again, it waits on another trigger.
+        # If it was cleared and deferred again, it waits for another trigger.
         return now is not None and (
             str(now.state) != "deferred" or now.trigger_id != self.trigger_id
         )

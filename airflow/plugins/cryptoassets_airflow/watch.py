@@ -1,7 +1,7 @@
-"""Waiting for a run's end, the same for a task that holds a worker and for a trigger.
+"""Waiting for a run's end, both in a task that holds a worker and in a trigger.
 
-What goes here: when to ask, and what ends the waiting besides the run's end. What stays out: what
-is done then (in `operator`).
+What goes here: when to poll, and what else ends the waiting. What stays out: what happens
+afterwards (in `operator`).
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from cryptoassets_airflow.hook import MISSING, DagsterHook
 from cryptoassets_airflow.runs import ENDED
 
 FIRST_POLL_SECONDS = 0.25
-# Of the time waited so far: a long run is asked for less often.
+# Share of the time waited so far: a long run is polled less often.
 POLL_SHARE = 0.05
-# A webserver that is being replaced must not fail all tasks; one that is gone for good must.
+# A webserver that is being replaced must not fail all tasks; one that is gone forever must.
 UNREACHABLE_SECONDS = 1_800.0
-# Without a queue in between, a run is started in the launching request itself.
+# Without a queue, a run is started within the launch request itself.
 NEVER_SUBMITTED_SECONDS = 90.0
 
 TIMED_OUT, UNREACHABLE, NEVER_SUBMITTED = "TIMED_OUT", "UNREACHABLE", "NEVER_SUBMITTED"
@@ -28,13 +28,13 @@ TIMED_OUT, UNREACHABLE, NEVER_SUBMITTED = "TIMED_OUT", "UNREACHABLE", "NEVER_SUB
 
 @dataclass(frozen=True)
 class Ending:
-    """Why the waiting ended: a status of Dagster, MISSING, or one of the names above."""
+    """Why the waiting ended: a status of Dagster, MISSING, or one of the constants above."""
 
     status: str
     detail: str = ""
 
     def as_event(self) -> dict[str, Any]:
-        """Return it as what a trigger may send."""
+        """Return it as a trigger's payload."""
         return asdict(self)
 
 
@@ -42,8 +42,8 @@ class Watch:
     """One wait for one run.
 
     Args:
-        poll_seconds: longest time between two questions.
-        deadline: seconds since 1970, as a triggerer on another machine may go on; None: no end.
+        poll_seconds: longest time between two requests.
+        deadline: seconds since 1970, because another triggerer may continue; None: no limit.
     """
 
     def __init__(
@@ -51,23 +51,23 @@ class Watch:
     ) -> None:
         self._hook, self._run_id = hook, run_id
         self._poll_seconds, self._deadline = poll_seconds, deadline
-        self._began = time.monotonic()
-        self._answered = self._began
+        self._started = time.monotonic()
+        self._answered = self._started
 
     async def end(self) -> Ending:
-        """Wait until there is nothing more to wait for."""
-        # Off the loop: Airflow may have to ask its API server.
+        """Wait until the run has ended or the waiting is given up."""
+        # In a thread, because Airflow may have to call its API server.
         graphql = await asyncio.to_thread(lambda: self._hook.client)
         async with graphql.async_client() as client:
             while True:
-                ending = await self._look(client)
+                ending = await self._poll(client)
                 if ending is None and self._deadline and time.time() > self._deadline:
                     ending = Ending(TIMED_OUT)
                 if ending is not None:
                     return ending
                 await asyncio.sleep(self._pause())
 
-    async def _look(self, client: httpx.AsyncClient) -> Ending | None:
+    async def _poll(self, client: httpx.AsyncClient) -> Ending | None:
         try:
             status = await self._hook.async_status(client, self._run_id)
         except DagsterError as error:
@@ -75,7 +75,7 @@ class Watch:
         self._answered = now = time.monotonic()
         if status in ENDED or status == MISSING:
             return Ending(status)
-        if status == "NOT_STARTED" and now - self._began > NEVER_SUBMITTED_SECONDS:
+        if status == "NOT_STARTED" and now - self._started > NEVER_SUBMITTED_SECONDS:
             return Ending(NEVER_SUBMITTED)
         return None
 
@@ -86,6 +86,6 @@ class Watch:
 
     def _pause(self) -> float:
         now = time.monotonic()
-        waited, silence = now - self._began, now - self._answered
+        waited, silence = now - self._started, now - self._answered
         longest = max(self._poll_seconds, min(silence, 30.0))
         return min(longest, max(FIRST_POLL_SECONDS, POLL_SHARE * waited, silence / 2))

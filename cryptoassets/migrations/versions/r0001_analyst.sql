@@ -1,11 +1,11 @@
--- Frozen like its neighbours, yet safe to run again by hand: an administrator may have to, see the warning below.
+-- Released: never change these statements. They are safe to run again: an administrator may have to, see the warning below.
 DO $$
 BEGIN
     IF to_regrole('analyst') IS NULL THEN
         CREATE ROLE analyst NOLOGIN;
     END IF;
 EXCEPTION
-    -- Roles belong to the whole server, the migrators' lock to one database: another one was first.
+    -- Roles are shared by the whole server, but the lock is per database: another migration created the role first.
     WHEN duplicate_object OR unique_violation THEN
         NULL;
     WHEN insufficient_privilege THEN
@@ -22,7 +22,7 @@ BEGIN
     END IF;
     GRANT USAGE ON SCHEMA warehouse, marts TO analyst;
     GRANT SELECT ON ALL TABLES IN SCHEMA warehouse, marts TO analyst;
-    -- Months of coin_prices are made later, by the role that runs this.
+    -- The role that runs this creates the months of coin_prices later.
     ALTER DEFAULT PRIVILEGES IN SCHEMA warehouse, marts GRANT SELECT ON TABLES TO analyst;
     COMMENT ON ROLE analyst IS 'May read the schemas warehouse and marts, nothing else.';
 EXCEPTION
@@ -33,7 +33,7 @@ EXCEPTION
 END
 $$;
 
--- What every role has from PUBLIC, analyst has too: leave it no place to create in.
+-- Analyst inherits PUBLIC's rights, so PUBLIC must not be able to create objects.
 DO $$
 BEGIN
     EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());

@@ -1,4 +1,4 @@
--- Frozen: what stands here has run somewhere; a change is a new revision.
+-- Released: never change these statements; write a new revision instead.
 CREATE SCHEMA IF NOT EXISTS marts;
 COMMENT ON SCHEMA marts IS 'Figures ready to read, made from the warehouse; written by cryptoassets only.';
 
@@ -50,7 +50,7 @@ COMMENT ON COLUMN marts.market_daily.btc_dominance_pct IS 'Bitcoin''s share of m
 COMMENT ON COLUMN marts.market_daily.gainers IS 'Coins with a return above zero, count';
 COMMENT ON COLUMN marts.market_daily.losers IS 'Coins with a return below zero, count';
 
--- One step down the newest partition's index a coin, whatever the length of its past.
+-- One index lookup in the newest partition per coin, however long its history.
 CREATE VIEW marts.coin_latest AS
 SELECT
     coins.coin_id,

@@ -1,4 +1,4 @@
--- Frozen: what stands here has run somewhere; a change is a new revision.
+-- Released: never change these statements; write a new revision instead.
 CREATE SCHEMA IF NOT EXISTS warehouse;
 COMMENT ON SCHEMA warehouse IS 'Cleaned, checked rows with the ledger of their loads; written by cryptoassets only.';
 COMMENT ON TABLE warehouse.alembic_version IS 'Revision of the schemas warehouse and marts, kept by alembic.';

@@ -1,4 +1,4 @@
--- Frozen: what stands here has run somewhere; a change is a new revision.
+-- Released: never change these statements; write a new revision instead.
 ALTER TABLE warehouse.loads ADD COLUMN expired_at timestamptz;
 COMMENT ON COLUMN warehouse.loads.expired_at IS 'When retention deleted the partition, UTC; null: it is there';
 

@@ -1,4 +1,4 @@
-"""History is published, read and expired by day: an index on its time."""
+"""An index on the time of the history, which is published, read and expired by day."""
 
 from alembic import op
 
@@ -7,5 +7,5 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Index the time alone; the key begins with the coin."""
+    """Index the time alone, because the key begins with the coin."""
     op.execute("CREATE INDEX ON warehouse.coin_price_history (observed_at)")

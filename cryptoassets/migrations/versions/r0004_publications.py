@@ -1,4 +1,4 @@
-"""Publications are numbered; the marts keep the numbers of what they were made from."""
+"""Publications are numbered; the marts store the numbers of their inputs."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Create and comment; every ledger row that is there gets a number of its own."""
+    """Create and comment; every existing ledger row gets its own number."""
     sql = Path(__file__).with_name("r0004_publications.sql").read_text(encoding="utf-8")
     op.execute(sql)

@@ -1,5 +1,5 @@
--- Frozen like its neighbours. Marts that were made before this revision have no row in mart_loads: nothing tells which of
--- them are older than their prices, so that the next run makes them all.
+-- Released: never change these statements. Marts that were made before this revision have no row in mart_loads. It is unknown
+-- which of them are older than their prices, so the next run computes all of them.
 CREATE SEQUENCE warehouse.publications AS bigint;
 COMMENT ON SEQUENCE warehouse.publications IS 'Numbers of publications; taken under the lock of a partition.';
 

@@ -1,5 +1,5 @@
--- Frozen like its neighbours, yet safe to run again by hand: an administrator may have to, see the warning below.
--- Any role that may log in, analyst too, could store large objects: PUBLIC may call their functions.
+-- Released: never change these statements. They are safe to run again: an administrator may have to, see the warning below.
+-- Any role that may log in, even analyst, could store large objects, because PUBLIC may call their functions.
 DO $$
 DECLARE
     called regprocedure;

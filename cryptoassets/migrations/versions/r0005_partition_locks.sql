@@ -1,4 +1,4 @@
--- Frozen: what stands here has run somewhere; a change is a new revision.
+-- Released: never change these statements; write a new revision instead.
 CREATE TABLE warehouse.partition_locks (
     asset text NOT NULL,
     partition_key text NOT NULL,

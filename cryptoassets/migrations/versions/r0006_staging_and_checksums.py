@@ -1,4 +1,4 @@
-"""A schema for rows on their way into the tables; the ledger keeps checksums."""
+"""A schema for staged rows; the ledger stores checksums."""
 
 from pathlib import Path
 

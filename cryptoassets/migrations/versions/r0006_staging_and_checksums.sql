@@ -1,8 +1,8 @@
--- Frozen like its neighbours.
+-- Released: never change these statements.
 CREATE SCHEMA IF NOT EXISTS staging;
 COMMENT ON SCHEMA staging IS
     'Rows of publications at work, in unlogged tables that go with them; leave it out of dumps.';
--- A new schema is closed to others, unless default privileges of the database say otherwise.
+-- A new schema is closed to other roles, unless the database's default privileges differ.
 REVOKE ALL ON SCHEMA staging FROM PUBLIC;
 DO $$
 BEGIN

@@ -1,5 +1,5 @@
--- Frozen like its neighbours, yet safe to run again by hand: when a role `executor` was made later.
--- Spark's tasks on a cluster log in as it; a publication grants it INSERT on its own table in staging.
+-- Released: never change these statements. They are safe to run again if the role `executor` was created later.
+-- Spark's tasks on a cluster log in as this role; each publication grants it INSERT on its own staging table.
 DO $$
 BEGIN
     IF to_regrole('executor') IS NULL THEN

@@ -1,1 +1,1 @@
-"""Promises that need a real Airflow and a real Dagster: `make test-airflow`."""
+"""Tests with a real Airflow and a real Dagster: `make test-airflow`."""

@@ -1,7 +1,8 @@
-"""A real Airflow of either line, beside a real `dagster dev`, as tests use them.
+"""A real Airflow, version 2 or 3, with a real `dagster dev`, for tests.
 
-What goes here: starting, triggering, asking. Line 3 is started as `make airflow` does it and spoken
-to over its API; line 2 over its commands. States are read from Airflow's own database.
+What goes here: starting Airflow, triggering DAGs, reading states. Airflow 3 is started as by
+`make airflow` and controlled over its API; Airflow 2 is controlled by its commands. States are read
+from Airflow's own database.
 """
 
 import json
@@ -26,7 +27,7 @@ from cryptoassets.embedded.processes import free_port
 from cryptoassets.settings import project_root
 
 T = TypeVar("T")
-OURS = Path(__file__).parent / "dags"
+TEST_DAGS = Path(__file__).parent / "dags"
 PROGRAMS_OF_2 = {
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "triggerer": ("triggerer", "--skip-serve-logs"),
@@ -35,7 +36,7 @@ PROGRAMS_OF_2 = {
 
 @dataclass(frozen=True)
 class TaskState:
-    """A task instance as Airflow's database has it."""
+    """A task instance as stored in Airflow's database."""
 
     state: str | None
     tries: int
@@ -51,19 +52,19 @@ class Airflow:
     programs: dict[str, Program]
 
     def command(self, *arguments: str, **environment: str) -> str:
-        """Run an `airflow` command; returns what it printed."""
-        done = subprocess.run(
+        """Run an `airflow` command; return its output."""
+        finished = subprocess.run(
             [str(project_root() / f".venv-airflow{self.line}/bin/airflow"), *arguments],
             env=dict(self.environment) | environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
+        assert finished.returncode == 0, finished.stderr[-3000:]
+        return finished.stdout
 
     def trigger(self, dag_id: str, **conf: str) -> str:
-        """Trigger a DAG; returns the id of its run."""
+        """Trigger a DAG; return the id of its run."""
         run_id = f"test_{uuid.uuid4().hex[:8]}"
         if self.line == 3:
             body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
@@ -81,18 +82,18 @@ class Airflow:
         self.command("dags", "pause", *(["-y"] if self.line == 3 else []), dag_id)
 
     def backfill(self, dag_id: str, first: datetime, last: datetime) -> None:
-        """Ask for all runs with a logical date from `first` to `last`."""
+        """Create all runs with a logical date from `first` to `last`."""
         if self.line == 3:
             dates = {"from_date": first.isoformat(), "to_date": last.isoformat()}
             self.api("POST", "/backfills", {"dag_id": dag_id, "max_active_runs": 2, **dates})
         else:
             dates_2 = ["-s", first.isoformat(), "-e", last.isoformat()]
-            # Its workers, forked, close pooled connections that the command itself goes on using.
+            # Its forked workers would close pooled connections that the command still uses.
             environment = {"AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_ENABLED": "False"}
             self.command("dags", "backfill", "--disable-retry", *dates_2, dag_id, **environment)
 
     def mark_failed(self, dag_id: str, run_id: str, task_id: str = "run") -> None:
-        """Do what the button does."""
+        """Mark a task instance as failed, as in Airflow's page."""
         if self.line == 3:
             path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
             self.api("PATCH", path, {"new_state": "failed"})
@@ -101,7 +102,7 @@ class Airflow:
             self._write("UPDATE dag_run SET state = 'failed' WHERE run_id = %s", run_id)
 
     def clear(self, dag_id: str, run_id: str, task_id: str = "run") -> None:
-        """Do what the button does."""
+        """Clear a task instance, as in Airflow's page."""
         body = {
             "dry_run": False,
             "dag_run_id": run_id,
@@ -112,7 +113,7 @@ class Airflow:
         self.api("POST", f"/dags/{dag_id}/clearTaskInstances", body)
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask Airflow 3's API as its administrator."""
+        """Send a request to Airflow 3's API as its administrator."""
         token = requests.post(
             f"{self.home.url}/auth/token",
             json={"username": "admin", "password": "admin"},
@@ -129,7 +130,7 @@ class Airflow:
         return answer.json() if answer.content else None
 
     def task(self, dag_id: str, run_id: str, task_id: str = "run") -> TaskState:
-        """Look at a task instance."""
+        """Return the state of a task instance."""
         rows = self.rows(
             "SELECT state, try_number FROM task_instance"
             " WHERE dag_id = %s AND run_id = %s AND task_id = %s",
@@ -143,34 +144,34 @@ class Airflow:
         """Wait until a task instance has this state."""
 
         def reached() -> TaskState | None:
-            now = self.task(dag_id, run_id, task_id)
-            over = now.state in {"failed", "success", "skipped"} and now.state != state
-            assert not over, (
-                f"{now} instead of {state}: {self.log(dag_id, run_id, task_id)[-3000:]}"
+            task = self.task(dag_id, run_id, task_id)
+            has_ended = task.state in {"failed", "success", "skipped"} and task.state != state
+            assert not has_ended, (
+                f"{task} instead of {state}: {self.log(dag_id, run_id, task_id)[-3000:]}"
             )
-            return now if now.state == state else None
+            return task if task.state == state else None
 
         return until(reached, within)
 
     def dag_runs(self, dag_id: str) -> dict[str, str]:
-        """States of a DAG's runs, by id."""
+        """Return the states of a DAG's runs, by id."""
         return dict(self.rows("SELECT run_id, state FROM dag_run WHERE dag_id = %s", dag_id))
 
     def log(self, dag_id: str, run_id: str, task_id: str = "run") -> str:
-        """All that the task logged, in all its tries."""
+        """Return the task's log of all tries."""
         folder = self.home.folder / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
         files = sorted(folder.glob(f"task_id={task_id}/*.log*"))
         return "\n".join(file.read_text(errors="replace") for file in files)
 
     def task_processes(self) -> list[psutil.Process]:
-        """The processes in which tasks run at this moment."""
+        """Return the processes in which tasks are running now."""
         scheduler = self.programs["scheduler"].process
         assert scheduler is not None
         family = psutil.Process(scheduler.pid).children(recursive=True)
         return [process for process in family if _is_task(process)]
 
     def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Ask Airflow's database."""
+        """Query Airflow's database."""
         with psycopg.connect(self.home.database_url) as connection:
             return connection.execute(statement, parameters).fetchall()
 
@@ -188,7 +189,7 @@ def _is_task(process: psutil.Process) -> bool:
 
 
 def until(look: Callable[[], T | None], within: float) -> T:
-    """Look until there is something to see."""
+    """Call `look` until it returns something true."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         found = look()
@@ -202,10 +203,10 @@ def until(look: Callable[[], T | None], within: float) -> T:
 def running_airflow(
     line: int, home: AirflowHome, folder: Path, connections: Mapping[str, str]
 ) -> Iterator[Airflow]:
-    """Start Airflow with the product's DAGs, switched off, and those of the tests."""
+    """Start Airflow with the product's DAGs, paused, and those of the tests."""
     dags = folder / "dags"
     shutil.copytree(project_root() / "airflow" / "dags", dags)
-    shutil.copytree(OURS, dags, dirs_exist_ok=True)
+    shutil.copytree(TEST_DAGS, dags, dirs_exist_ok=True)
     home.prepare()
     extra = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -243,5 +244,5 @@ def _answers(url: str) -> bool:
 
 
 def new_home(folder: Path, database_url: str, dagster_port: int) -> AirflowHome:
-    """A home on free ports."""
+    """Return a home with a free port."""
     return AirflowHome(folder / "airflow", database_url, dagster_port, free_port())

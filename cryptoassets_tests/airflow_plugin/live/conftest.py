@@ -1,4 +1,4 @@
-"""One Dagster and one Airflow for all live tests, with stores of their own."""
+"""One Dagster and one Airflow for all live tests, with their own stores."""
 
 import json
 import os
@@ -26,7 +26,7 @@ LINE = os.environ.get("CRYPTOASSETS_AIRFLOW_LINE", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave them out of `make test`: Airflow has an environment of its own."""
+    """Skip the live tests in `make test`, because Airflow has a separate environment."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -53,27 +53,27 @@ def dagster(stores: Stores, session_home: Path) -> Iterator[Dagster]:
 
 @pytest.fixture(scope="session")
 def proxy(dagster: Dagster) -> Iterator[LosingProxy]:
-    """Stands before Dagster and loses answers to launches."""
+    """A proxy in front of Dagster that loses answers to launches."""
     with losing_proxy(dagster.url) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="session")
 def frail_port() -> int:
-    """Where a webserver that is to be killed listens."""
+    """The port of a webserver that tests kill."""
     return free_port()
 
 
 @pytest.fixture(scope="session")
 def frail_proxy(frail_port: int) -> Iterator[LosingProxy]:
-    """Stands before that webserver."""
+    """A proxy in front of that webserver."""
     with losing_proxy(f"http://127.0.0.1:{frail_port}") as proxy:
         yield proxy
 
 
 @pytest.fixture
 def frail_webserver(dagster: Dagster, frail_port: int, session_home: Path) -> Iterator[Program]:
-    """One more webserver of `dagster`, for one test."""
+    """A second webserver of `dagster`, for one test."""
     program = webserver_program(frail_port, session_home / "airflow" / "logs")
     program.start()
     until(lambda: is_answering(Dagster(frail_port)), 60)
@@ -91,7 +91,7 @@ def airflow(
     session_home: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Airflow]:
-    """A real Airflow of the line asked for."""
+    """A real Airflow of the requested version."""
     home = new_home(session_home, stack.postgres_url("airflow"), dagster.port)
     stock = {"conn_type": "dagster", "login": f"{dagster.url}/graphql"}
     connections = {

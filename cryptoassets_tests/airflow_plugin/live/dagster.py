@@ -32,11 +32,11 @@ class Dagster:
 
     @property
     def url(self) -> str:
-        """Its webserver."""
+        """The URL of its webserver."""
         return f"http://127.0.0.1:{self.port}"
 
     def runs(self, **tags: str) -> list[dict[str, Any]]:
-        """Runs with these tags of Airflow (`run_id=...`), newest first."""
+        """Return the runs with these Airflow tags (`run_id=...`), newest first."""
         wanted = [{"key": f"airflow/{key}", "value": value} for key, value in tags.items()]
         body = {"query": _RUNS, "variables": {"filter": {"tags": wanted}}}
         answer = requests.post(f"{self.url}/graphql", json=body, timeout=60).json()
@@ -55,7 +55,7 @@ class Dagster:
 
 @contextmanager
 def running_dagster(port: int, logs: Path) -> Iterator[Dagster]:
-    """Start it as `make airflow` does."""
+    """Start Dagster as `make airflow` does."""
     programs = Programs(print)
     programs.start(dagster_program(port, logs))
     dagster = Dagster(port)
@@ -67,7 +67,7 @@ def running_dagster(port: int, logs: Path) -> Iterator[Dagster]:
 
 
 def is_answering(dagster: Dagster) -> bool:
-    """Whether it tells its runs."""
+    """Return whether it answers a query for its runs."""
     try:
         dagster.runs()
     except (requests.RequestException, ValueError, TypeError, KeyError):
@@ -76,7 +76,7 @@ def is_answering(dagster: Dagster) -> bool:
 
 
 def webserver_program(port: int, logs: Path) -> Program:
-    """One more webserver of the same Dagster, which may be killed."""
+    """Return a second webserver of the same Dagster, which may be killed."""
     environment = dagster_environment()
     command = [
         str(Path(sys.executable).parent / "dagster-webserver"),
@@ -86,9 +86,9 @@ def webserver_program(port: int, logs: Path) -> Program:
 
 
 class LosingProxy(ThreadingHTTPServer):
-    """Passes requests on, and breaks the connection instead of answering the first launch.
+    """Forwards requests, but closes the connection instead of answering the first launch.
 
-    `instead` is called then, while the launch may still be going on behind.
+    `instead` is called at that moment, while the launch may still be in progress.
     """
 
     daemon_threads = True
@@ -102,7 +102,7 @@ class LosingProxy(ThreadingHTTPServer):
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on."""
         return int(self.server_address[1])
 
 
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Past hours with documents: CoinCap and its simulator answer only "now"."""
+"""Creates past hours with documents, because CoinCap returns only current prices."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,18 +12,18 @@ from cryptoassets_tests.e2e.stores import Stores
 
 
 def hour_before(hours: int) -> datetime:
-    """Start of a past hour."""
+    """Return the start of a past hour."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     return now - timedelta(hours=hours)
 
 
 def hour_key(hour: datetime) -> str:
-    """Partition key of an hour."""
+    """Return the partition key of an hour."""
     return hour.strftime("%Y-%m-%d-%H:00")
 
 
 def plant(stores: Stores, moment: datetime) -> None:
-    """Store a snapshot of 100 coins as if it had been fetched at a past moment."""
+    """Store a snapshot of 100 coins as if it had been fetched at a past time."""
     with (
         make_server(simulated_source(now=lambda: moment)) as server,
         CoinCapClient(server.url) as client,

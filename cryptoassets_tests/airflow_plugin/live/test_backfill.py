@@ -1,4 +1,4 @@
-"""Promise: a backfill runs each partition once."""
+"""A backfill runs each partition once."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ HOURLY, DAILY = "process_cryptoassets_hourly", "materialize_cryptoassets_daily"
 
 
 def backfill(airflow: Airflow, dag_id: str, starts: list[datetime]) -> None:
-    """Ask for the runs of some intervals, and wait until each has succeeded."""
+    """Backfill some intervals, and wait until each run has succeeded."""
     before = len(backfilled(airflow, dag_id))
     airflow.unpause(dag_id)
     airflow.backfill(dag_id, starts[0], starts[-1])
@@ -29,12 +29,12 @@ def backfill(airflow: Airflow, dag_id: str, starts: list[datetime]) -> None:
 
 
 def backfilled(airflow: Airflow, dag_id: str) -> list[str]:
-    """States of the DAG runs that backfills made."""
+    """Return the states of the DAG runs that backfills created."""
     return [state for name, state in airflow.dag_runs(dag_id).items() if "backfill" in name]
 
 
 def partitions(dagster: Dagster, dag_id: str, task_id: str) -> list[str]:
-    """Partition keys of a task's Dagster runs, sorted."""
+    """Return the partition keys of a task's Dagster runs, sorted."""
     runs = dagster.runs(dag_id=dag_id, task_id=task_id)
     return sorted(run["tags"]["dagster/partition"] for run in runs)
 
@@ -42,7 +42,7 @@ def partitions(dagster: Dagster, dag_id: str, task_id: str) -> list[str]:
 @pytest.mark.parametrize(
     ("oldest", "newest"), [(4, 3), pytest.param(11, 6, marks=pytest.mark.long)]
 )
-def test_hours_are_as_many_partitions(
+def test_a_backfill_of_hours_is_one_run_per_hour(
     airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:
     """Each interval of the hourly DAG is one hour."""
@@ -62,13 +62,13 @@ def test_hours_are_as_many_partitions(
 @pytest.mark.parametrize(
     ("oldest", "newest"), [(4, 3), pytest.param(12, 8, marks=pytest.mark.long)]
 )
-def test_days_are_as_many_partitions(
+def test_a_backfill_of_days_is_one_run_per_day(
     airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:
-    """Each interval of the daily DAG is one day, whatever the line makes of midnight."""
+    """Each interval of the daily DAG is one day, on both versions of Airflow."""
     midnight = hour_before(0).replace(hour=0)
     days = [midnight - timedelta(days=number) for number in range(oldest, newest - 1, -1)]
-    # One hour in reach of all: a day without prices is a day, one without a past is an error.
+    # One hour within the look-back of all days: without any earlier prices a day would fail.
     hour = days[0] + timedelta(hours=10)
     plant(stores, hour)
     run_id = airflow.trigger("live_deferred", job="process", partition=hour_key(hour))

@@ -1,4 +1,4 @@
-"""Promise: a task that nobody wants any more stops its Dagster run, its Spark and its lock."""
+"""A task that is cancelled stops its Dagster run and Spark, and releases its lock."""
 
 import time
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def planted(stores: Stores) -> None:
 
 @contextmanager
 def publishing_blocked(stores: Stores) -> Iterator[None]:
-    """Hold the partition's lock, so that a run with a live Spark waits as long as we like."""
+    """Hold the partition's lock, so that a run with a live Spark waits for it."""
     with psycopg.connect(stores.postgres_url) as connection:
         for asset in ("warehouse/coins", "warehouse/coin_prices"):
             lock(connection.cursor(), asset, PROCESS["partition"])
@@ -42,7 +42,7 @@ def await_blocked(stores: Stores) -> None:
 
 
 def spark_processes() -> list[int]:
-    """Java processes of Spark, below this test run's Dagster."""
+    """Return the Java processes of Spark that this test run's Dagster started."""
     found = []
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
@@ -50,33 +50,33 @@ def spark_processes() -> list[int]:
     return found
 
 
-def assert_all_stopped(dagster: Dagster, stores: Stores, run_id: str, began: float) -> None:
-    """Within 10 s of the wish: run cancelled, lock no longer waited for, no JVM."""
+def assert_all_stopped(dagster: Dagster, stores: Stores, run_id: str, started: float) -> None:
+    """Within 10 s of the request: run cancelled, nothing waits for the lock, no JVM."""
     dagster.await_run(run_id, "CANCELED", within=STOP_SECONDS)
     until(lambda: stores.rows(WAITING)[0][0] == 0, STOP_SECONDS)
     until(lambda: not spark_processes(), STOP_SECONDS)
-    assert time.monotonic() - began < STOP_SECONDS
+    assert time.monotonic() - started < STOP_SECONDS
 
 
 def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """Nothing may go on behind a red square."""
+    """A task shown as failed must not have a run that continues."""
     with publishing_blocked(stores):
         run_id = airflow.trigger("live_deferred", **PROCESS)
         await_blocked(stores)
         assert spark_processes()
 
-        began = time.monotonic()
+        started = time.monotonic()
         airflow.mark_failed("live_deferred", run_id)
 
-        assert_all_stopped(dagster, stores, run_id, began)
+        assert_all_stopped(dagster, stores, run_id, started)
 
 
 def test_clearing_a_task_that_holds_a_worker_stops_its_run_and_launches_another(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """Clearing means: once more, from the start."""
+    """Clearing restarts the task from the beginning."""
     with publishing_blocked(stores):
         run_id = airflow.trigger("live_held", **PROCESS)
         await_blocked(stores)
@@ -91,10 +91,10 @@ def test_clearing_a_task_that_holds_a_worker_stops_its_run_and_launches_another(
 @pytest.mark.parametrize(
     "dag_id", [pytest.param("live_timeout", marks=pytest.mark.long), "live_task_timeout"]
 )
-def test_a_time_out_stops_the_run(
+def test_a_timeout_stops_the_run(
     airflow: Airflow, dagster: Dagster, stores: Stores, dag_id: str
 ) -> None:
-    """Airflow 3 forgets a task's own time limit while the task is deferred; ours does not."""
+    """Airflow 3 ignores a task's time limit while the task is deferred; our operator does not."""
     with publishing_blocked(stores):
         run_id = airflow.trigger(dag_id, **PROCESS)
         airflow.await_task("failed", dag_id, run_id)
@@ -103,7 +103,7 @@ def test_a_time_out_stops_the_run(
 
 
 @pytest.mark.long
-def test_a_time_out_stops_the_run_though_the_triggerer_is_gone(
+def test_a_timeout_stops_the_run_even_without_a_triggerer(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
     """Then Airflow's scheduler ends the deferral, and the operator's `resume` is never called."""

@@ -1,4 +1,4 @@
-"""Promise: a failed check of severity ERROR fails the task at once, a warning does not."""
+"""A failed check of severity ERROR fails the task at once; a warning does not."""
 
 from collections.abc import Iterator
 
@@ -15,14 +15,14 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def source_url(stack: Stack) -> Iterator[str]:
-    """The simulator, honest again afterwards."""
+    """The simulator; its faults are removed afterwards."""
     url = stack.source_url()
     yield url
     put_faults(url)
 
 
 def ingest_and_process(airflow: Airflow, ending: str) -> str:
-    """Fetch a snapshot, process it; returns the second's run id."""
+    """Fetch a snapshot and process it; return the run id of the processing."""
     partition = hour_key(hour_before(0))
     fetched = airflow.trigger("live_deferred", job="ingest", partition=partition)
     airflow.await_task("success", "live_deferred", fetched)
@@ -31,8 +31,8 @@ def ingest_and_process(airflow: Airflow, ending: str) -> str:
     return processed
 
 
-def test_a_warning_is_in_the_log_and_nothing_else(airflow: Airflow, source_url: str) -> None:
-    """A new field at CoinCap is worth a word, not an alarm."""
+def test_a_warning_is_only_logged(airflow: Airflow, source_url: str) -> None:
+    """A new field at CoinCap needs a log line, but no alert."""
     patch = {"bitcoin": {"set": {"newField": "1"}}}
     put_faults(source_url, {"route": "/assets", "kind": "patch", "coins": patch})
 
@@ -44,7 +44,7 @@ def test_a_warning_is_in_the_log_and_nothing_else(airflow: Airflow, source_url: 
 def test_an_incomplete_snapshot_fails_the_task_without_a_retry(
     airflow: Airflow, dagster: Dagster, source_url: str
 ) -> None:
-    """The Dagster run itself succeeds: its check does not block."""
+    """The Dagster run itself succeeds, because its check does not block."""
     put_faults(source_url, {"route": "/assets", "kind": "cut", "coins": 30})
 
     run_id = ingest_and_process(airflow, "failed")

@@ -1,4 +1,4 @@
-"""Promise: on Airflow 2.11, too, what is scheduled, backfilled and cancelled is so in Dagster."""
+"""Scheduling, backfilling and cancelling also work on Airflow 2.11."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.airflow2, pytest.mark.timeout(600)]
 
 
 def test_all_dags_load(airflow: Airflow) -> None:
-    """dagster-airflow's own among them."""
+    """Including dagster-airflow's own."""
     assert [] == airflow.rows("SELECT filename, stacktrace FROM import_error")
     named = "SELECT dag_id FROM dag WHERE dag_id = 'launch_by_dagster_airflow'"
     assert until(lambda: airflow.rows(named), 60)
@@ -21,14 +21,14 @@ def test_all_dags_load(airflow: Airflow) -> None:
 def test_a_scheduled_run_ends_with_rows_in_postgresql(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """As on line 3."""
+    """As on Airflow 3."""
     test_scheduled.test_a_scheduled_run_ends_with_rows_in_postgresql(airflow, dagster, stores)
 
 
 def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """Airflow 2's triggers have no `on_kill`; ours asks why it was cancelled."""
+    """Airflow 2's triggers have no `on_kill`, so ours checks why it was cancelled."""
     plant(stores, test_cancel.HOUR)
 
     test_cancel.test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
@@ -42,14 +42,16 @@ def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
 def test_a_backfill_of_days_is_one_run_per_day(
     airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:
-    """As on line 3, where midnight means another day."""
-    test_backfill.test_days_are_as_many_partitions(airflow, dagster, stores, oldest, newest)
+    """As on Airflow 3, where "@daily" means different days."""
+    test_backfill.test_a_backfill_of_days_is_one_run_per_day(
+        airflow, dagster, stores, oldest, newest
+    )
 
 
 def test_dagster_airflows_own_operator_launches_a_job_without_partition(
     airflow: Airflow, dagster: Dagster
 ) -> None:
-    """What it can; see the DAG's own words for what it cannot."""
+    """The DAG's documentation lists what this operator cannot do."""
     airflow.unpause("launch_by_dagster_airflow")
     run_id = airflow.trigger("launch_by_dagster_airflow")
 

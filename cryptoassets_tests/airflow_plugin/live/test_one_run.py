@@ -1,4 +1,4 @@
-"""Promise: whatever is killed, one launch is one Dagster run, and Airflow learns its true end."""
+"""Whatever is killed, one launch is one Dagster run, and Airflow gets its real outcome."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ INGEST = {"job": "ingest", "partition": hour_key(hour_before(0))}
 def test_a_lost_answer_to_a_launch_gives_one_run(
     airflow: Airflow, dagster: Dagster, proxy: LosingProxy
 ) -> None:
-    """Dagster had started the run; launching again would have made two."""
+    """Dagster had started the run, so a second launch would have created two."""
     run_id = airflow.trigger("live_lost_answer", **INGEST)
 
     airflow.await_task("success", "live_lost_answer", run_id)
@@ -31,7 +31,7 @@ def test_a_lost_answer_to_a_launch_gives_one_run(
 
 
 def test_a_killed_task_finds_its_run_again(airflow: Airflow, dagster: Dagster) -> None:
-    """A worker that is lost must not cost a second run."""
+    """A lost worker must not lead to a second run."""
     run_id = airflow.trigger("live_held", **INGEST)
     dagster.await_run(run_id, "QUEUED", "STARTING", "STARTED")
     for process in until(airflow.task_processes, 10):
@@ -45,10 +45,10 @@ def test_a_killed_task_finds_its_run_again(airflow: Airflow, dagster: Dagster) -
 
 
 @pytest.mark.long
-def test_a_webserver_killed_in_the_midst_of_a_launch_gives_one_run(
+def test_a_webserver_killed_during_a_launch_gives_one_run(
     airflow: Airflow, dagster: Dagster, frail_proxy: LosingProxy, frail_webserver: Program
 ) -> None:
-    """The launch had arrived; whoever answers next knows its run."""
+    """The launch had arrived, and the restarted webserver finds its run."""
 
     def kill_and_start_again() -> None:
         until(lambda: dagster.runs(dag_id="live_killed_webserver"), 30)
@@ -65,17 +65,17 @@ def test_a_webserver_killed_in_the_midst_of_a_launch_gives_one_run(
 
 
 @pytest.mark.parametrize("name", ["triggerer", pytest.param("scheduler", marks=pytest.mark.long)])
-def test_a_killed_part_of_airflow_goes_on_after_its_restart(
+def test_a_killed_part_of_airflow_continues_after_its_restart(
     airflow: Airflow, dagster: Dagster, name: str
 ) -> None:
-    """The wait is not in its memory."""
+    """The state of the wait is stored in Airflow's database."""
     run_id = airflow.trigger("live_deferred", **INGEST)
     airflow.await_task("deferred", "live_deferred", run_id)
     program = airflow.programs[name]
     assert program.process is not None
     workers = psutil.Process(program.process.pid).children(recursive=True)
     kill(program)
-    # A scheduler's workers outlive it, idle, for ever.
+    # A scheduler's workers would outlive it forever.
     for worker in workers:
         with contextlib.suppress(psutil.NoSuchProcess):
             worker.kill()
@@ -87,11 +87,11 @@ def test_a_killed_part_of_airflow_goes_on_after_its_restart(
     assert 1 == len(dagster.runs(run_id=run_id))
 
 
-def test_a_dagster_run_whose_process_died_is_not_waited_on_for_ever(
+def test_the_wait_for_a_dagster_run_whose_process_died_ends(
     airflow: Airflow, dagster: Dagster
 ) -> None:
-    """Dagster's sensor notices within a minute; the next try launches another."""
-    # Long enough to be met alive; the tests above have fetched what it processes.
+    """Dagster's sensor fails the run within a minute; the next try launches another."""
+    # `process` runs long enough to be killed; the tests above have fetched its documents.
     run_id = airflow.trigger("live_deferred", **(INGEST | {"job": "process"}))
     dead = dagster.await_run(run_id, "STARTED")
     os.kill(int(until(lambda: process_of(dagster, dead["runId"]), 30)), signal.SIGKILL)
@@ -104,14 +104,14 @@ def test_a_dagster_run_whose_process_died_is_not_waited_on_for_ever(
 
 
 def kill(program: Program) -> None:
-    """SIGKILL, as the machine's memory guard would."""
+    """Send SIGKILL, as the kernel does when memory runs out."""
     assert program.process is not None
     program.process.kill()
     program.process.wait()
 
 
 def process_of(dagster: Dagster, dagster_run_id: str) -> str | None:
-    """Process id of a Dagster run, as its tag tells."""
+    """Return the process id in a Dagster run's tag."""
     run = next(run for run in dagster.runs() if run["runId"] == dagster_run_id)
     tag = run["tags"].get(PROCESS_TAG)
     return tag.split(" ")[1] if tag else None

@@ -1,4 +1,4 @@
-"""Promise: what Airflow schedules ends in PostgreSQL, once."""
+"""Scheduled DAG runs write their rows to PostgreSQL once."""
 
 import pytest
 
@@ -13,7 +13,7 @@ DAG_ID = "materialize_cryptoassets_snapshots"
 def test_a_scheduled_run_ends_with_rows_in_postgresql(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """The whole way: three tasks, three Dagster runs, one hour and its day."""
+    """End to end: three tasks, three Dagster runs, one hour and its day."""
     airflow.unpause(DAG_ID)
     try:
         until(lambda: "success" in airflow.dag_runs(DAG_ID).values(), 240)
@@ -34,8 +34,8 @@ def test_a_scheduled_run_ends_with_rows_in_postgresql(
 
 
 @pytest.mark.timeout(60)
-def test_its_log_shows_what_was_made_and_a_link(airflow: Airflow, dagster: Dagster) -> None:
-    """Nobody should have to open Dagster to see whether rows came."""
+def test_the_log_shows_materializations_and_a_link(airflow: Airflow, dagster: Dagster) -> None:
+    """Users should not have to open Dagster to see whether rows were written."""
     run_id = next(name for name, state in airflow.dag_runs(DAG_ID).items() if state == "success")
 
     log = airflow.log(DAG_ID, run_id, "process_with_spark")

@@ -1,1 +1,1 @@
-"""Promises of the plugin that need no Airflow server; collected where Airflow is installed."""
+"""Tests of the plugin without an Airflow server; collected where Airflow is installed."""

@@ -1,4 +1,4 @@
-"""A Dagster as small as what is read of it: HTTP that answers from a script."""
+"""A minimal fake Dagster: an HTTP server that returns prepared answers."""
 
 import json
 import os
@@ -11,14 +11,14 @@ import pytest
 
 from cryptoassets_airflow.hook import DagsterHook
 
-# Airflow 2's own examples need a database; they are read with the DAGs unless told not to.
+# Airflow 2's example DAGs need a database; by default they are loaded with the DAGs.
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 
 class ScriptedDagster(ThreadingHTTPServer):
-    """Answers each operation from its list, the last entry again and again.
+    """Answers each operation from its list; repeats the last entry.
 
-    An entry is the JSON of `data`, a status code, or "cut" for a connection that breaks.
+    An entry is the JSON of `data`, a status code, or "cut" for a lost connection.
     """
 
     daemon_threads = True
@@ -30,12 +30,12 @@ class ScriptedDagster(ThreadingHTTPServer):
         self.headers: list[dict[str, str]] = []
 
     def next_answer(self, operation: str) -> Any:
-        """Take the next entry."""
+        """Return the next entry."""
         entries = self.answers[operation]
         return entries.pop(0) if len(entries) > 1 else entries[0]
 
     def operations(self) -> list[str]:
-        """Names of what was asked, in order."""
+        """Return the names of the requested operations, in order."""
         return [operation for operation, _ in self.asked]
 
 
@@ -59,12 +59,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedDagster]:
-    """Behind the connection `dagster_default`, with the token `secret`."""
+    """The fake Dagster, reachable by the connection `dagster_default` with the token `secret`."""
     with ScriptedDagster() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         connection = {
@@ -74,7 +74,7 @@ def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedDagster]:
             "password": "secret",
         }
         monkeypatch.setenv("AIRFLOW_CONN_DAGSTER_DEFAULT", json.dumps(connection))
-        # Waiting between tries is not what these tests are about.
+        # These tests need not wait between tries.
         monkeypatch.setattr("time.sleep", lambda _seconds: None)
         yield server
         server.shutdown()
@@ -82,5 +82,5 @@ def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedDagster]:
 
 @pytest.fixture
 def hook(dagster: ScriptedDagster) -> DagsterHook:
-    """A hook that gives up soon."""
+    """A hook with short timeouts."""
     return DagsterHook(read_seconds=2, settle_seconds=0)

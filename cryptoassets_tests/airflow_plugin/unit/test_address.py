@@ -1,4 +1,4 @@
-"""Promise: connections of type http, dagster and generic all lead to the webserver."""
+"""Connections of type http, dagster and generic are all supported."""
 
 import pytest
 from airflow.models import Connection
@@ -18,7 +18,7 @@ from cryptoassets_airflow.errors import DagsterRefusedError
         ({"conn_type": "http", "host": "a", "extra": '{"url": "http://b:1/"}'}, "http://b:1"),
     ],
 )
-def test_the_root_is_found_in(fields: dict[str, object], root: str) -> None:
+def test_the_root_is_read_from_the_connection(fields: dict[str, object], root: str) -> None:
     """dagster-airflow keeps the whole URL in the login."""
     address = read_address(Connection(conn_id="dagster_default", **fields))
 
@@ -26,8 +26,8 @@ def test_the_root_is_found_in(fields: dict[str, object], root: str) -> None:
     assert f"{root}/graphql" == address.graphql_url
 
 
-def test_people_may_have_another_address_than_machines() -> None:
-    """In compose Airflow says `dagster-webserver`, a browser `localhost`."""
+def test_browsers_may_use_another_address_than_machines() -> None:
+    """In compose, Airflow uses `dagster-webserver` and a browser `localhost`."""
     extra = '{"ui_url": "http://localhost:3000/"}'
 
     address = read_address(Connection(conn_id="d", conn_type="http", host="web", extra=extra))
@@ -36,14 +36,14 @@ def test_people_may_have_another_address_than_machines() -> None:
 
 
 def test_the_token_is_sent_and_never_shown() -> None:
-    """An address gets into logs."""
+    """An address may appear in logs."""
     address = read_address(Connection(conn_id="d", conn_type="http", host="h", password="s3cret"))
 
     assert {"Authorization": "Bearer s3cret"} == address.headers
     assert "s3cret" not in repr(address)
 
 
-def test_a_connection_without_an_address_says_what_to_set() -> None:
+def test_the_error_of_a_connection_without_an_address_names_the_remedy() -> None:
     """A retry would not help."""
     with pytest.raises(DagsterRefusedError, match=r"'d' names no Dagster webserver.*host and port"):
         read_address(Connection(conn_id="d", conn_type="http"))

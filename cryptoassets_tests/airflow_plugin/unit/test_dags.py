@@ -1,4 +1,4 @@
-"""Promise: the DAGs load on this line of Airflow, with what they promise."""
+"""The DAGs load on this version of Airflow, with the promised properties."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parents[3] / "airflow" / "dags"
 
 @pytest.fixture(scope="module")
 def dags() -> dict[str, Any]:
-    """All DAGs by id; one that does not load fails here."""
+    """All DAGs by id; fails if one does not load."""
     return _loaded()
 
 
@@ -39,23 +39,23 @@ def _loaded() -> dict[str, Any]:
         ),
     ],
 )
-def test_each_begins_by_asking_whether_dagster_is_ready(
+def test_each_dag_first_checks_whether_dagster_is_ready(
     dags: dict[str, Any], dag_id: str, tasks: list[str]
 ) -> None:
-    """One clear error instead of one a task."""
+    """One clear error instead of one per task."""
     assert ["check_dagster", *tasks] == [task.task_id for task in dags[dag_id].topological_sort()]
 
 
 @pytest.mark.parametrize("name", ["catchup", "max_active_runs"])
-def test_snapshots_are_never_made_up_nor_overlap(dags: dict[str, Any], name: str) -> None:
-    """CoinCap answers only "now"."""
+def test_snapshots_have_no_catch_up_and_never_overlap(dags: dict[str, Any], name: str) -> None:
+    """CoinCap returns only current prices."""
     wanted = {"catchup": False, "max_active_runs": 1}
 
     assert wanted[name] == getattr(dags["materialize_cryptoassets_snapshots"], name)
 
 
-def test_the_marts_hold_up_the_next_snapshot_for_minutes_at_most(dags: dict[str, Any]) -> None:
-    """It waits for them, and CoinCap answers only "now"."""
+def test_the_marts_delay_the_next_snapshot_by_minutes_at_most(dags: dict[str, Any]) -> None:
+    """The next snapshot waits for them, and a missed one cannot be fetched later."""
     tasks = {task.task_id: task for task in dags["materialize_cryptoassets_snapshots"].tasks}
 
     marts = tasks["refresh_marts"]
@@ -74,7 +74,7 @@ def test_every_task_is_retried_with_growing_pauses_and_every_dag_explained(
 
 
 def test_the_first_hour_is_that_of_the_variable_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """23:30 UTC lies in the hour and the day before what the text shows."""
+    """The time is 23:30 UTC, on the day before the date in the text."""
     monkeypatch.setenv("CRYPTOASSETS_SINCE", "2026-11-23T05:00:00+05:30")
 
     starts = {dag_id: dag.start_date.isoformat() for dag_id, dag in _loaded().items()}

@@ -1,4 +1,4 @@
-"""Promise: what is safe is asked again; a launch never blindly."""
+"""Safe requests are repeated; a launch is only repeated after looking for its run."""
 
 import pytest
 
@@ -17,31 +17,31 @@ REQUEST = LaunchRequest("here", "__repository__", "ingest", (), "2026-11-23-10:0
 
 
 def run(run_id: str, status: str = "STARTED", cleared: str = "0") -> dict[str, object]:
-    """A run as GraphQL gives it."""
+    """Return a run as in a GraphQL answer."""
     tags = {**TASK, "airflow/cleared": cleared}
     pairs = [{"key": key, "value": value} for key, value in tags.items()]
     return {"runId": run_id, "status": status, "tags": pairs}
 
 
 def launched(run_id: str) -> dict[str, object]:
-    """The answer to a launch."""
+    """Return the answer to a launch."""
     return {"launchRun": {"__typename": "LaunchRunSuccess", "run": run(run_id)}}
 
 
 def found(*runs: dict[str, object]) -> dict[str, object]:
-    """The answer to a search."""
+    """Return the answer to a search."""
     return {"runsOrError": {"__typename": "Runs", "results": list(runs)}}
 
 
 def status(name: str) -> dict[str, object]:
-    """The answer to a question for a status."""
+    """Return the answer to a status request."""
     return {"runOrError": {"__typename": "Run", "runId": "1", "status": name}}
 
 
 def test_a_launch_carries_partition_tags_and_token(
     hook: DagsterHook, dagster: ScriptedDagster
 ) -> None:
-    """What dagster-airflow's own operator cannot pass."""
+    """dagster-airflow's own operator cannot pass them."""
     dagster.answers["AirflowLaunch"] = [launched("1")]
 
     assert "1" == hook.launch(REQUEST, IDENTITY).run_id
@@ -57,7 +57,7 @@ def test_a_launch_carries_partition_tags_and_token(
 def test_a_launch_without_answer_is_looked_for_before_it_is_sent_again(
     hook: DagsterHook, dagster: ScriptedDagster, answer: object
 ) -> None:
-    """Dagster may have started the run and lost only the answer."""
+    """Dagster may have started the run although its answer was lost."""
     dagster.answers["AirflowLaunch"] = [answer]
     dagster.answers["AirflowFind"] = [found(run("7"))]
 
@@ -68,7 +68,7 @@ def test_a_launch_without_answer_is_looked_for_before_it_is_sent_again(
 def test_a_launch_that_never_arrived_is_sent_again(
     hook: DagsterHook, dagster: ScriptedDagster
 ) -> None:
-    """Nothing was found, so nothing is doubled."""
+    """No run was found, so a second launch creates no duplicate."""
     dagster.answers["AirflowLaunch"] = ["cut", launched("2")]
     dagster.answers["AirflowFind"] = [found()]
 
@@ -76,22 +76,22 @@ def test_a_launch_that_never_arrived_is_sent_again(
     assert 2 == dagster.operations().count("AirflowLaunch")
 
 
-def test_a_question_is_asked_again(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """A webserver that is being replaced answers 502 for some seconds."""
+def test_a_status_request_is_repeated(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """A webserver that is being replaced answers 502 for a few seconds."""
     dagster.answers["AirflowStatus"] = [502, "cut", status("STARTED")]
 
     assert "STARTED" == hook.status("1")
 
 
-def test_a_webserver_that_stays_away_is_named(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """One sentence: where, whether a retry helps, what to see to."""
+def test_a_webserver_that_stays_down_is_named(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """The message names the address, whether a retry helps, and what to check."""
     dagster.answers["AirflowStatus"] = [503]
 
     with pytest.raises(DagsterUnavailableError, match=r"127.0.0.1.*HTTP 503\. A retry may help"):
         hook.status("1")
 
 
-def test_a_wrong_token_is_not_tried_again(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+def test_a_wrong_token_is_not_retried(hook: DagsterHook, dagster: ScriptedDagster) -> None:
     """Airflow fails the task at once."""
     dagster.answers["AirflowStatus"] = [401]
 
@@ -109,8 +109,8 @@ def test_a_missing_job_is_named(hook: DagsterHook, dagster: ScriptedDagster) -> 
         hook.launch(REQUEST, IDENTITY)
 
 
-def test_a_retry_waits_on_its_own_run(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """A worker died, its run did not."""
+def test_a_retry_waits_for_its_own_run(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """If a worker dies, its run continues."""
     dagster.answers["AirflowFind"] = [found(run("3"), run("2", "FAILURE"))]
 
     own = hook.own_run(IDENTITY, stop_within=0)
@@ -121,18 +121,16 @@ def test_a_retry_waits_on_its_own_run(hook: DagsterHook, dagster: ScriptedDagste
 
 
 @pytest.mark.parametrize("lost", ["FAILURE", "CANCELED"])
-def test_a_retry_does_not_wait_on_a_run_that_failed(
+def test_a_retry_does_not_wait_for_a_run_that_failed(
     hook: DagsterHook, dagster: ScriptedDagster, lost: str
 ) -> None:
-    """That is what the retry is for."""
+    """The retry should launch another run."""
     dagster.answers["AirflowFind"] = [found(run("3", lost))]
 
     assert hook.own_run(IDENTITY, stop_within=0) is None
 
 
-def test_a_cleared_task_stops_the_run_of_before(
-    hook: DagsterHook, dagster: ScriptedDagster
-) -> None:
+def test_a_cleared_task_stops_its_earlier_run(hook: DagsterHook, dagster: ScriptedDagster) -> None:
     """The triggerer may have been down when it was cleared."""
     dagster.answers["AirflowFind"] = [found(run("3", cleared="-1"))]
     dagster.answers["AirflowStatus"] = [status("STARTED"), status("CANCELED")]
@@ -146,7 +144,7 @@ def test_a_cleared_task_stops_the_run_of_before(
 def test_a_run_that_is_about_to_start_is_marked_as_cancelled(
     hook: DagsterHook, dagster: ScriptedDagster, early: str
 ) -> None:
-    """Dagster refuses to stop it otherwise; seen when a time-out came in the first seconds."""
+    """Otherwise Dagster refuses to stop it, for example after a timeout in the first seconds."""
     dagster.answers["AirflowStatus"] = [status(early), status("CANCELED")]
     dagster.answers["AirflowStop"] = [{"terminateRun": {"__typename": "TerminateRunSuccess"}}]
 

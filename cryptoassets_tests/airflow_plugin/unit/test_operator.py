@@ -1,4 +1,4 @@
-"""Promise: the operator is configured early, knows its runs by name, and needs little."""
+"""The operator: validation at parse time, identity of its runs, and few dependencies."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ LOADED = {"loadStatus": "LOADED", "locationOrLoadError": {"__typename": "Reposit
 
 
 def context(**changes: int) -> dict[str, SimpleNamespace]:
-    """As much of a task's context as is read."""
+    """Return the part of a task's context that the operator reads."""
     ti = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "max_tries": 2}
     started = datetime(2026, 11, 23, tzinfo=UTC)
     return {
@@ -26,14 +26,14 @@ def context(**changes: int) -> dict[str, SimpleNamespace]:
     }
 
 
-def test_nothing_to_run_is_refused_while_the_dag_is_parsed() -> None:
-    """Not at three in the morning."""
+def test_an_operator_without_assets_or_job_is_refused_while_the_dag_is_parsed() -> None:
+    """Users should see the error before the task runs."""
     with pytest.raises(ValueError, match="task t: give `assets` or `job_name`"):
         DagsterMaterializeOperator(task_id="t", location="here")
 
 
-def test_clearing_changes_the_launch_and_keeps_the_task() -> None:
-    """max_tries grows by the tries used when a person clears; automatic retries leave it."""
+def test_clearing_changes_the_launch_tags_and_keeps_the_task_tags() -> None:
+    """Clearing adds the used tries to max_tries; automatic retries do not change it."""
     before = Identity.of(context(), retries=2)
     after = Identity.of(context(max_tries=3), retries=2)
 
@@ -41,15 +41,15 @@ def test_clearing_changes_the_launch_and_keeps_the_task() -> None:
     assert before.launch_tags != after.launch_tags
 
 
-def test_mapped_tasks_have_runs_of_their_own() -> None:
-    """Else all but one would wait on the first one's run."""
+def test_mapped_tasks_have_their_own_runs() -> None:
+    """Otherwise all of them would wait for the run of the first."""
     first, second = (Identity.of(context(map_index=number), retries=2) for number in (0, 1))
 
     assert first.task_tags != second.task_tags
 
 
-def test_a_trigger_survives_being_written_down() -> None:
-    """Airflow keeps it in its database between triggerers."""
+def test_a_trigger_can_be_serialized_and_recreated() -> None:
+    """Airflow stores it in its database."""
     path, fields = DagsterRunTrigger(
         dagster_conn_id="dagster_default", run_id="1", poll_seconds=2.0, deadline=99.5
     ).serialize()
@@ -73,7 +73,7 @@ def test_a_trigger_survives_being_written_down() -> None:
     ],
 )
 def test_a_location_that_cannot_be_used_is_named(entry: object, words: str) -> None:
-    """The first task of each DAG says it, before anything is launched."""
+    """The first task of each DAG reports it, before anything is launched."""
     locations = {"there": LOADED} | ({"here": entry} if entry else {})
 
     with pytest.raises(DagsterError, match=words):
@@ -81,7 +81,7 @@ def test_a_location_that_cannot_be_used_is_named(entry: object, words: str) -> N
 
 
 def test_the_plugin_imports_neither_dagster_nor_the_product() -> None:
-    """On line 2 Dagster is installed, for dagster-airflow; ours must not need it."""
+    """With Airflow 2, Dagster is installed for dagster-airflow, but our plugin must not need it."""
     code = (
         "import sys, cryptoassets_airflow.operator, cryptoassets_airflow_plugin\n"
         "roots = {name.split('.')[0] for name in sys.modules}\n"

@@ -1,4 +1,4 @@
-"""Promise: the task's log and verdict say what the run did."""
+"""The task's log and result reflect the outcome of the run."""
 
 import logging
 from typing import Any
@@ -14,7 +14,7 @@ from cryptoassets_airflow.outcome import Outcome, OutcomeReader
 
 
 def check(severity: str, *, success: bool) -> dict[str, Any]:
-    """An evaluation as GraphQL gives it."""
+    """Return a check evaluation as in a GraphQL answer."""
     return {
         "__typename": "AssetCheckEvaluationEvent",
         "evaluation": {
@@ -55,7 +55,7 @@ def outcome(*events: dict[str, Any], status: str = "SUCCESS") -> Outcome:
 
 
 def test_the_table_names_asset_partition_rows_and_checks() -> None:
-    """Beyond GraphQL's 32-bit integers, too."""
+    """Row counts may exceed GraphQL's 32-bit integers."""
     lines = list(outcome(MADE, check("ERROR", success=True)).table())
 
     assert ["asset", "partition", "rows", "checks"] == lines[0].split()
@@ -70,13 +70,13 @@ def test_metadata_for_downstream_tasks_is_small_and_plain() -> None:
 
 
 def test_a_failed_check_of_severity_error_fails_a_run_that_succeeded() -> None:
-    """Dagster's status does not know of it; a retry would not help."""
+    """Dagster's run status ignores the check, and a retry would not help."""
     with pytest.raises(DagsterChecksFailedError, match=r"30 of 100 coins.*will not help"):
         outcome(check("ERROR", success=False)).judge(fail_on_check_error=True)
 
 
-def test_a_failed_check_can_be_let_pass() -> None:
-    """`fail_on_check_error=False`: it stays an error line in the log."""
+def test_a_failed_check_can_be_ignored() -> None:
+    """With `fail_on_check_error=False` it is only an error line in the log."""
     result = outcome(check("ERROR", success=False))
 
     result.judge(fail_on_check_error=False)
@@ -84,8 +84,8 @@ def test_a_failed_check_can_be_let_pass() -> None:
     assert logging.ERROR in [level for level, _ in result.lines()]
 
 
-def test_a_warning_is_a_warning() -> None:
-    """In the log, and nothing else."""
+def test_a_failed_check_of_severity_warn_is_only_logged() -> None:
+    """As a warning; the task succeeds."""
     result = outcome(check("WARN", success=False))
 
     result.judge(fail_on_check_error=True)
@@ -94,7 +94,7 @@ def test_a_warning_is_a_warning() -> None:
 
 
 def test_a_failed_step_is_named_with_its_cause() -> None:
-    """Who reads Airflow's log should not have to open Dagster."""
+    """A reader of Airflow's log should not have to open Dagster."""
     with pytest.raises(DagsterRunError, match=r"FAILURE: step clean__coin_prices: .* <- why"):
         outcome(STEP_FAILED, status="FAILURE").judge(fail_on_check_error=True)
 
@@ -102,8 +102,8 @@ def test_a_failed_step_is_named_with_its_cause() -> None:
 @pytest.mark.parametrize(
     ("may_pass", "expected"), [(True, DagsterRunError), (False, DagsterRefusedError)]
 )
-def test_an_error_that_comes_again_is_not_retried(*, may_pass: bool, expected: type) -> None:
-    """Three more runs of minutes each would end as the first did."""
+def test_a_permanent_error_is_not_retried(*, may_pass: bool, expected: type) -> None:
+    """Three more runs, of minutes each, would fail in the same way."""
     entries = [
         {"label": "error", "text": "BadKeyError"},
         {"label": "may pass by itself", "boolValue": may_pass},

@@ -1,4 +1,4 @@
-"""Promise: Airflow's first hour is the one that CRYPTOASSETS_SINCE means, in UTC."""
+"""Airflow's first hour is that of CRYPTOASSETS_SINCE in UTC."""
 
 from datetime import UTC, datetime
 
@@ -18,19 +18,19 @@ from cryptoassets_airflow.since import first_moment
     ],
 )
 def test_a_time_is_utc_unless_it_has_an_offset(text: str, moment: datetime) -> None:
-    """An offset was dropped: the first hour was 05:00 UTC instead of 23:00 of the day before."""
+    """An offset used to be ignored, so the first hour was wrong by the offset."""
     assert moment == first_moment({"CRYPTOASSETS_SINCE": text})
     assert moment.tzinfo == first_moment({"CRYPTOASSETS_SINCE": text}).tzinfo
 
 
 @pytest.mark.parametrize("empty", ["", " "])
 def test_an_empty_variable_counts_as_unset(empty: str) -> None:
-    """Compose hands on `${CRYPTOASSETS_SINCE:-}`; the DAG file did not import."""
+    """Compose passes `${CRYPTOASSETS_SINCE:-}`, and the DAG file could not be imported."""
     assert first_moment({}) == first_moment({"CRYPTOASSETS_SINCE": empty})
 
 
 @pytest.mark.parametrize("text", ["yesterday", "23.11.2026", "1764000000", "0001-01-01T00:00+05"])
-def test_a_text_that_is_no_time_is_one_sentence(text: str) -> None:
+def test_an_invalid_time_is_reported_in_one_sentence(text: str) -> None:
     """Airflow shows it as the import error of the DAG file."""
     with pytest.raises(ValueError, match=r"CRYPTOASSETS_SINCE is .* looks like .* unset it"):
         first_moment({"CRYPTOASSETS_SINCE": text})

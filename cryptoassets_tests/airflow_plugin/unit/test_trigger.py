@@ -1,4 +1,4 @@
-"""Promise: a task whose run went well ends in the triggerer; a worker judges everything else."""
+"""A task whose run succeeded ends in the triggerer; a worker handles everything else."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ from cryptoassets_tests.airflow_plugin.unit.test_outcome import MADE, check
 
 
 def fired(dagster: ScriptedDagster, *events: dict[str, Any], **options: Any) -> TriggerEvent:
-    """The event of a trigger whose run ended with SUCCESS and these events."""
+    """Return the event of a trigger whose run ended with SUCCESS and these events."""
     page = {"events": events, "cursor": "c", "hasMore": False}
     times = {"creationTime": 1.0, "startTime": 2.0, "endTime": 3.0}
     run = {"__typename": "Run", "status": "SUCCESS", **times, "eventConnection": page}
@@ -34,15 +34,15 @@ def fired(dagster: ScriptedDagster, *events: dict[str, Any], **options: Any) -> 
 
 
 def test_success_ends_the_task_with_its_outcome(dagster: ScriptedDagster) -> None:
-    """Without the start of another worker process."""
+    """No worker process has to be started."""
     event = fired(dagster, MADE, check("WARN", success=False))
 
     assert isinstance(event, TaskSuccessEvent)
     assert "clean/coin_prices" == event.xcoms["return_value"]["materializations"][0]["asset"]
 
 
-def test_an_outcome_nobody_wants_is_not_kept(dagster: ScriptedDagster) -> None:
-    """`do_xcom_push=False`, as with every operator."""
+def test_without_xcom_push_the_outcome_is_not_stored(dagster: ScriptedDagster) -> None:
+    """`do_xcom_push=False` works as in every operator."""
     assert fired(dagster, MADE, pushes_outcome=False).xcoms is None
 
 
@@ -53,18 +53,18 @@ def test_an_outcome_nobody_wants_is_not_kept(dagster: ScriptedDagster) -> None:
         ([MADE], {"ends_task": False}),
     ],
 )
-def test_all_else_goes_back_to_a_worker(
+def test_everything_else_goes_back_to_a_worker(
     dagster: ScriptedDagster, events: list[dict[str, Any]], options: dict[str, Any]
 ) -> None:
-    """A failed check fails the task there, as told; outlets are Airflow's to see to."""
+    """A failed check fails the task there, and Airflow handles outlets only in a worker."""
     event = fired(dagster, *events, **options)
 
     assert not isinstance(event, TaskSuccessEvent)
     assert {"status": "SUCCESS", "detail": ""} == event.payload
 
 
-def test_a_failed_check_that_must_not_fail_the_task(dagster: ScriptedDagster) -> None:
-    """As the operator was told."""
+def test_an_ignored_check_error_ends_the_task_in_the_triggerer(dagster: ScriptedDagster) -> None:
+    """With `fail_on_check_error=False` the run counts as successful."""
     event = fired(dagster, check("ERROR", success=False), fail_on_check_error=False)
 
     assert isinstance(event, TaskSuccessEvent)

@@ -1,4 +1,4 @@
-"""Promise: waiting always ends."""
+"""Waiting for a run always ends."""
 
 import asyncio
 import time
@@ -18,42 +18,42 @@ def end(hook: DagsterHook, deadline: float | None = None) -> Ending:
 
 
 @pytest.mark.parametrize("last", ["SUCCESS", "FAILURE", "CANCELED"])
-def test_with_the_run(hook: DagsterHook, dagster: ScriptedDagster, last: str) -> None:
-    """The ordinary way, a webserver's restart included."""
+def test_waiting_ends_with_the_run(hook: DagsterHook, dagster: ScriptedDagster, last: str) -> None:
+    """The normal case, including a restart of the webserver."""
     dagster.answers["AirflowStatus"] = [status("QUEUED"), 502, "cut", status(last)]
 
     assert Ending(last) == end(hook)
 
 
-def test_at_the_deadline(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """A run whose process died stays STARTED until someone looks."""
+def test_waiting_ends_at_the_deadline(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """A run whose process died would stay STARTED."""
     dagster.answers["AirflowStatus"] = [status("STARTED")]
 
     assert Ending(watch.TIMED_OUT) == end(hook, time.time() + 0.5)
 
 
-def test_with_a_run_that_was_deleted(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """By a person, in Dagster's page."""
+def test_waiting_ends_when_the_run_was_deleted(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """A user can delete a run in Dagster's page."""
     gone = {"__typename": "RunNotFoundError", "message": "gone"}
     dagster.answers["AirflowStatus"] = [{"runOrError": gone}]
 
     assert Ending("MISSING") == end(hook)
 
 
-def test_when_dagster_stays_away(
+def test_waiting_ends_when_dagster_stays_unreachable(
     hook: DagsterHook, dagster: ScriptedDagster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half an hour in earnest."""
+    """In production after half an hour."""
     monkeypatch.setattr(watch, "UNREACHABLE_SECONDS", 0.5)
     dagster.answers["AirflowStatus"] = [503]
 
     assert watch.UNREACHABLE == end(hook).status
 
 
-def test_when_the_run_was_never_submitted(
+def test_waiting_ends_when_the_run_was_never_submitted(
     hook: DagsterHook, dagster: ScriptedDagster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The webserver was killed in the midst of the launch."""
+    """The webserver was killed during the launch."""
     monkeypatch.setattr(watch, "NEVER_SUBMITTED_SECONDS", 0.3)
     dagster.answers["AirflowStatus"] = [status("NOT_STARTED")]
 

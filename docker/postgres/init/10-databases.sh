@@ -1,6 +1,6 @@
 #!/bin/bash
-# Once, on an empty volume: what is Dagster's and Airflow's stays apart from the user's database,
-# and `analyst` may log in; what it may read is granted by the migrations.
+# Runs once, on an empty volume: creates separate databases for Dagster and Airflow, and the role
+# `analyst`, which may log in; the migrations grant its read access.
 set -euo pipefail
 psql -v ON_ERROR_STOP=1 --no-password --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
     -v analyst="$ANALYST_PASSWORD" -v airflow="$AIRFLOW_DB_PASSWORD" -v product="$POSTGRES_DB" <<'SQL'

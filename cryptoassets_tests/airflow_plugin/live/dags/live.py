@@ -1,7 +1,7 @@
-"""DAGs of the live tests: one task each, in the ways in which it can wait.
+"""DAGs of the live tests: one task each, one DAG per way of waiting.
 
-What to run comes with the DAG run: `{"job": ..., "partition": ...}`. Airflow's own file: it knows
-nothing of the tests.
+The DAG run's configuration names what to run: `{"job": ..., "partition": ...}`. Airflow loads this
+file, so it must not import the tests.
 """
 
 from datetime import datetime, timedelta, timezone
@@ -23,7 +23,7 @@ for dag_id, options in WAYS.items():
     with DAG(
         dag_id,
         schedule=None,
-        start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - as Airflow 2 has it
+        start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - Airflow 2 may run on Python 3.10
         is_paused_upon_creation=False,
         default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
     ) as dag:
