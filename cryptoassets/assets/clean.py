@@ -3,7 +3,7 @@
 import dagster as dg
 
 from cryptoassets.assets.descriptions import described
-from cryptoassets.partitions.policies import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
+from cryptoassets.partitions.policies import DAILY, HOURLY, RANGE_IN_ONE_RUN, UP_TO_24_HOURS_PER_RUN
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES
 from cryptoassets.stores.raw import MappedRaw, RawRanges
 from cryptoassets.transforms.history import judge_history
@@ -27,7 +27,7 @@ _HISTORY_LINEAGE = {
     io_manager_key="spark_io_manager",
     ins={"snapshots": dg.AssetIn(key=["raw", "coin_snapshots"])},
     partitions_def=HOURLY,
-    backfill_policy=DAY_OF_HOURS_A_RUN,
+    backfill_policy=UP_TO_24_HOURS_PER_RUN,
     kinds={"spark", "parquet"},
     **described(
         CLEAN_COIN_PRICES,

@@ -5,8 +5,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from cryptoassets.assets.descriptions import OWNERS, described
-from cryptoassets.partitions.policies import DAILY, WEEK_OF_DAYS_A_RUN
-from cryptoassets.schemas import COIN_ALIASES, COIN_DAILY, MARKET_DAILY, OR_ELSE
+from cryptoassets.partitions.policies import DAILY, UP_TO_7_DAYS_PER_RUN
+from cryptoassets.schemas import ALTERNATIVE_INPUT, COIN_ALIASES, COIN_DAILY, MARKET_DAILY
 from cryptoassets.transforms import marts
 
 # Later hours of today do not exist yet, and no hour before the platform's first does.
@@ -31,7 +31,7 @@ coin_aliases = dg.AssetSpec(
 def _either(asset: str, other: str) -> dg.AssetIn:
     """An input that may lack the range if the other one has it."""
     key = dg.AssetKey.from_user_string(asset)
-    return dg.AssetIn(key=key, partition_mapping=_LOOKBACK, metadata={OR_ELSE: other})
+    return dg.AssetIn(key=key, partition_mapping=_LOOKBACK, metadata={ALTERNATIVE_INPUT: other})
 
 
 @dg.asset(
@@ -43,7 +43,7 @@ def _either(asset: str, other: str) -> dg.AssetIn:
         "aliases": dg.AssetIn(key=_ALIASES),
     },
     partitions_def=DAILY,
-    backfill_policy=WEEK_OF_DAYS_A_RUN,
+    backfill_policy=UP_TO_7_DAYS_PER_RUN,
     kinds={"spark", "postgres"},
     **described(
         COIN_DAILY,
@@ -89,7 +89,7 @@ def coin_daily(
     io_manager_key="postgres_io_manager",
     ins={"coins": dg.AssetIn(key=["marts", "coin_daily"])},
     partitions_def=DAILY,
-    backfill_policy=WEEK_OF_DAYS_A_RUN,
+    backfill_policy=UP_TO_7_DAYS_PER_RUN,
     kinds={"spark", "postgres"},
     **described(
         MARKET_DAILY,

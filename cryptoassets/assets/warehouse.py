@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from cryptoassets.assets.descriptions import FIRST, OWNERS, described, same_columns
-from cryptoassets.partitions.policies import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
+from cryptoassets.partitions.policies import DAILY, HOURLY, RANGE_IN_ONE_RUN, UP_TO_24_HOURS_PER_RUN
 from cryptoassets.schemas import COIN_PRICE_HISTORY, COIN_PRICES, COINS, QUARANTINE
 from cryptoassets.stores.clean import CleanFiles
 from cryptoassets.transforms.coins import COLUMNS_READ, merged, newest_of_coins
@@ -22,7 +22,7 @@ _CLEAN = "clean/coin_prices"
     io_manager_key="postgres_io_manager",
     ins={"judged": dg.AssetIn(key=["clean", "coin_prices"])},
     partitions_def=HOURLY,
-    backfill_policy=DAY_OF_HOURS_A_RUN,
+    backfill_policy=UP_TO_24_HOURS_PER_RUN,
     kinds={"spark", "postgres"},
     **described(
         COINS,
@@ -47,7 +47,7 @@ def coins(judged: CleanFiles) -> pa.Table:
     io_manager_key="postgres_io_manager",
     ins={"judged": dg.AssetIn(key=["clean", "coin_prices"])},
     partitions_def=HOURLY,
-    backfill_policy=DAY_OF_HOURS_A_RUN,
+    backfill_policy=UP_TO_24_HOURS_PER_RUN,
     kinds={"spark", "postgres"},
     op_tags=FIRST,
     **described(

@@ -17,7 +17,7 @@ from cryptoassets.io_managers import address, publishing
 from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publishing import Cursor
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
-from cryptoassets.schemas import FLOWS, OR_ELSE, Table, flow_into
+from cryptoassets.schemas import ALTERNATIVE_INPUT, FLOWS, Table, flow_into
 from cryptoassets.stores.copying import copy_batches
 
 _DAY = timedelta(days=1)
@@ -71,7 +71,7 @@ def read_batches(cursor: Cursor, context: dg.InputContext, uri: str) -> Iterator
 def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri: str) -> None:
     """Tell a range that was published empty from one that never was."""
     asset = context.asset_key.to_user_string()
-    either = [asset, context.definition_metadata.get(OR_ELSE)]
+    either = [asset, context.definition_metadata.get(ALTERNATIVE_INPUT)]
     # In one order, whichever of the two inputs is loaded first.
     wanted = [flow.asset for flow in FLOWS if flow.asset in either] or [asset]
     if flow_into(address.table_of(context.asset_key)) is None:
