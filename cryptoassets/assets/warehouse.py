@@ -9,7 +9,7 @@ from cryptoassets.assets.descriptions import FIRST, OWNERS, described, same_colu
 from cryptoassets.partitions.policies import DAILY, HOURLY, RANGE_IN_ONE_RUN, UP_TO_24_HOURS_PER_RUN
 from cryptoassets.schemas import COIN_PRICE_HISTORY, COIN_PRICES, COINS, QUARANTINE
 from cryptoassets.stores.clean import CleanFiles
-from cryptoassets.transforms.coins import COLUMNS_READ, merged, newest_of_coins
+from cryptoassets.transforms.coins import COLUMNS_READ, merge_coin_rows, newest_row_per_coin
 
 FRESH_WITHIN = timedelta(minutes=90)
 """Two hours begun without a snapshot: the source, the schedule or the laptop was off."""
@@ -39,7 +39,7 @@ _CLEAN = "clean/coin_prices"
 )
 def coins(judged: CleanFiles) -> pa.Table:
     """One row a coin as its newest valid observation describes it; a range is one merge."""
-    return merged(judged.mapped(newest_of_coins, COINS, COLUMNS_READ).toArrow())
+    return merge_coin_rows(judged.mapped(newest_row_per_coin, COINS, COLUMNS_READ).toArrow())
 
 
 @dg.asset(

@@ -64,7 +64,7 @@ def test_an_hour_of_many_files_passes_and_its_rows_are_counted_once(clean_path: 
         (
             [judged(at(0)), judged(at(5), at(5))],
             "keys",
-            "1 doubled keys (raw_id)",
+            "1 duplicate keys (raw_id)",
         ),
         (
             [judged(at(0), at(10)), judged(at(10))],

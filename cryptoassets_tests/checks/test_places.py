@@ -94,7 +94,7 @@ def test_a_partition_that_adds_up_has_no_problem(by_ids: Compare, by_counts_firs
     [
         (
             "DELETE FROM warehouse.coin_prices WHERE raw_id = 'a'",
-            ["1 valid rows are missing from the table (a)", "the ledger says"],
+            ["1 valid rows are missing from the table (a)", "the ledger shows"],
         ),
         (
             "UPDATE warehouse.coin_prices SET raw_id = 'e' WHERE raw_id = 'a'",
@@ -113,9 +113,9 @@ def test_a_partition_that_adds_up_has_no_problem(by_ids: Compare, by_counts_firs
         ),
         (
             "UPDATE warehouse.loads SET loaded_rows = 1, superseded_rows = 2",
-            ["the ledger says 5 raw = 1 loaded + 2 quarantined + 2 superseded; the stores say 5"],
+            ["the ledger shows 5 raw = 1 loaded + 2 quarantined + 2 superseded; the stores hold 5"],
         ),
-        ("DELETE FROM warehouse.loads", ["the ledger has no row of this partition"]),
+        ("DELETE FROM warehouse.loads", ["the ledger has no row for this partition"]),
     ],
 )
 def test_what_was_done_to_postgresql_is_named(

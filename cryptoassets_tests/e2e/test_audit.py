@@ -41,9 +41,9 @@ def test_nothing_is_found_where_everything_adds_up(copy: Platform) -> None:
         ),
         (
             "UPDATE warehouse.loads SET loaded_rows = loaded_rows + 1, raw_rows = raw_rows + 1",
-            "the ledger says",
+            "the ledger shows",
         ),
-        ("DELETE FROM warehouse.loads", "the ledger has no row of this partition"),
+        ("DELETE FROM warehouse.loads", "the ledger has no row for this partition"),
         (
             """
             INSERT INTO warehouse.quarantine
@@ -145,13 +145,13 @@ def test_documents_are_compared_once_and_what_is_skipped_is_dated(audited: Platf
             UPDATE warehouse.loads
             SET loaded_rows = loaded_rows - 1, superseded_rows = superseded_rows + 1
             """,
-            "the ledger says",
+            "the ledger shows",
         ),
         (
             "UPDATE warehouse.loads SET rows_checksum = '1:1 1:1'",
             "rows of the table are not those that were published",
         ),
-        ("DELETE FROM warehouse.loads", "the ledger has no row of this partition"),
+        ("DELETE FROM warehouse.loads", "the ledger has no row for this partition"),
     ],
 )
 def test_what_was_changed_in_postgresql_since_the_last_audit_is_found(

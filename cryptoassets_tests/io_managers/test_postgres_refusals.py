@@ -27,8 +27,8 @@ pytestmark = pytest.mark.postgres
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
-        ([judged_row(raw_id="a"), judged_row(raw_id="b")], "doubled keys"),
-        ([judged_row(raw_id="a"), judged_row("ripple", raw_id="a")], "doubled keys"),
+        ([judged_row(raw_id="a"), judged_row(raw_id="b")], "duplicate keys"),
+        ([judged_row(raw_id="a"), judged_row("ripple", raw_id="a")], "duplicate keys"),
         ([judged_row(coin_id=None)], "null values"),
         ([judged_row(outcome="lost")], "no known outcome"),
         ([broken_row(reasons=[])], "without a reason"),

@@ -92,5 +92,5 @@ def test_a_bad_day_is_left_out_and_named_and_the_others_are_published(
     (failure,) = result.get_step_failure_events()
     words = failure.step_failure_data.error.message
     assert "1 of 3 partitions were left out, the others are published" in words
-    assert f"warehouse/coin_price_history {DAYS[1]}: 1 doubled keys" in words
+    assert f"warehouse/coin_price_history {DAYS[1]}: 1 duplicate keys" in words
     assert [DAYS[0], DAYS[2]] == [row[0] for row in warehouse.ledger(database)]

@@ -17,7 +17,7 @@ from cryptoassets.schemas import CLEAN_COIN_PRICES
 from cryptoassets.stores.checksums import clean_checksum
 from cryptoassets.stores.clean import CleanFile, read_file, read_rows
 from cryptoassets.stores.copying import times_as_texts
-from cryptoassets.transforms.coins import COLUMNS_READ, newest_of_coins
+from cryptoassets.transforms.coins import COLUMNS_READ, newest_row_per_coin
 from cryptoassets_tests.io_managers.rows import Row, broken_row, judged, judged_row
 
 HOUR = Span(datetime(2026, 10, 31, 23, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC))
@@ -71,5 +71,5 @@ def test_coins_are_described_by_the_columns_that_are_read_for_them(tmp_path: Pat
         read_file(CLEAN_COIN_PRICES, file),
     )
 
-    assert newest_of_coins(whole.rows).equals(newest_of_coins(some))
+    assert newest_row_per_coin(whole.rows).equals(newest_row_per_coin(some))
     assert (rows, clean_checksum(rows)) == whole
