@@ -151,7 +151,7 @@ def shared_instants(parts: Iterable[FilePart]) -> list[str]:
     """Say which files hold rows of overlapping times: then a snapshot was judged in two parts."""
     dated = sorted((part for part in parts if part.rows), key=lambda part: (part.first, part.last))
     return [
-        f"{after.name} begins at {after.first}, when {before.name} has not ended ({before.last})"
+        f"{after.name} begins at {after.first}, before {before.name} ends ({before.last})"
         for before, after in itertools.pairwise(dated)
         if before.last is None or after.first is None or after.first <= before.last
     ]

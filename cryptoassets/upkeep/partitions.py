@@ -1,7 +1,7 @@
 """Which partitions the stores hold, asked along indexes and listings.
 
 What goes here: partitions by their start, store by store. What stays out: what is in them (in
-`checks.stores`).
+`checks.places`).
 """
 
 from collections.abc import Iterator, Mapping

@@ -62,11 +62,11 @@ def test_nothing_is_found_where_everything_adds_up(copy: Platform) -> None:
                 vwap_usd_24h = NULL
             WHERE coin_id = 'bitcoin'
             """,
-            "1 rows of the table have another price_usd than cleaned (bitcoin@",
+            "1 rows of the table differ in price_usd from the cleaned rows (bitcoin@",
         ),
         (
             "UPDATE warehouse.coin_prices SET source = 'simulatör' WHERE coin_id = 'bitcoin'",
-            "1 rows of the table have another source than cleaned (bitcoin@",
+            "1 rows of the table differ in source from the cleaned rows (bitcoin@",
         ),
         (
             "UPDATE warehouse.coins SET name = 'Bitcoin ð', rank = 7 WHERE coin_id = 'bitcoin'",
@@ -118,7 +118,7 @@ def test_documents_are_compared_once_and_what_is_skipped_is_dated(audited: Platf
     [
         (
             "UPDATE warehouse.coin_prices SET supply = supply + 1e-18 WHERE coin_id = 'bitcoin'",
-            "1 rows of the table have another supply than cleaned (bitcoin@",
+            "1 rows of the table differ in supply from the cleaned rows (bitcoin@",
         ),
         (
             """
