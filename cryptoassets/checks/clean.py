@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from cryptoassets.assets.descriptions import FIRST
+from cryptoassets.assets.descriptions import HIGH_PRIORITY
 from cryptoassets.checks.ranges import CheckEvent, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
@@ -43,7 +43,7 @@ _ROWS_PER_BATCH = 20_000
         hourly_check(PRICES, "keys", "No key is null or duplicate", blocking=True),
         hourly_check(PRICES, "outcomes", "raw = valid + quarantined + superseded", blocking=True),
     ],
-    op_tags=FIRST,
+    op_tags=HIGH_PRIORITY,
 )
 def coin_prices_contract(context: dg.AssetCheckExecutionContext) -> Iterator[CheckEvent]:
     """Check what must hold before rows are published to PostgreSQL.
