@@ -19,7 +19,7 @@ import dagster as dg
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers.clean_writing import clean_bytes, delete_clean
-from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
+from cryptoassets.io_managers.expiry import delete_documents, expire_rows, note_expired
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.locks import hold_alone, hold_shared, lock
 from cryptoassets.resources.mongo import MongoResource
@@ -211,7 +211,7 @@ def expire(where: Where, partition: Partition) -> str | None:
         return _STUCK
     note_expired(where.mongo.lake(), flow, partition.key, row)
     delete_clean(flow.clean, window)
-    forget_documents(where.mongo.lake(), flow, window)
+    delete_documents(where.mongo.lake(), flow, window)
     return None
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from cryptoassets.definitions import build_defs, default_resources
 from cryptoassets.errors import PartitionChangedError
-from cryptoassets.io_managers.clean_folders import View, judge_whole
+from cryptoassets.io_managers.clean_folders import FolderContents, require_full_read
 from cryptoassets.io_managers.clean_marks import parquet_files
 from cryptoassets.io_managers.clean_writing import add_files
 from cryptoassets.io_managers.spark import SparkIOManager
@@ -158,7 +158,7 @@ def test_a_folder_that_changes_meanwhile_is_left_as_it_is(clean_path: Path) -> N
     for name in ("aside/part-1.parquet", "hour/part-0.parquet", "hour/part-x.parquet"):
         (clean_path / name).parent.mkdir(parents=True, exist_ok=True)
         (clean_path / name).touch()
-    base = View(frozenset({"part-0.parquet"}), 1, START, "")
+    base = FolderContents(frozenset({"part-0.parquet"}), 1, START, "")
 
     with pytest.raises(PartitionChangedError, match="A retry helps"):
         add_files(store, f"{root}/aside", f"{root}/hour", base)
@@ -195,7 +195,7 @@ def test_a_partition_is_built_upon_only_when_all_of_it_stands(
             written.rename(folder / "part-00000-another-run.parquet")
         case "failed":
             monkeypatch.setenv("CLEAN_PATH", str(tmp_path / "clean"))
-            judge_whole(SNAPSHOT_FLOW.clean, Span(START, START + timedelta(hours=1)))
+            require_full_read(SNAPSHOT_FLOW.clean, Span(START, START + timedelta(hours=1)))
 
     snapshot(lake, 2, 2)
     rows = judge()

@@ -89,6 +89,6 @@ def test_a_day_without_either_names_what_to_do(postgres_io_manager: PostgresIOMa
 
     (event,) = [event for event in result.all_events if event.is_step_failure]
     words = event.step_failure_data.user_failure_data.description
-    assert "warehouse/coin_prices has no rows of" in words
+    assert "warehouse/coin_prices has no rows for" in words
     assert "A retry will not help; first materialize warehouse/coin_prices for" in words
     assert "or warehouse/coin_price_history, which has none either" in words

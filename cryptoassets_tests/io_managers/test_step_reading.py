@@ -15,7 +15,7 @@ from psycopg import sql
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
-from cryptoassets.io_managers.frames import PassingFrames
+from cryptoassets.io_managers.frames import TemporaryFrames
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.partitions.policies import DAILY, HOURLY
 from cryptoassets.resources.clean_files import SCRATCH
@@ -211,7 +211,7 @@ def test_a_frame_is_written_a_batch_at_a_time(clean_path: Path, session: SparkSe
             alive.append(weakref.ref(batch))
             yield batch
 
-    frames = PassingFrames()
+    frames = TemporaryFrames()
     assert 20 == frames.frame(session, COIN_DAILY, batches()).count()
     [file] = (clean_path / SCRATCH).rglob("*.parquet")
     assert 20 == pq.ParquetFile(file).num_row_groups
@@ -225,7 +225,7 @@ def test_a_few_rows_are_handed_over_without_a_file(
     clean_path: Path, session: SparkSession, coins: range
 ) -> None:
     """The columns are those of a file, and to ask whether there is a row costs no job."""
-    frames = PassingFrames()
+    frames = TemporaryFrames()
     few = daily_coins(DAY, coins)
     frame = frames.frame(session, COIN_DAILY, few.to_batches())
     jobs = session.sparkContext.statusTracker().getJobIdsForGroup
