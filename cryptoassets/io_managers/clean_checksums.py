@@ -12,7 +12,7 @@ from cryptoassets.io_managers.clean_folders import files_of, folder_of
 from cryptoassets.io_managers.clean_marks import digests_of, has_mark, read_mark
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import Table
-from cryptoassets.stores.checksums import added
+from cryptoassets.stores.checksums import sum_checksums
 from cryptoassets.stores.clean import read_file
 
 
@@ -28,7 +28,7 @@ def files_checksum(table: Table, window: Span) -> str | None:
         return None
     try:
         files = files_of(store, folder, window)
-        return added(read_file(table, file._replace(seal=None)).checksum for file in files)
+        return sum_checksums(read_file(table, file._replace(seal=None)).checksum for file in files)
     except (FileNotFoundError, StoreUnavailableError, UpstreamNotMaterializedError):
         return None
 
@@ -44,5 +44,5 @@ def sealed_checksum(table: Table, window: Span) -> str | None:
         if has_mark(store, folder):
             seals = read_mark(store, folder).files
             if digests_of(store, folder) == {name: seal.digest for name, seal in seals.items()}:
-                return added(seal.checksum for seal in seals.values())
+                return sum_checksums(seal.checksum for seal in seals.values())
     return files_checksum(table, window)

@@ -33,7 +33,7 @@ from cryptoassets.io_managers.clean_marks import parquet_files, unmark
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.stores.writing import Written
+from cryptoassets.stores.writing import WrittenFile
 
 ATTEMPTS = "attempts"
 """Subfolder of a temporary folder for the files of all attempts of tasks."""
@@ -112,7 +112,9 @@ def is_older(store: fs.FileSystem, temporary: str, table: Table, window: Span) -
     return bool(new.count_rows() < existing.count_rows())
 
 
-def move_written_files(store: fs.FileSystem, temporary: str, written: Iterable[Written]) -> None:
+def move_written_files(
+    store: fs.FileSystem, temporary: str, written: Iterable[WrittenFile]
+) -> None:
     """Move the files of successful attempts to the folders of their partitions.
 
     Files of tasks that were lost or run twice stay in the folder of attempts and are not used.

@@ -127,7 +127,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
             rows += known.rows if known else 0
             counted = mapped.source.count()
             if rows != counted and len(partitions) > 1:
-                counted = mapped.source.count_apart()
+                counted = mapped.source.sum_of_counts()
             if rows == counted:
                 files = {file.name: file.seal for file in written}
                 read = ReadResult(mapped.source, fetches, counted, known, files)

@@ -23,7 +23,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_DAILY, COIN_PRICES
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.stores.copying import BYTES_A_BATCH, copy_batches
+from cryptoassets.stores.copying import BYTES_PER_BATCH, copy_batches
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets_tests.io_managers import contexts, warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
@@ -193,7 +193,7 @@ def test_rows_are_read_a_batch_at_a_time(database: str) -> None:
             most_bytes = max(most_bytes, pa.total_allocated_bytes() - before)
 
     assert 4 < batches
-    assert most_bytes < 3 * BYTES_A_BATCH
+    assert most_bytes < 3 * BYTES_PER_BATCH
     assert [(f"coin-{ROWS}", Decimal(f"{ROWS}.123456789012345678"))] == [
         (row["coin_id"], row["price_usd"]) for row in last
     ]

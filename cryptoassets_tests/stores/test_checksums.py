@@ -14,10 +14,10 @@ from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.stores.checksums import (
     NO_ROWS,
-    added,
     clean_checksum,
     rows_checksum,
     rows_checksums,
+    sum_checksums,
 )
 from cryptoassets_tests.io_managers.rows import broken_row, judged, judged_row
 
@@ -175,8 +175,10 @@ def test_cleaned_rows_have_one_checksum_in_any_order_and_any_files() -> None:
     whole = clean_checksum(rows)
 
     assert whole == clean_checksum(backwards)
-    assert whole == added(clean_checksum(part) for part in (rows.slice(4), rows.slice(0, 4)))
-    assert "0:0" == clean_checksum(rows.slice(0, 0)) == added([])
+    assert whole == sum_checksums(
+        clean_checksum(part) for part in (rows.slice(4), rows.slice(0, 4))
+    )
+    assert "0:0" == clean_checksum(rows.slice(0, 0)) == sum_checksums([])
 
 
 def test_the_checksum_of_cleaned_rows_stays_what_ledgers_hold() -> None:
