@@ -49,8 +49,8 @@ _FORMS: dict[Any, Callable[[RawRanges], Any]] = {
 class MongoIOManager(dg.ConfigurableIOManager):
     """Stores a `RawBatch`, or the batches of a `RawStream` one by one; loads partitions.
 
-    Partitions are loaded as ranges that executors read, DataFrame, Arrow table or list of
-    documents.
+    A partition is loaded as ranges that executors read, as a DataFrame, as an Arrow table or as a
+    list of documents.
     """
 
     mongo: dg.ResourceDependency[MongoResource]

@@ -1,7 +1,8 @@
 """A small chart of the published rows, for the page of the materialization in Dagster.
 
 What goes here: one function per table with a chart. What stays out: numbers (in `metadata`), shapes
-(in `drawing`). The chart never shows anything that the numbers do not.
+(in `drawing`). Charts are optional;
+the numbers are enough to judge a run.
 """
 
 import base64

@@ -136,7 +136,7 @@ def replace_rows(
         sql.Identifier(table.schema, table.name), scope
     )
     if cursor.execute(there).rowcount == 0:
-        # The scope is empty, so a plain INSERT does: a lookup per row would double the cost.
+        # The scope is empty, so a plain INSERT is enough; a lookup per row would double the cost.
         return Changes(cursor.execute(insert_staged(table, staged)).rowcount)
     return merge_rows(cursor, table, scope, staged)
 

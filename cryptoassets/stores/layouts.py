@@ -139,7 +139,7 @@ class Batch:
         return found
 
     def elements(self, some: Element) -> pa.Array:
-        """Each element in the form of a separate document, without the document's header."""
+        """The bytes of each element; with a length and a NUL they would be a document."""
         return self._slices(some.start, some.end, np.ones(len(some.start), bool))
 
     def _slices(self, starts: Integers, ends: Integers, is_wanted: NDArray[np.bool_]) -> pa.Array:

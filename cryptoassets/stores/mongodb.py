@@ -35,7 +35,7 @@ EXPIRED = "expired_partitions"
 """One record per partition that retention deleted, with its ledger row."""
 
 FieldTypes = Mapping[str, tuple[type, ...]]
-"""Maps a field to the Python types as which pymongo reads its BSON types."""
+"""Maps a field to the Python types of its BSON types, as pymongo reads them."""
 Asked = Mapping[datetime, tuple[int, bool]]
 """Maps the time of a snapshot to the number of coins requested, and whether a page came twice."""
 
@@ -189,6 +189,6 @@ def fetches_in(lake: Lake, window: Span) -> Fetches:
         # Limited, because other programs may have written any number.
         wanted = min(max(fetch["coins_asked"], 0), _MOST_COINS)
         asked[moment] = (min(coins + wanted, _MOST_COINS), is_repeated or fetch["is_repeated"])
-        came = fetch.get("coins_received")
-        received[moment] += min(max(came, 0), _MOST_COINS) if isinstance(came, int) else wanted
+        coins = fetch.get("coins_received")
+        received[moment] += min(max(coins, 0), _MOST_COINS) if isinstance(coins, int) else wanted
     return Fetches(asked, received)

@@ -3,8 +3,8 @@
 What goes here: deciding whether a text is a number that fits NUMERIC(38,18). What stays out: what a
 number means (in `rules`).
 
-Arrow's own cast does not do: 'bad' makes it fail for the whole column, and it accepts '+1', '.5'
-and '1e5'.
+Arrow's own cast is not suitable: 'bad' makes it fail for the whole column, and it accepts '+1',
+'.5' and '1e5'.
 """
 
 import re
