@@ -1,8 +1,7 @@
 """A small chart of the published rows, for the page of the materialization in Dagster.
 
 What goes here: one function per table with a chart. What stays out: numbers (in `metadata`), shapes
-(in `drawing`). Charts are optional;
-the numbers are enough to judge a run.
+(in `drawing`). Charts are optional; the numbers are enough to judge a run.
 """
 
 import base64
