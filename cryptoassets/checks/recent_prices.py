@@ -33,7 +33,7 @@ _OBSERVED = Table(
 def recent_prices(postgres: PostgresResource, before: datetime) -> pa.Table:
     """Prices of the 24 hours before a moment: coin_id, observed_at, price_usd.
 
-    The newest hour is read completely. Of the 23 hours before it, one snapshot per 4 minutes is
+    The newest hour is read completely. For the 23 hours before it, one snapshot per 4 minutes is
     read. Without this sampling, one snapshot of 2,000 coins per minute would yield 2.9 million rows
     per day.
     """

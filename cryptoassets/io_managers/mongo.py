@@ -91,7 +91,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
             if partition_rows == 0 and obj.failure is None:
                 partition = context.partition_key
                 insert_new(lake[FETCHES], [_skip_record(context, partition, obj.skipped)])
-        # Of `kept`, not of `obj`: the sensor would launch a run for an expired hour.
+        # Log `kept`, not `obj`: otherwise the sensor would launch a run for an expired hour.
         elsewhere = self._log_other_partitions(context, kept)
         metadata.report(
             context,
