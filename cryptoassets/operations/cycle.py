@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
 from cryptoassets.errors import CryptoassetsError
-from cryptoassets.io_managers.clean_folders import judge_whole
+from cryptoassets.io_managers.clean_folders import require_full_read
 from cryptoassets.operations.left_behind import days_left_behind, hours_begun, hours_left_behind
 from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.partitions.spans import partition_window
@@ -165,7 +165,7 @@ class Cycles:
             else:
                 is_done = False
                 # The files there may be the cause: the next run judges the hour from raw.
-                judge_whole(SNAPSHOT_FLOW.clean, partition_window(partition))
+                require_full_read(SNAPSHOT_FLOW.clean, partition_window(partition))
                 # The next cycle retries the newest hour, others wait for the next hour: an hour
                 # that fails again and again must not end the loop.
                 if place == 0:

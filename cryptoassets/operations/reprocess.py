@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from cryptoassets.io_managers.clean_folders import judge_whole
+from cryptoassets.io_managers.clean_folders import require_full_read
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.ranges import (
     FinishedStretch,
@@ -71,7 +71,7 @@ class Reprocessing:
             place = f" ({begun + 1} to {begun + len(stretch)} of {len(wanted)})"
             begun += len(stretch)
             for partition in stretch:
-                judge_whole(_CLEAN[partition.asset], partition.window)
+                require_full_read(_CLEAN[partition.asset], partition.window)
             for done in self._stretches.run(
                 _JOBS[asset], stretch, assets=_ASSETS[asset], place=place
             ):
