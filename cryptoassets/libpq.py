@@ -14,6 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from cryptoassets.errors import SettingsError, StoreError
+from cryptoassets.settings import MISREAD_POSTGRES_URL
 
 # PGHOST, PGSERVICE, PGTZ, ...: libpq's own have no underscore, those of pgAdmin and others do.
 _VARIABLE = re.compile(r"PG[A-Z]+")
@@ -101,11 +102,7 @@ def parameters(url: str) -> dict[str, Any]:
     port = str(given.get("port", "")).replace(",", "")
     is_misread = "@" in f"{given.get('host', '')}{given.get('dbname', '')}"
     if is_misread or not (port == "" or port.isdecimal()):
-        message = (
-            "POSTGRES_URL cannot be read. It looks like postgresql://user:password@host:5432/"
-            "bigdata_db; in the password write @ as %40, / as %2F, : as %3A and % as %25"
-        )
-        raise SettingsError(message)
+        raise SettingsError(MISREAD_POSTGRES_URL)
     asked = str(given.get("options") or "")
     options = f"{_options(_LIMITS)} {asked} {_options(_MEANING | _SEARCH_PATH)}"
     return {**_CONNECTION, **given, "options": options, "client_encoding": _ENCODING}
