@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.embedded.old_runs import purge_runs
@@ -50,7 +51,7 @@ _HISTORY = {
 }
 
 
-def history(layers: Collection[str]) -> list[Any]:
+def _history(layers: Collection[str]) -> list[Any]:
     """The job `history` as far as it lies in a code location's layers; none, or one."""
     keys = [key for layer, key in _HISTORY.items() if layer in layers]
     if not keys:
@@ -96,10 +97,10 @@ def end_dead_runs() -> None:
 class PurgeConfig(dg.Config):
     """What may go; both can be set in the launchpad."""
 
-    older_than_days: float | None = None
-    """Age in days; left out: `DAGSTER_RUNS_RETENTION_DAYS`."""
-    dry_run: bool = False
-    """Say what would go, and delete nothing."""
+    older_than_days: float | None = Field(
+        None, description="Age in days; left out: `DAGSTER_RUNS_RETENTION_DAYS`."
+    )
+    dry_run: bool = Field(False, description="Only say what would be deleted.")
 
 
 @dg.op
@@ -142,15 +143,19 @@ def purge_old_runs_daily() -> dg.RunRequest:
     return dg.RunRequest()
 
 
-JOBS: dict[str, list[Any]] = {
-    "raw": [ingest, end_dead_runs, purge_old_runs],
-    "warehouse": [process, retention],
-    "marts": [marts],
-}
-"""Layer to the jobs that need it; a job's other layers are in the same code location."""
+def jobs_in(layers: Collection[str]) -> list[Any]:
+    """The jobs of a code location with these layers."""
+    return [
+        *([ingest, end_dead_runs, purge_old_runs] if "raw" in layers else []),
+        *([process, retention] if "warehouse" in layers else []),
+        *([marts] if "marts" in layers else []),
+        *_history(layers),
+    ]
 
-SCHEDULES: dict[str, list[dg.ScheduleDefinition]] = {
-    "raw": [ingest_every_five_minutes, purge_old_runs_daily],
-    "warehouse": [retention_daily],
-}
-"""By layer, as `JOBS`; all are off until they are switched on."""
+
+def schedules_in(layers: Collection[str]) -> list[dg.ScheduleDefinition]:
+    """The schedules of a code location with these layers; all are off until turned on."""
+    return [
+        *([ingest_every_five_minutes, purge_old_runs_daily] if "raw" in layers else []),
+        *([retention_daily] if "warehouse" in layers else []),
+    ]

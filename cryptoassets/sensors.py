@@ -153,3 +153,14 @@ def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     failed = fail_dead_runs(context.instance)
     told = f"failed {', '.join(failed)}" if failed else "every started run has its process"
     return dg.SkipReason(f"{told} ({datetime.now(UTC):%H:%M:%S} UTC)")
+
+
+def sensors_in(layers: Collection[str]) -> list[dg.SensorDefinition]:
+    """The sensors of a code location with these layers."""
+    of_processing = [process_what_was_fetched, late_documents, failed_runs]
+    return [
+        dead_runs,
+        *(of_processing if "warehouse" in layers else []),
+        *([marts_of_healed_days] if "marts" in layers else []),
+        *heal_gaps(layers),
+    ]

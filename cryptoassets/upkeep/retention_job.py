@@ -7,6 +7,7 @@ what goes, and how (in `retention`).
 from datetime import UTC, datetime
 
 import dagster as dg
+from pydantic import Field
 
 from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.resources.mongo import MongoResource
@@ -18,8 +19,7 @@ from cryptoassets.upkeep.retention import Where, bounds, retain
 class RetentionConfig(dg.Config):
     """Can be set in the launchpad."""
 
-    dry_run: bool = False
-    """Say what would go, and delete nothing."""
+    dry_run: bool = Field(False, description="Only say what would be deleted.")
 
 
 @dg.op
