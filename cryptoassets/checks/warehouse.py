@@ -6,7 +6,7 @@ import dagster as dg
 
 from cryptoassets.checks.places import reconcile
 from cryptoassets.checks.ranges import Judged, by_partition
-from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
+from cryptoassets.checks.results import daily_check, hourly_check, result
 from cryptoassets.checks.stores import recent_prices
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
@@ -82,10 +82,10 @@ def coin_prices_behaviour(
 def _behaviour(postgres: PostgresResource, window: Span) -> Iterator[dg.AssetCheckResult]:
     prices = recent_prices(postgres, window[1])
     moves = wild_moves(prices)
-    yield result("price_moves", _told(moves), severity=WARN, coins_judged=moves.judged)
+    yield result("price_moves", _told(moves), coins_judged=moves.judged)
     share = repeated_share(prices)
     problem = "every coin has the price it had in the snapshot before: the source may be stuck"
-    yield result("stale_answer", [problem] if share == 1.0 else [], severity=WARN, share=share)
+    yield result("stale_answer", [problem] if share == 1.0 else [], share=share)
 
 
 def _told(moves: Moves) -> list[str]:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from cryptoassets.checks.results import WARN, result
+from cryptoassets.checks.results import result
 
 
 def test_five_problems_are_shown_and_all_are_counted() -> None:
@@ -16,7 +16,7 @@ def test_five_problems_are_shown_and_all_are_counted() -> None:
 
 def test_what_holds_is_said_too() -> None:
     """With its facts, labelled as people read them."""
-    told = result("keys", [], severity=WARN, coins_judged=3)
+    told = result("price_moves", [], coins_judged=3)
 
     assert (told.passed, told.description) == (True, "holds")
     assert dg.MetadataValue.int(3) == told.metadata["coins judged"]
