@@ -70,6 +70,8 @@ def _history(layers: Collection[str]) -> list[Any]:
     cron_schedule="*/5 * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Fetch a snapshot every 5 minutes; the sensor `process_what_was_fetched` has it "
+    "processed.",
 )
 def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Fetch every 5 minutes; the sensor `process_what_was_fetched` follows. Off by default."""
@@ -137,6 +139,7 @@ def purge_old_runs() -> None:
     cron_schedule="17 3 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Run `purge_old_runs` every day at 03:17 UTC.",
 )
 def purge_old_runs_daily() -> dg.RunRequest:
     """Purge at 03:17 UTC. Off by default."""

@@ -40,8 +40,8 @@ COLLECTION_DESCRIPTIONS = {
     DEAD_LETTERS: "Answers, or coins of an answer, that could not be read or stored unchanged: "
     "`_id`, `url`, `fetched_at`, `status` (HTTP), `reason` and `body`, cut at 1 MiB.",
     FETCHES: "One record per page of a snapshot: what was requested and what came. `observed_at`, "
-    "`fetched_at`, `source`, `offset`, `coins_asked`, `coins_received`, `is_repeated`. A fetch that "
-    "was skipped has one record with the reason in `skipped`.",
+    "`fetched_at`, `source`, `offset`, `coins_asked`, `coins_received`, `is_repeated`. A fetch "
+    "that was skipped has one record with the reason in `skipped`.",
     WINDOWS: "One record per call for history: the window that was requested and what came. "
     "`coin_id`, `interval`, `start`, `end`, `fetched_at`, `source`, `outcome` (points, empty, "
     "not_found, failed), `points`, `first`, `error`.",

@@ -67,6 +67,7 @@ def retention() -> None:
     cron_schedule="41 3 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Run `retention` every day at 03:41 UTC.",
 )
 def retention_daily() -> dg.RunRequest:
     """Delete what is old at 03:41 UTC. Off by default."""
