@@ -1,35 +1,12 @@
-"""The verbs with their options; an error is one sentence with its remedy."""
+"""The commands with their options and their help, which `make reference` copies."""
 
-import os
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from cryptoassets.cli.garbage import search_as_usual, search_seldom
-from cryptoassets.cli.terminal import (
-    FAILED,
-    INTERRUPTED,
-    MISUSED,
-    NOT_RUNNING,
-    console,
-    errors,
-    print_for_shell,
-    print_on_any_stream,
-)
-from cryptoassets.environment import set_dagster_variables_aside, set_pyspark_variables_aside
-from cryptoassets.errors import CryptoassetsError, SettingsError, StoreNotRunningError
-from cryptoassets.shortages import remedy_of
-
-_STORES = {
-    "pymongo": "MongoDB",
-    "psycopg": "PostgreSQL",
-    "sqlalchemy": "PostgreSQL, where Dagster keeps its runs,",
-}
-"""Package of an error that is not ours to the store that it speaks of."""
+from cryptoassets.cli.terminal import FAILED, console, print_for_shell
 
 app = typer.Typer(
     name="cryptoassets",
@@ -49,48 +26,6 @@ def options(
     """Crypto-market data: CoinCap to MongoDB to Spark to PostgreSQL, as Dagster assets."""
 
 
-def main() -> None:
-    """Run the command; an error is one sentence with its remedy."""
-    # Files of the home are our user's alone, whatever the shell says; children inherit this.
-    os.umask(0o077)
-    print_on_any_stream()
-    set_pyspark_variables_aside()
-    set_dagster_variables_aside()
-    search_seldom()
-    # Accepted before and after the verb.
-    is_debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    try:
-        app(arguments)
-    except CryptoassetsError as error:
-        if is_debug:
-            raise
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(_exit_code(error))
-    except Exception as error:
-        store = _STORES.get(type(error).__module__.partition(".")[0])
-        # Some say why they failed by their name alone, as MemoryError does.
-        remedy = remedy_of(f"{type(error).__name__}: {error}")
-        if is_debug or (store is None and remedy is None):
-            raise
-        sentence = str(error).strip().partition("\n")[0] or type(error).__name__
-        what = f"{store} failed: {sentence}" if store else sentence
-        remedy = remedy or "See that the server runs; a later retry can help"
-        errors.print(f"[bold red]Error:[/] {escape(what)}. {remedy}", soft_wrap=True)
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        errors.print("Stopped.")
-        sys.exit(INTERRUPTED)
-    finally:
-        search_as_usual()
-
-
-def _exit_code(error: CryptoassetsError) -> int:
-    if isinstance(error, SettingsError):
-        return MISUSED
-    return NOT_RUNNING if isinstance(error, StoreNotRunningError) else FAILED
-
-
 @app.command()
 def run(
     every: Annotated[
@@ -104,12 +39,13 @@ def run(
 ) -> None:
     """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary.
 
-    Runs the jobs ingest, process and marts for now, with their checks. Exits with 1 and names the
-    asset or check if an asset, or a check of severity ERROR, failed.
+    Runs the jobs ingest, process and marts for now, with their checks. Exits with
+    1 and names the asset or check if an asset, or a check of severity ERROR,
+    failed.
 
-    Also processes hours of any age that a killed run left unpublished or that late documents
-    belong to, and computes stale marts: up to 24 hours and 28 days per run, newest first. The rest
-    is listed.
+    Also processes hours of any age that a killed run left unpublished or that
+    late documents belong to, and computes stale marts: up to 24 hours and 28 days
+    per run, newest first. The rest is listed.
     """
     from cryptoassets.resources.spark_jvm import jvm_begun
 
@@ -191,7 +127,8 @@ def down(
 ) -> None:
     """Stop the embedded stores and source; their data stays.
 
-    With --erase the data of the source in force is deleted, too, after a confirmation.
+    With --erase the data of the source in force is deleted, too, after a
+    confirmation.
     """
     from cryptoassets.cli.stores import stop, what_is_erased
 
@@ -216,9 +153,9 @@ def env() -> None:
 def status(*, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Show last runs, rows, freshness, checks, what waits, credits and disk; starts nothing.
 
-    Exits with 1 when the last run, or the last one of ingest, process or marts, failed or was
-    killed, or when documents wait to be published. Marts that are older than their prices, and the
-    source's clock, are shown, too.
+    Exits with 1 when the last run, or the last one of ingest, process or marts,
+    failed or was killed, or when documents wait to be published. Marts that are
+    older than their prices, and the source's clock, are shown, too.
     """
     from cryptoassets.cli.stores import only_showing
 
@@ -268,9 +205,10 @@ def requeue(
 ) -> None:
     """Judge quarantined documents, and read dead letters, by today's rules; publish what passes.
 
-    The hours and days of these documents are judged whole; adjoining ones are one run. What passes
-    is published and noted in warehouse.quarantine_releases. A dead letter that can be stored now
-    becomes a raw document. A second run changes nothing.
+    The hours and days of these documents are judged whole; adjoining ones are one
+    run. What passes is published and noted in warehouse.quarantine_releases. A
+    dead letter that can be stored now becomes a raw document. A second run
+    changes nothing.
     """
     from cryptoassets.resources.spark_jvm import jvm_begun
 
@@ -296,9 +234,10 @@ def rebuild(
 ) -> None:
     """Make PostgreSQL and the cleaned Parquet again from raw alone, all or a window.
 
-    The result is the same to the byte; `audit` proves it. Each run takes up to 24 hours or 7 days
-    and judges them whole, whatever Parquet exists. A failure is reported and does not stop the
-    rest, unless Java died. Stale marts are computed, too.
+    The result is the same to the byte; `audit` proves it. Each run takes up to 24
+    hours or 7 days and judges them whole, whatever Parquet exists. A failure is
+    reported and does not stop the rest, unless Java died. Stale marts are
+    computed, too.
     """
     from cryptoassets.resources.spark_jvm import jvm_begun
 
@@ -314,7 +253,8 @@ def retention(
 ) -> None:
     """Delete what is older than CRYPTOASSETS_RETENTION_DAYS, and Dagster's old runs.
 
-    Deletes from all stores. The age of Dagster's runs is DAGSTER_RUNS_RETENTION_DAYS.
+    Deletes from all stores. The age of Dagster's runs is
+    DAGSTER_RUNS_RETENTION_DAYS.
     """
     from cryptoassets.cli.retention import apply_retention
 
@@ -330,10 +270,10 @@ def audit(
 ) -> None:
     """Compare all three stores; exit 1 and say what does not add up; starts nothing.
 
-    Counts raw documents, reads Parquet and tables, and compares their checksums with those of the
-    ledger. Compares documents one by one where a checksum differs or the ledger changed since the
-    last audit. Stale marts are reported, too. A partition that was judged by older rules is a note
-    with its remedy.
+    Counts raw documents, reads Parquet and tables, and compares their checksums
+    with those of the ledger. Compares documents one by one where a checksum
+    differs or the ledger changed since the last audit. Stale marts are reported,
+    too. A partition that was judged by older rules is a note with its remedy.
     """
     from cryptoassets.cli.stores import only_showing
 
