@@ -4,6 +4,6 @@ What goes here: options, the display of progress and results, exit codes. What s
 command does (in `operations`). Heavy imports stand inside the functions, so that `--help` is quick.
 """
 
-from cryptoassets.cli.app import main
+from cryptoassets.cli.entry import main
 
 __all__ = ["main"]
