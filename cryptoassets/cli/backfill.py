@@ -22,7 +22,7 @@ from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.history.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.history.book import coins_without_history
-from cryptoassets.history.gaps import Found, days_with_gaps, detect_gaps
+from cryptoassets.history.gaps import DetectedGaps, days_with_gaps, detect_gaps
 from cryptoassets.history.request import tags_of
 from cryptoassets.history.resource import HistoryResource
 from cryptoassets.history.windows import closed_until, on_grid
@@ -98,7 +98,7 @@ class _Backfill:
         self._coins: tuple[str, ...] | None = None
         self._days_done = self._days_done_before = 0
         self._before = self._counts()
-        self._found = Found([], [], [])
+        self._found = DetectedGaps([], [], [])
 
     def run(self) -> None:
         """Do what is left, look for gaps, and make the marts of days that changed."""
@@ -163,7 +163,7 @@ class _Backfill:
         with self._runner.waiting("Looking for gaps"):
             history = self._history
             found = detect_gaps(history.mongo, history.postgres, history.interval)
-            self._found = Found(
+            self._found = DetectedGaps(
                 found.open,
                 [*self._found.healed, *found.healed],
                 [*self._found.unfillable, *found.unfillable],

@@ -16,7 +16,7 @@ from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError
 from cryptoassets.history.request import HistoryRequest
 from cryptoassets.history.resource import HistoryResource
-from cryptoassets.history.windows import bill, closed_until
+from cryptoassets.history.windows import backfill_cost, closed_until
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.resources.mongo import MongoResource
@@ -95,7 +95,7 @@ def price_backfill(console: Console, asked: Stretch) -> None:
 
 
 def _print_bill(console: Console, wanted: Mapping[str, Sequence[Span]], interval: str) -> None:
-    costs, budget = bill(wanted, interval), credit_budget()
+    costs, budget = backfill_cost(wanted, interval), credit_budget()
     if costs.calls:
         table = Table("coins", "calls each", "credits each", "credits", box=None)
         for (calls, credits_each), coins in sorted(costs.groups.items(), reverse=True):
