@@ -1,7 +1,7 @@
-"""What all assets declare alike: table, owners, group, freshness, lineage.
+"""What every asset declares: table, owners, group, freshness and lineage.
 
-What goes here: definition metadata under Dagster's standard keys. What stays out: what a
-materialization says (in `io_managers.metadata`).
+What goes here: definition metadata under Dagster's standard keys. What stays out: metadata of
+materializations (in `io_managers.metadata`).
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ import dagster as dg
 from cryptoassets.schemas import Table
 
 OWNERS = ["team:cryptoassets"]
-FIRST = {"dagster/priority": "1"}
-"""Op tags of the steps that a new row waits for; what only judges or describes comes after."""
+HIGH_PRIORITY = {"dagster/priority": "1"}
+"""Op tags of the steps that new rows must pass. Other steps, e.g. further checks, run later."""
 
 
-class Declared(TypedDict):
-    """The keyword arguments of `dg.asset` that `described` fills in."""
+class AssetArguments(TypedDict):
+    """The keyword arguments of `dg.asset` that `asset_arguments` returns."""
 
     group_name: str
     owners: list[str]
@@ -27,22 +27,22 @@ class Declared(TypedDict):
     freshness_policy: dg.FreshnessPolicy | None
 
 
-def described(
+def asset_arguments(
     table: Table,
     *,
     group: str,
     version: str,
     fresh_within: timedelta | None = None,
     columns_from: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
-) -> Declared:
-    """Keyword arguments that every asset of ours hands to `dg.asset`.
+) -> AssetArguments:
+    """Keyword arguments that every asset passes to `dg.asset`.
 
     Args:
-        table: the schema of its rows.
+        table: the schema of the asset's rows.
         group: the layer.
-        version: code version; raised when the same input gives other rows.
-        fresh_within: age of the newest materialization from which the asset counts as stale.
-        columns_from: for lineage: upstream asset to {our column: its columns}.
+        version: code version; increase it when the same input yields other rows.
+        fresh_within: the asset counts as stale when its newest materialization is older than this.
+        columns_from: column lineage: upstream asset to {column of this asset: upstream columns}.
     """
     metadata: dict[str, Any] = {
         "dagster/table_name": table.full_name,
@@ -64,7 +64,7 @@ def described(
 def column_lineage(
     columns_from: Mapping[str, Mapping[str, tuple[str, ...]]],
 ) -> dg.TableColumnLineage:
-    """Which upstream columns each of our columns is made of."""
+    """The upstream columns from which each column is computed."""
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for asset, columns in columns_from.items():
         key = dg.AssetKey.from_user_string(asset)
@@ -76,5 +76,5 @@ def column_lineage(
 
 
 def same_columns(table: Table, *, but: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
-    """Lineage of columns that are handed on under their own name."""
+    """Lineage of columns that are passed on unchanged, under the same name."""
     return {name: (name,) for name in table.column_names if name not in but}

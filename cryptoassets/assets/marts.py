@@ -1,15 +1,15 @@
-"""Marts: daily figures in PostgreSQL, made by Spark from the warehouse."""
+"""Marts: daily figures in PostgreSQL, computed by Spark from the warehouse."""
 
 import dagster as dg
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from cryptoassets.assets.descriptions import OWNERS, described
-from cryptoassets.partitions.policies import DAILY, WEEK_OF_DAYS_A_RUN
-from cryptoassets.schemas import COIN_ALIASES, COIN_DAILY, MARKET_DAILY, OR_ELSE
+from cryptoassets.assets.descriptions import OWNERS, asset_arguments
+from cryptoassets.partitions.policies import DAILY, UP_TO_7_DAYS_PER_RUN
+from cryptoassets.schemas import ALTERNATIVE_INPUT, COIN_ALIASES, COIN_DAILY, MARKET_DAILY
 from cryptoassets.transforms import marts
 
-# Later hours of today do not exist yet, and no hour before the platform's first does.
+# Upstream partitions may not exist: later hours of today, and hours before the platform's start.
 _LOOKBACK = dg.TimeWindowPartitionMapping(
     start_offset=-marts.LOOKBACK_DAYS, allow_nonexistent_upstream_partitions=True
 )
@@ -19,8 +19,8 @@ _PRICE = ("price_usd", "observed_at")
 
 coin_aliases = dg.AssetSpec(
     _ALIASES,
-    description="Old slugs of coins, which the marts count as the slug of today. A table that "
-    "users edit by hand; no run writes it.",
+    description="Old slugs of coins, which the marts replace by today's slug. Users edit this "
+    "table by hand; no run writes it.",
     group_name="warehouse",
     owners=OWNERS,
     kinds={"postgres"},
@@ -28,24 +28,24 @@ coin_aliases = dg.AssetSpec(
 ).with_io_manager_key("postgres_io_manager")
 
 
-def _either(asset: str, other: str) -> dg.AssetIn:
-    """An input that may lack the range if the other one has it."""
+def _input_with_alternative(asset: str, other: str) -> dg.AssetIn:
+    """An input that may lack the range if the other input has it."""
     key = dg.AssetKey.from_user_string(asset)
-    return dg.AssetIn(key=key, partition_mapping=_LOOKBACK, metadata={OR_ELSE: other})
+    return dg.AssetIn(key=key, partition_mapping=_LOOKBACK, metadata={ALTERNATIVE_INPUT: other})
 
 
 @dg.asset(
     key_prefix="marts",
     io_manager_key="postgres_io_manager",
     ins={
-        "prices": _either(_PRICES, _HISTORY),
-        "history": _either(_HISTORY, _PRICES),
+        "prices": _input_with_alternative(_PRICES, _HISTORY),
+        "history": _input_with_alternative(_HISTORY, _PRICES),
         "aliases": dg.AssetIn(key=_ALIASES),
     },
     partitions_def=DAILY,
-    backfill_policy=WEEK_OF_DAYS_A_RUN,
+    backfill_policy=UP_TO_7_DAYS_PER_RUN,
     kinds={"spark", "postgres"},
-    **described(
+    **asset_arguments(
         COIN_DAILY,
         group="marts",
         version="2",
@@ -75,8 +75,8 @@ def coin_daily(
 ) -> DataFrame:
     """Open, high, low, close, return, volatility and drawdown of each coin on the day.
 
-    Of snapshots; in hours of a coin without one, of history. Old slugs count as today's. A range
-    of days reads the days that the first one looks back on once.
+    Computed from snapshots, and from history in hours in which a coin has no snapshot. Old slugs
+    count as today's. A range of days reads the lookback days of its first day only once.
     """
     by_alias = dict(zip(*aliases.to_pydict().values(), strict=True))
     daily = marts.coin_daily(prices, history, by_alias)
@@ -89,9 +89,9 @@ def coin_daily(
     io_manager_key="postgres_io_manager",
     ins={"coins": dg.AssetIn(key=["marts", "coin_daily"])},
     partitions_def=DAILY,
-    backfill_policy=WEEK_OF_DAYS_A_RUN,
+    backfill_policy=UP_TO_7_DAYS_PER_RUN,
     kinds={"spark", "postgres"},
-    **described(
+    **asset_arguments(
         MARKET_DAILY,
         group="marts",
         version="1",
@@ -107,5 +107,5 @@ def coin_daily(
     ),
 )
 def market_daily(coins: DataFrame) -> DataFrame:
-    """The whole market on the day: sums, bitcoin's share, gainers and losers."""
+    """The whole market on the day: totals, bitcoin's share, gainers and losers."""
     return marts.market_daily(coins)

@@ -1,18 +1,18 @@
-"""Warehouse: what is valid, in PostgreSQL; what is not, in quarantine beside it."""
+"""Warehouse: valid rows in PostgreSQL tables, and rejected documents in the quarantine."""
 
 from datetime import timedelta
 
 import dagster as dg
 import pyarrow as pa
 
-from cryptoassets.assets.descriptions import FIRST, OWNERS, described, same_columns
-from cryptoassets.partitions.policies import DAILY, DAY_OF_HOURS_A_RUN, HOURLY, RANGE_IN_ONE_RUN
+from cryptoassets.assets.descriptions import HIGH_PRIORITY, OWNERS, asset_arguments, same_columns
+from cryptoassets.partitions.policies import DAILY, HOURLY, RANGE_IN_ONE_RUN, UP_TO_24_HOURS_PER_RUN
 from cryptoassets.schemas import COIN_PRICE_HISTORY, COIN_PRICES, COINS, QUARANTINE
 from cryptoassets.stores.clean import CleanFiles
-from cryptoassets.transforms.coins import COLUMNS_READ, merged, newest_of_coins
+from cryptoassets.transforms.coins import COLUMNS_READ, merge_coin_rows, newest_row_per_coin
 
 FRESH_WITHIN = timedelta(minutes=90)
-"""Two hours begun without a snapshot: the source, the schedule or the laptop was off."""
+"""Prices older than this mean that the source, the schedule or the machine is down."""
 
 _CLEAN = "clean/coin_prices"
 
@@ -22,9 +22,9 @@ _CLEAN = "clean/coin_prices"
     io_manager_key="postgres_io_manager",
     ins={"judged": dg.AssetIn(key=["clean", "coin_prices"])},
     partitions_def=HOURLY,
-    backfill_policy=DAY_OF_HOURS_A_RUN,
+    backfill_policy=UP_TO_24_HOURS_PER_RUN,
     kinds={"spark", "postgres"},
-    **described(
+    **asset_arguments(
         COINS,
         group="warehouse",
         version="1",
@@ -38,8 +38,8 @@ _CLEAN = "clean/coin_prices"
     ),
 )
 def coins(judged: CleanFiles) -> pa.Table:
-    """One row a coin as its newest valid observation describes it; a range is one merge."""
-    return merged(judged.mapped(newest_of_coins, COINS, COLUMNS_READ).toArrow())
+    """One row per coin, from its newest valid observation; a range of hours is one merge."""
+    return merge_coin_rows(judged.mapped(newest_row_per_coin, COINS, COLUMNS_READ).toArrow())
 
 
 @dg.asset(
@@ -47,10 +47,10 @@ def coins(judged: CleanFiles) -> pa.Table:
     io_manager_key="postgres_io_manager",
     ins={"judged": dg.AssetIn(key=["clean", "coin_prices"])},
     partitions_def=HOURLY,
-    backfill_policy=DAY_OF_HOURS_A_RUN,
+    backfill_policy=UP_TO_24_HOURS_PER_RUN,
     kinds={"spark", "postgres"},
-    op_tags=FIRST,
-    **described(
+    op_tags=HIGH_PRIORITY,
+    **asset_arguments(
         COIN_PRICES,
         group="warehouse",
         version="1",
@@ -61,10 +61,10 @@ def coins(judged: CleanFiles) -> pa.Table:
 def coin_prices(judged: CleanFiles) -> CleanFiles:
     """Valid prices of the hour; published with its quarantine and ledger row in one transaction.
 
-    Takes all judged rows, for the proof that every raw document ends in exactly one place is made
-    where they part: valid rows here, quarantined ones in `warehouse/quarantine`. Of a run over
-    several hours, one whose rows do not add up is left out and named; the others are published,
-    and the run fails.
+    Takes all judged rows: valid ones are published here, quarantined ones in
+    `warehouse/quarantine`. So publishing can verify that every raw document ends in exactly one
+    place. In a run over several hours, an hour whose rows do not add up is skipped and named. The
+    other hours are published, and the run fails.
     """
     return judged
 
@@ -76,7 +76,7 @@ def coin_prices(judged: CleanFiles) -> CleanFiles:
     partitions_def=DAILY,
     backfill_policy=RANGE_IN_ONE_RUN,
     kinds={"spark", "postgres"},
-    **described(
+    **asset_arguments(
         COIN_PRICE_HISTORY,
         group="warehouse",
         version="1",
@@ -84,10 +84,10 @@ def coin_prices(judged: CleanFiles) -> CleanFiles:
     ),
 )
 def coin_price_history(judged: CleanFiles) -> CleanFiles:
-    """Valid points of the day; each day is published in a transaction of its own.
+    """Valid points of the day; each day is published in a separate transaction.
 
-    Takes all judged rows, as `warehouse/coin_prices` does. Of a run over several days, one whose
-    rows do not add up is left out and named; the others are published, and the run fails.
+    Takes all judged rows, as `warehouse/coin_prices` does. In a run over several days, a day whose
+    rows do not add up is skipped and named. The other days are published, and the run fails.
     """
     return judged
 
@@ -95,8 +95,8 @@ def coin_price_history(judged: CleanFiles) -> CleanFiles:
 quarantine = dg.AssetSpec(
     ["warehouse", "quarantine"],
     deps=[dg.AssetKey(["clean", "coin_prices"]), dg.AssetKey(["clean", "coin_price_history"])],
-    description="Raw documents that break a rule, with every reason. Written by the publishing of "
-    "`warehouse/coin_prices` and `warehouse/coin_price_history`, in the same transaction.",
+    description="Raw documents that break a rule, with every reason. Publishing "
+    "`warehouse/coin_prices` or `warehouse/coin_price_history` writes it in the same transaction.",
     partitions_def=HOURLY,
     group_name="warehouse",
     owners=OWNERS,

@@ -1,12 +1,12 @@
-"""Asset checks: data quality, layer by layer, and the proof across the stores.
+"""Asset checks: data quality of each layer, and the reconciliation of the stores.
 
-What goes here: checks that say what, how many, and show a few. What stays out: the rules for single
-rows (in `transforms.rules`), which put a row into quarantine.
+What goes here: checks that report each problem with its count and a few examples. What stays out:
+the rules for single rows (in `transforms.rules`), which decide what is quarantined.
 """
 
 from cryptoassets.checks import clean, raw, warehouse
 
 LAYERS = {"raw": raw, "clean": clean, "warehouse": warehouse}
-"""Layer to module; a layer without checks is absent."""
+"""Maps each layer to its module; a layer without checks is absent."""
 
 __all__ = ["LAYERS"]

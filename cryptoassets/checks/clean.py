@@ -1,4 +1,4 @@
-"""Checks of the clean layer: the contract blocks, what the newest snapshot is worth does not."""
+"""Checks of the clean layer. Those of the contract block; those of data quality do not."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ import dagster as dg
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from cryptoassets.assets.descriptions import FIRST
-from cryptoassets.checks.ranges import Judged, by_partition
+from cryptoassets.assets.descriptions import HIGH_PRIORITY
+from cryptoassets.checks.ranges import CheckEvent, by_partition
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers.address import table_of
@@ -31,7 +31,7 @@ from cryptoassets.transforms.drift import drift
 PRICES = dg.AssetKey(["clean", "coin_prices"])
 HISTORY = dg.AssetKey(["clean", "coin_price_history"])
 QUARANTINE_SHARE_LIMIT = 0.05
-_ROWS_OF_A_BATCH = 20_000
+_ROWS_PER_BATCH = 20_000
 
 
 @dg.multi_asset_check(
@@ -40,15 +40,15 @@ _ROWS_OF_A_BATCH = 20_000
         hourly_check(
             PRICES, "columns", "Columns and types are those of the contract", blocking=True
         ),
-        hourly_check(PRICES, "keys", "No key is null or doubled", blocking=True),
+        hourly_check(PRICES, "keys", "No key is null or duplicate", blocking=True),
         hourly_check(PRICES, "outcomes", "raw = valid + quarantined + superseded", blocking=True),
     ],
-    op_tags=FIRST,
+    op_tags=HIGH_PRIORITY,
 )
-def coin_prices_contract(context: dg.AssetCheckExecutionContext) -> Iterator[Judged]:
-    """What must hold before PostgreSQL is touched.
+def coin_prices_contract(context: dg.AssetCheckExecutionContext) -> Iterator[CheckEvent]:
+    """Check what must hold before rows are published to PostgreSQL.
 
-    Of a range the publishing leaves out the hour that breaks `keys` or `outcomes`, and no other.
+    If an hour of a range fails `keys` or `outcomes`, only that hour is not published.
     """
     yield from by_partition(
         context,
@@ -59,7 +59,10 @@ def coin_prices_contract(context: dg.AssetCheckExecutionContext) -> Iterator[Jud
 
 
 def _contract(asset: dg.AssetKey, flow: Flow, window: Span) -> Iterator[dg.AssetCheckResult]:
-    """Judge a partition file by file: the writer has each instant in one file, which is proved."""
+    """Check a partition file by file.
+
+    This is enough because each instant is in one file; the check `keys` verifies that, too.
+    """
     judged, key = _cleaned(asset, window), flow.published.key
     files = list(judged.get_fragments())
     schema = arrow_schema(flow.clean)
@@ -84,7 +87,7 @@ def _cleaned(asset: dg.AssetKey, window: Span) -> ds.Dataset:
     if judged is None:
         raise UpstreamNotMaterializedError(
             f"{asset.to_user_string()} has no partition {partition_name(window)!r} under "
-            "CLEAN_PATH any more. A retry will not help; materialize it again"
+            "CLEAN_PATH any more. A retry will not help; materialize the partition again"
         )
     return judged
 
@@ -95,14 +98,14 @@ def _cleaned(asset: dg.AssetKey, window: Span) -> ds.Dataset:
         daily_check(
             HISTORY, "columns", "Columns and types are those of the contract", blocking=True
         ),
-        # Not blocking: the publishing leaves out the day that breaks them, and no other.
-        daily_check(HISTORY, "keys", "No key is null or doubled"),
+        # These do not block: publishing skips only the day that fails them.
+        daily_check(HISTORY, "keys", "No key is null or duplicate"),
         daily_check(HISTORY, "outcomes", "raw = valid + quarantined + superseded"),
         daily_check(HISTORY, "quarantine_share", "At most 5 % of the day is quarantined"),
     ],
 )
-def coin_price_history_contract(context: dg.AssetCheckExecutionContext) -> Iterator[Judged]:
-    """What must hold of each day, and how much of it was refused."""
+def coin_price_history_contract(context: dg.AssetCheckExecutionContext) -> Iterator[CheckEvent]:
+    """Check the contract of each day, and the share of quarantined rows."""
     yield from by_partition(context, HISTORY, _judge_history, blocking=("columns",))
 
 
@@ -119,15 +122,15 @@ def _judge_history(window: Span) -> Iterator[dg.AssetCheckResult]:
     name="coin_prices_quality",
     specs=[
         hourly_check(
-            PRICES, "newest_snapshot_complete", "At least 40 % of the coins asked for came"
+            PRICES, "newest_snapshot_complete", "At least 40 % of the requested coins arrived"
         ),
         hourly_check(PRICES, "newest_snapshot_reliable", "At most 60 % of its rows are broken"),
         hourly_check(PRICES, "quarantine_share", "At most 5 % of the hour is quarantined"),
-        hourly_check(PRICES, "payload_drift", "Coins have the keys and types they always had"),
+        hourly_check(PRICES, "payload_drift", "Coins have the known keys and JSON types"),
     ],
 )
-def coin_prices_quality(context: dg.AssetCheckExecutionContext) -> Iterator[Judged]:
-    """What a person should know of each hour; nothing here holds an hour back."""
+def coin_prices_quality(context: dg.AssetCheckExecutionContext) -> Iterator[CheckEvent]:
+    """Check the quality of each hour; none of these checks blocks publishing."""
     yield from by_partition(context, PRICES, _quality)
 
 
@@ -139,20 +142,20 @@ def _quality(window: Span) -> Iterator[dg.AssetCheckResult]:
     rows = judged.to_table(columns=["coin_id", "reasons", "payload"], filter=is_newest)
     reasons = {reason for row in rows["reasons"].to_pylist() for reason in row}
     coins = pc.count_distinct(rows["coin_id"]).as_py()
-    told = {"observed_at": str(newest), "coins": coins}
+    facts = {"observed_at": str(newest), "coins": coins}
     for name, reason in (
         ("newest_snapshot_complete", "snapshot_incomplete"),
         ("newest_snapshot_reliable", "snapshot_unreliable"),
     ):
         problem = f"the snapshot of {newest} ({coins} coins) is quarantined whole: {reason}"
-        yield result(name, [problem] if reason in reasons else [], **told)
+        yield result(name, [problem] if reason in reasons else [], **facts)
     yield _quarantine_share(judged)
     yield result("payload_drift", drift(filter(None, rows["payload"].to_pylist())), severity=WARN)
 
 
 def _quarantine_share(judged: ds.Dataset) -> dg.AssetCheckResult:
     raw, quarantined, by_reason = 0, 0, Counter[str]()
-    for batch in judged.to_batches(columns=["outcome", "reasons"], batch_size=_ROWS_OF_A_BATCH):
+    for batch in judged.to_batches(columns=["outcome", "reasons"], batch_size=_ROWS_PER_BATCH):
         refused = batch.filter(pc.equal(batch["outcome"], "quarantined"))
         raw, quarantined = raw + batch.num_rows, quarantined + refused.num_rows
         for entry in pc.value_counts(pc.list_flatten(refused["reasons"])).to_pylist():

@@ -1,9 +1,8 @@
-"""Where the documents of a partition are, compared between the stores by their ids.
+"""Reconciles the stores: every raw document of a partition must be in exactly one place.
 
-What goes here: the proof that every raw document ends in exactly one place. Ids of the lake and of
-Parquet are copied to PostgreSQL a batch at a time and compared there: a partition may be larger
-than the driver's memory. What stays out: the sentences (in `transforms.reconciliation`), values (in
-`values`).
+What goes here: comparing counts, checksums and ids. Ids of the lake and of Parquet are copied to
+PostgreSQL in batches and compared there, because a partition may be larger than the driver's
+memory. What stays out: the messages (in `transforms.reconciliation`), values (in `values`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,11 +33,11 @@ from cryptoassets.stores.mongodb import count_in, in_window
 from cryptoassets.transforms.outcomes import storable_ids
 from cryptoassets.transforms.reconciliation import Ledger, difference, ledger_differences
 
-# A document that is inserted while an hour is being published is younger than this at that moment.
-SETTLING = timedelta(minutes=2)
+# A document that is inserted while an hour is being published was fetched at most this long before.
+MAX_INSERT_DELAY = timedelta(minutes=2)
 NOT_PROCESSED = "raw documents are in no place: not processed yet"
 NO_DOCUMENT = "cleaned rows have no raw document"
-_IDS_OF_A_BATCH = 10_000
+_IDS_PER_BATCH = 10_000
 
 _TABLES = """
     CREATE TEMPORARY TABLE raw_places (raw_id text, is_young boolean) ON COMMIT DROP;
@@ -62,15 +61,17 @@ _IDS: dict[str, LiteralString] = {
         "SELECT raw_id FROM warehouse.quarantine WHERE asset = {asset} AND partition_key = {key}"
     ),
 }
-"""Where ids are: in the lake, in Parquet, in the table, in the quarantine."""
+"""Queries of ids per place: in the lake, in Parquet, in the table, in the quarantine."""
 _DIFFERENCES: dict[LiteralString, str] = {
-    # What another run fetched while this one published is not lost: its own run comes.
+    # A document that another run fetched during this publication will be processed by that run.
     "{raw} WHERE NOT is_young EXCEPT {judged}": NOT_PROCESSED,
     "{judged} EXCEPT {raw}": NO_DOCUMENT,
     "{valid} EXCEPT {loaded}": "valid rows are missing from the table",
     "{loaded} EXCEPT {valid}": "rows of the table are not valid rows of the cleaned partition",
     "{quarantined} EXCEPT {refused}": "quarantined rows are missing from the quarantine",
-    "{refused} EXCEPT {quarantined}": "rows of the quarantine were not quarantined",
+    "{refused} EXCEPT {quarantined}": (
+        "rows of the quarantine are not quarantined rows of the cleaned partition"
+    ),
     "{loaded} INTERSECT {refused}": "documents are both loaded and quarantined",
 }
 _COUNTED = """
@@ -89,8 +90,8 @@ _DOCUMENTS = """
 """
 
 
-class Reconciled(NamedTuple):
-    """What does not add up in a partition; how many documents it has, and how many just came."""
+class Reconciliation(NamedTuple):
+    """Problems of a partition, the number of its documents, and how many of them are too new."""
 
     problems: list[str]
     documents: int
@@ -99,25 +100,25 @@ class Reconciled(NamedTuple):
 
 def reconcile(
     mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
-) -> Reconciled:
-    """Compare what the stores hold of a partition: counts and checksums, ids where these differ.
+) -> Reconciliation:
+    """Compare a partition between the stores: counts and checksums, then ids if these differ.
 
     Args:
         mongo: the lake.
         postgres: the warehouse.
         flow: the kind of document.
-        window: one partition. Documents that came while it was published, or after, wait for a run
-            of their own and are no problem.
+        window: one partition. Documents that arrived during or after its publication wait for
+            another run and are not a problem.
     """
     documents = count_in(mongo.lake()[flow.raw.name], window)
     if _adds_up(postgres, flow, window, documents):
-        return Reconciled([], documents, 0)
+        return Reconciliation([], documents, 0)
     judged = clean_partition(flow.clean, window)
     return compare_places(mongo, postgres, flow, judged, window, waits_for_its_run=True)
 
 
 def _adds_up(postgres: PostgresResource, flow: Flow, window: Span, documents: int) -> bool:
-    """Whether Parquet and rows are those of the publication, which saw so many documents."""
+    """Whether documents, Parquet and rows are those that the ledger recorded at publication."""
     key = partition_name(window)
     with postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -144,17 +145,17 @@ def compare_places(
     window: Span,
     *,
     waits_for_its_run: bool = False,
-) -> Reconciled:
-    """Compare what the stores hold of a partition, id by id.
+) -> Reconciliation:
+    """Compare a partition between the stores, id by id.
 
     Args:
         mongo: the lake.
         postgres: the warehouse.
         flow: the kind of document.
-        judged: the cleaned partition; None: there is none.
+        judged: the cleaned partition; None if it does not exist.
         window: one partition.
-        waits_for_its_run: a document that came while the partition was being published, or after,
-            is no problem.
+        waits_for_its_run: whether to accept documents that arrived during or after the
+            publication; another run will process them.
     """
     key = partition_name(window)
     names: dict[str, sql.Composable] = {
@@ -169,10 +170,10 @@ def compare_places(
     with postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         row = cursor.execute(_LEDGER, [flow.asset, key]).fetchone()
-        since = row[-1] - SETTLING if row and waits_for_its_run else None
+        since = row[-1] - MAX_INSERT_DELAY if row and waits_for_its_run else None
         cursor.execute(_TABLES)
         documents = raw_documents(mongo, flow, window)
-        while some := list(islice(documents, _IDS_OF_A_BATCH)):
+        while some := list(islice(documents, _IDS_PER_BATCH)):
             copy_in(cursor, sql.Identifier("raw_places"), _raw_places(some, since))
         for batch in clean_batches(judged):
             copy_in(cursor, sql.Identifier("clean_places"), batch)
@@ -181,27 +182,27 @@ def compare_places(
         actual = Ledger(*_fetch(cursor, sql.SQL(_ACTUAL).format(**ids)))
     ledger = Ledger(*row[:-1]) if row else None
     problems += ledger_differences(ledger, actual, count - waiting)
-    return Reconciled(problems, count, waiting)
+    return Reconciliation(problems, count, waiting)
 
 
 def raw_documents(mongo: MongoResource, flow: Flow, window: Span) -> Iterator[Mapping[str, Any]]:
     """`_id` and `fetched_at` of the raw documents of a partition."""
     fields = {"_id": 1, "fetched_at": 1}
     return iter(
-        mongo.lake()[flow.raw.name].find(in_window(window), fields, batch_size=_IDS_OF_A_BATCH)
+        mongo.lake()[flow.raw.name].find(in_window(window), fields, batch_size=_IDS_PER_BATCH)
     )
 
 
 def raw_ids(documents: Iterable[Mapping[str, Any]]) -> pa.Array:
-    """Ids of raw documents, as PostgreSQL stores them."""
+    """Ids of raw documents in the form that PostgreSQL stores."""
     return storable_ids(pa.array([lake_id(found["_id"]) for found in documents], pa.string()))
 
 
 def clean_batches(judged: ds.Dataset | None) -> Iterator[pa.Table]:
-    """`raw_id`, as PostgreSQL stores it, and `outcome` of a cleaned partition, batch by batch."""
+    """`raw_id` (in PostgreSQL's form) and `outcome` of a cleaned partition, batch by batch."""
     columns = ["raw_id", "outcome"]
     if judged is not None:
-        for batch in judged.to_batches(columns=columns, batch_size=_IDS_OF_A_BATCH):
+        for batch in judged.to_batches(columns=columns, batch_size=_IDS_PER_BATCH):
             yield pa.table([storable_ids(batch["raw_id"]), batch["outcome"]], names=columns)
 
 
@@ -212,11 +213,11 @@ def _raw_places(documents: Sequence[Mapping[str, Any]], since: datetime | None) 
 
 
 def _differences(cursor: psycopg.Cursor[Any], ids: Mapping[str, sql.Composable]) -> Iterator[str]:
-    for query, words in _DIFFERENCES.items():
+    for query, problem in _DIFFERENCES.items():
         found = sql.SQL(query).format(**ids)
         count, shown = _fetch(cursor, sql.SQL(_COUNTED).format(ids=found))
         if count:
-            yield difference(count, shown, words)
+            yield difference(count, shown, problem)
 
 
 def _fetch(cursor: psycopg.Cursor[Any], query: sql.Composed) -> tuple[Any, ...]:

@@ -1,10 +1,10 @@
-"""Checks of a run over several partitions: each partition has its own result.
+"""Results of checks in a run over several partitions: one result per partition.
 
-What goes here: the form in which Dagster takes them. What stays out: what is looked at.
+What goes here: reporting the results to Dagster. What stays out: what the checks examine.
 
-An `AssetCheckResult` of a run over a range is one result without partition, and the range's
-partitions stay "planned" for ever. So the evaluation of each partition is yielded as an event of
-its own, and the output of the check, which carries nothing, by hand.
+In a run over a range, an `AssetCheckResult` has no partition, and the partitions of the range would
+stay "planned" forever. Therefore one evaluation event per partition is yielded, followed by the
+empty output that Dagster expects from each check.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -13,7 +13,7 @@ import dagster as dg
 
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
 
-Judged = dg.AssetCheckResult | dg.AssetCheckEvaluation | dg.Output[None]
+CheckEvent = dg.AssetCheckResult | dg.AssetCheckEvaluation | dg.Output[None]
 
 
 def by_partition(
@@ -22,14 +22,14 @@ def by_partition(
     judge: Callable[[Span], Iterable[dg.AssetCheckResult]],
     *,
     blocking: Collection[str] = (),
-) -> Iterator[Judged]:
-    """Judge every partition of the run by itself.
+) -> Iterator[CheckEvent]:
+    """Check every partition of the run separately.
 
     Args:
-        context: of the check.
-        asset: whose checks these are.
-        judge: gives the result of each check for one partition.
-        blocking: names of the checks that hold back what comes after, for any bad partition.
+        context: context of the check.
+        asset: the asset that is checked.
+        judge: returns the result of each check for one partition.
+        blocking: names of the checks that block downstream steps if any partition fails.
     """
     windows = [partition_window(key) for key in context.op_execution_context.partition_keys]
     if len(windows) == 1:

@@ -1,4 +1,4 @@
-"""Checks of the raw layer: every stretch of history that a day needs was asked for and answered."""
+"""Checks of the raw layer: all history that a day needs was requested and answered."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from cryptoassets.checks.ranges import Judged, by_partition
+from cryptoassets.checks.ranges import CheckEvent, by_partition
 from cryptoassets.checks.results import daily_check, result
 from cryptoassets.history.book import failures
 from cryptoassets.history.request import request_of
@@ -22,14 +22,17 @@ HISTORY = dg.AssetKey(["raw", "coin_history"])
     name="coin_history_answered",
     specs=[
         daily_check(
-            HISTORY, "windows_answered", "The source answered for every coin followed, all day"
+            HISTORY, "windows_answered", "The source answered for all tracked coins, all day"
         )
     ],
 )
 def coin_history_answered(
     context: dg.AssetCheckExecutionContext, history: HistoryResource
-) -> Iterator[Judged]:
-    """Name coins whose points were asked for in vain, or not asked for: credits, a broken run."""
+) -> Iterator[CheckEvent]:
+    """Name coins whose points were requested without success, or not requested.
+
+    Typical causes are a lack of credits and an interrupted run.
+    """
     tags = context.run.tags
     yield from by_partition(context, HISTORY, lambda window: [_answered(history, window, tags)])
 
@@ -44,7 +47,7 @@ def _answered(
     why = failures(history.mongo.lake(), history.interval, window)
     problems = [
         f"{coin}: {points_in(spans, history.interval)} points of {partition_name(window)} "
-        f"({why.get(coin, 'not asked for yet')[:_SHOWN_CHARACTERS]})"
+        f"({why.get(coin, 'not requested yet')[:_SHOWN_CHARACTERS]})"
         for coin, spans in wanted.items()
     ]
-    return result("windows_answered", problems, holds="every coin was answered for")
+    return result("windows_answered", problems, holds="the source answered for every coin")

@@ -1,6 +1,6 @@
-"""Results of checks: what, how many, and a few examples, in one form.
+"""Results of checks in one form: each problem, the number of problems, and a few examples.
 
-What goes here: how a check speaks. What stays out: what it looks at.
+What goes here: building specs and results. What stays out: what the checks examine.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def hourly_check(
     *,
     blocking: bool = False,
 ) -> dg.AssetCheckSpec:
-    """A check of one partition of an hourly asset; see `checks.ranges`."""
+    """A check of each hour of an hourly asset; see `checks.ranges`."""
     return dg.AssetCheckSpec(
         name,
         asset=asset,
@@ -51,11 +51,12 @@ def result(
     """The result of a check that found these problems.
 
     Args:
-        name: of the check.
-        problems: one sentence each; empty: passed. Five are shown, all are counted.
-        severity: of a failure.
-        holds: what to say when there is none.
-        metadata: further facts by label, underscores for blanks.
+        name: name of the check.
+        problems: one sentence per problem; the check passes if there is none. The description
+            shows five of them and the number of the others.
+        severity: severity of a failure.
+        holds: description of a check that passes.
+        metadata: further facts by label, with underscores in place of blanks.
     """
     shown = "; ".join(problems[:_SHOWN])
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""

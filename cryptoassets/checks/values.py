@@ -1,7 +1,7 @@
-"""What `audit` compares beyond ids: each value of a published row with the row it was made from.
+"""Compares each value of a published row with the cleaned row from which it was made.
 
-What goes here: reading both, and naming the columns that differ. What stays out: which rows are
-missing or too many (in `transforms.reconciliation`).
+What goes here: reading both rows, and naming the columns that differ. What stays out: missing and
+surplus rows (in `checks.places`).
 """
 
 from typing import Any
@@ -25,16 +25,16 @@ _SHOWN = 3
 def changed_values(
     postgres: PostgresResource, flow: Flow, judged: ds.Dataset | None, window: Span
 ) -> list[str]:
-    """Say which columns of a partition's published rows differ from its cleaned rows.
+    """List the columns in which published rows of a partition differ from its cleaned rows.
 
     Args:
         postgres: the warehouse.
         flow: the kind of document.
-        judged: the cleaned partition; None: there is none, and nothing to compare with.
+        judged: the cleaned partition; None if it does not exist, then nothing is compared.
         window: the partition.
 
     Returns:
-        A sentence per column that differs; rows that only one side has are not looked at.
+        One sentence per column that differs. Rows that exist on one side only are ignored.
     """
     if judged is None:
         return []
@@ -44,21 +44,23 @@ def changed_values(
 
 
 def differences(published: pa.Table, valid: pa.Table) -> list[str]:
-    """Compare rows of the same `raw_id`, column by column.
+    """Compare rows with the same `raw_id`, column by column.
 
     Args:
         published: rows of the table, in any order.
         valid: cleaned rows with the same columns and types, in any order.
     """
     place = pc.index_in(published["raw_id"], value_set=valid["raw_id"].combine_chunks())
-    there = published.filter(pc.is_valid(place))
+    in_both = published.filter(pc.is_valid(place))
     made_from = valid.take(place.drop_null())
     found = []
-    for name in there.column_names:
-        ids = there["raw_id"].filter(_differ(there[name], made_from[name])).to_pylist()
+    for name in in_both.column_names:
+        ids = in_both["raw_id"].filter(_differ(in_both[name], made_from[name])).to_pylist()
         if ids:
             shown = ", ".join(sorted(ids)[:_SHOWN])
-            found.append(f"{len(ids)} rows of the table have another {name} than cleaned ({shown})")
+            found.append(
+                f"{len(ids)} rows of the table differ in {name} from the cleaned rows ({shown})"
+            )
     return found
 
 

@@ -1,13 +1,13 @@
-"""Checks of the warehouse: the three stores agree, and prices behave."""
+"""Checks of the warehouse: the three stores agree, and prices are plausible."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
 from cryptoassets.checks.places import reconcile
-from cryptoassets.checks.ranges import Judged, by_partition
+from cryptoassets.checks.ranges import CheckEvent, by_partition
+from cryptoassets.checks.recent_prices import recent_prices
 from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
-from cryptoassets.checks.stores import recent_prices
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -30,8 +30,8 @@ HISTORY = dg.AssetKey(["warehouse", "coin_price_history"])
 )
 def coin_prices_reconciliation(
     context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
-) -> Iterator[Judged]:
-    """Compare MongoDB, Parquet and PostgreSQL hour by hour; by ids where counts differ."""
+) -> Iterator[CheckEvent]:
+    """Compare MongoDB, Parquet and PostgreSQL hour by hour; compare ids if counts differ."""
     yield from by_partition(
         context, PRICES, lambda window: [_reconciled(mongo, postgres, SNAPSHOT_FLOW, window)]
     )
@@ -58,8 +58,8 @@ def _reconciled(
 )
 def coin_price_history_reconciliation(
     context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
-) -> Iterator[Judged]:
-    """Compare MongoDB, Parquet and PostgreSQL day by day; by ids where counts differ."""
+) -> Iterator[CheckEvent]:
+    """Compare MongoDB, Parquet and PostgreSQL day by day; compare ids if counts differ."""
     yield from by_partition(
         context, HISTORY, lambda window: [_reconciled(mongo, postgres, HISTORY_FLOW, window)]
     )
@@ -68,28 +68,28 @@ def coin_price_history_reconciliation(
 @dg.multi_asset_check(
     name="coin_prices_behaviour",
     specs=[
-        hourly_check(PRICES, "price_moves", "No price moves wildly against its own past"),
-        hourly_check(PRICES, "stale_answer", "The newest answer is not the one before again"),
+        hourly_check(PRICES, "price_moves", "No price moves unusually, compared with its own past"),
+        hourly_check(PRICES, "stale_answer", "The newest answer differs from the one before"),
     ],
 )
 def coin_prices_behaviour(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource
-) -> Iterator[Judged]:
-    """Warn of prices that move too much, or not at all, in each hour."""
+) -> Iterator[CheckEvent]:
+    """Warn about prices that move too much, or not at all, in each hour."""
     yield from by_partition(context, PRICES, lambda window: _behaviour(postgres, window))
 
 
 def _behaviour(postgres: PostgresResource, window: Span) -> Iterator[dg.AssetCheckResult]:
     prices = recent_prices(postgres, window[1])
     moves = wild_moves(prices)
-    yield result("price_moves", _told(moves), severity=WARN, coins_judged=moves.judged)
+    yield result("price_moves", _move_problems(moves), severity=WARN, coins_judged=moves.judged)
     share = repeated_share(prices)
-    problem = "every coin has the price it had in the snapshot before: the source may be stuck"
+    problem = "every coin has the same price as in the snapshot before: the source may be stuck"
     yield result("stale_answer", [problem] if share == 1.0 else [], severity=WARN, share=share)
 
 
-def _told(moves: Moves) -> list[str]:
+def _move_problems(moves: Moves) -> list[str]:
     if moves.is_market_wide:
         mean = sum(move.return_pct for move in moves.wild) / len(moves.wild)
-        return [f"the market moves: {len(moves.wild)} of {moves.judged} coins, mean {mean:+.1f} %"]
+        return [f"market-wide move: {len(moves.wild)} of {moves.judged} coins, mean {mean:+.1f} %"]
     return [f"{move.coin_id} {move.return_pct:+.1f} % (z {move.z:+.0f})" for move in moves.wild]

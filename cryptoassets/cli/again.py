@@ -16,7 +16,7 @@ from cryptoassets.cli.ranges import Done, Ranges, changed, make_marts
 from cryptoassets.cli.runner import Outcome, Runner, warm_instance
 from cryptoassets.embedded import Stack
 from cryptoassets.embedded.dead_runs import fail_dead_runs
-from cryptoassets.io_managers.clean_folders import judge_whole
+from cryptoassets.io_managers.clean_folders import require_full_read
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
@@ -71,7 +71,7 @@ class Again:
             place = f" ({begun + 1} to {begun + len(stretch)} of {len(wanted)})"
             begun += len(stretch)
             for partition in stretch:
-                judge_whole(_CLEAN[partition.asset], partition.window)
+                require_full_read(_CLEAN[partition.asset], partition.window)
             for done in self._ranges.run(_JOBS[asset], stretch, assets=_ASSETS[asset], place=place):
                 succeeded += done.partitions
                 told(done)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptoassets.checks.places import (
-    Reconciled,
+    Reconciliation,
     compare_places,
 )
 from cryptoassets.checks.values import changed_values
@@ -164,7 +164,7 @@ class _FlowAudit:
             last.note(self._flow, window, row, files)
         return compared.documents
 
-    def _again(self, window: Span, compare: Callable[[Span], Reconciled]) -> Reconciled:
+    def _again(self, window: Span, compare: Callable[[Span], Reconciliation]) -> Reconciliation:
         """Compare; try again when another run replaces the Parquet meanwhile.
 
         Raises:
@@ -180,7 +180,7 @@ class _FlowAudit:
             "helps once they have ended"
         )
 
-    def _compare_all(self, window: Span) -> Reconciled:
+    def _compare_all(self, window: Span) -> Reconciliation:
         """Compare ids and values of all three stores."""
         flow, stores = self._flow, self._stores
         damage = clean_damage(flow.clean, window)

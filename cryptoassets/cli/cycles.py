@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cryptoassets.cli.hours import begun, days_left_behind, hours_left_behind
 from cryptoassets.cli.runner import Outcome, Runner
 from cryptoassets.errors import CryptoassetsError
-from cryptoassets.io_managers.clean_folders import judge_whole
+from cryptoassets.io_managers.clean_folders import require_full_read
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
@@ -164,7 +164,7 @@ class Cycles:
             else:
                 is_done = False
                 # Nothing is built upon what may have made it fail.
-                judge_whole(SNAPSHOT_FLOW.clean, partition_window(partition))
+                require_full_read(SNAPSHOT_FLOW.clean, partition_window(partition))
                 # The newest is tried again by the next cycle, others when the next hour begins:
                 # one that fails again and again must not end the loop.
                 if place == 0:

@@ -1,7 +1,7 @@
-"""Asset key and Dagster context to table and span of time; and how to get a missing partition.
+"""Maps asset keys and Dagster contexts to tables and time spans, and names remedies.
 
-What goes here: what Dagster says, without a connection. What stays out: spans and their names (in
-`partitions.spans`), reading and writing.
+What goes here: what follows from Dagster's keys and contexts, without a connection. What stays out:
+spans and their names (in `partitions.spans`), reading and writing.
 """
 
 from datetime import UTC, timedelta
@@ -22,7 +22,7 @@ _TABLES = {
 
 
 def table_of(key: dg.AssetKey) -> Table:
-    """The schema of an asset's rows.
+    """The table that describes an asset's rows.
 
     Raises:
         KeyError: the asset has no table in `schemas`.
@@ -37,18 +37,18 @@ def window_of(context: dg.InputContext | dg.OutputContext) -> Span:
 
 
 def span_of(table: Table) -> timedelta:
-    """Length of a partition of a flow's table."""
+    """The length of a partition of a table that belongs to a flow."""
     return next(f.span for f in schemas.FLOWS if table in (f.raw, f.clean, f.published))
 
 
 def rebuild_command(window: Span) -> str:
-    """The command that makes a partition, or a range of them, from raw again."""
+    """The command that rebuilds a partition, or a range of partitions, from raw."""
     start, end = (f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in window)
     return f"`cryptoassets rebuild --from {start} --to {end}`"
 
 
 def remedy(key: dg.AssetKey, partition: str) -> str:
-    """How to get a missing partition, for an error message."""
+    """How to create a missing partition, as text for an error message."""
     history = schemas.HISTORY_FLOW
     is_history = table_of(key) in (history.raw, history.clean, history.published)
     command = f"`cryptoassets {'backfill' if is_history else 'run'}`"

@@ -1,7 +1,8 @@
-"""The checksum of a partition's cleaned rows, as its Parquet holds them now.
+"""The checksum of the cleaned rows that a partition's Parquet holds now.
 
-What goes here: reading it from files, and taking it from the mark where bytes are as written. What
-stays out: how rows are added up (in `stores.checksums`), what a difference means (in `checks`).
+What goes here: computing it from the files, or taking it from the `_SUCCESS` mark if the bytes have
+not changed. What stays out: the definition of the checksum (in `stores.checksums`), what a
+difference means (in `checks`).
 """
 
 import contextlib
@@ -11,37 +12,37 @@ from cryptoassets.io_managers.clean_folders import files_of, folder_of
 from cryptoassets.io_managers.clean_marks import digests_of, has_mark, read_mark
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import Table
-from cryptoassets.stores.checksums import added
+from cryptoassets.stores.checksums import sum_checksums
 from cryptoassets.stores.clean import read_file
 
 
 def files_checksum(table: Table, window: Span) -> str | None:
-    """Add up the rows of a partition file by file, whatever its mark says of them.
+    """Compute the checksum of a partition from the rows of its files; ignore the mark's checksums.
 
     Returns:
-        See `stores.checksums.clean_checksum`; None: the partition is missing or damaged, or another
-        run has just replaced it.
+        See `stores.checksums.clean_checksum`. None if the partition is missing or damaged, or if
+        another run has just replaced it.
     """
     store, folder = folder_of(table, window)
     if not has_mark(store, folder):
         return None
     try:
         files = files_of(store, folder, window)
-        return added(read_file(table, file._replace(seal=None)).checksum for file in files)
+        return sum_checksums(read_file(table, file._replace(seal=None)).checksum for file in files)
     except (FileNotFoundError, StoreUnavailableError, UpstreamNotMaterializedError):
         return None
 
 
 def sealed_checksum(table: Table, window: Span) -> str | None:
-    """The same; of files whose bytes are as they were written the rows are not decoded.
+    """The same checksum, but without decoding rows if the bytes of all files are unchanged.
 
-    Reading the bytes takes a twentieth of the time that decoding the rows does.
+    Reading the bytes takes a twentieth of the time that decoding the rows takes.
     """
     store, folder = folder_of(table, window)
-    # What is gone or cannot be read is judged by `files_checksum`.
+    # `files_checksum` handles files that are missing or cannot be read.
     with contextlib.suppress(OSError):
         if has_mark(store, folder):
             seals = read_mark(store, folder).files
             if digests_of(store, folder) == {name: seal.digest for name, seal in seals.items()}:
-                return added(seal.checksum for seal in seals.values())
+                return sum_checksums(seal.checksum for seal in seals.values())
     return files_checksum(table, window)

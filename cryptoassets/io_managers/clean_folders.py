@@ -1,7 +1,8 @@
-"""A partition's folder of cleaned Parquet: whole, damaged or missing, and the rules that judged it.
+"""The state of a partition's Parquet folder: complete, damaged or missing, and its rules version.
 
-What goes here: telling what lies in a folder. What stays out: writing it, Spark (in `spark`), rules
-(in `transforms`). A damaged folder counts as missing: its partition is made from raw again.
+What goes here: examining a folder. What stays out: writing it (in `clean_writing`), Spark (in
+`spark`), rules (in `transforms`). A damaged folder counts as missing, so its partition is rebuilt
+from raw.
 """
 
 import contextlib
@@ -45,7 +46,7 @@ def folder_of(table: Table, window: Span) -> tuple[fs.FileSystem, str]:
 
 
 def clean_partition(table: Table, window: Span) -> ds.Dataset | None:
-    """A partition as it lies under `CLEAN_PATH`; None where it is missing or damaged."""
+    """The rows of a partition under `CLEAN_PATH`; None if it is missing or damaged."""
     store, folder = folder_of(table, window)
     return dataset_of(store, folder) if is_whole(store, folder) else None
 
@@ -53,10 +54,10 @@ def clean_partition(table: Table, window: Span) -> ds.Dataset | None:
 def clean_rows(
     table: Table, window: Span, columns: list[str], wanted: pc.Expression | None = None
 ) -> pa.Table | None:
-    """Rows of a partition; None where it is missing or damaged.
+    """Read rows of a partition; None if it is missing or damaged.
 
     Raises:
-        FileNotFoundError: another run replaced it meanwhile.
+        FileNotFoundError: another run replaced it at the same time.
     """
     found = clean_partition(table, window)
     try:
@@ -68,12 +69,12 @@ def clean_rows(
 
 
 def clean_damage(table: Table, window: Span) -> str | None:
-    """Why a partition that was written whole cannot be read; reads all of it to find out."""
+    """Why a complete partition cannot be read, found by reading all of it; None if it can."""
     return damage(*folder_of(table, window), is_thorough=True)
 
 
 def is_of_older_rules(table: Table, window: Span) -> bool:
-    """Whether other rules than today's judged a partition that is there."""
+    """Whether an existing partition was judged by other rules than the current ones."""
     store, folder = folder_of(table, window)
     if not has_mark(store, folder):
         return False
@@ -81,14 +82,14 @@ def is_of_older_rules(table: Table, window: Span) -> bool:
 
 
 @dataclass(frozen=True)
-class View:
-    """What a whole partition's Parquet holds, by its listing and footers.
+class FolderContents:
+    """Contents of a complete partition's Parquet folder, from its listing and footers.
 
     Attributes:
         files: names of the Parquet files.
-        rows: one per raw document that was read.
-        newest: `observed_at` of the newest row; None: no rows.
-        judged_by: names what the rows were judged by besides the rules; empty: unknown.
+        rows: number of rows, one per raw document that was read.
+        newest: `observed_at` of the newest row; None if there are no rows.
+        judged_by: identifies the fetch records by which the rows were judged; empty if unknown.
     """
 
     files: frozenset[str]
@@ -97,17 +98,20 @@ class View:
     judged_by: str
 
 
-def view_of(table: Table, window: Span) -> View | None:
-    """What there is of a partition, if today's rules judged it; None: nothing to build upon."""
+def reusable_contents(table: Table, window: Span) -> FolderContents | None:
+    """The contents to which newer rows can be added; None if the partition must be rebuilt.
+
+    Contents are reusable if they are complete, undamaged and judged by the current rules.
+    """
     store, folder = folder_of(table, window)
-    # Read to the end: beside a damaged file nothing that is added would ever be published.
+    # Read all bytes: a file that is added next to a damaged one would never be published.
     is_damaged = damage(store, folder, is_thorough=True) is not None
     if is_damaged or not has_mark(store, folder) or is_of_older_rules(table, window):
         return None
     parts = file_parts(store, folder)
     files = frozenset(part.name for part in parts)
     judged_by, _, names = read_mark(store, folder).judged.partition(" ")
-    return View(
+    return FolderContents(
         files,
         sum(part.rows for part in parts),
         max((part.last for part in parts if part.last), default=None),
@@ -117,7 +121,7 @@ def view_of(table: Table, window: Span) -> View | None:
 
 @dataclass(frozen=True)
 class FilePart:
-    """One Parquet file: its rows, and their first and last `observed_at`; None: no rows."""
+    """One Parquet file: its row count, and the first and last `observed_at`; None without rows."""
 
     name: str
     rows: int
@@ -126,7 +130,7 @@ class FilePart:
 
 
 def file_parts(store: fs.FileSystem, folder: str) -> list[FilePart]:
-    """The Parquet files of a folder by their footers, sorted by name."""
+    """Describe the Parquet files of a folder from their footers, sorted by name."""
     parts = []
     for name in sorted(parquet_files(store, folder)):
         with store.open_input_file(f"{folder}/{name}") as file:
@@ -148,22 +152,22 @@ def _part(name: str, footer: pq.FileMetaData) -> FilePart:
 
 
 def shared_instants(parts: Iterable[FilePart]) -> list[str]:
-    """Say which files hold rows of overlapping times: then a snapshot was judged in two parts."""
+    """List files whose times overlap; in that case a snapshot may have been judged in two parts."""
     dated = sorted((part for part in parts if part.rows), key=lambda part: (part.first, part.last))
     return [
-        f"{after.name} begins at {after.first}, when {before.name} has not ended ({before.last})"
+        f"{after.name} begins at {after.first}, before {before.name} ends ({before.last})"
         for before, after in itertools.pairwise(dated)
         if before.last is None or after.first is None or after.first <= before.last
     ]
 
 
 def dataset_of(store: fs.FileSystem, folder: str) -> ds.Dataset:
-    """The rows of a folder, lazily, with the schema that is in the files: a check compares it."""
+    """The rows of a folder, lazily, with the schema of the files, which a check compares."""
     return ds.dataset(folder, filesystem=store, format=_CHECKED)
 
 
 def is_whole(store: fs.FileSystem, folder: str) -> bool:
-    """Whether a folder was written to its end and its files still open as Parquet."""
+    """Whether a folder was written completely and its files can be opened as Parquet."""
     return damage(store, folder) is None and has_mark(store, folder)
 
 
@@ -175,14 +179,14 @@ def mark_whole(
     judged_by: str | None = None,
     files: Mapping[str, Seal] = MappingProxyType({}),
 ) -> None:
-    """Mark a folder as written to its end by today's rules.
+    """Mark a folder as complete and judged by the current rules.
 
     Args:
         store: file system of the folder.
-        folder: of a partition.
-        table: of its rows.
-        judged_by: see `View.judged_by`.
-        files: what tasks have written of it; other files are read for their bytes.
+        folder: folder of a partition.
+        table: table of its rows.
+        judged_by: see `FolderContents.judged_by`.
+        files: seals of the files that tasks wrote; other files are read to hash their bytes.
     """
     names = parquet_files(store, folder)
     judged = f"{judged_by} {hash_of(names)}" if judged_by else ""
@@ -192,10 +196,10 @@ def mark_whole(
     write_mark(store, folder, Mark(rules_version(table), written, judged, sealed))
 
 
-def judge_whole(table: Table, window: Span) -> None:
-    """Have the next run read and judge a partition whole, whatever there is of it."""
+def require_full_read(table: Table, window: Span) -> None:
+    """Make the next run read and judge all documents of a partition, not only newer ones."""
     store, folder = folder_of(table, window)
-    # Another run may be replacing it, which judges it whole.
+    # If another run is replacing the folder now, that run reads all documents anyway.
     with contextlib.suppress(FileNotFoundError):
         if not has_mark(store, folder):
             return
@@ -204,14 +208,16 @@ def judge_whole(table: Table, window: Span) -> None:
         except FileNotFoundError:
             raise
         except OSError:
-            # On a full disk a deletion is still possible; the partition then counts as missing.
+            # On a full disk files can still be deleted; the partition then counts as missing.
             unmark(store, folder)
 
 
 def files_as_written(table: Table, window: Span) -> str | None:
-    """Name the files of a partition by all their bytes, which are read; None: they have changed.
+    """Hash the names and bytes of a partition's files, if the files are as they were written.
 
-    Also None where the partition is missing, or was written before its mark told of bytes.
+    Returns:
+        The hash. None if a file has changed, if the partition is missing, or if it was written
+        before marks recorded the hash of the bytes.
     """
     store, folder = folder_of(table, window)
     try:
@@ -227,7 +233,7 @@ def files_as_written(table: Table, window: Span) -> str | None:
 
 
 def files_of(store: fs.FileSystem, folder: str, window: Span) -> list[CleanFile]:
-    """The Parquet files of a marked folder as workers open them, sorted by name."""
+    """The Parquet files of a marked folder, with paths for workers, sorted by name."""
     root = shared_path(store, folder)
     found = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     seals = read_mark(store, folder).files
@@ -239,13 +245,13 @@ def files_of(store: fs.FileSystem, folder: str, window: Span) -> list[CleanFile]
 
 
 def damage(store: fs.FileSystem, folder: str, *, is_thorough: bool = False) -> str | None:
-    """Why a folder cannot be read, in words; None: it can, or it was never written to its end.
+    """Why a folder cannot be read; None if it can be read, or if it was never complete.
 
     Args:
         store: file system of the folder.
-        folder: of a partition.
-        is_thorough: compare all bytes with those that were written, or, where the mark says nothing
-            of them, each page with its checksum; not just the files' footers.
+        folder: folder of a partition.
+        is_thorough: not only read the footers, but compare all bytes with those that were written.
+            If the mark has no hash of the bytes, compare each page with its checksum instead.
     """
     name = folder
     try:
@@ -255,7 +261,7 @@ def damage(store: fs.FileSystem, folder: str, *, is_thorough: bool = False) -> s
         for name in names:
             _open(store, f"{folder}/{name}")
         written = read_mark(store, folder).written
-        # Bytes that are as they were written need not be read as Parquet.
+        # Unchanged bytes need not be decoded.
         if is_thorough and written != hash_of(digests_of(store, folder).values()):
             for name in names:
                 _open(store, f"{folder}/{name}", is_read=True)
@@ -270,7 +276,7 @@ def damage(store: fs.FileSystem, folder: str, *, is_thorough: bool = False) -> s
 
 
 def _open(store: fs.FileSystem, path: str, *, is_read: bool = False) -> None:
-    """Open a Parquet file, and read each page where asked for; raises what is wrong with it."""
+    """Open a Parquet file and optionally read each page; raise if the file is damaged."""
     with (
         store.open_input_file(path) as file,
         pq.ParquetFile(file, page_checksum_verification=True) as parquet,

@@ -1,6 +1,6 @@
-"""The mark of a whole folder of cleaned Parquet, and what it says of the folder's files.
+"""The file `_SUCCESS`, which marks a complete folder of cleaned Parquet and describes its files.
 
-What goes here: reading and writing it. What stays out: what follows from it (in `clean_folders`).
+What goes here: reading and writing it. What stays out: its interpretation (in `clean_folders`).
 """
 
 import hashlib
@@ -19,13 +19,13 @@ _OF_FILE = re.compile(r"(\S+) (\S+) (\S+)")
 
 
 class Mark(NamedTuple):
-    """The lines of a mark; one that was written before it had three has the first alone.
+    """The lines of a mark; marks of older versions may have only the first three or the first.
 
     Attributes:
         rules: version of the rules that judged the rows.
-        written: hash of the files' bytes.
-        judged: `View.judged_by`, a blank, and a hash of the files' names; or nothing.
-        files: a line for each file that a task has written: name, SHA-256, checksum of the rows.
+        written: hash of the bytes of all files.
+        judged: `FolderContents.judged_by`, a blank, and a hash of the file names; may be empty.
+        files: one line per file that a task wrote: name, SHA-256, checksum of the rows.
     """
 
     rules: str
@@ -35,19 +35,19 @@ class Mark(NamedTuple):
 
 
 def has_mark(store: fs.FileSystem, folder: str) -> bool:
-    """Whether a folder was written to its end."""
+    """Whether a folder is marked as complete."""
     return bool(store.get_file_info(f"{folder}/{_SUCCESS}").type == fs.FileType.File)
 
 
 def hash_of(texts: Iterable[str]) -> str:
-    """One short name for texts, in whatever order."""
+    """A short hash of texts, independent of their order."""
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:16]
 
 
 def digests_of(
     store: fs.FileSystem, folder: str, names: Collection[str] | None = None
 ) -> dict[str, str]:
-    """SHA-256 of the bytes of Parquet files of a folder, by name; None: of all files."""
+    """SHA-256 of the bytes of a folder's Parquet files, by name; `names` None means all files."""
     digests = {}
     for name in parquet_files(store, folder) if names is None else names:
         with store.open_input_file(f"{folder}/{name}") as file:
@@ -56,19 +56,19 @@ def digests_of(
 
 
 def write_mark(store: fs.FileSystem, folder: str, mark: Mark) -> None:
-    """Write the mark of a folder, or replace it."""
-    # In one step: a reader sees the mark of before or this one.
-    coming = f"{folder}/{_SUCCESS}.next"
-    with store.open_output_stream(coming) as file:
+    """Write or replace the mark of a folder."""
+    # Written to another file and renamed, so that a reader sees either the old or the new mark.
+    new_mark = f"{folder}/{_SUCCESS}.next"
+    with store.open_output_stream(new_mark) as file:
         lines = [*mark[:3], *(" ".join((name, *seal)) for name, seal in mark.files.items())]
         file.write("\n".join(lines).encode())
     if isinstance(store, fs.LocalFileSystem):
-        Path(coming).chmod(0o600)
-    store.move(coming, f"{folder}/{_SUCCESS}")
+        Path(new_mark).chmod(0o600)
+    store.move(new_mark, f"{folder}/{_SUCCESS}")
 
 
 def read_mark(store: fs.FileSystem, folder: str) -> Mark:
-    """The lines of a mark; older ones have the first three, or the first alone."""
+    """Read the lines of a mark; older marks have only the first three lines or the first."""
     with store.open_input_stream(f"{folder}/{_SUCCESS}") as file:
         lines = file.read().decode(errors="replace").split("\n")
     rules, written, judged = (*lines, "", "")[:3]
@@ -77,12 +77,12 @@ def read_mark(store: fs.FileSystem, folder: str) -> Mark:
 
 
 def unmark(store: fs.FileSystem, folder: str) -> None:
-    """Have a folder count as missing."""
+    """Delete the mark of a folder, so that the folder counts as missing."""
     if has_mark(store, folder):
         store.delete_file(f"{folder}/{_SUCCESS}")
 
 
 def parquet_files(store: fs.FileSystem, folder: str) -> frozenset[str]:
-    """Names of the Parquet files of a folder; none where there is no folder."""
+    """Names of the Parquet files of a folder; empty if the folder does not exist."""
     found = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     return frozenset(info.base_name for info in found if info.base_name.endswith(".parquet"))

@@ -1,7 +1,7 @@
-"""Putting a partition's cleaned Parquet in its place, whole or by one more file.
+"""Moves cleaned Parquet into a partition's folder: replaces the folder, or adds files to it.
 
-What goes here: what is refused, and the order of the steps. What stays out: what lies in a folder
-(in `clean_folders`), making the rows (in `spark`).
+What goes here: what is refused, and the order of the steps. What stays out: examining a folder (in
+`clean_folders`), writing the rows (in `spark`).
 """
 
 import errno
@@ -22,7 +22,7 @@ from cryptoassets.errors import (
 )
 from cryptoassets.io_managers.clean_folders import (
     FilePart,
-    View,
+    FolderContents,
     clean_damage,
     clean_partition,
     dataset_of,
@@ -33,21 +33,21 @@ from cryptoassets.io_managers.clean_marks import parquet_files, unmark
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.stores.writing import Written
+from cryptoassets.stores.writing import WrittenFile
 
 ATTEMPTS = "attempts"
-"""Folder of a partition that is being written, for the files of all attempts at its tasks."""
+"""Subfolder of a temporary folder for the files of all attempts of tasks."""
 
 
-class Facts(NamedTuple):
-    """What is counted of cleaned rows, read batch by batch."""
+class RowSummary(NamedTuple):
+    """Sources of cleaned rows, and the number of rows per outcome."""
 
     sources: set[str]
     outcomes: dict[str, int]
 
 
-def facts_of(rows: ds.Dataset) -> Facts:
-    """Count outcomes and name the sources of rows; a column that is missing says nothing."""
+def summarize_rows(rows: ds.Dataset) -> RowSummary:
+    """Collect sources and count outcomes, batch by batch; a missing column yields no entries."""
     columns = [name for name in ("source", "outcome") if name in rows.schema.names]
     counted = {name: Counter[str]() for name in columns}
     for batch in rows.to_batches(columns=columns):
@@ -56,14 +56,14 @@ def facts_of(rows: ds.Dataset) -> Facts:
                 counted[name][entry["values"]] += entry["counts"]
     outcomes = counted.get("outcome", Counter[str]())
     shown = ("valid", "quarantined", "superseded") if "outcome" in columns else ()
-    return Facts(set(counted.get("source", ())), {name: outcomes[name] for name in shown})
+    return RowSummary(set(counted.get("source", ())), {name: outcomes[name] for name in shown})
 
 
 def refuse_shared_instants(parts: Iterable[FilePart], table: Table, window: Span) -> None:
-    """Refuse files that share an instant: whole-snapshot rules would have seen half of it.
+    """Refuse files that share an instant, because snapshot rules need the whole snapshot.
 
     Raises:
-        ContractViolationError: names two files.
+        ContractViolationError: names two such files.
     """
     problems = shared_instants(parts)
     if problems:
@@ -74,7 +74,9 @@ def refuse_shared_instants(parts: Iterable[FilePart], table: Table, window: Span
 
 
 def refuse_mixed_views(parts: Iterable[FilePart], folder: str) -> None:
-    """Refuse a folder to which two runs have added the same snapshot; one takes its file back.
+    """Refuse to read a folder to which two runs have added the same snapshot.
+
+    One of the two runs removes its file again.
 
     Raises:
         PartitionChangedError: names the folder.
@@ -82,102 +84,104 @@ def refuse_mixed_views(parts: Iterable[FilePart], folder: str) -> None:
     if shared_instants(parts):
         raise PartitionChangedError(
             f"Two runs have added the same snapshot to {folder}. A retry helps: the later one "
-            "takes its file back, or the next run judges the partition whole"
+            "removes its file, or the next run rebuilds the partition"
         )
 
 
-def is_older(store: fs.FileSystem, aside: str, table: Table, window: Span) -> bool:
-    """Whether a partition written aside has fewer rows than the one in its place.
+def is_older(store: fs.FileSystem, temporary: str, table: Table, window: Span) -> bool:
+    """Whether a temporary folder has fewer rows than the existing partition.
 
-    One that cannot be read counts as missing.
+    A partition that cannot be read counts as missing.
 
     Raises:
-        MixedSourcesError: one is of real data and the other is not.
+        MixedSourcesError: only one of the two holds real data.
     """
-    there = clean_partition(table, window)
-    if there is None or clean_damage(table, window):
+    existing = clean_partition(table, window)
+    if existing is None or clean_damage(table, window):
         return False
-    coming = dataset_of(store, aside)
-    sources = [facts_of(rows).sources for rows in (there, coming)]
+    new = dataset_of(store, temporary)
+    sources = [summarize_rows(rows).sources for rows in (existing, new)]
     if all(sources) and ("coincap" in sources[0]) != ("coincap" in sources[1]):
         _, folder = folder_of(table, window)
         raise MixedSourcesError(
             f"{folder} holds data of source {', '.join(sorted(sources[0]))}; data of "
-            f"{', '.join(sorted(sources[1]))} would take its place. A retry will not help; set "
-            "CLEAN_PATH to a folder of its own for each source, or leave it out (the embedded "
-            "stores are kept apart)"
+            f"{', '.join(sorted(sources[1]))} would replace it. A retry will not help; set "
+            "CLEAN_PATH to a separate folder for each source, or do not set it (the embedded "
+            "stores are separate for each source)"
         )
-    return bool(coming.count_rows() < there.count_rows())
+    return bool(new.count_rows() < existing.count_rows())
 
 
-def take_files(store: fs.FileSystem, aside: str, written: Iterable[Written]) -> None:
-    """Move the files that count to the folders of their partitions.
+def move_written_files(
+    store: fs.FileSystem, temporary: str, written: Iterable[WrittenFile]
+) -> None:
+    """Move the files of successful attempts to the folders of their partitions.
 
-    What is left in the folder of attempts, of tasks that were lost or run twice, counts nowhere.
+    Files of tasks that were lost or run twice stay in the folder of attempts and are not used.
 
     Args:
         store: file system of the folder.
-        aside: holds `ATTEMPTS`, and gets one folder for each partition that has rows.
-        written: reported by the attempts that count.
+        temporary: temporary folder; holds `ATTEMPTS` and gets one folder per partition with rows.
+        written: files that successful attempts reported.
 
     Raises:
-        SettingsError: a file is not there, or may not be moved.
+        SettingsError: a file does not exist, or may not be moved.
     """
     for file in written:
-        folder = f"{aside}/{file.folder}"
+        folder = f"{temporary}/{file.folder}"
         store.create_dir(folder)
         try:
-            store.move(f"{aside}/{ATTEMPTS}/{file.name}", f"{folder}/{file.name}")
+            store.move(f"{temporary}/{ATTEMPTS}/{file.name}", f"{folder}/{file.name}")
         except (FileNotFoundError, PermissionError) as error:
             raise SettingsError(
-                f"A Spark worker has written {file.name}, which this process does not see or may "
-                f"not move ({error.strerror}). A retry will not help; set CLEAN_PATH to a folder "
-                "that driver and workers share, as the same user"
+                f"A Spark worker has written {file.name}, but this process cannot find or move it "
+                f"({error.strerror}). A retry will not help; set CLEAN_PATH to a folder that "
+                "driver and workers share, and run both as the same user"
             ) from error
 
 
-def fill(store: fs.FileSystem, folder: str, table: Table) -> None:
-    """Give a partition without rows a file without rows."""
+def write_empty_file_if_missing(store: fs.FileSystem, folder: str, table: Table) -> None:
+    """Write a Parquet file without rows, unless the folder has a Parquet file already."""
     if not parquet_files(store, folder):
         store.create_dir(folder, recursive=True)
         schema = arrow_schema(table)
         pq.write_table(schema.empty_table(), f"{folder}/part-0.parquet", filesystem=store)
 
 
-def replace_folder(store: fs.FileSystem, aside: str, table: Table, window: Span) -> None:
-    """Put a marked folder that was written aside in the place of a partition.
+def replace_folder(store: fs.FileSystem, temporary: str, table: Table, window: Span) -> None:
+    """Replace the folder of a partition by a temporary folder that is marked as complete.
 
     Raises:
-        PartitionChangedError: another run put one there in the same moment.
+        PartitionChangedError: another run wrote the partition at the same moment.
     """
     _, folder = folder_of(table, window)
     try:
         delete_folder(store, folder)
         store.create_dir(folder.rpartition("/")[0], recursive=True)
-        store.move(aside, folder)
+        store.move(temporary, folder)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
             raise
         raise PartitionChangedError(
-            f"{folder} was written by another run in the same moment. A retry helps"
+            f"{folder} was written by another run at the same moment. A retry helps"
         ) from error
 
 
-def add_files(store: fs.FileSystem, aside: str, folder: str, base: View) -> None:
-    """Move files that were written aside into a folder; a reader sees each whole.
+def add_files(store: fs.FileSystem, temporary: str, folder: str, base: FolderContents) -> None:
+    """Move files from a temporary folder into the folder of a partition, each atomically.
 
     Raises:
-        PartitionChangedError: another run has written the folder since it was looked at; it was
-            left as it is.
+        PartitionChangedError: another run has written the folder since `base` was read. The files
+            of this run were removed again.
     """
-    coming = parquet_files(store, aside)
+    new_files = parquet_files(store, temporary)
     _refuse_change(store, folder, base.files)
-    for name in coming:
-        store.move(f"{aside}/{name}", f"{folder}/{name}")
+    for name in new_files:
+        store.move(f"{temporary}/{name}", f"{folder}/{name}")
     try:
-        _refuse_change(store, folder, base.files | coming)
+        _refuse_change(store, folder, base.files | new_files)
     except PartitionChangedError:
-        for name in coming & parquet_files(store, folder):
+        for name in new_files & parquet_files(store, folder):
             store.delete_file(f"{folder}/{name}")
         raise
 
@@ -186,12 +190,12 @@ def _refuse_change(store: fs.FileSystem, folder: str, expected: frozenset[str]) 
     if parquet_files(store, folder) != expected:
         raise PartitionChangedError(
             f"{folder} was written by another run meanwhile; nothing was added. A retry helps: it "
-            "reads and judges the partition whole"
+            "reads and judges the whole partition"
         )
 
 
 def clean_bytes(table: Table, window: Span) -> int:
-    """Bytes of a partition's Parquet, whole or not."""
+    """Number of bytes in a partition's folder, whether it is complete or not."""
     store, folder = folder_of(table, window)
     if store.get_file_info(folder).type != fs.FileType.Directory:
         return 0
@@ -200,16 +204,16 @@ def clean_bytes(table: Table, window: Span) -> int:
 
 
 def delete_clean(table: Table, window: Span) -> None:
-    """Delete a partition's Parquet, if there is any."""
+    """Delete a partition's folder, if it exists."""
     delete_folder(*folder_of(table, window))
 
 
 def delete_folder(store: fs.FileSystem, folder: str) -> None:
-    """Delete a folder, or a file in its place, if there is any."""
+    """Delete a folder, or a file of that name, if it exists."""
     kind = store.get_file_info(folder).type
     if kind == fs.FileType.File:
         store.delete_file(folder)
     elif kind != fs.FileType.NotFound:
-        # The mark first: a reader in between sees a missing partition, not half of one.
+        # The mark goes first, so that a reader in between sees a missing partition, not a part.
         unmark(store, folder)
         store.delete_dir(folder)

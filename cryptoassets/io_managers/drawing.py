@@ -1,7 +1,7 @@
-"""Two kinds of small chart as SVG, which every browser draws.
+"""Two kinds of small charts as SVG, which every browser can display.
 
-What goes here: shapes and places. What stays out: what is drawn (in `plots`). Not by matplotlib:
-its import takes more of a run than the publishing of 100 coins.
+What goes here: shapes and positions. What stays out: what is drawn (in `plots`). matplotlib is not
+used because importing it takes longer than publishing 100 coins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 
 _WIDTH, _HEIGHT = 480, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 360, 12, 164
-"""Edges of the area of lines; to its right are their names."""
+"""Edges of the line chart; the names of the lines are to its right."""
 _MIDDLE = 300
-"""Of bars: where zero is."""
+"""Position of zero in a bar chart."""
 _LONGEST_BAR = 120
 _ROW = 15
 _COLORS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e")
@@ -23,7 +23,7 @@ Points = Sequence[tuple[datetime, float]]
 
 
 def line_chart(lines: Mapping[str, Points], title: str) -> bytes:
-    """Draw lines over time, one a name; each has a point or more, in the order of time."""
+    """Draw one line over time per name; each has at least one point, in order of time."""
     points = [point for line in lines.values() for point in line]
     first, last = min(time for time, _ in points), max(time for time, _ in points)
     low, high = min(value for _, value in points), max(value for _, value in points)
@@ -49,7 +49,7 @@ def line_chart(lines: Mapping[str, Points], title: str) -> bytes:
 
 
 def bar_chart(bars: Sequence[tuple[str, float]], title: str) -> bytes:
-    """Draw bars to both sides of zero, one below the other, each with its name and value."""
+    """Draw one bar per row to the left or right of zero, with its name and value."""
     longest = max(abs(value) for _, value in bars) or 1
     chart = _chart(title)
     for number, (name, value) in enumerate(bars):
@@ -67,7 +67,7 @@ def _chart(title: str) -> ET.Element:
     size = {"width": str(_WIDTH), "height": str(_HEIGHT), "viewBox": f"0 0 {_WIDTH} {_HEIGHT}"}
     fonts = {"font-family": "sans-serif", "font-size": "10"}
     chart = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", **size, **fonts})
-    # Else dark pages show through.
+    # Without a background the chart is unreadable on dark pages.
     _shape(chart, "rect", width=_WIDTH, height=_HEIGHT, fill="white")
     _text(chart, (_LEFT + _RIGHT) / 2, _HEIGHT - 8, title, "middle")
     return chart
@@ -88,6 +88,6 @@ def _line(chart: ET.Element, x1: float, y1: float, x2: float, y2: float) -> None
 def _text(
     chart: ET.Element, x: float, y: float, words: str, anchor: str, color: str = "black"
 ) -> None:
-    # Names of coins may hold what no XML may.
+    # Names of coins may contain characters that XML does not allow.
     shown = "".join(one if one.isprintable() else "?" for one in words[:_LONGEST_NAME])
     _shape(chart, "text", x=x, y=y, text_anchor=anchor, fill=color).text = shown

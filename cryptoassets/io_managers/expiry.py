@@ -1,9 +1,9 @@
-"""Partitions that retention deleted: stamped in the ledger, noted in the lake, never made again.
+"""Partitions that retention deleted: marked in the ledger and in the lake, and never rebuilt.
 
-What goes here: the two marks, and the refusals that rest on them. What stays out: which partitions
-go, and when (in `upkeep.retention`).
+What goes here: the two marks, and refusing marked partitions. What stays out: which partitions are
+deleted, and when (in `upkeep.retention`).
 
-The note in the lake holds what the ledger said, so that a ledger that is lost comes back from raw.
+The mark in the lake contains the ledger row, so that a lost ledger can be restored from the lake.
 """
 
 from collections.abc import Collection, Iterable
@@ -36,22 +36,24 @@ _NOTE_FIELDS: FieldTypes = {
 
 
 def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Document | None:
-    """Delete a partition's rows and quarantine and stamp its ledger row; under its lock.
+    """Delete a partition's rows and quarantine, and mark its ledger row as expired.
+
+    Call it while holding the lock of the partition.
 
     Args:
-        cursor: in a transaction.
-        flow: whose partition it is.
+        cursor: cursor in a transaction.
+        flow: the flow of the partition.
         window: the partition.
-        documents: raw documents that it has now.
+        documents: number of raw documents that the partition has now.
 
     Returns:
-        The ledger row, stamped; None, and nothing is deleted, where documents came that no
-        publication has seen.
+        The marked ledger row. None if there are documents that no publication has processed; then
+        nothing is deleted.
     """
     place = [flow.asset, partition_name(window)]
     stamped = cursor.execute(
         sql.SQL(
-            # No finer than BSON's dates, for the lake notes it too.
+            # Truncated to milliseconds, because the lake stores it as a BSON date, too.
             "UPDATE warehouse.loads "
             "SET expired_at = coalesce(expired_at, date_trunc('milliseconds', now())), "
             "clean_checksum = NULL, rows_checksum = NULL "
@@ -75,10 +77,10 @@ def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Doc
 
 
 def refuse_expired(cursor: Cursor, asset: str, partition_keys: Collection[str]) -> None:
-    """Refuse partitions of which the ledger says that one has expired.
+    """Refuse the partitions if one of them is marked as expired in the ledger.
 
     Raises:
-        ExpiredPartitionError: names the first of them.
+        ExpiredPartitionError: names the first expired partition.
     """
     row = cursor.execute(
         "SELECT partition_key FROM warehouse.loads WHERE asset = %s AND partition_key = ANY(%s) "
@@ -90,22 +92,23 @@ def refuse_expired(cursor: Cursor, asset: str, partition_keys: Collection[str]) 
 
 
 def note_expired(lake: Lake, flow: Flow, partition_key: str, row: Document) -> None:
-    """Note in the lake that a partition expired, with its ledger row."""
+    """Record in the lake that a partition has expired, with its ledger row."""
     note = {"_id": _id(flow.raw.full_name, partition_key), "asset": flow.asset}
     insert_new(lake[EXPIRED], [{**note, "partition_key": partition_key, **row}])
 
 
 def expired_keys(lake: Lake, raw: str, partition_keys: Iterable[str]) -> set[str]:
-    """Which of some partitions of a collection, `raw.<name>`, the lake has noted as expired."""
+    """Which partitions of a collection (`raw.<name>`) are recorded as expired in the lake."""
     by_id = {_id(raw, key): key for key in partition_keys}
     found = lake[EXPIRED].find({"_id": {"$in": list(by_id)}}, {"_id": 1})
     return {by_id[note["_id"]] for note in found}
 
 
 def without_expired(lake: Lake, table: Table, batch: RawBatch) -> RawBatch:
-    """Leave out documents of partitions that the lake has noted as expired.
+    """Remove documents of partitions that are recorded as expired in the lake.
 
-    A window of history is longer than a day, and an answer may be stamped for any hour.
+    A batch may contain such documents, because a window of history is longer than a day and an
+    answer may have the timestamp of any hour.
     """
     span = span_of(table)
     keys = [
@@ -119,8 +122,8 @@ def without_expired(lake: Lake, table: Table, batch: RawBatch) -> RawBatch:
     return replace(batch, documents=tuple(doc for doc, key in placed if key not in expired))
 
 
-def refuse_noted(lake: Lake, raw: str, partition_keys: Iterable[str]) -> None:
-    """Refuse partitions that the lake has noted as expired, all of them.
+def refuse_if_all_expired(lake: Lake, raw: str, partition_keys: Iterable[str]) -> None:
+    """Refuse the partitions if all of them are recorded as expired in the lake.
 
     Raises:
         ExpiredPartitionError: names the first of them.
@@ -132,7 +135,7 @@ def refuse_noted(lake: Lake, raw: str, partition_keys: Iterable[str]) -> None:
 
 
 def restore_ledger(cursor: Cursor, lake: Lake) -> int:
-    """Bring back the ledger rows of expired partitions from the lake's notes; returns how many."""
+    """Restore the ledger rows of expired partitions from the lake; return their number."""
     names = ("asset", "partition_key", *_STAMPED)
     statement = sql.SQL(
         "INSERT INTO warehouse.loads ({}) VALUES ({}) ON CONFLICT DO NOTHING"
@@ -148,7 +151,7 @@ def restore_ledger(cursor: Cursor, lake: Lake) -> int:
 
 
 def _is_ours(note: Document) -> bool:
-    """Whether the ledger can take a note; other programs write to the lake, too."""
+    """Whether a record can be a ledger row; other programs may write to the lake, too."""
     flow = next((flow for flow in FLOWS if flow.asset == note.get("asset")), None)
     return (
         flow is not None
@@ -158,8 +161,8 @@ def _is_ours(note: Document) -> bool:
     )
 
 
-def forget_documents(lake: Lake, flow: Flow, window: Span) -> None:
-    """Delete the raw documents of a partition, and what is recorded of their fetches."""
+def delete_documents(lake: Lake, flow: Flow, window: Span) -> None:
+    """Delete the raw documents of a partition and the records of their fetches."""
     lake[flow.raw.name].delete_many(documents_of(window))
     name = _id(flow.raw.full_name, partition_name(window))
     lake[FETCHES].delete_many({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}})
@@ -173,6 +176,6 @@ def _id(raw: str, partition_key: str) -> str:
 
 def _error(asset: str, partition_key: str) -> ExpiredPartitionError:
     return ExpiredPartitionError(
-        f"{asset} {partition_key} has expired: retention deleted it from all stores, and it is not "
-        "made again. A retry will not help"
+        f"{asset} {partition_key} has expired: retention deleted it from all stores, and it cannot "
+        "be rebuilt. A retry will not help"
     )

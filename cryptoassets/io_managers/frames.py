@@ -1,10 +1,12 @@
-"""Arrow batches as a Spark DataFrame; more than a few rows by way of a passing Parquet file.
+"""Arrow batches as a Spark DataFrame; larger ones pass through a temporary Parquet file.
 
-What goes here: the bridge from a driver's Arrow to Spark. What stays out: where batches come from.
+What goes here: passing rows from the driver's Arrow to Spark. What stays out: where the batches
+come from.
 
-`createDataFrame` of an Arrow table holds all rows in Python and once more on the JVM's heap. A file
-beside the cleaned Parquet needs one batch at a time in either, and executors elsewhere can read
-it, as they read `CLEAN_PATH`. A few rows are worth neither the file nor the job that reads it.
+`createDataFrame` of an Arrow table holds all rows in Python and a second time on the JVM's heap. A
+file next to the cleaned Parquet needs only one batch at a time in either of them. Executors on
+other machines can read it, because they can read `CLEAN_PATH`. For a few rows, neither the file nor
+the job that reads it pays off.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,11 +22,11 @@ from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
 
 
-class PassingFrames:
-    """DataFrames over passing files; `clear` deletes them when the run is over.
+class TemporaryFrames:
+    """DataFrames over temporary files; `clear` deletes the files at the end of the run.
 
     Attributes:
-        rows: of all of them.
+        rows: total number of rows of all DataFrames.
     """
 
     def __init__(self) -> None:
@@ -34,12 +36,12 @@ class PassingFrames:
     def frame(
         self, session: SparkSession, table: Table, batches: Iterable[pa.RecordBatch]
     ) -> DataFrame:
-        """Write the batches, one at a time, and read them lazily; hand a few rows over as they are.
+        """Write the batches to a file one by one, and read it lazily; pass a few rows directly.
 
         Args:
-            session: the session that reads.
-            table: the columns of every batch.
-            batches: may be empty.
+            session: the Spark session that reads.
+            table: describes the columns of every batch.
+            batches: the rows; may be empty.
         """
         rest = iter(batches)
         head = list(islice(rest, 2))
@@ -59,7 +61,7 @@ class PassingFrames:
         return session.read.schema(table.spark_schema).parquet(spark_uri(store, folder))
 
     def clear(self) -> None:
-        """Delete the files; the DataFrames over them are of no use afterwards."""
+        """Delete the files; the DataFrames cannot be used afterwards."""
         store, _ = clean_store()
         while self._folders:
             store.delete_dir(self._folders.pop())
@@ -69,7 +71,7 @@ class PassingFrames:
 def _one_by_one(
     head: list[pa.RecordBatch], rest: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Give batches and forget them."""
+    """Yield batches without keeping references to them."""
     while head:
         yield head.pop(0)
     yield from rest

@@ -1,7 +1,7 @@
-"""Publishing a partition of judged rows: table, quarantine and ledger in one transaction.
+"""Publishes a partition of judged rows: table, quarantine and ledger in one transaction.
 
 What goes here: what is refused before anything is written, and the order of the steps. What stays
-out: staging the rows (in `stores.staging`), the statements (in `publishing`), Dagster (in
+out: staging the rows (in `stores.staging`), the SQL statements (in `publishing`), Dagster (in
 `postgres`).
 """
 
@@ -25,20 +25,20 @@ from cryptoassets.stores.checksums import rows_checksum
 from cryptoassets.stores.staged import StagedPartition
 
 Transaction = Callable[[str], AbstractContextManager[Cursor]]
-"""Opens a transaction for an action, named for messages; errors in it are ours."""
+"""Opens a transaction for an action, which messages name; raises `CryptoassetsError`."""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What became of one partition.
+    """The result of publishing one partition.
 
     Attributes:
-        load: the counts of this view.
-        staged: its rows.
-        seen: raw documents that the publication before this one saw.
-        rows_there: rows of the table that count for the partition now.
+        load: counts of the staged rows.
+        staged: the staged rows.
+        seen: number of raw documents in the previous publication.
+        rows_there: number of rows that the table has for the partition now.
         changes: rows written and removed.
-        released: documents that left the quarantine.
+        released: number of documents that left the quarantine.
     """
 
     load: Load
@@ -50,26 +50,26 @@ class Publication:
 
     @property
     def is_older(self) -> bool:
-        """Whether this view had fewer raw documents than what stands, and published nothing."""
+        """Whether the previous publication had more raw documents; then nothing was published."""
         return self.seen > self.load.raw_rows
 
 
 def publish(
     transaction: Transaction, staged: StagedPartition, run_id: str, *, is_last: bool = True
 ) -> Publication:
-    """Publish one partition; a view older than what stands publishes nothing.
+    """Publish one partition, unless the previous publication had more raw documents.
 
     Args:
         transaction: see `Transaction`.
-        staged: its rows.
+        staged: the rows of the partition.
         run_id: the Dagster run that publishes.
-        is_last: no other partition is published from the staging table: drop it.
+        is_last: whether this is the last partition of the staging table, which is then dropped.
 
     Raises:
-        ContractViolationError: keys or counts do not add up; nothing was published.
+        ContractViolationError: keys or counts are inconsistent; nothing was published.
         MixedSourcesError: the database holds rows of another kind of source.
         ExpiredPartitionError: retention deleted the partition.
-        StoreError: the database refused or went away; nothing was published.
+        StoreError: the database refused or the connection was lost; nothing was published.
     """
     flow, window = staged.flow, staged.partition
     partition = partition_name(window)
@@ -93,7 +93,7 @@ def publish(
         refusals, released = publishing.replace_quarantine(cursor, load, valid, refused)
         is_seen = (seen, loaded) == (load.raw_rows, load.loaded_rows)
         number = record_load(cursor, load, changes, is_other=bool(refusals) or not is_seen)
-        # A ledger that was lost, say, has no number for rows that are there.
+        # If the ledger was lost, the table may have rows without a publication number.
         has_other_rows = bool(changes) or loaded != load.loaded_rows
         checksums = Checksums(staged.clean_checksum, rows_checksum(cursor, flow, window))
         publishing.write_ledger(cursor, load, checksums, number if has_other_rows else 0)
@@ -115,34 +115,34 @@ def _load(staged: StagedPartition, run_id: str) -> Load:
 
 
 def _make_months(cursor: Cursor, window: Span) -> None:
-    """Make this month's partition and the next one, committed before anything is published.
+    """Create this month's partition and the next one, and commit before anything is published.
 
-    A reader that was planned before a partition came does not look into it, though it may already
-    see the ledger row that came with it: so a month must stand before its first row does.
+    A query that was planned before a partition existed does not read it, although the query may
+    see the new ledger row. Therefore a month is committed before its first rows.
     """
     month = window[0].date().replace(day=1)
     ensure_months(cursor.connection, [month, month + timedelta(days=32)])
 
 
 def refuse_mixed_sources(cursor: Cursor, coming: set[str]) -> None:
-    """Refuse simulated rows beside real ones, in any published table, and the other way round.
+    """Refuse to mix simulated and real rows in the published tables.
 
     Args:
-        cursor: any.
-        coming: sources of the valid rows that are about to be published.
+        cursor: any cursor.
+        coming: sources of the valid rows to publish.
 
     Raises:
-        MixedSourcesError: with the way out.
+        MixedSourcesError: with a remedy.
     """
     for flow in FLOWS if coming else ():
         table = sql.Identifier(flow.published.schema, flow.published.name)
-        # Any row tells: what is there was never mixed.
+        # One row is enough, because existing rows are never mixed.
         there = cursor.execute(sql.SQL("SELECT source FROM {} LIMIT 1").format(table)).fetchone()
         if there and {source == "coincap" for source in coming} != {there[0] == "coincap"}:
             message = (
                 f"PostgreSQL holds prices of source {there[0]!r}; those of "
                 f"{', '.join(sorted(coming))} would mix with them. A retry will not help; set "
-                "POSTGRES_URL and MONGO_URL to databases of their own for each source, or leave "
-                "both out (the embedded stores are kept apart)"
+                "POSTGRES_URL and MONGO_URL to separate databases for each source, or set "
+                "neither (the embedded stores are separate for each source)"
             )
             raise MixedSourcesError(message)

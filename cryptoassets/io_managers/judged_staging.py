@@ -1,7 +1,7 @@
-"""Judged rows staged by Spark's tasks, ready to be published partition by partition.
+"""Stages judged rows by Spark's tasks, so that they can be published partition by partition.
 
-What goes here: the one Spark job that copies them, and the life of the staging table. What stays
-out: the task (in `stores.staging`), publishing (in `judged`).
+What goes here: the Spark job that copies the rows, and the lifetime of the staging table. What
+stays out: the task (in `stores.staging`), publishing (in `judged`).
 """
 
 from collections.abc import Iterator
@@ -36,8 +36,8 @@ from cryptoassets.stores.staging import (
 )
 from cryptoassets.workers import code_hash
 
-Judged: TypeAlias = "CleanFiles | DataFrame | pa.Table"
-"""Judged rows as an asset returns them; of a DataFrame, no instant may lie in two of its parts."""
+JudgedRows: TypeAlias = "CleanFiles | DataFrame | pa.Table"
+"""Judged rows as an asset returns them. Two parts of a DataFrame must not share an instant."""
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def staged_rows(
     spark: SparkResource,
     flow: Flow,
     run_id: str,
-    judged: Judged,
+    judged: JudgedRows,
     partitions: list[Span],
 ) -> Iterator[list[StagedPartition]]:
     """Copy judged rows to a staging table, which is dropped when the block ends.
@@ -54,9 +54,9 @@ def staged_rows(
     Args:
         postgres: the warehouse.
         spark: runs the tasks.
-        flow: where the rows go.
+        flow: determines the published table.
         run_id: the Dagster run that publishes.
-        judged: rows of all the partitions.
+        judged: rows of all partitions.
         partitions: oldest first.
     """
     action = f"staging rows of {flow.asset}"
@@ -66,17 +66,17 @@ def staged_rows(
         staging_table(connection, flow, run_id) as table,
     ):
         if isinstance(judged, CleanFiles):
-            told = _stage_files(spark, table, flow, judged)
+            staged = _stage_files(spark, table, flow, judged)
         elif isinstance(judged, DataFrame):
-            told = _stage_frame(table, flow, judged, partitions)
+            staged = _stage_frame(table, flow, judged, partitions)
         else:
-            told = _stage_table(connection, table, flow, judged, partitions)
+            staged = _stage_table(connection, table, flow, judged, partitions)
         prepare_staged(connection, table, flow, len(partitions))
-        yield staged_partitions(table, flow, partitions, told)
+        yield staged_partitions(table, flow, partitions, staged)
 
 
 def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFiles) -> list[Staged]:
-    """Run the job that copies files; its rows are collected once, for each run copies again."""
+    """Run the job that copies files; collect it once, because each evaluation copies again."""
     groups = judged.groups()
     if not groups:
         return []
@@ -86,7 +86,7 @@ def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFile
 
 
 def _stage_frame(table: str, flow: Flow, judged: DataFrame, partitions: list[Span]) -> list[Staged]:
-    """Run the job that copies a DataFrame; the same holds for it."""
+    """Run the job that copies a DataFrame; collect it once, as in `_stage_files`."""
     rows = judged.select(*flow.judged_columns)
     work = StageBatches(flow.asset, table, tuple(partitions), credentials(mongo=False), code_hash())
     return [Staged(**row.asDict()) for row in rows.mapInArrow(work, STAGED_SCHEMA).collect()]
@@ -99,7 +99,7 @@ def _stage_table(
     judged: pa.Table,
     partitions: list[Span],
 ) -> list[Staged]:
-    """Copy rows that the driver has itself."""
+    """Copy rows that are in the driver's memory."""
     attempt = uuid4().hex
     with connection.transaction(), connection.cursor() as cursor:
         return [

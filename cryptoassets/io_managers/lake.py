@@ -1,7 +1,7 @@
-"""The data lake's collections: inserting what is new, so that nothing is lost on the way.
+"""Inserts new documents into the collections of the data lake, without losing any.
 
 What goes here: writing, without Dagster. What stays out: partitions and metadata (in `mongo`),
-reading (in `stores.mongodb`), making documents (`coincap.documents`).
+reading (in `stores.mongodb`), creating documents (in `coincap.documents`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,8 +32,8 @@ _LONGEST_BODY = 1 << 20
 
 
 @dataclass(frozen=True)
-class Insertion:
-    """What became of documents: new ones, and those that the server cannot hold, with its code."""
+class InsertResult:
+    """The number of new documents, and the refused ones with the server's error code."""
 
     inserted: int
     refused: list[tuple[Document, int]]
@@ -41,8 +41,8 @@ class Insertion:
 
 def insert_new(
     collection: Collection[Document], documents: Iterable[Mapping[str, Any]]
-) -> Insertion:
-    """Insert what is not there yet by `_id`; what is there stays as it is."""
+) -> InsertResult:
+    """Insert documents whose `_id` is new; existing documents stay unchanged."""
     pending = [dict(document) for document in documents]
     inserted = 0
     refused: list[tuple[Document, int]] = []
@@ -57,11 +57,11 @@ def insert_new(
                 for failure in error.details["writeErrors"]
                 if failure["code"] != _DUPLICATE_KEY
             ]
-    return Insertion(inserted, refused)
+    return InsertResult(inserted, refused)
 
 
 def dead_letter_of_refused(document: Document, code: int) -> Document:
-    """The dead letter of a document that the server cannot hold."""
+    """The dead letter of a document that the server cannot store."""
     return {
         "_id": f"refused:{document['_id']}",
         "url": None,
@@ -73,30 +73,30 @@ def dead_letter_of_refused(document: Document, code: int) -> Document:
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What a batch added, counts."""
+class StoredCounts:
+    """The number of documents and dead letters that a batch added."""
 
     documents: int
     dead_letters: int
 
 
-def store_batch(lake: Lake, table: Table, batch: RawBatch) -> Stored:
-    """Insert what a batch holds and is not there yet; what came of calls of history comes last."""
+def store_batch(lake: Lake, table: Table, batch: RawBatch) -> StoredCounts:
+    """Insert the new documents and records of a batch; records of history windows come last."""
     dead_letters = insert_new(lake[DEAD_LETTERS], batch.dead_letters)
     insert_new(lake[FETCHES], batch.fetches)
     stored = insert_new(lake[table.name], batch.documents)
     refused = [dead_letter_of_refused(document, code) for document, code in stored.refused]
     insert_new(lake[DEAD_LETTERS], refused)
-    # A window counts as fetched when its points are there, and not before.
+    # A window may count as fetched only after its points are stored.
     insert_new(lake[WINDOWS], batch.windows)
-    return Stored(stored.inserted, dead_letters.inserted + len(refused))
+    return StoredCounts(stored.inserted, dead_letters.inserted + len(refused))
 
 
 def refuse_mixed_sources(lake: Lake, batch: RawBatch) -> None:
-    """Refuse simulated data beside real data, in any raw collection, and the other way round.
+    """Refuse to mix simulated and real data in the raw collections.
 
     Raises:
-        MixedSourcesError: with the way out.
+        MixedSourcesError: with a remedy.
     """
     for table in (flow.raw for flow in FLOWS) if batch.documents else ():
         newest = _newest_of_ours(lake, table)
@@ -105,14 +105,15 @@ def refuse_mixed_sources(lake: Lake, batch: RawBatch) -> None:
             message = (
                 f"MongoDB collection {lake[table.name].full_name} holds data of source "
                 f"{newest['source']!r}; data of source {coming!r} would mix with it. A retry will "
-                "not help; set MONGO_URL, MONGO_DATABASE and POSTGRES_URL to databases of their "
-                "own for each source, or leave them out (the embedded stores are kept apart)"
+                "not help; set MONGO_URL, MONGO_DATABASE and POSTGRES_URL to separate databases "
+                "for each source, or set none of them (the embedded stores are separate for each "
+                "source)"
             )
             raise MixedSourcesError(message)
 
 
 def _newest_of_ours(lake: Lake, table: Table) -> Document | None:
-    """The newest document that this platform wrote: a foreign one must not stop every fetch."""
+    """The newest document that this platform wrote; foreign documents must not block fetches."""
     return first_match(
         lake[table.name],
         {"source": {"$in": list(get_args(SourceKind))}},
@@ -122,8 +123,8 @@ def _newest_of_ours(lake: Lake, table: Table) -> Document | None:
 
 
 def was_skipped(lake: Lake, asset: str, partition: str) -> bool:
-    """Whether a run of an asset said of a partition that there was nothing to fetch."""
+    """Whether a run recorded that there was nothing to fetch for a partition."""
     name = f"{asset}@{partition}"
-    # Not by partition_key: nx-27017 takes '2026-11-23-10:00' in a filter for a date.
-    said = lake[FETCHES].find_one({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}})
-    return said is not None
+    # Not filtered by partition_key, because nx-27017 treats '2026-11-23-10:00' as a date there.
+    record = lake[FETCHES].find_one({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}})
+    return record is not None

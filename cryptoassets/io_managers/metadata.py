@@ -1,4 +1,4 @@
-"""What an IO manager tells Dagster about what it wrote.
+"""Metadata about written partitions that IO managers report to Dagster.
 
 What goes here: metadata values under Dagster's standard keys. What stays out: definition metadata
 (in `assets`).
@@ -15,7 +15,7 @@ PREVIEW_ROWS = 5
 
 
 def column_schema(table: Table) -> dg.TableSchema:
-    """Columns with types, constraints and comments as Dagster shows them."""
+    """Columns with types, constraints and comments, in the form that Dagster displays."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -56,15 +56,15 @@ def report(
     """Attach the standard metadata to a materialization.
 
     Args:
-        context: of the output that was written.
-        table: the schema of what was written.
-        uri: where it lies, without credentials.
-        partition_rows: rows of this partition now.
+        context: context of the written output.
+        table: table that describes the written rows.
+        uri: location of the rows, without credentials.
+        partition_rows: number of rows that this partition has now.
         facts: further counts and texts, and a `preview`, by label.
-        partition: of a run over several; None: the run's only one.
+        partition: one partition of a run over several; None for the only partition of a run.
     """
     lineage = context.definition_metadata.get("dagster/column_lineage")
-    told = {
+    reported = {
         "dagster/uri": uri,
         "dagster/partition_row_count": partition_rows,
         "dagster/column_schema": column_schema(table),
@@ -72,22 +72,22 @@ def report(
         **facts,
     }
     if partition is None:
-        context.add_output_metadata(told)
+        context.add_output_metadata(reported)
     else:
-        context.step_context.add_asset_metadata(told, context.asset_key, partition)
+        context.step_context.add_asset_metadata(reported, context.asset_key, partition)
 
 
-def log_made(context: dg.OutputContext, partitions: Iterable[str]) -> None:
-    """Log the materialization of partitions of a run that fails for others of its range.
+def log_materializations(context: dg.OutputContext, partitions: Iterable[str]) -> None:
+    """Log the materialization of published partitions in a run that fails because of others.
 
-    Dagster logs those of a range when its output was handled, and none when that failed.
+    Dagster itself logs the materializations of a range only if handling the output succeeds.
 
     Args:
-        context: of the output.
-        partitions: each was reported.
+        context: context of the output.
+        partitions: partitions whose metadata was reported before.
     """
     for partition in partitions:
-        told = context.step_context.get_asset_metadata(context.asset_key, partition)
+        reported = context.step_context.get_asset_metadata(context.asset_key, partition)
         context.log_event(
-            dg.AssetMaterialization(context.asset_key, partition=partition, metadata=told)
+            dg.AssetMaterialization(context.asset_key, partition=partition, metadata=reported)
         )

@@ -1,7 +1,7 @@
-"""MongoDB, the data lake: raw documents in by `_id`, out by range of `observed_at`.
+"""MongoDB, the data lake: stores raw documents by `_id`, loads them by range of `observed_at`.
 
-What goes here: storing a batch so that nothing is lost or doubled, and reading a partition in the
-form the downstream asset asks for. What stays out: making documents (`coincap.documents`).
+What goes here: storing a batch without loss or duplicates, and loading a partition in the form that
+the downstream asset requests. What stays out: creating documents (`coincap.documents`).
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame
 from cryptoassets.coincap.documents import RawBatch, RawStream, canonical_payload
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
-from cryptoassets.io_managers.expiry import refuse_noted, without_expired
+from cryptoassets.io_managers.expiry import refuse_if_all_expired, without_expired
 from cryptoassets.io_managers.lake import (
     insert_new,
     refuse_mixed_sources,
@@ -43,30 +43,31 @@ _FORMS: dict[Any, Callable[[RawRanges], Any]] = {
     pa.Table: RawRanges.arrow,
     list: RawRanges.documents,
 }
-"""An asset's annotation to what it gets."""
+"""Maps an asset's annotation to a function that returns the input in that form."""
 
 
 class MongoIOManager(dg.ConfigurableIOManager):
-    """Stores a `RawBatch`, or a `RawStream` of them as they come; loads partitions.
+    """Stores a `RawBatch`, or the batches of a `RawStream` one by one; loads partitions.
 
-    They are loaded as ranges that executors read, DataFrame, Arrow table or list of documents.
+    A partition is loaded as ranges that executors read, as a DataFrame, as an Arrow table or as a
+    list of documents.
     """
 
     mongo: dg.ResourceDependency[MongoResource]
     spark: dg.ResourceDependency[SparkResource]
 
     def handle_output(self, context: dg.OutputContext, obj: RawBatch | RawStream) -> None:
-        """Store a batch by `_id`: what is there already stays as it is.
+        """Store documents by `_id`; existing documents stay unchanged.
 
-        Documents of another partition are stored too, and a materialization is logged for it; not
-        for those of a stream, whose windows reach into partitions that other runs process.
+        Documents of other partitions are stored, too. For a batch, a materialization is logged for
+        each other partition. For a stream it is not, because the windows of history extend into
+        partitions that other runs process.
 
         Raises:
-            dagster.Failure: SchemaMismatchError: neither of the two. MixedSourcesError: the
-                collection holds real data and the batch does not, or the other way round; nothing
-                was stored. ExpiredPartitionError: retention deleted the partition.
-                StoreUnavailableError: the server went away; the same batch can be
-                stored again. The batch's own `failure`.
+            dagster.Failure: SchemaMismatchError: the value has another type. MixedSourcesError:
+                real and other data would be mixed; nothing was stored. ExpiredPartitionError:
+                retention deleted the partition. StoreUnavailableError: the connection was lost;
+                the same batch can be stored again. Or the batch's own `failure`.
         """
         with dagster_failures():
             shapes.refuse_other_types(context.asset_key, obj, RawBatch, RawStream)
@@ -81,7 +82,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
         table = address.table_of(context.asset_key)
         with typed_errors(self.mongo.address):
             lake = self.mongo.lake()
-            refuse_noted(lake, table.full_name, context.asset_partition_keys)
+            refuse_if_all_expired(lake, table.full_name, context.asset_partition_keys)
             refuse_mixed_sources(lake, obj)
             kept = without_expired(lake, table, obj)
             stored = store_batch(lake, table, kept)
@@ -90,7 +91,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
             if partition_rows == 0 and obj.failure is None:
                 partition = context.partition_key
                 insert_new(lake[FETCHES], [_skip_record(context, partition, obj.skipped)])
-        # Not of `obj`: the sensor would launch a run for an hour that has expired.
+        # Log `kept`, not `obj`: otherwise the sensor would launch a run for an expired hour.
         elsewhere = self._log_other_partitions(context, kept)
         metadata.report(
             context,
@@ -112,13 +113,13 @@ class MongoIOManager(dg.ConfigurableIOManager):
         )
 
     def _store_stream(self, context: dg.OutputContext, stream: RawStream) -> None:
-        """Store batches as they come; a run over several partitions tells of each."""
+        """Store batches as they arrive; report metadata for each partition of the run."""
         table = address.table_of(context.asset_key)
         partitions = partitions_in(address.window_of(context), address.span_of(table))
         counts: Counter[str] = Counter({"documents received": 0, "documents new": 0})
         with typed_errors(self.mongo.address):
             lake = self.mongo.lake()
-            refuse_noted(lake, table.full_name, context.asset_partition_keys)
+            refuse_if_all_expired(lake, table.full_name, context.asset_partition_keys)
             is_refusable = True
             for batch in stream.batches:
                 if is_refusable and batch.documents:
@@ -146,13 +147,14 @@ class MongoIOManager(dg.ConfigurableIOManager):
     def load_input(
         self, context: dg.InputContext
     ) -> RawRanges | DataFrame | pa.Table | list[Document]:
-        """Hand partitions on in the form of the downstream asset's annotation.
+        """Load partitions in the form of the downstream asset's annotation.
 
         Raises:
-            dagster.Failure: UpstreamNotMaterializedError: the partition holds no document, and no
-                run said that there was nothing to fetch; of a range of hours any such one, of a
-                range of days all. ExpiredPartitionError: retention deleted them all.
-            TypeError: the annotation is none of the four.
+            dagster.Failure: UpstreamNotMaterializedError: a partition is missing, i.e. it has no
+                document and no run recorded that there was nothing to fetch. A range of hours is
+                refused if any hour is missing, a range of days if all days are.
+                ExpiredPartitionError: retention deleted all partitions.
+            TypeError: the annotation is not supported.
         """
         with (
             dagster_failures(tries_again=TRIES_AGAIN),
@@ -173,7 +175,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 partial(credentials, postgres=False),
             )
             wanted = context.dagster_type.typing_type
-            # Dagster hands on typing.List for an annotation list[...], which is not equal to it.
+            # For an annotation list[...] Dagster passes typing.List, which does not equal list.
             form = get_origin(wanted) or wanted
             if form not in _FORMS:
                 message = (
@@ -191,25 +193,27 @@ class MongoIOManager(dg.ConfigurableIOManager):
         collection: Collection[Document],
         partitions: Sequence[Span],
     ) -> None:
-        """Refuse hours that nobody fetched, which must not be published as if they were empty."""
+        """Refuse partitions that were never fetched; they must not be published as empty."""
         empty = [window for window in partitions if count_in(collection, window) == 0]
         if len(empty) == len(partitions):
             raw = ".".join(context.asset_key.path)
-            refuse_noted(self.mongo.lake(), raw, context.asset_partition_keys)
+            refuse_if_all_expired(self.mongo.lake(), raw, context.asset_partition_keys)
         name = context.asset_key.to_user_string()
         missing = [
             partition_name(window)
             for window in empty
             if not was_skipped(self.mongo.lake(), name, partition_name(window))
         ]
-        # A window of history that was answered without points says so for all of its days.
+        # An empty answer for a window of history covers all days of the window.
         is_history = collection.name != RAW_COIN_SNAPSHOTS.name
         if missing and not (is_history and len(missing) < len(partitions)):
-            message = _told_missing(context.asset_key, missing, len(partitions), self.mongo.address)
+            message = _missing_message(
+                context.asset_key, missing, len(partitions), self.mongo.address
+            )
             raise UpstreamNotMaterializedError(message)
 
     def _log_other_partitions(self, context: dg.OutputContext, batch: RawBatch) -> int:
-        """Log a materialization for each other partition; return how many documents they got."""
+        """Log a materialization for each other partition; return the number of their documents."""
         partitions = context.asset_partitions_def
         if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
             return 0
@@ -230,8 +234,8 @@ class MongoIOManager(dg.ConfigurableIOManager):
         return counts.total()
 
 
-def _told_missing(key: dg.AssetKey, missing: list[str], partitions: int, uri: str) -> str:
-    """Name what is missing, and say what to do."""
+def _missing_message(key: dg.AssetKey, missing: list[str], partitions: int, uri: str) -> str:
+    """Name the missing partitions and the remedy."""
     asset = key.to_user_string()
     if partitions == 1:
         remedy = address.remedy(key, missing[0])
@@ -240,13 +244,13 @@ def _told_missing(key: dg.AssetKey, missing: list[str], partitions: int, uri: st
     shown += f" and {len(missing) - _SHOWN_KEYS} more" if len(missing) > _SHOWN_KEYS else ""
     return (
         f"{asset} has nothing of {len(missing)} of {partitions} partitions in MongoDB at {uri}: "
-        f"{shown}. Nothing of the range was made, and a retry will not help; choose ranges without "
-        "them, or have `cryptoassets rebuild --from ... --to ...` find what is there"
+        f"{shown}. Nothing of the range was processed, and a retry will not help; choose ranges "
+        "without them, or run `cryptoassets rebuild --from ... --to ...`, which finds the rest"
     )
 
 
 def _skip_record(context: dg.OutputContext, partition: str, why: str | None) -> Document:
-    """Say that a run had nothing to store, so that its partition is empty and not missing."""
+    """The record of a run that had nothing to store: its partition is empty, not missing."""
     return {
         "_id": f"{context.asset_key.to_user_string()}@{partition}@{context.run_id}",
         "asset": context.asset_key.to_user_string(),

@@ -1,7 +1,7 @@
-"""A small picture of what was published, for the materialization's page in Dagster.
+"""A small chart of the published rows, for the page of the materialization in Dagster.
 
-What goes here: one function a table that has something to see. What stays out: numbers (in
-`metadata`), shapes (in `drawing`); a picture is never needed to judge a run.
+What goes here: one function per table with a chart. What stays out: numbers (in `metadata`), shapes
+(in `drawing`). Charts are optional; the numbers are enough to judge a run.
 """
 
 import base64
@@ -19,7 +19,7 @@ _BARS = 5
 
 
 def plot_of(table: Table, rows: pa.Table) -> dg.MarkdownMetadataValue | None:
-    """A picture of the rows of a table as Markdown; None where there is nothing to see."""
+    """A chart of a table's rows as Markdown; None if there is nothing to show."""
     draw = _PLOTS.get(table.full_name)
     picture = draw(rows) if draw and rows.num_rows else None
     if picture is None:
@@ -29,7 +29,7 @@ def plot_of(table: Table, rows: pa.Table) -> dg.MarkdownMetadataValue | None:
 
 
 def _prices(rows: pa.Table) -> bytes | None:
-    """Prices of the largest coins in the hour, percent of each one's first."""
+    """Prices of the largest coins in the hour, as percent of each coin's first price."""
     if len(pc.unique(rows["observed_at"])) == 1:
         return None
     ordered = rows.sort_by([("observed_at", "ascending")])
@@ -50,7 +50,7 @@ def _largest_coins(ordered: pa.Table) -> list[str]:
 
 
 def _returns(rows: pa.Table) -> bytes | None:
-    """The largest losers and gainers of the day, percent."""
+    """The largest gainers and losers of the day, in percent."""
     known = rows.filter(pc.is_valid(rows["return_pct"])).sort_by([("return_pct", "descending")])
     if known.num_rows < 2 * _BARS:
         return None

@@ -1,8 +1,8 @@
-"""PostgreSQL, the warehouse and the marts: a partition is published whole or not at all.
+"""PostgreSQL, the warehouse and the marts: each partition is published atomically.
 
-What goes here: which asset is published how, from Spark DataFrames and Arrow tables, and handing
-ranges on. What stays out: judged rows' way into the database (in `judged`), the statements (in
-`publishing`, `reading`) and the bytes (in `copying`).
+What goes here: how each asset is published, from Spark DataFrames and Arrow tables, and loading
+ranges. What stays out: publishing judged rows (in `judged`), the SQL statements (in `publishing`,
+`reading`) and copying (in `copying`).
 """
 
 from collections.abc import Iterator
@@ -27,11 +27,11 @@ from cryptoassets.io_managers import (
     reading,
     shapes,
 )
-from cryptoassets.io_managers.frames import PassingFrames
+from cryptoassets.io_managers.frames import TemporaryFrames
 from cryptoassets.io_managers.judged_staging import staged_rows
+from cryptoassets.io_managers.preview_rows import preview_rows
 from cryptoassets.io_managers.publications import InputsRead, MartLoad
 from cryptoassets.io_managers.publishing import Changes, Load
-from cryptoassets.io_managers.shown import shown_rows
 from cryptoassets.io_managers.step_reading import StepReading
 from cryptoassets.partitions.spans import partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
@@ -47,16 +47,16 @@ from cryptoassets.stores.postgres_errors import typed_errors
 
 QUARANTINE_KEY = dg.AssetKey(["warehouse", "quarantine"])
 _DAY = timedelta(days=1)
-_READS_AGAIN = 3
-"""How often a mart whose inputs have become old meanwhile is made again, with newer ones."""
+_MAX_REREADS = 3
+"""How often a mart is recomputed because newer inputs were published in the meantime."""
 
 
 class PostgresIOManager(dg.ConfigurableIOManager):
-    """Publishes DataFrames and Arrow tables; loads the range of a partition as either."""
+    """Publishes DataFrames and Arrow tables; loads the range of a partition as either type."""
 
     postgres: dg.ResourceDependency[PostgresResource]
     spark: dg.ResourceDependency[SparkResource]
-    _frames: PassingFrames = PrivateAttr(default_factory=PassingFrames)
+    _frames: TemporaryFrames = PrivateAttr(default_factory=TemporaryFrames)
     _inputs: InputsRead = PrivateAttr(default_factory=InputsRead)
     _reading: StepReading = PrivateAttr(default_factory=StepReading)
 
@@ -65,15 +65,15 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     ) -> None:
         """Publish each partition in one transaction.
 
-        An asset that a `Flow` leads to takes judged rows (columns of the flow's `clean`) and
-        writes the table, the quarantine and the ledger; a view with fewer raw rows than the
-        ledger's is older and publishes nothing. `warehouse/coins` is merged; every other asset's
-        partition is replaced.
+        The published asset of a `Flow` takes judged rows (columns of the flow's `clean`) and
+        writes the table, the quarantine and the ledger. Judged rows that have fewer raw rows than
+        the ledger are older; they are not published. Rows of `warehouse/coins` are merged. The
+        partition of every other asset is replaced.
 
         Raises:
             dagster.Failure: SchemaMismatchError, ContractViolationError, MixedSourcesError,
-                StoreError, ...; nothing was published, or of a range nothing of the partitions
-                that the message names.
+                StoreError, ... Nothing was published; in a range, nothing of the partitions that
+                the message names.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             key = context.asset_key
@@ -89,25 +89,25 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             if table is COINS:
                 self._merge_coins(context, rows)
             else:
-                with dagster_failures(tries_again=_READS_AGAIN):
+                with dagster_failures(tries_again=_MAX_REREADS):
                     self._replace_mart(context, table, rows)
 
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table:
-        """Read the rows of the partition's range as DataFrame, or as Arrow table where annotated.
+        """Read the rows of the range as an Arrow table if so annotated, otherwise as a DataFrame.
 
         All inputs of a step are read in one transaction. Rows of a DataFrame pass through this
-        process a batch at a time.
+        process one batch at a time.
 
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: no row in the range was ever published.
-                ExpiredPartitionError: a part of it was deleted by retention.
+                ExpiredPartitionError: retention deleted a part of the range.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             table = address.table_of(context.asset_key)
             window = address.window_of(context) if context.has_asset_partitions else None
             where = self.postgres.address
             is_arrow = context.dagster_type.typing_type is pa.Table
-            # Before the transaction, which must not wait for a JVM.
+            # Started before the transaction, which must not wait for the JVM.
             session = None if is_arrow else self.spark.session
             with (
                 typed_errors(f"reading {table.full_name}", where),
@@ -125,7 +125,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             return rows
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
-        """Delete the files that DataFrames were read through; forget what was read."""
+        """Delete temporary files of DataFrames and the recorded versions of inputs."""
         self._reading.end()
         self._frames.clear()
         self._inputs.clear()
@@ -133,10 +133,10 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     def _publish_judged(
         self, context: dg.OutputContext, flow: Flow, obj: CleanFiles | DataFrame | pa.Table
     ) -> None:
-        """Publish the partitions of a run one by one; a bad one does not hold the others back."""
+        """Publish the partitions of a run one by one; a bad one does not block the others."""
         partitions = partitions_in(address.window_of(context), flow.span)
         left_out: list[str] = []
-        told: list[str] = []
+        published: list[str] = []
         run_id = context.run_id
         with staged_rows(self.postgres, self.spark, flow, run_id, obj, partitions) as staged:
             for partition in staged:
@@ -146,21 +146,21 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 except (ContractViolationError, ExpiredPartitionError) as error:
                     left_out.append(str(error))
                 else:
-                    self._tell(context, made, is_one_of_many=len(partitions) > 1)
-                    told.append(made.load.partition_key)
+                    self._report_publication(context, made, is_one_of_many=len(partitions) > 1)
+                    published.append(made.load.partition_key)
         if left_out:
-            metadata.log_made(context, told)
-            raise ContractViolationError(_told(left_out, len(partitions)))
+            metadata.log_materializations(context, published)
+            raise ContractViolationError(_left_out_message(left_out, len(partitions)))
 
-    def _tell(
+    def _report_publication(
         self, context: dg.OutputContext, made: judged.Publication, *, is_one_of_many: bool
     ) -> None:
-        """Report a publication, or warn that it was none."""
+        """Report a publication, or warn that nothing was published."""
         load, flow = made.load, made.staged.flow
         if made.is_older:
             context.log.warning(
-                "%s %s is published from %d raw documents; this view of %d is older and publishes "
-                "nothing",
+                "%s %s is already published from %d raw documents; this run read only %d of them "
+                "and publishes nothing",
                 load.asset,
                 load.partition_key,
                 made.seen,
@@ -175,11 +175,11 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         facts["dagster/partition_row_count"] = made.rows_there
         partition = load.partition_key if is_one_of_many else None
         with self._transaction(f"reading {load.asset} {load.partition_key}") as cursor:
-            shown = shown_rows(cursor, flow.published, made.staged.partition)
+            shown = preview_rows(cursor, flow.published, made.staged.partition)
         self._report(context, flow.published, shown, facts, partition)
 
     def _merge_coins(self, context: dg.OutputContext, rows: pa.Table) -> None:
-        """Merge the coins of a run, however many hours it has, in one transaction."""
+        """Merge the coins of all hours of a run in one transaction."""
         hours = partition_name(address.window_of(context))
         with self._transaction(f"publishing warehouse/coins {hours}") as cursor:
             stage(cursor, COINS, rows)
@@ -187,11 +187,11 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         self._report(context, COINS, rows, _counts(changes))
 
     def _replace_mart(self, context: dg.OutputContext, table: Table, rows: pa.Table) -> None:
-        """Replace the days of a run, each in a transaction of its own.
+        """Replace the days of a run, each in a separate transaction.
 
         Raises:
-            OlderInputsError: another run has made a day meanwhile from newer inputs. The step has
-                to be done again, which reads them.
+            OlderInputsError: another run has published a day from newer inputs in the meantime. The
+                step must be repeated, so that it reads the newer inputs.
         """
         mart = context.asset_key.to_user_string()
         days = partitions_in(address.window_of(context), _DAY)
@@ -246,7 +246,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         context.log_event(
             dg.AssetMaterialization(
                 asset_key=QUARANTINE_KEY,
-                # Its partitions are hours; a day's is told in words.
+                # Partitions of the quarantine are hours, so a day is only named in the metadata.
                 partition=load.partition_key if made.staged.flow is SNAPSHOT_FLOW else None,
                 metadata={
                     "dagster/uri": f"{self.postgres.address}/{QUARANTINE.full_name}",
@@ -259,7 +259,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
 
 
 def _rows(key: dg.AssetKey, table: Table, obj: Any) -> pa.Table:
-    """Rows of an asset that no flow leads to, in Arrow."""
+    """Rows of an asset that no flow publishes, as an Arrow table."""
     shapes.refuse_other_types(key, obj, DataFrame, pa.Table)
     shapes.refuse_other_columns(key, obj, table, table.column_names)
     return obj.select(*table.column_names).toArrow() if isinstance(obj, DataFrame) else obj
@@ -270,7 +270,7 @@ def _counts(counted: Load | Changes) -> dict[str, int]:
     return {name.replace("_", " "): value for name, value in numbers.items()}
 
 
-def _told(left_out: list[str], partitions: int) -> str:
+def _left_out_message(left_out: list[str], partitions: int) -> str:
     if partitions == 1:
         return left_out[0]
     return (

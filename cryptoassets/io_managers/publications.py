@@ -1,12 +1,12 @@
-"""Numbers of publications: what changed when, and which of them a mart was made from.
+"""Publication numbers: what changed when, and from which publications a mart was computed.
 
 What goes here: recording a publication, the numbers of a mart's inputs, and refusing inputs that
-are older than those of the mart that stands. What stays out: the rows (in `publishing`), and which
+are older than those of the existing mart. What stays out: the rows (in `publishing`), and which
 marts are stale (in `upkeep.days`).
 
-A number is taken from a sequence under the partition's lock: of two publications of a partition the
-later one has the larger number. A partition keeps its number until rows of its table change, so
-that what was made from the table does not become stale for nothing.
+A number is drawn from a sequence while the lock of the partition is held, so the later of two
+publications of a partition has the larger number. A partition keeps its number until rows of its
+table change, so marts do not become stale if nothing changed.
 """
 
 from collections.abc import Collection
@@ -27,7 +27,7 @@ ALIASES_HASH = sql.SQL("""(
     SELECT md5(coalesce(string_agg(alias || ' ' || coin_id, ',' ORDER BY alias COLLATE "C"), ''))
     FROM warehouse.coin_aliases
 )""")
-"""SQL of the hash of the aliases that `warehouse.mart_loads` keeps."""
+"""SQL that computes the hash of the aliases, as stored in `warehouse.mart_loads`."""
 
 _NUMBERS = """
     SELECT asset || ' ' || partition_key, publication FROM (
@@ -44,7 +44,7 @@ _RECORD = """
         %(rows_written)s, %(rows_removed)s, now())
     RETURNING publication
 """
-_STANDING_MART = """
+_EXISTING_MART = """
     SELECT publication, inputs, aliases_hash FROM warehouse.mart_loads
     WHERE asset = %s AND partition_key = %s
 """
@@ -63,11 +63,11 @@ _NOT_JUDGED = dict.fromkeys(("raw_rows", "quarantined_rows", "superseded_rows"))
 
 @dataclass(frozen=True)
 class Mart:
-    """What a mart is made from.
+    """The inputs of a mart.
 
     Attributes:
-        assets: whose partitions it reads.
-        lookback_days: days before its own that it reads.
+        assets: assets whose partitions it reads.
+        lookback_days: number of days before its own that it reads.
         has_aliases: whether it reads `warehouse.coin_aliases`.
     """
 
@@ -84,7 +84,7 @@ MARTS = {
 
 @dataclass(frozen=True)
 class MartLoad:
-    """One publication of a mart: a UTC day, by Dagster's key, and its rows."""
+    """One publication of a mart: the UTC day as Dagster's key, and the number of rows."""
 
     asset: str
     partition_key: str
@@ -94,11 +94,11 @@ class MartLoad:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The version of what a mart partition is made from.
+    """The version of the inputs of a mart partition.
 
     Attributes:
-        numbers: asset and partition key, with a blank between them, to publication.
-        aliases_hash: None: the mart does not read the aliases.
+        numbers: maps `<asset> <partition key>` to the publication number.
+        aliases_hash: hash of the aliases; None if the mart does not read them.
     """
 
     numbers: dict[str, int]
@@ -107,13 +107,13 @@ class Inputs:
 
 @dataclass
 class InputsRead:
-    """The versions of the inputs that a run has read last; they are those of the rows it has."""
+    """The versions of the inputs that a run has read; they match the rows that it has read."""
 
     _numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     _aliases_hash: str | None = None
 
     def note(self, cursor: Cursor, table: Table, window: Span | None) -> None:
-        """Read the version of an input, in the snapshot that its rows were read in."""
+        """Read the version of an input, in the same database snapshot as its rows."""
         if table is COIN_ALIASES:
             self._aliases_hash = _aliases_hash(cursor)
         elif window is not None:
@@ -122,7 +122,7 @@ class InputsRead:
             self._numbers[asset] = numbers_of(cursor, [asset], first, last)
 
     def of(self, mart: str, day: date) -> Inputs:
-        """The version of what one partition of a mart was made from."""
+        """The version of the inputs of one partition of a mart."""
         made_from = MARTS[mart]
         first, last = str(day - timedelta(days=made_from.lookback_days)), str(day)
         return Inputs(
@@ -136,27 +136,27 @@ class InputsRead:
         )
 
     def clear(self) -> None:
-        """Forget them all: the run is over."""
+        """Delete all recorded versions at the end of the run."""
         self._numbers.clear()
         self._aliases_hash = None
 
 
 def numbers_of(cursor: Cursor, assets: Collection[str], first: date, last: date) -> dict[str, int]:
-    """Publications of the partitions of some days, both ends included, as `Inputs.numbers`."""
+    """Publication numbers of the partitions from `first` to `last`, as in `Inputs.numbers`."""
     return dict(cursor.execute(_NUMBERS, [list(assets), str(first), str(last)]).fetchall())
 
 
 def record_load(cursor: Cursor, load: Load, changes: Changes, *, is_other: bool) -> int:
-    """Record a publication of judged rows that changed something, under its partition's lock.
+    """Record a publication of judged rows if it changed something; call it under the lock.
 
     Args:
-        cursor: in the transaction that publishes.
-        load: its counts.
-        changes: of the table.
-        is_other: the counts or the quarantine changed.
+        cursor: cursor in the publishing transaction.
+        load: counts of the publication.
+        changes: changes of the table.
+        is_other: whether the counts or the quarantine changed.
 
     Returns:
-        Its number; 0: it changed nothing and is not recorded.
+        The number of the publication; 0 if it changed nothing and is not recorded.
     """
     if not (changes or is_other):
         return 0
@@ -164,23 +164,23 @@ def record_load(cursor: Cursor, load: Load, changes: Changes, *, is_other: bool)
 
 
 def refuse_older_inputs(cursor: Cursor, mart: str, day: date, inputs: Inputs) -> None:
-    """Refuse inputs that are older than those of the existing mart; call under the mart's lock.
+    """Refuse inputs that are older than those of the existing mart; call it under its lock.
 
     Raises:
-        OlderInputsError: names one of them. The inputs have to be read again.
+        OlderInputsError: names one older input. The inputs must be read again.
     """
     made_from = MARTS[mart]
-    standing = _standing(cursor, mart, str(day))
-    if standing is None:
+    existing = _existing_mart(cursor, mart, str(day))
+    if existing is None:
         return
-    _, numbers, aliases_hash = standing
+    _, numbers, aliases_hash = existing
     older = [name for name, number in numbers.items() if inputs.numbers.get(name, 0) < number]
     if older:
-        # A ledger that was restored, or partly deleted, has nothing newer to read.
+        # If the ledger was restored or partly deleted, there may be no newer input to read.
         first = day - timedelta(days=made_from.lookback_days)
         now = numbers_of(cursor, made_from.assets, first, day)
         older = [name for name in older if inputs.numbers.get(name, 0) < now.get(name, 0)]
-    # Hashes have no order: an older one is neither that of the mart nor today's.
+    # Hashes have no order. One is older if it is neither the mart's nor the current one.
     if inputs.aliases_hash not in (aliases_hash, _aliases_hash(cursor)):
         older.append("warehouse/coin_aliases")
     if older:
@@ -191,17 +191,17 @@ def refuse_older_inputs(cursor: Cursor, mart: str, day: date, inputs: Inputs) ->
 
 
 def write_mart_load(cursor: Cursor, load: MartLoad, changes: Changes, inputs: Inputs) -> None:
-    """Note what a mart partition was made from, and record the publication if it changed rows.
+    """Store the inputs of a mart partition, and record the publication if it changed rows.
 
     Args:
-        cursor: in the transaction that publishes, under the partition's lock.
-        load: the partition and its rows.
-        changes: what the publication did.
-        inputs: what it was made from.
+        cursor: cursor in the publishing transaction, which holds the lock of the partition.
+        load: the partition and its number of rows.
+        changes: the changed rows.
+        inputs: the version of the inputs.
     """
     facts = {**_NOT_JUDGED, **asdict(load), **asdict(changes)}
-    standing = _standing(cursor, load.asset, load.partition_key)
-    number = standing[0] if standing and not changes else _record(cursor, facts)
+    existing = _existing_mart(cursor, load.asset, load.partition_key)
+    number = existing[0] if existing and not changes else _record(cursor, facts)
     version = {"inputs": Jsonb(inputs.numbers), "aliases_hash": inputs.aliases_hash}
     cursor.execute(_WRITE_MART, {**facts, **version, "publication": number})
 
@@ -211,10 +211,10 @@ def _record(cursor: Cursor, facts: dict[str, Any]) -> int:
     return int(number)
 
 
-def _standing(
+def _existing_mart(
     cursor: Cursor, mart: str, partition_key: str
 ) -> tuple[int, dict[str, int], str | None] | None:
-    return cursor.execute(_STANDING_MART, [mart, partition_key]).fetchone()
+    return cursor.execute(_EXISTING_MART, [mart, partition_key]).fetchone()
 
 
 def _aliases_hash(cursor: Cursor) -> str:

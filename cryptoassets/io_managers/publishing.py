@@ -1,10 +1,10 @@
-"""The SQL that publishes a partition: staged rows in, all readers see the old state or the new.
+"""The SQL that publishes a partition: readers see either the old state or the new one.
 
 What goes here: statements and their order inside one transaction. What stays out: connections,
 Dagster, Spark (in `postgres`).
 
-Every function works inside the caller's transaction and writes only rows that vanished, came or
-differ: an open hour is published twelve times, and most of its rows are there already.
+Every function works inside the caller's transaction and writes only rows that are new, changed or
+removed. The current hour is published twelve times, and most of its rows do not change.
 """
 
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ Cursor = psycopg.Cursor[Any]
 
 @dataclass(frozen=True)
 class Load:
-    """One ledger row: what became of the raw documents of a partition."""
+    """One ledger row: the raw documents of a partition, counted by outcome."""
 
     asset: str
     partition_key: str
@@ -35,26 +35,26 @@ class Load:
 
 @dataclass(frozen=True)
 class Changes:
-    """Rows written and rows removed by a publication."""
+    """The number of rows that a publication wrote and removed."""
 
     rows_written: int = 0
     rows_removed: int = 0
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether there is any change."""
         return bool(self.rows_written or self.rows_removed)
 
 
 @dataclass(frozen=True)
 class Checksums:
-    """What the ledger keeps, see `stores.checksums`; `clean`: None where there were no files."""
+    """Checksums of the ledger, see `stores.checksums`; `clean` is None if there were no files."""
 
     clean: str | None
     rows: str
 
 
 def published_rows(cursor: Cursor, asset: str, partition_key: str) -> tuple[int, int]:
-    """Raw documents that the latest publication of a partition saw, and rows it loaded, counts."""
+    """Counts of raw documents and loaded rows in the latest publication of a partition."""
     cursor.execute(
         "SELECT raw_rows, loaded_rows FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
         [asset, partition_key],
@@ -64,7 +64,7 @@ def published_rows(cursor: Cursor, asset: str, partition_key: str) -> tuple[int,
 
 
 def in_window(column: str, window: tuple[date, date]) -> sql.Composable:
-    """The condition that a row's time or day lies in a window."""
+    """The condition that a row's time or day is within a window."""
     start, end = window
     return sql.SQL("{column} >= {start} AND {column} < {end}").format(
         column=sql.Identifier(column), start=sql.Literal(start), end=sql.Literal(end)
@@ -110,7 +110,7 @@ def merge_staged(
 
 
 def insert_staged(table: Table, staged: sql.Composable) -> sql.Composed:
-    """INSERT staged rows where there is none of their keys."""
+    """INSERT staged rows; none of their keys may exist in the table."""
     return sql.SQL(
         "INSERT INTO {table} ({columns}) SELECT {columns} FROM {staged} AS staged"
     ).format(
@@ -123,20 +123,20 @@ def insert_staged(table: Table, staged: sql.Composable) -> sql.Composed:
 def replace_rows(
     cursor: Cursor, table: Table, scope: sql.Composable, staged: sql.Composable | None = None
 ) -> Changes:
-    """Make the rows in scope equal to the staged ones.
+    """Make the rows in scope equal to the staged rows.
 
     Args:
-        cursor: in the transaction that publishes.
-        table: to write.
-        scope: condition, on columns of the key, of the rows that the staged ones replace.
-        staged: a table or a query in brackets; None: the temporary table of `stage`.
+        cursor: cursor in the publishing transaction.
+        table: the table to write.
+        scope: condition on key columns that selects the rows to replace.
+        staged: a table or a query in brackets; None means the temporary table of `stage`.
     """
     staged = staged or sql.Identifier(staging_name(table))
     there = sql.SQL("SELECT FROM {} WHERE {} LIMIT 1").format(
         sql.Identifier(table.schema, table.name), scope
     )
     if cursor.execute(there).rowcount == 0:
-        # No row of theirs is there: to look for each costs as much as to write it.
+        # The scope is empty, so a plain INSERT is enough; a lookup per row would double the cost.
         return Changes(cursor.execute(insert_staged(table, staged)).rowcount)
     return merge_rows(cursor, table, scope, staged)
 
@@ -149,14 +149,14 @@ def merge_rows(
     *,
     ignored: tuple[str, ...] = (),
 ) -> Changes:
-    """Make the rows in scope equal to the staged ones, also where they have a row beyond it.
+    """Make the rows in scope equal to the staged rows; keys may exist outside the scope, too.
 
     Args:
-        cursor: in the transaction that publishes.
-        table: to write.
-        scope: condition of the rows that the staged ones replace.
+        cursor: cursor in the publishing transaction.
+        table: the table to write.
+        scope: condition that selects the rows to replace.
         staged: a table or a query in brackets.
-        ignored: columns in which a difference does not count.
+        ignored: columns whose differences alone do not cause an update.
     """
     removed = cursor.execute(delete_vanished(table, scope, staged)).rowcount
     written = cursor.execute(merge_staged(table, staged, ignored=ignored)).rowcount
@@ -169,14 +169,14 @@ def replace_quarantine(
     """Make an asset's quarantine of a partition equal to the staged rows.
 
     Args:
-        cursor: in the transaction that publishes.
+        cursor: cursor in the publishing transaction.
         load: asset and partition.
         valid: query of the staged rows for the table.
         refused: query of the staged rows for the quarantine.
 
     Returns:
-        Rows of the quarantine written and removed; and how many documents left it: each has a row
-        in the audit trail.
+        Rows of the quarantine written and removed, and the number of released documents. Each
+        release has a row in `warehouse.quarantine_releases`.
     """
     scope = sql.SQL("asset = {} AND partition_key = {}").format(
         sql.Literal(load.asset), sql.Literal(load.partition_key)
@@ -205,7 +205,10 @@ def _note_releases(
 
 
 def merge_coins(cursor: Cursor) -> Changes:
-    """Upsert staged coins: the newest observation describes a coin, the oldest dates it."""
+    """Upsert staged coins: the newest observation describes a coin.
+
+    The oldest observation sets `first_seen_at`.
+    """
     described = [name for name in COINS.column_names if not name.endswith("_at")][1:]
     staged = sql.Identifier(staging_name(COINS))
     assignments = [
@@ -215,7 +218,7 @@ def merge_coins(cursor: Cursor) -> Changes:
         ).format(sql.Identifier(name))
         for name in described
     ]
-    # Ordered, so that two runs lock the coins in one order.
+    # Ordered, so that concurrent runs lock the coins in the same order.
     statement = sql.SQL(
         "INSERT INTO warehouse.coins AS there ({columns}) "
         "SELECT {columns} FROM {staged} ORDER BY coin_id "
@@ -235,13 +238,13 @@ def merge_coins(cursor: Cursor) -> Changes:
 
 
 def write_ledger(cursor: Cursor, load: Load, checksums: Checksums, publication: int) -> None:
-    """Write the ledger row of a publication, in the transaction that publishes.
+    """Write the ledger row of a publication, in the publishing transaction.
 
     Args:
-        cursor: in that transaction.
+        cursor: cursor in that transaction.
         load: the counts.
-        checksums: of what was published.
-        publication: its number; 0: no row of the table changed, and the number that is there stays.
+        checksums: checksums of the published rows.
+        publication: its number; 0 if no row of the table changed, then the old number is kept.
     """
     names = [name for name in LOADS.column_names if name not in ("loaded_at", "expired_at")]
     replaced = [name for name in names if name != "publication"]

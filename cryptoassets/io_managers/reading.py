@@ -1,7 +1,7 @@
-"""Reading ranges of PostgreSQL's tables, and refusing what was never there or has expired.
+"""Reads ranges of PostgreSQL's tables, and refuses missing and expired ranges.
 
-What goes here: the question and the two refusals. What stays out: writing (in `publishing`,
-`judged`) and the form in which rows are handed on (in `postgres`).
+What goes here: the query and the two refusals. What stays out: writing (in `publishing`, `judged`)
+and the form in which rows are passed on (in `postgres`).
 """
 
 from collections.abc import Iterator
@@ -17,19 +17,22 @@ from cryptoassets.io_managers import address, publishing
 from cryptoassets.io_managers.expiry import refuse_expired
 from cryptoassets.io_managers.publishing import Cursor
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
-from cryptoassets.schemas import FLOWS, OR_ELSE, Table, flow_into
+from cryptoassets.schemas import ALTERNATIVE_INPUT, FLOWS, Table, flow_into
 from cryptoassets.stores.copying import copy_batches
 
 _DAY = timedelta(days=1)
 
 
 def scope(table: Table, window: Span | None) -> sql.Composable:
-    """The condition that a row belongs to a window; None, and tables without time: all rows do."""
+    """The condition that a row belongs to a window.
+
+    All rows do if the window is None or if the table has no time column.
+    """
     if window is not None and "observed_at" in table.column_names:
         return publishing.in_window("observed_at", window)
     if window is not None and "day" in table.column_names:
         return publishing.in_window("day", (window[0].date(), window[1].date()))
-    # `warehouse.coins` has one row a coin, whatever the partition.
+    # `warehouse.coins` has one row per coin, independent of the partition.
     return sql.SQL("TRUE")
 
 
@@ -39,16 +42,16 @@ def rows_of_day(rows: pa.Table, window: Span) -> pa.Table:
 
 
 def read_batches(cursor: Cursor, context: dg.InputContext, uri: str) -> Iterator[pa.RecordBatch]:
-    """The rows of an input's range, in the order of the table's columns, a batch at a time.
+    """Read the rows of an input's range in batches, with columns in the table's order.
 
     Args:
-        cursor: in a REPEATABLE READ transaction.
-        context: of the input.
-        uri: of the database, for messages.
+        cursor: cursor in a REPEATABLE READ transaction.
+        context: context of the input.
+        uri: address of the database, for messages.
 
     Raises:
         UpstreamNotMaterializedError: no row in the range was ever published.
-        ExpiredPartitionError: a part of it was deleted by retention.
+        ExpiredPartitionError: retention deleted a part of the range.
     """
     table = address.table_of(context.asset_key)
     window = address.window_of(context) if context.has_asset_partitions else None
@@ -69,10 +72,10 @@ def read_batches(cursor: Cursor, context: dg.InputContext, uri: str) -> Iterator
 
 
 def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri: str) -> None:
-    """Tell a range that was published empty from one that never was."""
+    """Refuse an empty range, unless it was published as empty."""
     asset = context.asset_key.to_user_string()
-    either = [asset, context.definition_metadata.get(OR_ELSE)]
-    # In one order, whichever of the two inputs is loaded first.
+    either = [asset, context.definition_metadata.get(ALTERNATIVE_INPUT)]
+    # Always in the same order, whichever of the two inputs is loaded first.
     wanted = [flow.asset for flow in FLOWS if flow.asset in either] or [asset]
     if flow_into(address.table_of(context.asset_key)) is None:
         is_there = _was_materialized(context)
@@ -81,14 +84,14 @@ def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri:
     if not is_there:
         partition = partition_name(window)
         remedy = address.remedy(dg.AssetKey.from_user_string(wanted[0]), partition)
-        message = f"{wanted[0]} has no rows of {partition} in {uri}. {remedy}"
+        message = f"{wanted[0]} has no rows for {partition} in {uri}. {remedy}"
         if len(wanted) > 1:
             message += f"; or {wanted[1]}, which has none either (`cryptoassets backfill`)"
         raise UpstreamNotMaterializedError(message)
 
 
 def _has_ledger_row(cursor: Cursor, assets: list[str], window: Span) -> bool:
-    """Whether any partition of a range of whole days, or one hour, was ever published."""
+    """Whether any partition of a range (whole days, or one hour) was ever published."""
     days = [start.strftime("%Y-%m-%d") for start, _ in partitions_in(window, _DAY)]
     keys = days or [partition_name(window)]
     cursor.execute(
@@ -100,7 +103,7 @@ def _has_ledger_row(cursor: Cursor, assets: list[str], window: Span) -> bool:
 
 
 def _was_materialized(context: dg.InputContext) -> bool:
-    """Whether Dagster knows of the partition; marts have no ledger, and a day may be empty."""
+    """Whether Dagster has a materialization; marts are not in the ledger, and may be empty."""
     wanted = dg.AssetRecordsFilter(
         asset_key=context.asset_key, asset_partitions=list(context.asset_partition_keys)
     )

@@ -1,7 +1,7 @@
-"""Refuse what is not an asset's rows, before anything is written.
+"""Refuses values of a wrong type or with wrong columns before anything is written.
 
-What goes here: the type and the columns of what an asset returned. What stays out: what the values
-mean (in `transforms.rules`), keys and counts (in `transforms.contract`).
+What goes here: checking the type and the columns of an asset's return value. What stays out: the
+values (in `transforms.rules`), keys and counts (in `transforms.contract`).
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ def refuse_other_types(key: dg.AssetKey, value: object, *allowed: type) -> None:
 def refuse_other_columns(
     key: dg.AssetKey, rows: DataFrame | pa.Table, table: Table, names: Iterable[str]
 ) -> None:
-    """Raise unless rows have these columns of a table with its types; others are passed over.
+    """Raise unless rows have the named columns of a table with its types; ignore other columns.
 
     Raises:
         SchemaMismatchError: names the asset and the columns.
@@ -55,7 +55,7 @@ def refuse_other_columns(
 
 
 def refuse_any_difference(key: dg.AssetKey, frame: DataFrame, table: Table) -> None:
-    """Raise unless a frame has exactly the columns of a table, in its order and with its types.
+    """Raise unless a frame has exactly the columns of a table, with its order and types.
 
     Raises:
         SchemaMismatchError: names the asset and the columns.

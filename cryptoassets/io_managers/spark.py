@@ -1,8 +1,8 @@
-"""Parquet written and read by Spark's tasks: the cleaned rows, one folder per partition.
+"""Cleaned rows as Parquet, written and read by Spark's tasks, one folder per partition.
 
 What goes here: writing to a temporary folder and renaming it, so that a folder with `_SUCCESS` is
-whole; handing it on as files or as DataFrame. What stays out: what lies in a folder (in
-`clean_folders`), putting it there (in `clean_writing`), reading MongoDB (in `stores.raw`).
+complete; loading it as files or as a DataFrame. What stays out: examining a folder (in
+`clean_folders`), moving folders (in `clean_writing`), reading MongoDB (in `stores.raw`).
 """
 
 import contextlib
@@ -18,27 +18,27 @@ from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedEr
 from cryptoassets.io_managers import address, metadata, shapes
 from cryptoassets.io_managers.clean_folders import (
     FilePart,
-    View,
+    FolderContents,
     damage,
     dataset_of,
     file_parts,
     files_of,
     folder_of,
     mark_whole,
-    view_of,
+    reusable_contents,
 )
 from cryptoassets.io_managers.clean_marks import has_mark, read_mark
 from cryptoassets.io_managers.clean_writing import (
     ATTEMPTS,
     add_files,
     delete_folder,
-    facts_of,
-    fill,
     is_older,
+    move_written_files,
     refuse_mixed_views,
     refuse_shared_instants,
     replace_folder,
-    take_files,
+    summarize_rows,
+    write_empty_file_if_missing,
 )
 from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
 from cryptoassets.resources.clean_files import clean_store, scratch_folder, shared_path, spark_uri
@@ -53,30 +53,29 @@ from cryptoassets.stores.raw import MappedRaw, RawRanges
 from cryptoassets.stores.writing import write_ranges
 
 _STARTS = {"hour": "yyyy-MM-dd'T'HH", "day": "yyyy-MM-dd"}
-"""What `spans.folder_name` says of a partition, as Spark spells it."""
-_READINGS = 3
+"""The time formats of `spans.folder_name` in Spark's notation."""
+_MAX_READS = 3
 
 
 class SparkIOManager(dg.ConfigurableIOManager):
-    """Keeps cleaned rows as Parquet under `CLEAN_PATH`; a write replaces its partition whole."""
+    """Stores cleaned rows as Parquet under `CLEAN_PATH`; partitions are replaced atomically."""
 
     spark: dg.ResourceDependency[SparkResource]
     most_files: int = 64
-    """Files, beyond those that so many rows need, from which a partition is made whole again: each
-    reader opens them all."""
+    """A partition with more files than this (plus those its rows need) is rewritten, because each
+    reader opens all of its files."""
 
     def handle_output(self, context: dg.OutputContext, obj: DataFrame | MappedRaw) -> None:
-        """Write partitions aside, then put them in the place of those before.
+        """Write partitions to a temporary folder, then replace the existing ones.
 
-        Of raw documents as many are read as there are when they have been read: a partition only
-        grows. Where today's rules have judged a partition and newer snapshots came, only those are
-        read, and their file is added. A view with fewer rows than the one in its place is older and
-        is dropped.
+        Raw documents are read again if some arrive during the read. If the current rules have
+        judged a partition and newer snapshots arrived, only those are read, and their file is
+        added. Rows that are fewer than the existing ones are older and are dropped, because a raw
+        partition only grows.
 
         Raises:
             dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped.
-                StoreUnavailableError: documents came each time that they were read. Nothing was
-                written.
+                StoreUnavailableError: documents arrived during every read; nothing was written.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             table = address.table_of(context.asset_key)
@@ -88,115 +87,117 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 self._store_mapped(context, table, obj)
 
     def _store_frame(self, context: dg.OutputContext, table: Table, frame: DataFrame) -> None:
-        store, aside = scratch_folder(table.name)
+        store, temporary = scratch_folder(table.name)
         partitions = _partitions(context, table)
         unit = folder_name(partitions[0]).partition("=")[0]
         start = F.date_format("observed_at", _STARTS[unit])
-        # One task per partition, or each would get a file of every task.
+        # One task per partition; otherwise each task would write a file to each partition.
         apart = frame.withColumn(unit, start).repartition(unit)
-        apart.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, aside))
-        self._keep(context, table, aside, partitions)
+        apart.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, temporary))
+        self._keep(context, table, temporary, partitions)
 
     def _store_mapped(self, context: dg.OutputContext, table: Table, mapped: MappedRaw) -> None:
-        """Read and map documents until what was read is all there is; see `handle_output`.
+        """Read and map documents until a read covers all of them; see `handle_output`.
 
         Raises:
-            StoreUnavailableError: documents came each time.
+            StoreUnavailableError: documents arrived during every read.
         """
-        store, aside = scratch_folder(table.name)
+        store, temporary = scratch_folder(table.name)
         partitions = _partitions(context, table)
-        view = self._known(table, partitions)
-        views = [*([view] if view else []), *[None] * _READINGS]
+        reusable = self._reusable(table, partitions)
+        attempts_to_read = [*([reusable] if reusable else []), *[None] * _MAX_READS]
         rows = counted = 0
-        for known in views:
+        for known in attempts_to_read:
             fetches = mapped.source.fetches()
             if known and known.judged_by != mapped.source.judged_by(fetches, known.newest):
                 continue
-            delete_folder(store, aside)
-            store.create_dir(f"{aside}/{ATTEMPTS}")
-            attempts = shared_path(store, f"{aside}/{ATTEMPTS}")
+            delete_folder(store, temporary)
+            store.create_dir(f"{temporary}/{ATTEMPTS}")
+            attempts = shared_path(store, f"{temporary}/{ATTEMPTS}")
             newer_than = known.newest if known else None
             written = write_ranges(mapped, attempts, fetches, after=newer_than)
-            take_files(store, aside, written)
-            parts = [file_parts(store, f"{aside}/{folder_name(window)}") for window in partitions]
+            move_written_files(store, temporary, written)
+            parts = [
+                file_parts(store, f"{temporary}/{folder_name(window)}") for window in partitions
+            ]
             rows = sum(part.rows for found in parts for part in found)
-            # Who makes a partition again to which nothing came wants it made again.
+            # Without newer documents, the run was launched to process the whole partition again.
             if known and rows == 0:
                 continue
             rows += known.rows if known else 0
             counted = mapped.source.count()
             if rows != counted and len(partitions) > 1:
-                counted = mapped.source.count_apart()
+                counted = mapped.source.sum_of_counts()
             if rows == counted:
                 files = {file.name: file.seal for file in written}
-                kept = Kept(mapped.source, fetches, counted, known, files)
-                self._keep(context, table, aside, partitions, kept)
+                read = ReadResult(mapped.source, fetches, counted, known, files)
+                self._keep(context, table, temporary, partitions, read)
                 return
-        delete_folder(store, aside)
+        delete_folder(store, temporary)
         message = (
             f"{context.asset_key.to_user_string()}: documents came while they were read, "
-            f"{_READINGS} times: {rows:,} were read, there are {counted:,}. Nothing was written; "
+            f"{_MAX_READS} times: {rows:,} were read, there are {counted:,}. Nothing was written; "
             "a retry helps"
         )
         raise StoreUnavailableError(message)
 
-    def _known(self, table: Table, partitions: list[Span]) -> View | None:
-        """What there is of the run's only partition, if newer snapshots can be added to it."""
-        view = view_of(table, partitions[0]) if len(partitions) == 1 else None
-        if view is None or not view.newest or not view.judged_by:
+    def _reusable(self, table: Table, partitions: list[Span]) -> FolderContents | None:
+        """The contents of the run's only partition, if newer snapshots can be added to it."""
+        found = reusable_contents(table, partitions[0]) if len(partitions) == 1 else None
+        if found is None or not found.newest or not found.judged_by:
             return None
-        most = self.most_files + view.rows // MOST_DOCUMENTS
-        return view if len(view.files) < most else None
+        most = self.most_files + found.rows // MOST_DOCUMENTS
+        return found if len(found.files) < most else None
 
     def _keep(
         self,
         context: dg.OutputContext,
         table: Table,
-        aside: str,
+        temporary: str,
         partitions: list[Span],
-        kept: "Kept | None" = None,
+        read: "ReadResult | None" = None,
     ) -> None:
-        """Put partitions that were written aside in their places, but for those that are older."""
+        """Move partitions from the temporary folder to their places, except older ones."""
         store, _ = clean_store()
         for window in partitions:
             _, folder = folder_of(table, window)
-            part = f"{aside}/{folder_name(window)}"
+            part = f"{temporary}/{folder_name(window)}"
             parts = file_parts(store, part)
             refuse_shared_instants(parts, table, window)
             is_dropped = False
-            judged_by = kept.judged_by(parts) if kept else None
-            files = kept.files if kept else {}
-            if kept and kept.known:
-                add_files(store, part, folder, kept.known)
+            judged_by = read.judged_by(parts) if read else None
+            files = read.files if read else {}
+            if read and read.known:
+                add_files(store, part, folder, read.known)
                 files = {**read_mark(store, folder).files, **files}
                 mark_whole(store, folder, table, judged_by=judged_by, files=files)
             else:
-                fill(store, part, table)
-                is_dropped = is_older(store, part, table, window) and (not kept or kept.has_grown())
+                write_empty_file_if_missing(store, part, table)
+                is_dropped = is_older(store, part, table, window) and (not read or read.has_grown())
                 if is_dropped:
-                    words = "%s holds a newer view with more rows: this one is dropped"
-                    context.log.warning(words, folder)
+                    message = "%s holds a newer view with more rows: this one is dropped"
+                    context.log.warning(message, folder)
                 else:
                     mark_whole(store, part, table, judged_by=judged_by, files=files)
                     replace_folder(store, part, table, window)
             name = partition_name(window) if len(partitions) > 1 else None
             _report(context, table, folder, is_older=is_dropped, partition=name)
-        # A task that was lost may be writing there yet; the next run sweeps what is left.
+        # A lost task may still be writing there; the next run deletes what remains.
         with contextlib.suppress(OSError):
-            delete_folder(store, aside)
+            delete_folder(store, temporary)
 
     def load_input(self, context: dg.InputContext) -> CleanFiles | DataFrame:
-        """Hand partitions on as their files, or as lazy DataFrame, by the asset's annotation.
+        """Load partitions as their files or as a lazy DataFrame, by the asset's annotation.
 
         Raises:
-            dagster.Failure: UpstreamNotMaterializedError: a folder is missing, not whole or
+            dagster.Failure: UpstreamNotMaterializedError: a folder is missing, incomplete or
                 damaged.
         """
         with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
             files = self._files(context)
             if context.dagster_type.typing_type is CleanFiles:
                 return files
-            # How many rows there are is not worth a look into every file.
+            # Without a row count, which would need the footer of every file.
             self.spark.prepare_for()
             folders = [spark_uri(*folder_of(files.table, window)) for window in files.partitions]
             return self.spark.session.read.schema(files.table.spark_schema).parquet(*folders)
@@ -224,29 +225,29 @@ class SparkIOManager(dg.ConfigurableIOManager):
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What is known of documents that were read and mapped.
+class ReadResult:
+    """The result of reading and mapping raw documents.
 
     Attributes:
         source: the documents.
-        fetches: what they were judged by.
-        counted: how many there were.
-        known: what there was before, to which newer rows are added; None: all were read.
-        files: by name, what was written of them.
+        fetches: the records of fetches by which the documents were judged.
+        counted: the number of documents.
+        known: the existing contents to which newer rows are added; None if all documents were read.
+        files: seals of the written files, by name.
     """
 
     source: RawRanges
     fetches: Fetches
     counted: int
-    known: View | None
+    known: FolderContents | None
     files: Mapping[str, Seal]
 
     def has_grown(self) -> bool:
-        """Whether there are more documents now than were read: then a larger view is newer."""
+        """Whether there are more documents now than were read, so that a larger read is newer."""
         return self.source.count() > self.counted
 
     def judged_by(self, parts: Iterable[FilePart]) -> str:
-        """What rows up to the newest of some files were judged by, see `View.judged_by`."""
+        """See `FolderContents.judged_by`, for rows up to the newest one of some files."""
         newest = max((part.last for part in parts if part.last), default=None)
         return self.source.judged_by(self.fetches, newest)
 
@@ -267,7 +268,7 @@ def _report(
         partition_rows=kept.count_rows(),
         facts={
             "is older view": is_older,
-            **facts_of(kept).outcomes,
+            **summarize_rows(kept).outcomes,
             "preview": metadata.preview(_shown(kept)),
         },
         partition=partition,

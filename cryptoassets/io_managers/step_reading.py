@@ -1,9 +1,9 @@
-"""The transaction in which a step reads its inputs: they all stand as at one moment.
+"""The transaction in which a step reads all of its inputs, so that they are consistent.
 
 What goes here: when it begins and when it ends. What stays out: what is read in it (in `reading`).
 
-A mart whose prices are of one moment and whose history is of the next would count an hour twice, or
-not at all. The transaction locks no row, but while it lasts PostgreSQL keeps every old one.
+If a mart read prices and history at different moments, it could count an hour twice or not at all.
+The transaction locks no rows, but PostgreSQL keeps old row versions until it ends.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from cryptoassets.io_managers.publishing import Cursor
 class StepReading:
     """One REPEATABLE READ transaction for all inputs of a step.
 
-    It ends with the last of them, with the first that fails, and before another step or another
-    try of the step reads; `end` ends it where a step did not come so far.
+    It ends after the last input, when an input fails, and before another step or another attempt
+    of the same step reads. If a step stops before that, `end` ends the transaction.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class StepReading:
 
 
 def _step_of(context: dg.InputContext) -> tuple[str, set[str]]:
-    """The name of a step and of the inputs that it loads; none where no step loads them."""
+    """The name of a step and the names of its inputs; empty if the input is loaded without one."""
     if not context.has_input_name:
         return "", set()
     op = context.op_def

@@ -10,7 +10,7 @@ import psycopg
 
 from cryptoassets import libpq
 
-HEAD = "0007"
+HEAD = "0008"
 """Newest revision; a constant, because importing alembic is slow."""
 
 

@@ -1,6 +1,6 @@
-"""Spans of time: cut and joined, those of partitions, and the names of these.
+"""Time spans: splitting and joining them, the spans of partitions, and their names.
 
-What goes here: spans of time and names, without Dagster and without a store. What stays out: which
+What goes here: time spans and names, without Dagster and without a store. What stays out: which
 asset has which partitions (in `policies`).
 """
 
@@ -52,13 +52,13 @@ def joined(spans: Iterable[Span], nearer_than: timedelta = timedelta(0)) -> list
 
 
 def partition_around(moment: datetime, length: timedelta) -> Span:
-    """The partition of one hour, or one day, that a moment lies in."""
+    """The partition of the given length (an hour or a day) that contains a moment."""
     start = moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % length
     return Span(start, start + length)
 
 
 def partitions_in(window: Span, length: timedelta) -> list[Span]:
-    """The partitions of one hour, or one day, that a range consists of, oldest first."""
+    """Split a range into partitions of the given length (an hour or a day), oldest first."""
     start, end = window
     return [
         Span(start + n * length, start + (n + 1) * length) for n in range((end - start) // length)
@@ -72,10 +72,10 @@ def partitions_touching(span: Span, length: timedelta) -> list[Span]:
 
 
 def partition_window(name: str) -> Span:
-    """The span of an hour or a day by Dagster's key; `partition_name` is the inverse.
+    """The span of an hour or a day from Dagster's key; `partition_name` is the inverse.
 
     Raises:
-        ValueError: not such a key.
+        ValueError: the name is not the key of an hour or a day.
     """
     if ":" in name:
         start = datetime.strptime(f"{name}Z", "%Y-%m-%d-%H:00%z")
@@ -95,7 +95,10 @@ def partition_name(window: Span) -> str:
 
 
 def folder_name(window: Span) -> str:
-    """The Parquet folder of a partition; no colon, which Spark reads as a URI scheme."""
+    """The name of a partition's Parquet folder.
+
+    It has no colon, because Spark reads a colon as the end of a URI scheme.
+    """
     start, end = window
     unit = "hour" if end - start == _HOUR else "day"
     form, _ = _FOLDERS[unit]
@@ -103,7 +106,7 @@ def folder_name(window: Span) -> str:
 
 
 def folder_window(name: str) -> Span | None:
-    """The partition of a Parquet folder, by its name; None: no partition has this name."""
+    """The span of a Parquet folder, from its name; None if no partition has this name."""
     unit, _, start = name.partition("=")
     try:
         form, length = _FOLDERS[unit]

@@ -1,15 +1,15 @@
-"""The tables as plain data: column, type, unit, null or not, key, comment.
+"""The tables as plain data: columns, types, units, nullability, keys and comments.
 
-What goes here: what a row of each store looks like; the Spark schema, the COPY column lists, the
-checks and the docs are read off it. What stays out: the DDL that stands in a database (frozen in
-`migrations`; a test holds the two together) and every computation (in `transforms`).
+What goes here: what a row of each store looks like. The Spark schema, the COPY column lists, the
+checks and the docs are derived from it. What stays out: the DDL (frozen in `migrations`; a test
+compares the two) and every computation (in `transforms`).
 """
 
 from cryptoassets.schemas.columns import PRICE_MEASURES
 from cryptoassets.schemas.flows import (
+    ALTERNATIVE_INPUT,
     FLOWS,
     HISTORY_FLOW,
-    OR_ELSE,
     SNAPSHOT_FLOW,
     Flow,
     flow_into,
@@ -63,9 +63,10 @@ POSTGRES_TABLES = (
     MARKET_DAILY,
     COIN_LATEST,
 )
-"""Tables and views of PostgreSQL, in the order of the data's way."""
+"""Tables and views of PostgreSQL, in the order in which data flows through them."""
 
 __all__ = [
+    "ALTERNATIVE_INPUT",
     "CLEAN_COIN_PRICES",
     "CLEAN_COIN_PRICE_HISTORY",
     "COINS",
@@ -86,7 +87,6 @@ __all__ = [
     "MARKET_DAILY",
     "MART_LOADS",
     "NUMBER_KEY",
-    "OR_ELSE",
     "PARTITION_LOCKS",
     "POSTGRES_TABLES",
     "PRICE_MEASURES",

@@ -1,7 +1,7 @@
-"""The two ways of a raw document: which tables it passes through, and how long a partition is.
+"""The two flows of raw documents: which tables they pass through, and how long a partition is.
 
-What goes here: the pairing of raw, cleaned and published tables, named once. What stays out: the
-tables themselves (in `lake`, `warehouse`) and every step on the way.
+What goes here: which raw, cleaned and published tables belong together. What stays out: the
+tables themselves (in `lake`, `warehouse`) and the processing steps.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from cryptoassets.schemas.warehouse import COIN_PRICE_HISTORY, COIN_PRICES
 
 @dataclass(frozen=True)
 class Flow:
-    """One kind of raw document on its way to PostgreSQL.
+    """The tables that one kind of raw document passes through on its way to PostgreSQL.
 
     Attributes:
-        raw: as loaded from the collection of the same name.
-        clean: one judged row a raw document; Parquet.
-        published: where valid rows go; has a ledger row a partition.
+        raw: rows as loaded from the MongoDB collection of the same name.
+        clean: Parquet with one judged row per raw document.
+        published: the table of valid rows; it has one ledger row per partition.
         span: length of a partition.
-        is_by_month: the published table has a partition a UTC month.
+        is_by_month: whether the published table is partitioned by UTC month.
     """
 
     raw: Table
@@ -37,7 +37,7 @@ class Flow:
 
     @property
     def asset(self) -> str:
-        """The published asset's key as the ledger and the quarantine name it."""
+        """The published asset's key, as it is written in the ledger and the quarantine."""
         return f"{self.published.schema}/{self.published.name}"
 
     @property
@@ -56,18 +56,18 @@ FLOWS = (SNAPSHOT_FLOW, HISTORY_FLOW)
 
 
 def flow_into(table: Table) -> Flow | None:
-    """The flow that a table is published by; None: its rows are no judged documents."""
+    """The flow that publishes a table; None if its rows are not judged documents."""
     return next((flow for flow in FLOWS if flow.published is table), None)
 
 
 def flow_named(asset: str) -> Flow:
-    """The flow of a published asset, by its key as the ledger names it.
+    """The flow of a published asset, by the asset's key in the ledger.
 
     Raises:
-        KeyError: there is none.
+        KeyError: no flow publishes this asset.
     """
     return {flow.asset: flow for flow in FLOWS}[asset]
 
 
-OR_ELSE = "cryptoassets/or_else"
-"""Metadata of an input: another published asset; one of the two may lack the range."""
+ALTERNATIVE_INPUT = "cryptoassets/or_else"
+"""Metadata key of an input: another published asset. Either of the two may lack the range."""

@@ -13,4 +13,4 @@ INTERVAL_MS = {
     "h12": 720 * _MINUTE_MS,
     "d1": 1440 * _MINUTE_MS,
 }
-"""Length of each interval, milliseconds; all divide a day, so points lie on grids from midnight."""
+"""Length of each interval in milliseconds. Each divides a day, so its grid starts at midnight."""

@@ -9,7 +9,7 @@ DAY = Column("day", "date", "UTC day")
 COIN_DAILY = Table(
     "marts",
     "coin_daily",
-    "One row a coin and UTC day.",
+    "One row per coin and UTC day.",
     (
         COIN_ID,
         DAY,
@@ -20,24 +20,24 @@ COIN_DAILY = Table(
         Column(
             "volume_usd_24h",
             "numeric",
-            "Last 24-hour volume of the day by a snapshot, US dollars",
+            "24-hour volume in the last snapshot of the day, US dollars",
             is_nullable=True,
         ),
         Column(
             "market_cap_usd",
             "numeric",
-            "Last market cap of the day by a snapshot, US dollars",
+            "Market cap in the last snapshot of the day, US dollars",
             is_nullable=True,
         ),
         Column(
             "observations",
             "bigint",
-            "Snapshots of the day, and points of history in hours without one, count",
+            "Snapshots of the day, plus history points of hours without a snapshot, count",
         ),
         Column(
             "return_pct",
             "numeric",
-            "Close against the close of the day before, percent",
+            "Change from the close of the day before to this close, percent",
             is_nullable=True,
         ),
         Column(
@@ -47,7 +47,9 @@ COIN_DAILY = Table(
             is_nullable=True,
         ),
         Column(
-            "drawdown_pct", "numeric", "Close below the highest price of the last 7 days, percent"
+            "drawdown_pct",
+            "numeric",
+            "How far the close is below the highest price of the last 7 days, percent",
         ),
     ),
     ("coin_id", "day"),
@@ -56,7 +58,7 @@ COIN_DAILY = Table(
 MARKET_DAILY = Table(
     "marts",
     "market_daily",
-    "One row a UTC day: the coins of marts.coin_daily added up.",
+    "One row per UTC day: totals over the coins of marts.coin_daily.",
     (
         DAY,
         Column("market_cap_usd", "numeric", "Sum of market caps, US dollars", is_nullable=True),
@@ -77,7 +79,7 @@ MARKET_DAILY = Table(
 COIN_LATEST = Table(
     "marts",
     "coin_latest",
-    "View: one row a coin, its newest observation and its age.",
+    "View: one row per coin, with its newest observation and its age.",
     (
         COIN_ID,
         Column("symbol", "text", "Ticker symbol, not unique"),

@@ -1,6 +1,6 @@
 """What a table is, as plain data: columns with types, a key, comments.
 
-What goes here: the form. What stays out: the tables themselves (in the modules beside this one).
+What goes here: the classes. What stays out: the tables themselves (in the neighbouring modules).
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _SPARK_TYPES: dict[ColumnType, str] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column; `comment` says the meaning with its unit."""
+    """One column; `comment` gives its meaning and unit."""
 
     name: str
     type: ColumnType
@@ -41,7 +41,7 @@ class Table:
 
     Attributes:
         schema: the layer or the PostgreSQL schema.
-        key: columns that name a row; unique and never null.
+        key: columns that identify a row; unique and never null.
     """
 
     schema: str

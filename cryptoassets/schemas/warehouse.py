@@ -1,10 +1,11 @@
-"""The schema `warehouse`: prices, coins, quarantine, and the books kept of them."""
+"""The schema `warehouse`: prices, coins, quarantine, and the records of how they were loaded."""
 
 from cryptoassets.schemas.columns import (
     CIRCULATING_SUPPLY,
     COIN_ID,
     FETCHED_AT,
     INTERVAL,
+    MAX_SUPPLY_COMMENT,
     OBSERVED_AT,
     PRICE_MEASURES,
     RANK,
@@ -16,18 +17,16 @@ from cryptoassets.schemas.table import Column, Table
 COINS = Table(
     "warehouse",
     "coins",
-    "One row a coin: what its newest valid observation says of it.",
+    "One row per coin, as its newest valid observation describes it.",
     (
         COIN_ID,
         Column("symbol", "text", "Ticker symbol, not unique"),
         Column("name", "text", "Name of the coin"),
         RANK,
-        Column(
-            "max_supply", "numeric", "Coins that can ever exist; null: no limit", is_nullable=True
-        ),
+        Column("max_supply", "numeric", MAX_SUPPLY_COMMENT, is_nullable=True),
         Column("explorer", "text", "URL of a block explorer", is_nullable=True),
-        Column("first_seen_at", "timestamptz", "Oldest valid observation, UTC"),
-        Column("last_seen_at", "timestamptz", "Newest valid observation, UTC"),
+        Column("first_seen_at", "timestamptz", "Time of the oldest valid observation, UTC"),
+        Column("last_seen_at", "timestamptz", "Time of the newest valid observation, UTC"),
     ),
     ("coin_id",),
 )
@@ -35,7 +34,7 @@ COINS = Table(
 COIN_PRICES = Table(
     "warehouse",
     "coin_prices",
-    "One row a coin and observation, exact decimals; partitioned by UTC month.",
+    "One row per coin and observation, exact decimals; partitioned by UTC month.",
     (COIN_ID, OBSERVED_AT, *PRICE_MEASURES, RANK, SOURCE, FETCHED_AT, RAW_ID),
     ("coin_id", "observed_at"),
 )
@@ -43,7 +42,7 @@ COIN_PRICES = Table(
 COIN_PRICE_HISTORY = Table(
     "warehouse",
     "coin_price_history",
-    "Historical prices on the grid of an interval: one row a coin, interval and point.",
+    "Historical prices on the grid of an interval: one row per coin, interval and point.",
     (
         COIN_ID,
         INTERVAL,
@@ -60,19 +59,19 @@ COIN_PRICE_HISTORY = Table(
 QUARANTINE = Table(
     "warehouse",
     "quarantine",
-    "Raw documents that break a rule, with every reason; one row a document and asset.",
+    "Raw documents that break a rule, with every reason; one row per document and asset.",
     (
         RAW_ID,
-        Column("asset", "text", "Asset that refused the document, e.g. warehouse/coin_prices"),
+        Column("asset", "text", "Asset that rejected the document, e.g. warehouse/coin_prices"),
         Column("partition_key", "text", "Dagster partition of the document"),
-        Column("reasons", "text[]", "Codes of every rule it breaks, sorted"),
+        Column("reasons", "text[]", "Codes of all rules that the document breaks, sorted"),
         Column(
             "payload", "text", "The document's payload, JSON with ASCII escapes", is_nullable=True
         ),
         Column(
             "first_seen_at", "timestamptz", "When the document was fetched, UTC", is_nullable=True
         ),
-        Column("run_id", "text", "Dagster run that published this row last"),
+        Column("run_id", "text", "Dagster run that last published this row"),
     ),
     ("asset", "raw_id"),
 )
@@ -80,18 +79,19 @@ QUARANTINE = Table(
 QUARANTINE_RELEASES = Table(
     "warehouse",
     "quarantine_releases",
-    "Documents that a later publication took out of quarantine; one row a release, never changed.",
+    "Documents that a later publication took out of quarantine; one row per release, never "
+    "changed.",
     (
-        Column("asset", "text", "Asset that had refused the document"),
+        Column("asset", "text", "Asset that had rejected the document"),
         RAW_ID,
-        Column("released_at", "timestamptz", "When it left the quarantine, UTC"),
+        Column("released_at", "timestamptz", "When the document left the quarantine, UTC"),
         Column("partition_key", "text", "Dagster partition of the document"),
-        Column("reasons", "text[]", "Codes of the rules that it had broken until then"),
+        Column("reasons", "text[]", "Codes of the rules for which the document was quarantined"),
         Column(
             "first_seen_at", "timestamptz", "When the document was fetched, UTC", is_nullable=True
         ),
-        Column("outcome", "text", "What became of it: loaded or superseded"),
-        Column("run_id", "text", "Dagster run that released it"),
+        Column("outcome", "text", "Outcome of the document since then: loaded or superseded"),
+        Column("run_id", "text", "Dagster run that released the document"),
     ),
     ("asset", "raw_id", "released_at"),
 )
@@ -99,11 +99,12 @@ QUARANTINE_RELEASES = Table(
 LOADS = Table(
     "warehouse",
     "loads",
-    "The ledger: latest publication of a partition; raw = loaded + quarantined + superseded.",
+    "The ledger: the latest publication of each partition; raw = loaded + quarantined + "
+    "superseded.",
     (
         Column("asset", "text", "Asset that was published, e.g. warehouse/coin_prices"),
         Column("partition_key", "text", "Dagster partition"),
-        Column("run_id", "text", "Dagster run that published it"),
+        Column("run_id", "text", "Dagster run that published the partition"),
         Column("raw_rows", "bigint", "Raw documents in the partition, count"),
         Column("loaded_rows", "bigint", "Rows in the table, count"),
         Column("quarantined_rows", "bigint", "Rows in quarantine, count"),
@@ -112,26 +113,26 @@ LOADS = Table(
         Column(
             "expired_at",
             "timestamptz",
-            "When retention deleted the partition, UTC; null: it is there",
+            "When retention deleted the partition, UTC; null means that it still exists",
             is_nullable=True,
         ),
         Column(
             "publication",
             "bigint",
-            "Number of the latest publication that changed rows of the table; 0: none has",
+            "Number of the latest publication that changed rows of the table; 0 means none did",
         ),
         Column(
             "clean_checksum",
             "text",
-            "Checksum of the cleaned rows that were published, in any order; null: expired, "
-            "or published before it was kept",
+            "Checksum of the published cleaned rows, in any order; null means expired, or "
+            "published before checksums were recorded",
             is_nullable=True,
         ),
         Column(
             "rows_checksum",
             "text",
-            "Checksum of the rows in the table and in quarantine, run_id left out; null: expired, "
-            "or published before it was kept",
+            "Checksum of the rows in the table and in quarantine, without run_id; null means "
+            "expired, or published before checksums were recorded",
             is_nullable=True,
         ),
     ),
@@ -141,39 +142,39 @@ LOADS = Table(
 LOAD_HISTORY = Table(
     "warehouse",
     "load_history",
-    "Every publication that changed something, of prices, history and marts; one row per "
+    "Every publication of prices, history or marts that changed something; one row per "
     "publication, never changed.",
     (
         Column(
             "publication",
             "bigint",
-            "Number of the publication; a later one of a partition has a larger one",
+            "Number of the publication; a later publication of a partition has a larger number",
         ),
         Column("asset", "text", "Asset that was published, e.g. warehouse/coin_prices"),
         Column("partition_key", "text", "Dagster partition"),
-        Column("run_id", "text", "Dagster run that published it"),
+        Column("run_id", "text", "Dagster run that published the partition"),
         Column(
             "raw_rows",
             "bigint",
-            "Raw documents in the partition, count; null: a mart",
+            "Raw documents in the partition, count; null for a mart",
             is_nullable=True,
         ),
         Column("loaded_rows", "bigint", "Rows in the table afterwards, count"),
         Column(
             "quarantined_rows",
             "bigint",
-            "Rows in quarantine afterwards, count; null: a mart",
+            "Rows in quarantine afterwards, count; null for a mart",
             is_nullable=True,
         ),
         Column(
             "superseded_rows",
             "bigint",
-            "Documents replaced by a later answer, count; null: a mart",
+            "Documents replaced by a later answer, count; null for a mart",
             is_nullable=True,
         ),
         Column("rows_written", "bigint", "Rows of the table that were inserted or updated, count"),
         Column("rows_removed", "bigint", "Rows of the table that were deleted, count"),
-        Column("published_at", "timestamptz", "When the transaction began, UTC"),
+        Column("published_at", "timestamptz", "When the publishing transaction began, UTC"),
     ),
     ("publication",),
 )
@@ -181,11 +182,11 @@ LOAD_HISTORY = Table(
 MART_LOADS = Table(
     "warehouse",
     "mart_loads",
-    "The latest publication of each mart partition, and the publications that it was made from.",
+    "The latest publication of each mart partition, and the publications of its inputs.",
     (
         Column("asset", "text", "Mart that was published, e.g. marts/coin_daily"),
         Column("partition_key", "text", "Dagster partition: the UTC day"),
-        Column("run_id", "text", "Dagster run that published it"),
+        Column("run_id", "text", "Dagster run that published the partition"),
         Column(
             "publication",
             "bigint",
@@ -195,12 +196,12 @@ MART_LOADS = Table(
         Column(
             "inputs",
             "jsonb",
-            "Publication of each input partition, by asset and partition key, as it was read",
+            "Publication number of each input partition that was read, by asset and partition key",
         ),
         Column(
             "aliases_hash",
             "text",
-            "MD5 of warehouse.coin_aliases as it was read; null: the mart does not read it",
+            "MD5 of warehouse.coin_aliases when it was read; null if the mart does not read it",
             is_nullable=True,
         ),
         Column("loaded_at", "timestamptz", "When the partition was published, UTC"),
@@ -211,15 +212,20 @@ MART_LOADS = Table(
 GAPS = Table(
     "warehouse",
     "gaps",
-    "Holes in the history of a coin.",
+    "Gaps in the price history of coins.",
     (
         COIN_ID,
         Column("interval", "text", "CoinCap's interval"),
         Column("gap_start", "timestamptz", "First missing point, UTC"),
-        Column("gap_end", "timestamptz", "First point after the hole, UTC"),
-        Column("detected_at", "timestamptz", "When the hole was found, UTC"),
-        Column("healed_at", "timestamptz", "When it was filled, UTC; null: open", is_nullable=True),
-        Column("unfillable", "boolean", "The source cannot fill it; not tried again"),
+        Column("gap_end", "timestamptz", "First point after the gap, UTC"),
+        Column("detected_at", "timestamptz", "When the gap was found, UTC"),
+        Column(
+            "healed_at",
+            "timestamptz",
+            "When the gap was filled, UTC; null means that it is open",
+            is_nullable=True,
+        ),
+        Column("unfillable", "boolean", "Whether the source cannot fill the gap; then no retries"),
     ),
     ("coin_id", "interval", "gap_start"),
 )
@@ -227,12 +233,17 @@ GAPS = Table(
 CREDITS = Table(
     "warehouse",
     "credits",
-    "CoinCap credits: one row a call, written before it and counted after it.",
+    "CoinCap credits: one row per call, written before the call and completed after it.",
     (
         Column("called_at", "timestamptz", "When the call was made, UTC"),
         Column("route", "text", "Route of the call, without parameters"),
         Column("estimated", "bigint", "Credits expected before the call"),
-        Column("counted", "bigint", "Credits by the size of the answer", is_nullable=True),
+        Column(
+            "counted",
+            "bigint",
+            "Credits charged, computed from the size of the answer",
+            is_nullable=True,
+        ),
     ),
     ("called_at", "route"),
 )
@@ -240,9 +251,9 @@ CREDITS = Table(
 COIN_ALIASES = Table(
     "warehouse",
     "coin_aliases",
-    "Old slugs of coins: the marts count them as the slug of today. Yours to edit.",
+    "Old slugs of coins, which the marts replace by today's slug. Users may edit this table.",
     (
-        Column("alias", "text", "Slug that CoinCap used once, e.g. ripple"),
+        Column("alias", "text", "Slug that CoinCap used in the past, e.g. ripple"),
         Column("coin_id", "text", "Slug of the same coin today, e.g. xrp"),
     ),
     ("alias",),
@@ -251,10 +262,10 @@ COIN_ALIASES = Table(
 PARTITION_LOCKS = Table(
     "warehouse",
     "partition_locks",
-    "What writers lock while they work, a row per lock; the rows themselves say nothing.",
+    "Locks of writers: one row per lock, locked while a writer works. The rows hold no data.",
     (
         Column("asset", "text", "What is locked: an asset, or work that only one process may do"),
-        Column("partition_key", "text", "Dagster partition; empty: all of it"),
+        Column("partition_key", "text", "Dagster partition; empty means all partitions"),
     ),
     ("asset", "partition_key"),
 )

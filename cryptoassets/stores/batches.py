@@ -1,9 +1,9 @@
-"""Batches of raw documents as rows of their table, without an object for each value.
+"""Converts batches of raw documents to rows of their table, without a Python object per value.
 
-What goes here: rows of documents that this platform wrote, and their payload's text. What stays
-out: where a value lies in BSON (in `layouts`), rows of any other document (in `documents`).
+What goes here: rows of documents that this platform wrote, and the text of their payloads. What
+stays out: the position of a value in BSON (in `layouts`), rows of other documents (in `documents`).
 
-Each row is the one that `documents.raw_rows` makes of its document; tests hold the two together.
+The rows are the same as those of `documents.raw_rows`; tests compare the two.
 """
 
 import json
@@ -44,18 +44,18 @@ from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
 TextOf = Callable[[bytes], tuple[str | None, str | None]]
 """See `_text_of`."""
 _MOST_LAYOUTS = 8
-"""Of a batch; documents of any further layout are read one by one."""
+"""Number of layouts per batch; documents of further layouts are read one by one."""
 _BSON_TYPES = {str: STRING, datetime: DATE, dict: DOCUMENT}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _YEAR_9999_MS = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _ESCAPED = r"[^ !#-\[\]-~]"
-"""A character that JSON's ASCII form does not hold as it is."""
+"""A character that must be escaped in ASCII JSON."""
 
 
 @dataclass(frozen=True)
 class BatchReader:
-    """Turns batches of one range into rows; the fields are the arguments of `raw_rows`."""
+    """Converts batches of one range to rows; the fields are the arguments of `raw_rows`."""
 
     table: Table
     span: Span
@@ -65,9 +65,9 @@ class BatchReader:
     options: CodecOptions[Any]
 
     def rows(self, batches: Iterable[bytes]) -> pa.Table:
-        """The documents of batches as `raw_rows` returns them, in an order of its own."""
+        """The same rows as `raw_rows` returns, but possibly in another order."""
         parts = [self._plain_rows([])]
-        # The same value stands in many documents of a range.
+        # Many documents of a range have the same value.
         text_of = cache(_text_of)
         for content in batches:
             parts += self._parts(Batch(content), text_of)
@@ -84,7 +84,7 @@ class BatchReader:
             part, read = self._rows_alike(batch, rest, text_of)
             parts.append(part)
             unread = np.setdiff1d(rest, read, assume_unique=True)
-            # The layout was that of the first one: no other layout will do for it.
+            # If the first document was not read by its own layout, no other layout will match it.
             is_tried = unread == rest[0]
             others += unread[is_tried].tolist()
             rest = unread[~is_tried]
@@ -99,9 +99,9 @@ class BatchReader:
     def _rows_alike(
         self, batch: Batch, rows: Integers, text_of: TextOf
     ) -> tuple[pa.Table, Integers]:
-        """The rows of documents that are laid out as the first one, and their numbers.
+        """The rows of documents with the same layout as the first one, and their numbers.
 
-        A document is left out if `documents` would have to look at it more closely.
+        Documents that need the full checks of `documents` are left out.
         """
         none = self._plain_rows([]), rows[:0]
         layout = layout_of(bson.decode(batch.document(rows[0]), self.options))
@@ -115,7 +115,7 @@ class BatchReader:
             }
             made, is_read = self._made(batch, places, texts, len(alike))
         except pa.ArrowInvalid:
-            # A text is no UTF-8, which pymongo says in its own words.
+            # A text is not UTF-8. The slow path raises pymongo's error for it.
             return none
         if not is_read.all():
             made, alike = made.filter(pa.array(is_read)), alike[is_read]
@@ -124,7 +124,7 @@ class BatchReader:
     def _made(
         self, batch: Batch, places: dict[str, Element], texts: dict[str, "_Texts"], count: int
     ) -> tuple[pa.Table, NDArray[np.bool_]]:
-        """Rows of so many documents, and which of them hold."""
+        """Rows of `count` documents, and for each row whether it is usable."""
         is_read = np.ones(count, bool)
         for field, kind in zip(*own_fields(self.table), strict=True):
             is_read &= places[field].types == _BSON_TYPES[kind]
@@ -161,7 +161,7 @@ class BatchReader:
         return pa.table(arrays, schema=kernel_schema(self.table)), is_read
 
     def _asked_of(self, observed: Integers) -> dict[str, pa.Array]:
-        """What was asked for at each time; there are few."""
+        """What was requested for each time; there are few distinct times."""
         moments, places = np.unique(observed, return_inverse=True)
         default = (self.coins_asked, False)
         told = [self.asked.get(_EPOCH + int(ms) * _MILLISECOND, default) for ms in moments]
@@ -176,9 +176,9 @@ class _Texts(NamedTuple):
     """One field of all payloads.
 
     Attributes:
-        as_field: what the rules read, see `transforms.payloads.field_texts`.
-        as_json: what `canonical_payload` makes of the value.
-        is_read: false where JSON has no such value.
+        as_field: the text that the rules read, see `transforms.payloads.field_texts`.
+        as_json: the value in the JSON of `canonical_payload`.
+        is_read: false if the value does not exist in JSON.
     """
 
     as_field: pa.Array
@@ -208,7 +208,7 @@ def _texts(batch: Batch, element: Element, text_of: TextOf) -> _Texts:
 
 
 def _text_of(element: bytes) -> tuple[str | None, str | None]:
-    """A value as the rules read it and as JSON; None twice: JSON has no such value."""
+    """A value as the rules read it, and as JSON; None twice if JSON has no such value."""
     document = struct.pack("<i", len(element) + 5) + element + b"\0"
     try:
         ((name, value),) = bson.decode(document).items()
@@ -218,7 +218,7 @@ def _text_of(element: bytes) -> tuple[str | None, str | None]:
 
 
 def _quoted(strings: pa.Array) -> pa.Array:
-    """Each string as JSON, ASCII."""
+    """Each string as ASCII JSON."""
     content = np.frombuffer(strings.buffers()[2] or b"", np.uint8)
     is_plain = (content >= ord(" ")) & (content <= ord("~"))
     is_plain &= (content != ord('"')) & (content != ord("\\"))
@@ -231,7 +231,7 @@ def _quoted(strings: pa.Array) -> pa.Array:
 
 
 def _joined(texts: dict[str, _Texts], count: int) -> pa.Array:
-    """The payloads as `canonical_payload` spells them."""
+    """The payloads in the form of `canonical_payload`."""
     pieces: list[Any] = []
     for key in sorted(texts):
         pieces += [f"{',' if pieces else '{'}{json.dumps(key)}:", texts[key].as_json]

@@ -1,8 +1,8 @@
-"""Checksums of what a partition holds: its published rows, and its cleaned rows.
+"""Checksums of a partition's published rows and of its cleaned rows.
 
-What goes here: one value per partition that changes with any row, value or byte, in whatever order
-they are read. What stays out: the ledger that keeps the values (in `io_managers.publishing`), and
-what a difference means (in `cli.audit`).
+What goes here: one value per partition that changes with any row or value, but not with their
+order. What stays out: the ledger that stores the values (in `io_managers.publishing`), and what a
+difference means (in `cli.audit`).
 """
 
 import hashlib
@@ -25,19 +25,20 @@ _ROWS_AT_ONCE = 10_000
 _MODULUS = 2**64
 _NULL, _BETWEEN_VALUES, _BETWEEN_ITEMS = "\x00", "\x1e", "\x1f"
 NO_ROWS = f"{_EMPTY} {_EMPTY}"
-"""The checksum of a partition that has rows neither in its table nor in quarantine."""
+"""The checksum of a partition without rows in its table and in the quarantine."""
 _KEY_FORMS = {3_600: "YYYY-MM-DD-HH24:00", 86_400: "YYYY-MM-DD"}
 _NOT_HASHED = ("asset", "partition_key", "run_id")
-"""Columns of the quarantine that name the partition, or the run that wrote the row last."""
-# The hash of a numeric leaves out its sign, that of a timestamp folds it into 32 bits: they are
-# hashed as the bytes that the wire carries.
+"""Columns of the quarantine that identify the partition or the run that last wrote the row."""
+# PostgreSQL's hash of a numeric ignores its sign, and that of a timestamp has only 32 bits.
+# Therefore the binary wire format of these values is hashed.
 _SENT_BY: dict[str, LiteralString] = {
     "numeric": "numeric_send({})",
     "timestamptz": "timestamptz_send({})",
 }
 
-# A record's hash is a weighted sum of the hashes of its values. Added up as it is, it would miss
-# two rows that swapped a value: it is hashed again, as text, for no other hash keeps 64 bits.
+# The hash of a record is a weighted sum of the hashes of its values. A plain sum of these would not
+# change if two rows swapped a value. Therefore each hash is hashed again, as text, because no other
+# hash function keeps 64 bits.
 _CHECKSUM = """
     count(*) || ':' || sum(hashtextextended(hash_record_extended(ROW({values}), 0)::text, 0))
 """
@@ -55,19 +56,19 @@ _CHECKSUMS = """
 
 
 def rows_checksums(cursor: psycopg.Cursor[Any], flow: Flow, span: Span) -> dict[str, str]:
-    """Checksums of the rows of all partitions of a span, of the table and of quarantine.
+    """Checksums of the rows in the table and in quarantine, for all partitions of a span.
 
-    All columns count but `run_id`, every value counts exactly, the order does not. Sessions and
-    versions of PostgreSQL (14 and later) agree on the value.
+    All columns except `run_id` are included, every value counts exactly, and the order of rows does
+    not matter. The value does not depend on the session or the version of PostgreSQL (14 or later).
 
     Args:
-        cursor: any; in a transaction that publishes it sees what that transaction wrote.
-        flow: whose published table is read.
-        span: from the start of a partition to the end of one. Every row in it is read: pass a month
-            of a large table, not all time.
+        cursor: any cursor; in a publishing transaction it sees the rows of that transaction.
+        flow: the flow whose published table is read.
+        span: starts and ends at partition boundaries. Every row in it is read, so pass at most a
+            month of a large table.
 
     Returns:
-        Partition key to checksum; a partition that is not in it has `NO_ROWS`.
+        Maps partition keys to checksums; a partition that is missing has `NO_ROWS`.
     """
     keys = [partition_name(window) for window in partitions_in(span, flow.span)]
     query = sql.SQL(_CHECKSUMS).format(
@@ -95,38 +96,38 @@ def rows_checksum(cursor: psycopg.Cursor[Any], flow: Flow, window: Span) -> str:
 
 
 def rows_in_checksum(checksum: str) -> tuple[int, int]:
-    """How many rows of the table and of quarantine a checksum of rows is made of."""
+    """The numbers of rows in the table and in quarantine that a checksum of rows contains."""
     published, quarantined = (int(part.partition(":")[0]) for part in checksum.split(" "))
     return published, quarantined
 
 
 def clean_checksum(judged: pa.Table) -> str:
-    """The checksum of cleaned rows: every value counts exactly, neither order nor files do.
+    """The checksum of cleaned rows: every value counts exactly, order and files do not matter.
 
     Args:
-        judged: columns of a cleaned table, in its order.
+        judged: columns of a cleaned table, in the table's order.
 
     Returns:
-        `<rows>:<sum of their hashes>`; see `added`.
+        `<number of rows>:<sum of their hashes>`; see `sum_checksums`.
     """
     total = 0
     for batch in judged.to_batches(max_chunksize=_ROWS_AT_ONCE):
         columns = [_texts(column) for column in batch.columns]
         rows = pc.binary_join_element_wise(*columns, _BETWEEN_VALUES).cast(pa.binary()).to_pylist()
         digests = b"".join([hashlib.blake2b(row, digest_size=8).digest() for row in rows])
-        # The sum of unsigned integers of 64 bits is that modulo 2**64.
+        # numpy computes sums of unsigned 64-bit integers modulo 2**64.
         total += int(np.frombuffer(digests, ">u8").sum(dtype=np.uint64))
     return f"{judged.num_rows}:{total % _MODULUS}"
 
 
-def added(checksums: Iterable[str]) -> str:
-    """The checksum of all rows of which these are the checksums, part by part."""
+def sum_checksums(checksums: Iterable[str]) -> str:
+    """The checksum of all rows, from the checksums of their parts."""
     parts = [tuple(map(int, checksum.split(":"))) for checksum in checksums]
     return f"{sum(rows for rows, _ in parts)}:{sum(total for _, total in parts) % _MODULUS}"
 
 
 def _texts(column: pa.Array) -> pa.Array:
-    """Values as texts, null as one that no value has."""
+    """Values as texts; null becomes a text that no value has."""
     if pa.types.is_list(column.type):
         column = pc.binary_join(column, _BETWEEN_ITEMS)
     is_time = pa.types.is_timestamp(column.type)

@@ -1,7 +1,7 @@
-"""Cleaned rows handed on as the files that hold them, which Spark's tasks open.
+"""Passes cleaned rows on as the files that contain them; Spark's tasks open the files.
 
 What goes here: the handle that an asset gets, and reading a file in a worker. What stays out: which
-folder is whole (in `io_managers.clean_folders`), what becomes of the rows.
+folder is complete (in `io_managers.clean_folders`), how the rows are used.
 """
 
 import hashlib
@@ -18,27 +18,27 @@ from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.checksums import clean_checksum
-from cryptoassets.stores.raw import ROWS_OF_A_BATCH, Kernel, Tasks
+from cryptoassets.stores.raw import ROWS_PER_BATCH, Kernel, Tasks
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-FILES_OF_A_TASK = 32
-BYTES_OF_A_TASK = 4 * 1024 * 1024
-"""Small files share a task: a day of hours of 100 coins is one."""
-_TIMES_AS_MANY = 8
-"""Bytes of files that a task maps, to those of files that it copies, which takes longer."""
+FILES_PER_TASK = 32
+BYTES_PER_TASK = 4 * 1024 * 1024
+"""Small files share a task: 24 hours of 100 coins fit into one task."""
+_MAPPED_BYTES_FACTOR = 8
+"""A task may map this many times the bytes that it may copy, because copying takes longer."""
 
 
 class Seal(NamedTuple):
-    """What a file was written with: SHA-256 of its bytes, and the checksum of its rows."""
+    """The SHA-256 of a file's bytes and the checksum of its rows, recorded at writing."""
 
     digest: str
     checksum: str
 
 
 class CleanFile(NamedTuple):
-    """One committed Parquet file; `seal` is None where nothing is known of its writing."""
+    """One committed Parquet file; `seal` is None if none was recorded at writing."""
 
     partition: Span
     path: str
@@ -48,28 +48,28 @@ class CleanFile(NamedTuple):
 
 @dataclass(frozen=True)
 class CleanFiles:
-    """Cleaned rows of one partition or more, by their files; nothing is read before it is asked.
+    """Cleaned rows of one or more partitions, by their files; read only when needed.
 
     Attributes:
-        table: their columns.
-        partitions: oldest first, those without files, too.
-        files: of all partitions, oldest first.
+        table: describes the columns.
+        partitions: all partitions, oldest first, including those without files.
+        files: files of all partitions, oldest first.
         tasks: runs tasks on executors.
-        most_bytes: of the files that share a task; a larger one has a task to itself.
+        most_bytes: limit for the files of one task; a larger file has a task to itself.
     """
 
     table: Table
     partitions: tuple[Span, ...]
     files: tuple[CleanFile, ...]
     tasks: Tasks
-    most_bytes: int = BYTES_OF_A_TASK
+    most_bytes: int = BYTES_PER_TASK
 
     def groups(self) -> tuple[tuple[CleanFile, ...], ...]:
-        """The files, cut into what one task each opens."""
+        """The files in groups, one per task."""
         found: list[list[CleanFile]] = []
         size = 0
         for file in self.files:
-            is_full = not found or len(found[-1]) == FILES_OF_A_TASK
+            is_full = not found or len(found[-1]) == FILES_PER_TASK
             if is_full or size + file.size > self.most_bytes:
                 found.append([])
                 size = 0
@@ -78,21 +78,22 @@ class CleanFiles:
         return tuple(map(tuple, found))
 
     def mapped(self, kernel: Kernel, table: Table, columns: Sequence[str]) -> "DataFrame":
-        """What a kernel makes of each file, lazily.
+        """The rows that a kernel returns for each file, lazily.
 
         Args:
-            kernel: gets the rows of a file; no instant lies in two files of a partition.
-            table: the columns that it returns.
-            columns: of the files, that the kernel reads; it should make few rows of many.
+            kernel: takes the rows of a file. No instant is in two files of a partition. It should
+                return few rows compared with its input.
+            table: describes the columns that it returns.
+            columns: the columns that the kernel reads.
         """
-        groups = replace(self, most_bytes=self.most_bytes * _TIMES_AS_MANY).groups()
+        groups = replace(self, most_bytes=self.most_bytes * _MAPPED_BYTES_FACTOR).groups()
         task = FileTask(self.table, groups, kernel, tuple(columns))
         return self.tasks(task, len(groups), table.spark_schema)
 
 
 @dataclass(frozen=True)
 class FileTask:
-    """What a task needs to open files and to map them; shipped to the worker."""
+    """What a task needs to open and map files; sent to the worker."""
 
     table: Table
     groups: tuple[tuple[CleanFile, ...], ...]
@@ -100,32 +101,32 @@ class FileTask:
     columns: tuple[str, ...]
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
-        """Open and map some files, in the worker."""
+        """Open and map the files of one group, in the worker."""
         for file in self.groups[number]:
             rows = self.kernel(read_rows(self.table, file, self.columns))
-            yield from rows.combine_chunks().to_batches(max_chunksize=ROWS_OF_A_BATCH)
+            yield from rows.combine_chunks().to_batches(max_chunksize=ROWS_PER_BATCH)
 
 
 class FileRead(NamedTuple):
-    """The rows of a file, columns of its table; and their checksum."""
+    """The rows of a file, with the columns of its table, and their checksum."""
 
     rows: pa.Table
     checksum: str
 
 
 def read_file(table: Table, file: CleanFile) -> FileRead:
-    """Read a committed file whole; bytes that are as they were written have the rows' checksum.
+    """Read a committed file; take the checksum from its seal, or compute it without one.
 
     Raises:
-        StoreUnavailableError: another run has replaced it.
-        UpstreamNotMaterializedError: it is damaged, or not as it was written.
+        StoreUnavailableError: another run has replaced the file.
+        UpstreamNotMaterializedError: the file is damaged or was changed.
     """
     rows = read_rows(table, file, table.column_names)
     return FileRead(rows, file.seal.checksum if file.seal else clean_checksum(rows))
 
 
 def read_rows(table: Table, file: CleanFile, columns: Sequence[str]) -> pa.Table:
-    """Read some columns of a committed file; raises what `read_file` does."""
+    """Read some columns of a committed file; raises the same errors as `read_file`."""
     store, path = fs.FileSystem.from_uri(file.path)
     name = f"{table.schema}/{table.name} {partition_name(file.partition)}: {file.path}"
     try:
@@ -143,7 +144,7 @@ def read_rows(table: Table, file: CleanFile, columns: Sequence[str]) -> pa.Table
         reason = str(error).partition("\n")[0]
         raise UpstreamNotMaterializedError(
             f"{name} cannot be read: {reason}. A retry will not help; `cryptoassets rebuild` of "
-            "that hour or day makes it from raw again"
+            "that hour or day restores it from raw"
         ) from error
 
 

@@ -1,6 +1,7 @@
-"""Arrow tables in and out of PostgreSQL by COPY.
+"""Copies Arrow tables to and from PostgreSQL by COPY.
 
-What goes here: the way of the bytes. What stays out: transactions and what is published.
+What goes here: converting and transferring rows. What stays out: transactions and what is
+published.
 """
 
 import io
@@ -16,21 +17,21 @@ from pyarrow import csv
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
 
-_ROWS_A_MESSAGE = 10_000
-BYTES_A_BATCH = 8 * 2**20
-"""Of CSV, of what is read; about as much again as Arrow."""
+_ROWS_PER_MESSAGE = 10_000
+BYTES_PER_BATCH = 8 * 2**20
+"""Bytes of CSV per batch when reading; the Arrow batch needs about the same again."""
 
 
 def staging_name(table: Table) -> str:
-    """The name of the temporary table that rows of a table are staged in."""
+    """The name of the temporary table in which rows of a table are staged."""
     return f"staged_{table.name}"
 
 
 def stage(cursor: psycopg.Cursor[Any], table: Table, rows: pa.Table) -> None:
-    """Copy rows into a temporary table that is gone with this transaction.
+    """Copy rows into a temporary table, which is dropped at the end of the transaction.
 
     Args:
-        cursor: in a transaction.
+        cursor: cursor in a transaction.
         table: a table in the database; its columns are taken from `rows` by name.
         rows: at least the columns of `table`, with its Arrow types.
     """
@@ -43,7 +44,7 @@ def stage(cursor: psycopg.Cursor[Any], table: Table, rows: pa.Table) -> None:
 
 
 def copy_in(cursor: psycopg.Cursor[Any], table: sql.Composable, rows: pa.Table) -> None:
-    """Copy rows into the columns of a table that have their names."""
+    """Copy rows into a table; columns are matched by name."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
         table, sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
     )
@@ -53,22 +54,22 @@ def copy_in(cursor: psycopg.Cursor[Any], table: sql.Composable, rows: pa.Table) 
 
 
 def _csv_messages(rows: pa.Table) -> Iterator[bytes]:
-    # "all_valid": every value quoted, null bare, which is how COPY tells '' from NULL.
+    # "all_valid" quotes every value except null, so that COPY can distinguish '' from NULL.
     options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
-    for batch in _flat(rows).to_batches(max_chunksize=_ROWS_A_MESSAGE):
+    for batch in _flat(rows).to_batches(max_chunksize=_ROWS_PER_MESSAGE):
         message = io.BytesIO()
         csv.write_csv(batch, message, options)
         yield message.getvalue()
 
 
 def times_as_texts(times: pa.Array) -> pa.Array:
-    """Times as Arrow casts them to text, each distinct one once: such a cast takes long."""
+    """Cast times to text; each distinct time is cast once, because the cast is slow."""
     encoded = times.dictionary_encode()
     return encoded.dictionary.cast(pa.string()).take(encoded.indices)
 
 
 def _flat(rows: pa.Table) -> pa.Table:
-    """Write lists as PostgreSQL array literals; CSV has none. Items are reason codes."""
+    """Convert times to texts, and lists of reason codes to PostgreSQL array literals."""
     for index, field in enumerate(rows.schema):
         if pa.types.is_timestamp(field.type):
             rows = rows.set_column(
@@ -82,12 +83,12 @@ def _flat(rows: pa.Table) -> pa.Table:
 
 
 def copy_out(cursor: psycopg.Cursor[Any], table: Table, query: sql.Composable) -> pa.Table:
-    """Read the rows of a query whose columns are those of a table, exact decimals included.
+    """Read the rows of a query that has the columns of a table, with exact decimals.
 
     Args:
-        cursor: any.
+        cursor: any cursor.
         table: names and types of the query's columns, in order.
-        query: with its parameters composed in; COPY takes none.
+        query: a query that contains its parameters, because COPY takes none.
     """
     return pa.Table.from_batches(copy_batches(cursor, table, query), schema=arrow_schema(table))
 
@@ -95,14 +96,14 @@ def copy_out(cursor: psycopg.Cursor[Any], table: Table, query: sql.Composable) -
 def copy_batches(
     cursor: psycopg.Cursor[Any], table: Table, query: sql.Composable
 ) -> Iterator[pa.RecordBatch]:
-    """Read the rows of a query as `copy_out` does, and hold one batch of them at a time."""
+    """Read the rows of a query as `copy_out` does, but keep only one batch in memory."""
     schema = arrow_schema(table)
     with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)) as copy:
         lines = io.BytesIO()
-        # A message is a row, line breaks in its texts included.
+        # Each message is one row, even if its texts contain line breaks.
         for message in copy:
             lines.write(message)
-            if lines.tell() >= BYTES_A_BATCH:
+            if lines.tell() >= BYTES_PER_BATCH:
                 yield from _parsed(lines, schema)
                 lines = io.BytesIO()
         if lines.tell():

@@ -1,7 +1,8 @@
-"""A raw document as a row of its table; what another program wrote is kept and marked as foreign.
+"""Converts raw documents to rows; documents of other programs are kept and marked as foreign.
 
-What goes here: telling our documents from others, whatever BSON types they hold. What stays out:
-asking MongoDB (in `mongodb`), making documents (`coincap.documents`), rules (in `transforms`).
+What goes here: distinguishing this platform's documents from others, whatever BSON types they have.
+What stays out: queries to MongoDB (in `mongodb`), creating documents (in `coincap.documents`),
+rules (in `transforms`).
 """
 
 import json
@@ -24,7 +25,7 @@ _OF_SNAPSHOTS = (
     (str, str, str, datetime, datetime, dict),
 )
 _OF_HISTORY = ((*_OF_SNAPSHOTS[0], "interval"), (*_OF_SNAPSHOTS[1], str))
-"""Fields of our documents, and the Python type of each one's BSON type."""
+"""Fields of this platform's documents, and the Python type for each field's BSON type."""
 _COLUMNS = (
     *("raw_id", "coin_id", "interval", "observed_at", "fetched_at", "source", "payload"),
     "is_foreign",
@@ -40,7 +41,8 @@ def own_fields(table: Table) -> tuple[tuple[str, ...], tuple[type, ...]]:
 def is_ours(document: Document, table: Table) -> bool:
     """Whether every field has the BSON type that this platform writes."""
     fields, types = own_fields(table)
-    # BSON's code is a subclass of str. One comparison in C: this is asked of each document.
+    # Exact types, because BSON's Code is a subclass of str. This runs for every document, so it is
+    # a single comparison in C.
     return tuple(map(type, map(document.get, fields))) == types and document["source"] in _SOURCES
 
 
@@ -52,16 +54,16 @@ def raw_rows(
     asked: Asked,
     coins_asked: int,
 ) -> pa.Table:
-    """Documents as rows that a kernel judges, one row per document that belongs to a range.
+    """Convert documents to rows that a kernel judges, one row per document of a range.
 
     Args:
-        documents: as the server returned them for the range.
-        table: of their collection.
-        span: the range. A document that is counted under another time of its partition is left to
-            the range of that time.
-        partition: that the range is a part of.
-        asked: what the snapshots of the range were asked for.
-        coins_asked: what a snapshot is judged by where no record of its fetch is left.
+        documents: the documents that the server returned for the range.
+        table: table of their collection.
+        span: the range. A document that counts for another time of the partition is skipped; it
+            belongs to the range of that time.
+        partition: the partition that contains the range.
+        asked: what was requested for the snapshots of the range.
+        coins_asked: number of coins assumed for a snapshot without a fetch record.
 
     Returns:
         Columns of `transforms.payloads.kernel_schema(table)`.
@@ -89,7 +91,7 @@ def raw_rows(
 def _texts(payloads: list[Mapping[str, Any]], field: str) -> pa.Array:
     """A field of all payloads as text."""
     try:
-        # Nearly always all are text or null, which needs no Python for each of them.
+        # Usually all values are text or null, which Arrow converts without Python code per value.
         return pa.array([payload.get(field) for payload in payloads], pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([field_texts(payload, (field,))[0] for payload in payloads], pa.string())
@@ -98,7 +100,7 @@ def _texts(payloads: list[Mapping[str, Any]], field: str) -> pa.Array:
 def _row_of(
     document: Document, table: Table, span: Span, partition: Span
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """The fields of one row, and the payload that its rules read; one not ours has none."""
+    """The fields of one row, and the payload for the rules, empty for a foreign document."""
     document_id = document["_id"]
     raw_id = document_id if type(document_id) is str else lake_id(document_id)
     payload = _payload_text(document) if is_ours(document, table) else None
@@ -119,16 +121,19 @@ def _row_of(
 
 
 def lake_id(document_id: object) -> str:
-    """An `_id` as text; one of another type keeps its type, so that no two meet."""
+    """An `_id` as text; other types than str are prefixed by the type, so that ids stay unique."""
     if type(document_id) is str:
         return document_id
-    # BSON's code is a str in Python, and says nothing of its scope in words.
+    # BSON's Code is a str in Python, and str() would omit its scope.
     text = repr(document_id) if isinstance(document_id, str) else str(document_id)
     return f"{type(document_id).__name__}:{text}"
 
 
 def time_of(value: object) -> datetime | None:
-    """What a server compares with dates: a date, or, on nx-27017, the ISO text of one."""
+    """The time of a value that the server compares with dates, or None.
+
+    That is a date or, on nx-27017, the ISO text of a date.
+    """
     if isinstance(value, datetime):
         return value
     if type(value) is not str:
@@ -141,7 +146,7 @@ def time_of(value: object) -> datetime | None:
 
 
 def _payload_text(document: Document) -> str | None:
-    """The payload's one text; None where it holds a type that JSON does not have."""
+    """The canonical text of the payload; None if it contains a type that JSON does not have."""
     try:
         return canonical_payload(document["payload"])
     except (TypeError, ValueError):
@@ -149,10 +154,11 @@ def _payload_text(document: Document) -> str | None:
 
 
 def _time_within(observed_at: Any, partition: Span, span: Span) -> datetime:
-    """The time that a document is counted under, so that it stays in the partition it was found in.
+    """The time under which a document counts; it is always within the partition.
 
-    MongoDB finds an array by each date in it, and one with a date before the partition and another
-    after it in each range: it belongs to that of its earliest date, or to the first.
+    MongoDB finds an array by each of its dates. It also finds an array in every range if one date
+    is before the range and another one after it. Such a document counts for the earliest of its
+    dates in the partition or, without one, for the start of the partition.
     """
     is_array = isinstance(observed_at, list)
     values = observed_at if is_array else [observed_at]

@@ -1,10 +1,10 @@
-"""Documents that have the same fields in the same order, read from BSON as Arrow columns.
+"""Reads documents with the same fields in the same order from BSON as Arrow columns.
 
-What goes here: one pass over whole columns, for documents that this platform wrote. What stays out:
-every other document, which `documents` reads value by value with the same result.
+What goes here: vectorised reading of documents that this platform wrote. What stays out: all other
+documents, which `documents` reads value by value with the same result.
 
 Documents of one answer have the same keys in the same order; only the lengths of texts differ. So
-the places of a field in all documents are computed at once, and no value becomes a Python object.
+the positions of a field in all documents are computed at once, without a Python object per value.
 """
 
 import struct
@@ -24,11 +24,11 @@ DOCUMENT = 0x03
 NULL = 0x0A
 _ARRAY = 0x04
 _FIXED_SIZES = {0x01: 8, 0x08: 1, DATE: 8, NULL: 0, 0x10: 4, 0x12: 8}
-"""BSON type to bytes of a value: double, bool, date, null, int, long."""
+"""Maps a BSON type to the size of its values in bytes: double, bool, date, null, int, long."""
 _SIZED = {STRING: 4, DOCUMENT: 0, _ARRAY: 0}
-"""BSON type that begins with a length to the bytes that this length leaves out."""
+"""Maps a BSON type that begins with a length to the number of bytes not included in the length."""
 _LEAST_SIZE = 5
-"""Bytes of an empty string, document or array, its length and its NUL included."""
+"""Size of an empty string, document or array in bytes, including its length and its NUL."""
 _LONGEST_KEY = 255
 _UNKNOWN = -1
 _SIZES = np.full(256, _UNKNOWN, np.int64)
@@ -44,7 +44,7 @@ class Layout(NamedTuple):
 
 
 class Element(NamedTuple):
-    """Where one field lies in each document: its element, its value, its end; and its BSON type."""
+    """Positions of one field in each document: element, value and end; and its BSON type."""
 
     start: Integers
     value: Integers
@@ -52,22 +52,22 @@ class Element(NamedTuple):
     types: NDArray[np.uint8]
 
     def of(self, rows: Integers) -> "Element":
-        """The same of some documents."""
+        """The positions in some of the documents."""
         return Element(self.start[rows], self.value[rows], self.end[rows], self.types[rows])
 
 
 class Batch:
-    """Documents as a server sent them, one after another."""
+    """A buffer of concatenated BSON documents, as a server sent them."""
 
     def __init__(self, content: bytes) -> None:
         self._length = len(content)
-        # A document of another layout may lead anywhere: reading never leaves the buffer.
+        # Padded, because positions that are computed for another layout may be beyond the end.
         self._content = content + bytes(_LONGEST_KEY + 1)
         self.starts, self.ends = _bounds(content)
         self.numbers = np.arange(len(self.starts))
 
     def document(self, number: int) -> bytes:
-        """One document."""
+        """The BSON of one document."""
         return self._content[self.starts[number] : self.ends[number]]
 
     def places(self, rows: Integers, layout: Layout) -> tuple[dict[str, Element], Integers]:
@@ -75,11 +75,11 @@ class Batch:
 
         Args:
             rows: numbers of documents, ascending.
-            layout: no key twice.
+            layout: a layout without duplicate keys.
 
         Returns:
-            Field, or `payload.<key>`, to its places in the documents that have the layout; and
-            the numbers of these.
+            Maps each field, or `payload.<key>`, to its positions in the documents that have the
+            layout; and the numbers of these documents.
         """
         at, ends = self.starts[rows] + 4, self.ends[rows]
         is_alike = np.ones(len(rows), bool)
@@ -100,7 +100,7 @@ class Batch:
         return {name: element.of(alike) for name, element in found.items()}, rows[alike]
 
     def _element(self, at: Integers, key: str, is_alike: NDArray[np.bool_]) -> Element:
-        """The element at each place; clears `is_alike` where it has another key or type."""
+        """The element at each position; clears `is_alike` if it has another key or type."""
         name = key.encode() + b"\0"
         start = np.minimum(at, self._length)
         types = self._viewed("u1")[start]
@@ -108,7 +108,7 @@ class Batch:
         sizes, is_sized = _SIZES[types], _IS_SIZED[types]
         lengths = self._viewed("<i4")[value].astype(np.int64)
         end = value + sizes + np.where(is_sized, lengths, 0)
-        # A key ends with its NUL, and numpy leaves out only NULs at the end when it compares.
+        # The NUL that ends the key is part of the comparison; numpy ignores only trailing NULs.
         is_alike &= self._viewed(f"S{len(name)}")[np.minimum(start + 1, self._length)] == name
         is_alike &= (sizes != _UNKNOWN) & (end <= self._length)
         end = np.clip(end, value, self._length)
@@ -117,21 +117,21 @@ class Batch:
         return Element(start, value, end, types)
 
     def _viewed(self, kind: str) -> NDArray[Any]:
-        """A value of a type that begins at each byte."""
+        """The buffer as an array with one (overlapping) item of a type per byte position."""
         item = np.dtype(kind)
         return np.ndarray(
             (len(self._content) - item.itemsize + 1,), item, self._content, strides=(1,)
         )
 
     def milliseconds(self, dates: Element) -> Integers:
-        """The value of each date."""
+        """The value of each date in milliseconds since 1970."""
         return self._viewed("<i8")[dates.value].astype(np.int64)
 
     def texts(self, strings: Element) -> pa.Array:
-        """The value of each string; null where a document has another type.
+        """The value of each string; null if a document has another type.
 
         Raises:
-            pyarrow.ArrowInvalid: one is no UTF-8.
+            pyarrow.ArrowInvalid: a string is not UTF-8.
         """
         is_string = strings.types == STRING
         found = self._slices(strings.value + 4, strings.end - 1, is_string).view(pa.string())
@@ -139,11 +139,11 @@ class Batch:
         return found
 
     def elements(self, some: Element) -> pa.Array:
-        """Each element as a document of its own, but for the length at its start."""
+        """The bytes of each element; with a length and a NUL they would be a document."""
         return self._slices(some.start, some.end, np.ones(len(some.start), bool))
 
     def _slices(self, starts: Integers, ends: Integers, is_wanted: NDArray[np.bool_]) -> pa.Array:
-        """Bytes between ascending places, without those between two slices; null: not wanted."""
+        """The bytes of each slice, at ascending positions; null for slices that are not wanted."""
         ends = np.maximum(starts, ends)
         offsets = np.column_stack([starts, ends]).ravel().astype(np.int32)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self._content)]
@@ -152,17 +152,17 @@ class Batch:
 
 
 def layout_of(document: Mapping[str, Any]) -> Layout | None:
-    """The layout of a document; None: it has no payload, or keys that no source sends."""
+    """The layout of a document; None if it has no payload or has keys that no source sends."""
     payload = document.get("payload")
     if type(payload) is not dict:
         return None
-    # A document with keys of "$" may be read as another type, by what their values are.
+    # BSON readers may decode a document whose keys start with "$" as another type.
     is_odd = any(key.startswith("$") or len(key.encode()) > _LONGEST_KEY for key in payload)
     return None if is_odd else Layout(tuple(document), tuple(payload))
 
 
 def _bounds(content: bytes) -> tuple[Integers, Integers]:
-    """Where each document starts, and where it ends."""
+    """The start and the end of each document."""
     starts, at = [], 0
     length_at = struct.Struct("<i").unpack_from
     while at < len(content):

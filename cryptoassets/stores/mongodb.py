@@ -1,7 +1,7 @@
-"""What is asked of MongoDB, by the driver and by Spark's workers: a client, counts, ranges, errors.
+"""Queries to MongoDB from the driver and from Spark's workers: client, counts, ranges, errors.
 
 What goes here: pymongo, without Dagster. What stays out: what a document means (in `documents`),
-inserting (in `io_managers.lake`), which server (in `resources.mongo`).
+inserting (in `io_managers.lake`), choosing the server (in `resources.mongo`).
 """
 
 from collections import Counter
@@ -28,16 +28,16 @@ COLLECTIONS = ("coin_snapshots", "coin_history")
 """Raw documents, read by range of `observed_at`."""
 DEAD_LETTERS = "dead_letters"
 FETCHES = "snapshot_fetches"
-"""One record a page of a fetch, or a skipped fetch: what was asked for and what came."""
+"""One record per page of a fetch, or per skipped fetch: what was requested and received."""
 WINDOWS = "history_windows"
 """One record per call of history; `history.book` describes its fields."""
 EXPIRED = "expired_partitions"
-"""One note a partition that retention deleted, with its ledger row."""
+"""One record per partition that retention deleted, with its ledger row."""
 
 FieldTypes = Mapping[str, tuple[type, ...]]
-"""Field to the Python types that pymongo reads its BSON type as."""
+"""Maps a field to the Python types of its BSON types, as pymongo reads them."""
 Asked = Mapping[datetime, tuple[int, bool]]
-"""Snapshot to coins asked for, and whether a page came twice."""
+"""Maps the time of a snapshot to the number of coins requested, and whether a page came twice."""
 
 BATCH = 5_000
 _MOST_COINS = 2**31 - 1
@@ -50,19 +50,19 @@ _FETCH_FIELDS: FieldTypes = {
 
 
 class Fetches(NamedTuple):
-    """What was asked for and how much came, by snapshot."""
+    """What was requested and how many coins were received, by time of the snapshot."""
 
     asked: Asked
     received: Mapping[datetime, int]
 
 
 def open_client(url: str) -> MongoClient[Document]:
-    """A client that waits within bounds and reads every date there is; it has not connected yet."""
+    """A client with timeouts that can read any BSON date; it does not connect yet."""
     return MongoClient(
         url,
         tz_aware=True,
-        # A date beyond year 9999 is read as a type of its own, not as an error that takes its
-        # neighbours along.
+        # A date after the year 9999 is read as another type. By default it would raise an error
+        # and make the other documents unreadable, too.
         datetime_conversion="DATETIME_AUTO",
         appname="cryptoassets",
         serverSelectionTimeoutMS=8_000,
@@ -72,12 +72,12 @@ def open_client(url: str) -> MongoClient[Document]:
 
 
 def has_types(document: Document, fields: FieldTypes) -> bool:
-    """Whether each field has exactly one of its types: BSON's code is a subclass of str."""
+    """Whether each field has exactly one of its types; subclasses such as BSON's Code differ."""
     return all(name in document and type(document[name]) in fields[name] for name in fields)
 
 
 def well_formed(documents: Iterable[Document], fields: FieldTypes) -> Iterator[Document]:
-    """Leave out documents in which a field has another type: other programs write here, too."""
+    """Skip documents in which a field has another type; other programs may write here, too."""
     return (document for document in documents if has_types(document, fields))
 
 
@@ -88,8 +88,8 @@ def first_match(
     sort: tuple[str, int],
     matches: Callable[[Document], bool],
 ) -> Document | None:
-    """The first document in an order that matches in Python, too: BSON sorts types apart."""
-    # Nearly always the very first one does, and with a limit no server reads more than that.
+    """The first document in an order that also passes a check in Python, such as a type check."""
+    # Usually the very first document passes, and with a limit the server reads only that one.
     for limit in (1, 0):
         for document in collection.find(query, sort=[sort], limit=limit):
             if matches(document):
@@ -100,7 +100,7 @@ def first_match(
 def end_of_times(
     collection: Collection[Document], query: Mapping[str, Any], order: int
 ) -> datetime | None:
-    """The first (`pymongo.ASCENDING`) or last `observed_at` that is a date; None: there is none."""
+    """The first (`pymongo.ASCENDING`) or last `observed_at` that is a date; None if none is."""
     found = first_match(
         collection,
         query,
@@ -119,77 +119,76 @@ def url_address(url: str) -> str:
     try:
         nodes = parse_uri(url, validate=False)["nodelist"]
     except (PyMongoError, ValueError) as error:
-        raise SettingsError(f"MONGO_URL cannot be read: {error}. Mend it") from error
+        raise SettingsError(f"MONGO_URL cannot be read: {error}. Fix it") from error
     return ", ".join(f"{host}:{port}" for host, port in nodes)
 
 
 @contextmanager
 def typed_errors(address: str) -> Iterator[None]:
-    """Raise pymongo's errors as ours, without credentials."""
+    """Convert pymongo's errors to `CryptoassetsError`s, without credentials."""
     try:
         yield
     except OperationFailure as error:
         if error.code == _AUTHENTICATION_FAILED:
             raise SettingsError(
-                f"MongoDB at {address} refused the log-in. Mend MONGO_URL"
+                f"MongoDB at {address} refused the log-in. Fix MONGO_URL"
             ) from error
-        remedy = remedy_of(str(error)) or "A retry will not help; the server's log says more"
+        remedy = remedy_of(str(error)) or "A retry will not help; see the server's log"
         raise StoreError(f"MongoDB at {address} refused an operation: {error}. {remedy}") from error
     except ConnectionFailure as error:
         raise StoreUnavailableError(
             f"MongoDB at {address} does not answer. A retry may help; else start the server or "
-            "mend MONGO_URL"
+            "fix MONGO_URL"
         ) from error
     except PyMongoError as error:
         raise StoreError(f"MongoDB at {address}: {error}") from error
 
 
 def in_window(window: Span) -> dict[str, Any]:
-    """The filter of a partition's documents; the index on `observed_at` serves it."""
+    """The filter for a partition's documents; it uses the index on `observed_at`."""
     return {"observed_at": {"$gte": window[0], "$lt": window[1]}}
 
 
 def count_in(collection: Collection[Document], window: Span) -> int:
-    """How many documents a partition holds."""
+    """The number of documents in a partition."""
     return count_matching(collection, in_window(window))
 
 
 def count_matching(collection: Collection[Document], query: Mapping[str, Any]) -> int:
-    """How many documents a filter matches, exactly; not for an empty one, see `count_all`."""
-    # Not count_documents(), an aggregation: nx-27017 reads every document for one, 16 s for 120,000
-    # of them (and 4 s for find_one(), which is none the faster for its limit), and answers this
-    # command in 0.3 s. All are exact.
+    """The exact number of documents that match a non-empty filter; see also `count_all`."""
+    # count_documents() would be an aggregation, for which nx-27017 reads every document: 16 s for
+    # 120,000 documents. Even find_one() takes 4 s there. This command takes 0.3 s. All are exact.
     counted = collection.database.command("count", collection.name, query=query)
     return int(counted["n"])
 
 
 def count_all(collection: Collection[Document]) -> int:
-    """How many documents a collection holds, exactly."""
-    # Without a filter MongoDB would answer from metadata, which a crash leaves wrong.
+    """The exact number of documents in a collection."""
+    # Without a filter MongoDB would answer from metadata, which may be wrong after a crash.
     return count_matching(collection, {"_id": {"$exists": True}})
 
 
 def documents_in(collection: Collection[Document], window: Span) -> Iterator[Document]:
     """The documents of a partition, unordered."""
-    # The batch size bounds the answer: a server may fail over its message limit without one.
+    # Without a batch size the answer may exceed the message limit of the server.
     return iter(collection.find(in_window(window), batch_size=BATCH))
 
 
 def batches_in(collection: Collection[Document], window: Span) -> Iterator[bytes]:
-    """The documents of a partition, unordered, as the BSON of one after another."""
+    """The documents of a partition, unordered, as batches of concatenated BSON documents."""
     return iter(collection.find_raw_batches(in_window(window), batch_size=BATCH))
 
 
 def fetches_in(lake: Lake, window: Span) -> Fetches:
-    """What the records of fetches say of each snapshot of a window."""
+    """Summarise the fetch records of each snapshot of a window."""
     asked: dict[datetime, tuple[int, bool]] = {}
     received: Counter[datetime] = Counter()
     for fetch in well_formed(lake[FETCHES].find(in_window(window)), _FETCH_FIELDS):
         moment = fetch["observed_at"]
         coins, is_repeated = asked.get(moment, (0, False))
-        # Other programs may have written anything; no snapshot is of more coins than this.
+        # Limited, because other programs may have written any number.
         wanted = min(max(fetch["coins_asked"], 0), _MOST_COINS)
         asked[moment] = (min(coins + wanted, _MOST_COINS), is_repeated or fetch["is_repeated"])
-        came = fetch.get("coins_received")
-        received[moment] += min(max(came, 0), _MOST_COINS) if isinstance(came, int) else wanted
+        coins = fetch.get("coins_received")
+        received[moment] += min(max(coins, 0), _MOST_COINS) if isinstance(coins, int) else wanted
     return Fetches(asked, received)

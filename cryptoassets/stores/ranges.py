@@ -1,10 +1,10 @@
-"""A partition cut into ranges of time, each of which one task reads and judges whole.
+"""Splits a partition into time ranges; one task reads and judges each range.
 
-What goes here: where the cuts lie, and reading a range. What stays out: who runs the tasks, and
-rules (in `transforms`).
+What goes here: where a partition is split, and reading a range. What stays out: running the tasks,
+and rules (in `transforms`).
 
-Cuts lie on whole seconds, for nx-27017 compares text, in which '03.520' comes after '03.521'. No
-snapshot is cut: all documents of one `observed_at` are in one range.
+Ranges start on whole seconds, because nx-27017 compares times as text and may order fractions of a
+second wrongly. No snapshot is split: all documents of one `observed_at` are in one range.
 """
 
 import math
@@ -21,20 +21,20 @@ from cryptoassets.stores.batches import BatchReader
 from cryptoassets.stores.mongodb import Asked, Lake, batches_in
 
 MOST_DOCUMENTS = 10_000
-"""Documents of a range, about; a task needs some 8 kB for each."""
+"""Approximate number of documents per range; a task needs about 8 kB for each of them."""
 _STEPS = 360
-"""Moments that documents of an unknown time are taken to be spread over."""
+"""Documents of unknown time are assumed to be spread evenly over this many moments."""
 
 
 @dataclass(frozen=True)
 class RawRange:
-    """What one task reads.
+    """The range that one task reads.
 
     Attributes:
         span: the range, on whole seconds.
-        partition: that it is a part of.
-        after: leave out what is not newer; None: nothing.
-        asked: what its snapshots were asked for.
+        partition: the partition that contains the range.
+        after: only newer documents are read; None means all documents.
+        asked: what was requested for the snapshots of the range.
     """
 
     span: Span
@@ -46,16 +46,16 @@ class RawRange:
 def cut(
     span: Span, expected: Mapping[datetime, int], documents: int, *, most: int = MOST_DOCUMENTS
 ) -> list[Span]:
-    """Cut a span into ranges that hold about as many documents each.
+    """Split a span into ranges with about the same number of documents.
 
     Args:
         span: a partition, or the newer part of one; starts on a whole second.
-        expected: documents by time, as far as it is known.
-        documents: how many there are.
-        most: documents of a range.
+        expected: known numbers of documents by time.
+        documents: total number of documents.
+        most: maximum number of documents per range, approximately.
 
     Returns:
-        Ranges without a gap between them, oldest first, on whole seconds.
+        Ranges without gaps between them, oldest first, on whole seconds.
     """
     wanted = math.ceil(documents / most)
     if wanted <= 1:
@@ -78,13 +78,13 @@ def cut(
 
 
 def read_range(lake: Lake, table: Table, part: RawRange, coins_asked: int) -> pa.Table:
-    """The documents of a range as rows that a kernel judges.
+    """Read the documents of a range as rows that a kernel judges.
 
     Args:
         lake: the database.
         table: the raw table of a flow.
         part: the range.
-        coins_asked: what a snapshot is judged by where no record of its fetch is left.
+        coins_asked: number of coins assumed for a snapshot without a fetch record.
     """
     collection = lake[table.name]
     reader = BatchReader(

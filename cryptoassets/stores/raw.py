@@ -1,7 +1,7 @@
-"""Raw documents of some partitions, handed over as ranges that Spark's tasks read and judge.
+"""Passes raw documents on as time ranges that Spark's tasks read and judge.
 
-What goes here: the handle that an asset gets, and its task. What stays out: where the cuts lie (in
-`ranges`), rules (in `transforms`), writing what was judged.
+What goes here: the handle that an asset gets, and its task. What stays out: where partitions are
+split (in `ranges`), rules (in `transforms`), writing judged rows.
 """
 
 import hashlib
@@ -33,9 +33,9 @@ from cryptoassets.workers import Credentials
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-ROWS_OF_A_BATCH = 10_000
+ROWS_PER_BATCH = 10_000
 Kernel = Callable[[pa.Table], pa.Table]
-"""Rows of a whole range to rows; a function of a module that workers can import."""
+"""Maps the rows of a whole range to rows; a function in a module that workers can import."""
 
 
 class Tasks(Protocol):
@@ -44,18 +44,18 @@ class Tasks(Protocol):
     def __call__(
         self, work: Callable[[int], Iterable[pa.RecordBatch]], number: int, schema: str
     ) -> "DataFrame":
-        """Rows that tasks make, each from its number."""
+        """The rows that tasks return; each task gets its number."""
 
 
 @dataclass(frozen=True)
 class RangeTask:
-    """What a task needs to read its range and to map it; shipped to the worker, so without secrets.
+    """What a task needs to read and map its range; sent to the worker, so without secrets.
 
     Attributes:
-        asset: of the flow whose documents are read.
-        database: MongoDB's.
-        coins_asked: what a snapshot is judged by where no record of its fetch is left.
-        ranges: of all tasks.
+        asset: published asset of the flow whose documents are read.
+        database: name of the MongoDB database.
+        coins_asked: number of coins assumed for a snapshot without a fetch record.
+        ranges: the ranges of all tasks.
         kernel: maps the rows of one range.
         credentials: where the worker finds MongoDB's URL.
     """
@@ -69,10 +69,10 @@ class RangeTask:
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
         """Read and map one range, in the worker."""
-        yield from self.rows(number).combine_chunks().to_batches(max_chunksize=ROWS_OF_A_BATCH)
+        yield from self.rows(number).combine_chunks().to_batches(max_chunksize=ROWS_PER_BATCH)
 
     def rows(self, number: int) -> pa.Table:
-        """The same as one table."""
+        """Read and map one range, as one table."""
         return self.kernel(self._read(self.ranges[number]))
 
     def _read(self, part: RawRange) -> pa.Table:
@@ -84,16 +84,16 @@ class RangeTask:
 
 @dataclass(frozen=True)
 class RawRanges:
-    """Raw documents of one partition or more; nothing is read before it is asked for.
+    """Raw documents of one or more partitions; read only when needed.
 
     Attributes:
-        flow: their kind.
-        window: of the partitions.
-        lake: the driver's connection, for counts and records of fetches.
-        coins_asked: what a snapshot is judged by where no record of its fetch is left.
+        flow: the kind of document.
+        window: time span of the partitions.
+        lake: the driver's connection, for counts and fetch records.
+        coins_asked: number of coins assumed for a snapshot without a fetch record.
         tasks: runs tasks on executors.
-        credentials: for the executors.
-        most: documents that one task reads, about.
+        credentials: returns the credentials for the executors.
+        most: approximate number of documents per task.
     """
 
     flow: Flow
@@ -110,29 +110,29 @@ class RawRanges:
         return partitions_in(self.window, self.flow.span)
 
     def count(self) -> int:
-        """How many documents the partitions hold now."""
+        """The number of documents that the partitions have now."""
         return count_in(self.lake[self.flow.raw.name], self.window)
 
-    def count_apart(self) -> int:
-        """The same, added up: a document with several dates counts in each of its partitions."""
+    def sum_of_counts(self) -> int:
+        """The sum over the partitions; a document with several dates counts in each of them."""
         collection = self.lake[self.flow.raw.name]
         return sum(count_in(collection, partition) for partition in self.partitions)
 
     def fetches(self) -> Fetches:
-        """What each snapshot was asked for, and what came; of history nothing."""
+        """What was requested and received for each snapshot; empty for history."""
         if self.flow is not SNAPSHOT_FLOW:
             return Fetches({}, {})
         return fetches_in(self.lake, self.window)
 
     def judged_by(self, fetches: Fetches, until: datetime | None) -> str:
-        """Name what snapshots were judged by besides the rules: what each was asked for.
+        """Identify the inputs of judging besides rules and documents: the requested coins.
 
         Args:
             fetches: see `fetches`.
-            until: newest of the snapshots; None: there was none.
+            until: time of the newest snapshot; None if there is none.
         """
         asked = fetches.asked.items()
-        known = [(at.isoformat(), *told) for at, told in asked if until and at <= until]
+        known = [(at.isoformat(), *request) for at, request in asked if until and at <= until]
         return hashlib.sha256(repr((self.coins_asked, sorted(known))).encode()).hexdigest()[:16]
 
     def documents(self) -> list[Document]:
@@ -150,33 +150,33 @@ class RawRanges:
         return self.mapped(_as_stored, self.flow.raw).frame()
 
     def mapped(self, kernel: Kernel, table: Table) -> "MappedRaw":
-        """What a kernel makes of each range.
+        """The rows that a kernel returns for each range.
 
         Args:
-            kernel: gets the rows of a range, columns of `transforms.payloads.kernel_schema`.
-            table: the columns that it returns.
+            kernel: takes the rows of a range, columns of `transforms.payloads.kernel_schema`.
+            table: describes the columns that it returns.
         """
         return MappedRaw(self, kernel, table)
 
     def ranges(self, fetches: Fetches, after: datetime | None = None) -> tuple[RawRange, ...]:
-        """Cut the partitions into what one task each reads.
+        """Split the partitions into ranges, one per task.
 
         Args:
             fetches: see `fetches`.
-            after: of a single partition only what is newer.
+            after: only newer documents are included; allowed for a single partition.
         """
         parts = []
         for partition, documents in self._documents_of(fetches.received, after).items():
             span = Span(after.replace(microsecond=0) if after else partition.start, partition.end)
             for part in cut(span, fetches.received, documents, most=self.most):
-                told = {at: it for at, it in fetches.asked.items() if part.start <= at < part.end}
-                parts.append(RawRange(part, partition, after, told))
+                asked = {at: it for at, it in fetches.asked.items() if part.start <= at < part.end}
+                parts.append(RawRange(part, partition, after, asked))
         return tuple(parts)
 
     def _documents_of(
         self, received: Mapping[datetime, int], after: datetime | None
     ) -> dict[Span, int]:
-        """How many documents each partition holds, about: one count, for each may be a long one."""
+        """Estimate the number of documents per partition, if possible by one count for all."""
         partitions, collection = self.partitions, self.lake[self.flow.raw.name]
         if after is not None:
             (partition,) = partitions
@@ -201,8 +201,8 @@ class MappedRaw:
 
     Attributes:
         source: the documents.
-        kernel: what is done with each range.
-        table: the columns that come of it.
+        kernel: maps the rows of each range.
+        table: describes the columns of the result.
     """
 
     source: RawRanges
@@ -210,16 +210,16 @@ class MappedRaw:
     table: Table
 
     def frame(self) -> "DataFrame":
-        """The rows, lazily; cuts are made now."""
+        """The rows, lazily; the ranges are computed now."""
         task = self.task(self.source.fetches())
         return self.source.tasks(task, len(task.ranges), self.table.spark_schema)
 
     def task(self, fetches: Fetches, after: datetime | None = None) -> RangeTask:
-        """What tasks do, one for each of its ranges; cuts are made now.
+        """The work of the tasks, one per range; the ranges are computed now.
 
         Args:
-            fetches: of `source.fetches()`.
-            after: of a single partition only what is newer.
+            fetches: the result of `source.fetches()`.
+            after: only newer documents are read; allowed for a single partition.
         """
         source = self.source
         return RangeTask(
@@ -233,5 +233,5 @@ class MappedRaw:
 
 
 def _as_stored(rows: pa.Table) -> pa.Table:
-    """The columns of the raw table, without those that only the rules read."""
+    """The columns of the raw table, without the payload fields for the rules."""
     return rows.select([name for name in rows.column_names if not name.startswith("payload.")])

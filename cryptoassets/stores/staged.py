@@ -1,6 +1,6 @@
-"""What tasks have staged: the table of one publication, and what is published from it.
+"""The staging table of one publication, and queries of the rows to publish from it.
 
-What goes here: the life of the table, and the queries of a partition's rows. What stays out:
+What goes here: creating and dropping the table, and selecting a partition's rows. What stays out:
 copying rows to it (in `staging`), publishing (in `io_managers.judged`).
 """
 
@@ -19,18 +19,18 @@ from psycopg import sql
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import QUARANTINE, Flow
-from cryptoassets.stores.checksums import added
+from cryptoassets.stores.checksums import sum_checksums
 from cryptoassets.stores.staging import SCHEMA, Cursor, Staged
 
 EXECUTOR = "executor"
-"""Role of a cluster's workers, where there is one: it may insert here and nothing else."""
+"""Role of a cluster's workers, if it exists; it may only insert into staging tables."""
 
 _LOCKED = psycopg.errors.LockNotAvailable
 _OWNERS = """
     SELECT relname, obj_description(pg_class.oid, 'pg_class') FROM pg_class
     WHERE relnamespace = to_regnamespace('staging') AND relkind = 'r'
 """
-# Of another role's process only the number can be seen.
+# Processes of other roles are visible only by their number; backend_start is null then.
 _IS_ALIVE = """
     SELECT FROM pg_stat_activity
     WHERE pid = %s AND coalesce(backend_start::text, %s) = %s
@@ -40,16 +40,17 @@ _OWN = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_bac
 
 @contextmanager
 def staging_table(connection: psycopg.Connection[Any], flow: Flow, run_id: str) -> Iterator[str]:
-    """Make the table of one publication, and drop it unless the publication has; yield its name.
+    """Create the staging table of one publication, yield its name, and drop it at the end.
 
-    The connection owns the table: while it is open, no other run sweeps it away.
+    The table is registered to the connection. Other runs do not drop it while the connection is
+    open.
 
     Args:
-        connection: autocommitting; used for nothing else meanwhile.
-        flow: where the rows go.
+        connection: in autocommit mode; not used for anything else in the meantime.
+        flow: determines the published table.
         run_id: the Dagster run that publishes.
     """
-    _sweep(connection)
+    _drop_orphaned_tables(connection)
     name = f"{flow.published.name}_{run_id[:8]}_{uuid4().hex[:12]}"
     table = sql.Identifier(SCHEMA, name)
     published = sql.Identifier(flow.published.schema, flow.published.name)
@@ -69,13 +70,13 @@ def staging_table(connection: psycopg.Connection[Any], flow: Flow, run_id: str) 
     try:
         yield name
     finally:
-        # What is left, by a server that has gone, say, is swept by the next run.
+        # If this fails, e.g. because the server is down, the next run drops the table.
         with contextlib.suppress(psycopg.OperationalError):
             _drop(connection, name)
 
 
-def _sweep(connection: psycopg.Connection[Any]) -> None:
-    """Drop the tables whose owner, the connection of a run, is gone."""
+def _drop_orphaned_tables(connection: psycopg.Connection[Any]) -> None:
+    """Drop staging tables whose connection no longer exists."""
     for name, owner in connection.execute(_OWNERS).fetchall():
         pid, _, start = (owner or "").partition(" ")
         answer = connection.execute(_IS_ALIVE, [int(pid) if pid.isdecimal() else 0, start, start])
@@ -86,13 +87,16 @@ def _sweep(connection: psycopg.Connection[Any]) -> None:
 def _drop(connection: psycopg.Connection[Any], name: str) -> None:
     """Drop a staging table, unless tasks of a killed driver are still copying to it."""
     table = sql.Identifier(SCHEMA, name)
-    with contextlib.suppress(_LOCKED, psycopg.errors.InsufficientPrivilege), _soon(connection):
+    with (
+        contextlib.suppress(_LOCKED, psycopg.errors.InsufficientPrivilege),
+        _with_short_lock_timeout(connection),
+    ):
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
 
 
 @contextmanager
-def _soon(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Work in a transaction, or a part of one, that waits for no lock of a lost task."""
+def _with_short_lock_timeout(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction or savepoint that does not wait long for locks, e.g. those of lost tasks."""
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '1s'")
         yield
@@ -100,13 +104,13 @@ def _soon(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class StagedPartition:
-    """What was staged of one partition, by all attempts that count.
+    """The staged rows of one partition, from all collected attempts.
 
     Attributes:
-        table: of schema `staging`.
-        flow: where the rows go.
-        partition: the span.
-        parts: of each attempt.
+        table: name of the table in the schema `staging`.
+        flow: determines the published table.
+        partition: the span of the partition.
+        parts: one report per attempt.
     """
 
     table: str
@@ -116,36 +120,36 @@ class StagedPartition:
 
     @property
     def problems(self) -> list[str]:
-        """What does not add up, one sentence each."""
+        """Violations of the contract, one sentence each."""
         return [problem for part in self.parts for problem in part.problems]
 
     @property
     def sources(self) -> set[str]:
-        """Of the valid rows."""
+        """Sources of the valid rows."""
         return {source for part in self.parts for source in part.sources}
 
     @property
     def reasons(self) -> Counter[str]:
-        """Quarantined rows by reason code."""
+        """Number of quarantined rows per reason code."""
         return sum((Counter(json.loads(part.reasons)) for part in self.parts), Counter[str]())
 
     @property
     def clean_checksum(self) -> str | None:
-        """Checksum of the cleaned rows; None: they are of no files."""
+        """Checksum of the cleaned rows; None if they are not from files."""
         checksums = [part.checksum for part in self.parts]
-        return added(checksums) if all(checksums) else None
+        return sum_checksums(checksums) if all(checksums) else None
 
     def count(self, outcome: str) -> int:
-        """Rows: `raw`, `valid`, `quarantined` or `superseded`."""
+        """The number of `raw`, `valid`, `quarantined` or `superseded` rows."""
         return sum(getattr(part, outcome) for part in self.parts)
 
     def valid_rows(self) -> sql.Composed:
-        """SQL of the rows for the published table."""
+        """SQL query of the rows for the published table."""
         columns = sql.SQL(", ").join(map(sql.Identifier, self.flow.published.column_names))
         return self._rows(columns, "valid")
 
     def refused_rows(self, run_id: str) -> sql.Composed:
-        """SQL of the rows for `warehouse.quarantine`."""
+        """SQL query of the rows for `warehouse.quarantine`."""
         of_row = {
             "asset": sql.Literal(self.flow.asset),
             "run_id": sql.Literal(run_id),
@@ -164,7 +168,7 @@ class StagedPartition:
         )
 
     def _is_own(self) -> sql.Composed:
-        """The condition of all rows of the partition that count."""
+        """The SQL condition that selects the partition's rows of all collected attempts."""
         return sql.SQL("partition_key = {} AND attempt = ANY({})").format(
             sql.Literal(partition_name(self.partition)),
             sql.Literal([part.attempt for part in self.parts]),
@@ -175,10 +179,10 @@ class StagedPartition:
         _drop(cursor.connection, self.table)
 
     def refuse_lost_rows(self, cursor: Cursor) -> None:
-        """Refuse to publish unless all rows that tasks have staged are there, and no more.
+        """Refuse to publish unless the table has exactly the rows that tasks have staged.
 
         Raises:
-            StoreUnavailableError: PostgreSQL was killed meanwhile, and unlogged rows with it.
+            StoreUnavailableError: PostgreSQL has crashed, which empties unlogged tables.
         """
         wanted = (self.count("valid"), self.count("quarantined"))
         query = sql.SQL(
@@ -195,15 +199,15 @@ class StagedPartition:
 
 
 def staged_partitions(
-    table: str, flow: Flow, partitions: Iterable[Span], told: Sequence[Staged]
+    table: str, flow: Flow, partitions: Iterable[Span], reports: Sequence[Staged]
 ) -> list[StagedPartition]:
-    """Sort what tasks told by partition."""
+    """Group the reports of tasks by partition."""
     return [
         StagedPartition(
             table,
             flow,
             window,
-            tuple(part for part in told if part.partition_key == partition_name(window)),
+            tuple(part for part in reports if part.partition_key == partition_name(window)),
         )
         for window in partitions
     ]
@@ -212,20 +216,20 @@ def staged_partitions(
 def prepare_staged(
     connection: psycopg.Connection[Any], table: str, flow: Flow, partitions: int
 ) -> None:
-    """Prepare a staging table for being read partition by partition.
+    """Prepare a staging table for reading it partition by partition.
 
     Args:
-        connection: of `staging_table`.
-        table: its name.
-        flow: where the rows go.
-        partitions: how many the rows are of.
+        connection: the connection of `staging_table`.
+        table: name of the staging table.
+        flow: determines the published table.
+        partitions: number of partitions.
     """
     name = sql.Identifier(SCHEMA, table)
     if partitions > 1:
-        # Without the index it is read whole for each partition, no more.
-        with contextlib.suppress(_LOCKED), _soon(connection):
+        # The index is optional: without it, each partition needs a scan of the whole table.
+        with contextlib.suppress(_LOCKED), _with_short_lock_timeout(connection):
             connection.execute(sql.SQL("CREATE INDEX ON {} (partition_key)").format(name))
-    # Of the other columns nothing is planned, and a thorough look at them takes half a second.
+    # Only columns that the planner needs: analyzing the others would take 0.5 s.
     planned = ("partition_key", "attempt", "outcome", *flow.published.key)
     columns = sql.SQL(", ").join(map(sql.Identifier, planned))
     with connection.transaction():

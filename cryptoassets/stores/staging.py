@@ -1,10 +1,10 @@
-"""Judged rows on their way into PostgreSQL: copied by tasks to a table that no reader sees.
+"""Copies judged rows to a staging table in PostgreSQL, in Spark's tasks.
 
-What goes here: copying rows in a worker, and what a task reports. What stays out: the table
-and what is selected from it (in `staged`).
+What goes here: copying rows in a worker, and what a task reports. What stays out: the table and the
+queries on it (in `staged`).
 
-Each task commits its rows under an attempt of its own, and tells it when it has. Spark may run a
-task twice; only the attempts that the driver has collected count.
+Each task commits its rows under a unique attempt id and reports the id after the commit. Spark may
+run a task twice; only the attempts whose reports the driver has collected are used.
 """
 
 import json
@@ -32,22 +32,22 @@ from cryptoassets.workers import Credentials, fail_if_code_differs
 
 SCHEMA = "staging"
 Cursor = psycopg.Cursor[Any]
-# A broken document may hold anything in its other fields, NUL for one.
+# Other fields of a broken document are not copied, because they may contain anything, e.g. NUL.
 _OF_REFUSED = ("raw_id", "fetched_at", "reasons", "payload")
 
 
 @dataclass(frozen=True)
 class Staged:
-    """What one attempt staged of one partition.
+    """Report of one attempt about the rows of one partition that it staged.
 
     Attributes:
-        attempt: names its rows; no two attempts have the same.
-        partition_key: Dagster's.
-        raw, valid, quarantined, superseded: rows, counts; superseded ones are only counted.
-        problems: what does not add up, one sentence each.
-        sources: of the valid rows.
-        reasons: rows by reason code, JSON.
-        checksum: of all rows, where they are those of a Parquet file; empty: they are not.
+        attempt: identifies the rows; unique per attempt.
+        partition_key: Dagster's key of the partition.
+        raw, valid, quarantined, superseded: row counts; superseded rows are counted, not staged.
+        problems: violations of the contract, one sentence each.
+        sources: sources of the valid rows.
+        reasons: number of rows per reason code, as JSON.
+        checksum: checksum of all rows if they are those of a Parquet file, otherwise empty.
     """
 
     attempt: str
@@ -79,7 +79,7 @@ _ARROW_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class StageTask:
-    """What a task needs to copy the rows of some files; shipped to the worker, without secrets."""
+    """What a task needs to copy the rows of some files; sent to the worker, without secrets."""
 
     asset: str
     table: str
@@ -87,20 +87,20 @@ class StageTask:
     credentials: Credentials
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
-        """Copy the rows of some files, commit them, then tell what they were; in the worker."""
+        """Copy the rows of one group of files, commit, then report; runs in the worker."""
         flow, attempt = flow_named(self.asset), uuid4().hex
-        told = []
+        reports = []
         with _copying(flow, self.credentials) as cursor:
             for file in self.groups[number]:
                 rows, checksum = read_file(flow.clean, file)
                 staged = stage_rows(cursor, self.table, flow, rows, file.partition, attempt)
-                told.append({**vars(staged), "checksum": checksum})
-        yield pa.RecordBatch.from_pylist(told, schema=_ARROW_SCHEMA)
+                reports.append({**vars(staged), "checksum": checksum})
+        yield pa.RecordBatch.from_pylist(reports, schema=_ARROW_SCHEMA)
 
 
 @dataclass(frozen=True)
 class StageBatches:
-    """What a task needs to copy rows that Spark hands it; shipped to the worker."""
+    """What a task needs to copy rows that Spark passes to it; sent to the worker."""
 
     asset: str
     table: str
@@ -109,23 +109,23 @@ class StageBatches:
     code: str
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Copy all rows of the task, commit them, then tell what they were; in the worker."""
+        """Copy all rows of the task, commit, then report; runs in the worker."""
         fail_if_code_differs(self.code)
         flow, attempt = flow_named(self.asset), uuid4().hex
         schema = arrow_schema(flow.clean)
         columns = [schema.field(name) for name in flow.judged_columns]
         rows = pa.Table.from_batches(batches, pa.schema(columns))
         with _copying(flow, self.credentials) as cursor:
-            told = [
+            reports = [
                 vars(stage_rows(cursor, self.table, flow, rows_in(rows, window), window, attempt))
                 for window in self.partitions
             ]
-        yield pa.RecordBatch.from_pylist(told, schema=_ARROW_SCHEMA)
+        yield pa.RecordBatch.from_pylist(reports, schema=_ARROW_SCHEMA)
 
 
 @contextmanager
 def _copying(flow: Flow, credentials: Credentials) -> Iterator[Cursor]:
-    """A transaction of a task, in the worker; it commits with the block."""
+    """A transaction of a task, in the worker; it is committed at the end of the block."""
     url = credentials.postgres_url()
     address = libpq.address(libpq.parameters(url))
     with (
@@ -137,7 +137,7 @@ def _copying(flow: Flow, credentials: Credentials) -> Iterator[Cursor]:
 
 
 def rows_in(judged: pa.Table, window: Span) -> pa.Table:
-    """The judged rows of one partition of a range."""
+    """The judged rows of one partition."""
     start, end = (pa.scalar(moment, judged["observed_at"].type) for moment in window)
     is_within = pc.and_(
         pc.greater_equal(judged["observed_at"], start), pc.less(judged["observed_at"], end)
@@ -148,15 +148,15 @@ def rows_in(judged: pa.Table, window: Span) -> pa.Table:
 def stage_rows(
     cursor: Cursor, table: str, flow: Flow, judged: pa.Table, partition: Span, attempt: str
 ) -> Staged:
-    """Copy the valid and the quarantined rows of a partition; part of the caller's transaction.
+    """Copy the valid and the quarantined rows of a partition, in the caller's transaction.
 
     Args:
-        cursor: of a role that may insert.
-        table: of schema `staging`.
-        flow: where the rows go.
+        cursor: cursor of a role that may insert.
+        table: name of the table in the schema `staging`.
+        flow: determines the published table.
         judged: columns of `flow.clean`.
-        partition: all rows are of it.
-        attempt: no other one has staged under it.
+        partition: the partition of all rows.
+        attempt: unique id of this attempt.
     """
     counted = tally(judged)
     key = partition_name(partition)

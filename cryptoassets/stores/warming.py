@@ -1,10 +1,10 @@
-"""The first task of a session: Spark forks a worker for it, which imports what others need."""
+"""The first task of a session: its worker imports the modules that later tasks need."""
 
 from collections.abc import Iterator
 
 import pyarrow as pa
 
-# What the product's tasks run; a worker keeps it for the tasks that follow.
+# Modules that the platform's tasks use; the worker keeps them for later tasks.
 from cryptoassets.stores import raw, staging, writing
 from cryptoassets.transforms import coins, history, prices
 
@@ -14,5 +14,5 @@ SCHEMA = "nothing STRING"
 
 
 def warm(_number: int) -> Iterator[pa.RecordBatch]:
-    """Make no row."""
+    """Return no rows."""
     return iter(())

@@ -1,10 +1,10 @@
-"""Mapped rows on their way to Parquet: each range a file, written by the task that made its rows.
+"""Writes mapped rows as Parquet, one file per range, in the task that computed the rows.
 
-What goes here: writing a file in a worker, and what a task reports. What stays out: which folder
-the files become part of (in `io_managers.clean_writing`), the rows (in `raw`).
+What goes here: writing a file in a worker, and what a task reports. What stays out: moving the
+files to their folders (in `io_managers.clean_writing`), the rows (in `raw`).
 
-Spark may run a task twice. Each attempt writes a file of its own in a folder that no reader sees,
-and reports it when it is whole; only the files that the driver has collected count.
+Spark may run a task twice. Each attempt writes a separate file to a folder that no reader sees, and
+reports the file when it is complete. Only files that the driver has collected are used.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from cryptoassets.stores.clean import Seal
 from cryptoassets.stores.mongodb import Fetches
 from cryptoassets.stores.raw import MappedRaw, RangeTask
 
-# Texts that hardly any two rows share; a dictionary of them is built only to be thrown away.
+# Nearly all texts of these columns are different, so that a dictionary would not pay off.
 _ALL_DIFFERENT = frozenset({"raw_id", "payload"})
 _SCHEMA = "folder STRING, name STRING, rows BIGINT, digest STRING, checksum STRING"
 _ARROW_SCHEMA = pa.schema(
@@ -41,15 +41,15 @@ _ARROW_SCHEMA = pa.schema(
 )
 
 
-class Written(NamedTuple):
-    """One file that counts.
+class WrittenFile(NamedTuple):
+    """Report about one written file.
 
     Attributes:
-        folder: of its partition, as `spans.folder_name` names it.
-        name: of the file.
-        rows: in it.
+        folder: name of its partition's folder, see `spans.folder_name`.
+        name: name of the file.
+        rows: number of rows in the file.
         digest: SHA-256 of its bytes.
-        checksum: of its rows, see `checksums.clean_checksum`.
+        checksum: checksum of its rows, see `checksums.clean_checksum`.
     """
 
     folder: str
@@ -60,38 +60,38 @@ class Written(NamedTuple):
 
     @property
     def seal(self) -> Seal:
-        """What the file was written with."""
+        """The hashes recorded for the file."""
         return Seal(self.digest, self.checksum)
 
 
 def write_ranges(
     mapped: MappedRaw, folder: str, fetches: Fetches, *, after: datetime | None = None
-) -> list[Written]:
-    """Have tasks read documents, map them and write them as Parquet; ranges without rows have none.
+) -> list[WrittenFile]:
+    """Read, map and write documents as Parquet by tasks; a range without rows yields no file.
 
     Args:
-        mapped: the documents, and what is done with them.
-        folder: that is there, which driver and workers share: a local path, or a URI.
-        fetches: of `mapped.source.fetches()`.
-        after: of a single partition only what is newer.
+        mapped: the documents and their kernel.
+        folder: an existing folder that driver and workers share: a local path or a URI.
+        fetches: the result of `mapped.source.fetches()`.
+        after: only newer documents are read; allowed for a single partition.
     """
     work = mapped.task(fetches, after)
     task = WriteTask(work, mapped.table, folder)
-    # Collected once: each evaluation would write all files again.
+    # Collected once, because each evaluation would write all files again.
     rows = mapped.source.tasks(task, len(work.ranges), _SCHEMA).collect()
-    return [Written(**row.asDict()) for row in rows]
+    return [WrittenFile(**row.asDict()) for row in rows]
 
 
 @dataclass(frozen=True)
 class WriteTask:
-    """What a task needs to write its range; shipped to the worker, without secrets."""
+    """What a task needs to write its range; sent to the worker, without secrets."""
 
     work: RangeTask
     table: Table
     folder: str
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
-        """Read, map and write one range, then tell of its file; in the worker."""
+        """Read, map and write one range, then report its file; runs in the worker."""
         schema = arrow_schema(self.table)
         rows = self.work.rows(number).select(schema.names).cast(schema)
         if not rows.num_rows:
@@ -99,19 +99,19 @@ class WriteTask:
         name = f"part-{number:05d}-{uuid4().hex}.parquet"
         digest = write_file(f"{self.folder}/{name}", rows)
         partition = folder_name(self.work.ranges[number].partition)
-        told = Written(partition, name, rows.num_rows, digest, clean_checksum(rows))
-        yield pa.RecordBatch.from_pylist([told._asdict()], schema=_ARROW_SCHEMA)
+        report = WrittenFile(partition, name, rows.num_rows, digest, clean_checksum(rows))
+        yield pa.RecordBatch.from_pylist([report._asdict()], schema=_ARROW_SCHEMA)
 
 
 def write_file(uri: str, rows: pa.Table) -> str:
-    """Write one Parquet file, which only its user may read; return the SHA-256 of its bytes.
+    """Write one Parquet file that only its owner may read; return the SHA-256 of its bytes.
 
     Args:
-        uri: of the file; a local path is taken as it is, whatever characters it has.
-        rows: of the file.
+        uri: URI of the file, or a local path with any characters.
+        rows: the rows to write.
 
     Raises:
-        StoreError: it cannot be written.
+        StoreError: the file cannot be written.
     """
     content, path = _encoded(rows), uri
     try:
@@ -122,7 +122,7 @@ def write_file(uri: str, rows: pa.Table) -> str:
             file.write(content)
     except (OSError, ValueError) as error:
         remedy = remedy_of(str(error)) or (
-            "A retry will not help while CLEAN_PATH is no folder that driver and workers share and "
+            "A retry will not help unless CLEAN_PATH is a folder that driver and workers share and "
             "may write"
         )
         raise StoreError(f"{path} cannot be written: {error}. {remedy}") from error

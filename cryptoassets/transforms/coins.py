@@ -1,7 +1,7 @@
-"""Coins as their newest valid observation describes them.
+"""One row per coin, taken from its newest valid observation.
 
-What goes here: reading that off judged rows, part by part. What stays out: who is valid (in
-`prices`) and writing (in `io_managers`).
+What goes here: computing these rows from judged rows, part by part. What stays out: which rows are
+valid (in `prices`) and writing (in `io_managers`).
 """
 
 import numpy as np
@@ -13,32 +13,32 @@ from cryptoassets.schemas.arrow import arrow_schema
 
 _SEEN = ("first_seen_at", "last_seen_at")
 _SOURCES = {name: "observed_at" if name in _SEEN else name for name in COINS.column_names}
-"""Column of `schemas.COINS` to the one that it is taken from."""
+"""Maps each column of `schemas.COINS` to the column that it is taken from."""
 COLUMNS_READ = (*dict.fromkeys(_SOURCES.values()), "outcome")
-"""What `newest_of_coins` reads."""
+"""Columns that `newest_row_per_coin` reads."""
 
 
-def newest_of_coins(judged: pa.Table) -> pa.Table:
+def newest_row_per_coin(judged: pa.Table) -> pa.Table:
     """Describe each coin by its newest valid observation.
 
     Args:
-        judged: columns of `schemas.CLEAN_COIN_PRICES`, `COLUMNS_READ` at least.
+        judged: columns of `schemas.CLEAN_COIN_PRICES`, at least `COLUMNS_READ`.
 
     Returns:
         Columns of `schemas.COINS`, one row per coin, unordered.
     """
     described = pa.table({name: judged[column] for name, column in _SOURCES.items()})
-    return merged(described.filter(pc.equal(judged["outcome"], "valid")))
+    return merge_coin_rows(described.filter(pc.equal(judged["outcome"], "valid")))
 
 
-def merged(parts: pa.Table) -> pa.Table:
-    """Join descriptions of coins from several parts of the data.
+def merge_coin_rows(parts: pa.Table) -> pa.Table:
+    """Merge rows of coins that were computed from several parts of the data.
 
     Args:
-        parts: columns of `schemas.COINS`; a coin may stand in several rows.
+        parts: columns of `schemas.COINS`; a coin may have several rows.
 
     Returns:
-        The same columns, one row per coin, unordered: the description seen last, the
+        The same columns, one row per coin, unordered. Each row has the newest description, the
         oldest `first_seen_at` and the newest `last_seen_at`.
     """
     parts = parts.combine_chunks()

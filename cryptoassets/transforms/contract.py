@@ -1,6 +1,6 @@
-"""What must hold of judged rows before anything is published, counted on Arrow columns.
+"""Conditions that judged rows must meet before they are published, counted on Arrow columns.
 
-What goes here: pure counts and the sentences about them; the blocking checks and the PostgreSQL IO
+What goes here: pure counts and the messages about them. The blocking checks and the PostgreSQL IO
 manager call the same functions. What stays out: where the rows come from.
 """
 
@@ -14,7 +14,7 @@ OUTCOMES = ("valid", "quarantined", "superseded")
 
 @dataclass(frozen=True)
 class Tally:
-    """Rows of a partition by outcome; `other` must be zero."""
+    """Number of rows of a partition per outcome; `other` must be zero."""
 
     raw: int
     valid: int
@@ -28,7 +28,7 @@ class Tally:
 
 
 def tally(judged: pa.Table) -> Tally:
-    """Count rows by `outcome`."""
+    """Count rows per `outcome`."""
     counted = {
         entry["values"]: entry["counts"] for entry in pc.value_counts(judged["outcome"]).to_pylist()
     }
@@ -36,7 +36,7 @@ def tally(judged: pa.Table) -> Tally:
 
 
 def column_problems(actual: pa.Schema, expected: pa.Schema) -> list[str]:
-    """Say which columns are missing, unexpected or of another type; order does not count."""
+    """List columns that are missing, unexpected or of another type; the order is ignored."""
     problems = [f"{name} is unexpected" for name in actual.names if name not in expected.names]
     for field in expected:
         if field.name not in actual.names:
@@ -48,19 +48,22 @@ def column_problems(actual: pa.Schema, expected: pa.Schema) -> list[str]:
 
 def _is_same_type(actual: pa.DataType, expected: pa.DataType) -> bool:
     if pa.types.is_list(actual) and pa.types.is_list(expected):
-        # The name of the item and its nullability differ from writer to writer.
+        # Writers give list items different names and nullability.
         return bool(actual.value_type == expected.value_type)
     return bool(actual == expected)
 
 
 def conservation_problems(judged: pa.Table) -> list[str]:
-    """Say where raw = valid + quarantined + superseded, or what an outcome promises, is broken.
+    """List violations of raw = valid + quarantined + superseded.
+
+    A row must have one of the three outcomes, and must have reasons if and only if it is
+    quarantined.
 
     Args:
         judged: columns `outcome` and `reasons`.
     """
     counted = tally(judged)
-    # Without it a null would make the comparison null, and a row without reasons pass.
+    # Without fill_null, a null would make the comparison null, and the row would pass.
     has_reasons = pc.fill_null(pc.greater(pc.list_value_length(judged["reasons"]), 0), False)
     is_quarantined = pc.equal(judged["outcome"], "quarantined")
     unexplained = pc.sum(pc.xor(has_reasons, is_quarantined)).as_py() or 0
@@ -73,7 +76,7 @@ def conservation_problems(judged: pa.Table) -> list[str]:
 
 
 def key_problems(judged: pa.Table, key: tuple[str, ...]) -> list[str]:
-    """Say where keys are null or doubled: `raw_id` of all rows, `key` of the valid ones.
+    """List null and duplicate keys: `raw_id` of all rows, and `key` of the valid ones.
 
     Args:
         judged: columns `raw_id`, `outcome` and those of `key`.
@@ -85,14 +88,14 @@ def key_problems(judged: pa.Table, key: tuple[str, ...]) -> list[str]:
         nulls = sum(rows[name].null_count for name in columns)
         if nulls:
             problems.append(f"{nulls} null values in {', '.join(columns)}")
-        doubled = doubled_keys(rows, columns)
+        doubled = duplicate_keys(rows, columns)
         if doubled.num_rows:
             shown = doubled.slice(0, 3).to_pylist()
-            problems.append(f"{doubled.num_rows} doubled keys ({', '.join(columns)}): {shown}")
+            problems.append(f"{doubled.num_rows} duplicate keys ({', '.join(columns)}): {shown}")
     return problems
 
 
-def doubled_keys(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
-    """Keys that stand in more than one row."""
+def duplicate_keys(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
+    """Keys that occur in more than one row."""
     counted = rows.select(key).group_by(list(key)).aggregate([([], "count_all")])
     return counted.filter(pc.greater(counted["count_all"], 1)).select(key)

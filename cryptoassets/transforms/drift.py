@@ -1,6 +1,6 @@
-"""Schema drift of the payload: keys that came, went, or changed their JSON type.
+"""Schema drift of the payload: keys that are new, missing, or of another JSON type.
 
-What goes here: what CoinCap's coin is known to look like. What stays out: values (in `rules`).
+What goes here: the known form of a coin in CoinCap's answers. What stays out: values (in `rules`).
 """
 
 import json
@@ -12,12 +12,12 @@ from cryptoassets.transforms.rules import SOURCE_FIELDS
 
 _TEXT = (str, type(None))
 _REQUIRED = {"id", "rank", "symbol", "name", *SOURCE_FIELDS.values()}
-# v2 had no explorer at first; `tokens` came with v3.
+# The first answers of v2 had no `explorer`; v3 added `tokens`.
 _OPTIONAL = {"explorer": _TEXT, "tokens": (dict, type(None))}
 
 
 def drift(payloads: Iterable[str]) -> list[str]:
-    """Name what differs from the known form of a coin, most frequent first.
+    """List differences from the known form of a coin, most frequent first.
 
     Args:
         payloads: JSON texts of coins.
@@ -30,11 +30,11 @@ def drift(payloads: Iterable[str]) -> list[str]:
         seen.update(f"key {name!r} is new" for name in coin.keys() - _REQUIRED - _OPTIONAL.keys())
         seen.update(f"key {name!r} is missing" for name in _REQUIRED - coin.keys())
         seen.update(_flipped(coin))
-    return [f"{words} in {count} of {total} coins" for words, count in seen.most_common()]
+    return [f"{change} in {count} of {total} coins" for change, count in seen.most_common()]
 
 
 def _as_sent(members: dict[str, object]) -> object:
-    """An object as the source sent it; the number, where raw keeps a number as an object."""
+    """An object as the source sent it; if raw stores a number as an object, the number."""
     return float(str(members[NUMBER_KEY])) if members.keys() == {NUMBER_KEY} else members
 
 

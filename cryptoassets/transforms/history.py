@@ -1,7 +1,7 @@
-"""Raw points of history to typed, judged rows; one row a raw document, none lost.
+"""Turn raw history points into typed, judged rows: exactly one row per raw document.
 
-What goes here: the kernel of `clean/coin_price_history`, its rules included. What stays out: what
-the reason codes mean to people (in `rules`), outcomes (in `outcomes`), reading dates (in `times`).
+What goes here: the kernel of `clean/coin_price_history` and its rules. What stays out: the meaning
+of reason codes (in `rules`), outcomes (in `outcomes`), parsing dates (in `times`).
 """
 
 from collections.abc import Callable
@@ -45,14 +45,15 @@ _ISO_MILLISECONDS = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def judge_history(raw: pa.Table) -> pa.Table:
-    """Type every raw document, name the rules it breaks and give it its outcome.
+    """Parse every raw document, list the rules it breaks and set its outcome.
 
     Args:
         raw: columns of `payloads.kernel_schema(RAW_COIN_HISTORY)`.
 
     Returns:
-        Columns of `schemas.CLEAN_COIN_PRICE_HISTORY`, as many rows as came in, in their order. Of
-        several answers for a (coin_id, interval, observed_at) the latest `fetched_at` is valid.
+        Columns of `schemas.CLEAN_COIN_PRICE_HISTORY`, one row per input row, in the same order. If
+        there are several answers for a (coin_id, interval, observed_at), the one with the latest
+        `fetched_at` is valid.
     """
     count = raw.num_rows
     key = {name: raw[name].combine_chunks() for name in COIN_PRICE_HISTORY.key}
@@ -81,7 +82,7 @@ def judge_history(raw: pa.Table) -> pa.Table:
 
 
 def _time_breaches(texts: Texts, interval: pa.Array, observed_at: pa.Array) -> Breaches:
-    """The rows off the grid of their interval, and those that say two times."""
+    """Find rows off the grid of their interval, and rows with contradicting times."""
     observed = observed_at.cast(pa.int64()).to_numpy() // 1000
     names = pa.array(INTERVAL_MS)
     number = pc.index_in(interval, names)
@@ -95,10 +96,10 @@ def _time_breaches(texts: Texts, interval: pa.Array, observed_at: pa.Array) -> B
 
 
 def _rows_of_two_times(texts: Texts, observed: NDArray[np.int64]) -> Rows:
-    """The rows whose `time`, or `date` where there is one, is not the document's.
+    """Find rows whose `time`, or `date` if present, differs from the document's time.
 
     Args:
-        texts: of the payload.
+        texts: fields of the payload.
         observed: time of the document, milliseconds since 1970.
     """
     usual_time = pa.array(observed).cast(pa.string())
@@ -114,7 +115,7 @@ def _rows_of_two_times(texts: Texts, observed: NDArray[np.int64]) -> Rows:
 def _rows_that_differ(
     texts: pa.Array, usual: pa.Array, expected: NDArray[np.int64], read: Callable[[str], int | None]
 ) -> Rows:
-    """The rows whose text is not the usual one, nor another that reads as expected."""
+    """Find rows whose text is not the usual one and does not parse to the expected value."""
     odd = rows_where(pc.not_equal(texts, usual))
     pairs = zip(texts.take(pa.array(odd)).to_pylist(), expected[odd], strict=True)
     differing: Rows = odd[np.array([read(text) != number for text, number in pairs], bool)]

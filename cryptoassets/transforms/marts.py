@@ -1,7 +1,7 @@
 """Daily figures from prices.
 
-What goes here: what an analyst reads. What stays out: which prices count (in `observations`).
-Percentages are statistics: computed in double and rounded to 9 places; amounts stay exact decimals.
+What goes here: what an analyst reads. What stays out: which prices are used (in `observations`).
+Percentages are computed as doubles and rounded to 9 places. Amounts stay exact decimals.
 """
 
 from collections.abc import Mapping
@@ -15,25 +15,25 @@ from cryptoassets.transforms.observations import observations
 RETURNS_OF_VOLATILITY = 7
 DAYS_OF_DRAWDOWN = 7
 LOOKBACK_DAYS = 7
-"""Days before the day itself that `coin_daily` needs: 7 returns take 8 closes."""
+"""Number of earlier days that `coin_daily` needs: 7 returns need 8 closes."""
 
 _PCT_PLACES = 9
 BITCOIN = "bitcoin"
 
 
 def coin_daily(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
-    """Aggregate prices to one row a coin and UTC day, for every day that they cover.
+    """Aggregate prices to one row per coin and UTC day, for every day that they cover.
 
     Args:
         prices: columns of `schemas.COIN_PRICES`, unordered.
-        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered; counts in hours of a coin
-            without a snapshot.
-        aliases: old slugs to those of today.
+        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered; used in hours in which the
+            coin has no snapshot.
+        aliases: maps old slugs to today's.
 
     Returns:
-        Columns of `schemas.COIN_DAILY`, unordered. A day without prices is absent. Figures that
-        look back are right for days with `LOOKBACK_DAYS` days of prices before them; a return
-        needs the day right before.
+        Columns of `schemas.COIN_DAILY`, unordered. A day without prices is absent. Volatility and
+        drawdown are complete only if the input covers the `LOOKBACK_DAYS` before the day. A return
+        needs a price on the day before.
     """
     days = _days(observations(prices, history, aliases))
     by_day = Window.partitionBy("coin_id").orderBy("day")
@@ -63,7 +63,7 @@ def coin_daily(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]
 
 def _days(observed: DataFrame) -> DataFrame:
     first, last = F.min_by, F.max_by
-    # Points of history have neither figure: null at the end of a day would hide the snapshot's.
+    # History points have neither figure; one at the end of the day must not hide the snapshot's.
     of_snapshot = F.when(F.col("is_snapshot"), F.col("observed_at"))
     return (
         observed.withColumn("day", F.to_date("observed_at"))
@@ -81,14 +81,14 @@ def _days(observed: DataFrame) -> DataFrame:
 
 
 def market_daily(coins: DataFrame) -> DataFrame:
-    """Add the coins of each day up to one row.
+    """Aggregate the coins of each day to one row.
 
     Args:
         coins: columns of `schemas.COIN_DAILY`.
 
     Returns:
-        Columns of `schemas.MARKET_DAILY`, one row a day. A sum that has more than 20 digits
-        before the point is null.
+        Columns of `schemas.MARKET_DAILY`, one row per day. A sum with more than 20 digits before
+        the decimal point becomes null.
     """
     cap = F.try_sum("market_cap_usd")
     bitcoin_cap = F.max(F.when(F.col("coin_id") == BITCOIN, F.col("market_cap_usd")))

@@ -1,4 +1,4 @@
-"""Prices that move wildly, judged against each coin's own past, or not at all.
+"""Unusual price moves, measured against each coin's own past, and prices that do not change.
 
 What goes here: the statistics. What stays out: which prices are compared (in `checks`).
 """
@@ -16,23 +16,24 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
 Z_LIMIT = 8.0
-# Below these a z-score says nothing: a stable coin that moves by 0.1 % after a flat day, say.
+# Below these floors a z-score is meaningless, e.g. for a stablecoin that moves 0.1 % after a day
+# without any change.
 MAD_FLOOR = 0.0005
 RETURN_FLOOR = 0.02
 MIN_RETURNS = 12
-"""Earlier returns that a coin must have to be judged."""
+"""Number of earlier returns that a coin needs to be judged."""
 MIN_COINS_COMPARED = 5
-"""Fewer coins may well stand still: stable ones do."""
+"""With fewer coins, unchanged prices are normal: they may all be stablecoins."""
 MARKET_SHARE = 0.3
-"""Share of judged coins from which it is the market that moves, not the coins."""
+"""If at least this share of the judged coins moves, it counts as a move of the market."""
 
-# Makes the median absolute deviation an estimate of the standard deviation of a normal sample.
+# Scales the median absolute deviation to the standard deviation of a normal distribution.
 _MAD_TO_SIGMA = 1.4826
 
 
 @dataclass(frozen=True)
 class Move:
-    """One coin's newest return, percent, and how far out of its own line it is."""
+    """One coin's newest return in percent, and its z-score against the coin's own past."""
 
     coin_id: str
     return_pct: float
@@ -41,7 +42,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Moves:
-    """What is out of line at the newest observation; `judged` coins had enough past."""
+    """Unusual moves at the newest observation; `judged` counts the coins with enough history."""
 
     observed_at: datetime | None
     judged: int
@@ -49,17 +50,19 @@ class Moves:
 
     @property
     def is_market_wide(self) -> bool:
-        """Whether so many coins moved that it is one event."""
+        """Whether so many coins moved that it counts as one market event."""
         return len(self.wild) >= max(2, self.judged * MARKET_SHARE)
 
 
 def wild_moves(prices: pa.Table) -> Moves:
-    """Find coins whose newest return is far out of line with their returns before.
+    """Find coins whose newest return is unusual compared with their earlier returns.
+
+    Returns are divided by the square root of the time they span. So the return over a long pause,
+    e.g. while a laptop sleeps, does not count as unusual only because the pause was long.
 
     Args:
-        prices: columns coin_id, observed_at, price_usd; the newest observation and those of some
-            time before it, unordered. Returns are scaled by the root of the time they span, so
-            that a laptop's night does not count as one wild move.
+        prices: columns coin_id, observed_at, price_usd; the newest observation and earlier ones,
+            unordered.
     """
     if prices.num_rows == 0:
         return Moves(None, 0, [])
@@ -85,7 +88,7 @@ def wild_moves(prices: pa.Table) -> Moves:
 
 
 def repeated_share(prices: pa.Table) -> float:
-    """Share of coins whose newest price is exactly the one before; 0 for a handful of coins.
+    """Share of coins whose newest price equals the one before; 0 if too few coins are compared.
 
     Args:
         prices: columns coin_id, observed_at, price_usd, unordered.
@@ -106,14 +109,14 @@ def _prices_at(prices: pa.Table, moment: pa.Scalar) -> dict[str, Decimal]:
 
 
 def _newest_moves(logs: Floats, seconds: Floats, counts: Places) -> tuple[Floats, Floats]:
-    """Newest return of each coin, percent, and how far it is out of line.
+    """Newest return of each coin in percent, and its z-score.
 
-    All coins at once, or 2,000 of them take a second.
+    Vectorised over all coins: a loop over 2,000 coins would take a second.
 
     Args:
-        logs: of the prices, coin by coin, oldest first.
-        seconds: of the same.
-        counts: prices of each coin.
+        logs: logarithms of the prices, coin by coin, oldest first.
+        seconds: times of the same prices.
+        counts: number of prices per coin.
     """
     coins = np.repeat(np.arange(len(counts)), counts)
     is_return = coins[1:] == coins[:-1]
@@ -129,7 +132,7 @@ def _newest_moves(logs: Floats, seconds: Floats, counts: Places) -> tuple[Floats
 
 
 def _medians(values: Floats, groups: Places) -> Floats:
-    """The median of each group; groups are numbered from 0, none is empty."""
+    """The median of each group; groups are numbered from 0 and not empty."""
     ordered = values[np.lexsort((values, groups))]
     counts = np.bincount(groups)
     starts = np.cumsum(counts) - counts

@@ -1,9 +1,10 @@
-"""Source text to exact decimals: the value, or the reason why there is none.
+"""Parse text from the source into exact decimals, or report why that is impossible.
 
-What goes here: everything that decides whether a text is a number that NUMERIC(38,18) holds. What
-stays out: what a number means (in `rules`).
+What goes here: deciding whether a text is a number that fits NUMERIC(38,18). What stays out: what a
+number means (in `rules`).
 
-Why not a plain cast: Arrow's fails for the whole column on 'bad', and takes '+1', '.5' and '1e5'.
+Arrow's own cast is not suitable: 'bad' makes it fail for the whole column, and it accepts '+1',
+'.5' and '1e5'.
 """
 
 import re
@@ -22,10 +23,10 @@ _PLAIN = rf"\A-?[0-9]{{1,{_INTEGER_DIGITS}}}(\.[0-9]{{1,{DECIMAL_SCALE}}})?\z"
 _NUMBER = re.compile(r"-?([0-9]{1,400}(?:\.[0-9]{1,400})?)(?:[eE][+-]?[0-9]{1,3})?")
 _LAST_PLACE = Decimal(1).scaleb(-DECIMAL_SCALE)
 _TOO_LARGE = Decimal(10) ** _INTEGER_DIGITS
-# One digit more than a decimal has, as rounding may carry.
+# One digit more than the decimal type has, because rounding may carry.
 _ROUNDED = Context(prec=DECIMAL_PRECISION + 1, rounding=ROUND_HALF_UP)
 
-# A double has at most 17 significant digits; its shortest text can still have 24 decimal places.
+# A double has at most 17 significant digits, but its shortest text can have 24 decimal places.
 _DOUBLE_DIGITS = 17
 
 BLANKS = "".join(map(chr, [*range(33), 127]))
@@ -35,18 +36,19 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,400}")
 def exact_decimals(
     texts: pa.Array, *, is_double: bool = False
 ) -> tuple[pa.Array, dict[str, list[int]]]:
-    """DECIMAL(38,18) of each text, and the rows whose text is not exactly one.
+    """Parse texts as DECIMAL(38,18), and list the rows whose text has no exact value.
 
     Args:
-        texts: numbers as received; null is no problem here.
-        is_double: the source prints this field as the shortest text of a double, so that digits
-            beyond the 18th place are legal as long as a double can have them; the value is then
-            rounded at the 18th place, to zero as well. False: any such digit is `inexact`.
+        texts: numbers as received; null is allowed.
+        is_double: whether the source prints this field as the shortest text of a double. Then
+            digits beyond the 18th place are allowed as long as a double can have them, and the
+            value is rounded at the 18th place, possibly to zero. Otherwise any such digit is
+            `inexact`.
 
     Returns:
-        Values, null for null and where there is a problem; and by problem the rows that have it:
-        `malformed`, `overflow` (20 digits before the point are the limit), `underflow` (not zero,
-        but zero at 18 places) or `inexact` (digits beyond the 18th place).
+        The values, null for null and for rows with a problem; and for each problem its rows:
+        `malformed`, `overflow` (more than 20 digits before the point), `underflow` (not zero, but
+        zero at 18 places) or `inexact` (digits beyond the 18th place).
     """
     is_plain = pc.match_substring_regex(texts, _PLAIN)
     values = pc.if_else(is_plain, texts, pa.scalar(None, pa.string())).cast(DECIMAL)
@@ -74,7 +76,7 @@ def _verdict(text: str, *, is_double: bool) -> Decimal | str:
     if value and value.adjusted() >= _INTEGER_DIGITS:
         return "overflow"
     rounded = value.quantize(_LAST_PLACE, context=_ROUNDED)
-    # Not abs(), which rounds to the context's precision.
+    # abs() would round to the context's precision.
     if rounded.copy_abs() >= _TOO_LARGE:
         return "overflow"
     if rounded == value or (is_double and _significant_digits(number[1]) <= _DOUBLE_DIGITS):
@@ -87,6 +89,6 @@ def _significant_digits(mantissa: str) -> int:
 
 
 def whole_number(text: str) -> int | None:
-    """The number that a text of digits says, blanks around it and its sign allowed; else None."""
+    """Parse a whole number; blanks around it and a sign are allowed. None if it is not one."""
     digits = text.strip(BLANKS)
     return int(digits) if _WHOLE.fullmatch(digits) else None

@@ -1,10 +1,10 @@
-"""What was seen of each coin and when: snapshots, and history in the hours without one.
+"""Observations of each coin: snapshots, and history points in hours without a snapshot.
 
-What goes here: which price counts where several stores, slugs or intervals tell of one moment. What
-stays out: the figures made of them (in `marts`).
+What goes here: which price is used if several tables, slugs or intervals have one for the same
+moment. What stays out: the figures computed from them (in `marts`).
 
-Spark is asked two small questions first, whether there is any history and whether any snapshot
-stands under an old slug: mostly neither is so, and the plan for both takes thrice the time.
+Two small Spark queries run first: is there any history, and does any snapshot have an old slug?
+Usually the answer to both is no, and the plan that handles both takes three times as long.
 """
 
 from collections.abc import Mapping
@@ -20,27 +20,27 @@ COLUMNS = ("coin_id", "observed_at", "price_usd", "volume_usd_24h", "market_cap_
 
 
 def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
-    """Join snapshots and history to one row a coin and instant, under the slugs of today.
+    """Combine snapshots and history to one row per coin and instant, under today's slugs.
 
     Args:
         prices: columns of `schemas.COIN_PRICES`, unordered.
         history: columns of `schemas.COIN_PRICE_HISTORY`, unordered.
-        aliases: old slug to today's; one step, so today's is no alias itself.
+        aliases: maps old slugs to today's; a target is never an alias itself.
 
     Returns:
-        `COLUMNS` and `is_snapshot`, unordered. An hour of a coin that has a snapshot takes nothing
-        from history, whose volume and market cap are null. Where an old slug and today's tell of
-        one instant (snapshots) or one hour (history), today's counts; where several intervals tell
-        of one instant, the shortest.
+        `COLUMNS` and `is_snapshot`, unordered. History is used only for hours in which the coin
+        has no snapshot; its volume and market cap are null. If both an old slug and today's have a
+        row for one instant (snapshots) or one hour (history), today's wins. If several intervals
+        have a point for one instant, the shortest interval wins.
     """
     snapshots = _snapshots(prices, aliases)
-    told = snapshots.select(*COLUMNS, F.lit(True).alias("is_snapshot"))
+    rows = snapshots.select(*COLUMNS, F.lit(True).alias("is_snapshot"))
     if history.isEmpty():
-        return told
+        return rows
     hours_seen = snapshots.select("coin_id", _hour().alias("hour")).distinct()
     filling = _points(history, aliases).join(hours_seen, on=["coin_id", "hour"], how="left_anti")
     unknown = F.lit(None).cast("decimal(38,18)")
-    return told.unionByName(
+    return rows.unionByName(
         filling.withColumns({"volume_usd_24h": unknown, "market_cap_usd": unknown}).select(
             *COLUMNS, F.lit(False).alias("is_snapshot")
         )
@@ -51,7 +51,7 @@ def _snapshots(prices: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
     if not aliases or prices.where(F.col("coin_id").isin(*aliases)).isEmpty():
         return prices
     renamed = _renamed(prices, aliases)
-    # Only coins with an old slug can have two rows an instant: the others are spared the sort.
+    # Only coins with an old slug can have two rows per instant; the others need no sort.
     has_alias = F.col("coin_id").isin(*aliases.values())
     at_one_instant = Window.partitionBy("coin_id", "observed_at").orderBy(*_todays_slug_first())
     choice = F.row_number().over(at_one_instant)
@@ -75,7 +75,7 @@ def _points(history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
 
 
 def _renamed(rows: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
-    """Rows with `coin_id` as it is today, `slug` as it came, and `is_old_slug`."""
+    """Add today's slug as `coin_id`; keep the row's own slug as `slug`, and add `is_old_slug`."""
     slug = F.col("slug")
     todays = F.create_map(*map(F.lit, chain(*aliases.items())))[slug] if aliases else F.lit(None)
     return (

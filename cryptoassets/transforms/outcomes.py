@@ -1,8 +1,8 @@
-"""What all judged rows have alike: their reasons, their outcome, and the cut for a publication.
+"""What all judged rows share: their reasons, their outcome, and the columns to publish.
 
-What goes here: which of several answers counts, which contradict themselves, reasons as lists, and
-ids that PostgreSQL can hold. What stays out: the rules (in `rules`) and what a kind of document
-means (in `prices`, `history`).
+What goes here: which of several answers is used, which answers contradict themselves, lists of
+reasons, and ids that PostgreSQL can store. What stays out: the rules (in `rules`) and what is
+specific to one kind of document (in `prices`, `history`).
 """
 
 from collections.abc import Mapping
@@ -16,22 +16,22 @@ from cryptoassets.schemas import Flow
 from cryptoassets.transforms.reconciliation import MAX_ID_CHARACTERS, stored_id
 
 Rows = NDArray[np.int64]
-"""Places of rows in a table, ascending."""
+"""Indices of rows in a table, ascending."""
 
 Breaches = Mapping[str, Rows]
-"""Reason code to the rows that break the rule."""
+"""Maps a reason code to the rows that break the rule."""
 
 _OUTCOMES = ("valid", "quarantined", "superseded")
 
 
 def rows_where(condition: pa.Array) -> Rows:
-    """The rows in which a condition holds; null does not."""
+    """The rows in which a condition is true; null counts as false."""
     rows: Rows = pc.indices_nonzero(condition).to_numpy().astype(np.int64)
     return rows
 
 
 def is_broken(breaches: Breaches, count: int) -> NDArray[np.bool_]:
-    """Whether each of so many rows breaks a rule."""
+    """For each of `count` rows, whether it breaks a rule."""
     broken = np.zeros(count, bool)
     for rows in breaches.values():
         broken[rows] = True
@@ -39,31 +39,31 @@ def is_broken(breaches: Breaches, count: int) -> NDArray[np.bool_]:
 
 
 def foreign_apart(breaches: Breaches, is_foreign: pa.Array) -> Breaches:
-    """The breaches with one of its own, and no other, for a document that is not ours."""
+    """Replace all breaches of foreign documents by the single breach `foreign_document`."""
     foreign = is_foreign.to_numpy(zero_copy_only=False)
     ours = {code: rows[~foreign[rows]] for code, rows in breaches.items()}
     return {**ours, "foreign_document": np.flatnonzero(foreign)}
 
 
 def reason_lists(breaches: Breaches, count: int) -> pa.Array:
-    """The codes of each of so many rows, sorted."""
+    """For each of `count` rows, the sorted codes of the rules that it breaks."""
     codes = sorted(breaches)
     rows = np.concatenate([np.empty(0, np.int64), *(breaches[code] for code in codes)])
     numbers = np.repeat(np.arange(len(codes)), [len(breaches[code]) for code in codes])
     ends = np.cumsum(np.bincount(rows, minlength=count))
-    # Stable, so that the codes of a row stay sorted.
+    # A stable sort keeps the codes of a row sorted.
     by_row = numbers[np.argsort(rows, kind="stable")]
     offsets = pa.array(np.concatenate([[0], ends]), pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.array(codes, pa.string()).take(pa.array(by_row)))
 
 
 def groups(*columns: pa.Array) -> NDArray[np.int64]:
-    """A number for each row, the same for rows that are alike in all columns; nulls are alike."""
+    """Number the rows so that rows with equal columns get the same number; nulls are equal."""
     numbers = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         encoded = column.dictionary_encode(null_encoding="encode")
         pairs = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
-        # Counted up from zero again, so that a product stays below the square of the rows.
+        # Renumbered from zero, so that the next product stays below the square of the row count.
         numbers = np.unique(pairs, return_inverse=True)[1]
     return numbers
 
@@ -71,14 +71,14 @@ def groups(*columns: pa.Array) -> NDArray[np.int64]:
 def contradictions(
     of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
 ) -> NDArray[np.int64]:
-    """The rows of answers that hold two values for one key.
+    """Find rows of answers that hold two different values for one key.
 
-    Both stay in raw, and none of them counts: nothing says which is true. An answer of another
-    time is not touched, and a broken row contradicts nothing.
+    Neither value is used, because it is unknown which one is correct. Answers fetched at another
+    time are not affected, and broken rows are ignored.
 
     Args:
-        of_key: groups of rows that say something of one observation.
-        broken: rows that break a rule.
+        of_key: for each row, the number of its observation.
+        broken: for each row, whether it breaks a rule.
         raw: columns `fetched_at` and `payload`.
     """
     rows = _rivals(of_key, broken)
@@ -94,13 +94,16 @@ def contradictions(
 
 
 def outcomes(of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table) -> pa.Array:
-    """`quarantined` for a broken row; else `valid` for the latest answer of a key.
+    """Set the outcome of each row.
+
+    A broken row is `quarantined`. Among the other rows of an observation the latest answer is
+    `valid`, and the earlier ones are `superseded`.
 
     Args:
-        of_key: groups of rows that say something of one observation; earlier answers for it are
-            `superseded`.
-        broken: rows that break a rule.
-        raw: columns `fetched_at` and `raw_id`; of one time, the largest id is the latest.
+        of_key: for each row, the number of its observation.
+        broken: for each row, whether it breaks a rule.
+        raw: columns `fetched_at` and `raw_id`. If two answers have the same time, the one with the
+            larger id is the latest.
     """
     rows = _rivals(of_key, broken)
     rivals = raw.select(["fetched_at", "raw_id"]).take(pa.array(rows))
@@ -116,21 +119,21 @@ def outcomes(of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
 
 
 def _rivals(of_key: NDArray[np.int64], broken: NDArray[np.bool_]) -> Rows:
-    """Rows that are not broken and share their key with another such row."""
+    """Find unbroken rows that share their key with another unbroken row."""
     answers = np.bincount(of_key[~broken], minlength=len(of_key))
     return np.flatnonzero(~broken & (answers[of_key] > 1))
 
 
 def publication(judged: pa.Table, flow: Flow) -> pa.Table:
-    """Cut judged rows down to what a publication needs.
+    """Select the columns that a publication needs.
 
     Args:
         judged: columns of `flow.clean`.
-        flow: where the rows go.
+        flow: determines the published table.
 
     Returns:
-        `flow.judged_columns`; `raw_id` as PostgreSQL can index it, `payload` null unless the row is
-        quarantined; as many rows as came in.
+        `flow.judged_columns`, one row per input row. `raw_id` is in the form that PostgreSQL can
+        index; `payload` is null unless the row is quarantined.
     """
     is_quarantined = pc.equal(judged["outcome"], "quarantined")
     changed = {
@@ -141,7 +144,7 @@ def publication(judged: pa.Table, flow: Flow) -> pa.Table:
 
 
 def storable_ids(raw_ids: pa.Array) -> pa.Array:
-    """Each raw `_id` as `stored_id` makes it."""
+    """Convert each raw `_id` as `stored_id` does."""
     is_odd = pc.or_(
         pc.match_substring(raw_ids, "\x00"), pc.greater(pc.utf8_length(raw_ids), MAX_ID_CHARACTERS)
     )

@@ -1,7 +1,7 @@
-"""The fields of a payload that the rules read, as text, each in a column of its own.
+"""The payload fields that the rules read, as text, one column per field.
 
-What goes here: which fields, their text, and the columns of a kernel's input. What stays out:
-reading documents (in `stores`) and what a text means (in `numbers`, `rules`).
+What goes here: which fields they are, their text, and the columns of a kernel's input. What stays
+out: reading documents (in `stores`) and the meaning of a text (in `numbers`, `rules`).
 """
 
 import json
@@ -18,23 +18,23 @@ FIELDS: dict[str, tuple[str, ...]] = {
     RAW_COIN_SNAPSHOTS.name: ("id", "rank", "symbol", "name", "explorer", *SOURCE_FIELDS.values()),
     RAW_COIN_HISTORY.name: (*HISTORY_FIELDS.values(), "time", "date"),
 }
-"""Name of a raw table to the fields that its rules read."""
+"""Maps the name of a raw table to the fields that its rules read."""
 
 
 def field_texts(payload: Mapping[str, Any], fields: Iterable[str]) -> tuple[str | None, ...]:
-    """The text of each field: the rules judge a number or an object that stands where a text does.
+    """The text of each field, so that the rules can also judge numbers and objects.
 
     Args:
         payload: as MongoDB returned it, from a document that this platform wrote.
         fields: keys of the payload.
 
     Returns:
-        None for null and for a missing field, a string as it is, the JSON text of anything else,
-        with sorted keys and without blanks. A number that raw keeps as `{"$numberDecimal": text}`
-        counts as that string.
+        None for null and for a missing field, a string unchanged, and the JSON text of any other
+        value, with sorted keys and without blanks. A number that raw stores as
+        `{"$numberDecimal": text}` yields that text.
     """
     get = payload.get
-    # Called for each document, so the usual types are told by identity.
+    # Called for each document, so the usual types are checked by identity, which is fast.
     return tuple([v if type(v := get(name)) is str or v is None else _text(v) for name in fields])
 
 
@@ -48,7 +48,7 @@ def _text(value: Any) -> str:
 
 
 def _as_sent(value: Any) -> Any:
-    """A value with the text of each number that raw keeps as an object."""
+    """A value in which the text of a number replaces the object that raw stores for it."""
     if isinstance(value, dict):
         kept = value.get(NUMBER_KEY)
         if len(value) == 1 and isinstance(kept, str):
@@ -58,7 +58,7 @@ def _as_sent(value: Any) -> Any:
 
 
 def kernel_schema(table: Table) -> pa.Schema:
-    """What a kernel takes: the columns of a raw table, then `payload.<field>` of each field."""
+    """Input of a kernel: the columns of a raw table, then `payload.<field>` for each field."""
     texts = [pa.field(payload_column(field), pa.string()) for field in FIELDS[table.name]]
     return pa.schema([*arrow_schema(table), *texts])
 
@@ -69,5 +69,5 @@ def payload_column(field: str) -> str:
 
 
 def payload_texts(raw: pa.Table, table: Table) -> dict[str, pa.Array]:
-    """Field to its texts, one a row of a kernel's input."""
+    """Map each field to its texts, one per row of a kernel's input."""
     return {field: raw[payload_column(field)].combine_chunks() for field in FIELDS[table.name]}

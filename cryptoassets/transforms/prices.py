@@ -1,4 +1,4 @@
-"""Raw coin snapshots to typed, judged rows; one row a raw document, none lost.
+"""Turn raw coin snapshots into typed, judged rows: exactly one row per raw document.
 
 What goes here: the kernel of `clean/coin_prices` and its rules over a whole snapshot. What stays
 out: single rules (in `rules`), outcomes (in `outcomes`) and daily figures (in `marts`).
@@ -33,15 +33,15 @@ MAX_BROKEN_SHARE = 0.6
 
 
 def judge_prices(raw: pa.Table) -> pa.Table:
-    """Type every raw document, name the rules it breaks and give it its outcome.
+    """Parse every raw document, list the rules it breaks and set its outcome.
 
     Args:
         raw: columns of `payloads.kernel_schema(RAW_COIN_SNAPSHOTS)`, whole snapshots only.
 
     Returns:
-        Columns of `schemas.CLEAN_COIN_PRICES`, as many rows as came in, in their order. `outcome`
-        is `quarantined` where `reasons` is not empty; else `valid` for the latest `fetched_at` of a
-        (coin_id, observed_at) and `superseded` for the earlier ones.
+        Columns of `schemas.CLEAN_COIN_PRICES`, one row per input row, in the same order. `outcome`
+        is `quarantined` if `reasons` is not empty; otherwise `valid` for the latest `fetched_at` of
+        a (coin_id, observed_at) and `superseded` for the earlier ones.
     """
     count = raw.num_rows
     coin_id, observed_at = (raw[name].combine_chunks() for name in ("coin_id", "observed_at"))
@@ -73,12 +73,12 @@ def judge_prices(raw: pa.Table) -> pa.Table:
 def _snapshot_breaches(
     raw: pa.Table, of_key: NDArray[np.int64], broken: NDArray[np.bool_]
 ) -> Breaches:
-    """The rows of snapshots that are incomplete or mostly broken.
+    """Find rows of snapshots that are incomplete or mostly broken.
 
     Args:
         raw: see `judge_prices`.
-        of_key: groups of one coin and snapshot.
-        broken: rows that break a rule of their own.
+        of_key: for each row, the number of its coin and snapshot.
+        broken: for each row, whether it breaks a rule on single rows.
     """
     of_snapshot = groups(raw["observed_at"].combine_chunks())
     first_of_key = np.unique(of_key, return_index=True)[1]
@@ -86,7 +86,7 @@ def _snapshot_breaches(
     coins_seen = np.bincount(
         of_snapshot[first_of_key[has_coin[first_of_key]]], minlength=raw.num_rows
     )
-    # A document that is not ours says nothing of the answer: it does not count.
+    # Foreign documents were not part of the source's answer, so they are not counted.
     ours = ~raw["is_foreign"].to_numpy()
     documents = np.bincount(of_snapshot[ours], minlength=raw.num_rows)
     of_broken = np.bincount(of_snapshot[ours & broken], minlength=raw.num_rows)

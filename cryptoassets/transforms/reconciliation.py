@@ -1,14 +1,14 @@
-"""The proof that every raw document ends in exactly one place, in sentences.
+"""Messages about raw documents that do not end in exactly one place.
 
-What goes here: how documents are named and counted. What stays out: comparing the stores (in
-`checks.places`).
+What goes here: how documents are counted and named in messages. What stays out: comparing the
+stores (in `checks.places`).
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# An index entry of PostgreSQL holds 2,704 bytes; a character has at most 4.
+# An index entry of PostgreSQL holds 2,704 bytes, and a character takes at most 4.
 MAX_ID_CHARACTERS = 600
 
 _SHOWN = 3
@@ -31,9 +31,9 @@ class Ledger:
 
 
 def stored_id(raw_id: str) -> str:
-    """The raw `_id` as PostgreSQL can index it: no NUL, and at most 600 characters.
+    """Convert a raw `_id` to a form that PostgreSQL can index: no NUL, at most 600 characters.
 
-    A shortened one ends in the hash of the whole, so that no two meet.
+    A shortened id ends in the hash of the whole id, so that different ids stay different.
     """
     escaped = raw_id.replace("\x00", "\\u0000")
     if len(escaped) <= MAX_ID_CHARACTERS:
@@ -41,28 +41,28 @@ def stored_id(raw_id: str) -> str:
     return f"{escaped[:500]}...{hashlib.sha256(escaped.encode()).hexdigest()}"
 
 
-def difference(count: int, some: Sequence[str | None], words: str) -> str:
-    """Name documents that are in the wrong place.
+def difference(count: int, some: Sequence[str | None], problem: str) -> str:
+    """Describe documents that are in the wrong place.
 
     Args:
-        count: how many.
-        some: ids of a few of them, the first ones by their order.
-        words: what is wrong with them.
+        count: the number of documents.
+        some: ids of a few of them, in ascending order.
+        problem: what is wrong with them.
     """
     shown = ", ".join(map(str, some[:_SHOWN]))
-    return f"{count} {words} ({shown}{', ...' if count > _SHOWN else ''})"
+    return f"{count} {problem} ({shown}{', ...' if count > _SHOWN else ''})"
 
 
 def ledger_differences(ledger: Ledger | None, actual: Ledger, documents: int) -> list[str]:
-    """Say where the ledger differs from the stores.
+    """List differences between the ledger and the stores.
 
     Args:
-        ledger: None: never published.
-        actual: what the stores hold.
-        documents: of the lake.
+        ledger: counts of the ledger row; None if the partition was never published.
+        actual: counts of the stores.
+        documents: number of documents in the lake.
     """
     if ledger is None:
-        return ["the ledger has no row of this partition"] if documents else []
+        return ["the ledger has no row for this partition"] if documents else []
     if actual == ledger:
         return []
-    return [f"the ledger says {ledger}; the stores say {actual}"]
+    return [f"the ledger shows {ledger}; the stores hold {actual}"]

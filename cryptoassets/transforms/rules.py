@@ -1,10 +1,10 @@
-"""The rules a coin of a snapshot must keep, each with its reason code.
+"""The rules for each coin of a snapshot, with their reason codes.
 
-What goes here: reason codes and the conditions behind them, one row at a time; what history shares
-with them. What stays out: rules over a whole snapshot (in `prices`), and how text becomes a number
-(`numbers`).
+What goes here: reason codes, the conditions on single rows, and the rules that history shares with
+snapshots. What stays out: rules over a whole snapshot (in `prices`), parsing numbers (in
+`numbers`).
 
-A code is `<column>_<problem>`, or a word of its own; `REASONS` explains each to people.
+A code is `<column>_<problem>` or a separate word; `REASONS` explains each code.
 """
 
 from collections.abc import Collection, Mapping
@@ -29,12 +29,12 @@ SOURCE_FIELDS = {
     "supply": "supply",
     "max_supply": "maxSupply",
 }
-"""Column of ours to CoinCap's field."""
+"""Maps this platform's column names to CoinCap's field names."""
 
 HISTORY_FIELDS = {"price_usd": "priceUsd", "circulating_supply": "circulatingSupply"}
-"""The same of a point of history."""
+"""The same mapping for a history point."""
 
-# CoinCap v3 prints these two as JavaScript prints a double; all others with at most 18 places.
+# CoinCap v3 prints these two as JavaScript prints a double, and all others with at most 18 places.
 DOUBLE_FIELDS = frozenset({"vwap_usd_24h", "change_pct_24h"})
 
 SUPPLY_TOLERANCE = Decimal("1e-9")
@@ -84,24 +84,24 @@ REASONS: dict[str, str] = {
     "contradictory_answer": "one answer holds this coin or point more than once, and differently",
     "foreign_document": "not written by this platform: a field is missing or of another BSON type",
 }
-"""Every reason code with its meaning."""
+"""Maps every reason code to its meaning."""
 
 Texts = Mapping[str, pa.Array]
-"""Field of the payload to its texts, a row each."""
+"""Maps a payload field to its texts, one per row."""
 
 Measures = Mapping[str, pa.Array]
-"""Measure to its DECIMAL(38,18), a row each; null where there is none."""
+"""Maps a measure to its DECIMAL(38,18) values, one per row; null if there is no value."""
 
 
 def measures(
     texts: Texts, fields: Mapping[str, str], printed_as_doubles: Collection[str] = ()
 ) -> tuple[Measures, Breaches]:
-    """Exact decimals of the fields, and the rows in which a text is none.
+    """Parse fields as exact decimals, and find the rows in which that is impossible.
 
     Args:
-        texts: of each field.
-        fields: measure to field.
-        printed_as_doubles: measures of which `exact_decimals` must know it.
+        texts: texts of each field.
+        fields: maps measures to fields.
+        printed_as_doubles: measures that the source prints as doubles, see `exact_decimals`.
     """
     values: dict[str, pa.Array] = {}
     breaches: dict[str, Rows] = {}
@@ -112,7 +112,7 @@ def measures(
 
 
 def coin_measures(texts: Texts) -> tuple[Measures, Breaches]:
-    """The measures of a coin, and the rows in which a text is none."""
+    """Parse the measures of a coin, and find the rows in which that is impossible."""
     return measures(texts, SOURCE_FIELDS, DOUBLE_FIELDS)
 
 
@@ -122,7 +122,7 @@ def is_slug(texts: pa.Array) -> pa.Array:
 
 
 def ranks(texts: pa.Array) -> pa.Array:
-    """Each rank as INT; one that is no rank is the whole number it says, or null."""
+    """Parse ranks as INT; a text that is not a valid rank becomes its whole number, or null."""
     is_rank = pc.match_substring_regex(texts, _RANK)
     values = pc.if_else(is_rank, texts, pa.scalar(None, pa.string())).cast(pa.int32())
     odd = pc.invert(pc.fill_null(is_rank, True))
@@ -132,7 +132,7 @@ def ranks(texts: pa.Array) -> pa.Array:
 
 
 def identity_breaches(texts: Texts, coin_id: pa.Array) -> Breaches:
-    """The rows that break a rule on id, rank and texts."""
+    """Find rows that break a rule on id, rank or texts."""
     is_own_slug = pc.and_(is_slug(texts["id"]), pc.equal(texts["id"], coin_id))
     has_nul = [
         pc.fill_null(pc.match_substring(texts[field], "\x00"), False)
@@ -149,10 +149,10 @@ def identity_breaches(texts: Texts, coin_id: pa.Array) -> Breaches:
 
 
 def plausibility_breaches(texts: Texts, typed: Measures) -> Breaches:
-    """The rows that break a rule on the measures.
+    """Find rows that break a rule on the measures.
 
     Args:
-        texts: of the payload.
+        texts: fields of the payload.
         typed: the measures of a coin.
     """
     price, supply, cap, most, change = (
@@ -169,7 +169,7 @@ def plausibility_breaches(texts: Texts, typed: Measures) -> Breaches:
 
 
 def price_breaches(text: pa.Array, price: pa.Array) -> Breaches:
-    """The rows without a price, or with one that is not above zero."""
+    """Find rows without a price, or with a price that is not above zero."""
     return {
         "price_usd_missing": rows_where(pc.is_null(text)),
         "price_usd_not_positive": rows_where(pc.less_equal(price, _decimal(0))),
@@ -177,7 +177,7 @@ def price_breaches(text: pa.Array, price: pa.Array) -> Breaches:
 
 
 def negative_breaches(typed: Measures) -> Breaches:
-    """The rows in which a measure is below zero."""
+    """Find rows in which a measure is below zero."""
     zero = _decimal(0)
     return {f"{name}_negative": rows_where(pc.less(v, zero)) for name, v in typed.items()}
 

@@ -1,7 +1,7 @@
-"""The text of a date to its instant.
+"""Parse the date of a payload.
 
-What goes here: the forms of ISO 8601 that count as a date of a payload, odd ones included. What
-stays out: what a date must agree with (in `history`).
+What goes here: the accepted forms of ISO 8601, rare ones included. What stays out: which time a
+date must match (in `history`).
 """
 
 import re
@@ -20,11 +20,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def milliseconds_of(text: str) -> int | None:
-    """Milliseconds since 1970 of a date; None: no date, or none of the years 1 to 9999.
+    """Milliseconds since 1970; None if the text is not a date of the years 1 to 9999.
 
     Args:
-        text: year, month, day, hour, minute, second, fraction and offset, of which each may be
-            left out with those behind it; UTC where there is no offset.
+        text: year, month, day, hour, minute, second, fraction and offset. Any of them may be
+            missing together with all that follow it. Without an offset the date is UTC.
     """
     form = _DATE.fullmatch(text.strip(BLANKS))
     offset = form and _offset(form[8] or "Z")
@@ -40,7 +40,7 @@ def milliseconds_of(text: str) -> int | None:
 
 
 def _offset(zone: str) -> timedelta | None:
-    """East of Greenwich; None: no offset."""
+    """Parse an offset, positive to the east of Greenwich; None if it is not an offset."""
     if zone[0] not in "+-":
         return timedelta()
     form = _OFFSET.fullmatch(zone) or _DIGITS_ONLY.fullmatch(zone)

@@ -1,11 +1,10 @@
-"""Amounts that may differ a little, compared to the last decimal.
+"""Compare amounts that may differ by a tolerance, exactly to the last decimal.
 
-What goes here: the comparisons, over whole columns. What stays out: how much each may differ (in
-`rules`).
+What goes here: the comparisons, over whole columns. What stays out: the tolerances (in `rules`).
 
-Doubles decide wherever they can. Where the difference is too small beside the amounts, and there
-alone, the decimals themselves are computed with: a product of two has 76 digits, which is more
-than Arrow's decimals hold together with a tolerance.
+Doubles decide most rows. Only if the difference is too small compared with the amounts are the
+decimals themselves used. That needs Python's decimals, because a product of two amounts has 76
+digits, and Arrow's decimals cannot hold more.
 """
 
 from collections.abc import Callable
@@ -17,17 +16,17 @@ from numpy.typing import NDArray
 
 from cryptoassets.transforms.outcomes import Rows
 
-# A cast to double and the operations on it are each off by less than 2**-50 of the amounts.
+# The error of a cast to double, and of each operation on it, is below 2**-50 of the amounts.
 _MARGIN = 1e-12
 _EXACT = Context(prec=100)
 
 
 def rows_above(amounts: pa.Array, limits: pa.Array, tolerance: Decimal) -> Rows:
-    """The rows whose amount exceeds its limit by more than this share of it.
+    """Find rows whose amount exceeds its limit by more than a share of the limit.
 
     Args:
-        amounts: DECIMAL(38,18); a row with a null is not above.
-        limits: the same.
+        amounts: DECIMAL(38,18). Rows with a null are never included.
+        limits: DECIMAL(38,18).
         tolerance: share of the limit.
     """
     amount, limit = doubles(amounts), doubles(limits)
@@ -41,12 +40,12 @@ def rows_above(amounts: pa.Array, limits: pa.Array, tolerance: Decimal) -> Rows:
 
 
 def rows_apart(amounts: pa.Array, ones: pa.Array, others: pa.Array, tolerance: Decimal) -> Rows:
-    """The rows whose amount differs from a product by more than this share of the product.
+    """Find rows whose amount differs from a product by more than a share of the product.
 
     Args:
-        amounts: DECIMAL(38,18); a row with a null is not apart.
-        ones: the same.
-        others: the same; what the ones are multiplied with.
+        amounts: DECIMAL(38,18). Rows with a null are never included.
+        ones: DECIMAL(38,18); the first factors.
+        others: DECIMAL(38,18); the second factors.
         tolerance: share of the product.
     """
     amount, product = doubles(amounts), doubles(ones) * doubles(others)
@@ -62,7 +61,7 @@ def rows_apart(amounts: pa.Array, ones: pa.Array, others: pa.Array, tolerance: D
 
 
 def doubles(values: pa.Array) -> NDArray[np.float64]:
-    """Decimals as doubles, within 2**-50 of each value; NaN for null."""
+    """Convert decimals to doubles, within 2**-50 of each value; null becomes NaN."""
     floats: NDArray[np.float64] = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
     return floats
 
@@ -73,12 +72,12 @@ def _rows_above_zero(
     exact: Callable[..., Decimal],
     columns: tuple[pa.Array, ...],
 ) -> Rows:
-    """The rows whose exact excess is above zero.
+    """Find rows whose exact excess is above zero.
 
     Args:
-        excess: in doubles; NaN is not above zero.
-        size: sum of the amounts that it is made of, each taken as positive.
-        exact: amounts of a row to its excess.
+        excess: the excess as doubles; NaN is not above zero.
+        size: sum of the absolute amounts from which the excess is computed.
+        exact: computes the exact excess from the amounts of a row.
         columns: the amounts.
     """
     is_above = excess > 0

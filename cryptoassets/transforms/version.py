@@ -1,6 +1,6 @@
-"""Which rules judged a row: a version that changes with the code that judges, and only with it.
+"""The version of the rules that judged a row. It changes if and only if the judging code changes.
 
-What goes here: the version. What stays out: where it is kept (in `io_managers.clean_folders`).
+What goes here: the version. What stays out: where it is stored (in `io_managers.clean_folders`).
 """
 
 import ast
@@ -18,18 +18,16 @@ _MODULES = {
     CLEAN_COIN_PRICES.name: ("prices", *_SHARED),
     CLEAN_COIN_PRICE_HISTORY.name: ("history", "times", "../schemas/intervals", *_SHARED),
 }
-"""Table to the modules that judge its rows, those that make rows of documents included."""
+"""Maps a table to the modules that judge its rows or build rows from documents."""
 
 
 @cache
 def rules_version(table: Table, folder: Path = Path(__file__).parent) -> str:
-    """Hash of the code that judges the rows of a cleaned table, comments and docstrings left out.
-
-    Nobody has to remember to count it up when a rule changes.
+    """Hash the code that judges the rows of a cleaned table, without comments and docstrings.
 
     Args:
-        table: a cleaned one.
-        folder: where the code is.
+        table: a cleaned table.
+        folder: the folder of the code.
     """
     texts = (_code(folder / f"{name}.py") for name in _MODULES[table.name])
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

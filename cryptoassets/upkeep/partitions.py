@@ -1,7 +1,7 @@
 """Which partitions each store contains, found by indexes and folder listings.
 
 What goes here: the starts of partitions, store by store. What stays out: their contents (in
-`checks.stores`).
+`checks.places`).
 """
 
 from collections.abc import Iterator, Mapping

@@ -21,7 +21,7 @@ import dagster as dg
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers.clean_writing import clean_bytes, delete_clean
-from cryptoassets.io_managers.expiry import expire_rows, forget_documents, note_expired
+from cryptoassets.io_managers.expiry import delete_documents, expire_rows, note_expired
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.locks import hold_exclusive, hold_shared, lock
 from cryptoassets.resources.mongo import MongoResource
@@ -215,7 +215,7 @@ def expire(targets: RetentionTargets, partition: Partition) -> str | None:
         return _STUCK
     note_expired(targets.mongo.lake(), flow, partition.key, row)
     delete_clean(flow.clean, window)
-    forget_documents(targets.mongo.lake(), flow, window)
+    delete_documents(targets.mongo.lake(), flow, window)
     return None
 
 

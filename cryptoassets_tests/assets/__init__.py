@@ -1,1 +1,1 @@
-"""The assets, materialized by Dagster."""
+"""Tests of the assets, materialized by Dagster."""

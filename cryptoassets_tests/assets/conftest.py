@@ -1,4 +1,4 @@
-"""A platform whose open hour one test after the other fills, asset by asset."""
+"""A platform whose current hour is filled asset by asset, one per test."""
 
 from collections.abc import Iterator
 

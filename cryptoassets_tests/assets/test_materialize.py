@@ -1,6 +1,6 @@
-"""Promises of the assets in Dagster: each alone for the current hour, and none without its store.
+"""Each asset can be materialized alone for the current hour, and none without its store.
 
-Materialized as the UI does it: by the job over all assets, with one asset selected.
+The tests materialize as the UI does: by the job over all assets, with one asset selected.
 """
 
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @pytest.fixture(scope="module")
 def now() -> dict[str, str]:
-    """The open partitions as the first test of the module finds them."""
+    """The current partitions at the start of the module's first test."""
     moment = datetime.now(UTC)
     return {HOUR: moment.strftime(HOUR_FORMAT), DAY: moment.strftime("%Y-%m-%d")}
 
@@ -31,7 +31,7 @@ def now() -> dict[str, str]:
 def materialize(
     platform: Platform, asset: str, partition: str, of: dg.Definitions = defs
 ) -> dg.ExecuteInProcessResult:
-    """Materialize one asset alone on the real instance; a failure is a result, too."""
+    """Materialize one asset alone on the real instance; failures are returned, not raised."""
     with platform.in_force(), dagster_instance() as instance:
         return of.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
@@ -43,13 +43,13 @@ def materialize(
 
 
 def failure(result: dg.ExecuteInProcessResult) -> StepFailureData:
-    """Why the only step failed."""
+    """The failure of the only failed step."""
     (event,) = [event for event in result.all_events if event.is_step_failure]
     return event.step_failure_data
 
 
 def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
-    """What the materialization of an asset says."""
+    """The metadata of an asset's materialization."""
     key = dg.AssetKey.from_user_string(asset)
     (made,) = [
         event.step_materialization_data.materialization
@@ -73,7 +73,7 @@ def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
 def test_each_asset_materializes_alone_in_flow_order(
     platform: Platform, now: dict[str, str], asset: str, partition: str, rows: int
 ) -> None:
-    """A person clicks one asset in the UI; its page then tells what was written where."""
+    """After a click on one asset in the UI, its page shows what was written and where."""
     result = materialize(platform, asset, now[partition])
 
     assert result.success
@@ -94,30 +94,33 @@ def test_each_asset_materializes_alone_in_flow_order(
         ("marts/market_daily", "marts/coin_daily", PAST[:10]),
     ],
 )
-def test_what_was_never_fetched_is_an_error_with_its_remedy(
+def test_a_missing_upstream_partition_is_an_error_with_a_remedy(
     platform: Platform, asset: str, upstream: str, partition: str
 ) -> None:
-    """Asset, partition and what to do first; and no retry, for none can help."""
+    """The message names asset, partition and remedy; there is no retry because none can help."""
     result = materialize(platform, asset, partition)
 
     data = failure(result)
-    words = data.user_failure_data.description if data.user_failure_data else ""
+    message = data.user_failure_data.description if data.user_failure_data else ""
     assert not result.success
-    assert upstream in words
-    assert "2018-01-01" in words or "2017-12-25" in words
-    assert f"A retry will not help; first materialize {upstream} for " in words
+    assert upstream in message
+    assert "2018-01-01" in message or "2017-12-25" in message
+    assert f"A retry will not help; first materialize {upstream} for " in message
     assert [] == [event for event in result.all_events if event.is_step_up_for_retry]
 
 
-def test_a_past_hour_keeps_what_is_there_and_says_so(platform: Platform) -> None:
-    """CoinCap answers only for now; a backfill of `ingest` must not file today under 2018."""
+def test_a_past_hour_keeps_its_documents_and_reports_it(platform: Platform) -> None:
+    """CoinCap only returns current prices; `ingest` of 2018 must not store today's under 2018."""
     before = platform.stores.documents()
 
     result = materialize(platform, "raw/coin_snapshots", PAST)
 
     assert result.success
     facts = metadata(result, "raw/coin_snapshots")
-    assert "past hour: CoinCap answers only for now; kept what is there" == facts["skipped"]
+    assert (
+        "past hour: CoinCap only returns current prices; existing documents were kept"
+        == facts["skipped"]
+    )
     assert before == platform.stores.documents()
 
 
@@ -125,14 +128,14 @@ _AWAY = dg.Failure("the store is away", allow_retries=False)
 
 
 class Away(dg.ConfigurableIOManager):
-    """An IO manager whose store is gone."""
+    """An IO manager whose store is unavailable."""
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:  # noqa: ARG002
-        """Refuse."""
+        """Fail."""
         raise _AWAY
 
     def load_input(self, context: dg.InputContext) -> object:  # noqa: ARG002
-        """Refuse."""
+        """Fail."""
         raise _AWAY
 
 
@@ -153,7 +156,7 @@ class Away(dg.ConfigurableIOManager):
 def test_without_its_io_manager_an_asset_fails(
     platform: Platform, now: dict[str, str], io_manager: str, asset: str, partition: str
 ) -> None:
-    """No asset body opens a store of its own."""
+    """Asset functions do not open stores themselves."""
     without = build_defs(resources={io_manager: Away()})
 
     result = materialize(platform, asset, now[partition], without)

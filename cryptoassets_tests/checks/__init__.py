@@ -1,1 +1,1 @@
-"""The checks: what they find and how they say it."""
+"""Tests of the checks."""

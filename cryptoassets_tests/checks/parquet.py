@@ -1,6 +1,6 @@
-"""Cleaned partitions planted under CLEAN_PATH, file by file.
+"""Writes cleaned partitions under CLEAN_PATH, file by file.
 
-What goes here: writing. What stays out: rows (in `io_managers.rows`), what must be found.
+What goes here: writing. What stays out: the rows (in `io_managers.rows`), the expected results.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from cryptoassets.schemas import CLEAN_COIN_PRICES
 
 
 def plant_files(clean_path: Path, partition: str, *files: pa.Table) -> list[Path]:
-    """Write a partition of `clean/coin_prices`, a file for each table, marked as whole."""
+    """Write a partition of `clean/coin_prices`, one file per table, and mark it as whole."""
     folder = clean_path / CLEAN_COIN_PRICES.name / folder_name(partition_window(partition))
     folder.mkdir(parents=True)
     paths = [folder / f"part-{number}.parquet" for number in range(len(files))]

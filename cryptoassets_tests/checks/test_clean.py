@@ -1,4 +1,4 @@
-"""Promises of the checks of Parquet: read file by file, they see what they would see at once."""
+"""The checks of Parquet read file by file and find problems across all files."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,24 +17,24 @@ START = start_of(HOUR)
 
 
 def at(minutes: int, coin_id: str = "bitcoin", **changes: Any) -> dict[str, Any]:
-    """A valid row some minutes after the hour began, whose payload says nothing."""
+    """A valid row the given number of minutes after the start of the hour, without payload."""
     changes = {"payload": None, "observed_at": START + timedelta(minutes=minutes)} | changes
     return judged_row(coin_id, **changes)
 
 
 def refused(minutes: int, coin_id: str, reason: str) -> dict[str, Any]:
-    """A quarantined row some minutes after the hour began."""
+    """A quarantined row the given number of minutes after the start of the hour."""
     observed_at: datetime = START + timedelta(minutes=minutes)
     return broken_row(coin_id, observed_at=observed_at, reasons=[reason])
 
 
 @dg.asset(key=["clean", "coin_prices"], partitions_def=HOURLY)
 def cleaned() -> None:
-    """Stand for the asset whose files are planted."""
+    """Stand in for the asset whose files the test writes."""
 
 
 def evaluations() -> dict[str, dg.AssetCheckEvaluation]:
-    """Evaluate the checks for the hour; by name."""
+    """Evaluate the checks for the hour; return the evaluations by name."""
     result = dg.materialize(
         [cleaned, coin_prices_contract, coin_prices_quality],
         partition_key=HOUR,
@@ -48,8 +48,8 @@ def facts(found: dg.AssetCheckEvaluation) -> dict[str, Any]:
     return {label: value.value for label, value in found.metadata.items()}
 
 
-def test_an_hour_of_many_files_passes_and_its_rows_are_counted_once(clean_path: Path) -> None:
-    """Each range of a partition is a file, and each later snapshot one more."""
+def test_an_hour_of_many_files_passes_and_counts_each_row_once(clean_path: Path) -> None:
+    """A partition has one file per range and one more per later snapshot."""
     plant_files(clean_path, HOUR, judged(at(0), at(5)), judged(at(10)), judged())
 
     found = evaluations()
@@ -59,22 +59,22 @@ def test_an_hour_of_many_files_passes_and_its_rows_are_counted_once(clean_path: 
 
 
 @pytest.mark.parametrize(
-    ("files", "check", "words"),
+    ("files", "check", "problem"),
     [
         (
             [judged(at(0)), judged(at(5), at(5))],
             "keys",
-            "1 doubled keys (raw_id)",
+            "1 duplicate keys (raw_id)",
         ),
         (
             [judged(at(0), at(10)), judged(at(10))],
             "keys",
-            "part-1.parquet begins at 2026-10-31 23:10:00+00:00, when part-0.parquet has not ended",
+            "part-1.parquet begins at 2026-10-31 23:10:00+00:00, before part-0.parquet ends",
         ),
         (
             [judged(at(0), at(10)), judged(at(5))],
             "keys",
-            "part-1.parquet begins at 2026-10-31 23:05:00+00:00, when part-0.parquet has not ended",
+            "part-1.parquet begins at 2026-10-31 23:05:00+00:00, before part-0.parquet ends",
         ),
         (
             [judged(at(0)), judged(at(5, outcome="lost"))],
@@ -93,19 +93,19 @@ def test_an_hour_of_many_files_passes_and_its_rows_are_counted_once(clean_path: 
         ),
     ],
 )
-def test_what_is_wrong_in_one_file_is_named(
-    clean_path: Path, files: list[pa.Table], check: str, words: str
+def test_a_problem_in_any_file_is_named(
+    clean_path: Path, files: list[pa.Table], check: str, problem: str
 ) -> None:
-    """The first file says nothing of the others; keys doubled in two files share their instant."""
+    """All files are checked. A key that is in two files is found because the files overlap."""
     plant_files(clean_path, HOUR, *files)
 
     found = evaluations()[check]
 
-    assert (False, True) == (found.passed, words in str(found.description)), found.description
+    assert (False, True) == (found.passed, problem in str(found.description)), found.description
 
 
-def test_the_newest_snapshot_is_that_of_all_files(clean_path: Path) -> None:
-    """Files are listed by name, not by time."""
+def test_the_newest_snapshot_is_found_among_all_files(clean_path: Path) -> None:
+    """The newest snapshot need not be in the last file by name."""
     broken = [refused(30, coin, "snapshot_incomplete") for coin in ("a", "b")]
     plant_files(clean_path, HOUR, judged(*broken), judged(at(0), at(0, "ether")))
 
@@ -121,7 +121,7 @@ def test_the_newest_snapshot_is_that_of_all_files(clean_path: Path) -> None:
 
 
 def test_an_hour_without_rows_has_no_newest_snapshot_and_passes(clean_path: Path) -> None:
-    """An hour that was skipped is published, too."""
+    """A skipped hour is published, too."""
     plant_files(clean_path, HOUR, judged())
 
     found = evaluations()

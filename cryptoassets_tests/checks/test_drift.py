@@ -1,4 +1,4 @@
-"""Promises on schema drift: what differs is named, most frequent first; variety is no drift."""
+"""Schema drift: differences are named, most frequent first; known variants are not drift."""
 
 import json
 from typing import Any
@@ -33,12 +33,12 @@ def payload(*without: str, **changes: object) -> str:
     "changes", [{}, {"explorer": None}, {"explorer": "https://x", "tokens": {"1": ["0x"]}}]
 )
 def test_every_recorded_form_of_a_coin_is_known(changes: dict[str, Any]) -> None:
-    """v2 had no explorer at first, v3 brought tokens."""
+    """The first answers of v2 had no `explorer`; v3 added `tokens`."""
     assert [] == drift([payload(**changes)])
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "change"),
     [
         (payload(beta="1"), "key 'beta' is new"),
         (payload("vwap24Hr"), "key 'vwap24Hr' is missing"),
@@ -49,12 +49,12 @@ def test_every_recorded_form_of_a_coin_is_known(changes: dict[str, Any]) -> None
         (payload(tokens="none"), "key 'tokens' holds a JSON str"),
     ],
 )
-def test_what_differs_is_named_and_counted(text: str, words: str) -> None:
-    """A person must know what to look for in CoinCap's change log."""
-    assert [f"{words} in 1 of 2 coins"] == drift([text, payload()])
+def test_differences_are_named_and_counted(text: str, change: str) -> None:
+    """The message tells the reader what to look for in CoinCap's change log."""
+    assert [f"{change} in 1 of 2 coins"] == drift([text, payload()])
 
 
-def test_a_renamed_key_is_one_that_went_and_one_that_came_in_all_coins() -> None:
+def test_a_renamed_key_is_reported_as_one_missing_and_one_new_key() -> None:
     """The most frequent difference comes first."""
     renamed = payload("priceUsd", price="1")
 

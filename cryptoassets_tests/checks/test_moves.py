@@ -1,4 +1,4 @@
-"""Promises on prices that move wildly, or not at all: few alerts, each worth reading."""
+"""Unusual price moves, and prices that do not change, raise few and useful alerts."""
 
 import itertools
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from cryptoassets.transforms.moves import repeated_share, wild_moves
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 STEP = timedelta(minutes=5)
-# Returns of a calm coin: up and down by about 0.2 %, never the same twice in a row.
+# Returns of a calm coin: up and down by about 0.2 %, no value twice in a row.
 CALM = (0.002, -0.0015, 0.001, -0.002, 0.0025, -0.001, 0.0015, -0.0025)
 
 
 def observations(
     coin: str, returns: Sequence[float], *, gaps: dict[int, timedelta] | None = None
 ) -> pa.Table:
-    """Prices of one coin from its returns, five minutes apart but for the gaps, by place."""
+    """Prices of one coin from its returns, five minutes apart except at `gaps` (by index)."""
     price, moment = Decimal(100), START
     rows = [{"coin_id": coin, "observed_at": moment, "price_usd": price}]
     for place, change in enumerate(returns):
@@ -39,7 +39,7 @@ def observations(
 
 
 def market(coins: int, last: dict[int, float], *, past: int = 20) -> pa.Table:
-    """Calm coins whose newest return is `last` by number, or calm too."""
+    """Calm coins; `last` overrides the newest return of some coins by number."""
     calm = list(itertools.islice(itertools.cycle(CALM), past))
     return pa.concat_tables(
         observations(f"coin-{number}", [*calm, last.get(number, 0.001)]) for number in range(coins)
@@ -47,7 +47,7 @@ def market(coins: int, last: dict[int, float], *, past: int = 20) -> pa.Table:
 
 
 def test_one_wild_coin_is_named_with_its_return_and_z() -> None:
-    """A price a thousand times too high is the source's error more often than a fortune."""
+    """An extreme price is usually an error of the source."""
     moves = wild_moves(market(10, {3: 0.5}))
 
     assert ["coin-3"] == [move.coin_id for move in moves.wild]
@@ -56,38 +56,38 @@ def test_one_wild_coin_is_named_with_its_return_and_z() -> None:
     assert (10, False) == (moves.judged, moves.is_market_wide)
 
 
-def test_a_fall_is_as_wild_as_a_rise() -> None:
-    """The sign is kept for the reader."""
+def test_a_fall_counts_as_much_as_a_rise() -> None:
+    """The reported return keeps its sign."""
     (move,) = wild_moves(market(10, {3: -0.5})).wild
 
     assert move.z < -8
     assert -50 == pytest.approx(move.return_pct)
 
 
-def test_a_market_that_moves_is_one_event() -> None:
-    """A hundred alerts at once are none."""
+def test_a_market_wide_move_is_one_event() -> None:
+    """A hundred alerts at once would not be read."""
     moves = wild_moves(market(10, dict.fromkeys(range(4), -0.1)))
 
     assert 4 == len(moves.wild)
     assert moves.is_market_wide
 
 
-def test_a_calm_market_raises_nothing() -> None:
-    """Silence must mean something."""
+def test_a_calm_market_raises_no_alert() -> None:
+    """All coins are judged, and none moves unusually."""
     moves = wild_moves(market(10, {}))
 
     assert ([], 10) == (moves.wild, moves.judged)
 
 
-def test_a_stable_coin_that_stirs_is_not_wild() -> None:
-    """After a flat day any move is infinitely many deviations: floors keep it quiet."""
+def test_a_small_move_of_a_stablecoin_is_not_wild() -> None:
+    """After a flat day the z-score of any move is infinite, so the floors apply."""
     flat = observations("tether", [0.0] * 20 + [0.01])
 
     assert [] == wild_moves(flat).wild
 
 
 def test_returns_are_scaled_by_the_time_they_span() -> None:
-    """A laptop that slept for a night wakes to a price that is a night older."""
+    """After a pause of twelve hours a larger return is normal."""
     night = {20: timedelta(hours=12)}
     calm = list(itertools.islice(itertools.cycle(CALM), 20))
 
@@ -100,14 +100,14 @@ def test_returns_are_scaled_by_the_time_they_span() -> None:
 
 @pytest.mark.parametrize(("returns", "judged"), [(12, 0), (13, 1)])
 def test_a_coin_with_too_little_past_is_not_judged(returns: int, judged: int) -> None:
-    """12 returns before the newest one make a deviation that means something."""
+    """A coin needs 12 returns before the newest one."""
     prices = observations("new", list(itertools.islice(itertools.cycle(CALM), returns)))
 
     assert judged == wild_moves(prices).judged
 
 
 def test_a_coin_that_is_not_in_the_newest_snapshot_is_not_judged() -> None:
-    """Its newest move is old news."""
+    """Its last move happened before the newest snapshot."""
     gone = observations("gone", [*CALM, *CALM, 0.9])
     there = observations("there", [*CALM, *CALM, *CALM])
 
@@ -116,8 +116,8 @@ def test_a_coin_that_is_not_in_the_newest_snapshot_is_not_judged() -> None:
     assert ([], 1) == (moves.wild, moves.judged)
 
 
-def test_coins_of_all_lengths_are_judged_together_as_alone() -> None:
-    """All coins share one calculation: none may borrow a return of its neighbour."""
+def test_coins_with_different_numbers_of_prices_do_not_affect_each_other() -> None:
+    """All coins are computed at once, so returns of different coins must not be mixed."""
     coins = [observations("new", CALM), observations("odd", [*CALM, *CALM[:4], 0.3])]
     coins += [observations("even", [*CALM, *CALM[:5], -0.4]), observations("long", CALM * 3)]
     shifted = [coin.set_column(1, "observed_at", _ended_at_once(coin)) for coin in coins]
@@ -131,13 +131,13 @@ def test_coins_of_all_lengths_are_judged_together_as_alone() -> None:
 
 
 def _ended_at_once(coin: pa.Table) -> pa.Array:
-    """Times of a coin, moved so that its newest price is at the same moment as all others'."""
+    """Times of a coin, shifted so that all coins have their newest price at the same moment."""
     ended = pa.scalar(START + timedelta(days=1), pa.timestamp("us", "UTC"))
     return pc.add(coin["observed_at"], pc.subtract(ended, pc.max(coin["observed_at"])))
 
 
-def test_no_price_is_no_move() -> None:
-    """The first run of all has no past."""
+def test_without_prices_there_are_no_moves() -> None:
+    """The very first run has no prices."""
     moves = wild_moves(market(1, {}).slice(0, 0))
 
     assert (None, 0, []) == (moves.observed_at, moves.judged, moves.wild)
@@ -146,16 +146,14 @@ def test_no_price_is_no_move() -> None:
 @pytest.mark.parametrize(
     ("last", "share"), [({}, 0.0), (dict.fromkeys(range(10), 0.0), 1.0), ({0: 0.0}, 0.1)]
 )
-def test_the_share_of_repeated_prices_is_told(last: dict[int, float], share: float) -> None:
-    """All the same to the last digit: the source is stuck."""
+def test_the_share_of_repeated_prices_is_computed(last: dict[int, float], share: float) -> None:
+    """If all prices are repeated exactly, the source may be stuck."""
     assert share == pytest.approx(repeated_share(market(10, last)))
 
 
 @pytest.mark.parametrize(("coins", "past"), [(4, 20), (10, -1)])
-def test_a_handful_of_coins_or_one_snapshot_says_nothing_of_the_source(
-    coins: int, past: int
-) -> None:
-    """Stable coins do stand still."""
+def test_the_share_is_zero_for_few_coins_or_one_snapshot(coins: int, past: int) -> None:
+    """A few coins may all be stablecoins, whose prices do not change."""
     last = dict.fromkeys(range(coins), 0.0)
     prices = market(coins, last, past=20)
     first = prices.filter(pc.equal(prices["observed_at"], pa.scalar(START)))

@@ -1,4 +1,4 @@
-"""Promises of the reconciliation: counts first, ids where they differ, each fault by its name."""
+"""The reconciliation compares counts, then ids if counts differ, and names each problem."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cryptoassets.checks.places import Reconciled, compare_places, reconcile
+from cryptoassets.checks.places import Reconciliation, compare_places, reconcile
 from cryptoassets.io_managers.clean_checksums import files_checksum
 from cryptoassets.io_managers.clean_folders import clean_partition
 from cryptoassets.partitions.spans import partition_window
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 START, WINDOW = start_of(HOUR), partition_window(HOUR)
 LONG_AGO = START + timedelta(minutes=1)
 ODD = "x" * 700 + "\x00"
-"""An id that PostgreSQL stores in another form."""
+"""An id that PostgreSQL cannot store unchanged."""
 ROWS = """
     INSERT INTO warehouse.coin_prices (coin_id, observed_at, price_usd, rank, source, fetched_at,
         raw_id) VALUES ('a', %(at)s, 1, 1, 'simulator', %(at)s, 'a'),
@@ -40,14 +40,14 @@ LEDGER = """
     INSERT INTO warehouse.loads VALUES
     ('warehouse/coin_prices', %(key)s, 'r', 5, 2, 2, 1, now(), NULL, 1, %(files)s, %(rows)s)
 """
-Compare = Callable[[], Reconciled]
+Compare = Callable[[], Reconciliation]
 
 
 @pytest.fixture
 def connection(
     lake: Lake, postgres: PostgresResource, clean_path: Path
 ) -> Iterator[psycopg.Connection]:
-    """Five documents of which a and d are loaded, b and one with an odd id quarantined."""
+    """Five documents: a and d are loaded, b and one with an unusual id are quarantined."""
     names = ("a", "b", "c", "d", ODD)
     lake["coin_snapshots"].insert_many(
         [{"_id": name, "observed_at": START, "fetched_at": LONG_AGO} for name in names]
@@ -70,7 +70,7 @@ def connection(
 
 @pytest.fixture
 def by_ids(mongo: MongoResource, postgres: PostgresResource) -> Compare:
-    """The comparison of all ids."""
+    """Compares all ids."""
     return lambda: compare_places(
         mongo, postgres, SNAPSHOT_FLOW, clean_partition(SNAPSHOT_FLOW.clean, WINDOW), WINDOW
     )
@@ -78,15 +78,15 @@ def by_ids(mongo: MongoResource, postgres: PostgresResource) -> Compare:
 
 @pytest.fixture
 def by_counts_first(mongo: MongoResource, postgres: PostgresResource) -> Compare:
-    """What the check does after each publication."""
+    """Compares as the check does after each publication."""
     return lambda: reconcile(mongo, postgres, SNAPSHOT_FLOW, WINDOW)
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_partition_that_adds_up_has_no_problem(by_ids: Compare, by_counts_first: Compare) -> None:
-    """Without this the tests below would prove nothing."""
-    assert Reconciled([], 5, 0) == by_ids()
-    assert Reconciled([], 5, 0) == by_counts_first()
+def test_a_consistent_partition_has_no_problems(by_ids: Compare, by_counts_first: Compare) -> None:
+    """The tests below rely on this."""
+    assert Reconciliation([], 5, 0) == by_ids()
+    assert Reconciliation([], 5, 0) == by_counts_first()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_partition_that_adds_up_has_no_problem(by_ids: Compare, by_counts_firs
     [
         (
             "DELETE FROM warehouse.coin_prices WHERE raw_id = 'a'",
-            ["1 valid rows are missing from the table (a)", "the ledger says"],
+            ["1 valid rows are missing from the table (a)", "the ledger shows"],
         ),
         (
             "UPDATE warehouse.coin_prices SET raw_id = 'e' WHERE raw_id = 'a'",
@@ -107,36 +107,36 @@ def test_a_partition_that_adds_up_has_no_problem(by_ids: Compare, by_counts_firs
             "UPDATE warehouse.quarantine SET raw_id = 'a' WHERE raw_id = 'b'",
             [
                 "1 quarantined rows are missing from the quarantine (b)",
-                "1 rows of the quarantine were not quarantined (a)",
+                "1 rows of the quarantine are not quarantined rows of the cleaned partition (a)",
                 "1 documents are both loaded and quarantined (a)",
             ],
         ),
         (
             "UPDATE warehouse.loads SET loaded_rows = 1, superseded_rows = 2",
-            ["the ledger says 5 raw = 1 loaded + 2 quarantined + 2 superseded; the stores say 5"],
+            ["the ledger shows 5 raw = 1 loaded + 2 quarantined + 2 superseded; the stores hold 5"],
         ),
-        ("DELETE FROM warehouse.loads", ["the ledger has no row of this partition"]),
+        ("DELETE FROM warehouse.loads", ["the ledger has no row for this partition"]),
     ],
 )
-def test_what_was_done_to_postgresql_is_named(
+def test_changes_in_postgresql_are_named(
     connection: psycopg.Connection,
     by_ids: Compare,
     by_counts_first: Compare,
     statement: str,
     problems: list[str],
 ) -> None:
-    """Counts alone see each of them, and then the ids are compared."""
+    """The counts reveal each change, and then ids are compared."""
     connection.execute(statement)
 
     for found in (by_ids(), by_counts_first()):
         assert len(problems) == len(found.problems), found
-        for words, problem in zip(problems, found.problems, strict=True):
-            assert problem.startswith(words)
+        for expected, problem in zip(problems, found.problems, strict=True):
+            assert problem.startswith(expected)
 
 
 @pytest.mark.usefixtures("connection")
-def test_many_documents_are_counted_and_three_are_shown(lake: Lake, by_ids: Compare) -> None:
-    """More than fit into a batch, in the order of their ids."""
+def test_all_documents_are_counted_and_three_are_shown(lake: Lake, by_ids: Compare) -> None:
+    """There are more documents than fit into a batch; ids are shown in ascending order."""
     ids = [f"new {number:05}" for number in range(10_001)]
     lake["coin_snapshots"].insert_many(
         [{"_id": name, "observed_at": START, "fetched_at": LONG_AGO} for name in ids]
@@ -153,10 +153,10 @@ def test_many_documents_are_counted_and_three_are_shown(lake: Lake, by_ids: Comp
     assert 10_005 == found.documents
 
 
-def test_a_document_that_came_meanwhile_waits_for_a_run_of_its_own(
+def test_a_document_that_arrived_during_publication_is_not_a_problem(
     lake: Lake, connection: psycopg.Connection, by_ids: Compare, by_counts_first: Compare
 ) -> None:
-    """Two micro-batches overlap; `audit` names it all the same."""
+    """Micro-batches may overlap, so another run processes it. `audit` reports it nevertheless."""
     (now,) = connection.execute("SELECT now()").fetchone() or (None,)
     for name, fetched_at in (("young", now), ("text", "2999"), ("old", LONG_AGO)):
         lake["coin_snapshots"].insert_one(
@@ -165,15 +165,15 @@ def test_a_document_that_came_meanwhile_waits_for_a_run_of_its_own(
 
     found = by_counts_first()
 
-    words = "raw documents are in no place: not processed yet"
-    assert ([f"2 {words} (old, text)"], 8, 1) == found
-    assert [f"3 {words} (old, text, young)"] == by_ids().problems
+    problem = "raw documents are in no place: not processed yet"
+    assert ([f"2 {problem} (old, text)"], 8, 1) == found
+    assert [f"3 {problem} (old, text, young)"] == by_ids().problems
 
 
-def test_a_partition_whose_parquet_is_gone_is_compared_without_it(
+def test_a_partition_without_its_parquet_files_is_still_compared(
     clean_path: Path, connection: psycopg.Connection, by_counts_first: Compare
 ) -> None:
-    """A folder deleted by hand."""
+    """Somebody may have deleted the folder by hand."""
     del connection
     for file in (clean_path / "coin_prices").glob("*/*"):
         file.unlink()

@@ -1,4 +1,4 @@
-"""Promise: each check says what, how many, and shows a few."""
+"""The result of a check shows a few problems and counts all of them."""
 
 import dagster as dg
 
@@ -6,17 +6,18 @@ from cryptoassets.checks.results import WARN, result
 
 
 def test_five_problems_are_shown_and_all_are_counted() -> None:
-    """A hundred would drown the page."""
-    told = result("keys", [f"problem {number}" for number in range(7)])
+    """A page with a hundred problems would be unreadable."""
+    checked = result("keys", [f"problem {number}" for number in range(7)])
 
-    assert not told.passed
-    assert "problem 0; problem 1; problem 2; problem 3; problem 4; and 2 more" == told.description
-    assert dg.AssetCheckSeverity.ERROR == told.severity
+    assert not checked.passed
+    shown = "problem 0; problem 1; problem 2; problem 3; problem 4; and 2 more"
+    assert shown == checked.description
+    assert dg.AssetCheckSeverity.ERROR == checked.severity
 
 
-def test_what_holds_is_said_too() -> None:
-    """With its facts, labelled as people read them."""
-    told = result("keys", [], severity=WARN, coins_judged=3)
+def test_a_passed_check_has_a_description_and_metadata() -> None:
+    """Metadata labels are shown without underscores."""
+    checked = result("keys", [], severity=WARN, coins_judged=3)
 
-    assert (told.passed, told.description) == (True, "holds")
-    assert dg.MetadataValue.int(3) == told.metadata["coins judged"]
+    assert (checked.passed, checked.description) == (True, "holds")
+    assert dg.MetadataValue.int(3) == checked.metadata["coins judged"]

@@ -1,4 +1,4 @@
-"""Promises of the comparison of values: whatever differs is named, and nothing else."""
+"""The comparison of values names exactly the columns that differ."""
 
 from decimal import Decimal
 from typing import Any
@@ -9,7 +9,7 @@ from cryptoassets.checks.values import differences
 
 
 def rows(*values: tuple[str, Any, str | None]) -> pa.Table:
-    """Rows of a made-up table."""
+    """Rows of a test table."""
     names = ("raw_id", "price_usd", "name")
     types = (pa.string(), pa.decimal128(38, 18), pa.string())
     columns = zip(*values, strict=True) if values else ((), (), ())
@@ -20,32 +20,32 @@ DOGE = ("doge@1", Decimal("0.1"), "Doge \N{DOG}")
 ETHER = ("ether@1", None, None)
 
 
-def test_rows_that_agree_are_not_named_in_whatever_order() -> None:
-    """PostgreSQL and Parquet give rows in an order of their own."""
+def test_equal_rows_are_not_named_whatever_their_order() -> None:
+    """PostgreSQL and Parquet return rows in different orders."""
     assert [] == differences(rows(DOGE, ETHER), rows(ETHER, DOGE))
     assert [] == differences(rows(), rows(DOGE))
 
 
-def test_rows_that_only_one_side_has_are_left_to_the_comparison_of_ids() -> None:
-    """Each fault is named once."""
+def test_rows_that_exist_on_one_side_only_are_ignored() -> None:
+    """The comparison of ids reports them, and each problem is reported once."""
     assert [] == differences(rows(DOGE), rows(ETHER))
 
 
 def test_every_column_that_differs_is_named_with_its_rows() -> None:
-    """A text that was stored in another encoding has a right id and right numbers."""
+    """For example, a text in a wrong encoding changes neither the id nor the numbers."""
     found = differences(
         rows(("doge@1", Decimal("0.1"), "Doge ??"), ("ether@1", Decimal(2), None)),
         rows(ETHER, DOGE),
     )
 
     assert [
-        "1 rows of the table have another price_usd than cleaned (ether@1)",
-        "1 rows of the table have another name than cleaned (doge@1)",
+        "1 rows of the table differ in price_usd from the cleaned rows (ether@1)",
+        "1 rows of the table differ in name from the cleaned rows (doge@1)",
     ] == found
 
 
-def test_a_null_is_not_the_same_as_a_value() -> None:
-    """Comparing with null gives null, which is not true."""
+def test_a_null_differs_from_a_value() -> None:
+    """A comparison with null yields null, which must not count as equal."""
     lost = differences(rows(("doge@1", None, None)), rows(DOGE))
 
     assert ["price_usd", "name"] == [sentence.split()[7] for sentence in lost]

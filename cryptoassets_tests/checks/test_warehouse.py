@@ -1,4 +1,4 @@
-"""Promises of the warehouse's checks as Dagster runs them, on planted rows."""
+"""The checks of the warehouse, run by Dagster on rows that the tests insert."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ END = datetime(2019, 6, 5, 11, tzinfo=UTC)
 
 
 def plant(postgres: PostgresResource, rows: Iterator[tuple[str, datetime, float]]) -> None:
-    """Publish prices: coin, time, US dollars."""
+    """Insert prices: coin, time, US dollars."""
     with postgres.connect() as connection:
         ensure_months(connection, [END.date()])
         connection.cursor().executemany(
@@ -29,7 +29,7 @@ def plant(postgres: PostgresResource, rows: Iterator[tuple[str, datetime, float]
 
 
 def prices(newest: dict[str, float]) -> Iterator[tuple[str, datetime, float]]:
-    """Twenty calm prices of ten coins every five minutes, and a newest one, calm unless named."""
+    """Twenty calm prices of ten coins, five minutes apart; `newest` sets some newest prices."""
     for number in range(10):
         for step in range(20):
             moment = END - timedelta(minutes=5 * (21 - step))
@@ -40,19 +40,19 @@ def prices(newest: dict[str, float]) -> Iterator[tuple[str, datetime, float]]:
 
 @dg.asset(key=["warehouse", "coin_prices"], partitions_def=HOURLY)
 def published() -> None:
-    """Stand for the asset whose rows are planted."""
+    """Stand in for the asset whose rows the test inserts."""
 
 
 def evaluations(postgres: PostgresResource) -> dict[str, dg.AssetCheckEvaluation]:
-    """Evaluate the checks for the hour; by name."""
+    """Evaluate the checks for the hour; return the evaluations by name."""
     result = dg.materialize(
         [published, coin_prices_behaviour], partition_key=HOUR, resources={"postgres": postgres}
     )
     return {found.check_name: found for found in result.get_asset_check_evaluations()}
 
 
-def test_prices_that_stand_still_warn_of_a_stale_answer(postgres: PostgresResource) -> None:
-    """The same prices with a new timestamp: the source is stuck, and nobody else would notice."""
+def test_unchanged_prices_warn_of_a_stale_answer(postgres: PostgresResource) -> None:
+    """No other check notices a source that repeats its prices with a new timestamp."""
     still = {f"coin-{number}": 100 + (19 * 7 + number) % 5 / 10 for number in range(10)}
     plant(postgres, prices(still))
 
@@ -62,8 +62,8 @@ def test_prices_that_stand_still_warn_of_a_stale_answer(postgres: PostgresResour
     assert "the source may be stuck" in str(stale.description)
 
 
-def test_a_wild_price_warns_by_name_and_nothing_else_does(postgres: PostgresResource) -> None:
-    """One alert a coin."""
+def test_a_wild_price_warns_and_names_the_coin(postgres: PostgresResource) -> None:
+    """No other check warns."""
     plant(postgres, prices({"coin-3": 200.0}))
 
     found = evaluations(postgres)
@@ -77,16 +77,16 @@ def test_a_wild_price_warns_by_name_and_nothing_else_does(postgres: PostgresReso
 
 
 def test_a_market_wide_move_is_one_alert(postgres: PostgresResource) -> None:
-    """Instead of a hundred."""
+    """Otherwise there would be one alert per coin."""
     plant(postgres, prices({f"coin-{number}": 80.0 for number in range(10)}))
 
     moves = evaluations(postgres)["price_moves"]
 
-    assert str(moves.description).startswith("the market moves: 10 of 10 coins, mean -")
+    assert str(moves.description).startswith("market-wide move: 10 of 10 coins, mean -")
 
 
 def test_an_hour_without_prices_passes(postgres: PostgresResource) -> None:
-    """An hour that is all quarantine has nothing to judge."""
+    """An hour whose rows are all quarantined has nothing to judge."""
     found = evaluations(postgres)
 
     assert {"price_moves": True, "stale_answer": True} == {

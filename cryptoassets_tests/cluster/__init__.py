@@ -1,1 +1,1 @@
-"""What needs a Spark cluster: a master and two workers on loopback, without Docker."""
+"""Tests that need a Spark cluster: a master and two workers on loopback, without Docker."""

@@ -1,6 +1,6 @@
-"""A driver as a process of its own: runs tasks on the cluster, prints what they saw, then waits.
+"""A driver in a separate process: runs tasks on the cluster, prints what they saw, then waits.
 
-What goes here: a script that `test_workers` starts with a package of its choice on PYTHONPATH.
+What goes here: a script that `test_workers` starts with a modified package on PYTHONPATH.
 """
 
 import json
@@ -19,7 +19,7 @@ from cryptoassets.workers import code_hash, fail_if_code_differs
 
 
 def main() -> None:
-    """Print one line of JSON; end when the standard input is closed."""
+    """Print one line of JSON; exit when standard input is closed."""
     session = SparkResource().session
     given, expected = credentials(), code_hash()
 
@@ -45,13 +45,13 @@ def main() -> None:
     except CryptoassetsError as error:
         refusal = f"{type(error).__name__}: {error}"
     context = session.sparkContext
-    told = {
+    report = {
         "seen": [json.loads(text) for text in seen],
         "refusal": refusal,
         "page": context.uiWebUrl,
         "application": context.applicationId,
     }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(report) + "\n")
     sys.stdout.flush()
     sys.stdin.read()
     session.stop()

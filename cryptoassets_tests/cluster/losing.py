@@ -1,7 +1,7 @@
-"""A driver that processes an hour with tasks that get lost between their commit and their answer.
+"""A driver that processes an hour while one task is lost between its commit and its report.
 
-What goes here: a script that `test_lost_tasks` starts. The stores are those of the environment; the
-tasks are the product's own, and something happens to one of them when its work is done.
+What goes here: a script that `test_lost_tasks` starts. The environment names the stores. The tasks
+are those of the platform, and one of them fails or is delayed after its work is done.
 """
 
 import json
@@ -34,14 +34,14 @@ from cryptoassets_tests.io_managers.contexts import CLEAN, PRICES, read, write
 from cryptoassets_tests.io_managers.rows import HOUR, document, start_of
 
 START = start_of(HOUR)
-SNAPSHOTS, COINS, COINS_OF_A_TASK = 8, 5, 10
+SNAPSHOTS, COINS, COINS_PER_TASK = 8, 5, 10
 LOST = 1
-"""Number of the task that something happens to."""
+"""Number of the task that is lost."""
 Work = Callable[[int], Iterable[pa.RecordBatch]]
 
 
 def lose(number: int, work: Work, mishap: str, folder: str) -> Iterator[pa.RecordBatch]:
-    """Do a task's work; what is to happen happens to its first attempt, before it answers."""
+    """Do a task's work; the mishap hits its first attempt before it reports."""
     batches = list(work(number))
     attempts = sorted(Path(folder).glob(f"{type(work).__name__}-{number}-*"))
     note = Path(folder) / f"{type(work).__name__}-{number}-{len(attempts)}"
@@ -64,19 +64,19 @@ def _await(second: Path) -> None:
 
 
 class LosingSpark(SparkResource):
-    """Runs each job with tasks that get lost."""
+    """Runs each job with one task that is lost."""
 
     mishap: str
     folder: str
 
     def tasks(self, work: Work, number: int, schema: str) -> DataFrame:
-        """As ever, but for the mishap."""
+        """The same as in the base class, with the mishap."""
         losing = partial(lose, work=work, mishap=self.mishap, folder=self.folder)
         return super().tasks(losing, number, schema)
 
 
 def plant(lake: Lake) -> None:
-    """An hour of several snapshots; every fifth coin is refused."""
+    """Store an hour of several snapshots; one of five coins is quarantined."""
     for minute in range(SNAPSHOTS):
         at = START + timedelta(minutes=minute)
         prices = ["1.5"] * (COINS - 1) + ["-1"]
@@ -90,7 +90,7 @@ def plant(lake: Lake) -> None:
 
 
 def main(mishap: str, folder: str) -> None:
-    """Process the hour; print how many tasks there were of each job."""
+    """Process the hour; print the number of tasks of each job."""
     mongo, postgres = MongoResource(), PostgresResource()
     spark = LosingSpark(mishap=mishap, folder=folder)
     clean = SparkIOManager(spark=spark)
@@ -104,7 +104,7 @@ def main(mishap: str, folder: str) -> None:
             COINS,
             spark.tasks,
             partial(credentials, postgres=False),
-            most=COINS_OF_A_TASK,
+            most=COINS_PER_TASK,
         )
         write(clean, CLEAN, HOUR, ranges.mapped(judge_prices, CLEAN_COIN_PRICES))
         files: CleanFiles = read(clean, CLEAN, HOUR, CleanFiles)

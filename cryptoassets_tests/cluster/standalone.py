@@ -1,7 +1,7 @@
-"""A Spark cluster of this machine, as an administrator would set one up by settings alone.
+"""A Spark cluster on this machine, configured by settings alone.
 
-What goes here: starting and ending it, the environment of a driver, all that it shows. What stays
-out: what drivers do (in the tests).
+What goes here: starting and stopping it, the environment of a driver, and everything that it
+displays. What stays out: what drivers do (in the tests).
 """
 
 import os
@@ -22,7 +22,7 @@ from cryptoassets_tests.e2e.homes import user_environment
 SPARK = Path(pyspark.__file__).parent
 START_SECONDS = 90
 _QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-# The first tasks wait for both executors; else a busy machine would run them on the earlier one.
+# The first tasks wait for both executors; otherwise a busy machine would run them on one only.
 _DRIVER_SETTINGS = """
 spark.driver.host            127.0.0.1
 spark.driver.bindAddress     127.0.0.1
@@ -43,12 +43,12 @@ spark.eventLog.dir           file://{event_log}
 
 @dataclass(frozen=True)
 class Cluster:
-    """A master and two workers of one core, each with a scratch folder of its own.
+    """A master and two workers with one core and a separate scratch folder each.
 
     Attributes:
-        folder: of everything; `mongo-url` and `postgres-url` in it are what workers read.
-        port: of the master.
-        pages: addresses of the pages of master and workers.
+        folder: folder of all files; workers read `mongo-url` and `postgres-url` in it.
+        port: port of the master.
+        pages: addresses of the web pages of master and workers.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class Cluster:
 
     @property
     def clean(self) -> Path:
-        """CLEAN_PATH of driver and workers."""
+        """The CLEAN_PATH of driver and workers."""
         return self.folder / "clean"
 
     def give(self, mongo_url: str, postgres_url: str) -> None:
@@ -67,7 +67,7 @@ class Cluster:
             (self.folder / name).write_text(f"{url}\n")
 
     def driver_environment(self, **more: str) -> dict[str, str]:
-        """All that a driver needs to know to use the cluster."""
+        """The environment variables that a driver needs to use the cluster."""
         return {
             **user_environment(),
             "CRYPTOASSETS_HOME": str(self.folder / "home"),
@@ -78,7 +78,7 @@ class Cluster:
         }
 
     def shown(self, driver_page: str, application: str) -> str:
-        """All that Spark shows of an application that runs: pages, interfaces, its event log."""
+        """Everything that Spark shows about a running application: pages, APIs and event log."""
         interface = f"{driver_page}/api/v1/applications/{application}"
         addresses = [
             *(page + path for page in self.pages for path in ("/", "/json/")),
@@ -95,7 +95,7 @@ class Cluster:
 
 @contextmanager
 def cluster_in(folder: Path, java_home: Path) -> Iterator[Cluster]:
-    """Start a cluster in an empty folder; it ends with the block."""
+    """Start a cluster in an empty folder, and stop it at the end of the block."""
     for name in ("conf", "events", "clean", "home"):
         (folder / name).mkdir()
     settings = _DRIVER_SETTINGS.format(event_log=folder / "events", java_options=_QUICK_JAVA)
@@ -119,7 +119,7 @@ def cluster_in(folder: Path, java_home: Path) -> Iterator[Cluster]:
                     "--memory",
                     "700m",
                 ),
-                # Of one host Spark never runs a task twice at once.
+                # Two hosts, because Spark never runs two attempts of a task on one host at once.
                 *("--host", f"127.0.0.{number + 1}"),
                 *("--work-dir", str(scratch / "work"), f"spark://127.0.0.1:{port}"),
             )
@@ -168,7 +168,7 @@ def _daemon(
     try:
         yield
     finally:
-        # Its own executors are ended by a worker that is asked to.
+        # A worker that is terminated gracefully ends its own executors.
         process.terminate()
         process.wait(timeout=60)
 

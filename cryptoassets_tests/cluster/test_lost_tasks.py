@@ -1,4 +1,4 @@
-"""Row 32 of the table of faults: a task that is lost after its commit publishes each row once."""
+"""If a task is lost after its commit, each row is still published once."""
 
 import json
 import os
@@ -34,7 +34,7 @@ spark.speculation.minTaskRuntime  200ms
 
 
 def stores_of(lake: Lake, database: str) -> dict[str, str]:
-    """Settings that name the stores of a test."""
+    """Environment variables with the stores of a test."""
     return {
         "MONGO_URL": Stack(load_settings()).mongo_url(),
         "MONGO_DATABASE": lake.name,
@@ -43,7 +43,7 @@ def stores_of(lake: Lake, database: str) -> dict[str, str]:
 
 
 def process(mishap: str, folder: Path, environment: dict[str, str]) -> list[str]:
-    """Process an hour in a driver of its own; returns `<job>-<task>-<attempt>` of each attempt."""
+    """Process an hour in a separate driver; return `<job>-<task>-<attempt>` of each attempt."""
     module = "cryptoassets_tests.cluster.losing"
     finished = subprocess.run(
         [sys.executable, "-m", module, mishap, str(folder)],
@@ -53,23 +53,23 @@ def process(mishap: str, folder: Path, environment: dict[str, str]) -> list[str]
         text=True,
         check=True,
     )
-    told = json.loads(finished.stdout.splitlines()[-1])
-    assert {"files": 4, "groups": 4} == told
+    report = json.loads(finished.stdout.splitlines()[-1])
+    assert {"files": 4, "groups": 4} == report
     return sorted(note.name for note in folder.iterdir())
 
 
-def assert_each_row_is_there_once(database: str) -> None:
-    """Of five coins of each snapshot one is quarantined."""
+def assert_each_row_is_published_once(database: str) -> None:
+    """Check the rows; one of the five coins of each snapshot is quarantined."""
     documents, valid = SNAPSHOTS * COINS, SNAPSHOTS * (COINS - 1)
     assert [(HOUR, documents, valid, SNAPSHOTS, 0)] == warehouse.ledger(database)
     assert [(valid, valid)] == warehouse.ask(database, PRICES)
     assert [] == warehouse.ask(database, STAGED)
 
 
-def test_a_task_that_fails_after_its_commit_is_done_again(
+def test_a_task_that_fails_after_its_commit_is_retried(
     lake: Lake, database: str, clean_path: Path, tmp_path: Path
 ) -> None:
-    """What its first attempt staged, or wrote as Parquet, does not count."""
+    """Rows that its first attempt staged or wrote as Parquet are not used."""
     folder = tmp_path / "attempts"
     folder.mkdir()
 
@@ -78,14 +78,14 @@ def test_a_task_that_fails_after_its_commit_is_done_again(
     attempts = process("fails", folder, {**os.environ, **stores, "SPARK_MASTER": "local[2,4]"})
 
     assert {"WriteTask-1-1", "StageTask-1-1"} < set(attempts)
-    assert_each_row_is_there_once(database)
+    assert_each_row_is_published_once(database)
 
 
 @pytest.mark.parametrize("mishap", ["executor dies", "is slow"])
-def test_a_task_of_a_lost_or_slow_executor_is_done_by_another(
+def test_a_task_of_a_lost_or_slow_executor_runs_on_another_executor(
     lake: Lake, database: str, tmp_path: Path, cluster: Cluster, mishap: str
 ) -> None:
-    """Speculation runs the same task twice, and both attempts commit."""
+    """With speculation the same task runs twice, and both attempts commit."""
     folder = tmp_path / "attempts"
     conf = tmp_path / "conf"
     for made in (folder, conf):
@@ -102,4 +102,4 @@ def test_a_task_of_a_lost_or_slow_executor_is_done_by_another(
     assert {"WriteTask-1-1", "StageTask-1-1"} < set(attempts)
     workers = {(folder / name).read_text().partition("/work/")[0] for name in attempts}
     assert {"worker-0", "worker-1"} == {Path(name).name for name in workers}
-    assert_each_row_is_there_once(database)
+    assert_each_row_is_published_once(database)

@@ -1,4 +1,4 @@
-"""Promises on a cluster's workers: they run the driver's code, and show nobody a password."""
+"""Workers of a cluster run the driver's code and do not reveal passwords."""
 
 import json
 import shutil
@@ -15,23 +15,23 @@ import cryptoassets
 from cryptoassets_tests.cluster import driver
 from cryptoassets_tests.cluster.standalone import Cluster
 
-# Six JVMs: half a minute on idle cores, minutes on busy ones.
+# Starts six JVMs: 30 s on idle cores, minutes on busy ones.
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 PASSWORD = "planted-7c1f"
 
 
 @dataclass(frozen=True)
-class Story:
-    """What a driver with a changed rule saw, and what everybody could see meanwhile."""
+class Observation:
+    """The report of a driver with a changed rule, and what was publicly visible while it ran."""
 
-    told: dict[str, Any]
+    report: dict[str, Any]
     shown: str
     command_lines: str
 
 
 @pytest.fixture(scope="module")
-def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """Tasks of a driver whose package is a copy with one more reason; the workers have none."""
+def observation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Observation:
+    """Run a driver whose package is a copy with an additional reason that workers do not have."""
     copy = tmp_path_factory.mktemp("changed")
     shutil.copytree(Path(cryptoassets.__file__).parent, copy / "cryptoassets")
     with (copy / "cryptoassets/transforms/rules.py").open("a") as rules:
@@ -50,38 +50,42 @@ def story(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Story:
         text=True,
     ) as process:
         assert process.stdout is not None
-        told = json.loads(process.stdout.readline())
+        report = json.loads(process.stdout.readline())
         lines = "\n".join(_command_line(p) for p in psutil.process_iter())
-        shown = cluster.shown(told["page"], told["application"])
+        shown = cluster.shown(report["page"], report["application"])
         process.communicate("")
-    return Story(told, shown, lines)
+    return Observation(report, shown, lines)
 
 
-def test_both_workers_run_the_rules_of_the_driver(story: Story) -> None:
-    """What is installed on them is older: only the driver was renewed."""
-    seen = story.told["seen"]
+def test_both_workers_run_the_rules_of_the_driver(observation: Observation) -> None:
+    """The installed package of the workers is older than the driver's."""
+    seen = observation.report["seen"]
 
     assert {"worker-0", "worker-1"} == {Path(task["folder"]).parents[2].name for task in seen}
     assert all("shipped" in task["reasons"] for task in seen)
 
 
-def test_workers_read_urls_of_their_own(story: Story) -> None:
-    """Those of the driver may do more than a task needs."""
-    assert [["//executor", "//executor"]] * 2 == [task["users"] for task in story.told["seen"]]
+def test_workers_read_their_own_urls(observation: Observation) -> None:
+    """The driver's URLs have more rights than a task needs."""
+    seen = observation.report["seen"]
+
+    assert [["//executor", "//executor"]] * 2 == [task["users"] for task in seen]
 
 
-def test_a_worker_with_other_code_is_refused(story: Story) -> None:
-    """Rows that other rules judged must not be published; the error names both."""
-    assert story.told["refusal"].startswith("WorkerCodeError: The Spark worker on ")
-    assert "instead of 0123456789abcdef/3.9; the driver has Python 3.9" in story.told["refusal"]
+def test_a_worker_with_other_code_is_refused(observation: Observation) -> None:
+    """Rows that other rules judged must not be published; the error names both versions."""
+    refusal = observation.report["refusal"]
+
+    assert refusal.startswith("WorkerCodeError: The Spark worker on ")
+    assert "instead of 0123456789abcdef/3.9; the driver has Python 3.9" in refusal
 
 
-def test_nobody_is_shown_a_password(story: Story) -> None:
+def test_passwords_are_not_publicly_visible(observation: Observation) -> None:
     """Spark's pages have no log-in, and every user of a machine may list its processes."""
-    assert "CoarseGrainedExecutorBackend" in story.command_lines
-    assert PASSWORD not in story.command_lines
-    assert "mapInArrow" in story.shown or "MapInArrow" in story.shown
-    assert PASSWORD not in story.shown
+    assert "CoarseGrainedExecutorBackend" in observation.command_lines
+    assert PASSWORD not in observation.command_lines
+    assert "mapInArrow" in observation.shown or "MapInArrow" in observation.shown
+    assert PASSWORD not in observation.shown
 
 
 def _command_line(process: psutil.Process) -> str:

@@ -41,9 +41,9 @@ def test_nothing_is_found_where_everything_adds_up(copy: Platform) -> None:
         ),
         (
             "UPDATE warehouse.loads SET loaded_rows = loaded_rows + 1, raw_rows = raw_rows + 1",
-            "the ledger says",
+            "the ledger shows",
         ),
-        ("DELETE FROM warehouse.loads", "the ledger has no row of this partition"),
+        ("DELETE FROM warehouse.loads", "the ledger has no row for this partition"),
         (
             """
             INSERT INTO warehouse.quarantine
@@ -62,11 +62,11 @@ def test_nothing_is_found_where_everything_adds_up(copy: Platform) -> None:
                 vwap_usd_24h = NULL
             WHERE coin_id = 'bitcoin'
             """,
-            "1 rows of the table have another price_usd than cleaned (bitcoin@",
+            "1 rows of the table differ in price_usd from the cleaned rows (bitcoin@",
         ),
         (
             "UPDATE warehouse.coin_prices SET source = 'simulatör' WHERE coin_id = 'bitcoin'",
-            "1 rows of the table have another source than cleaned (bitcoin@",
+            "1 rows of the table differ in source from the cleaned rows (bitcoin@",
         ),
         (
             "UPDATE warehouse.coins SET name = 'Bitcoin ð', rank = 7 WHERE coin_id = 'bitcoin'",
@@ -118,7 +118,7 @@ def test_documents_are_compared_once_and_what_is_skipped_is_dated(audited: Platf
     [
         (
             "UPDATE warehouse.coin_prices SET supply = supply + 1e-18 WHERE coin_id = 'bitcoin'",
-            "1 rows of the table have another supply than cleaned (bitcoin@",
+            "1 rows of the table differ in supply from the cleaned rows (bitcoin@",
         ),
         (
             """
@@ -145,13 +145,13 @@ def test_documents_are_compared_once_and_what_is_skipped_is_dated(audited: Platf
             UPDATE warehouse.loads
             SET loaded_rows = loaded_rows - 1, superseded_rows = superseded_rows + 1
             """,
-            "the ledger says",
+            "the ledger shows",
         ),
         (
             "UPDATE warehouse.loads SET rows_checksum = '1:1 1:1'",
             "rows of the table are not those that were published",
         ),
-        ("DELETE FROM warehouse.loads", "the ledger has no row of this partition"),
+        ("DELETE FROM warehouse.loads", "the ledger has no row for this partition"),
     ],
 )
 def test_what_was_changed_in_postgresql_since_the_last_audit_is_found(

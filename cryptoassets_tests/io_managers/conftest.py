@@ -1,4 +1,4 @@
-"""The IO managers, each over a store of the test's own."""
+"""The IO managers, each with a separate store per test."""
 
 import pytest
 
@@ -12,17 +12,17 @@ from cryptoassets.resources.spark import SparkResource
 
 @pytest.fixture
 def mongo_io_manager(mongo: MongoResource, spark: SparkResource) -> MongoIOManager:
-    """The lake's."""
+    """The IO manager of the lake."""
     return MongoIOManager(mongo=mongo, spark=spark)
 
 
 @pytest.fixture
 def spark_io_manager(clean_path: object, spark: SparkResource) -> SparkIOManager:
-    """That of the cleaned Parquet."""
+    """The IO manager of the cleaned Parquet."""
     return SparkIOManager(spark=spark)
 
 
 @pytest.fixture
 def postgres_io_manager(postgres: PostgresResource, spark: SparkResource) -> PostgresIOManager:
-    """The warehouse's."""
+    """The IO manager of the warehouse."""
     return PostgresIOManager(postgres=postgres, spark=spark)

@@ -1,4 +1,4 @@
-"""Writing and reading partitions as Dagster does, without the assets.
+"""Writes and reads partitions as Dagster does, without the assets.
 
 What goes here: contexts with the real keys and partitions. What stays out: values (in `rows`).
 """
@@ -19,7 +19,7 @@ COIN_DAILY = dg.AssetKey(["marts", "coin_daily"])
 
 
 def partitions_of(partition: str) -> dg.TimeWindowPartitionsDefinition:
-    """The definition that a partition key belongs to."""
+    """The partition definition to which a key belongs."""
     return HOURLY if ":" in partition else DAILY
 
 
@@ -31,7 +31,7 @@ def write(
     *,
     run_id: str = "run",
 ) -> dg.OutputContext:
-    """Store a value as an asset's output; returns the context with all that was logged."""
+    """Store a value as an asset's output; return the context with everything that was logged."""
     context = dg.build_output_context(
         asset_key=key,
         partition_key=partition,
@@ -46,7 +46,7 @@ def write(
 def read(io_manager: dg.ConfigurableIOManager, key: dg.AssetKey, partition: str, form: Any) -> Any:
     """Load a partition as the input of a downstream asset whose annotation is `form`.
 
-    A DataFrame is read within the run, as an asset would, and returned as Arrow table.
+    A DataFrame is read within the run, as an asset would do, and returned as an Arrow table.
     """
     loaded: list[Any] = []
 
@@ -69,7 +69,7 @@ def logged(context: dg.OutputContext) -> dict[str, Any]:
 
 
 def materializations(context: dg.OutputContext) -> dict[tuple[str, str | None], dict[str, Any]]:
-    """Further materializations that a write logged: asset and partition to metadata."""
+    """Further materializations that a write logged; maps asset and partition to metadata."""
     return {
         (event.asset_key.to_user_string(), event.partition): {
             name: value.value for name, value in event.metadata.items()

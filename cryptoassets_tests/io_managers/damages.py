@@ -1,4 +1,4 @@
-"""Ways in which a folder of Parquet is damaged; each leaves its `_SUCCESS` in place."""
+"""Functions that damage a folder of Parquet files; each keeps the `_SUCCESS` file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +17,17 @@ def truncate(folder: Path) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Leave nothing of the first file but its name."""
+    """Delete the content of the first file."""
     _first(folder).write_bytes(b"")
 
 
 def overwrite(folder: Path) -> None:
-    """Put something else in the place of the first file."""
+    """Replace the content of the first file by something else."""
     _first(folder).write_bytes(b"<html>502 Bad Gateway</html>" * 99)
 
 
 def flip(folder: Path) -> None:
-    """Change letters of the rows: only the checksums of the pages know of it."""
+    """Change letters of the rows; only the checksums of the pages reveal it."""
     path = _first(folder)
     held = path.read_bytes()
     assert b"coin-" in held
@@ -35,7 +35,7 @@ def flip(folder: Path) -> None:
 
 
 def flip_in(folder: Path, column: str) -> None:
-    """Change the last byte of what the first file holds of a column: its footer is whole."""
+    """Change the last byte of a column in the first file; its footer stays intact."""
     path = _first(folder)
     footer = pq.ParquetFile(path).metadata
     chunk = footer.row_group(0).column(footer.schema.names.index(column))
@@ -47,13 +47,13 @@ def flip_in(folder: Path, column: str) -> None:
 
 
 def remove_files(folder: Path) -> None:
-    """Leave the mark without files."""
+    """Delete the files but keep the mark."""
     for path in folder.glob("*.parquet"):
         path.unlink()
 
 
 def nest(folder: Path) -> None:
-    """Put a folder in the place of the first file."""
+    """Replace the first file by a folder."""
     path = _first(folder)
     path.unlink()
     path.mkdir()

@@ -1,7 +1,8 @@
-"""A process that publishes and is killed before each statement in turn; prints what was left.
+"""A process that publishes and is killed before each statement in turn; prints the final states.
 
-What goes here: the victim, run as `python -m` by the test. What stays out: what must hold (in
-`test_publishing`). It forks for each death, as importing everything again would take seconds.
+What goes here: the killed process, which the test runs as `python -m`. What stays out: the expected
+states (in `test_publishing`). It forks for each kill, because importing everything again would take
+seconds.
 """
 
 import json
@@ -30,17 +31,17 @@ class DyingPostgres(PostgresResource):
     _steps_left: int = PrivateAttr(default=0)
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """As ever, but mortal."""
+        """Connect as usual, but count statements and commits."""
         connection = super().connect(autocommit=autocommit)
-        connection.cursor_factory = self._mortal_cursor()
+        connection.cursor_factory = self._counting_cursor()
         commit = connection.commit
 
-        def mortal_commit() -> None:
+        def counted_commit() -> None:
             self._step()
             commit()
             self._step()
 
-        connection.commit = mortal_commit  # type: ignore[method-assign]
+        connection.commit = counted_commit  # type: ignore[method-assign]
         return connection
 
     def _step(self) -> None:
@@ -48,10 +49,10 @@ class DyingPostgres(PostgresResource):
             os.kill(os.getpid(), signal.SIGKILL)
         self._steps_left -= 1
 
-    def _mortal_cursor(self) -> type[psycopg.Cursor[Any]]:
+    def _counting_cursor(self) -> type[psycopg.Cursor[Any]]:
         step = self._step
 
-        class MortalCursor(psycopg.Cursor[Any]):
+        class CountingCursor(psycopg.Cursor[Any]):
             def execute(self, *args: Any, **kwargs: Any) -> Any:
                 step()
                 return super().execute(*args, **kwargs)
@@ -60,27 +61,27 @@ class DyingPostgres(PostgresResource):
                 step()
                 return super().copy(*args, **kwargs)
 
-        return MortalCursor
+        return CountingCursor
 
 
 def first_view() -> pa.Table:
     """Two prices and two broken rows."""
     rows = [judged_row("kept"), judged_row("vanishing", rank=1)]
-    return judged(*rows, broken_row("mended"), broken_row("broken"))
+    return judged(*rows, broken_row("fixed"), broken_row("broken"))
 
 
 def later_view() -> pa.Table:
-    """One row comes, one goes, one is mended, one changes its reason."""
-    rows = [judged_row("kept", rank=2), broken_row("vanishing"), judged_row("mended")]
+    """One row is new, one is missing, one is fixed, one changes its reason."""
+    rows = [judged_row("kept", rank=2), broken_row("vanishing"), judged_row("fixed")]
     return judged(*rows, broken_row("broken", reasons=["bad_id"]), judged_row("new"))
 
 
 def state_after_death(view: Callable[[], pa.Table], steps: int) -> tuple[bool, dict[str, Any]]:
-    """Publish in a child that dies after so many steps; did it, and what is left?"""
+    """Publish in a child that is killed after some steps; return whether it was, and the state."""
     child = os.fork()
     if child == 0:
         postgres = DyingPostgres()
-        postgres._steps_left = steps  # noqa: SLF001 - this very module's
+        postgres._steps_left = steps  # noqa: SLF001 - a class of this module
         write(PostgresIOManager(postgres=postgres, spark=SparkResource()), PRICES, HOUR, view())
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -92,8 +93,8 @@ def state_after_death(view: Callable[[], pa.Table], steps: int) -> tuple[bool, d
 
 
 def main() -> None:
-    """Publish two views; print for each the state after a death at step 0, 1, 2 ... and none."""
-    # Once for all children, which would each bring the schema to head and import half of Dagster.
+    """Publish two views; print for each the state after a kill at step 0, 1, 2, ... and at none."""
+    # Done once here, so that the children need not migrate the schema and import Dagster.
     PostgresResource().connect().close()
     with dg.build_output_context():
         first_view()
@@ -106,7 +107,7 @@ def main() -> None:
             states.append(state)
             steps += 1
         report.append({"before": before, "states": states})
-    print(json.dumps(report))  # noqa: T201 - its answer
+    print(json.dumps(report))  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A value of every BSON type, for tests that plant it where another type belongs."""
+"""A value of every BSON type, for tests that store it in fields of another type."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +41,7 @@ STORED_BY_STANDIN: dict[str, Any] = {
     "early date": datetime(1, 1, 1, tzinfo=UTC),
     "late date": datetime(9999, 12, 31, tzinfo=UTC),
 }
-"""Name to value; nx-27017 stores these. `...`: leave the field out."""
+"""Maps names to values that nx-27017 can store; `...` means that the field is missing."""
 
 OTHERS: dict[str, Any] = {
     "nan": float("nan"),
@@ -56,10 +56,10 @@ OTHERS: dict[str, Any] = {
     "uuid": Binary(b"0" * 16, 4),
     "date beyond 9999": DatetimeMS(9_999_999_999_999_999),
 }
-"""What MongoDB stores besides."""
+"""Further values that only MongoDB can store."""
 
 
 def changed(document: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
-    """A copy with an odd value in a field, or without the field."""
+    """A copy of a document with another value in a field, or without the field."""
     kept = {name: held for name, held in document.items() if name != field}
     return kept if value is ... else kept | {field: value}

@@ -1,6 +1,6 @@
-"""Documents and rows to store: ordinary ones, of which a test changes what it is about.
+"""Ordinary documents and rows to store; each test changes some of their values.
 
-What goes here: values as the assets hand them to IO managers. What stays out: stores.
+What goes here: values in the form in which assets pass them to IO managers. What stays out: stores.
 """
 
 import json
@@ -17,24 +17,24 @@ from cryptoassets.schemas.arrow import arrow_schema
 
 HOUR = "2026-10-31-23:00"
 NEXT_HOUR = "2026-11-01-00:00"
-"""The next hour lies in another month, so in another partition of `coin_prices` too."""
+"""The next hour is in another month, and therefore in another partition of `coin_prices`."""
 INJECTION = "'); DROP TABLE warehouse.coin_prices; --"
 Row = dict[str, Any]
 
 
 def start_of(partition: str) -> datetime:
-    """First instant of an hourly or daily partition."""
+    """The first instant of an hourly or daily partition."""
     form = "%Y-%m-%d-%H:%M" if ":" in partition else "%Y-%m-%d"
     return datetime.strptime(partition, form).replace(tzinfo=UTC)
 
 
 def coin(number: int) -> str:
-    """Slug of the coin with a number."""
+    """The slug of a coin, by number."""
     return f"coin-{number}"
 
 
 def document(coin_id: str = "bitcoin", partition: str = HOUR, **changes: Any) -> Row:
-    """A raw document of a partition's first instant; `payload` adds to its fields."""
+    """A raw document at a partition's first instant; `payload` adds fields to its payload."""
     payload = {"id": coin_id, "rank": "1", "symbol": "BTC", "name": "Bitcoin", "priceUsd": "1.5"}
     payload |= changes.pop("payload", {})
     observed_at = changes.pop("observed_at", start_of(partition))
@@ -49,7 +49,7 @@ def document(coin_id: str = "bitcoin", partition: str = HOUR, **changes: Any) ->
 
 
 def batch(*documents: Row, **changes: Any) -> RawBatch:
-    """What one fetch hands to the lake."""
+    """The batch that one fetch passes to the lake."""
     return RawBatch(documents=documents, **changes)
 
 
@@ -80,7 +80,7 @@ def broken_row(coin_id: str = "broken", partition: str = HOUR, **changes: Any) -
 
 
 def judged(*rows: Row) -> pa.Table:
-    """Rows of `clean/coin_prices` as Arrow table."""
+    """Rows of `clean/coin_prices` as an Arrow table."""
     return pa.Table.from_pylist(list(rows), schema=arrow_schema(CLEAN_COIN_PRICES))
 
 

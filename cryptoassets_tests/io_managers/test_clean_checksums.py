@@ -1,4 +1,4 @@
-"""Promises on the checksum of cleaned rows: only bytes that are as written pass undecoded."""
+"""Checksums of cleaned rows: rows are decoded unless the bytes of the files are unchanged."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from cryptoassets_tests.io_managers.rows import HOUR, judged, judged_row
 
 TABLE, WINDOW = SNAPSHOT_FLOW.clean, partition_window(HOUR)
 SEALED = "1:7"
-"""No checksum of these rows: who returns it, or twice as much, has not decoded them."""
+"""Not the checksum of these rows; if it (or its sum) is returned, rows were not decoded."""
 
 
 @pytest.fixture
 def files(clean_path: Path) -> list[Path]:
-    """Two files, of which the mark says what they were written with."""
+    """Two files whose seals are in the mark."""
     files = plant_files(clean_path, HOUR, judged(judged_row("a")), judged(judged_row("b")))
     store, folder = folder_of(TABLE, WINDOW)
     digests = digests_of(store, folder)
@@ -33,8 +33,8 @@ def files(clean_path: Path) -> list[Path]:
 
 
 @pytest.mark.usefixtures("files")
-def test_rows_of_bytes_as_written_are_not_decoded_again() -> None:
-    """Decoding and hashing 200,000 rows takes seconds, hashing their bytes milliseconds."""
+def test_rows_of_unchanged_files_are_not_decoded() -> None:
+    """Decoding and hashing 200,000 rows takes seconds; hashing their bytes takes milliseconds."""
     assert "2:14" == sealed_checksum(TABLE, WINDOW) != files_checksum(TABLE, WINDOW)
     found = files_of(*folder_of(TABLE, WINDOW), WINDOW)
     assert [SEALED, SEALED] == [read_file(TABLE, file).checksum for file in found]
@@ -42,7 +42,7 @@ def test_rows_of_bytes_as_written_are_not_decoded_again() -> None:
 
 @pytest.mark.parametrize("place", [4, 400, -9], ids=["first page", "middle", "footer"])
 def test_one_changed_byte_is_found(files: list[Path], place: int) -> None:
-    """By who compares stores, and by who is about to publish the rows."""
+    """The comparison of stores finds it, and so does publishing the rows."""
     content = bytearray(files[1].read_bytes())
     content[place] ^= 1
     files[1].write_bytes(content)
@@ -53,8 +53,8 @@ def test_one_changed_byte_is_found(files: list[Path], place: int) -> None:
         read_file(TABLE, changed)
 
 
-def test_other_files_than_those_of_the_mark_are_decoded(files: list[Path]) -> None:
-    """Another run has added a file, moved one away, or rebuilds the partition."""
+def test_files_that_differ_from_the_mark_are_decoded(files: list[Path]) -> None:
+    """Another run may have added or removed a file, or may be rebuilding the partition."""
     renamed = files[0].rename(files[0].with_name("other.parquet"))
     of_both = files_checksum(TABLE, WINDOW)
 
@@ -65,8 +65,8 @@ def test_other_files_than_those_of_the_mark_are_decoded(files: list[Path]) -> No
     assert sealed_checksum(TABLE, WINDOW) is None
 
 
-def test_a_file_is_written_with_the_bytes_that_are_reported(tmp_path: Path) -> None:
-    """And by its user alone to be read."""
+def test_the_reported_digest_is_that_of_the_written_file(tmp_path: Path) -> None:
+    """Only the owner of the file may read it."""
     path = tmp_path / "part.parquet"
     rows = judged(judged_row("a"))
 

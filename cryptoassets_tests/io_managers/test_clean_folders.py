@@ -1,4 +1,4 @@
-"""Promise: a damaged folder of Parquet counts as missing, and is told from one that never was."""
+"""A damaged folder of Parquet counts as missing, but differs from a folder that never existed."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,7 +27,7 @@ COLUMNS = ["raw_id", "payload"]
 
 @pytest.fixture
 def folder(clean_path: Path) -> Path:
-    """The hour's folder, whole: two files with three rows each."""
+    """The complete folder of the hour: two files with three rows each."""
     path = clean_path / TABLE.name / folder_name(WINDOW)
     path.mkdir(parents=True)
     for number in range(2):
@@ -37,8 +37,8 @@ def folder(clean_path: Path) -> Path:
     return path
 
 
-def test_a_whole_folder_is_read(folder: Path) -> None:
-    """Without this the tests below would prove nothing."""
+def test_a_complete_folder_is_read(folder: Path) -> None:
+    """The tests below rely on this."""
     rows = clean_rows(TABLE, WINDOW, COLUMNS)
 
     assert clean_damage(TABLE, WINDOW) is None
@@ -48,10 +48,10 @@ def test_a_whole_folder_is_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_folder_has_no_rows_and_says_why(
+def test_a_damaged_folder_has_no_rows_and_the_damage_is_named(
     folder: Path, damage: Callable[[Path], None]
 ) -> None:
-    """A power cut, a full disk, a hand on the files: one of them blocked its hour for ever."""
+    """A power cut or a full disk must not block an hour forever."""
     damage(folder)
 
     why = clean_damage(TABLE, WINDOW)
@@ -61,10 +61,8 @@ def test_a_damaged_folder_has_no_rows_and_says_why(
     assert clean_rows(TABLE, WINDOW, COLUMNS) is None
 
 
-def test_a_folder_that_was_never_written_to_its_end_is_missing_and_not_damaged(
-    folder: Path,
-) -> None:
-    """A killed run leaves one; `audit` names its documents as not processed."""
+def test_an_incomplete_folder_is_missing_and_not_damaged(folder: Path) -> None:
+    """A killed run may leave one; `audit` reports its documents as not processed."""
     (folder / "_SUCCESS").unlink()
     (folder / "part-0.parquet").write_bytes(b"")
 
@@ -74,7 +72,7 @@ def test_a_folder_that_was_never_written_to_its_end_is_missing_and_not_damaged(
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_folder_can_be_deleted(folder: Path, damage: Callable[[Path], None]) -> None:
-    """`retention` measures and deletes what lies there, whatever it is."""
+    """`retention` must be able to measure and delete any folder."""
     damage(folder)
 
     size = clean_bytes(TABLE, WINDOW)
@@ -84,8 +82,8 @@ def test_a_damaged_folder_can_be_deleted(folder: Path, damage: Callable[[Path], 
     assert not folder.exists()
 
 
-def test_a_file_in_the_place_of_a_folder_is_missing_and_can_be_deleted(folder: Path) -> None:
-    """Nothing can be read there, and nothing can be written until it is gone."""
+def test_a_file_in_place_of_a_folder_counts_as_missing_and_can_be_deleted(folder: Path) -> None:
+    """Until it is deleted, the partition can neither be read nor written."""
     delete_clean(TABLE, WINDOW)
     folder.write_text("a file")
 
@@ -96,17 +94,17 @@ def test_a_file_in_the_place_of_a_folder_is_missing_and_can_be_deleted(folder: P
 
 
 @pytest.mark.parametrize(("mark", "is_older"), [("", True), ("a hash", True), (None, False)])
-def test_a_folder_knows_the_rules_that_judged_it(
+def test_a_folder_records_the_version_of_its_rules(
     folder: Path, mark: str | None, *, is_older: bool
 ) -> None:
-    """Without a version it was judged before there were versions."""
+    """A folder without a version was judged before versions existed."""
     if mark is not None:
         (folder / "_SUCCESS").write_text(mark)
 
     assert is_older is is_of_older_rules(TABLE, WINDOW)
 
 
-def test_a_folder_that_is_missing_was_judged_by_no_rules(clean_path: Path) -> None:
-    """The first `audit`, before anything was processed."""
+def test_a_missing_folder_does_not_count_as_judged_by_older_rules(clean_path: Path) -> None:
+    """The first `audit` may run before anything was processed."""
     assert not clean_path.exists()
     assert not is_of_older_rules(TABLE, WINDOW)

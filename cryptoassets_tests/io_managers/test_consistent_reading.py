@@ -1,4 +1,4 @@
-"""Promise: what a run has read is one consistent reading of raw, however many tasks read it."""
+"""A run reads raw documents consistently, however many tasks read them."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,20 +33,20 @@ SNAPSHOTS, COINS = 12, 5
 Process = Callable[[Kernel], dg.OutputContext]
 
 
-def judge_while_one_more_comes(raw: pa.Table, url: str, database: str, most: int) -> pa.Table:
-    """A kernel: a document comes to the first minute when the range of the last one was read."""
+def judge_while_documents_arrive(raw: pa.Table, url: str, database: str, most: int) -> pa.Table:
+    """A kernel that inserts a document into the first minute when it gets the last range."""
     has_last = raw["observed_at"].to_pylist()[-1] == START + timedelta(minutes=SNAPSHOTS - 1)
     with MongoClient(url) as client:
         collection = client[database]["coin_snapshots"]
-        came = collection.count_documents({"coin_id": {"$gte": "late"}})
-        if has_last and came < most:
-            collection.insert_one(document(f"late-{came}", observed_at=START))
+        inserted = collection.count_documents({"coin_id": {"$gte": "late"}})
+        if has_last and inserted < most:
+            collection.insert_one(document(f"late-{inserted}", observed_at=START))
     return judge_prices(raw)
 
 
 @pytest.fixture
 def process(lake: Lake, spark: SparkResource, clean_path: Path) -> Process:
-    """Map the hour's documents in four tasks and store what comes of it."""
+    """Map the hour's documents in four tasks and store the result."""
     for minute in range(SNAPSHOTS):
         observed_at = START + timedelta(minutes=minute)
         some = [document(f"coin-{n}", observed_at=observed_at) for n in range(COINS)]
@@ -64,8 +64,8 @@ def process(lake: Lake, spark: SparkResource, clean_path: Path) -> Process:
     return store
 
 
-def test_no_instant_lies_in_two_tasks(process: Process, clean_path: Path) -> None:
-    """Rules of a whole snapshot would see half of it."""
+def test_no_instant_is_split_between_two_tasks(process: Process, clean_path: Path) -> None:
+    """Rules over a whole snapshot need all of its documents."""
     process(judge_prices)
 
     store, root = clean_store()
@@ -75,25 +75,25 @@ def test_no_instant_lies_in_two_tasks(process: Process, clean_path: Path) -> Non
     assert [] == shared_instants(parts)
 
 
-@pytest.mark.parametrize("most", [1, 2], ids=["comes once", "comes twice"])
-def test_documents_that_come_between_two_tasks_are_read_too(
+@pytest.mark.parametrize("most", [1, 2], ids=["arrives once", "arrives twice"])
+def test_documents_that_arrive_between_two_tasks_are_read_too(
     process: Process, lake: Lake, clean_path: Path, most: int
 ) -> None:
-    """Else the view would claim to be all of raw, and a later one of as many be taken for older."""
+    """Otherwise the result would not contain all raw documents although it is taken as complete."""
     url = Stack(load_settings()).mongo_url()
 
-    process(partial(judge_while_one_more_comes, url=url, database=lake.name, most=most))
+    process(partial(judge_while_documents_arrive, url=url, database=lake.name, most=most))
 
     rows = ds.dataset(clean_path / "coin_prices/hour=2026-10-31T23", format="parquet").to_table()
     assert SNAPSHOTS * COINS + most == rows.num_rows
 
 
-def test_documents_that_never_stop_coming_end_the_step_for_another_try(
+def test_documents_that_keep_arriving_make_the_step_retry(
     process: Process, lake: Lake, clean_path: Path
 ) -> None:
-    """Nothing half-read is written."""
+    """An incomplete read is not written."""
     url = Stack(load_settings()).mongo_url()
-    kernel = partial(judge_while_one_more_comes, url=url, database=lake.name, most=99)
+    kernel = partial(judge_while_documents_arrive, url=url, database=lake.name, most=99)
 
     with pytest.raises(dg.RetryRequested) as refused:
         process(kernel)

@@ -1,4 +1,4 @@
-"""Promises that every IO manager keeps, whatever it stores and where."""
+"""The contract of every IO manager, whatever it stores and where."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from cryptoassets_tests.io_managers.rows import (
 
 @dataclass(frozen=True)
 class Store:
-    """One IO manager with an asset of its layer; rows are told apart by numbered coins."""
+    """One IO manager with an asset of its layer; rows are identified by numbered coins."""
 
     io_manager: dg.ConfigurableIOManager
     key: dg.AssetKey
@@ -34,20 +34,20 @@ class Store:
     form: type = pa.Table
 
     def write(self, partition: str, rows: int) -> dg.OutputContext:
-        """Store that many rows."""
+        """Store the given number of rows."""
         return self.write_value(partition, self.value_of(partition, range(rows)))
 
     def write_value(self, partition: str, value: Any) -> dg.OutputContext:
-        """Store what an asset returned."""
+        """Store a value that an asset returned."""
         return contexts.write(self.io_manager, self.key, partition, value)
 
     def coins(self, partition: str) -> list[str]:
-        """Coins that a downstream asset gets, sorted."""
+        """The coins that a downstream asset gets, sorted."""
         rows = contexts.read(self.io_manager, self.key, partition, self.form)
         return sorted(rows["coin_id"].to_pylist())
 
     def row_counts(self) -> dict[str, int]:
-        """Rows a partition."""
+        """The number of rows per partition."""
         return {partition: len(self.coins(partition)) for partition in self.partitions}
 
 
@@ -115,7 +115,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 
 def test_what_is_written_is_read_back(store: Store) -> None:
-    """The downstream asset must see every row of the partition and no other."""
+    """The downstream asset gets every row of the partition and no other row."""
     partition, _ = store.partitions
 
     store.write(partition, rows=3)
@@ -124,7 +124,7 @@ def test_what_is_written_is_read_back(store: Store) -> None:
 
 
 def test_rerunning_a_partition_replaces_only_that_partition(store: Store) -> None:
-    """Airflow retries must not double an hour, nor erase its neighbours."""
+    """A retry by Airflow must neither duplicate an hour nor delete other hours."""
     first, second = store.partitions
     store.write(first, rows=1)
     store.write(second, rows=3)
@@ -136,7 +136,7 @@ def test_rerunning_a_partition_replaces_only_that_partition(store: Store) -> Non
 
 
 def test_neighbouring_partitions_share_no_row(store: Store) -> None:
-    """The first instant of an hour belongs to it and not to the hour before."""
+    """The first instant of an hour belongs to this hour and not to the hour before."""
     first, second = store.partitions
 
     store.write(second, rows=2)
@@ -146,7 +146,7 @@ def test_neighbouring_partitions_share_no_row(store: Store) -> None:
 
 
 def test_a_missing_upstream_is_named_with_its_remedy(store: Store) -> None:
-    """`KeyError: 0` at four in the morning helps nobody; nor do three retries of it."""
+    """The message names asset, partition and remedy, and there is no useless retry."""
     written, missing = store.partitions
     store.write(written, rows=1)
 
@@ -170,7 +170,7 @@ def test_a_missing_upstream_is_named_with_its_remedy(store: Store) -> None:
 def test_a_wrong_shape_is_refused_and_nothing_is_written(
     store: Store, spoil: Callable[[Store], Any]
 ) -> None:
-    """Half a table is worse than the one of yesterday."""
+    """A refused write leaves the partition unchanged."""
     partition, _ = store.partitions
     store.write(partition, rows=2)
 
@@ -183,7 +183,7 @@ def test_a_wrong_shape_is_refused_and_nothing_is_written(
 
 
 def test_metadata_counts_the_rows_of_the_partition(store: Store) -> None:
-    """The UI plots it over time; a partition's count, not that of the batch."""
+    """The UI plots the count over time. It is that of the partition, not of the batch."""
     partition, _ = store.partitions
     store.write(partition, rows=1)
 
@@ -194,8 +194,8 @@ def test_metadata_counts_the_rows_of_the_partition(store: Store) -> None:
     assert facts["dagster/column_schema"].columns
 
 
-def test_metadata_says_where_without_credentials(store: Store) -> None:
-    """Everybody who opens the UI reads it."""
+def test_metadata_has_the_location_without_credentials(store: Store) -> None:
+    """Everybody who opens the UI can read it."""
     partition, _ = store.partitions
 
     uri = contexts.logged(store.write(partition, rows=1))["dagster/uri"]

@@ -1,4 +1,4 @@
-"""Promises of the bytes' way into PostgreSQL and out again: nothing changes on it."""
+"""Values that are copied to PostgreSQL and back do not change."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -39,7 +39,7 @@ ODD_TEXTS = [
 
 
 def coins_named(names: list[str]) -> pa.Table:
-    """One coin a name, with and without values where null is allowed."""
+    """One coin per name, with and without values in nullable columns."""
     rows: list[dict[str, Any]] = [
         {
             "coin_id": f"{number:06}",
@@ -56,8 +56,8 @@ def coins_named(names: list[str]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=arrow_schema(COINS))
 
 
-def there_and_back(url: str, rows: pa.Table) -> pa.Table:
-    """Stage rows and read them from where they are staged."""
+def round_trip(url: str, rows: pa.Table) -> pa.Table:
+    """Stage rows and read them back."""
     columns = sql.SQL(", ").join(map(sql.Identifier, COINS.column_names))
     query = sql.SQL("SELECT {} FROM staged_coins ORDER BY coin_id").format(columns)
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
@@ -67,31 +67,31 @@ def there_and_back(url: str, rows: pa.Table) -> pa.Table:
     return back
 
 
-def test_values_and_nulls_come_back_as_they_went(database: str) -> None:
-    """COPY has a word for NULL, for the end of data and for an empty text: none is a value here."""
+def test_values_and_nulls_are_unchanged_after_a_round_trip(database: str) -> None:
+    """COPY has special texts for NULL and the end of data; as values they must be kept."""
     rows = coins_named([*ODD_TEXTS, "x" * 10_000, *(text + "a" for text in ODD_TEXTS)])
 
-    back = there_and_back(database, rows)
+    back = round_trip(database, rows)
 
     assert rows.to_pylist() == back.to_pylist()
 
 
-def test_no_rows_are_a_table_without_rows(database: str) -> None:
-    """An hour of which nothing is valid."""
-    assert arrow_schema(COINS) == there_and_back(database, coins_named([])).schema
+def test_an_empty_table_stays_an_empty_table(database: str) -> None:
+    """An hour may have no valid rows."""
+    assert arrow_schema(COINS) == round_trip(database, coins_named([])).schema
 
 
-def test_more_rows_than_a_message_holds_all_arrive(database: str) -> None:
-    """200,000 documents go in messages of 10,000 rows."""
+def test_more_rows_than_fit_into_a_message_are_copied(database: str) -> None:
+    """Rows are sent in messages of 10,000 rows."""
     rows = coins_named(["name"] * 10_001)
 
-    assert rows.equals(there_and_back(database, rows))
+    assert rows.equals(round_trip(database, rows))
 
 
 @settings(
     max_examples=10,
     deadline=None,
-    # Shrinking would ask the server a thousand times; a failing list is short enough.
+    # Shrinking would need a thousand round trips; a failing list is short enough.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -103,8 +103,10 @@ def test_more_rows_than_a_message_holds_all_arrive(database: str) -> None:
         max_size=100,
     )
 )
-def test_any_text_without_nul_comes_back(database: str, names: list[str]) -> None:
-    """NUL is the one character that PostgreSQL has no place for; `rules` sorts it out before."""
+def test_any_text_without_nul_is_unchanged_after_a_round_trip(
+    database: str, names: list[str]
+) -> None:
+    """NUL is the only character that PostgreSQL cannot store; `rules` quarantines it before."""
     rows = coins_named(names)
 
-    assert rows.to_pylist() == there_and_back(database, rows).to_pylist()
+    assert rows.to_pylist() == round_trip(database, rows).to_pylist()

@@ -1,4 +1,4 @@
-"""Promises of the lake towards partitions that retention deleted: nothing comes back, in no way."""
+"""Partitions that retention deleted are never stored in the lake again."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -23,20 +23,20 @@ DAY, NEXT_DAY = HOUR[:10], NEXT_HOUR[:10]
 
 
 def expire(lake: Lake, flow: Flow, *partitions: str) -> None:
-    """Note partitions as retention does."""
+    """Record partitions as expired, as retention does."""
     for partition in partitions:
         note_expired(lake, flow, partition, {})
 
 
 def point(partition: str) -> Row:
-    """A raw point of history at the first instant of a day."""
+    """A raw history point at the first instant of a day."""
     return document("bitcoin", partition, interval="h1")
 
 
 def fetch_history(
     io_manager: MongoIOManager, batches: Iterator[RawBatch], first: str = DAY, last: str = NEXT_DAY
 ) -> dg.ExecuteInProcessResult:
-    """Hand a stream of batches to the lake by one run over days."""
+    """Store a stream of batches in the lake, by one run over several days."""
 
     @dg.asset(
         key=HISTORY,
@@ -56,7 +56,7 @@ def fetch_history(
 
 
 def test_an_expired_hour_takes_no_documents(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
-    """Half an hour's documents beside a ledger row of the whole would never add up."""
+    """New documents would never match the ledger row of the expired hour."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     with pytest.raises(dg.Failure, match=f"raw/coin_snapshots {HOUR} has expired") as caught:
@@ -67,10 +67,10 @@ def test_an_expired_hour_takes_no_documents(mongo_io_manager: MongoIOManager, la
     assert 0 == lake["coin_snapshots"].count_documents({})
 
 
-def test_an_expired_hour_does_not_turn_empty_by_a_late_run(
+def test_a_late_run_does_not_mark_an_expired_hour_as_empty(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A run of a past hour fetches nothing; its record would say that there was nothing, ever."""
+    """A run of a past hour fetches nothing, and its record would mean that the hour was empty."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     with pytest.raises(dg.Failure, match="has expired"):
@@ -79,10 +79,10 @@ def test_an_expired_hour_does_not_turn_empty_by_a_late_run(
     assert 0 == lake[FETCHES].count_documents({})
 
 
-def test_an_expired_hour_is_not_called_missing(
+def test_an_expired_hour_is_not_reported_as_missing(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """The remedy for a missing one, to materialize it first, would lead in a circle."""
+    """The remedy for a missing hour, to materialize it first, cannot work for an expired one."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     with pytest.raises(dg.Failure, match=f"{HOUR} has expired: retention deleted it"):
@@ -92,7 +92,7 @@ def test_an_expired_hour_is_not_called_missing(
 def test_documents_of_an_expired_hour_are_left_out_and_the_others_stored(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A source that is stuck stamps its answer for an hour of long ago; nobody is to process it."""
+    """A faulty source may send an old timestamp; no run is launched for the expired hour."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     context = write(
@@ -104,7 +104,7 @@ def test_documents_of_an_expired_hour_are_left_out_and_the_others_stored(
     assert {} == materializations(context)
 
 
-def test_history_of_expired_days_is_not_even_asked_for(
+def test_history_of_expired_days_is_not_requested(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
     """Every call costs credits."""
@@ -114,16 +114,16 @@ def test_history_of_expired_days_is_not_even_asked_for(
     result = fetch_history(mongo_io_manager, batches)
 
     (failure,) = result.get_step_failure_events()
-    told = failure.step_failure_data.user_failure_data.description
-    assert f"raw/coin_history {DAY} has expired" in told
+    message = failure.step_failure_data.user_failure_data.description
+    assert f"raw/coin_history {DAY} has expired" in message
     assert 1 == len(list(batches))
     assert 0 == lake["coin_history"].count_documents({})
 
 
-def test_a_range_that_is_half_expired_is_fetched_for_the_other_half(
+def test_a_partly_expired_range_is_fetched_for_the_other_days(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A window of history is longer than a day; the bound of retention lies within it."""
+    """A window of history is longer than a day, so the limit of retention may be inside it."""
     expire(lake, HISTORY_FLOW, DAY)
 
     result = fetch_history(mongo_io_manager, iter([batch(point(DAY), point(NEXT_DAY))]))
@@ -132,8 +132,10 @@ def test_a_range_that_is_half_expired_is_fetched_for_the_other_half(
     assert [point(NEXT_DAY)] == list(lake["coin_history"].find())
 
 
-def test_an_hour_and_its_day_expire_apart(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
-    """Snapshots that are gone are no reason to refuse the history that heals the hole."""
+def test_an_hour_and_its_day_expire_independently(
+    mongo_io_manager: MongoIOManager, lake: Lake
+) -> None:
+    """Expired snapshots must not prevent history from filling the gap."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     result = fetch_history(mongo_io_manager, iter([batch(point(DAY))]), last=DAY)

@@ -1,4 +1,4 @@
-"""Promises of storing in the lake: nothing doubled, nothing lost, nothing mixed."""
+"""Storing in the lake: no duplicates, no losses, no mixed sources."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ LETTER = {
 
 
 def test_the_same_answer_twice_is_one_document(mongo_io_manager: MongoIOManager) -> None:
-    """A retry after a lost acknowledgement sends the batch again."""
+    """If an acknowledgement is lost, a retry sends the batch again."""
     same = document()
 
     first = write(mongo_io_manager, RAW, HOUR, batch(same, same))
@@ -43,10 +43,10 @@ def test_the_same_answer_twice_is_one_document(mongo_io_manager: MongoIOManager)
     assert 2 == logged(again)["dagster/partition_row_count"]
 
 
-def test_another_answer_for_the_same_instant_is_kept_beside_the_first(
+def test_another_answer_for_the_same_instant_is_stored_in_addition(
     mongo_io_manager: MongoIOManager,
 ) -> None:
-    """CoinCap corrects itself; which answer counts is for the clean layer to say."""
+    """CoinCap may correct an answer; the clean layer decides which answer is used."""
     corrected = document(payload={"priceUsd": "1.6"})
 
     write(mongo_io_manager, RAW, HOUR, batch(document()))
@@ -56,8 +56,8 @@ def test_another_answer_for_the_same_instant_is_kept_beside_the_first(
     assert {"1.5", "1.6"} == {row["payload"]["priceUsd"] for row in found}
 
 
-def test_what_is_there_stays_as_it_is(mongo_io_manager: MongoIOManager) -> None:
-    """Raw is immutable: the time of the first fetch is when we knew."""
+def test_existing_documents_are_not_changed(mongo_io_manager: MongoIOManager) -> None:
+    """Raw is immutable, so a document keeps the time of its first fetch."""
     first = document()
     later = first | {"fetched_at": first["fetched_at"] + timedelta(minutes=5)}
 
@@ -70,7 +70,7 @@ def test_what_is_there_stays_as_it_is(mongo_io_manager: MongoIOManager) -> None:
 def test_documents_of_another_hour_are_stored_and_logged_for_it(
     mongo_io_manager: MongoIOManager,
 ) -> None:
-    """An answer stamped 00:00:00 and fetched by the run of 23:00 must be processed too."""
+    """An answer with the time 00:00:00 that the run of 23:00 fetched must be processed, too."""
     context = write(mongo_io_manager, RAW, HOUR, batch(document(), document("ripple", NEXT_HOUR)))
 
     late = materializations(context)["raw/coin_snapshots", NEXT_HOUR]
@@ -80,10 +80,10 @@ def test_documents_of_another_hour_are_stored_and_logged_for_it(
     assert "ripple" == read(mongo_io_manager, RAW, NEXT_HOUR, Documents)[0]["coin_id"]
 
 
-def test_dead_letters_are_kept_beside_the_documents(
+def test_dead_letters_are_stored_in_addition_to_documents(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """One coin that cannot be read does not stop the others, and is not thrown away."""
+    """A coin that cannot be read does not block the others and is not lost."""
     context = write(mongo_io_manager, RAW, HOUR, batch(document(), dead_letters=(LETTER,)))
 
     assert [LETTER] == list(lake["dead_letters"].find())
@@ -91,10 +91,10 @@ def test_dead_letters_are_kept_beside_the_documents(
     assert 1 == logged(context)["dagster/partition_row_count"]
 
 
-def test_an_answer_of_dead_letters_only_fails_after_keeping_them(
+def test_an_answer_with_only_dead_letters_fails_after_storing_them(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """The run is red and may be tried again; the evidence is in the lake."""
+    """The run fails and may be retried; the dead letters are in the lake."""
     failure = MalformedAnswerError("not JSON", status=200, reason="not_json")
 
     with pytest.raises(dg.Failure, match="not JSON") as caught:
@@ -107,10 +107,10 @@ def test_an_answer_of_dead_letters_only_fails_after_keeping_them(
 
 
 @pytest.mark.parametrize("there", ["coincap", "simulator"])
-def test_a_foreign_document_does_not_pass_for_a_source(
+def test_a_foreign_document_does_not_determine_the_source(
     mongo_io_manager: MongoIOManager, lake: Lake, there: str
 ) -> None:
-    """Planted as the newest one, it would stop every further fetch of real prices."""
+    """As the newest document it would otherwise block every further fetch of real prices."""
     write(mongo_io_manager, RAW, HOUR, batch(document(source=there)))
     lake["coin_snapshots"].insert_one({"_id": "bare", "observed_at": start_of(NEXT_HOUR)})
 
@@ -120,10 +120,10 @@ def test_a_foreign_document_does_not_pass_for_a_source(
 
 
 @pytest.mark.parametrize(("there", "coming"), [("coincap", "simulator"), ("replay", "coincap")])
-def test_real_prices_and_others_never_meet(
+def test_real_and_other_prices_are_never_mixed(
     mongo_io_manager: MongoIOManager, lake: Lake, there: str, coming: str
 ) -> None:
-    """Simulated prices among real ones would be found by nobody."""
+    """Simulated prices among real ones could not be recognised."""
     write(mongo_io_manager, RAW, HOUR, batch(document(source=there)))
 
     with pytest.raises(dg.Failure, match="MONGO_URL, MONGO_DATABASE and POSTGRES_URL") as caught:
@@ -140,8 +140,8 @@ def test_real_prices_and_others_never_meet(
     assert 0 == lake["dead_letters"].count_documents({})
 
 
-def test_simulated_and_recorded_data_may_meet(mongo_io_manager: MongoIOManager) -> None:
-    """Neither is real; every row says which it is."""
+def test_simulated_and_recorded_data_may_be_mixed(mongo_io_manager: MongoIOManager) -> None:
+    """Neither is real, and every row names its source."""
     write(mongo_io_manager, RAW, HOUR, batch(document(source="simulator")))
 
     context = write(mongo_io_manager, RAW, HOUR, batch(document("ripple", source="replay")))

@@ -1,4 +1,4 @@
-"""Promises of reading the lake: every document in every form, what is not ours included."""
+"""Loading from the lake: every document in every form, foreign documents included."""
 
 from datetime import timedelta
 from typing import Any
@@ -25,14 +25,14 @@ Documents = list[dict[str, Any]]
 
 
 def fetch_record(offset: int, **changes: Any) -> Row:
-    """The record of one page that asked for 60 coins."""
+    """The record of one page for which 60 coins were requested."""
     counts = {"offset": offset, "coins_asked": 60, "coins_received": 1, "is_repeated": False}
     times = {"observed_at": start_of(HOUR), "fetched_at": start_of(HOUR), "source": "simulator"}
     return {"_id": f"page {offset}"} | counts | times | changes
 
 
 def rows_by_id(io_manager: MongoIOManager) -> dict[str, Row]:
-    """The hour's rows as Arrow table, by raw_id."""
+    """The hour's rows, loaded as an Arrow table, by raw_id."""
     rows = read(io_manager, RAW, HOUR, pa.Table).to_pylist()
     return {row["raw_id"]: row for row in rows}
 
@@ -50,10 +50,10 @@ def rows_by_id(io_manager: MongoIOManager) -> dict[str, Row]:
     ],
     ids=str,
 )
-def test_a_document_that_is_not_ours_is_loaded_and_marked(
+def test_a_foreign_document_is_loaded_and_marked(
     mongo_io_manager: MongoIOManager, lake: Lake, change: Row
 ) -> None:
-    """Somebody wrote it there: dropped in silence it would never be found."""
+    """If it were dropped silently, nobody would find it."""
     planted = document("planted") | change
     write(mongo_io_manager, RAW, HOUR, batch(document()))
     lake["coin_snapshots"].insert_one(planted)
@@ -69,15 +69,17 @@ def test_a_document_that_is_not_ours_is_loaded_and_marked(
 def test_a_document_without_payload_is_loaded_and_marked(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A missing field is not an empty one."""
+    """A missing payload differs from an empty one."""
     lake["coin_snapshots"].insert_one({"_id": "bare", "observed_at": start_of(HOUR)})
 
     assert rows_by_id(mongo_io_manager)["bare"]["is_foreign"]
 
 
 @pytest.mark.spark
-def test_a_partition_loads_in_the_form_of_the_annotation(mongo_io_manager: MongoIOManager) -> None:
-    """One store, three readers: Spark, Arrow and plain Python."""
+def test_a_partition_is_loaded_in_the_form_of_the_annotation(
+    mongo_io_manager: MongoIOManager,
+) -> None:
+    """The forms are Spark, Arrow and plain Python."""
     stored = document(payload={"name": "Ünïcode 🚀"})
     write(mongo_io_manager, RAW, HOUR, batch(stored))
 
@@ -90,20 +92,20 @@ def test_a_partition_loads_in_the_form_of_the_annotation(mongo_io_manager: Mongo
     assert table.to_pylist() == frame.to_pylist()
 
 
-def test_another_annotation_is_refused_with_the_three_that_work(
+def test_another_annotation_is_refused_and_the_supported_ones_are_named(
     mongo_io_manager: MongoIOManager,
 ) -> None:
-    """Whoever writes the next asset learns it from the message."""
+    """The message tells the author of an asset which annotations are possible."""
     write(mongo_io_manager, RAW, HOUR, batch(document()))
 
     with pytest.raises(TypeError, match=r"DataFrame, pyarrow.Table or list\[dict"):
         read(mongo_io_manager, RAW, HOUR, dict)
 
 
-def test_a_snapshot_is_judged_by_the_coins_its_pages_asked_for(
+def test_a_snapshot_is_judged_by_the_number_of_requested_coins(
     mongo_io_manager: MongoIOManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """COINCAP_COINS may be another number tomorrow; without a record it is all there is."""
+    """COINCAP_COINS may change later, so it is used only for snapshots without a fetch record."""
     later = document("ripple", observed_at=start_of(HOUR) + timedelta(minutes=5))
     pages = (fetch_record(0), fetch_record(60, is_repeated=True))
     monkeypatch.setenv("COINCAP_COINS", "7")
@@ -115,10 +117,10 @@ def test_a_snapshot_is_judged_by_the_coins_its_pages_asked_for(
     assert {"bitcoin": (120, True), "ripple": (7, False)} == asked
 
 
-def test_a_skipped_fetch_leaves_an_empty_partition_not_a_missing_one(
+def test_a_skipped_fetch_makes_the_partition_empty_not_missing(
     mongo_io_manager: MongoIOManager,
 ) -> None:
-    """Waiting for credits is no fault: what comes after must pass with no rows."""
+    """Waiting for credits is not an error, so downstream assets must succeed without rows."""
     context = write(mongo_io_manager, RAW, HOUR, batch(skipped="credits", facts={"left": 3}))
 
     assert 0 == read(mongo_io_manager, RAW, HOUR, pa.Table).num_rows
@@ -126,8 +128,8 @@ def test_a_skipped_fetch_leaves_an_empty_partition_not_a_missing_one(
     assert ("credits", 3) == (logged(context)["skipped"], logged(context)["left"])
 
 
-def test_partitions_are_read_along_an_index(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
-    """A year of snapshots is ten million documents; an hour is a thousand of them."""
+def test_partitions_are_read_by_an_index(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
+    """A year of snapshots has ten million documents, an hour only a thousand."""
     write(mongo_io_manager, RAW, HOUR, batch(document()))
 
     indexes = lake["coin_snapshots"].index_information().values()
@@ -135,8 +137,8 @@ def test_partitions_are_read_along_an_index(mongo_io_manager: MongoIOManager, la
     assert [("observed_at", 1)] in [list(index["key"]) for index in indexes]
 
 
-def test_documents_are_counted_exactly_whatever_they_are(lake: Lake) -> None:
-    """The quick command must count what the slow way counts: `audit` would name differences."""
+def test_documents_of_any_kind_are_counted_exactly(lake: Lake) -> None:
+    """The fast command must return the same numbers as `count_documents`."""
     long_ago = {"fetched_at": {"$lt": start_of(NEXT_HOUR)}}
     dated = [document(f"coin-{n}", key) for n in range(3) for key in (HOUR, NEXT_HOUR)]
     odd = [{"_id": 7}, {"_id": ObjectId()}, {"_id": "text", "fetched_at": "yesterday"}]

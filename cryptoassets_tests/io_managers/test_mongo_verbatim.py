@@ -1,4 +1,4 @@
-"""Promise of the lake: a payload comes back unchanged, or is kept as a dead letter."""
+"""The lake returns a payload unchanged, or stores it as a dead letter."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ Documents = list[dict[str, Any]]
 @pytest.mark.parametrize(
     "key", ["a.b", ".", "$set", "$", "$ref", "", " ", "ключ", "🚀", "a\u202eb", "_id", "x" * 9000]
 )
-def test_any_key_comes_back_or_is_a_dead_letter(
+def test_any_key_is_kept_or_becomes_a_dead_letter(
     mongo_io_manager: MongoIOManager, lake: Lake, key: str
 ) -> None:
-    """MongoDB's own syntax in a payload must neither run nor vanish."""
+    """MongoDB's own syntax in a payload must neither be executed nor be lost."""
     odd = document(payload={key: {key: "kept"}})
 
     write(mongo_io_manager, RAW, HOUR, batch(odd, document("ripple")))
@@ -41,7 +41,7 @@ def test_any_key_comes_back_or_is_a_dead_letter(
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-# Words that MongoDB or its stand-in may take for their own; chance alone finds none of them.
+# Keys with a special meaning for MongoDB or its stand-in; random texts would not find them.
 KEYS = TEXTS | st.sampled_from(
     [
         "id",
@@ -68,15 +68,15 @@ JSON_OBJECTS = st.recursive(
 @settings(
     max_examples=5,
     deadline=None,
-    # Shrinking would ask the server a thousand times; a failing list of 20 is short enough.
+    # Shrinking would need a thousand round trips; a failing list of 20 is short enough.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(JSON_OBJECTS, min_size=20, max_size=40))
-def test_every_payload_that_passes_the_reader_comes_back_unchanged(
+def test_every_accepted_payload_is_returned_unchanged(
     mongo_io_manager: MongoIOManager, lake: Lake, payloads: list[Row]
 ) -> None:
-    """Verbatim: types, order of digits, NULs and injected operators included."""
+    """Types, digits, NULs and injected operators are kept."""
     lake["coin_snapshots"].delete_many({})
     lake["dead_letters"].delete_many({})
     stored = [document(payload=p) for p in payloads if storage_fault(p) is None]
@@ -91,10 +91,10 @@ def test_every_payload_that_passes_the_reader_comes_back_unchanged(
 
 
 @pytest.mark.parametrize("number", ["0.123456789012345678", "9" * 38, "-1E-400"])
-def test_a_number_without_quotes_comes_back_digit_by_digit(
+def test_a_number_without_quotes_keeps_all_its_digits(
     mongo_io_manager: MongoIOManager, lake: Lake, number: str
 ) -> None:
-    """Neither store has a number that could hold it: its text is kept, and read as a number."""
+    """No number type of the stores can hold it, so its text is stored and read as a number."""
     (item,) = read_envelope(f'{{"data":[{{"priceUsd":{number}}}]}}'.encode()).items or ()
 
     write(mongo_io_manager, RAW, HOUR, batch(document(payload=item.value)))

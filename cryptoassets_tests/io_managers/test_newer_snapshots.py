@@ -1,4 +1,4 @@
-"""Promise: adding newer snapshots to a partition gives what judging all of it would give."""
+"""Adding newer snapshots to a partition yields the same rows as judging all of it."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,7 +13,7 @@ import pytest
 
 from cryptoassets.definitions import build_defs, default_resources
 from cryptoassets.errors import PartitionChangedError
-from cryptoassets.io_managers.clean_folders import View, judge_whole
+from cryptoassets.io_managers.clean_folders import FolderContents, require_full_read
 from cryptoassets.io_managers.clean_marks import parquet_files
 from cryptoassets.io_managers.clean_writing import add_files
 from cryptoassets.io_managers.spark import SparkIOManager
@@ -35,14 +35,14 @@ class Judge(Protocol):
     """Process the hour as the job does, and return its cleaned rows by `raw_id`."""
 
     def __call__(self, *, whole: bool = False) -> pa.Table:
-        """Add to what is there, or judge all of the hour in a folder apart."""
+        """Add newer rows to the partition, or judge the whole hour in a separate folder."""
 
 
 @pytest.fixture
 def judge(
     lake: Lake, spark: SparkResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Judge:
-    """See `Judge`; files are joined when there are three."""
+    """See `Judge`; a partition is rewritten when it has three files."""
     resources = default_resources()
     resources["spark_io_manager"] = SparkIOManager(spark=spark, most_files=3)
     job = build_defs(resources=resources).resolve_job_def("process")
@@ -73,14 +73,14 @@ def snapshot(
 
 
 def arrivals(lake: Lake) -> Iterator[str]:
-    """Have one thing after the other come to the hour, and say what it is."""
+    """Add documents to the hour one step after the other, and name each step."""
     raw = lake["coin_snapshots"]
     snapshot(lake, 1, 4)
     yield "the first"
     snapshot(lake, 2, 3)
     snapshot(lake, 3, 2, asked=10)
     snapshot(lake, 4, 3, payload={"priceUsd": "-1"})
-    yield "newer ones, cut short and broken"
+    yield "newer ones, truncated and broken"
     again = {
         "observed_at": START + timedelta(minutes=1),
         "fetched_at": START + timedelta(minutes=9),
@@ -91,16 +91,16 @@ def arrivals(lake: Lake) -> Iterator[str]:
     raw.insert_one(document("coin-9", observed_at=START + timedelta(minutes=1.5)))
     yield "a late one"
     raw.insert_one({"_id": 7, "observed_at": START + timedelta(minutes=6), "payload": None})
-    yield "one that is not ours"
+    yield "a foreign one"
     snapshot(lake, 4.5, 1, asked=1)
     snapshot(lake, 55, 2)
     yield "the last"
 
 
-def test_what_is_added_up_equals_what_is_judged_whole(
+def test_added_rows_equal_those_of_judging_everything(
     lake: Lake, judge: Judge, tmp_path: Path
 ) -> None:
-    """Whatever comes in whatever order: rows are carried over only where nothing changes."""
+    """Existing rows are kept only if newer documents cannot change them."""
     folder = tmp_path / "clean" / FOLDER
 
     for place, name in enumerate(arrivals(lake)):
@@ -112,8 +112,8 @@ def test_what_is_added_up_equals_what_is_judged_whole(
     assert len(list(folder.glob("*.parquet"))) <= 3
 
 
-def test_only_what_came_is_judged(lake: Lake, judge: Judge, tmp_path: Path) -> None:
-    """The rows of the first snapshot stay in the file that they were written to."""
+def test_only_newer_documents_are_judged(lake: Lake, judge: Judge, tmp_path: Path) -> None:
+    """The rows of the first snapshot stay in their file."""
     folder = tmp_path / "clean" / FOLDER
     snapshot(lake, 1, 3)
     judge()
@@ -129,8 +129,8 @@ def test_only_what_came_is_judged(lake: Lake, judge: Judge, tmp_path: Path) -> N
     assert [START + timedelta(minutes=2)] == new["observed_at"].unique().to_pylist()
 
 
-def test_a_damaged_partition_is_judged_whole(lake: Lake, judge: Judge, tmp_path: Path) -> None:
-    """Added to, it would fail in every cycle until the hour ends."""
+def test_a_damaged_partition_is_rebuilt(lake: Lake, judge: Judge, tmp_path: Path) -> None:
+    """If rows were added to it, every cycle would fail until the end of the hour."""
     snapshot(lake, 1, 3)
     judge()
 
@@ -140,8 +140,10 @@ def test_a_damaged_partition_is_judged_whole(lake: Lake, judge: Judge, tmp_path:
     assert 5 == judge().num_rows
 
 
-def test_files_are_joined_before_they_are_many(lake: Lake, judge: Judge, tmp_path: Path) -> None:
-    """A batch a second would leave 3,600 files for each reader to open."""
+def test_a_partition_is_rewritten_before_it_has_too_many_files(
+    lake: Lake, judge: Judge, tmp_path: Path
+) -> None:
+    """One batch per second would create 3,600 files per hour, which each reader must open."""
     folder = tmp_path / "clean" / FOLDER
 
     for minute in (1, 2, 3, 4):
@@ -152,16 +154,16 @@ def test_files_are_joined_before_they_are_many(lake: Lake, judge: Judge, tmp_pat
     assert len(list(folder.glob("*.parquet"))) < 4
 
 
-def test_a_folder_that_changes_meanwhile_is_left_as_it_is(clean_path: Path) -> None:
-    """Two writers of one hour: the one that would add takes its file back."""
+def test_files_are_not_added_to_a_folder_that_another_run_has_changed(clean_path: Path) -> None:
+    """If two runs write one hour, the run that adds files removes them again."""
     store, root = clean_store()
-    for name in ("aside/part-1.parquet", "hour/part-0.parquet", "hour/part-x.parquet"):
+    for name in ("temporary/part-1.parquet", "hour/part-0.parquet", "hour/part-x.parquet"):
         (clean_path / name).parent.mkdir(parents=True, exist_ok=True)
         (clean_path / name).touch()
-    base = View(frozenset({"part-0.parquet"}), 1, START, "")
+    base = FolderContents(frozenset({"part-0.parquet"}), 1, START, "")
 
     with pytest.raises(PartitionChangedError, match="A retry helps"):
-        add_files(store, f"{root}/aside", f"{root}/hour", base)
+        add_files(store, f"{root}/temporary", f"{root}/hour", base)
 
     assert {"part-0.parquet", "part-x.parquet"} == parquet_files(store, f"{root}/hour")
 
@@ -170,10 +172,10 @@ def test_a_folder_that_changes_meanwhile_is_left_as_it_is(clean_path: Path) -> N
     "change",
     ["asked for more", "a page twice", "record gone", "setting", "rules", "file renamed", "failed"],
 )
-def test_a_partition_is_built_upon_only_when_all_of_it_stands(
+def test_a_partition_is_rebuilt_if_an_input_or_a_file_has_changed(
     lake: Lake, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    """Each thing that a snapshot is judged by, and the hands of others on the files."""
+    """The cases are all inputs of judging, changed files, and a failed run."""
     folder = tmp_path / "clean" / FOLDER
     snapshot(lake, 1, 3)
     judge()
@@ -195,7 +197,7 @@ def test_a_partition_is_built_upon_only_when_all_of_it_stands(
             written.rename(folder / "part-00000-another-run.parquet")
         case "failed":
             monkeypatch.setenv("CLEAN_PATH", str(tmp_path / "clean"))
-            judge_whole(SNAPSHOT_FLOW.clean, Span(START, START + timedelta(hours=1)))
+            require_full_read(SNAPSHOT_FLOW.clean, Span(START, START + timedelta(hours=1)))
 
     snapshot(lake, 2, 2)
     rows = judge()

@@ -1,4 +1,4 @@
-"""Promises of the pictures on a materialization's page: they show rows, whatever their names."""
+"""Charts on the page of a materialization show rows, whatever names they contain."""
 
 import base64
 from datetime import timedelta
@@ -17,7 +17,7 @@ ODD = "<script>alert('&')\0\x1b</script>"
 
 
 def picture(table: Table, rows: pa.Table) -> ET.Element:
-    """The picture of some rows as a browser parses it."""
+    """The chart of some rows, parsed as a browser would."""
     plot = plot_of(table, rows)
     assert plot is not None
     form, _, encoded = str(plot.value).partition(";base64,")
@@ -26,12 +26,12 @@ def picture(table: Table, rows: pa.Table) -> ET.Element:
 
 
 def texts(drawn: ET.Element) -> list[str]:
-    """What a person can read in it."""
+    """The texts in a chart."""
     return [text.text or "" for text in drawn.iter(f"{SVG}text")]
 
 
 def hour_of(*coins: str, price: int = 100) -> pa.Table:
-    """Prices of coins in two snapshots: the second is 10 % higher."""
+    """Prices of coins in two snapshots; the second is 10 % higher."""
     return judged(
         *(
             judged_row(
@@ -47,7 +47,7 @@ def hour_of(*coins: str, price: int = 100) -> pa.Table:
 
 
 def test_prices_of_the_five_largest_coins_are_lines() -> None:
-    """Percent of the first price: bitcoin and a stable coin fit into one picture."""
+    """Prices are relative to the first price, so bitcoin and a stablecoin fit into one chart."""
     coins = ["bitcoin", "ethereum", ODD, "tether", "xrp", "sixth"]
 
     drawn = picture(COIN_PRICES, hour_of(*coins))
@@ -60,7 +60,7 @@ def test_prices_of_the_five_largest_coins_are_lines() -> None:
 
 
 def test_returns_of_a_day_are_bars_from_gainers_to_losers() -> None:
-    """The day at a glance: who won, who lost, how much."""
+    """The chart shows the largest gainers and losers with their returns."""
     rows = daily_coins("2026-11-26", range(12))
     returns = pa.array([Decimal(number - 6) for number in range(12)], rows["return_pct"].type)
     place = rows.schema.get_field_index("return_pct")
@@ -81,6 +81,6 @@ def test_returns_of_a_day_are_bars_from_gainers_to_losers() -> None:
     ],
     ids=["one snapshot", "prices of zero", "no returns", "no rows"],
 )
-def test_where_there_is_nothing_to_see_there_is_no_picture(table: Table, rows: pa.Table) -> None:
-    """An empty frame would look like a fault."""
+def test_there_is_no_chart_without_data(table: Table, rows: pa.Table) -> None:
+    """An empty chart would look like an error."""
     assert plot_of(table, rows) is None

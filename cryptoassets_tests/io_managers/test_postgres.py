@@ -1,4 +1,4 @@
-"""Promises of publishing prices: conserved, idempotent, and no row rewritten in vain."""
+"""Publishing prices: no document is lost, reruns are idempotent, unchanged rows are not written."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -35,7 +35,7 @@ SUPERSEDED = {"outcome": "superseded", "raw_id": "earlier answer"}
 def test_every_raw_document_is_in_the_ledger_once(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Raw is loaded + quarantined + superseded, always."""
+    """Raw = loaded + quarantined + superseded."""
     rows = judged(judged_row(), judged_row(**SUPERSEDED), broken_row(), broken_row("worse"))
 
     context = write(postgres_io_manager, PRICES, HOUR, rows)
@@ -49,7 +49,7 @@ def test_every_raw_document_is_in_the_ledger_once(
 def test_quarantine_keeps_every_reason_and_the_payload(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Whoever mends a rule must see what it hit; `requeue` reads it from there."""
+    """They show the effect of a rule, and `requeue` reads them."""
     row = broken_row(reasons=["price_usd_missing", "rank_missing"], payload='{"id": "\\u0000"}')
 
     context = write(postgres_io_manager, PRICES, HOUR, judged(row))
@@ -58,13 +58,13 @@ def test_quarantine_keeps_every_reason_and_the_payload(
     found = warehouse.ask(database, query + "FROM warehouse.quarantine")
     key = ("warehouse/coin_prices", HOUR)
     assert [(*key, row["reasons"], row["payload"], row["fetched_at"], "run")] == found
-    said = materializations(context)["warehouse/quarantine", HOUR]
-    assert {"price_usd_missing": 1, "rank_missing": 1} == said["reasons"]
-    assert 1 == said["dagster/partition_row_count"]
+    facts = materializations(context)["warehouse/quarantine", HOUR]
+    assert {"price_usd_missing": 1, "rank_missing": 1} == facts["reasons"]
+    assert 1 == facts["dagster/partition_row_count"]
 
 
 def test_a_rerun_rewrites_nothing(postgres_io_manager: PostgresIOManager, database: str) -> None:
-    """An open hour is published twelve times; each rewrite would be bloat and WAL."""
+    """The current hour is published twelve times, and each rewrite would cause bloat and WAL."""
     rows = judged(judged_row(), broken_row())
     write(postgres_io_manager, PRICES, HOUR, rows, run_id="first")
     before, dump = warehouse.versions(database), warehouse.dump(database)
@@ -83,7 +83,7 @@ def test_a_rerun_rewrites_nothing(postgres_io_manager: PostgresIOManager, databa
 def test_only_rows_that_differ_are_rewritten(
     postgres_io_manager: PostgresIOManager, database: str, change: dict[str, Any]
 ) -> None:
-    """NULL against a value is a difference too."""
+    """NULL and a value are different, too."""
     others = [judged_row("ethereum"), judged_row("ripple")]
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), *others))
     before = warehouse.versions(database)
@@ -95,10 +95,10 @@ def test_only_rows_that_differ_are_rewritten(
     assert 1 == logged(context)["rows written"]
 
 
-def test_rows_that_vanished_are_removed(
+def test_rows_that_are_no_longer_valid_are_removed(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """A rule was mended: what was valid is quarantined, and not in both places."""
+    """After a change of the rules, a document must not be both in the table and in quarantine."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), judged_row("ripple")))
 
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), broken_row("ripple")))
@@ -107,19 +107,19 @@ def test_rows_that_vanished_are_removed(
     assert [(HOUR, 2, 1, 1, 0)] == warehouse.ledger(database)
 
 
-def test_what_leaves_the_quarantine_leaves_a_trail_once(
+def test_each_release_from_quarantine_is_recorded_once(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Whoever asks why a price appeared a week late finds the rule that was mended."""
+    """The record explains why a price appeared later: a rule was fixed."""
     was_later = {"fetched_at": start_of(HOUR) + timedelta(minutes=1)}
     refused = [broken_row("ripple"), broken_row("tron"), broken_row("nem")]
     write(postgres_io_manager, PRICES, HOUR, judged(*refused), run_id="first")
     superseded = judged_row("tron", outcome="superseded")
     newer = judged_row("tron", raw_id="newer", **was_later)
-    mended = judged(judged_row("ripple"), superseded, newer, broken_row("nem"))
+    fixed = judged(judged_row("ripple"), superseded, newer, broken_row("nem"))
 
     contexts = [
-        write(postgres_io_manager, PRICES, HOUR, mended, run_id=run) for run in ("second", "third")
+        write(postgres_io_manager, PRICES, HOUR, fixed, run_id=run) for run in ("second", "third")
     ]
 
     assert [2, 0] == [logged(context)["documents released"] for context in contexts]
@@ -140,7 +140,7 @@ def test_what_leaves_the_quarantine_leaves_a_trail_once(
 def test_quarantine_of_a_partition_is_replaced(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """What passes today's rules leaves quarantine; its neighbour hour's stays."""
+    """Rows that pass today's rules leave the quarantine; other hours are not changed."""
     write(postgres_io_manager, PRICES, NEXT_HOUR, judged(broken_row("other", NEXT_HOUR)))
     write(postgres_io_manager, PRICES, HOUR, judged(broken_row("a"), broken_row("b")))
 
@@ -155,7 +155,7 @@ def test_quarantine_of_a_partition_is_replaced(
 def test_a_quarantined_document_moves_from_another_partition(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """A row of it under another partition must not make the publication fail."""
+    """A row of the same document under another partition must not make publishing fail."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), broken_row()))
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE warehouse.quarantine SET partition_key = '2026-01-01-00:00'")
@@ -166,10 +166,10 @@ def test_a_quarantined_document_moves_from_another_partition(
     assert [(HOUR,)] == warehouse.ask(database, query)
 
 
-def test_an_older_view_publishes_nothing_and_says_so(
+def test_an_older_view_publishes_nothing_and_reports_it(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Of two runs of an hour the one that read less of raw may end last."""
+    """If two runs process an hour, the run that read fewer documents may end last."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(3)))
     before = warehouse.dump(database)
 
@@ -181,19 +181,19 @@ def test_an_older_view_publishes_nothing_and_says_so(
     assert {} == materializations(context)
 
 
-def test_an_hour_of_quarantine_alone_is_empty_not_missing(
+def test_an_hour_with_only_quarantined_rows_is_empty_not_missing(
     postgres_io_manager: PostgresIOManager,
 ) -> None:
-    """A snapshot cut to 30 of 100 coins must not break the day's mart with a wrong remedy."""
+    """Marts of the day must not fail as if the hour were missing."""
     write(postgres_io_manager, PRICES, HOUR, judged(broken_row()))
 
     assert 0 == read(postgres_io_manager, PRICES, HOUR, pa.Table).num_rows
 
 
-def test_months_are_made_before_their_first_rows_come(
+def test_months_are_created_before_their_first_rows(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Nobody is awake at the turn of a month in UTC; the next one stands ahead of time."""
+    """The partition of the next month is created in advance."""
     for hour in (NEXT_HOUR, HOUR):
         write(postgres_io_manager, PRICES, hour, judged_coins(hour, range(1)))
 
@@ -203,10 +203,10 @@ def test_months_are_made_before_their_first_rows_come(
 
 
 @pytest.mark.spark
-def test_a_dataframe_and_an_arrow_table_publish_the_same(
+def test_a_dataframe_and_an_arrow_table_publish_the_same_rows(
     postgres_io_manager: PostgresIOManager, spark: SparkResource, database: str
 ) -> None:
-    """Assets return either."""
+    """Assets may return either type."""
     exact = {"supply": Decimal("99999999999999999999.999999999999999999")}
     rows = judged(judged_row(**exact), judged_row(**SUPERSEDED), broken_row())
     write(postgres_io_manager, PRICES, HOUR, rows)

@@ -1,4 +1,4 @@
-"""Promises of coins and marts: the newest observation describes, and a day is replaced whole."""
+"""Coins are described by their newest observation; a day of a mart is replaced completely."""
 
 import itertools
 
@@ -27,10 +27,10 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
-def test_coins_are_the_same_whatever_hour_comes_first(
+def test_coins_do_not_depend_on_the_order_of_hours(
     postgres_io_manager: PostgresIOManager, database: str, order: tuple[int, ...]
 ) -> None:
-    """A backfill runs backwards, a late hour comes last; the newest observation describes."""
+    """A backfill may run backwards, and an old hour may be processed last."""
     hours = ["2026-10-31-21:00", "2026-10-31-22:00", HOUR]
     for number in order:
         row = seen_coin("bitcoin", start_of(hours[number]), name=f"Name {number}", rank=number + 1)
@@ -44,7 +44,7 @@ def test_coins_are_the_same_whatever_hour_comes_first(
 def test_a_coin_of_an_older_hour_is_not_rewritten(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Nor is one that says the same as before."""
+    """A coin whose values do not change is not rewritten, either."""
     for hour in ("2026-10-31-22:00", HOUR):
         write(postgres_io_manager, COINS, hour, seen_coin("bitcoin", start_of(hour)))
     query = "SELECT xmin::text, name FROM warehouse.coins"
@@ -57,10 +57,10 @@ def test_a_coin_of_an_older_hour_is_not_rewritten(
     assert before == warehouse.ask(database, query)
 
 
-def test_a_day_of_a_mart_loses_the_rows_that_vanished(
+def test_rows_that_no_longer_exist_are_removed_from_a_mart(
     postgres_io_manager: PostgresIOManager,
 ) -> None:
-    """Marts are figures of what stands in the warehouse now."""
+    """Marts reflect the current rows of the warehouse."""
     day, next_day = "2026-10-30", "2026-10-31"
     for key in (day, next_day):
         write(postgres_io_manager, COIN_DAILY, key, daily_coins(key, range(3)))
@@ -77,10 +77,10 @@ def test_a_day_of_a_mart_loses_the_rows_that_vanished(
 @pytest.mark.parametrize(
     "name", [INJECTION, "", '"', "\\N", "a\r\nb", "🚀\u202e\u0627\u0633", "x" * 10_000]
 )
-def test_texts_of_a_coin_survive(
+def test_texts_of_a_coin_are_stored_unchanged(
     postgres_io_manager: PostgresIOManager, database: str, name: str
 ) -> None:
-    """Names are what strangers typed; none of them is SQL, CSV or NULL."""
+    """Names may contain anything, and must not be interpreted as SQL, CSV or NULL."""
     row = seen_coin(coin(1), start_of(HOUR), name=name, symbol=name, explorer=name)
 
     write(postgres_io_manager, COINS, HOUR, row)

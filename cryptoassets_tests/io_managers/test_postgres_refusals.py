@@ -1,4 +1,4 @@
-"""Promises of the warehouse: what breaks the contract is refused, and nothing changes by it."""
+"""The warehouse refuses rows that violate the contract and stays unchanged."""
 
 from typing import Any
 
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.postgres
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
-        ([judged_row(raw_id="a"), judged_row(raw_id="b")], "doubled keys"),
-        ([judged_row(raw_id="a"), judged_row("ripple", raw_id="a")], "doubled keys"),
+        ([judged_row(raw_id="a"), judged_row(raw_id="b")], "duplicate keys"),
+        ([judged_row(raw_id="a"), judged_row("ripple", raw_id="a")], "duplicate keys"),
         ([judged_row(coin_id=None)], "null values"),
         ([judged_row(outcome="lost")], "no known outcome"),
         ([broken_row(reasons=[])], "without a reason"),
@@ -36,10 +36,10 @@ pytestmark = pytest.mark.postgres
     ],
     ids=["key", "raw_id", "null", "outcome", "unexplained", "loaded"],
 )
-def test_what_breaks_the_contract_is_not_published(
+def test_rows_that_violate_the_contract_are_not_published(
     postgres_io_manager: PostgresIOManager, database: str, rows: list[Any], problem: str
 ) -> None:
-    """Checks may be off or new; the store itself refuses."""
+    """Publishing refuses them even if the checks are disabled."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row()))
     before = warehouse.dump(database)
 
@@ -50,10 +50,10 @@ def test_what_breaks_the_contract_is_not_published(
     assert before == warehouse.dump(database)
 
 
-def test_a_row_the_database_refuses_leaves_everything_as_it_was(
+def test_nothing_changes_if_the_database_refuses_a_row(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """The last guard is the table's own; the first row of the batch must not stay behind."""
+    """Constraints of the table are the last check; earlier rows of the batch are rolled back."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row()))
     before = warehouse.dump(database)
 
@@ -66,10 +66,10 @@ def test_a_row_the_database_refuses_leaves_everything_as_it_was(
 
 
 @pytest.mark.parametrize(("there", "coming"), [("coincap", "simulator"), ("replay", "coincap")])
-def test_real_prices_and_others_never_meet(
+def test_real_and_other_prices_are_never_mixed(
     postgres_io_manager: PostgresIOManager, database: str, there: str, coming: str
 ) -> None:
-    """The lake may be a new one while POSTGRES_URL still names the old warehouse."""
+    """A new lake may be used while POSTGRES_URL still names the old warehouse."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(source=there)))
     before = warehouse.dump(database)
     next_hour = judged(judged_row(partition=NEXT_HOUR, source=coming))
@@ -82,10 +82,10 @@ def test_real_prices_and_others_never_meet(
 
 
 @pytest.mark.spark
-def test_ids_that_no_index_holds_land_in_quarantine(
+def test_ids_that_are_too_long_for_an_index_are_quarantined(
     postgres_io_manager: PostgresIOManager, spark: SparkResource, database: str
 ) -> None:
-    """A slug of 10 kB or with a NUL must not stop the other coins, nor meet its like."""
+    """A slug of 10 kB or with a NUL must not block other coins or collide with a similar one."""
     long = [f"{'x' * 5_000}{number}{'y' * 5_000}" for number in (1, 2)]
     ids = [*long, "nul\x00id", INJECTION, "🚀" * 600]
     rows = judged(judged_row(), *(broken_row(raw_id=raw_id, coin_id=raw_id) for raw_id in ids))

@@ -1,4 +1,4 @@
-"""Promises of numbered publications: an older view of the inputs never replaces a mart."""
+"""Publication numbers: a mart is never replaced by one that was computed from older inputs."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -50,14 +50,14 @@ NEW_ALIAS = "INSERT INTO warehouse.coin_aliases VALUES ('old', 'new')"
 def make_mart(
     io_manager: PostgresIOManager, meanwhile: Callable[[], object] = lambda: None
 ) -> tuple[dg.ExecuteInProcessResult, list[int]]:
-    """Make a mart of the day with a coin for each price, in a run of its own.
+    """Compute a mart of the day with one coin per price, in a separate run.
 
     Args:
-        io_manager: publishes it.
-        meanwhile: is called each time when the inputs are read and nothing is published.
+        io_manager: publishes the mart.
+        meanwhile: called in each attempt after the inputs are read and before publishing.
 
     Returns:
-        The run, and how many prices it read each time.
+        The result of the run, and the number of prices that each attempt read.
     """
     read: list[int] = []
 
@@ -91,14 +91,14 @@ def another(postgres: PostgresResource, spark: SparkResource) -> PostgresIOManag
 
 
 def coins_of_the_mart(database: str) -> int:
-    """Rows of the mart."""
+    """The number of rows in the mart."""
     return len(warehouse.ask(database, "SELECT FROM marts.coin_daily"))
 
 
-def test_a_mart_made_meanwhile_from_newer_prices_is_not_replaced_by_an_older_view(
+def test_a_mart_that_another_run_made_from_newer_prices_is_not_replaced_by_older_ones(
     postgres_io_manager: PostgresIOManager, another: PostgresIOManager, database: str
 ) -> None:
-    """Stop a run that has read 57 observations, let another one publish 58, go on."""
+    """A run reads prices, another run publishes newer prices and the mart, the first continues."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
     views = [judged_coins(HOUR, range(3))]
 
@@ -117,10 +117,10 @@ def test_a_mart_made_meanwhile_from_newer_prices_is_not_replaced_by_an_older_vie
     assert [({f"warehouse/coin_prices {HOUR}": number},)] == warehouse.ask(database, MADE_FROM)
 
 
-def test_a_run_that_is_overtaken_each_time_fails_as_one_that_a_retry_helps(
+def test_a_run_that_is_overtaken_in_every_attempt_fails(
     postgres_io_manager: PostgresIOManager, another: PostgresIOManager, database: str
 ) -> None:
-    """Its inputs are read four times; what the others published stands."""
+    """It reads its inputs four times; the marts of the other runs are kept."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
     views = iter(range(2, 20))
 
@@ -140,10 +140,10 @@ def test_a_run_that_is_overtaken_each_time_fails_as_one_that_a_retry_helps(
     assert 5 == coins_of_the_mart(database)
 
 
-def test_aliases_that_changed_meanwhile_are_read_again(
+def test_aliases_that_changed_during_a_run_are_read_again(
     postgres_io_manager: PostgresIOManager, another: PostgresIOManager, database: str
 ) -> None:
-    """They have no number; the hash that the mart keeps tells."""
+    """Aliases have no publication number; the hash in the mart's record reveals the change."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
     additions = [NEW_ALIAS]
 
@@ -161,10 +161,10 @@ def test_aliases_that_changed_meanwhile_are_read_again(
     assert [(3,)] == warehouse.ask(database, observations)
 
 
-def test_the_ledger_keeps_the_checksum_of_the_rows_that_a_publication_leaves(
+def test_the_ledger_has_the_checksum_of_the_published_rows(
     postgres_io_manager: PostgresIOManager, postgres: PostgresResource, database: str
 ) -> None:
-    """`audit` compares it with the rows: who changes them by hand does not change the ledger."""
+    """`audit` compares it with the rows and thereby finds manual changes."""
     hour = partition_window(HOUR)
     views = (
         judged(judged_row(), broken_row()),
@@ -188,10 +188,10 @@ INTERRUPTIONS: list[Callable[[], object]] = []
 
 
 class InterruptedPostgres(PostgresResource):
-    """Connections that let something happen right before numbers of inputs are read."""
+    """Connections that run an interruption right before the numbers of inputs are read."""
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """As ever, but interrupted."""
+        """Connect as usual, with interruptions."""
         connection = super().connect(autocommit=autocommit)
 
         class InterruptedCursor(psycopg.Cursor[Any]):
@@ -204,10 +204,10 @@ class InterruptedPostgres(PostgresResource):
         return connection
 
 
-def test_numbers_are_those_of_the_rows_that_were_read(
+def test_recorded_numbers_match_the_rows_that_were_read(
     another: PostgresIOManager, postgres: PostgresResource, spark: SparkResource, database: str
 ) -> None:
-    """Else a mart of older rows would have the newer number, and never be stale."""
+    """Otherwise a mart of older rows could have a newer number and would never be stale."""
     write(another, PRICES, HOUR, judged_coins(HOUR, range(2)))
     INTERRUPTIONS.append(lambda: write(another, PRICES, HOUR, judged_coins(HOUR, range(3))))
 
@@ -219,10 +219,10 @@ def test_numbers_are_those_of_the_rows_that_were_read(
     assert before < after
 
 
-def test_a_mart_can_be_made_after_its_ledger_was_lost_or_restored(
+def test_a_mart_can_be_computed_after_its_ledger_was_lost_or_restored(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Numbers that went backwards are no newer view that could be read."""
+    """If numbers went backwards, there are no newer inputs to read."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
     make_mart(postgres_io_manager)
     with psycopg.connect(database) as connection:
@@ -233,10 +233,10 @@ def test_a_mart_can_be_made_after_its_ledger_was_lost_or_restored(
     assert (True, [2]) == (result.success, read)
 
 
-def test_a_publication_takes_a_larger_number_only_when_rows_change(
+def test_a_publication_gets_a_larger_number_only_if_rows_change(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Else marts would be stale for nothing; the history has what happened to the quarantine."""
+    """Otherwise marts would become stale for no reason. The history also records quarantines."""
     valid, refused = judged_row("a"), broken_row("b")
     views = [
         judged(refused),
@@ -264,10 +264,10 @@ def test_a_publication_takes_a_larger_number_only_when_rows_change(
     assert [first, second] == [history[1][0], history[3][0]]
 
 
-def test_marts_are_stale_from_the_publication_of_prices_to_their_own(
+def test_marts_are_stale_from_the_publication_of_prices_until_their_own(
     postgres_io_manager: PostgresIOManager, postgres: PostgresResource, database: str
 ) -> None:
-    """What a kill between the two leaves; a mart that comes out the same keeps its number."""
+    """A run may be killed between the two. A mart that does not change keeps its number."""
     stale = []
     for coins in (1, 2, 2):
         write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(coins)))

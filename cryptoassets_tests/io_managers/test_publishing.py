@@ -1,4 +1,4 @@
-"""Promises of one transaction: readers and survivors see the old state or the new, never both."""
+"""Publishing is one transaction: readers see the old state or the new one, even after a kill."""
 
 import json
 import os
@@ -44,7 +44,7 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NO
 
 
 def wait_for_a_waiter(url: str) -> None:
-    """Return when some session waits for a row that another one has locked."""
+    """Return when a session waits for a row that another session has locked."""
     deadline = time.monotonic() + 20
     while not warehouse.ask(url, WAITING)[0][0]:
         assert time.monotonic() < deadline, "nobody waits"
@@ -52,10 +52,10 @@ def wait_for_a_waiter(url: str) -> None:
 
 
 @pytest.mark.postgres
-def test_a_publisher_killed_between_any_two_statements_changes_all_or_nothing(
+def test_a_publisher_killed_between_any_two_statements_changes_everything_or_nothing(
     database: str,
 ) -> None:
-    """SIGKILL, the OOM killer, a node that goes away: at each of its statements in turn."""
+    """The process is killed by SIGKILL at each of its statements in turn."""
     answer = subprocess.run(
         [sys.executable, "-m", "cryptoassets_tests.io_managers.dying"],
         env={**os.environ, "POSTGRES_URL": database},
@@ -74,11 +74,11 @@ def test_a_publisher_killed_between_any_two_statements_changes_all_or_nothing(
         assert before != undisturbed
         assert 2 <= len(killed_after_commit)
         assert [undisturbed] * len(killed_after_commit) == killed_after_commit
-        # A reader planned before a month came sees its ledger row, but not its prices: so the
-        # empty month is committed before the transaction that fills it.
+        # A query planned before a month existed would see its ledger row but not its prices.
+        # Therefore the empty month is committed before the transaction that fills it.
         last_before = publication["states"][first_after - 1]
         assert "warehouse.coin_prices_2026_10" in last_before["months"]
-    # Each publication sweeps away what the killed ones before it have staged.
+    # Each publication drops the staging tables of killed ones.
     assert [] == warehouse.ask(database, STAGED)
 
 
@@ -86,7 +86,7 @@ def test_a_publisher_killed_between_any_two_statements_changes_all_or_nothing(
 def test_a_second_publication_waits_for_the_first(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """An Airflow retry beside a manual run: one after the other, the older view last."""
+    """An Airflow retry and a manual run may overlap; here the older view is published last."""
     newer, older = judged_coins(HOUR, range(3)), judged_coins(HOUR, range(2))
     with ThreadPoolExecutor() as pool, psycopg.connect(database) as first:
         lock(first.cursor(), "warehouse/coin_prices", HOUR)
@@ -102,10 +102,10 @@ def test_a_second_publication_waits_for_the_first(
 
 
 @pytest.mark.postgres
-def test_an_analyst_cannot_hold_up_a_publication(
+def test_an_analyst_cannot_block_a_publication(
     postgres_io_manager: PostgresIOManager, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Advisory locks belong to whoever takes them first, and the role that only reads could."""
+    """Even a read-only role can take advisory locks, so publishing does not use them."""
     monkeypatch.setenv("POSTGRES_URL", f"{database}?options=-c%20lock_timeout%3D2s")
     names = [f"{asset} {HOUR}" for asset in ("warehouse/coins", "warehouse/coin_prices")]
     names += [f"cryptoassets.{what}" for what in ("credits", "migrations", "months_of_coin_prices")]
@@ -124,10 +124,10 @@ def test_an_analyst_cannot_hold_up_a_publication(
 
 
 @pytest.mark.postgres
-def test_two_publications_at_once_end_in_the_newer_view(
+def test_two_concurrent_publications_result_in_the_newer_view(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Whichever gets the lock first."""
+    """The result does not depend on which of them gets the lock first."""
     views = [judged_coins(HOUR, range(2)), judged_coins(HOUR, range(3))]
     for round_number in range(5):
         changed = {"rank": round_number + 1}
@@ -146,10 +146,10 @@ def test_two_publications_at_once_end_in_the_newer_view(
 
 
 @pytest.mark.postgres
-def test_other_partitions_wait_for_nobody(
+def test_publications_of_other_partitions_do_not_wait(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """A backfill beside the open hour."""
+    """A backfill may run at the same time as the current hour."""
     with psycopg.connect(database) as other:
         lock(other.cursor(), "warehouse/coin_prices", "2026-10-31-22:00")
 
@@ -159,7 +159,7 @@ def test_other_partitions_wait_for_nobody(
 
 
 @pytest.mark.postgres
-def test_no_reader_ever_sees_half_a_publication(
+def test_no_reader_sees_a_partial_publication(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
     """Table, quarantine and ledger agree in every snapshot during 30 publications."""
@@ -185,13 +185,13 @@ def test_no_reader_ever_sees_half_a_publication(
 
 
 def view_number(number: int) -> pa.Table:
-    """A view that grows; half of its rows change sides at each step."""
+    """A view that grows; at each step half of its rows move between table and quarantine."""
     makers = (judged_row, broken_row)
     return judged(*(makers[(n + number) % 2](coin(n)) for n in range(20 + number)))
 
 
-def test_rows_that_vanished_are_deleted_within_the_partition_only() -> None:
-    """The scope is the promise: without it a rerun would empty the table."""
+def test_missing_rows_are_deleted_only_within_the_partition() -> None:
+    """Without the scope a rerun would delete all other partitions."""
     scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
 
     staged = sql.Identifier("staged_market_daily")
@@ -206,8 +206,8 @@ def test_rows_that_vanished_are_deleted_within_the_partition_only() -> None:
     ) == statement
 
 
-def test_rows_that_are_the_same_are_not_updated() -> None:
-    """IS DISTINCT FROM: NULL equals NULL, and a column that is ignored is still written."""
+def test_equal_rows_are_not_updated() -> None:
+    """IS DISTINCT FROM treats NULLs as equal. Ignored columns are written but not compared."""
     staged = sql.Identifier("staged_market_daily")
 
     statement = publishing.merge_staged(MARKET_DAILY, staged, ignored=("coins",)).as_string(None)
@@ -222,7 +222,7 @@ def test_rows_that_are_the_same_are_not_updated() -> None:
 
 
 def test_keys_of_several_columns_are_matched_by_all_of_them() -> None:
-    """A coin of the day before is another row."""
+    """The same coin on another day is another row."""
     scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
 
     staged = sql.Identifier("staged_coin_daily")

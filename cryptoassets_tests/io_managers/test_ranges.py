@@ -1,4 +1,4 @@
-"""Promises of a run over several days: each is a partition of its own; a bad one is left out."""
+"""A run over several days publishes each day separately and skips bad days."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ FIRST = datetime(2026, 10, 30, tzinfo=UTC)
 
 
 def point(coin: str, day: int, **changes: Any) -> dict[str, Any]:
-    """A valid row of clean/coin_price_history on a day after the first."""
+    """A valid row of clean/coin_price_history, the given number of days after the first day."""
     observed_at = FIRST + timedelta(days=day, hours=3)
     return {
         "raw_id": f"{coin}@{day}",
@@ -37,7 +37,7 @@ def point(coin: str, day: int, **changes: Any) -> dict[str, Any]:
 
 
 def publish(io_manager: PostgresIOManager, *rows: dict[str, Any]) -> dg.ExecuteInProcessResult:
-    """Hand the rows of three days to the IO manager, by one run."""
+    """Publish the rows of three days by one run."""
     table = pa.Table.from_pylist(list(rows), schema=arrow_schema(CLEAN_COIN_PRICE_HISTORY))
 
     @dg.asset(
@@ -58,7 +58,7 @@ def publish(io_manager: PostgresIOManager, *rows: dict[str, Any]) -> dg.ExecuteI
 
 
 def test_names_and_windows_of_partitions_are_inverse() -> None:
-    """Each key that Dagster writes can be read, and a range is its partitions."""
+    """Each of Dagster's keys can be parsed, and a range can be split into its partitions."""
     windows = [partition_window(day) for day in DAYS]
 
     assert windows == partitions_in((windows[0][0], windows[-1][1]), timedelta(days=1))
@@ -70,7 +70,7 @@ def test_names_and_windows_of_partitions_are_inverse() -> None:
 def test_each_day_is_published_with_its_own_ledger_row(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """A day without points is published as empty, which is not the same as missing."""
+    """A day without points is published as empty, which differs from missing."""
     result = publish(postgres_io_manager, point("a", 0), point("b", 0), point("a", 2))
 
     assert result.success
@@ -80,17 +80,17 @@ def test_each_day_is_published_with_its_own_ledger_row(
 
 
 @pytest.mark.postgres
-def test_a_bad_day_is_left_out_and_named_and_the_others_are_published(
+def test_a_bad_day_is_skipped_and_named_and_the_others_are_published(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """One doubled key must not hold a week back."""
+    """One duplicate key must not block the other days."""
     rows = [point("a", 0), point("a", 1), point("a", 1, raw_id="again"), point("a", 2)]
 
     result = publish(postgres_io_manager, *rows)
 
     assert not result.success
     (failure,) = result.get_step_failure_events()
-    words = failure.step_failure_data.error.message
-    assert "1 of 3 partitions were left out, the others are published" in words
-    assert f"warehouse/coin_price_history {DAYS[1]}: 1 doubled keys" in words
+    message = failure.step_failure_data.error.message
+    assert "1 of 3 partitions were left out, the others are published" in message
+    assert f"warehouse/coin_price_history {DAYS[1]}: 1 duplicate keys" in message
     assert [DAYS[0], DAYS[2]] == [row[0] for row in warehouse.ledger(database)]

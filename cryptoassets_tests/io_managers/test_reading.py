@@ -1,4 +1,4 @@
-"""Promises of what the marts read: snapshots or history, under the slugs of today, or an error."""
+"""Marts read snapshots or history under today's slugs, and fail if there is neither."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ FIGURES = (
 
 
 def make_day(postgres_io_manager: PostgresIOManager) -> dg.ExecuteInProcessResult:
-    """Materialize the day's figures over what stands in the warehouse."""
+    """Materialize the day's figures from the warehouse."""
     of_warehouse = {"dagster/io_manager_key": "postgres_io_manager"}
     return dg.materialize(
         [
@@ -44,16 +44,16 @@ def make_day(postgres_io_manager: PostgresIOManager) -> dg.ExecuteInProcessResul
 
 
 def point(coin_id: str, hours: int, usd: int) -> dict[str, Any]:
-    """A valid row of `clean/coin_price_history`, so many hours after midnight."""
+    """A valid row of `clean/coin_price_history`, the given number of hours after midnight."""
     at = start_of(DAY) + timedelta(hours=hours)
     row = judged_row(coin_id, observed_at=at, price_usd=Decimal(usd), interval="h1")
     return {name: row.get(name) for name in CLEAN_COIN_PRICE_HISTORY.column_names}
 
 
-def test_a_day_is_made_of_the_hours_that_are_there(
+def test_a_day_is_computed_from_the_existing_hours(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Later hours of today do not exist yet; the seven days before may not either."""
+    """Later hours of today do not exist yet, and the seven days before may not exist either."""
     times = [start_of(HOUR) + timedelta(minutes=5 * number) for number in range(3)]
     prices = [
         judged_row(observed_at=time, price_usd=Decimal(n + 1)) for n, time in enumerate(times)
@@ -66,10 +66,10 @@ def test_a_day_is_made_of_the_hours_that_are_there(
     assert [("bitcoin", "2026-10-31", 1, 3, 3)] == warehouse.ask(database, FIGURES)
 
 
-def test_a_day_without_snapshots_is_made_of_history(
+def test_a_day_without_snapshots_is_computed_from_history(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """A user backfills last year: nobody fetched snapshots then. An alias is a row of theirs."""
+    """A user backfills a year without snapshots and has added an alias."""
     warehouse.ask(
         database, "INSERT INTO warehouse.coin_aliases VALUES ('old-btc', 'bitcoin') RETURNING alias"
     )
@@ -83,12 +83,14 @@ def test_a_day_without_snapshots_is_made_of_history(
     assert expected == warehouse.ask(database, FIGURES)
 
 
-def test_a_day_without_either_names_what_to_do(postgres_io_manager: PostgresIOManager) -> None:
-    """Not an empty day that looks like a quiet market."""
+def test_a_day_without_snapshots_and_history_fails_with_a_remedy(
+    postgres_io_manager: PostgresIOManager,
+) -> None:
+    """The day must not be published as empty."""
     result = make_day(postgres_io_manager)
 
     (event,) = [event for event in result.all_events if event.is_step_failure]
-    words = event.step_failure_data.user_failure_data.description
-    assert "warehouse/coin_prices has no rows of" in words
-    assert "A retry will not help; first materialize warehouse/coin_prices for" in words
-    assert "or warehouse/coin_price_history, which has none either" in words
+    message = event.step_failure_data.user_failure_data.description
+    assert "warehouse/coin_prices has no rows for" in message
+    assert "A retry will not help; first materialize warehouse/coin_prices for" in message
+    assert "or warehouse/coin_price_history, which has none either" in message

@@ -1,4 +1,4 @@
-"""Promises of the cleaned Parquet: whole or missing, never older, exact, lazy."""
+"""Cleaned Parquet is complete or missing, exact, and never replaced by an older view."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -25,19 +25,19 @@ LARGEST = Decimal("99999999999999999999.999999999999999999")
 
 @pytest.fixture
 def store(spark_io_manager: SparkIOManager, spark: SparkResource) -> "Store":
-    """The IO manager with Arrow tables in the place of DataFrames."""
+    """The IO manager, wrapped to take and return Arrow tables."""
     return Store(spark_io_manager, spark)
 
 
 class Store:
-    """Writes Arrow tables as DataFrames; reads one hour."""
+    """Writes Arrow tables as DataFrames, and reads one hour."""
 
     def __init__(self, io_manager: SparkIOManager, spark: SparkResource) -> None:
         self.io_manager = io_manager
         self._spark = spark
 
     def write(self, rows: pa.Table) -> dg.OutputContext:
-        """Store rows as the hour."""
+        """Store the rows of the hour."""
         return write(self.io_manager, CLEAN, HOUR, self._spark.session.createDataFrame(rows))
 
     def read(self) -> pa.Table:
@@ -47,7 +47,7 @@ class Store:
 
 
 def test_a_folder_without_its_mark_is_missing(store: Store, clean_path: Path) -> None:
-    """A run killed while it wrote leaves files that nobody may take for the hour."""
+    """A run that is killed while writing leaves files, which must not be used."""
     store.write(judged_coins(HOUR, range(2)))
     (clean_path / FOLDER / "_SUCCESS").unlink()
 
@@ -56,7 +56,7 @@ def test_a_folder_without_its_mark_is_missing(store: Store, clean_path: Path) ->
 
 
 def test_a_folder_without_its_mark_is_replaced(store: Store, clean_path: Path) -> None:
-    """What a killed run left has no say in whether the next view is older."""
+    """Files of a killed run are ignored when the next view is checked for being older."""
     store.write(judged_coins(HOUR, range(3)))
     (clean_path / FOLDER / "_SUCCESS").unlink()
 
@@ -65,8 +65,8 @@ def test_a_folder_without_its_mark_is_replaced(store: Store, clean_path: Path) -
     assert 1 == store.read().num_rows
 
 
-def test_an_older_view_is_dropped_and_says_so(store: Store) -> None:
-    """Raw only grows: of two runs at once the slower one may have read less."""
+def test_an_older_view_is_dropped_and_reported(store: Store) -> None:
+    """Raw only grows, so of two concurrent runs the slower one may have read fewer rows."""
     store.write(judged_coins(HOUR, range(3)))
 
     context = store.write(judged_coins(HOUR, range(2)))
@@ -76,8 +76,8 @@ def test_an_older_view_is_dropped_and_says_so(store: Store) -> None:
     assert 3 == logged(context)["dagster/partition_row_count"]
 
 
-def test_a_view_of_as_many_rows_takes_the_place_of_the_one_before(store: Store) -> None:
-    """Rules were mended, raw is the same: the new judgement counts."""
+def test_a_view_with_the_same_number_of_rows_replaces_the_existing_one(store: Store) -> None:
+    """After a change of the rules the same documents are judged again."""
     store.write(judged(judged_row(rank=1)))
 
     store.write(judged(judged_row(rank=2)))
@@ -85,8 +85,8 @@ def test_a_view_of_as_many_rows_takes_the_place_of_the_one_before(store: Store) 
     assert [2] == store.read()["rank"].to_pylist()
 
 
-def test_nothing_written_aside_is_left(store: Store, clean_path: Path) -> None:
-    """A day at one batch a minute must not fill the disk."""
+def test_no_temporary_files_are_left(store: Store, clean_path: Path) -> None:
+    """One batch per minute must not fill the disk."""
     store.write(judged_coins(HOUR, range(2)))
     store.write(judged_coins(HOUR, range(1)))
 
@@ -96,7 +96,7 @@ def test_nothing_written_aside_is_left(store: Store, clean_path: Path) -> None:
 
 
 def test_no_other_user_can_open_what_spark_wrote(store: Store, clean_path: Path) -> None:
-    """Hadoop sets modes itself, whatever the umask of the process."""
+    """Hadoop sets file modes itself and ignores the umask of the process."""
     store.write(judged_coins(HOUR, range(2)))
 
     written = list((clean_path / FOLDER).rglob("*"))
@@ -117,15 +117,15 @@ def test_no_other_user_can_open_what_spark_wrote(store: Store, clean_path: Path)
     ids=["missing", "extra", "mistyped", "order"],
 )
 def test_wrong_columns_are_named(store: Store, clean_path: Path, spoil: Any, named: str) -> None:
-    """`AnalysisException` with a plan of forty lines names nothing."""
+    """Spark's `AnalysisException` would not name the columns clearly."""
     with pytest.raises(dg.Failure, match=f"clean/coin_prices .* differ at: {named}\\. A retry"):
         store.write(spoil(judged(judged_row())))
 
     assert not clean_path.exists()
 
 
-def test_decimals_and_texts_come_back_exactly(store: Store) -> None:
-    """SHIB's supply has 30 digits, and a name may be anything."""
+def test_decimals_and_texts_are_read_back_exactly(store: Store) -> None:
+    """SHIB's supply has 30 digits, and a name may contain any character."""
     values = {
         "supply": LARGEST,
         "change_pct_24h": LARGEST.copy_negate(),
@@ -141,17 +141,17 @@ def test_decimals_and_texts_come_back_exactly(store: Store) -> None:
 
 
 def test_metadata_counts_each_outcome(store: Store) -> None:
-    """What a person sees first in the UI: how much of the hour was good."""
+    """The UI shows how many rows of the hour are valid, quarantined and superseded."""
     facts = logged(store.write(judged(judged_row(), broken_row())))
 
     assert (1, 1, 0) == (facts["valid"], facts["quarantined"], facts["superseded"])
 
 
 @pytest.mark.parametrize("name", ["truncate", "remove_files", "nest"])
-def test_what_is_damaged_is_refused_with_the_remedy_and_replaced(
+def test_a_damaged_partition_is_refused_with_a_remedy_and_can_be_replaced(
     store: Store, clean_path: Path, name: str
 ) -> None:
-    """It blocked its hour for ever: the new view was compared with the one that is damaged."""
+    """The comparison of a new view with the damaged one used to fail, so the hour was blocked."""
     store.write(judged_coins(HOUR, range(3)))
     DAMAGES[name](clean_path / FOLDER)
 
@@ -164,10 +164,10 @@ def test_what_is_damaged_is_refused_with_the_remedy_and_replaced(
 
 
 @pytest.mark.parametrize("column", ["source", "outcome", "raw_id", "price_usd"])
-def test_a_page_that_is_damaged_keeps_no_new_view_out(
+def test_a_damaged_page_does_not_block_a_new_view(
     store: Store, clean_path: Path, column: str
 ) -> None:
-    """What is there was read to compare it with the new view, which failed each time."""
+    """The existing rows are read to compare them with the new view, which must not fail."""
     store.write(judged_coins(HOUR, range(3)))
     flip_in(clean_path / FOLDER, column)
 
@@ -176,10 +176,10 @@ def test_a_page_that_is_damaged_keeps_no_new_view_out(
     assert 3 == store.read().num_rows
 
 
-def test_bytes_that_changed_on_the_disk_are_no_other_prices(
+def test_bytes_that_changed_on_the_disk_are_not_read_as_other_prices(
     store: Store, session: SparkSession, clean_path: Path
 ) -> None:
-    """The footer is whole, so that only reading a page tells; then the hour is replaced, too."""
+    """The footer is intact, so only the checksum of a page reveals the damage."""
     store.write(judged_coins(HOUR, range(3)))
     for local_checksum in (clean_path / FOLDER).glob(".*.crc"):
         local_checksum.unlink()

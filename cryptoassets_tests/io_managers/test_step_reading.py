@@ -1,4 +1,4 @@
-"""Promises of a step's reading: all inputs as at one moment, and no transaction stays open."""
+"""A step reads all inputs consistently, and its transaction does not stay open."""
 
 import weakref
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from psycopg import sql
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
-from cryptoassets.io_managers.frames import PassingFrames
+from cryptoassets.io_managers.frames import TemporaryFrames
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.partitions.policies import DAILY, HOURLY
 from cryptoassets.resources.clean_files import SCRATCH
@@ -23,7 +23,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_DAILY, COIN_PRICES
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.stores.copying import BYTES_A_BATCH, copy_batches
+from cryptoassets.stores.copying import BYTES_PER_BATCH, copy_batches
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets_tests.io_managers import contexts, warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
@@ -54,21 +54,21 @@ MANY_ROWS = sql.SQL("""
 
 
 class OtherIOManager(dg.IOManager):
-    """That of an input which is not in PostgreSQL: something happens while it is loaded."""
+    """The IO manager of an input outside PostgreSQL; it runs a function while loading."""
 
     def __init__(self, happens: Callable[[], object]) -> None:
         self._happens = happens
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
-        """Nothing is stored."""
+        """Store nothing."""
 
     def load_input(self, context: dg.InputContext) -> object:  # noqa: ARG002
-        """Have it happen."""
+        """Run the function."""
         return self._happens()
 
 
 def history(*coins: str) -> pa.Table:
-    """A point of the day for each coin."""
+    """One point of the day per coin."""
     rows = [point(coin, 1, 7) for coin in coins]
     return pa.Table.from_pylist(rows, schema=arrow_schema(CLEAN_COIN_PRICE_HISTORY))
 
@@ -79,7 +79,7 @@ def make_mart(
     keys: dict[str, dg.AssetKey],
     happens: Callable[[], object] = lambda: None,
 ) -> dg.ExecuteInProcessResult:
-    """Materialize `marts/coin_daily` of the day with a body of the test's own."""
+    """Materialize `marts/coin_daily` of the day with the given asset function."""
     mart = dg.asset(
         key=contexts.COIN_DAILY,
         ins={name: dg.AssetIn(key=key) for name, key in keys.items()},
@@ -101,15 +101,15 @@ def make_mart(
     )
 
 
-def test_what_is_published_between_two_inputs_of_a_mart_is_seen_by_neither(
+def test_rows_published_between_two_inputs_of_a_mart_are_not_read(
     postgres_io_manager: PostgresIOManager,
     postgres: PostgresResource,
     spark: SparkResource,
     database: str,
 ) -> None:
-    """History of before and prices of after would be a day that never was.
+    """Old history and new prices would be inconsistent.
 
-    Dagster loads inputs in the order of their names: prices are the last.
+    Dagster loads inputs in the order of their names, so prices are the last.
     """
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
     write(postgres_io_manager, HISTORY, DAY, history("a"))
@@ -137,10 +137,10 @@ def test_what_is_published_between_two_inputs_of_a_mart_is_seen_by_neither(
     assert [start_of(DAY).date()] == stale_mart_days(postgres)
 
 
-def test_a_step_that_is_tried_again_reads_what_stands_now(
+def test_a_retried_step_reads_the_current_rows(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Its first try failed between two inputs: a transaction of then would have the old prices."""
+    """Its first attempt failed between two inputs, and that transaction must not be reused."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
     open_transactions, read = [], []
 
@@ -166,7 +166,7 @@ def test_a_step_that_is_tried_again_reads_what_stands_now(
 def test_a_step_that_fails_between_two_inputs_leaves_no_transaction(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """In a process that stays it would keep every old row of the database until it is restarted."""
+    """In a long-running process it would make PostgreSQL keep all old row versions."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
 
     def fail() -> None:
@@ -182,8 +182,8 @@ def test_a_step_that_fails_between_two_inputs_leaves_no_transaction(
     assert [] == warehouse.ask(database, OPEN)
 
 
-def test_rows_are_read_a_batch_at_a_time(database: str) -> None:
-    """A month of a large plan's prices is more than the driver's memory."""
+def test_rows_are_read_in_batches(database: str) -> None:
+    """A month of prices may be larger than the driver's memory."""
     batches, most_bytes = 0, 0
     before = pa.total_allocated_bytes()
     with psycopg.connect(database) as connection, connection.cursor() as cursor:
@@ -193,15 +193,15 @@ def test_rows_are_read_a_batch_at_a_time(database: str) -> None:
             most_bytes = max(most_bytes, pa.total_allocated_bytes() - before)
 
     assert 4 < batches
-    assert most_bytes < 3 * BYTES_A_BATCH
+    assert most_bytes < 3 * BYTES_PER_BATCH
     assert [(f"coin-{ROWS}", Decimal(f"{ROWS}.123456789012345678"))] == [
         (row["coin_id"], row["price_usd"]) for row in last
     ]
 
 
 @pytest.mark.spark
-def test_a_frame_is_written_a_batch_at_a_time(clean_path: Path, session: SparkSession) -> None:
-    """The file that Spark reads holds them in groups; no table of all of them was ever made."""
+def test_a_frame_is_written_in_batches(clean_path: Path, session: SparkSession) -> None:
+    """Each batch becomes a row group of the file; they are never all in memory."""
     alive: list[weakref.ref[pa.RecordBatch]] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -211,7 +211,7 @@ def test_a_frame_is_written_a_batch_at_a_time(clean_path: Path, session: SparkSe
             alive.append(weakref.ref(batch))
             yield batch
 
-    frames = PassingFrames()
+    frames = TemporaryFrames()
     assert 20 == frames.frame(session, COIN_DAILY, batches()).count()
     [file] = (clean_path / SCRATCH).rglob("*.parquet")
     assert 20 == pq.ParquetFile(file).num_row_groups
@@ -221,11 +221,11 @@ def test_a_frame_is_written_a_batch_at_a_time(clean_path: Path, session: SparkSe
 
 @pytest.mark.spark
 @pytest.mark.parametrize("coins", [range(0), range(3)])
-def test_a_few_rows_are_handed_over_without_a_file(
+def test_a_few_rows_are_passed_without_a_file(
     clean_path: Path, session: SparkSession, coins: range
 ) -> None:
-    """The columns are those of a file, and to ask whether there is a row costs no job."""
-    frames = PassingFrames()
+    """The columns are the same as those of a file, and `isEmpty` runs no Spark job."""
+    frames = TemporaryFrames()
     few = daily_coins(DAY, coins)
     frame = frames.frame(session, COIN_DAILY, few.to_batches())
     jobs = session.sparkContext.statusTracker().getJobIdsForGroup

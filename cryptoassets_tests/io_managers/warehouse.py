@@ -1,6 +1,6 @@
-"""What tests ask of a PostgreSQL database: its rows, and which of them were rewritten.
+"""Queries of a PostgreSQL database for tests: its rows, and which of them were rewritten.
 
-What goes here: questions. What stays out: publishing (through the IO manager, always).
+What goes here: queries. What stays out: publishing, which always uses the IO manager.
 """
 
 from typing import Any
@@ -30,12 +30,12 @@ def ask(url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def dump(url: str) -> dict[str, list[str]]:
-    """All rows as sorted texts, by table, without the columns that differ from run to run."""
+    """All rows as sorted texts per table, without the columns that differ between runs."""
     return {table.full_name: [row for (row,) in _texts(url, table)] for table in PUBLISHED}
 
 
 def months(url: str) -> list[str]:
-    """Names of the month partitions of coin_prices, empty ones included."""
+    """Names of the month partitions of coin_prices, including empty ones."""
     return [name for (name,) in ask(url, MONTHS)]
 
 
@@ -48,7 +48,7 @@ def _texts(url: str, table: Table) -> list[tuple[Any, ...]]:
 
 
 def versions(url: str) -> dict[str, str]:
-    """The transaction that wrote each price and quarantined document last, by raw_id."""
+    """The last transaction that wrote each price and quarantined document, by raw_id."""
     return dict(ask(url, VERSIONS))
 
 

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def analyst(database: str) -> Iterator[psycopg.Connection]:
-    """A connection that has become the analyst; a month of prices was made before."""
+    """A connection with the role of the analyst; a month of prices was created before."""
     grants = Path(migrations.__file__).with_name("versions") / "r0001_analyst.sql"
     with psycopg.connect(database, autocommit=True) as connection:
-        # A copied database has lost the rights on the database itself; the file may run again.
+        # A copy of a database loses the rights on the database itself, so the grants run again.
         connection.execute(grants.read_text())
         ensure_months(connection, [date(2026, 11, 1)])
         connection.execute("CREATE TABLE public.of_others (secret text)")
@@ -34,11 +34,11 @@ def analyst(database: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def poor_owner(postgres_url_of: Callable[[str], str]) -> Iterator[str]:
-    """URL of a database whose owner may not create roles, on a server without an analyst."""
+    """URL of a database whose owner may not create roles, on a server without the role analyst."""
     name = f"poor_{uuid.uuid4().hex[:8]}"
     administer(postgres_url_of, "CREATE ROLE {} LOGIN PASSWORD 'poor'", name)
     administer(postgres_url_of, "CREATE DATABASE {} OWNER {}", name, name)
-    # Its grants in other databases forbid to drop it.
+    # It cannot be dropped because it has grants in other databases.
     administer(postgres_url_of, "ALTER ROLE analyst RENAME TO analyst_aside")
     parameters = psycopg.conninfo.conninfo_to_dict(postgres_url_of(name))
     yield psycopg.conninfo.make_conninfo(**(parameters | {"user": name, "password": "poor"}))
@@ -48,7 +48,7 @@ def poor_owner(postgres_url_of: Callable[[str], str]) -> Iterator[str]:
 
 
 def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) -> None:
-    """Months made after the migration included: rights on the parent do not pass down."""
+    """That includes months created after the migration, which do not inherit rights."""
     relations = analyst.execute(
         "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
         "WHERE nspname IN ('warehouse', 'marts') AND relkind IN ('r', 'p', 'v')"
@@ -58,7 +58,7 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
         analyst.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(*relation)))
 
     assert ("warehouse", "coin_prices_2026_11") in relations
-    # Alembic's table and the month come on top.
+    # Plus Alembic's table and the month.
     assert len(POSTGRES_TABLES) + 2 == len(relations)
 
 
@@ -88,16 +88,16 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
     ],
 )
 def test_the_analyst_can_do_nothing_else(analyst: psycopg.Connection, statement: str) -> None:
-    """The role is what gets handed to people and dashboards."""
+    """People and dashboards log in with this role."""
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         analyst.execute(statement)
 
 
 @pytest.mark.usefixtures("migrated_template")
-def test_the_staging_schema_is_closed_whatever_the_database_gives_by_default(
+def test_the_staging_schema_is_closed_whatever_the_default_privileges_are(
     empty_database: str,
 ) -> None:
-    """An administrator may have opened new schemas to readers; rows at work are not for them."""
+    """Default privileges may open new schemas to readers, but staged rows are not for them."""
     with psycopg.connect(empty_database) as connection:
         connection.execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC, analyst")
 
@@ -112,16 +112,16 @@ def test_the_staging_schema_is_closed_whatever_the_database_gives_by_default(
 
 
 def test_the_analyst_cannot_log_in(analyst: psycopg.Connection) -> None:
-    """A role without a password must not be a way in; people get roles that are members of it."""
+    """The role has no password; people get roles that are members of it."""
     row = analyst.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'analyst'").fetchone()
 
     assert (False,) == row
 
 
-def test_an_owner_who_may_not_create_roles_gets_all_but_the_analyst(
+def test_an_owner_who_may_not_create_roles_gets_everything_except_the_analyst(
     poor_owner: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On a server of the company's, roles are made by others: say so, and go on."""
+    """On a company's server others create roles, so the migration logs a warning and continues."""
     upgrade(poor_owner)
 
     with psycopg.connect(poor_owner) as connection:
@@ -133,8 +133,8 @@ def test_an_owner_who_may_not_create_roles_gets_all_but_the_analyst(
     assert "r0005_large_objects.sql" in caplog.text
 
 
-def test_two_databases_of_one_server_can_be_migrated_at_once(empty_database: str) -> None:
-    """Roles belong to the server: the second one finds the analyst there."""
+def test_two_databases_of_one_server_can_be_migrated(empty_database: str) -> None:
+    """Roles belong to the server, so the second migration finds the role analyst."""
     upgrade(empty_database)
 
     with psycopg.connect(empty_database) as connection:

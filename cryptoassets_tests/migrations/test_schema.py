@@ -1,4 +1,4 @@
-"""The schema in a database and `cryptoassets.schemas` say the same."""
+"""The schema in a database equals `cryptoassets.schemas`."""
 
 from datetime import date
 
@@ -55,9 +55,9 @@ WITHOUT_COMMENT = """
 
 @pytest.mark.parametrize("table", POSTGRES_TABLES, ids=lambda table: table.full_name)
 def test_columns_in_the_database_are_those_of_schemas(database: str, table: Table) -> None:
-    """COPY lists, checks and docs are read off `schemas`; the DDL is frozen text."""
+    """COPY lists, checks and docs are derived from `schemas`; the DDL is separate, frozen text."""
     expected = [
-        # A view's columns carry no NOT NULL, and an age is no amount.
+        # Columns of a view have no NOT NULL constraint, and an age is not an amount.
         (c.name, TYPES[c.type], c.comment, c.is_nullable or table is COIN_LATEST)
         if c.name != "age_seconds"
         else (c.name, "numeric", c.comment, True)
@@ -70,7 +70,7 @@ def test_columns_in_the_database_are_those_of_schemas(database: str, table: Tabl
 
 @pytest.mark.parametrize("table", POSTGRES_TABLES, ids=lambda table: table.full_name)
 def test_keys_and_table_comments_are_those_of_schemas(database: str, table: Table) -> None:
-    """A key that the database does not hold lets a retry double rows."""
+    """Without the key in the database, a retry could duplicate rows."""
     with psycopg.connect(database) as connection:
         key = connection.execute(KEY, [table.full_name]).fetchone()
         comment = connection.execute(
@@ -81,8 +81,8 @@ def test_keys_and_table_comments_are_those_of_schemas(database: str, table: Tabl
     assert (None if table is COIN_LATEST else list(table.key),) == key
 
 
-def test_nothing_in_our_schemas_is_without_a_comment(database: str) -> None:
-    """Alembic's table and the months of coin_prices count too: pgAdmin shows them all."""
+def test_everything_in_the_schemas_has_a_comment(database: str) -> None:
+    """That includes Alembic's table and the months of coin_prices; pgAdmin shows all of them."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [date(2026, 11, 1)])
 
@@ -90,7 +90,7 @@ def test_nothing_in_our_schemas_is_without_a_comment(database: str) -> None:
 
 
 def test_a_ledger_row_that_does_not_add_up_is_refused(database: str) -> None:
-    """Raw = loaded + quarantined + superseded, whoever writes."""
+    """The database enforces raw = loaded + quarantined + superseded."""
     insert = "INSERT INTO warehouse.loads VALUES ('a', 'p', 'r', 10, 7, 2, 0, now())"
 
     with (
@@ -101,7 +101,7 @@ def test_a_ledger_row_that_does_not_add_up_is_refused(database: str) -> None:
 
 
 def test_prices_are_kept_exactly(database: str) -> None:
-    """SHIB's supply loses its tail in a double."""
+    """A double would lose the last digits of SHIB's supply."""
     amount = "SELECT '12345678901234567890.123456789012345678'::numeric(38, 18)::text"
 
     with psycopg.connect(database) as connection:
@@ -125,8 +125,10 @@ INSERT_PRICES = """
 """
 
 
-def test_coin_latest_gives_the_newest_row_a_coin_without_reading_the_past(database: str) -> None:
-    """A dashboard asks every few seconds; a year of prices is 10 million rows."""
+def test_coin_latest_returns_the_newest_row_per_coin_without_reading_old_months(
+    database: str,
+) -> None:
+    """A dashboard queries it every few seconds, and a year of prices is 10 million rows."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [date(2026, month, 1) for month in (9, 10, 11)])
         for day in ("2026-09-02 00:00Z", "2026-10-02 00:00Z", "2026-11-02 00:00Z"):

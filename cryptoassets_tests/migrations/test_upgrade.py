@@ -1,4 +1,4 @@
-"""Promises of `upgrade`: idempotent, whole or not at all, safe beside another."""
+"""`upgrade` is idempotent, atomic and safe to run concurrently."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,28 +18,28 @@ pytestmark = pytest.mark.postgres
 
 
 def revision(url: str) -> object:
-    """Return the revision that the database says it is at."""
+    """Return the revision that is recorded in the database."""
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT version_num FROM warehouse.alembic_version").fetchone()
     return row and row[0]
 
 
-def test_the_head_that_is_looked_for_is_the_newest_revision() -> None:
-    """HEAD is written by hand: forgotten, every start would take the slow way."""
+def test_head_is_the_newest_revision() -> None:
+    """HEAD is edited by hand; a stale value would make every start run alembic."""
     script = ScriptDirectory(str(Path(migrations.__file__).parent))
 
     assert [HEAD] == script.get_heads()
 
 
 def test_an_empty_database_is_brought_to_head(empty_database: str) -> None:
-    """A newcomer's first run has nothing but a server."""
+    """The first run finds an empty database."""
     upgrade(empty_database)
 
     assert HEAD == revision(empty_database)
 
 
-def test_running_it_again_changes_nothing_and_is_quick(database: str) -> None:
-    """Every process asks at its first connection."""
+def test_running_it_again_changes_nothing_and_is_fast(database: str) -> None:
+    """Every process runs it at its first connection."""
     with psycopg.connect(database) as connection:
         connection.execute("INSERT INTO warehouse.credits VALUES (now(), '/assets', 18, NULL)")
     start = time.perf_counter()
@@ -51,8 +51,8 @@ def test_running_it_again_changes_nothing_and_is_quick(database: str) -> None:
     assert time.perf_counter() - start < 1.0  # 0.01 s alone on the machine
 
 
-def test_a_database_of_the_first_revision_keeps_its_rows_on_the_way(empty_database: str) -> None:
-    """A user upgrades with a ledger that took months to fill."""
+def test_an_upgrade_from_the_first_revision_keeps_all_rows(empty_database: str) -> None:
+    """Users upgrade databases whose ledger was filled over months."""
     run_revisions(empty_database, "0001")
     with psycopg.connect(empty_database) as connection:
         connection.execute(
@@ -69,8 +69,8 @@ def test_a_database_of_the_first_revision_keeps_its_rows_on_the_way(empty_databa
     assert HEAD == revision(empty_database)
 
 
-def test_migrators_at_once_bring_the_database_to_head_together(empty_database: str) -> None:
-    """In compose two code locations start in the same second."""
+def test_concurrent_migrations_bring_the_database_to_head(empty_database: str) -> None:
+    """In compose two code locations start at the same time."""
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(upgrade, [empty_database] * 4))
 
@@ -79,7 +79,7 @@ def test_migrators_at_once_bring_the_database_to_head_together(empty_database: s
 
 
 def test_a_revision_that_fails_leaves_nothing_behind(empty_database: str) -> None:
-    """A half-made schema could neither be used nor migrated."""
+    """An incomplete schema could neither be used nor migrated."""
     with psycopg.connect(empty_database) as connection:
         connection.execute("CREATE SCHEMA marts CREATE TABLE coin_daily (stranger int)")
 
@@ -90,17 +90,19 @@ def test_a_revision_that_fails_leaves_nothing_behind(empty_database: str) -> Non
         assert (None,) == connection.execute("SELECT to_regnamespace('warehouse')").fetchone()
 
 
-def test_a_schema_of_a_newer_version_is_named_and_left_alone(database: str) -> None:
-    """Going back to an older checkout must not run old SQL over a new schema."""
+def test_a_schema_of_a_newer_version_is_refused_and_not_changed(database: str) -> None:
+    """After a switch to an older checkout, old SQL must not run on a newer schema."""
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE warehouse.alembic_version SET version_num = '9999'")
 
-    with pytest.raises(UnknownRevisionError, match=r"revision 9999.*retry will not help") as told:
+    with pytest.raises(
+        UnknownRevisionError, match=r"revision 9999.*retry will not help"
+    ) as refused:
         upgrade(database)
 
     name = conninfo_to_dict(database)["dbname"]
-    assert str(told.value).startswith(f"PostgreSQL database '{name}' is at ")
-    assert "`git pull && make run`" in str(told.value)
-    assert not told.value.is_retryable
+    assert str(refused.value).startswith(f"PostgreSQL database '{name}' is at ")
+    assert "`git pull && make run`" in str(refused.value)
+    assert not refused.value.is_retryable
 
     assert "9999" == revision(database)

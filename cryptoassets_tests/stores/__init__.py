@@ -1,1 +1,1 @@
-"""Promises of the package `cryptoassets.stores`."""
+"""Tests of the package `cryptoassets.stores`."""

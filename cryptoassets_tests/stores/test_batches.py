@@ -1,4 +1,4 @@
-"""Promise: a document read as one of many gives the row that it gives alone."""
+"""Reading documents in batches yields the same rows as reading each document alone."""
 
 from collections.abc import Iterable
 from datetime import UTC, timedelta
@@ -51,7 +51,7 @@ dates = st.sampled_from([*ASKED, RANGE.start - timedelta(microseconds=1000), RAN
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
-    """One of this platform, or one that another program has changed a little."""
+    """A document of this platform, or one that another program has changed slightly."""
     at = draw(st.sampled_from([*ASKED]))
     made = document(observed_at=at) | {"payload": draw(payloads), "interval": draw(texts)}
     if draw(st.booleans()):
@@ -62,19 +62,19 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def of_table(made: Iterable[dict[str, Any]], table: Table) -> list[bytes]:
-    """Documents as a server sends them; those of snapshots have no interval."""
+    """Documents in BSON, as a server sends them; those of snapshots have no interval."""
     kept = made if table is RAW_COIN_HISTORY else [changed(one, "interval", ...) for one in made]
     return [bson.encode({"_id": None} | one) for one in kept]
 
 
 def read_together(batches: list[bytes], table: Table) -> list[str]:
-    """Rows as the reader of batches makes them."""
+    """Rows from the reader of batches."""
     reader = BatchReader(table, RANGE, HOUR_SPAN, ASKED, 100, OPTIONS)
     return sorted(map(repr, reader.rows(batches).to_pylist()))
 
 
 def read_alone(batches: list[bytes], table: Table) -> list[str]:
-    """Rows as they are made of each document by itself."""
+    """Rows from reading each document separately."""
     found = [one for content in batches for one in bson.decode_all(content, OPTIONS)]
     return sorted(map(repr, raw_rows(found, table, RANGE, HOUR_SPAN, ASKED, 100).to_pylist()))
 
@@ -82,10 +82,10 @@ def read_alone(batches: list[bytes], table: Table) -> list[str]:
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @given(made=st.lists(documents(), max_size=12))
 @settings(max_examples=60, deadline=None)
-def test_documents_of_any_kind_give_the_rows_that_each_gives_alone(
+def test_any_documents_yield_the_same_rows_in_a_batch_as_alone(
     made: list[dict[str, Any]], table: Table
 ) -> None:
-    """A reason, a price or a checksum must not depend on which documents a batch holds."""
+    """Reasons, prices and checksums must not depend on the other documents of a batch."""
     encoded = of_table(made, table)
     batches = [b"".join(encoded[:7]), b"".join(encoded[7:])]
 
@@ -96,7 +96,7 @@ ORDINARY = document(payload={"symbol": "BTC", "tokens": {"1": ["0x"]}})
 
 
 def with_token(value: Any) -> dict[str, Any]:
-    """What changes an ordinary document into one that holds a value in its payload."""
+    """Changes that add a value to the payload of an ordinary document."""
     return {"payload": ORDINARY["payload"] | {"tokens": value}}
 
 
@@ -115,10 +115,10 @@ def with_token(value: Any) -> dict[str, Any]:
         {"payload": {}},
     ],
 )
-def test_an_odd_document_among_ordinary_ones_gives_the_row_that_it_gives_alone(
+def test_an_unusual_document_among_ordinary_ones_yields_the_same_row_as_alone(
     change: dict[str, Any],
 ) -> None:
-    """Its neighbours have set what is looked for, and where."""
+    """The layout of a batch is taken from its ordinary documents."""
     changed_one = {key: value for key, value in (ORDINARY | change).items() if value is not ...}
     made = [ORDINARY, changed_one, document("ether", payload={"symbol": "", "tokens": None})]
     content = b"".join(of_table(made, RAW_COIN_SNAPSHOTS))
@@ -126,16 +126,16 @@ def test_an_odd_document_among_ordinary_ones_gives_the_row_that_it_gives_alone(
     assert read_alone([content], RAW_COIN_SNAPSHOTS) == read_together([content], RAW_COIN_SNAPSHOTS)
 
 
-def test_a_payload_that_bson_reads_as_a_reference_is_not_ours() -> None:
-    """The same keys are a document or a reference, by what their values are."""
+def test_a_payload_that_bson_reads_as_a_reference_is_foreign() -> None:
+    """With the same keys, BSON reads a document or a reference, depending on the values."""
     made = [document() | {"payload": {"$ref": name, "$id": 1}} for name in (None, "coins")]
     content = b"".join(of_table(made, RAW_COIN_SNAPSHOTS))
 
     assert read_alone([content], RAW_COIN_SNAPSHOTS) == read_together([content], RAW_COIN_SNAPSHOTS)
 
 
-def test_a_field_that_comes_twice_counts_as_when_read_alone() -> None:
-    """The last one counts, which may say that the document is not ours."""
+def test_a_duplicate_field_is_read_as_alone() -> None:
+    """The last value is used, and it may make the document foreign."""
     content = bson.encode(ORDINARY)
     fields = content[4:-1] + bson.encode({"source": "another"})[4:]
     twice = (len(fields) + 4).to_bytes(4, "little") + fields
@@ -146,8 +146,8 @@ def test_a_field_that_comes_twice_counts_as_when_read_alone() -> None:
 
 
 @pytest.mark.parametrize("lengthened", [b"BTC\x00", b"0x\x00", b"simulator\x00"])
-def test_a_text_without_its_end_is_refused(lengthened: bytes) -> None:
-    """The bytes after it would be read as the next field."""
+def test_a_text_without_its_terminator_is_refused(lengthened: bytes) -> None:
+    """Otherwise the bytes after it would be read as the next field."""
     content = bson.encode(ORDINARY)
     damaged = content.replace(lengthened, lengthened[:-1] + b"x", 1)
 
@@ -160,11 +160,11 @@ def test_a_text_without_its_end_is_refused(lengthened: bytes) -> None:
 def test_a_damaged_document_is_read_as_alone_or_refused(
     made: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    """A wrong length must not lead into the neighbouring document, nor out of the batch."""
+    """A wrong length must not make the reader leave the document or the batch."""
     encoded = of_table([document() | {"payload": held} for held in made], RAW_COIN_SNAPSHOTS)
     number = data.draw(st.integers(0, len(encoded) - 1))
     damaged = bytearray(encoded[number])
-    # MongoDB keeps no document without `_id`, whose key comes first.
+    # Every document in MongoDB has an `_id`, whose key comes first.
     places = st.integers(len(b"size\x02_id\x00"), len(damaged) - 1) | st.integers(0, 3)
     place = data.draw(places)
     damaged[place] = data.draw(st.integers(0, 255))
@@ -181,7 +181,7 @@ def test_a_damaged_document_is_read_as_alone_or_refused(
 
 
 def test_documents_of_one_answer_have_one_layout() -> None:
-    """Read one by one, they would give the same rows and take five times as long."""
+    """They can be read together, which is five times as fast as one by one."""
     made = [document(f"coin-{n}", payload={"priceUsd": n and "1" * n}) for n in range(5)]
     batch = Batch(b"".join(of_table(made, RAW_COIN_SNAPSHOTS)))
     layout = layout_of(bson.decode(batch.document(0)))

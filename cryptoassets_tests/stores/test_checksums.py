@@ -1,4 +1,4 @@
-"""Promises of checksums: they change with each value and row, and with nothing else."""
+"""Checksums change if and only if a value or a row changes."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,10 @@ from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.stores.checksums import (
     NO_ROWS,
-    added,
     clean_checksum,
     rows_checksum,
     rows_checksums,
+    sum_checksums,
 )
 from cryptoassets_tests.io_managers.rows import broken_row, judged, judged_row
 
@@ -44,7 +44,7 @@ BITCOIN = "UPDATE warehouse.coin_prices SET {} WHERE coin_id = 'bitcoin'"
 
 @pytest.fixture
 def connection(database: str) -> Iterator[psycopg.Connection]:
-    """A database with three prices, a refused document and a point of history."""
+    """A database with three prices, a quarantined document and a history point."""
     facts = {"at": HOUR.start + timedelta(minutes=5), "key": partition_name(HOUR)}
     with libpq.connect(database) as connection:
         ensure_months(connection, [HOUR.start.date()])
@@ -89,10 +89,10 @@ def checksum(connection: psycopg.Connection) -> str:
         "DELETE FROM warehouse.quarantine",
     ],
 )
-def test_one_value_changed_by_hand_changes_the_checksum(
+def test_a_change_of_one_value_changes_the_checksum(
     connection: psycopg.Connection, change: str
 ) -> None:
-    """The last digit of an amount is as good as the first."""
+    """Every digit of an amount is included."""
     before = checksum(connection)
 
     connection.execute(change, {"at": HOUR.start, "key": partition_name(HOUR)})
@@ -102,7 +102,7 @@ def test_one_value_changed_by_hand_changes_the_checksum(
 
 @pytest.mark.postgres
 def test_rows_that_swap_a_value_change_the_checksum(connection: psycopg.Connection) -> None:
-    """The sum of PostgreSQL's own hashes of rows is the same: it is a sum of sums of columns."""
+    """A plain sum of PostgreSQL's row hashes would not change, because it is a sum per column."""
     before = checksum(connection)
 
     connection.execute(
@@ -118,10 +118,10 @@ def test_rows_that_swap_a_value_change_the_checksum(connection: psycopg.Connecti
 
 
 @pytest.mark.postgres
-def test_the_order_of_rows_and_who_wrote_them_change_nothing(
+def test_the_checksum_does_not_depend_on_row_order_or_run(
     connection: psycopg.Connection,
 ) -> None:
-    """A rebuild writes the same rows in another order, in another run."""
+    """A rebuild writes the same rows in another order and in another run."""
     before = checksum(connection)
 
     connection.execute("CREATE TEMPORARY TABLE old AS SELECT * FROM warehouse.coin_prices")
@@ -136,7 +136,7 @@ def test_the_order_of_rows_and_who_wrote_them_change_nothing(
 def test_the_value_is_the_same_in_every_session_and_version(
     connection: psycopg.Connection,
 ) -> None:
-    """The ledger keeps it for years; a server is upgraded meanwhile."""
+    """The ledger keeps it for years, and the server may be upgraded during that time."""
     connection.execute("SET TimeZone = 'Asia/Kathmandu'; SET DateStyle = 'German'")
     connection.execute("SET IntervalStyle = 'iso_8601'; SET extra_float_digits = -3")
 
@@ -144,10 +144,10 @@ def test_the_value_is_the_same_in_every_session_and_version(
 
 
 @pytest.mark.postgres
-def test_a_span_gives_each_of_its_partitions_what_it_has_alone(
+def test_checksums_of_a_span_equal_those_of_its_partitions(
     connection: psycopg.Connection,
 ) -> None:
-    """`audit` asks by the month, the publication by the partition."""
+    """`audit` computes checksums per month, a publication per partition."""
     cursor = connection.cursor()
     connection.execute(PRICES, {"at": NEXT_HOUR.start})
     hours = [(window, partition_name(window)) for window in (HOUR, NEXT_HOUR)]
@@ -160,27 +160,29 @@ def test_a_span_gives_each_of_its_partitions_what_it_has_alone(
 
 
 @pytest.mark.postgres
-def test_a_partition_without_rows_has_a_checksum_of_its_own(connection: psycopg.Connection) -> None:
-    """An hour that is all superseded is published, too."""
+def test_a_partition_without_rows_has_the_checksum_no_rows(connection: psycopg.Connection) -> None:
+    """An hour whose documents are all superseded is published, too."""
     empty = Span(MONTH.start, MONTH.start + timedelta(hours=1))
 
     assert NO_ROWS == rows_checksum(connection.cursor(), SNAPSHOT_FLOW, empty)
 
 
-def test_cleaned_rows_have_one_checksum_in_any_order_and_any_files() -> None:
-    """An hour that is made again lies in other files, and its ledger row is the same."""
+def test_the_checksum_of_cleaned_rows_does_not_depend_on_order_or_files() -> None:
+    """A rebuilt hour has other files but the same ledger row."""
     rows = judged(*(judged_row(f"coin-{n}") for n in range(5)), broken_row("broken"))
     backwards = rows.take([5, 4, 3, 2, 1, 0])
 
     whole = clean_checksum(rows)
 
     assert whole == clean_checksum(backwards)
-    assert whole == added(clean_checksum(part) for part in (rows.slice(4), rows.slice(0, 4)))
-    assert "0:0" == clean_checksum(rows.slice(0, 0)) == added([])
+    assert whole == sum_checksums(
+        clean_checksum(part) for part in (rows.slice(4), rows.slice(0, 4))
+    )
+    assert "0:0" == clean_checksum(rows.slice(0, 0)) == sum_checksums([])
 
 
-def test_the_checksum_of_cleaned_rows_stays_what_ledgers_hold() -> None:
-    """A faster way to make it that makes another one would call all that is there damaged."""
+def test_the_checksum_of_cleaned_rows_is_stable_across_releases() -> None:
+    """Otherwise existing partitions would count as damaged after an update."""
     rows = judged(judged_row("a", raw_id="a"), broken_row(raw_id="b"))
 
     assert "2:18302762274284802481" == clean_checksum(rows)
@@ -199,8 +201,8 @@ def test_the_checksum_of_cleaned_rows_stays_what_ledgers_hold() -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_each_value_of_a_cleaned_row_counts(change: dict[str, Any]) -> None:
-    """One digit, null for a text that is empty, an order of two rows that swap a value."""
+def test_each_value_of_a_cleaned_row_is_included(change: dict[str, Any]) -> None:
+    """That includes single digits, null versus an empty text, and values swapped by two rows."""
     one, other = judged_row("a"), judged_row("b", **change)
     swapped = judged(judged_row("a", **change), judged_row("b"))
 

@@ -1,4 +1,4 @@
-"""Promise: a document of another program is one marked row, whatever types it holds."""
+"""A document of another program becomes one row marked as foreign, whatever its types."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from cryptoassets_tests.io_managers.rows import HOUR, Row, document, start_of
 WINDOW = Span(start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
 POINT = document() | {"interval": "h1"}
 DATES = [STORED_BY_STANDIN["early date"], STORED_BY_STANDIN["late date"]]
-"""A server finds their documents in other windows."""
+"""Dates outside the window; a server finds their documents in other windows."""
 ODD = STORED_BY_STANDIN | OTHERS
 TYPES = {
     **dict.fromkeys(("_id", "coin_id", "interval"), str),
@@ -23,11 +23,11 @@ TYPES = {
     "payload": dict,
     "source": None,
 }
-"""Field to the type that belongs there; no odd value is a source."""
+"""Maps each field to its proper type; none of the unusual values is a valid source."""
 
 
 def row(planted: Row) -> Row:
-    """The document's row, as Arrow holds it."""
+    """The row of a document, read back from Arrow."""
     at = planted.get("observed_at")
     window = Span(at, at + timedelta(seconds=1)) if at in DATES else WINDOW
     made = raw_rows([{"_id": None} | planted], RAW_COIN_HISTORY, window, window, {}, 100)
@@ -38,7 +38,7 @@ def row(planted: Row) -> Row:
 @pytest.mark.parametrize("field", TYPES)
 @pytest.mark.parametrize("name", ODD)
 def test_a_field_of_another_type_makes_a_marked_row(field: str, name: str) -> None:
-    """One such document ended `run`, `audit` and `rebuild`, for other hours too."""
+    """One such document made `run`, `audit` and `rebuild` fail, even for other hours."""
     value = ODD[name]
 
     made = row(changed(POINT, field, value))
@@ -47,8 +47,8 @@ def test_a_field_of_another_type_makes_a_marked_row(field: str, name: str) -> No
 
 
 @pytest.mark.parametrize("value", OTHERS.values(), ids=OTHERS)
-def test_a_payload_that_holds_what_json_has_not_makes_a_marked_row(value: Any) -> None:
-    """Its text could not be read back; a BSON type is no answer of CoinCap."""
+def test_a_payload_with_a_type_that_json_lacks_makes_a_marked_row(value: Any) -> None:
+    """Such a type cannot come from CoinCap, and its text could not be read back."""
     is_text = isinstance(value, Code)
 
     made = row(POINT | {"payload": {"id": "bitcoin", "deep": [{"priceUsd": value}]}})
@@ -70,18 +70,18 @@ def test_a_payload_that_holds_what_json_has_not_makes_a_marked_row(value: Any) -
     ],
     ids=str,
 )
-def test_a_row_lies_in_the_window_that_the_server_found_it_in(
+def test_a_row_is_within_the_window_in_which_the_server_found_it(
     observed_at: Any, minute: int
 ) -> None:
-    """nx-27017 takes ISO text for a date, MongoDB finds an array by each date in it."""
+    """nx-27017 treats ISO text as a date, and MongoDB finds an array by each of its dates."""
     made = row(POINT | {"observed_at": observed_at})
 
     assert made["is_foreign"]
     assert WINDOW[0] + timedelta(minutes=minute) == made["observed_at"]
 
 
-def test_a_document_that_two_ranges_find_is_a_row_of_one() -> None:
-    """MongoDB finds an array by each of its dates: read twice, its hour would never add up."""
+def test_a_document_that_is_found_in_two_ranges_is_a_row_of_only_one() -> None:
+    """MongoDB finds an array by each of its dates; two rows would make the counts inconsistent."""
     middle = WINDOW[0] + timedelta(minutes=30)
     ranges = [Span(WINDOW[0], middle), Span(middle, WINDOW[1])]
     dates = [middle + timedelta(minutes=5), WINDOW[0] + timedelta(minutes=5)]
@@ -92,8 +92,8 @@ def test_a_document_that_two_ranges_find_is_a_row_of_one() -> None:
     assert [1, 0] == [part.num_rows for part in rows]
 
 
-def test_no_two_ids_of_different_types_are_one_text() -> None:
-    """Two rows of one id would keep their whole hour from being published."""
+def test_ids_of_different_types_have_different_texts() -> None:
+    """Two rows with the same id would prevent the publication of their hour."""
     ids = [value for value in ODD.values() if value is not ...] + ["7", "None", Code("x", {"b": 2})]
 
     assert len(ids) == len({lake_id(one) for one in ids})

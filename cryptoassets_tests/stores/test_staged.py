@@ -1,4 +1,4 @@
-"""Promises of staged rows: only all of them are published, and nothing of a killed run stays."""
+"""Staged rows are published completely or not at all; tables of killed runs are dropped."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +30,10 @@ WINDOW = Span(start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
 STAGED = "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace"
 
 
-def test_rows_that_a_crash_of_postgresql_took_are_not_published(
+def test_nothing_is_published_if_a_crash_of_postgresql_has_deleted_staged_rows(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed between COPY and publication it empties unlogged tables: the hour would be empty."""
+    """A crash between COPY and publication empties unlogged tables; the hour would be empty."""
     stack = make_stack()
     url = stack.postgres_url()
     monkeypatch.setenv("POSTGRES_URL", url)
@@ -60,10 +60,10 @@ def test_rows_that_a_crash_of_postgresql_took_are_not_published(
     assert [] == warehouse.ask(url, STAGED)
 
 
-def test_only_tables_whose_owner_is_gone_are_swept(
+def test_only_staging_tables_without_a_live_connection_are_dropped(
     postgres: PostgresResource, database: str
 ) -> None:
-    """A run beside is at work in its own; one that was killed works in none any more."""
+    """Tables of concurrent runs are kept, and tables of killed runs are dropped."""
     killed = postgres.connect(autocommit=True)
     with (
         postgres.connect(autocommit=True) as alive,
@@ -83,7 +83,7 @@ def test_only_tables_whose_owner_is_gone_are_swept(
 
 
 def _await_end_of(database: str, table: str) -> None:
-    """Wait until the server has seen that the connection of a table's owner is closed."""
+    """Wait until the server has noticed that the connection of a table's owner is closed."""
     query = "SELECT obj_description(('staging.' || %s)::regclass, 'pg_class')"
     with psycopg.connect(database, autocommit=True) as connection:
         ((owner,),) = connection.execute(query, [table]).fetchall()

@@ -1,4 +1,4 @@
-"""Promise: a shorter way to a text, a checksum or fewer columns gives what the long one gives."""
+"""Faster ways to compute texts and checksums yield the same results as the plain ways."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from cryptoassets.schemas import CLEAN_COIN_PRICES
 from cryptoassets.stores.checksums import clean_checksum
 from cryptoassets.stores.clean import CleanFile, read_file, read_rows
 from cryptoassets.stores.copying import times_as_texts
-from cryptoassets.transforms.coins import COLUMNS_READ, newest_of_coins
+from cryptoassets.transforms.coins import COLUMNS_READ, newest_row_per_coin
 from cryptoassets_tests.io_managers.rows import Row, broken_row, judged, judged_row
 
 HOUR = Span(datetime(2026, 10, 31, 23, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC))
@@ -27,8 +27,8 @@ TIMES = st.lists(st.none() | MOMENTS, max_size=9)
 
 @given(times=TIMES, start=st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
-def test_a_time_has_the_text_that_arrow_gives_it(times: list[datetime | None], start: int) -> None:
-    """It is copied into PostgreSQL, and the ledger's checksums are made of it."""
+def test_the_text_of_a_time_equals_arrows_cast(times: list[datetime | None], start: int) -> None:
+    """The text is copied into PostgreSQL and is part of the checksums in the ledger."""
     column = pa.array(times, pa.timestamp("us", tz="UTC")).slice(start)
     written = [io.BytesIO(), io.BytesIO()]
     options = csv.WriteOptions(include_header=False, quoting_style="all_valid")
@@ -43,8 +43,8 @@ def test_a_time_has_the_text_that_arrow_gives_it(times: list[datetime | None], s
 
 @given(rows=st.lists(st.builds(judged_row, fetched_at=MOMENTS, explorer=st.none() | st.text("é"))))
 @settings(max_examples=60, deadline=None)
-def test_a_checksum_is_the_one_that_ledgers_hold(rows: list[Row]) -> None:
-    """A value of another release would have `audit` report every partition."""
+def test_the_checksum_equals_its_plain_definition(rows: list[Row]) -> None:
+    """If a release changed the checksum, `audit` would report every partition."""
     made, total = judged(*rows, broken_row()), 0
     columns = [
         pc.binary_join(column, "\x1f") if pa.types.is_list(column.type) else column
@@ -59,8 +59,8 @@ def test_a_checksum_is_the_one_that_ledgers_hold(rows: list[Row]) -> None:
     assert f"{len(rows) + 1}:{total % 2**64}" == clean_checksum(made)
 
 
-def test_coins_are_described_by_the_columns_that_are_read_for_them(tmp_path: Path) -> None:
-    """A file is nearly all payload, which says nothing more of a coin."""
+def test_rows_of_coins_need_only_the_columns_that_are_read(tmp_path: Path) -> None:
+    """Most bytes of a file are payload, which is not needed for coins."""
     rows = judged(*(judged_row(f"coin-{n}") for n in range(5)), broken_row("broken"))
     path = tmp_path / "part.parquet"
     pq.write_table(rows, path, write_page_checksum=True)
@@ -71,5 +71,5 @@ def test_coins_are_described_by_the_columns_that_are_read_for_them(tmp_path: Pat
         read_file(CLEAN_COIN_PRICES, file),
     )
 
-    assert newest_of_coins(whole.rows).equals(newest_of_coins(some))
+    assert newest_row_per_coin(whole.rows).equals(newest_row_per_coin(some))
     assert (rows, clean_checksum(rows)) == whole

@@ -1,6 +1,6 @@
-"""Pages of documents with every oddity that the rules know, as Hypothesis draws them.
+"""Hypothesis strategies for pages of documents with every kind of bad value.
 
-What goes here: raw rows of snapshots and of history. What stays out: what must become of them.
+What goes here: raw rows of snapshots and of history. What stays out: the expected results.
 """
 
 import json
@@ -59,7 +59,7 @@ SLUGS = ["bitcoin", "Bitcoin", "ripple", "a.b_c-d", "-a", "", "a" * 200, "a" * 2
 
 @st.composite
 def coins(draw: st.DrawFn) -> dict[str, Any]:
-    """Changes of a good coin: none, amounts that fit together, or odd ones."""
+    """Changes to a good coin: none, consistent amounts, or unusual values."""
     changes: dict[str, Any] = {}
     if draw(st.booleans()):
         price, supply = Decimal(draw(AMOUNTS)), Decimal(draw(AMOUNTS))
@@ -77,7 +77,7 @@ def coins(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> list[Row]:
-    """Rows of one snapshot, as of snapshot 0: `at_snapshot` moves them."""
+    """Rows of one snapshot, numbered 0; `at_snapshot` moves them to another one."""
     common = {
         "coins_asked": draw(st.integers(0, 12)),
         "is_repeated": draw(st.sampled_from([False] * 9 + [True])),
@@ -109,7 +109,7 @@ def snapshots(draw: st.DrawFn) -> list[Row]:
 
 
 def at_snapshot(rows: list[Row], number: int) -> list[Row]:
-    """The same rows in a snapshot, and under ids, of their own."""
+    """The same rows, moved to a separate snapshot and with other ids."""
     return [
         row
         | {
@@ -170,5 +170,5 @@ def points(draw: st.DrawFn) -> list[Row]:
 
 
 def as_value(payload: str) -> Any:
-    """The payload as a value."""
+    """Parse a payload."""
     return json.loads(payload)

@@ -1,6 +1,6 @@
-"""Raw rows as the lake hands them to a kernel: ordinary ones, of which a test changes something.
+"""Ordinary raw rows in the form that a kernel takes; tests change some of their values.
 
-What goes here: building tables. What stays out: what must become of them.
+What goes here: building tables. What stays out: the expected results.
 """
 
 import json
@@ -17,7 +17,7 @@ from cryptoassets.schemas import RAW_COIN_SNAPSHOTS, Table
 from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Hypothesis on a machine that has other work."""
+"""Settings of Hypothesis that also work on a busy machine."""
 
 START = datetime(2026, 10, 31, 23, tzinfo=UTC)
 Row = dict[str, Any]
@@ -38,17 +38,17 @@ GOOD_COIN = {
 
 
 class _Marker(Enum):
-    """A value no payload has; its name, unlike an object's, is the same in every process."""
+    """A value that no payload has. Its name is the same in every process."""
 
     ABSENT = "absent"
 
 
 ABSENT = _Marker.ABSENT
-"""The value of a field that a coin lacks."""
+"""Marks a field that is missing in a coin."""
 
 
 def instant(number: int) -> datetime:
-    """The `observed_at` of a snapshot of its own."""
+    """The `observed_at` of a snapshot, by its number."""
     return START + timedelta(milliseconds=number)
 
 
@@ -70,7 +70,7 @@ def raw_row(coin_id: str, snapshot: int, /, **changes: Any) -> Row:
 
 
 def raw_table(rows: Iterable[Row], table: Table = RAW_COIN_SNAPSHOTS) -> pa.Table:
-    """Rows as a kernel takes them."""
+    """Convert rows to the form that a kernel takes."""
     fields = FIELDS[table.name]
 
     def with_texts(row: Row) -> Row:

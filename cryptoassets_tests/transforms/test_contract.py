@@ -1,4 +1,4 @@
-"""Promises of the counts that block a publication: each says what is wrong and how much of it."""
+"""The checks that block a publication report each problem with its count."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from cryptoassets.schemas import COIN_PRICES
 from cryptoassets.transforms.contract import (
     Tally,
     conservation_problems,
-    doubled_keys,
+    duplicate_keys,
     key_problems,
     tally,
 )
@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
 
 
 def rows(*changes: dict[str, Any]) -> pa.Table:
-    """Valid rows of one coin each, with changes."""
+    """One valid row per change, each of another coin, with the change applied."""
     ordinary = [
         {"raw_id": f"raw {n}", "coin_id": f"coin-{n}", "observed_at": 0, "outcome": "valid"}
         | {"reasons": []}
@@ -39,16 +39,16 @@ def rows(*changes: dict[str, Any]) -> pa.Table:
 QUARANTINED = {"outcome": "quarantined", "reasons": ["bad_id"]}
 
 
-def test_a_tally_counts_each_outcome_and_the_rest() -> None:
-    """The rest must be zero."""
+def test_tally_counts_each_outcome_and_unknown_outcomes() -> None:
+    """A valid partition has no unknown outcomes."""
     counted = tally(rows({}, {}, QUARANTINED, {"outcome": "superseded"}, {"outcome": "lost"}))
 
     assert Tally(raw=5, valid=2, quarantined=1, superseded=1) == counted
     assert 1 == counted.other
 
 
-def test_nothing_counts_as_nothing() -> None:
-    """An hour that was skipped has no rows, and that is no problem."""
+def test_a_partition_without_rows_has_no_problems() -> None:
+    """A skipped hour has no rows, which is valid."""
     assert Tally(0, 0, 0, 0) == tally(rows())
     assert [] == conservation_problems(rows())
     assert [] == key_problems(rows(), COIN_PRICES.key)
@@ -75,41 +75,41 @@ def test_nothing_counts_as_nothing() -> None:
     ],
     ids=["good", "lost", "null outcome", "unexplained", "loaded", "null reasons"],
 )
-def test_what_is_not_conserved_is_counted(
+def test_rows_that_violate_the_outcome_rules_are_counted(
     changes: list[dict[str, Any]], problems: list[str]
 ) -> None:
-    """Raw = valid + quarantined + superseded, each for a reason."""
+    """Raw = valid + quarantined + superseded, and only quarantined rows have reasons."""
     assert problems == conservation_problems(rows(*changes))
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ([{}, {"raw_id": "raw 0"}], "1 doubled keys (raw_id): [{'raw_id': 'raw 0'}]"),
+        ([{}, {"raw_id": "raw 0"}], "1 duplicate keys (raw_id): [{'raw_id': 'raw 0'}]"),
         ([{"raw_id": None}], "1 null values in raw_id"),
         ([{"coin_id": None}], "1 null values in coin_id, observed_at"),
         (
             [{}, {"coin_id": "coin-0"}],
-            "1 doubled keys (coin_id, observed_at): [{'coin_id': 'coin-0', 'observed_at': 0}]",
+            "1 duplicate keys (coin_id, observed_at): [{'coin_id': 'coin-0', 'observed_at': 0}]",
         ),
     ],
     ids=["raw_id", "null raw_id", "null key", "key"],
 )
-def test_a_bad_key_is_named(changes: list[dict[str, Any]], problem: str) -> None:
-    """The first few are shown: whoever reads the red check knows where to look."""
+def test_a_null_or_duplicate_key_is_named(changes: list[dict[str, Any]], problem: str) -> None:
+    """The message shows the first few keys, so that a reader knows where to look."""
     assert [problem] == key_problems(rows(*changes), COIN_PRICES.key)
 
 
-def test_only_rows_to_be_loaded_need_a_key_of_their_own() -> None:
-    """Quarantine is full of nulls and doubles: that is why they are there."""
+def test_only_valid_rows_need_unique_keys() -> None:
+    """Quarantined and superseded rows may have null or duplicate keys."""
     same = {"coin_id": "coin-0"}
     superseded, broken = {"outcome": "superseded"}, QUARANTINED | {"coin_id": None}
 
     assert [] == key_problems(rows({}, same | superseded, broken, broken), COIN_PRICES.key)
 
 
-def test_a_key_in_three_rows_is_one_doubled_key() -> None:
-    """Keys are counted, not rows."""
+def test_a_key_in_three_rows_is_one_duplicate_key() -> None:
+    """The check counts keys, not rows."""
     three = rows({}, {"coin_id": "coin-0"}, {"coin_id": "coin-0"})
 
-    assert [{"coin_id": "coin-0"}] == doubled_keys(three, ("coin_id",)).to_pylist()
+    assert [{"coin_id": "coin-0"}] == duplicate_keys(three, ("coin_id",)).to_pylist()

@@ -1,4 +1,4 @@
-"""Promises of judged history: every raw point once, exact, with every reason."""
+"""Judged history has every raw point once, with exact amounts and every reason."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -58,7 +58,7 @@ CASES: dict[str, tuple[Row, list[str]]] = {
 
 
 def raw_row(name: str, **changes: Any) -> Row:
-    """A good raw row, a coin of its own; `point` changes its payload."""
+    """A good raw row of a separate coin; `point` changes its payload."""
     observed_at = changes.get("observed_at", T0)
     point = {
         "priceUsd": "1.5",
@@ -81,7 +81,7 @@ def raw_row(name: str, **changes: Any) -> Row:
 
 @pytest.fixture(scope="module")
 def judged() -> pa.Table:
-    """All cases, and three answers for one point, in one table."""
+    """All cases, plus several answers for one point, in one table."""
     rows = [raw_row(name, **changes) for name, (changes, _) in CASES.items()]
     answers = [
         raw_row(f"answer {number}", coin_id="again", fetched_at=T0 + timedelta(hours=number))
@@ -101,15 +101,15 @@ def row_of(judged: pa.Table, name: str) -> Row:
     return dict(row)
 
 
-def test_every_point_comes_out_once_with_the_columns_of_the_contract(judged: pa.Table) -> None:
-    """None is lost, be it broken in every way."""
+def test_every_point_is_returned_once_with_the_columns_of_the_contract(judged: pa.Table) -> None:
+    """Broken points are not lost."""
     assert len(CASES) + 6 == judged.num_rows
     assert list(CLEAN_COIN_PRICE_HISTORY.column_names) == judged.column_names
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_point_has_every_reason_and_its_outcome(judged: pa.Table, name: str) -> None:
-    """A reason means quarantine, none means valid."""
+    """A point with a reason is quarantined; a point without reasons is valid."""
     reasons = CASES[name][1]
 
     row = row_of(judged, name)
@@ -118,8 +118,8 @@ def test_a_point_has_every_reason_and_its_outcome(judged: pa.Table, name: str) -
     assert ("quarantined" if reasons else "valid") == row["outcome"]
 
 
-def test_amounts_are_the_decimals_that_were_sent(judged: pa.Table) -> None:
-    """v2 has 16 places: all of them arrive."""
+def test_amounts_are_exactly_the_decimals_that_were_sent(judged: pa.Table) -> None:
+    """CoinCap v2 sends 16 decimal places, and all of them are kept."""
     row = row_of(judged, "v2")
     assert Decimal("0.123456789012345678") == row_of(judged, "unquoted")["price_usd"]
 
@@ -128,8 +128,8 @@ def test_amounts_are_the_decimals_that_were_sent(judged: pa.Table) -> None:
     assert row_of(judged, "no supply")["circulating_supply"] is None
 
 
-def test_the_latest_answer_for_a_point_counts(judged: pa.Table) -> None:
-    """A broken one does not take its place."""
+def test_the_latest_answer_for_a_point_is_valid(judged: pa.Table) -> None:
+    """A later but broken answer does not replace it."""
     outcomes = {f"answer {n}": row_of(judged, f"answer {n}")["outcome"] for n in (1, 2, 3, 4)}
 
     assert {
@@ -140,8 +140,8 @@ def test_the_latest_answer_for_a_point_counts(judged: pa.Table) -> None:
     } == outcomes
 
 
-def test_one_time_twice_in_one_answer_is_a_contradiction(judged: pa.Table) -> None:
-    """1.5 and 9.9 for the same hour: neither is published."""
+def test_two_values_for_one_time_in_one_answer_are_quarantined(judged: pa.Table) -> None:
+    """The answer has the prices 1.5 and 9.9 for the same hour, so neither is published."""
     rows = [row_of(judged, f"at once {price}") for price in ("1.5", "9.9")]
 
     assert [["contradictory_answer"]] * 2 == [row["reasons"] for row in rows]

@@ -1,4 +1,4 @@
-"""Promises of the daily figures: by time, by neighbouring days, exact, and in any order alike."""
+"""Daily figures follow time and neighbouring days, are exact, and ignore the order of rows."""
 
 import itertools
 import statistics
@@ -31,7 +31,7 @@ CLOSES = [100, 110, 99, 120, 80, 90, 91, 92, 140]
 
 
 def price(coin_id: str, day: int, hours: float, usd: str | int | Decimal, **changes: Any) -> Row:
-    """An observation so many hours after midnight UTC."""
+    """An observation the given number of hours after midnight UTC."""
     observed_at = FIRST_DAY + timedelta(days=day, hours=hours)
     return {
         "coin_id": coin_id,
@@ -45,7 +45,7 @@ def price(coin_id: str, day: int, hours: float, usd: str | int | Decimal, **chan
 
 
 def closes(coin_id: str, by_day: Iterable[tuple[int, int]]) -> list[Row]:
-    """One observation a day, at noon."""
+    """One observation per day, at noon."""
     return [price(coin_id, day, 12, usd) for day, usd in by_day]
 
 
@@ -67,13 +67,13 @@ PRICES = [
 
 
 def point(coin_id: str, day: int, hours: float, usd: int, interval: str = "h1") -> Row:
-    """A point of history so many hours after midnight UTC."""
+    """A history point the given number of hours after midnight UTC."""
     row = price(coin_id, day, hours, usd, interval=interval)
     return {name: row[name] for name in row if name != "rank"}
 
 
 HISTORY = [
-    # The only snapshot of `filled` is at noon, whose points must not count again.
+    # The only snapshot of `filled` is at noon, so the points of that hour must not be used.
     *(point("filled", 0, hours, usd) for hours, usd in ((9, 150), (12, 999), (12.5, 999))),
     point("filled", 0, 23, 145),
     point("old-filled", 1, 1, 290),
@@ -84,12 +84,12 @@ ALIASES = {"old-filled": "filled"}
 
 
 def frame_of(session: SparkSession, rows: list[Row], table: Table = COIN_PRICES) -> DataFrame:
-    """Rows of a table as DataFrame."""
+    """Rows of a table as a DataFrame."""
     return session.createDataFrame(pa.Table.from_pylist(rows, schema=arrow_schema(table)))
 
 
 def daily_of(session: SparkSession, prices: DataFrame, *, is_backwards: bool = False) -> DataFrame:
-    """The figures, with history and aliases beside the prices."""
+    """The figures computed from prices, history and aliases."""
     points = HISTORY[::-1] if is_backwards else HISTORY
     history = frame_of(session, points, COIN_PRICE_HISTORY)
     return coin_daily(prices, history, ALIASES)
@@ -109,8 +109,8 @@ def days(session: SparkSession) -> dict[tuple[str, int], Row]:
     return by_key(daily)
 
 
-def test_a_day_is_opened_and_closed_by_time_not_by_order(days: dict[Any, Row]) -> None:
-    """Rows come from COPY in any order; midnight belongs to the new day."""
+def test_open_and_close_follow_time_not_row_order(days: dict[Any, Row]) -> None:
+    """COPY returns rows in any order; midnight belongs to the new day."""
     row = days["unordered", 0]
 
     figures = [row[name] for name in ("open", "high", "low", "close", "observations")]
@@ -118,8 +118,8 @@ def test_a_day_is_opened_and_closed_by_time_not_by_order(days: dict[Any, Row]) -
     assert 4 == days["unordered", 1]["open"]
 
 
-def test_volume_and_market_cap_are_the_last_of_the_day(days: dict[Any, Row]) -> None:
-    """A volume of 24 hours added up over a day would count every trade 288 times."""
+def test_volume_and_market_cap_are_the_last_values_of_the_day(days: dict[Any, Row]) -> None:
+    """Summing 24-hour volumes over a day would count every trade 288 times."""
     row = days["unordered", 0]
 
     assert (TINY, LARGEST) == (row["volume_usd_24h"], row["market_cap_usd"])
@@ -127,7 +127,7 @@ def test_volume_and_market_cap_are_the_last_of_the_day(days: dict[Any, Row]) -> 
 
 
 def test_amounts_stay_exact(days: dict[Any, Row]) -> None:
-    """38 digits in, 38 digits out."""
+    """All 38 digits are kept."""
     row = days["exact", 0]
 
     assert (LARGEST, LARGEST, TINY, TINY) == tuple(
@@ -135,22 +135,22 @@ def test_amounts_stay_exact(days: dict[Any, Row]) -> None:
     )
 
 
-def test_a_return_is_against_the_day_before(days: dict[Any, Row]) -> None:
-    """In percent, to nine places."""
+def test_a_return_compares_with_the_day_before(days: dict[Any, Row]) -> None:
+    """Returns are in percent, with nine places."""
     assert days["steady", 0]["return_pct"] is None
     assert Decimal(10) == days["steady", 1]["return_pct"]
     assert Decimal("-33.333333333") == days["steady", 4]["return_pct"]
 
 
 def test_a_return_over_a_gap_is_null(days: dict[Any, Row]) -> None:
-    """Two days' change is not a day's; a day without prices is absent, not zero."""
+    """A change over two days is not a daily return; a day without prices is absent, not zero."""
     assert ("holey", 5) not in days
     assert days["holey", 6]["return_pct"] is None
     assert days["holey", 7]["return_pct"] is not None
 
 
-def test_volatility_takes_seven_returns(days: dict[Any, Row]) -> None:
-    """Eight closes without a hole; the sample standard deviation."""
+def test_volatility_needs_seven_returns(days: dict[Any, Row]) -> None:
+    """It is the sample standard deviation over eight closes without a gap."""
     returns = [(b / a - 1) * 100 for a, b in itertools.pairwise(CLOSES)]
 
     assert days["steady", 6]["volatility_7d_pct"] is None
@@ -159,24 +159,22 @@ def test_volatility_takes_seven_returns(days: dict[Any, Row]) -> None:
     assert {None} == {days["holey", day]["volatility_7d_pct"] for day in (6, 7, 8)}
 
 
-def test_drawdown_is_below_the_peak_of_seven_days(days: dict[Any, Row]) -> None:
-    """The high counts, not the close; on the eighth day it is forgotten."""
+def test_drawdown_is_measured_from_the_peak_of_seven_days(days: dict[Any, Row]) -> None:
+    """The peak is the highest price, not the highest close, and expires on the eighth day."""
     drawdowns = [days["falling", day]["drawdown_pct"] for day in (0, 3, 6, 7)]
 
     assert [20, 60, 50, 0] == drawdowns
 
 
-def test_rebuilding_in_any_order_gives_the_same(
-    session: SparkSession, days: dict[Any, Row]
-) -> None:
-    """PostgreSQL emptied and rebuilt from raw must be byte-identical."""
+def test_figures_do_not_depend_on_row_order(session: SparkSession, days: dict[Any, Row]) -> None:
+    """A PostgreSQL database that is rebuilt from raw must be byte-identical."""
     backwards = frame_of(session, PRICES[::-1]).repartition(3)
 
     assert days == by_key(daily_of(session, backwards, is_backwards=True))
 
 
-def test_history_counts_in_hours_without_a_snapshot_only(days: dict[Any, Row]) -> None:
-    """A machine that was off; an hour that both tell of must not count twice."""
+def test_history_is_used_only_in_hours_without_a_snapshot(days: dict[Any, Row]) -> None:
+    """History fills hours in which the machine was off; other hours must not count twice."""
     row = days["filled", 0]
 
     figures = [row[name] for name in ("open", "high", "low", "close", "observations")]
@@ -185,13 +183,13 @@ def test_history_counts_in_hours_without_a_snapshot_only(days: dict[Any, Row]) -
 
 
 def test_an_old_slug_continues_the_coin(days: dict[Any, Row]) -> None:
-    """Its history is the past of the coin of today: returns go through."""
+    """Returns are computed across the change of the slug."""
     assert ("old-filled", 1) not in days
     assert Decimal(100) == days["filled", 1]["return_pct"]
 
 
-def test_volume_and_market_cap_are_those_of_snapshots(days: dict[Any, Row]) -> None:
-    """History has neither, and must neither hide nor invent them."""
+def test_volume_and_market_cap_come_only_from_snapshots(days: dict[Any, Row]) -> None:
+    """History points have neither value and must not hide those of snapshots."""
     row = days["unordered", 0]
 
     assert (TINY, 4) == (row["volume_usd_24h"], row["observations"])
@@ -230,15 +228,15 @@ MARKET = [
 
 @pytest.fixture(scope="module")
 def market(session: SparkSession) -> dict[int, Row]:
-    """The market's rows by day of the month, in one job."""
+    """The rows of the market by day of the month, computed in one job."""
     coins = pa.Table.from_pylist(MARKET, schema=arrow_schema(COIN_DAILY))
     daily = market_daily(session.createDataFrame(coins))
     assert list(MARKET_DAILY.column_names) == daily.columns
     return {row["day"].day: row for row in daily.toArrow().to_pylist()}
 
 
-def test_a_market_day_adds_its_coins_up(market: dict[int, Row]) -> None:
-    """Coins without a figure count as coins and add nothing."""
+def test_a_market_day_sums_its_coins(market: dict[int, Row]) -> None:
+    """A coin without a figure is counted but adds nothing to the sum."""
     row = market[1]
 
     assert (100, 2) == (row["market_cap_usd"], row["volume_usd_24h"])
@@ -247,17 +245,17 @@ def test_a_market_day_adds_its_coins_up(market: dict[int, Row]) -> None:
 
 
 def test_sums_are_exact_decimals(market: dict[int, Row]) -> None:
-    """0.1 + 0.2 is 0.3, and the last of 38 digits counts."""
+    """0.1 + 0.2 is 0.3, and sums keep 38 digits."""
     assert Decimal("0.3") == market[2]["volume_usd_24h"]
     assert Decimal("99999999999999999999") == market[2]["market_cap_usd"]
 
 
 def test_a_sum_that_overflows_is_null(market: dict[int, Row]) -> None:
-    """Not an error that stops the day, and not a wrong number."""
+    """An overflow neither fails the day nor yields a wrong number."""
     assert (None, None) == (market[3]["market_cap_usd"], market[3]["volume_usd_24h"])
 
 
 @pytest.mark.parametrize("day", [4, 5, 6], ids=["no bitcoin", "no caps", "zero cap"])
-def test_dominance_without_its_terms_is_null(market: dict[int, Row], day: int) -> None:
-    """No share of nothing, and no share of zero."""
+def test_dominance_without_a_market_cap_is_null(market: dict[int, Row], day: int) -> None:
+    """The share is undefined without bitcoin's cap and for a total of zero."""
     assert market[day]["btc_dominance_pct"] is None

@@ -1,4 +1,4 @@
-"""Promises of parsing: the exact decimal, or the name of what is wrong; nothing in between."""
+"""Parsing returns the exact decimal of a text, or the name of its problem."""
 
 import re
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ PRECISE = Context(prec=2_000)
 
 VERDICTS: dict[str | None, Verdict] = {
     None: None,
-    # Row 10 of the faults.
+    # Typical faulty numbers.
     "NaN": "malformed",
     "Infinity": "malformed",
     "1E400": "overflow",
@@ -33,7 +33,7 @@ VERDICTS: dict[str | None, Verdict] = {
     "-0": Decimal(0),
     "-1.5": Decimal("-1.5"),
     "\u0967\u0968": "malformed",  # Devanagari 12, which Java's parser takes
-    # Words that some parser takes.
+    # Texts that some parsers accept.
     "-Infinity": "malformed",
     "inf": "malformed",
     "null": "malformed",
@@ -70,7 +70,7 @@ VERDICTS: dict[str | None, Verdict] = {
     "5e-19": "inexact",
     "-4e-19": "underflow",
     "1e-999": "underflow",
-    # More digits than meaning.
+    # Redundant digits.
     "0e999": Decimal(0),
     "0e-999": Decimal(0),
     "0." + "0" * 30: Decimal(0),
@@ -83,7 +83,7 @@ VERDICTS: dict[str | None, Verdict] = {
 
 
 def judge(texts: Iterable[str | None], *, is_double: bool = False) -> list[Verdict]:
-    """Value or problem of each text, all in one column."""
+    """The value or the problem of each text, parsed as one column."""
     values, problems = exact_decimals(pa.array([*texts], pa.string()), is_double=is_double)
     verdicts: list[Verdict] = values.to_pylist()
     for problem, rows in problems.items():
@@ -94,7 +94,7 @@ def judge(texts: Iterable[str | None], *, is_double: bool = False) -> list[Verdi
 
 
 def exactly(text: str, *, is_double: bool = False) -> Verdict:
-    """The same by Python's decimals, whose precision is as large as one asks for."""
+    """The expected result, computed by Python's decimals with a large precision."""
     if not re.fullmatch(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?", text):
         return "malformed"
     number = Decimal(text)
@@ -108,13 +108,13 @@ def exactly(text: str, *, is_double: bool = False) -> Verdict:
 
 
 @pytest.mark.parametrize("text", VERDICTS, ids=lambda text: ascii(text)[:40])
-def test_a_text_is_its_exact_decimal_or_its_reason(text: str | None) -> None:
-    """Never silently 0, NULL or a double: each of these was one of them under a plain cast."""
+def test_a_text_yields_its_exact_decimal_or_its_problem(text: str | None) -> None:
+    """A plain cast turned each of these silently into 0, NULL or a double."""
     assert [VERDICTS[text]] == judge([text])
 
 
-def test_a_column_keeps_each_text_at_its_place() -> None:
-    """Odd texts are judged apart from the others."""
+def test_values_and_problems_keep_the_rows_of_their_texts() -> None:
+    """Unusual texts are parsed separately from the others."""
     assert list(VERDICTS.values()) == judge(VERDICTS)
     assert [] == judge([])
 
@@ -132,17 +132,15 @@ TEXTS = st.lists(NUMBERS | st.text("0123456789.eE+- \n", max_size=12), max_size=
 
 @PATIENT
 @given(TEXTS)
-def test_any_text_is_exact_or_refused_by_name(texts: list[str]) -> None:
-    """Texts of digits, points and exponents against Python's exact decimals."""
+def test_random_texts_yield_the_exact_decimal_or_a_problem(texts: list[str]) -> None:
+    """Compares texts of digits, points and exponents with Python's exact decimals."""
     assert [exactly(text) for text in texts] == judge(texts)
 
 
 @PATIENT
 @given(TEXTS, st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=50))
-def test_a_double_may_be_rounded_at_the_18th_place_and_nowhere_else(
-    texts: list[str], doubles: list[float]
-) -> None:
-    """CoinCap prints vwap and change as JavaScript does: 17 digits, 24 places for a small one."""
+def test_doubles_are_rounded_only_at_the_18th_place(texts: list[str], doubles: list[float]) -> None:
+    """CoinCap prints vwap and change as JavaScript does: 17 digits, and up to 24 places."""
     texts = [*texts, *map(repr, doubles)]
 
     assert [exactly(text, is_double=True) for text in texts] == judge(texts, is_double=True)
@@ -156,8 +154,6 @@ def test_a_double_may_be_rounded_at_the_18th_place_and_nowhere_else(
         *(("\xa07", None), ("\u20037", None), ("7\x80", None), ("x", None)),
     ],
 )
-def test_a_whole_number_is_digits_with_a_sign_and_blanks_around(
-    text: str, number: int | None
-) -> None:
-    """Ranks and times, as a cast of Spark read them."""
+def test_a_whole_number_may_have_a_sign_and_blanks_around_it(text: str, number: int | None) -> None:
+    """Ranks and times are parsed as Spark's cast parsed them."""
     assert number == whole_number(text)

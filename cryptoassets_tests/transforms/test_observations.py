@@ -1,4 +1,4 @@
-"""Promises of what counts: nothing twice, snapshots before history, slugs of today."""
+"""Observations: no instant twice, snapshots take precedence over history, slugs are today's."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ MIDNIGHT = datetime(2026, 10, 25, tzinfo=UTC)
 
 
 def seen(coin_id: str, minutes: float, usd: int, **more: Any) -> Row:
-    """What is common to a snapshot and a point so many minutes after midnight."""
+    """Fields of a snapshot or point the given number of minutes after midnight."""
     at = MIDNIGHT + timedelta(minutes=minutes)
     row = {"coin_id": coin_id, "observed_at": at, "price_usd": Decimal(usd), "source": "replay"}
     return row | {"fetched_at": at, "raw_id": f"{coin_id}@{at}@{more}"} | more
@@ -49,7 +49,7 @@ HISTORY = [
 
 @pytest.fixture(scope="module")
 def rows(session: SparkSession) -> list[Row]:
-    """What counts, in one job."""
+    """The observations, computed in one job."""
 
     def frame(rows: list[Row], table: Table) -> Any:
         return session.createDataFrame(pa.Table.from_pylist(rows, schema=arrow_schema(table)))
@@ -62,8 +62,8 @@ def rows(session: SparkSession) -> list[Row]:
     return found.toArrow().to_pylist()
 
 
-def told(rows: list[Row], coin_id: str) -> list[tuple[int, int, bool]]:
-    """Minute, price and kind of what counts for a coin, by time."""
+def observations_of(rows: list[Row], coin_id: str) -> list[tuple[int, int, bool]]:
+    """Minute, price and `is_snapshot` of a coin's observations, by time."""
     return sorted(
         (
             (row["observed_at"] - MIDNIGHT) // timedelta(minutes=1),
@@ -75,15 +75,15 @@ def told(rows: list[Row], coin_id: str) -> list[tuple[int, int, bool]]:
     )
 
 
-def test_history_fills_hours_without_a_snapshot_and_counts_an_instant_once(rows: list[Row]) -> None:
-    """The hour from 1:00 has a snapshot; midnight stands in three intervals."""
+def test_history_fills_hours_without_a_snapshot_and_has_each_instant_once(rows: list[Row]) -> None:
+    """The hour from 1:00 has a snapshot; three intervals have a point at midnight."""
     expected = [(0, 2, False), (30, 2, False), (90, 1, True), (120, 2, False), (180, 5, False)]
 
-    assert expected == told(rows, "both")
+    assert expected == observations_of(rows, "both")
 
 
-def test_an_old_slug_counts_as_todays_and_never_beside_it(rows: list[Row]) -> None:
-    """The second snapshot and the third hour stand under both slugs."""
+def test_an_old_slug_is_merged_into_todays_slug(rows: list[Row]) -> None:
+    """The second snapshot and the third hour exist under both slugs."""
     expected = [
         (5, 10, True),
         (10, 11, True),
@@ -92,12 +92,12 @@ def test_an_old_slug_counts_as_todays_and_never_beside_it(rows: list[Row]) -> No
         (130, 14, False),
     ]
 
-    assert expected == told(rows, "xrp")
+    assert expected == observations_of(rows, "xrp")
     assert {"both", "xrp"} == {row["coin_id"] for row in rows}
 
 
 def test_only_snapshots_have_a_volume(rows: list[Row]) -> None:
-    """History knows prices."""
+    """History points have a price but no volume."""
     assert {(True, Decimal(5)), (False, None)} == {
         (row["is_snapshot"], row["volume_usd_24h"]) for row in rows
     }

@@ -1,4 +1,4 @@
-"""Promises of any page whatever: each document once, with known reasons and one outcome."""
+"""In any page, each document yields one row with known reasons and one outcome."""
 
 import pyarrow as pa
 from hypothesis import given, settings
@@ -13,8 +13,8 @@ from cryptoassets_tests.transforms.pages import at_snapshot, points, snapshots
 from cryptoassets_tests.transforms.snapshots import PATIENT, Row, raw_table
 
 
-def assert_kept(rows: list[Row], flow: Flow) -> None:
-    """The promises that a publication relies on."""
+def assert_judged_completely(rows: list[Row], flow: Flow) -> None:
+    """Assert what a publication relies on."""
     judge = judge_prices if flow is SNAPSHOT_FLOW else judge_history
     judged: pa.Table = judge(raw_table(rows, flow.raw))
 
@@ -31,15 +31,15 @@ def assert_kept(rows: list[Row], flow: Flow) -> None:
 
 @settings(PATIENT, max_examples=50)
 @given(st.lists(snapshots(), max_size=3))
-def test_any_snapshot_is_judged_to_the_last_document(pages: list[list[Row]]) -> None:
-    """Odd values, second answers, contradictions, foreign documents, in one table."""
+def test_every_document_of_any_snapshot_is_judged(pages: list[list[Row]]) -> None:
+    """One table holds bad values, second answers, contradictions and foreign documents."""
     rows = [row for number, page in enumerate(pages) for row in at_snapshot(page, number)]
 
-    assert_kept(rows, SNAPSHOT_FLOW)
+    assert_judged_completely(rows, SNAPSHOT_FLOW)
 
 
 @settings(PATIENT, max_examples=50)
 @given(points())
-def test_any_history_is_judged_to_the_last_document(rows: list[Row]) -> None:
-    """Odd values, dates, times and intervals."""
-    assert_kept(rows, HISTORY_FLOW)
+def test_every_document_of_any_history_is_judged(rows: list[Row]) -> None:
+    """The documents have bad values, dates, times and intervals."""
+    assert_judged_completely(rows, HISTORY_FLOW)

@@ -1,4 +1,4 @@
-"""Promises of a payload's texts: as they were sent, whatever JSON type they had."""
+"""Payload fields are read as the text that was sent, whatever their JSON type."""
 
 from typing import Any
 
@@ -31,13 +31,13 @@ TEXTS: list[tuple[Any, str | None]] = [
 
 @pytest.mark.parametrize(("value", "text"), TEXTS, ids=lambda value: ascii(value)[:40])
 def test_a_value_is_read_as_text(value: Any, text: str | None) -> None:
-    """The rules judge a number or an object that stands where a text belongs."""
+    """The rules also judge numbers and objects in place of texts."""
     assert (text, None) == field_texts({"priceUsd": value}, ("priceUsd", "absent"))
 
 
 @pytest.mark.parametrize("table", [RAW_COIN_SNAPSHOTS, RAW_COIN_HISTORY], ids=lambda t: t.name)
-def test_a_kernel_takes_a_raw_table_and_its_fields(table: Table) -> None:
-    """In this order, as a task builds it."""
+def test_kernel_input_is_the_raw_table_followed_by_the_fields(table: Table) -> None:
+    """Tasks build their rows in this order."""
     schema = kernel_schema(table)
 
     assert list(arrow_schema(table)) == list(schema)[: len(table.columns)]

@@ -1,4 +1,4 @@
-"""Promises of judging: one row a document, one outcome a row, snapshots whole or not at all."""
+"""Judging: one row per document, one outcome per row, and snapshots are judged as a whole."""
 
 import hashlib
 from collections import Counter
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, SNAPSHOT_FLOW
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.transforms.coins import merged, newest_of_coins
+from cryptoassets.transforms.coins import merge_coin_rows, newest_row_per_coin
 from cryptoassets.transforms.outcomes import publication
 from cryptoassets.transforms.prices import judge_prices
 from cryptoassets_tests.transforms.snapshots import PATIENT, Row, instant, raw_row, raw_table
@@ -24,7 +24,7 @@ Judged = dict[str, Row]
 
 
 def snapshot(number: int, good: int, broken: int = 0, **changes: Any) -> list[Row]:
-    """Rows of one snapshot that was asked for ten coins."""
+    """Rows of one snapshot for which ten coins were requested."""
     names = [f"coin-{n}" for n in range(good + broken)]
     return [
         raw_row(name, number, **({"coins_asked": 10} | (BROKEN if n >= good else {}) | changes))
@@ -45,34 +45,34 @@ ROWS = [
     *snapshot(3, good=3, broken=7),
     *snapshot(4, good=4, broken=6),
     *snapshot(5, good=0, broken=3),
-    # Second answers and foreign documents are no further coins.
+    # Second answers and foreign documents do not count as further coins.
     *snapshot(7, good=3),
     *(raw_row(f"coin-{n}", 7, coins_asked=10) | {"raw_id": f"again {n}"} for n in range(3)),
     raw_row("foreign-3", 7, **FOREIGN, payload="{}"),
-    # Were they counted, 7 of 11 rows would be broken.
+    # If foreign documents were counted, 7 of 11 rows would be broken.
     *snapshot(8, good=4, broken=5),
     *(raw_row(f"foreign-{n}", 8, **FOREIGN, payload="{}") for n in range(2)),
     raw_row("foreign", 6, **FOREIGN, payload='{"anything": 1}'),
     raw_row("foreign-2", 6, **FOREIGN, payload=None),
-    # Two answers of the same bitcoin for the same instant, the later one wins.
+    # Two answers for the same coin and instant: the later one wins.
     answer("bitcoin", 1),
     answer("bitcoin", 2, coin={"name": "Corrected"}),
-    # The latest valid one wins, even if an even later answer is broken.
+    # The latest valid answer wins, although a later answer is broken.
     answer("ripple", 1),
     answer("ripple", 2),
     answer("ripple", 3, **BROKEN),
-    # The later one wins by its time, not by its id.
+    # The later answer wins by its time, not by its id.
     answer("polkadot", 1) | {"raw_id": "polkadot b"},
     answer("polkadot", 2, coin={"name": "Corrected"}) | {"raw_id": "polkadot a"},
-    # The same time of fetching twice: one of them, always the same.
+    # Two answers fetched at the same time: always the same one wins.
     answer("tether", 1, payload=raw_row("tether", 20)["payload"]) | {"raw_id": "tether a"},
     answer("tether", 1) | {"raw_id": "tether b"},
-    # Another price in the same answer: nothing says which is true.
+    # Two values in the same answer: it is unknown which one is correct.
     answer("solana", 1, coin={"name": "Earlier"}),
     answer("solana", 2, coin={"vwap24Hr": "2"}) | {"raw_id": "solana a"},
     answer("solana", 2, coin={"vwap24Hr": "3"}) | {"raw_id": "solana b"},
     answer("solana", 2, **BROKEN) | {"raw_id": "solana c"},
-    # Alone it is no contradiction that the other one is broken.
+    # A broken row does not contradict a valid one.
     answer("cardano", 1) | {"raw_id": "cardano a"},
     answer("cardano", 1, **BROKEN) | {"raw_id": "cardano b"},
     *(raw_row(f"companion-{n}", 20) for n in range(3)),
@@ -92,7 +92,7 @@ def judged(table: pa.Table) -> Judged:
 
 
 def reasons_of(judged: Judged, number: int) -> Counter[tuple[str, ...]]:
-    """How often each list of reasons stands in a snapshot."""
+    """How often each list of reasons occurs in a snapshot."""
     rows = [row for row in judged.values() if row["observed_at"].timestamp() == _time(number)]
     return Counter(tuple(row["reasons"]) for row in rows)
 
@@ -104,7 +104,7 @@ def _time(number: int) -> float:
 def test_every_document_is_one_row_in_the_columns_of_the_contract(
     table: pa.Table, judged: Judged
 ) -> None:
-    """Raw = valid + quarantined + superseded begins here."""
+    """The equation raw = valid + quarantined + superseded depends on it."""
     assert {row["raw_id"] for row in ROWS} == set(judged)
     assert len(ROWS) == table.num_rows
     assert arrow_schema(CLEAN_COIN_PRICES) == table.schema
@@ -134,50 +134,50 @@ def test_every_document_is_one_row_in_the_columns_of_the_contract(
         pytest.param(
             8,
             {(): 4, ("price_usd_missing",): 5, ("foreign_document",): 2},
-            id="a foreign document is no row of the answer",
+            id="a foreign document does not belong to the answer",
         ),
     ],
 )
-def test_a_snapshot_is_judged_whole(
+def test_a_snapshot_is_judged_as_a_whole(
     judged: Judged, number: int, reasons: dict[tuple[str, ...], int]
 ) -> None:
-    """An answer cut short is not a market in which seventy coins died; others are not touched."""
+    """A truncated answer is quarantined as a whole; other snapshots are not affected."""
     assert reasons == reasons_of(judged, number)
 
 
 def test_a_row_is_quarantined_exactly_if_it_has_reasons(judged: Judged) -> None:
-    """No row has two fates."""
+    """Every other row is valid or superseded."""
     for row in judged.values():
         assert bool(row["reasons"]) == (row["outcome"] == "quarantined")
 
 
 def test_the_later_answer_supersedes_the_earlier(judged: Judged) -> None:
-    """CoinCap corrected itself."""
+    """CoinCap may correct its answer for an instant."""
     assert "superseded" == judged["bitcoin 1"]["outcome"]
     assert "valid" == judged["bitcoin 2"]["outcome"]
 
 
-def test_the_later_answer_supersedes_whatever_its_id(judged: Judged) -> None:
-    """An id ends in a hash: in half of all corrections the later one is the smaller."""
+def test_the_later_answer_supersedes_regardless_of_its_id(judged: Judged) -> None:
+    """An id ends in a hash, so the later answer may have the smaller id."""
     assert "superseded" == judged["polkadot b"]["outcome"]
     assert "valid" == judged["polkadot a"]["outcome"]
 
 
 def test_the_latest_valid_answer_wins_over_a_later_broken_one(judged: Judged) -> None:
-    """A broken correction must not take a good price away."""
+    """A broken correction must not remove a good price."""
     outcomes = [judged[f"ripple {seconds}"]["outcome"] for seconds in (1, 2, 3)]
 
     assert ["superseded", "valid", "quarantined"] == outcomes
 
 
-def test_of_answers_fetched_at_once_one_wins_by_its_id(judged: Judged) -> None:
-    """A rebuild must choose the same one."""
+def test_the_id_decides_between_answers_fetched_at_the_same_time(judged: Judged) -> None:
+    """A rebuild must choose the same answer."""
     assert "superseded" == judged["tether a"]["outcome"]
     assert "valid" == judged["tether b"]["outcome"]
 
 
-def test_an_answer_that_contradicts_itself_counts_for_nothing(judged: Judged) -> None:
-    """A hash chose between two prices of one page; now both are seen, and the earlier one stays."""
+def test_both_values_of_a_contradictory_answer_are_quarantined(judged: Judged) -> None:
+    """The hash in the id used to choose one of the two; the earlier answer stays valid."""
     both = [judged[name] for name in ("solana a", "solana b")]
 
     assert [["contradictory_answer"]] * 2 == [row["reasons"] for row in both]
@@ -186,13 +186,13 @@ def test_an_answer_that_contradicts_itself_counts_for_nothing(judged: Judged) ->
 
 
 def test_a_broken_row_contradicts_nothing(judged: Judged) -> None:
-    """It has its own reason, and no value."""
+    """A broken row has its own reason and no usable value."""
     assert ["price_usd_missing"] == judged["solana c"]["reasons"]
     assert ["valid", "quarantined"] == [judged[f"cardano {x}"]["outcome"] for x in "ab"]
 
 
-def test_a_foreign_document_is_kept_with_what_it_has(judged: Judged) -> None:
-    """It is found in quarantine, not dropped: row 16 of the faults."""
+def test_a_foreign_document_is_quarantined_with_its_payload(judged: Judged) -> None:
+    """It is not dropped."""
     row = judged["foreign@6"]
 
     assert ("quarantined", "unknown") == (row["outcome"], row["source"])
@@ -200,7 +200,7 @@ def test_a_foreign_document_is_kept_with_what_it_has(judged: Judged) -> None:
 
 
 def test_ids_that_differ_by_case_are_two_coins() -> None:
-    """And the one that is no slug is refused."""
+    """The id that is not a slug is quarantined."""
     rows = [raw_row("bitcoin", 0), raw_row("Bitcoin", 0)]
 
     found = judge_prices(raw_table(rows)).to_pylist()
@@ -210,7 +210,7 @@ def test_ids_that_differ_by_case_are_two_coins() -> None:
 
 
 def test_coins_are_described_by_their_newest_valid_observation() -> None:
-    """A quarantined name is not a name; first and last seen count valid observations only."""
+    """Quarantined observations change neither the name nor the first and last time seen."""
     rows = [
         raw_row("bitcoin", 0, coin={"name": "First"}),
         raw_row("bitcoin", 2, coin={"name": "Newest", "maxSupply": None}),
@@ -218,7 +218,7 @@ def test_coins_are_described_by_their_newest_valid_observation() -> None:
         raw_row("bitcoin", 3, coin={"name": "Broken", "priceUsd": "0x10"}),
     ]
 
-    coins = newest_of_coins(judge_prices(raw_table(rows)))
+    coins = newest_row_per_coin(judge_prices(raw_table(rows)))
 
     [coin] = coins.to_pylist()
     assert arrow_schema(COINS) == coins.schema
@@ -226,14 +226,14 @@ def test_coins_are_described_by_their_newest_valid_observation() -> None:
     assert (instant(0), instant(2)) == (coin["first_seen_at"], coin["last_seen_at"])
 
 
-def test_coins_that_were_described_in_parts_are_described_as_from_the_whole() -> None:
-    """Each task has seen some of the hour; the driver joins what they say."""
+def test_merged_parts_equal_the_rows_of_the_whole() -> None:
+    """Each task reads a part of the hour, and the driver merges their rows."""
     rows = [raw_row(f"coin-{n % 7}", n, coin={"name": f"{n}"}) for n in range(100)]
     rows += [raw_row("coin-3", n, coin={"priceUsd": None}) for n in range(100, 120)]
     judged = judge_prices(raw_table(rows))
-    parts = [newest_of_coins(judged.slice(n, 13)) for n in reversed(range(0, 120, 13))]
+    parts = [newest_row_per_coin(judged.slice(n, 13)) for n in reversed(range(0, 120, 13))]
 
-    whole, joined = newest_of_coins(judged), merged(pa.concat_tables(parts))
+    whole, joined = newest_row_per_coin(judged), merge_coin_rows(pa.concat_tables(parts))
 
     def coins(described: pa.Table) -> dict[str, Row]:
         return {coin["coin_id"]: coin for coin in described.to_pylist()}
@@ -247,8 +247,8 @@ def test_coins_that_were_described_in_parts_are_described_as_from_the_whole() ->
     }
 
 
-def test_a_publication_has_payloads_of_quarantined_rows_only(table: pa.Table) -> None:
-    """The others' would go to PostgreSQL for nothing; the lake has them."""
+def test_a_publication_has_payloads_only_for_quarantined_rows(table: pa.Table) -> None:
+    """PostgreSQL does not need the other payloads; the lake has them."""
     published = publication(table, SNAPSHOT_FLOW)
 
     rows = published.to_pylist()
@@ -263,7 +263,7 @@ def test_a_publication_has_payloads_of_quarantined_rows_only(table: pa.Table) ->
 
 
 def shortened(raw_id: str) -> str:
-    """What is left of a long id."""
+    """The stored form of a long id."""
     return f"{raw_id[:500]}...{hashlib.sha256(raw_id.encode()).hexdigest()}"
 
 
@@ -278,8 +278,8 @@ def shortened(raw_id: str) -> str:
     ],
     ids=["ordinary", "NUL", "600", "601", "many NUL"],
 )
-def test_an_id_is_published_as_postgres_can_index_it(raw_id: str, stored: str) -> None:
-    """No NUL, and short enough; no two of them meet."""
+def test_an_id_is_published_in_a_form_that_postgres_can_index(raw_id: str, stored: str) -> None:
+    """It has no NUL, is short enough, and stays unique."""
     judged = judge_prices(raw_table([raw_row("bitcoin", 0, raw_id=raw_id)]))
 
     assert [stored] == publication(judged, SNAPSHOT_FLOW)["raw_id"].to_pylist()
@@ -290,7 +290,7 @@ def test_an_id_is_published_as_postgres_can_index_it(raw_id: str, stored: str) -
 def test_documents_in_any_order_are_judged_the_same(
     judged: Judged, random: Any, chunks: int
 ) -> None:
-    """A rebuild reads them in another order, in another number of batches."""
+    """A rebuild reads documents in another order and in another number of batches."""
     shuffled = raw_table(random.sample(ROWS, len(ROWS)))
     size = len(ROWS) // chunks
     parts = [shuffled.slice(n * size, size if n + 1 < chunks else None) for n in range(chunks)]
@@ -300,8 +300,8 @@ def test_documents_in_any_order_are_judged_the_same(
     assert judged == {row["raw_id"]: row for row in again.to_pylist()}
 
 
-def test_snapshots_are_judged_apart_as_together(judged: Judged) -> None:
-    """So tasks may share a partition, as long as no snapshot is cut."""
+def test_each_snapshot_is_judged_independently_of_others(judged: Judged) -> None:
+    """Tasks may share a partition, as long as no snapshot is split."""
     times = {row["observed_at"] for row in ROWS}
     alone = [[row for row in ROWS if row["observed_at"] == time] for time in times]
 
@@ -310,12 +310,12 @@ def test_snapshots_are_judged_apart_as_together(judged: Judged) -> None:
     assert judged == {row["raw_id"]: row for row in found}
 
 
-def test_nothing_is_judged_as_nothing() -> None:
-    """A partition without documents."""
+def test_no_documents_yield_no_rows() -> None:
+    """A partition may have no documents."""
     judged = judge_prices(raw_table([]))
 
     assert arrow_schema(CLEAN_COIN_PRICES) == judged.schema
-    assert [0, 0] == [judged.num_rows, newest_of_coins(judged).num_rows]
+    assert [0, 0] == [judged.num_rows, newest_row_per_coin(judged).num_rows]
 
 
 JSON_VALUES = (
@@ -332,10 +332,10 @@ FIELDS = st.sampled_from(["id", "rank", "symbol", "name", "priceUsd", "supply", 
 
 @PATIENT
 @given(st.lists(st.dictionaries(FIELDS, JSON_VALUES, max_size=3), max_size=20))
-def test_no_payload_whatever_stops_the_batch_or_slips_through(
+def test_no_payload_fails_the_batch_or_passes_unchecked(
     payloads: list[dict[str, Any]],
 ) -> None:
-    """A type that flips is one row in quarantine; a valid row has all that PostgreSQL needs."""
+    """A changed type quarantines one row; a valid row has every value that PostgreSQL needs."""
     rows = [raw_row("bitcoin", number, coin=coin) for number, coin in enumerate(payloads)]
 
     judged = judge_prices(raw_table(rows)).to_pylist()

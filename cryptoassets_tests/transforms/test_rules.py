@@ -1,4 +1,4 @@
-"""Promises of the rules: each fault has its reason, each reason its fault, no row two fates."""
+"""Each fault has its reasons, and each reason is produced by a fault."""
 
 from decimal import Decimal
 from typing import Any
@@ -17,10 +17,10 @@ FAULTY_NUMBERS = {
     "underflow": "1e-19",
     "inexact": "0." + "1" * 19,
 }
-# More digits than a double has: these are not rounded in any field.
+# A text with more digits than a double has is not rounded in any field.
 TOO_FINE_FOR_A_DOUBLE = {"underflow": "1." + "1" * 19 + "e-20"}
 
-# Field of the payload, its value, and all reasons that must be found.
+# A payload field, its value, and all expected reasons.
 FAULTS: list[tuple[str, Any, list[str]]] = [
     *(
         (field, text, [f"{column}_{problem}"])
@@ -73,7 +73,7 @@ FAULTS: list[tuple[str, Any, list[str]]] = [
     ("explorer", "http://\x00", ["bad_text"]),
 ]
 
-# Field of the payload, its value, the column and its value.
+# A payload field, its value, the column and the column's expected value.
 GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
     ("rank", "999999999", "rank", 999_999_999),
     ("volumeUsd24Hr", "0", "volume_usd_24h", Decimal(0)),
@@ -81,7 +81,7 @@ GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
     ("volumeUsd24Hr", "1e-18", "volume_usd_24h", Decimal("1E-18")),
     ("volumeUsd24Hr", 1.5, "volume_usd_24h", Decimal("1.5")),
     ("volumeUsd24Hr", 1e-7, "volume_usd_24h", Decimal("1E-7")),
-    # Java 17 reads the double 59797935293018336 and says so.
+    # Java 17 would turn this number into the double 59797935293018336.
     ("volumeUsd24Hr", 59797935293018340.0, "volume_usd_24h", Decimal(59797935293018340)),
     ("volumeUsd24Hr", 12345678901234567890, "volume_usd_24h", Decimal(12345678901234567890)),
     *(
@@ -111,7 +111,7 @@ GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
 
 
 def case_rows(number: int, field: str, value: Any) -> list[Row]:
-    """A coin with that value, and a good one, so that the snapshot is not unreliable."""
+    """A coin with the value, and a good coin that keeps the snapshot reliable."""
     return [
         raw_row("bitcoin", number, coin={field: value}, coins_asked=2),
         raw_row("companion", number, coins_asked=2),
@@ -120,7 +120,7 @@ def case_rows(number: int, field: str, value: Any) -> list[Row]:
 
 @pytest.fixture(scope="module")
 def judged() -> dict[str, Row]:
-    """All cases, each in a snapshot of its own, judged together; by raw_id."""
+    """All cases by raw_id, each in a separate snapshot, judged together."""
     values = [(f, v) for f, v, _ in FAULTS] + [(f, v) for f, v, _, _ in GOOD_VALUES]
     rows = [row for n, (field, v) in enumerate(values) for row in case_rows(n, field, v)]
     return {row["raw_id"]: row for row in judge_prices(raw_table(rows)).to_pylist()}
@@ -135,7 +135,7 @@ def name_of(value: Any) -> str:
 def test_a_fault_is_quarantined_for_its_reasons_and_no_other(
     judged: dict[str, Row], number: int
 ) -> None:
-    """Whoever reads quarantine must see what is wrong, all of it, and nothing that follows."""
+    """The quarantine must show every cause, and no consequence of one."""
     *_, reasons = FAULTS[number]
 
     row = judged[f"bitcoin@{number}"]
@@ -148,7 +148,7 @@ def test_a_fault_is_quarantined_for_its_reasons_and_no_other(
     "number", range(len(GOOD_VALUES)), ids=lambda n: name_of(GOOD_VALUES[n][:2])
 )
 def test_a_good_value_is_kept_exactly(judged: dict[str, Row], number: int) -> None:
-    """Zero is a volume, null is no limit, and a JSON number is a number."""
+    """Zero is a valid volume, null means no limit, and JSON numbers are accepted."""
     *_, column, value = GOOD_VALUES[number]
 
     row = judged[f"bitcoin@{len(FAULTS) + number}"]
@@ -157,8 +157,8 @@ def test_a_good_value_is_kept_exactly(judged: dict[str, Row], number: int) -> No
     assert value == row[column]
 
 
-def test_a_fault_leaves_the_other_coins_alone(judged: dict[str, Row]) -> None:
-    """One bad coin of a hundred is one row in quarantine."""
+def test_a_fault_does_not_affect_other_coins(judged: dict[str, Row]) -> None:
+    """One bad coin among a hundred is one row in quarantine."""
     outcomes = {row["outcome"] for key, row in judged.items() if key.startswith("companion")}
 
     assert {"valid"} == outcomes
@@ -167,21 +167,21 @@ def test_a_fault_leaves_the_other_coins_alone(judged: dict[str, Row]) -> None:
 def test_each_code_is_produced_and_each_produced_code_is_explained(
     judged: dict[str, Row],
 ) -> None:
-    """A code without a case is a rule that nobody has seen work."""
+    """A code without a case would be an untested rule."""
     of_snapshots = {
         *("snapshot_incomplete", "snapshot_unreliable"),
         *("foreign_document", "contradictory_answer"),
     }
 
     produced = {reason for row in judged.values() for reason in row["reasons"]}
-    # Each of these is asserted where it stands.
+    # The tests of history assert each of these.
     of_history = {reason for _, reasons in history.CASES.values() for reason in reasons}
 
     assert set(REASONS) - of_snapshots == produced | of_history - of_snapshots
 
 
-def test_an_unreadable_number_is_null_beside_its_reason(judged: dict[str, Row]) -> None:
-    """Never 0, never a rounded one: the text itself is in the payload."""
+def test_an_unreadable_number_is_null(judged: dict[str, Row]) -> None:
+    """It is neither 0 nor rounded, and its text is kept in the payload."""
     number = next(n for n, case in enumerate(FAULTS) if case[:2] == ("volumeUsd24Hr", "0x10"))
 
     row = judged[f"bitcoin@{number}"]

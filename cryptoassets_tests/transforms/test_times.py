@@ -1,4 +1,4 @@
-"""Promises of dates: what Spark took for an instant still is one, to the millisecond."""
+"""Dates are parsed to the millisecond, in all forms that Spark accepted."""
 
 from datetime import UTC, datetime
 
@@ -28,8 +28,8 @@ MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
         ("2026", datetime(2026, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_a_date_is_an_instant(text: str, time: datetime) -> None:
-    """Odd forms too: a source may change them from one day to the next."""
+def test_a_date_is_parsed_to_its_instant(text: str, time: datetime) -> None:
+    """Rare forms are accepted because a source may change its form at any time."""
     assert round(time.timestamp() * 1000) == milliseconds_of(text)
 
 
@@ -42,6 +42,6 @@ def test_a_date_is_an_instant(text: str, time: datetime) -> None:
         *("\u0968026-11-22", "2026-11-22T09:00:00+", "10000-01-01"),
     ],
 )
-def test_what_is_no_date_is_none(text: str) -> None:
-    """Never today's date, nor another year's."""
+def test_a_text_that_is_not_a_date_is_none(text: str) -> None:
+    """It must not become today's date or a date of another year."""
     assert milliseconds_of(text) is None

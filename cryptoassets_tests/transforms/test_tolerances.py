@@ -1,4 +1,4 @@
-"""Promises of the tolerances: the limit itself is allowed, the next decimal is not."""
+"""A difference at the limit of a tolerance is allowed; the next decimal above it is not."""
 
 from decimal import Decimal, localcontext
 
@@ -17,7 +17,7 @@ LARGEST = 10**20
 
 
 def broken(**measures: str | Decimal | None) -> set[str]:
-    """The codes that a coin breaks; what is not given is null."""
+    """The codes of the rules that a coin breaks; measures that are not given are null."""
     typed = {
         name: pa.array([amount if amount is None else Decimal(amount)], DECIMAL)
         for name, amount in {**dict.fromkeys(SOURCE_FIELDS), **measures}.items()
@@ -37,7 +37,7 @@ def broken(**measures: str | Decimal | None) -> set[str]:
     ],
 )
 def test_a_market_cap_may_differ_by_a_millionth(cap: str | None, breaches: set[str]) -> None:
-    """Of price x supply, not of itself."""
+    """The tolerance is a share of price x supply, not of the market cap."""
     assert breaches == broken(price_usd="1.5", supply="10", market_cap_usd=cap)
 
 
@@ -53,13 +53,13 @@ def test_a_market_cap_may_differ_by_a_millionth(cap: str | None, breaches: set[s
 def test_a_supply_may_exceed_its_maximum_by_a_billionth(
     supply: str | None, breaches: set[str]
 ) -> None:
-    """CoinCap rounds the two apart."""
+    """CoinCap rounds the two numbers independently."""
     assert breaches == broken(price_usd="1", supply=supply, max_supply="10")
 
 
 @pytest.mark.parametrize("supply", ["0", "0.000000000000000001"])
-def test_nothing_is_worth_nothing(supply: str) -> None:
-    """A relative tolerance of zero is zero; many coins have no supply."""
+def test_the_tolerance_is_zero_without_a_supply(supply: str) -> None:
+    """A relative tolerance of zero is zero, and many coins have no supply."""
     worth = {"0": set(), "0.000000000000000001": {"market_cap_usd_mismatch"}}
 
     assert worth[supply] == broken(price_usd="1", supply=supply, market_cap_usd="0")
@@ -73,10 +73,10 @@ AMOUNTS = st.integers(1, 10**6 * 10**18) | st.sampled_from([1, 10**18, 10**19, 3
 
 @PATIENT
 @given(AMOUNTS, AMOUNTS, st.sampled_from([1, -1]), st.integers(-3, 3))
-def test_the_last_decimal_beside_a_limit_decides(
+def test_the_last_decimal_next_to_a_limit_decides(
     price: int, supply: int, sign: int, steps: int
 ) -> None:
-    """A double has 16 digits and would decide by chance."""
+    """The 16 digits of a double are not enough to decide."""
     with localcontext(prec=100):
         one, other = price * LAST_PLACE, supply * LAST_PLACE
         limit = one * other * (1 + sign * Decimal("1e-6"))
@@ -94,8 +94,8 @@ def test_the_last_decimal_beside_a_limit_decides(
 
 @PATIENT
 @given(st.lists(st.integers(-(10**38) + 1, 10**38 - 1) | st.integers(-(10**20), 10**20)))
-def test_a_double_is_near_its_decimal(numbers: list[int]) -> None:
-    """Arrow's cast is not correctly rounded; the margin of the tolerances rests on this."""
+def test_a_double_is_within_2_to_the_minus_50_of_its_decimal(numbers: list[int]) -> None:
+    """Arrow's cast does not round correctly, so the tolerances rely on this bound."""
     with localcontext(prec=100):
         exact = [Decimal(number) * LAST_PLACE for number in numbers]
         found = doubles(pa.array(exact, DECIMAL))

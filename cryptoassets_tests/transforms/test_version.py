@@ -1,4 +1,4 @@
-"""Promise: the version of the rules changes with the code that judges, and only with it."""
+"""The version of the rules changes if and only if the judging code changes."""
 
 import shutil
 from pathlib import Path
@@ -15,13 +15,13 @@ BOTH = (CLEAN_COIN_PRICES, CLEAN_COIN_PRICE_HISTORY)
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A copy of the transforms beside the rest of the package, to be changed."""
+    """The transforms folder in a copy of the package, which tests may edit."""
     shutil.copytree(CODE.parent, tmp_path / "package", ignore=shutil.ignore_patterns("*.pyc"))
     return tmp_path / "package" / "transforms"
 
 
 def edit(path: Path, before: str, after: str) -> None:
-    """Change one place of a file."""
+    """Replace the first occurrence of a text in a file."""
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after, 1))
@@ -43,18 +43,25 @@ def edit(path: Path, before: str, after: str) -> None:
         ("times", "hours=18", "hours=17", (False, True)),
         ("prices", "MIN_SNAPSHOT_SHARE = 0.4", "MIN_SNAPSHOT_SHARE = 0.5", (True, False)),
         ("history", "observed % steps != 0", "observed % steps == 1", (False, True)),
-        ("rules", '"""Whether each text', '# why\n    """Tell whether each text', (False, False)),
+        ("rules", '"""Whether each text', '# why\n    """Check whether each text', (False, False)),
         ("marts", "LOOKBACK_DAYS = 7", "LOOKBACK_DAYS = 8", (False, False)),
     ],
     ids=[
-        *("a rule", "a tolerance", "whose a document is", "how it is compared", "a text", "a date"),
-        *("of snapshots", "of history", "words", "no rule"),
+        *(
+            "a rule",
+            "a tolerance",
+            "a test for foreign documents",
+            "a comparison",
+            "a text",
+            "a date",
+        ),
+        *("a rule of snapshots", "a rule of history", "a comment", "a mart"),
     ],
 )
-def test_a_version_tells_other_rules_from_other_words(
+def test_the_version_changes_with_rules_but_not_with_comments(
     code: Path, module: str, before: str, after: str, changes: tuple[bool, bool]
 ) -> None:
-    """A note in `audit` that nobody can act on would soon be overlooked."""
+    """Otherwise `audit` would report partitions whose rules have not changed."""
     edit(code / f"{module}.py", before, after)
 
     changed = tuple(rules_version(table, code) != rules_version(table) for table in BOTH)

@@ -1,11 +1,11 @@
-"""Promises on what checks ask the stores."""
+"""The checks read a bounded number of recent prices."""
 
 from datetime import UTC, datetime, timedelta
 
 import pyarrow.compute as pc
 import pytest
 
-from cryptoassets.checks.stores import recent_prices
+from cryptoassets.checks.recent_prices import recent_prices
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
 
 pytestmark = pytest.mark.postgres
@@ -14,14 +14,14 @@ HOUR_END = datetime(2026, 11, 23, 14, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("minutes", "looked_at"),
+    ("minutes", "expected"),
     [(5, 24 * 12), (1, 60 + 23 * 60 // 4)],
-    ids=["the schedule's pace: all", "micro-batches: the newest hour and a sample"],
+    ids=["scheduled: all snapshots", "micro-batches: the newest hour and a sample"],
 )
-def test_behaviour_is_judged_by_a_day_that_stays_small(
-    postgres: PostgresResource, minutes: int, looked_at: int
+def test_micro_batches_are_sampled_and_scheduled_snapshots_are_not(
+    postgres: PostgresResource, minutes: int, expected: int
 ) -> None:
-    """2,000 coins a minute would be 2.9 million rows, read once a minute."""
+    """One snapshot of 2,000 coins per minute would be 2.9 million rows per day."""
     with postgres.connect() as connection:
         ensure_months(connection, [HOUR_END.date()])
         connection.execute(
@@ -34,6 +34,6 @@ def test_behaviour_is_judged_by_a_day_that_stays_small(
 
     rows = recent_prices(postgres, HOUR_END)
 
-    assert looked_at == rows.num_rows == pc.count_distinct(rows["observed_at"]).as_py()
+    assert expected == rows.num_rows == pc.count_distinct(rows["observed_at"]).as_py()
     assert HOUR_END - timedelta(minutes=minutes) == pc.max(rows["observed_at"]).as_py()
     assert HOUR_END - timedelta(hours=24) <= pc.min(rows["observed_at"]).as_py()

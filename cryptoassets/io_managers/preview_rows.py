@@ -1,7 +1,7 @@
-"""A few rows of what was published, for a person who looks at the materialization.
+"""A few published rows, for the page of the materialization in Dagster.
 
-What goes here: the question to PostgreSQL. What stays out: the picture (in `plots`) and the table
-of the first rows (in `metadata`).
+What goes here: the query to PostgreSQL. What stays out: the chart (in `plots`) and the table of the
+first rows (in `metadata`).
 """
 
 import pyarrow as pa
@@ -22,17 +22,17 @@ _LARGEST = """
 _FIRST = "{scope} ORDER BY observed_at LIMIT 5"
 
 
-def shown_rows(cursor: Cursor, table: Table, window: Span) -> pa.Table:
-    """Rows of a partition that are worth a look: few, however many it has.
+def preview_rows(cursor: Cursor, table: Table, window: Span) -> pa.Table:
+    """A bounded number of rows of a partition, for a preview.
 
     Args:
-        cursor: any.
-        table: a published one.
+        cursor: any cursor.
+        table: a published table.
         window: the partition.
 
     Returns:
-        Columns of the table, oldest first: of prices all rows of the coins that rank first in the
-        newest snapshot.
+        Columns of the table, oldest rows first. For prices, all rows of the five top-ranked coins
+        of the newest snapshot.
     """
     name = sql.Identifier(table.schema, table.name)
     condition = sql.SQL(_LARGEST if table is COIN_PRICES else _FIRST).format(

@@ -1,6 +1,6 @@
-"""What checks of the warehouse ask it: prices of the last day.
+"""Prices of the last 24 hours, as the checks of the warehouse need them.
 
-What goes here: reads across stores. What stays out: what the answers mean (in `transforms`).
+What goes here: the query. What stays out: the statistics (in `transforms.moves`).
 """
 
 from datetime import datetime, timedelta
@@ -13,17 +13,18 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import COIN_PRICES, Table
 from cryptoassets.stores.copying import copy_out
 
-PAST_OF_MOVES = timedelta(hours=24)
-# Less than the 5 minutes of schedules, whose snapshots are all looked at; divides the 23 hours.
-STEP_OF_MOVES = timedelta(minutes=4)
-WHOLE_OF_MOVES = timedelta(hours=1)
-# The pages of one snapshot come within it.
+LOOKBACK = timedelta(hours=24)
+# Shorter than the 5 minutes between scheduled snapshots, so that all of those are read. It divides
+# the 23 sampled hours.
+SAMPLE_STEP = timedelta(minutes=4)
+UNSAMPLED_SPAN = timedelta(hours=1)
+# All pages of one snapshot are observed within this time.
 SNAPSHOT_SPAN = timedelta(seconds=30)
 
 _OBSERVED = Table(
     "warehouse",
     "coin_prices",
-    "What the behaviour of prices is judged by.",
+    "Prices by which the behaviour of coins is judged.",
     tuple(c for c in COIN_PRICES.columns if c.name in ("coin_id", "observed_at", "price_usd")),
     COIN_PRICES.key,
 )
@@ -32,8 +33,9 @@ _OBSERVED = Table(
 def recent_prices(postgres: PostgresResource, before: datetime) -> pa.Table:
     """Prices of the 24 hours before a moment: coin_id, observed_at, price_usd.
 
-    Of micro-batches not all: what was observed in the newest minutes, and before that one snapshot
-    each few minutes, or a day of 2,000 coins a minute would be 2.9 million rows.
+    The newest hour is read completely. For the 23 hours before it, one snapshot per 4 minutes is
+    read. Without this sampling, one snapshot of 2,000 coins per minute would yield 2.9 million rows
+    per day.
     """
     query = sql.SQL(
         "SELECT coin_id, observed_at, price_usd FROM warehouse.coin_prices WHERE {whole} UNION ALL "
@@ -41,16 +43,17 @@ def recent_prices(postgres: PostgresResource, before: datetime) -> pa.Table:
         "FROM generate_series({start}::timestamptz, {recent} - {step}, {step}) AS step "
         "CROSS JOIN LATERAL (SELECT min(observed_at) AS first FROM warehouse.coin_prices "
         "WHERE observed_at >= step AND observed_at < step + {step}) AS snapshot "
-        # Fenced, so that each snapshot is looked up: a planner that guesses millions of rows reads
-        # the month for each of them, which has taken half a minute.
+        # OFFSET 0 is an optimisation fence: it makes the planner look each snapshot up by index.
+        # Without it, a planner that expects millions of rows reads the whole month for each
+        # snapshot, which took 30 s.
         "CROSS JOIN LATERAL (SELECT coin_id, observed_at, price_usd FROM warehouse.coin_prices "
         "WHERE observed_at >= snapshot.first "
         "AND observed_at < least(snapshot.first + {span}, step + {step}) OFFSET 0) AS prices"
     ).format(
-        whole=within("observed_at", (before - WHOLE_OF_MOVES, before)),
-        start=sql.Literal(before - PAST_OF_MOVES),
-        recent=sql.Literal(before - WHOLE_OF_MOVES),
-        step=sql.Literal(STEP_OF_MOVES),
+        whole=within("observed_at", (before - UNSAMPLED_SPAN, before)),
+        start=sql.Literal(before - LOOKBACK),
+        recent=sql.Literal(before - UNSAMPLED_SPAN),
+        step=sql.Literal(SAMPLE_STEP),
         span=sql.Literal(SNAPSHOT_SPAN),
     )
     with postgres.connect() as connection, connection.cursor() as cursor:
