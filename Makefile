@@ -2,7 +2,7 @@
 # to 3.13) and make. The set-up is kept in .venv/ and .uv/.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run dev test lint setup setup-dev airflow airflow2 airflow3
+.PHONY: help run dev test lint reference setup setup-dev airflow airflow2 airflow3
 .PHONY: test-airflow test-airflow3 test-airflow2 test-compose test-all bench
 
 PYTHON ?= python3
@@ -66,6 +66,9 @@ lint: setup-dev  ## Check style, types, imports between modules, Dagster's defin
 	@$(VENV)/mypy
 	@PYTHONPATH=airflow/plugins $(VENV)/lint-imports --no-logo
 	@$(validate_definitions)
+
+reference: setup  ## Write docs/reference.md from the code that it describes
+	@$(VENV)/python scripts/reference.py
 
 setup: .venv/.ready  ## Only set up: Python packages, including Java and PostgreSQL
 

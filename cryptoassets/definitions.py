@@ -41,9 +41,9 @@ def build_defs(
         asset_checks=dg.load_asset_checks_from_modules(
             [checks.LAYERS[name] for name in layers if name in checks.LAYERS]
         ),
-        jobs=[*(job for name in layers for job in jobs.JOBS.get(name, [])), *jobs.history(layers)],
-        schedules=[schedule for name in layers for schedule in jobs.SCHEDULES.get(name, [])],
-        sensors=_sensors(layers),
+        jobs=jobs.jobs_in(layers),
+        schedules=jobs.schedules_in(layers),
+        sensors=sensors.sensors_in(layers),
         resources={**default_resources(), **(resources or {})},
         # One SparkSession per run: with a process per step, each step would wait for its start.
         executor=dg.in_process_executor,
@@ -59,20 +59,6 @@ def _upstream_elsewhere(layers: Collection[str]) -> list[dg.AssetSpec]:
         for definition in dg.load_assets_from_modules(missing)
         if isinstance(definition, dg.AssetsDefinition)
         for spec in definition.specs
-    ]
-
-
-def _sensors(layers: Collection[str]) -> list[dg.SensorDefinition]:
-    of_processing = [
-        sensors.process_what_was_fetched,
-        sensors.late_documents,
-        sensors.failed_runs,
-    ]
-    return [
-        sensors.dead_runs,
-        *(of_processing if "warehouse" in layers else []),
-        *([sensors.marts_of_healed_days] if "marts" in layers else []),
-        *sensors.heal_gaps(layers),
     ]
 
 

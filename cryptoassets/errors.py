@@ -8,6 +8,7 @@ CryptoassetsError
   + SourceError                   CoinCap did not return the requested data
       + BadKeyError               401, 403: the key is missing or refused
       + CreditsSpentError         the month's credits are spent, at CoinCap or by our own ledger
+          + PaceError             credits are left, but it is too early to spend them
       + PlanError                 the plan does not cover this call, or it is not paid for
       + BlockedError              a web page or text from a proxy in front of CoinCap
       + RequestRefusedError       400 and other 4xx: the request itself, e.g. a window too long

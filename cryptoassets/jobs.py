@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.embedded.old_runs import purge_runs
@@ -51,7 +52,7 @@ _HISTORY = {
 }
 
 
-def history(layers: Collection[str]) -> list[Any]:
+def _history(layers: Collection[str]) -> list[Any]:
     """Return the part of the job `history` in a code location's layers; one job, or none."""
     keys = [key for layer, key in _HISTORY.items() if layer in layers]
     if not keys:
@@ -70,6 +71,8 @@ def history(layers: Collection[str]) -> list[Any]:
     cron_schedule="*/5 * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Fetch a snapshot every 5 minutes; the sensor `process_what_was_fetched` has it "
+    "processed.",
 )
 def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Fetch every 5 minutes; then the sensor `process_what_was_fetched` acts. Off by default."""
@@ -97,10 +100,10 @@ def end_dead_runs() -> None:
 class PurgeConfig(dg.Config):
     """Options that can be set in the launchpad."""
 
-    older_than_days: float | None = None
-    """Age in days; default: `DAGSTER_RUNS_RETENTION_DAYS`."""
-    dry_run: bool = False
-    """Report what would be deleted, and delete nothing."""
+    older_than_days: float | None = Field(
+        None, description="Age in days; default: `DAGSTER_RUNS_RETENTION_DAYS`."
+    )
+    dry_run: bool = Field(False, description="Only report what would be deleted.")
 
 
 @dg.op
@@ -137,21 +140,26 @@ def purge_old_runs() -> None:
     cron_schedule="17 3 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Run `purge_old_runs` every day at 03:17 UTC.",
 )
 def purge_old_runs_daily() -> dg.RunRequest:
     """Purge at 03:17 UTC. Off by default."""
     return dg.RunRequest()
 
 
-JOBS: dict[str, list[Any]] = {
-    "raw": [ingest, end_dead_runs, purge_old_runs],
-    "warehouse": [process, retention],
-    "marts": [marts],
-}
-"""The jobs by the layer they need; a job's other layers are in the same code location."""
+def jobs_in(layers: Collection[str]) -> list[Any]:
+    """Return the jobs of a code location with these layers."""
+    return [
+        *([ingest, end_dead_runs, purge_old_runs] if "raw" in layers else []),
+        *([process, retention] if "warehouse" in layers else []),
+        *([marts] if "marts" in layers else []),
+        *_history(layers),
+    ]
 
-SCHEDULES: dict[str, list[dg.ScheduleDefinition]] = {
-    "raw": [ingest_every_five_minutes, purge_old_runs_daily],
-    "warehouse": [retention_daily],
-}
-"""The schedules by layer, as `JOBS`; all are off by default."""
+
+def schedules_in(layers: Collection[str]) -> list[dg.ScheduleDefinition]:
+    """Return the schedules of a code location with these layers; all are off by default."""
+    return [
+        *([ingest_every_five_minutes, purge_old_runs_daily] if "raw" in layers else []),
+        *([retention_daily] if "warehouse" in layers else []),
+    ]

@@ -14,6 +14,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from cryptoassets.errors import SettingsError, StoreError
+from cryptoassets.settings import MISREAD_POSTGRES_URL
 
 # PGHOST, PGSERVICE, PGTZ, ...: libpq's variables have no underscore, unlike those of pgAdmin.
 _VARIABLE = re.compile(r"PG[A-Z]+")
@@ -102,11 +103,7 @@ def parameters(url: str) -> dict[str, Any]:
     port = str(given.get("port", "")).replace(",", "")
     is_misread = "@" in f"{given.get('host', '')}{given.get('dbname', '')}"
     if is_misread or not (port == "" or port.isdecimal()):
-        message = (
-            "POSTGRES_URL cannot be read. It looks like postgresql://user:password@host:5432/"
-            "bigdata_db; in the password write @ as %40, / as %2F, : as %3A and % as %25"
-        )
-        raise SettingsError(message)
+        raise SettingsError(MISREAD_POSTGRES_URL)
     from_url = str(given.get("options") or "")
     options = f"{_options(_LIMITS)} {from_url} {_options(_VALUE_FORMATS | _SEARCH_PATH)}"
     return {**_CONNECTION, **given, "options": options, "client_encoding": _ENCODING}

@@ -62,6 +62,8 @@ def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
     monitor_all_code_locations=True,
     request_job=process,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Process the hour that the 5-minute schedule has fetched. Airflow and people who "
+    "run `ingest` by hand launch `process` themselves.",
 )
 def process_what_was_fetched(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
     """Process the hour of a scheduled `ingest`; Airflow and users launch `process` themselves."""
@@ -75,6 +77,8 @@ def process_what_was_fetched(context: dg.RunStatusSensorContext) -> dg.RunReques
     run_status=dg.DagsterRunStatus.SUCCESS,
     request_job=marts,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Compute the marts of days whose gaps `heal_gaps` had filled, and of later days "
+    "that look back on them.",
 )
 def marts_of_healed_days(
     context: dg.RunStatusSensorContext, postgres: PostgresResource
@@ -100,6 +104,7 @@ def marts_of_healed_days(
     job=process,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Process hours that got documents from the run of another hour.",
 )
 def late_documents(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Process hours that got documents from another hour's run."""
@@ -130,7 +135,10 @@ def late_documents(context: dg.SensorEvaluationContext) -> Iterator[dg.RunReques
         yield dg.SkipReason("no late documents")
 
 
-@dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Log each failed run with its partition and the error of each failed step.",
+)
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Log each failed run with its partition and the error of each failed step."""
     run = context.dagster_run
@@ -148,9 +156,24 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
     )
 
 
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Mark runs as failed whose process is gone, so that nothing waits for them.",
+)
 def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Fail runs whose process is gone, so that nothing waits for them forever."""
     failed = fail_dead_runs(context.instance)
     result = f"failed {', '.join(failed)}" if failed else "every started run has its process"
     return dg.SkipReason(f"{result} ({datetime.now(UTC):%H:%M:%S} UTC)")
+
+
+def sensors_in(layers: Collection[str]) -> list[dg.SensorDefinition]:
+    """Return the sensors of a code location with these layers."""
+    of_processing = [process_what_was_fetched, late_documents, failed_runs]
+    return [
+        dead_runs,
+        *(of_processing if "warehouse" in layers else []),
+        *([marts_of_healed_days] if "marts" in layers else []),
+        *heal_gaps(layers),
+    ]

@@ -1,6 +1,7 @@
 """Every setting: variable, type, default, unit; read into a frozen object.
 
-What goes here: what a user can set in the environment or in `.env`. What stays out: how an empty
+What goes here: what a user can set in the environment or in `.env`; `make reference` writes the
+descriptions to `docs/reference.md`. What stays out: how an empty
 URL becomes a running server (in `embedded`).
 """
 
@@ -8,7 +9,7 @@ import re
 import unicodedata
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -25,6 +26,10 @@ Interval = Literal["m1", "m5", "m15", "m30", "h1", "h2", "h6", "h12", "d1"]
 
 COINCAP_V3_URL = "https://rest.coincap.io/v3"
 
+MISREAD_POSTGRES_URL = (
+    "POSTGRES_URL cannot be read. It looks like postgresql://user:password@host:5432/bigdata_db; "
+    "in the password write @ as %40, / as %2F, : as %3A and % as %25"
+)
 # With a bare @ or /, part of the password would be read as the host, and messages name the host.
 _POSTGRES_URL = re.compile(r"postgres(ql)?://([^@/?]*@)?[^@/?]*(/[^@/?]+)(\?.*)?")
 _MONGO_URL = re.compile(r"mongodb(\+srv)?://([^@/?:]*(:[^@/?:]*)?@)?[^@/?]+(/[^@]*)?")
@@ -52,33 +57,88 @@ class Settings(BaseSettings):
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    coincap_url: str | None = None
-    """Base URL; empty: CoinCap v3 with a key, the simulator without."""
-    coincap_api_key: SecretStr | None = None
-    """Sent as bearer token, never logged."""
-    coincap_coins: Annotated[int, Field(ge=1)] = 100
-    """Number of coins per snapshot, top N by rank."""
-    coincap_monthly_credits: Annotated[int, Field(ge=0)] = 4000
-    """Credits of the plan per calendar month (UTC); 0 = no limit."""
-    coincap_history_interval: Interval = "h1"
-    """Distance between two points of history."""
-    cryptoassets_retention_days: Annotated[int, Field(ge=0)] = 0
-    """Number of days whose data is kept; 0 = all. `retention` deletes older data."""
-    mongo_url: SecretStr | None = None
-    mongo_url_file: str | None = None
-    """File that contains `mongo_url`, instead of the variable."""
-    mongo_database: str = "datalake"
-    postgres_url: SecretStr | None = None
-    postgres_url_file: str | None = None
-    """File that contains `postgres_url`, instead of the variable."""
-    spark_master: str = "local[*]"
-    clean_path: str | None = None
-    """Folder, or hdfs:// URI, of the cleaned Parquet; driver and workers must share it."""
-    cryptoassets_home: Path = Path(".cryptoassets")
-    cryptoassets_allowed_hosts: str | None = None
-    """Further host names under which Dagster's page may be opened, separated by spaces."""
-    dagster_runs_retention_days: Annotated[float, Field(ge=0)] = 0
-    """Age in days from which the job `purge_old_runs` deletes finished runs; 0 = never."""
+    coincap_url: str | None = Field(
+        None,
+        description="Base URL of the API, e.g. `https://rest.coincap.io/v3`. Unset: CoinCap v3 "
+        "with a key, the simulator without. A user, password, query or fragment in it is refused, "
+        "because messages show the URL.",
+    )
+    coincap_api_key: SecretStr | None = Field(
+        None, description="Key of CoinCap v3, sent as bearer token and never logged."
+    )
+    coincap_coins: int = Field(
+        100, ge=1, description="Number of coins in a snapshot: the top N by rank."
+    )
+    coincap_monthly_credits: int = Field(
+        4000,
+        ge=0,
+        description="Credits of your plan per calendar month (UTC); 0 = no limit. The simulator "
+        "and replays cost none.",
+    )
+    coincap_history_interval: Interval = Field(
+        "h1",
+        description="Distance between two points of history: m1 m5 m15 m30 h1 h2 h6 h12 d1.",
+    )
+    cryptoassets_retention_days: int = Field(
+        0,
+        ge=0,
+        description="Days before today whose data is kept, plus the 7 days before them, which "
+        "their marts look back on. The command and the job `retention` delete older data. "
+        "0 = everything is kept.",
+    )
+    mongo_url: SecretStr | None = Field(
+        None,
+        description="URL of MongoDB, the data lake. Unset: an embedded server, started when "
+        "needed.",
+    )
+    mongo_url_file: str | None = Field(
+        None,
+        description="File that contains `MONGO_URL`, instead of that variable. A worker of a "
+        "Spark cluster has a file of its own.",
+    )
+    mongo_database: str = Field(
+        "datalake",
+        description="Database of the data lake: letters, digits, hyphens and underscores.",
+    )
+    postgres_url: SecretStr | None = Field(
+        None,
+        description="URL of PostgreSQL, e.g. "
+        "`postgresql://user:password@localhost:5432/bigdata_db`; its database must be UTF-8. "
+        "Unset: an embedded server, started when needed. `PG*` variables and `~/.pgpass` are "
+        "ignored; put such options into the URL (`?sslmode=require`, `?passfile=...`).",
+    )
+    postgres_url_file: str | None = Field(
+        None,
+        description="File that contains `POSTGRES_URL`, instead of that variable. A worker of a "
+        "Spark cluster has a file of its own.",
+    )
+    spark_master: str = Field(
+        "local[*]",
+        description="Spark's master: `local[*]`, or a cluster such as `spark://host:7077`; `yarn` "
+        "and `k8s://` are accepted but untested.",
+    )
+    clean_path: str | None = Field(
+        None,
+        description="Folder of the cleaned Parquet, which Spark's driver and workers share; "
+        "`hdfs://host:8020/clean` is accepted but untested. Give each source its own folder. "
+        "Unset: a folder `clean` below `CRYPTOASSETS_HOME`, one for each source.",
+    )
+    cryptoassets_home: Path = Field(
+        Path(".cryptoassets"),
+        description="Folder of the embedded stores' data, of logs and of Dagster's home; its path "
+        'must not contain any of `[ ] { } * ? , \\ "`.',
+    )
+    cryptoassets_allowed_hosts: str | None = Field(
+        None,
+        description="Host names, separated by spaces, under which Dagster's page may be opened in "
+        "addition to localhost; `*.example.com` includes every name below it.",
+    )
+    dagster_runs_retention_days: float = Field(
+        0,
+        ge=0,
+        description="Age in days from which the job `purge_old_runs` deletes finished runs with "
+        "their events; 0: it does nothing.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -100,11 +160,7 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_misread_url(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None and not _POSTGRES_URL.fullmatch(url.get_secret_value()):
-            message = (
-                "POSTGRES_URL cannot be read. It looks like postgresql://user:password@host:5432/"
-                "bigdata_db; in the password write @ as %40, / as %2F, : as %3A and % as %25"
-            )
-            raise ValueError(message)
+            raise ValueError(MISREAD_POSTGRES_URL)
         return url
 
     @field_validator("mongo_url")

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 
 from cryptoassets.assets.descriptions import HIGH_PRIORITY
 from cryptoassets.checks.ranges import CheckEvent, by_partition
-from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
+from cryptoassets.checks.results import daily_check, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers.address import table_of
 from cryptoassets.io_managers.clean_folders import (
@@ -115,7 +115,7 @@ def _judge_history(window: Span) -> Iterator[dg.AssetCheckResult]:
     if results[0].passed:
         yield _quarantine_share(_cleaned(HISTORY, window))
     else:
-        yield result("quarantine_share", ["the columns are wrong"], severity=WARN)
+        yield result("quarantine_share", ["the columns are wrong"])
 
 
 @dg.multi_asset_check(
@@ -150,7 +150,7 @@ def _quality(window: Span) -> Iterator[dg.AssetCheckResult]:
         problem = f"the snapshot of {newest} ({coins} coins) is quarantined whole: {reason}"
         yield result(name, [problem] if reason in reasons else [], **facts)
     yield _quarantine_share(judged)
-    yield result("payload_drift", drift(filter(None, rows["payload"].to_pylist())), severity=WARN)
+    yield result("payload_drift", drift(filter(None, rows["payload"].to_pylist())))
 
 
 def _quarantine_share(judged: ds.Dataset) -> dg.AssetCheckResult:
@@ -165,7 +165,6 @@ def _quarantine_share(judged: ds.Dataset) -> dg.AssetCheckResult:
     return result(
         "quarantine_share",
         [problem] if share > QUARANTINE_SHARE_LIMIT else [],
-        severity=WARN,
         share=share,
         reasons=dict(by_reason),
     )

@@ -10,7 +10,8 @@ import dagster as dg
 
 from cryptoassets.partitions.policies import DAILY, HOURLY
 
-ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+WARNINGS = frozenset({"payload_drift", "price_moves", "quarantine_share", "stale_answer"})
+"""Names of the checks whose failure is a warning; a failure of any other check is an error."""
 _SHOWN = 5
 
 
@@ -40,13 +41,13 @@ def daily_check(
     )
 
 
+def severity_of(name: str) -> dg.AssetCheckSeverity:
+    """The severity of a failure of a check."""
+    return dg.AssetCheckSeverity.WARN if name in WARNINGS else dg.AssetCheckSeverity.ERROR
+
+
 def result(
-    name: str,
-    problems: Sequence[str],
-    *,
-    severity: dg.AssetCheckSeverity = ERROR,
-    holds: str = "holds",
-    **metadata: Any,
+    name: str, problems: Sequence[str], *, holds: str = "holds", **metadata: Any
 ) -> dg.AssetCheckResult:
     """The result of a check that found these problems.
 
@@ -54,7 +55,6 @@ def result(
         name: name of the check.
         problems: one sentence per problem; the check passes if there is none. The description
             shows five of them and the number of the others.
-        severity: severity of a failure.
         holds: description of a check that passes.
         metadata: further facts by label, with underscores in place of blanks.
     """
@@ -63,7 +63,7 @@ def result(
     return dg.AssetCheckResult(
         check_name=name,
         passed=not problems,
-        severity=severity,
+        severity=severity_of(name),
         description=f"{shown}{more}" if problems else holds,
         metadata={label.replace("_", " "): value for label, value in metadata.items()},
     )

@@ -7,7 +7,7 @@ import dagster as dg
 from cryptoassets.checks.places import reconcile
 from cryptoassets.checks.ranges import CheckEvent, by_partition
 from cryptoassets.checks.recent_prices import recent_prices
-from cryptoassets.checks.results import WARN, daily_check, hourly_check, result
+from cryptoassets.checks.results import daily_check, hourly_check, result
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -82,10 +82,10 @@ def coin_prices_behaviour(
 def _behaviour(postgres: PostgresResource, window: Span) -> Iterator[dg.AssetCheckResult]:
     prices = recent_prices(postgres, window[1])
     moves = wild_moves(prices)
-    yield result("price_moves", _move_problems(moves), severity=WARN, coins_judged=moves.judged)
+    yield result("price_moves", _move_problems(moves), coins_judged=moves.judged)
     share = repeated_share(prices)
     problem = "every coin has the same price as in the snapshot before: the source may be stuck"
-    yield result("stale_answer", [problem] if share == 1.0 else [], severity=WARN, share=share)
+    yield result("stale_answer", [problem] if share == 1.0 else [], share=share)
 
 
 def _move_problems(moves: Moves) -> list[str]:

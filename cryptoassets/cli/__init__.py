@@ -4,6 +4,6 @@ What goes here: options, progress, summaries, exit codes. What stays out: everyt
 run or another program needs too. Heavy imports stand inside the verbs, so that `--help` is quick.
 """
 
-from cryptoassets.cli.app import main
+from cryptoassets.cli.entry import main
 
 __all__ = ["main"]

@@ -1,5 +1,5 @@
 """`python -m cryptoassets.cli` is the command too."""
 
-from cryptoassets.cli.app import main
+from cryptoassets.cli.entry import main
 
 main()

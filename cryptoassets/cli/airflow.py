@@ -31,7 +31,7 @@ console = Console(highlight=False)
 
 def main() -> None:
     """Start what is missing, say where it is, wait for Ctrl-C."""
-    # As in `cli.app`: files of the home are our user's alone.
+    # As in `cli.entry`: files of the home are our user's alone.
     os.umask(0o077)
     print_on_any_stream()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -1,35 +1,12 @@
-"""The verbs with their options; an error is one sentence with its remedy."""
+"""The commands with their options and their help, which `make reference` copies."""
 
-import os
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from cryptoassets.cli.garbage import search_as_usual, search_seldom
-from cryptoassets.cli.terminal import (
-    FAILED,
-    INTERRUPTED,
-    MISUSED,
-    NOT_RUNNING,
-    console,
-    errors,
-    print_for_shell,
-    print_on_any_stream,
-)
-from cryptoassets.environment import remove_dagster_variables, remove_pyspark_variables
-from cryptoassets.errors import CryptoassetsError, SettingsError, StoreNotRunningError
-from cryptoassets.shortages import remedy_of
-
-_STORES = {
-    "pymongo": "MongoDB",
-    "psycopg": "PostgreSQL",
-    "sqlalchemy": "PostgreSQL, where Dagster keeps its runs,",
-}
-"""Package of an error that is not ours to the store that it speaks of."""
+from cryptoassets.cli.terminal import FAILED, console, print_for_shell
 
 app = typer.Typer(
     name="cryptoassets",
@@ -49,48 +26,6 @@ def options(
     """Crypto-market data: CoinCap to MongoDB to Spark to PostgreSQL, as Dagster assets."""
 
 
-def main() -> None:
-    """Run the command; an error is one sentence with its remedy."""
-    # Files of the home are our user's alone, whatever the shell says; children inherit this.
-    os.umask(0o077)
-    print_on_any_stream()
-    remove_pyspark_variables()
-    remove_dagster_variables()
-    search_seldom()
-    # Accepted before and after the verb.
-    is_debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
-    try:
-        app(arguments)
-    except CryptoassetsError as error:
-        if is_debug:
-            raise
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(_exit_code(error))
-    except Exception as error:
-        store = _STORES.get(type(error).__module__.partition(".")[0])
-        # Some say why they failed by their name alone, as MemoryError does.
-        remedy = remedy_of(f"{type(error).__name__}: {error}")
-        if is_debug or (store is None and remedy is None):
-            raise
-        sentence = str(error).strip().partition("\n")[0] or type(error).__name__
-        what = f"{store} failed: {sentence}" if store else sentence
-        remedy = remedy or "See that the server runs; a later retry can help"
-        errors.print(f"[bold red]Error:[/] {escape(what)}. {remedy}", soft_wrap=True)
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        errors.print("Stopped.")
-        sys.exit(INTERRUPTED)
-    finally:
-        search_as_usual()
-
-
-def _exit_code(error: CryptoassetsError) -> int:
-    if isinstance(error, SettingsError):
-        return MISUSED
-    return NOT_RUNNING if isinstance(error, StoreNotRunningError) else FAILED
-
-
 @app.command()
 def run(
     every: Annotated[
@@ -102,7 +37,16 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary."""
+    """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary.
+
+    Runs the jobs ingest, process and marts for now, with their checks. Exits with
+    1 and names the asset or check if an asset, or a check of severity ERROR,
+    failed.
+
+    Also processes hours of any age that a killed run left unpublished or that
+    late documents belong to, and computes stale marts: up to 24 hours and 28 days
+    per run, newest first. The rest is listed.
+    """
     from cryptoassets.resources.spark_jvm import prestarted_jvm
 
     with prestarted_jvm(is_long_lived=every is not None):
@@ -133,7 +77,10 @@ def backfill(
         bool, typer.Option("--dry-run", help="Only say what it would fetch and cost.")
     ] = False,
 ) -> None:
-    """Fetch history, clean and publish it; goes on where it was broken off."""
+    """Fetch history, clean and publish it; goes on where it was broken off.
+
+    Works on one week at a time, then computes the marts of the days that changed.
+    """
     from cryptoassets.cli.backfill_bill import price_backfill, stretch
 
     asked = stretch(since, until, gaps_only=gaps)
@@ -152,7 +99,10 @@ def backfill(
 def dev(
     port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
 ) -> None:
-    """Start what is missing, then Dagster on http://localhost:3000."""
+    """Start what is missing, then Dagster on http://localhost:3000.
+
+    Dagster's page is closed to requests from web pages of another origin.
+    """
     from cryptoassets.cli.stores import run_dagster_dev
 
     raise typer.Exit(run_dagster_dev(console, port))
@@ -160,7 +110,10 @@ def dev(
 
 @app.command()
 def up() -> None:
-    """Start the embedded stores and source that the settings do not name."""
+    """Start the embedded stores and source that the settings do not name.
+
+    Prints their addresses.
+    """
     from cryptoassets.cli.stores import start
 
     start(console)
@@ -172,7 +125,11 @@ def down(
     erase: Annotated[bool, typer.Option("--erase", help="Also delete their data.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Stop the embedded stores and source; their data stays."""
+    """Stop the embedded stores and source; their data stays.
+
+    With --erase the data of the source in force is deleted, too, after a
+    confirmation.
+    """
     from cryptoassets.cli.stores import stop, what_is_erased
 
     if erase and not yes:
@@ -182,7 +139,10 @@ def down(
 
 @app.command()
 def env() -> None:
-    """Print the settings in force as KEY=value lines, secrets included; starts nothing."""
+    """Print the settings in force as KEY=value lines, secrets included; starts nothing.
+
+    A store is listed only while it runs. If one is stopped, the exit code is 3.
+    """
     from cryptoassets.cli.stores import environment
 
     for line in environment():
@@ -193,7 +153,9 @@ def env() -> None:
 def status(*, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Show last runs, rows, freshness, checks, what waits, credits and disk; starts nothing.
 
-    Exits with 1 when the last run failed or documents wait to be published.
+    Exits with 1 when the last run, or the last one of ingest, process or marts,
+    failed or was killed, or when documents wait to be published. Marts that are
+    older than their prices, and the source's clock, are shown, too.
     """
     from cryptoassets.cli.stores import only_showing
 
@@ -241,7 +203,13 @@ def requeue(
         str | None, typer.Option(help="Only what broke this rule, or dead letters of this reason.")
     ] = None,
 ) -> None:
-    """Judge quarantined documents, and read dead letters, by today's rules; publish what passes."""
+    """Judge quarantined documents, and read dead letters, by today's rules; publish what passes.
+
+    The hours and days of these documents are judged whole; adjoining ones are one
+    run. What passes is published and noted in warehouse.quarantine_releases. A
+    dead letter that can be stored now becomes a raw document. A second run
+    changes nothing.
+    """
     from cryptoassets.resources.spark_jvm import prestarted_jvm
 
     with prestarted_jvm():
@@ -264,7 +232,13 @@ def rebuild(
         typer.Option("--to", formats=_MOMENT, help="First moment after, UTC; left out: now."),
     ] = None,
 ) -> None:
-    """Make PostgreSQL and the cleaned Parquet again from raw alone, all or a window."""
+    """Make PostgreSQL and the cleaned Parquet again from raw alone, all or a window.
+
+    The result is the same to the byte; `audit` proves it. Each run takes up to 24
+    hours or 7 days and judges them whole, whatever Parquet exists. A failure is
+    reported and does not stop the rest, unless Java died. Stale marts are
+    computed, too.
+    """
     from cryptoassets.resources.spark_jvm import prestarted_jvm
 
     with prestarted_jvm():
@@ -277,7 +251,11 @@ def rebuild(
 def retention(
     *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing.")] = False
 ) -> None:
-    """Delete what is older than CRYPTOASSETS_RETENTION_DAYS, and Dagster's old runs."""
+    """Delete what is older than CRYPTOASSETS_RETENTION_DAYS, and Dagster's old runs.
+
+    Deletes from all stores. The age of Dagster's runs is
+    DAGSTER_RUNS_RETENTION_DAYS.
+    """
     from cryptoassets.cli.retention import apply_retention
 
     raise typer.Exit(apply_retention(console, is_dry_run=dry_run))
@@ -290,7 +268,13 @@ def audit(
         bool, typer.Option("--full", help="Compare every document, whatever has not changed.")
     ] = False,
 ) -> None:
-    """Compare all three stores; exit 1 and say what does not add up; starts nothing."""
+    """Compare all three stores; exit 1 and say what does not add up; starts nothing.
+
+    Counts raw documents, reads Parquet and tables, and compares their checksums
+    with those of the ledger. Compares documents one by one where a checksum
+    differs or the ledger changed since the last audit. Stale marts are reported,
+    too. A partition that was judged by older rules is a note with its remedy.
+    """
     from cryptoassets.cli.stores import only_showing
 
     with only_showing():

@@ -75,11 +75,6 @@ class CoinCapClient:
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
-            raise SettingsError(
-                "COINCAP_API_KEY holds characters that no key has, such as a line break. "
-                "Mend it in the environment or in .env"
-            )
         self._base_url = base_url.rstrip("/")
         self._key = BearerKey((api_key or "").strip() or None)
         self._credits = credits
@@ -113,8 +108,6 @@ class CoinCapClient:
         Raises:
             EmptyAnswerError: the first page holds no coin.
         """
-        if coins < 1:
-            raise SettingsError(f"COINCAP_COINS is {coins}; ask for at least 1 coin")
         pages: list[Page] = []
         seen: set[str] = set()
         is_repeated = False

@@ -6,21 +6,12 @@ What goes here: what the databases of Dagster and Airflow need. What stays out: 
 
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from cryptoassets.errors import SettingsError, StoreError, StoreUnavailableError
+from cryptoassets.errors import StoreError, StoreUnavailableError
 
 
 def with_database(url: str, database: str) -> str:
-    """Return the libpq URL of another database on the same server.
-
-    Raises:
-        SettingsError: not a URL with a database in it.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgresql", "postgres"} or not parts.path.strip("/"):
-        raise SettingsError(
-            "POSTGRES_URL must look like postgresql://user:password@host:5432/database"
-        )
-    return urlunsplit(parts._replace(path=f"/{quote(database)}"))
+    """Return the libpq URL of another database on the same server."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{quote(database)}"))
 
 
 def create_if_missing(url: str, database: str) -> None:

@@ -28,11 +28,27 @@ COLLECTIONS = ("coin_snapshots", "coin_history")
 """Raw documents, read by range of `observed_at`."""
 DEAD_LETTERS = "dead_letters"
 FETCHES = "snapshot_fetches"
-"""One record per page of a fetch, or per skipped fetch: what was requested and received."""
 WINDOWS = "history_windows"
-"""One record per call of history; `history.book` describes its fields."""
 EXPIRED = "expired_partitions"
-"""One record per partition that retention deleted, with its ledger row."""
+
+COLLECTION_DESCRIPTIONS = {
+    "coin_snapshots": "Raw documents, one per coin and answer: `_id`, `coin_id`, `observed_at`, "
+    "`fetched_at`, `source`, and `payload`, the coin exactly as received. `_id` is "
+    "`<slug>@<observed_at>@<hash of the payload>`, so the same answer is stored once.",
+    "coin_history": "Raw points of history, one per coin, interval, point and answer: the same "
+    "fields and `interval`. `_id` is `<slug>@<interval>@<observed_at>@<hash of the payload>`.",
+    DEAD_LETTERS: "Answers, or coins of an answer, that could not be read or stored unchanged: "
+    "`_id`, `url`, `fetched_at`, `status` (HTTP), `reason` and `body`, cut at 1 MiB.",
+    FETCHES: "One record per page of a snapshot: what was requested and what came. `observed_at`, "
+    "`fetched_at`, `source`, `offset`, `coins_asked`, `coins_received`, `is_repeated`. A fetch "
+    "that was skipped has one record with the reason in `skipped`.",
+    WINDOWS: "One record per call for history: the window that was requested and what came. "
+    "`coin_id`, `interval`, `start`, `end`, `fetched_at`, `source`, `outcome` (points, empty, "
+    "not_found, failed), `points`, `first`, `error`.",
+    EXPIRED: "One note per partition that retention deleted: `asset`, `partition_key` and the "
+    "partition's ledger row.",
+}
+"""Every collection of the lake, and what it holds."""
 
 FieldTypes = Mapping[str, tuple[type, ...]]
 """Maps a field to the Python types of its BSON types, as pymongo reads them."""

@@ -7,6 +7,7 @@ which data is deleted, and how (in `retention`).
 from datetime import UTC, datetime
 
 import dagster as dg
+from pydantic import Field
 
 from cryptoassets.resources.failures import dagster_failures
 from cryptoassets.resources.mongo import MongoResource
@@ -18,8 +19,7 @@ from cryptoassets.upkeep.retention import RetentionTargets, bounds, retain
 class RetentionConfig(dg.Config):
     """Options that can be set in the launchpad."""
 
-    dry_run: bool = False
-    """Report what would be deleted, and delete nothing."""
+    dry_run: bool = Field(False, description="Only report what would be deleted.")
 
 
 @dg.op
@@ -67,6 +67,7 @@ def retention() -> None:
     cron_schedule="41 3 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Run `retention` every day at 03:41 UTC.",
 )
 def retention_daily() -> dg.RunRequest:
     """Run the retention at 03:41 UTC. Off by default."""

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from cryptoassets.checks.results import WARN, result
+from cryptoassets.checks.results import result
 
 
 def test_five_problems_are_shown_and_all_are_counted() -> None:
@@ -17,7 +17,7 @@ def test_five_problems_are_shown_and_all_are_counted() -> None:
 
 def test_a_passed_check_has_a_description_and_metadata() -> None:
     """Metadata labels are shown without underscores."""
-    checked = result("keys", [], severity=WARN, coins_judged=3)
+    checked = result("price_moves", [], coins_judged=3)
 
     assert (checked.passed, checked.description) == (True, "holds")
     assert dg.MetadataValue.int(3) == checked.metadata["coins judged"]

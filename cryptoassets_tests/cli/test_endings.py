@@ -10,7 +10,7 @@ began = []
 gc.callbacks.append(lambda phase, about: began.append(about) if phase == "start" else None)
 atexit.register(lambda: print(json.dumps([len(began), gc.get_freeze_count()])))
 sys.argv = ["cryptoassets", *sys.argv[1:]]
-from cryptoassets.cli.app import main
+from cryptoassets.cli.entry import main
 began.clear()
 main()
 """

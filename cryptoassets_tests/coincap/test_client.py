@@ -175,14 +175,6 @@ def test_a_proxy_of_the_environment_is_passed_by_on_loopback(
         assert client.snapshot(1).pages
 
 
-def test_a_key_with_a_line_break_is_refused_unseen() -> None:
-    """A copied key often ends in one; the HTTP library would print it."""
-    with pytest.raises(SettingsError, match="COINCAP_API_KEY") as caught:
-        CoinCapClient("http://127.0.0.1:1", api_key="sec\nret")
-
-    assert "sec" not in str(caught.value)
-
-
 def test_the_source_is_asked_without_a_call_that_counts(
     client: CoinCapClient, count_calls: Callable[[], dict[str, dict[str, int]]]
 ) -> None:

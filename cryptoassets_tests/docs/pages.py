@@ -1,6 +1,6 @@
 """The pages of the documentation and what can be read off them.
 
-What goes here: finding and reading pages. What stays out: what must stand in them (in the tests).
+What goes here: finding and reading pages. What stays out: what they must contain (in the tests).
 """
 
 import re
@@ -16,7 +16,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
-_WORD = re.compile(r"[a-z][a-z0-9_]*")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_NO_PART_OF_ANCHORS = re.compile(r"[^\w\- ]")
 
 
 def name_of(page: Path) -> str:
@@ -24,27 +25,28 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def section(page: Path, heading: str) -> str:
-    """The text below a heading, to the next one of the same or a higher level."""
-    level = heading.split(" ", maxsplit=1)[0]
-    text = page.read_text()
-    assert f"\n{heading}\n" in text, f"{name_of(page)} has no heading {heading!r}"
-    below = text.split(f"\n{heading}\n", 1)[1]
-    return re.split(rf"\n#{{1,{len(level)}}} ", below)[0]
-
-
-def rows(text: str) -> dict[str, str]:
-    """The rows of all Markdown tables: first cell, without code marks, to the whole row."""
-    lines = [line for line in text.splitlines() if line.startswith("| ")]
-    return {line.split("|")[1].strip().replace("`", ""): line for line in lines}
-
-
-def words(text: str) -> set[str]:
-    """Every name in lower case."""
-    return set(_WORD.findall(text))
-
-
 def links(page: Path) -> list[str]:
-    """Targets of links and images, without those on the web and within the page."""
+    """Targets of links and images, without their anchors, without those on the web and within."""
+    return [path for path, _ in _targets(page) if path]
+
+
+def links_to_headings(page: Path) -> list[tuple[Path, str]]:
+    """Targets of links with an anchor: the page that has the heading, and the anchor."""
+    return [
+        ((page.parent / path).resolve() if path else page, anchor)
+        for path, anchor in _targets(page)
+        if anchor
+    ]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = _HEADING.findall(_FENCE.sub("", page.read_text()))
+    return {_NO_PART_OF_ANCHORS.sub("", one.lower()).replace(" ", "-") for one in headings}
+
+
+def _targets(page: Path) -> list[tuple[str, str]]:
+    """Path and anchor of each link that stays in the project; either may be empty."""
     targets = _LINK.findall(_FENCE.sub("", page.read_text()))
-    return [t.split("#")[0] for t in targets if not t.startswith(("http://", "https://", "#"))]
+    inside = [t for t in targets if not t.startswith(("http://", "https://"))]
+    return [(path, anchor) for path, _, anchor in (t.partition("#") for t in inside)]

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from cryptoassets_tests.docs.pages import ADRS, PAGES, README, ROOT, links, name_of
+from cryptoassets_tests.docs.pages import (
+    ADRS,
+    PAGES,
+    README,
+    ROOT,
+    anchors,
+    links,
+    links_to_headings,
+    name_of,
+)
 
 HEADINGS = ["Status", "Date", "Context", "Decision", "Consequences"]
 LARGEST_PICTURE_BYTES = 300_000
@@ -17,6 +26,14 @@ def test_links_and_pictures_are_there(page: Path) -> None:
     dead = [link for link in links(page) if not (page.parent / link).exists()]
 
     assert [] == dead
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_headings_that_are_linked_to_exist(page: Path) -> None:
+    """A browser shows the top of the page instead, and the reader searches."""
+    linked = [(to, anchor) for to, anchor in links_to_headings(page) if to.suffix == ".md"]
+
+    assert [] == [(name_of(to), a) for to, a in linked if a not in anchors(to)]
 
 
 @pytest.mark.parametrize("page", ADRS, ids=name_of)
