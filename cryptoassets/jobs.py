@@ -71,8 +71,8 @@ def _history(layers: Collection[str]) -> list[Any]:
     cron_schedule="*/5 * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Fetch a snapshot every 5 minutes; the sensor `process_what_was_fetched` has it "
-    "processed.",
+    description="Fetch a snapshot every 5 minutes; then the sensor `process_what_was_fetched` "
+    "requests its processing.",
 )
 def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Fetch every 5 minutes; then the sensor `process_what_was_fetched` acts. Off by default."""
