@@ -78,7 +78,7 @@ def _case_sections(results: Results) -> Iterator[str]:
         lines += list(_table(case["ways"]))
         if case["figures"]:
             shown = (f"{n.replace('_', ' ')} {v:,.7g}" for n, v in case["figures"].items())
-            lines += ["", f"Of all that: {'; '.join(shown)}."]
+            lines += ["", f"Other figures: {'; '.join(shown)}."]
         yield "\n".join([*lines, ""])
 
 

@@ -71,8 +71,8 @@ def _history(layers: Collection[str]) -> list[Any]:
     cron_schedule="*/5 * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Fetch a snapshot every 5 minutes; the sensor `process_what_was_fetched` has it "
-    "processed.",
+    description="Fetch a snapshot every 5 minutes; then the sensor `process_what_was_fetched` "
+    "requests its processing.",
 )
 def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Fetch every 5 minutes; then the sensor `process_what_was_fetched` acts. Off by default."""
@@ -103,7 +103,7 @@ class PurgeConfig(dg.Config):
     older_than_days: float | None = Field(
         None, description="Age in days; default: `DAGSTER_RUNS_RETENTION_DAYS`."
     )
-    dry_run: bool = Field(False, description="Report what would be deleted, and delete nothing.")
+    dry_run: bool = Field(False, description="Only report what would be deleted.")
 
 
 @dg.op
@@ -148,7 +148,7 @@ def purge_old_runs_daily() -> dg.RunRequest:
 
 
 def jobs_in(layers: Collection[str]) -> list[Any]:
-    """The jobs of a code location with these layers."""
+    """Return the jobs of a code location with these layers."""
     return [
         *([ingest, end_dead_runs, purge_old_runs] if "raw" in layers else []),
         *([process, retention] if "warehouse" in layers else []),
@@ -158,7 +158,7 @@ def jobs_in(layers: Collection[str]) -> list[Any]:
 
 
 def schedules_in(layers: Collection[str]) -> list[dg.ScheduleDefinition]:
-    """The schedules of a code location with these layers; all are off until turned on."""
+    """Return the schedules of a code location with these layers; all are off by default."""
     return [
         *([ingest_every_five_minutes, purge_old_runs_daily] if "raw" in layers else []),
         *([retention_daily] if "warehouse" in layers else []),

@@ -169,7 +169,7 @@ def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 
 
 def sensors_in(layers: Collection[str]) -> list[dg.SensorDefinition]:
-    """The sensors of a code location with these layers."""
+    """Return the sensors of a code location with these layers."""
     of_processing = [process_what_was_fetched, late_documents, failed_runs]
     return [
         dead_runs,

@@ -1,8 +1,8 @@
 """Every setting: variable, type, default, unit; read into a frozen object.
 
 What goes here: what a user can set in the environment or in `.env`; `make reference` writes the
-descriptions to `docs/reference.md`. What stays out: how an empty
-URL becomes a running server (in `embedded`).
+descriptions to `docs/reference.md`. What stays out: how an empty URL becomes a running server (in
+`embedded`).
 """
 
 import re
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
         ge=0,
         description="Days before today whose data is kept, plus the 7 days before them, which "
         "their marts look back on. The command and the job `retention` delete older data. "
-        "0 = everything is kept.",
+        "0 = keep everything.",
     )
     mongo_url: SecretStr | None = Field(
         None,
@@ -93,8 +93,8 @@ class Settings(BaseSettings):
     )
     mongo_url_file: str | None = Field(
         None,
-        description="File that contains `MONGO_URL`, instead of that variable. A worker of a "
-        "Spark cluster has a file of its own.",
+        description="File that contains `MONGO_URL`, instead of that variable. Each worker "
+        "of a Spark cluster has its own file.",
     )
     mongo_database: str = Field(
         "datalake",
@@ -109,8 +109,8 @@ class Settings(BaseSettings):
     )
     postgres_url_file: str | None = Field(
         None,
-        description="File that contains `POSTGRES_URL`, instead of that variable. A worker of a "
-        "Spark cluster has a file of its own.",
+        description="File that contains `POSTGRES_URL`, instead of that variable. Each worker "
+        "of a Spark cluster has its own file.",
     )
     spark_master: str = Field(
         "local[*]",
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         description="Age in days from which the job `purge_old_runs` deletes finished runs with "
-        "their events; 0: it does nothing.",
+        "their events; 0 = never.",
     )
 
     @model_validator(mode="before")

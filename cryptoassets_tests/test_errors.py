@@ -1,4 +1,4 @@
-"""Promise: the tree of errors at the top of its module is the one of the classes."""
+"""The tree of errors in the module's docstring matches the classes."""
 
 import re
 
@@ -8,7 +8,7 @@ _LINE = re.compile(r"( *)(?:\+ )?(\w+Error)\b")
 
 
 def drawn_parents(drawing: str) -> dict[str, str | None]:
-    """Each error of the drawing to the error under which it is drawn."""
+    """Return the parent of each error in the drawing."""
     branch: list[tuple[int, str]] = []
     parents: dict[str, str | None] = {}
     for line in drawing.splitlines():
@@ -21,7 +21,7 @@ def drawn_parents(drawing: str) -> dict[str, str | None]:
 
 
 def test_the_drawing_shows_every_class_under_its_base() -> None:
-    """`PaceError` was missing: readers choose an `except` clause by the drawing."""
+    """Readers choose an `except` clause from the drawing."""
     base = errors.CryptoassetsError
     classes = [one for one in vars(errors).values() if isinstance(one, type)]
     parents = {

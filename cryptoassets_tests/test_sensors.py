@@ -32,7 +32,7 @@ from cryptoassets_tests.e2e.platforms import (
     new_platform,
     this_hour,
 )
-from cryptoassets_tests.history.books import T0, Books
+from cryptoassets_tests.history.history_data import T0, HistoryData
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
@@ -230,10 +230,10 @@ def test_the_sensor_requests_the_days_of_gaps_until_they_are_healed(
     database: str, postgres: PostgresResource, mongo: MongoResource
 ) -> None:
     """When it is on, gaps are healed automatically."""
-    books = Books(database, mongo.lake())
+    history_data = HistoryData(database, mongo.lake())
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
     hours = int((first - T0) / timedelta(hours=1))
-    books.points("bitcoin", [hours, *range(hours + 2, hours + 90)])
+    history_data.points("bitcoin", [hours, *range(hours + 2, hours + 90)])
     (sensor,) = sensors.heal_gaps(["raw", "clean", "warehouse"])
 
     with dg.DagsterInstance.ephemeral() as instance:
@@ -245,7 +245,7 @@ def test_the_sensor_requests_the_days_of_gaps_until_they_are_healed(
                 return sensor.evaluate_tick(context)
 
         (request,) = tick().run_requests or []
-        books.points("bitcoin", [hours + 1])
+        history_data.points("bitcoin", [hours + 1])
         healed = tick()
 
     day = f"{first + timedelta(hours=1):%Y-%m-%d}"
@@ -253,7 +253,7 @@ def test_the_sensor_requests_the_days_of_gaps_until_they_are_healed(
         name: text for name, text in request.tags.items() if name in (*range_tags("", ""), GAPS_TAG)
     }
     assert "no gap to heal" == healed.skip_message
-    assert "healed" == books.gaps()[0][-1]
+    assert "healed" == history_data.gaps()[0][-1]
 
 
 HEALED = {"dagster/sensor_name": "heal_gaps"}

@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 -- run by path
-"""Write `docs/reference.md`: what a user can hold on to, read from the code that defines it.
+"""Write `docs/reference.md`: the names that users rely on, read from the code that defines them.
 
-What goes here: the form of the page. What stays out: the descriptions (they are in the settings,
+What goes here: the format of the page. What stays out: the descriptions (they are in the settings,
 schemas, rules, commands, assets, jobs, sensors and checks themselves).
 """
 
@@ -32,7 +32,7 @@ _GRAPH = defs.resolve_asset_graph()
 
 
 def text() -> str:
-    """The whole page."""
+    """Return the whole page."""
     sections = (
         ("Commands", _commands()),
         ("Settings", _settings()),
@@ -63,7 +63,7 @@ def _commands() -> str:
         get_docs_for_click(obj=command, ctx=context, indent=2, call_prefix="cryptoassets")
         for command in group.commands.values()
     )
-    # Outside code a name in angle brackets would be taken for HTML.
+    # Outside code, a name in angle brackets would be read as HTML.
     code_or_bracket = re.compile(r"`[^`]*`|(<)(?=[a-z])")
     return code_or_bracket.sub(
         lambda found: r"\<" if found[1] else found[0],
@@ -78,8 +78,8 @@ def _settings() -> str:
     )
     return (
         "Set them in the environment or in a file `.env` in the project's folder "
-        "([.env.example](../.env.example)). None is required. A variable of the environment takes "
-        "precedence over the file; an empty one counts as not set.\n\n"
+        "([.env.example](../.env.example)). None is required. Environment variables override the "
+        "file; an empty variable counts as not set.\n\n"
         + _table(("variable", "default", "meaning"), rows)
     )
 
@@ -127,7 +127,7 @@ def _collections() -> str:
 
 
 def _asset_keys() -> list[dg.AssetKey]:
-    """All assets, in the order of the layers."""
+    """Return all assets, in the order of the layers."""
     layers = [*assets.LAYERS]
     return sorted(
         _GRAPH.get_all_asset_keys(), key=lambda key: (layers.index(key.path[0]), key.path)
@@ -181,7 +181,7 @@ def _job_row(job: dg.JobDefinition) -> tuple[str, ...]:
 
 
 def _options(job: dg.JobDefinition) -> Iterator[str]:
-    """What the launchpad takes for the operations of a job; those of assets take nothing."""
+    """Yield the launchpad's options of a job's ops; assets have no options."""
     for node in job.nodes:
         config = getattr(node.definition.config_schema, "config_type", None)
         for name, field in getattr(config, "fields", {}).items():
@@ -222,8 +222,8 @@ def _checks() -> str:
         groups.setdefault(next(iter(one.check_specs)).asset_key, []).append(one)
     parts = (_checks_of(key, groups[key]) for key in _asset_keys() if key in groups)
     return (
-        "A failed check of severity ERROR makes `run` exit with 1 and fails Airflow's task. WARN "
-        "is only shown. When a check that blocks fails, the assets after it are not written.\n\n"
+        "If a check of severity ERROR fails, `run` exits with 1 and Airflow's task fails. WARN is "
+        "only shown. If a blocking check fails, downstream assets are not written.\n\n"
     ) + "\n".join(parts)
 
 
@@ -260,10 +260,10 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[str | None]]) -> str
 
 
 def one_line(words: str | None) -> str:
-    """A description as a cell of a table takes it.
+    """Return a description as the text of a table cell.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no description.
     """
     if words is None:
         raise ValueError("Something is not described: add the description where it is defined")

@@ -1,8 +1,8 @@
-"""What is left to do of a stretch of history, read from the stores alone.
+"""The remaining work of a backfill, read from the stores alone.
 
-What goes here: which days are finished, and how runs take the others. What stays out: running jobs
-(in `operations.backfill`), what the missing calls cost (in `windows`). Dagster's events are not
-read.
+What goes here: which days are finished, and how the others are grouped into runs. What stays out:
+running jobs (in `operations.backfill`), the cost of the missing calls (in `windows`). Dagster's events are
+not used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ CHUNK_DAYS = 7
 
 
 def days_between(since: datetime, until: datetime) -> list[Span]:
-    """The UTC days that a stretch touches, oldest first."""
+    """Return the UTC days that overlap a time range, oldest first."""
     return partitions_touching(Span(since, until), HISTORY_FLOW.span)
 
 
 def chunks(days: Sequence[Span]) -> list[Sequence[Span]]:
-    """Cut days into chunks of a week."""
+    """Split days into chunks of a week."""
     return [days[place : place + CHUNK_DAYS] for place in range(0, len(days), CHUNK_DAYS)]
 
 
@@ -37,31 +37,31 @@ def unfinished(
     wanted: Mapping[str, Sequence[Span]],
     days: Sequence[Span],
 ) -> list[Span]:
-    """The days that are not done: something is to be fetched, or not all of raw is published.
+    """Return the unfinished days: something must be fetched, or raw documents are unpublished.
 
-    A day that retention expired is done.
+    A day that retention expired is finished.
     """
     collection = mongo.lake()[HISTORY_FLOW.raw.name]
     with postgres.connect() as connection:
         ledger = ledger_of(connection.cursor(), HISTORY_FLOW)
-    left = []
+    unfinished_days = []
     for day in days:
         row = ledger.get(day.start)
         is_wanted = any(within(spans, day) for spans in wanted.values())
         raw_rows = count_in(collection, day)
         is_expired = row is not None and row.expired_at is not None
         if not is_expired and (is_wanted or raw_rows != (row.raw_rows if row else 0)):
-            left.append(day)
-    return left
+            unfinished_days.append(day)
+    return unfinished_days
 
 
 def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) -> list[Span]:
-    """The days whose gaps a run of `history` has something to do about, after a detection.
+    """Detect gaps and return the days for which a run of `history` has work to do.
 
     Args:
-        history: of the settings in force.
-        fetches: the run fetches what no answer since the gap's detection covers.
-        processes: the run publishes what was fetched and is not published yet.
+        history: the resource.
+        fetches: whether the run fetches spans that no answer since the gap's detection covers.
+        processes: whether the run publishes fetched but unpublished documents.
     """
     mongo, postgres, interval = history.mongo, history.postgres, history.interval
     gaps = detect_gaps(mongo, postgres, interval).open
@@ -77,11 +77,11 @@ def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) ->
 
 
 def adjoining(days: Sequence[Span]) -> list[list[Span]]:
-    """Put days that follow each other together: each stretch is one run."""
-    made: list[list[Span]] = []
+    """Group consecutive days; each group is one run."""
+    groups: list[list[Span]] = []
     for day in days:
-        if made and made[-1][-1][1] == day[0]:
-            made[-1].append(day)
+        if groups and groups[-1][-1][1] == day[0]:
+            groups[-1].append(day)
         else:
-            made.append([day])
-    return made
+            groups.append([day])
+    return groups

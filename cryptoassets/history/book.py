@@ -1,16 +1,17 @@
-"""The book of calls: what was asked for, when, and what came.
+"""The records of calls: what was requested, when, and the outcome.
 
-What goes here: the form of a record, and what the records say. What stays out: making the calls (in
-`fetch`), storing records (in `io_managers.lake`).
+What goes here: the format of a record, and queries of the records. What stays out: making the calls
+(in `fetch`), storing records (in `io_managers.lake`).
 
 The record of a call is a document of the collection `history_windows`: `{_id, coin_id, interval,
 start, end, fetched_at, source, outcome, points, first, error}`. Its outcome is
 
-    points      the window was answered; `points` says with how many, `first` from when on
-    empty       it was answered without a point
-    not_found   the coin, or its history, does not exist: the coin is not asked for again
-    failed      no answer after all retries, or one without a usable point: none can be read, or all
-                lie elsewhere; `error` says why, and the window is not covered
+    points      the window was answered; `points` is their number, `first` the time of the first
+    empty       the window was answered without any point
+    not_found   the coin, or its history, does not exist: the coin is not requested again
+    failed      no answer after all retries, or an answer without a usable point, because none can
+                be read or all are outside the window; `error` is the reason, and the window is not
+                covered
 """
 
 from collections import defaultdict
@@ -27,10 +28,10 @@ from cryptoassets.stores.mongodb import WINDOWS, Document, FieldTypes, Lake, wel
 
 Outcome = Literal["points", "empty", "not_found", "failed"]
 Answers = Mapping[str, Sequence[tuple[Span, datetime]]]
-"""Coin to the windows that were answered, each with the time of the answer."""
+"""The answered windows of each coin, each with the time of its answer."""
 
 _ANSWERED: tuple[Outcome, ...] = ("points", "empty")
-"""Outcomes after which a window is not paid for again."""
+"""Outcomes after which a window is not requested again."""
 _CONTROLS = 200
 _FIELDS: FieldTypes = {
     **dict.fromkeys(("coin_id", "interval", "outcome"), (str,)),
@@ -43,15 +44,15 @@ _FIELDS: FieldTypes = {
 def call_record(
     coin: str, window: Span, outcome: Outcome, *, interval: str, source: SourceKind, **facts: Any
 ) -> Document:
-    """The record of a call that ended now.
+    """Return the record of a call that has just ended.
 
     Args:
         coin: its slug.
-        window: what was asked for, or the part of it that the source took.
+        window: the requested window, or the part of it that the source accepted.
         outcome: see the module.
-        interval: of the points.
-        source: whose answer it is.
-        facts: `points`, `first`, `error`, where there are any.
+        interval: interval of the points.
+        source: the source that answered.
+        facts: `points`, `first`, `error`, if they apply.
     """
     fetched_at = whole_milliseconds(datetime.now(UTC))
     names = (coin, interval, *map(iso_milliseconds, (*window, fetched_at)))
@@ -72,8 +73,15 @@ def call_record(
 
 
 @dataclass
-class Book:
-    """What calls of history brought, of one interval, by coin."""
+class CallRecords:
+    """The outcomes of calls for history of one interval, by coin.
+
+    Attributes:
+        answers: answered windows.
+        before_listing: parts of answered windows without a point before the coin's first one.
+        listed: times at which the source has, or should have, points of the coin.
+        lost: coins that the source does not have.
+    """
 
     answers: dict[str, list[tuple[Span, datetime]]] = field(
         default_factory=lambda: defaultdict(list)
@@ -83,28 +91,28 @@ class Book:
     lost: set[str] = field(default_factory=set)
 
 
-def whole_book(lake: Lake, interval: str) -> Book:
+def read_call_records(lake: Lake, interval: str) -> CallRecords:
     """Read all records of an interval."""
-    book = Book()
+    calls = CallRecords()
     for record in _records(lake, {}):
         coin, window = record["coin_id"], _window_of(record)
         if record["outcome"] == "not_found":
-            book.lost.add(coin)
+            calls.lost.add(coin)
         if record["interval"] != interval:
             continue
         if record["outcome"] in _ANSWERED:
             first = record["first"] or window.end
-            book.answers[coin].append((window, record["fetched_at"]))
-            book.before_listing[coin].append(Span(window.start, first))
+            calls.answers[coin].append((window, record["fetched_at"]))
+            calls.before_listing[coin].append(Span(window.start, first))
             if record["first"]:
-                book.listed[coin].append(record["first"])
+                calls.listed[coin].append(record["first"])
         elif record["outcome"] == "failed":
-            book.listed[coin].append(window.start)
-    return book
+            calls.listed[coin].append(window.start)
+    return calls
 
 
 def answered(lake: Lake, interval: str, bounds: Span) -> Answers:
-    """The answered windows that touch a span, by coin."""
+    """Return the answered windows that overlap a span, by coin."""
     answers: dict[str, list[tuple[Span, datetime]]] = defaultdict(list)
     for record in _touching(lake, interval, bounds):
         if record["outcome"] in _ANSWERED:
@@ -113,7 +121,7 @@ def answered(lake: Lake, interval: str, bounds: Span) -> Answers:
 
 
 def failures(lake: Lake, interval: str, bounds: Span) -> dict[str, str]:
-    """Why windows that touch a span have no answer, by coin; the latest failure counts."""
+    """Return why windows that overlap a span have no answer, by coin; the latest failure counts."""
     touching = _touching(lake, interval, bounds)
     failed = [record for record in touching if record["outcome"] == "failed"]
     failed.sort(key=lambda record: record["fetched_at"])
@@ -121,19 +129,19 @@ def failures(lake: Lake, interval: str, bounds: Span) -> dict[str, str]:
 
 
 def coins_asked_for(lake: Lake) -> tuple[str, ...]:
-    """Every coin that was asked for, sorted."""
+    """Return every coin that was requested, sorted."""
     return tuple(sorted({record["coin_id"] for record in _records(lake, {})}))
 
 
 def coins_without_history(lake: Lake) -> set[str]:
-    """Coins that the source said it does not have; they are not asked for again."""
+    """Return coins that the source does not have; they are not requested again."""
     return {record["coin_id"] for record in _records(lake, {"outcome": "not_found"})}
 
 
 def control_window(
     lake: Lake, interval: str, wanted: Mapping[str, Sequence[Span]]
 ) -> tuple[str, Span] | None:
-    """A window known to have points, of a coin that is not asked for if there is one."""
+    """Return a window known to have points, if possible of a coin that is not in `wanted`."""
     known = lake[WINDOWS].find({"outcome": "points"}).sort("end", -1).limit(_CONTROLS)
     some = [record for record in well_formed(known, _FIELDS) if record["interval"] == interval]
     others = [record for record in some if record["coin_id"] not in wanted]
@@ -143,7 +151,7 @@ def control_window(
 
 
 def _records(lake: Lake, query: Mapping[str, Any]) -> Iterator[Document]:
-    """Records that match; what another program wrote is passed over."""
+    """Return the records that match; documents of other programs are skipped."""
     return well_formed(lake[WINDOWS].find(query), _FIELDS)
 
 

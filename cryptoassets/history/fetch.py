@@ -1,7 +1,7 @@
-"""Fetch stretches of history, coin after coin, and write down what became of every call.
+"""Fetch spans of history, coin by coin, and record the outcome of every call.
 
-What goes here: cutting stretches into windows the source takes, and what its refusals mean. What
-stays out: which stretches (in `plan`), the form of a record (in `book`), storing (in
+What goes here: splitting spans into windows that the source accepts, and handling its refusals.
+What stays out: choosing spans (in `plan`), the format of a record (in `book`), storing (in
 `io_managers`).
 """
 
@@ -31,23 +31,23 @@ from cryptoassets.partitions.spans import Span
 from cryptoassets.settings import SourceKind
 
 MOST_FAILURES_IN_A_ROW = 5
-"""So many coins without an answer: it is the source that is gone, not the coins."""
+"""After this many coins without an answer in a row, the source itself counts as down."""
 _SHOWN = 5
 _SHOWN_CHARACTERS = 80
-_PASSING = (RateLimitedError, SourceUnavailableError, MalformedAnswerError, RequestRefusedError)
+_COIN_ERRORS = (RateLimitedError, SourceUnavailableError, MalformedAnswerError, RequestRefusedError)
 
 
 @dataclass
 class HistoryFetch:
-    """One pass over coins; iterate it to make the calls.
+    """One pass over coins; iterate over it to make the calls.
 
     Attributes:
-        client: what asks.
-        interval: of all points.
-        source: kind of source, for the records of calls that brought nothing.
-        wanted: coin to the spans to ask for.
+        client: makes the calls.
+        interval: interval of all points.
+        source: kind of source, for the records.
+        wanted: the spans to request, by coin.
         before: windows that start at or after this are left for a later pass.
-        control: a coin and window known to have points, asked when no coin had any.
+        control: a coin and window known to have points, requested if no coin had any.
     """
 
     client: CoinCapClient
@@ -71,11 +71,11 @@ class HistoryFetch:
         self._record = partial(call_record, interval=self.interval, source=self.source)
 
     def __iter__(self) -> Iterator[RawBatch]:
-        """Make the calls; the batches are to be stored as they come.
+        """Make the calls; the caller stores each batch as it is yielded.
 
         Raises:
             EmptyAnswerError: no coin has a point; no window is recorded as covered.
-            SourceError: the source is gone, or refuses our key; what came before is good.
+            SourceError: the source is down, or refuses our key; earlier batches are valid.
         """
         try:
             for coin, spans in self.wanted.items():
@@ -83,10 +83,11 @@ class HistoryFetch:
         except CreditsSpentError as error:
             self.facts["stopped"] = str(error)
         finally:
-            self._tell()
-        # Where credits ended there is none left to tell a dumb source by: asked again next month.
+            self._fill_facts()
+        # Without credits the control window cannot be requested. The records are then dropped, and
+        # a later run requests these windows again.
         if self._held_back and "stopped" not in self.facts:
-            self._refuse_silence()
+            self._fail_if_source_is_empty()
             yield RawBatch(windows=tuple(self._held_back))
 
     def _coin(self, coin: str, spans: Sequence[Span]) -> Iterator[RawBatch]:
@@ -104,7 +105,7 @@ class HistoryFetch:
                 record = self._record(coin, Span(start, stop), "not_found")
                 yield RawBatch(windows=self._proven(record))
                 return
-            except _PASSING as error:
+            except _COIN_ERRORS as error:
                 yield self._failure(coin, start, stop, error)
                 return
             yield batch
@@ -116,9 +117,9 @@ class HistoryFetch:
                 pending.appendleft(Span(stop, end))
 
     def _window(self, coin: str, start: datetime, stop: datetime) -> tuple[RawBatch, datetime]:
-        """Ask for one window, for a shorter one where it is refused; return what came and its end.
+        """Request one window, or a shorter one if it is refused; return the batch and its end.
 
-        A length that is taken is remembered for the coins to come.
+        A length that is accepted is also used for the following coins.
         """
         length = stop - start
         for halvings in range(MOST_HALVINGS + 1):
@@ -141,7 +142,7 @@ class HistoryFetch:
         return max(step, length // 2 // step * step)
 
     def _answered(self, coin: str, start: datetime, end: datetime) -> RawBatch:
-        """What one answer leaves."""
+        """Return the batch of one answer, with its record."""
         try:
             batch = history_batch(self.client.history(coin, self.interval, start, end))
         except EmptyAnswerError:
@@ -159,9 +160,10 @@ class HistoryFetch:
         return replace(batch, windows=windows, failure=failure)
 
     def _proven(self, record: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-        """The records that count now: one that says "nothing" does once the source showed a point.
+        """Return the records that can be trusted: all, once the source has returned a point.
 
-        A wrong address answers 404 for every coin, and a source struck dumb has no point for any.
+        Until then they are held back: a wrong address answers 404 for every coin, and a broken
+        source may return no points for any coin.
         """
         self._held_back.append(record)
         if not self._has_points:
@@ -170,10 +172,10 @@ class HistoryFetch:
         return tuple(proven)
 
     def _failure(self, coin: str, start: datetime, stop: datetime, error: SourceError) -> RawBatch:
-        """The record of a window without an answer; the coin's other windows wait as well.
+        """Return the record of a failed window; the coin's other windows are not requested.
 
         Raises:
-            SourceError: the error, if so many coins in a row had it.
+            SourceError: the error, if too many coins in a row failed.
         """
         self._count_failure(coin, error)
         letters: tuple[dict[str, Any], ...] = ()
@@ -183,23 +185,23 @@ class HistoryFetch:
         return RawBatch(dead_letters=letters, windows=(record,))
 
     def _count_failure(self, coin: str, error: SourceError) -> None:
-        """Remember why a coin has no answer.
+        """Store why a coin has no answer.
 
         Raises:
-            SourceError: the error, if so many coins in a row had one.
+            SourceError: the error, if too many coins in a row failed.
         """
         self._failed[coin] = error
         self._failures_in_a_row += 1
         if self._failures_in_a_row >= MOST_FAILURES_IN_A_ROW:
             coins = ", ".join(list(self._failed)[-MOST_FAILURES_IN_A_ROW:])
-            error.args = (f"{error} (no answer for {coins}: the other coins were not asked)",)
+            error.args = (f"{error} (no answer for {coins}: the other coins were not requested)",)
             raise error
 
-    def _refuse_silence(self) -> None:
-        """Tell a source that is struck dumb from coins that have nothing to tell.
+    def _fail_if_source_is_empty(self) -> None:
+        """Check with the control window whether the source has any points at all.
 
         Raises:
-            EmptyAnswerError: it is the source.
+            EmptyAnswerError: the source returns no points, even where there must be some.
         """
         if self._has_points:
             return
@@ -214,13 +216,13 @@ class HistoryFetch:
                 return
         coins = len({record["coin_id"] for record in self._held_back})
         raise EmptyAnswerError(
-            f"The source gave no point of history for any coin ({coins} asked, interval "
+            f"The source gave no point of history for any coin ({coins} requested, interval "
             f"{self.interval}). Nothing was recorded as fetched; a later retry can help. If no "
-            "coin existed so early, begin later"
+            "coin existed at that time, start later"
         )
 
-    def _tell(self) -> None:
-        """Fill the facts, whatever ended the pass."""
+    def _fill_facts(self) -> None:
+        """Fill the facts, however the pass ended."""
         self.facts.update(self._counts)
         if self._not_found:
             self.facts["coins without history"] = ", ".join(self._not_found)
@@ -231,7 +233,7 @@ class HistoryFetch:
 
 
 def _unusable(batch: RawBatch) -> MalformedAnswerError | None:
-    """Why an answer without a document covers no window; None: it brought no point at all."""
+    """Return why an answer without documents does not cover its window; None: it had no points."""
     if batch.dead_letters:
         letter = batch.dead_letters[0]
         why = (
@@ -240,10 +242,10 @@ def _unusable(batch: RawBatch) -> MalformedAnswerError | None:
             "`dead_letters`"
         )
     elif batch.outside:
-        why = f"none of its {batch.outside} points lies between the start and end that were asked"
+        why = f"none of its {batch.outside} points is between the requested start and end"
     else:
         return None
     reason = batch.dead_letters[0]["reason"] if batch.dead_letters else "outside_window"
     return MalformedAnswerError(
-        f"{why}. A later run asks again", status=HTTPStatus.OK, reason=reason
+        f"{why}. A later run requests it again", status=HTTPStatus.OK, reason=reason
     )

@@ -1,6 +1,6 @@
-"""What becomes of the rows of `warehouse.gaps`, coin by coin, from what is missing and was asked.
+"""Computes the new rows of `warehouse.gaps` per coin, from missing points and records of calls.
 
-What goes here: the judgement, without a store. What stays out: finding holes, reading and writing
+What goes here: the decision, without a store. What stays out: finding holes, reading and writing
 rows (in `gaps`).
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from cryptoassets.history.book import Book
+from cryptoassets.history.book import CallRecords
 from cryptoassets.partitions.spans import Span, within, without
 
 
@@ -25,31 +25,31 @@ class Gap:
 
     @property
     def span(self) -> Span:
-        """From the first missing point to the first point after the hole."""
+        """From the first missing point to the first point after the gap."""
         return Span(self.start, self.end)
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be filled."""
+        """Whether it still has to be filled."""
         return self.healed_at is None and not self.unfillable
 
 
 @dataclass(frozen=True)
 class CoinGaps:
-    """What should become of the rows of one coin."""
+    """The state of one coin, from which its new rows are computed."""
 
     coin_id: str
     holes: list[Span]
     expired: list[Span]
-    book: Book
+    calls: CallRecords
     first_point: datetime | None
     now: datetime
     is_processed: Callable[[Span], bool]
 
-    def bring_in_line(self, rows: Sequence[Gap]) -> tuple[list[Gap], list[Gap]]:
-        """The rows as they should stand, and those that should not stand any more."""
+    def reconcile(self, rows: Sequence[Gap]) -> tuple[list[Gap], list[Gap]]:
+        """Return the rows to keep or insert, and the rows to delete."""
         given_up = [gap for gap in rows if gap.unfillable and gap.healed_at is None]
-        is_lost = self.coin_id in self.book.lost
+        is_lost = self.coin_id in self.calls.lost
         known = [] if is_lost else [gap.span for gap in given_up]
         pieces = minus(self.holes, known)
         made = {piece.start: self._open(piece, rows) for piece in pieces}
@@ -60,28 +60,28 @@ class CoinGaps:
             if gap.healed_at is not None:
                 made[gap.start] = gap
             elif gap.unfillable:
-                # Retention takes days away, and with them the hole; no point came.
+                # Retention deletes days and thus their hole, but the gap was not filled.
                 is_there = within([*self.holes, *self.expired], gap.span)
                 made[gap.start] = gap if is_there else self._healed(gap)
             elif within(self.expired, gap.span) and not within(self.holes, gap.span):
                 made[gap.start] = replace(gap, unfillable=True)
             elif within(self.holes, Span(gap.start, gap.start + timedelta.resolution)):
-                dropped.append(gap)  # it is part of a hole that begins earlier now
+                dropped.append(gap)  # it is now part of a hole that begins earlier
             else:
                 made[gap.start] = self._closed(gap)
         return self._merged(made, dropped)
 
     def _open(self, piece: Span, rows: Sequence[Gap]) -> Gap:
-        """The row of a hole: found now or before, and given up once it was answered in vain."""
+        """Return the row of a hole; unfillable if an answer since its detection did not fill it."""
         older = [gap for gap in rows if gap.is_open and within([piece], gap.span)]
         detected_at = min((gap.detected_at for gap in older), default=self.now)
-        since = [window for window, at in self.book.answers[self.coin_id] if at > detected_at]
-        is_vain = bool(older) and not without(piece, since) and self.is_processed(piece)
-        is_lost = self.coin_id in self.book.lost
-        return Gap(self.coin_id, *piece, detected_at, unfillable=is_vain or is_lost)
+        since = [window for window, at in self.calls.answers[self.coin_id] if at > detected_at]
+        is_answered = bool(older) and not without(piece, since) and self.is_processed(piece)
+        is_lost = self.coin_id in self.calls.lost
+        return Gap(self.coin_id, *piece, detected_at, unfillable=is_answered or is_lost)
 
     def _closed(self, gap: Gap) -> Gap:
-        """A gap whose first point is missing no more: filled, or never to be expected."""
+        """Return the row of a gap whose first point exists now, or is no longer expected."""
         rest = within(self.holes, gap.span)
         if self.first_point is not None and self.first_point <= gap.start:
             return self._healed(gap, rest[0].start if rest else gap.end)
@@ -91,7 +91,7 @@ class CoinGaps:
         return Gap(self.coin_id, gap.start, end or gap.end, gap.detected_at, healed_at=self.now)
 
     def _merged(self, made: dict[datetime, Gap], dropped: list[Gap]) -> tuple[list[Gap], list[Gap]]:
-        """Lengthen what is given up by what follows it and is given up too: one row, not many."""
+        """Merge consecutive unfillable gaps into one row."""
         kept: list[Gap] = []
         for _, gap in sorted(made.items()):
             before = kept[-1] if kept else None
@@ -106,5 +106,5 @@ class CoinGaps:
 
 
 def minus(spans: Sequence[Span], known: Sequence[Span]) -> list[Span]:
-    """What is left of spans without known ones."""
-    return [left for wanted in spans for left in without(wanted, known)]
+    """Return the spans without the parts in `known`."""
+    return [rest for span in spans for rest in without(span, known)]

@@ -1,12 +1,13 @@
-"""Holes in the history of coins: found, listed in `warehouse.gaps`, and what became of each.
+"""Gaps in the history of coins: detected and listed in `warehouse.gaps` with their state.
 
-What goes here: comparing what should be there with what is. What stays out: what becomes of a row
-(in `gap_rows`), planning to fetch what is missing (in `plan`, asked for by `backfill --gaps` and
-the sensor `heal_gaps`).
+What goes here: comparing the expected points with the existing ones. What stays out: the new state
+of a row (in `gap_rows`), planning the fetch of gaps (in `plan`, for `backfill --gaps` and the
+sensor `heal_gaps`).
 
-A coin's history should be whole from its listing to now, minus the lag of the source. It was listed
-at its first point, or earlier if a call that failed asked for earlier points, or a snapshot saw it
-earlier; but not where the source answered without a point before the first one.
+A coin's history should be complete from its listing until now, minus the lag of the source. The
+listing is at its first point, or earlier if a failed call requested earlier points or a snapshot
+contained the coin earlier. Spans before the first point that the source answered without a point
+are no gaps.
 """
 
 from collections import defaultdict
@@ -17,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from cryptoassets.history.book import Answers, Book, whole_book
+from cryptoassets.history.book import Answers, CallRecords, read_call_records
 from cryptoassets.history.gap_rows import CoinGaps, Gap, minus
 from cryptoassets.history.windows import closed_until, on_grid, step_of
 from cryptoassets.partitions.spans import (
@@ -64,8 +65,8 @@ _WRITE = """
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a detection saw: every open gap, and what it found healed or gave up."""
+class DetectedGaps:
+    """The result of a detection: all open gaps, and the newly healed or unfillable ones."""
 
     open: list[Gap]
     healed: list[Gap]
@@ -74,47 +75,47 @@ class Found:
 
 def detect_gaps(
     mongo: MongoResource, postgres: PostgresResource, interval: str, now: datetime | None = None
-) -> Found:
-    """Bring `warehouse.gaps` in line with the history that stands; one process at a time.
+) -> DetectedGaps:
+    """Update `warehouse.gaps` from the existing history; one process at a time.
 
     Args:
-        mongo: the lake.
+        mongo: the data lake.
         postgres: the warehouse.
-        interval: of the history that is looked at.
-        now: aware; None: the clock's.
+        interval: interval of the history.
+        now: aware; None: the current time.
 
     Returns:
-        All open gaps of the interval; those that this detection saw healed, or given up.
+        All open gaps of the interval, and those that this detection found healed or unfillable.
     """
     now = now or datetime.now(UTC)
     lake = mongo.lake()
     with postgres.connect() as connection:
         lock(connection.cursor(), _LOCK)
-        book = whole_book(lake, interval)
+        calls = read_call_records(lake, interval)
         firsts = _first_points(connection, interval)
-        holes = _holes(connection, book, firsts, interval, closed_until(now, interval))
+        holes = _holes(connection, calls, firsts, interval, closed_until(now, interval))
         ledger = ledger_of(connection.cursor(), HISTORY_FLOW)
-        gone = [
+        expired = [
             partition_around(start, HISTORY_FLOW.span)
             for start, row in ledger.items()
             if row.expired_at is not None
         ]
-        holes = {coin: minus(spans, gone) for coin, spans in holes.items()}
+        holes = {coin: minus(spans, expired) for coin, spans in holes.items()}
         before = _listed_gaps(connection, interval)
         processed = _Processed(lake, ledger)
         after: dict[tuple[str, datetime], Gap] = {}
         dropped: list[Gap] = []
         for coin in sorted({*holes, *before}):
-            judge = CoinGaps(
-                coin, holes.get(coin, []), gone, book, firsts.get(coin), now, processed.is_whole
+            coin_gaps = CoinGaps(
+                coin, holes.get(coin, []), expired, calls, firsts.get(coin), now, processed.is_whole
             )
-            kept, lost = judge.bring_in_line(before.get(coin, []))
+            kept, deleted = coin_gaps.reconcile(before.get(coin, []))
             after |= {(coin, gap.start): gap for gap in kept}
-            dropped += lost
+            dropped += deleted
         _write(connection, interval, dropped, after.values())
     known = {(gap.coin_id, gap.start): gap for gaps in before.values() for gap in gaps}
     changed = [gap for key, gap in after.items() if known.get(key) != gap]
-    return Found(
+    return DetectedGaps(
         open=[gap for gap in after.values() if gap.is_open],
         healed=[gap for gap in changed if gap.healed_at == now],
         unfillable=[gap for gap in changed if gap.unfillable],
@@ -122,7 +123,7 @@ def detect_gaps(
 
 
 class _Processed:
-    """Whether the raw points of days are published; asked once a day."""
+    """Whether the raw points of days are published; queried once per day."""
 
     def __init__(self, lake: Lake, ledger: Mapping[datetime, LedgerRow]) -> None:
         self._lake = lake
@@ -130,7 +131,7 @@ class _Processed:
         self._known: dict[Span, bool] = {}
 
     def is_whole(self, piece: Span) -> bool:
-        """Whether every day of a hole is published with all raw points that there are."""
+        """Return whether all raw points of the days of a hole are published."""
         return all(map(self._is_day_whole, partitions_touching(piece, HISTORY_FLOW.span)))
 
     def _is_day_whole(self, day: Span) -> bool:
@@ -143,23 +144,23 @@ class _Processed:
 
 def _holes(
     connection: psycopg.Connection[Any],
-    book: Book,
+    calls: CallRecords,
     firsts: Mapping[str, datetime],
     interval: str,
     closed: datetime,
 ) -> dict[str, list[Span]]:
-    """Every hole of every coin: before the first point, inside, and at the end."""
+    """Return every hole of every coin: before the first point, inside, and at the end."""
     parameters = {"interval": interval, "step": step_of(interval), "closed": closed}
     holes: dict[str, list[Span]] = defaultdict(list)
     for coin, start, end in connection.execute(_HOLES, parameters):
         holes[coin].append(Span(start.astimezone(UTC), end.astimezone(UTC)))
     seen = dict(connection.execute("SELECT coin_id, first_seen_at FROM warehouse.coins").fetchall())
-    for coin in {*firsts, *seen, *book.listed}:
+    for coin in {*firsts, *seen, *calls.listed}:
         first = firsts.get(coin, closed)
-        moments = [first, *book.listed.get(coin, []), *([seen[coin]] if coin in seen else [])]
+        moments = [first, *calls.listed.get(coin, []), *([seen[coin]] if coin in seen else [])]
         listed = on_grid(min(moments).astimezone(UTC), interval)
         if listed < first:
-            holes[coin] += without(Span(listed, first), book.before_listing.get(coin, []))
+            holes[coin] += without(Span(listed, first), calls.before_listing.get(coin, []))
     return {coin: joined(spans) for coin, spans in holes.items()}
 
 
@@ -197,7 +198,7 @@ def _write(
 def unanswered_gaps(
     connection: psycopg.Connection[Any], interval: str, bounds: Span, answers: Answers
 ) -> dict[str, list[Span]]:
-    """The parts of open gaps within bounds that no answer since their detection covers, by coin."""
+    """Return the parts of open gaps within bounds without an answer since detection, by coin."""
     rows = connection.execute(
         "SELECT coin_id, gap_start, gap_end, detected_at FROM warehouse.gaps "
         "WHERE interval = %s AND healed_at IS NULL AND NOT unfillable "
@@ -212,6 +213,6 @@ def unanswered_gaps(
 
 
 def days_with_gaps(gaps: Sequence[Gap], bounds: Span) -> list[Span]:
-    """The UTC days within bounds that miss a point, oldest first."""
+    """Return the UTC days within bounds that lack a point, oldest first."""
     missing = within([gap.span for gap in gaps], bounds)
     return sorted({day for span in missing for day in partitions_touching(span, HISTORY_FLOW.span)})

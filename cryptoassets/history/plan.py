@@ -1,7 +1,7 @@
-"""What to ask for: whose history, and which spans of it no answer covers yet.
+"""What to request: the coins, and the spans of their history that no answer covers yet.
 
-What goes here: choosing, from the book of calls, the newest snapshot and the gaps. What stays out:
-cutting spans into windows (in `windows`), making the calls (in `fetch`).
+What goes here: choosing them from the records of calls, the newest snapshot and the gaps. What
+stays out: splitting spans into windows (in `windows`), making the calls (in `fetch`).
 """
 
 from datetime import datetime, timedelta
@@ -21,22 +21,22 @@ from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
 from cryptoassets.stores.mongodb import Lake, end_of_times
 
 _ONE_SNAPSHOT = timedelta(minutes=2)
-"""Pages of one fetch are stamped seconds apart."""
+"""The timestamps of a fetch's pages differ by seconds."""
 
 
 def missing_spans(
     lake: Lake, postgres: PostgresResource, interval: str, request: HistoryRequest, until: datetime
 ) -> dict[str, list[Span]]:
-    """What is to be asked for, by coin; the spans begin before the request's end.
+    """Return the spans to request, by coin; they begin before the request's end.
 
     Args:
-        lake: with the book of calls.
-        postgres: with the gaps.
-        interval: of the points.
-        request: of a run; where it is not about gaps it names its coins.
-        until: end of what can be asked for.
+        lake: contains the records of calls.
+        postgres: contains the gaps.
+        interval: interval of the points.
+        request: a run's request; it names its coins unless it is only for gaps.
+        until: end of what can be requested.
     """
-    # Between two points there is nothing to ask for.
+    # Between two points of the grid there is nothing to request.
     bounds = Span(on_grid(request.start, interval), on_grid(until, interval))
     answers = answered(lake, interval, bounds)
     lost = coins_without_history(lake)
@@ -58,10 +58,10 @@ def missing_spans(
 
 
 def followed_coins(lake: Lake, count: int, client: CoinCapClient | None = None) -> tuple[str, ...]:
-    """The top coins of the newest snapshot.
+    """Return the top coins of the newest snapshot.
 
-    Without a snapshot the source is asked, if there is a client; else it is the coins that were
-    asked for before.
+    Without a snapshot, the coins come from the source if there is a client; otherwise they are the
+    coins that were requested earlier.
     """
     coins = coins_of_newest_snapshot(lake, count)
     if coins:
@@ -73,7 +73,7 @@ def followed_coins(lake: Lake, count: int, client: CoinCapClient | None = None) 
 
 
 def coins_of_newest_snapshot(lake: Lake, count: int) -> list[str]:
-    """The top coins of the newest snapshot in the lake, by rank; none if there is no snapshot."""
+    """Return the top coins of the newest snapshot, by rank; none if there is no snapshot."""
     snapshots = lake[RAW_COIN_SNAPSHOTS.name]
     moment = end_of_times(snapshots, {}, pymongo.DESCENDING)
     if moment is None:

@@ -1,7 +1,7 @@
 """What one run of `history` fetches, and the run tags that narrow or widen it.
 
-What goes here: the request, the tags, and both ways between them. What stays out: who sets the tags
-(`operations.backfill`, the sensor `heal_gaps`), what of a request is still missing (in `plan`).
+What goes here: the request, the tags, and the conversions between them. What stays out: setting the
+tags (`operations.backfill`, the sensor `heal_gaps`), the missing part of a request (in `plan`).
 """
 
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from cryptoassets.errors import SettingsError
 
 FROM_TAG = "cryptoassets/history_from"
-"""ISO time: nothing before it is fetched, though its day is processed whole."""
+"""ISO time: nothing before it is fetched, but its whole day is processed."""
 UNTIL_TAG = "cryptoassets/history_until"
-"""ISO time up to which windows may reach, be it beyond the run's days or short of them."""
+"""ISO time up to which windows may reach, before or after the end of the run's days."""
 COINS_TAG = "cryptoassets/history_coins"
-"""Slugs with commas; without it the newest snapshot says whose history is fetched."""
+"""Slugs separated by commas; without this tag, the coins are those of the newest snapshot."""
 GAPS_TAG = "cryptoassets/history_gaps"
-"""Present: only what `warehouse.gaps` lists is fetched."""
+"""If present, only the gaps in `warehouse.gaps` are fetched."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class HistoryRequest:
     """What one run fetches.
 
     Attributes:
-        start: of its first partition, or later.
-        end: of its last partition; windows that begin there or later are left to other runs.
-        until: windows may reach up to here, so that they stay as long as the source allows.
+        start: start of its first partition, or later.
+        end: end of its last partition; other runs fetch windows that begin there or later.
+        until: windows may reach up to here, so that they are as long as the source allows.
         coins: slugs; None: the top coins of the newest snapshot.
-        gaps_only: only what `warehouse.gaps` lists as open, asked once more whatever was answered.
+        gaps_only: fetch only open gaps in `warehouse.gaps`, even if they were answered before.
     """
 
     start: datetime
@@ -40,7 +40,7 @@ class HistoryRequest:
 
 
 def request_of(start: datetime, end: datetime, tags: Mapping[str, str]) -> HistoryRequest:
-    """The request of a run over the days from `start` to `end`.
+    """Return the request of a run over the days from `start` to `end`.
 
     Raises:
         SettingsError: a tag cannot be read.
@@ -66,7 +66,7 @@ def request_of(start: datetime, end: datetime, tags: Mapping[str, str]) -> Histo
 def tags_of(
     since: datetime, until: datetime, *, coins: tuple[str, ...] | None, gaps_only: bool
 ) -> dict[str, str]:
-    """The tags by which runs of a backfill know what they are part of."""
+    """Return the tags that describe a backfill's range, coins and kind to its runs."""
     return {
         FROM_TAG: since.isoformat(),
         UNTIL_TAG: until.isoformat(),

@@ -1,4 +1,4 @@
-"""History as a resource: what is missing of it by the settings in force, and a client to fetch it.
+"""History as a resource: fetches missing history with the current settings.
 
 What goes here: settings and connections. What stays out: what is missing (in `plan`), the calls (in
 `fetch`), storing (in `io_managers.mongo`).
@@ -27,36 +27,38 @@ from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import typed_errors
 
 PATIENCE = Timeouts(total_seconds=300.0)
-"""A storm of 429 lasts minutes; nobody waits for a backfill's single call."""
+"""Rate limiting (429) may last minutes, and a single call of a backfill is not urgent."""
 TRIES = RetryPolicy(attempts=6, attempts_when_limited=18)
-"""429 tells of our pace and not of the coin: the next one would meet it as well."""
+"""Status 429 depends on our pace and not on the coin, so the next coin would also get it."""
 
 
 class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Fetches what is missing of history from CoinCap, the simulator or a replay."""
+    """Fetches missing history from CoinCap, the simulator or a replay."""
 
     mongo: dg.ResourceDependency[MongoResource]
     postgres: dg.ResourceDependency[PostgresResource]
 
     @property
     def interval(self) -> str:
-        """The interval in force."""
+        """The configured interval."""
         return load_settings().coincap_history_interval
 
     def fetch(self, request: HistoryRequest) -> RawStream:
-        """Fetch what a request asks for and no stored answer covers; nothing is asked twice.
+        """Fetch the parts of a request that no stored answer covers; nothing is requested twice.
 
-        The calls are made while the stream is drawn.
+        The calls are made while the stream is iterated.
 
         Raises:
-            SourceError, StoreError: now or while the stream is drawn.
+            SourceError, StoreError: now or while the stream is iterated.
         """
         settings, interval, now = load_settings(), self.interval, datetime.now(UTC)
         closed = closed_until(now, interval)
         until = on_grid(min(request.until or request.end, closed), interval)
         if until <= request.start:
-            told = f"no point of {interval} is closed there yet; fetched from {closed:%H:%M} UTC on"
-            return RawStream(iter(()), {"skipped": told})
+            reason = (
+                f"no {interval} point is available yet; the newest is before {closed:%H:%M} UTC"
+            )
+            return RawStream(iter(()), {"skipped": reason})
         client = self.client()
         with typed_errors(self.mongo.address):
             wanted = self.wanted(request, until, client)
@@ -69,23 +71,23 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def wanted(
         self, request: HistoryRequest, until: datetime, client: CoinCapClient | None = None
     ) -> dict[str, list[Span]]:
-        """What is to be asked for, by coin; the spans begin before the request's end.
+        """Return the spans to request, by coin; they begin before the request's end.
 
         Args:
-            request: of a run.
-            until: end of what can be asked for.
-            client: asked for the coins if the lake knows none; None: then there is none.
+            request: a run's request.
+            until: end of what can be requested.
+            client: fetches the coins if the data lake contains none; None: then there are none.
         """
         if not (request.gaps_only or request.coins):
             request = replace(request, coins=self.coins(client))
         return missing_spans(self.mongo.lake(), self.postgres, self.interval, request, until)
 
     def coins(self, client: CoinCapClient | None = None) -> tuple[str, ...]:
-        """The top `COINCAP_COINS`, see `plan.followed_coins`."""
+        """Return the top `COINCAP_COINS` coins, see `plan.followed_coins`."""
         return followed_coins(self.mongo.lake(), load_settings().coincap_coins, client)
 
     def client(self) -> CoinCapClient:
-        """A patient client for the settings in force, metered as history is."""
+        """Return a client with long timeouts and history's share of the credits."""
         settings = load_settings()
         key = settings.coincap_api_key
         keeper = PostgresCreditKeeper(

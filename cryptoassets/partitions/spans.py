@@ -1,6 +1,6 @@
-"""Spans of time: cut and joined, those of partitions, and their Dagster keys and folder names.
+"""Time spans: splitting and joining them, the spans of partitions, and their names.
 
-What goes here: spans and names, without Dagster and without a store. What stays out: which
+What goes here: time spans and names, without Dagster and without a store. What stays out: which
 asset has which partitions (in `policies`).
 """
 

@@ -19,7 +19,7 @@ from cryptoassets.upkeep.retention import RetentionTargets, bounds, retain
 class RetentionConfig(dg.Config):
     """Options that can be set in the launchpad."""
 
-    dry_run: bool = Field(False, description="Report what would be deleted, and delete nothing.")
+    dry_run: bool = Field(False, description="Only report what would be deleted.")
 
 
 @dg.op

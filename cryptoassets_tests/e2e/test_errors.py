@@ -312,7 +312,5 @@ def test_data_of_coincap_is_refused_beside_simulated_data(shared: Platform) -> N
 
     assert 1 == finished.code
     assert "data of source 'coincap' would mix with it" in finished.text
-    assert "set MONGO_URL, MONGO_DATABASE and POSTGRES_URL to databases of their own" in (
-        finished.text
-    )
+    assert "set MONGO_URL, MONGO_DATABASE and POSTGRES_URL to separate databases" in (finished.text)
     assert before == shared.stores.documents()

@@ -81,7 +81,7 @@ def test_coins_whose_points_cannot_be_used_are_named_and_the_command_fails(story
     assert 1 == story.odd.code, story.odd.text
     for coin in ("bitcoin", "ethereum"):
         assert f"{coin}: 6 points of {LAST:%Y-%m-%d} (none of its 6 points can be" in story.odd.text
-    assert f"tether: 6 points of {LAST:%Y-%m-%d} (none of its 25 points lies" in story.odd.text
+    assert f"tether: 6 points of {LAST:%Y-%m-%d} (none of its 25 points is" in story.odd.text
     assert {"xrp": HOURS - 1} == story.odd_points
 
 

@@ -39,7 +39,7 @@ def test_files_and_secrets_are_private_under_any_umask(home: Home) -> None:
         refused = home.command(verb, COINCAP_URL=url)
 
         assert 2 == refused.code, refused.text
-        assert "COINCAP_URL: it must hold no user, password, query" in refused.text
+        assert "COINCAP_URL: it must contain no user, password, query" in refused.text
         assert "planted" not in refused.text
     files = [path for path in home.folder.rglob("*") if path.is_file()]
     assert not [path for path in files if b"planted" in path.read_bytes()]

@@ -1,4 +1,4 @@
-"""Books of a test's own, and a simulator to fetch from."""
+"""Stores for each test to insert history into, and a simulator to fetch from."""
 
 import pytest
 
@@ -6,12 +6,12 @@ from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets_tests.coincap.conftest import client
 from cryptoassets_tests.coincap_server.fixtures import count_calls, plan_faults, source
-from cryptoassets_tests.history.books import Books
+from cryptoassets_tests.history.history_data import HistoryData
 
 __all__ = ["client", "count_calls", "plan_faults", "source"]
 
 
 @pytest.fixture
-def books(database: str, postgres: PostgresResource, mongo: MongoResource) -> Books:
-    """Empty stores to plant in."""
-    return Books(database, mongo.lake())
+def history_data(database: str, postgres: PostgresResource, mongo: MongoResource) -> HistoryData:
+    """Empty stores to insert history into."""
+    return HistoryData(database, mongo.lake())

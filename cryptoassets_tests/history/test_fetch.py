@@ -1,4 +1,4 @@
-"""Promises of a pass over coins, against the simulator: every call is written down."""
+"""A pass over coins, with the simulator: every call is recorded."""
 
 import json
 from collections import Counter
@@ -36,7 +36,7 @@ Fetch = Callable[..., HistoryFetch]
 
 
 def days(start: float, end: float) -> Span:
-    """A span in days since T0."""
+    """Return a span in days since T0."""
     return Span(T0 + timedelta(days=start), T0 + timedelta(days=end))
 
 
@@ -45,7 +45,7 @@ TWO_DAYS = days(0, 2)
 
 @pytest.fixture
 def fetch(client: CoinCapClient) -> Fetch:
-    """Make a pass over coins, each for one span."""
+    """Create a pass over coins, with one span for each coin."""
 
     def make(*coins: str, wanted: Span = TWO_DAYS, **changes: Any) -> HistoryFetch:
         plan = {coin: [wanted] for coin in coins}
@@ -56,13 +56,13 @@ def fetch(client: CoinCapClient) -> Fetch:
 
 
 def drawn(fetch: HistoryFetch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Documents and records of all batches."""
+    """Return the documents and records of all batches."""
     batches = list(fetch)
     documents = [document for batch in batches for document in batch.documents]
     return documents, [record for batch in batches for record in batch.windows]
 
 
-def test_no_point_is_lost_or_doubled_where_windows_touch(fetch: Fetch) -> None:
+def test_no_point_is_lost_or_duplicated_where_windows_touch(fetch: Fetch) -> None:
     """61 days of h1 are three calls: 30, 30 and 1 day."""
     documents, records = drawn(fetch("bitcoin", wanted=days(0, 61)))
 
@@ -76,18 +76,18 @@ def test_no_point_is_lost_or_doubled_where_windows_touch(fetch: Fetch) -> None:
     ]
 
 
-def test_windows_that_begin_later_are_left_but_one_may_reach_beyond(fetch: Fetch) -> None:
-    """A chunk of a week is fetched by windows of a month; the next chunk pays for no part of it."""
+def test_windows_that_begin_later_are_skipped_but_one_may_reach_beyond(fetch: Fetch) -> None:
+    """A chunk of a week is fetched by windows of a month, which the next chunk need not fetch."""
     documents, records = drawn(fetch("bitcoin", wanted=days(0, 61), before=days(0, 7)[1]))
 
     assert [days(0, 30)] == [(record["start"], record["end"]) for record in records]
     assert 720 == len(documents)
 
 
-def test_a_refused_window_is_halved_and_the_length_remembered(
+def test_a_refused_window_is_halved_and_its_length_is_kept(
     fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
 ) -> None:
-    """The table of longest windows is from memory; being wrong costs two calls, not a run."""
+    """The table of longest windows is not official; an error in it costs two calls, not a run."""
     plan_faults({"route": HISTORY, "kind": "status", "status": 400, "times": 2})
 
     documents, records = drawn(fetch("bitcoin", "ethereum", wanted=days(0, 15)))
@@ -98,10 +98,10 @@ def test_a_refused_window_is_halved_and_the_length_remembered(
     assert 10 == count_calls()["calls"][HISTORY]
 
 
-def test_a_coin_that_is_not_there_stops_no_other_and_is_remembered(
+def test_a_missing_coin_does_not_stop_the_others_and_is_recorded(
     fetch: Fetch, plan_faults: PlanFaults
 ) -> None:
-    """A 404 must not kill a backfill, nor be paid for twice."""
+    """A 404 must not end a backfill, nor be requested twice."""
     plan_faults({"route": "/assets/ethereum/history", "kind": "status", "status": 404})
     made = fetch("bitcoin", "ethereum", "tether", wanted=days(0, 61))
 
@@ -113,10 +113,10 @@ def test_a_coin_that_is_not_there_stops_no_other_and_is_remembered(
     assert "ethereum" == made.facts["coins without history"]
 
 
-def test_a_coin_without_an_answer_is_written_down_and_the_others_go_on(
+def test_a_coin_without_an_answer_is_recorded_and_the_others_continue(
     fetch: Fetch, plan_faults: PlanFaults
 ) -> None:
-    """What failed is not covered: the next pass asks again."""
+    """A failed window is not covered, so the next pass requests it again."""
     plan_faults({"route": "/assets/ethereum/history", "kind": "reset"})
     made = fetch("bitcoin", "ethereum", "tether")
 
@@ -129,10 +129,10 @@ def test_a_coin_without_an_answer_is_written_down_and_the_others_go_on(
     assert "broke the connection" in records[1]["error"]
 
 
-def test_a_source_that_is_gone_is_not_asked_for_every_coin(
+def test_not_every_coin_is_requested_from_a_source_that_is_down(
     fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
 ) -> None:
-    """A hundred coins with a minute of retries each would be an hour."""
+    """A hundred coins with a minute of retries each would take more than an hour."""
     plan_faults({"route": HISTORY, "kind": "status", "status": 503})
 
     with pytest.raises(SourceUnavailableError):
@@ -141,8 +141,8 @@ def test_a_source_that_is_gone_is_not_asked_for_every_coin(
     assert 5 * QUICK.attempts == count_calls()["calls"][HISTORY]
 
 
-def test_a_storm_of_429_is_weathered(source: SourceServer, plan_faults: PlanFaults) -> None:
-    """With the patience of a backfill no coin counts as failed, nor by a reset right after it."""
+def test_long_rate_limiting_is_survived(source: SourceServer, plan_faults: PlanFaults) -> None:
+    """With a backfill's retries no coin fails, even if a reset follows the 429 answers."""
     assert TRIES.attempts < 8
     storm = {"route": HISTORY, "kind": "status", "status": 429, "retry_after": "0", "times": 8}
     plan_faults(storm, {"route": HISTORY, "kind": "reset", "after": 8, "times": 2})
@@ -155,10 +155,10 @@ def test_a_storm_of_429_is_weathered(source: SourceServer, plan_faults: PlanFaul
 
 
 @pytest.mark.parametrize("control", [None, ("tether", days(0, 1))])
-def test_a_source_that_says_nothing_of_any_coin_leaves_no_record(
+def test_a_source_without_points_for_any_coin_leaves_no_record(
     fetch: Fetch, plan_faults: PlanFaults, control: tuple[str, Span] | None
 ) -> None:
-    """`data: []` for all is a fault of the source; recorded, it would be a hole for ever."""
+    """`data: []` for all coins is a fault of the source; a record would hide the gap forever."""
     plan_faults({"route": HISTORY, "kind": "empty"})
     seen: list[RawBatch] = []
 
@@ -168,10 +168,10 @@ def test_a_source_that_says_nothing_of_any_coin_leaves_no_record(
     assert [] == [record for batch in seen for record in batch.windows]
 
 
-def test_coins_without_points_are_believed_when_another_has_some(
+def test_coins_without_points_are_recorded_when_another_coin_has_points(
     fetch: Fetch, plan_faults: PlanFaults
 ) -> None:
-    """A coin that is not listed yet is no outage, be it the only one that is asked for."""
+    """A coin that is not listed yet is no outage, even if it is the only requested coin."""
     plan_faults({"route": "/assets/bitcoin/history", "kind": "empty"})
 
     _, alone = drawn(fetch("bitcoin", control=("tether", days(0, 1))))
@@ -185,7 +185,7 @@ class Spent:
     """A ledger whose credits end after some calls."""
 
     def __init__(self, calls: int) -> None:
-        """Allow so many."""
+        """Allow this many calls."""
         self._left = calls
 
     def reserve(self, route: str, estimated: int) -> None:  # noqa: ARG002 - the protocol's
@@ -195,13 +195,11 @@ class Spent:
             raise CreditsSpentError(f"{route} was not called: spent")
 
     def count(self, ticket: None, counted: int) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
-def test_a_source_that_knows_no_coin_at_all_leaves_no_record(
-    fetch: Fetch, plan_faults: PlanFaults
-) -> None:
-    """A wrong address answers 404 for each; recorded, no coin would ever be asked for again."""
+def test_a_source_without_any_coin_leaves_no_record(fetch: Fetch, plan_faults: PlanFaults) -> None:
+    """A wrong address answers 404 for each coin; with records no coin would be requested again."""
     plan_faults({"route": HISTORY, "kind": "status", "status": 404})
     seen: list[RawBatch] = []
 
@@ -218,8 +216,8 @@ def poor(source: SourceServer) -> Iterator[CoinCapClient]:
         yield made
 
 
-def test_spent_credits_end_the_pass_and_keep_what_came(poor: CoinCapClient) -> None:
-    """What was paid for is stored; the rest waits for the next month."""
+def test_spent_credits_end_the_pass_and_keep_earlier_answers(poor: CoinCapClient) -> None:
+    """Paid answers are stored; the rest is fetched next month."""
     plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
     made = HistoryFetch(poor, "h1", "simulator", plan, days(0, 1)[1])
 
@@ -229,10 +227,10 @@ def test_spent_credits_end_the_pass_and_keep_what_came(poor: CoinCapClient) -> N
     assert "was not called: spent" in made.facts["stopped"]
 
 
-def test_credits_that_end_before_any_point_end_the_pass_as_such(
+def test_credits_that_end_before_any_point_are_reported_as_spent(
     poor: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
-    """There is no credit left to ask whether the source is dumb."""
+    """No credits are left to check whether the source has any points."""
     plan_faults({"route": HISTORY, "kind": "empty"})
     plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
     made = HistoryFetch(
@@ -244,15 +242,17 @@ def test_credits_that_end_before_any_point_end_the_pass_as_such(
 
 
 def test_a_refused_key_ends_the_pass_at_once(fetch: Fetch, plan_faults: PlanFaults) -> None:
-    """No other coin would fare better."""
+    """Every other coin would get the same answer."""
     plan_faults({"route": HISTORY, "kind": "status", "status": 401})
 
     with pytest.raises(BadKeyError):
         drawn(fetch("bitcoin", "ethereum"))
 
 
-def test_an_unreadable_answer_is_kept_as_dead_letter(fetch: Fetch, plan_faults: PlanFaults) -> None:
-    """Someone will want to see it."""
+def test_an_unreadable_answer_is_stored_as_dead_letter(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """Users need it to find the cause."""
     plan_faults({"route": "/assets/ethereum/history", "kind": "html"})
 
     batches = list(fetch("bitcoin", "ethereum"))
@@ -266,7 +266,7 @@ def test_an_unreadable_answer_is_kept_as_dead_letter(fetch: Fetch, plan_faults: 
 def test_an_answer_without_a_readable_point_covers_no_window(
     fetch: Fetch, plan_faults: PlanFaults, time: object
 ) -> None:
-    """Text or seconds for `time` was recorded as "empty": a hole for ever, coins unnamed."""
+    """Text or seconds in `time` used to be recorded as "empty", which hid the gap forever."""
     odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": time}} for hour in range(24)}
     plan_faults({"route": "/assets/ethereum/history", "kind": "patch", "coins": odd})
     made = fetch("bitcoin", "ethereum", wanted=days(0, 0.5))
@@ -281,7 +281,7 @@ def test_an_answer_without_a_readable_point_covers_no_window(
 
 
 def test_a_source_that_ignores_start_and_end_covers_no_window() -> None:
-    """Old points for every question looked like a coin without history."""
+    """Such answers used to look like a coin without history."""
     simulator = simulated_source()
 
     def old_ones(request: Request) -> Wire:
@@ -295,11 +295,11 @@ def test_a_source_that_ignores_start_and_end_covers_no_window() -> None:
         _, records = drawn(HistoryFetch(client, "h1", "simulator", plan, TWO_DAYS[1]))
 
     assert ["points", "failed"] == [record["outcome"] for record in records]
-    assert "25 points lies between the start and end that were asked" in records[1]["error"]
+    assert "25 points is between the requested start and end" in records[1]["error"]
 
 
 def test_points_right_next_to_the_window_are_no_fault() -> None:
-    """An end that is included is common; the coin was listed at that hour."""
+    """Many sources include the end; the coin may have been listed at that hour."""
     simulator = simulated_source()
     end_ms = epoch_ms(TWO_DAYS[1])
 
@@ -314,10 +314,10 @@ def test_points_right_next_to_the_window_are_no_fault() -> None:
     assert ["points", "empty"] == [record["outcome"] for record in records]
 
 
-def test_a_new_form_of_all_points_ends_the_pass_and_names_coins(
+def test_a_new_format_of_all_points_ends_the_pass_and_names_coins(
     fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
 ) -> None:
-    """A hundred coins at forty credits each would be paid for answers that nobody can read."""
+    """Otherwise a hundred coins at forty credits each would be spent on unreadable answers."""
     odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": "x"}} for hour in range(24)}
     plan_faults({"route": HISTORY, "kind": "patch", "coins": odd})
     coins = ("bitcoin", "ethereum", "tether", "xrp", "solana", "cardano", "dogecoin")
@@ -330,7 +330,7 @@ def test_a_new_form_of_all_points_ends_the_pass_and_names_coins(
     assert 5 * 12 == sum(len(batch.dead_letters) for batch in seen)
 
 
-def test_the_outcomes_are_told_in_the_docstring() -> None:
-    """It is the one place where the collection's form is described."""
-    words = book.__doc__ or ""
-    assert all(f"\n    {name} " in words for name in ("points", "empty", "not_found", "failed"))
+def test_the_outcomes_are_described_in_the_docstring() -> None:
+    """It is the only description of the collection's format."""
+    text = book.__doc__ or ""
+    assert all(f"\n    {name} " in text for name in ("points", "empty", "not_found", "failed"))

@@ -1,4 +1,4 @@
-"""Promises of `warehouse.gaps`: every hole, none invented, and each knows what became of it."""
+"""`warehouse.gaps`: every gap is listed with its state, and no other."""
 
 import time
 from collections.abc import Callable
@@ -8,43 +8,43 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from cryptoassets.history.gaps import Found, days_with_gaps, detect_gaps
+from cryptoassets.history.gaps import DetectedGaps, days_with_gaps, detect_gaps
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets_tests.history.books import T0, Books, at
+from cryptoassets_tests.history.history_data import T0, HistoryData, at
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
-Detect = Callable[..., Found]
+Detect = Callable[..., DetectedGaps]
 NOW = 48.5
-"""Hours after T0; the newest point to be expected is that of hour 48."""
+"""Hours after T0; the newest expected point is that of hour 48."""
 WHOLE = range(49)
 
 
 @pytest.fixture
 def detect(mongo: MongoResource, postgres: PostgresResource) -> Detect:
-    """Look for gaps at an hour."""
+    """Detect gaps at an hour."""
     return lambda hour=NOW: detect_gaps(mongo, postgres, "h1", at(hour))
 
 
-def but(*missing: int) -> list[int]:
-    """The whole series without some hours."""
+def without_hours(*missing: int) -> list[int]:
+    """Return the whole series without some hours."""
     return [hour for hour in WHOLE if hour not in missing]
 
 
-def test_a_whole_series_has_no_gap(books: Books, detect: Detect) -> None:
+def test_a_complete_series_has_no_gap(history_data: HistoryData, detect: Detect) -> None:
     """Its newest point is half an hour old."""
-    books.points("bitcoin", WHOLE)
+    history_data.points("bitcoin", WHOLE)
 
     assert [] == detect().open
-    assert [] == books.gaps()
+    assert [] == history_data.gaps()
 
 
-def test_holes_inside_and_at_the_end_are_listed(books: Books, detect: Detect) -> None:
-    """Comparing only the ends of a series would never see the first two."""
-    books.points("bitcoin", but(5, 10, 11, 12, 47, 48))
-    books.points("ethereum", WHOLE)
+def test_holes_inside_and_at_the_end_are_listed(history_data: HistoryData, detect: Detect) -> None:
+    """Comparing only the ends of a series would miss the first two."""
+    history_data.points("bitcoin", without_hours(5, 10, 11, 12, 47, 48))
+    history_data.points("ethereum", WHOLE)
 
     detect()
 
@@ -52,29 +52,29 @@ def test_holes_inside_and_at_the_end_are_listed(books: Books, detect: Detect) ->
         ("bitcoin", 5, 6, "open"),
         ("bitcoin", 10, 13, "open"),
         ("bitcoin", 47, 49, "open"),
-    ] == books.gaps()
+    ] == history_data.gaps()
 
 
-def test_looking_again_changes_nothing_and_an_end_that_grows_is_one_row(
-    books: Books, detect: Detect
+def test_a_second_detection_changes_nothing_and_a_growing_gap_is_one_row(
+    history_data: HistoryData, detect: Detect
 ) -> None:
-    """A sensor looks every ten minutes."""
-    books.points("bitcoin", range(40))
+    """A sensor detects gaps every ten minutes."""
+    history_data.points("bitcoin", range(40))
     detect()
-    before = books.gaps()
+    before = history_data.gaps()
 
     again, later = detect(), detect(NOW + 3)
 
     assert [("bitcoin", 40, 49, "open")] == before
     assert again.open[0].detected_at == later.open[0].detected_at == at(NOW)
-    assert [("bitcoin", 40, 52, "open")] == books.gaps()
+    assert [("bitcoin", 40, 52, "open")] == history_data.gaps()
 
 
-def test_a_stretch_before_the_listing_is_no_gap(books: Books, detect: Detect) -> None:
-    """The source answered, and had no point: there was no market yet."""
-    books.window("new", 0, 20, "empty")
-    books.window("new", 20, 49, "points", first=at(30))
-    books.points("new", range(30, 49))
+def test_the_time_before_the_listing_is_no_gap(history_data: HistoryData, detect: Detect) -> None:
+    """The source answered without a point, because the coin had no market yet."""
+    history_data.window("new", 0, 20, "empty")
+    history_data.window("new", 20, 49, "points", first=at(30))
+    history_data.points("new", range(30, 49))
 
     assert [] == detect().open
 
@@ -82,82 +82,92 @@ def test_a_stretch_before_the_listing_is_no_gap(books: Books, detect: Detect) ->
 @pytest.mark.parametrize(
     ("plant", "gap"),
     [
-        (lambda books: books.window("new", 20, 30, "failed"), ("new", 20, 30, "open")),
-        (lambda books: books.seen("new", 25), ("new", 25, 30, "open")),
         (
-            lambda books: books.window("new", 20, 49, "points", first=at(26)),
+            lambda history_data: history_data.window("new", 20, 30, "failed"),
+            ("new", 20, 30, "open"),
+        ),
+        (lambda history_data: history_data.seen("new", 25), ("new", 25, 30, "open")),
+        (
+            lambda history_data: history_data.window("new", 20, 49, "points", first=at(26)),
             ("new", 26, 30, "open"),
         ),
     ],
-    ids=["asked in vain", "seen by a snapshot", "its first points are in quarantine"],
+    ids=["a failed call", "in an earlier snapshot", "first points in quarantine"],
 )
-def test_a_coin_that_was_there_earlier_misses_its_beginning(
-    books: Books, detect: Detect, plant: Callable[[Books], None], gap: tuple[object, ...]
+def test_a_coin_that_existed_earlier_has_a_gap_at_its_beginning(
+    history_data: HistoryData,
+    detect: Detect,
+    plant: Callable[[HistoryData], None],
+    gap: tuple[object, ...],
 ) -> None:
-    """Its first point need not be its listing."""
-    plant(books)
-    books.points("new", range(30, 49))
+    """Its first point is not always its listing."""
+    plant(history_data)
+    history_data.points("new", range(30, 49))
 
     detect()
 
-    assert [gap] == books.gaps()
+    assert [gap] == history_data.gaps()
 
 
-def test_a_filled_hole_is_healed_and_one_that_comes_back_opens_again(
-    books: Books, detect: Detect
+def test_a_filled_gap_is_healed_and_opens_again_if_points_disappear(
+    history_data: HistoryData, detect: Detect
 ) -> None:
-    """A row tells the story of its hole."""
-    books.points("bitcoin", but(5, 6, 7))
+    """A row shows the current state of its gap."""
+    history_data.points("bitcoin", without_hours(5, 6, 7))
     detect()
 
-    books.points("bitcoin", [5, 6, 7])
+    history_data.points("bitcoin", [5, 6, 7])
     healed = detect(NOW + 0.1)
-    states = [books.gaps()]
-    books.no_points("bitcoin", [5, 6])
+    states = [history_data.gaps()]
+    history_data.no_points("bitcoin", [5, 6])
     detect(NOW + 0.2)
-    states.append(books.gaps())
+    states.append(history_data.gaps())
 
     assert 1 == len(healed.healed)
     assert [[("bitcoin", 5, 8, "healed")], [("bitcoin", 5, 7, "open")]] == states
 
 
-def test_a_hole_that_is_filled_in_part_leaves_its_rest_open(books: Books, detect: Detect) -> None:
-    """What is left keeps the time when it was found, so that it is not asked for anew."""
-    books.points("bitcoin", but(5, 6, 7))
+def test_the_rest_of_a_partly_filled_gap_stays_open(
+    history_data: HistoryData, detect: Detect
+) -> None:
+    """The rest keeps its time of detection, so that it is not requested again."""
+    history_data.points("bitcoin", without_hours(5, 6, 7))
     detect()
 
-    books.points("bitcoin", [5])
+    history_data.points("bitcoin", [5])
     found = detect(NOW + 0.1)
 
-    assert [("bitcoin", 5, 6, "healed"), ("bitcoin", 6, 8, "open")] == books.gaps()
+    assert [("bitcoin", 5, 6, "healed"), ("bitcoin", 6, 8, "open")] == history_data.gaps()
     assert at(NOW) == found.open[0].detected_at
 
 
-def test_what_was_asked_since_and_answered_in_vain_is_given_up(
-    books: Books, detect: Detect
+def test_a_gap_that_an_answer_since_detection_did_not_fill_is_unfillable(
+    history_data: HistoryData, detect: Detect
 ) -> None:
-    """Otherwise it would be paid for for ever."""
-    books.points("bitcoin", but(5))
-    books.window("bitcoin", 0, 49, "points")
+    """Otherwise it would be requested, and cost credits, forever."""
+    history_data.points("bitcoin", without_hours(5))
+    history_data.window("bitcoin", 0, 49, "points")
     first = detect()
 
-    books.window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))
+    history_data.window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))
     second, third = detect(NOW + 0.1), detect(NOW + 0.2)
 
     assert (1, 0, 0) == (len(first.open), len(second.open), len(third.open))
     assert 1 == len(second.unfillable)
-    assert [("bitcoin", 5, 6, "unfillable")] == books.gaps()
+    assert [("bitcoin", 5, 6, "unfillable")] == history_data.gaps()
 
 
-def test_an_answer_that_is_not_published_yet_gives_nothing_up(books: Books, detect: Detect) -> None:
-    """The point is in the lake; its day's processing failed."""
-    books.points("bitcoin", but(5))
+def test_a_gap_whose_answer_is_not_published_yet_stays_open(
+    history_data: HistoryData, detect: Detect
+) -> None:
+    """The point is in the data lake, but its day could not be processed."""
+    history_data.points("bitcoin", without_hours(5))
     detect()
-    books.window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 0.05))
-    books.raw("bitcoin", [5])
+    history_data.window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 0.05))
+    history_data.raw("bitcoin", [5])
 
     waiting = detect(NOW + 0.1)
-    books.published(0, 1)
+    history_data.published(0, 1)
     quarantined = detect(NOW + 0.2)
 
     assert 1 == len(waiting.open)
@@ -165,100 +175,106 @@ def test_an_answer_that_is_not_published_yet_gives_nothing_up(books: Books, dete
 
 
 @pytest.mark.parametrize("outcome", ["failed", None])
-def test_what_was_asked_in_vain_or_not_at_all_stays_open(
-    books: Books, detect: Detect, outcome: str | None
+def test_a_gap_whose_call_failed_or_was_not_made_stays_open(
+    history_data: HistoryData, detect: Detect, outcome: str | None
 ) -> None:
-    """A 503 says nothing of the past."""
-    books.points("bitcoin", but(5))
+    """A 503 does not show whether the source has the points."""
+    history_data.points("bitcoin", without_hours(5))
     detect()
     if outcome:
-        books.window("bitcoin", 5, 6, outcome, fetched_at=at(NOW + 0.05))
+        history_data.window("bitcoin", 5, 6, outcome, fetched_at=at(NOW + 0.05))
 
     assert 1 == len(detect(NOW + 0.1).open)
 
 
-def test_a_gap_that_was_given_up_is_healed_when_it_is_filled_after_all(
-    books: Books, detect: Detect
+def test_an_unfillable_gap_is_healed_when_it_is_filled_after_all(
+    history_data: HistoryData, detect: Detect
 ) -> None:
-    """A mended rule lets the point out of quarantine."""
-    books.points("bitcoin", but(5))
+    """A corrected rule may release the point from quarantine."""
+    history_data.points("bitcoin", without_hours(5))
     detect()
-    books.window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))
+    history_data.window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))
     detect(NOW + 0.1)
 
-    books.points("bitcoin", [5])
+    history_data.points("bitcoin", [5])
     detect(NOW + 0.2)
 
-    assert [("bitcoin", 5, 6, "healed")] == books.gaps()
+    assert [("bitcoin", 5, 6, "healed")] == history_data.gaps()
 
 
-def test_a_coin_that_ended_is_one_row_however_often_it_is_given_up(
-    books: Books, detect: Detect
+def test_the_growing_gap_of_a_delisted_coin_is_one_row(
+    history_data: HistoryData, detect: Detect
 ) -> None:
-    """Its end moves away from its last point by a day a day."""
-    books.points("gone", range(40))
+    """The gap after its last point grows by one day per day."""
+    history_data.points("gone", range(40))
     for day in range(3):
         hour = NOW + 24 * day
         detect(hour)
-        books.window("gone", 40, int(hour) + 1, "empty", fetched_at=at(hour + 0.1))
+        history_data.window("gone", 40, int(hour) + 1, "empty", fetched_at=at(hour + 0.1))
         detect(hour + 0.2)
 
-    assert [("gone", 40, 97, "unfillable")] == books.gaps()
+    assert [("gone", 40, 97, "unfillable")] == history_data.gaps()
 
 
-def test_a_coin_that_the_source_does_not_know_is_given_up_at_once(
-    books: Books, detect: Detect
+def test_a_gap_of_a_coin_that_the_source_does_not_have_is_unfillable_at_once(
+    history_data: HistoryData, detect: Detect
 ) -> None:
-    """It is not asked for, so nothing could ever heal."""
-    books.points("gone", range(40))
-    books.window("gone", 40, 49, "not_found")
+    """The coin is not requested again, so the gap could never be healed."""
+    history_data.points("gone", range(40))
+    history_data.window("gone", 40, 49, "not_found")
 
     assert [] == detect().open
     detect(NOW + 3)
-    assert [("gone", 40, 52, "unfillable")] == books.gaps()
+    assert [("gone", 40, 52, "unfillable")] == history_data.gaps()
 
 
-def test_days_that_retention_expired_are_no_gaps(books: Books, detect: Detect) -> None:
+def test_days_that_retention_expired_are_no_gaps(history_data: HistoryData, detect: Detect) -> None:
     """They were deleted on purpose."""
-    books.points("bitcoin", [0, *range(30, 49)])
-    books.published(0, 24, expired=True)
+    history_data.points("bitcoin", [0, *range(30, 49)])
+    history_data.published(0, 24, expired=True)
 
     detect()
 
-    assert [("bitcoin", 24, 30, "open")] == books.gaps()
+    assert [("bitcoin", 24, 30, "open")] == history_data.gaps()
 
 
-def test_a_gap_whose_days_expire_is_not_healed_by_that(books: Books, detect: Detect) -> None:
-    """No point ever came: given up stays given up, and what was open is."""
-    books.points("bitcoin", but(5, 10))
+def test_a_gap_whose_days_expire_is_unfillable_and_not_healed(
+    history_data: HistoryData, detect: Detect
+) -> None:
+    """No point was ever received for it."""
+    history_data.points("bitcoin", without_hours(5, 10))
     detect()
-    books.window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 1))
-    books.published(0, 0)
+    history_data.window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 1))
+    history_data.published(0, 0)
     detect(NOW + 2)
-    before = books.gaps()
+    before = history_data.gaps()
 
-    with psycopg.connect(books.url) as connection:
+    with psycopg.connect(history_data.url) as connection:
         connection.execute("UPDATE warehouse.loads SET expired_at = now()")
     detect(NOW + 3)
 
     assert ["unfillable", "open"] == [state for *_, state in before[:2]]
-    assert ["unfillable", "unfillable"] == [state for *_, state in books.gaps()[:2]]
+    assert ["unfillable", "unfillable"] == [state for *_, state in history_data.gaps()[:2]]
 
 
-def test_two_that_look_at_once_write_each_hole_once(books: Books, detect: Detect) -> None:
-    """The sensor and a person."""
-    books.points("bitcoin", but(5, 10))
+def test_simultaneous_detections_write_each_gap_once(
+    history_data: HistoryData, detect: Detect
+) -> None:
+    """The sensor and a user's command may run at the same time."""
+    history_data.points("bitcoin", without_hours(5, 10))
 
     with ThreadPoolExecutor(4) as pool:
         found = [future.result() for future in [pool.submit(detect) for _ in range(4)]]
 
     assert [2] * 4 == [len(one.open) for one in found]
-    assert 2 == len(books.gaps())
+    assert 2 == len(history_data.gaps())
 
 
-def test_the_days_of_gaps_are_those_that_miss_a_point(books: Books, detect: Detect) -> None:
-    """Only they are processed again."""
-    books.points("bitcoin", but(23, 24, 47))
+def test_the_days_of_gaps_are_the_days_that_lack_a_point(
+    history_data: HistoryData, detect: Detect
+) -> None:
+    """Only these days are processed again."""
+    history_data.points("bitcoin", without_hours(23, 24, 47))
 
     gaps = detect().open
 
@@ -276,7 +292,7 @@ WAITING = """
 
 
 def waiting(url: str, count: int) -> list[tuple[int, list[int]]]:
-    """The sessions that wait for a lock, longest first, as soon as there are that many."""
+    """Return the sessions that wait for a lock, longest first, once there are `count` of them."""
     with psycopg.connect(url, autocommit=True) as connection:
         for _ in range(200):
             found = connection.execute(WAITING).fetchall()
@@ -286,11 +302,11 @@ def waiting(url: str, count: int) -> list[tuple[int, list[int]]]:
     raise AssertionError(found)
 
 
-def test_a_detection_waits_for_the_one_before_it(
-    books: Books, detect: Detect, database: str
+def test_a_detection_waits_for_an_earlier_one(
+    history_data: HistoryData, detect: Detect, database: str
 ) -> None:
-    """Two that compare at once would each write what it saw, and the later one wins."""
-    books.points("bitcoin", but(5))
+    """Otherwise the later one could overwrite newer rows with outdated ones."""
+    history_data.points("bitcoin", without_hours(5))
 
     with ThreadPoolExecutor() as pool, psycopg.connect(database) as held:
         held.execute("LOCK TABLE warehouse.gaps IN ACCESS EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-"""Promises of the arithmetic of history: no point lost or doubled where windows touch."""
+"""The arithmetic of history: no point is lost or duplicated where windows touch."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 
 def hours(start: int, end: int) -> Span:
-    """A span in hours since T0."""
+    """Return a span in hours since T0."""
     return Span(T0 + start * HOUR, T0 + end * HOUR)
 
 
@@ -30,7 +30,7 @@ SPANS = st.tuples(st.integers(0, 200), st.integers(1, 80)).map(lambda p: hours(p
 
 
 @given(spans=st.lists(SPANS, max_size=5), longest=st.integers(1, 40))
-def test_windows_touch_and_are_never_too_long(spans: list[Span], longest: int) -> None:
+def test_windows_are_adjacent_and_never_too_long(spans: list[Span], longest: int) -> None:
     """A point on a border belongs to the window that starts there."""
     apart = joined(spans)
 
@@ -51,10 +51,10 @@ def test_windows_touch_and_are_never_too_long(spans: list[Span], longest: int) -
         ("00:29", "d1", None),
     ],
 )
-def test_only_points_that_must_be_there_are_asked_for(
+def test_only_points_that_must_exist_are_requested(
     now: str, interval: str, newest: str | None
 ) -> None:
-    """CoinCap's newest are 8 to 20 minutes old; a window up to now would cover what is to come."""
+    """CoinCap's newest points are 8 to 20 minutes old, so a window must not reach up to now."""
     moment = datetime.fromisoformat(f"2026-11-23T{now}+00:00")
     step = timedelta(milliseconds=INTERVAL_MS[interval])
 
@@ -65,14 +65,14 @@ def test_only_points_that_must_be_there_are_asked_for(
 
 @pytest.mark.parametrize("interval", INTERVAL_MS)
 def test_grids_begin_at_midnight(interval: str) -> None:
-    """Every interval divides a day, so days are whole partitions of each."""
+    """Every interval divides a day, so each day contains whole intervals."""
     assert T0 == on_grid(T0, interval)
     step = timedelta(milliseconds=INTERVAL_MS[interval])
     assert T0 + step == on_grid(T0 + timedelta(milliseconds=1), interval)
     assert timedelta(days=1) % step == timedelta(0)
 
 
-def test_the_price_is_that_which_users_of_the_api_report() -> None:
+def test_the_price_equals_the_one_reported_by_users_of_the_api() -> None:
     """h1 of 30 days: 41 credits; m5 of a day: 17."""
     month, day, quarter = (Span(T0, T0 + timedelta(days=count)) for count in (30, 1, 90))
 

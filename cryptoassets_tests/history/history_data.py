@@ -23,7 +23,7 @@ def at(hour: float) -> datetime:
 
 
 @dataclass
-class Books:
+class HistoryData:
     """Inserts the data of a test."""
 
     url: str
