@@ -1,8 +1,8 @@
 """The remaining work of a backfill, read from the stores alone.
 
 What goes here: which days are finished, and how the others are grouped into runs. What stays out:
-running jobs (in `operations.backfill`), the cost of the missing calls (in `windows`). Dagster's events are
-not used.
+running jobs (in `operations.backfill`), the cost of the missing calls (in `windows`). Dagster's
+events are not used.
 """
 
 from collections.abc import Mapping, Sequence
