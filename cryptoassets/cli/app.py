@@ -88,14 +88,14 @@ def backfill(
 
     Works on one week at a time, then computes the marts of the days that changed.
     """
-    from cryptoassets.cli.render import print_backfill, print_cost, progress_on
-    from cryptoassets.operations.backfill_cost import backfill_cost, backfill_request
+    from cryptoassets.cli.render import print_backfill, print_estimate, progress_on
+    from cryptoassets.operations.backfill_estimate import backfill_request, estimate_backfill
 
     asked = backfill_request(since, until, gaps_only=gaps)
     if dry_run:
         with progress_on(console) as progress:
-            cost = backfill_cost(progress, asked)
-        print_cost(console, cost)
+            estimate = estimate_backfill(progress, asked)
+        print_estimate(console, estimate)
         return
     from cryptoassets.resources.spark_jvm import prestarted_jvm
 

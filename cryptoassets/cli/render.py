@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     # Importing them takes seconds, and each command needs one of them.
     from cryptoassets.operations.audit_partitions import Findings
     from cryptoassets.operations.backfill import BackfillResult
-    from cryptoassets.operations.backfill_cost import BackfillCost
+    from cryptoassets.operations.backfill_estimate import BackfillEstimate
     from cryptoassets.operations.rebuild import RebuildResult
     from cryptoassets.operations.requeue import RequeueResult
     from cryptoassets.upkeep.retention import Candidate, RetentionResult
@@ -112,22 +112,23 @@ def print_audit(console: Console, home: str, found: "Findings") -> None:
     )
 
 
-def print_cost(console: Console, cost: "BackfillCost") -> None:
+def print_estimate(console: Console, estimate: "BackfillEstimate") -> None:
     """Print what a backfill would fetch and cost."""
-    if cost.is_number_of_coins_assumed:
-        console.print(f"No snapshot yet says which coins: priced for {cost.coins} coins.")
+    cost, coins = estimate.cost, estimate.coins
+    if estimate.is_number_of_coins_assumed:
+        console.print(f"No snapshot says yet which coins there are: priced for {coins} coins.")
     if cost.calls:
         table = Table("coins", "calls each", "credits each", "credits", box=None)
-        for (calls, credits_each), coins in sorted(cost.groups.items(), reverse=True):
-            row = (coins, calls, credits_each, coins * credits_each)
-            table.add_row(*(f"{number:,}" for number in row))
+        for (calls, credits_each), number in sorted(cost.groups.items(), reverse=True):
+            row = (number, calls, credits_each, number * credits_each)
+            table.add_row(*(f"{value:,}" for value in row))
         console.print(table)
     console.print(
-        f"{cost.coins:,} coins, {cost.calls:,} calls, about {cost.credits:,} credits of CoinCap "
-        f"(interval {cost.interval}). Nothing was fetched.",
+        f"{coins:,} coins, {cost.calls:,} calls, about {cost.credits:,} credits of CoinCap "
+        f"(interval {estimate.interval}). Nothing was fetched.",
         soft_wrap=True,
     )
-    budget, months = cost.budget, cost.months
+    budget, months = estimate.budget, estimate.months
     if months is None:
         console.print("Your plan has no limit (COINCAP_MONTHLY_CREDITS=0).")
         return

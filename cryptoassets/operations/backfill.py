@@ -1,7 +1,7 @@
 """The operation `backfill`: history of a span of time, or of the gaps in it.
 
 What goes here: one week after the other, and the result. What stays out: what was asked for and
-costs (in `backfill_cost`), what is left to do (in `history`), executing jobs (in `runs`).
+costs (in `backfill_estimate`), what is left to do (in `history`), executing jobs (in `runs`).
 """
 
 import time
@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 from cryptoassets.history.backfill import adjoining, chunks, days_between, unfinished
 from cryptoassets.history.book import coins_without_history
-from cryptoassets.history.gaps import Found, days_with_gaps, detect_gaps
+from cryptoassets.history.gaps import DetectedGaps, days_with_gaps, detect_gaps
 from cryptoassets.history.request import tags_of
 from cryptoassets.history.resource import HistoryResource
 from cryptoassets.history.windows import closed_until, on_grid
-from cryptoassets.operations.backfill_cost import BackfillRequest, credit_budget
+from cryptoassets.operations.backfill_estimate import BackfillRequest, credit_budget
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.ranges import StretchRunner, changed, make_marts
 from cryptoassets.operations.runs import Runner
@@ -107,7 +107,7 @@ class _Backfill:
         self._coins: tuple[str, ...] | None = None
         self._days_processed = self._days_done_before = 0
         self._before = self._counts()
-        self._found = Found([], [], [])
+        self._found = DetectedGaps([], [], [])
 
     def run(self) -> None:
         """Do the weeks that are left, look for gaps, and make the marts of days that changed."""
@@ -172,7 +172,7 @@ class _Backfill:
         self._progress.doing("Looking for gaps")
         history = self._history
         found = detect_gaps(history.mongo, history.postgres, history.interval)
-        self._found = Found(
+        self._found = DetectedGaps(
             found.open,
             [*self._found.healed, *found.healed],
             [*self._found.unfillable, *found.unfillable],

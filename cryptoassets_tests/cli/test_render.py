@@ -16,7 +16,7 @@ from cryptoassets.cli.render import (
 )
 from cryptoassets.operations.audit_partitions import Findings
 from cryptoassets.operations.backfill import BackfillResult, HistoryCounts
-from cryptoassets.operations.backfill_cost import BackfillRequest
+from cryptoassets.operations.backfill_estimate import BackfillRequest
 from cryptoassets.operations.rebuild import RebuildResult
 from cryptoassets.operations.requeue import RequeueResult
 

@@ -3,7 +3,6 @@
 What goes here: reading the bounds, and the estimate. What stays out: doing it (in `backfill`).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,7 +10,7 @@ from cryptoassets.coincap.credits import Budget
 from cryptoassets.errors import SettingsError
 from cryptoassets.history.request import HistoryRequest
 from cryptoassets.history.resource import HistoryResource
-from cryptoassets.history.windows import bill, closed_until
+from cryptoassets.history.windows import BackfillCost, backfill_cost, closed_until
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.session import open_stores, start_platform
 from cryptoassets.partitions.spans import Span
@@ -72,12 +71,12 @@ def credit_budget() -> Budget:
 
 
 @dataclass(frozen=True)
-class BackfillCost:
+class BackfillEstimate:
     """What a backfill would fetch and cost; credits are CoinCap's.
 
     Attributes:
         coins: how many are asked for.
-        groups: (calls, credits) per coin to the number of coins that cost so much.
+        cost: of all calls.
         interval: of the points, such as h1.
         months: calendar months that the plan's credits make it take; None: no limit.
         budget: of this month.
@@ -85,16 +84,14 @@ class BackfillCost:
     """
 
     coins: int
-    calls: int
-    credits: int
-    groups: Mapping[tuple[int, int], int]
+    cost: BackfillCost
     interval: str
     months: int | None
     budget: Budget
     is_number_of_coins_assumed: bool
 
 
-def backfill_cost(progress: Progress, asked: BackfillRequest) -> BackfillCost:
+def estimate_backfill(progress: Progress, asked: BackfillRequest) -> BackfillEstimate:
     """Estimate what a backfill would fetch and cost; fetches and writes nothing."""
     with start_platform(progress, starts_spark=False), open_stores() as stores:
         history = HistoryResource(mongo=stores.mongo, postgres=stores.postgres)
@@ -104,14 +101,6 @@ def backfill_cost(progress: Progress, asked: BackfillRequest) -> BackfillCost:
         if is_assumed:
             count = stores.settings.coincap_coins
             wanted = {f"coin {number}": [Span(asked.since, until)] for number in range(count)}
-        costs, budget = bill(wanted, history.interval), credit_budget()
-    return BackfillCost(
-        len(wanted),
-        costs.calls,
-        costs.credits,
-        costs.groups,
-        history.interval,
-        costs.months(budget),
-        budget,
-        is_assumed,
-    )
+        cost, budget = backfill_cost(wanted, history.interval), credit_budget()
+    months = cost.months(budget)
+    return BackfillEstimate(len(wanted), cost, history.interval, months, budget, is_assumed)
