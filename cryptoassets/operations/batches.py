@@ -5,7 +5,7 @@ runs from Dagster. What stays out: the clock (in `cli.loop`), what a cycle runs 
 """
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,9 @@ _CYCLES_PER_PURGE = 10
 _CYCLES_PER_INSTANCE = 60
 
 
-def micro_batches(progress: Progress, seconds: float, beats: Iterator[float]) -> Iterator[Cycle]:
+def micro_batches(
+    progress: Progress, seconds: float, beats: Iterator[float]
+) -> Generator[Cycle, None, None]:
     """Start what is missing, then run a cycle at each beat until the caller stops.
 
     Args:

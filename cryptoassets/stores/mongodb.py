@@ -205,6 +205,6 @@ def fetches_in(lake: Lake, window: Span) -> Fetches:
         # Limited, because other programs may have written any number.
         wanted = min(max(fetch["coins_asked"], 0), _MOST_COINS)
         asked[moment] = (min(coins + wanted, _MOST_COINS), is_repeated or fetch["is_repeated"])
-        coins = fetch.get("coins_received")
-        received[moment] += min(max(coins, 0), _MOST_COINS) if isinstance(coins, int) else wanted
+        count = fetch.get("coins_received")
+        received[moment] += min(max(count, 0), _MOST_COINS) if isinstance(count, int) else wanted
     return Fetches(asked, received)
