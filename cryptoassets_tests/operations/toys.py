@@ -3,7 +3,7 @@
 What goes here: jobs whose partitions fail where a test says so. No store and no Spark is needed.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -62,20 +62,20 @@ def toy_definitions(
         suspicious: days for which the check warns.
     """
 
-    @dg.asset(key=["toys", "prices"], partitions_def=DAILY)
-    def prices(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
+    @dg.asset(
+        key=["toys", "prices"],
+        partitions_def=DAILY,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def prices(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         """Three rows each day."""
         broken = sorted(set(context.partition_keys) & set(failing))
         if broken:
             raise dg.Failure(
                 f"{broken[0]} is broken", metadata={"error": StoreUnavailableError.__name__}
             )
-        for day in context.partition_keys:
-            facts = {"rows written": 3, "rows removed": 0, "dagster/partition_row_count": 3}
-            context.log_event(
-                dg.AssetMaterialization(["toys", "prices"], partition=day, metadata=facts)
-            )
-        yield dg.Output(None)
+        facts = {"rows written": 3, "rows removed": 0, "dagster/partition_row_count": 3}
+        return dg.MaterializeResult(metadata=facts)
 
     @dg.asset_check(asset=prices, name="behaviour", partitions_def=DAILY)
     def behaviour(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
@@ -86,7 +86,7 @@ def toy_definitions(
         )
 
     selection = dg.AssetSelection.assets(prices)
-    job = dg.define_asset_job(JOB, selection=selection, partitions_def=DAILY)
+    job = dg.define_asset_job(JOB, selection=selection)
     return dg.Definitions(assets=[prices], asset_checks=[behaviour], jobs=[job])
 
 
