@@ -18,12 +18,12 @@ from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.stores.staged import staging_table
 from cryptoassets_tests.embedded import servers
-from cryptoassets_tests.embedded.conftest import MakeStack, home, make_stack, said
+from cryptoassets_tests.embedded.conftest import MakeStack, home, make_stack, messages
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
 from cryptoassets_tests.io_managers.rows import HOUR, judged_coins, start_of
 
-__all__ = ["home", "make_stack", "said"]
+__all__ = ["home", "make_stack", "messages"]
 
 pytestmark = pytest.mark.postgres
 WINDOW = Span(start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
