@@ -1,17 +1,12 @@
 """The commands with their options and their help, which `make reference` copies."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cryptoassets.cli.terminal import (
-    FAILED,
-    console,
-    print_for_program,
-    print_for_shell,
-)
+from cryptoassets.cli import servers
+from cryptoassets.cli.terminal import FAILED, console, print_for_program
 
 app = typer.Typer(
     name="cryptoassets",
@@ -108,58 +103,8 @@ def backfill(
     raise typer.Exit(FAILED if result.failures or result.stopped else 0)
 
 
-@app.command()
-def dev(
-    port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
-) -> None:
-    """Start what is missing, then Dagster on http://localhost:3000.
-
-    Dagster's page is closed to requests from web pages of another origin.
-    """
-    from cryptoassets.cli.stores import run_dagster_dev
-
-    raise typer.Exit(run_dagster_dev(console, port))
-
-
-@app.command()
-def up() -> None:
-    """Start the embedded stores and source that the settings do not name.
-
-    Prints their addresses.
-    """
-    from cryptoassets.cli.stores import start
-
-    start(console)
-
-
-@app.command()
-def down(
-    *,
-    erase: Annotated[bool, typer.Option("--erase", help="Also delete their data.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> None:
-    """Stop the embedded stores and source; their data stays.
-
-    With --erase the data of the source in force is deleted, too, after a
-    confirmation.
-    """
-    from cryptoassets.cli.stores import stop, what_is_erased
-
-    if erase and not yes:
-        typer.confirm(f"Delete {what_is_erased()}? It cannot be brought back", abort=True)
-    stop(console, erase=erase)
-
-
-@app.command()
-def env() -> None:
-    """Print the settings in force as KEY=value lines, secrets included; starts nothing.
-
-    A store is listed only while it runs. If one is stopped, the exit code is 3.
-    """
-    from cryptoassets.cli.stores import environment
-
-    for line in environment():
-        print_for_shell(line)
+for of_servers in (servers.dev, servers.up, servers.down, servers.env, servers.source):
+    app.command()(of_servers)
 
 
 @app.command()
@@ -170,50 +115,15 @@ def status(*, json: Annotated[bool, typer.Option("--json", help="For programs.")
     failed or was killed, or when documents wait to be published. Marts that are
     older than their prices, and the source's clock, are shown, too.
     """
+    from cryptoassets.cli.status_tables import as_json, print_status
     from cryptoassets.operations.status import read_status
 
     status = read_status()
     if json:
-        from cryptoassets.cli.status_tables import as_json
-
         print_for_program(as_json(status))
     else:
-        from cryptoassets.cli.status_tables import print_status
-
         print_status(console, status)
     raise typer.Exit(0 if status.is_healthy else FAILED)
-
-
-@app.command()
-def source(
-    replay: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            help="Folder of recorded answers: assets.json, history_<slug>_<interval>.json, "
-            "rates.json.",
-        ),
-    ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8800,
-    *,
-    as_recorded: Annotated[
-        bool, typer.Option("--as-recorded", help="Keep the recorded timestamps of snapshots.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="Of the simulated market.")] = 1,
-) -> None:
-    """Serve a CoinCap-compatible API: simulated, or recorded answers with --replay."""
-    from cryptoassets.coincap_server.sources import run_source
-    from cryptoassets.settings import load_settings
-
-    def announce(url: str) -> None:
-        # At once, into a pipe, too: a script that started the source waits for the address.
-        print_for_program(url)
-
-    key = load_settings().coincap_api_key
-    if as_recorded and replay is None:
-        raise typer.BadParameter("--as-recorded goes with --replay")
-    run_source(port, replay, as_recorded, seed, key.get_secret_value() if key else None, announce)
 
 
 @app.command()

@@ -1,0 +1,91 @@
+"""The commands for the embedded servers: `dev`, `up`, `down`, `env` and `source`.
+
+What goes here: their options and help, which `make reference` copies. What stays out: what they do
+(in `stores` and `coincap_server`).
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cryptoassets.cli.terminal import console, print_for_program, print_for_shell
+
+
+def dev(
+    port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
+) -> None:
+    """Start what is missing, then Dagster on http://localhost:3000.
+
+    Dagster's page is closed to requests from web pages of another origin.
+    """
+    from cryptoassets.cli.stores import run_dagster_dev
+
+    raise typer.Exit(run_dagster_dev(console, port))
+
+
+def up() -> None:
+    """Start the embedded stores and source that the settings do not name.
+
+    Prints their addresses.
+    """
+    from cryptoassets.cli.stores import start
+
+    start(console)
+
+
+def down(
+    *,
+    erase: Annotated[bool, typer.Option("--erase", help="Also delete their data.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Stop the embedded stores and source; their data stays.
+
+    With --erase the data of the source in force is deleted, too, after a
+    confirmation.
+    """
+    from cryptoassets.cli.stores import stop, what_is_erased
+
+    if erase and not yes:
+        typer.confirm(f"Delete {what_is_erased()}? It cannot be brought back", abort=True)
+    stop(console, erase=erase)
+
+
+def env() -> None:
+    """Print the settings in force as KEY=value lines, secrets included; starts nothing.
+
+    A store is listed only while it runs. If one is stopped, the exit code is 3.
+    """
+    from cryptoassets.cli.stores import environment
+
+    for line in environment():
+        print_for_shell(line)
+
+
+def source(
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Folder of recorded answers: assets.json, history_<slug>_<interval>.json, "
+            "rates.json.",
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8800,
+    *,
+    as_recorded: Annotated[
+        bool, typer.Option("--as-recorded", help="Keep the recorded timestamps of snapshots.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the simulated market.")] = 1,
+) -> None:
+    """Serve a CoinCap-compatible API: simulated, or recorded answers with --replay."""
+    from cryptoassets.coincap_server.sources import run_source
+    from cryptoassets.settings import load_settings
+
+    if as_recorded and replay is None:
+        raise typer.BadParameter("--as-recorded goes with --replay")
+    setting = load_settings().coincap_api_key
+    key = setting.get_secret_value() if setting else None
+    # The address comes first: a script that started the source waits for it.
+    run_source(port, replay, as_recorded, seed, key, announce=print_for_program)
