@@ -11,16 +11,15 @@ from cryptoassets.assets.descriptions import HIGH_PRIORITY
 from cryptoassets.checks.ranges import CheckEvent, by_partition
 from cryptoassets.checks.results import daily_check, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
-from cryptoassets.io_managers.address import table_of
-from cryptoassets.io_managers.clean_folders import (
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow, table_named
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.clean_folders import (
     clean_partition,
     file_parts,
     folder_of,
     shared_instants,
 )
-from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
-from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.transforms.contract import (
     column_problems,
     conservation_problems,
@@ -83,7 +82,7 @@ def _contract(asset: dg.AssetKey, flow: Flow, window: Span) -> Iterator[dg.Asset
 
 
 def _cleaned(asset: dg.AssetKey, window: Span) -> ds.Dataset:
-    judged = clean_partition(table_of(asset), window)
+    judged = clean_partition(table_named(".".join(asset.path)), window)
     if judged is None:
         raise UpstreamNotMaterializedError(
             f"{asset.to_user_string()} has no partition {partition_name(window)!r} under "

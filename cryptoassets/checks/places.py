@@ -15,21 +15,21 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.clean_checksums import sealed_checksum
-from cryptoassets.io_managers.clean_folders import (
-    clean_partition,
-    file_parts,
-    folder_of,
-)
-from cryptoassets.io_managers.publishing import in_window as within
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.checksums import rows_checksum, rows_in_checksum
+from cryptoassets.stores.clean_checksums import sealed_checksum
+from cryptoassets.stores.clean_folders import (
+    clean_partition,
+    file_parts,
+    folder_of,
+)
 from cryptoassets.stores.copying import copy_in
 from cryptoassets.stores.documents import lake_id
 from cryptoassets.stores.mongodb import count_in, in_window
+from cryptoassets.stores.publishing import in_window as within
 from cryptoassets.transforms.outcomes import storable_ids
 from cryptoassets.transforms.reconciliation import Ledger, difference, ledger_differences
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from cryptoassets.io_managers.publishing import in_window as within
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import COIN_PRICES, Table
 from cryptoassets.stores.copying import copy_out
+from cryptoassets.stores.publishing import in_window as within
 
 LOOKBACK = timedelta(hours=24)
 # Shorter than the 5 minutes between scheduled snapshots, so that all of those are read. It divides

@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.publishing import in_window
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow, Table
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.copying import copy_out
+from cryptoassets.stores.publishing import in_window
 from cryptoassets.transforms.reconciliation import stored_id
 
 _SHOWN = 3

@@ -1,7 +1,7 @@
 """The records of calls: what was requested, when, and the outcome.
 
 What goes here: the format of a record, and queries of the records. What stays out: making the calls
-(in `fetch`), storing records (in `io_managers.lake`).
+(in `fetch`), storing records (in `stores.lake`).
 
 The record of a call is a document of the collection `history_windows`: `{_id, coin_id, interval,
 start, end, fetched_at, source, outcome, points, first, error}`. Its outcome is

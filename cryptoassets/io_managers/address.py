@@ -4,21 +4,13 @@ What goes here: what follows from Dagster's keys and contexts, without a connect
 spans and their names (in `partitions.spans`), reading and writing.
 """
 
-from datetime import UTC, timedelta
+from datetime import UTC
 
 import dagster as dg
 
 from cryptoassets import schemas
-from cryptoassets.partitions.spans import Span, partition_window
+from cryptoassets.partitions.spans import Span, partition_window, rebuild_command
 from cryptoassets.schemas import Table
-
-_TABLES = {
-    table.full_name: table
-    for table in (
-        *(table for flow in schemas.FLOWS for table in (flow.raw, flow.clean)),
-        *schemas.POSTGRES_TABLES,
-    )
-}
 
 
 def table_of(key: dg.AssetKey) -> Table:
@@ -27,7 +19,7 @@ def table_of(key: dg.AssetKey) -> Table:
     Raises:
         KeyError: the asset has no table in `schemas`.
     """
-    return _TABLES[".".join(key.path)]
+    return schemas.table_named(".".join(key.path))
 
 
 def window_of(context: dg.InputContext | dg.OutputContext) -> Span:
@@ -36,24 +28,14 @@ def window_of(context: dg.InputContext | dg.OutputContext) -> Span:
     return Span(window.start.astimezone(UTC), window.end.astimezone(UTC))
 
 
-def span_of(table: Table) -> timedelta:
-    """The length of a partition of a table that belongs to a flow."""
-    return next(f.span for f in schemas.FLOWS if table in (f.raw, f.clean, f.published))
-
-
-def rebuild_command(window: Span) -> str:
-    """The command that rebuilds a partition, or a range of partitions, from raw."""
-    start, end = (f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in window)
-    return f"`cryptoassets rebuild --from {start} --to {end}`"
-
-
 def remedy(key: dg.AssetKey, partition: str) -> str:
     """How to create a missing partition, as text for an error message."""
-    history = schemas.HISTORY_FLOW
-    is_history = table_of(key) in (history.raw, history.clean, history.published)
+    table = table_of(key)
+    flow = schemas.flow_of(table)
+    is_history = flow is schemas.HISTORY_FLOW
     command = f"`cryptoassets {'backfill' if is_history else 'run'}`"
     command += "" if is_history else " for the current hour"
-    if table_of(key) in (flow.clean for flow in schemas.FLOWS):
+    if flow and table == flow.clean:
         command = rebuild_command(partition_window(partition))
     return (
         f"A retry will not help; first materialize {key.to_user_string()} for {partition} "

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from cryptoassets.resources.clean_files import clean_store, scratch_folder, spark_uri
 from cryptoassets.resources.spark import MANY_ROWS
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.clean_files import clean_store, scratch_folder, spark_uri
 
 
 class TemporaryFrames:

@@ -13,15 +13,15 @@ from datetime import timedelta
 from psycopg import sql
 
 from cryptoassets.errors import ContractViolationError, MixedSourcesError
-from cryptoassets.io_managers import publishing
-from cryptoassets.io_managers.expiry import refuse_expired
-from cryptoassets.io_managers.publications import record_load
-from cryptoassets.io_managers.publishing import Changes, Checksums, Cursor, Load
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import FLOWS
+from cryptoassets.stores import publishing
 from cryptoassets.stores.checksums import rows_checksum
+from cryptoassets.stores.expiry import refuse_expired
+from cryptoassets.stores.publications import record_load
+from cryptoassets.stores.publishing import Changes, Checksums, Cursor, Load
 from cryptoassets.stores.staged import StagedPartition
 
 Transaction = Callable[[str], AbstractContextManager[Cursor]]

@@ -18,21 +18,21 @@ from pyspark.sql import DataFrame
 from cryptoassets.coincap.documents import RawBatch, RawStream, canonical_payload
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
-from cryptoassets.io_managers.expiry import refuse_if_all_expired, without_expired
-from cryptoassets.io_managers.lake import (
-    insert_new,
-    refuse_mixed_sources,
-    store_batch,
-    was_skipped,
-)
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.resources.workers import credentials
-from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS
+from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS, span_of
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.expiry import refuse_if_all_expired, without_expired
+from cryptoassets.stores.lake import (
+    insert_new,
+    refuse_mixed_sources,
+    store_batch,
+    was_skipped,
+)
 from cryptoassets.stores.mongodb import FETCHES, Document, count_in, typed_errors
 from cryptoassets.stores.raw import RawRanges
 
@@ -115,7 +115,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
     def _store_stream(self, context: dg.OutputContext, stream: RawStream) -> None:
         """Store batches as they arrive; report metadata for each partition of the run."""
         table = address.table_of(context.asset_key)
-        partitions = partitions_in(address.window_of(context), address.span_of(table))
+        partitions = partitions_in(address.window_of(context), span_of(table))
         counts: Counter[str] = Counter({"documents received": 0, "documents new": 0})
         with typed_errors(self.mongo.address):
             lake = self.mongo.lake()
@@ -164,7 +164,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
             table = address.table_of(context.asset_key)
             window = address.window_of(context)
             lake = self.mongo.lake()
-            partitions = partitions_in(window, address.span_of(table))
+            partitions = partitions_in(window, span_of(table))
             self._refuse_missing(context, lake[table.name], partitions)
             ranges = RawRanges(
                 next(flow for flow in FLOWS if flow.raw is table),

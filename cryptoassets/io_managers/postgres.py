@@ -17,21 +17,10 @@ from pydantic import PrivateAttr
 from pyspark.sql import DataFrame
 
 from cryptoassets.errors import ContractViolationError, ExpiredPartitionError
-from cryptoassets.io_managers import (
-    address,
-    judged,
-    metadata,
-    plots,
-    publications,
-    publishing,
-    reading,
-    shapes,
-)
+from cryptoassets.io_managers import address, judged, metadata, plots, reading, shapes
 from cryptoassets.io_managers.frames import TemporaryFrames
 from cryptoassets.io_managers.judged_staging import staged_rows
 from cryptoassets.io_managers.preview_rows import preview_rows
-from cryptoassets.io_managers.publications import InputsRead, MartLoad
-from cryptoassets.io_managers.publishing import Changes, Load
 from cryptoassets.io_managers.step_reading import StepReading
 from cryptoassets.partitions.spans import partition_name, partitions_in
 from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
@@ -41,9 +30,12 @@ from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import COINS, QUARANTINE, SNAPSHOT_FLOW, Flow, Table, flow_into
 from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores import publications, publishing
 from cryptoassets.stores.clean import CleanFiles
 from cryptoassets.stores.copying import stage
 from cryptoassets.stores.postgres_errors import typed_errors
+from cryptoassets.stores.publications import InputsRead, MartLoad
+from cryptoassets.stores.publishing import Changes, Load
 
 QUARANTINE_KEY = dg.AssetKey(["warehouse", "quarantine"])
 _DAY = timedelta(days=1)

@@ -7,10 +7,10 @@ first rows (in `metadata`).
 import pyarrow as pa
 from psycopg import sql
 
-from cryptoassets.io_managers.publishing import Cursor, in_window
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import COIN_PRICES, Table
 from cryptoassets.stores.copying import copy_out
+from cryptoassets.stores.publishing import Cursor, in_window
 
 _LARGEST = """
     coin_id IN (

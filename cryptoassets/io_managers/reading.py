@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 from psycopg import sql
 
 from cryptoassets.errors import UpstreamNotMaterializedError
-from cryptoassets.io_managers import address, publishing
-from cryptoassets.io_managers.expiry import refuse_expired
-from cryptoassets.io_managers.publishing import Cursor
+from cryptoassets.io_managers import address
 from cryptoassets.partitions.spans import Span, partition_name, partitions_in
 from cryptoassets.schemas import ALTERNATIVE_INPUT, FLOWS, Table, flow_into
+from cryptoassets.stores import publishing
 from cryptoassets.stores.copying import copy_batches
+from cryptoassets.stores.expiry import refuse_expired
+from cryptoassets.stores.publishing import Cursor
 
 _DAY = timedelta(days=1)
 

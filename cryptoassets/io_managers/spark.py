@@ -16,7 +16,14 @@ from pyspark.sql import functions as F
 
 from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
 from cryptoassets.io_managers import address, metadata, shapes
-from cryptoassets.io_managers.clean_folders import (
+from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
+from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.spark_errors import spark_errors
+from cryptoassets.schemas import Table, span_of
+from cryptoassets.stores.clean import CleanFile, CleanFiles, Seal
+from cryptoassets.stores.clean_files import clean_store, scratch_folder, shared_path, spark_uri
+from cryptoassets.stores.clean_folders import (
     FilePart,
     FolderContents,
     damage,
@@ -27,8 +34,8 @@ from cryptoassets.io_managers.clean_folders import (
     mark_whole,
     reusable_contents,
 )
-from cryptoassets.io_managers.clean_marks import has_mark, read_mark
-from cryptoassets.io_managers.clean_writing import (
+from cryptoassets.stores.clean_marks import has_mark, read_mark
+from cryptoassets.stores.clean_writing import (
     ATTEMPTS,
     add_files,
     delete_folder,
@@ -40,13 +47,6 @@ from cryptoassets.io_managers.clean_writing import (
     summarize_rows,
     write_empty_file_if_missing,
 )
-from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
-from cryptoassets.resources.clean_files import clean_store, scratch_folder, shared_path, spark_uri
-from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
-from cryptoassets.resources.spark import SparkResource
-from cryptoassets.resources.spark_errors import spark_errors
-from cryptoassets.schemas import Table
-from cryptoassets.stores.clean import CleanFile, CleanFiles, Seal
 from cryptoassets.stores.mongodb import Fetches
 from cryptoassets.stores.ranges import MOST_DOCUMENTS
 from cryptoassets.stores.raw import MappedRaw, RawRanges
@@ -205,7 +205,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
     def _files(self, context: dg.InputContext) -> CleanFiles:
         table = address.table_of(context.asset_key)
         found: list[CleanFile] = []
-        partitions = partitions_in(address.window_of(context), address.span_of(table))
+        partitions = partitions_in(address.window_of(context), span_of(table))
         for window in partitions:
             store, folder = folder_of(table, window)
             partition = partition_name(window)
@@ -253,7 +253,7 @@ class ReadResult:
 
 
 def _partitions(context: dg.OutputContext, table: Table) -> list[Span]:
-    return partitions_in(address.window_of(context), address.span_of(table))
+    return partitions_in(address.window_of(context), span_of(table))
 
 
 def _report(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import dagster as dg
 import psycopg
 
-from cryptoassets.io_managers.publishing import Cursor
+from cryptoassets.stores.publishing import Cursor
 
 
 class StepReading:

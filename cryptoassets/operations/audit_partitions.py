@@ -15,20 +15,19 @@ from cryptoassets.checks.places import (
 )
 from cryptoassets.checks.values import changed_values
 from cryptoassets.errors import StoreUnavailableError
-from cryptoassets.io_managers.address import rebuild_command
-from cryptoassets.io_managers.clean_checksums import files_checksum
-from cryptoassets.io_managers.clean_folders import (
+from cryptoassets.operations.last_audit import LastAudit
+from cryptoassets.operations.progress import Progress
+from cryptoassets.partitions.spans import Span, partition_name, rebuild_command
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import Flow
+from cryptoassets.stores.clean_checksums import files_checksum
+from cryptoassets.stores.clean_folders import (
     clean_damage,
     clean_partition,
     files_as_written,
     is_of_older_rules,
 )
-from cryptoassets.operations.last_audit import LastAudit
-from cryptoassets.operations.progress import Progress
-from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.resources.mongo import MongoResource
-from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import Flow
 from cryptoassets.stores.documents import lake_id
 from cryptoassets.stores.ledger import LedgerRow
 from cryptoassets.stores.mongodb import Document, count_all, documents_in

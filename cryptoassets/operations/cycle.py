@@ -16,12 +16,12 @@ from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
 from cryptoassets.errors import CryptoassetsError
-from cryptoassets.io_managers.clean_folders import require_full_read
 from cryptoassets.operations.left_behind import days_left_behind, hours_begun, hours_left_behind
 from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
+from cryptoassets.stores.clean_folders import require_full_read
 from cryptoassets.upkeep.coins import repair_coins
 
 BATCH_TAG = "cryptoassets/every"

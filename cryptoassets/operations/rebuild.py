@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptoassets.errors import SettingsError
-from cryptoassets.io_managers.expiry import restore_ledger
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.ranges import FinishedStretch, name_of
 from cryptoassets.operations.reprocess import Reprocessing, open_reprocessing
 from cryptoassets.operations.session import Stores
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import FLOWS, Flow
+from cryptoassets.stores.expiry import restore_ledger
 from cryptoassets.upkeep.partitions import (
     ALL_TIME,
     Partition,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from cryptoassets.io_managers.clean_folders import require_full_read
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.ranges import (
     FinishedStretch,
@@ -19,6 +18,7 @@ from cryptoassets.operations.ranges import (
 from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.operations.session import Session, open_session
 from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.stores.clean_folders import require_full_read
 from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.coins import repair_coins
 from cryptoassets.upkeep.days import stale_mart_days

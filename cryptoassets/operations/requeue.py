@@ -2,7 +2,7 @@
 
 What goes here: which partitions hold them, and what became of them. What stays out: reading dead
 letters (in `upkeep.dead_letters`), processing (in `reprocess`) and the audit trail (in
-`io_managers.publishing`).
+`stores.publishing`).
 """
 
 from collections import Counter

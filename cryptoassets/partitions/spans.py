@@ -114,3 +114,9 @@ def folder_window(name: str) -> Span | None:
     except (KeyError, ValueError):
         return None
     return Span(first, first + length)
+
+
+def rebuild_command(window: Span) -> str:
+    """The command that rebuilds a partition, or a range of partitions, from raw."""
+    start, end = (f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in window)
+    return f"`cryptoassets rebuild --from {start} --to {end}`"

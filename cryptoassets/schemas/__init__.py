@@ -14,6 +14,8 @@ from cryptoassets.schemas.flows import (
     Flow,
     flow_into,
     flow_named,
+    flow_of,
+    span_of,
 )
 from cryptoassets.schemas.intervals import INTERVAL_MS
 from cryptoassets.schemas.lake import (
@@ -101,4 +103,21 @@ __all__ = [
     "Table",
     "flow_into",
     "flow_named",
+    "flow_of",
+    "span_of",
+    "table_named",
 ]
+
+_TABLES = {
+    table.full_name: table
+    for table in (*(table for flow in FLOWS for table in (flow.raw, flow.clean)), *POSTGRES_TABLES)
+}
+
+
+def table_named(name: str) -> Table:
+    """The table with a full name, such as `warehouse.coin_prices` or `raw.coin_snapshots`.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return _TABLES[name]

@@ -1,7 +1,7 @@
 """Checksums of a partition's published rows and of its cleaned rows.
 
 What goes here: one value per partition that changes with any row or value, but not with their
-order. What stays out: the ledger that stores the values (in `io_managers.publishing`), and what a
+order. What stays out: the ledger that stores the values (in `stores.publishing`), and what a
 difference means (in `operations.audit_partitions`).
 """
 

@@ -1,7 +1,7 @@
 """Passes cleaned rows on as the files that contain them; Spark's tasks open the files.
 
 What goes here: the handle that an asset gets, and reading a file in a worker. What stays out: which
-folder is complete (in `io_managers.clean_folders`), how the rows are used.
+folder is complete (in `stores.clean_folders`), how the rows are used.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """The ledger: what `warehouse.loads` says of the latest publication of each partition.
 
 What goes here: reading it. What stays out: the rows that publishing writes (in
-`io_managers.publishing`).
+`stores.publishing`).
 """
 
 from dataclasses import dataclass, fields

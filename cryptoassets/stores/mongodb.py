@@ -1,7 +1,7 @@
 """Queries to MongoDB from the driver and from Spark's workers: client, counts, ranges, errors.
 
 What goes here: pymongo, without Dagster. What stays out: what a document means (in `documents`),
-inserting (in `io_managers.lake`), choosing the server (in `resources.mongo`).
+inserting (in `stores.lake`), choosing the server (in `resources.mongo`).
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """Writes mapped rows as Parquet, one file per range, in the task that computed the rows.
 
 What goes here: writing a file in a worker, and what a task reports. What stays out: moving the
-files to their folders (in `io_managers.clean_writing`), the rows (in `raw`).
+files to their folders (in `stores.clean_writing`), the rows (in `raw`).
 
 Spark may run a task twice. Each attempt writes a separate file to a folder that no reader sees, and
 reports the file when it is complete. Only files that the driver has collected are used.

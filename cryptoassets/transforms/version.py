@@ -1,6 +1,6 @@
 """The version of the rules that judged a row. It changes if and only if the judging code changes.
 
-What goes here: the version. What stays out: where it is stored (in `io_managers.clean_folders`).
+What goes here: the version. What stays out: where it is stored (in `stores.clean_folders`).
 """
 
 import ast

@@ -3,7 +3,7 @@
 What goes here: what `merge_coins` cannot do. It sees one hour and only moves forward. When a
 changed rule quarantines a coin's newest (or oldest) observation, the coin's row still describes
 that observation. What stays out: the ordinary update of coins (in `transforms.outcomes` and
-`io_managers.publishing`).
+`stores.publishing`).
 """
 
 from collections import defaultdict
@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from psycopg import sql
 
-from cryptoassets.io_managers.clean_folders import clean_rows
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import COINS, SNAPSHOT_FLOW
+from cryptoassets.stores.clean_folders import clean_rows
 
 _HOUR = timedelta(hours=1)
 _DESCRIBED = tuple(

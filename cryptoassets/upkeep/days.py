@@ -2,7 +2,7 @@
 
 What goes here: the one definition of stale, finding the days that look back on a changed day, and
 grouping days into runs. What stays out: the figures (in `transforms.marts`), publication numbers
-(in `io_managers.publications`).
+(in `stores.publications`).
 """
 
 from collections.abc import Collection, Iterator
@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from psycopg import sql
 
-from cryptoassets.io_managers.publications import ALIASES_HASH, MARTS
 from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.stores.publications import ALIASES_HASH, MARTS
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 from cryptoassets.upkeep.partitions import Partition
 from cryptoassets.upkeep.stretches import Stretch, stretches

@@ -13,11 +13,11 @@ from cryptoassets.coincap.documents import RawBatch, history_batch, raw_batch
 from cryptoassets.coincap.models import Answer, HistoryAnswer, Page, Snapshot
 from cryptoassets.coincap.protocol import epoch_ms, from_epoch_ms
 from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelope
-from cryptoassets.io_managers.expiry import without_expired
-from cryptoassets.io_managers.lake import refuse_mixed_sources, store_batch
 from cryptoassets.partitions.spans import partition_around
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.settings import SourceKind
+from cryptoassets.stores.expiry import without_expired
+from cryptoassets.stores.lake import refuse_mixed_sources, store_batch
 from cryptoassets.stores.mongodb import DEAD_LETTERS, FETCHES, Document, FieldTypes, Lake, has_types
 from cryptoassets.upkeep.partitions import Partition, partition_of
 

@@ -13,17 +13,17 @@ from psycopg import sql
 from pyarrow import fs
 from pymongo.collection import Collection
 
-from cryptoassets.io_managers.clean_folders import folder_of, is_whole
 from cryptoassets.partitions.spans import (
     Span,
     folder_window,
     partition_around,
     partition_name,
 )
-from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
+from cryptoassets.stores.clean_files import clean_store
+from cryptoassets.stores.clean_folders import folder_of, is_whole
 from cryptoassets.stores.documents import time_of
 from cryptoassets.stores.ledger import LedgerRow, ledger_of
 from cryptoassets.stores.mongodb import Document, count_all, count_in, end_of_times, in_window

@@ -20,14 +20,14 @@ import dagster as dg
 
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
-from cryptoassets.io_managers.clean_writing import clean_bytes, delete_clean
-from cryptoassets.io_managers.expiry import delete_documents, expire_rows, note_expired
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.locks import hold_exclusive, hold_shared, lock
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
 from cryptoassets.settings import Settings
+from cryptoassets.stores.clean_writing import clean_bytes, delete_clean
+from cryptoassets.stores.expiry import delete_documents, expire_rows, note_expired
 from cryptoassets.stores.mongodb import DEAD_LETTERS, FETCHES, count_in, count_matching
 from cryptoassets.stores.mongodb import typed_errors as mongo_errors
 from cryptoassets.stores.postgres_errors import typed_errors

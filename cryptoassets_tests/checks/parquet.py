@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cryptoassets.io_managers.clean_folders import mark_whole
 from cryptoassets.partitions.spans import folder_name, partition_window
-from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.schemas import CLEAN_COIN_PRICES
+from cryptoassets.stores.clean_files import clean_store
+from cryptoassets.stores.clean_folders import mark_whole
 
 
 def plant_files(clean_path: Path, partition: str, *files: pa.Table) -> list[Path]:

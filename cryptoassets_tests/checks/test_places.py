@@ -8,13 +8,13 @@ import psycopg
 import pytest
 
 from cryptoassets.checks.places import Reconciliation, compare_places, reconcile
-from cryptoassets.io_managers.clean_checksums import files_checksum
-from cryptoassets.io_managers.clean_folders import clean_partition
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
 from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.stores.checksums import rows_checksum
+from cryptoassets.stores.clean_checksums import files_checksum
+from cryptoassets.stores.clean_folders import clean_partition
 from cryptoassets.stores.mongodb import Lake
 from cryptoassets.transforms.reconciliation import stored_id
 from cryptoassets_tests.checks.parquet import plant_files

@@ -6,12 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from cryptoassets.errors import UpstreamNotMaterializedError
-from cryptoassets.io_managers.clean_checksums import files_checksum, sealed_checksum
-from cryptoassets.io_managers.clean_folders import files_of, folder_of, mark_whole
-from cryptoassets.io_managers.clean_marks import digests_of, read_mark
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.stores.clean import Seal, read_file
+from cryptoassets.stores.clean_checksums import files_checksum, sealed_checksum
+from cryptoassets.stores.clean_folders import files_of, folder_of, mark_whole
+from cryptoassets.stores.clean_marks import digests_of, read_mark
 from cryptoassets.stores.writing import write_file
 from cryptoassets_tests.checks.parquet import plant_files
 from cryptoassets_tests.io_managers.rows import HOUR, judged, judged_row

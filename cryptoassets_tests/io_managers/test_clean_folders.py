@@ -7,17 +7,17 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cryptoassets.io_managers.clean_folders import (
+from cryptoassets.partitions.spans import Span, folder_name
+from cryptoassets.schemas import CLEAN_COIN_PRICES as TABLE
+from cryptoassets.stores.clean_files import clean_store
+from cryptoassets.stores.clean_folders import (
     clean_damage,
     clean_partition,
     clean_rows,
     is_of_older_rules,
     mark_whole,
 )
-from cryptoassets.io_managers.clean_writing import clean_bytes, delete_clean
-from cryptoassets.partitions.spans import Span, folder_name
-from cryptoassets.resources.clean_files import clean_store
-from cryptoassets.schemas import CLEAN_COIN_PRICES as TABLE
+from cryptoassets.stores.clean_writing import clean_bytes, delete_clean
 from cryptoassets_tests.io_managers.damages import DAMAGES
 from cryptoassets_tests.io_managers.rows import HOUR, judged_coins, start_of
 

@@ -12,14 +12,14 @@ import pytest
 from pymongo import MongoClient
 
 from cryptoassets.embedded import Stack
-from cryptoassets.io_managers.clean_folders import file_parts, shared_instants
 from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.workers import credentials
 from cryptoassets.schemas import CLEAN_COIN_PRICES, SNAPSHOT_FLOW
 from cryptoassets.settings import load_settings
+from cryptoassets.stores.clean_files import clean_store
+from cryptoassets.stores.clean_folders import file_parts, shared_instants
 from cryptoassets.stores.mongodb import FETCHES, Lake
 from cryptoassets.stores.raw import Kernel, RawRanges
 from cryptoassets.transforms.prices import judge_prices

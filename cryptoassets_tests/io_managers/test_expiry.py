@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from cryptoassets.coincap.documents import RawBatch, RawStream
-from cryptoassets.io_managers.expiry import note_expired
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.partitions.policies import DAILY, RANGE_IN_ONE_RUN, range_tags
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
+from cryptoassets.stores.expiry import note_expired
 from cryptoassets.stores.mongodb import FETCHES, Lake
 from cryptoassets_tests.io_managers.contexts import RAW, logged, materializations, read, write
 from cryptoassets_tests.io_managers.rows import HOUR, NEXT_HOUR, Row, batch, document

@@ -13,14 +13,14 @@ import pytest
 
 from cryptoassets.definitions import build_defs, default_resources
 from cryptoassets.errors import PartitionChangedError
-from cryptoassets.io_managers.clean_folders import FolderContents, require_full_read
-from cryptoassets.io_managers.clean_marks import parquet_files
-from cryptoassets.io_managers.clean_writing import add_files
 from cryptoassets.io_managers.spark import SparkIOManager
 from cryptoassets.partitions.spans import Span
-from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
+from cryptoassets.stores.clean_files import clean_store
+from cryptoassets.stores.clean_folders import FolderContents, require_full_read
+from cryptoassets.stores.clean_marks import parquet_files
+from cryptoassets.stores.clean_writing import add_files
 from cryptoassets.stores.mongodb import FETCHES, Lake
 from cryptoassets_tests.io_managers.damages import truncate
 from cryptoassets_tests.io_managers.rows import HOUR, document, start_of

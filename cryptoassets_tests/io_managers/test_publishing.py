@@ -14,13 +14,13 @@ import pyarrow as pa
 import pytest
 from psycopg import sql
 
-from cryptoassets.io_managers import publishing
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.migrations.runner import run_revisions
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.resources.locks import lock
 from cryptoassets.schemas import COIN_DAILY, MARKET_DAILY
 from cryptoassets.settings import project_root
+from cryptoassets.stores import publishing
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
 from cryptoassets_tests.io_managers.rows import (

@@ -18,11 +18,11 @@ from pyspark.sql.types import StructType
 from cryptoassets.io_managers.frames import TemporaryFrames
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.partitions.policies import DAILY, HOURLY
-from cryptoassets.resources.clean_files import SCRATCH
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_DAILY, COIN_PRICES
 from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.clean_files import SCRATCH
 from cryptoassets.stores.copying import BYTES_PER_BATCH, copy_batches
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets_tests.io_managers import contexts, warehouse

@@ -3,7 +3,7 @@
 import pytest
 
 from cryptoassets.errors import SettingsError
-from cryptoassets.resources.clean_files import clean_store, spark_uri
+from cryptoassets.stores.clean_files import clean_store, spark_uri
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.io_managers import judged
 from cryptoassets.io_managers.judged_staging import staged_rows
 from cryptoassets.io_managers.postgres import PostgresIOManager
-from cryptoassets.io_managers.publishing import Cursor
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
+from cryptoassets.stores.publishing import Cursor
 from cryptoassets.stores.staged import staging_table
 from cryptoassets_tests.embedded import servers
 from cryptoassets_tests.embedded.conftest import MakeStack, home, make_stack, messages

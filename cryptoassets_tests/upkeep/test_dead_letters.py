@@ -9,8 +9,8 @@ from cryptoassets.coincap.documents import RawBatch, dead_letter_of, raw_batch
 from cryptoassets.coincap.models import Answer, Page, Snapshot
 from cryptoassets.coincap.verbatim import read_envelope
 from cryptoassets.errors import MalformedAnswerError
-from cryptoassets.io_managers.lake import store_batch
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
+from cryptoassets.stores.lake import store_batch
 from cryptoassets.stores.mongodb import Lake
 from cryptoassets.upkeep.dead_letters import letter_reasons, reread_dead_letters
 

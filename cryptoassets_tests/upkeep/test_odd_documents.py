@@ -13,8 +13,6 @@ from cryptoassets.errors import MixedSourcesError
 from cryptoassets.history.book import answered, coins_without_history, control_window, failures
 from cryptoassets.history.gaps import detect_gaps
 from cryptoassets.history.plan import coins_of_newest_snapshot
-from cryptoassets.io_managers.expiry import restore_ledger
-from cryptoassets.io_managers.lake import refuse_mixed_sources
 from cryptoassets.operations.audit import audit_stores
 from cryptoassets.operations.progress import Silent
 from cryptoassets.operations.store_counts import store_counts
@@ -22,6 +20,8 @@ from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow, Table
+from cryptoassets.stores.expiry import restore_ledger
+from cryptoassets.stores.lake import refuse_mixed_sources
 from cryptoassets.stores.mongodb import EXPIRED, FETCHES, WINDOWS, Lake, count_in, fetches_in
 from cryptoassets.stores.ranges import RawRange, read_range
 from cryptoassets.upkeep.partitions import raw_starts

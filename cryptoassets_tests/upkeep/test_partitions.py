@@ -7,11 +7,11 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from cryptoassets.io_managers.clean_folders import mark_whole
-from cryptoassets.resources.clean_files import clean_store
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.stores.clean_files import clean_store
+from cryptoassets.stores.clean_folders import mark_whole
 from cryptoassets.stores.mongodb import Lake
 from cryptoassets.upkeep.partitions import (
     hours_without_parquet,

@@ -18,9 +18,9 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from cryptoassets.errors import OlderInputsError
-from cryptoassets.io_managers.publishing import Changes, Cursor, Load
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import COIN_ALIASES, FLOWS, Table
+from cryptoassets.stores.publishing import Changes, Cursor, Load
 from cryptoassets.transforms.marts import LOOKBACK_DAYS
 
 ALIASES_HASH = sql.SQL("""(

@@ -1,7 +1,7 @@
 """The SQL that publishes a partition: readers see either the old state or the new one.
 
 What goes here: statements and their order inside one transaction. What stays out: connections,
-Dagster, Spark (in `postgres`).
+Dagster, Spark (in `io_managers.postgres`).
 
 Every function works inside the caller's transaction and writes only rows that are new, changed or
 removed. The current hour is published twelve times, and most of its rows do not change.

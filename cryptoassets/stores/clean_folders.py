@@ -1,8 +1,8 @@
 """The state of a partition's Parquet folder: complete, damaged or missing, and its rules version.
 
 What goes here: examining a folder. What stays out: writing it (in `clean_writing`), Spark (in
-`spark`), rules (in `transforms`). A damaged folder counts as missing, so its partition is rebuilt
-from raw.
+`io_managers.spark`), rules (in `transforms`). A damaged folder counts as missing, so its partition
+is rebuilt from raw.
 """
 
 import contextlib
@@ -18,7 +18,11 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from cryptoassets.io_managers.clean_marks import (
+from cryptoassets.partitions.spans import Span, folder_name
+from cryptoassets.schemas import Table
+from cryptoassets.stores.clean import CleanFile, Seal
+from cryptoassets.stores.clean_files import clean_store, shared_path
+from cryptoassets.stores.clean_marks import (
     Mark,
     digests_of,
     has_mark,
@@ -28,10 +32,6 @@ from cryptoassets.io_managers.clean_marks import (
     unmark,
     write_mark,
 )
-from cryptoassets.partitions.spans import Span, folder_name
-from cryptoassets.resources.clean_files import clean_store, shared_path
-from cryptoassets.schemas import Table
-from cryptoassets.stores.clean import CleanFile, Seal
 from cryptoassets.transforms.version import rules_version
 
 _CHECKED = ds.ParquetFileFormat(

@@ -15,13 +15,12 @@ from psycopg import sql
 
 from cryptoassets.coincap.documents import RawBatch
 from cryptoassets.errors import ExpiredPartitionError
-from cryptoassets.io_managers.address import span_of
-from cryptoassets.io_managers.lake import insert_new
-from cryptoassets.io_managers.publishing import Cursor, in_window
 from cryptoassets.partitions.spans import Span, partition_around, partition_name
-from cryptoassets.schemas import FLOWS, Flow, Table
+from cryptoassets.schemas import FLOWS, Flow, Table, span_of
+from cryptoassets.stores.lake import insert_new
 from cryptoassets.stores.mongodb import EXPIRED, FETCHES, Document, FieldTypes, Lake, has_types
 from cryptoassets.stores.mongodb import in_window as documents_of
+from cryptoassets.stores.publishing import Cursor, in_window
 
 _STAMPED = (
     *("run_id", "raw_rows", "loaded_rows", "quarantined_rows", "superseded_rows"),

@@ -1,7 +1,7 @@
 """Moves cleaned Parquet into a partition's folder: replaces the folder, or adds files to it.
 
 What goes here: what is refused, and the order of the steps. What stays out: examining a folder (in
-`clean_folders`), writing the rows (in `spark`).
+`clean_folders`), writing the rows (in `writing`).
 """
 
 import errno
@@ -20,7 +20,10 @@ from cryptoassets.errors import (
     PartitionChangedError,
     SettingsError,
 )
-from cryptoassets.io_managers.clean_folders import (
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.schemas import Table
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.clean_folders import (
     FilePart,
     FolderContents,
     clean_damage,
@@ -29,10 +32,7 @@ from cryptoassets.io_managers.clean_folders import (
     folder_of,
     shared_instants,
 )
-from cryptoassets.io_managers.clean_marks import parquet_files, unmark
-from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.schemas import Table
-from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores.clean_marks import parquet_files, unmark
 from cryptoassets.stores.writing import WrittenFile
 
 ATTEMPTS = "attempts"

@@ -1,7 +1,7 @@
 """Inserts new documents into the collections of the data lake, without losing any.
 
-What goes here: writing, without Dagster. What stays out: partitions and metadata (in `mongo`),
-reading (in `stores.mongodb`), creating documents (in `coincap.documents`).
+What goes here: inserting. What stays out: partitions and metadata (in `io_managers.mongo`),
+reading (in `mongodb`), creating documents (in `coincap.documents`).
 """
 
 from collections.abc import Iterable, Mapping

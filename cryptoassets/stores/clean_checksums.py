@@ -8,12 +8,12 @@ difference means (in `checks`).
 import contextlib
 
 from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
-from cryptoassets.io_managers.clean_folders import files_of, folder_of
-from cryptoassets.io_managers.clean_marks import digests_of, has_mark, read_mark
 from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import Table
 from cryptoassets.stores.checksums import sum_checksums
 from cryptoassets.stores.clean import read_file
+from cryptoassets.stores.clean_folders import files_of, folder_of
+from cryptoassets.stores.clean_marks import digests_of, has_mark, read_mark
 
 
 def files_checksum(table: Table, window: Span) -> str | None:
