@@ -78,7 +78,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 self._publish_judged(context, flow, obj)
                 return
             rows = _rows(key, table, obj)
-            if table is COINS:
+            if table.is_merged:
                 self._merge_coins(context, rows)
             else:
                 with dagster_failures(tries_again=_MAX_REREADS):

@@ -29,12 +29,12 @@ def scope(table: Table, window: Span | None) -> sql.Composable:
 
     All rows do if the window is None or if the table has no time column.
     """
-    if window is not None and "observed_at" in table.column_names:
-        return publishing.in_window("observed_at", window)
-    if window is not None and "day" in table.column_names:
-        return publishing.in_window("day", (window[0].date(), window[1].date()))
-    # `warehouse.coins` has one row per coin, independent of the partition.
-    return sql.SQL("TRUE")
+    column = table.time_column
+    if window is None or column is None:
+        return sql.SQL("TRUE")
+    start, end = window
+    is_day = column.type == "date"
+    return publishing.in_window(column.name, (start.date(), end.date()) if is_day else window)
 
 
 def rows_of_day(rows: pa.Table, window: Span) -> pa.Table:

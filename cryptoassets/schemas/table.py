@@ -42,6 +42,8 @@ class Table:
     Attributes:
         schema: the layer or the PostgreSQL schema.
         key: columns that identify a row; unique and never null.
+        is_merged: the table has one row per key over all partitions, so a publication merges rows
+            into it; else it replaces the rows of its partition.
     """
 
     schema: str
@@ -49,6 +51,12 @@ class Table:
     comment: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    is_merged: bool = False
+
+    @property
+    def time_column(self) -> Column | None:
+        """The time or day by which a row belongs to a partition; None: it belongs to none."""
+        return next((one for one in self.columns if one.name in ("observed_at", "day")), None)
 
     @property
     def full_name(self) -> str:

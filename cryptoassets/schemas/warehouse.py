@@ -29,6 +29,7 @@ COINS = Table(
         Column("last_seen_at", "timestamptz", "Time of the newest valid observation, UTC"),
     ),
     ("coin_id",),
+    is_merged=True,
 )
 
 COIN_PRICES = Table(
