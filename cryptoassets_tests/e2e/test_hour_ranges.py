@@ -213,7 +213,7 @@ def test_rebuild_makes_adjoining_hours_by_one_run_and_sums_up_the_past(story: St
     assert f"{stretch} 18 documents: 15 loaded, 2 quarantined, 1 superseded" in text
     assert f"✓ marts of {HOURS[0][:10]} to {HOURS[-1][:10]}" in text
     check = "clean/coin_prices newest_snapshot_complete"
-    assert f"Of the past: {check} fails for 1 partitions ({HOURS[2]})" in text
+    assert f"In the past: {check} fails for 1 partitions ({HOURS[2]})" in text
 
 
 def test_an_hour_that_nobody_fetched_is_not_published_as_empty(story: Story) -> None:

@@ -50,7 +50,7 @@ def test_what_a_mended_rule_lets_pass_moves_once(
     assert (1, 0, 0) == (unmended.code, still_wrong.code, consistent.code), consistent.text
     assert "were first or last seen at a time that has no price" in unmended.text
     assert "): judged by older rules: run `rebuild` or `requeue`" in unmended.text
-    assert f"{len(refused)} coins described anew" in still_wrong.text
+    assert f"{len(refused)} coins have a new description" in still_wrong.text
     assert "0 documents released from 1 partitions." in still_wrong.text
     assert (0, 0) == (first.code, second.code), first.text
     stay = len(odd_values.REFUSED)
