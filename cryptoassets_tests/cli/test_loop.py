@@ -6,7 +6,7 @@ from cryptoassets.operations.runs import Outcome
 
 
 def test_totals_count_cycles_and_their_latency() -> None:
-    """They are all that is left of a loop of weeks."""
+    """The totals sum up every cycle since the loop started."""
     totals = Totals()
     facts = {("raw/coin_snapshots", "2026-03-01-13:00"): {"documents new": 1000}}
     for seconds in (3.0, 1.0, 2.0):
@@ -23,7 +23,7 @@ def test_totals_count_cycles_and_their_latency() -> None:
 
 
 def test_totals_stay_small_in_a_loop_of_months() -> None:
-    """Each latency kept for ever would be a leak."""
+    """Only the latencies of the last day are kept, or memory would grow without bound."""
     totals = Totals()
     for number in range(3_000):
         totals.add(Cycle(Outcome(), is_done=True, answer_to_row_seconds=float(number)))

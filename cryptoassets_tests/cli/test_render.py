@@ -34,7 +34,7 @@ def shown(console: Console) -> list[str]:
 
 
 def test_a_name_in_brackets_is_text_and_no_markup(console: Console) -> None:
-    """A coin or an error may hold [red] or [/]; rich would drop it or raise."""
+    """The name of a coin, or an error, may contain [red] or [/], which rich would interpret."""
     with progress_on(console) as progress:
         assert isinstance(progress, ConsoleProgress)
         progress.doing("fetching [/odd]")
@@ -51,7 +51,7 @@ def test_a_name_in_brackets_is_text_and_no_markup(console: Console) -> None:
 
 
 def test_an_audit_without_a_difference_counts_what_it_proves(console: Console) -> None:
-    """The line that people quote."""
+    """The number of documents is part of the proof."""
     print_audit(console, "/home", Findings(counted=["2 hours", "1 day"], documents=1234))
 
     proof = (
@@ -62,7 +62,7 @@ def test_an_audit_without_a_difference_counts_what_it_proves(console: Console) -
 
 
 def test_an_audit_names_each_difference_and_the_commands_for_them(console: Console) -> None:
-    """Somebody reads it at night."""
+    """The reader learns which command repairs which difference."""
     print_audit(console, "/home", Findings(problems=["one", "two"], notes=["a note"]))
 
     lines = shown(console)
@@ -72,7 +72,7 @@ def test_an_audit_names_each_difference_and_the_commands_for_them(console: Conso
 
 
 def test_results_name_their_failures(console: Console) -> None:
-    """The exit code alone does not say how many."""
+    """The exit code alone does not show how many things failed."""
     print_rebuild(console, RebuildResult(wanted=5, rebuilt=3, expired=1, failures=["a", "b"]))
     print_requeue(console, RequeueResult(partitions=2, released=7, failures=["a"]))
     print_requeue(console, RequeueResult(partitions=0, released=0, failures=[]))
@@ -86,11 +86,11 @@ def test_results_name_their_failures(console: Console) -> None:
 
 
 @pytest.mark.parametrize("gaps_only", [False, True])
-def test_a_backfill_that_was_stopped_says_how_to_go_on(
+def test_a_stopped_backfill_shows_how_to_continue(
     console: Console,
     gaps_only: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """Credits end before the span does; nothing is lost."""
+    """The credits may be spent before the span is complete; stored points are kept."""
     since, until = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
     result = BackfillResult(
         asked=BackfillRequest(since, until, gaps_only),

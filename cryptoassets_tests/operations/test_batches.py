@@ -14,15 +14,15 @@ def cycle_with(*errors: str) -> Cycle:
 
 @pytest.mark.parametrize("error", sorted(FATAL_ERRORS))
 def test_an_error_that_no_later_cycle_gets_past_ends_the_loop(error: str) -> None:
-    """A wrong key would be asked for again every 10 seconds."""
+    """Otherwise the loop would send a refused API key again in every cycle."""
     reason = reason_to_stop(cycle_with(error, "StoreUnavailableError"), failed_in_a_row=1)
 
     assert reason is not None
     assert reason.startswith(f"{error}: ")
 
 
-def test_a_passing_fault_ends_the_loop_only_after_many_cycles() -> None:
-    """MongoDB restarts; a loop that gave up would stay down."""
+def test_a_temporary_error_ends_the_loop_only_after_many_cycles() -> None:
+    """The loop must survive a restart of MongoDB."""
     cycle = cycle_with("StoreUnavailableError")
 
     assert reason_to_stop(cycle, failed_in_a_row=MOST_FAILURES - 1) is None

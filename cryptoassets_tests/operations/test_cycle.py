@@ -7,7 +7,7 @@ RAW, PRICES = "raw/coin_snapshots", "warehouse/coin_prices"
 
 
 def test_documents_and_rows_are_summed_over_the_hours_of_a_cycle() -> None:
-    """An answer at the turn of an hour fills two."""
+    """An answer at the end of an hour has documents of two hours."""
     facts = {
         (RAW, "2026-03-01-13:00"): {"documents new": 40},
         (RAW, "2026-03-01-14:00"): {"documents new": 60},
@@ -22,7 +22,7 @@ def test_documents_and_rows_are_summed_over_the_hours_of_a_cycle() -> None:
 
 
 def test_a_skipped_fetch_is_explained_and_counts_nothing() -> None:
-    """A loop that waits for credits would look broken."""
+    """Without the reason, a loop that waits for credits looks broken."""
     facts = {(RAW, "2026-03-01-13:00"): {"skipped": "credits", "next fetch at": "15:00"}}
 
     words = list(Cycle(Outcome(facts=facts, failures=["a failure"]), seconds=0.2).words())

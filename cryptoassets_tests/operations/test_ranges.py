@@ -1,4 +1,4 @@
-"""Promises of stretches: what fails is one partition, and it stops no other."""
+"""Promises of stretches: a partition that fails does not stop the others."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ STRETCH = [Partition(partition_window(day)[0], ASSET, timedelta(days=1)) for day
 
 
 def test_a_stretch_is_halved_until_the_failure_is_one_partition() -> None:
-    """One bad hour of a year must not hold back the others, nor be hidden among them."""
+    """A bad partition is named, and the other partitions of its stretch are processed."""
     with dg.DagsterInstance.ephemeral() as instance:
         definitions = toy_definitions(failing=[DAYS[2]])
         runner, reports = toy_runner(instance, definitions, is_replay=True)
@@ -29,7 +29,7 @@ def test_a_stretch_is_halved_until_the_failure_is_one_partition() -> None:
 
 
 def test_progress_names_the_stretch_and_its_place() -> None:
-    """A rebuild of a year takes hours: a person wants to know how far it is."""
+    """A rebuild of a year takes hours, so its progress must be visible."""
     with dg.DagsterInstance.ephemeral() as instance:
         runner, reports = toy_runner(instance, toy_definitions(), is_replay=True)
 

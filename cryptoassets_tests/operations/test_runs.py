@@ -16,7 +16,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def test_a_materialization_is_reported_and_counted(instance: dg.DagsterInstance) -> None:
-    """A person sees each asset when it is done, not when the run is over."""
+    """Each asset is reported when it is done, not at the end of the run."""
     runner, reports = toy_runner(instance, toy_definitions())
 
     assert runner.execute(JOB, DAYS[0])
@@ -30,7 +30,7 @@ def test_a_materialization_is_reported_and_counted(instance: dg.DagsterInstance)
 def test_a_failed_step_is_one_sentence_with_the_name_of_its_error(
     instance: dg.DagsterInstance,
 ) -> None:
-    """`run --every` ends by some errors and goes on after others."""
+    """`run --every` stops after some errors and continues after others."""
     runner, reports = toy_runner(instance, toy_definitions(failing=[DAYS[0]]))
 
     assert not runner.execute(JOB, DAYS[0])
@@ -43,7 +43,7 @@ def test_a_failed_step_is_one_sentence_with_the_name_of_its_error(
 
 
 def test_a_check_of_severity_warn_is_no_failure(instance: dg.DagsterInstance) -> None:
-    """It asks for attention; the data is published."""
+    """A warning does not stop the publication."""
     runner, reports = toy_runner(instance, toy_definitions(suspicious=[DAYS[0]]))
 
     assert runner.execute(JOB, DAYS[0])
@@ -52,10 +52,10 @@ def test_a_check_of_severity_warn_is_no_failure(instance: dg.DagsterInstance) ->
     assert [] == runner.outcome.failures
 
 
-def test_a_partition_that_has_not_begun_is_refused_without_a_run(
+def test_a_future_partition_is_refused_without_a_run(
     instance: dg.DagsterInstance,
 ) -> None:
-    """Dagster would raise an error with a traceback."""
+    """Dagster alone would raise an error with a traceback."""
     runner, reports = toy_runner(instance, toy_definitions())
 
     assert not runner.execute(JOB, "2999-01-01")
@@ -65,7 +65,7 @@ def test_a_partition_that_has_not_begun_is_refused_without_a_run(
 
 
 def test_a_replay_reports_nothing_by_itself(instance: dg.DagsterInstance) -> None:
-    """`rebuild` prints a line per stretch; thousands of assets would hide it."""
+    """`rebuild` prints one line per stretch instead of one line per asset and partition."""
     runner, reports = toy_runner(instance, toy_definitions(), is_replay=True)
 
     assert runner.execute(JOB, DAYS[0])

@@ -1,4 +1,4 @@
-"""A toy code location and a progress that remembers, for tests of operations.
+"""A toy code location and a recording `Progress`, for tests of operations.
 
 What goes here: jobs whose partitions fail where a test says so. No store and no Spark is needed.
 """
@@ -19,32 +19,32 @@ DAYS = ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04")
 
 @dataclass
 class Reports:
-    """Remembers what was reported, each as its kind and its text."""
+    """Records each report as its kind and its text."""
 
     texts: list[tuple[str, str]] = field(default_factory=list)
 
     def doing(self, activity: str) -> None:
-        """Remember it."""
+        """Record it."""
         self.texts.append(("doing", activity))
 
     def note(self, sentence: str) -> None:
-        """Remember it."""
+        """Record it."""
         self.texts.append(("note", sentence))
 
     def warn(self, sentence: str) -> None:
-        """Remember it."""
+        """Record it."""
         self.texts.append(("warn", sentence))
 
     def fail(self, sentence: str) -> None:
-        """Remember it."""
+        """Record it."""
         self.texts.append(("fail", sentence))
 
     def retry(self, step: str, reason: str) -> None:
-        """Remember it."""
+        """Record it."""
         self.texts.append(("retry", f"{step}: {reason}"))
 
     def done(self, name: str, result: str = "", seconds: float | None = None) -> None:  # noqa: ARG002
-        """Remember it without the time that it took."""
+        """Record it without its duration."""
         self.texts.append(("done", f"{name}  {result}"))
 
     def of(self, kind: str) -> list[str]:
