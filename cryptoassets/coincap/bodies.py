@@ -41,7 +41,7 @@ class BoundedBody:
             self.fault = "bad_encoding"
 
     def end(self) -> str | None:
-        """Return the reason code if the compressed stream broke off."""
+        """Return the reason code if the compressed stream is incomplete."""
         if self._gzip is None or self._gzip.eof or not self._size:
             return None
         return "truncated"

@@ -215,14 +215,14 @@ class CoinCapClient:
                 if outcome.fault:
                     broken.append(ticket)
                 else:
-                    self._count_anew(broken, cost)
+                    self._correct_costs(broken, cost)
             return verdict(url, outcome, self._key)
 
         query = f"?{urlencode(parameters)}" if parameters else ""
         return self._ask(f"{self._base_url}{path}{query}", metered)
 
-    def _count_anew(self, broken: list[Any], cost: int) -> None:
-        """The server counted answers that broke off whole; the whole one tells how much that is."""
+    def _correct_costs(self, broken: list[Any], cost: int) -> None:
+        """Count incomplete answers as the complete one, because the server charged them in full."""
         while broken:
             self._credits.count(broken.pop(), cost)
 
@@ -233,10 +233,10 @@ class CoinCapClient:
 
 
 def _cost(outcome: Received | Unreached, estimated: int) -> int:
-    """Credits of one call: none of our own servers, 1 where the server may have counted it.
+    """Credits of one call: none for a server of this project, 1 if the server may have counted it.
 
-    An answer that broke off was counted whole by the server; until a retry gets it whole only the
-    estimate knows its size.
+    The server charges an incomplete answer in full. Its size is estimated until a retry receives
+    the complete answer.
     """
     if isinstance(outcome, Unreached):
         return 1 if outcome.was_sent else 0

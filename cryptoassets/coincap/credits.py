@@ -1,7 +1,7 @@
 """What CoinCap's calls cost, and how fast a month's credits may go.
 
-What goes here: pure rules, and the one interface through which a client asks and tells. What stays
-out: the ledger itself, which is a table of PostgreSQL (in `resources`).
+What goes here: pure rules, and the interface through which a client reserves and reports credits.
+What stays out: the ledger itself, which is a table of PostgreSQL (in `resources`).
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _BYTES_PER_ROW = {
 
 
 class CreditKeeper(Protocol):
-    """Asked before each call and told after it; a retry is a call of its own."""
+    """Reserves credits before each call and records its cost afterwards; a retry is a call, too."""
 
     def reserve(self, route: str, estimated: int) -> Any:
         """Set credits aside for one call.
@@ -99,7 +99,7 @@ class Budget:
 
     @property
     def reserve(self) -> int:
-        """Credits that nothing of ours touches; they are left for calls made by other means."""
+        """Credits that this project never spends; they are left for calls by other programs."""
         return int(self.monthly * RESERVE_SHARE)
 
     @property

@@ -3,7 +3,7 @@
 What goes here: connections that can be cut off from another thread. What stays out: how long a call
 may take (in `models.Timeouts`).
 
-A read time-out starts anew with each byte, so a server that drips would never meet one.
+A read time-out restarts with each byte, so it never ends a call to a very slow server.
 """
 
 import socket

@@ -19,7 +19,7 @@ from cryptoassets.schemas import INTERVAL_MS
 LONGEST_BODY_BYTES = 1024 * 1024
 OLDEST_OBSERVATION = datetime(2018, 1, 1, tzinfo=UTC)
 FASTEST_CLOCK = timedelta(minutes=10)
-"""A source's clock this far ahead of ours is wrong; a document there would be found by no run."""
+"""A source whose clock is farther ahead is wrong; no run would process its documents."""
 # Made once: json.dumps would make one for each of a million payloads.
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
@@ -191,7 +191,7 @@ def _fetch_record(page: Page, observed_at: datetime, *, is_repeated: bool) -> di
 
 def _dead_letter(answer: Answer, reason: str, body: str, place: int = 0) -> dict[str, Any]:
     fetched_at = whole_milliseconds(answer.fetched_at)
-    # The place tells two equal broken coins of one answer apart.
+    # The position distinguishes two equal broken coins of one answer.
     name = [answer.url, iso_milliseconds(fetched_at), reason, str(place), body]
     return {
         "_id": hashlib.sha256("\n".join(name).encode(errors="replace")).hexdigest(),

@@ -21,7 +21,7 @@ from typing import Any
 from cryptoassets.schemas import NUMBER_KEY
 
 DEEPEST_NESTING = 90
-"""MongoDB refuses 100 levels; a document of ours adds a few of its own."""
+"""MongoDB refuses 100 levels, and a stored document adds a few to those of its payload."""
 LARGEST_BSON_BYTES = 15 * 1024 * 1024
 """MongoDB refuses 16 MiB."""
 _DECODED_KEYS = {NUMBER_KEY, "$date", "__neosqlite_binary__", "__neosqlite_objectid__"}

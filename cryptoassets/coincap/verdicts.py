@@ -109,9 +109,9 @@ def _without_data(shown_url: str, outcome: Received, key: BearerKey) -> Trouble:
     complaint = read_complaint(outcome.body, key)
     if complaint.status is not None:
         return _refusal(shown_url, replace(outcome, status=complaint.status), complaint, key)
-    told = _told_by_words(shown_url, outcome, complaint)
-    if told is not None:
-        return told
+    trouble = _trouble_in_text(shown_url, outcome, complaint)
+    if trouble is not None:
+        return trouble
     if _KEY.search(complaint.error):
         return Trouble(_no_access(shown_url, outcome, complaint, key))
     if _NOT_FOUND.search(complaint.error):
@@ -138,9 +138,9 @@ def _malformed(shown_url: str, outcome: Received, reason: str, key: BearerKey) -
 
 def _refusal(shown_url: str, outcome: Received, complaint: Complaint, key: BearerKey) -> Trouble:
     status = outcome.status
-    told = _told_by_words(shown_url, outcome, complaint)
-    if told is not None:
-        return told
+    trouble = _trouble_in_text(shown_url, outcome, complaint)
+    if trouble is not None:
+        return trouble
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return _too_many_calls(shown_url, outcome, complaint)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _TRANSIENT:
@@ -171,7 +171,7 @@ def _refused_for_good(
     return RequestRefusedError(f"{refused}; check COINCAP_URL")
 
 
-def _told_by_words(shown_url: str, outcome: Received, complaint: Complaint) -> Trouble | None:
+def _trouble_in_text(shown_url: str, outcome: Received, complaint: Complaint) -> Trouble | None:
     """What CoinCap's own JSON error says of credits, pace, plan or version; None: nothing."""
     status, error = outcome.status, complaint.error
     place = f"(HTTP {status}{complaint.shown})"

@@ -146,7 +146,7 @@ def _read(path: Path, version: tuple[int, int]) -> _File:
             raise UnreadableError(f"a point's time is {shown}, and no number of milliseconds")
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(
-            f"The recorded answer {path} cannot be served ({error}). A retry will not help; mend "
+            f"The recorded answer {path} cannot be served ({error}). A retry will not help; fix "
             'the file: CoinCap\'s own form is {"timestamp": ..., "data": [...]}'
         ) from error
     stamp = envelope.members.get("timestamp")
