@@ -81,8 +81,7 @@ REASONS: dict[str, str] = {
     "interval_unknown": "the interval is none of CoinCap's",
     "off_grid": "a point of history does not lie on the grid of its interval",
     "time_mismatch": "time and date of a point are not one instant, or not the document's",
-    "contradictory_answer": "one answer holds this coin or point more than once, and differently; "
-    "all of them are quarantined",
+    "contradictory_answer": "one answer holds this coin or point more than once, and differently",
     "foreign_document": "not written by this platform: a field is missing or of another BSON type",
 }
 """Maps every reason code to its meaning."""
