@@ -33,7 +33,7 @@ def run(
         typer.Option(
             min=1,
             metavar="SECONDS",
-            help="Micro-batches: stay, and do it again every so many seconds until Ctrl-C.",
+            help="Run micro-batches, one every so many seconds, until Ctrl-C.",
         ),
     ] = None,
 ) -> None:
@@ -165,7 +165,7 @@ def rebuild(
         typer.Option("--to", formats=_MOMENT, help="First moment after, UTC; left out: now."),
     ] = None,
 ) -> None:
-    """Make PostgreSQL and the cleaned Parquet again from raw alone, all or a window.
+    """Rebuild PostgreSQL and the cleaned Parquet from raw alone, all of it or a time range.
 
     The result is the same to the byte; `audit` proves it. Each run takes up to 24
     hours or 7 days and judges them whole, whatever Parquet exists. A failure is
