@@ -102,7 +102,7 @@ def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> Case
 
 
 def add_ratio(result: CaseResult, key: str, figure: str, other: str) -> None:
-    """Store the ratio of ours to another way, if both ran."""
+    """Store the ratio of this project's way to another way, if both ran."""
     if {OURS, other} <= result.ways.keys():
         result.ratios[key] = result.ratio(OURS, other, figure)
 

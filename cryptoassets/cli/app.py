@@ -1,12 +1,17 @@
 """The commands with their options and their help, which `make reference` copies."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cryptoassets.cli import servers
 from cryptoassets.cli.terminal import FAILED, console, print_for_program
+
+if TYPE_CHECKING:
+    from cryptoassets.cli.render import ConsoleProgress
 
 app = typer.Typer(
     name="cryptoassets",
@@ -24,6 +29,18 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Crypto-market data: CoinCap to MongoDB to Spark to PostgreSQL, as Dagster assets."""
+
+
+@contextmanager
+def _progress_with_java() -> Iterator["ConsoleProgress"]:
+    """Start Java before anything large is imported, and show progress until the block ends."""
+    from cryptoassets.resources.spark_jvm import prestarted_jvm
+
+    with prestarted_jvm():
+        from cryptoassets.cli.render import progress_on
+
+        with progress_on(console) as progress:
+            yield progress
 
 
 @app.command()
@@ -47,18 +64,17 @@ def run(
     late documents belong to, and computes stale marts: up to 24 hours and 28 days
     per run, newest first. The rest is listed.
     """
-    from cryptoassets.resources.spark_jvm import prestarted_jvm
+    if every is not None:
+        from cryptoassets.resources.spark_jvm import prestarted_jvm
 
-    with prestarted_jvm(is_long_lived=every is not None):
-        if every is not None:
+        with prestarted_jvm(is_long_lived=True):
             from cryptoassets.cli.loop import run_every
 
             raise typer.Exit(run_every(console, every))
-        from cryptoassets.cli.render import progress_on
+    with _progress_with_java() as progress:
         from cryptoassets.operations.run import run_once
 
-        with progress_on(console) as progress:
-            outcome = run_once(progress)
+        outcome = run_once(progress)
     from cryptoassets.cli.summary import print_summary
 
     print_summary(console, outcome)
@@ -73,7 +89,7 @@ def backfill(
     ] = None,
     *,
     gaps: Annotated[
-        bool, typer.Option("--gaps", help="Only the holes, asked for once more.")
+        bool, typer.Option("--gaps", help="Only the gaps, which are fetched again.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what it would fetch and cost.")
@@ -92,13 +108,10 @@ def backfill(
             estimate = estimate_backfill(progress, asked)
         print_estimate(console, estimate)
         return
-    from cryptoassets.resources.spark_jvm import prestarted_jvm
-
-    with prestarted_jvm():
+    with _progress_with_java() as progress:
         from cryptoassets.operations.backfill import run_backfill
 
-        with progress_on(console) as progress:
-            result = run_backfill(progress, asked)
+        result = run_backfill(progress, asked)
     print_backfill(console, result)
     raise typer.Exit(FAILED if result.failures or result.stopped else 0)
 
@@ -139,14 +152,12 @@ def requeue(
     dead letter that can be stored now becomes a raw document. A second run
     changes nothing.
     """
-    from cryptoassets.resources.spark_jvm import prestarted_jvm
+    from cryptoassets.cli.render import print_requeue
 
-    with prestarted_jvm():
-        from cryptoassets.cli.render import print_requeue, progress_on
+    with _progress_with_java() as progress:
         from cryptoassets.operations.requeue import requeue as judge_again
 
-        with progress_on(console) as progress:
-            result = judge_again(progress, reason)
+        result = judge_again(progress, reason)
     print_requeue(console, result)
     raise typer.Exit(FAILED if result.failures else 0)
 
@@ -172,14 +183,12 @@ def rebuild(
     reported and does not stop the rest, unless Java died. Stale marts are
     computed, too.
     """
-    from cryptoassets.resources.spark_jvm import prestarted_jvm
+    from cryptoassets.cli.render import print_rebuild
 
-    with prestarted_jvm():
-        from cryptoassets.cli.render import print_rebuild, progress_on
+    with _progress_with_java() as progress:
         from cryptoassets.operations.rebuild import rebuild as make_again
 
-        with progress_on(console) as progress:
-            result = make_again(progress, since, until)
+        result = make_again(progress, since, until)
     print_rebuild(console, result)
     raise typer.Exit(FAILED if result.failures else 0)
 

@@ -171,7 +171,7 @@ def _gaps(result: "BackfillResult") -> str:
         words += f", {result.gaps_healed} healed, "
         words += f"{result.gaps_unfillable} that the source cannot fill"
     elif result.gaps_open:
-        words += "; `cryptoassets backfill --gaps` asks for them once more"
+        words += "; `cryptoassets backfill --gaps` fetches them again"
     return words
 
 

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cryptoassets.coincap.clocks import clock_warning
+from cryptoassets.operations.progress import first_of
 from cryptoassets.operations.status import CreditStatus, Status
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 
@@ -89,7 +90,7 @@ def _warnings(status: Status) -> Iterator[str]:
     days = status.stale_mart_days
     if days:
         yield (
-            f"The marts of {_shown(days)} are older than their prices: "
+            f"The marts of {first_of(days, _SHOWN)} are older than their prices: "
             "`cryptoassets run` makes them again"
         )
 
@@ -104,15 +105,11 @@ def _failures(status: Status) -> Iterator[str]:
         waiting = [partition for partition in status.waiting if partition.asset == asset]
         documents = sum(partition.documents for partition in waiting)
         if waiting:
-            names = [partition.partition for partition in waiting]
+            shown = first_of([partition.partition for partition in waiting], _SHOWN)
             yield (
-                f"{documents:,} documents of {_shown(names)} are fetched and not published: "
+                f"{documents:,} documents of {shown} are fetched and not published: "
                 f"{remedy} publishes them"
             )
-
-
-def _shown(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def _seconds_since(moment: str) -> float:

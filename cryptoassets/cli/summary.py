@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -13,14 +14,16 @@ from cryptoassets.assets.warehouse import FRESH_WITHIN
 from cryptoassets.embedded.postgres_files import find_programs
 from cryptoassets.errors import CryptoassetsError, EmbeddedError
 from cryptoassets.operations.runs import Outcome
-from cryptoassets.operations.store_counts import newest_price_age, store_counts
+from cryptoassets.operations.session import open_stores
+from cryptoassets.operations.store_counts import StoreCount, newest_price_age, store_counts
 
 
 def print_summary(console: Console, outcome: Outcome) -> None:
     """Print counts by store, the checks and how to look at it all."""
     try:
-        console.print(_counts(outcome.source))
-        console.print(_freshness())
+        with open_stores() as stores:
+            console.print(_counts(outcome.source, store_counts(stores)))
+            console.print(_freshness(newest_price_age(stores.postgres)))
     except CryptoassetsError as error:
         console.print(f"The stores could not be counted: {escape(str(error))}", soft_wrap=True)
     console.print(
@@ -45,11 +48,11 @@ def print_summary(console: Console, outcome: Outcome) -> None:
     )
 
 
-def _counts(source: str) -> Table:
+def _counts(source: str, counts: list[StoreCount]) -> Table:
     table = Table(title=f"Source of data: {source}", title_justify="left", box=None)
     for name, style in (("store", "bold"), ("what", ""), ("rows", "cyan"), ("newest", "dim")):
         table.add_column(name, style=style, justify="right" if name == "rows" else "left")
-    for count in store_counts():
+    for count in counts:
         table.add_row(count.store, count.name, f"{count.rows:,}", count.newest or "")
     table.caption = "Rows of published tables by the ledger; `audit` proves that they are there."
     table.caption_justify = "left"
@@ -66,9 +69,9 @@ def _from_here(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def _freshness() -> str:
+def _freshness(age: timedelta | None) -> str:
     """How old the newest price is, and how old `warehouse/coin_prices` allows it to be."""
-    age, limit = newest_price_age(), FRESH_WITHIN
+    limit = FRESH_WITHIN
     if age is None:
         return "No price has been published yet."
     minutes, allowed = age.total_seconds() / 60, limit.total_seconds() / 60

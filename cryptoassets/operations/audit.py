@@ -10,7 +10,7 @@ from cryptoassets.operations.audit_partitions import (
     compare_flow,
 )
 from cryptoassets.operations.last_audit import LastAudit
-from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.progress import Progress, first_of
 from cryptoassets.operations.session import open_running_stores
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
@@ -82,9 +82,8 @@ def _stale_marts(postgres: PostgresResource) -> list[str]:
     days = stale_mart_days(postgres)
     if not days:
         return []
-    shown = ", ".join(map(str, days[:_SHOWN])) + (", ..." if len(days) > _SHOWN else "")
     words = "days have marts that are missing or made from older prices or aliases"
-    return [f"{len(days)} {words} ({shown}): `cryptoassets run` makes them"]
+    return [f"{len(days)} {words} ({first_of(days, _SHOWN)}): `cryptoassets run` makes them"]
 
 
 def _misdescribed_coins(postgres: PostgresResource) -> list[str]:

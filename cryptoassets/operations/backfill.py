@@ -98,9 +98,8 @@ class _Backfill:
         self._await_spark = session.await_spark
         self._runner = Runner(progress, instance)
         self._marts = StretchRunner(Runner(progress, instance, is_replay=True))
-        stores = session.stores
-        history = HistoryResource(mongo=stores.mongo, postgres=stores.postgres)
-        self._history = history
+        self._stores = stores = session.stores
+        self._history = history = HistoryResource(mongo=stores.mongo, postgres=stores.postgres)
         closed = closed_until(datetime.now(UTC), history.interval)
         until = on_grid(min(asked.until, closed), history.interval)
         self._asked = replace(asked, until=until)
@@ -197,7 +196,7 @@ class _Backfill:
         points, calls = (
             lake[name].estimated_document_count() for name in (RAW_COIN_HISTORY.name, WINDOWS)
         )
-        return HistoryCounts(points, calls, credit_budget().history)
+        return HistoryCounts(points, calls, credit_budget(self._stores).history)
 
     def result(self, seconds: float) -> BackfillResult:
         """What was done and what is missing."""

@@ -12,11 +12,9 @@ from cryptoassets.history.request import HistoryRequest
 from cryptoassets.history.resource import HistoryResource
 from cryptoassets.history.windows import BackfillCost, backfill_cost, closed_until
 from cryptoassets.operations.progress import Progress
-from cryptoassets.operations.session import open_stores, start_platform
+from cryptoassets.operations.session import Stores, open_stores, start_platform
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.credits import PostgresCreditKeeper
-from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.settings import load_settings
 
 _FIRST = datetime(2018, 1, 1, tzinfo=UTC)
 
@@ -63,10 +61,10 @@ def _moment(text: str, option: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def credit_budget() -> Budget:
+def credit_budget(stores: Stores) -> Budget:
     """The credits of the month."""
-    monthly = load_settings().coincap_monthly_credits
-    keeper = PostgresCreditKeeper(PostgresResource().connect, monthly, "history")
+    monthly = stores.settings.coincap_monthly_credits
+    keeper = PostgresCreditKeeper(stores.postgres.connect, monthly, "history")
     return keeper.budget(datetime.now(UTC))
 
 
@@ -101,6 +99,6 @@ def estimate_backfill(progress: Progress, asked: BackfillRequest) -> BackfillEst
         if is_assumed:
             count = stores.settings.coincap_coins
             wanted = {f"coin {number}": [Span(asked.since, until)] for number in range(count)}
-        cost, budget = backfill_cost(wanted, history.interval), credit_budget()
+        cost, budget = backfill_cost(wanted, history.interval), credit_budget(stores)
     months = cost.months(budget)
     return BackfillEstimate(len(wanted), cost, history.interval, months, budget, is_assumed)

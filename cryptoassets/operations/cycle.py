@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cryptoassets.errors import CryptoassetsError
 from cryptoassets.operations.left_behind import days_left_behind, hours_begun, hours_left_behind
 from cryptoassets.operations.runs import Outcome, Runner
+from cryptoassets.operations.session import open_stores
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
@@ -150,7 +151,9 @@ class Cycles:
 
     def _look_back(self, runner: Runner, now: datetime) -> None:
         """Note hours and days of any age that earlier runs have left."""
-        waiting, stale = hours_left_behind(now), days_left_behind()
+        with open_stores() as stores:
+            waiting = hours_left_behind(stores, now)
+            stale = days_left_behind(stores.postgres)
         self.unprocessed |= waiting.keys
         self.stale_days |= stale.keys
         for sentence in filter(None, (waiting.rest, stale.rest)):
@@ -174,7 +177,7 @@ class Cycles:
         self.stale_days |= days
         if days - {str(datetime.now(UTC).date())}:
             # The marts of later days look back on these.
-            self.stale_days |= days_left_behind().keys
+            self.stale_days |= days_left_behind(PostgresResource()).keys
         if any(facts.get("rows removed") for facts in runner.outcome.facts.values()):
             # A rule that has changed since may refuse the document that described a coin.
             repair_coins(PostgresResource())

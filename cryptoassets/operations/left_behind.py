@@ -5,12 +5,11 @@ What goes here: which of them there are, and how many one run does. What stays o
 """
 
 from collections.abc import Collection
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from cryptoassets.operations.session import Stores
 from cryptoassets.partitions.spans import partition_window
-from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.upkeep.days import stale_mart_days
@@ -45,19 +44,17 @@ def hours_begun(hours: Collection[str]) -> list[str]:
     return [hour for hour in sorted(hours) if partition_window(hour)[0] <= now]
 
 
-def hours_left_behind(now: datetime) -> LeftBehind:
+def hours_left_behind(stores: Stores, now: datetime) -> LeftBehind:
     """Hours of any age that are not published, and those of the last day without Parquet."""
-    mongo, postgres = MongoResource(), PostgresResource()
-    with closing(mongo.lake().client):
-        waiting = partitions_waiting(mongo, postgres, SNAPSHOT_FLOW, now)
-        without_parquet = hours_without_parquet(mongo, postgres, now)
+    waiting = partitions_waiting(stores.mongo, stores.postgres, SNAPSHOT_FLOW, now)
+    without_parquet = hours_without_parquet(stores.mongo, stores.postgres, now)
     keys = hours_begun({*(partition.key for partition in waiting), *without_parquet})
     return _newest(keys, MOST_HOURS, "hours have documents that are not processed")
 
 
-def days_left_behind() -> LeftBehind:
+def days_left_behind(postgres: PostgresResource) -> LeftBehind:
     """Days of any age whose marts are stale."""
-    keys = [str(day) for day in stale_mart_days(PostgresResource())]
+    keys = [str(day) for day in stale_mart_days(postgres)]
     return _newest(keys, MOST_DAYS, "days have marts that are stale")
 
 

@@ -1,10 +1,16 @@
 """How an operation reports what it is doing.
 
-What goes here: the protocol, and implementations that show little or nothing. What
+What goes here: the protocol, implementations that show little or nothing, lists in reports. What
 stays out: colours and marks (in `cli.render`).
 """
 
+from collections.abc import Sequence
 from typing import Protocol
+
+
+def first_of(names: Sequence[object], most: int) -> str:
+    """The first names, separated by commas; dots stand for the others."""
+    return ", ".join(map(str, names[:most])) + (", ..." if len(names) > most else "")
 
 
 class Progress(Protocol):

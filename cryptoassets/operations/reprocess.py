@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.progress import Progress, first_of
 from cryptoassets.operations.ranges import (
     FinishedStretch,
     StretchRunner,
@@ -100,7 +100,9 @@ class Reprocessing:
         postgres = self.stores.postgres
         coins = repair_coins(postgres)
         if coins:
-            self.progress.note(f"{len(coins)} coins have a new description ({_some(coins)}).")
+            self.progress.note(
+                f"{len(coins)} coins have a new description ({first_of(coins, _SHOWN)})."
+            )
         make_marts(self._stretches, postgres, {*days, *stale_mart_days(postgres)})
         self._report_past()
 
@@ -110,17 +112,14 @@ class Reprocessing:
         for (check, partition), words in sorted(self.outcome.past.items()):
             by_check.setdefault(check, {})[partition] = words
         for check, found in by_check.items():
+            shown = first_of(list(found), _SHOWN)
             self.progress.warn(
-                f"In the past: {check} fails for {len(found)} partitions ({_some(list(found))}): "
+                f"In the past: {check} fails for {len(found)} partitions ({shown}): "
                 f"{next(iter(found.values()))}"
             )
 
     def _documents(self, partition: Partition) -> int:
         return count_in(self.stores.mongo.lake()[_RAW[partition.asset]], partition.window)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 @contextmanager

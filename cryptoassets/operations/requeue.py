@@ -6,19 +6,16 @@ letters (in `upkeep.dead_letters`), processing (in `reprocess`) and the audit tr
 """
 
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass
 
-from cryptoassets.embedded import Stack
 from cryptoassets.errors import SettingsError
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.ranges import FinishedStretch
 from cryptoassets.operations.reprocess import Reprocessing, open_reprocessing
+from cryptoassets.operations.session import Stores, open_stores
 from cryptoassets.partitions.spans import partition_window
-from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
-from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import typed_errors
 from cryptoassets.transforms.rules import REASONS
 from cryptoassets.upkeep.days import stale_mart_days
@@ -64,10 +61,10 @@ def requeue(progress: Progress, reason: str | None) -> RequeueResult:
     Raises:
         SettingsError: no rule and no dead letter has this code.
     """
-    postgres = PostgresResource()
-    with_new_documents = _read_letters(progress, reason)
-    partitions = sorted({*_partitions(postgres, reason), *with_new_documents})
-    stale_days = set(stale_mart_days(postgres))
+    with open_stores() as stores:
+        with_new_documents = _read_letters(progress, stores, reason)
+        partitions = sorted({*_partitions(stores.postgres, reason), *with_new_documents})
+        stale_days = set(stale_mart_days(stores.postgres))
     if not partitions:
         progress.note(f"Nothing is quarantined{f' for {reason}' if reason else ''}.")
         if not stale_days:
@@ -80,11 +77,10 @@ def requeue(progress: Progress, reason: str | None) -> RequeueResult:
         return RequeueResult(len(partitions), requeued.released.total(), failures)
 
 
-def _read_letters(progress: Progress, reason: str | None) -> frozenset[Partition]:
+def _read_letters(progress: Progress, stores: Stores, reason: str | None) -> frozenset[Partition]:
     """Read dead letters again; return the partitions that got documents."""
-    mongo = MongoResource()
-    lake = mongo.lake()
-    with closing(lake.client), typed_errors(mongo.address):
+    lake = stores.mongo.lake()
+    with typed_errors(stores.mongo.address):
         letters = letter_reasons(lake)
         if reason is not None and reason not in REASONS and reason not in letters:
             known = ", ".join(sorted({*REASONS, *letters}))
@@ -93,7 +89,7 @@ def _read_letters(progress: Progress, reason: str | None) -> frozenset[Partition
             )
         if not letters or (reason is not None and reason not in letters):
             return frozenset()
-        reading = reread_dead_letters(lake, Stack(load_settings()).source, reason)
+        reading = reread_dead_letters(lake, stores.stack.source, reason)
     progress.note(
         f"{reading.read} dead letters read again, {reading.documents} documents stored from them; "
         f"{reading.staying} dead letters stay."

@@ -36,7 +36,7 @@ def _run_jobs(session: Session, runner: Runner) -> None:
 
     now, postgres = datetime.now(UTC), session.stores.postgres
     runner.progress.doing("Looking for hours that were left behind")
-    waiting = hours_left_behind(now)
+    waiting = hours_left_behind(session.stores, now)
     if not runner.execute("ingest", now.strftime("%Y-%m-%d-%H:00")):
         return
     runner.progress.doing("Starting Spark")
@@ -48,7 +48,7 @@ def _run_jobs(session: Session, runner: Runner) -> None:
     done = [hour for hour in hours if runner.execute("process", hour)]
     # A rule that has changed since may refuse the document that described a coin.
     repair_coins(postgres)
-    stale = days_left_behind()
+    stale = days_left_behind(postgres)
     days = {date.fromisoformat(key[:10]) for key in {*done, *stale.keys}}
     make_marts(StretchRunner(runner), postgres, days)
     for sentence in filter(None, (waiting.rest, stale.rest)):

@@ -140,19 +140,18 @@ class _SparkStart:
         self._is_long_lived = is_long_lived
         self._start: Future[None] | None = None
 
-    def begin(self) -> None:
+    def begin(self) -> Future[None]:
         """Begin unless it has begun; load the definitions meanwhile, which every job needs."""
         if self._start is None:
             import cryptoassets.resources.spark
 
             self._start = self._pool.submit(warm_up_spark, is_long_lived=self._is_long_lived)
             import cryptoassets.definitions  # noqa: F401 - takes seconds
+        return self._start
 
     def wait(self) -> None:
         """Return when Spark is ready, or raise why it is not."""
-        self.begin()
-        if self._start is not None:
-            self._start.result()
+        self.begin().result()
 
 
 def warm_up_spark(*, is_long_lived: bool = False) -> None:

@@ -129,7 +129,7 @@ def read_status() -> Status:
             clock_difference_seconds=_clock_difference(instance),
             assets=_assets(instance),
             checks=_checks(instance),
-            stores=store_counts(),
+            stores=store_counts(stores),
             credits=_credits(stores),
             disk_bytes=_disk_bytes(settings.home),
             disk_free_bytes=shutil.disk_usage(_existing(settings.home)).free,

@@ -4,7 +4,6 @@ What goes here: how many rows each store holds, and how new they are. Rows of pu
 those that the ledger counts; `audit` proves that they are there.
 """
 
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import LiteralString
@@ -12,7 +11,7 @@ from typing import LiteralString
 import pymongo
 from psycopg import sql
 
-from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.operations.session import Stores
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import (
     COIN_DAILY,
@@ -71,18 +70,17 @@ class StoreCount:
     is_by_ledger: bool = False
 
 
-def store_counts() -> list[StoreCount]:
+def store_counts(stores: Stores) -> list[StoreCount]:
     """Count MongoDB's collections and PostgreSQL's tables, in flow order."""
-    lake = MongoResource().lake()
+    lake = stores.mongo.lake()
     counts = []
-    with closing(lake.client):
-        for name in COLLECTIONS:
-            moment = end_of_times(lake[name], {}, pymongo.DESCENDING)
-            rows = lake[name].estimated_document_count()
-            counts.append(StoreCount("MongoDB", f"{lake.name}.{name}", rows, _iso(moment)))
-        letters = lake[DEAD_LETTERS].estimated_document_count()
-        counts.append(StoreCount("MongoDB", f"{lake.name}.{DEAD_LETTERS}", letters, None))
-    with PostgresResource().connect() as connection:
+    for name in COLLECTIONS:
+        moment = end_of_times(lake[name], {}, pymongo.DESCENDING)
+        rows = lake[name].estimated_document_count()
+        counts.append(StoreCount("MongoDB", f"{lake.name}.{name}", rows, _iso(moment)))
+    letters = lake[DEAD_LETTERS].estimated_document_count()
+    counts.append(StoreCount("MongoDB", f"{lake.name}.{DEAD_LETTERS}", letters, None))
+    with stores.postgres.connect() as connection:
         for table, form in _QUESTIONS.items():
             query = sql.SQL(form).format(
                 table=sql.Identifier(table.schema, table.name),
@@ -101,9 +99,9 @@ def store_counts() -> list[StoreCount]:
     return counts
 
 
-def newest_price_age() -> timedelta | None:
+def newest_price_age(postgres: PostgresResource) -> timedelta | None:
     """Age of the newest price by the server's clock; None: there is none."""
-    with PostgresResource().connect() as connection:
+    with postgres.connect() as connection:
         query = "SELECT now() - max(observed_at) FROM warehouse.coin_prices"
         row = connection.execute(query).fetchone()
     return row[0] if row else None

@@ -60,14 +60,21 @@ def flow_into(table: Table) -> Flow | None:
     return next((flow for flow in FLOWS if flow.published is table), None)
 
 
-def span_of(table: Table) -> timedelta:
-    """The length of a partition of a table that belongs to a flow."""
-    return next(f.span for f in FLOWS if table in (f.raw, f.clean, f.published))
-
-
 def flow_of(table: Table) -> Flow | None:
     """The flow that a table belongs to: its raw, cleaned or published rows."""
     return next((f for f in FLOWS if table in (f.raw, f.clean, f.published)), None)
+
+
+def span_of(table: Table) -> timedelta:
+    """The length of a partition of a table.
+
+    Raises:
+        KeyError: the table belongs to no flow.
+    """
+    flow = flow_of(table)
+    if flow is None:
+        raise KeyError(table.full_name)
+    return flow.span
 
 
 def flow_named(asset: str) -> Flow:

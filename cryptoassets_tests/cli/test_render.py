@@ -113,7 +113,7 @@ def test_a_stopped_backfill_shows_how_to_continue(
     assert "3 days processed, 2 done before; 7,200 points, 30 calls, 90 credits. 12 s" in text
     assert "not asked again: luna." in text
     healed = "4 open in this stretch, 1 healed, 2 that the source cannot fill"
-    asks = "4 open in this stretch; `cryptoassets backfill --gaps` asks for them once more"
+    asks = "4 open in this stretch; `cryptoassets backfill --gaps` fetches them again"
     assert (healed if gaps_only else asks) in text
     assert "Stopped: credits are spent" in text
     assert "2 things more" in text

@@ -171,7 +171,7 @@ def test_one_connection_serves_many_calls(source: SourceServer) -> None:
 
 
 def answer_on(connection: HTTPConnection) -> HTTPResponse:
-    """Ask once more on an open connection."""
+    """Send another request on an open connection."""
     connection.request("GET", "/health")
     return connection.getresponse()
 

@@ -112,7 +112,7 @@ def test_a_point_that_the_source_lacks_is_listed_as_a_gap(story: Story) -> None:
 
 
 def test_holes_are_healed_or_given_up_and_then_let_be(story: Story) -> None:
-    """What the source cannot give is paid for once more, and never again."""
+    """Points that the source does not have are paid for one more time, and then never again."""
     assert 0 == story.healed.code, story.healed.text
     words = "Gaps: 0 open in this stretch, 1 healed, 1 that the source cannot fill"
     assert words in story.healed.text

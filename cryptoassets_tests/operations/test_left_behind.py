@@ -12,6 +12,7 @@ from cryptoassets.operations.left_behind import (
     hours_begun,
     hours_left_behind,
 )
+from cryptoassets.operations.session import open_stores
 from cryptoassets.stores.mongodb import Lake
 
 
@@ -42,7 +43,9 @@ def test_what_is_more_than_one_run_does_is_named_with_the_command_for_it(
             [MOST_DAYS],
         )
 
-    waiting, stale = hours_left_behind(datetime.now(UTC)), days_left_behind()
+    with open_stores() as stores:
+        waiting = hours_left_behind(stores, datetime.now(UTC))
+        stale = days_left_behind(stores.postgres)
 
     assert {f"{hour:%Y-%m-%d-%H:00}" for hour in hours[26:]} == waiting.keys
     assert waiting.rest is not None

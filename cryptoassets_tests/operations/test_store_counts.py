@@ -5,6 +5,7 @@ from datetime import date
 import psycopg
 import pytest
 
+from cryptoassets.operations.session import open_stores
 from cryptoassets.operations.store_counts import StoreCount, store_counts
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource, ensure_months
@@ -38,7 +39,8 @@ def test_rows_are_those_of_the_ledger_without_what_has_expired(
         ensure_months(connection, [date(2026, 10, 1)])
         connection.execute(_PLANTED)
 
-    counts = {count.name: count for count in store_counts() if count.store == "PostgreSQL"}
+    with open_stores() as stores:
+        counts = {one.name: one for one in store_counts(stores) if one.store == "PostgreSQL"}
 
     shown = {name: (count.rows, count.newest) for name, count in counts.items()}
     assert {

@@ -15,6 +15,7 @@ from cryptoassets.history.gaps import detect_gaps
 from cryptoassets.history.plan import coins_of_newest_snapshot
 from cryptoassets.operations.audit import audit_stores
 from cryptoassets.operations.progress import Silent
+from cryptoassets.operations.session import open_stores
 from cryptoassets.operations.store_counts import store_counts
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
@@ -175,6 +176,7 @@ def test_only_dates_count_as_the_newest_time(lake: Lake, postgres: PostgresResou
         [document(), {"_id": 1, "observed_at": {"a": 1}}, {"_id": 2, "observed_at": ObjectId()}]
     )
 
-    newest = {count.name: count.newest for count in store_counts()}
+    with open_stores() as stores:
+        newest = {count.name: count.newest for count in store_counts(stores)}
 
     assert "2026-10-31 23:00:00 UTC" == newest[f"{lake.name}.coin_snapshots"]
