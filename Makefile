@@ -3,7 +3,9 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .PHONY: help run dev test lint reference setup setup-dev airflow airflow2 airflow3
-.PHONY: test-airflow test-airflow3 test-airflow2 test-compose test-all bench
+.PHONY: test-airflow test-airflow3 test-airflow2 test-compose test-wheel test-all bench wheel faults
+.PHONY: backup restore
+.PHONY: fuzz mutants soak audit-dependencies pictures
 
 PYTHON ?= python3
 VENV := .venv/bin
@@ -21,7 +23,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup  ## Fetch, clean and publish crypto prices once; starts what is missing
 	@$(VENV)/cryptoassets run
@@ -31,8 +33,8 @@ dev: setup  ## Run the stores and Dagster's UI on http://localhost:3000
 
 # Two workers, each with its own servers and Spark; the tests of a file stay together. The files keep
 # their order: sorted by number of tests, the long end-to-end tests would run last on one worker.
-test: setup-dev  ## Run all tests; no Docker, no Airflow needed
-	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: setup-dev  ## Run the tests that need no Docker and no Airflow
+	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(without_long)"
 
 airflow: setup airflow3  ## Run Airflow 3 on http://localhost:8081 with Dagster, until Ctrl-C
 	@$(VENV)/python -m cryptoassets.cli.airflow
@@ -51,8 +53,36 @@ test-compose: setup-dev  ## Test the whole platform, running in Docker
 	@CRYPTOASSETS_COMPOSE=1 $(VENV)/pytest -v --durations=0 --durations-min=1 -p no:cacheprovider \
 	-m "$(without_long)" cryptoassets_tests/compose
 
-test-all: test  ## Run all tests, including the long ones of Airflow and Docker (90 minutes)
-	@$(MAKE) test-airflow test-compose without_long=
+test-wheel: setup-dev airflow3 wheel  ## Install the wheels in new environments and test them
+	@UV="$(UV)" CRYPTOASSETS_WHEELS=dist $(VENV)/pytest -v -p no:cacheprovider cryptoassets_tests/packaging
+
+pictures: setup-dev  ## Take the pictures of the documentation again, with chromium, from a fresh run
+	@$(VENV)/python -m cryptoassets_tests.pictures
+
+SEED ?=
+N ?= 200
+faults: setup-dev  ## Kill processes at random N times; SEED=n repeats a campaign
+	@$(VENV)/python -m cryptoassets_tests.faults --tries $(N) $(if $(SEED),--seed $(SEED))
+
+MINUTES ?= 10
+fuzz: setup-dev  ## Try random answers on the parser and the rules, for MINUTES each
+	@$(VENV)/python -W error -m cryptoassets_tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+EVERY ?= 5
+mutants: setup-dev  ## Change the code in small ways, and count which changes the tests notice
+	@$(call sync,--group mutants,Adding mutmut ...)
+	@$(VENV)/python -m cryptoassets_tests.mutation --every $(EVERY)
+
+BATCHES ?= 60
+soak: setup-dev  ## Run micro-batches in a row, and measure whether anything grows
+	@$(VENV)/python -m benchmarks.soak --batches $(BATCHES)
+
+# uv asks the database of https://osv.dev; UV_AUDIT_SERVICE names another server with its interface.
+audit-dependencies: setup-dev  ## Look for known vulnerabilities in the locked Python packages
+	@$(UV) audit --frozen --preview-features audit-command $(if $(UV_AUDIT_SERVICE),--service-url $(UV_AUDIT_SERVICE))
+
+test-all:  ## Run all tests, including the long ones (90 minutes)
+	@$(MAKE) test test-airflow test-wheel test-compose without_long=
 
 # Each test marked `long` has a shorter one of the same kind; only `make test-all` runs the long ones.
 without_long := not long
@@ -67,6 +97,19 @@ lint: setup-dev  ## Check style, types, imports between modules, Dagster's defin
 	@PYTHONPATH=airflow/plugins $(VENV)/lint-imports --no-logo
 	@$(validate_definitions)
 
+wheel: setup  ## Build dist/: the platform's wheel and, apart, that of its Airflow plugin
+	@rm -rf dist
+	@$(UV) build -q --wheel -o dist .
+	@$(UV) build -q --wheel -o dist airflow
+
+# The date in the folder's name is in UTC.
+TO ?= backups/$(shell date -u +%Y-%m-%dT%H%M%S)
+backup:  ## Back up the platform that runs in Docker to a new folder TO=...
+	@docker/backup/backup.sh $(TO)
+
+restore:  ## Replace the data of the platform in Docker by the backup FROM=...
+	@docker/backup/restore.sh $(FROM)
+
 reference: setup  ## Write docs/reference.md from the code that it describes
 	@$(VENV)/python scripts/reference.py
 
@@ -75,7 +118,7 @@ setup: .venv/.ready  ## Only set up: Python packages, including Java and Postgre
 setup-dev: .venv/.ready-dev  ## Only set up, with the tools for tests and lint
 
 .venv/.ready: pyproject.toml uv.lock
-	@$(call sync,--no-dev,Setting up Python packages - the first time takes a minute or two ...)
+	@$(call sync,--no-dev --all-extras,Setting up Python packages - the first time takes a minute or two ...)
 	@echo "Preparing Java: about 30 s, once; makes later runs start faster ..."
 	@$(VENV)/python -P -m cryptoassets.embedded.java_archive
 	@touch $@

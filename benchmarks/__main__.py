@@ -1,4 +1,4 @@
-"""`python -m benchmarks [CASE ...]`: measure, store finished cases, generate the page.
+"""`python -m benchmarks [CASE ...]`: measures cases, stores the results, generates the page.
 
 What goes here: options and the list of cases. What stays out: everything else.
 """
@@ -70,10 +70,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"any of {', '.join(CASES)}")
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="share of each workload; for trials"
+        "--scale", type=float, default=1.0, help="use only this share of each workload; for trials"
     )
-    parser.add_argument("--runs", type=int, help="runs per way, instead of the case's number")
-    parser.add_argument("--ways", nargs="+", help="only these ways; for trials")
+    parser.add_argument("--runs", type=int, help="runs per way, instead of the case's default")
+    parser.add_argument("--ways", nargs="+", help="run only these ways; for trials")
     parser.add_argument("--page", action="store_true", help="only regenerate docs/benchmarks.md")
     options = parser.parse_args()
     unknown = set(options.cases) - CASES.keys()
@@ -83,7 +83,7 @@ def _options() -> argparse.Namespace:
 
 
 def _commit() -> str:
-    """Return the measured commit; with `+` if files differ from it."""
+    """Return the measured commit, with a `+` if files were changed since."""
     command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return ended.stdout.strip() or "unknown"

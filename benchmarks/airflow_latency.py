@@ -1,12 +1,12 @@
-"""Airflow's overhead on top of a Dagster run; with our operator and with dagster-airflow's.
+"""Measures Airflow's overhead per Dagster run, with this project's operator and dagster-airflow's.
 
     python -m benchmarks.airflow_latency [--line 2] [--times 5]
 
 Run it in the project's root, after `make airflow2 airflow3`. It starts a real Airflow and a real
-Dagster with the product's code location, as the live tests do. Each operator in turn triggers the
-same job without a partition. The overhead is the time from the trigger to the task's success, minus
-the time of the Dagster run from its creation to its end. What remains is caused by the operator and
-by Airflow. dagster-airflow's operator works on Airflow 2 only.
+Dagster with the product's code location, as the live tests do. The operators take turns to trigger
+the same job without a partition. The overhead is the time from the trigger to the task's success,
+minus the time from the creation of the Dagster run to its end. It is caused by the operator and by
+Airflow. dagster-airflow's operator works on Airflow 2 only.
 """
 
 import argparse
@@ -26,18 +26,18 @@ from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, new_home, ru
 from cryptoassets_tests.airflow_plugin.live.dagster import Dagster, running_dagster
 
 JOB = "end_dead_runs"
-OURS = {"ours, deferrable": "live_deferred", "ours, held": "live_held"}
-STOCK_LINE = 2
-STOCK = {"dagster-airflow's": "launch_by_dagster_airflow"}
+OURS = {"ours, deferrable": "live_deferred", "ours, in a worker": "live_held"}
+DAGSTER_AIRFLOW_LINE = 2
+DAGSTER_AIRFLOW = {"dagster-airflow's": "launch_by_dagster_airflow"}
 
 
 @dataclass(frozen=True)
 class Timing:
     """One launch, in seconds."""
 
-    beyond: float
+    overhead: float
     run: float
-    holds_worker: bool
+    occupies_worker: bool
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--line", type=int, choices=(2, 3), default=2)
     parser.add_argument("--times", type=int, default=5)
     options = parser.parse_args()
-    # If we are root, PostgreSQL's account cannot enter every temporary folder.
+    # If this runs as root, PostgreSQL's account cannot enter every temporary folder.
     with tempfile.TemporaryDirectory(prefix="airflow-latency-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -58,24 +58,24 @@ def main() -> None:
         finally:
             stack.down()
     print(f"Airflow {options.line}, {options.times} launches each, in turn; median (worst), s\n")
-    print("| operator | beyond the Dagster run | Dagster run | worker slots while waiting |")
+    print("| operator | overhead | Dagster run | worker slots while waiting |")
     print("|---|---|---|---|")
     for operator, found in timings.items():
-        beyond, run = [t.beyond for t in found], [t.run for t in found]
+        overhead, run = [t.overhead for t in found], [t.run for t in found]
         print(
-            f"| {operator} | {statistics.median(beyond):.1f} ({max(beyond):.1f}) "
-            f"| {statistics.median(run):.1f} | {int(any(t.holds_worker for t in found))} |"
+            f"| {operator} | {statistics.median(overhead):.1f} ({max(overhead):.1f}) "
+            f"| {statistics.median(run):.1f} | {int(any(t.occupies_worker for t in found))} |"
         )
 
 
 def measure(stack: Stack, folder: Path, line: int, times: int) -> dict[str, list[Timing]]:
     """Launch runs with each operator in turn; return the timings by operator."""
-    ways = OURS | (STOCK if line == STOCK_LINE else {})
+    ways = OURS | (DAGSTER_AIRFLOW if line == DAGSTER_AIRFLOW_LINE else {})
     port = free_port()
-    stock = json.dumps({"conn_type": "dagster", "login": f"http://127.0.0.1:{port}/graphql"})
+    connection = json.dumps({"conn_type": "dagster", "login": f"http://127.0.0.1:{port}/graphql"})
     home = new_home(folder, stack.postgres_url("airflow"), port)
     timings: dict[str, list[Timing]] = {operator: [] for operator in ways}
-    connections = {"dagster_airflow": stock}
+    connections = {"dagster_airflow": connection}
     with (
         running_dagster(port, folder / "logs") as dagster,
         running_airflow(line, home, folder, connections) as airflow,
@@ -85,14 +85,14 @@ def measure(stack: Stack, folder: Path, line: int, times: int) -> dict[str, list
         for number in range(times + 1):
             for operator, dag_id in ways.items():
                 timing = launch(airflow, dagster, dag_id)
-                # The first launch of each operator includes one-time loading.
+                # The first launch of each operator is not counted, because modules are loaded.
                 if number:
                     timings[operator].append(timing)
     return timings
 
 
 def launch(airflow: Airflow, dagster: Dagster, dag_id: str) -> Timing:
-    """Trigger once and wait for success."""
+    """Trigger the DAG once and wait until it has succeeded."""
     run_id = airflow.trigger(dag_id, job=JOB)
     seen: set[str] = set()
     while "success" not in seen:
@@ -107,8 +107,9 @@ def launch(airflow: Airflow, dagster: Dagster, dag_id: str) -> Timing:
         *(dag_id, run_id),
     )
     run = next(run for run in dagster.runs() if run["jobName"] == JOB)
-    taken: float = run["endTime"] - run["creationTime"]
-    return Timing(seconds(queued_at, ended_at) - taken, taken, "task deferred" not in seen)
+    run_seconds: float = run["endTime"] - run["creationTime"]
+    overhead = seconds(queued_at, ended_at) - run_seconds
+    return Timing(overhead, run_seconds, "task deferred" not in seen)
 
 
 def states(airflow: Airflow, dag_id: str, run_id: str) -> list[tuple[str]]:

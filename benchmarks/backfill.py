@@ -1,10 +1,10 @@
-"""Fetch 90 days of 100 coins with `cryptoassets backfill` from a source with injected faults.
+"""Fetches 90 days of 100 coins with `cryptoassets backfill` from a source with injected faults.
 
     python -m benchmarks.backfill [--days 90] [--coins 100] [--kill-after 40] [--clean]
 
-The source is the simulator without its identifying header, so that calls cost credits as at
-CoinCap. The output shows time, points, duplicates, gaps, and our credit ledger next to the source's
-own count. With `--kill-after N` the command is killed by SIGKILL when N days are published, and
+The source is the simulator without its identifying header, so that calls cost credits as with
+CoinCap. The output shows time, points, duplicates, gaps, and credits according to the ledger and to
+the source. With `--kill-after N` the command is killed by SIGKILL when N days are published, and
 then started again.
 """
 
@@ -24,7 +24,7 @@ from typing import Any
 
 import psycopg
 
-from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets.coincap_server.server import make_server
 from cryptoassets.coincap_server.service import Service
 from cryptoassets.coincap_server.sources import simulated_source
@@ -55,15 +55,15 @@ class AnonymousService:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def answer(self, request: Request) -> Wire:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer without the identifying header."""
         wire = self._service.answer(request)
         kept = {name: text for name, text in wire.headers.items() if "Source" not in name}
-        return Wire(wire.status, wire.body, kept, wire.disturbance)
+        return HttpAnswer(wire.status, wire.body, kept, wire.transfer_fault)
 
 
-def ask(url: str, faults: list[dict[str, Any]] | None = None) -> Any:
-    """Read a page of the source, or set its faults."""
+def request_source(url: str, faults: list[dict[str, Any]] | None = None) -> Any:
+    """Read JSON from the source, or set its faults."""
     body = None if faults is None else json.dumps(faults).encode()
     method = "GET" if faults is None else "PUT"
     headers = {"Content-Type": "application/json"}
@@ -88,7 +88,7 @@ def start_stores(environment: dict[str, str]) -> str:
 
 
 def query(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """Query PostgreSQL; return no rows as long as the tables do not exist."""
+    """Query PostgreSQL; return no rows while the tables do not exist yet."""
     with psycopg.connect(url) as connection:
         try:
             return connection.execute(statement).fetchall()
@@ -116,13 +116,13 @@ def report(postgres: str, url: str) -> None:
         "sum(quarantined_rows) FROM warehouse.loads",
         "gaps (coin, start, end, healed, unfillable)": "SELECT coin_id, gap_start, gap_end, "
         "healed_at, unfillable FROM warehouse.gaps",
-        "our ledger": "SELECT route, count(*), sum(counted) FROM warehouse.credits GROUP BY 1",
+        "credit ledger": "SELECT route, count(*), sum(counted) FROM warehouse.credits GROUP BY 1",
         "rows written more than once": "SELECT count(DISTINCT xmin::text), count(*) FROM "
         "warehouse.loads",
     }
     for name, statement in facts.items():
         print(f"{name}: {query(postgres, statement)}")
-    print(f"the source's own count: {ask(f'{url}/calls')}")
+    print(f"the source's own count: {request_source(f'{url}/calls')}")
 
 
 def main() -> None:
@@ -144,17 +144,17 @@ def main() -> None:
             "COINCAP_MONTHLY_CREDITS": "0",
         }
         try:
-            ask(f"{server.url}/faults", [] if options.clean else FAULTS)
+            request_source(f"{server.url}/faults", [] if options.clean else FAULTS)
             postgres = start_stores(environment)
             started = time.monotonic()
             process = backfill(environment, "--from", since)
             if options.kill_after:
                 kill_when(postgres, process, options.kill_after)
-                print(f"calls before: {ask(f'{server.url}/calls')}")
+                print(f"calls before: {request_source(f'{server.url}/calls')}")
                 process = backfill(environment, "--from", since)
             print(f"exit {process.wait()} after {time.monotonic() - started:.0f} s")
             report(postgres, server.url)
-            ask(f"{server.url}/faults", FAULTS[:1] if not options.clean else [])
+            request_source(f"{server.url}/faults", FAULTS[:1] if not options.clean else [])
             process = backfill(environment, "--from", since)
             print(f"again, exit {process.wait()} after {time.monotonic() - started:.0f} s")
             process = backfill(environment, "--from", since, "--gaps")

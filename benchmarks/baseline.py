@@ -1,6 +1,7 @@
-"""The older version that latencies are compared with, in its own folder and environment.
+"""The older version with which latencies are compared, in its own folder and environment.
 
-What goes here: creating both once, in a cache folder. What stays out: running it (in the cases).
+What goes here: creating folder and environment once, in a cache. What stays out: running this
+version (in the cases).
 """
 
 import os
@@ -16,17 +17,17 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cryp
 
 
 def baseline() -> Checkout:
-    """Return the checkout of `COMMIT`; it is created if missing, which takes a minute or two.
+    """Return the checkout of `COMMIT`; create it if it is missing, which takes a minute or two.
 
     Raises:
-        BenchError: this clone does not have the commit, or the set-up failed.
+        BenchError: this clone does not contain the commit, or the set-up failed.
     """
     root = CACHE / COMMIT
     if not root.exists():
         unfinished = CACHE / f"{COMMIT}.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        # Not a worktree, because Git would register it in this clone.
+        # Extract an archive, because Git would register a worktree in this clone.
         _run(["git", "archive", "--format=tar", f"--output={unfinished}/files.tar", COMMIT], ROOT)
         _run(["tar", "-xf", "files.tar"], unfinished)
         unfinished.rename(root)
@@ -50,6 +51,6 @@ def _run(command: list[str], folder: Path) -> None:
     )
     if ended.returncode != 0:
         raise BenchError(
-            f"{' '.join(command)} failed in {folder}: {ended.stderr[-1500:]}. Cases against "
-            f"{COMMIT} need a clone with its history"
+            f"{' '.join(command)} failed in {folder}: {ended.stderr[-1500:]}. Cases that compare "
+            f"with {COMMIT} need a clone that contains this commit"
         )

@@ -1,6 +1,6 @@
-"""What all cases share: options, the data lake with the documents, and logs.
+"""The state of one `make bench` that all cases share: options, the data lake, and logs.
 
-What goes here: the state of one `make bench`. What stays out: the cases.
+What goes here: this state. What stays out: the cases.
 """
 
 import re
@@ -21,7 +21,7 @@ Way = TypeVar("Way")
 
 @dataclass(frozen=True)
 class Lake:
-    """A workload in a database of the server; all ways only read it."""
+    """A workload in a database of the server; the measured ways only read it."""
 
     url: str
     database: str
@@ -30,12 +30,12 @@ class Lake:
 
 @dataclass
 class Bench:
-    """Options, and the server that is started when a case first needs it.
+    """The options, and the server, which is started when a case first needs it.
 
     Attributes:
-        scale: share of each workload; below 1 it is a trial, whose results are not kept.
-        runs: runs per way; None: the case's own number.
-        ways: only these ways, for trials; None: all.
+        scale: share of each workload; if below 1, this is a trial, whose results are not kept.
+        runs: runs per way; None means the case's default.
+        ways: run only these ways, for trials; None means all.
     """
 
     scale: float = 1.0
@@ -57,45 +57,49 @@ class Bench:
 
     @property
     def server(self) -> Server:
-        """The server of all lakes; started on first use."""
+        """The server of all workloads; started on first use."""
         if self._server is None:
             self._server = self._stack.enter_context(fastest_server())
-            self.say(f"documents come from {self._server.kind}")
+            self.report(f"documents come from {self._server.kind}")
         return self._server
 
     @contextmanager
     def lake(self, name: str) -> Iterator[Lake]:
-        """Load a workload for the duration of the block."""
+        """Load a workload, and delete it when the block ends."""
         workload = WORKLOADS[name].scaled(self.scale)
         database = f"bench_{name}"
         lake = Lake(self.server.url, database, workload)
         try:
-            self.say(f"loading {workload.documents:,} documents")
+            self.report(f"loading {workload.documents:,} documents")
             loading.load(lake.url, database, workload)
             yield lake
         finally:
             loading.drop(lake.url, database)
 
-    def number_of_runs(self, of_case: int) -> int:
+    def number_of_runs(self, default: int) -> int:
         """Return how often each way runs."""
-        return self.runs or of_case
+        return self.runs or default
 
-    def chosen(self, ways: Sequence[str]) -> list[str]:
-        """Return the ways of a case that the options select."""
+    def select_ways(self, ways: Sequence[str]) -> list[str]:
+        """Return the ways that the options select."""
         return [way for way in ways if self.ways is None or way in self.ways]
 
     def log(self, name: str) -> Path:
-        """Return a new file for the output of one run."""
+        """Return the path of a new file for the output of one run."""
         self._logs += 1
         return self.folder / f"{self._logs:03d}-{re.sub('[^a-z0-9]+', '-', name.lower())}.log"
 
-    def say(self, words: str) -> None:
+    def report(self, sentence: str) -> None:
         """Print progress."""
-        print(f"  {words}", flush=True)
+        print(f"  {sentence}", flush=True)
 
 
 def in_turn(ways: Sequence[Way], runs: int) -> Iterator[tuple[int, Way]]:
-    """Yield number and way of each run, forwards and backwards, so that drift affects all."""
+    """Yield index and way of each run.
+
+    The order is reversed after each round, so that a slow change of the machine's speed affects
+    all ways equally.
+    """
     for number in range(runs):
         for way in ways if number % 2 == 0 else reversed(ways):
             yield number, way

@@ -27,9 +27,9 @@ class Checkout:
     """A version of the product with its own Python environment.
 
     Attributes:
-        name: its name in the results.
+        name: the version's name in the results.
         root: its folder.
-        environment: folder of its Python environment.
+        environment: the folder of its Python environment.
     """
 
     name: str
@@ -60,20 +60,20 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The whole environment of a command in this home, without the caller's settings."""
+        """All environment variables of a command in this home, without the caller's settings."""
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         own = {"CRYPTOASSETS_HOME": str(self.folder), "COLUMNS": "300"}
         return {**kept, **own, "DAGSTER_DISABLE_TELEMETRY": "1", **self.settings}
 
-    def but(self, **settings: str) -> "Home":
+    def with_settings(self, **settings: str) -> "Home":
         """Return the same home with additional settings."""
         return replace(self, settings={**self.settings, **settings})
 
     def run(self, *arguments: str, may_fail: bool = False) -> str:
-        """Run a command of the product, unmeasured; return its stdout.
+        """Run a command of the product without measuring it; return its standard output.
 
         Raises:
-            BenchError: it failed.
+            BenchError: the command failed.
         """
         ended = subprocess.run(
             [self.checkout.command, *arguments],
@@ -99,8 +99,8 @@ class Home:
 
 @contextmanager
 def fresh_home(checkout: Checkout = CURRENT, **settings: str) -> Iterator[Home]:
-    """Provide a home with running, empty stores; stopped and deleted at the end."""
-    # Not /tmp, which may be small. Under root, PostgreSQL's account must be able to enter it.
+    """Provide a home with running, empty stores; stop and delete them when the block ends."""
+    # /tmp may be small. If this runs as root, PostgreSQL's account must be able to enter it.
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-bench-", dir="/var/tmp"))
     folder.chmod(0o755)
     home = Home(folder, checkout, settings)
@@ -113,8 +113,5 @@ def fresh_home(checkout: Checkout = CURRENT, **settings: str) -> Iterator[Home]:
 
 
 def prepare_tables(home: Home) -> None:
-    """Create the tables and Dagster's storage, as any first command does.
-
-    Uses a command that has nothing to do in empty stores.
-    """
+    """Create the tables and Dagster's storage with a command that has nothing else to do."""
     home.run("rebuild", "--from", "2026-01-01", "--to", "2026-01-01T01:00")

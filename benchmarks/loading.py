@@ -12,7 +12,8 @@ import pymongo
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from benchmarks.workload import Document, Snapshot, Workload, snapshots
+from benchmarks import workload as workloads
+from benchmarks.workload import Document, Snapshot, Workload
 
 Item = TypeVar("Item")
 
@@ -25,16 +26,16 @@ def load(url: str, database: str, workload: Workload) -> int:
     with MongoClient[Document](url, tz_aware=True) as client:
         client.drop_database(database)
         lake = client[database]
-        # Every way reads by this index; the product would create it itself.
+        # All ways need this index. The product would create it itself.
         lake[RAW].create_index([("observed_at", pymongo.ASCENDING)])
-        return insert(lake, snapshots(workload))
+        return insert(lake, workloads.snapshots(workload))
 
 
-def insert(lake: Database[Any], made: Iterable[Snapshot]) -> int:
+def insert(lake: Database[Any], snapshots: Iterable[Snapshot]) -> int:
     """Insert snapshots and the records of their fetches; return the number of documents."""
     fetches: list[Document] = []
     count = 0
-    for batch in _batches(_documents(made, fetches)):
+    for batch in _batches(_documents(snapshots, fetches)):
         lake[RAW].insert_many(batch, ordered=False)
         count += len(batch)
     for batch in _batches(fetches):
@@ -48,8 +49,8 @@ def drop(url: str, database: str) -> None:
         client.drop_database(database)
 
 
-def _documents(made: Iterable[Snapshot], fetches: list[Document]) -> Iterator[Document]:
-    for snapshot in made:
+def _documents(snapshots: Iterable[Snapshot], fetches: list[Document]) -> Iterator[Document]:
+    for snapshot in snapshots:
         fetches.append(snapshot.fetch)
         yield from snapshot.documents
 

@@ -1,4 +1,4 @@
-"""Measures a command: wall time, CPU and memory of its process and all processes that it starts.
+"""Measures a command: wall time, CPU time and memory of its process and all its descendants.
 
 What goes here: measuring one run. What stays out: which runs are measured and compared (in
 `cases`), sampling processes (in `supervisor`).
@@ -17,15 +17,15 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 class BenchError(Exception):
-    """A benchmark cannot be finished; the message gives the reason and the remedy."""
+    """A benchmark cannot be finished; the message contains the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures of one run of a command, without the stores that were started before it.
+    """The figures of one run of a command; the stores, which were started before it, do not count.
 
     Attributes:
-        wall_seconds: from its start to its end.
+        wall_seconds: time from the command's start to its end.
         cpu_seconds: user and system time of the process tree, including ended processes.
         peak_pss_mb: largest sum of the tree's proportional set sizes in a sample, MB.
         java_share_of_cpu: Java's share of `cpu_seconds`, estimated from samples.
@@ -53,13 +53,13 @@ def measure(
 
     Args:
         command: program and arguments.
-        environment: its whole environment.
-        folder: its working directory.
-        log: gets all of its output.
-        seconds: time after which it is killed.
+        environment: all environment variables of the command.
+        folder: working directory of the command.
+        log: file for the command's output.
+        seconds: time after which the command is killed.
 
     Raises:
-        BenchError: it did not exit with 0, or took too long.
+        BenchError: the command did not exit with 0, or took too long.
     """
     load = os.getloadavg()[0]
     task = {

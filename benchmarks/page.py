@@ -1,4 +1,4 @@
-"""`docs/benchmarks.md` and its plots, generated from `results.json` by `write`.
+"""Generates `docs/benchmarks.md` and its plots from `results.json`.
 
 What goes here: how results are shown. What stays out: the measurements (in `cases`).
 """
@@ -22,13 +22,13 @@ _HEAD = Path(__file__).with_suffix(".md")
 
 
 def write(results: Results) -> None:
-    """Write the page and the plots; delete plots that have no results."""
+    """Write the page and the plots; delete plots without results."""
     for name, draw in ((WAYS_PICTURE, _ways_figure), (RATIOS_PICTURE, _ratios_figure)):
         figure = draw(results)
         if figure is None:
             (IMAGES / name).unlink(missing_ok=True)
         else:
-            # Without matplotlib's version in the file, equal results give equal files.
+            # Omit matplotlib's version, so that equal results give equal files.
             figure.savefig(IMAGES / name, dpi=80, metadata={"Software": None})
     PAGE.write_text(text(results))
 
@@ -83,7 +83,7 @@ def _case_sections(results: Results) -> Iterator[str]:
 
 
 def _table(ways: Mapping[str, list[dict[str, float]]]) -> Iterator[str]:
-    """Yield one row per way: medians, and the load before its runs."""
+    """Yield the lines of a table with the medians of each way."""
     known = {
         "wall_seconds": "wall, s",
         "cpu_seconds": "CPU, s",
@@ -119,12 +119,12 @@ def _ways_figure(results: Results) -> Figure | None:
     ways = list(case["ways"])
     figure = Figure(figsize=(8, 0.6 + 0.5 * len(ways)), layout="tight")
     axes = figure.subplots()
-    for place, (name, label) in enumerate((("wall_seconds", "wall"), ("cpu_seconds", "CPU"))):
+    for series, (name, label) in enumerate((("wall_seconds", "wall"), ("cpu_seconds", "CPU"))):
         values = [statistics.median(run[name] for run in case["ways"][way]) for way in ways]
-        positions = [number + place * 0.4 for number in range(len(ways))]
+        positions = [index + series * 0.4 for index in range(len(ways))]
         bars = axes.barh(positions, values, height=0.38, label=label)
         axes.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
-    axes.set_yticks([number + 0.2 for number in range(len(ways))], ways)
+    axes.set_yticks([index + 0.2 for index in range(len(ways))], ways)
     axes.invert_yaxis()
     axes.set_xlabel("seconds, median; 200,000 documents in one hour")
     axes.legend()
@@ -138,13 +138,13 @@ def _ratios_figure(results: Results) -> Figure | None:
     keys = list(ratios)
     figure = Figure(figsize=(8, 0.8 + 0.32 * len(keys)), layout="tight")
     axes = figure.subplots()
-    for place, key in enumerate(keys):
+    for index, key in enumerate(keys):
         limit = LIMITS[key]
-        # A larger speed-up is better, so its inverse is shown, to be comparable with the others.
+        # A larger speed-up is better, so show its inverse, which compares with the other ratios.
         share = limit.must / ratios[key] if limit.is_speedup else ratios[key] / limit.must
-        axes.barh(place, share, color=_COLORS[limit.verdict(ratios[key])])
+        axes.barh(index, share, color=_COLORS[limit.verdict(ratios[key])])
         goal = limit.must / limit.goal if limit.is_speedup else limit.goal / limit.must
-        axes.plot([goal, goal], [place - 0.4, place + 0.4], color="black")
+        axes.plot([goal, goal], [index - 0.4, index + 0.4], color="black")
     axes.axvline(1, color="black", linestyle="--", linewidth=0.8)
     axes.set_yticks(range(len(keys)), keys, fontsize=8)
     axes.invert_yaxis()

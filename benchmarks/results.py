@@ -1,4 +1,4 @@
-"""`results.json`: what was measured, when and on which machine; cases are merged into it.
+"""Reads and writes `results.json`: what was measured, when and on which machine.
 
 What goes here: the file's format, ratios, and their limits. What stays out: the page (in `page`).
 """
@@ -27,9 +27,9 @@ class Limit:
     """The limit that a ratio must meet, and the goal that it should reach.
 
     Attributes:
-        must: largest allowed ratio; smallest if `is_speedup`.
+        must: largest allowed ratio, or the smallest one if `is_speedup`.
         goal: a stricter limit.
-        meaning: the ratio in words.
+        meaning: description of the ratio.
     """
 
     must: float
@@ -84,10 +84,10 @@ class CaseResult:
     """The results of one case.
 
     Attributes:
-        ways: the runs of each way, in the order of execution; each way is a row of the page.
-        ratios: ratios by the keys of `LIMITS`.
+        ways: the runs of each way, in order of execution; the page has a row per way.
+        ratios: maps keys of `LIMITS` to ratios.
         notes: notes for the reader, one sentence each.
-        figures: further numbers by name, with the unit at the end of the name.
+        figures: maps names to further numbers; a name ends in the unit.
     """
 
     ways: dict[str, list[dict[str, float]]] = field(default_factory=dict)
@@ -109,23 +109,23 @@ class CaseResult:
         return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
     def ratio(self, way: str, other: str, figure: str) -> float:
-        """Return the median ratio of paired runs, in which effects of the machine cancel out."""
+        """Return the median ratio of paired runs, which is independent of the machine's speed."""
         return paired_ratio(
             [run[figure] for run in self.ways[way]], [run[figure] for run in self.ways[other]]
         )
 
 
 def paired_ratio(ours: Sequence[float], others: Sequence[float]) -> float:
-    """Return the median of (our product / the other way) over pairs of alternating runs."""
+    """Return the median of (our figure / other figure) over pairs of alternating runs."""
     return statistics.median(a / b for a, b in zip(ours, others, strict=True))
 
 
 def merge(
     path: Path, case: str, result: CaseResult, *, commit: str, now: datetime | None = None
 ) -> None:
-    """Store a finished case in the file; other cases and their ratios are kept.
+    """Store a finished case in the file; keep other cases and their ratios.
 
-    The file is replaced atomically, and concurrent commands do not lose each other's cases.
+    The file is replaced atomically under a lock, so that concurrent commands lose no cases.
 
     Raises:
         KeyError: a ratio is not in `LIMITS`.
@@ -160,7 +160,7 @@ def read(path: Path) -> Results:
 
 
 def machine() -> Mapping[str, Any]:
-    """Return the properties of this machine that influence times."""
+    """Return the properties of this machine that influence measured times."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return {

@@ -1,7 +1,7 @@
-"""The final rows of a way, compared one by one with those of another.
+"""Compares the final rows of two ways one by one.
 
-What goes here: dumping prices and quarantined documents in a common format and order. What stays
-out: creating the rows (in `ways`).
+What goes here: dumping prices and quarantined documents in a common format and order, and comparing
+the dumps. What stays out: creating the rows (in `ways`).
 """
 
 import json
@@ -22,7 +22,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Target:
-    """Where a way stores its rows, and how it stores the reasons of a quarantined document."""
+    """The schema in which a way stores its rows, and an SQL expression for a row's reasons."""
 
     schema: str
     reasons: LiteralString
@@ -49,8 +49,8 @@ def dump(postgres_url: str, target: Target, folder: Path, name: str) -> Rows:
     """Write all rows of a way to files.
 
     Args:
-        postgres_url: URL of its database.
-        target: where the rows are in it.
+        postgres_url: URL of the database.
+        target: where the rows are stored in the database.
         folder: folder for the files.
         name: name of the way, and of the files.
     """
@@ -97,7 +97,7 @@ def fail_if_rows_differ(ours: Rows, others: Rows, name: str) -> int:
         if different:
             shown = "\n".join(different)
             raise BenchError(
-                f"{name} has other {kind} than ours, so their times cannot be compared. "
+                f"{name} has other {kind} than ours, so the times cannot be compared. "
                 f"The first differences:\n{shown}"
             )
     if count == 0:

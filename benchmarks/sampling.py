@@ -1,4 +1,4 @@
-"""Call a function periodically, in a thread, while a block runs."""
+"""Calls a function periodically, in a thread, while a block runs."""
 
 import threading
 from collections.abc import Callable, Iterator

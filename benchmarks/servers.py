@@ -1,6 +1,6 @@
-"""The MongoDB-compatible server that all ways read from: the fastest one available.
+"""The MongoDB-compatible server from which all ways read: the fastest one that is available.
 
-What goes here: choosing and starting it. What stays out: its documents (in `loading`).
+What goes here: choosing and starting the server. What stays out: its documents (in `loading`).
 """
 
 import os
@@ -26,8 +26,8 @@ IMAGE = "mongo:8.0"
 _START_SECONDS = 90
 _SLOW = (
     "!" * 78 + "\n"
-    "No MongoDB and no Docker: the embedded stand-in serves the documents. It is so slow that it\n"
-    f"hides the differences between the ways. Set {URL_VARIABLE} to get meaningful figures.\n"
+    "No MongoDB and no Docker were found, so the embedded nx-27017 serves the documents. It is so\n"
+    f"slow that it hides the differences between the ways. Set {URL_VARIABLE} to a real MongoDB.\n"
     + "!"
     * 78
 )
@@ -58,17 +58,17 @@ def fastest_server() -> Iterator[Server]:
         is_real = shutil.which("mongod") is not None
         if not is_real:
             print(_SLOW, file=sys.stderr)
-        kind = "mongod on PATH" if is_real else "embedded stand-in: ratios are not meaningful"
+        kind = "mongod on PATH" if is_real else "embedded nx-27017: ratios are not meaningful"
         yield Server(home.addresses()["MONGO_URL"], kind)
 
 
 def _build_stand_in() -> None:
-    """Run the script that starts Docker and builds an image, if one is set."""
+    """Run the script that starts Docker and builds an image, if a script is set."""
     script = os.environ.get(STANDINS_VARIABLE)
     if script:
         cache = Path.home() / ".cache" / "cryptoassets-standins"
         environment = {"STANDINS_CACHE": str(cache), **os.environ}
-        # Docker's daemon keeps running, and would keep our output open.
+        # Docker's daemon keeps running, and would keep this process's output open.
         with (cache.parent / "cryptoassets-bench-standins.log").open("w") as log:
             command = ["bash", script, "mongo"]
             subprocess.run(command, check=True, env=environment, stdout=log, stderr=log)
@@ -113,7 +113,7 @@ def _await_answer(url: str) -> None:
                 client.admin.command("ping")
         except PyMongoError as error:
             if time.monotonic() > deadline:
-                # Not the error itself, which may contain the URL's password.
+                # Do not show the error itself: it may contain the URL's password.
                 kind = type(error).__name__
                 raise BenchError(f"MongoDB does not answer ({kind}); see {URL_VARIABLE}") from None
             time.sleep(0.5)

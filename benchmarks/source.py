@@ -1,6 +1,6 @@
-"""A simulated source with any number of coins: `python -m benchmarks.source COINS`.
+"""Serves a simulated source with any number of coins: `python -m benchmarks.source COINS`.
 
-It serves until it is terminated; its first line of output is the address.
+It runs until it is terminated. The first line of its output is the address.
 """
 
 import math
@@ -26,15 +26,15 @@ def serve(coins: int) -> None:
 
 
 def many_coins(count: int) -> tuple[Coin, ...]:
-    """Return the simulated coins repeatedly, each time with other names and lower prices."""
+    """Repeat the simulated coins until there are enough, with new ids and lower prices."""
     known = simulated_coins()
     coins = [
         coin
-        if number == 0
+        if copy == 0
         else replace(
-            coin, id=f"{coin.id}-{number}", price_usd=coin.price_usd * 0.9**number, follows=None
+            coin, id=f"{coin.id}-{copy}", price_usd=coin.price_usd * 0.9**copy, follows=None
         )
-        for number in range(math.ceil(count / len(known)))
+        for copy in range(math.ceil(count / len(known)))
         for coin in known
     ]
     return tuple(coins[:count])
@@ -42,7 +42,7 @@ def many_coins(count: int) -> tuple[Coin, ...]:
 
 @contextmanager
 def source(coins: int) -> Iterator[str]:
-    """Run such a source in a separate process; provide its address."""
+    """Run a source in a separate process; provide its address."""
     command = [sys.executable, "-m", "benchmarks.source", str(coins)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:

@@ -1,12 +1,12 @@
-"""Runs one command and measures its process tree; a separate process, started by `measuring`.
+"""Runs one command and measures its process tree, in a process that `measuring` starts.
 
     python -m benchmarks.supervisor < task.json
 
-What goes here: code that must run in the parent of the command and of no other process. What stays
-out: the meaning of the figures (in `measuring`).
+What goes here: code that must run in a process whose only child is the command. What stays out: the
+meaning of the figures (in `measuring`).
 
-This process adopts orphans of the tree. The kernel then reports the CPU time of every descendant
-when it ends. The time of a process includes that of the children it has waited for.
+This process adopts orphans of the tree, so the kernel reports the CPU time of every descendant that
+ends. The CPU time of a process includes the time of those children for which it has waited.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ from benchmarks.sampling import sampled
 
 SAMPLE_SECONDS = 0.4
 STRAGGLER_SECONDS = 20.0
-"""How long processes may take to end after the command itself has."""
+"""How long other processes may run after the command itself has ended."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> None:
-    """Run the task on standard input; print the figures as JSON."""
+    """Run the task from standard input; print the figures as JSON."""
     task = json.load(sys.stdin)
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     json.dump(run(**task), sys.stdout)
@@ -39,7 +39,7 @@ def main() -> None:
 def run(
     command: list[str], environment: dict[str, str], folder: str, log: str, seconds: float
 ) -> dict[str, Any]:
-    """Run a command to its end, or kill it after `seconds`; `code` is then null."""
+    """Run a command to its end. If it takes more than `seconds`, kill it; then `code` is None."""
     tree = Tree()
     with Path(log).open("w") as output, sampled(tree.sample, SAMPLE_SECONDS):
         started = time.monotonic()
@@ -67,7 +67,7 @@ def run(
 
 
 class Tree:
-    """All processes below this one."""
+    """All descendants of this process."""
 
     def __init__(self) -> None:
         self._last_seen: dict[int, tuple[bool, float]] = {}
@@ -82,7 +82,7 @@ class Tree:
         return sum(seconds for is_java, seconds in seen if is_java) / whole if whole else 0.0
 
     def reap(self, pid: int, deadline: float) -> int | None:
-        """Reap processes until `pid` ends; return its exit code, None: it took too long."""
+        """Reap processes until `pid` ends; return its exit code, or None if it took too long."""
         while time.monotonic() < deadline:
             codes = self._ended()
             if pid in codes:
@@ -92,7 +92,7 @@ class Tree:
         return None
 
     def reap_stragglers(self) -> None:
-        """Wait for the remaining processes to end by themselves; then kill them."""
+        """Wait for the remaining processes to end; kill them if that takes too long."""
         deadline = time.monotonic() + STRAGGLER_SECONDS
         while alive():
             if time.monotonic() > deadline:
@@ -101,14 +101,14 @@ class Tree:
             time.sleep(0.05)
 
     def _ended(self) -> dict[int, int]:
-        """Return the exit codes of the children that have ended, and count their time."""
+        """Reap the children that have ended; return their exit codes and add up their CPU time."""
         codes = {}
         with contextlib.suppress(ChildProcessError):
             while True:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
                 if pid == 0:
                     break
-                # Includes the children that it has waited for.
+                # This includes the time of children for which the process has waited.
                 self.cpu_seconds += usage.ru_utime + usage.ru_stime
                 codes[pid] = os.waitstatus_to_exitcode(status)
         return codes
@@ -136,7 +136,7 @@ def alive() -> list[psutil.Process]:
 
 
 def pss_mb(pid: int) -> float:
-    """Return the proportional set size of a process in MB; shared pages are divided."""
+    """Return the proportional set size (PSS) of a process in MB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line[:4] == "Pss:"), 0.0)
 

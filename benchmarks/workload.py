@@ -1,4 +1,4 @@
-"""Raw documents as stored in the data lake, generated from a seed: the same on every machine.
+"""Generates raw documents from a seed, so that they are the same on every machine.
 
 What goes here: the coins, snapshots and broken values of a workload. What stays out: storing them
 (in `loading`).
@@ -17,7 +17,7 @@ from cryptoassets.coincap.protocol import iso_milliseconds
 Document = dict[str, Any]
 
 SECOND_ANSWERS = 1 / 99
-"""Share of the prices that a second answer, 1.5 s later, supersedes: 1 % of all documents."""
+"""Share of the prices that a second answer supersedes 1.5 s later; 1 % of all documents."""
 BROKEN = 0.015
 """Share of the documents that break a rule."""
 EIGHT_FAULTS: tuple[tuple[str, Any], ...] = (
@@ -30,7 +30,7 @@ EIGHT_FAULTS: tuple[tuple[str, Any], ...] = (
     ("supply", "-1"),
     ("volumeUsd24Hr", "1" * 25),
 )
-"""Field and value of each kind of broken document."""
+"""Field and value of each kind of fault."""
 
 _ANSWER_TIME = timedelta(milliseconds=640)
 _SECOND_ANSWER_AFTER = timedelta(milliseconds=1500)
@@ -45,7 +45,7 @@ class Workload:
         start: first hour, UTC.
         hours: number of consecutive hours.
         coins: number of coins per snapshot.
-        snapshots: number of snapshots per hour, at equal distances.
+        snapshots: number of snapshots per hour, at equal intervals.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Workload:
         return self.hours * (self.coins * self.snapshots + self.second_answers_per_hour)
 
     def scaled(self, share: float) -> "Workload":
-        """Return a smaller workload for trials: fewer snapshots and coins in as many hours."""
+        """Return a smaller workload for trials: fewer snapshots and coins in the same hours."""
         if share == 1:
             return self
         side = math.sqrt(share)
@@ -89,7 +89,7 @@ WORKLOADS = {
         Workload("1m", datetime(2026, 3, 1, tzinfo=UTC), 24, 100, 413),
         Workload("2m", datetime(2026, 5, 1, tzinfo=UTC), 48, 100, 413),
         Workload("5m", datetime(2026, 4, 1, tzinfo=UTC), 120, 100, 413),
-        # Hours of a typical use: 100 coins once per minute.
+        # Typical use: 100 coins once per minute.
         Workload("minutes", datetime(2026, 6, 10, tzinfo=UTC), 8, 100, 60),
     )
 }
@@ -142,21 +142,21 @@ def snapshots(workload: Workload) -> Iterator[Snapshot]:
     ]
     prices = [80_000 * 0.993**coin.rank for coin in coins]
     step = timedelta(hours=1) / workload.snapshots
-    places = range(workload.coins * workload.snapshots)
+    prices_per_hour = range(workload.coins * workload.snapshots)
     for hour in range(workload.hours):
-        answered_twice = set(chance.sample(places, workload.second_answers_per_hour))
+        answered_twice = set(chance.sample(prices_per_hour, workload.second_answers_per_hour))
         for number in range(workload.snapshots):
             observed_at = _whole_milliseconds(
                 workload.start + timedelta(hours=hour) + step * number
             )
             documents: list[Document] = []
-            for place, coin in enumerate(coins):
-                prices[place] *= 1 + chance.gauss(0, 2e-4)
+            for index, coin in enumerate(coins):
+                prices[index] *= 1 + chance.gauss(0, 2e-4)
                 fetched_at = observed_at + _ANSWER_TIME
-                payload = _maybe_broken(coin.payload(prices[place], chance), chance)
+                payload = _maybe_broken(coin.payload(prices[index], chance), chance)
                 documents.append(document(coin.slug, observed_at, fetched_at, payload))
-                if number * workload.coins + place in answered_twice:
-                    payload = coin.payload(prices[place] * (1 + 1e-5), chance)
+                if number * workload.coins + index in answered_twice:
+                    payload = coin.payload(prices[index] * (1 + 1e-5), chance)
                     payload = _maybe_broken(payload, chance)
                     fetched_at += _SECOND_ANSWER_AFTER
                     documents.append(document(coin.slug, observed_at, fetched_at, payload))
@@ -164,9 +164,9 @@ def snapshots(workload: Workload) -> Iterator[Snapshot]:
 
 
 def document(slug: str, observed_at: datetime, fetched_at: datetime, payload: Document) -> Document:
-    """Return one coin of one answer as stored in `coin_snapshots`; times in whole milliseconds."""
+    """Return the document of a coin as stored in `coin_snapshots`; times in whole milliseconds."""
     return {
-        "_id": document_id(slug, observed_at, payload),
+        "_id": document_id(slug, observed_at=observed_at, payload=payload),
         "coin_id": slug,
         "observed_at": observed_at,
         "fetched_at": fetched_at,
@@ -176,7 +176,7 @@ def document(slug: str, observed_at: datetime, fetched_at: datetime, payload: Do
 
 
 def fetch(observed_at: datetime, coins: int) -> Document:
-    """Return the record in `snapshot_fetches` of an answer with all requested coins."""
+    """Return the record in `snapshot_fetches` for an answer that contains all requested coins."""
     return {
         "_id": f"{iso_milliseconds(observed_at)}@0",
         "observed_at": observed_at,

@@ -5,12 +5,13 @@ with all layers; in compose, `producer` has the layer raw and `spark-consumer` t
 """
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 import dagster as dg
 
 from cryptoassets import assets, checks, jobs, sensors
-from cryptoassets.history.resource import HistoryResource
+from cryptoassets.backfills.resource import HistoryResource
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.io_managers.spark import SparkIOManager
@@ -18,8 +19,9 @@ from cryptoassets.resources.coincap import CoinCapResource
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
+from cryptoassets.schemas import FLOWS
 
-ALL = tuple(assets.LAYERS)
+ALL = assets.LAYERS
 
 
 def build_defs(
@@ -32,15 +34,8 @@ def build_defs(
         resources: replace our own, by key.
     """
     return dg.Definitions(
-        assets=[
-            *dg.load_assets_from_modules(
-                [assets.LAYERS[name] for name in layers], include_specs=True
-            ),
-            *_upstream_elsewhere(layers),
-        ],
-        asset_checks=dg.load_asset_checks_from_modules(
-            [checks.LAYERS[name] for name in layers if name in checks.LAYERS]
-        ),
+        assets=[*assets.assets_in(layers), *_upstream_elsewhere(layers)],
+        asset_checks=checks.checks_in(layers),
         jobs=jobs.jobs_in(layers),
         schedules=jobs.schedules_in(layers),
         sensors=sensors.sensors_in(layers),
@@ -53,10 +48,10 @@ def build_defs(
 def _upstream_elsewhere(layers: Collection[str]) -> list[dg.AssetSpec]:
     """Return specs of the earlier layers' assets, which another code location materializes."""
     last = max(ALL.index(name) for name in layers)
-    missing = [assets.LAYERS[name] for name in ALL[:last] if name not in layers]
+    missing = [name for name in ALL[:last] if name not in layers]
     return [
         spec.with_io_manager_key(definition.get_io_manager_key_for_asset_key(spec.key))
-        for definition in dg.load_assets_from_modules(missing)
+        for definition in assets.assets_in(missing)
         if isinstance(definition, dg.AssetsDefinition)
         for spec in definition.specs
     ]
@@ -91,4 +86,14 @@ def spark_consumer() -> dg.Definitions:
     return build_defs(layers=("clean", "warehouse", "marts"))
 
 
-defs = build_defs()
+@cache
+def _defs_of(_flows: tuple[str, ...]) -> dg.Definitions:
+    return build_defs()
+
+
+def current_defs() -> dg.Definitions:
+    """Return the definitions of all layers and of the flows that there are now."""
+    return _defs_of(tuple(flow.asset for flow in FLOWS))
+
+
+defs = current_defs()

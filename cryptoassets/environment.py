@@ -6,6 +6,7 @@ out: our settings (in `settings`), starting the programs.
 """
 
 import os
+import re
 import ssl
 import sys
 from collections.abc import Mapping
@@ -13,23 +14,33 @@ from pathlib import Path
 
 from cryptoassets.errors import SettingsError
 
-_OF_EVERY_PROGRAM = (
+_PASSED_TO_EVERY_PROGRAM = (
     *("PATH", "HOME", "USER", "LOGNAME", "TZ"),
     # Python itself may need these, and so do its workers.
     *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"),
 )
-_OF_A_CLUSTER = (
+_PASSED_TO_CLUSTERS = (
     *("SPARK_CONF_DIR", "HADOOP_CONF_DIR", "YARN_CONF_DIR", "HADOOP_USER_NAME"),
     *("KRB5_CONFIG", "KRB5CCNAME", "KUBECONFIG"),
     *("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"),
 )
-"""They describe a cluster; a local Spark gets none of them."""
+"""These describe a cluster; they are not passed to a local Spark."""
 _READ_BY_PYSPARK = ("SPARK_", "PYSPARK_", "_PYSPARK_")
 _READ_BY_PYSPARK_TOO = ("MASTER", "ARROW_PRE_0_15_IPC_FORMAT")
+_READ_BY_JAVA = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_OPTS", "CLASSPATH")
+# PGHOST, PGSERVICE, PGTZ, ...: libpq's variables have no underscore, unlike those of pgAdmin.
+_READ_BY_LIBPQ = re.compile(r"PG[A-Z]+")
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """In the order in which `requests` reads them."""
+UTF8_LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
+"""The locale of our processes; each system has one of the two."""
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_OURS = ("SPARK_MASTER", *_OF_A_CLUSTER)
+_OURS = ("SPARK_MASTER", "SPARK_CORES_PER_RUN", *_PASSED_TO_CLUSTERS)
+
+
+def is_read_by_libpq(name: str) -> bool:
+    """Return whether libpq would read a variable of this name."""
+    return _READ_BY_LIBPQ.fullmatch(name) is not None
 
 
 def java_environment(
@@ -44,7 +55,7 @@ def java_environment(
         java_home: the Java to use.
         environment: the user's environment.
     """
-    names = _OF_EVERY_PROGRAM + (() if master.startswith("local") else _OF_A_CLUSTER)
+    names = _PASSED_TO_EVERY_PROGRAM + (() if master.startswith("local") else _PASSED_TO_CLUSTERS)
     passed = {name: environment[name] for name in names if environment.get(name)}
     local = {"SPARK_LOCAL_IP": "127.0.0.1"} if master.startswith("local") else {}
     return {
@@ -53,7 +64,7 @@ def java_environment(
         "JAVA_HOME": str(java_home),
         "PYSPARK_PYTHON": sys.executable,
         # In other locales Java cannot open files with non-ASCII names.
-        "LC_ALL": "C.UTF-8",
+        "LC_ALL": UTF8_LOCALE,
     }
 
 
@@ -64,9 +75,26 @@ def remove_pyspark_variables() -> None:
     "remote".
     """
     for name in list(os.environ):
-        is_read = name.startswith(_READ_BY_PYSPARK) or name in _READ_BY_PYSPARK_TOO
-        if is_read and name not in _OURS:
+        if _is_read_by_pyspark(name):
             del os.environ[name]
+
+
+def _is_read_by_pyspark(name: str) -> bool:
+    is_read = name.startswith(_READ_BY_PYSPARK) or name in _READ_BY_PYSPARK_TOO
+    return is_read and name not in _OURS
+
+
+def ignored_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the names of other programs' variables that have no effect here."""
+    dagster = _dagster_variables(environment) - {"DAGSTER_HOME"}
+    return sorted(
+        name
+        for name in environment
+        if name in dagster
+        or _is_read_by_pyspark(name)
+        or name in _READ_BY_JAVA
+        or is_read_by_libpq(name)
+    )
 
 
 def remove_dagster_variables() -> None:
@@ -80,10 +108,10 @@ def without_dagster_variables() -> dict[str, str]:
     return {name: os.environ[name] for name in os.environ.keys() - _dagster_variables()}
 
 
-def _dagster_variables() -> set[str]:
+def _dagster_variables(environment: Mapping[str, str] = os.environ) -> set[str]:
     # The first is our own setting, the second is harmless.
     kept = {"DAGSTER_RUNS_RETENTION_DAYS", "DAGSTER_DISABLE_TELEMETRY"}
-    return {name for name in os.environ if name.startswith("DAGSTER_")} - kept
+    return {name for name in environment if name.startswith("DAGSTER_")} - kept
 
 
 def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:

@@ -5,6 +5,8 @@ Dagster's `Failure` (in `assets`) and exit codes (in `cli`).
 
 CryptoassetsError
   + SettingsError                 a setting or an option is wrong; exit code 2
+      + AnalystLoginError         there is no log-in that can only read
+      + ExtraMissingError         an optional package is not installed
   + SourceError                   CoinCap did not return the requested data
       + BadKeyError               401, 403: the key is missing or refused
       + CreditsSpentError         the month's credits are spent, at CoinCap or by our own ledger
@@ -18,6 +20,7 @@ CryptoassetsError
       + MalformedAnswerError      an answer that cannot be read, or is too large
           + UnstorableAnswerError   MongoDB can store none of its coins unchanged
       + EmptyAnswerError          a valid answer without coins
+      + PastPartitionError        a past hour without documents; only current prices are returned
   + StoreError                    MongoDB, Parquet or PostgreSQL
       + StoreUnavailableError     no connection, or it was lost
       + StoreNotRunningError      an embedded store is stopped; exit code 3
@@ -29,8 +32,10 @@ CryptoassetsError
       + OlderInputsError          another run has published the mart from newer prices
       + UnknownRevisionError      newer code migrated the database; this code is too old for it
       + MixedSourcesError         simulated and real data would be mixed in one store
+      + QueryError                PostgreSQL refused a reader's query, or the result fits no type
   + SparkJobError                 Spark aborted a job, or its JVM has ended
       + WorkerCodeError           a Spark worker runs other code than the driver
+      + NoExecutorError           the Spark cluster has given a job no executor for minutes
   + EmbeddedError                 a server or Java that we start ourselves did not start
 """
 
@@ -45,6 +50,14 @@ class CryptoassetsError(Exception):
 
 class SettingsError(CryptoassetsError):
     """A setting or an option is wrong or missing."""
+
+
+class AnalystLoginError(SettingsError):
+    """There is no log-in that can only read, or the given one can write."""
+
+
+class ExtraMissingError(SettingsError):
+    """An optional package is not installed; the message names the extra that contains it."""
 
 
 class SourceError(CryptoassetsError):
@@ -110,7 +123,7 @@ class MalformedAnswerError(SourceError):
 
 
 class UnstorableAnswerError(MalformedAnswerError):
-    """A readable answer of which MongoDB can store nothing unchanged."""
+    """A readable answer, no part of which MongoDB can store unchanged."""
 
     is_retryable = False
 
@@ -119,6 +132,10 @@ class EmptyAnswerError(SourceError):
     """A valid answer without coins: not a success, and nothing is stored."""
 
     is_retryable = True
+
+
+class PastPartitionError(SourceError):
+    """The partition is in the past and was never fetched; only current prices can be fetched."""
 
 
 class StoreError(CryptoassetsError):
@@ -171,12 +188,22 @@ class MixedSourcesError(StoreError):
     """Data from CoinCap and data from another source would be mixed in one store."""
 
 
+class QueryError(StoreError):
+    """PostgreSQL refused a query of `analysis`, or its result fits no type of Arrow."""
+
+
 class SparkJobError(CryptoassetsError):
     """Spark aborted a job, or its JVM has ended."""
 
 
 class WorkerCodeError(SparkJobError):
     """A Spark worker runs other code, or another Python, than the driver."""
+
+
+class NoExecutorError(SparkJobError):
+    """The Spark cluster has given a job no executor for minutes, so it was ended."""
+
+    is_retryable = True
 
 
 class EmbeddedError(CryptoassetsError):

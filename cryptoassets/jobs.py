@@ -7,6 +7,8 @@ belongs to one code location.
 Airflow is the scheduler. The schedules here are off; they are for users without Airflow.
 """
 
+import subprocess
+import sys
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,26 +16,33 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from cryptoassets.embedded.dead_runs import fail_dead_runs
+from cryptoassets.embedded.dead_runs import fail_dead_runs, process_tags
 from cryptoassets.embedded.old_runs import purge_runs
+from cryptoassets.schemas import FLOWS, SNAPSHOT_FLOW, Flow, asset_of
+from cryptoassets.schemas.flows.rates import RATES_FLOW
 from cryptoassets.settings import load_settings
 from cryptoassets.upkeep.retention_job import retention, retention_daily
 
-RAW_SNAPSHOTS = dg.AssetKey(["raw", "coin_snapshots"])
+RAW_SNAPSHOTS = dg.AssetKey(["raw", SNAPSHOT_FLOW.raw.name])
 SCHEDULE_TAG = "cryptoassets/every_five_minutes"
 """Tag of the runs of the 5-minute schedule."""
+_MAX_OUTPUT = 2_000
 _HOUR_FORMAT = "%Y-%m-%d-%H:00"
+
+
+def processed_assets(flow: Flow) -> list[str]:
+    """Return the keys of the assets that a flow's job makes from raw documents."""
+    return [asset_of(flow.clean), *flow.also, flow.asset]
+
 
 ingest = dg.define_asset_job(
     "ingest",
     selection=dg.AssetSelection.assets(RAW_SNAPSHOTS),
-    description="Fetch the open hour's snapshot from CoinCap into MongoDB; needs no Spark.",
+    description="Fetch the current hour's snapshot from CoinCap into MongoDB; needs no Spark.",
 )
 process = dg.define_asset_job(
-    "process",
-    selection=dg.AssetSelection.assets(
-        ["clean", "coin_prices"], ["warehouse", "coins"], ["warehouse", "coin_prices"]
-    ),
+    SNAPSHOT_FLOW.job,
+    selection=dg.AssetSelection.assets(*processed_assets(SNAPSHOT_FLOW)),
     description="Clean an hour, or each hour of a range, with Spark and publish it to PostgreSQL. "
     "Each run replaces the whole hour and can be repeated.",
 )
@@ -45,25 +54,17 @@ marts = dg.define_asset_job(
 )
 
 
-_HISTORY = {
-    "raw": ["raw", "coin_history"],
-    "clean": ["clean", "coin_price_history"],
-    "warehouse": ["warehouse", "coin_price_history"],
-}
-
-
-def _history(layers: Collection[str]) -> list[Any]:
-    """Return the part of the job `history` in a code location's layers; one job, or none."""
-    keys = [key for layer, key in _HISTORY.items() if layer in layers]
-    if not keys:
-        return []
-    job = dg.define_asset_job(
-        "history",
-        selection=dg.AssetSelection.assets(*keys),
-        description="Fetch the history of days into MongoDB, clean and publish it; each code "
-        "location does its part of these steps. Takes one day or a range of days.",
-    )
-    return [job]
+def _flow_jobs(layers: Collection[str]) -> list[Any]:
+    """Return the part in a code location's layers of each job that fetches and processes a flow."""
+    jobs = []
+    for flow in FLOWS:
+        keys = [asset_of(flow.raw), *processed_assets(flow), *flow.refreshes]
+        selected = [key for key in keys if key.partition("/")[0] in layers]
+        if flow.fetch_job is None and selected:
+            selection = dg.AssetSelection.assets(*selected)
+            job = dg.define_asset_job(flow.job, selection, description=flow.job_description)
+            jobs.append(job)
+    return jobs
 
 
 @dg.schedule(
@@ -82,6 +83,55 @@ def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRe
         partition_key=moment.strftime(_HOUR_FORMAT),
         tags={SCHEDULE_TAG: "yes"},
     )
+
+
+@dg.schedule(
+    job_name=RATES_FLOW.job,
+    cron_schedule="7 */6 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Fetch and publish the exchange rates every 6 hours, and read the ECB's file.",
+)
+def rates_every_six_hours(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Run `rates` every 6 hours. Off by default."""
+    moment = context.scheduled_execution_time.astimezone(UTC)
+    return dg.RunRequest(run_key=moment.isoformat(), partition_key=moment.strftime(_HOUR_FORMAT))
+
+
+@dg.op
+def run_command(context: dg.OpExecutionContext) -> None:
+    """Execute `cryptoassets run` and log its lines; fail if it fails."""
+    # Without it the sensor `dead_runs` fails a run of more than 5 minutes. Other runs are tagged by
+    # the resource of a store, which this one does not need.
+    context.instance.add_run_tags(context.run_id, process_tags(context.run_id))
+    command = [sys.executable, "-m", "cryptoassets.cli", "run"]
+    end_of_output = ""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:  # fmt: skip
+        try:
+            for line in process.stdout or ():
+                context.log.info("%s", line.rstrip())
+                end_of_output = (end_of_output + line)[-_MAX_OUTPUT:]
+        except BaseException:
+            # Otherwise the command would go on after its run was terminated in Dagster's page.
+            process.terminate()
+            raise
+    if process.returncode:
+        raise dg.Failure(
+            description=f"`cryptoassets run` exited with {process.returncode}: {end_of_output}",
+            allow_retries=False,
+        )
+
+
+@dg.job(
+    description="Fetch and process now: what `cryptoassets run` does. Launches nothing else and "
+    "needs no partition. Its steps appear as runs of the other jobs."
+)
+def all_steps_now() -> None:
+    """Fetch, clean, check and publish once."""
+    run_command()
 
 
 @dg.op
@@ -150,10 +200,12 @@ def purge_old_runs_daily() -> dg.RunRequest:
 def jobs_in(layers: Collection[str]) -> list[Any]:
     """Return the jobs of a code location with these layers."""
     return [
+        # The first one in Dagster's page, which sorts them by name.
+        *([all_steps_now] if {"raw", "marts"} <= {*layers} else []),
         *([ingest, end_dead_runs, purge_old_runs] if "raw" in layers else []),
         *([process, retention] if "warehouse" in layers else []),
         *([marts] if "marts" in layers else []),
-        *_history(layers),
+        *_flow_jobs(layers),
     ]
 
 
@@ -162,4 +214,6 @@ def schedules_in(layers: Collection[str]) -> list[dg.ScheduleDefinition]:
     return [
         *([ingest_every_five_minutes, purge_old_runs_daily] if "raw" in layers else []),
         *([retention_daily] if "warehouse" in layers else []),
+        # In compose, each of two code locations has a part of the job, and Airflow launches both.
+        *([rates_every_six_hours] if {"raw", "warehouse"} <= {*layers} else []),
     ]

@@ -13,11 +13,9 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from cryptoassets.environment import is_read_by_libpq
 from cryptoassets.errors import SettingsError, StoreError
-from cryptoassets.settings import MISREAD_POSTGRES_URL
 
-# PGHOST, PGSERVICE, PGTZ, ...: libpq's variables have no underscore, unlike those of pgAdmin.
-_VARIABLE = re.compile(r"PG[A-Z]+")
 # Without this option libpq reads ~/.pgpass; it silently ignores a file that cannot exist.
 _NO_PASSWORD_FILE = "/dev/null/no-password-file"  # noqa: S105 -- a path
 
@@ -55,18 +53,20 @@ written."""
 _ENCODING = "UTF8"
 # Our statements name tables with their schema; functions and operators must be PostgreSQL's own.
 _SEARCH_PATH = {"search_path": "pg_catalog"}
+# People write `coin_latest` for `marts.coin_latest`; only the owner can create anything there.
+_READER_SETTINGS = {
+    "search_path": "pg_catalog,marts,warehouse",
+    "default_transaction_read_only": "on",
+}
 # Dagster names its tables without a schema.
 _SEARCH_PATH_OF_DAGSTER = {"search_path": "public"}
-
-
-def is_variable(name: str) -> bool:
-    """Return whether libpq may read this environment variable."""
-    return _VARIABLE.fullmatch(name) is not None
+_IS_FULL = re.compile("too many clients|too many connections|connection slots are reserved")
+FULL_REMEDY = "first close other connections, or raise max_connections"
 
 
 def remove_libpq_variables() -> None:
     """Remove libpq's variables from this process: PGSERVICE and PGTZ override what code passes."""
-    for name in [name for name in os.environ if is_variable(name)]:
+    for name in [name for name in os.environ if is_read_by_libpq(name)]:
         # Another thread may do the same at the same time.
         os.environ.pop(name, None)
 
@@ -80,39 +80,69 @@ def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
         psycopg.Error: no connection.
     """
     remove_libpq_variables()
-    given = parameters(url)
-    connection = psycopg.connect(**given, autocommit=autocommit)
+    parsed = parameters(url)
+    connection = psycopg.connect(**parsed, autocommit=autocommit)
     try:
-        _fail_if_unsuitable(connection, address(given))
+        _fail_if_unsuitable(connection, address(parsed))
     except BaseException:
         connection.close()
         raise
     return connection
 
 
+def connect_to_read(url: str, limits: dict[str, str]) -> psycopg.Connection:
+    """Return a new read-only connection with autocommit; a standby server is accepted, too.
+
+    Args:
+        url: its role should not be able to write; the caller checks that.
+        limits: options of the session, such as time-outs, which the URL overrides.
+
+    Raises:
+        SettingsError: the URL cannot be read.
+        psycopg.Error: no connection.
+    """
+    remove_libpq_variables()
+    return psycopg.connect(**_parameters(url, limits, _READER_SETTINGS), autocommit=True)
+
+
 def parameters(url: str) -> dict[str, Any]:
     """Return libpq's parameters: the URL overrides our limits, our value formats override the URL.
 
-    A bare `@` or `/` in the password would be read as part of the host or the database, and would
-    then appear in messages. Such a URL is refused before it can be quoted.
+    Raises:
+        SettingsError: the URL cannot be read.
+    """
+    return _parameters(url, _LIMITS, _SEARCH_PATH)
+
+
+def _parameters(url: str, limits: dict[str, str], fixed: dict[str, str]) -> dict[str, Any]:
+    """Return the parameters for options that the URL overrides, and for fixed ones.
+
+    The settings have checked the form of the URL; only libpq knows the names of its options.
     """
     try:
-        given = conninfo_to_dict(url)
+        parsed = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        given = {"host": "@"}
-    port = str(given.get("port", "")).replace(",", "")
-    is_misread = "@" in f"{given.get('host', '')}{given.get('dbname', '')}"
-    if is_misread or not (port == "" or port.isdecimal()):
-        raise SettingsError(MISREAD_POSTGRES_URL)
-    from_url = str(given.get("options") or "")
-    options = f"{_options(_LIMITS)} {from_url} {_options(_VALUE_FORMATS | _SEARCH_PATH)}"
-    return {**_CONNECTION, **given, "options": options, "client_encoding": _ENCODING}
+        # libpq quotes the option, which may be a part of a password with a question mark.
+        raise SettingsError(
+            "The URL of PostgreSQL has an option after its question mark that libpq does not know. "
+            "A retry will not help; correct POSTGRES_URL or ANALYST_URL. In a password write ? as "
+            "%3F"
+        ) from None
+    from_url = str(parsed.get("options") or "")
+    options = f"{_options(limits)} {from_url} {_options(_VALUE_FORMATS | fixed)}"
+    return {**_CONNECTION, **parsed, "options": options, "client_encoding": _ENCODING}
 
 
-def address(given: dict[str, Any]) -> str:
+def address(parsed: dict[str, Any]) -> str:
     """Return `postgresql://host:port/database` from parameters, without user and password."""
-    host, port = given.get("host", "localhost"), given.get("port", 5432)
-    return f"postgresql://{host}:{port}/{given.get('dbname', '')}"
+    host, port = parsed.get("host", "localhost"), parsed.get("port", 5432)
+    return f"postgresql://{host}:{port}/{parsed.get('dbname', '')}"
+
+
+def is_full(error: psycopg.Error) -> bool:
+    """Return whether the server refused a connection because others have taken all of them."""
+    # While connecting, libpq reports the server's message without its SQLSTATE.
+    return error.sqlstate == "53300" or _IS_FULL.search(str(error)) is not None
 
 
 def dagster_url(url: str) -> str:
@@ -120,11 +150,11 @@ def dagster_url(url: str) -> str:
     remove_libpq_variables()
     parts = urlsplit(url)
     pairs = (pair.partition("=") for pair in parts.query.split("&") if pair)
-    given = {unquote(name): unquote(value) for name, _, value in pairs}
-    from_url = given.get("options", "")
+    parsed = {unquote(name): unquote(value) for name, _, value in pairs}
+    from_url = parsed.get("options", "")
     query = {
         "passfile": _NO_PASSWORD_FILE,
-        **given,
+        **parsed,
         "options": f"{from_url} {_options(_VALUE_FORMATS | _SEARCH_PATH_OF_DAGSTER)}".strip(),
         "client_encoding": _ENCODING,
     }
@@ -168,6 +198,6 @@ def _fail_if_unsuitable(connection: psycopg.Connection, server: str) -> None:
     if reported("default_transaction_read_only") == "on":
         raise StoreError(
             f"PostgreSQL at {server} is read-only for this role. Nothing was written and a retry "
-            "will not help; have default_transaction_read_only turned off for the database and "
-            "the role of POSTGRES_URL, or name others"
+            "will not help; turn off default_transaction_read_only for the database and the role "
+            "of POSTGRES_URL, or set POSTGRES_URL to others"
         )

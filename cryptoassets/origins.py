@@ -1,6 +1,6 @@
 """Which requests come from a web page of another origin, or were sent to a foreign host name.
 
-What goes here: checking headers. What stays out: HTTP itself (in `webserver.guard` and
+What goes here: checking headers. What stays out: HTTP itself (in `guard` and
 `coincap_server.service`).
 
 Any web page can make the browser send requests to this machine. The browser names the page's origin

@@ -10,18 +10,24 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import structlog
 
+from cryptoassets.backfills.backfill import chunks, days_to_heal, group_consecutive
+from cryptoassets.backfills.request import GAPS_TAG
+from cryptoassets.backfills.resource import HistoryResource
 from cryptoassets.embedded.dead_runs import fail_dead_runs
-from cryptoassets.history.backfill import adjoining, chunks, days_to_heal
-from cryptoassets.history.request import GAPS_TAG
-from cryptoassets.history.resource import HistoryResource
-from cryptoassets.jobs import RAW_SNAPSHOTS, SCHEDULE_TAG, marts, process
+from cryptoassets.facts import Fact, facts_of
+from cryptoassets.jobs import SCHEDULE_TAG, marts, process, processed_assets
+from cryptoassets.monitoring.watch import Watch
 from cryptoassets.partitions.policies import range_of, range_tags
 from cryptoassets.partitions.spans import Span, partition_name, partition_window, partitions_in
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.upkeep.days import days_to_make, rows_by_day, stretches_of_marts
+from cryptoassets.schemas import FLOWS, SNAPSHOT_FLOW, Flow, asset_of
+from cryptoassets.upkeep.days import days_to_compute, rows_by_day, stretches_of_marts
+from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
 from cryptoassets.upkeep.in_use import UNFINISHED_STATUSES
 
 _HEAL_GAPS = "heal_gaps"
+ALERT_WATCH = Watch()
+"""The watch of this process, a code server; all ticks share its one thread."""
 
 
 def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
@@ -47,7 +53,7 @@ def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
             return
         days = days_to_heal(history, fetches=fetches, processes=processes)
         for week in chunks(days)[:1]:
-            for consecutive in adjoining(week):
+            for consecutive in group_consecutive(week):
                 first, last = partition_name(consecutive[0]), partition_name(consecutive[-1])
                 yield dg.RunRequest(tags={**range_tags(first, last), GAPS_TAG: "yes"})
         if not days:
@@ -95,44 +101,60 @@ def marts_of_healed_days(
     window = Span(partition_window(bounds[0])[0], partition_window(bounds[1])[1])
     days = [start.date() for start, _ in partitions_in(window, timedelta(days=1))]
     with_prices = [day for day, rows in rows_by_day(postgres, days).items() if rows]
-    for stretch in stretches_of_marts(postgres, days_to_make(postgres, with_prices).made):
+    for stretch in stretches_of_marts(postgres, days_to_compute(postgres, with_prices).to_compute):
         bounds = stretch[0].key, stretch[-1].key
         yield dg.RunRequest(run_key=f"{run.run_id} {bounds[0]}", tags=range_tags(*bounds))
 
 
-@dg.sensor(
-    job=process,
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Process hours that got documents from the run of another hour.",
-)
-def late_documents(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Process hours that got documents from another hour's run."""
-    after = int(context.cursor) if context.cursor else 0
-    records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=RAW_SNAPSHOTS, after_storage_id=after),
-        limit=500,
-        ascending=True,
-    ).records
-    late: dict[str, int] = {}
-    now = datetime.now(UTC)
-    for record in records:
-        after = record.storage_id
-        made = record.asset_materialization
-        if made is None or not made.partition or "late" not in made.metadata:
-            continue
-        if partition_window(made.partition)[0] > now:
-            # The source's clock is fast, and Dagster has no partition for an hour before it begins.
-            # Until then, this record and those after it are read again; the run key prevents
-            # duplicate runs.
-            after -= 1
-            break
-        late[made.partition] = record.storage_id
-    for partition, storage_id in late.items():
-        yield dg.RunRequest(run_key=f"{partition} {storage_id}", partition_key=partition)
-    context.update_cursor(str(after))
-    if not late:
-        yield dg.SkipReason("no late documents")
+def late_documents_of(flow: Flow, name: str) -> dg.SensorDefinition:
+    """Return the sensor that processes partitions with documents from another partition's run."""
+    raw = dg.AssetKey.from_user_string(asset_of(flow.raw))
+    processed = [dg.AssetKey.from_user_string(key) for key in processed_assets(flow)]
+
+    @dg.sensor(
+        name=name,
+        job_name=flow.job,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Process hours that received documents from the run of another hour.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        after = int(context.cursor) if context.cursor else 0
+        records = context.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=raw, after_storage_id=after),
+            limit=500,
+            ascending=True,
+        ).records
+        late: dict[str, int] = {}
+        now = datetime.now(UTC)
+        for record in records:
+            after = record.storage_id
+            made = record.asset_materialization
+            if made is None or not made.partition or Fact.IS_LATE not in facts_of(made.metadata):
+                continue
+            if partition_window(made.partition)[0] > now:
+                # The source's clock is fast, and Dagster has no partition for an hour before it
+                # begins. Until then, this record and those after it are read again; the run key
+                # prevents duplicate runs.
+                after -= 1
+                break
+            late[made.partition] = record.storage_id
+        earlier, processable = split_at_first(list(late))
+        for partition in processable:
+            storage_id = late[partition]
+            key = f"{partition} {storage_id}"
+            yield dg.RunRequest(run_key=key, partition_key=partition, asset_selection=processed)
+        context.update_cursor(str(after))
+        if earlier:
+            context.log.warning(earlier_documents(earlier))
+        if not processable:
+            why = earlier_documents(earlier) if earlier else "no late documents"
+            yield dg.SkipReason(why)
+
+    return sensor
+
+
+late_documents = late_documents_of(SNAPSHOT_FLOW, "late_documents")
 
 
 @dg.run_failure_sensor(
@@ -168,9 +190,21 @@ def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"{result} ({datetime.now(UTC):%H:%M:%S} UTC)")
 
 
+@dg.sensor(
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Evaluate the conditions of alerts, and send what has started or cleared to "
+    "CRYPTOASSETS_ALERT_URLS. Shows what the evaluation before this one found.",
+)
+def alerts() -> dg.SkipReason:
+    """Evaluate alerts in the background, so that a slow receiver delays no other sensor."""
+    return dg.SkipReason(ALERT_WATCH.evaluate_soon())
+
+
 def sensors_in(layers: Collection[str]) -> list[dg.SensorDefinition]:
     """Return the sensors of a code location with these layers."""
-    of_processing = [process_what_was_fetched, late_documents, failed_runs]
+    of_flows = [late_documents_of(one, f"late_{one.raw.name}") for one in FLOWS if one.every]
+    of_processing = [process_what_was_fetched, late_documents, *of_flows, failed_runs, alerts]
     return [
         dead_runs,
         *(of_processing if "warehouse" in layers else []),

@@ -5,57 +5,32 @@ descriptions to `docs/reference.md`. What stays out: how an empty URL becomes a 
 `embedded`).
 """
 
-import re
-import unicodedata
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from cryptoassets import setting_values
+from cryptoassets.definition_settings import DefinitionSettings
 from cryptoassets.environment import secret_from_file
 from cryptoassets.errors import SettingsError
 from cryptoassets.origins import LOOPBACK_HOSTS
+from cryptoassets.project import HOME, default_home, project_root, settings_file
 
 SourceKind = Literal["coincap", "simulator", "replay"]
 """Where data comes from; stored with every document and row."""
 Interval = Literal["m1", "m5", "m15", "m30", "h1", "h2", "h6", "h12", "d1"]
 """CoinCap's names for the distance between two points of history."""
 
+_Kind = TypeVar("_Kind", bound=DefinitionSettings)
+
 COINCAP_V3_URL = "https://rest.coincap.io/v3"
 
-MISREAD_POSTGRES_URL = (
-    "POSTGRES_URL cannot be read. It looks like postgresql://user:password@host:5432/bigdata_db; "
-    "in the password write @ as %40, / as %2F, : as %3A and % as %25"
-)
-# With a bare @ or /, part of the password would be read as the host, and messages name the host.
-_POSTGRES_URL = re.compile(r"postgres(ql)?://([^@/?]*@)?[^@/?]*(/[^@/?]+)(\?.*)?")
-_MONGO_URL = re.compile(r"mongodb(\+srv)?://([^@/?:]*(:[^@/?:]*)?@)?[^@/?]+(/[^@]*)?")
-_HTTP_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
-_SPARK_MASTER = re.compile(r"local(\[[\d*, ]+\])?|(spark|k8s)://\S+|yarn")
-_CLEAN_URI = re.compile(r"hdfs://[^/\s]+/[^\s\[\]{}*?,]*|file:///[^\[\]{}*?,]*")
-# Spark and Hadoop treat these as a pattern, a list or an escape in every path.
-_MISREAD_IN_PATHS = frozenset('[]{}*?,\\"')
-# MongoDB refuses these in the name of a database.
-_MISREAD_IN_DATABASES = frozenset('/\\. "$*<>:|?')
-_LONGEST_DATABASE_BYTES = 63
-_HOST_NAME = re.compile(r"(\*\.)?[\w-]+(\.[\w-]+)*", re.ASCII)
 
-
-def project_root() -> Path:
-    """Return the folder of `dagster.yaml` and `.env`: the checkout, or the current folder."""
-    checkout = Path(__file__).resolve().parent.parent
-    return checkout if (checkout / "dagster.yaml").is_file() else Path.cwd()
-
-
-class Settings(BaseSettings):
+class Settings(DefinitionSettings):
     """The current settings. Fields are named like the environment variables, in lower case."""
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
-    )
 
     coincap_url: str | None = Field(
         None,
@@ -65,6 +40,9 @@ class Settings(BaseSettings):
     )
     coincap_api_key: SecretStr | None = Field(
         None, description="Key of CoinCap v3, sent as bearer token and never logged."
+    )
+    coincap_api_key_file: str | None = Field(
+        None, description="File that contains `COINCAP_API_KEY`, instead of that variable."
     )
     coincap_coins: int = Field(
         100, ge=1, description="Number of coins in a snapshot: the top N by rank."
@@ -79,10 +57,23 @@ class Settings(BaseSettings):
         "h1",
         description="Distance between two points of history: m1 m5 m15 m30 h1 h2 h6 h12 d1.",
     )
+    cryptoassets_currencies: str = Field(
+        "euro british-pound-sterling swiss-franc japanese-yen canadian-dollar australian-dollar "
+        "chinese-yuan-renminbi indian-rupee polish-zloty swedish-krona",
+        description="CoinCap's ids of the currencies whose rates are fetched, separated by spaces; "
+        "`none`: no rates are fetched.",
+    )
+    cryptoassets_ecb_rates: str | None = Field(
+        None,
+        description="URL or path of the ECB's history of daily reference rates, as zip or csv: "
+        "`https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip`. `run`, `backfill` "
+        "and the job `rates` read it when a new day is due; prices of days without other rates are "
+        "converted by them.",
+    )
     cryptoassets_retention_days: int = Field(
         0,
         ge=0,
-        description="Days before today whose data is kept, plus the 7 days before them, which "
+        description="Days before today whose data is kept, plus the 31 days before them, which "
         "their marts look back on. The command and the job `retention` delete older data. "
         "0 = keep everything.",
     )
@@ -96,10 +87,6 @@ class Settings(BaseSettings):
         description="File that contains `MONGO_URL`, instead of that variable. Each worker "
         "of a Spark cluster has its own file.",
     )
-    mongo_database: str = Field(
-        "datalake",
-        description="Database of the data lake: letters, digits, hyphens and underscores.",
-    )
     postgres_url: SecretStr | None = Field(
         None,
         description="URL of PostgreSQL, e.g. "
@@ -112,10 +99,26 @@ class Settings(BaseSettings):
         description="File that contains `POSTGRES_URL`, instead of that variable. Each worker "
         "of a Spark cluster has its own file.",
     )
+    analyst_url: SecretStr | None = Field(
+        None,
+        description="URL of PostgreSQL for everything that only reads: `import cryptoassets`, "
+        "`sql`, `export` and the dashboard. Its role must not be able to write. Unset: the role "
+        "`analyst` of the embedded server; with `POSTGRES_URL` set, these refuse to work.",
+    )
+    analyst_url_file: str | None = Field(
+        None, description="File that contains `ANALYST_URL`, instead of that variable."
+    )
     spark_master: str = Field(
         "local[*]",
         description="Spark's master: `local[*]`, or a cluster such as `spark://host:7077`; `yarn` "
         "and `k8s://` are accepted but untested.",
+    )
+    spark_cores_per_run: int = Field(
+        0,
+        ge=0,
+        description="Cores of a Spark cluster that one run takes. 0: half of all workers' cores, "
+        "because two runs can work at once, if `CRYPTOASSETS_PAGES` names the page of a standalone "
+        "master; else Spark's `spark.cores.max`.",
     )
     clean_path: str | None = Field(
         None,
@@ -124,14 +127,34 @@ class Settings(BaseSettings):
         "Unset: a folder `clean` below `CRYPTOASSETS_HOME`, one for each source.",
     )
     cryptoassets_home: Path = Field(
-        Path(".cryptoassets"),
+        HOME,
         description="Folder of the embedded stores' data, of logs and of Dagster's home; its path "
-        'must not contain any of `[ ] { } * ? , \\ "`.',
+        'must not contain any of `[ ] { } * ? , \\ "`. Unset: `.cryptoassets` in the checkout; '
+        "for an installed package the nearest `.cryptoassets` in the current folder or above it, "
+        "else the user's data folder, such as `~/.local/share/cryptoassets`.",
     )
     cryptoassets_allowed_hosts: str | None = Field(
         None,
-        description="Host names, separated by spaces, under which Dagster's page may be opened in "
-        "addition to localhost; `*.example.com` includes every name below it.",
+        description="Host names, separated by spaces, under which Dagster's page and the dashboard "
+        "may be opened in addition to localhost; `*.example.com` includes every name below it.",
+    )
+    cryptoassets_pages: str | None = Field(
+        None,
+        description="Where the dashboard finds the other pages, and alerts Dagster's, separated by "
+        "spaces: `NAME=URL` for the reader, or `NAME=URL|URL`, with a second URL for the "
+        "dashboard's own requests. Names: dagster, airflow, spark, pgadmin, mongo-express. Unset: "
+        "their usual ports on localhost.",
+    )
+    cryptoassets_alert_urls: SecretStr | None = Field(
+        None,
+        description="Addresses that receive alerts, in apprise's form and separated by spaces, "
+        "e.g. `slack://...  mailto://...`; never shown. Needs the extra `alerts`. Unset: no "
+        "alerts.",
+    )
+    cryptoassets_alert_urls_file: str | None = Field(
+        None,
+        description="File that contains `CRYPTOASSETS_ALERT_URLS`, instead of that variable; "
+        "addresses may be on separate lines.",
     )
     dagster_runs_retention_days: float = Field(
         0,
@@ -144,7 +167,8 @@ class Settings(BaseSettings):
     @classmethod
     def _read_secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         read = {}
-        for name in ("mongo_url", "postgres_url"):
+        secrets = ("coincap_api_key", "mongo_url", "postgres_url", "analyst_url")
+        for name in (*secrets, "cryptoassets_alert_urls"):
             file, variable = values.get(f"{name}_file"), name.upper()
             if file is not None and values.get(name) is not None:
                 raise SettingsError(
@@ -156,67 +180,23 @@ class Settings(BaseSettings):
                 read[name] = secret_from_file(f"{variable}_FILE", str(path))
         return {**values, **read}
 
-    @field_validator("postgres_url")
-    @classmethod
-    def _refuse_misread_url(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not _POSTGRES_URL.fullmatch(url.get_secret_value()):
-            raise ValueError(MISREAD_POSTGRES_URL)
-        return url
-
-    @field_validator("mongo_url")
-    @classmethod
-    def _refuse_misread_mongo_url(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not _MONGO_URL.fullmatch(url.get_secret_value()):
-            message = (
-                "MONGO_URL cannot be read. It looks like mongodb://user:password@host:27017/; in "
-                "the password write @ as %40, / as %2F, : as %3A and % as %25"
-            )
-            raise ValueError(message)
-        return url
-
-    @field_validator("coincap_url")
-    @classmethod
-    def _refuse_other_protocols_and_secrets(cls, url: str | None) -> str | None:
-        if url is not None and not _HTTP_URL.fullmatch(url):
-            message = "it must look like https://rest.coincap.io/v3"
-            raise ValueError(message)
-        # Unlike MongoDB's URL, this URL is shown in messages and stored with answers.
-        if url is not None and re.search("[@?#]", url):
-            message = (
-                "it must contain no user, password, query or fragment, because messages and files "
-                "show it. It must look like https://rest.coincap.io/v3; the key belongs in "
-                "COINCAP_API_KEY"
-            )
-            raise ValueError(message)
-        return url
-
-    @field_validator("spark_master")
-    @classmethod
-    def _refuse_unknown_masters(cls, master: str) -> str:
-        if not _SPARK_MASTER.fullmatch(master):
-            hint = "; Spark Connect (sc://) is not supported yet" if master[:5] == "sc://" else ""
-            message = f"it must look like local[*] or spark://host:7077{hint}"
-            raise ValueError(message)
-        return master
-
-    @field_validator("mongo_database")
-    @classmethod
-    def _refuse_database_that_mongodb_refuses(cls, name: str) -> str:
-        is_misread = _MISREAD_IN_DATABASES & set(name) or not name.isprintable()
-        if is_misread or len(name.encode()) > _LONGEST_DATABASE_BYTES:
-            message = (
-                "MongoDB does not accept this name. Use at most 63 letters, digits, hyphens "
-                "and underscores, such as datalake"
-            )
-            raise ValueError(message)
-        return name
+    _check_postgres_url = field_validator("postgres_url", "analyst_url")(
+        setting_values.postgres_url
+    )
+    _check_mongo_url = field_validator("mongo_url")(setting_values.mongo_url)
+    _check_alert_urls = field_validator("cryptoassets_alert_urls")(setting_values.alert_urls)
+    _check_coincap_url = field_validator("coincap_url")(setting_values.coincap_url)
+    _check_spark_master = field_validator("spark_master")(setting_values.spark_master)
+    _check_host_names = field_validator("cryptoassets_allowed_hosts")(setting_values.host_names)
+    _check_pages = field_validator("cryptoassets_pages")(setting_values.pages)
+    _check_api_key = field_validator("coincap_api_key")(setting_values.api_key)
 
     @field_validator("clean_path")
     @classmethod
     def _refuse_unusable_clean_path(cls, path: str | None) -> str | None:
         if path is not None and "://" not in path:
-            _refuse_misread_characters(str(project_root() / Path(path).expanduser()))
-        elif path is not None and not _CLEAN_URI.fullmatch(path):
+            setting_values.refuse_misread_characters(str(project_root() / Path(path).expanduser()))
+        elif path is not None and not setting_values.CLEAN_URI.fullmatch(path):
             message = (
                 "it must be a folder that driver and workers share, or hdfs://host:8020/clean, "
                 "which is untested; s3a:// and gs:// are not supported yet"
@@ -227,33 +207,36 @@ class Settings(BaseSettings):
     @field_validator("cryptoassets_home")
     @classmethod
     def _refuse_misread_home(cls, home: Path) -> Path:
-        _refuse_misread_characters(str((project_root() / home.expanduser()).resolve()))
+        setting_values.refuse_misread_characters(
+            str((project_root() / home.expanduser()).resolve())
+        )
         return home
-
-    @field_validator("cryptoassets_allowed_hosts")
-    @classmethod
-    def _refuse_all_hosts(cls, names: str | None) -> str | None:
-        if not all(_HOST_NAME.fullmatch(name) for name in (names or "").split()):
-            message = (
-                "it must contain host names without scheme and port, separated by spaces, such as "
-                "`dagster.example.com *.lan`; `*` alone would allow every web page"
-            )
-            raise ValueError(message)
-        return names
-
-    @field_validator("coincap_api_key")
-    @classmethod
-    def _refuse_unsendable_key(cls, key: SecretStr | None) -> SecretStr | None:
-        text = key.get_secret_value() if key else ""
-        if not (text.isascii() and text.isprintable()):
-            message = "it contains characters that no key has, such as a line break"
-            raise ValueError(message)
-        return key
 
     @cached_property
     def home(self) -> Path:
         """Absolute folder of embedded stores, logs and Dagster's home."""
+        if "cryptoassets_home" not in self.model_fields_set:
+            return default_home().resolve()
         return (project_root() / self.cryptoassets_home.expanduser()).resolve()
+
+    @property
+    def alert_urls(self) -> tuple[str, ...]:
+        """Addresses that receive alerts; they contain secrets."""
+        urls = self.cryptoassets_alert_urls
+        # An address that is listed twice would receive every message twice.
+        return tuple(dict.fromkeys(urls.get_secret_value().split() if urls else ()))
+
+    @property
+    def pages(self) -> dict[str, tuple[str, str]]:
+        """Addresses of named pages: the one for people, and the one for this platform."""
+        named = (page.split("=", 1) for page in (self.cryptoassets_pages or "").split())
+        parts = ((name, urls.partition("|")) for name, urls in named)
+        return {name: (url, probe or url) for name, (url, _, probe) in parts}
+
+    @property
+    def dagster_page(self) -> str:
+        """Address of Dagster's page for people, without a slash at its end."""
+        return self.pages.get("dagster", ("http://localhost:3000",))[0].rstrip("/")
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
@@ -269,23 +252,23 @@ class Settings(BaseSettings):
         return "coincap" if host == "coincap.io" or host.endswith(".coincap.io") else None
 
 
-def _refuse_misread_characters(path: str) -> None:
-    misread = sorted(_MISREAD_IN_PATHS & set(path))
-    has_control = any(unicodedata.category(character) in {"Cc", "Cs"} for character in path)
-    if misread or has_control:
-        characters = " ".join(misread) or "a line break or another control character"
-        message = f"Spark cannot read a path with {characters}. Choose a folder without it"
-        raise ValueError(message)
-
-
 def load_settings() -> Settings:
     """Read the environment and the project's `.env`.
 
     Raises:
         SettingsError: a value cannot be used; the message names the variable, never its value.
     """
+    return _load(Settings)
+
+
+def definition_settings() -> DefinitionSettings:
+    """Read only what the definitions need; see `load_settings`."""
+    return _load(DefinitionSettings)
+
+
+def _load(kind: type[_Kind]) -> _Kind:
     try:
-        return Settings(_env_file=project_root() / ".env")
+        return kind(_env_file=settings_file())
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"

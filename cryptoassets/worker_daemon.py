@@ -1,4 +1,4 @@
-"""The process that Spark's Python workers are forked from; it has imported what tasks need.
+"""The process from which Spark's Python workers are forked; it imports what tasks need.
 
 What goes here: these imports, then PySpark's own daemon. What stays out: our own modules, which a
 worker must import itself, because the driver may send newer ones than are installed here.

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _RUN_BY_WORKERS = frozenset(
     {
         *("coincap", "partitions", "schemas", "stores", "transforms"),
-        *("__init__.py", "environment.py", "errors.py", "libpq.py", "origins.py", "settings.py"),
-        *("shortages.py", "workers.py"),
+        *("__init__.py", "definition_settings.py", "environment.py", "errors.py"),
+        *("libpq.py", "origins.py", "project.py"),
+        *("setting_values.py", "settings.py", "shortages.py", "workers.py"),
     }
 )
 """Modules and packages that tasks may import; a change elsewhere does not affect a worker."""

@@ -19,13 +19,16 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource
 from pyspark.sql import SparkSession
 
-from cryptoassets import libpq
 from cryptoassets.embedded import Stack
+from cryptoassets.environment import is_read_by_libpq
+from cryptoassets.project import project_root
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.spark import SparkResource
-from cryptoassets.settings import Settings, project_root
+from cryptoassets.settings import Settings
 from cryptoassets.stores.mongodb import Lake
+from cryptoassets_tests.distribution import pytest_xdist_make_scheduler
 from cryptoassets_tests.resources.postgres_fixtures import (
+    analyst_url,
     database,
     empty_database,
     migrated_template,
@@ -33,12 +36,26 @@ from cryptoassets_tests.resources.postgres_fixtures import (
     postgres_url_of,
 )
 
-__all__ = ["database", "empty_database", "migrated_template", "postgres", "postgres_url_of"]
+__all__ = [
+    "analyst_url",
+    "database",
+    "empty_database",
+    "migrated_template",
+    "postgres",
+    "postgres_url_of",
+    "pytest_xdist_make_scheduler",
+]
 
 SETTINGS_OF_THE_USER = (
     *(name.upper() for name in Settings.model_fields if name != "cryptoassets_home"),
     "DAGSTER_HOME",
 )
+
+
+SINCE = "2018-01-01"
+"""The first partition in all tests, because recorded answers are older than the default."""
+# Here, because the partitions are defined when they are imported, by the next conftest or test.
+os.environ["CRYPTOASSETS_SINCE"] = SINCE
 
 
 def pytest_configure() -> None:
@@ -58,9 +75,10 @@ def session_home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-tests-", dir="/var/tmp"))
     folder.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
-        for name in (*SETTINGS_OF_THE_USER, *filter(libpq.is_variable, list(os.environ))):
+        for name in (*SETTINGS_OF_THE_USER, *filter(is_read_by_libpq, list(os.environ))):
             patch.delenv(name, raising=False)
         patch.setenv("CRYPTOASSETS_HOME", str(folder))
+        patch.setenv("CRYPTOASSETS_SINCE", SINCE)
         patch.setattr(Settings, "settings_customise_sources", classmethod(_without_users_file))
         yield folder
     shutil.rmtree(folder, ignore_errors=True)

@@ -12,7 +12,8 @@ import pytest
 from cryptoassets import jobs
 from cryptoassets.definitions import ALL, build_defs, defs
 from cryptoassets.partitions.policies import DAILY, HOURLY
-from cryptoassets.settings import project_root
+from cryptoassets.project import project_root
+from cryptoassets_tests.conftest import SINCE
 
 ASSETS = {
     "raw/coin_snapshots": ("raw", "mongo_io_manager", HOURLY),
@@ -22,7 +23,12 @@ ASSETS = {
     "raw/coin_history": ("raw", "mongo_io_manager", DAILY),
     "clean/coin_price_history": ("clean", "spark_io_manager", DAILY),
     "warehouse/coin_price_history": ("warehouse", "postgres_io_manager", DAILY),
+    "raw/rates": ("raw", "mongo_io_manager", HOURLY),
+    "clean/fx_rates": ("clean", "spark_io_manager", HOURLY),
+    "warehouse/fx_rates": ("warehouse", "postgres_io_manager", HOURLY),
+    "warehouse/ecb_rates": ("warehouse", "postgres_io_manager", None),
     "marts/coin_daily": ("marts", "postgres_io_manager", DAILY),
+    "marts/coin_candles": ("marts", "postgres_io_manager", DAILY),
     "marts/market_daily": ("marts", "postgres_io_manager", DAILY),
 }
 """Key to group, IO manager key and partitions."""
@@ -50,6 +56,15 @@ CHECKS = {
         "quarantine_share": False,
     },
     "warehouse/coin_price_history": {"reconciliation": False},
+    "clean/fx_rates": {
+        "columns": True,
+        "keys": True,
+        "outcomes": True,
+        "quarantine_share": False,
+    },
+    "warehouse/fx_rates": {"reconciliation": False},
+    "marts/coin_candles": {"prices_in_order": False},
+    "marts/coin_daily": {"prices_in_order": False},
 }
 """The checks of each asset, and whether each check blocks."""
 
@@ -92,31 +107,34 @@ def test_an_asset_is_described_for_people(name: str) -> None:
     assert ["team:cryptoassets"] == list(node.owners)
     assert node.kinds
     assert definition.code_versions_by_key[node.key]
-    assert name.replace("/", ".") == node.metadata["dagster/table_name"]
-    if not name.startswith("raw/"):
+    place = name.replace("/", ".").replace("raw.", "datalake.")
+    assert place == node.metadata["dagster/table_name"]
+    assert node.metadata["dagster/code_references"].code_references
+    # The ECB's rates come from a file.
+    if not name.startswith("raw/") and name != "warehouse/ecb_rates":
         lineage = node.metadata["dagster/column_lineage"].deps_by_column
         assert lineage
         assert all(lineage.values())
 
 
 def test_prices_are_stale_after_90_minutes() -> None:
-    """Dagster's daemon evaluates the policy; `status` computes the same."""
+    """Dagster's daemon compares materializations; `run` and `status` compare the newest price."""
     policy = GRAPH.get(key_of("warehouse/coin_prices")).freshness_policy
 
     assert dg.FreshnessPolicy.time_window(fail_window=policy.fail_window.to_timedelta()) == policy
     assert 90 * 60 == policy.fail_window.to_timedelta().total_seconds()
 
 
-def test_partitions_reach_from_2018_into_the_open_hour_and_day() -> None:
-    """The oldest recorded answers are from 2018; new data arrives in the open hour."""
-    assert "2018-01-01-00:00" == HOURLY.get_first_partition_key()
-    assert "2018-01-01" == DAILY.get_first_partition_key()
+def test_partitions_reach_from_the_setting_into_the_open_hour_and_day() -> None:
+    """New data arrives in the open hour."""
+    assert f"{SINCE}-00:00" == HOURLY.get_first_partition_key()
+    assert SINCE == DAILY.get_first_partition_key()
     assert (1, 1) == (HOURLY.end_offset, DAILY.end_offset)
 
 
 @pytest.mark.parametrize("asset", CHECKS)
 def test_assets_have_their_checks_and_only_schema_checks_block(asset: str) -> None:
-    """A blocking check on merely unusual data would block the open hour forever."""
+    """A blocking check on merely unusual data would block the current hour forever."""
     of_asset = GRAPH.get_check_keys_for_assets({key_of(asset)})
     blocking = {key.name: GRAPH.get(key).blocking for key in of_asset}
 
@@ -128,10 +146,14 @@ def test_assets_have_their_checks_and_only_schema_checks_block(asset: str) -> No
     [
         ("ingest", {"raw/coin_snapshots"}),
         ("process", {"clean/coin_prices", "warehouse/coins", "warehouse/coin_prices"}),
-        ("marts", {"marts/coin_daily", "marts/market_daily"}),
+        ("marts", {"marts/coin_daily", "marts/coin_candles", "marts/market_daily"}),
         (
             "history",
             {"raw/coin_history", "clean/coin_price_history", "warehouse/coin_price_history"},
+        ),
+        (
+            "rates",
+            {"raw/rates", "clean/fx_rates", "warehouse/fx_rates", "warehouse/ecb_rates"},
         ),
     ],
 )
@@ -144,19 +166,43 @@ def test_jobs_contain_the_agreed_assets(job: str, assets: set[str]) -> None:
     assert definition.description
 
 
+def test_the_jobs_are_frozen() -> None:
+    """Airflow and scripts name them. Dagster's page sorts them: the first one does everything."""
+    made = {job.name: defs.resolve_job_def(job.name).partitions_def for job in defs.jobs or []}
+
+    hourly, daily = ("ingest", "process", "rates"), ("history", "marts")
+    unpartitioned = ("all_steps_now", "end_dead_runs", "purge_old_runs", "retention")
+    assert (
+        dict.fromkeys(hourly, HOURLY) | dict.fromkeys(daily, DAILY) | dict.fromkeys(unpartitioned)
+        == made
+    )
+    assert "all_steps_now" == min(made)
+
+
+@pytest.mark.parametrize("name", [name for name, parts in ASSETS.items() if parts[2]])
+def test_a_backfill_is_one_run(name: str) -> None:
+    """A click on "Materialize all" would otherwise launch hundreds of runs."""
+    assert dg.BackfillPolicy.single_run() == GRAPH.get(key_of(name)).backfill_policy
+
+
 def test_the_schedules_are_off_and_the_sensors_are_on() -> None:
     """Airflow is the scheduler, but late documents and dead runs are handled only by Dagster."""
     schedules = {one.name: one.default_status for one in defs.schedules or []}
     sensors = {one.name: one.default_status for one in defs.sensors or []}
 
-    off = ("ingest_every_five_minutes", "purge_old_runs_daily", "retention_daily")
+    off = (
+        *("ingest_every_five_minutes", "rates_every_six_hours"),
+        *("purge_old_runs_daily", "retention_daily"),
+    )
     assert dict.fromkeys(off, dg.DefaultScheduleStatus.STOPPED) == schedules
     names = (
         "late_documents",
+        "late_rates",
         "process_what_was_fetched",
         "marts_of_healed_days",
         "failed_runs",
         "dead_runs",
+        "alerts",
     )
     on = dict.fromkeys(names, dg.DefaultSensorStatus.RUNNING)
     assert on | {"heal_gaps": dg.DefaultSensorStatus.STOPPED} == sensors
@@ -166,8 +212,8 @@ def test_the_schedules_are_off_and_the_sensors_are_on() -> None:
 @pytest.mark.parametrize(
     ("layers", "job_names"),
     [
-        (["raw"], {"ingest", "history"}),
-        (["clean", "warehouse", "marts"], {"process", "marts", "history"}),
+        (["raw"], {"ingest", "history", "rates"}),
+        (["clean", "warehouse", "marts"], {"process", "marts", "history", "rates"}),
     ],
 )
 def test_the_layers_load_as_two_code_locations(layers: list[str], job_names: set[str]) -> None:

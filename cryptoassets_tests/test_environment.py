@@ -7,6 +7,7 @@ import pytest
 
 from cryptoassets.environment import (
     certificates,
+    ignored_variables,
     java_environment,
     remove_dagster_variables,
     remove_pyspark_variables,
@@ -95,3 +96,18 @@ def test_certificates_that_cannot_be_read_are_named(variable: str, tmp_path: Pat
             certificates({variable: str(path)})
     assert certificates({variable: ""}) is None
     assert tmp_path == certificates({variable: str(tmp_path)})
+
+
+def test_variables_of_other_programs_that_have_no_effect_are_named() -> None:
+    """`doctor` names them, because their owner expects an effect."""
+    named = USER_ENVIRONMENT | {
+        "DAGSTER_HOME": "/d",
+        "DAGSTER_X": "1",
+        "PGHOST": "h",
+        "PGADMIN_X": "1",
+        "SPARK_CORES_PER_RUN": "2",
+    }
+
+    assert ["CLASSPATH", "DAGSTER_X", "JAVA_TOOL_OPTIONS", "PGHOST", "SPARK_HOME"] == (
+        ignored_variables(named)
+    )

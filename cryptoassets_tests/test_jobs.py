@@ -3,16 +3,22 @@
 from datetime import UTC, datetime
 
 import dagster as dg
+import pytest
 
 from cryptoassets import jobs
 
 
-def test_the_schedule_requests_the_open_hour() -> None:
+@pytest.mark.parametrize(
+    "schedule",
+    [jobs.ingest_every_five_minutes, jobs.rates_every_six_hours],
+    ids=lambda one: one.name,
+)
+def test_a_schedule_requests_the_open_hour(schedule: dg.ScheduleDefinition) -> None:
     """At 13:05 it requests 13:00, whatever the laptop's time zone."""
     moment = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
     context = dg.build_schedule_context(scheduled_execution_time=moment)
 
-    request = jobs.ingest_every_five_minutes(context)
+    request = schedule(context)
 
     assert "2026-11-23-13:00" == request.partition_key
     assert moment.isoformat() == request.run_key

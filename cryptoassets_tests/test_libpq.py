@@ -200,7 +200,9 @@ def test_a_read_only_database_is_reported_in_one_sentence(
         statement = "ALTER DATABASE {} SET default_transaction_read_only = on"
         connection.execute(sql.SQL(statement).format(name))
 
-    with pytest.raises(StoreError, match=r"is read-only .* a retry will not help; have default_tr"):
+    with pytest.raises(
+        StoreError, match=r"is read-only .* a retry will not help; turn off default_tr"
+    ):
         PostgresResource().connect()
 
     # Options in the URL override the database's setting.

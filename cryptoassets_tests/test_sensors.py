@@ -14,17 +14,19 @@ import psycopg
 import pytest
 
 from cryptoassets import sensors
+from cryptoassets.backfills.request import GAPS_TAG
+from cryptoassets.backfills.resource import HistoryResource
 from cryptoassets.definitions import defs
 from cryptoassets.embedded import Stack, dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
-from cryptoassets.history.request import GAPS_TAG
-from cryptoassets.history.resource import HistoryResource
+from cryptoassets.facts import Fact, metadata_of
 from cryptoassets.jobs import RAW_SNAPSHOTS
 from cryptoassets.partitions.policies import range_of, range_tags
+from cryptoassets.project import project_root
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.settings import project_root
 from cryptoassets.upkeep.in_use import in_use
+from cryptoassets_tests.backfills.history_data import T0, HistoryData
 from cryptoassets_tests.e2e.platforms import (
     HOUR_FORMAT,
     Finished,
@@ -32,7 +34,6 @@ from cryptoassets_tests.e2e.platforms import (
     new_platform,
     this_hour,
 )
-from cryptoassets_tests.history.history_data import T0, HistoryData
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
@@ -165,7 +166,7 @@ def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_comm
     assert while_it_lives[1] == run
     failure = failed_ingest(shown)
     assert (1, "killed", run.run_id) == (shown.code, failure["outcome"], failure["run_id"])
-    # The time of the kill, not of the mark.
+    # The time when the run was killed, not when it was marked as failed.
     assert failure == failed_ingest(later)
     assert f"Marked run {run.run_id} as failed" in up.text
     assert ended is not None
@@ -263,7 +264,7 @@ HEALED = {"dagster/sensor_name": "heal_gaps"}
     ("tags", "asked"),
     [
         (HEALED | range_tags("2026-01-05", "2026-01-07"), [("2026-01-05", "2026-01-07")]),
-        # Launched by `backfill --gaps`, which makes the marts itself.
+        # Launched by `backfill --gaps`, which computes the marts itself.
         (range_tags("2026-01-05", "2026-01-07"), []),
         # No prices arrived for these days.
         (HEALED | range_tags("2026-02-05", "2026-02-07"), []),
@@ -311,7 +312,7 @@ def test_an_hour_that_has_not_begun_waits_without_delaying_others() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         for partition in (last, following, last):
             made = dg.AssetMaterialization(
-                RAW_SNAPSHOTS, partition=partition, metadata={"late": True}
+                RAW_SNAPSHOTS, partition=partition, metadata=metadata_of({Fact.IS_LATE: True})
             )
             instance.report_runless_asset_event(made)
 

@@ -5,9 +5,14 @@ from pathlib import Path
 import pytest
 
 from cryptoassets.errors import SettingsError
-from cryptoassets.settings import Settings, load_settings, project_root
+from cryptoassets.project import project_root
+from cryptoassets.settings import Settings, definition_settings, load_settings
 
-URLS = {"MONGO_URL": "mongodb://me@host:27017/", "POSTGRES_URL": "postgresql://me@host/base"}
+URLS = {
+    "MONGO_URL": "mongodb://me@host:27017/",
+    "POSTGRES_URL": "postgresql://me@host/base",
+    "ANALYST_URL": "postgresql://analyst@host/base",
+}
 
 
 def test_by_default_everything_is_embedded_and_simulated(session_home: Path) -> None:
@@ -41,6 +46,25 @@ def test_the_settings_determine_the_source_only_where_it_is_certain(
     assert source == settings.known_source
 
 
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("", "2026-01-01"),
+        ("2023-11-14", "2023-11-14"),
+        ("2023-11-14T23:00:00-03:00", "2023-11-15"),
+        ("2018-01-01T07:30:00Z", "2018-01-01"),
+    ],
+)
+def test_the_first_partition_is_a_day_that_no_release_changes(
+    monkeypatch: pytest.MonkeyPatch, text: str, day: str
+) -> None:
+    """Its time is dropped; compose passes an empty value if it is not set."""
+    monkeypatch.setenv("CRYPTOASSETS_SINCE", text)
+
+    assert day == f"{definition_settings().cryptoassets_since}"
+    assert day == f"{load_settings().first_partition:%Y-%m-%d}"
+
+
 def test_additional_hosts_do_not_replace_the_names_of_this_machine() -> None:
     """A browser on this machine must always have access."""
     settings = Settings(_env_file=None, cryptoassets_allowed_hosts="dagster-webserver *.lan")
@@ -54,6 +78,9 @@ def test_additional_hosts_do_not_replace_the_names_of_this_machine() -> None:
     ("variable", "value"),
     [
         ("COINCAP_COINS", "0"),
+        ("CRYPTOASSETS_SINCE", "2017-12-31"),
+        ("CRYPTOASSETS_SINCE", "2999-01-01"),
+        ("CRYPTOASSETS_SINCE", "yesterday"),
         ("COINCAP_COINS", "planted"),
         ("COINCAP_MONTHLY_CREDITS", "-1"),
         ("COINCAP_API_KEY", "planted\nkey"),
@@ -61,6 +88,8 @@ def test_additional_hosts_do_not_replace_the_names_of_this_machine() -> None:
         ("POSTGRES_URL", "planted"),
         ("POSTGRES_URL", "mysql://me:planted@host/base"),
         ("POSTGRES_URL", "postgresql://me:planted@host"),
+        ("POSTGRES_URL", "postgresql://me@host:planted/base"),
+        ("POSTGRES_URL", "postgresql://me:%planted@host/base"),
         ("POSTGRES_URL", "postgresql://me:a@planted@host:5432/base"),
         ("POSTGRES_URL", "postgresql://me:a/planted@host:5432/base"),
         ("MONGO_URL", "planted:27017"),
@@ -106,7 +135,7 @@ def test_a_value_that_cannot_be_used_is_named_but_not_quoted(
     assert "planted" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["MONGO_URL", "POSTGRES_URL"])
+@pytest.mark.parametrize("name", sorted(URLS))
 def test_a_url_is_read_from_a_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
@@ -119,7 +148,7 @@ def test_a_url_is_read_from_a_file(
     assert URLS[name] == read.get_secret_value()
 
 
-@pytest.mark.parametrize("name", ["MONGO_URL", "POSTGRES_URL"])
+@pytest.mark.parametrize("name", sorted(URLS))
 def test_a_file_and_the_variable_itself_are_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
@@ -263,7 +292,7 @@ def test_a_checkout_in_a_folder_that_spark_misreads_is_refused(
     """The home is inside the checkout, unless CRYPTOASSETS_HOME names another folder."""
     (tmp_path / "data[1]").mkdir()
     monkeypatch.chdir(tmp_path / "data[1]")
-    monkeypatch.setattr("cryptoassets.settings.project_root", Path.cwd)
+    monkeypatch.setattr("cryptoassets.project.checkout", Path.cwd)
     monkeypatch.delenv("CRYPTOASSETS_HOME")
 
     with pytest.raises(SettingsError, match="CRYPTOASSETS_HOME: Spark cannot read a path"):

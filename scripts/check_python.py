@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 -- run by path, before there is any package
-"""Report in one sentence if this Python cannot run the project; must itself run on any Python 3."""
+"""Report if this Python cannot run the project. This file must run on any Python 3."""
 
 import sys
 
@@ -8,5 +8,5 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     sys.exit(
         "Python 3.11, 3.12 or 3.13 is needed, but this is "
         + found
-        + ". Name another: make PYTHON=python3.12"
+        + ". Choose another: make PYTHON=python3.12"
     )

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 -- run by path, before there is any package
-"""Install `uv` into a folder: with pip if available, else from its wheel in the package index.
+"""Installs `uv` into a folder: with pip if available, else from its wheel in the package index.
 
-What goes here: only what must run before anything is installed, so standard library only. What
-stays out: everything that uv itself does. Usage: `python3 scripts/get_uv.py FOLDER`.
+What goes here: only what must run before any package is installed, with the standard library only.
+What stays out: everything that uv itself does. Usage: `python3 scripts/get_uv.py FOLDER`.
 """
 
 import configparser
@@ -30,8 +30,8 @@ Link = tuple[str, str]  # URL and SHA-256 of a wheel
 
 
 def main(folder: Path) -> None:
-    """Install `uv` into `folder`/bin; print progress, and a failure as one sentence."""
-    if by_pip(folder):
+    """Install `uv` into `folder`/bin; print progress, or one sentence about the failure."""
+    if install_with_pip(folder):
         return
     index = configured_index()
     report(f"Fetching uv's wheel from {without_password(index)}")
@@ -45,8 +45,8 @@ def main(folder: Path) -> None:
     unpack(wheel, folder)
 
 
-def by_pip(folder: Path) -> bool:
-    """Try pip, which supports proxies and log-ins best; return whether it succeeded."""
+def install_with_pip(folder: Path) -> bool:
+    """Try pip, which has the best support for proxies and log-ins; return whether it succeeded."""
     if importlib.util.find_spec("pip") is None:
         return False
     report("Installing uv with pip")
@@ -87,7 +87,7 @@ def wheel_links(index: str) -> list[Link]:
     else:
         parser = LinkParser()
         parser.feed(page.decode())
-        links = [(url, part.partition("sha256=")[2]) for url, _, part in parser.parted()]
+        links = [(url, part.partition("sha256=")[2]) for url, _, part in parser.split_links()]
     return [(urllib.parse.urljoin(base, url), sha256) for url, sha256 in links if sha256]
 
 
@@ -104,13 +104,13 @@ class LinkParser(html.parser.HTMLParser):
         if tag == "a" and "data-yanked" not in values and values.get("href"):
             self.links.append(values["href"] or "")
 
-    def parted(self) -> list[tuple[str, str, str]]:
+    def split_links(self) -> list[tuple[str, str, str]]:
         """Return the links, each split at `#`."""
         return [link.partition("#") for link in self.links]
 
 
 def newest_wheel(links: list[Link]) -> Link:
-    """Return the newest final release for this machine."""
+    """Return the wheel of the newest final release for this machine."""
     named = [
         (re.search(r"/uv-(\d+(?:\.\d+)*)-py3-none-([\w.]+)\.whl$", url), url, sha256)
         for url, sha256 in links
@@ -135,13 +135,13 @@ def fits(tags: str) -> bool:
         return tags.startswith("macosx") and tags.endswith(
             {"aarch64": "arm64"}.get(machine, machine)
         )
-    # uv's programs for Linux are static or need only an old glibc; musl needs its own.
+    # uv's programs for Linux are static or need only an old glibc; musl needs a separate wheel.
     libc = "manylinux" if platform.libc_ver()[0] == "glibc" else "musllinux"
     return libc in tags and tags.endswith(machine)
 
 
 def read(url: str, accept: str = "*/*") -> tuple[bytes, str, str]:
-    """Return body, content type and final URL; credentials in the URL are used."""
+    """Return body, content type and final URL; log in with the URL's credentials, if any."""
     parts = urllib.parse.urlsplit(url)
     headers = {"Accept": accept, "User-Agent": "cryptoassets-setup"}
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 -- run by path
-"""Write `docs/reference.md`: the names that users rely on, read from the code that defines them.
+"""Writes `docs/reference.md`: the names that users rely on, read from the code that defines them.
 
-What goes here: the format of the page. What stays out: the descriptions (they are in the settings,
-schemas, rules, commands, assets, jobs, sensors and checks themselves).
+What goes here: the format of the page. What stays out: the descriptions, which are in the settings,
+schemas, rules, commands, assets, jobs, sensors and checks themselves.
 """
 
 import re
@@ -18,10 +18,11 @@ from cryptoassets.checks.results import severity_of
 from cryptoassets.cli.app import app
 from cryptoassets.definitions import defs
 from cryptoassets.partitions.policies import DAILY, HOURLY
+from cryptoassets.project import project_root
 from cryptoassets.schemas import DECIMAL_PRECISION, DECIMAL_SCALE, FLOWS, POSTGRES_TABLES, Table
-from cryptoassets.settings import Settings, project_root
-from cryptoassets.stores.mongodb import COLLECTION_DESCRIPTIONS
-from cryptoassets.transforms.rules import REASONS
+from cryptoassets.settings import Settings
+from cryptoassets.stores.mongodb import RECORD_DESCRIPTIONS
+from cryptoassets.transforms.reasons import known_reasons
 
 PAGE = project_root() / "docs" / "reference.md"
 _TITLE = """\
@@ -58,12 +59,16 @@ def _commands() -> str:
             for name, command in group.commands.items()
         ),
     )
-    options = "`--debug`, before or after the command, shows the traceback of an error."
+    options = (
+        "Before or after the command, `--debug` shows the traceback of an error, and `--quiet` "
+        "(`-q`) prints only warnings and failures, to stderr. `--version` prints the version; "
+        "`--install-completion` makes the Tab key complete commands and options."
+    )
     details = (
         get_docs_for_click(obj=command, ctx=context, indent=2, call_prefix="cryptoassets")
         for command in group.commands.values()
     )
-    # Outside code, a name in angle brackets would be read as HTML.
+    # Outside of code, a name in angle brackets would be interpreted as HTML.
     code_or_bracket = re.compile(r"`[^`]*`|(<)(?=[a-z])")
     return code_or_bracket.sub(
         lambda found: r"\<" if found[1] else found[0],
@@ -78,7 +83,8 @@ def _settings() -> str:
     )
     return (
         "Set them in the environment or in a file `.env` in the project's folder "
-        "([.env.example](../.env.example)). None is required. Environment variables override the "
+        "([.env.example](../.env.example)), or in a file `.env` in `CRYPTOASSETS_HOME`, which then "
+        "is read instead. None is required. Environment variables override the "
         "file; an empty variable counts as not set.\n\n"
         + _table(("variable", "default", "meaning"), rows)
     )
@@ -91,13 +97,14 @@ def _default(value: object) -> str:
 def _reasons() -> str:
     return (
         "A document is kept in `warehouse.quarantine` with the code of every rule that it breaks."
-        "\n\n" + _table(("code", "meaning"), ((f"`{c}`", words) for c, words in REASONS.items()))
+        "\n\n"
+        + _table(("code", "meaning"), ((f"`{c}`", text) for c, text in known_reasons().items()))
     )
 
 
 def _tables() -> str:
     intro = (
-        "Columns of the key are bold. Types are PostgreSQL's; Parquet has their equivalents. All "
+        "The key's columns are bold. The types are PostgreSQL's; Parquet has equivalent types. All "
         "times are UTC.\n"
     )
     postgres = (f"### `{one.full_name}`\n\n{_columns(one)}" for one in POSTGRES_TABLES)
@@ -121,14 +128,20 @@ def _columns(table: Table) -> str:
 
 def _collections() -> str:
     return "MongoDB, database `MONGO_DATABASE`.\n\n" + _table(
-        ("collection", "holds"),
-        ((f"`{name}`", holds) for name, holds in COLLECTION_DESCRIPTIONS.items()),
+        ("collection", "contents"),
+        (
+            (f"`{name}`", contents)
+            for name, contents in (
+                *((flow.raw.name, flow.raw.documents) for flow in FLOWS),
+                *RECORD_DESCRIPTIONS.items(),
+            )
+        ),
     )
 
 
 def _asset_keys() -> list[dg.AssetKey]:
     """Return all assets, in the order of the layers."""
-    layers = [*assets.LAYERS]
+    layers = assets.LAYERS
     return sorted(
         _GRAPH.get_all_asset_keys(), key=lambda key: (layers.index(key.path[0]), key.path)
     )
@@ -136,7 +149,7 @@ def _asset_keys() -> list[dg.AssetKey]:
 
 def _assets() -> str:
     return _table(
-        ("asset", "made from", "partition", "kinds", "holds"), map(_asset_row, _asset_keys())
+        ("asset", "upstream", "partition", "kinds", "contents"), map(_asset_row, _asset_keys())
     )
 
 
@@ -144,8 +157,9 @@ def _asset_row(key: dg.AssetKey) -> tuple[str, ...]:
     node = _GRAPH.get(key)
     fresh = ""
     if node.freshness_policy is not None:
-        age = node.freshness_policy.fail_window.to_timedelta()
-        fresh = f" Fresh while its newest materialization is younger than {age.seconds // 60} min."
+        minutes = int(node.freshness_policy.fail_window.to_timedelta().total_seconds()) // 60
+        age = f"{minutes} min" if minutes % 60 else f"{minutes // 60} h"
+        fresh = f" Stale if its newest materialization is older than {age}."
     return (
         f"`{key.to_user_string()}`",
         _assets_named(node.parent_keys),
@@ -168,10 +182,10 @@ def _jobs() -> str:
 
 def _job_row(job: dg.JobDefinition) -> tuple[str, ...]:
     partition = _partition(job.partitions_def)
-    most = job.backfill_policy.max_partitions_per_run
-    if most != 1:
-        share = f"up to {most} per run" if most else "the whole range in one run"
-        partition += f"; Dagster's backfills: {share}"
+    limit = job.backfill_policy.max_partitions_per_run
+    if limit != 1:
+        split = f"up to {limit} per run" if limit else "the whole range in one run"
+        partition += f"; Dagster's backfills: {split}"
     return (
         f"`{job.name}`",
         _assets_named(job.asset_layer.executable_asset_keys) or "none",
@@ -222,8 +236,9 @@ def _checks() -> str:
         groups.setdefault(next(iter(one.check_specs)).asset_key, []).append(one)
     parts = (_checks_of(key, groups[key]) for key in _asset_keys() if key in groups)
     return (
-        "If a check of severity ERROR fails, `run` exits with 1 and Airflow's task fails. WARN is "
-        "only shown. If a blocking check fails, downstream assets are not written.\n\n"
+        "If a check of severity ERROR fails, `run` exits with 1 and Airflow's task fails. Failures "
+        "of severity WARN are only shown. If a blocking check fails, downstream assets are not "
+        "written.\n\n"
     ) + "\n".join(parts)
 
 
@@ -260,13 +275,13 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[str | None]]) -> str
 
 
 def one_line(words: str | None) -> str:
-    """Return a description as the text of a table cell.
+    """Convert a description to the text of a table cell.
 
     Raises:
-        ValueError: there is no description.
+        ValueError: the description is missing.
     """
     if words is None:
-        raise ValueError("Something is not described: add the description where it is defined")
+        raise ValueError("A description is missing: add it where the name is defined")
     return " ".join(words.split()).replace("|", "\\|")
 
 

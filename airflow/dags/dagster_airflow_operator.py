@@ -1,13 +1,13 @@
-"""On Airflow 2 only: dagster-airflow's own operator, for comparison.
+"""A DAG with dagster-airflow's own operator, for comparison; on Airflow 2 only.
 
-It can only launch jobs without partitions; among the product's jobs that is `end_dead_runs`. It
-holds a worker slot while it waits, its link leads to the cloud product, and a retry launches a
-second run. `DagsterMaterializeOperator` exists because this operator supports no partitions, tags,
-assets or time limits.
+The operator can only launch jobs without partitions, such as `end_dead_runs`. It occupies a worker
+slot while it waits, its link leads to Dagster's cloud product, and a retry launches a second run.
+`DagsterMaterializeOperator` exists because this operator does not support partitions, tags, assets
+or time limits.
 
-It needs its connection `dagster_airflow` (type `dagster`, `http://host:3000/graphql` as login) when
-the DAG is parsed: without that connection the DAG does not exist. The job is in the code location
-of the raw layer: the Airflow variable `cryptoassets_raw_location`, default `cryptoassets`.
+When the DAG is parsed, the operator needs the connection `dagster_airflow` (type `dagster`, with
+`http://host:3000/graphql` as login). Without it, the DAG does not exist. The job is in the code
+location of the raw layer: the Airflow variable `cryptoassets_raw_location`, default `cryptoassets`.
 """
 
 from datetime import datetime, timezone
@@ -46,9 +46,9 @@ if can_be_declared():
             task_id="end_dead_runs",
             dagster_conn_id=CONNECTION,
             repository_name="__repository__",
-            # The spelling is dagster-airflow's. The argument is not a template.
+            # dagster-airflow spells the argument like this. It is not a template.
             repostitory_location_name=Variable.get("cryptoassets_raw_location", "cryptoassets"),
             job_name="end_dead_runs",
-            # Any text: the open-source webserver needs no token, but the operator requires one.
+            # The open-source webserver needs no token, but the operator requires some text.
             user_token="none",  # noqa: S106
         )

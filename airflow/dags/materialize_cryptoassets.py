@@ -1,13 +1,14 @@
-"""The DAGs that launch the product's Dagster jobs, on both Airflow 2.11 and 3.
+"""The DAGs that launch the product's Dagster jobs, on Airflow 2.11 and 3.
 
-What goes here: declarations. What stays out: how a run is launched and watched (in the plugin
+What goes here: declaring the DAGs. What stays out: launching and watching a run (in the plugin
 `cryptoassets_airflow`), what the jobs do (in Dagster).
 
 Settings: the Airflow variables `cryptoassets_raw_location` and `cryptoassets_processing_location`
-name Dagster's code locations (default `cryptoassets`). The environment of the Airflow processes has
-`CRYPTOASSETS_AIRFLOW_POOL` (default `default_pool`) and `CRYPTOASSETS_SINCE`, the ISO date, or date
-and time (UTC unless it has an offset), when this platform was first started. Nothing before that
-time is scheduled, but it can be backfilled.
+are the names of Dagster's code locations (default `cryptoassets`). In the environment of the
+Airflow processes, `CRYPTOASSETS_AIRFLOW_POOL` is the pool (default `default_pool`),
+`CRYPTOASSETS_SINCE` is the first partition, and `CRYPTOASSETS_FIRST_START` is when this platform
+was first started: ISO dates, or dates and times (UTC unless they have an offset). Nothing before
+the later of them is scheduled, but it can be backfilled from the first partition on.
 """
 
 import os
@@ -25,7 +26,7 @@ from cryptoassets_airflow.since import first_moment
 RAW_LOCATION = "{{ var.value.get('cryptoassets_raw_location', 'cryptoassets') }}"
 PROCESSING_LOCATION = "{{ var.value.get('cryptoassets_processing_location', 'cryptoassets') }}"
 
-# A DAG run triggered without a logical date has no interval.
+# A DAG run that was triggered without a logical date has no data interval.
 _START = "(data_interval_start | default(dag_run.run_after))"
 _END = "(data_interval_end | default(dag_run.run_after))"
 HOUR_BEING_FILLED = f"{{{{ {_END}.strftime('%Y-%m-%d-%H:00') }}}}"
@@ -87,6 +88,8 @@ Missed intervals are not repeated, because CoinCap only returns current prices.
         job_name="ingest",
         partition_key=HOUR_BEING_FILLED,
         run_timeout=timedelta(minutes=10),
+        # A past hour that was never fetched, e.g. because the task was cleared later.
+        skip_on=["PastPartitionError"],
         **first,
     )
     process = DagsterMaterializeOperator(
@@ -95,6 +98,7 @@ Missed intervals are not repeated, because CoinCap only returns current prices.
         job_name="process",
         partition_key=HOUR_BEING_FILLED,
         run_timeout=timedelta(minutes=20),
+        skip_on=["UpstreamNotMaterializedError"],
         **first,
     )
     # The next snapshot waits for this task, so it has the same priority as the others and a short
@@ -149,7 +153,7 @@ with declare(
     catchup=True,
     max_active_runs=1,
     doc_md="""
-Daily, with catch-up from the day of `CRYPTOASSETS_SINCE`; can be backfilled. Fetch the day's
+Daily, with catch-up from the day of the platform's first start; can be backfilled. Fetch the day's
 history from CoinCap into MongoDB, then clean and publish it, then refresh the day's marts. Each
 step is a task with its own Dagster run and is retried separately. Fetched history is processed even
 if some coins failed. With intervals below half an hour, the last points of a day may be missing;
@@ -174,6 +178,7 @@ if some coins failed. With intervals below half an hour, the last points of a da
         assets=["clean/coin_price_history", "warehouse/coin_price_history"],
         partition_key=DAY_OF_THAT_HOUR,
         trigger_rule="all_done",
+        skip_on=["UpstreamNotMaterializedError"],
     )
     marts = DagsterMaterializeOperator(
         task_id="refresh_marts",
@@ -183,3 +188,38 @@ if some coins failed. With intervals below half an hour, the last points of a da
         trigger_rule="none_failed",
     )
     ready >> fetch >> history >> marts
+
+
+with declare(
+    "materialize_cryptoassets_rates",
+    "7 */6 * * *",
+    late=timedelta(minutes=45),
+    start_date=FIRST_DAY,
+    catchup=False,
+    max_active_runs=1,
+    doc_md="""
+Every 6 hours: fetch the exchange rates of `CRYPTOASSETS_CURRENCIES` from CoinCap, then clean and
+publish them. Read the ECB's daily rates if `CRYPTOASSETS_ECB_RATES` is set and a new day is out.
+Missed intervals are not repeated, because CoinCap only returns current rates.
+""",
+):
+    ready = DagsterReadyOperator(
+        task_id="check_dagster", locations=[RAW_LOCATION, PROCESSING_LOCATION]
+    )
+    fetch = DagsterMaterializeOperator(
+        task_id="fetch_rates",
+        location=RAW_LOCATION,
+        job_name="rates",
+        assets=["raw/rates"],
+        partition_key=HOUR_BEING_FILLED,
+        skip_on=["PastPartitionError"],
+    )
+    rates = DagsterMaterializeOperator(
+        task_id="process_rates",
+        location=PROCESSING_LOCATION,
+        job_name="rates",
+        assets=["clean/fx_rates", "warehouse/fx_rates", "warehouse/ecb_rates"],
+        partition_key=HOUR_BEING_FILLED,
+        skip_on=["UpstreamNotMaterializedError"],
+    )
+    ready >> fetch >> rates

@@ -1,4 +1,4 @@
-"""`audit` and `status` of unchanged stores, compared with the baseline."""
+"""`audit` and `status` with unchanged stores, compared with the baseline."""
 
 from contextlib import ExitStack
 
@@ -27,7 +27,7 @@ def audits(bench: Bench) -> CaseResult:
         span = [f"{moment:{_MOMENT}}" for moment in (lake.workload.start, lake.workload.end)]
         for checkout in (CURRENT, before):
             home = stack.enter_context(fresh_home(checkout, **settings))
-            bench.say(f"{checkout.name} publishes {lake.workload.documents:,} documents")
+            bench.report(f"{checkout.name} publishes {lake.workload.documents:,} documents")
             home.run("rebuild", "--from", span[0], "--to", span[1])
             # The first audit may read more than later ones.
             home.run("audit")
@@ -42,7 +42,7 @@ def audits(bench: Bench) -> CaseResult:
                 log=bench.log(f"{command} {name}"),
             )
             result.add(f"{command}, {name}", measured)
-            bench.say(f"run {number + 1}: {command}, {name}: {measured.wall_seconds:.1f} s")
+            bench.report(f"run {number + 1}: {command}, {name}: {measured.wall_seconds:.1f} s")
     for command in COMMANDS:
         result.ratios[f"{command}_2m_vs_dcbf970"] = result.ratio(
             f"{command}, {CURRENT.name}", f"{command}, {before.name}", "wall_seconds"

@@ -1,4 +1,4 @@
-"""Documents published by each way: 200,000 in one hour, 1 million in 24 hours, 5 million in 120."""
+"""Ways to publish documents: 200,000 in one hour, 1 million in 24 hours, 5 million in 120 hours."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ _PROGRAMS = {
     DICTS: ("floors", "dicts"),
 }
 WAYS = (DISTRIBUTED, ORDINARY, OURS, PLAIN, DLT, RAW_BSON, DICTS)
-"""In the order in which they are shown."""
+"""All ways, in display order."""
 _JDBC = "org.postgresql:postgresql:42.7.7"
 _MOMENT = "%Y-%m-%dT%H:%M"
 
@@ -40,7 +40,7 @@ _MOMENT = "%Y-%m-%dT%H:%M"
 def one_hour(bench: Bench) -> CaseResult:
     """200,000 documents in one hour by every way."""
     with bench.lake("200k") as lake:
-        result = compare(bench, lake, bench.chosen(WAYS), runs=bench.number_of_runs(5))
+        result = compare(bench, lake, bench.select_ways(WAYS), runs=bench.number_of_runs(5))
     add_ratio(result, "cpu_vs_ordinary_200k", "cpu_seconds", ORDINARY)
     add_ratio(result, "wall_vs_ordinary_200k", "wall_seconds", ORDINARY)
     add_ratio(result, "memory_vs_ordinary_200k", "peak_pss_mb", ORDINARY)
@@ -54,7 +54,7 @@ def one_hour(bench: Bench) -> CaseResult:
 def one_million(bench: Bench) -> CaseResult:
     """1 million documents in 24 hours by the ways that use Spark."""
     with bench.lake("1m") as lake:
-        ways = bench.chosen((DISTRIBUTED, ORDINARY, OURS))
+        ways = bench.select_ways((DISTRIBUTED, ORDINARY, OURS))
         result = compare(bench, lake, ways, runs=bench.number_of_runs(3))
     add_ratio(result, "wall_vs_ordinary_1m", "wall_seconds", ORDINARY)
     result.notes.append("Ours is `cryptoassets rebuild`, which makes the day's marts as well.")
@@ -76,7 +76,7 @@ def five_million(bench: Bench) -> CaseResult:
 
 
 def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> CaseResult:
-    """Run ways in turn on the same documents; their final rows must be equal.
+    """Run several ways in turn on the same documents, and compare their final rows.
 
     Raises:
         BenchError: a way failed, or its rows differ.
@@ -84,18 +84,20 @@ def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> Case
     result = CaseResult(notes=[f"Documents came from {bench.server.kind}."])
     first: rows.Rows | None = None
     for number, way in in_turn(ways, runs):
-        with _published(bench, lake, way) as (measured, left):
+        with _published(bench, lake, way) as (measured, published):
             result.add(way, measured, **marks_in(measured.output))
             _report(bench, way, number, measured)
-            if left is None:
+            if published is None:
                 continue
-            made = rows.dump(left.postgres_url, left.target, bench.folder, f"{number}-{way}")
+            dumped = rows.dump(
+                published.postgres_url, published.target, bench.folder, f"{number}-{way}"
+            )
         if first is None:
-            first = made
+            first = dumped
         else:
-            count = rows.fail_if_rows_differ(first, made, way)
+            count = rows.fail_if_rows_differ(first, dumped, way)
             result.figures["rows_compared"] = count
-            made.delete()
+            dumped.delete()
     if first is not None:
         first.delete()
     return result
@@ -108,7 +110,7 @@ def add_ratio(result: CaseResult, key: str, figure: str, other: str) -> None:
 
 
 def _report(bench: Bench, way: str, number: int, measured: Measured) -> None:
-    bench.say(
+    bench.report(
         f"run {number + 1}: {way:<18} {measured.wall_seconds:7.1f} s wall, "
         f"{measured.cpu_seconds:7.1f} s CPU, {measured.peak_pss_mb:6,.0f} MB, "
         f"load {measured.load:.1f} before"
@@ -125,7 +127,10 @@ class _PublishedRows:
 def _published(
     bench: Bench, lake: Lake, way: str
 ) -> Iterator[tuple[Measured, _PublishedRows | None]]:
-    """Run a way in a fresh home, whose stores run until the block ends. A floor has no rows."""
+    """Run a way in a fresh home, whose stores run until the block ends.
+
+    Ways that only read documents publish no rows.
+    """
     with fresh_home(MONGO_URL=lake.url, MONGO_DATABASE=lake.database) as home:
         if way == OURS:
             prepare_tables(home)
@@ -144,11 +149,12 @@ def run_ours(
     """Publish a lake's hours into a prepared home.
 
     Args:
-        bench: for the log.
-        lake: what to read.
-        home: fresh, with tables.
-        options: of `process_job`.
-        is_job: run the job `process`; False: the command `rebuild`; None: the job for one hour.
+        bench: provides the log file.
+        lake: the documents.
+        home: a fresh home with tables.
+        options: options of `process_job`.
+        is_job: True runs the job `process`, False the command `rebuild`. None runs the job if there
+            is only one hour.
     """
     workload = lake.workload
     if is_job or (is_job is None and workload.hours == 1):
@@ -184,7 +190,7 @@ def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str
 
 
 def _jdbc_jar() -> Path:
-    """Return PostgreSQL's driver for Java; it is fetched once by Spark's own resolver."""
+    """Return PostgreSQL's JDBC driver, which Spark's own resolver downloads once."""
     group, artifact, version = _JDBC.split(":")
     ivy = CACHE / "ivy"
     jar = ivy / "jars" / f"{group}_{artifact}-{version}.jar"
@@ -197,5 +203,5 @@ def _jdbc_jar() -> Path:
         command = [sys.executable, "-c", program]
         ended = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
         if not jar.exists():
-            raise BenchError(f"{_JDBC} cannot be fetched from Maven: {ended.stderr[-1000:]}")
+            raise BenchError(f"{_JDBC} cannot be downloaded from Maven: {ended.stderr[-1000:]}")
     return jar

@@ -1,4 +1,4 @@
-"""Publishing one hour into a month with many or few rows."""
+"""Publishes an hour into a monthly table with many or few rows."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ SIZES = {"month of 20 million rows": 20_000_000, "month of 100,000 rows": 100_00
 _ROWS_PER_COIN = 1000
 _MOMENT = "%Y-%m-%dT%H:%M"
 
-# Fills days of the same month that the workload does not use: one row per coin and second.
+# Inserts one row per coin and second, on days of the month that the workload does not use.
 _FILL = """
 INSERT INTO warehouse.coin_prices (
     coin_id, observed_at, price_usd, market_cap_usd, volume_usd_24h, vwap_usd_24h, change_pct_24h,
@@ -37,22 +37,22 @@ def publishing(bench: Bench) -> CaseResult:
     with bench.lake("minutes") as lake:
         settings = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
         month = lake.workload.start.replace(day=1, hour=0)
-        # A second run in the same home would find its hours published, so each run gets new homes.
+        # In the same home, a second run would find its hours already published.
         for number, name in in_turn(tuple(SIZES), bench.number_of_runs(1)):
             with fresh_home(CURRENT, **settings) as home:
                 start = lake.workload.start
-                # The first row of a month creates its partition of the table.
+                # Publishing the first rows of a month creates its partition of the table.
                 hour = [f"{moment:{_MOMENT}}" for moment in (start, start + timedelta(hours=1))]
                 home.run("rebuild", "--from", hour[0], "--to", hour[1])
                 rows = round(SIZES[name] * bench.scale)
-                bench.say(f"storing {rows:,} rows")
+                bench.report(f"storing {rows:,} rows")
                 _fill(home, month, rows)
                 measured = run_ours(bench, lake, home, "--one-by-one", is_job=True)
             seconds = marks_in(measured.output)
             hours = [seconds[f"publish {hour}"] for hour in range(1, lake.workload.hours)]
             median = sorted(hours)[len(hours) // 2]
             result.add(name, measured, publish=median)
-            bench.say(f"run {number + 1}: {name}: {median:.2f} s per hour")
+            bench.report(f"run {number + 1}: {name}: {median:.2f} s per hour")
     large, small = SIZES
     result.ratios["publish_20m_vs_100k"] = result.ratio(large, small, "publish")
     return result

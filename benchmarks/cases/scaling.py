@@ -1,4 +1,4 @@
-"""The speed-up by a second executor, and the serial share of the job."""
+"""The speed-up with a second executor, and the share of the job that is not parallel."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,24 +52,25 @@ def _measured(bench: Bench, name: str, runs: int) -> CaseResult:
                 prepare_tables(home)
                 cluster.give(lake.url, home.addresses()["POSTGRES_URL"])
                 options = ["--watch"] if way == WATCHED else []
-                measured = run_ours(bench, lake, home.but(**settings[way]), *options, is_job=True)
+                home_of_way = home.with_settings(**settings[way])
+                measured = run_ours(bench, lake, home_of_way, *options, is_job=True)
             marks = marks_in(measured.output)
             result.add(way, measured, **marks)
-            bench.say(f"run {number + 1}: {way}: {marks}")
+            bench.report(f"run {number + 1}: {way}: {marks}")
     return result
 
 
 @contextmanager
 def _cluster(folder: Path) -> Iterator[tuple[Cluster, Mapping[str, Mapping[str, str]]]]:
     """Start a cluster; provide it with the driver's settings for each way."""
-    place = folder / f"cluster-{uuid4().hex[:8]}"
-    place.mkdir()
-    with cluster_in(place, Stack(load_settings()).java_home()) as cluster:
+    cluster_folder = folder / f"cluster-{uuid4().hex[:8]}"
+    cluster_folder.mkdir()
+    with cluster_in(cluster_folder, Stack(load_settings()).java_home()) as cluster:
         settings = {}
         for way, executors in ((ONE, 1), (TWO, 2)):
-            conf = place / f"conf-{executors}"
+            conf = cluster_folder / f"conf-{executors}"
             conf.mkdir()
-            defaults = (place / "conf" / "spark-defaults.conf").read_text()
+            defaults = (cluster_folder / "conf" / "spark-defaults.conf").read_text()
             # Later lines override earlier ones. The session waits for all executors.
             limits = _LIMITS.format(executors=executors)
             (conf / "spark-defaults.conf").write_text(f"{defaults}{limits}")

@@ -1,4 +1,4 @@
-"""The second `cryptoassets run` in a home, as a whole process, compared with the baseline."""
+"""The second `cryptoassets run` in a home, including process start, compared with the baseline."""
 
 from contextlib import ExitStack
 
@@ -28,6 +28,6 @@ def second_run(bench: Bench) -> CaseResult:
                 [home.checkout.command, "run"], home.environment, folder=ROOT, log=bench.log(name)
             )
             result.add(name, measured)
-            bench.say(f"run {number + 1}: {name}: {measured.wall_seconds:.1f} s")
+            bench.report(f"run {number + 1}: {name}: {measured.wall_seconds:.1f} s")
     result.ratios["second_run_vs_dcbf970"] = result.ratio(CURRENT.name, before.name, "wall_seconds")
     return result

@@ -1,8 +1,8 @@
 """`run --every` in an almost full hour: time from answer to row, compared with the baseline.
 
-The open hour is first filled with snapshots of its earlier minutes. Another connection queries
+The current hour is first filled with snapshots of its earlier minutes. Another connection queries
 PostgreSQL every 50 ms. The time of a snapshot starts at `fetched_at`, when its answer was complete,
-and ends when that connection sees its rows. The first cycle of a process, which reads and judges
+and ends when this connection sees its rows. The first cycle of a process, which reads and judges
 the whole hour, is reported separately.
 """
 
@@ -48,13 +48,13 @@ class Loop:
 
     Attributes:
         coins: coins per snapshot.
-        every_seconds: time between two fetches; longer than the slower version needs for one.
-        room_seconds: how much of the hour must be left when a version starts.
+        every_seconds: time between two fetches; the slower version must need less per cycle.
+        remaining_seconds: how much of the hour must be left when a version starts.
     """
 
     coins: int
     every_seconds: int
-    room_seconds: int
+    remaining_seconds: int
 
 
 def warm_100(bench: Bench) -> CaseResult:
@@ -82,14 +82,14 @@ def _warm(bench: Bench, loop: Loop, ratio: str) -> CaseResult:
     coins = max(10, round(loop.coins * math.sqrt(bench.scale)))
     with source(coins) as url:
         for number, name in in_turn(tuple(checkouts), bench.number_of_runs(1)):
-            _await_room(bench, loop.room_seconds * bench.scale)
+            _await_hour(bench, loop.remaining_seconds * bench.scale)
             load = os.getloadavg()[0]
             checkout = checkouts[name]
             times = _answer_to_row(bench, checkout, url, coins, loop.every_seconds, cycles)
             p95, median = percentile(times[1:], 0.95), statistics.median(times[1:])
             took = Measured(sum(times), 0.0, 0.0, 0.0, load)
             result.add(name, took, first=times[0], median=median, p95=p95)
-            bench.say(
+            bench.report(
                 f"run {number + 1}: {name}: first {times[0]:.1f} s, then median {median:.2f} s, "
                 f"p95 {p95:.2f} s"
             )
@@ -97,11 +97,11 @@ def _warm(bench: Bench, loop: Loop, ratio: str) -> CaseResult:
     return result
 
 
-def _await_room(bench: Bench, seconds: float) -> None:
-    """Wait for the next hour if too little is left of this one."""
+def _await_hour(bench: Bench, seconds: float) -> None:
+    """Wait for the next hour if less than `seconds` are left in this hour."""
     left = _HOUR - (datetime.now(UTC) - _this_hour())
     if left < timedelta(seconds=seconds):
-        bench.say(f"waiting {left.total_seconds() / 60:.0f} min for a new hour")
+        bench.report(f"waiting {left.total_seconds() / 60:.0f} min for a new hour")
         time.sleep(left.total_seconds() + 2)
 
 
@@ -129,7 +129,7 @@ def _answer_to_row(
 
 
 def _fill(mongo_url: str, database: str, source_url: str, coins: int, snapshots: int) -> None:
-    """Store snapshots of the open hour at times before now."""
+    """Store snapshots of the current hour with times before now."""
     with CoinCapClient(source_url) as client:
         template = raw_batch(client.snapshot(coins))
     now, hour = datetime.now(UTC), _this_hour()

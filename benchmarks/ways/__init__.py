@@ -1,9 +1,10 @@
-"""Ways from raw documents to published rows, each a separate program.
+"""Different ways to turn raw documents into published rows; each is a separate program.
 
-What goes here: what each way does with the documents of a span. What stays out: preparing its
-stores and measuring it (in `cases`).
+What goes here: the programs. What stays out: preparing their stores and measuring them (in
+`cases`).
 
-Every program reads its task from the environment (see `task`). `process_job` is ours; the others
-are what a good engineer would write for this task alone. They apply those rules that the workload
-breaks. They have no Parquet, rules over whole snapshots, checks, ledger or idempotent retries.
+Every program reads its task from the environment (see `task`). `process_job` runs the product. The
+others, the rivals, are what a good engineer would write for this task alone. They apply only the
+rules that the workload breaks. They have no Parquet, rules for whole snapshots, checks, ledger or
+idempotent retries.
 """

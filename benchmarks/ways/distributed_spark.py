@@ -1,7 +1,7 @@
 """Distributed Spark: executors read ranges and write rows; no row passes through the driver.
 
-`mapInPandas` reads a range of the span per task, the rules are the columns of the ordinary job, and
-`foreachPartition` copies rows to staging. A retried task would copy its rows twice.
+With `mapInPandas` each task reads a part of the span. The rules are columns, as in the ordinary
+job. `foreachPartition` copies rows to staging tables. A retried task would copy its rows twice.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ RANGES = 8
 
 
 def main() -> None:
-    """Publish the span."""
+    """Publish the documents of the task."""
     marks, task = Marks(), task_from_environment()
     rival_tables.create(task.postgres_url)
     spark = session()

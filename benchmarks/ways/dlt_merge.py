@@ -1,7 +1,8 @@
-"""dlt as in its documentation: one resource per table, types by hints, disposition `merge`.
+"""dlt, used as in its documentation: one resource per table, type hints, disposition `merge`.
 
-Runs in `.venv-bench`, which has dlt but not the product. dlt writes rows to files, loads them into
-a staging table and merges by primary key. If a price has several answers, the last one is used.
+This runs in `.venv-bench`, which contains dlt but not the product. dlt writes rows to files, loads
+them into a staging table and merges by primary key. Of several answers for a price, it uses the
+last.
 """
 
 import decimal
@@ -40,7 +41,7 @@ _NEWEST: dict[str, Any] = {"fetched_at": {"dedup_sort": "desc"}}
 
 
 def main() -> None:
-    """Publish the span."""
+    """Publish the documents of the task."""
     marks, task = Marks(), task_from_environment()
     pipeline = dlt.pipeline(
         "rival",
@@ -49,7 +50,7 @@ def main() -> None:
         dataset_name="rival",
     )
 
-    # Two transformers of one resource, so that the documents are read once.
+    # Both transformers use the same resource, so that the documents are read once.
     documents = dlt.resource(_judged(task), name="judged", selected=False)
     prices = dlt.transformer(
         _price,

@@ -1,7 +1,8 @@
-"""An ordinary Spark job, as written in an afternoon.
+"""An ordinary Spark job, as an engineer might write it in an afternoon.
 
-A list of documents, `createDataFrame`, the rules as columns, JDBC to staging, an upsert. Every
-document passes through the driver, first as a Python object and then on the JVM's heap.
+It reads a list of documents, calls `createDataFrame`, applies the rules as columns, writes to
+staging tables with JDBC, and upserts. Every document passes through the driver, first as a Python
+object and then on the JVM's heap.
 """
 
 import os
@@ -18,7 +19,7 @@ from benchmarks.ways.task import BATCH, Marks, Task, task_from_environment
 
 
 def main() -> None:
-    """Publish the span."""
+    """Publish the documents of the task."""
     marks, task = Marks(), task_from_environment()
     rival_tables.create(task.postgres_url)
     spark = session(**{"spark.jars": os.environ["JDBC_JAR"]})

@@ -1,7 +1,7 @@
-"""No Spark: documents to Arrow columns in one process, rules in Arrow's functions, COPY, upsert.
+"""A script without Spark: Arrow columns in one process, rules as Arrow functions, COPY, upsert.
 
-The cost of this script is the minimum for any engine on one machine. It is limited to one process,
-and holds all documents of the span in memory.
+No engine on one machine is likely to need much less. But the script is limited to one process and
+keeps all documents in memory.
 """
 
 import decimal
@@ -47,7 +47,7 @@ _RANK = r"^[1-9][0-9]{0,8}$"
 
 
 def main() -> None:
-    """Publish the span."""
+    """Publish the documents of the task."""
     marks, task = Marks(), task_from_environment()
     rival_tables.create(task.postgres_url)
     raw = _read(task)
@@ -174,7 +174,7 @@ def _reasons(raw: pa.Table, amounts: dict[str, pa.Array]) -> pa.Array:
 
 
 def _newest(prices: pa.Table) -> pa.Table:
-    """Return the last fetched answer for each coin and time."""
+    """Return the price that was fetched last, for each coin and time."""
     order = [("coin_id", "ascending"), ("observed_at", "ascending")]
     order += [("fetched_at", "descending"), ("raw_id", "descending")]
     rows = prices.sort_by(order).combine_chunks()

@@ -1,12 +1,12 @@
-"""Ours: the job `process` for the hours of the span, as the product's commands run it.
+"""The product's way: the job `process` for the hours of the task, as the commands run it.
 
-It runs in one process that starts Spark while the definitions load, as every command does. The
-hours of a day are one run. `cryptoassets rebuild` does the same and also computes the days' marts.
+It runs in one process, which starts Spark while the definitions load, as every command does. The
+hours of a day are one run. `cryptoassets rebuild` does the same and also computes the marts.
 
     python -m benchmarks.ways.process_job START END [--watch] [--one-by-one]
 
 `--watch` also measures the share of the job's time in which no Spark task runs. `--one-by-one`
-makes each hour a separate run, and measures how long its publishing took.
+processes each hour in a separate run, and measures how long publishing it takes.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.measuring import BenchError
 from benchmarks.sampling import sampled
 from benchmarks.ways.task import Marks
-from cryptoassets.cli.garbage import search_seldom
+from cryptoassets.cli.garbage import collect_garbage_rarely
 from cryptoassets.resources.spark_jvm import prestarted_jvm
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def main() -> None:
     parser.add_argument("--watch", action="store_true")
     parser.add_argument("--one-by-one", action="store_true")
     options = parser.parse_args()
-    # The product's commands also do both before they import large modules.
-    search_seldom()
+    # Like the product's commands, do this and start the JVM before importing large modules.
+    collect_garbage_rarely()
     marks = Marks()
     with prestarted_jvm():
         from cryptoassets.operations.progress import Silent  # noqa: PLC0415 - measured
@@ -98,7 +98,7 @@ def _run_job(instance: "dg.DagsterInstance", hours: list[datetime]) -> float:
 
 
 class SerialTime:
-    """The share of a time in which no Spark task runs, from Spark's status tracker."""
+    """Measures with Spark's status tracker in which share of the time no Spark task runs."""
 
     def __init__(self, tracker: Any) -> None:
         self._tracker = tracker

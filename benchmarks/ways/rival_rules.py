@@ -1,7 +1,7 @@
-"""The fields that all rivals read and store, and number formats; standard library only.
+"""The fields that all rivals read and store, and the formats of numbers.
 
-What goes here: names and patterns that every rival needs. What stays out: applying the rules, which
-each way does differently.
+What goes here: names and patterns that every rival needs; no imports outside of the standard
+library. What stays out: applying the rules, which each rival does differently.
 """
 
 AMOUNTS = (

@@ -1,7 +1,6 @@
-"""An ordinary Spark session, and the rules as columns.
+"""A Spark session, and the rules as columns, for `ordinary_spark` and `distributed_spark`.
 
-What goes here: what `ordinary_spark` and `distributed_spark` have in common. What stays out:
-reading documents and writing rows.
+What goes here: what these two programs share. What stays out: reading documents, writing rows.
 """
 
 import os
@@ -52,7 +51,7 @@ def session(**options: str) -> SparkSession:
 
 
 def as_row(document: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return a raw document as a row of `SCHEMA`."""
+    """Convert a raw document to a row of `SCHEMA`."""
     payload = document["payload"]
     texts = [None if payload.get(name) is None else str(payload[name]) for name in FIELDS]
     head = ("_id", "coin_id", "observed_at", "fetched_at", "source")
@@ -60,11 +59,11 @@ def as_row(document: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def judged(raw: DataFrame) -> DataFrame:
-    """Type and judge rows of `SCHEMA`.
+    """Convert rows of `SCHEMA` to typed and judged rows.
 
     Returns:
-        `PRICES`, `reasons` (codes separated by commas; empty: none) and `payload` (JSON if there
-        are reasons); without superseded answers.
+        `PRICES`, `reasons` (codes separated by commas, or empty) and `payload` (JSON if there are
+        reasons). Superseded answers are left out.
     """
     typed = raw.select(
         "*",
@@ -79,8 +78,8 @@ def judged(raw: DataFrame) -> DataFrame:
         F.col("fetched_at").desc(), F.col("raw_id").desc()
     )
     return (
-        rows.withColumn("place", F.row_number().over(newest_first))
-        .where("place = 1 OR NOT is_valid")
+        rows.withColumn("position", F.row_number().over(newest_first))
+        .where("position = 1 OR NOT is_valid")
         .select(*PRICES, "reasons", "payload")
     )
 

@@ -1,4 +1,4 @@
-"""The task of a way; standard library only, because one way runs without the product."""
+"""The task of a way. One way runs without the product, so this uses only the standard library."""
 
 import json
 import os
@@ -56,14 +56,14 @@ def span_filter(start: datetime, end: datetime) -> dict[str, Any]:
 
 
 class Marks:
-    """Seconds since the last mark, by name; printed for the process that measures this one."""
+    """Measures the seconds between marks, and prints them for the measuring process."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
         self.seconds: dict[str, float] = {}
 
     def mark(self, name: str) -> None:
-        """Store the seconds since the last mark under a name."""
+        """Store the seconds since the last mark under this name."""
         now = time.monotonic()
         self.seconds[name] = round(now - self._last, 3)
         self._last = now

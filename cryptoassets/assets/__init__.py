@@ -1,12 +1,32 @@
-"""The software-defined assets, in the order the data flows: raw, clean, warehouse, marts.
+"""The software-defined assets: one module per flow, the marts, the quarantine.
 
 What goes here: short functions that load, call and return. What stays out: stores (IO managers
 read and write them) and computation (in `coincap` and `transforms`).
 """
 
-from cryptoassets.assets import clean, marts, raw, warehouse
+from collections.abc import Collection
+from importlib import import_module
 
-LAYERS = {"raw": raw, "clean": clean, "warehouse": warehouse, "marts": marts}
-"""Maps each layer to its module, in the order of the data flow."""
+import dagster as dg
 
-__all__ = ["LAYERS"]
+from cryptoassets.assets.quarantine import quarantine
+from cryptoassets.schemas import FLOWS, MARTS
+
+LAYERS = ("raw", "clean", "warehouse", "marts")
+"""The layers, in the order of the data flow; an asset's key begins with its layer."""
+_KINDS = (dg.AssetsDefinition, dg.AssetSpec)
+
+
+def assets_in(layers: Collection[str]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return the assets of some layers: those of the flows, the marts and the quarantine."""
+    names = dict.fromkeys([*(flow.assets for flow in FLOWS), *(mart.assets for mart in MARTS)])
+    loaded = dg.load_assets_from_modules(map(import_module, names), include_specs=True)
+    made = [one for one in loaded if isinstance(one, dg.AssetsDefinition)]
+    specs = [one for one in loaded if isinstance(one, dg.AssetSpec)]
+    # Dagster's page links each asset to its source.
+    linked = dg.with_source_code_references(made)
+    found = [one for one in (*linked, *specs, quarantine()) if isinstance(one, _KINDS)]
+    return [one for one in found if one.key.path[0] in layers]
+
+
+__all__ = ["LAYERS", "assets_in"]

@@ -10,11 +10,13 @@ from typing import Any, TypedDict
 
 import dagster as dg
 
-from cryptoassets.schemas import Table
+from cryptoassets.schemas import RawTable, Table
+from cryptoassets.settings import definition_settings
 
+_MONGO_DATABASE = definition_settings().mongo_database
 OWNERS = ["team:cryptoassets"]
 HIGH_PRIORITY = {"dagster/priority": "1"}
-"""Op tags of the steps that new rows must pass. Other steps, e.g. further checks, run later."""
+"""Op tags of the steps that publish new rows. Other steps, e.g. further checks, run later."""
 
 
 class AssetArguments(TypedDict):
@@ -35,17 +37,17 @@ def asset_arguments(
     fresh_within: timedelta | None = None,
     columns_from: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
 ) -> AssetArguments:
-    """Keyword arguments that every asset passes to `dg.asset`.
+    """Return keyword arguments that every asset passes to `dg.asset`.
 
     Args:
         table: the schema of the asset's rows.
         group: the layer.
         version: code version; increase it when the same input yields other rows.
-        fresh_within: the asset counts as stale when its newest materialization is older than this.
-        columns_from: column lineage: upstream asset to {column of this asset: upstream columns}.
+        fresh_within: age of the newest materialization above which the asset counts as stale.
+        columns_from: column lineage; maps an upstream asset to {column: upstream columns}.
     """
     metadata: dict[str, Any] = {
-        "dagster/table_name": table.full_name,
+        "dagster/table_name": _place(table),
         "grain": ", ".join(table.key),
         "unit of amounts": "US dollars, exact decimals with 18 places",
     }
@@ -61,10 +63,16 @@ def asset_arguments(
     }
 
 
+def _place(table: Table) -> str:
+    """Return the name by which an asset's rows are found in their store."""
+    is_raw = isinstance(table, RawTable)
+    return f"{_MONGO_DATABASE}.{table.name}" if is_raw else table.full_name
+
+
 def column_lineage(
     columns_from: Mapping[str, Mapping[str, tuple[str, ...]]],
 ) -> dg.TableColumnLineage:
-    """The upstream columns from which each column is computed."""
+    """Return the upstream columns from which each column is computed."""
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for asset, columns in columns_from.items():
         key = dg.AssetKey.from_user_string(asset)
@@ -76,5 +84,5 @@ def column_lineage(
 
 
 def same_columns(table: Table, *, but: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
-    """Lineage of columns that are passed on unchanged, under the same name."""
+    """Return lineage of columns that are passed on unchanged, under the same name."""
     return {name: (name,) for name in table.column_names if name not in but}

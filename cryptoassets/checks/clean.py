@@ -1,4 +1,4 @@
-"""Checks of the clean layer. Those of the contract block; those of data quality do not."""
+"""Checks of the clean layer. Contract checks block publishing; data quality checks do not."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ import pyarrow.dataset as ds
 
 from cryptoassets.assets.descriptions import HIGH_PRIORITY
 from cryptoassets.checks.ranges import CheckEvent, by_partition
-from cryptoassets.checks.results import daily_check, hourly_check, result
+from cryptoassets.checks.results import check_of, hourly_check, result
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow, table_named
+from cryptoassets.schemas import SNAPSHOT_FLOW, Flow, table_named
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.clean_folders import (
     clean_partition,
@@ -28,39 +28,56 @@ from cryptoassets.transforms.contract import (
 from cryptoassets.transforms.drift import drift
 
 PRICES = dg.AssetKey(["clean", "coin_prices"])
-HISTORY = dg.AssetKey(["clean", "coin_price_history"])
 QUARANTINE_SHARE_LIMIT = 0.05
 _ROWS_PER_BATCH = 20_000
+_SHARE = "quarantine_share"
 
 
-@dg.multi_asset_check(
-    name="coin_prices_contract",
-    specs=[
-        hourly_check(
-            PRICES, "columns", "Columns and types are those of the contract", blocking=True
-        ),
-        hourly_check(PRICES, "keys", "No key is null or duplicate", blocking=True),
-        hourly_check(PRICES, "outcomes", "raw = valid + quarantined + superseded", blocking=True),
-    ],
-    op_tags=HIGH_PRIORITY,
-)
-def coin_prices_contract(context: dg.AssetCheckExecutionContext) -> Iterator[CheckEvent]:
-    """Check what must hold before rows are published to PostgreSQL.
+def contract_checks(flow: Flow) -> dg.AssetChecksDefinition:
+    """Return the checks that a flow's judged rows must pass before they are published.
 
-    If an hour of a range fails `keys` or `outcomes`, only that hour is not published.
+    If a partition of a range fails `keys` or `outcomes`, only this partition is not published.
+    Days are usually processed in ranges, so these two checks do not block runs of days.
     """
-    yield from by_partition(
-        context,
-        PRICES,
-        lambda window: _contract(PRICES, SNAPSHOT_FLOW, window),
-        blocking=("columns",),
+    asset = dg.AssetKey(["clean", flow.clean.name])
+    has_share = _SHARE not in flow.own_checks
+    descriptions = {
+        "columns": "Columns and types are those of the contract",
+        "keys": "No key is null or duplicate",
+        "outcomes": "raw = valid + quarantined + superseded",
+    }
+    blocking = [*descriptions] if flow.is_hourly else ["columns"]
+    if has_share:
+        descriptions[_SHARE] = f"At most 5 % of the {flow.unit} is quarantined"
+
+    def judge(window: Span) -> Iterator[dg.AssetCheckResult]:
+        results = list(_contract(asset, flow, window))
+        yield from results
+        if has_share and results[0].passed:
+            yield _quarantine_share(_cleaned(asset, window))
+        elif has_share:
+            yield result(_SHARE, ["the columns are wrong"])
+
+    @dg.multi_asset_check(
+        name=f"{flow.clean.name}_contract",
+        description="Check the conditions for publishing rows to PostgreSQL.",
+        specs=[
+            check_of(flow, asset, name, description, blocking=name in blocking)
+            for name, description in descriptions.items()
+        ],
+        op_tags=HIGH_PRIORITY,
     )
+    def contract(context: dg.AssetCheckExecutionContext) -> Iterator[CheckEvent]:
+        yield from by_partition(context, asset, judge, blocking=("columns",))
+
+    return contract
 
 
 def _contract(asset: dg.AssetKey, flow: Flow, window: Span) -> Iterator[dg.AssetCheckResult]:
     """Check a partition file by file.
 
-    This is enough because each instant is in one file; the check `keys` verifies that, too.
+    Rows of one instant are always in the same file, so files can be checked separately. The check
+    `keys` verifies this, too.
     """
     judged, key = _cleaned(asset, window), flow.published.key
     files = list(judged.get_fragments())
@@ -92,40 +109,14 @@ def _cleaned(asset: dg.AssetKey, window: Span) -> ds.Dataset:
 
 
 @dg.multi_asset_check(
-    name="coin_price_history_contract",
-    specs=[
-        daily_check(
-            HISTORY, "columns", "Columns and types are those of the contract", blocking=True
-        ),
-        # These do not block: publishing skips only the day that fails them.
-        daily_check(HISTORY, "keys", "No key is null or duplicate"),
-        daily_check(HISTORY, "outcomes", "raw = valid + quarantined + superseded"),
-        daily_check(HISTORY, "quarantine_share", "At most 5 % of the day is quarantined"),
-    ],
-)
-def coin_price_history_contract(context: dg.AssetCheckExecutionContext) -> Iterator[CheckEvent]:
-    """Check the contract of each day, and the share of quarantined rows."""
-    yield from by_partition(context, HISTORY, _judge_history, blocking=("columns",))
-
-
-def _judge_history(window: Span) -> Iterator[dg.AssetCheckResult]:
-    results = list(_contract(HISTORY, HISTORY_FLOW, window))
-    yield from results
-    if results[0].passed:
-        yield _quarantine_share(_cleaned(HISTORY, window))
-    else:
-        yield result("quarantine_share", ["the columns are wrong"])
-
-
-@dg.multi_asset_check(
     name="coin_prices_quality",
     specs=[
         hourly_check(
             PRICES, "newest_snapshot_complete", "At least 40 % of the requested coins arrived"
         ),
         hourly_check(PRICES, "newest_snapshot_reliable", "At most 60 % of its rows are broken"),
-        hourly_check(PRICES, "quarantine_share", "At most 5 % of the hour is quarantined"),
-        hourly_check(PRICES, "payload_drift", "Coins have the known keys and JSON types"),
+        hourly_check(PRICES, _SHARE, "At most 5 % of the hour is quarantined"),
+        hourly_check(PRICES, "payload_drift", "Coins have the expected keys and JSON types"),
     ],
 )
 def coin_prices_quality(context: dg.AssetCheckExecutionContext) -> Iterator[CheckEvent]:
@@ -146,7 +137,7 @@ def _quality(window: Span) -> Iterator[dg.AssetCheckResult]:
         ("newest_snapshot_complete", "snapshot_incomplete"),
         ("newest_snapshot_reliable", "snapshot_unreliable"),
     ):
-        problem = f"the snapshot of {newest} ({coins} coins) is quarantined whole: {reason}"
+        problem = f"the snapshot of {newest} ({coins} coins) is completely quarantined: {reason}"
         yield result(name, [problem] if reason in reasons else [], **facts)
     yield _quarantine_share(judged)
     yield result("payload_drift", drift(filter(None, rows["payload"].to_pylist())))
@@ -162,7 +153,7 @@ def _quarantine_share(judged: ds.Dataset) -> dg.AssetCheckResult:
     share = quarantined / raw if raw else 0.0
     problem = f"{quarantined} of {raw} documents ({share:.1%}): {dict(by_reason)}"
     return result(
-        "quarantine_share",
+        _SHARE,
         [problem] if share > QUARANTINE_SHARE_LIMIT else [],
         share=share,
         reasons=dict(by_reason),

@@ -1,8 +1,9 @@
-"""Reconciles the stores: every raw document of a partition must be in exactly one place.
+"""Reconciles the stores: every raw document of a partition must end up in exactly one place.
 
-What goes here: comparing counts, checksums and ids. Ids of the lake and of Parquet are copied to
-PostgreSQL in batches and compared there, because a partition may be larger than the driver's
-memory. What stays out: the messages (in `transforms.reconciliation`), values (in `values`).
+What goes here: comparing counts, checksums and ids. The ids in the data lake and in Parquet are
+copied to PostgreSQL in batches and compared there, because a partition may be larger than the
+driver's memory. What stays out: the messages (in `transforms.reconciliation`), comparing values
+(in `values`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,28 +29,21 @@ from cryptoassets.stores.clean_folders import (
 )
 from cryptoassets.stores.copying import copy_in
 from cryptoassets.stores.documents import lake_id
+from cryptoassets.stores.ledger import ledger_row
 from cryptoassets.stores.mongodb import count_in, in_window
 from cryptoassets.stores.publishing import in_window as within
 from cryptoassets.transforms.outcomes import storable_ids
-from cryptoassets.transforms.reconciliation import Ledger, difference, ledger_differences
+from cryptoassets.transforms.reconciliation import Counts, difference, ledger_differences
 
-# A document that is inserted while an hour is being published was fetched at most this long before.
+# The longest time between fetching a document and inserting it.
 MAX_INSERT_DELAY = timedelta(minutes=2)
-NOT_PROCESSED = "raw documents are in no place: not processed yet"
+NOT_PROCESSED = "raw documents have not been processed yet"
 NO_DOCUMENT = "cleaned rows have no raw document"
 _IDS_PER_BATCH = 10_000
 
 _TABLES = """
     CREATE TEMPORARY TABLE raw_places (raw_id text, is_young boolean) ON COMMIT DROP;
     CREATE TEMPORARY TABLE clean_places (raw_id text, outcome text) ON COMMIT DROP
-"""
-_LEDGER = """
-    SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows, loaded_at
-    FROM warehouse.loads WHERE asset = %s AND partition_key = %s
-"""
-_KEPT = """
-    SELECT raw_rows, loaded_rows, quarantined_rows, clean_checksum, rows_checksum
-    FROM warehouse.loads WHERE asset = %s AND partition_key = %s
 """
 _IDS: dict[str, LiteralString] = {
     "raw": "SELECT raw_id FROM raw_places",
@@ -61,9 +55,9 @@ _IDS: dict[str, LiteralString] = {
         "SELECT raw_id FROM warehouse.quarantine WHERE asset = {asset} AND partition_key = {key}"
     ),
 }
-"""Queries of ids per place: in the lake, in Parquet, in the table, in the quarantine."""
+"""Queries for the ids in each place: the data lake, Parquet, the table and the quarantine."""
 _DIFFERENCES: dict[LiteralString, str] = {
-    # A document that another run fetched during this publication will be processed by that run.
+    # If another run fetched a document during this publication, that run will process it.
     "{raw} WHERE NOT is_young EXCEPT {judged}": NOT_PROCESSED,
     "{judged} EXCEPT {raw}": NO_DOCUMENT,
     "{valid} EXCEPT {loaded}": "valid rows are missing from the table",
@@ -91,7 +85,7 @@ _DOCUMENTS = """
 
 
 class Reconciliation(NamedTuple):
-    """Problems of a partition, the number of its documents, and how many of them are too new."""
+    """Problems of a partition, its number of documents, and how many of them wait for a run."""
 
     problems: list[str]
     documents: int
@@ -101,14 +95,14 @@ class Reconciliation(NamedTuple):
 def reconcile(
     mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
 ) -> Reconciliation:
-    """Compare a partition between the stores: counts and checksums, then ids if these differ.
+    """Compare the stores for a partition: counts and checksums first, and ids if these differ.
 
     Args:
-        mongo: the lake.
+        mongo: the data lake.
         postgres: the warehouse.
         flow: the kind of document.
-        window: one partition. Documents that arrived during or after its publication wait for
-            another run and are not a problem.
+        window: one partition. Documents that arrived during or after its publication are not a
+            problem, because another run will process them.
     """
     documents = count_in(mongo.lake()[flow.raw.name], window)
     if _adds_up(postgres, flow, window, documents):
@@ -118,22 +112,21 @@ def reconcile(
 
 
 def _adds_up(postgres: PostgresResource, flow: Flow, window: Span, documents: int) -> bool:
-    """Whether documents, Parquet and rows are those that the ledger recorded at publication."""
-    key = partition_name(window)
+    """Return whether documents, Parquet and rows equal those that the ledger recorded."""
     with postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        row = cursor.execute(_KEPT, [flow.asset, key]).fetchone()
+        row = ledger_row(cursor, flow, window)
         checksum = rows_checksum(cursor, flow, window)
     if row is None:
         return False
-    raw, loaded, quarantined, of_files, of_rows = row
-    are_rows_there = of_rows == checksum and rows_in_checksum(checksum) == (loaded, quarantined)
+    published = row.loaded_rows, row.quarantined_rows
+    are_rows_there = row.rows_checksum == checksum and rows_in_checksum(checksum) == published
     return (
-        raw == documents
+        row.raw_rows == documents
         and are_rows_there
-        and of_files is not None
-        and of_files == sealed_checksum(flow.clean, window)
-        and raw == sum(part.rows for part in file_parts(*folder_of(flow.clean, window)))
+        and row.clean_checksum is not None
+        and row.clean_checksum == sealed_checksum(flow.clean, window)
+        and row.raw_rows == sum(part.rows for part in file_parts(*folder_of(flow.clean, window)))
     )
 
 
@@ -146,10 +139,10 @@ def compare_places(
     *,
     waits_for_its_run: bool = False,
 ) -> Reconciliation:
-    """Compare a partition between the stores, id by id.
+    """Compare the stores for a partition, id by id.
 
     Args:
-        mongo: the lake.
+        mongo: the data lake.
         postgres: the warehouse.
         flow: the kind of document.
         judged: the cleaned partition; None if it does not exist.
@@ -169,8 +162,8 @@ def compare_places(
     }
     with postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        row = cursor.execute(_LEDGER, [flow.asset, key]).fetchone()
-        since = row[-1] - MAX_INSERT_DELAY if row and waits_for_its_run else None
+        row = ledger_row(cursor, flow, window)
+        since = row.loaded_at - MAX_INSERT_DELAY if row and waits_for_its_run else None
         cursor.execute(_TABLES)
         documents = raw_documents(mongo, flow, window)
         while some := list(islice(documents, _IDS_PER_BATCH)):
@@ -179,14 +172,13 @@ def compare_places(
             copy_in(cursor, sql.Identifier("clean_places"), batch)
         problems = list(_differences(cursor, ids))
         count, waiting = _fetch(cursor, sql.SQL(_DOCUMENTS).format(**ids))
-        actual = Ledger(*_fetch(cursor, sql.SQL(_ACTUAL).format(**ids)))
-    ledger = Ledger(*row[:-1]) if row else None
-    problems += ledger_differences(ledger, actual, count - waiting)
+        actual = Counts(*_fetch(cursor, sql.SQL(_ACTUAL).format(**ids)))
+    problems += ledger_differences(row.counts if row else None, actual, count - waiting)
     return Reconciliation(problems, count, waiting)
 
 
 def raw_documents(mongo: MongoResource, flow: Flow, window: Span) -> Iterator[Mapping[str, Any]]:
-    """`_id` and `fetched_at` of the raw documents of a partition."""
+    """Return `_id` and `fetched_at` of the raw documents of a partition."""
     fields = {"_id": 1, "fetched_at": 1}
     return iter(
         mongo.lake()[flow.raw.name].find(in_window(window), fields, batch_size=_IDS_PER_BATCH)
@@ -194,12 +186,12 @@ def raw_documents(mongo: MongoResource, flow: Flow, window: Span) -> Iterator[Ma
 
 
 def raw_ids(documents: Iterable[Mapping[str, Any]]) -> pa.Array:
-    """Ids of raw documents in the form that PostgreSQL stores."""
+    """Return ids of raw documents in the form that PostgreSQL stores."""
     return storable_ids(pa.array([lake_id(found["_id"]) for found in documents], pa.string()))
 
 
 def clean_batches(judged: ds.Dataset | None) -> Iterator[pa.Table]:
-    """`raw_id` (in PostgreSQL's form) and `outcome` of a cleaned partition, batch by batch."""
+    """Yield batches of a cleaned partition: `raw_id` in PostgreSQL's form, and `outcome`."""
     columns = ["raw_id", "outcome"]
     if judged is not None:
         for batch in judged.to_batches(columns=columns, batch_size=_IDS_PER_BATCH):

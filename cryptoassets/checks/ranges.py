@@ -1,6 +1,6 @@
-"""Results of checks in a run over several partitions: one result per partition.
+"""Reports one check result per partition in a run over several partitions.
 
-What goes here: reporting the results to Dagster. What stays out: what the checks examine.
+What goes here: reporting results to Dagster. What stays out: what the checks examine.
 
 In a run over a range, an `AssetCheckResult` has no partition, and the partitions of the range would
 stay "planned" forever. Therefore one evaluation event per partition is yielded, followed by the
@@ -31,8 +31,14 @@ def by_partition(
         judge: returns the result of each check for one partition.
         blocking: names of the checks that block downstream steps if any partition fails.
     """
-    windows = [partition_window(key) for key in context.op_execution_context.partition_keys]
-    if len(windows) == 1:
+    op_context = context.op_execution_context
+    keys = op_context.partition_keys
+    if len(keys) > 1:
+        # Partitions of the range without data are not materialized, and there is nothing to check.
+        made = op_context.instance.get_materialized_partitions(asset)
+        keys = [key for key in keys if key in made]
+    windows = [partition_window(key) for key in keys]
+    if len(windows) == 1 and len(op_context.partition_keys) == 1:
         yield from judge(windows[0])
         return
     for window in windows:

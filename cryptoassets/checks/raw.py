@@ -1,4 +1,4 @@
-"""Checks of the raw layer: all history that a day needs was requested and answered."""
+"""Checks of the raw layer: whether all history of a day was requested and answered."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from cryptoassets.backfills.book import failures
+from cryptoassets.backfills.request import request_of
+from cryptoassets.backfills.resource import HistoryResource
+from cryptoassets.backfills.windows import closed_until, points_in
 from cryptoassets.checks.ranges import CheckEvent, by_partition
 from cryptoassets.checks.results import daily_check, result
-from cryptoassets.history.book import failures
-from cryptoassets.history.request import request_of
-from cryptoassets.history.resource import HistoryResource
-from cryptoassets.history.windows import closed_until, points_in
 from cryptoassets.partitions.spans import Span, partition_name
 
 _SHOWN_CHARACTERS = 120
@@ -29,7 +29,7 @@ HISTORY = dg.AssetKey(["raw", "coin_history"])
 def coin_history_answered(
     context: dg.AssetCheckExecutionContext, history: HistoryResource
 ) -> Iterator[CheckEvent]:
-    """Name coins whose points were requested without success, or not requested.
+    """Name the coins whose points could not be fetched or were not requested.
 
     Typical causes are a lack of credits and an interrupted run.
     """
@@ -50,4 +50,4 @@ def _answered(
         f"({why.get(coin, 'not requested yet')[:_SHOWN_CHARACTERS]})"
         for coin, spans in wanted.items()
     ]
-    return result("windows_answered", problems, holds="the source answered for every coin")
+    return result("windows_answered", problems, success="the source answered for every coin")

@@ -1,4 +1,4 @@
-"""Prices of the last 24 hours, as the checks of the warehouse need them.
+"""Reads the prices of the last 24 hours for the checks of the warehouse.
 
 What goes here: the query. What stays out: the statistics (in `transforms.moves`).
 """
@@ -16,17 +16,17 @@ from cryptoassets.stores.copying import copy_out
 from cryptoassets.stores.publishing import in_window as within
 
 LOOKBACK = timedelta(hours=24)
-# Shorter than the 5 minutes between scheduled snapshots, so that all of those are read. It divides
-# the 23 sampled hours.
+# Shorter than the 5 minutes between scheduled snapshots, so that all scheduled snapshots are read.
+# The 23 sampled hours are a multiple of it.
 SAMPLE_STEP = timedelta(minutes=4)
 UNSAMPLED_SPAN = timedelta(hours=1)
-# All pages of one snapshot are observed within this time.
+# The timestamps of a snapshot's pages differ by less than this.
 SNAPSHOT_SPAN = timedelta(seconds=30)
 
 _OBSERVED = Table(
     "warehouse",
     "coin_prices",
-    "Prices by which the behaviour of coins is judged.",
+    "Recent prices, from which unusual moves are detected.",
     tuple(c for c in COIN_PRICES.columns if c.name in ("coin_id", "observed_at", "price_usd")),
     COIN_PRICES.key,
 )
@@ -38,7 +38,7 @@ _SAMPLED = sql.SQL(
     "FROM generate_series({start}::timestamptz, {end} - {step}, {step}) AS step "
     "CROSS JOIN LATERAL (SELECT min(observed_at) AS first FROM warehouse.coin_prices "
     "WHERE observed_at >= step AND observed_at < step + {step}) AS snapshot "
-    # OFFSET 0 is an optimisation fence: it makes the planner look each snapshot up by index.
+    # OFFSET 0 is an optimisation fence: it makes the planner look up each snapshot by index.
     # Without it, a planner that expects millions of rows reads the whole month for each snapshot,
     # which took 30 s.
     "CROSS JOIN LATERAL (SELECT coin_id, observed_at, price_usd FROM warehouse.coin_prices "
@@ -48,15 +48,15 @@ _SAMPLED = sql.SQL(
 
 
 class RecentPrices:
-    """Prices of the 24 hours before the end of each hour of a run: coin_id, observed_at, price_usd.
+    """The prices of the 24 hours that end with an hour of a run: coin_id, observed_at, price_usd.
 
-    The newest hour is read completely. For the 23 hours before it, one snapshot per 4 minutes is
+    The last hour is read completely. For the 23 hours before it, one snapshot per 4 minutes is
     read. Without this sampling, one snapshot of 2,000 coins per minute would yield 2.9 million rows
-    per day. The hours of a run share the samples, which are read once.
+    per day. The samples are read once for all hours of a run.
 
     Args:
         postgres: the warehouse.
-        hours: from the start of the first hour to the end of the last.
+        hours: from the start of the run's first hour to the end of its last hour.
     """
 
     def __init__(self, postgres: PostgresResource, hours: Span) -> None:
@@ -71,7 +71,7 @@ class RecentPrices:
         )
 
     def before(self, end: datetime) -> pa.Table:
-        """Prices by which the hour that ends there is judged, unordered."""
+        """Return the prices of the 24 hours before a time, unordered."""
         newest = Span(end - UNSAMPLED_SPAN, end)
         whole = self._read(_WHOLE.format(whole=within("observed_at", newest)))
         moments = self._sampled["observed_at"]

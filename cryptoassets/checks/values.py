@@ -1,4 +1,4 @@
-"""Compares each value of a published row with the cleaned row from which it was made.
+"""Compares each value of a published row with the cleaned row that it was copied from.
 
 What goes here: reading both rows, and naming the columns that differ. What stays out: missing and
 surplus rows (in `checks.places`).
@@ -30,7 +30,7 @@ def changed_values(
     Args:
         postgres: the warehouse.
         flow: the kind of document.
-        judged: the cleaned partition; None if it does not exist, then nothing is compared.
+        judged: the cleaned partition; None if it does not exist. Then nothing is compared.
         window: the partition.
 
     Returns:

@@ -1,40 +1,51 @@
-"""Checks of the warehouse: the three stores agree, and prices are plausible."""
+"""Checks of the warehouse: whether the three stores agree, and whether prices are plausible."""
 
 from collections.abc import Iterator
+from datetime import date
 
 import dagster as dg
 
 from cryptoassets.checks.places import reconcile
 from cryptoassets.checks.ranges import CheckEvent, by_partition
 from cryptoassets.checks.recent_prices import RecentPrices
-from cryptoassets.checks.results import daily_check, hourly_check, result
+from cryptoassets.checks.results import check_of, hourly_check, result
 from cryptoassets.partitions.spans import Span, partition_window
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
-from cryptoassets.transforms.moves import Moves, repeated_share, wild_moves
+from cryptoassets.schemas import Flow
+from cryptoassets.transforms.moves import MIN_RETURNS, Moves, repeated_share, wild_moves
 
 PRICES = dg.AssetKey(["warehouse", "coin_prices"])
-HISTORY = dg.AssetKey(["warehouse", "coin_price_history"])
-
-
-@dg.multi_asset_check(
-    name="coin_prices_reconciliation",
-    specs=[
-        hourly_check(
-            PRICES,
-            "reconciliation",
-            "Every raw document is in exactly one place: loaded, quarantined or superseded",
-        )
-    ],
+# Dagster only knows passed and failed, so the description states that nothing was judged yet.
+_NOTHING_TO_JUDGE = (
+    f"nothing to judge yet: a coin is judged from {MIN_RETURNS + 2} snapshots within 24 hours on"
 )
-def coin_prices_reconciliation(
-    context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
-) -> Iterator[CheckEvent]:
-    """Compare MongoDB, Parquet and PostgreSQL hour by hour; compare ids if counts differ."""
-    yield from by_partition(
-        context, PRICES, lambda window: [_reconciled(mongo, postgres, SNAPSHOT_FLOW, window)]
+
+
+def reconciliation_check(flow: Flow) -> dg.AssetChecksDefinition:
+    """Return the check that compares MongoDB, Parquet and PostgreSQL partition by partition."""
+    asset = dg.AssetKey.from_user_string(flow.asset)
+
+    @dg.multi_asset_check(
+        name=f"{flow.published.name}_reconciliation",
+        description="Compare MongoDB, Parquet and PostgreSQL; compare ids if counts differ.",
+        specs=[
+            check_of(
+                flow,
+                asset,
+                "reconciliation",
+                "Every raw document is in exactly one place: loaded, quarantined or superseded",
+            )
+        ],
     )
+    def reconciliation(
+        context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
+    ) -> Iterator[CheckEvent]:
+        yield from by_partition(
+            context, asset, lambda window: [_reconciled(mongo, postgres, flow, window)]
+        )
+
+    return reconciliation
 
 
 def _reconciled(
@@ -43,25 +54,6 @@ def _reconciled(
     found = reconcile(mongo, postgres, flow, window)
     return result(
         "reconciliation", found.problems, documents=found.documents, waiting=found.waiting
-    )
-
-
-@dg.multi_asset_check(
-    name="coin_price_history_reconciliation",
-    specs=[
-        daily_check(
-            HISTORY,
-            "reconciliation",
-            "Every raw point is in exactly one place: loaded, quarantined or superseded",
-        )
-    ],
-)
-def coin_price_history_reconciliation(
-    context: dg.AssetCheckExecutionContext, mongo: MongoResource, postgres: PostgresResource
-) -> Iterator[CheckEvent]:
-    """Compare MongoDB, Parquet and PostgreSQL day by day; compare ids if counts differ."""
-    yield from by_partition(
-        context, HISTORY, lambda window: [_reconciled(mongo, postgres, HISTORY_FLOW, window)]
     )
 
 
@@ -75,16 +67,34 @@ def coin_price_history_reconciliation(
 def coin_prices_behaviour(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource
 ) -> Iterator[CheckEvent]:
-    """Warn about prices that move too much, or not at all, in each hour."""
+    """Warn about prices that moved unusually in an hour, or not at all."""
     hours = [partition_window(key) for key in context.op_execution_context.partition_keys]
-    recent = RecentPrices(postgres, Span(min(hours).start, max(hours).end))
-    yield from by_partition(context, PRICES, lambda window: _behaviour(recent, window))
+    recent = _RecentPricesOfDays(postgres, hours)
+    yield from by_partition(context, PRICES, lambda hour: _behaviour(recent.of(hour), hour))
+
+
+class _RecentPricesOfDays:
+    """Reads the recent prices of the run's hours day by day, because a run may have thousands."""
+
+    def __init__(self, postgres: PostgresResource, hours: list[Span]) -> None:
+        self._postgres = postgres
+        self._hours = hours
+        self._day: date | None = None
+
+    def of(self, hour: Span) -> RecentPrices:
+        """Return the prices for an hour; hours must be asked for in order."""
+        if self._day != hour.start.date():
+            self._day = hour.start.date()
+            of_day = [one for one in self._hours if one.start.date() == self._day]
+            self._recent = RecentPrices(self._postgres, Span(of_day[0].start, of_day[-1].end))
+        return self._recent
 
 
 def _behaviour(recent: RecentPrices, window: Span) -> Iterator[dg.AssetCheckResult]:
     prices = recent.before(window.end)
     moves = wild_moves(prices)
-    yield result("price_moves", _move_problems(moves), coins_judged=moves.judged)
+    success = "no problems found" if moves.judged else _NOTHING_TO_JUDGE
+    yield result("price_moves", _move_problems(moves), success=success, coins_judged=moves.judged)
     share = repeated_share(prices)
     problem = "every coin has the same price as in the snapshot before: the source may be stuck"
     yield result("stale_answer", [problem] if share == 1.0 else [], share=share)

@@ -1,4 +1,4 @@
-"""`python -m cryptoassets.cli` is the command too."""
+"""Runs the command as `python -m cryptoassets.cli`."""
 
 from cryptoassets.cli.entry import main
 

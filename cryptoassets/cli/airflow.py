@@ -1,11 +1,12 @@
-"""`make airflow`: Airflow 3 beside Dagster, until Ctrl-C.
+"""`make airflow`: runs Airflow 3 together with Dagster until Ctrl-C.
 
-No verb of `cryptoassets`, as it needs an environment of its own, which make sets up.
+It is not a command of `cryptoassets`, because it needs a separate environment, which make sets up.
 
-What goes here: the order of the start and what is said meanwhile. What stays out: Airflow's
-settings (in `embedded.airflow_home`).
+What goes here: the order of the start, and messages about it. What stays out: Airflow's settings
+(in `embedded.airflow_home`).
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,18 +21,19 @@ from rich.markup import escape
 from cryptoassets.cli.terminal import print_on_any_stream
 from cryptoassets.embedded import dagster_stack, processes
 from cryptoassets.embedded.airflow_home import POOL, POOL_SLOTS, PROGRAMS, AirflowHome
-from cryptoassets.embedded.airflow_programs import Program, Programs, stop_leftovers
+from cryptoassets.embedded.processes import Program, Programs, kill_leftovers
 from cryptoassets.errors import CryptoassetsError, EmbeddedError
 from cryptoassets.settings import load_settings
 
 PORT, DAGSTER_PORT = 8081, 3000
-READY_SECONDS = 180.0
+READY_SECONDS = 600.0
+"""Far more than the half minute of an idle machine."""
 console = Console(highlight=False)
 
 
 def main() -> None:
-    """Start what is missing, say where it is, wait for Ctrl-C."""
-    # As in `cli.entry`: files of the home are our user's alone.
+    """Start what is missing, print the addresses, wait for Ctrl-C."""
+    # As in `cli.entry`: only the user may read files of the home.
     os.umask(0o077)
     print_on_any_stream()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -41,7 +43,7 @@ def main() -> None:
         console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        console.print("Stopped; the stores stay. Stop them with [bold]cryptoassets down[/].")
+        console.print("Stopped. The stores still run; stop them with [bold]cryptoassets down[/].")
 
 
 def run_airflow(console: Console, *, port: int, dagster_port: int) -> None:
@@ -51,11 +53,11 @@ def run_airflow(console: Console, *, port: int, dagster_port: int) -> None:
         stack.up()
         folder = load_settings().home / "airflow"
         home = AirflowHome(folder, stack.postgres_url("airflow"), dagster_port, port)
-    left = stop_leftovers("AIRFLOW_HOME", str(folder))
+    left = kill_leftovers("AIRFLOW_HOME", str(folder))
     if left:
-        console.print(f"  Ended {left} processes of an earlier start that was killed.")
+        console.print(f"  Stopped {left} processes of an earlier start that was killed.")
     if processes.is_listening(port):
-        raise EmbeddedError(f"Port {port} is taken by another program. Stop it, then try again")
+        raise EmbeddedError(f"Port {port} is used by another program. Stop it, then try again")
     home.prepare()
     prepare_database(console, home)
     programs = Programs(lambda sentence: console.print(f"  {sentence}", soft_wrap=True))
@@ -70,9 +72,9 @@ def run_airflow(console: Console, *, port: int, dagster_port: int) -> None:
 
 
 def prepare_database(console: Console, home: AirflowHome) -> None:
-    """Make or upgrade Airflow's tables, and the pool that its tasks share."""
+    """Create or upgrade Airflow's tables, and the pool that its tasks share."""
     slots = ["pools", "set", "--include-deferred", POOL, str(POOL_SLOTS), "Dagster's runs"]
-    with console.status("Preparing Airflow's database: half a minute the first time"):
+    with console.status("Preparing Airflow's database: takes half a minute the first time"):
         for arguments in (["db", "migrate"], slots):
             done = subprocess.run(
                 home.program(*arguments),
@@ -84,46 +86,47 @@ def prepare_database(console: Console, home: AirflowHome) -> None:
             if done.returncode != 0:
                 lines = (done.stderr or done.stdout).strip().splitlines()
                 raise EmbeddedError(
-                    f"`airflow {' '.join(arguments)}` failed: {lines[-1] if lines else 'no word'}"
+                    f"`airflow {' '.join(arguments)}` failed: {lines[-1] if lines else 'no output'}"
                 )
 
 
 def _start(console: Console, programs: Programs, home: AirflowHome) -> None:
     environment, logs = home.environment(), home.folder / "logs"
     if processes.is_listening(home.dagster_port):
-        console.print(f"  Dagster answers on port {home.dagster_port} already: it is used.")
+        console.print(f"  Using the Dagster that already runs on port {home.dagster_port}.")
     else:
         programs.start(dagster_program(home.dagster_port, logs))
     for name, arguments in PROGRAMS.items():
         command = home.program(*arguments)
         programs.start(Program(f"airflow {name}", command, environment, logs / f"{name}.log"))
-    with console.status("Starting Airflow and Dagster: about half a minute"):
-        _await(home.url + "/api/v2/monitor/health", "Airflow", logs / "api-server.log")
-        _await(f"http://localhost:{home.dagster_port}/server_info", "Dagster", logs / "dagster.log")
+    with console.status("Starting Airflow and Dagster: takes about half a minute"):
+        dagster = f"http://localhost:{home.dagster_port}/server_info"
+        _await(home.url + "/api/v2/monitor/health", "Airflow", logs / "api-server.log", programs)
+        _await(dagster, "Dagster", logs / "dagster.log", programs)
     console.print(
         f"Airflow: [bold]{home.url}[/]  (user admin; password admin, or AIRFLOW_ADMIN_PASSWORD)\n"
         f"Dagster: [bold]http://localhost:{home.dagster_port}[/]\n"
-        f"The DAGs are on. Logs: {logs}. Ctrl-C stops Airflow and the Dagster started here.",
+        f"The DAGs are active. Logs: {logs}. Ctrl-C stops Airflow, and Dagster if started here.",
         soft_wrap=True,
     )
 
 
 def dagster_program(port: int, logs: Path) -> Program:
-    """Return `cryptoassets dev` as a program to be watched."""
+    """Return `cryptoassets dev` as a program to watch."""
     command = [sys.executable, "-m", "cryptoassets.cli", "dev", "--port", str(port)]
     return Program("cryptoassets dev", command, os.environ, logs / "dagster.log", signal.SIGINT)
 
 
-def _await(url: str, name: str, log: Path) -> None:
+def _await(url: str, name: str, log: Path, programs: Programs) -> None:
     deadline = time.monotonic() + READY_SECONDS
     session = requests.Session()
     session.trust_env = False  # a proxy cannot reach our own loopback
     while time.monotonic() < deadline:
-        try:
-            if session.get(url, timeout=5).ok:
+        with contextlib.suppress(requests.RequestException):
+            if session.get(url, timeout=30).ok:
                 return
-        except requests.RequestException:
-            time.sleep(0.5)
+        time.sleep(0.5)
+        programs.watch()
     raise EmbeddedError(f"{name} did not answer within {READY_SECONDS:.0f} s. Its log: {log}")
 
 

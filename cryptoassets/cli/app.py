@@ -1,13 +1,17 @@
-"""The commands with their options and their help, which `make reference` copies."""
+"""The commands with their options and help texts, which `make reference` copies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from importlib.metadata import version
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cryptoassets.cli import servers
+from cryptoassets.cli import doctor, monitoring, readers, servers, tour
+from cryptoassets.cli.json_output import JsonOption, print_json, progress_console
 from cryptoassets.cli.terminal import FAILED, console, print_for_program
 
 if TYPE_CHECKING:
@@ -17,29 +21,49 @@ app = typer.Typer(
     name="cryptoassets",
     help="Crypto-market data: CoinCap to MongoDB to Spark to PostgreSQL, as Dagster assets.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    # Typer's frames cut long names in a narrow terminal.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+_time = partial(typer.Option, metavar="TIME")
+_moment = partial(_time, formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001 -- the signature of a callback
+    if is_asked:
+        print_for_program(f"cryptoassets {version('cryptoassets')}")
+        raise typer.Exit
 
 
 @app.callback()
 def options(
     *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only warnings and failures, to stderr.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Crypto-market data: CoinCap to MongoDB to Spark to PostgreSQL, as Dagster assets."""
 
 
 @contextmanager
-def _progress_with_java() -> Iterator["ConsoleProgress"]:
+def _progress_with_java(*, is_json: bool = False) -> Iterator["ConsoleProgress"]:
     """Start Java before anything large is imported, and show progress until the block ends."""
     from cryptoassets.resources.spark_jvm import prestarted_jvm
 
     with prestarted_jvm():
         from cryptoassets.cli.render import progress_on
 
-        with progress_on(console) as progress:
+        with progress_on(progress_console(is_json=is_json)) as progress:
             yield progress
 
 
@@ -50,19 +74,20 @@ def run(
         typer.Option(
             min=1,
             metavar="SECONDS",
-            help="Run micro-batches, one every so many seconds, until Ctrl-C.",
+            help="Run in micro-batches, one every SECONDS, until Ctrl-C.",
         ),
     ] = None,
+    *,
+    json: JsonOption = False,
 ) -> None:
-    """Fetch, clean and publish the open hour once; starts what is missing, ends with a summary.
+    """Fetch, clean and publish the current hour once; starts what is missing, prints a summary.
 
-    Runs the jobs ingest, process and marts for now, with their checks. Exits with
-    1 and names the asset or check if an asset, or a check of severity ERROR,
-    failed.
+    Runs the jobs ingest, process and marts with their checks. If an asset or a
+    check of severity ERROR fails, the command names it and exits with 1.
 
-    Also processes hours of any age that a killed run left unpublished or that
-    late documents belong to, and computes stale marts: up to 24 hours and 28 days
-    per run, newest first. The rest is listed.
+    Also processes hours of any age that have unpublished documents, because a run
+    was killed or documents arrived late, and computes stale marts: up to 24 hours
+    and 28 days per run, newest first. The rest is listed.
     """
     if every is not None:
         from cryptoassets.resources.spark_jvm import prestarted_jvm
@@ -70,166 +95,196 @@ def run(
         with prestarted_jvm(is_long_lived=True):
             from cryptoassets.cli.loop import run_every
 
-            raise typer.Exit(run_every(console, every))
-    with _progress_with_java() as progress:
+            raise typer.Exit(run_every(console, every, is_json=json))
+    with _progress_with_java(is_json=json) as progress:
         from cryptoassets.operations.run import run_once
 
         outcome = run_once(progress)
-    from cryptoassets.cli.summary import print_summary
+    if json:
+        from cryptoassets.cli.json_output import run_json
 
-    print_summary(console, outcome)
+        print_json(run_json(outcome))
+    else:
+        from cryptoassets.cli.summary import print_summary
+
+        print_summary(console, outcome)
     raise typer.Exit(FAILED if outcome.failures else 0)
 
 
 @app.command()
 def backfill(
-    since: Annotated[str, typer.Option("--from", help="ISO date or time, UTC; included.")],
+    since: Annotated[str, _time("--from", help="ISO date or time, UTC; included.")],
     until: Annotated[
-        str | None, typer.Option("--to", help="ISO date or time, UTC; not included. Default: now.")
+        str | None, _time("--to", help="ISO date or time, UTC; not included. Default: now.")
     ] = None,
     *,
     gaps: Annotated[
-        bool, typer.Option("--gaps", help="Only the gaps, which are fetched again.")
+        bool, typer.Option("--gaps", help="Fetch only the gaps in the range again.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would fetch and cost.")
+        bool, typer.Option("--dry-run", help="Only show what it would fetch and cost.")
     ] = False,
+    json: JsonOption = False,
 ) -> None:
     """Fetch history, clean and publish it; resumes where it was interrupted.
 
     Works on one week at a time, then computes the marts of the days that changed.
     """
+    from cryptoassets.cli.json_output import backfill_json, estimate_json
     from cryptoassets.cli.render import print_backfill, print_estimate, progress_on
     from cryptoassets.operations.backfill_estimate import backfill_request, estimate_backfill
 
     asked = backfill_request(since, until, gaps_only=gaps)
     if dry_run:
-        with progress_on(console) as progress:
+        with progress_on(progress_console(is_json=json)) as progress:
             estimate = estimate_backfill(progress, asked)
-        print_estimate(console, estimate)
+        print_json(estimate_json(estimate)) if json else print_estimate(console, estimate)
         return
-    with _progress_with_java() as progress:
+    with _progress_with_java(is_json=json) as progress:
         from cryptoassets.operations.backfill import run_backfill
 
         result = run_backfill(progress, asked)
-    print_backfill(console, result)
+    print_json(backfill_json(result)) if json else print_backfill(console, result)
     raise typer.Exit(FAILED if result.failures or result.stopped else 0)
 
 
-for of_servers in (servers.dev, servers.up, servers.down, servers.env, servers.source):
-    app.command()(of_servers)
+for command in (
+    servers.dev,
+    servers.dashboard,
+    servers.up,
+    servers.down,
+    servers.env,
+    servers.source,
+):
+    app.command()(command)
+app.command()(tour.tour)
+app.command()(doctor.doctor)
+app.command()(readers.sql)
+app.command()(readers.export)
+app.add_typer(monitoring.alerts)
+app.command()(monitoring.metrics)
 
 
 @app.command()
-def status(*, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Show last runs, rows, freshness, checks, what waits, credits and disk; starts nothing.
+def status(*, json: JsonOption = False) -> None:
+    """Show last runs, rows, freshness, checks, waiting documents, credits and disk; starts nothing.
 
-    Exits with 1 when the last run, or the last one of ingest, process or marts,
-    failed or was killed, or when documents wait to be published. Marts that are
-    older than their prices, and the source's clock, are shown, too.
+    Exits with 1 if the last run, or the last run of ingest, process or marts,
+    failed or was killed, or if documents wait to be published. Also shows marts
+    that are older than their prices, and the difference from the source's clock.
     """
-    from cryptoassets.cli.status_tables import as_json, print_status
+    from dataclasses import asdict
+
+    from cryptoassets.cli.status_tables import print_status
     from cryptoassets.operations.status import read_status
 
     status = read_status()
-    if json:
-        print_for_program(as_json(status))
-    else:
-        print_status(console, status)
+    print_json(asdict(status)) if json else print_status(console, status)
     raise typer.Exit(0 if status.is_healthy else FAILED)
 
 
 @app.command()
 def requeue(
     reason: Annotated[
-        str | None, typer.Option(help="Only what broke this rule, or dead letters of this reason.")
+        str | None,
+        typer.Option(help="Only documents that broke this rule, or dead letters with this code."),
     ] = None,
 ) -> None:
-    """Judge quarantined documents, and read dead letters, by today's rules; publish what passes.
+    """Judge quarantined documents and dead letters by the current rules; publish what passes.
 
-    The hours and days of these documents are judged whole; adjoining ones are one
-    run. What passes is published and noted in warehouse.quarantine_releases. A
-    dead letter that can be stored now becomes a raw document. A second run
-    changes nothing.
+    All documents of the same hours and days are judged again; consecutive ones
+    share a run. What passes is published and recorded in
+    warehouse.quarantine_releases. A dead letter that can be stored now becomes a
+    raw document. A second run changes nothing.
     """
     from cryptoassets.cli.render import print_requeue
 
     with _progress_with_java() as progress:
-        from cryptoassets.operations.requeue import requeue as judge_again
+        from cryptoassets.operations.requeue import requeue as requeue_documents
 
-        result = judge_again(progress, reason)
+        result = requeue_documents(progress, reason)
     print_requeue(console, result)
     raise typer.Exit(FAILED if result.failures else 0)
-
-
-_MOMENT = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
 @app.command()
 def rebuild(
     since: Annotated[
         datetime | None,
-        typer.Option("--from", formats=_MOMENT, help="First moment, UTC; left out: the first."),
+        _moment("--from", help="Start: ISO date or time, UTC. Default: the first document."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--to", formats=_MOMENT, help="First moment after, UTC; left out: now."),
+        _moment("--to", help="End: ISO date or time, UTC; not included. Default: now."),
     ] = None,
 ) -> None:
-    """Rebuild PostgreSQL and the cleaned Parquet from raw alone, all of it or a time range.
+    """Rebuild PostgreSQL and the cleaned Parquet from raw documents alone, entirely or for a range.
 
-    The result is the same to the byte; `audit` proves it. Each run takes up to 24
-    hours or 7 days and judges them whole, whatever Parquet exists. A failure is
-    reported and does not stop the rest, unless Java died. Stale marts are
-    computed, too.
+    The result is identical to the byte; `audit` checks it. Each run processes up
+    to 24 hours or 7 days and ignores existing Parquet. A failure is reported and
+    does not stop the rest, unless Java ended. Stale marts are computed, too.
     """
     from cryptoassets.cli.render import print_rebuild
 
     with _progress_with_java() as progress:
-        from cryptoassets.operations.rebuild import rebuild as make_again
+        from cryptoassets.operations.rebuild import rebuild as rebuild_partitions
 
-        result = make_again(progress, since, until)
+        result = rebuild_partitions(progress, since, until)
     print_rebuild(console, result)
     raise typer.Exit(FAILED if result.failures else 0)
 
 
 @app.command()
 def retention(
-    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing.")] = False
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Delete what is older than CRYPTOASSETS_RETENTION_DAYS, and Dagster's old runs.
+    """Delete data older than CRYPTOASSETS_RETENTION_DAYS, and Dagster's old runs.
 
-    Deletes from all stores. The age of Dagster's runs is
+    Deletes data from all stores, and Dagster's runs that are older than
     DAGSTER_RUNS_RETENTION_DAYS.
     """
+    from cryptoassets.cli.json_output import retention_json
     from cryptoassets.cli.render import print_retention, progress_on
     from cryptoassets.operations.retention import apply_retention
 
-    with progress_on(console) as progress:
-        swept = apply_retention(progress, is_dry_run=dry_run)
-    print_retention(console, swept, is_dry_run=dry_run)
-    raise typer.Exit(FAILED if any(one.is_stuck for one in swept.candidates) else 0)
+    with progress_on(progress_console(is_json=json)) as progress:
+        result = apply_retention(progress, is_dry_run=dry_run)
+    if json:
+        print_json(retention_json(result, is_dry_run=dry_run))
+    else:
+        print_retention(console, result, is_dry_run=dry_run)
+    raise typer.Exit(FAILED if any(one.is_stuck for one in result.candidates) else 0)
 
 
 @app.command()
 def audit(
     *,
     full: Annotated[
-        bool, typer.Option("--full", help="Compare every document, whatever has not changed.")
+        bool, typer.Option("--full", help="Compare every document, even if nothing has changed.")
     ] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Compare all three stores; exit 1 and say what does not add up; starts nothing.
+    """Compare all three stores, report differences, and exit 1 if there are any; starts nothing.
 
     Counts raw documents, reads Parquet and tables, and compares their checksums
     with those of the ledger. Compares documents one by one where a checksum
     differs or the ledger changed since the last audit. Stale marts are reported,
-    too. A partition that was judged by older rules is a note with its remedy.
+    too. Partitions judged by older rules are listed with the command for them.
     """
+    from cryptoassets.cli.json_output import audit_json
     from cryptoassets.cli.render import print_audit, progress_on
     from cryptoassets.operations.audit import audit_stores
     from cryptoassets.settings import load_settings
 
-    with progress_on(console) as progress:
+    with progress_on(progress_console(is_json=json)) as progress:
         found = audit_stores(progress, is_full=full)
-    print_audit(console, str(load_settings().home), found)
+    home = str(load_settings().home)
+    print_json(audit_json(home, found)) if json else print_audit(console, home, found)
     raise typer.Exit(FAILED if found.problems else 0)
+
+
+# The list of commands shows the whole first paragraph of each, however narrow the terminal is.
+for registered in app.registered_commands:
+    registered.short_help = cleandoc(registered.callback.__doc__ or "").split("\n\n")[0]

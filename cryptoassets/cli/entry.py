@@ -1,34 +1,42 @@
 """The start and the end of every command: an error is one sentence with its remedy.
 
-What goes here: what holds for the whole process, errors and exit codes. What stays out: the
-commands (in `app`).
+What goes here: settings of the whole process, errors and exit codes. What stays out: the commands
+(in `app`).
 """
 
+import logging
 import os
 import sys
 
 from rich.markup import escape
 
 from cryptoassets.cli.app import app
-from cryptoassets.cli.garbage import search_as_usual, search_seldom
+from cryptoassets.cli.garbage import collect_garbage_normally, collect_garbage_rarely
 from cryptoassets.cli.terminal import (
     FAILED,
     INTERRUPTED,
     MISUSED,
     NOT_RUNNING,
+    UNLIMITED,
+    console,
     errors,
     print_on_any_stream,
 )
-from cryptoassets.environment import remove_dagster_variables, remove_pyspark_variables
+from cryptoassets.environment import (
+    ignored_variables,
+    remove_dagster_variables,
+    remove_pyspark_variables,
+)
 from cryptoassets.errors import CryptoassetsError, SettingsError, StoreNotRunningError
 from cryptoassets.shortages import remedy_of
 
+_QUIET = {"--quiet", "-q"}
 _STORES = {
     "pymongo": "MongoDB",
     "psycopg": "PostgreSQL",
-    "sqlalchemy": "PostgreSQL, where Dagster keeps its runs,",
+    "sqlalchemy": "PostgreSQL, which stores Dagster's runs,",
 }
-"""Package of a foreign error to the store that it comes from."""
+"""Maps the package of an error to the store that caused it."""
 
 
 def main() -> None:
@@ -36,14 +44,21 @@ def main() -> None:
     # Only the user may read files of the home, whatever the shell's umask; children inherit this.
     os.umask(0o077)
     print_on_any_stream()
+    # `doctor` names them.
+    ignored = ignored_variables()
     remove_pyspark_variables()
     remove_dagster_variables()
-    search_seldom()
+    collect_garbage_rarely()
+    # psycopg logs that Ctrl-C interrupted its rollback; Python prints it if there is no handler.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     # Accepted before and after the name of the command.
     is_debug = "--debug" in sys.argv
-    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    console.quiet = not _QUIET.isdisjoint(sys.argv)
+    arguments = [argument for argument in sys.argv[1:] if argument not in {"--debug", *_QUIET}]
+    is_terminal = sys.stdout.isatty() and sys.stderr.isatty()
+    # Files and pipes get whole lines.
     try:
-        app(arguments)
+        app(arguments, obj=ignored, terminal_width=None if is_terminal else UNLIMITED)
     except CryptoassetsError as error:
         if is_debug:
             raise
@@ -51,20 +66,31 @@ def main() -> None:
         sys.exit(_exit_code(error))
     except Exception as error:
         store = _STORES.get(type(error).__module__.partition(".")[0])
-        # The name of some errors is all they say, as with MemoryError.
+        # Some errors have no message, only a name, for example MemoryError.
         remedy = remedy_of(f"{type(error).__name__}: {error}")
         if is_debug or (store is None and remedy is None):
             raise
         sentence = str(error).strip().partition("\n")[0] or type(error).__name__
         what = f"{store} failed: {sentence}" if store else sentence
-        remedy = remedy or "See that the server runs; a later retry can help"
+        remedy = remedy or "Check that the server runs; a later retry can help"
         errors.print(f"[bold red]Error:[/] {escape(what)}. {remedy}", soft_wrap=True)
         sys.exit(FAILED)
-    except KeyboardInterrupt:
-        errors.print("Stopped.")
-        sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        # Typer ends so after Ctrl-C.
+        if end.code == INTERRUPTED:
+            errors.print("Stopped.")
+        raise
     finally:
-        search_as_usual()
+        collect_garbage_normally()
+        _flush_output()
+
+
+def _flush_output() -> None:
+    """Write what is buffered; end quietly if the reader of a pipe, such as `head`, has ended."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _exit_code(error: CryptoassetsError) -> int:

@@ -1,22 +1,22 @@
-"""How often Python looks for cycles of objects that nobody uses any more.
+"""Sets how often Python collects reference cycles.
 
-What goes here: the two paces. What stays out: who needs which.
+What goes here: the two frequencies. What stays out: which process uses which.
 """
 
 import atexit
 import gc
 
 _USUAL = gc.get_threshold()
-_OBJECTS_A_SEARCH = 100_000
+_OBJECTS_PER_COLLECTION = 100_000
 
 
-def search_seldom() -> None:
-    """For a command, which imports much and ends soon: else it looks 500 times and finds little."""
-    gc.set_threshold(_OBJECTS_A_SEARCH)
-    # Else it searches all that was imported before it ends: 0.7 s until the prompt is back.
+def collect_garbage_rarely() -> None:
+    """Set a low frequency, for a short command whose imports would cause 500 collections."""
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
+    # Otherwise Python searches all imported objects when it exits, which takes 0.7 s.
     atexit.register(gc.freeze)
 
 
-def search_as_usual() -> None:
-    """For a process that stays: cycles hold connections, too."""
+def collect_garbage_normally() -> None:
+    """Restore the default, for a long-lived process whose reference cycles hold connections."""
     gc.set_threshold(*_USUAL)

@@ -1,6 +1,6 @@
 """`run --every`: the clock of the loop, one line per cycle, and the totals at the end.
 
-What stays out: what a cycle does (in `operations.cycle`), when the loop gives up (in
+What stays out: what a cycle does (in `operations.cycle`), which failures end the loop (in
 `operations.batches`).
 """
 
@@ -14,14 +14,15 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 from rich.markup import escape
 
-from cryptoassets.cli.garbage import search_as_usual
+from cryptoassets.cli.garbage import collect_garbage_normally
+from cryptoassets.cli.json_output import cycle_json, print_json, progress_console
 from cryptoassets.cli.render import progress_on
-from cryptoassets.cli.terminal import FAILED
+from cryptoassets.cli.terminal import FAILED, for_attention
 from cryptoassets.operations.batches import micro_batches, reason_to_stop
 from cryptoassets.operations.cycle import Cycle
 from cryptoassets.operations.progress import Progress
 
-_A_DAY_OF_MINUTES = 1440
+_MINUTES_PER_DAY = 1440
 
 
 @dataclass
@@ -43,12 +44,12 @@ class Totals:
         self.documents += cycle.documents
         self.rows += cycle.rows
         if cycle.answer_to_row_seconds is not None:
-            # A loop runs for months: it keeps the last day of one cycle per minute.
-            last_day = self.answer_to_row[1 - _A_DAY_OF_MINUTES :]
+            # A loop may run for months, so only as many latencies as a day has minutes are kept.
+            last_day = self.answer_to_row[1 - _MINUTES_PER_DAY :]
             self.answer_to_row = [*last_day, cycle.answer_to_row_seconds]
 
     def words(self) -> str:
-        """All of it in one sentence."""
+        """Describe the totals in a few sentences."""
         times = sorted(self.answer_to_row)
         median, slow = (_quantile(times, share) for share in (0.5, 0.95))
         measured = f" Answer to row: median {median:.1f} s, p95 {slow:.1f} s." if times else ""
@@ -58,34 +59,43 @@ class Totals:
         )
 
 
-def run_every(console: Console, seconds: float) -> int:
-    """Run a cycle every so many seconds; return the exit code when a fatal error ends the loop.
+def run_every(console: Console, seconds: float, *, is_json: bool = False) -> int:
+    """Run cycles at this interval; return the exit code when a fatal error ends the loop.
+
+    Args:
+        console: for progress, a line per cycle, and the totals.
+        seconds: the interval.
+        is_json: print each cycle as one line of JSON, and everything else to stderr.
 
     Raises:
-        KeyboardInterrupt: by SIGINT or SIGTERM, after the summary.
+        KeyboardInterrupt: SIGINT or SIGTERM was received; raised after the summary.
     """
     totals = Totals()
+    shown = progress_console(is_json=is_json)
     try:
         with (
-            progress_on(console) as progress,
+            progress_on(shown) as progress,
             closing(micro_batches(progress, seconds, _beats(seconds, progress))) as cycles,
         ):
             for cycle in cycles:
                 totals.add(cycle)
-                _print_cycle(console, cycle)
+                if is_json:
+                    print_json(cycle_json(cycle), indent=None)
+                else:
+                    _print_cycle(console, cycle)
                 reason = reason_to_stop(cycle, totals.failed_in_a_row)
                 if reason:
-                    console.print(f"[red]Ended:[/] {reason}", soft_wrap=True)
+                    for_attention(shown).print(f"[red]Ended:[/] {reason}", soft_wrap=True)
                     return FAILED
         return 0
     finally:
-        console.print(totals.words(), soft_wrap=True)
+        shown.print(totals.words(), soft_wrap=True)
 
 
 def _beats(seconds: float, progress: Progress) -> Iterator[float]:
-    """Wait for each beat of a steady clock and give its time; missed beats are skipped."""
-    # Starting is over.
-    search_as_usual()
+    """Wait for each beat of a steady clock and yield its time; missed beats are skipped."""
+    # The start, with its many imports, is over.
+    collect_garbage_normally()
     beat = time.monotonic()
     while True:
         yield beat
@@ -94,7 +104,8 @@ def _beats(seconds: float, progress: Progress) -> Iterator[float]:
         if now > beat:
             late = now - beat
             progress.warn(
-                f"The cycle took {late:.1f} s longer than {seconds:g} s: the next begins at once"
+                f"The cycle took {late:.1f} s longer than the interval of {seconds:g} s: the next "
+                "one starts immediately"
             )
             beat += math.floor(late / seconds) * seconds
             continue
@@ -107,10 +118,11 @@ def _print_cycle(console: Console, cycle: Cycle) -> None:
     mark = "[green]✓[/]" if cycle.is_done else "[red]✗[/]"
     words = escape(", ".join(cycle.words()))
     console.print(f"{mark} {datetime.now(UTC):%H:%M:%S}  {words}", soft_wrap=True)
+    attention = for_attention(console)
     for sentence in cycle.outcome.warnings:
-        console.print(f"[yellow]  ! {escape(sentence)}[/]", soft_wrap=True)
+        attention.print(f"[yellow]  ! {escape(sentence)}[/]", soft_wrap=True)
     for sentence in cycle.outcome.failures:
-        console.print(f"[red]  ✗ {escape(sentence)}[/]", soft_wrap=True)
+        attention.print(f"[red]  ✗ {escape(sentence)}[/]", soft_wrap=True)
 
 
 def _quantile(ordered: list[float], share: float) -> float:

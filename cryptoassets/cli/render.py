@@ -1,11 +1,11 @@
-"""What a person sees while an operation runs, and its result.
+"""Prints the progress of operations and their results.
 
 What goes here: marks and colours of progress, and one function per result. What stays out: the
 tables of `status` (in `status_tables`), the summary of `run` (in `summary`).
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,11 +13,14 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from cryptoassets.cli.terminal import for_attention, table_of
+
 if TYPE_CHECKING:
-    # Importing them takes seconds, and each command needs one of them.
+    # Importing them takes seconds, and each command needs only one of them.
     from cryptoassets.operations.audit_partitions import Findings
     from cryptoassets.operations.backfill import BackfillResult
     from cryptoassets.operations.backfill_estimate import BackfillEstimate
+    from cryptoassets.operations.freshness import Freshness
     from cryptoassets.operations.rebuild import RebuildResult
     from cryptoassets.operations.requeue import RequeueResult
     from cryptoassets.upkeep.retention import Candidate, RetentionResult
@@ -27,14 +30,14 @@ _DAY = "%Y-%m-%d"
 
 
 class ConsoleProgress:
-    """Prints reports, and shows the current activity beside a spinner."""
+    """Prints reports, and shows the current activity next to a spinner."""
 
     def __init__(self, console: Console, status: Status) -> None:
         self._console = console
         self._status = status
 
     def doing(self, activity: str) -> None:
-        """Show it beside the spinner."""
+        """Show it next to the spinner."""
         self._status.update(escape(activity))
 
     def note(self, sentence: str) -> None:
@@ -43,14 +46,14 @@ class ConsoleProgress:
 
     def warn(self, sentence: str) -> None:
         """Print it in yellow."""
-        self._print(f"[yellow]  ! {escape(sentence)}[/]")
+        self._print_attention(f"[yellow]  ! {escape(sentence)}[/]")
 
     def fail(self, sentence: str) -> None:
         """Print it in red."""
-        self._print(f"[red]  ✗ {escape(sentence)}[/]")
+        self._print_attention(f"[red]  ✗ {escape(sentence)}[/]")
 
     def retry(self, step: str, reason: str) -> None:
-        """Print the step in yellow, and why it is tried again."""
+        """Print the step in yellow, and why it is retried."""
         self._print(f"[yellow]  ↻ {escape(step)}[/]  {escape(reason)}")
 
     def done(self, name: str, result: str = "", seconds: float | None = None) -> None:
@@ -62,52 +65,64 @@ class ConsoleProgress:
     def _print(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
 
+    def _print_attention(self, text: str) -> None:
+        for_attention(self._console).print(text, soft_wrap=True)
+
 
 @contextmanager
 def progress_on(console: Console) -> Iterator[ConsoleProgress]:
     """Show progress on a console until the block ends."""
-    with console.status("Starting") as status:
+    status = console.status("Starting")
+    with nullcontext() if console.quiet else status:
         yield ConsoleProgress(console, status)
 
 
 def print_rebuild(console: Console, result: "RebuildResult") -> None:
-    """Print how many partitions were made again."""
-    words = f"{result.rebuilt} of {result.wanted} partitions made again from raw"
+    """Print how many partitions were rebuilt."""
+    words = f"{result.rebuilt} of {result.wanted} partitions rebuilt from raw"
     if result.expired:
-        words += f"; {result.expired} have expired and are passed over"
+        words += f"; {result.expired} have expired and were skipped"
     if result.failures:
-        words += f"; {len(result.failures)} things failed"
-    console.print(escape(f"{words}. Proof: cryptoassets audit"))
+        words += f"; failures: {len(result.failures)}"
+    console.print(escape(f"{words}. `cryptoassets audit` checks the result."))
 
 
 def print_requeue(console: Console, result: "RequeueResult") -> None:
-    """Print how many documents were released; nothing where no partition was processed."""
+    """Print how many documents were released; print nothing if no partition was processed."""
     failures = result.failures
     if result.partitions or failures:
         console.print(
             f"{result.released} documents released from {result.partitions} partitions"
-            + (f"; {len(failures)} things failed" if failures else "")
+            + (f"; failures: {len(failures)}" if failures else "")
             + "."
         )
 
 
+def print_freshness(console: Console, freshness: "Freshness") -> None:
+    """Print how old the newest price is; in yellow if it is too old."""
+    style = None if freshness.is_fresh else "yellow"
+    shown = console if freshness.is_fresh else for_attention(console)
+    shown.print(freshness.sentence(), style=style, soft_wrap=True)
+
+
 def print_audit(console: Console, home: str, found: "Findings") -> None:
-    """Print notes, then differences, else that all documents are in one place."""
+    """Print notes and differences, or that there are no differences."""
     console.print(f"Home: {home}", soft_wrap=True)
+    attention = for_attention(console)
     for note in found.notes:
-        console.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
+        attention.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
     for problem in found.problems:
-        console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
+        attention.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if found.problems:
-        console.print(
-            f"{len(found.problems)} things do not add up. Documents of hours in no place yet, "
-            "however old: `cryptoassets run`. Days of history, and all other differences "
-            "from raw: `cryptoassets rebuild --from --to`."
+        attention.print(
+            f"{len(found.problems)} differences found. For documents of hours that are not "
+            "published yet, use `cryptoassets run`. For days of history and all other differences "
+            "from raw, use `cryptoassets rebuild --from --to`."
         )
         return
     console.print(
         f"[green]✓[/] {found.documents:,} raw documents in "
-        f"{' and '.join(found.counted) or '0 hours'}: each is "
+        f"{', '.join(found.counted) or '0 hours'}: each is "
         "loaded, quarantined or superseded, exactly once, and the ledger agrees."
     )
 
@@ -116,15 +131,15 @@ def print_estimate(console: Console, estimate: "BackfillEstimate") -> None:
     """Print what a backfill would fetch and cost."""
     cost, coins = estimate.cost, estimate.coins
     if estimate.is_number_of_coins_assumed:
-        console.print(f"No snapshot says yet which coins there are: priced for {coins} coins.")
+        console.print(f"The coins are not known before the first snapshot: {coins} are assumed.")
     if cost.calls:
-        table = Table("coins", "calls each", "credits each", "credits", box=None)
+        table = table_of("coins", "calls each", "credits each", "credits")
         for (calls, credits_each), number in sorted(cost.groups.items(), reverse=True):
             row = (number, calls, credits_each, number * credits_each)
             table.add_row(*(f"{value:,}" for value in row))
         console.print(table)
     console.print(
-        f"{coins:,} coins, {cost.calls:,} calls, about {cost.credits:,} credits of CoinCap "
+        f"{coins:,} coins, {cost.calls:,} calls, about {cost.credits:,} CoinCap credits "
         f"(interval {estimate.interval}). Nothing was fetched.",
         soft_wrap=True,
     )
@@ -136,7 +151,7 @@ def print_estimate(console: Console, estimate: "BackfillEstimate") -> None:
         f"Credits left this month: {budget.left:,} of {budget.monthly:,}. A backfill leaves "
         f"{budget.kept_from_history:,} of them: {budget.reserve:,} in reserve, the rest for "
         f"snapshots until the month ends. It takes {months} calendar "
-        f"month{'s' if months != 1 else ''} at this plan. Simulator and replay cost nothing.",
+        f"month{'s' if months != 1 else ''} with this plan. Simulator and replay cost nothing.",
         soft_wrap=True,
     )
 
@@ -147,26 +162,26 @@ def print_backfill(console: Console, result: "BackfillResult") -> None:
     console.print(
         f"History {asked.since:%Y-%m-%d %H:%M} to {asked.until:%Y-%m-%d %H:%M} UTC, interval "
         f"{result.interval}: {result.days_processed} days processed, {result.days_done_before} "
-        f"done before; {result.new}. {result.seconds:.0f} s in all.",
+        f"already done; {result.new}. {result.seconds:.0f} s in total.",
         soft_wrap=True,
     )
     without = ", ".join(result.coins_without_history)
     if without:
-        console.print(f"Without history at the source, not asked again: {without}.")
+        console.print(f"The source has no history of these coins, not requested again: {without}.")
     console.print(f"Gaps: {_gaps(result)} (warehouse.gaps).")
     if result.stopped:
-        console.print(f"[red]Stopped:[/] {escape(result.stopped)}", soft_wrap=True)
+        for_attention(console).print(f"[red]Stopped:[/] {escape(result.stopped)}", soft_wrap=True)
     for failure in result.failures[:_SHOWN]:
         console.print(f"[red]Failed:[/] {escape(failure)}", soft_wrap=True)
     more = len(result.failures) - _SHOWN
     if more > 0:
-        console.print(f"[red]Failed:[/] {more} things more, see above")
+        console.print(f"[red]Failed:[/] {more} more, see above")
     if result.failures or result.stopped:
-        console.print("What is done stays done: the same command goes on from here.")
+        console.print("Finished days are kept: the same command continues from here.")
 
 
 def _gaps(result: "BackfillResult") -> str:
-    words = f"{result.gaps_open} open in this stretch"
+    words = f"{result.gaps_open} open in this range"
     if result.asked.gaps_only:
         words += f", {result.gaps_healed} healed, "
         words += f"{result.gaps_unfillable} that the source cannot fill"
@@ -175,35 +190,36 @@ def _gaps(result: "BackfillResult") -> str:
     return words
 
 
-def print_retention(console: Console, swept: "RetentionResult", *, is_dry_run: bool) -> None:
-    """Print what was deleted, or would be, and what stays although it is old."""
+def print_retention(console: Console, result: "RetentionResult", *, is_dry_run: bool) -> None:
+    """Print what was deleted, or would be, and which old partitions are kept."""
     done = "would be deleted" if is_dry_run else "deleted"
-    if swept.before is None:
+    if result.before is None:
         console.print("CRYPTOASSETS_RETENTION_DAYS is not set: all data is kept.")
     else:
-        going = [one for one in swept.candidates if one.held is None]
+        going = [one for one in result.candidates if one.held is None]
         console.print(_retention_table(going))
         console.print(
-            f"{len(going)} partitions from before {swept.before:{_DAY}} {done}: "
+            f"{len(going)} partitions from before {result.before:{_DAY}} {done}: "
             f"{sum(one.documents for one in going):,} documents, "
             f"{sum(one.rows for one in going):,} rows, "
             f"{sum(one.clean_bytes for one in going) / 1e6:,.1f} MB of Parquet; "
-            f"{swept.records:,} records of fetches, dead letters and publications.",
+            f"{result.records:,} records of fetches, dead letters and publications.",
             soft_wrap=True,
         )
-        for one in swept.candidates:
+        for one in result.candidates:
             if one.held is not None:
                 name = f"{one.partition.asset} {one.partition.key}"
-                console.print(f"[yellow]  ! {name}[/] stays: {one.held}", soft_wrap=True)
-    if swept.runs is None:
+                sentence = f"[yellow]  ! {name}[/] is kept: {one.held}"
+                for_attention(console).print(sentence, soft_wrap=True)
+    if result.runs is None:
         console.print("DAGSTER_RUNS_RETENTION_DAYS is not set: all of Dagster's runs are kept.")
     else:
-        console.print(f"{swept.runs:,} of Dagster's runs {done} with their events.")
+        console.print(f"{result.runs:,} of Dagster's runs {done} with their events.")
 
 
 def _retention_table(going: "Sequence[Candidate]") -> Table:
     """One line per day and asset; hours are summed up."""
-    table = Table("day", "asset", "partitions", "documents", "rows", "Parquet MB", box=None)
+    table = table_of("day", "asset", "partitions", "documents", "rows", "Parquet MB")
     for day, asset in sorted({(f"{c.partition.start:{_DAY}}", c.partition.asset) for c in going}):
         some = [
             c for c in going if (f"{c.partition.start:{_DAY}}", c.partition.asset) == (day, asset)

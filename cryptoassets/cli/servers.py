@@ -1,7 +1,7 @@
 """The commands for the embedded servers: `dev`, `up`, `down`, `env` and `source`.
 
-What goes here: their options and help, which `make reference` copies. What stays out: what they do
-(in `stores` and `coincap_server`).
+What goes here: their options and help texts, which `make reference` copies. What stays out: what
+they do (in `stores` and `coincap_server`).
 """
 
 from pathlib import Path
@@ -17,11 +17,24 @@ def dev(
 ) -> None:
     """Start what is missing, then Dagster on http://localhost:3000.
 
-    Dagster's page is closed to requests from web pages of another origin.
+    Dagster refuses requests from web pages of another origin.
     """
     from cryptoassets.cli.stores import run_dagster_dev
 
     raise typer.Exit(run_dagster_dev(console, port))
+
+
+def dashboard(
+    port: Annotated[int, typer.Option(help="Port of the page.")] = 8501,
+) -> None:
+    """Start what is missing, then the dashboard on http://localhost:8501.
+
+    Shows the market, each coin and the pipeline. Reads as the role analyst and
+    refuses requests from web pages of another origin. Needs the extra dashboard.
+    """
+    from cryptoassets.cli.stores import run_dashboard
+
+    raise typer.Exit(run_dashboard(console, port))
 
 
 def up() -> None:
@@ -39,20 +52,20 @@ def down(
     erase: Annotated[bool, typer.Option("--erase", help="Also delete their data.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Stop the embedded stores and source; their data stays.
+    """Stop the embedded stores and source; their data is kept.
 
-    With --erase the data of the source in force is deleted, too, after a
+    With --erase the data of the current source is deleted, too, after a
     confirmation.
     """
     from cryptoassets.cli.stores import stop, what_is_erased
 
     if erase and not yes:
-        typer.confirm(f"Delete {what_is_erased()}? It cannot be brought back", abort=True)
+        typer.confirm(f"Delete {what_is_erased()}? It cannot be restored", abort=True)
     stop(console, erase=erase)
 
 
 def env() -> None:
-    """Print the settings in force as KEY=value lines, secrets included; starts nothing.
+    """Print the current settings as KEY=value lines, secrets included; starts nothing.
 
     A store is listed only while it runs. If one is stopped, the exit code is 3.
     """
@@ -72,20 +85,22 @@ def source(
             "rates.json.",
         ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8800,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the server; 0 chooses a free one.")
+    ] = 8800,
     *,
     as_recorded: Annotated[
         bool, typer.Option("--as-recorded", help="Keep the recorded timestamps of snapshots.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the simulated market.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the simulated market.")] = 1,
 ) -> None:
     """Serve a CoinCap-compatible API: simulated, or recorded answers with --replay."""
     from cryptoassets.coincap_server.sources import run_source
     from cryptoassets.settings import load_settings
 
     if as_recorded and replay is None:
-        raise typer.BadParameter("--as-recorded goes with --replay")
+        raise typer.BadParameter("--as-recorded needs --replay")
     setting = load_settings().coincap_api_key
     key = setting.get_secret_value() if setting else None
-    # The address comes first: a script that started the source waits for it.
+    # The address is printed at once, because a script that started the source waits for it.
     run_source(port, replay, as_recorded, seed, key, announce=print_for_program)

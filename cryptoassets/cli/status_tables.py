@@ -1,51 +1,52 @@
-"""What a person sees of `status`.
+"""Prints the result of `status`.
 
-What goes here: tables and sentences. What stays out: gathering it (in `operations.status`).
+What goes here: tables and sentences. What stays out: gathering the status (in `operations.status`).
 """
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cryptoassets.cli.render import print_freshness
+from cryptoassets.cli.terminal import for_attention, table_of
 from cryptoassets.coincap.clocks import clock_warning
+from cryptoassets.monitoring.credits import CreditStatus
+from cryptoassets.operations.last_publications import Publication
 from cryptoassets.operations.progress import first_of
-from cryptoassets.operations.status import CreditStatus, Status
-from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.operations.status import Status
+from cryptoassets.schemas import FLOWS
+from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
 
-_REMEDIES = {
-    SNAPSHOT_FLOW.asset: "`cryptoassets run`",
-    HISTORY_FLOW.asset: "`cryptoassets backfill` or `rebuild` of those days",
-}
 _SHOWN = 5
 
 
-def as_json(status: Status) -> str:
-    """The status for programs; names are those of `operations.status.Status`."""
-    return json.dumps(asdict(status), indent=2)
-
-
 def print_status(console: Console, status: Status) -> None:
-    """Print the status; what needs attention comes last, nearest to the prompt."""
+    """Print the status; what needs attention is printed last, nearest to the prompt."""
     console.print(f"Source of data: [bold]{status.source}[/]  Home: {status.home}")
-    for table in (_runs(status), _assets(status), _checks(status)):
+    for table in (
+        _runs(status),
+        publications_table(status.last_publications),
+        _assets(status),
+        _checks(status),
+    ):
         console.print(table)
     console.print(
         f"Credits: {_credits(status.credits)}. Disk: {status.disk_bytes / 1e6:,.0f} MB used, "
         f"{status.disk_free_bytes / 1e9:,.1f} GB free."
     )
+    print_freshness(console, status.freshness)
+    attention = for_attention(console)
     for sentence in _warnings(status):
-        console.print(f"[yellow]![/] {escape(sentence)}", soft_wrap=True)
+        attention.print(f"[yellow]![/] {escape(sentence)}", soft_wrap=True)
     for sentence in _failures(status):
-        console.print(f"[red]✗[/] {escape(sentence)}", soft_wrap=True)
+        attention.print(f"[red]✗[/] {escape(sentence)}", soft_wrap=True)
 
 
 def _runs(status: Status) -> Table:
-    table = Table("last run of", "partition", "outcome", "age", box=None)
+    table = table_of("last run of", "partition", "outcome", "age")
     for run in status.last_runs:
         style = {"succeeded": "green", "canceled": "yellow"}.get(run.outcome, "red")
         outcome = f"[{style}]{run.outcome}[/]"
@@ -53,8 +54,19 @@ def _runs(status: Status) -> Table:
     return table
 
 
+def publications_table(publications: Sequence[Publication]) -> Table:
+    """The last publications: what changed, and by which run."""
+    table = table_of("last publication of", "partition", "rows", "run", "age")
+    for one in publications:
+        removed = f", {one.rows_removed:,} removed" if one.rows_removed else ""
+        rows = f"{one.rows_written:,} written{removed}"
+        age = _age(_seconds_since(one.published_at))
+        table.add_row(one.asset, one.partition, rows, one.run_id[:8], age)
+    return table
+
+
 def _assets(status: Status) -> Table:
-    table = Table("asset", "last partition", "rows", "age", "fresh", box=None)
+    table = table_of("asset", "last partition", "rows", "age", "fresh")
     for asset in status.assets:
         fresh = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}[asset.is_fresh]
         rows = "" if asset.rows is None else f"{asset.rows:,}"
@@ -64,7 +76,7 @@ def _assets(status: Status) -> Table:
 
 
 def _checks(status: Status) -> Table:
-    table = Table("check", "partition", "result", box=None)
+    table = table_of("check", "partition", "result")
     for check in status.checks:
         word = "[green]passed[/]" if check.passed else f"[red]{check.severity}[/]"
         words = "" if check.passed else f" {escape(check.description or '')}"
@@ -78,8 +90,8 @@ def _credits(spent: CreditStatus) -> str:
     left = f"{spent.left:,} of {spent.monthly:,} left"
     if spent.spent_today:
         lasts = spent.lasts_until
-        left += f"; {spent.spent_today:,} in the last 24 hours, at which pace they last "
-        left += f"until {lasts[:16].replace('T', ' ')} UTC" if lasts else "to the month's end"
+        left += f"; {spent.spent_today:,} spent in the last 24 hours. At this rate they last until "
+        left += f"{lasts[:16].replace('T', ' ')} UTC" if lasts else "the end of the month"
     return left
 
 
@@ -87,11 +99,13 @@ def _warnings(status: Status) -> Iterator[str]:
     warning = clock_warning(status.clock_difference_seconds)
     if warning:
         yield warning
+    if status.earlier_data:
+        yield status.earlier_data
     days = status.stale_mart_days
     if days:
         yield (
             f"The marts of {first_of(days, _SHOWN)} are older than their prices: "
-            "`cryptoassets run` makes them again"
+            "`cryptoassets run` computes them again"
         )
 
 
@@ -101,13 +115,19 @@ def _failures(status: Status) -> Iterator[str]:
         verb = "was killed" if run.outcome == "killed" else "failed"
         age = _age(_seconds_since(run.ended_at))
         yield f"The last run of {run.job}{partition} {verb} {age} ago: {run.error}"
-    for asset, remedy in _REMEDIES.items():
-        waiting = [partition for partition in status.waiting if partition.asset == asset]
+    for flow in FLOWS:
+        waiting = [partition for partition in status.waiting if partition.asset == flow.asset]
+        earlier, _ = split_at_first([partition.partition for partition in waiting])
+        if earlier:
+            yield earlier_documents(earlier)
+        waiting = [partition for partition in waiting if partition.partition not in earlier]
+        remedy = "`cryptoassets backfill` or `rebuild` of those days"
+        remedy = remedy if flow.is_of_past else "`cryptoassets run`"
         documents = sum(partition.documents for partition in waiting)
         if waiting:
             shown = first_of([partition.partition for partition in waiting], _SHOWN)
             yield (
-                f"{documents:,} documents of {shown} are fetched and not published: "
+                f"{documents:,} documents of {shown} are fetched but not published: "
                 f"{remedy} publishes them"
             )
 

@@ -1,8 +1,8 @@
-"""The commands `up`, `down`, `env` and `dev`: the embedded stack by hand."""
+"""The commands `up`, `down`, `env`, `dev` and `dashboard`, which control the embedded servers."""
 
+import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
@@ -10,24 +10,27 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cryptoassets.analysis.result import extra_module
 from cryptoassets.embedded import (
     Stack,
     dagster_environment,
     dagster_instance,
     dagster_stack,
     not_running,
+    processes,
     starting_nothing,
 )
 from cryptoassets.embedded.dead_runs import fail_dead_runs
-from cryptoassets.errors import SettingsError
-from cryptoassets.settings import Settings, load_settings, project_root
+from cryptoassets.errors import AnalystLoginError, SettingsError, StoreNotRunningError
+from cryptoassets.project import dagster_file
+from cryptoassets.settings import Settings, load_settings
 
 _SOURCE = "source"
-"""Name of the server that is no store: reading needs none."""
+"""Name of the server that is not a store."""
 
 
 def start(console: Console) -> None:
-    """Start what the settings do not name, and print where it is."""
+    """Start the servers that the settings do not name, and print their addresses."""
     stack = dagster_stack(lambda sentence: console.print(f"  {sentence}."))
     with console.status("Starting what is missing"):
         stack.up()
@@ -45,37 +48,37 @@ def _print_servers(console: Console, stack: Stack) -> None:
     servers = stack.servers()
     console.print(f"  Home: {stack.home}", soft_wrap=True)
     if not servers:
-        console.print("Every store and the source are named in the settings: nothing to start.")
+        console.print("The settings name every store and the source: nothing to start.")
     for server in servers:
         state = f"pid {server.pid}" if server.is_running else "not running"
         console.print(f"  {server.kind:<34} {server.url}  [dim]{state}[/]", soft_wrap=True)
 
 
 def stop(console: Console, *, erase: bool) -> None:
-    """Stop the embedded servers; with `erase` also delete the data of the set in force."""
+    """Stop the embedded servers; with `erase` also delete the data of the current source."""
     for sentence in Stack(load_settings()).down(erase=erase) or ["No embedded server was running"]:
         console.print(f"{sentence}.", soft_wrap=True)
 
 
 def what_is_erased() -> str:
-    """What `down --erase` deletes, in words."""
+    """Describe what `down --erase` deletes."""
     settings = load_settings()
     stack = Stack(settings)
     folder = stack.set_home
     is_elsewhere = not Path(stack.clean_path()).resolve().is_relative_to(folder)
-    kept = f" (CLEAN_PATH {settings.clean_path} is yours and stays)" if is_elsewhere else ""
+    kept = f" (CLEAN_PATH {settings.clean_path} is kept)" if is_elsewhere else ""
     return f"all data of source `{stack.source}` in {folder}{kept}"
 
 
 def environment() -> Iterator[str]:
-    """The settings in force as shell lines, secrets included.
+    """The current settings as shell lines, secrets included.
 
     Raises:
-        StoreNotRunningError: an embedded server is stopped; after the lines of what runs.
+        StoreNotRunningError: an embedded server is stopped; raised after the other lines.
     """
     settings = load_settings()
     with starting_nothing():
-        # The same stack as `up` has, which starts although the source does not answer.
+        # The same stack as for `up`, which starts even if the source does not answer.
         stack = dagster_stack()
         stopped = stack.stopped()
         values = _values(settings, stack, stopped)
@@ -87,10 +90,11 @@ def environment() -> Iterator[str]:
 
 def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[str, object]:
     key, hosts = settings.coincap_api_key, settings.cryptoassets_allowed_hosts
-    # Empty means not set: a shell that evaluates these lines would have both variables otherwise.
+    # Empty means not set. Otherwise a shell that evaluates these lines would have both variables.
     unset_files = {
         **({"MONGO_URL_FILE": ""} if settings.mongo_url_file else {}),
         **({"POSTGRES_URL_FILE": ""} if settings.postgres_url_file else {}),
+        **({"ANALYST_URL_FILE": ""} if settings.analyst_url_file else {}),
     }
     return {
         **({} if _SOURCE in stopped else {"COINCAP_URL": stack.source_url()}),
@@ -101,6 +105,7 @@ def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[
         **({} if "mongo" in stopped else {"MONGO_URL": stack.mongo_url()}),
         "MONGO_DATABASE": settings.mongo_database,
         **({} if "postgres" in stopped else {"POSTGRES_URL": stack.postgres_url()}),
+        **_analyst_url(stack),
         **unset_files,
         "SPARK_MASTER": settings.spark_master,
         "CLEAN_PATH": stack.clean_path(),
@@ -111,36 +116,72 @@ def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[
     }
 
 
-def _refuse_taken(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise SettingsError(
-                f"Port {port} cannot be used ({error.strerror}). End what listens there, or choose "
-                "another: cryptoassets dev --port 3001"
-            ) from error
+def _analyst_url(stack: Stack) -> dict[str, object]:
+    try:
+        return {"ANALYST_URL": stack.analyst_url()}
+    except (AnalystLoginError, StoreNotRunningError):
+        # Only commands that read need it, and their errors explain how to create it.
+        return {}
+
+
+def _fail_if_port_is_used(port: int, command: str) -> None:
+    error = processes.bind_error(port)
+    if error is not None:
+        raise SettingsError(
+            f"Port {port} cannot be used ({error}). Stop the program that uses it, or choose "
+            f"another port: cryptoassets {command} --port {port + 1}"
+        )
 
 
 def run_dagster_dev(console: Console, port: int) -> int:
     """Run Dagster with everything it needs until it is stopped; return its exit code.
 
     Raises:
-        SettingsError: the port is taken; checked before anything is started.
+        SettingsError: the port is in use; checked before anything is started.
     """
-    _refuse_taken(port)
+    _fail_if_port_is_used(port, "dev")
     start(console)
-    console.print(f"Dagster: [bold]http://localhost:{port}[/]  (Ctrl-C stops it, the stores stay)")
+    console.print(
+        f"Starting Dagster, takes about 15 s: [bold]http://localhost:{port}[/]  "
+        "(Ctrl-C stops it, but not the stores)"
+    )
     variables = dagster_environment()
-    workspace = project_root() / "workspace.yaml"
+    workspace = dagster_file("workspace.yaml")
+    return _run_until_stopped(
+        ["cryptoassets.webserver.dev", str(port), str(workspace)],
+        variables,
+        variables["DAGSTER_HOME"],
+    )
+
+
+def run_dashboard(console: Console, port: int) -> int:
+    """Run the dashboard until it is stopped; return its exit code.
+
+    Raises:
+        ExtraMissingError: the extra is not installed; checked before anything is started.
+        SettingsError: the port is in use; checked next.
+    """
+    for name in ("plotly", "streamlit"):
+        extra_module(name, extra="dashboard")
+    _fail_if_port_is_used(port, "dashboard")
+    if load_settings().analyst_url is None:
+        start(console)
+    console.print(
+        f"Dashboard: [bold]http://localhost:{port}[/]  (Ctrl-C stops it, but not the stores)"
+    )
+    # Streamlit reads hundreds of variables; those that matter are set in `dashboard.server`.
+    variables = {name: value for name, value in os.environ.items() if name[:10] != "STREAMLIT_"}
+    return _run_until_stopped(["cryptoassets.dashboard", "--port", str(port)], variables)
+
+
+def _run_until_stopped(
+    module: list[str], variables: dict[str, str], folder: str | None = None
+) -> int:
+    """Run a module of this package as a process until a signal; return its exit code."""
     # In a background shell SIGINT is ignored, and a child would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [sys.executable, "-m", "cryptoassets.webserver.dev", str(port), str(workspace)],
-        env=variables,
-        cwd=variables["DAGSTER_HOME"],
-        start_new_session=True,
+        [sys.executable, "-m", *module], env=variables, cwd=folder, start_new_session=True
     )
 
     def stop(_number: int, _frame: object) -> None:

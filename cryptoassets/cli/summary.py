@@ -1,91 +1,94 @@
-"""The summary that `run` ends with: what each store holds, the checks, and what to try next."""
+"""The summary at the end of `run`: the content of each store, the checks, and what to try next."""
 
-import contextlib
 import shutil
 import sys
-from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
-from cryptoassets.assets.warehouse import FRESH_WITHIN
-from cryptoassets.embedded.postgres_files import find_programs
-from cryptoassets.errors import CryptoassetsError, EmbeddedError
+from cryptoassets.cli.render import print_freshness
+from cryptoassets.errors import CryptoassetsError
+from cryptoassets.operations.freshness import read_freshness
 from cryptoassets.operations.runs import Outcome
 from cryptoassets.operations.session import open_stores
-from cryptoassets.operations.store_counts import StoreCount, newest_price_age, store_counts
+from cryptoassets.operations.store_counts import StoreCount, store_counts
+from cryptoassets.schemas import COIN_PRICES
+from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
+from cryptoassets.settings import load_settings
+
+_CAPTION = (
+    "Counts of published tables are the ledger's, without weekly candles; "
+    "`audit` checks that rows exist."
+)
+_PAGES = {
+    "dashboard": ("dashboard", "market, coins and pipeline", "http://localhost:8501"),
+    "dagster": ("dev", "the lineage in Dagster", "http://localhost:3000"),
+}
+"""By name in CRYPTOASSETS_PAGES: the command that serves a page, what it shows, its address."""
 
 
 def print_summary(console: Console, outcome: Outcome) -> None:
-    """Print counts by store, the checks and how to look at it all."""
+    """Print counts by store, the checks, and commands that show the data."""
     try:
         with open_stores() as stores:
             console.print(_counts(outcome.source, store_counts(stores)))
-            console.print(_freshness(newest_price_age(stores.postgres)))
+            console.print(_CAPTION, style="dim italic")
+            with stores.postgres.connect() as connection:
+                freshness = read_freshness(connection, COIN_PRICES, FRESH_WITHIN)
+            print_freshness(console, freshness)
     except CryptoassetsError as error:
         console.print(f"The stores could not be counted: {escape(str(error))}", soft_wrap=True)
     console.print(
         f"Checks: {outcome.checks_passed} passed, {len(outcome.warnings)} warned, "
-        f"{len(outcome.failures)} failed. {outcome.seconds:.0f} s in all."
+        f"{len(outcome.failures)} failed. {outcome.seconds:.0f} s in total."
     )
     for sentence in outcome.failures:
         console.print(f"[red]Failed:[/] {escape(sentence)}", soft_wrap=True)
-    command = _how_called()
+    command = _command_name()
     if outcome.failures:
-        console.print(f"\nLook closer: [bold]{command} dev[/] shows the runs in Dagster.")
+        place, _ = _page(command, "dagster")
+        console.print(f"\nTo find the cause: [bold]{place}[/] shows the runs in Dagster.")
         return
-    query = "select rank, symbol, price_usd from marts.coin_latest order by rank limit 10;"
-    console.print(
-        "\nTry next:\n"
-        f"  [bold]{command} dev[/]      the lineage in Dagster, http://localhost:3000\n"
-        f"  [bold]{command} status[/]   rows, freshness, checks, credits\n"
-        f"  [bold]{command} audit[/]    prove that every raw document is in exactly one place\n"
-        f'  [bold]eval "$({command} env)"; {_psql()} "$POSTGRES_URL"[/]   then\n'
-        f"      {query}",
-        soft_wrap=True,
-    )
+    steps = [
+        *(_page(command, name) for name in _PAGES),
+        (f"{command} status", "rows, freshness, checks, credits"),
+        (f"{command} audit", "check that every raw document is in exactly one place"),
+    ]
+    width = max(len(step) for step, _ in steps)
+    console.print("\nTry next:")
+    for step, purpose in steps:
+        console.print(f"  [bold]{step:{width}}[/]  {purpose}", soft_wrap=True)
+    query = "select rank, symbol, price_usd from coin_latest order by rank limit 10"
+    console.print(f'  [bold]{command} sql[/] "{query}"', soft_wrap=True)
+
+
+def _page(command: str, name: str) -> tuple[str, str]:
+    """Where a page is, and what it shows.
+
+    In docker-compose it is at an address; elsewhere a command serves it.
+    """
+    verb, purpose, address = _PAGES[name]
+    served = load_settings().pages.get(name)
+    return (served[0], purpose) if served else (f"{command} {verb}", f"{purpose}, {address}")
 
 
 def _counts(source: str, counts: list[StoreCount]) -> Table:
     table = Table(title=f"Source of data: {source}", title_justify="left", box=None)
     for name, style in (("store", "bold"), ("what", ""), ("rows", "cyan"), ("newest", "dim")):
-        table.add_column(name, style=style, justify="right" if name == "rows" else "left")
+        justify: JustifyMethod = "right" if name == "rows" else "left"
+        table.add_column(name, style=style, justify=justify, overflow="fold")
     for count in counts:
         table.add_row(count.store, count.name, f"{count.rows:,}", count.newest or "")
-    table.caption = "Rows of published tables by the ledger; `audit` proves that they are there."
-    table.caption_justify = "left"
     return table
 
 
-def _how_called() -> str:
-    """`cryptoassets` where that is on PATH, else the path by which it was called."""
+def _command_name() -> str:
+    """`cryptoassets` if that is on PATH, else the path by which it was called."""
     return "cryptoassets" if shutil.which("cryptoassets") else _from_here(Path(sys.argv[0]))
 
 
 def _from_here(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def _freshness(age: timedelta | None) -> str:
-    """How old the newest price is, and how old `warehouse/coin_prices` allows it to be."""
-    limit = FRESH_WITHIN
-    if age is None:
-        return "No price has been published yet."
-    minutes, allowed = age.total_seconds() / 60, limit.total_seconds() / 60
-    if age <= limit:
-        return f"Freshness: the newest price is {minutes:.1f} min old; {allowed:.0f} are allowed."
-    return (
-        f"[yellow]Stale:[/] the newest price is {minutes:.0f} min old; {allowed:.0f} are allowed."
-    )
-
-
-def _psql() -> str:
-    """`psql`, or the path of the embedded server's."""
-    if not shutil.which("psql"):
-        # Where PostgreSQL runs elsewhere there may be none, as in a container.
-        with contextlib.suppress(EmbeddedError):
-            return _from_here(find_programs() / "psql")
-    return "psql"

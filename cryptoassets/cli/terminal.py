@@ -1,7 +1,7 @@
-"""What the commands share: two consoles that can print on any stream, and the exit codes.
+"""What the commands share: consoles that can print on any stream, tables, and the exit codes.
 
 Exit codes: 0 done; 1 something failed; 2 misuse (an option or a setting is wrong); 3 a store is not
-running, and the command starts none; 130 interrupted.
+running, and the command does not start it; 130 interrupted.
 """
 
 import codecs
@@ -9,10 +9,24 @@ import io
 import os
 import sys
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
+from rich.table import Table
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+UNLIMITED = 10_000
+"""Columns of a stream that is no terminal."""
+
+
+class UnwrappedConsole(Console):
+    """A console that wraps lines only in a terminal, so that files and pipes get whole lines."""
+
+    @property  # type: ignore[misc]
+    def size(self) -> ConsoleDimensions:
+        """The terminal's size; without a terminal, no line is too long."""
+        return super().size if self.is_terminal else ConsoleDimensions(UNLIMITED, 25)
+
+
+console = UnwrappedConsole(highlight=False)
+errors = UnwrappedConsole(stderr=True, highlight=False)
 
 FAILED, MISUSED, NOT_RUNNING, INTERRUPTED = 1, 2, 3, 130
 
@@ -20,10 +34,26 @@ _PLAIN = {"✓": "+", "✗": "x", "↻": "~", "—": "-", "·": "-", "…": "...
 _SPINNER = range(0x2800, 0x2900)
 
 
-def print_on_any_stream() -> None:
-    """Print characters that a stream's encoding lacks as plain marks or escapes, without an error.
+def for_attention(console: Console) -> Console:
+    """Return the console for failures and warnings: the given one, or stderr if it is quiet."""
+    return errors if console.quiet else console
 
-    Cron, pipes and old terminals may take only ASCII; names of coins and folders may hold anything.
+
+def table_of(*headings: str) -> Table:
+    """Return a table without lines; where it is too narrow, cells are folded and never cut.
+
+    Two names that are cut may look alike.
+    """
+    table = Table(box=None)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def print_on_any_stream() -> None:
+    """Replace characters that a stream's encoding lacks by plain marks or escapes.
+
+    Cron, pipes and old terminals may only support ASCII, but names may contain any character.
     """
     codecs.register_error("cryptoassets", _plain)
     for stream in (sys.stdout, sys.stderr):
@@ -32,18 +62,18 @@ def print_on_any_stream() -> None:
 
 
 def print_for_shell(line: str) -> None:
-    """Print a line that a shell reads: no wrapping, no markup, and paths byte for byte."""
+    """Print a line for a shell: without wrapping and markup, and with paths byte for byte."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(line) + b"\n")
         sys.stdout.buffer.flush()
     else:
-        print(line)  # noqa: T201 - a stream in memory
+        print(line)  # noqa: T201 - an in-memory stream
 
 
 def print_for_program(text: str) -> None:
-    """Print text that a program reads, at once: no wrapping, no markup."""
-    print(text, flush=True)  # noqa: T201 - a program reads it
+    """Print text for a program at once, without wrapping and markup."""
+    print(text, flush=True)  # noqa: T201 - output for a program
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

@@ -1,6 +1,6 @@
-"""The source: CoinCap's client, its credit rules, and the documents made of its answers.
+"""The source: CoinCap's client, its credit rules, and the documents built from its answers.
 
-What goes here: everything that knows CoinCap's HTTP interface, as one who asks. What stays out: our
-own server that speaks as CoinCap does (`coincap_server`), stores and Dagster; what must be kept,
-credits or documents, is handed in or out.
+What goes here: the client side of CoinCap's HTTP interface. What stays out: this project's own
+CoinCap-compatible server (`coincap_server`), stores and Dagster. Credits and documents are passed
+to and from the caller, which stores them.
 """

@@ -1,17 +1,17 @@
-"""Collect a body in bounded memory, whatever is sent.
+"""Collects a response body in bounded memory, however large it is.
 
-What goes here: decompression and the limit of size. What stays out: sockets (in `transport`).
+What goes here: decompression and the size limit. What stays out: sockets (in `transport`).
 """
 
 import zlib
 from typing import Any
 
-LARGEST_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 
 
 class BoundedBody:
-    """Collects a body up to `LARGEST_BODY_BYTES`, decompressing it in bounded steps."""
+    """Collects a body up to `MAX_BODY_BYTES`, decompressing it in bounded steps."""
 
     def __init__(self, encoding: str) -> None:
         self._chunks: list[bytes] = []
@@ -25,11 +25,11 @@ class BoundedBody:
 
     @property
     def content(self) -> bytes:
-        """What has come so far, decompressed."""
+        """The bytes received so far, decompressed."""
         return b"".join(self._chunks)
 
     def add(self, chunk: bytes) -> None:
-        """Take the next bytes; look at `fault` before the next ones."""
+        """Add the next bytes; check `fault` before adding more."""
         if self._gzip is None:
             self._keep(chunk)
             return
@@ -48,7 +48,7 @@ class BoundedBody:
 
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
-        if self._size > LARGEST_BODY_BYTES:
+        if self._size > MAX_BODY_BYTES:
             self.fault = "too_large"
         else:
             self._chunks.append(part)

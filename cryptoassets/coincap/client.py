@@ -1,11 +1,11 @@
-"""Ask CoinCap v3, or a server that speaks like it.
+"""The client of CoinCap v3 and of compatible servers.
 
 What goes here: routes, pages and credits. What stays out: sockets (in `transport`), the meaning of
-a status (in `verdicts`), trying again (in `retries`), documents (in `documents`).
+a status (in `verdicts`), retries (in `retries`), documents (in `documents`).
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from types import TracebackType
@@ -30,30 +30,28 @@ from cryptoassets.coincap.models import (
 from cryptoassets.coincap.protocol import (
     ASSETS_ROUTE,
     HISTORY_ROUTE,
-    RATES_ROUTE,
     epoch_ms,
 )
 from cryptoassets.coincap.redaction import BearerKey, public_url
-from cryptoassets.coincap.retries import until_good
-from cryptoassets.coincap.transport import Received, Transport, Unreached
+from cryptoassets.coincap.retries import call_with_retries
+from cryptoassets.coincap.transport import NoAnswer, Received, Transport
 from cryptoassets.coincap.verbatim import Envelope
-from cryptoassets.coincap.verdicts import Trouble, source_kind_of, verdict
+from cryptoassets.coincap.verdicts import CallFailure, source_kind_of, verdict
 from cryptoassets.errors import EmptyAnswerError, SettingsError
 from cryptoassets.schemas import INTERVAL_MS
 from cryptoassets.settings import SourceKind
 
-LARGEST_PAGE_COINS = 2000
+MAX_PAGE_COINS = 2000
 REPEATED_SHARE = 0.5
-"""A later page with this share of coins seen before is an earlier page again."""
-_RATES_ROWS = 200
+"""A page is a repetition if at least this share of its coins was on earlier pages."""
 
 T = TypeVar("T")
 
 
 def snapshot_credits(coins: int) -> int:
-    """Return the credits that a snapshot of so many coins is expected to cost, page by page."""
-    offsets = range(0, coins, LARGEST_PAGE_COINS)
-    pages = (min(LARGEST_PAGE_COINS, coins - offset) for offset in offsets)
+    """Return the credits that a snapshot of this number of coins is expected to cost."""
+    offsets = range(0, coins, MAX_PAGE_COINS)
+    pages = (min(MAX_PAGE_COINS, coins - offset) for offset in offsets)
     return sum(estimated_credits(ASSETS_ROUTE, page) for page in pages)
 
 
@@ -62,7 +60,7 @@ class CoinCapClient:
 
     Every method raises the narrowest `SourceError`: BadKeyError, CreditsSpentError,
     CoinNotFoundError, RateLimitedError, SourceUnavailableError, MalformedAnswerError or
-    EmptyAnswerError; a plain SourceError for a refused request or a closed version of the API.
+    EmptyAnswerError. A refused request or a closed version of the API raises a plain SourceError.
     """
 
     def __init__(
@@ -82,7 +80,7 @@ class CoinCapClient:
         self._retries = retries
         self._transport = Transport(base_url, self._key, timeouts, now)
         self.last_url = public_url(self._base_url)
-        """What was asked last, without the key; for the dead letter of an error."""
+        """URL of the last request, without the key; for the dead letter of an error."""
 
     def __enter__(self) -> Self:
         return self
@@ -103,15 +101,15 @@ class CoinCapClient:
         """Fetch the top coins by rank, in pages of at most 2,000; a short page is the last.
 
         Args:
-            coins: how many to ask for, at least 1.
+            coins: number of coins to request, at least 1.
 
         Raises:
-            EmptyAnswerError: the first page holds no coin.
+            EmptyAnswerError: the first page contains no coins.
         """
         pages: list[Page] = []
         seen: set[str] = set()
         is_repeated = False
-        for offset in range(0, coins, LARGEST_PAGE_COINS):
+        for offset in range(0, coins, MAX_PAGE_COINS):
             page, is_last = self._page(coins, offset)
             ids = coin_ids(page.items)
             known = sum(coin_id in seen for coin_id in ids)
@@ -128,12 +126,13 @@ class CoinCapClient:
         Args:
             slug: CoinCap's id of the coin.
             interval: m1 m5 m15 m30 h1 h2 h6 h12 d1.
-            start: aware time of the first point.
-            end: aware time after the last point; a window that is too long is refused.
+            start: aware time; first instant of the window.
+            end: aware time; first instant after the window. CoinCap refuses windows that are too
+                long.
 
         Raises:
-            CoinNotFoundError: no such coin, or it has no history.
-            EmptyAnswerError: no point in the window.
+            CoinNotFoundError: the coin does not exist or has no history.
+            EmptyAnswerError: the window contains no points.
         """
         if interval not in INTERVAL_MS:
             known = " ".join(INTERVAL_MS)
@@ -144,51 +143,61 @@ class CoinCapClient:
         rows = max(1, (end_ms - start_ms) // INTERVAL_MS[interval])
         answer, envelope = self._call(HISTORY_ROUTE, path, bounds, rows)
         if not envelope.items:
-            raise self._empty(answer, "no point of history in this window")
+            raise self._empty(answer, "no history points for this window")
         stamp = envelope.members.get("timestamp")
         return HistoryAnswer(slug, interval, start, end, answer, stamp, envelope.items)
 
-    def rates(self) -> list[dict[str, Any]]:
-        """Fetch the exchange rates to the US dollar, as sent; rows with a fault are left out."""
-        answer, envelope = self._call(RATES_ROUTE, RATES_ROUTE, {}, _RATES_ROWS)
-        if not envelope.items:
-            raise self._empty(answer, "no rate")
-        return [item.value for item in envelope.items if item.fault is None]
+    def listing(self, route: str, ids: Sequence[str], rows: int) -> Page:
+        """Fetch all current rows of a route in one call.
 
-    def source_kind(self) -> SourceKind:
-        """Ask the server which kind it is; CoinCap itself is known by name and not asked.
+        Args:
+            route: a flow's route whose path has no parameters, e.g. `/rates`.
+            ids: request only these rows; all if empty.
+            rows: expected number of rows.
 
         Raises:
-            SourceUnavailableError: it cannot be reached.
+            EmptyAnswerError: the answer contains no rows.
+        """
+        names = ",".join(unicodedata.normalize("NFC", one) for one in ids)
+        answer, envelope = self._call(route, route, {"ids": names} if ids else {}, rows)
+        if not envelope.items:
+            raise self._empty(answer, "no row")
+        return Page(answer, 0, rows, envelope.members.get("timestamp"), envelope.items)
+
+    def source_kind(self) -> SourceKind:
+        """Ask the server which kind of source it is; CoinCap is recognized by its host name.
+
+        Raises:
+            SourceUnavailableError: the server cannot be reached.
         """
         host = urlsplit(self._base_url).hostname or ""
         if host == "coincap.io" or host.endswith(".coincap.io"):
             return "coincap"
 
-        def kind_of(url: str, deadline: float) -> SourceKind | Trouble:
+        def kind_of(url: str, deadline: float) -> SourceKind | CallFailure:
             outcome = self._transport.get(url, deadline)
             if isinstance(outcome, Received):
                 kind = source_kind_of(outcome)
-                # A gateway before our own server must not pass for CoinCap while that is down.
+                # If the simulator is down, a gateway's error must not be taken for CoinCap.
                 is_ours = kind != "coincap"
                 is_fault = outcome.status >= HTTPStatus.INTERNAL_SERVER_ERROR
                 if is_ours or not (is_fault or outcome.status == HTTPStatus.TOO_MANY_REQUESTS):
                     return kind
             judged = verdict(url, outcome, self._key)
-            return judged if isinstance(judged, Trouble) else "coincap"
+            return judged if isinstance(judged, CallFailure) else "coincap"
 
         return self._ask(f"{self._base_url}/health", kind_of)
 
     def _page(self, coins: int, offset: int) -> tuple[Page, bool]:
-        limit = min(LARGEST_PAGE_COINS, coins - offset)
+        limit = min(MAX_PAGE_COINS, coins - offset)
         answer, envelope = self._call(
             ASSETS_ROUTE, ASSETS_ROUTE, {"limit": limit, "offset": offset}, limit
         )
         items = envelope.items or ()
         if not items and offset == 0:
-            raise self._empty(answer, "no coin")
+            raise self._empty(answer, "no coins")
         is_short = len(items) < limit
-        # An early end leaves the rest outstanding, so that a cut answer shows as one.
+        # A short page counts as asked for all remaining coins, so that missing coins are noticed.
         coins_asked = coins - offset if is_short else limit
         stamp = envelope.members.get("timestamp")
         is_last = is_short or offset + limit >= coins
@@ -196,7 +205,7 @@ class CoinCapClient:
 
     def _empty(self, answer: Answer, what: str) -> EmptyAnswerError:
         return EmptyAnswerError(
-            f"GET {answer.url} answered with {what}. Nothing was stored; a later retry can help"
+            f"GET {answer.url} returned {what}. Nothing was stored; a later retry can help"
         )
 
     def _call(
@@ -204,41 +213,41 @@ class CoinCapClient:
     ) -> tuple[Answer, Envelope]:
         """Make one metered call, with retries."""
         estimated = estimated_credits(route, rows)
-        broken: list[Any] = []
+        incomplete: list[Any] = []
 
-        def metered(url: str, deadline: float) -> tuple[Answer, Envelope] | Trouble:
+        def metered(url: str, deadline: float) -> tuple[Answer, Envelope] | CallFailure:
             ticket = self._credits.reserve(route, estimated)
             outcome = self._transport.get(url, deadline)
             cost = _cost(outcome, estimated)
             self._credits.count(ticket, cost)
             if isinstance(outcome, Received) and outcome.status == HTTPStatus.OK and cost:
                 if outcome.fault:
-                    broken.append(ticket)
+                    incomplete.append(ticket)
                 else:
-                    self._correct_costs(broken, cost)
+                    self._correct_costs(incomplete, cost)
             return verdict(url, outcome, self._key)
 
         query = f"?{urlencode(parameters)}" if parameters else ""
         return self._ask(f"{self._base_url}{path}{query}", metered)
 
-    def _correct_costs(self, broken: list[Any], cost: int) -> None:
-        """Count incomplete answers as the complete one, because the server charged them in full."""
-        while broken:
-            self._credits.count(broken.pop(), cost)
+    def _correct_costs(self, incomplete: list[Any], cost: int) -> None:
+        """Charge incomplete answers like the complete one, because the server does so."""
+        while incomplete:
+            self._credits.count(incomplete.pop(), cost)
 
-    def _ask(self, url: str, ask: Callable[[str, float], T | Trouble]) -> T:
+    def _ask(self, url: str, ask: Callable[[str, float], T | CallFailure]) -> T:
         self.last_url = self._key.redacted(public_url(url))
         total = self._timeouts.total_seconds
-        return until_good(lambda deadline: ask(url, deadline), self._retries, total)
+        return call_with_retries(lambda deadline: ask(url, deadline), self._retries, total)
 
 
-def _cost(outcome: Received | Unreached, estimated: int) -> int:
-    """Credits of one call: none for a server of this project, 1 if the server may have counted it.
+def _cost(outcome: Received | NoAnswer, estimated: int) -> int:
+    """Return the credits that CoinCap charges for one call; 0 for this project's own servers.
 
-    The server charges an incomplete answer in full. Its size is estimated until a retry receives
-    the complete answer.
+    A call without an answer costs 1 credit if the request was sent. CoinCap charges an incomplete
+    answer in full, so its size is estimated until a retry receives the complete answer.
     """
-    if isinstance(outcome, Unreached):
+    if isinstance(outcome, NoAnswer):
         return 1 if outcome.was_sent else 0
     if source_kind_of(outcome) != "coincap":
         return 0

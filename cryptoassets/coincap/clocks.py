@@ -1,7 +1,7 @@
-"""How far the source's clock and ours are apart, by one answer.
+"""The difference between the source's clock and this machine's, computed from one answer.
 
-What goes here: reading the answer's time. What stays out: refusing a timestamp that cannot be true
-(in `documents`).
+What goes here: reading the answer's time. What stays out: refusing an impossible timestamp (in
+`documents`).
 """
 
 from datetime import UTC
@@ -10,18 +10,16 @@ from typing import Any
 
 from cryptoassets.coincap.models import Answer
 
-CLOCK_FACT = "clock_difference_seconds"
-"""Label in the metadata of `raw/coin_snapshots`."""
-MOST_DIFFERENCE_SECONDS = 120.0
+MAX_DIFFERENCE_SECONDS = 120.0
 
 
 def clock_difference_seconds(answer: Answer, timestamp: Any) -> float | None:
-    """Return how many seconds the source's clock is ahead of this machine's; None: no time sent.
+    """Return how many seconds the source's clock is ahead of this machine's, or None if unknown.
 
     Args:
-        answer: of the source.
-        timestamp: of its envelope, as sent, ms; that of a replay may be as recorded and is not
-            looked at.
+        answer: the source's answer; its `Date` header is used if `timestamp` is not a number.
+        timestamp: timestamp in the answer's envelope, ms. Ignored for a replay, whose timestamps
+            may be recorded ones.
     """
     is_number = type(timestamp) in (int, float)
     if is_number and answer.source != "replay":
@@ -35,17 +33,18 @@ def clock_difference_seconds(answer: Answer, timestamp: Any) -> float | None:
 
 
 def clock_warning(difference_seconds: float | None) -> str | None:
-    """Return a sentence where the clocks are more than two minutes apart, else None."""
-    if difference_seconds is None or abs(difference_seconds) <= MOST_DIFFERENCE_SECONDS:
+    """Return a warning if the clocks differ by more than two minutes, else None."""
+    if difference_seconds is None or abs(difference_seconds) <= MAX_DIFFERENCE_SECONDS:
         return None
-    place = "ahead of" if difference_seconds > 0 else "behind"
+    duration = _duration_text(abs(difference_seconds))
+    direction = "ahead of" if difference_seconds > 0 else "behind"
     return (
-        f"The source's clock is {_span(abs(difference_seconds))} {place} ours, and prices are "
-        "filed under its time. Compare both with NTP, and set this machine's clock if it is wrong"
+        f"The source's clock is {duration} {direction} this machine's, and prices are stored under "
+        "the source's time. Compare both with NTP, and set this machine's clock if it is wrong"
     )
 
 
-def _span(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     if seconds < 2 * 3600:
         return f"{seconds / 60:.1f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 2 * 86400 else f"{seconds / 86400:.0f} days"

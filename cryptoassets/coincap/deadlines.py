@@ -1,7 +1,7 @@
-"""End a call at its deadline, even while the server is still sending.
+"""Ends a call at its deadline, even while the server is still sending.
 
-What goes here: connections that can be cut off from another thread. What stays out: how long a call
-may take (in `models.Timeouts`).
+What goes here: connections that another thread can shut down. What stays out: how long a call may
+take (in `models.Timeouts`).
 
 A read time-out restarts with each byte, so it never ends a call to a very slow server.
 """
@@ -20,7 +20,7 @@ _running = threading.local()
 
 
 class CutOff:
-    """Shuts the socket of this thread's call at the deadline, of `time.monotonic`."""
+    """Shuts down the socket of this thread's call at a deadline (a time of `time.monotonic`)."""
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
@@ -42,14 +42,14 @@ class CutOff:
         _running.cut_off = None
 
     def watch(self, connection_socket: Any) -> None:
-        """Name the socket to shut; at once, if it was opened too late."""
+        """Set the socket to shut down; shut it down now if the deadline has passed."""
         self._socket = connection_socket
         if monotonic() >= self._deadline:
             self._cut()
 
     def _cut(self) -> None:
         try:
-            # The base class's own: TLS would first want to say goodbye.
+            # The base class's method: TLS sockets would first exchange closing messages.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         except (OSError, TypeError):
             return  # closed already, or not yet open
@@ -82,10 +82,10 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Makes connections that a deadline can cut off, straight or through a proxy."""
+    """Makes connections that a deadline can shut down, with or without a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools for straight connections."""
+        """Make the pools for connections without a proxy."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 

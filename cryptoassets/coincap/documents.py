@@ -1,4 +1,4 @@
-"""Turn answers into the documents of the lake, and into dead letters what cannot be one.
+"""Converts answers to documents for the data lake; unusable parts become dead letters.
 
 What goes here: the exact form of `coin_snapshots`, `coin_history`, `dead_letters` and the record
 of each fetch. What stays out: writing them (in `io_managers`) and judging values (in `transforms`).
@@ -8,19 +8,20 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from cryptoassets.coincap.models import Answer, HistoryAnswer, Item, Page, Snapshot
 from cryptoassets.coincap.protocol import iso_milliseconds
-from cryptoassets.errors import MalformedAnswerError
-from cryptoassets.schemas import INTERVAL_MS
+from cryptoassets.definition_settings import OLDEST_DAY
+from cryptoassets.errors import CryptoassetsError, MalformedAnswerError
+from cryptoassets.schemas import INTERVAL_MS, SNAPSHOT_FLOW, Flow
 
-LONGEST_BODY_BYTES = 1024 * 1024
-OLDEST_OBSERVATION = datetime(2018, 1, 1, tzinfo=UTC)
-FASTEST_CLOCK = timedelta(minutes=10)
-"""A source whose clock is farther ahead is wrong; no run would process its documents."""
-# Made once: json.dumps would make one for each of a million payloads.
+MAX_STORED_BODY_BYTES = 1024 * 1024
+OLDEST_OBSERVATION = datetime.combine(OLDEST_DAY, time(), UTC)
+MAX_CLOCK_LEAD = timedelta(minutes=10)
+"""Timestamps farther in the future are refused, because no run would process such documents."""
+# Created once: json.dumps would create one encoder per payload.
 _CANONICAL = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
 )
@@ -30,19 +31,21 @@ _YEAR_10000_MS = 253_402_300_800_000
 
 @dataclass(frozen=True)
 class RawBatch:
-    """What one answer leaves in the lake; times are aware, UTC, whole milliseconds.
+    """What is stored for one answer; times are aware, UTC, whole milliseconds.
 
     Attributes:
-        documents: `{_id, coin_id, observed_at, fetched_at, source, payload}`; history has
-            `interval` too. No `_id` twice.
+        documents: `{_id, coin_id, observed_at, fetched_at, source, payload}`; other flows have the
+            fields of their `raw.identity` in place of `coin_id`. Each `_id` is unique.
         dead_letters: `{_id, url, fetched_at, status, reason, body}`.
-        outside: of history: readable points that lie more than a step outside the window.
-        fetches: one a page: `{_id, observed_at, fetched_at, source, offset, coins_asked,
+        outside: number of readable history points that lie more than one step outside the window.
+        fetches: one per page: `{_id, observed_at, fetched_at, source, offset, coins_asked,
             coins_received, is_repeated}`. A page with a bad timestamp has none.
-        windows: of history: one a call, see `history.book`.
-        skipped: why nothing was fetched, where that is no fault.
-        facts: what else the run should say, by label.
-        failure: raised once the dead letters are stored; of history: why the window is not covered.
+        windows: one per call of history, see `backfills.book`.
+        skipped: why nothing was fetched, if this is not an error.
+        if_empty: raised if the run's partitions have no document.
+        facts: further metadata of the run, by `Fact` or label.
+        failure: raised after the dead letters are stored; for history, why the window is not
+            covered.
     """
 
     documents: tuple[dict[str, Any], ...] = ()
@@ -51,17 +54,18 @@ class RawBatch:
     windows: tuple[dict[str, Any], ...] = ()
     outside: int = 0
     skipped: str | None = None
+    if_empty: CryptoassetsError | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     failure: MalformedAnswerError | None = None
 
 
 @dataclass(frozen=True)
 class RawStream:
-    """Batches to be stored one by one, each before the next is fetched.
+    """Batches that are stored one by one, each before the next is fetched.
 
     Attributes:
-        batches: drawn once.
-        facts: what the run should say, by label; complete when the last batch is drawn.
+        batches: can be iterated once.
+        facts: metadata of the run, by `Fact` or label; complete after the last batch.
     """
 
     batches: Iterator[RawBatch]
@@ -69,106 +73,118 @@ class RawStream:
 
 
 def raw_batch(snapshot: Snapshot) -> RawBatch:
-    """Turn a snapshot into documents, dead letters and the record of each page."""
+    """Convert a snapshot to documents, dead letters and the record of each page."""
     documents: dict[str, dict[str, Any]] = {}
     dead_letters: list[dict[str, Any]] = []
     fetches: list[dict[str, Any]] = []
     for page in snapshot.pages:
+        batch = listing_batch(SNAPSHOT_FLOW, page)
+        documents |= {one["_id"]: one for one in batch.documents if one["_id"] not in documents}
+        dead_letters += batch.dead_letters
         observed_at = market_time(page.timestamp, page.answer.fetched_at)
-        if observed_at is None:
-            body = page.answer.body.decode(errors="replace")
-            dead_letters.append(_dead_letter(page.answer, "bad_timestamp", body))
-            continue
-        fetches.append(_fetch_record(page, observed_at, is_repeated=snapshot.is_repeated))
-        for place, item in enumerate(page.items):
-            fault = item.fault or (None if isinstance(item.value.get("id"), str) else "no_id")
-            if fault:
-                dead_letters.append(_dead_letter(page.answer, fault, item.text, place))
-                continue
-            document = _document(item.value["id"], observed_at, page.answer, item.value)
-            documents.setdefault(document["_id"], document)
+        if observed_at is not None:
+            fetches.append(_fetch_record(page, observed_at, is_repeated=snapshot.is_repeated))
     return RawBatch(tuple(documents.values()), tuple(dead_letters), tuple(fetches))
 
 
-def history_batch(history: HistoryAnswer) -> RawBatch:
-    """Turn history points into documents; `observed_at` is the point's own time.
+def listing_batch(flow: Flow, page: Page) -> RawBatch:
+    """Convert the rows of an answer to documents of a flow; `observed_at` is the answer's time."""
+    answer = page.answer
+    observed_at = market_time(page.timestamp, answer.fetched_at)
+    if observed_at is None:
+        body = answer.body.decode(errors="replace")
+        return RawBatch(dead_letters=(_dead_letter(answer, "bad_timestamp", body),))
+    documents: dict[str, dict[str, Any]] = {}
+    dead_letters: list[dict[str, Any]] = []
+    for position, item in enumerate(page.items):
+        ids = [] if item.fault else [item.value.get(name) for name in flow.id_fields]
+        fault = item.fault or (None if all(isinstance(one, str) for one in ids) else "no_id")
+        if fault:
+            dead_letters.append(_dead_letter(answer, fault, item.text, position))
+            continue
+        names = dict(zip(flow.raw.identity, ids, strict=True))
+        document = _document(names, observed_at, answer, item.value)
+        documents.setdefault(document["_id"], document)
+    return RawBatch(tuple(documents.values()), tuple(dead_letters))
 
-    What the source sends from outside the window is passed over: the window that it belongs to
-    brings it, so that none comes twice and none is missed where windows touch. A source may well
-    send the points next to the window; those farther away are counted as `outside`.
+
+def history_batch(history: HistoryAnswer) -> RawBatch:
+    """Convert history points to documents; `observed_at` is the point's own time.
+
+    Points outside the window are ignored: the call for the adjacent window returns them. Some
+    sources include the points directly before and after the window; only points farther away are
+    counted as `outside`.
     """
     step = timedelta(milliseconds=INTERVAL_MS[history.interval])
+    names = {"coin_id": history.slug, "interval": history.interval}
     outside = 0
     documents: dict[str, dict[str, Any]] = {}
     dead_letters: list[dict[str, Any]] = []
     answer = history.answer
-    for place, item in enumerate(history.items):
+    for position, item in enumerate(history.items):
         time = None if item.fault else item.value.get("time")
         observed_at = None if item.fault else market_time(time, answer.fetched_at)
         if observed_at is None:
             reason = item.fault or "bad_timestamp"
-            dead_letters.append(_dead_letter(answer, reason, item.text, place))
+            dead_letters.append(_dead_letter(answer, reason, item.text, position))
             continue
         if not history.start <= observed_at < history.end:
             outside += not history.start - step <= observed_at <= history.end + step
             continue
-        document = _document(history.slug, observed_at, answer, item.value, history.interval)
+        document = _document(names, observed_at, answer, item.value)
         documents.setdefault(document["_id"], document)
     return RawBatch(tuple(documents.values()), tuple(dead_letters), outside=outside)
 
 
 def market_time(timestamp: Any, fetched_at: datetime) -> datetime | None:
-    """Return a timestamp in milliseconds as time, UTC; None when it cannot be true.
+    """Convert a timestamp in milliseconds to a UTC time; None if it is not plausible.
 
     Args:
-        timestamp: as sent; only a JSON number will do.
-        fetched_at: our clock when the answer was complete.
+        timestamp: as sent; anything but a JSON number returns None.
+        fetched_at: time of this machine's clock when the answer was complete.
     """
     is_number = isinstance(timestamp, int | float) and not isinstance(timestamp, bool)
     if not is_number or not 0 <= timestamp < _YEAR_10000_MS:
         return None
     observed_at = _EPOCH + timedelta(milliseconds=int(timestamp))
-    is_plausible = OLDEST_OBSERVATION <= observed_at <= fetched_at + FASTEST_CLOCK
+    is_plausible = OLDEST_OBSERVATION <= observed_at <= fetched_at + MAX_CLOCK_LEAD
     return observed_at if is_plausible else None
 
 
 def canonical_payload(payload: Any) -> str:
-    """Return the one text of a payload: sorted keys, no blanks, ASCII escapes."""
+    """Return the canonical text of a payload: sorted keys, no blanks, ASCII escapes."""
     return _CANONICAL.encode(payload)
 
 
-def document_id(slug: str, observed_at: datetime, payload: Any, interval: str | None = None) -> str:
-    """Return `<slug>@[<interval>@]<observed_at>@<12 hex of the payload's SHA-256>`."""
+def document_id(*names: str, observed_at: datetime, payload: Any) -> str:
+    """Return `<name>@...@<observed_at>@<first 12 hex digits of the payload's SHA-256>`."""
     digest = hashlib.sha256(canonical_payload(payload).encode()).hexdigest()[:12]
-    names = [slug, interval, iso_milliseconds(observed_at), digest]
-    return "@".join(name for name in names if name is not None)
+    return "@".join([*names, iso_milliseconds(observed_at), digest])
 
 
 def dead_letter_of(error: MalformedAnswerError, url: str, fetched_at: datetime) -> dict[str, Any]:
     """Return the dead letter of an answer that could not be read.
 
     Args:
-        error: what the client raised.
-        url: what was asked, without the key; the client's `last_url`.
-        fetched_at: aware time at which it was received.
+        error: the client's error.
+        url: the requested URL without the key; the client's `last_url`.
+        fetched_at: aware time at which the answer was received.
     """
     answer = Answer(url, error.status, "coincap", {}, b"", whole_milliseconds(fetched_at))
     return _dead_letter(answer, error.reason, error.body.decode(errors="replace"))
 
 
 def whole_milliseconds(time: datetime) -> datetime:
-    """Cut off what MongoDB would not keep."""
+    """Drop microseconds, which MongoDB does not store."""
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def _document(
-    slug: str, observed_at: datetime, answer: Answer, payload: Any, interval: str | None = None
+    names: Mapping[str, str], observed_at: datetime, answer: Answer, payload: Any
 ) -> dict[str, Any]:
-    interval_field = {} if interval is None else {"interval": interval}
     return {
-        "_id": document_id(slug, observed_at, payload, interval),
-        "coin_id": slug,
-        **interval_field,
+        "_id": document_id(*names.values(), observed_at=observed_at, payload=payload),
+        **names,
         "observed_at": observed_at,
         "fetched_at": whole_milliseconds(answer.fetched_at),
         "source": answer.source,
@@ -189,10 +205,10 @@ def _fetch_record(page: Page, observed_at: datetime, *, is_repeated: bool) -> di
     }
 
 
-def _dead_letter(answer: Answer, reason: str, body: str, place: int = 0) -> dict[str, Any]:
+def _dead_letter(answer: Answer, reason: str, body: str, position: int = 0) -> dict[str, Any]:
     fetched_at = whole_milliseconds(answer.fetched_at)
     # The position distinguishes two equal broken coins of one answer.
-    name = [answer.url, iso_milliseconds(fetched_at), reason, str(place), body]
+    name = [answer.url, iso_milliseconds(fetched_at), reason, str(position), body]
     return {
         "_id": hashlib.sha256("\n".join(name).encode(errors="replace")).hexdigest(),
         "url": answer.url,
@@ -204,8 +220,8 @@ def _dead_letter(answer: Answer, reason: str, body: str, place: int = 0) -> dict
 
 
 def _cut(body: str) -> str:
-    """Cut to 1 MiB of UTF-8, never inside a character."""
-    return body.encode(errors="replace")[:LONGEST_BODY_BYTES].decode(errors="ignore")
+    """Shorten a body to 1 MiB of UTF-8 without splitting a character."""
+    return body.encode(errors="replace")[:MAX_STORED_BODY_BYTES].decode(errors="ignore")
 
 
 def coin_ids(items: Iterable[Item]) -> list[str]:

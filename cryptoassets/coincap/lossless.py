@@ -1,10 +1,10 @@
-"""Parse JSON so that what Python or BSON would change is kept as text, or marked.
+"""Parses JSON without loss: a value that Python or BSON would change is kept as text, or marked.
 
-A number that neither a double nor an int64 holds exactly is kept as `{"$numberDecimal": text}`, the
-way MongoDB's Extended JSON writes a decimal; `transforms.payloads` reads that as the number.
+A number that neither a double nor an int64 represents exactly is kept as `{"$numberDecimal":
+text}`, like a decimal in MongoDB's Extended JSON. `transforms.payloads` reads it as a number.
 
-What goes here: the decoder, and naming why a value cannot be stored unchanged. What stays out:
-envelopes (in `verbatim`) and what values mean (in `transforms`).
+What goes here: the decoder, and the reason why a value cannot be stored unchanged. What stays out:
+envelopes (in `verbatim`) and the meaning of values (in `transforms`).
 
 Reason codes: not_an_object, duplicate_keys, not_json (NaN, Infinity), number_not_representable
 (over 400 characters long), bad_text (lone surrogate), bad_key (NUL in a key), changed_by_store,
@@ -20,45 +20,47 @@ from typing import Any
 
 from cryptoassets.schemas import NUMBER_KEY
 
-DEEPEST_NESTING = 90
+MAX_NESTING = 90
 """MongoDB refuses 100 levels, and a stored document adds a few to those of its payload."""
-LARGEST_BSON_BYTES = 15 * 1024 * 1024
+MAX_BSON_BYTES = 15 * 1024 * 1024
 """MongoDB refuses 16 MiB."""
 _DECODED_KEYS = {NUMBER_KEY, "$date", "__neosqlite_binary__", "__neosqlite_objectid__"}
-"""MongoDB holds them as they are; its stand-in nx-27017 gives such an object back as a date, bytes
-or an ObjectId, and we the first one as a number. CoinCap sends none: refused everywhere, because a
-payload is the same in either store.
+"""Keys with a special meaning in a store.
+
+`NUMBER_KEY` marks a number kept as text (see above). MongoDB stores the other keys unchanged, but
+nx-27017, the embedded server that replaces it, returns such objects as dates, bytes or ObjectIds.
+CoinCap does not send any of these keys. Both stores refuse them, so that they store the same data.
 """
 _INT64 = 2**63
 _LONGEST_INT64_TEXT = 20
-_LONGEST_NUMBER_TEXT = 400
-"""No rule reads a longer one, and Java's parser refuses a document with one of 1,000."""
+_MAX_NUMBER_LENGTH = 400
+"""No rule accepts a longer number, and Java's parser refuses numbers of 1,000 characters."""
 
 
 @dataclass(frozen=True)
-class Lost:
-    """Stands in a parsed value where a usual parser would have lost something."""
+class Unrepresentable:
+    """Marks a part of a parsed value that cannot be represented; `reason` is a reason code."""
 
     reason: str
 
 
 class ExactNumber(dict[str, str]):
-    """A JSON number in its own text, because no BSON number that every store has can hold it."""
+    """A JSON number kept as text, because the stores have no common type that is exact for it."""
 
     def __init__(self, text: str) -> None:
         """Keep the text."""
         super().__init__({NUMBER_KEY: text})
 
 
-def _as_text(text: str) -> ExactNumber | Lost:
-    if len(text) > _LONGEST_NUMBER_TEXT:
-        return Lost("number_not_representable")
+def _as_text(text: str) -> ExactNumber | Unrepresentable:
+    if len(text) > _MAX_NUMBER_LENGTH:
+        return Unrepresentable("number_not_representable")
     return ExactNumber(text)
 
 
-def _exact_float(text: str) -> float | ExactNumber | Lost:
+def _exact_float(text: str) -> float | ExactNumber | Unrepresentable:
     number = float(text)
-    # Infinite and vanished doubles come first: their exponents are more than Decimal reads.
+    # Check for infinity and zero first, because Decimal cannot read such large exponents.
     if math.isinf(number):
         return _as_text(text)
     if number == 0:
@@ -68,19 +70,19 @@ def _exact_float(text: str) -> float | ExactNumber | Lost:
     return number if is_exact else _as_text(text)
 
 
-def _exact_int(text: str) -> int | ExactNumber | Lost:
+def _exact_int(text: str) -> int | ExactNumber | Unrepresentable:
     if len(text) > _LONGEST_INT64_TEXT or not -_INT64 <= int(text) < _INT64:
         return _as_text(text)
     return int(text)
 
 
-def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Lost:
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Unrepresentable:
     members = dict(pairs)
-    return members if len(members) == len(pairs) else Lost("duplicate_keys")
+    return members if len(members) == len(pairs) else Unrepresentable("duplicate_keys")
 
 
-def _not_json(_literal: str) -> Lost:
-    return Lost("not_json")
+def _not_json(_literal: str) -> Unrepresentable:
+    return Unrepresentable("not_json")
 
 
 DECODER = json.JSONDecoder(
@@ -92,35 +94,35 @@ DECODER = json.JSONDecoder(
 
 
 def storage_fault(value: Any) -> str | None:
-    """Return the reason code why an element cannot be stored unchanged as document, or None."""
-    if isinstance(value, Lost):
+    """Return the reason code if an element cannot be stored unchanged as a document, else None."""
+    if isinstance(value, Unrepresentable):
         return value.reason
     if not isinstance(value, dict):
         return "not_an_object"
     fault = next(_faults_within(value), None)
-    if fault is None and bson_bytes(value) > LARGEST_BSON_BYTES:
+    if fault is None and bson_bytes(value) > MAX_BSON_BYTES:
         return "too_large"
     return fault
 
 
 def is_too_deep(value: Any) -> bool:
-    """Say whether lists and objects lie in one another deeper than a store takes."""
+    """Return whether lists and objects are nested deeper than a store accepts."""
     return "too_deep" in _faults_within(value)
 
 
 def _faults_within(element: Any) -> Iterator[str]:
-    # A stack of our own: values may lie deeper than Python's.
+    # Not recursive, because values may be nested deeper than Python's stack.
     pending: list[tuple[Any, int]] = [(element, 1)]
     while pending:
         value, depth = pending.pop()
-        if isinstance(value, Lost):
+        if isinstance(value, Unrepresentable):
             yield value.reason
         elif isinstance(value, ExactNumber):
             continue
         elif isinstance(value, str):
             yield from _text_faults(value)
         elif isinstance(value, dict | list):
-            if depth > DEEPEST_NESTING:
+            if depth > MAX_NESTING:
                 yield "too_deep"
                 return
             if isinstance(value, dict):
@@ -134,7 +136,7 @@ def _key_faults(key: str, member: Any) -> Iterator[str]:
     yield from _text_faults(key)
     if "\0" in key:
         yield "bad_key"
-    # nx-27017 gives false, 0.0 and -0.0 back as 0, at this key and no other.
+    # nx-27017 returns false, 0.0 and -0.0 as 0 for this key only.
     is_other_zero = key == "id" and isinstance(member, bool | float) and not member
     if is_other_zero or key in _DECODED_KEYS:
         yield "changed_by_store"
@@ -148,7 +150,7 @@ def _text_faults(text: str) -> Iterator[str]:
 
 
 def bson_bytes(value: Any) -> int:
-    """Return the size of a JSON value in BSON, bytes; counts every number as 8."""
+    """Return the size of a JSON value in BSON, in bytes; every number counts as 8."""
     if isinstance(value, str):
         return len(value.encode()) + 5
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""What passes between the client and those who store its answers.
+"""Types that the client accepts and returns.
 
 What goes here: frozen values without behaviour. What stays out: the form of MongoDB's documents
-(in `documents`) and the reading of JSON (in `verbatim`).
+(in `documents`) and reading JSON (in `verbatim`).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from cryptoassets.settings import SourceKind
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long one call may take, seconds; `total` spans its retries and pauses too."""
+    """How long one call may take, seconds; `total` includes its retries and pauses."""
 
     connect_seconds: float = 5.0
     read_seconds: float = 15.0
@@ -22,14 +22,16 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often a passing fault is tried again; pauses double, within 0.5 to 1.5 by chance.
+    """How often a temporary fault is retried, and how long to pause before each retry.
+
+    Each pause is twice as long as the one before, times a random factor of 0.5 to 1.5.
 
     Attributes:
-        attempts: calls in all that may meet a fault.
-        attempts_when_limited: calls in all that may meet the limit of calls a minute (429), counted
-            apart; None: as many as `attempts`.
-        first_pause_seconds: after the first fault.
-        longest_pause_seconds: of those that the server did not ask for.
+        attempts: number of failed calls after which the last error is raised.
+        attempts_when_limited: the same for calls that fail with 429 (too many calls per minute),
+            which are counted separately. None: as many as `attempts`.
+        first_pause_seconds: pause after the first fault.
+        longest_pause_seconds: longest pause, unless the server asks for a longer one.
     """
 
     attempts: int = 4
@@ -43,10 +45,10 @@ class Answer:
     """One readable HTTP answer.
 
     Attributes:
-        url: what was asked, without the key.
-        source: which kind of server gave it.
-        body: as it came, decompressed.
-        fetched_at: our clock when the last byte was there, UTC.
+        url: the requested URL, without the key.
+        source: kind of the server that sent it.
+        body: as received, decompressed.
+        fetched_at: time of this machine's clock when the last byte was received, UTC.
     """
 
     url: str
@@ -62,9 +64,9 @@ class Item:
     """One element of an answer's `data`.
 
     Attributes:
-        value: the element as sent, strings are strings; None when it has a fault.
-        text: its JSON as it came.
-        fault: reason code why it cannot be stored unchanged; None: it can.
+        value: the parsed element, in which strings stay strings; None if it has a fault.
+        text: its JSON as received.
+        fault: reason code if it cannot be stored unchanged, else None.
     """
 
     value: Any
@@ -74,7 +76,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Page:
-    """One answer of `/assets`; `coins_asked` is what it was to bring, see `documents`."""
+    """One answer that lists rows; `coins_asked` is how many it should contain."""
 
     answer: Answer
     offset: int
@@ -89,7 +91,7 @@ class Snapshot:
 
     Attributes:
         pages: by offset, at least one.
-        is_repeated: a later page brought coins of an earlier one again.
+        is_repeated: a later page repeated coins of an earlier one.
     """
 
     pages: tuple[Page, ...]
@@ -97,7 +99,7 @@ class Snapshot:
 
     @property
     def source(self) -> SourceKind:
-        """Which kind of server gave it."""
+        """Kind of the server that sent it."""
         return self.pages[0].answer.source
 
 

@@ -1,8 +1,8 @@
-"""CoinCap's protocol: routes, windows of history, forms of time, and who answers.
+"""CoinCap's protocol: routes, windows of history, formats of time, and kinds of source.
 
-What goes here: what the client and our own server (`coincap_server`) must agree on. What stays out:
-the intervals' names and lengths (in `schemas.intervals`), the price of an answer (in `credits`),
-which windows are asked for (in `history`).
+What goes here: what the client and this project's server (`coincap_server`) must agree on. What
+stays out: the intervals' names and lengths (in `schemas.intervals`), the price of an answer (in
+`credits`), which windows are requested (in `backfills`).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,12 +15,12 @@ HISTORY_ROUTE = "/assets/{slug}/history"
 RATES_ROUTE = "/rates"
 
 SOURCE_HEADER = "X-Cryptoassets-Source"
-"""Names the kind of source in every answer of our own servers; CoinCap sends no such header."""
+"""Kind of source, sent with every answer of this project's server; CoinCap does not send it."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
 
-LONGEST_WINDOW_MS = {
+MAX_WINDOW_MS = {
     "m1": _DAY_MS,
     "m5": 5 * _DAY_MS,
     "m15": 7 * _DAY_MS,
@@ -31,7 +31,8 @@ LONGEST_WINDOW_MS = {
     "h12": 365 * _DAY_MS,
     "d1": 20 * 365 * _DAY_MS + 5 * _DAY_MS,
 }
-"""Longest window of one history call, milliseconds; from memory of v2, so halve it if refused."""
+"""Longest window of one history call in v2, milliseconds. v3 does not document it, so the fetch
+halves a window that is refused."""
 
 
 def epoch_ms(time: datetime) -> int:
@@ -40,7 +41,7 @@ def epoch_ms(time: datetime) -> int:
 
 
 def from_epoch_ms(milliseconds: int) -> datetime:
-    """Return milliseconds since 1970 as time, UTC."""
+    """Convert milliseconds since 1970 to a UTC time."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 

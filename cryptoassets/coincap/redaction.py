@@ -1,7 +1,7 @@
-"""Keep the API key out of whatever a person or a store may see.
+"""Removes the API key from everything that is shown or stored.
 
-What goes here: the one place that knows the forms in which a key travels. What stays out: deciding
-when a text is shown; every message and dead letter of this package passes through here.
+What goes here: the forms in which a key may appear. What stays out: where texts are shown. All
+messages and dead letters of this package are redacted with these functions.
 """
 
 import re
@@ -13,7 +13,7 @@ _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\"'<>,;]+")
 
 
 class BearerKey:
-    """A key that adds itself to a request and shows itself nowhere else."""
+    """A key that is added to requests and shown nowhere else."""
 
     def __init__(self, key: str | None) -> None:
         self._key = key
@@ -26,13 +26,13 @@ class BearerKey:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     def redacted(self, text: str) -> str:
-        """Return the text with this key, and whatever looks like one, masked."""
+        """Return the text with this key, and everything that looks like a key, masked."""
         if self._key:
             text = text.replace(self._key, MASK)
         return _BEARER.sub(rf"\1{MASK}", _KEY_PARAMETER.sub(rf"\1{MASK}", text))
 
     def redacted_bytes(self, body: bytes) -> bytes:
-        """Return a body without this key, should a server have echoed it."""
+        """Return a body with this key masked, in case a server has echoed it."""
         return body.replace(self._key.encode(), MASK.encode()) if self._key else body
 
 

@@ -1,6 +1,6 @@
-"""Try a call again while the fault is a passing one and the deadline allows.
+"""Retries a call while its fault is temporary and the deadline allows.
 
-What goes here: pauses and their bounds. What stays out: which faults pass (in `verdicts`).
+What goes here: pauses and their bounds. What stays out: which faults are temporary (in `verdicts`).
 """
 
 import random
@@ -10,38 +10,40 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from cryptoassets.coincap.models import RetryPolicy
-from cryptoassets.coincap.verdicts import Trouble
+from cryptoassets.coincap.verdicts import CallFailure
 from cryptoassets.errors import RateLimitedError, SourceError
 
 T = TypeVar("T")
-_CHANCE = random.SystemRandom()
+_RANDOM = random.SystemRandom()
 
 
-def until_good(ask: Callable[[float], T | Trouble], policy: RetryPolicy, total_seconds: float) -> T:
-    """Return the first good outcome.
+def call_with_retries(
+    ask: Callable[[float], T | CallFailure], policy: RetryPolicy, total_seconds: float
+) -> T:
+    """Return the first successful outcome.
 
     Args:
-        ask: makes one call; gets the deadline as time of `time.monotonic`.
-        policy: how often, and how long between.
-        total_seconds: bound of all calls and pauses together.
+        ask: makes one call; receives the deadline as a time of `time.monotonic`.
+        policy: number of attempts and length of pauses.
+        total_seconds: limit for all calls and pauses together.
 
     Raises:
-        SourceError: the trouble's own, when it is not a passing one, after the last attempt, or
-            when the next pause would end beyond the deadline.
+        SourceError: the fault is permanent, the last attempt failed, or the next pause would end
+            after the deadline.
     """
     deadline = time.monotonic() + total_seconds
-    met: Counter[bool] = Counter()
+    failures: Counter[bool] = Counter()
     while True:
         outcome = ask(deadline)
-        if not isinstance(outcome, Trouble):
+        if not isinstance(outcome, CallFailure):
             return outcome
-        # Counted apart: a storm of 429 must not use up the tries for a broken connection after it.
+        # Count 429s separately: they must not use up the attempts for a lost connection.
         is_limited = isinstance(outcome.error, RateLimitedError)
-        met[is_limited] += 1
-        pause = pause_seconds(policy, met[is_limited], outcome.wait_seconds)
-        is_last = met[is_limited] >= _most(policy, is_limited=is_limited)
-        if not outcome.is_passing or is_last or time.monotonic() + pause >= deadline:
-            raise _with_attempts(outcome.error, met.total())
+        failures[is_limited] += 1
+        pause = pause_seconds(policy, failures[is_limited], outcome.wait_seconds)
+        is_last = failures[is_limited] >= _max_attempts(policy, is_limited=is_limited)
+        if not outcome.is_temporary or is_last or time.monotonic() + pause >= deadline:
+            raise _with_attempts(outcome.error, failures.total())
         time.sleep(pause)
 
 
@@ -50,18 +52,18 @@ def pause_seconds(policy: RetryPolicy, attempt: int, asked_seconds: float | None
 
     Args:
         policy: first and longest pause.
-        attempt: 1 for the first.
-        asked_seconds: what the server asks for; None leaves it to us.
+        attempt: number of the attempt, starting at 1.
+        asked_seconds: how long the server asks to wait; None if it does not ask.
     """
     first = policy.first_pause_seconds
     if asked_seconds is not None:
-        # Never earlier than asked; a little later, or all clients would come back at once.
-        return asked_seconds + _CHANCE.uniform(0, first)
-    pause = first * 2.0 ** (attempt - 1) * _CHANCE.uniform(0.5, 1.5)
+        # Slightly longer than the server asks, so that clients do not all retry at the same time.
+        return asked_seconds + _RANDOM.uniform(0, first)
+    pause = first * 2.0 ** (attempt - 1) * _RANDOM.uniform(0.5, 1.5)
     return min(pause, policy.longest_pause_seconds)
 
 
-def _most(policy: RetryPolicy, *, is_limited: bool) -> int:
+def _max_attempts(policy: RetryPolicy, *, is_limited: bool) -> int:
     if is_limited and policy.attempts_when_limited is not None:
         return policy.attempts_when_limited
     return policy.attempts

@@ -1,4 +1,4 @@
-"""Make one GET and bring back what came, within bounds of time and memory.
+"""Makes one GET request in bounded time and memory.
 
 What goes here: sockets, time-outs, the rate limit. What stays out: what a status
 means (in `verdicts`), retries and credits (in `client`).
@@ -30,7 +30,7 @@ _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class Received:
-    """An answer; `fault` is the reason code why its body is not whole, or None."""
+    """An answer; `fault` is the reason code if its body is incomplete, else None."""
 
     status: int
     headers: dict[str, str]
@@ -40,8 +40,8 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Unreached:
-    """No answer; `was_sent` says whether the server may have counted the call."""
+class NoAnswer:
+    """A call without an answer; if the request `was_sent`, the server may have counted it."""
 
     why: str
     was_sent: bool
@@ -56,14 +56,14 @@ class Transport:
         self._key = key
         self._timeouts = timeouts
         self._now = now
-        # Its own reaction to a 429 would fill the bucket; the client obeys Retry-After instead.
+        # No statuses: on a 429 LimiterSession would block the following calls; the client retries.
         self._session: requests.Session = LimiterSession(
             per_minute=CALLS_PER_MINUTE, limit_statuses=(), max_delay=timeouts.total_seconds
         )
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter())
         if urlsplit(base_url).hostname in _LOOPBACK_HOSTS:
-            self._session.trust_env = False  # a proxy cannot reach our own loopback
+            self._session.trust_env = False  # a proxy cannot reach this machine's loopback
         elif base_url.startswith("https:"):
             certificates()
 
@@ -71,12 +71,12 @@ class Transport:
         """Close the connections and end the rate limiter's thread."""
         self._session.close()
 
-    def get(self, url: str, deadline: float) -> Received | Unreached:
-        """Ask once.
+    def get(self, url: str, deadline: float) -> Received | NoAnswer:
+        """Make one request.
 
         Args:
-            url: the whole URL.
-            deadline: time of `time.monotonic` at which a started call is cut off.
+            url: the full URL.
+            deadline: when to stop a running call, as a time of `time.monotonic`.
         """
         timeouts = (self._timeouts.connect_seconds, self._timeouts.read_seconds)
         with CutOff(deadline):
@@ -84,21 +84,21 @@ class Transport:
                 response = self._session.get(
                     url,
                     headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
-                    # As auth, not as header: else an entry of ~/.netrc would replace it.
+                    # As `auth`, because an entry in ~/.netrc would replace a header.
                     auth=self._authorize,
                     timeout=timeouts,
                     stream=True,
                     allow_redirects=False,
                 )
             except _UNUSABLE_PROXY as error:
-                # The error's own words may hold the proxy's password.
+                # The text of the original error may contain the proxy's password.
                 raise SettingsError(
-                    "The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names cannot be used: it "
-                    "looks like http://host:3128. A retry will not help; correct or unset the "
-                    "variable"
+                    "The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names cannot be used: its "
+                    "URL must look like http://host:3128. A retry will not help; correct or unset "
+                    "the variable"
                 ) from error
             except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
-                return self._unreached(error, deadline)
+                return self._no_answer(error, deadline)
             with response:
                 return self._received(response, deadline)
 
@@ -106,7 +106,7 @@ class Transport:
         request.headers.update(self._key.header())
         return request
 
-    def _received(self, response: requests.Response, deadline: float) -> Received | Unreached:
+    def _received(self, response: requests.Response, deadline: float) -> Received | NoAnswer:
         body = BoundedBody(response.headers.get("Content-Encoding", ""))
         try:
             while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
@@ -116,33 +116,33 @@ class Transport:
             fault = body.fault or body.end()
         except (HTTPError, HTTPException) as error:
             if isinstance(error, ReadTimeoutError) or _is_reset(error):
-                return self._unreached(error, deadline)
+                return self._no_answer(error, deadline)
             fault = "truncated"
         except OSError as error:
-            return self._unreached(error, deadline)
+            return self._no_answer(error, deadline)
         if monotonic() >= deadline:
-            return Unreached(self._late(), was_sent=True)
+            return NoAnswer(self._timeout_reason(), was_sent=True)
         if body.fault:
             response.raw.close()  # a connection with unread bytes must not be used again
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Received(response.status_code, headers, body.content, self._now(), fault)
 
-    def _late(self) -> str:
-        return f"it did not answer in full within {self._timeouts.total_seconds:g} s"
+    def _timeout_reason(self) -> str:
+        return f"it did not send a complete answer within {self._timeouts.total_seconds:g} s"
 
-    def _unreached(self, error: Exception, deadline: float) -> Unreached:
+    def _no_answer(self, error: Exception, deadline: float) -> NoAnswer:
         if monotonic() >= deadline:
-            return Unreached(self._late(), was_sent=True)
+            return NoAnswer(self._timeout_reason(), was_sent=True)
         if isinstance(error, requests.ConnectTimeout):
             seconds = self._timeouts.connect_seconds
-            return Unreached(f"no connection within {seconds:g} s", was_sent=False)
+            return NoAnswer(f"no connection within {seconds:g} s", was_sent=False)
         if isinstance(error, requests.Timeout | ReadTimeoutError):
             seconds = self._timeouts.read_seconds
-            return Unreached(f"it was silent for {seconds:g} s", was_sent=True)
+            return NoAnswer(f"it sent nothing for {seconds:g} s", was_sent=True)
         why = _why_never_sent(error)
         if why is not None:
-            return Unreached(why, was_sent=False)
-        return Unreached("it broke the connection", was_sent=True)
+            return NoAnswer(why, was_sent=False)
+        return NoAnswer("it broke the connection", was_sent=True)
 
 
 def _why_never_sent(error: Exception) -> str | None:
@@ -151,7 +151,7 @@ def _why_never_sent(error: Exception) -> str | None:
     if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
         return "it refused the connection or is unknown"
     if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate or TLS cannot be trusted"
+        return "its TLS certificate cannot be verified, or TLS failed"
     return None
 
 

@@ -1,9 +1,9 @@
-"""Split an answer into its elements, each with the text it came as.
+"""Splits an answer into its elements, each with its original text.
 
 What goes here: the envelope's outer two levels. What stays out: values (in `lossless`).
 
-Python's parser is used for every value, but not for the envelope: only so does a broken coin have
-a place and a text, and the rest of the page goes on.
+Python's JSON parser reads each value. This module reads the envelope around them, so that the text
+of a broken coin is known and the other coins of the page can still be read.
 """
 
 import json
@@ -29,11 +29,11 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True)
 class Envelope:
-    """A JSON object split up: every member's value but `data`'s, and `data` by element.
+    """A JSON object whose `data` is split into its elements.
 
     Attributes:
-        members: all members but a `data` that is a list.
-        items: the elements of `data`; None when it is absent or no list.
+        members: all members except a `data` that is a list.
+        items: the elements of `data`; None if it is absent or not a list.
     """
 
     members: dict[str, Any]
@@ -41,7 +41,7 @@ class Envelope:
 
 
 def read_envelope(body: bytes) -> Envelope:
-    """Split a body into envelope and elements; a byte order mark is passed over.
+    """Split a body into envelope and elements; a byte order mark is ignored.
 
     Raises:
         UnreadableError: html, bad_utf8, too_deep, duplicate_keys, not_an_object or not_json.
@@ -50,7 +50,7 @@ def read_envelope(body: bytes) -> Envelope:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UnreadableError("bad_utf8") from None
-    start = _past_blanks(text, 0)
+    start = _skip_blanks(text, 0)
     if text[start : start + 1] == "<":
         raise UnreadableError("html")
     try:
@@ -65,7 +65,7 @@ def read_envelope(body: bytes) -> Envelope:
 
 
 class _Splitter:
-    """Walks over one text; every method takes a place and returns the place after."""
+    """Splits one text; each method takes the start of a part and returns its end."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -73,34 +73,34 @@ class _Splitter:
         self._items: list[Item] | None = None
 
     def envelope(self, start: int) -> Envelope:
-        end = self._each(start, "}", self._member)
-        if _past_blanks(self._text, end) != len(self._text):
+        end = self._read_members(start, "}", self._member)
+        if _skip_blanks(self._text, end) != len(self._text):
             raise json.JSONDecodeError("more than one value", self._text, end)
         return Envelope(self._members, None if self._items is None else tuple(self._items))
 
-    def _each(self, start: int, closing: str, read: Callable[[int], int]) -> int:
-        """Call `read` at each member between brackets."""
+    def _read_members(self, start: int, closing: str, read: Callable[[int], int]) -> int:
+        """Call `read` at the start of each member between two brackets."""
         text = self._text
-        at = _past_blanks(text, start + 1)
+        at = _skip_blanks(text, start + 1)
         if text[at] == closing:
             return at + 1
         while True:
-            at = _past_blanks(text, read(at))
+            at = _skip_blanks(text, read(at))
             if text[at] == closing:
                 return at + 1
-            at = _past_blanks(text, self._expected(",", at))
+            at = _skip_blanks(text, self._expect(",", at))
 
     def _member(self, at: int) -> int:
         text = self._text
-        self._expected('"', at)
+        self._expect('"', at)
         key, at = DECODER.raw_decode(text, at)
-        at = _past_blanks(text, self._expected(":", _past_blanks(text, at)))
+        at = _skip_blanks(text, self._expect(":", _skip_blanks(text, at)))
         if key in self._members or (key == "data" and self._items is not None):
             raise UnreadableError("duplicate_keys")
         if key == "data" and text[at] == "[":
             items: list[Item] = []
             self._items = items
-            return self._each(at, "]", lambda begin: self._item(begin, items))
+            return self._read_members(at, "]", lambda begin: self._item(begin, items))
         self._members[key], at = DECODER.raw_decode(text, at)
         if is_too_deep(self._members[key]):
             raise UnreadableError("too_deep")
@@ -110,7 +110,7 @@ class _Splitter:
         try:
             value, end = DECODER.raw_decode(self._text, start)
         except RecursionError:
-            # How deep is too deep for the parser differs by Python's version; for us it does not.
+            # The parser's own limit depends on Python's version, so find the end without it.
             value, end = None, self._end_of_nested(start)
             fault: str | None = "too_deep"
         else:
@@ -126,12 +126,12 @@ class _Splitter:
                 return token.end()
         raise json.JSONDecodeError("not closed", self._text, start)
 
-    def _expected(self, sign: str, at: int) -> int:
-        if self._text[at] != sign:
-            raise json.JSONDecodeError(f"no {sign}", self._text, at)
+    def _expect(self, char: str, at: int) -> int:
+        if self._text[at] != char:
+            raise json.JSONDecodeError(f"no {char}", self._text, at)
         return at + 1
 
 
-def _past_blanks(text: str, at: int) -> int:
+def _skip_blanks(text: str, at: int) -> int:
     found = _BLANKS.match(text, at)
     return found.end() if found else at

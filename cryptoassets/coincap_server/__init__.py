@@ -1,5 +1,5 @@
-"""Our own server that speaks as CoinCap does: simulated prices, or recorded answers.
+"""This project's CoinCap-compatible server: simulated prices, or recorded answers.
 
-What goes here: the server, what it answers and the faults it makes on demand; of `coincap` it uses
-only what describes the wire. What stays out: the client, which never imports this package.
+What goes here: the server, its answers, and faults on demand. It uses only the parts of `coincap`
+that describe the protocol. What stays out: the client, which never imports this package.
 """

@@ -13,7 +13,7 @@ SEED = 0
 
 
 def main() -> None:
-    """Serve until stopped. FOLDER is not read: it only identifies the process as ours."""
+    """Serve until stopped. FOLDER is not read; it only identifies the process."""
     run_source(int(sys.argv[2]), None, False, SEED, None, announce=_to_log)
 
 

@@ -1,6 +1,6 @@
-"""Requests and answers of our own servers, before and after they are bytes.
+"""The types of requests and answers, and CoinCap's paging.
 
-What goes here: values and CoinCap's paging. What stays out: sockets (in `server`).
+What goes here: what does not depend on an HTTP library. What stays out: sockets (in `server`).
 """
 
 import json
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
-DEFAULT_LIMIT, LARGEST_LIMIT = 100, 2000
-Disturbance = Literal["reset", "slow", "truncated_gzip", "bad_length"]
+DEFAULT_LIMIT, MAX_LIMIT = 100, 2000
+TransferFault = Literal["reset", "slow", "truncated_gzip", "bad_length"]
 
 T = TypeVar("T")
 
@@ -25,40 +25,40 @@ class Request:
     body: bytes = b""
 
     def without_prefix(self, prefix: str) -> "Request":
-        """Return the request as if it had been sent without the first part of its path."""
+        """Return the request with the prefix removed from its path."""
         if self.path == prefix or self.path.startswith(f"{prefix}/"):
             return replace(self, path=self.path.removeprefix(prefix) or "/")
         return self
 
 
 @dataclass(frozen=True)
-class Wire:
-    """What goes over the line; `disturbance` is done to it on the way."""
+class HttpAnswer:
+    """An answer as bytes; `transfer_fault` is a fault that the server produces while sending."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
-    disturbance: Disturbance | None = None
+    transfer_fault: TransferFault | None = None
 
     @property
     def is_reset(self) -> bool:
-        """Whether the client gets nothing at all."""
-        return self.disturbance == "reset"
+        """Whether the client receives nothing."""
+        return self.transfer_fault == "reset"
 
-    def with_header(self, name: str, value: str) -> "Wire":
-        """Return the same with one header more."""
+    def with_header(self, name: str, value: str) -> "HttpAnswer":
+        """Return a copy with one more header."""
         return replace(self, headers={**self.headers, name: value})
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer in JSON texts, so that recorded values pass through untouched.
+    """An answer whose parts are JSON texts, so that recorded values are sent unchanged.
 
     Attributes:
-        timestamp: JSON text of the envelope's timestamp; None leaves it out.
-        items: JSON texts of the elements of `data`; None when `data` is not a list.
-        data: JSON text of a `data` that is not a list; None leaves it out.
-        error: set instead of `data`.
+        timestamp: JSON text of the envelope's timestamp; None omits it.
+        items: JSON texts of the elements of `data`; None if `data` is not a list.
+        data: JSON text of `data` if it is not a list; None omits it.
+        error: error message, sent instead of `data`.
     """
 
     status: int
@@ -68,7 +68,7 @@ class Reply:
     error: str | None = None
 
     def text(self) -> str:
-        """Return the envelope as v3 orders it."""
+        """Return the envelope with its members in the order of v3."""
         members = []
         if self.error is not None:
             members.append(f'"error":{json.dumps(self.error)}')
@@ -80,9 +80,9 @@ class Reply:
             members.append(f'"data":{self.data}')
         return "{" + ",".join(members) + "}"
 
-    def wire(self) -> Wire:
-        """Return the bytes."""
-        return Wire(self.status, self.text().encode())
+    def wire(self) -> HttpAnswer:
+        """Encode the answer."""
+        return HttpAnswer(self.status, self.text().encode())
 
 
 def error_reply(status: int, message: str, now_ms: int) -> Reply:
@@ -91,24 +91,24 @@ def error_reply(status: int, message: str, now_ms: int) -> Reply:
 
 
 class BadQueryError(ValueError):
-    """A parameter cannot be used; the message is the answer's."""
+    """A parameter is invalid; the message is sent to the client."""
 
 
-def page_of(coins: Sequence[T], query: dict[str, str]) -> Sequence[T]:
-    """Cut out what `limit` and `offset` ask for.
+def select_page(coins: Sequence[T], query: dict[str, str]) -> Sequence[T]:
+    """Return the page that `limit` and `offset` ask for.
 
     Raises:
         BadQueryError: not a number, negative, or a limit above 2,000.
     """
     limit = _whole_number(query, "limit", DEFAULT_LIMIT)
     offset = _whole_number(query, "offset", 0)
-    if limit > LARGEST_LIMIT:
-        raise BadQueryError(f"limit must be at most {LARGEST_LIMIT}")
+    if limit > MAX_LIMIT:
+        raise BadQueryError(f"limit must be at most {MAX_LIMIT}")
     return coins[offset : offset + limit]
 
 
-def is_asked_for(coin: dict[str, Any], query: dict[str, str]) -> bool:
-    """Say whether a coin meets `ids` and `search` (part of id, symbol or name)."""
+def matches_query(coin: dict[str, Any], query: dict[str, str]) -> bool:
+    """Return whether a coin matches the query's `ids` and `search` (part of id, symbol, name)."""
     ids = query.get("ids")
     if ids is not None and coin.get("id") not in ids.split(","):
         return False
@@ -117,11 +117,11 @@ def is_asked_for(coin: dict[str, Any], query: dict[str, str]) -> bool:
     return any(search in name.lower() for name in names)
 
 
-def bounds_of(query: dict[str, str]) -> tuple[int, int] | None:
-    """Return `start` and `end` in ms, or None when neither is given.
+def read_bounds(query: dict[str, str]) -> tuple[int, int] | None:
+    """Return the parameters `start` and `end` in ms, or None if both are absent.
 
     Raises:
-        BadQueryError: only one of them, no number, or the end not after the start.
+        BadQueryError: one is missing, not a number, or the end is not after the start.
     """
     if "start" not in query and "end" not in query:
         return None

@@ -1,25 +1,25 @@
-r"""Faults on demand of our own servers, for tests and demonstrations.
+r"""Makes this project's servers send faulty answers on demand, for tests and demonstrations.
 
-What goes here: rules, and what each kind does to an answer. What stays out: how bytes are spoiled
-on the line (in `server`).
+What goes here: rules, and what each kind does to an answer. What stays out: faults while sending
+(in `server`).
 
-`PUT /faults` takes a JSON list of rules; the first one that matches a call and has times left
-is applied to it. `DELETE /faults` clears them.
+`PUT /faults` takes a JSON list of rules. The first rule that matches a call and is not used up is
+applied. `DELETE /faults` clears all rules.
 
     {"route": "/assets", "kind": "status", "status": 429, "retry_after": "2", "times": 1}
 
     route   "/assets", "/assets/{slug}", "/assets/{slug}/history", "/rates", a path such as
             "/assets/bitcoin/history", or "*" (default)
-    times   how many calls it is applied to; without: all
-    after   how many matching calls pass before it begins; default 0
+    times   number of calls to which the rule is applied; default: all
+    after   number of matching calls that are answered without a fault first; default 0
 
     kind            does                                             further members
-    status          answers with an error and nothing else           status, retry_after, body
+    status          answers with an error only                       status, retry_after, body
                     (retry_after "date" sends an HTTP date 1 s ahead; body replaces the JSON)
-    reset           breaks the connection without an answer
-    slow            sends headers, then 1 byte a second
+    reset           resets the connection without an answer
+    slow            sends headers, then 1 byte per second
     truncated_gzip  compresses, and leaves out the second half
-    bad_length      promises twice the bytes that come
+    bad_length      Content-Length is twice the length of the body
     html            200 with an HTML page
     bad_utf8        puts the byte FF into the body
     bom             puts a byte order mark before the body
@@ -27,17 +27,17 @@ is applied to it. `DELETE /faults` clears them.
     huge            sends `megabytes` (200) MB                       megabytes
     empty           `data: []`
     no_data         an envelope without `data`
-    deprecated      the body with which v2 said farewell
+    deprecated      the body with which v2 announced its deprecation
     cut             keeps the first `coins` elements                 coins
-    repeat_page     answers any offset with the first page
-    freeze          answers as of the moment the rule was set
+    repeat_page     answers every offset with the first page
+    freeze          answers as of the time when the rule was set
     timestamp       replaces the timestamp: `value` is any JSON,     value, shift_ms
-                    absent leaves it out; `shift_ms` moves the true one
+                    without it none is sent; `shift_ms` is added to the real one
     patch           changes coins, named by id (points: by date)     coins
                     {"bitcoin": {"set": {"priceUsd": 5}, "delete": ["name"],
                      "raw": {"vwap24Hr": "NaN"}, "append": "\"rank\":\"1\"", "text": "[]"}}
                     set: JSON values; raw: JSON texts; append: members as text, duplicates too;
-                    text: the whole coin as text; null in place of the patch: left out
+                    text: the whole coin as text; null instead of a patch leaves the coin out
 """
 
 import json
@@ -49,17 +49,23 @@ from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any
 
-from cryptoassets.coincap_server.exchange import Disturbance, Reply, Request, Wire, error_reply
+from cryptoassets.coincap_server.exchange import (
+    HttpAnswer,
+    Reply,
+    Request,
+    TransferFault,
+    error_reply,
+)
 
 Answering = Callable[[Request, int], Reply]
 
-_DISTURBANCES: tuple[Disturbance, ...] = ("reset", "slow", "truncated_gzip", "bad_length")
+_TRANSFER_FAULTS: tuple[TransferFault, ...] = ("reset", "slow", "truncated_gzip", "bad_length")
 _CONTENTS = ("empty", "no_data", "deprecated", "cut", "timestamp", "patch")
 _BODIES = ("html", "bad_utf8", "bom", "too_deep", "huge")
 _REQUESTS = ("repeat_page", "freeze")
-KINDS = ("status", *_DISTURBANCES, *_BODIES, *_REQUESTS, *_CONTENTS)
+KINDS = ("status", *_TRANSFER_FAULTS, *_BODIES, *_REQUESTS, *_CONTENTS)
 
-_FAREWELL = (
+_DEPRECATION_NOTICE = (
     "We are deprecating this version of the CoinCap API on March 31, 2025. "
     "Sign up for our new V3 API at https://pro.coincap.io/dashboard"
 )
@@ -68,13 +74,13 @@ _NESTING = 10_000
 _MEGABYTE = 1_000_000
 
 
-class WrongFaultError(ValueError):
-    """A rule cannot be used; the message says why."""
+class InvalidFaultError(ValueError):
+    """A rule is invalid; the message explains why."""
 
 
 @dataclass
 class Rule:
-    """One rule; `seen` counts the calls it matched."""
+    """One rule; `seen` counts the calls that matched its route."""
 
     route: str
     kind: str
@@ -83,7 +89,7 @@ class Rule:
     seen: int = 0
 
     def is_for(self, path: str, route: str) -> bool:
-        """Count a call that matches, and say whether this is one of those to spoil."""
+        """Count the call if its route matches; return whether the rule applies to it."""
         if self.route not in ("*", path, route):
             return False
         self.seen += 1
@@ -91,8 +97,8 @@ class Rule:
         times = self.options.get("times")
         return self.seen > after and (times is None or self.seen <= after + times)
 
-    def apply(self, request: Request, now_ms: int, answering: Answering) -> Wire:
-        """Return the spoilt answer."""
+    def apply(self, request: Request, now_ms: int, answering: Answering) -> HttpAnswer:
+        """Return the faulty answer."""
         if self.kind == "status":
             return self._status(now_ms)
         if self.kind == "freeze":
@@ -101,22 +107,22 @@ class Rule:
             request = replace(request, query={**request.query, "offset": "0"})
         reply = answering(request, now_ms)
         if self.kind in _CONTENTS and reply.status == HTTPStatus.OK:
-            reply = self._changed(reply)
-        return self._spoilt(reply)
+            reply = self._with_content_fault(reply)
+        return self._with_body_fault(reply)
 
-    def _status(self, now_ms: int) -> Wire:
+    def _status(self, now_ms: int) -> HttpAnswer:
         status = self.options.get("status", HTTPStatus.INTERNAL_SERVER_ERROR)
         wire = error_reply(status, HTTPStatus(status).phrase, now_ms).wire()
         if "body" in self.options:
             wire = replace(wire, body=str(self.options["body"]).encode())
         retry_after = self.options.get("retry_after")
         if retry_after == "date":
-            # HTTP dates have whole seconds: one more, so that it lies ahead.
+            # HTTP dates have whole seconds: 1.5 s is still in the future after rounding down.
             soon = datetime.fromtimestamp(now_ms / 1000, UTC) + timedelta(seconds=1.5)
             retry_after = format_datetime(soon, usegmt=True)
         return wire if retry_after is None else wire.with_header("Retry-After", str(retry_after))
 
-    def _changed(self, reply: Reply) -> Reply:
+    def _with_content_fault(self, reply: Reply) -> Reply:
         items = reply.items or ()
         match self.kind:
             case "empty":
@@ -124,7 +130,7 @@ class Rule:
             case "no_data":
                 return replace(reply, items=None, data=None)
             case "deprecated":
-                return replace(reply, items=None, data=json.dumps({"message": _FAREWELL}))
+                return replace(reply, items=None, data=json.dumps({"message": _DEPRECATION_NOTICE}))
             case "cut":
                 return replace(reply, items=items[: self.options.get("coins", 30)])
             case "timestamp":
@@ -138,11 +144,11 @@ class Rule:
             return str(int(reply.timestamp) + self.options["shift_ms"])
         return json.dumps(self.options["value"]) if "value" in self.options else None
 
-    def _spoilt(self, reply: Reply) -> Wire:
+    def _with_body_fault(self, reply: Reply) -> HttpAnswer:
         wire = reply.wire()
         match self.kind:
             case "html":
-                return Wire(HTTPStatus.OK, _HTML, {"Content-Type": "text/html"})
+                return HttpAnswer(HTTPStatus.OK, _HTML, {"Content-Type": "text/html"})
             case "bad_utf8":
                 return replace(wire, body=wire.body.replace(b'"name":"', b'"name":"\xff', 1))
             case "bom":
@@ -153,8 +159,8 @@ class Rule:
             case "huge":
                 blanks = b" " * (self.options.get("megabytes", 200) * _MEGABYTE)
                 return replace(wire, body=wire.body + blanks)
-        disturbance = next((kind for kind in _DISTURBANCES if kind == self.kind), None)
-        return replace(wire, disturbance=disturbance)
+        transfer_fault = next((kind for kind in _TRANSFER_FAULTS if kind == self.kind), None)
+        return replace(wire, transfer_fault=transfer_fault)
 
 
 class Faults:
@@ -165,13 +171,13 @@ class Faults:
         self._rules: list[Rule] = []
 
     def replace(self, rules: Any, now_ms: int) -> None:
-        """Put a list of rules in force, as sent.
+        """Replace all rules by a list of rules from parsed JSON.
 
         Raises:
-            WrongFaultError: not a list of objects, or a kind that does not exist.
+            InvalidFaultError: it is not a list of objects, or a kind does not exist.
         """
         if not isinstance(rules, list):
-            raise WrongFaultError("faults are a JSON list of rules")
+            raise InvalidFaultError("faults are a JSON list of rules")
         made = [_rule(rule, now_ms) for rule in rules]
         with self._lock:
             self._rules = made
@@ -184,14 +190,14 @@ class Faults:
             ]
 
     def take(self, path: str, route: str) -> Rule | None:
-        """Return the rule to apply to a call, counting it; None leaves the call alone."""
+        """Count a call and return the rule to apply to it; None: no rule applies."""
         with self._lock:
             return next((rule for rule in self._rules if rule.is_for(path, route)), None)
 
 
 def _rule(rule: Any, now_ms: int) -> Rule:
     if not isinstance(rule, dict) or rule.get("kind") not in KINDS:
-        raise WrongFaultError(f"a rule is an object with a kind of: {', '.join(KINDS)}")
+        raise InvalidFaultError(f"a rule is an object with a kind of: {', '.join(KINDS)}")
     options = {name: value for name, value in rule.items() if name not in ("route", "kind")}
     return Rule(rule.get("route", "*"), rule["kind"], options, now_ms)
 

@@ -1,7 +1,7 @@
-"""Serve recorded answers from a folder; every coin goes out as the bytes that came in.
+"""Serves recorded answers from a folder; every coin is sent with its original text.
 
 What goes here: `assets.json`, `history_<slug>_<interval>.json`, `rates.json` in CoinCap's own form,
-v2 or v3, compressed by gzip or not. What stays out: making answers up (in `simulator`).
+v2 or v3, compressed by gzip or not. What stays out: simulated answers (in `simulator`).
 """
 
 import json
@@ -17,10 +17,10 @@ from cryptoassets.coincap_server.exchange import (
     BadQueryError,
     Reply,
     Request,
-    bounds_of,
     error_reply,
-    is_asked_for,
-    page_of,
+    matches_query,
+    read_bounds,
+    select_page,
 )
 from cryptoassets.errors import SettingsError
 from cryptoassets.settings import SourceKind
@@ -33,7 +33,7 @@ _SHOWN_CHARACTERS = 80
 
 @dataclass(frozen=True)
 class _File:
-    """One recorded answer: each element as value, for choosing, and as text, for sending."""
+    """One recorded answer: each element as a value for filters and as the text to send."""
 
     version: tuple[int, int]
     timestamp: str | None
@@ -41,15 +41,15 @@ class _File:
 
 
 class Recording:
-    """A folder of recorded answers; a file that changes is read again."""
+    """A folder of recorded answers; changed files are read again."""
 
     source: SourceKind = "replay"
 
     def __init__(self, folder: Path, *, as_recorded: bool = False) -> None:
-        """Read every answer once, so that a broken file shows at the start.
+        """Read every answer once, so that a broken file is reported at the start.
 
         Raises:
-            SettingsError: no answer in the folder, or one that cannot be read.
+            SettingsError: the folder contains no answer, or one that cannot be read.
         """
         self._folder = folder
         self._is_as_recorded = as_recorded
@@ -59,14 +59,14 @@ class Recording:
         names = sorted({name.removesuffix(".gz") for name in found if name.endswith(_ENDINGS)})
         if not names:
             raise SettingsError(
-                f"No recorded answer in {folder}: it must hold assets.json, rates.json or "
-                "history_<slug>_<interval>.json. Name another folder with --replay"
+                f"No recorded answer in {folder}: it must contain assets.json, rates.json or "
+                "history_<slug>_<interval>.json. Set another folder with --replay"
             )
         for name in names:
             self._file(name)
 
     def reply(self, request: Request, now_ms: int) -> Reply:
-        """Answer one GET from the folder; what was not recorded is a 404."""
+        """Answer one GET from the folder; 404 if its answer was not recorded."""
         try:
             return self._recorded(request, now_ms)
         except BadQueryError as error:
@@ -91,8 +91,8 @@ class Recording:
 
     def _page(self, name: str, request: Request, now_ms: int) -> Reply:
         file = self._file(name)
-        chosen = [text for value, text in file.elements if is_asked_for(value, request.query)]
-        items = chosen if name == "rates.json" else page_of(chosen, request.query)
+        chosen = [text for value, text in file.elements if matches_query(value, request.query)]
+        items = chosen if name == "rates.json" else select_page(chosen, request.query)
         return Reply(HTTPStatus.OK, self._stamp(file, now_ms), tuple(items))
 
     def _coin(self, slug: str, now_ms: int) -> Reply:
@@ -107,7 +107,7 @@ class Recording:
         if Path(name).name != name:
             return error_reply(HTTPStatus.NOT_FOUND, f"{slug} not found", now_ms)
         file = self._file(name)
-        start, end = bounds_of(request.query) or (0, now_ms)
+        start, end = read_bounds(request.query) or (0, now_ms)
         items = [text for value, text in file.elements if start <= value["time"] < end]
         return Reply(HTTPStatus.OK, self._stamp(file, now_ms), tuple(items))
 
@@ -115,7 +115,7 @@ class Recording:
         return file.timestamp if self._is_as_recorded else str(now_ms)
 
     def _file(self, name: str) -> _File:
-        """Return a file as it is now; read again when it has changed."""
+        """Return the current content of a file; it is read again if it has changed."""
         path = self._folder / name
         packed = path.with_name(f"{name}.gz")
         if packed.exists() and not path.exists():
@@ -143,7 +143,7 @@ def _read(path: Path, version: tuple[int, int]) -> _File:
         odd = [time for time in times if type(time) is not int]
         if odd:
             shown = json.dumps(odd[0])[:_SHOWN_CHARACTERS]
-            raise UnreadableError(f"a point's time is {shown}, and no number of milliseconds")
+            raise UnreadableError(f"a point's time is {shown}, not a number of milliseconds")
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(
             f"The recorded answer {path} cannot be served ({error}). A retry will not help; fix "
@@ -154,7 +154,7 @@ def _read(path: Path, version: tuple[int, int]) -> _File:
 
 
 def _unpacked(content: bytes) -> bytes:
-    """The content, decompressed where it is gzip, whatever the file's name says."""
+    """Return the content, decompressed if it is gzip; the file's name does not matter."""
     if not content.startswith(_GZIP):
         return content
     body = BoundedBody("gzip")

@@ -1,7 +1,7 @@
-"""Serve a CoinCap-like source over real HTTP.
+"""Serves a CoinCap-compatible source over HTTP.
 
-What goes here: bytes, threads and ports. What stays out: what is answered (in `service`), serving
-until a signal comes (in `sources`).
+What goes here: bytes, threads and ports. What stays out: the answers (in `service`), serving until
+a signal is received (in `sources`).
 """
 
 import gzip
@@ -15,18 +15,18 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets.errors import SettingsError
 
 _IDLE_SECONDS = 60
-_LARGEST_REQUEST_BYTES = 16 * 1024 * 1024
+_MAX_REQUEST_BYTES = 16 * 1024 * 1024
 _WORTH_COMPRESSING_BYTES = 1000
 
 
 class App(Protocol):
     """Answers requests; called from many threads."""
 
-    def answer(self, request: Request) -> Wire:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer one request."""
 
 
@@ -34,7 +34,7 @@ class SourceServer:
     """A running server; a context manager that stops it.
 
     Attributes:
-        url: base URL, `http://127.0.0.1:<port>`; the same is served below `/v3`.
+        url: base URL, `http://127.0.0.1:<port>`; `/v3` below it serves the same.
     """
 
     def __init__(self, server: "_Server") -> None:
@@ -58,7 +58,7 @@ class SourceServer:
         self.close()
 
     def close(self) -> None:
-        """Stop listening and cut open connections."""
+        """Stop listening and close open connections."""
         self._server.is_closing.set()
         self._server.shutdown()
         self._server.server_close()
@@ -67,22 +67,22 @@ class SourceServer:
 
 
 def make_server(app: App, port: int = 0, host: str = "127.0.0.1") -> SourceServer:
-    """Start to serve in a thread.
+    """Start serving in a thread.
 
     Args:
-        app: what answers, e.g. `sources.simulated_source()`.
-        port: 0 takes a free one.
+        app: answers the requests, e.g. `sources.simulated_source()`.
+        port: 0 chooses a free one.
         host: address to listen on; loopback unless in a container.
 
     Raises:
-        SettingsError: the port cannot be had.
+        SettingsError: the port cannot be used.
     """
     try:
         return SourceServer(_Server((host, port), app))
     except (OSError, OverflowError) as error:
         raise SettingsError(
             f"Port {port} of {host} cannot be used for the source ({error}). A retry will not "
-            "help while it is taken; choose another with --port"
+            "help while another program uses it; choose another port with --port"
         ) from error
 
 
@@ -99,19 +99,19 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection, then answer it in a thread."""
+        """Register the connection, then answer it in a thread."""
         with self._lock:
             self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget the connection and end it."""
+        """Unregister the connection and close it."""
         with self._lock:
             self._connections.discard(request)
         super().shutdown_request(request)
 
     def cut_connections(self) -> None:
-        """End what keep-alive would leave open: a stopped source must answer nobody."""
+        """Close connections that keep-alive would leave open after the server has stopped."""
         with self._lock:
             connections = tuple(self._connections)
         for connection in connections:
@@ -119,7 +119,7 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that hang up: tests and deadlines do it all the time."""
+        """Log nothing: clients that close a connection early are normal, e.g. at a deadline."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -138,11 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_PUT = do_DELETE = do_POST = do_GET  # noqa: N815 - names given by http.server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Log nothing: a request line may hold a key."""
+        """Log nothing: a request line may contain a key."""
 
     def _request(self) -> Request:
         parts = urlsplit(self.path)
-        length = min(int(self.headers.get("Content-Length") or 0), _LARGEST_REQUEST_BYTES)
+        length = min(int(self.headers.get("Content-Length") or 0), _MAX_REQUEST_BYTES)
         return Request(
             self.command,
             unquote(parts.path).rstrip("/") or "/",
@@ -151,38 +151,38 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.read(length) if length else b"",
         )
 
-    def _send(self, wire: Wire) -> None:
-        if wire.disturbance == "reset":
+    def _send(self, wire: HttpAnswer) -> None:
+        if wire.transfer_fault == "reset":
             self._reset()
             return
         body, headers = wire.body, dict(wire.headers)
         is_gzip_asked = "gzip" in self.headers.get("Accept-Encoding", "")
-        is_cut = wire.disturbance == "truncated_gzip"
+        is_cut = wire.transfer_fault == "truncated_gzip"
         if is_cut or (is_gzip_asked and len(body) > _WORTH_COMPRESSING_BYTES):
             body = gzip.compress(body, compresslevel=1)
             headers["Content-Encoding"] = "gzip"
         body = body[: len(body) // 2] if is_cut else body
-        promised = 2 * len(body) if wire.disturbance == "bad_length" else len(body)
+        promised = 2 * len(body) if wire.transfer_fault == "bad_length" else len(body)
         self.send_response(wire.status)
         self.send_header("Content-Length", str(promised))
         for name, value in ({"Content-Type": "application/json; charset=utf-8"} | headers).items():
             self.send_header(name, value)
         self.end_headers()
-        self.close_connection = self.close_connection or wire.disturbance is not None
-        if wire.disturbance == "slow":
-            self._drip(body)
+        self.close_connection = self.close_connection or wire.transfer_fault is not None
+        if wire.transfer_fault == "slow":
+            self._send_slowly(body)
         else:
             self.wfile.write(body)
 
-    def _drip(self, body: bytes) -> None:
-        for place in range(len(body)):
-            self.wfile.write(body[place : place + 1])
+    def _send_slowly(self, body: bytes) -> None:
+        for index in range(len(body)):
+            self.wfile.write(body[index : index + 1])
             self.wfile.flush()
             if self.server.is_closing.wait(1.0):
                 return
 
     def _reset(self) -> None:
-        # Lingering for 0 s makes the kernel send RST instead of a polite end.
+        # With SO_LINGER of 0 s the kernel sends RST instead of FIN.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         os.close(self.connection.detach())

@@ -1,12 +1,12 @@
-"""What our own servers share: `/v3`, the key, `/health`, faults on demand, counts of calls.
+"""What simulator and replay share: `/v3`, the key, `/health`, faults on demand, call counts.
 
 What goes here: everything between HTTP (in `server`) and the content (in `simulator` and
 `replay`). What stays out: prices.
 
     GET    /health   200 and the kind of source; needs no key
-    GET    /calls    {"calls": {route: n}, "credits": {route: n}}: what CoinCap would count
-    GET    /faults   the rules in force; PUT replaces them (application/json), DELETE clears them
-                     (see `faults`); neither is open to web pages or by another name than localhost
+    GET    /calls    {"calls": {route: n}, "credits": {route: n}} as CoinCap would count them
+    GET    /faults   the current rules (see `faults`); PUT replaces them (application/json), DELETE
+                     clears them; PUT and DELETE refuse web pages and host names except localhost
 """
 
 import json
@@ -25,8 +25,8 @@ from cryptoassets.coincap.protocol import (
     SOURCE_HEADER,
     epoch_ms,
 )
-from cryptoassets.coincap_server.exchange import Reply, Request, Wire, error_reply
-from cryptoassets.coincap_server.faults import Faults, WrongFaultError
+from cryptoassets.coincap_server.exchange import HttpAnswer, Reply, Request, error_reply
+from cryptoassets.coincap_server.faults import Faults, InvalidFaultError
 from cryptoassets.origins import LOOPBACK_HOSTS, host_name, is_from_another_origin
 from cryptoassets.settings import SourceKind
 
@@ -34,7 +34,7 @@ COIN_ROUTE = "/assets/{slug}"
 
 
 class Content(Protocol):
-    """What a kind of source knows: answers as of an instant, nothing of HTTP."""
+    """Answers for a given time; each kind of source implements it."""
 
     source: SourceKind
 
@@ -43,12 +43,12 @@ class Content(Protocol):
 
         Args:
             request: path without `/v3`, as sent.
-            now_ms: the instant to answer for, ms since 1970.
+            now_ms: the time to answer for, ms since 1970.
         """
 
 
 class Service:
-    """A CoinCap-like source behind any HTTP server."""
+    """A CoinCap-compatible source behind any HTTP server."""
 
     def __init__(
         self,
@@ -65,14 +65,14 @@ class Service:
         self._calls: Counter[str] = Counter()
         self._credits: Counter[str] = Counter()
 
-    def answer(self, request: Request) -> Wire:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer one request; every answer names its source in a header."""
         request = request.without_prefix("/v3")
         wire = self._own_answer(request) or self._metered_answer(request)
         return wire.with_header(SOURCE_HEADER, self._content.source)
 
-    def _own_answer(self, request: Request) -> Wire | None:
-        """Answer what only our servers have; None for CoinCap's routes."""
+    def _own_answer(self, request: Request) -> HttpAnswer | None:
+        """Answer the routes that CoinCap does not have; None for CoinCap's routes."""
         if request.path == "/health":
             return _json_wire({"status": "ok", "source": self._content.source})
         if request.path == "/calls":
@@ -82,7 +82,7 @@ class Service:
             return self._fault_answer(request)
         return None
 
-    def _fault_answer(self, request: Request) -> Wire:
+    def _fault_answer(self, request: Request) -> HttpAnswer:
         refusal = _refusal_of_change(request) if request.method != "GET" else None
         if refusal is not None:
             return refusal
@@ -91,11 +91,11 @@ class Service:
                 self._faults.replace(json.loads(request.body), self._now_ms())
             elif request.method == "DELETE":
                 self._faults.replace([], self._now_ms())
-        except (ValueError, WrongFaultError) as error:
+        except (ValueError, InvalidFaultError) as error:
             return _json_wire({"error": str(error)}, HTTPStatus.BAD_REQUEST)
         return _json_wire(self._faults.rules())
 
-    def _metered_answer(self, request: Request) -> Wire:
+    def _metered_answer(self, request: Request) -> HttpAnswer:
         route = route_of(request.path)
         rule = self._faults.take(request.path, route)
         wire = self._refusal(request)
@@ -110,7 +110,7 @@ class Service:
             self._credits[route] += counted_credits(len(wire.body)) if not wire.is_reset else 1
         return wire
 
-    def _refusal(self, request: Request) -> Wire | None:
+    def _refusal(self, request: Request) -> HttpAnswer | None:
         if request.method != "GET":
             return error_reply(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET", self._now_ms()).wire()
         sent = request.headers.get("authorization", "")
@@ -137,19 +137,19 @@ def route_of(path: str) -> str:
     return path
 
 
-def _refusal_of_change(request: Request) -> Wire | None:
-    """Refuse what a web page could send: the simulator has no key that it would have to know."""
+def _refusal_of_change(request: Request) -> HttpAnswer | None:
+    """Refuse requests that a web page could send, because the simulator needs no key."""
     headers = request.headers
     is_foreign_host = host_name(headers) not in LOOPBACK_HOSTS
     if is_foreign_host or is_from_another_origin(headers, request.method):
-        message = "Refused: faults are changed on this machine, not by a web page of another origin"
+        message = "Refused: a web page of another origin cannot change faults; use this machine"
         return _json_wire({"error": message}, HTTPStatus.FORBIDDEN)
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "PUT" and content_type != "application/json":
-        message = "Faults are sent with the header Content-Type: application/json"
+        message = "Send faults with the header Content-Type: application/json"
         return _json_wire({"error": message}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     return None
 
 
-def _json_wire(content: Any, status: int = HTTPStatus.OK) -> Wire:
-    return Wire(status, json.dumps(content).encode())
+def _json_wire(content: Any, status: int = HTTPStatus.OK) -> HttpAnswer:
+    return HttpAnswer(status, json.dumps(content).encode())

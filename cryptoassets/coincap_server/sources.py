@@ -1,4 +1,4 @@
-"""Our own sources: the two ways to make one, and serving it until a signal comes.
+"""Creates a simulated or replayed source, and serves it until a signal is received.
 
 What goes here: putting the parts together. What stays out: HTTP (in `server`).
 """
@@ -39,36 +39,36 @@ def replayed_source(
     """Return a source of recorded answers.
 
     Args:
-        folder: holds `assets.json`, `history_<slug>_<interval>.json`, `rates.json`.
-        as_recorded: keep the timestamp of a recorded snapshot instead of stamping it now.
+        folder: contains `assets.json`, `history_<slug>_<interval>.json`, `rates.json`.
+        as_recorded: keep the timestamp of a recorded snapshot instead of the current time.
         api_key: refuse calls without it.
-        now: the clock that stamps.
+        now: the clock for timestamps.
 
     Raises:
-        SettingsError: the folder holds no answer, or one that cannot be read.
+        SettingsError: the folder contains no answer, or one that cannot be read.
     """
     return Service(Recording(folder, as_recorded=as_recorded), api_key=api_key, now=now)
 
 
-def run_source(  # noqa: PLR0913 - one parameter an option of the command
+def run_source(  # noqa: PLR0913 - one parameter per option of the command
     port: int,
     replay: Path | None,
-    as_recorded: bool,  # noqa: FBT001 - the command hands over its options in order
+    as_recorded: bool,  # noqa: FBT001 - the command passes its options in order
     seed: int,
     api_key: str | None,
     announce: Callable[[str], None],
     *,
     host: str = "127.0.0.1",
 ) -> None:
-    """Serve until SIGTERM or SIGINT; the verb `source` in one call, from the main thread.
+    """Serve in the main thread until SIGTERM or SIGINT, as the command `source` does.
 
     Args:
-        port: 0 takes a free one.
+        port: 0 chooses a free one.
         replay: folder of recorded answers; None simulates.
         as_recorded: keep the timestamps of recorded snapshots.
-        seed: of the simulated prices.
-        api_key: refuse calls without it; None refuses none.
-        announce: called with the base URL once calls are answered.
+        seed: seed of the simulated prices.
+        api_key: refuse calls without this key; None accepts every call.
+        announce: called with the base URL when the server is ready.
         host: address to listen on.
 
     Raises:

@@ -1,7 +1,7 @@
 """Airflow 3 on this machine: its folder, its settings, its programs.
 
 What goes here: Airflow's whole configuration. What stays out: starting and watching the programs
-(in `airflow_programs`), what the DAGs do (in `airflow/`).
+(in `processes`), what the DAGs do (in `airflow/`).
 """
 
 import json
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cryptoassets import libpq
+from cryptoassets.embedded.private_files import write_private
 from cryptoassets.embedded.processes import LOOPBACK
-from cryptoassets.environment import without_proxies
+from cryptoassets.environment import is_read_by_libpq, without_proxies
 from cryptoassets.errors import EmbeddedError
-from cryptoassets.settings import project_root
+from cryptoassets.project import project_root
+from cryptoassets.settings import definition_settings
 
 VENV = ".venv-airflow3"
 POOL = "dagster"
@@ -80,7 +81,7 @@ class AirflowHome:
             for name, value in without_proxies(os.environ).items()
             if not name.startswith(("AIRFLOW", "PYTHON"))
             and name != "VIRTUAL_ENV"
-            and not libpq.is_variable(name)
+            and not is_read_by_libpq(name)
         }
         return inherited | self._settings() | self._settings_of_dags()
 
@@ -137,7 +138,8 @@ class AirflowHome:
         return {
             "AIRFLOW_CONN_DAGSTER_DEFAULT": json.dumps(connection),
             "CRYPTOASSETS_AIRFLOW_POOL": POOL,
-            "CRYPTOASSETS_SINCE": (self.folder / "since").read_text(),
+            "CRYPTOASSETS_SINCE": f"{definition_settings().cryptoassets_since}",
+            "CRYPTOASSETS_FIRST_START": (self.folder / "since").read_text(),
         }
 
     def _secret(self, name: str) -> str:
@@ -149,7 +151,4 @@ class AirflowHome:
         return file.read_text()
 
     def _write(self, name: str, text: str) -> None:
-        temporary = self.folder / f"{name}.{os.getpid()}"
-        temporary.touch(mode=0o600)
-        temporary.write_text(text)
-        temporary.replace(self.folder / name)
+        write_private(self.folder / name, text)

@@ -12,7 +12,8 @@ from cryptoassets.embedded.server import Report
 from cryptoassets.embedded.stack import Stack
 from cryptoassets.environment import without_dagster_variables
 from cryptoassets.errors import EmbeddedError, SettingsError, SourceUnavailableError
-from cryptoassets.settings import SourceKind, load_settings, project_root
+from cryptoassets.project import dagster_file
+from cryptoassets.settings import SourceKind, load_settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -89,18 +90,18 @@ def _named_home() -> Path | None:
     """
     home = Path(os.environ.get("DAGSTER_HOME") or "")
     try:
-        is_ours = home.is_absolute() and _STORAGE in (home / INSTANCE_FILE).read_text()
+        is_project_file = home.is_absolute() and _STORAGE in (home / INSTANCE_FILE).read_text()
     except (OSError, ValueError):
         return None
-    return home if is_ours else None
+    return home if is_project_file else None
 
 
 def _instance_file() -> Path:
-    file = project_root() / INSTANCE_FILE
+    file = dagster_file(INSTANCE_FILE)
     if not file.is_file():
         raise SettingsError(
-            f"{file} is missing, and Dagster would keep its runs in SQLite. Work in the project's "
-            "folder, or set DAGSTER_HOME to the absolute path of a folder with a copy of that file"
+            f"{file} is missing, and Dagster would keep its runs in SQLite. Install cryptoassets "
+            "again, or set DAGSTER_HOME to the absolute path of a folder with a copy of that file"
         )
     return file
 

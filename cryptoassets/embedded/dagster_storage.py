@@ -1,20 +1,42 @@
 """The storage classes named in `dagster.yaml`: Dagster's files in our home, its runs on PostgreSQL.
 
-What goes here: subclasses of Dagster's classes that take their folder or URL from our settings.
-What stays out: any storage logic. `dagster.yaml` names these classes because it has no way to refer
-to "the embedded server".
+What goes here: subclasses of Dagster's classes that take their folder or URL from our settings, and
+two changes of what is stored. What stays out: how Dagster stores it. `dagster.yaml` names these
+classes because it has no way to refer to "the embedded server".
 """
 
 import os
+import signal
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
+from dagster import EventLogEntry
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.events import AssetMaterializationPlannedData
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.compute_log_manager import CapturedLogContext
+from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
-from dagster_postgres import DagsterPostgresStorage
+from dagster_postgres import (
+    DagsterPostgresStorage,
+    PostgresEventLogStorage,
+    PostgresRunStorage,
+)
 
 from cryptoassets import libpq
 from cryptoassets.embedded.dagster_home import dagster_stack
+
+CODE_LOCATION = "cryptoassets"
+"""The name in `workspace.yaml`."""
+MAX_PLANNED_APART = 31
+"""A run over more partitions plans each asset by one event."""
 
 
 class _Unconfigured:
@@ -24,8 +46,70 @@ class _Unconfigured:
         return {}
 
 
+class LocatedRuns(PostgresRunStorage):
+    """Runs; those that a command executes itself belong to the code location, too.
+
+    Dagster's page leaves runs without a code location out of its timeline.
+    """
+
+    def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
+        """Store a new run."""
+        if dagster_run.remote_job_origin is None:
+            repository = RemoteRepositoryOrigin(
+                RegisteredCodeLocationOrigin(CODE_LOCATION), SINGLETON_REPOSITORY_NAME
+            )
+            origin = RemoteJobOrigin(repository, dagster_run.job_name)
+            dagster_run = dagster_run._replace(remote_job_origin=origin)
+        return super().add_run(dagster_run)
+
+
+class BriefPlans(PostgresEventLogStorage):
+    """Events; the plan of a long range is one event per asset, not one per partition.
+
+    A click on "Materialize all" plans every hour since the first. With one event and one row per
+    hour, asset and check, the start of that run would take minutes.
+    """
+
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """Let Dagster plan all partitions of an asset in one event."""
+        return True
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event; the plan of a few partitions as one per partition, as Dagster does.
+
+        Dagster's page shows a planned partition whose run failed as failed.
+        """
+        planned = event.dagster_event and event.dagster_event.event_specific_data
+        if not isinstance(planned, AssetMaterializationPlannedData) or _is_long(planned):
+            super().store_event(event)
+            return
+        subset = planned.partitions_subset
+        for key in subset.get_partition_keys() if subset else [planned.partition]:
+            data = AssetMaterializationPlannedData(planned.asset_key, partition=key)
+            one = event.get_dagster_event()._replace(event_specific_data=data)
+            super().store_event(event._replace(dagster_event=one))
+
+    def _store_asset_check_evaluation_planned(
+        self, event: EventLogEntry, event_id: int | None
+    ) -> None:
+        # The evaluation of a partition creates its own row if none was planned.
+        if not _is_long(event.get_dagster_event().event_specific_data):
+            super()._store_asset_check_evaluation_planned(event, event_id)
+
+
+def _is_long(planned: Any) -> bool:
+    subset = planned.partitions_subset
+    return subset is not None and len(subset) > MAX_PLANNED_APART
+
+
 class CryptoassetsStorage(_Unconfigured, DagsterPostgresStorage):
     """Runs, events and schedules in the database `dagster`; an embedded server is started."""
+
+    def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(postgres_url, inst_data=inst_data)
+        self._run_storage = LocatedRuns(postgres_url)
+        self._event_log_storage = BriefPlans(postgres_url)
 
     @classmethod
     def from_config_value(
@@ -53,6 +137,22 @@ class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):
         """Choose the folder."""
         folder = dagster_stack().dagster_home / "storage"
         return cls(base_dir=str(folder), inst_data=inst_data)
+
+    @contextmanager
+    def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
+        """Copy the output of the step to its files, by processes of Dagster that show it, too.
+
+        Ctrl-C also reaches these. They must show what follows it, and not a traceback of their own.
+        """
+        with ExitStack() as capturing:
+            captured = super().capture_logs(log_key)
+            # Processes inherit which signals are blocked.
+            known = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                context = capturing.enter_context(captured)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, known)
+            yield context
 
 
 class HomeArtifacts(_Unconfigured, LocalArtifactStorage):

@@ -14,8 +14,13 @@ def with_database(url: str, database: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{quote(database)}"))
 
 
-def create_if_missing(url: str, database: str) -> None:
+def create_if_missing(url: str, database: str, *, is_private: bool = False) -> None:
     """Create `database` on the server of `url` unless it exists.
+
+    Args:
+        url: any database of the server.
+        database: its name.
+        is_private: only its owner may connect to it; an existing database is not changed.
 
     Raises:
         StoreUnavailableError: no connection.
@@ -37,15 +42,20 @@ def create_if_missing(url: str, database: str) -> None:
                 # A server's template may have another encoding.
                 statement = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
                 connection.execute(sql.SQL(statement).format(sql.Identifier(database)))
+                if is_private:
+                    revoke = "REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC"
+                    connection.execute(sql.SQL(revoke).format(sql.Identifier(database)))
             elif encoding[0] != "UTF8":
                 raise libpq.not_utf8(database, encoding[0], f"postgresql://{server}")
     except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
         # Another command created it at the same moment.
         return
     except psycopg.OperationalError as error:
+        remedy = "start it or correct POSTGRES_URL"
+        remedy = libpq.FULL_REMEDY if libpq.is_full(error) else remedy
         raise StoreUnavailableError(
-            f"PostgreSQL at {server} cannot be reached: {str(error).strip()}. Start it or correct "
-            "POSTGRES_URL; then a retry will help"
+            f"PostgreSQL at {server} cannot be reached: {str(error).strip()}. A retry can help; "
+            f"{remedy}"
         ) from error
     except psycopg.Error as error:
         raise StoreError(

@@ -75,7 +75,7 @@ def _is_dead(instance: "DagsterInstance", record: "RunRecord") -> bool:
     from dagster import DagsterRunStatus  # noqa: PLC0415 - seconds of imports
 
     run = record.dagster_run
-    host, *process = _noted_process(run)
+    host, *process = _recorded_process(run)
     if host == socket.gethostname():
         return not is_alive(*process)
     idle_time = datetime.now(UTC) - record.update_timestamp
@@ -91,7 +91,7 @@ def _is_dead(instance: "DagsterInstance", record: "RunRecord") -> bool:
     return bool(limit) and datetime.now(UTC).timestamp() - started > limit.total_seconds()
 
 
-def _noted_process(run: "DagsterRun") -> tuple[str, str, str]:
+def _recorded_process(run: "DagsterRun") -> tuple[str, str, str]:
     """Host, pid and start of the run's process; empty if the tags name none, or another run's."""
     words = run.tags.get(PROCESS_TAG, "").split(" ")
     if len(words) != 4 or words[3] != run.run_id:  # noqa: PLR2004 - host, pid, start, run id
@@ -117,7 +117,10 @@ def _is_without_code_server(run: "DagsterRun", idle_time: timedelta) -> bool:
     )
     try:
         answer = deserialize_value(client.get_current_runs(), GetCurrentRunsResult)
-    except DagsterUserCodeUnreachableError:
+    except DagsterUserCodeUnreachableError as error:
+        # The server of `dagster dev` is a proxy, which answers but does not know its runs.
+        if "UNIMPLEMENTED" in str(error):
+            return False
         # A server with a socket ran on this host and does not come back. One with a port may.
         return "socket" in server and idle_time > START_LIMIT
     return run.run_id not in answer.current_runs

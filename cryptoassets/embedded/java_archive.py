@@ -31,26 +31,34 @@ if TYPE_CHECKING:
 _PRICES = 48
 """Hourly prices of one coin: two days."""
 
+_MAX_SECONDS = 900
+"""How long Java may take to write the archive; it takes seconds on an idle machine."""
+
 
 def main() -> None:
     """Create the archive unless it exists; print the reason if that fails."""
     try:
         folder = java_folder(load_settings().home)
         archive = ClassArchive(folder, find_java())
-        if archive.is_made or not archive.is_nameable:
+        if archive.is_created or not archive.has_usable_path:
             return
         started = time.monotonic()
         make(archive)
         sys.stdout.write(f"Java prepared for quick starts ({time.monotonic() - started:.0f} s)\n")
     except Exception as error:  # noqa: BLE001 -- PySpark, Java, PyArrow; it is optional
-        sys.stdout.write(f"Java is not prepared for quick starts, which is optional: {error}\n")
+        is_slow = isinstance(error, subprocess.TimeoutExpired)
+        reason = f"Java took longer than {_MAX_SECONDS // 60} minutes" if is_slow else error
+        sys.stdout.write(
+            f"Java is not prepared for quick starts, which is optional: {reason}. To try again, "
+            "run `.venv/bin/python -m cryptoassets.embedded.java_archive`.\n"
+        )
 
 
 def make(archive: ClassArchive) -> None:
     """Run Spark once and store its classes; archives of other versions are deleted."""
     archive.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(archive.folder / "archive.lock"):
-        if archive.is_made:
+        if archive.is_created:
             return
         for old in archive.folder.glob("*.jsa*"):
             old.unlink()
@@ -61,8 +69,11 @@ def make(archive: ClassArchive) -> None:
             options.append(f"-XX:SharedArchiveFile={archive.base}")
         temporary = archive.classes.with_suffix(".jsa-new")
         options += [f"-XX:ArchiveClassesAtExit={temporary}", "-Xlog:disable"]
-        _train([*options, "-XX:TieredStopAtLevel=1"], archive)
-        temporary.rename(archive.classes)
+        try:
+            _train([*options, "-XX:TieredStopAtLevel=1"], archive)
+            temporary.rename(archive.classes)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _train(java_options: list[str], archive: ClassArchive) -> None:
@@ -91,21 +102,25 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
     }.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
-    _do_what_runs_do(session, scratch)
+    _run_typical_workload(session, scratch)
     session.stop()
     # The archive is written when the JVM exits, which it does when its connections are closed.
     gateway = SparkContext._gateway  # noqa: SLF001 -- no public way to its process
     if gateway is not None:
         gateway.shutdown()
         gateway.proc.stdin.close()
-        gateway.proc.wait(timeout=300)
+        try:
+            gateway.proc.wait(timeout=_MAX_SECONDS)
+        finally:
+            gateway.proc.kill()
 
 
-def _do_what_runs_do(session: "SparkSession", scratch: Path) -> None:
+def _run_typical_workload(session: "SparkSession", scratch: Path) -> None:
     """Run a Python task and the plans of the marts."""
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.parquet as pq  # noqa: PLC0415
 
+    from cryptoassets.transforms.candles import coin_candles  # noqa: PLC0415
     from cryptoassets.transforms.marts import coin_daily, market_daily  # noqa: PLC0415
 
     def frame(table: Table, rows: list[dict[str, object]]) -> "DataFrame":
@@ -113,19 +128,21 @@ def _do_what_runs_do(session: "SparkSession", scratch: Path) -> None:
         pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(table)), path)
         return session.read.schema(table.spark_schema).parquet(str(path))
 
-    session.range(0, 2, 1, 2).mapInArrow(_as_it_is, "id BIGINT").collect()
+    session.range(0, 2, 1, 2).mapInArrow(_identity, "id BIGINT").collect()
     price = dict.fromkeys(("price_usd", "market_cap_usd", "volume_usd_24h"), Decimal("1.5"))
     start = datetime(2026, 1, 1, tzinfo=UTC)
     prices = [
         {"coin_id": "bitcoin", "observed_at": start + timedelta(hours=hour), **price}
         for hour in range(_PRICES)
     ]
-    daily = coin_daily(frame(COIN_PRICES, prices), frame(COIN_PRICE_HISTORY, []), {})
+    inputs = frame(COIN_PRICES, prices), frame(COIN_PRICE_HISTORY, []), dict[str, str]()
+    daily = coin_daily(*inputs)
     of_day = daily.where(f"day BETWEEN DATE'{start.date()}' AND DATE'{start.date()}'").toArrow()
+    coin_candles(*inputs).toArrow()
     market_daily(frame(COIN_DAILY, of_day.to_pylist())).toArrow()
 
 
-def _as_it_is(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
+def _identity(batches: Iterator["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
     return batches
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cryptoassets.embedded.java import shim_text
 
-_TRAINED_BY = "a task in Python and the marts, interpreted"
+_WORKLOAD = "a task in Python and the marts, interpreted"
 """The workload that created the archive; when it changes, the archive is created again."""
 # With these flags Java silently ignores an archive that no longer fits.
 QUIET = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
@@ -45,18 +45,18 @@ class ClassArchive:
         return self.folder / f"spark-{self._key}.jsa"
 
     @property
-    def is_made(self) -> bool:
+    def is_created(self) -> bool:
         """Return whether both archives exist."""
         return self.classes.exists() and (self.base is None or self.base.exists())
 
     @property
-    def is_nameable(self) -> bool:
+    def has_usable_path(self) -> bool:
         """Return whether the path can be used in a list of JVM flags."""
         return not set(" :\"'\\") & set(str(self.folder))
 
     def options(self) -> list[str]:
         """Return the flags that use the archive; none if it does not exist."""
-        if not self.is_made or not self.is_nameable:
+        if not self.is_created or not self.has_usable_path:
             return []
         files = [self.classes] if self.base is None else [self.base, self.classes]
         return [f"-XX:SharedArchiveFile={':'.join(map(str, files))}", *QUIET]
@@ -70,7 +70,7 @@ class ClassArchive:
             release.read_text() if release.exists() else "",
             importlib.metadata.version("pyspark"),
             str(spark and spark.origin),
-            _TRAINED_BY,
+            _WORKLOAD,
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 

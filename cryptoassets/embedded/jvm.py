@@ -28,13 +28,13 @@ START_SECONDS = 120.0
 _CHECK_SECONDS = 2.0
 _TAIL_BYTES = 20_000
 _MIN_OPEN_FILES = 400
-"""Open files that Java needs; below this its errors are unclear. Spark alone has 250 libraries."""
+"""Java needs to open this many files; with a lower limit its errors are unclear."""
 _MAIN_THREAD_ENDED = 'Exception in thread "main"'
 
 
 @dataclass(frozen=True)
 class Jvm:
-    """A JVM ready for PySpark; it exits when its standard input is closed, as when we die."""
+    """A JVM ready for PySpark; it exits when its standard input is closed, e.g. when we die."""
 
     process: "subprocess.Popen[bytes]"
     port: int
@@ -80,7 +80,7 @@ def prestart_jvm(
     """Start the JVM without waiting: the next `start_jvm` with the same arguments takes it.
 
     Raises:
-        EmbeddedError: as by `start_jvm`, if the failure is immediate.
+        EmbeddedError: as for `start_jvm`, if it fails immediately.
     """
     _prestarted.append(_begin(config, environment, folder, log))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cryptoassets.embedded import processes
 from cryptoassets.embedded.server import EmbeddedServer
+from cryptoassets.environment import UTF8_LOCALE
 from cryptoassets.errors import EmbeddedError
 
 MONGOD, NX = "mongod", "nx-27017"
@@ -68,7 +69,7 @@ class MongoServer(EmbeddedServer):
         command = self._mongod(port) if self._engine == MONGOD else self._nx(port)
         environment = {
             "PATH": "/usr/bin:/bin",
-            "LC_ALL": "C.UTF-8",
+            "LC_ALL": UTF8_LOCALE,
             "HOME": str(self.folder),
             # A query may need large SQLite scratch files; keep them on the disk of the data.
             "TMPDIR": str(self.folder / "tmp"),

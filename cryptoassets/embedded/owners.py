@@ -19,7 +19,7 @@ def process_name() -> str:
 
 
 def is_gone(name: str) -> bool:
-    """Return whether the process that `process_name` named is gone.
+    """Return whether the process with this `process_name` is gone.
 
     A process of another host counts as alive: its pid means nothing here.
     """

@@ -9,12 +9,15 @@ import secrets
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
-from cryptoassets.embedded import postgres_files, processes
+from cryptoassets.embedded import analyst, postgres_files, processes
 from cryptoassets.embedded.accounts import Account, server_account
+from cryptoassets.embedded.private_files import write_private
 from cryptoassets.embedded.server import EmbeddedServer
+from cryptoassets.environment import UTF8_LOCALE
 from cryptoassets.errors import EmbeddedError
 
 SUPERUSER = "admin"
@@ -47,14 +50,14 @@ class PostgresServer(EmbeddedServer):
         return self.set_home / "postgres"
 
     @property
-    def place(self) -> Path:
+    def base_folder(self) -> Path:
         """The folder that contains the data directory and the password."""
         return postgres_files.outside_folder(self.inside) or self.inside
 
     @property
     def folder(self) -> Path:
         """The data directory."""
-        return self.place / "data"
+        return self.base_folder / "data"
 
     @property
     def kind(self) -> str:
@@ -74,8 +77,16 @@ class PostgresServer(EmbeddedServer):
         password = self._password_file.read_text().strip()
         return f"postgresql://{SUPERUSER}:{password}@{processes.LOOPBACK}:{port}/{database}"
 
+    def analyst_url(self, port: int) -> str | None:
+        """Return the URL of the role that only reads; None: it has no log-in before a restart."""
+        try:
+            password = self._analyst_password_file.read_text().strip()
+        except FileNotFoundError:
+            return None
+        return f"postgresql://{analyst.ROLE}:{password}@{processes.LOOPBACK}:{port}/{DATABASES[0]}"
+
     def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- its pid file knows more
-        """Return whether its pid file says that it accepts connections; recovery may take time."""
+        """Return whether its pid file shows that it accepts connections; recovery takes time."""
         try:
             lines = (self.folder / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -91,19 +102,23 @@ class PostgresServer(EmbeddedServer):
                 # Under root, PostgreSQL runs as another account, which must reach its data.
                 for folder in (self.set_home, self.inside):
                     folder.chmod(0o711)
-        place = postgres_files.choose_folder(self.inside, self._found, self._account)
+        place = postgres_files.choose_folder(self.inside, self._account)
         if place != self.inside and not self.folder.exists():
             self.report(
                 f"PostgreSQL's files are kept in {place}: its account "
                 f"`{self._account and self._account.name}` cannot reach {self.inside}"
             )
-        self._set_incomplete_folder_aside()
+        self._rename_incomplete_folder()
         if not self.folder.exists():
             self._initialise()
         self._fail_if_other_version()
+        if not self._analyst_password_file.exists():
+            self._give_analyst_a_login()
 
     def launch(self, port: int) -> "subprocess.Popen[bytes]":
-        """Start the server."""
+        """Start the server; it refuses to start while a killed one has an entry as a process."""
+        with suppress(OSError, ValueError):
+            processes.await_reaped(int((self.folder / "postmaster.pid").read_text().split()[0]))
         options = [f"--{key}={value}" for key, value in (_OPTIONS | {"port": str(port)}).items()]
         return processes.start_detached(
             [str(self._programs / "postgres"), "-D", str(self.folder), *options],
@@ -114,8 +129,8 @@ class PostgresServer(EmbeddedServer):
 
     def erase(self) -> None:
         """Delete all data; the server must be stopped."""
-        if self.place != self.inside:
-            shutil.rmtree(self.place, ignore_errors=True)
+        if self.base_folder != self.inside:
+            shutil.rmtree(self.base_folder, ignore_errors=True)
         shutil.rmtree(self.inside, ignore_errors=True)
 
     @cached_property
@@ -132,9 +147,21 @@ class PostgresServer(EmbeddedServer):
 
     @property
     def _password_file(self) -> Path:
-        return self.place / "password"
+        return self.base_folder / "password"
 
-    def _set_incomplete_folder_aside(self) -> None:
+    @property
+    def _analyst_password_file(self) -> Path:
+        return self.base_folder / analyst.PASSWORD_FILE
+
+    def _give_analyst_a_login(self) -> None:
+        # The file is written last, so that an interrupted start repeats the statements.
+        password = analyst.new_password()
+        others = ("postgres", "template1", *DATABASES[1:])
+        statements = [*analyst.login_statements(password), *analyst.private_statements(others)]
+        self._run_single_user(self.folder, statements)
+        write_private(self._analyst_password_file, password)
+
+    def _rename_incomplete_folder(self) -> None:
         if self.folder.exists() and not (self.folder / "global" / "pg_control").exists():
             new_path = self.folder.with_name(f"data.half-made-{secrets.token_hex(4)}")
             self.folder.rename(new_path)
@@ -142,13 +169,10 @@ class PostgresServer(EmbeddedServer):
 
     def _initialise(self) -> None:
         password = self._password_file
-        password.unlink(missing_ok=True)
-        descriptor = os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(24))
+        write_private(password, analyst.new_password())
         # Created under a temporary name, so that a directory called `data` is always complete.
         self._remove_unfinished()
-        temporary = self.place / f"data.new-{secrets.token_hex(4)}"
+        temporary = self.base_folder / f"data.new-{secrets.token_hex(4)}"
         temporary.mkdir(mode=0o700)
         if self._account:
             for path in (password, temporary):
@@ -159,7 +183,7 @@ class PostgresServer(EmbeddedServer):
 
     def _remove_unfinished(self) -> None:
         # A killed command leaves its folder, and perhaps an initdb that still writes to it.
-        for unfinished in self.place.glob("data.new-*"):
+        for unfinished in self.base_folder.glob("data.new-*"):
             for pid in processes.pids_serving(unfinished):
                 processes.stop(pid)
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -168,13 +192,19 @@ class PostgresServer(EmbeddedServer):
         self._run_program(
             "initdb",
             *("-D", str(folder), "-U", SUPERUSER, f"--pwfile={password}"),
-            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums"),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--data-checksums"),
+            # PostgreSQL's own rules, because the locales of operating systems differ.
+            *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         )
 
     def _make_databases(self, folder: Path) -> None:
         # In single-user mode, so that no data directory exists without these databases.
-        statements = "".join(f"CREATE DATABASE {name};\n" for name in DATABASES)
-        self._run_program("postgres", "--single", "-D", str(folder), "postgres", text=statements)
+        self._run_single_user(folder, [f"CREATE DATABASE {name};" for name in DATABASES])
+
+    def _run_single_user(self, folder: Path, statements: list[str]) -> None:
+        # One statement per line; no other process can see them.
+        text = "".join(f"{statement}\n" for statement in statements)
+        self._run_program("postgres", "--single", "-D", str(folder), "postgres", text=text)
 
     def _run_program(self, name: str, *arguments: str, text: str = "") -> None:
         answer = subprocess.run(
@@ -193,12 +223,12 @@ class PostgresServer(EmbeddedServer):
         if answer.returncode != 0 or errors:
             reason = (errors or output or [f"{name} ended with {answer.returncode}"])[-1].strip()
             raise EmbeddedError(
-                f"PostgreSQL cannot create its data directory in {self.place}: {reason}. Free some "
-                "space or fix the permissions, or set CRYPTOASSETS_HOME to another folder"
+                f"PostgreSQL cannot create its data directory in {self.base_folder}: {reason}. "
+                "Free some space or fix the permissions, or set CRYPTOASSETS_HOME to another folder"
             )
 
     def _fail_if_other_version(self) -> None:
-        made_by = (self.folder / "PG_VERSION").read_text().strip()
+        data_version = (self.folder / "PG_VERSION").read_text().strip()
         answer = subprocess.run(
             [str(self._found / "postgres"), "--version"],
             capture_output=True,
@@ -207,13 +237,13 @@ class PostgresServer(EmbeddedServer):
             env=_ENVIRONMENT,
         )
         found = answer.stdout.split()[2].split(".")[0]
-        if made_by != found:
+        if data_version != found:
             raise EmbeddedError(
-                f"The data in {self.folder} was made by PostgreSQL {made_by}, but this machine has "
-                f"PostgreSQL {found}. Install {made_by} again, or start over with "
+                f"The data in {self.folder} was created by PostgreSQL {data_version}, but this "
+                f"machine has PostgreSQL {found}. Install {data_version} again, or start over with "
                 "`cryptoassets down --erase`"
             )
 
 
 # Not our environment: the server's account can read it, and ours may contain an API key.
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"}
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": UTF8_LOCALE, "HOME": "/"}

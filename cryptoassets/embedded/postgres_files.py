@@ -47,20 +47,19 @@ def outside_folder(inside: Path) -> Path | None:
         return None
 
 
-def choose_folder(inside: Path, programs: Path, account: Account | None) -> Path:
+def choose_folder(inside: Path, account: Account | None) -> Path:
     """Return the folder for data and password: `inside`, unless the account cannot enter it.
 
     Args:
         inside: the folder in our home; must exist.
-        programs: folder of PostgreSQL's programs.
         account: who runs PostgreSQL; None: the current user.
     """
     earlier = outside_folder(inside)
     if earlier is not None or account is None or (inside / "data").exists():
         return earlier or inside
-    if account.can_enter(inside.parent) and account.can_run(programs / "postgres"):
+    if account.can_enter(inside.parent):
         return inside
-    # The random part keeps data of a home that was deleted by hand out of a new home.
+    # The random part differs for each home: a new home must not find the data of a deleted one.
     name = f"{_short_hash(inside)}-{secrets.token_hex(4)}"
     outside = OUTSIDE / name
     for folder in (OUTSIDE, outside):

@@ -1,7 +1,7 @@
-"""Processes that outlive the command that started them.
+"""Our processes: servers that outlive a command, and programs that end with it.
 
-What goes here: starting, recognising and stopping a process, and loopback ports. What stays out:
-which program, with which options (in `postgres`, `mongo`, `source`).
+What goes here: starting, recognising, watching and stopping a process, and loopback ports. What
+stays out: which program, with which options (in `postgres`, `mongo`, `source`, `airflow_home`).
 """
 
 import signal
@@ -9,7 +9,9 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -19,6 +21,7 @@ from cryptoassets.embedded.accounts import Account
 LOOPBACK = "127.0.0.1"
 LOG_BYTES_KEPT = 5_000_000
 STOP_SECONDS = 30.0
+RESTART_SECONDS = 5.0
 
 
 def free_port() -> int:
@@ -28,16 +31,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def can_listen(port: int) -> bool:
-    """Return whether one of our servers could listen on this loopback port now."""
+def bind_error(port: int) -> str | None:
+    """Return why no server could listen on this loopback port now; None: one could."""
     with socket.socket() as probe:
         # As servers do: connections of the previous server may still be closing.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            return error.strerror
+        return None
 
 
 def is_listening(port: int) -> bool:
@@ -47,7 +50,7 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-def is_ours(pid: int, folder: Path) -> bool:
+def is_serving(pid: int, folder: Path) -> bool:
     """Return whether this process is alive and was started by us to serve `folder`.
 
     A pid alone proves nothing, because pids are reused. A start time proves little, because it
@@ -61,7 +64,7 @@ def is_ours(pid: int, folder: Path) -> bool:
 
 def pids_serving(folder: Path) -> list[int]:
     """List running processes started to serve `folder`, e.g. by a command that was killed."""
-    return [process.pid for process in psutil.process_iter() if is_ours(process.pid, folder)]
+    return [process.pid for process in psutil.process_iter() if is_serving(process.pid, folder)]
 
 
 def start_detached(
@@ -70,15 +73,18 @@ def start_detached(
     log: Path,
     environment: Mapping[str, str],
     account: Account | None = None,
+    folder: str = "/",
 ) -> "subprocess.Popen[bytes]":
-    """Start a server in its own session, so that it survives Ctrl-C and our exit.
+    """Start a program in its own session, so that it survives Ctrl-C and our exit.
 
     Args:
-        command: program and arguments; one of them is the folder it serves.
-        environment: the server's whole environment.
+        command: program and arguments; one argument of a server is the folder it serves.
+        environment: the program's whole environment.
         log: gets stdout and stderr; renamed to `.old` when it has grown large.
-        account: who the server runs as; None: the current user.
+        account: who the program runs as; None: the current user.
+        folder: its working directory.
     """
+    log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
         log.replace(log.with_suffix(".old"))
     with log.open("ab") as output:
@@ -87,7 +93,7 @@ def start_detached(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd="/",
+            cwd=folder,
             env=environment,
             start_new_session=True,
             umask=0o077,
@@ -100,17 +106,126 @@ def start_detached(
 
 def stop(pid: int, *, by: signal.Signals = signal.SIGTERM) -> None:
     """Stop one of our processes and wait until it is gone; send SIGKILL after a timeout."""
+    _await_end(_ask_to_stop(pid, by), time.monotonic() + STOP_SECONDS)
+
+
+@dataclass
+class Program:
+    """One program that ends with the command that started it."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    stop_signal: signal.Signals = signal.SIGTERM
+    process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start it in its own session: Ctrl-C reaches only us, and we stop it in order."""
+        self.process = start_detached(
+            self.command, log=self.log, environment=self.environment, folder="."
+        )
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was started and is no longer running."""
+        return self.process is not None and self.process.poll() is not None
+
+
+class Programs:
+    """Programs that are started, watched and stopped together."""
+
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._programs: list[Program] = []
+
+    def start(self, program: Program) -> None:
+        """Start a program and watch it from now on."""
+        program.start()
+        self._programs.append(program)
+
+    def watch(self) -> None:
+        """Restart the programs that ended by themselves, once each."""
+        for program in self._programs:
+            if program.has_ended:
+                self._report(f"{program.name} ended and is being restarted. Its log: {program.log}")
+                time.sleep(RESTART_SECONDS)
+                program.start()
+
+    def stop(self) -> None:
+        """Stop all programs at the same time, the last started first."""
+        families = [
+            _ask_to_stop(program.process.pid, program.stop_signal)
+            for program in reversed(self._programs)
+            if program.process is not None and not program.has_ended
+        ]
+        deadline = time.monotonic() + STOP_SECONDS
+        for family in families:
+            _await_end(family, deadline)
+        self._programs.clear()
+
+
+def kill_leftovers(environment_variable: str, value: str) -> int:
+    """Kill the programs that an earlier, killed command left running; return how many.
+
+    They are recognised by an environment variable that names our folder.
+    """
+    leftovers = [
+        process for process in psutil.process_iter() if _has(process, environment_variable, value)
+    ]
+    _kill(leftovers)
+    return len(leftovers)
+
+
+def _has(process: psutil.Process, variable: str, value: str) -> bool:
+    try:
+        return process.environ().get(variable) == value
+    except psutil.Error:
+        return False
+
+
+def _ask_to_stop(pid: int, by: signal.Signals) -> list[psutil.Process]:
+    """Send the signal to this process, which stops its children; return it and its children."""
     try:
         process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
         process.send_signal(by)
-        deadline = time.monotonic() + STOP_SECONDS
-        while _is_alive(process):
-            if time.monotonic() > deadline:
-                process.kill()
-            time.sleep(0.02)
     except psutil.NoSuchProcess:
-        return
+        return []
+    return family
+
+
+def _await_end(family: list[psutil.Process], deadline: float) -> None:
+    """Wait until `deadline` (monotonic) for the first process, then kill what still runs."""
+    while family and _is_alive(family[0]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    _kill(family)
+
+
+def _kill(processes: Sequence[psutil.Process]) -> None:
+    """Send SIGKILL and wait until all are gone."""
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(map(_is_alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def await_reaped(pid: int) -> None:
+    """Wait until a process that was killed has no entry any more; its parent may be slow.
+
+    Until then, a signal reaches it, and a program that finds its pid in a file believes it runs.
+    """
+    deadline = time.monotonic() + STOP_SECONDS
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        while process.status() == psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

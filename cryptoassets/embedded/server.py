@@ -131,7 +131,9 @@ class EmbeddedServer(ABC):
         state = self.state()
         if state.pid is None or state.port is None:
             return None
-        is_up = processes.is_ours(state.pid, self.folder) and self.is_ready(state.pid, state.port)
+        is_up = processes.is_serving(state.pid, self.folder) and self.is_ready(
+            state.pid, state.port
+        )
         return state.port if is_up else None
 
     def stop(self) -> bool:
@@ -224,7 +226,7 @@ class EmbeddedServer(ABC):
         # The server may have been started by a command that was killed, or be too busy to answer
         # at once. Do not stop it, because others may be using it.
         state, deadline = self.state(), time.monotonic() + READY_SECONDS
-        while state.pid and processes.is_ours(state.pid, self.folder):
+        while state.pid and processes.is_serving(state.pid, self.folder):
             port = self.running_port()
             if port is not None or time.monotonic() > deadline:
                 return port
@@ -235,7 +237,7 @@ class EmbeddedServer(ABC):
         last = self.state().port
         if last is None:
             return processes.free_port()
-        if processes.can_listen(last):
+        if processes.bind_error(last) is None:
             return last
         port = processes.free_port()
         self.report(f"Port {last} is taken by another program: {self.title} moves to {port}")

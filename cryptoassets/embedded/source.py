@@ -60,7 +60,7 @@ class SimulatorServer(EmbeddedServer):
         return processes.start_detached(
             [sys.executable, "-P", "-m", module, str(self.folder), str(port)],
             log=self.log,
-            environment={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/"},
+            environment={"PATH": "/usr/bin:/bin", "LC_ALL": environment.UTF8_LOCALE, "HOME": "/"},
         )
 
 

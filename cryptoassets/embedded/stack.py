@@ -10,14 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import get_args
+from urllib.parse import urlsplit
 
-from cryptoassets.embedded import databases, java, java_options, source
+from cryptoassets.embedded import analyst, databases, java, java_options, source
 from cryptoassets.embedded.mongo import MongoServer
 from cryptoassets.embedded.postgres import DATABASES, PostgresServer
-from cryptoassets.embedded.server import EmbeddedServer, Report, ServerStatus
+from cryptoassets.embedded.server import EmbeddedServer, Report, ServerStatus, not_running
 from cryptoassets.embedded.source import SimulatorServer
-from cryptoassets.errors import EmbeddedError
-from cryptoassets.settings import COINCAP_V3_URL, Settings, SourceKind, project_root
+from cryptoassets.errors import AnalystLoginError, EmbeddedError
+from cryptoassets.project import project_root
+from cryptoassets.settings import COINCAP_V3_URL, Settings, SourceKind
 from cryptoassets.shortages import disk_remedy
 
 
@@ -85,9 +87,40 @@ class Stack:
         if database is None:
             return url
         if (named or database not in DATABASES) and database not in self._existing_databases:
-            databases.create_if_missing(url, database)
+            databases.create_if_missing(url, database, is_private=not named)
             self._existing_databases.add(database)
         return databases.with_database(url, database)
+
+    def analyst_url(self) -> str:
+        """Return the URL of PostgreSQL's role that only reads, including its password.
+
+        Starts nothing.
+
+        Raises:
+            AnalystLoginError: there is no such log-in; the message contains the SQL for one.
+            StoreNotRunningError: the embedded PostgreSQL is stopped.
+        """
+        settings = self._settings
+        if settings.analyst_url:
+            return settings.analyst_url.get_secret_value()
+        if settings.postgres_url:
+            database = urlsplit(settings.postgres_url.get_secret_value()).path.strip("/")
+            raise AnalystLoginError(
+                "This command reads as the role `analyst`, never as the owner of the data, and "
+                "ANALYST_URL is not set. Let an administrator create the log-in in the database "
+                "of POSTGRES_URL, then put its URL into ANALYST_URL or into the file that "
+                f"ANALYST_URL_FILE names:\n{analyst.how_to_create_login(database)}"
+            )
+        port = self._postgres.running_port()
+        if port is None:
+            raise not_running([self._postgres.title], self.set_home)
+        url = self._postgres.analyst_url(port)
+        if url is None:
+            raise AnalystLoginError(
+                "PostgreSQL was started by an older version, which gave the role `analyst` no "
+                "log-in. Restart it: `cryptoassets down`, then `cryptoassets up`"
+            )
+        return url
 
     def clean_path(self) -> str:
         """Return the folder or URI of the cleaned Parquet."""

@@ -4,12 +4,12 @@ What goes here: what follows from Dagster's keys and contexts, without a connect
 spans and their names (in `partitions.spans`), reading and writing.
 """
 
-from datetime import UTC
+from datetime import UTC, timedelta
 
 import dagster as dg
 
 from cryptoassets import schemas
-from cryptoassets.partitions.spans import Span, partition_window, rebuild_command
+from cryptoassets.partitions.spans import Span, partition_window, partitions_in, rebuild_command
 from cryptoassets.schemas import Table
 
 
@@ -28,13 +28,18 @@ def window_of(context: dg.InputContext | dg.OutputContext) -> Span:
     return Span(window.start.astimezone(UTC), window.end.astimezone(UTC))
 
 
+def partitions_of(context: dg.InputContext | dg.OutputContext, length: timedelta) -> list[Span]:
+    """The partitions of this length that a context writes or reads, oldest first."""
+    return partitions_in(window_of(context), length)
+
+
 def remedy(key: dg.AssetKey, partition: str) -> str:
     """How to create a missing partition, as text for an error message."""
     table = table_of(key)
     flow = schemas.flow_of(table)
-    is_history = flow is schemas.HISTORY_FLOW
-    command = f"`cryptoassets {'backfill' if is_history else 'run'}`"
-    command += "" if is_history else " for the current hour"
+    is_of_past = flow is not None and flow.is_of_past
+    command = f"`cryptoassets {'backfill' if is_of_past else 'run'}`"
+    command += "" if is_of_past else " for the current hour"
     if flow and table == flow.clean:
         command = rebuild_command(partition_window(partition))
     return (

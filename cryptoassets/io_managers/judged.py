@@ -5,20 +5,30 @@ out: staging the rows (in `stores.staging`), the SQL statements (in `publishing`
 `postgres`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from psycopg import sql
 
-from cryptoassets.errors import ContractViolationError, MixedSourcesError
+from cryptoassets.errors import (
+    ContractViolationError,
+    MixedSourcesError,
+    PartitionChangedError,
+)
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import ensure_months
 from cryptoassets.schemas import FLOWS
 from cryptoassets.stores import publishing
-from cryptoassets.stores.checksums import rows_checksum
+from cryptoassets.stores.additions import Addition, LatestPublication, latest_publication
+from cryptoassets.stores.checksums import (
+    NO_ROWS,
+    added_rows_checksum,
+    rows_checksum,
+    sum_rows_checksums,
+)
 from cryptoassets.stores.expiry import refuse_expired
 from cryptoassets.stores.publications import record_load
 from cryptoassets.stores.publishing import Changes, Checksums, Cursor, Load
@@ -36,17 +46,19 @@ class Publication:
         load: counts of the staged rows.
         staged: the staged rows.
         seen: number of raw documents in the previous publication.
-        rows_there: number of rows that the table has for the partition now.
+        row_count: number of rows that the table has for the partition now.
         changes: rows written and removed.
         released: number of documents that left the quarantine.
+        reasons: numbers of quarantined documents per reason code, the most frequent first.
     """
 
     load: Load
     staged: StagedPartition
     seen: int
-    rows_there: int
+    row_count: int
     changes: Changes
     released: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_older(self) -> bool:
@@ -69,14 +81,16 @@ def publish(
         ContractViolationError: keys or counts are inconsistent; nothing was published.
         MixedSourcesError: the database holds rows of another kind of source.
         ExpiredPartitionError: retention deleted the partition.
+        PartitionChangedError: only added rows are staged, and the rows published before them have
+            changed since; nothing was published. The whole partition must be staged.
         StoreError: the database refused or the connection was lost; nothing was published.
     """
     flow, window = staged.flow, staged.partition
     partition = partition_name(window)
     if staged.problems:
-        message = f"{flow.asset} {partition}: {'; '.join(staged.problems)}. Nothing was published; "
-        raise ContractViolationError(f"{message}no retry will help.")
-    load = _load(staged, run_id)
+        message = f"{flow.asset} {partition}: {'; '.join(staged.problems)}. Nothing was published, "
+        raise ContractViolationError(f"{message}and a retry will not help.")
+    load = staged.load(run_id)
     valid, refused = staged.valid_rows(), staged.refused_rows(run_id)
     with transaction(f"publishing {flow.asset} {partition}") as cursor:
         if flow.is_by_month:
@@ -84,34 +98,55 @@ def publish(
         refuse_mixed_sources(cursor, staged.sources)
         lock(cursor, flow.asset, partition)
         refuse_expired(cursor, flow.asset, [partition])
-        seen, loaded = publishing.published_rows(cursor, flow.asset, partition)
+        latest = latest_publication(cursor, flow.asset, partition)
+        seen, loaded = latest.raw_rows, latest.loaded_rows
         if seen > load.raw_rows:
             return Publication(load, staged, seen, loaded, Changes())
         staged.refuse_lost_rows(cursor)
-        scope = publishing.in_window("observed_at", window)
+        if staged.addition:
+            _refuse_change(cursor, staged, staged.addition, latest)
+        scope = publishing.in_window("observed_at", staged.span)
         changes = publishing.replace_rows(cursor, flow.published, scope, valid)
-        refusals, released = publishing.replace_quarantine(cursor, load, valid, refused)
-        is_seen = (seen, loaded) == (load.raw_rows, load.loaded_rows)
-        number = record_load(cursor, load, changes, is_other=bool(refusals) or not is_seen)
+        if staged.addition:
+            refusals, released = publishing.add_to_quarantine(cursor, refused), 0
+        else:
+            refusals, released = publishing.replace_quarantine(cursor, load, valid, refused)
+        is_other = bool(refusals) or (seen, loaded) != (load.raw_rows, load.loaded_rows)
+        number = record_load(cursor, load, changes, staged.files_hash, is_other=is_other)
         # If the ledger was lost, the table may have rows without a publication number.
         has_other_rows = bool(changes) or loaded != load.loaded_rows
-        checksums = Checksums(staged.clean_checksum, rows_checksum(cursor, flow, window))
+        checksums = Checksums(staged.clean_checksum, _rows_checksum(cursor, staged, refused))
         publishing.write_ledger(cursor, load, checksums, number if has_other_rows else 0)
+        reasons = publishing.count_reasons(cursor, flow.asset, partition)
         if is_last:
             staged.drop(cursor)
-    return Publication(load, staged, seen, load.loaded_rows, changes, released)
+    return Publication(load, staged, seen, load.loaded_rows, changes, released, reasons)
 
 
-def _load(staged: StagedPartition, run_id: str) -> Load:
-    return Load(
-        asset=staged.flow.asset,
-        partition_key=partition_name(staged.partition),
-        run_id=run_id,
-        raw_rows=staged.count("raw"),
-        loaded_rows=staged.count("valid"),
-        quarantined_rows=staged.count("quarantined"),
-        superseded_rows=staged.count("superseded"),
-    )
+def _refuse_change(
+    cursor: Cursor, staged: StagedPartition, addition: Addition, latest: LatestPublication
+) -> None:
+    """Refuse to add rows if another run has published since, or if existing rows are missing.
+
+    Rows are counted, but their values are not compared. `audit` finds a value that was changed by
+    hand, because the ledger keeps the checksum from before the change.
+    """
+    flow, window = staged.flow, staged.partition
+    partition = partition_name(window)
+    older = publishing.in_window("observed_at", Span(window.start, addition.since))
+    there = publishing.count_rows(cursor, flow.published, older, flow.asset, partition)
+    if latest != addition.latest or there != (latest.loaded_rows, latest.quarantined_rows):
+        raise PartitionChangedError(
+            f"{flow.asset} {partition} has changed since its latest publication was read. A retry "
+            "helps: it publishes the whole partition"
+        )
+
+
+def _rows_checksum(cursor: Cursor, staged: StagedPartition, refused: sql.Composable) -> str:
+    if staged.addition is None:
+        return rows_checksum(cursor, staged.flow, staged.partition)
+    added = added_rows_checksum(cursor, staged.flow, staged.span, refused)
+    return sum_rows_checksums(staged.addition.latest.rows_checksum or NO_ROWS, added)
 
 
 def _make_months(cursor: Cursor, window: Span) -> None:
@@ -146,3 +181,18 @@ def refuse_mixed_sources(cursor: Cursor, coming: set[str]) -> None:
                 "neither (the embedded stores are separate for each source)"
             )
             raise MixedSourcesError(message)
+
+
+def left_out_message(left_out: Sequence[str], partitions: int) -> str:
+    """Name the partitions of a run that could not be published.
+
+    Args:
+        left_out: one sentence each.
+        partitions: how many the run has.
+    """
+    if partitions == 1:
+        return left_out[0]
+    return (
+        f"{len(left_out)} of {partitions} partitions were not published; the others were. "
+        f"{' '.join(left_out)}"
+    )

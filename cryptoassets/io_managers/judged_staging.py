@@ -6,6 +6,7 @@ stays out: the task (in `stores.staging`), publishing (in `judged`).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeAlias
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.workers import credentials
 from cryptoassets.schemas import Flow
+from cryptoassets.stores.additions import Addition, files_hash
 from cryptoassets.stores.clean import CleanFiles
 from cryptoassets.stores.postgres_errors import typed_errors
 from cryptoassets.stores.staged import (
@@ -37,7 +39,7 @@ from cryptoassets.stores.staging import (
 from cryptoassets.workers import code_hash
 
 JudgedRows: TypeAlias = "CleanFiles | DataFrame | pa.Table"
-"""Judged rows as an asset returns them. Two parts of a DataFrame must not share an instant."""
+"""Judged rows as an asset returns them. Each instant is in one partition of a DataFrame."""
 
 
 @contextmanager
@@ -46,7 +48,7 @@ def staged_rows(
     spark: SparkResource,
     flow: Flow,
     run_id: str,
-    judged: JudgedRows,
+    judged: "JudgedRows | Addition",
     partitions: list[Span],
 ) -> Iterator[list[StagedPartition]]:
     """Copy judged rows to a staging table, which is dropped when the block ends.
@@ -56,7 +58,7 @@ def staged_rows(
         spark: runs the tasks.
         flow: determines the published table.
         run_id: the Dagster run that publishes.
-        judged: rows of all partitions.
+        judged: rows of all partitions; for an addition, only the added files are copied.
         partitions: oldest first.
     """
     action = f"staging rows of {flow.asset}"
@@ -65,14 +67,29 @@ def staged_rows(
         postgres.connect(autocommit=True) as connection,
         staging_table(connection, flow, run_id) as table,
     ):
-        if isinstance(judged, CleanFiles):
+        if isinstance(judged, Addition):
+            staged = _stage_files(spark, table, flow, judged.added)
+        elif isinstance(judged, CleanFiles):
             staged = _stage_files(spark, table, flow, judged)
         elif isinstance(judged, DataFrame):
             staged = _stage_frame(table, flow, judged, partitions)
         else:
             staged = _stage_table(connection, table, flow, judged, partitions)
         prepare_staged(connection, table, flow, len(partitions))
-        yield staged_partitions(table, flow, partitions, staged)
+        yield [
+            _with_files(partition, judged)
+            for partition in staged_partitions(table, flow, partitions, staged)
+        ]
+
+
+def _with_files(staged: StagedPartition, judged: "JudgedRows | Addition") -> StagedPartition:
+    """Record the files that the rows of a partition come from, if any."""
+    if isinstance(judged, Addition):
+        return replace(staged, files_hash=files_hash(judged.files.files), addition=judged)
+    if isinstance(judged, CleanFiles):
+        files = [file for file in judged.files if file.partition == staged.partition]
+        return replace(staged, files_hash=files_hash(files))
+    return staged
 
 
 def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFiles) -> list[Staged]:
@@ -80,7 +97,7 @@ def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFile
     groups = judged.groups()
     if not groups:
         return []
-    task = StageTask(flow.asset, table, groups, credentials(mongo=False))
+    task = StageTask(flow, table, groups, credentials(mongo=False))
     rows = spark.tasks(task, len(groups), STAGED_SCHEMA).collect()
     return [Staged(**row.asDict()) for row in rows]
 
@@ -88,7 +105,7 @@ def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFile
 def _stage_frame(table: str, flow: Flow, judged: DataFrame, partitions: list[Span]) -> list[Staged]:
     """Run the job that copies a DataFrame; collect it once, as in `_stage_files`."""
     rows = judged.select(*flow.judged_columns)
-    work = StageBatches(flow.asset, table, tuple(partitions), credentials(mongo=False), code_hash())
+    work = StageBatches(flow, table, tuple(partitions), credentials(mongo=False), code_hash())
     return [Staged(**row.asDict()) for row in rows.mapInArrow(work, STAGED_SCHEMA).collect()]
 
 

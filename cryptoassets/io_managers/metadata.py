@@ -9,9 +9,12 @@ from typing import Any
 
 import dagster as dg
 
+from cryptoassets.facts import metadata_of
+from cryptoassets.partitions.spans import Span, joined, partition_name
 from cryptoassets.schemas import Table
 
 PREVIEW_ROWS = 5
+_SHOWN_STRETCHES = 5
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -60,7 +63,7 @@ def report(
         table: table that describes the written rows.
         uri: location of the rows, without credentials.
         partition_rows: number of rows that this partition has now.
-        facts: further counts and texts, and a `preview`, by label.
+        facts: further counts and texts, by `Fact` if programs read them, else by label.
         partition: one partition of a run over several; None for the only partition of a run.
     """
     lineage = context.definition_metadata.get("dagster/column_lineage")
@@ -69,7 +72,7 @@ def report(
         "dagster/partition_row_count": partition_rows,
         "dagster/column_schema": column_schema(table),
         **({"dagster/column_lineage": lineage} if lineage is not None else {}),
-        **facts,
+        **metadata_of(facts),
     }
     if partition is None:
         context.add_output_metadata(reported)
@@ -91,3 +94,60 @@ def log_materializations(context: dg.OutputContext, partitions: Iterable[str]) -
         context.log_event(
             dg.AssetMaterialization(context.asset_key, partition=partition, metadata=reported)
         )
+
+
+def materialize_only(context: dg.OutputContext, windows: Sequence[Span]) -> None:
+    """Let Dagster record only some partitions of a run as materialized, once output is handled.
+
+    Without this, all partitions of a range would turn green, also those without data. Dagster has
+    no public way to materialize a part of a range; the test of a range covers these attributes.
+
+    Args:
+        context: context of the written output.
+        windows: the partitions; empty: nothing is recorded.
+    """
+    if not windows:
+        context._asset_key = None  # noqa: SLF001 - see above
+    elif len(windows) < len(context.asset_partition_keys):
+        empty = context.asset_partitions_def.empty_subset()
+        names = [partition_name(window) for window in windows]
+        context._asset_partitions_subset = empty.with_partition_keys(names)  # noqa: SLF001
+
+
+def report_empty(
+    context: dg.OutputContext, empty: Sequence[Span], facts: Mapping[str, Any]
+) -> None:
+    """Log the partitions of a run that have no data, which are not materialized.
+
+    Args:
+        context: context of the written output.
+        empty: partitions without data, oldest first; nothing is logged if there are none.
+        facts: why, by `Fact` or label.
+    """
+    if not empty:
+        return
+    stretches = _names(empty)
+    shown = ", ".join(stretches[:_SHOWN_STRETCHES])
+    more = len(stretches) - _SHOWN_STRETCHES
+    shown += f" and {more} more stretches" if more > 0 else ""
+    of = len(context.asset_partition_keys)
+    words = f"{len(empty):,} of {of:,} partitions have no data and are not materialized: {shown}"
+    context.log.warning("%s: %s", context.asset_key.to_user_string(), words)
+    context.log_event(
+        dg.AssetObservation(
+            asset_key=context.asset_key,
+            partition=partition_name(empty[0]) if of == 1 else None,
+            description=words,
+            metadata=metadata_of({**facts, "empty partitions": len(empty)}),
+        )
+    )
+
+
+def _names(windows: Sequence[Span]) -> list[str]:
+    """Name adjoining partitions by the first and the last one."""
+    length = windows[0].end - windows[0].start
+    bounds = (
+        [partition_name(Span(first, first + length)) for first in (start, end - length)]
+        for start, end in joined(windows)
+    )
+    return [" to ".join(dict.fromkeys(names)) for names in bounds]

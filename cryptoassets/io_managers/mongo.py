@@ -12,31 +12,36 @@ from typing import Any, get_origin
 
 import dagster as dg
 import pyarrow as pa
-from pymongo.collection import Collection
 from pyspark.sql import DataFrame
 
 from cryptoassets.coincap.documents import RawBatch, RawStream, canonical_payload
-from cryptoassets.errors import UpstreamNotMaterializedError
+from cryptoassets.facts import Fact, metadata_of
 from cryptoassets.io_managers import address, metadata, shapes
-from cryptoassets.partitions.spans import Span, partition_name, partitions_in
-from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
+from cryptoassets.io_managers.missing_raw import refuse_missing
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.resources.failures import STEP_RETRIES, dagster_failures
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.resources.workers import credentials
-from cryptoassets.schemas import FLOWS, RAW_COIN_SNAPSHOTS, span_of
+from cryptoassets.schemas import FLOWS, Flow, Table, span_of
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.expiry import refuse_if_all_expired, without_expired
 from cryptoassets.stores.lake import (
     insert_new,
     refuse_mixed_sources,
     store_batch,
-    was_skipped,
 )
-from cryptoassets.stores.mongodb import FETCHES, Document, count_in, typed_errors
+from cryptoassets.stores.mongodb import (
+    FETCHES,
+    Document,
+    Lake,
+    count_in,
+    typed_errors,
+)
 from cryptoassets.stores.raw import RawRanges
+from cryptoassets.stores.raw_starts import with_documents
 
-_SHOWN_KEYS = 5
 _FORMS: dict[Any, Callable[[RawRanges], Any]] = {
     RawRanges: lambda ranges: ranges,
     DataFrame: RawRanges.frame,
@@ -80,69 +85,78 @@ class MongoIOManager(dg.ConfigurableIOManager):
 
     def _store(self, context: dg.OutputContext, obj: RawBatch) -> None:
         table = address.table_of(context.asset_key)
+        partitions = address.partitions_of(context, span_of(table))
         with typed_errors(self.mongo.address):
             lake = self.mongo.lake()
             refuse_if_all_expired(lake, table.full_name, context.asset_partition_keys)
             refuse_mixed_sources(lake, obj)
             kept = without_expired(lake, table, obj)
             stored = store_batch(lake, table, kept)
-            window = address.window_of(context)
-            partition_rows = count_in(lake[table.name], window)
-            if partition_rows == 0 and obj.failure is None:
-                partition = context.partition_key
-                insert_new(lake[FETCHES], [_skip_record(context, partition, obj.skipped)])
+            counts = _counts(lake, table, partitions)
+            if not counts and obj.if_empty is not None:
+                raise obj.if_empty
         # Log `kept`, not `obj`: otherwise the sensor would launch a run for an expired hour.
-        elsewhere = self._log_other_partitions(context, kept)
-        metadata.report(
-            context,
-            table,
-            uri=f"{self.mongo.address}/{table.name}",
-            partition_rows=partition_rows,
-            facts={
-                "documents received": len(obj.documents),
-                "documents new": stored.documents,
-                "documents of other partitions": elsewhere,
-                "dead letters": stored.dead_letters,
-                **({"skipped": obj.skipped} if obj.skipped else {}),
-                **_answered_at(obj),
-                **obj.facts,
-                "preview": metadata.preview(
-                    [_shown(document) for document in obj.documents[: metadata.PREVIEW_ROWS]]
-                ),
-            },
-        )
+        elsewhere = self._log_other_partitions(context, kept, {} if counts else obj.facts)
+        facts: dict[str, Any] = {
+            Fact.DOCUMENTS_RECEIVED: len(obj.documents),
+            Fact.DOCUMENTS_NEW: stored.documents,
+            Fact.DOCUMENTS_OF_OTHER_PARTITIONS: elsewhere,
+            Fact.DEAD_LETTERS: stored.dead_letters,
+            **({Fact.SKIPPED: obj.skipped} if obj.skipped else {}),
+            **_answered_at(obj),
+            **obj.facts,
+            "preview": metadata.preview(
+                [_shown(document) for document in obj.documents[: metadata.PREVIEW_ROWS]]
+            ),
+        }
+        if obj.failure is None:
+            self._report(context, table, partitions, counts, facts)
+
+    def _report(
+        self,
+        context: dg.OutputContext,
+        table: Table,
+        partitions: Sequence[Span],
+        counts: Mapping[Span, int],
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Report the partitions that have documents, which are materialized, and the others."""
+        if not counts:
+            # Otherwise the partitions would count as never fetched. A range needs one record.
+            record = _skip_record(context, partitions[-1], facts.get(Fact.SKIPPED))
+            insert_new(self.mongo.lake()[FETCHES], [record])
+        for window, rows in counts.items():
+            metadata.report(
+                context,
+                table,
+                uri=f"{self.mongo.address}/{table.name}",
+                partition_rows=rows,
+                facts={**facts, **_next_step(table, window)},
+                partition=partition_name(window) if len(partitions) > 1 else None,
+            )
+        empty = [window for window in partitions if window not in counts]
+        metadata.report_empty(context, empty, facts)
+        metadata.materialize_only(context, list(counts))
 
     def _store_stream(self, context: dg.OutputContext, stream: RawStream) -> None:
-        """Store batches as they arrive; report metadata for each partition of the run."""
+        """Store batches as they arrive; report metadata for each partition with documents."""
         table = address.table_of(context.asset_key)
-        partitions = partitions_in(address.window_of(context), span_of(table))
-        counts: Counter[str] = Counter({"documents received": 0, "documents new": 0})
+        partitions = address.partitions_of(context, span_of(table))
+        counts: Counter[str] = Counter({Fact.DOCUMENTS_RECEIVED: 0, Fact.DOCUMENTS_NEW: 0})
         with typed_errors(self.mongo.address):
             lake = self.mongo.lake()
             refuse_if_all_expired(lake, table.full_name, context.asset_partition_keys)
-            is_refusable = True
+            is_unchecked = True
             for batch in stream.batches:
-                if is_refusable and batch.documents:
+                if is_unchecked and batch.documents:
                     refuse_mixed_sources(lake, batch)
-                    is_refusable = False
+                    is_unchecked = False
                 stored = store_batch(lake, table, without_expired(lake, table, batch))
-                counts["documents received"] += len(batch.documents)
-                counts["documents new"] += stored.documents
-                counts["dead letters"] += stored.dead_letters
-            for window in partitions:
-                name = partition_name(window)
-                rows = count_in(lake[table.name], window)
-                if rows == 0:
-                    why = stream.facts.get("skipped")
-                    insert_new(lake[FETCHES], [_skip_record(context, name, why)])
-                metadata.report(
-                    context,
-                    table,
-                    uri=f"{self.mongo.address}/{table.name}",
-                    partition_rows=rows,
-                    facts={**counts, **stream.facts},
-                    partition=name if len(partitions) > 1 else None,
-                )
+                counts[Fact.DOCUMENTS_RECEIVED] += len(batch.documents)
+                counts[Fact.DOCUMENTS_NEW] += stored.documents
+                counts[Fact.DEAD_LETTERS] += stored.dead_letters
+            rows = _counts(lake, table, partitions)
+            self._report(context, table, partitions, rows, {**counts, **stream.facts})
 
     def load_input(
         self, context: dg.InputContext
@@ -151,23 +165,23 @@ class MongoIOManager(dg.ConfigurableIOManager):
 
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: a partition is missing, i.e. it has no
-                document and no run recorded that there was nothing to fetch. A range of hours is
-                refused if any hour is missing, a range of days if all days are.
+                document and no run recorded that there was nothing to fetch. A range is refused if
+                all of its partitions are missing.
                 ExpiredPartitionError: retention deleted all partitions.
             TypeError: the annotation is not supported.
         """
         with (
-            dagster_failures(tries_again=TRIES_AGAIN),
+            dagster_failures(retries=STEP_RETRIES),
             spark_errors(),
             typed_errors(self.mongo.address),
         ):
             table = address.table_of(context.asset_key)
             window = address.window_of(context)
             lake = self.mongo.lake()
-            partitions = partitions_in(window, span_of(table))
-            self._refuse_missing(context, lake[table.name], partitions)
+            partitions = address.partitions_of(context, span_of(table))
+            refuse_missing(context, self.mongo, _flow_from(table), partitions)
             ranges = RawRanges(
-                next(flow for flow in FLOWS if flow.raw is table),
+                _flow_from(table),
                 window,
                 lake,
                 load_settings().coincap_coins,
@@ -187,32 +201,9 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 self.spark.prepare_for()
             return _FORMS[form](ranges)
 
-    def _refuse_missing(
-        self,
-        context: dg.InputContext,
-        collection: Collection[Document],
-        partitions: Sequence[Span],
-    ) -> None:
-        """Refuse partitions that were never fetched; they must not be published as empty."""
-        empty = [window for window in partitions if count_in(collection, window) == 0]
-        if len(empty) == len(partitions):
-            raw = ".".join(context.asset_key.path)
-            refuse_if_all_expired(self.mongo.lake(), raw, context.asset_partition_keys)
-        name = context.asset_key.to_user_string()
-        missing = [
-            partition_name(window)
-            for window in empty
-            if not was_skipped(self.mongo.lake(), name, partition_name(window))
-        ]
-        # An empty answer for a window of history covers all days of the window.
-        is_history = collection.name != RAW_COIN_SNAPSHOTS.name
-        if missing and not (is_history and len(missing) < len(partitions)):
-            message = _missing_message(
-                context.asset_key, missing, len(partitions), self.mongo.address
-            )
-            raise UpstreamNotMaterializedError(message)
-
-    def _log_other_partitions(self, context: dg.OutputContext, batch: RawBatch) -> int:
+    def _log_other_partitions(
+        self, context: dg.OutputContext, batch: RawBatch, facts: Mapping[str, Any]
+    ) -> int:
         """Log a materialization for each other partition; return the number of their documents."""
         partitions = context.asset_partitions_def
         if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
@@ -221,36 +212,48 @@ class MongoIOManager(dg.ConfigurableIOManager):
             partitions.get_partition_key_for_timestamp(document["observed_at"].timestamp())
             for document in batch.documents
         )
-        counts.pop(context.partition_key, None)
+        for key in context.asset_partition_keys:
+            counts.pop(key, None)
+        run = " to ".join(dict.fromkeys(context.asset_partition_key_range))
         for key, count in counts.items():
             context.log_event(
                 dg.AssetMaterialization(
                     asset_key=context.asset_key,
                     partition=key,
-                    description=f"Stored by the run of {context.partition_key}",
-                    metadata={"documents received": count, "late": True},
+                    description=f"Stored by the run of {run}",
+                    metadata=metadata_of(
+                        {**facts, Fact.DOCUMENTS_RECEIVED: count, Fact.IS_LATE: True}
+                    ),
                 )
             )
         return counts.total()
 
 
-def _missing_message(key: dg.AssetKey, missing: list[str], partitions: int, uri: str) -> str:
-    """Name the missing partitions and the remedy."""
-    asset = key.to_user_string()
-    if partitions == 1:
-        remedy = address.remedy(key, missing[0])
-        return f"{asset} has no partition {missing[0]!r} in MongoDB at {uri}. {remedy}"
-    shown = ", ".join(missing[:_SHOWN_KEYS])
-    shown += f" and {len(missing) - _SHOWN_KEYS} more" if len(missing) > _SHOWN_KEYS else ""
-    return (
-        f"{asset} has nothing of {len(missing)} of {partitions} partitions in MongoDB at {uri}: "
-        f"{shown}. Nothing of the range was processed, and a retry will not help; choose ranges "
-        "without them, or run `cryptoassets rebuild --from ... --to ...`, which finds the rest"
-    )
+def _flow_from(table: Table) -> Flow:
+    return next(flow for flow in FLOWS if flow.raw is table)
 
 
-def _skip_record(context: dg.OutputContext, partition: str, why: str | None) -> Document:
+def _counts(lake: Lake, table: Table, partitions: Sequence[Span]) -> dict[Span, int]:
+    """The number of documents of each partition that has any, oldest first."""
+    collection = lake[table.name]
+    if len(partitions) > 1:
+        partitions = with_documents(collection, partitions)
+    counted = ((one, count_in(collection, one)) for one in partitions)
+    return {window: rows for window, rows in counted if rows}
+
+
+def _next_step(table: Table, window: Span) -> dict[str, str]:
+    """What follows a fetch that was launched by hand."""
+    flow = _flow_from(table)
+    if flow.fetch_job is None:
+        return {}
+    key = partition_name(window)
+    return {"next step": f"launch `{flow.job}` for {key}, then `marts` for {key[:10]}"}
+
+
+def _skip_record(context: dg.OutputContext, window: Span, why: str | None) -> Document:
     """The record of a run that had nothing to store: its partition is empty, not missing."""
+    partition = partition_name(window)
     return {
         "_id": f"{context.asset_key.to_user_string()}@{partition}@{context.run_id}",
         "asset": context.asset_key.to_user_string(),
@@ -263,7 +266,7 @@ def _skip_record(context: dg.OutputContext, partition: str, why: str | None) -> 
 def _answered_at(batch: RawBatch) -> dict[str, str]:
     if not batch.documents:
         return {}
-    return {"answered at": max(d["fetched_at"] for d in batch.documents).isoformat()}
+    return {Fact.ANSWERED_AT: max(d["fetched_at"] for d in batch.documents).isoformat()}
 
 
 def _shown(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A small chart of the published rows, for the page of the materialization in Dagster.
+"""A chart of the published rows, for the page of the materialization in Dagster.
 
 What goes here: one function per table with a chart. What stays out: numbers (in `metadata`), shapes
 (in `drawing`). Charts are optional; the numbers are enough to judge a run.
@@ -6,16 +6,18 @@ What goes here: one function per table with a chart. What stays out: numbers (in
 
 import base64
 from collections.abc import Callable
+from datetime import UTC, date, datetime, time
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cryptoassets.io_managers.drawing import bar_chart, line_chart
-from cryptoassets.schemas import COIN_DAILY, COIN_PRICES, Table
+from cryptoassets.io_managers.drawing import bar_chart, candle_chart, line_chart
+from cryptoassets.schemas import COIN_CANDLES, COIN_DAILY, COIN_PRICES, MARKET_DAILY, Table
 
-_LARGEST = 5
+_COINS_SHOWN = 5
 _BARS = 5
+_BILLION = 1e9
 
 
 def plot_of(table: Table, rows: pa.Table) -> dg.MarkdownMetadataValue | None:
@@ -29,38 +31,82 @@ def plot_of(table: Table, rows: pa.Table) -> dg.MarkdownMetadataValue | None:
 
 
 def _prices(rows: pa.Table) -> bytes | None:
-    """Prices of the largest coins in the hour, as percent of each coin's first price."""
+    """Prices of the largest coins in the hour, as change from each coin's first price."""
     if len(pc.unique(rows["observed_at"])) == 1:
         return None
     ordered = rows.sort_by([("observed_at", "ascending")])
     lines = {}
     for coin in _largest_coins(ordered):
         of_coin = ordered.filter(pc.equal(ordered["coin_id"], coin))
-        prices = of_coin["price_usd"].cast(pa.float64()).to_pylist()
-        percents = [price / prices[0] * 100 for price in prices] if prices[0] else []
-        if percents:
-            lines[coin] = list(zip(of_coin["observed_at"].to_pylist(), percents, strict=True))
-    return line_chart(lines, "% of first price") if lines else None
+        prices = _floats(of_coin["price_usd"])
+        changes = [(price / prices[0] - 1) * 100 for price in prices] if prices[0] else []
+        if changes:
+            lines[coin] = list(zip(of_coin["observed_at"].to_pylist(), changes, strict=True))
+    title = "Price of the largest coins: change since the first snapshot of the hour"
+    return line_chart(lines, title, " %") if lines else None
 
 
 def _largest_coins(ordered: pa.Table) -> list[str]:
     newest = ordered.filter(pc.equal(ordered["observed_at"], ordered["observed_at"][-1]))
     by_rank: list[str] = newest.sort_by([("rank", "ascending")])["coin_id"].to_pylist()
-    return by_rank[:_LARGEST]
+    return by_rank[:_COINS_SHOWN]
 
 
-def _returns(rows: pa.Table) -> bytes | None:
-    """The largest gainers and losers of the day, in percent."""
+def _day_of_coins(rows: pa.Table) -> bytes | None:
+    """The largest gainers and losers of the day; on the first day, the largest coins."""
+    day = f"{rows['day'][0].as_py():%-d %B %Y} (UTC)"
     known = rows.filter(pc.is_valid(rows["return_pct"])).sort_by([("return_pct", "descending")])
-    if known.num_rows < 2 * _BARS:
+    if known.num_rows >= 2 * _BARS:
+        ends = pa.concat_tables([known.slice(0, _BARS), known.slice(known.num_rows - _BARS)])
+        bars = zip(ends["coin_id"].to_pylist(), _floats(ends["return_pct"]), strict=True)
+        title = f"Largest gains and losses of {day}, from the close of the day before"
+        return bar_chart(list(bars), title, " %")
+    by_cap = [("market_cap_usd", "descending"), ("coin_id", "ascending")]
+    largest = rows.filter(pc.is_valid(rows["market_cap_usd"])).sort_by(by_cap).slice(0, 2 * _BARS)
+    caps = [cap / _BILLION for cap in _floats(largest["market_cap_usd"])]
+    names = largest["coin_id"].to_pylist()
+    title = f"Largest coins by market cap on {day}; returns need the day before"
+    return bar_chart(list(zip(names, caps, strict=True)), title, " bn $") if caps else None
+
+
+def _market(rows: pa.Table) -> bytes | None:
+    """Market cap of all coins up to the published day."""
+    known = rows.filter(pc.is_valid(rows["market_cap_usd"])).sort_by("day")
+    caps = [cap / _BILLION for cap in _floats(known["market_cap_usd"])]
+    if len(caps) < 2:  # noqa: PLR2004 - a line has two ends
         return None
-    shown = pa.concat_tables([known.slice(0, _BARS), known.slice(known.num_rows - _BARS)])
-    returns = shown["return_pct"].cast(pa.float64()).to_pylist()
-    bars = zip(shown["coin_id"].to_pylist(), returns, strict=True)
-    return bar_chart(list(bars), "return of the day, %")
+    days = [_midnight(day) for day in known["day"].to_pylist()]
+    points = list(zip(days, caps, strict=True))
+    return line_chart({"all coins": points}, "Market cap by day, billions of US dollars", " bn $")
+
+
+def _candles(rows: pa.Table) -> bytes | None:
+    """Bitcoin's hourly candles of the day, or those of the coin with the most."""
+    hourly = rows.filter(pc.equal(rows["interval"], "h1"))
+    coins = pc.value_counts(hourly["coin_id"]).to_pylist()
+    if not coins:
+        return None
+    coin = max(coins, key=lambda one: (one["values"] == "bitcoin", one["counts"], one["values"]))
+    chosen = hourly.filter(pc.equal(hourly["coin_id"], coin["values"])).sort_by("start_at")
+    if chosen.num_rows < 2:  # noqa: PLR2004 - a time axis has two ends
+        return None
+    prices = [_floats(chosen[name]) for name in ("open", "high", "low", "close")]
+    candles = list(zip(chosen["start_at"].to_pylist(), *prices, strict=True))
+    return candle_chart(candles, f"Hourly candles of {coin['values']}, US dollars", " $")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _floats(amounts: pa.ChunkedArray) -> list[float]:
+    floats: list[float] = amounts.cast(pa.float64()).to_pylist()
+    return floats
 
 
 _PLOTS: dict[str, Callable[[pa.Table], bytes | None]] = {
     COIN_PRICES.full_name: _prices,
-    COIN_DAILY.full_name: _returns,
+    COIN_DAILY.full_name: _day_of_coins,
+    MARKET_DAILY.full_name: _market,
+    COIN_CANDLES.full_name: _candles,
 }

@@ -17,24 +17,35 @@ from pydantic import PrivateAttr
 from pyspark.sql import DataFrame
 
 from cryptoassets.errors import ContractViolationError, ExpiredPartitionError
+from cryptoassets.facts import Fact
 from cryptoassets.io_managers import address, judged, metadata, plots, reading, shapes
 from cryptoassets.io_managers.frames import TemporaryFrames
+from cryptoassets.io_managers.judged_additions import publish_addition
 from cryptoassets.io_managers.judged_staging import staged_rows
-from cryptoassets.io_managers.preview_rows import preview_rows
+from cryptoassets.io_managers.mart_day import publish_day
+from cryptoassets.io_managers.preview_rows import preview_rows, rows_to_draw
 from cryptoassets.io_managers.step_reading import StepReading
-from cryptoassets.partitions.spans import partition_name, partitions_in
-from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
-from cryptoassets.resources.locks import lock
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.resources.failures import STEP_RETRIES, dagster_failures
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
-from cryptoassets.schemas import COINS, QUARANTINE, SNAPSHOT_FLOW, Flow, Table, flow_into
+from cryptoassets.schemas import (
+    COINS,
+    QUARANTINE,
+    SNAPSHOT_FLOW,
+    Flow,
+    Table,
+    flow_into,
+)
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores import publications, publishing
 from cryptoassets.stores.clean import CleanFiles
+from cryptoassets.stores.clean_folders import written_partitions
 from cryptoassets.stores.copying import stage
+from cryptoassets.stores.mart_inputs import InputsRead
 from cryptoassets.stores.postgres_errors import typed_errors
-from cryptoassets.stores.publications import InputsRead, MartLoad
+from cryptoassets.stores.publications import MartLoad
 from cryptoassets.stores.publishing import Changes, Load
 
 QUARANTINE_KEY = dg.AssetKey(["warehouse", "quarantine"])
@@ -67,7 +78,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 StoreError, ... Nothing was published; in a range, nothing of the partitions that
                 the message names.
         """
-        with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
+        with dagster_failures(retries=STEP_RETRIES), spark_errors():
             key = context.asset_key
             table = address.table_of(key)
             flow = flow_into(table)
@@ -81,7 +92,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             if table.is_merged:
                 self._merge_coins(context, rows)
             else:
-                with dagster_failures(tries_again=_MAX_REREADS):
+                with dagster_failures(retries=_MAX_REREADS):
                     self._replace_mart(context, table, rows)
 
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table:
@@ -94,8 +105,11 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             dagster.Failure: UpstreamNotMaterializedError: no row in the range was ever published.
                 ExpiredPartitionError: retention deleted a part of the range.
         """
-        with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
+        with dagster_failures(retries=STEP_RETRIES), spark_errors():
             table = address.table_of(context.asset_key)
+            if context.has_asset_partitions and not context.asset_partition_keys:
+                # On the first day of a mart there are no earlier days to read.
+                return arrow_schema(table).empty_table()
             window = address.window_of(context) if context.has_asset_partitions else None
             where = self.postgres.address
             is_arrow = context.dagster_type.typing_type is pa.Table
@@ -126,11 +140,16 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         self, context: dg.OutputContext, flow: Flow, obj: CleanFiles | DataFrame | pa.Table
     ) -> None:
         """Publish the partitions of a run one by one; a bad one does not block the others."""
-        partitions = partitions_in(address.window_of(context), flow.span)
+        run_id, stores = context.run_id, (self.postgres, self.spark)
+        added = publish_addition(*stores, self._transaction, flow, run_id, obj)
+        if added:
+            self._report_publication(context, added, is_one_of_many=False)
+            return
+        wanted = address.partitions_of(context, flow.span)
+        partitions = list(obj.partitions) if isinstance(obj, CleanFiles) else wanted
         left_out: list[str] = []
-        published: list[str] = []
-        run_id = context.run_id
-        with staged_rows(self.postgres, self.spark, flow, run_id, obj, partitions) as staged:
+        filled: list[Span] = []
+        with staged_rows(*stores, flow, run_id, obj, partitions) as staged:
             for partition in staged:
                 is_last = partition.partition == partitions[-1]
                 try:
@@ -138,11 +157,14 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 except (ContractViolationError, ExpiredPartitionError) as error:
                     left_out.append(str(error))
                 else:
-                    self._report_publication(context, made, is_one_of_many=len(partitions) > 1)
-                    published.append(made.load.partition_key)
+                    self._report_publication(context, made, is_one_of_many=len(wanted) > 1)
+                    if made.load.raw_rows:
+                        filled.append(partition.partition)
         if left_out:
-            metadata.log_materializations(context, published)
-            raise ContractViolationError(_left_out_message(left_out, len(partitions)))
+            metadata.log_materializations(context, map(partition_name, filled))
+            raise ContractViolationError(judged.left_out_message(left_out, len(partitions)))
+        metadata.report_empty(context, [one for one in wanted if one not in filled], {})
+        metadata.materialize_only(context, filled)
 
     def _report_publication(
         self, context: dg.OutputContext, made: judged.Publication, *, is_one_of_many: bool
@@ -163,8 +185,8 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         counts = {**_counts(load), **_counts(made.changes)}
         facts: dict[str, Any] = {**counts, "published": not made.is_older}
         facts["documents released"] = made.released
-        facts["published at"] = datetime.now(UTC).isoformat()
-        facts["dagster/partition_row_count"] = made.rows_there
+        facts[Fact.PUBLISHED_AT] = datetime.now(UTC).isoformat()
+        facts["dagster/partition_row_count"] = made.row_count
         partition = load.partition_key if is_one_of_many else None
         with self._transaction(f"reading {load.asset} {load.partition_key}") as cursor:
             shown = preview_rows(cursor, flow.published, made.staged.partition)
@@ -177,6 +199,9 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             stage(cursor, COINS, rows)
             changes = publishing.merge_coins(cursor)
         self._report(context, COINS, rows, _counts(changes))
+        wanted = address.partitions_of(context, SNAPSHOT_FLOW.span)
+        written = written_partitions(SNAPSHOT_FLOW.clean, wanted) if len(wanted) > 1 else wanted
+        metadata.materialize_only(context, written if rows.num_rows else [])
 
     def _replace_mart(self, context: dg.OutputContext, table: Table, rows: pa.Table) -> None:
         """Replace the days of a run, each in a separate transaction.
@@ -186,20 +211,28 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 step must be repeated, so that it reads the newer inputs.
         """
         mart = context.asset_key.to_user_string()
-        days = partitions_in(address.window_of(context), _DAY)
-        for day in days:
-            name = partition_name(day)
-            of_day = rows if len(days) == 1 else reading.rows_of_day(rows, day)
-            inputs = self._inputs.of(mart, day[0].date())
+        days = address.partitions_of(context, _DAY)
+        existing = set()
+        if len(days) > 1:
+            with self._transaction(f"reading the days of {mart}") as cursor:
+                existing = publications.published_days(cursor, mart)
+        empty: list[Span] = []
+        for window in days:
+            name, day = partition_name(window), window[0].date()
+            of_day = rows if len(days) == 1 else reading.rows_of_day(table, rows, window)
+            if len(days) > 1 and not of_day.num_rows:
+                empty.append(window)
+                if name not in existing:
+                    continue
+            inputs = self._inputs.of(mart, day, days[0][0].date())
             with self._transaction(f"publishing {mart} {name}") as cursor:
-                stage(cursor, table, of_day)
-                lock(cursor, mart, name)
-                publications.refuse_older_inputs(cursor, mart, day[0].date(), inputs)
-                changes = publishing.replace_rows(cursor, table, reading.scope(table, day))
                 load = MartLoad(mart, name, context.run_id, of_day.num_rows)
-                publications.write_mart_load(cursor, load, changes, inputs)
+                changes = publish_day(cursor, load, of_day, window, inputs, days[0][0].date())
+                drawn = rows_to_draw(cursor, table, of_day, window)
             partition = name if len(days) > 1 else None
-            self._report(context, table, of_day, _counts(changes), partition)
+            self._report(context, table, of_day, _counts(changes), partition, drawn=drawn)
+        metadata.report_empty(context, empty, {})
+        metadata.materialize_only(context, [one for one in days if one not in empty])
 
     @contextmanager
     def _transaction(self, action: str) -> Iterator[publishing.Cursor]:
@@ -217,8 +250,10 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         rows: pa.Table,
         facts: dict[str, Any],
         partition: str | None = None,
+        *,
+        drawn: pa.Table | None = None,
     ) -> None:
-        plot = plots.plot_of(table, rows)
+        plot = plots.plot_of(table, rows if drawn is None else drawn)
         shown = rows.select(table.column_names).slice(0, metadata.PREVIEW_ROWS)
         metadata.report(
             context,
@@ -239,12 +274,12 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             dg.AssetMaterialization(
                 asset_key=QUARANTINE_KEY,
                 # Partitions of the quarantine are hours, so a day is only named in the metadata.
-                partition=load.partition_key if made.staged.flow is SNAPSHOT_FLOW else None,
+                partition=load.partition_key if made.staged.flow.is_hourly else None,
                 metadata={
                     "dagster/uri": f"{self.postgres.address}/{QUARANTINE.full_name}",
                     "dagster/partition_row_count": load.quarantined_rows,
                     "refused by": f"{load.asset} {load.partition_key}",
-                    "reasons": dict(made.staged.reasons.most_common()),
+                    "reasons": dict(made.reasons),
                 },
             )
         )
@@ -258,14 +293,4 @@ def _rows(key: dg.AssetKey, table: Table, obj: Any) -> pa.Table:
 
 
 def _counts(counted: Load | Changes) -> dict[str, int]:
-    numbers = {name: value for name, value in asdict(counted).items() if isinstance(value, int)}
-    return {name.replace("_", " "): value for name, value in numbers.items()}
-
-
-def _left_out_message(left_out: list[str], partitions: int) -> str:
-    if partitions == 1:
-        return left_out[0]
-    return (
-        f"{len(left_out)} of {partitions} partitions were left out, the others are published. "
-        f"{' '.join(left_out)}"
-    )
+    return {Fact(name): value for name, value in asdict(counted).items() if isinstance(value, int)}

@@ -4,15 +4,17 @@ What goes here: the query to PostgreSQL. What stays out: the chart (in `plots`) 
 first rows (in `metadata`).
 """
 
+from datetime import timedelta
+
 import pyarrow as pa
 from psycopg import sql
 
 from cryptoassets.partitions.spans import Span
-from cryptoassets.schemas import COIN_PRICES, Table
+from cryptoassets.schemas import COIN_PRICES, MARKET_DAILY, Table
 from cryptoassets.stores.copying import copy_out
 from cryptoassets.stores.publishing import Cursor, in_window
 
-_LARGEST = """
+_LARGEST_COINS = """
     coin_id IN (
         SELECT coin_id FROM {table} WHERE observed_at = (
             SELECT max(observed_at) FROM {table} WHERE {scope}
@@ -20,6 +22,7 @@ _LARGEST = """
     ) AND {scope} ORDER BY observed_at, rank
 """
 _FIRST = "{scope} ORDER BY observed_at LIMIT 5"
+_DAYS_BEFORE = timedelta(days=90)
 
 
 def preview_rows(cursor: Cursor, table: Table, window: Span) -> pa.Table:
@@ -35,9 +38,19 @@ def preview_rows(cursor: Cursor, table: Table, window: Span) -> pa.Table:
         of the newest snapshot.
     """
     name = sql.Identifier(table.schema, table.name)
-    condition = sql.SQL(_LARGEST if table is COIN_PRICES else _FIRST).format(
+    condition = sql.SQL(_LARGEST_COINS if table is COIN_PRICES else _FIRST).format(
         table=name, scope=in_window("observed_at", window)
     )
     columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
     query = sql.SQL("SELECT {} FROM {} WHERE {}").format(columns, name, condition)
+    return copy_out(cursor, table, query)
+
+
+def rows_to_draw(cursor: Cursor, table: Table, rows: pa.Table, day: Span) -> pa.Table:
+    """The rows that the chart of a published day shows: its own, or the market's last 90 days."""
+    if table is not MARKET_DAILY:
+        return rows
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
+    days = in_window("day", (day.start.date() - _DAYS_BEFORE, day.end.date()))
+    query = sql.SQL("SELECT {} FROM marts.market_daily WHERE {}").format(columns, days)
     return copy_out(cursor, table, query)

@@ -5,7 +5,6 @@ and the form in which rows are passed on (in `postgres`).
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import dagster as dg
 import pyarrow as pa
@@ -14,14 +13,13 @@ from psycopg import sql
 
 from cryptoassets.errors import UpstreamNotMaterializedError
 from cryptoassets.io_managers import address
-from cryptoassets.partitions.spans import Span, partition_name, partitions_in
-from cryptoassets.schemas import ALTERNATIVE_INPUT, FLOWS, Table, flow_into
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.schemas import ALTERNATIVE_INPUT, FLOWS, MAY_BE_EMPTY, Table, flow_into
 from cryptoassets.stores import publishing
 from cryptoassets.stores.copying import copy_batches
 from cryptoassets.stores.expiry import refuse_expired
+from cryptoassets.stores.ledger import is_any_published
 from cryptoassets.stores.publishing import Cursor
-
-_DAY = timedelta(days=1)
 
 
 def scope(table: Table, window: Span | None) -> sql.Composable:
@@ -37,9 +35,13 @@ def scope(table: Table, window: Span | None) -> sql.Composable:
     return publishing.in_window(column.name, (start.date(), end.date()) if is_day else window)
 
 
-def rows_of_day(rows: pa.Table, window: Span) -> pa.Table:
-    """The rows of one day of several, by the column `day`."""
-    return rows.filter(pc.equal(rows["day"], pa.scalar(window[0].date(), pa.date32())))
+def rows_of_day(table: Table, rows: pa.Table, window: Span) -> pa.Table:
+    """The rows of one day of several, by the table's time column."""
+    column = table.time_column
+    if column is None:
+        return rows
+    days = rows[column.name].cast(pa.date32())
+    return rows.filter(pc.equal(days, pa.scalar(window[0].date(), pa.date32())))
 
 
 def read_batches(cursor: Cursor, context: dg.InputContext, uri: str) -> Iterator[pa.RecordBatch]:
@@ -68,7 +70,8 @@ def read_batches(cursor: Cursor, context: dg.InputContext, uri: str) -> Iterator
     for batch in copy_batches(cursor, table, query):
         is_empty = False
         yield batch
-    if is_empty and window is not None:
+    may_be_empty = context.definition_metadata.get(MAY_BE_EMPTY, False)
+    if is_empty and window is not None and not may_be_empty:
         _refuse_missing(cursor, context, window, uri)
 
 
@@ -81,7 +84,7 @@ def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri:
     if flow_into(address.table_of(context.asset_key)) is None:
         is_there = _was_materialized(context)
     else:
-        is_there = _has_ledger_row(cursor, wanted, window)
+        is_there = is_any_published(cursor, wanted, window)
     if not is_there:
         partition = partition_name(window)
         remedy = address.remedy(dg.AssetKey.from_user_string(wanted[0]), partition)
@@ -89,18 +92,6 @@ def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri:
         if len(wanted) > 1:
             message += f"; or {wanted[1]}, which has none either (`cryptoassets backfill`)"
         raise UpstreamNotMaterializedError(message)
-
-
-def _has_ledger_row(cursor: Cursor, assets: list[str], window: Span) -> bool:
-    """Whether any partition of a range (whole days, or one hour) was ever published."""
-    days = [start.strftime("%Y-%m-%d") for start, _ in partitions_in(window, _DAY)]
-    keys = days or [partition_name(window)]
-    cursor.execute(
-        "SELECT FROM warehouse.loads WHERE asset = ANY(%s) "
-        "AND (partition_key = ANY(%s) OR left(partition_key, 10) = ANY(%s)) LIMIT 1",
-        [assets, keys, keys],
-    )
-    return cursor.fetchone() is not None
 
 
 def _was_materialized(context: dg.InputContext) -> bool:

@@ -15,9 +15,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
+from cryptoassets.facts import Fact
 from cryptoassets.io_managers import address, metadata, shapes
-from cryptoassets.partitions.spans import Span, folder_name, partition_name, partitions_in
-from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
+from cryptoassets.partitions.spans import Span, folder_name, partition_name
+from cryptoassets.resources.failures import STEP_RETRIES, dagster_failures
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 from cryptoassets.schemas import Table, span_of
@@ -31,15 +32,17 @@ from cryptoassets.stores.clean_folders import (
     file_parts,
     files_of,
     folder_of,
-    mark_whole,
+    mark_complete,
     reusable_contents,
+    windows_in,
+    written_partitions,
 )
 from cryptoassets.stores.clean_marks import has_mark, read_mark
 from cryptoassets.stores.clean_writing import (
     ATTEMPTS,
     add_files,
     delete_folder,
-    is_older,
+    has_fewer_rows,
     move_written_files,
     refuse_mixed_views,
     refuse_shared_instants,
@@ -48,7 +51,7 @@ from cryptoassets.stores.clean_writing import (
     write_empty_file_if_missing,
 )
 from cryptoassets.stores.mongodb import Fetches
-from cryptoassets.stores.ranges import MOST_DOCUMENTS
+from cryptoassets.stores.ranges import MAX_DOCUMENTS
 from cryptoassets.stores.raw import MappedRaw, RawRanges
 from cryptoassets.stores.writing import write_ranges
 
@@ -61,7 +64,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
     """Stores cleaned rows as Parquet under `CLEAN_PATH`; partitions are replaced atomically."""
 
     spark: dg.ResourceDependency[SparkResource]
-    most_files: int = 64
+    max_files: int = 64
     """A partition with more files than this (plus those its rows need) is rewritten, because each
     reader opens all of its files."""
 
@@ -77,7 +80,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
             dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped.
                 StoreUnavailableError: documents arrived during every read; nothing was written.
         """
-        with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
+        with dagster_failures(retries=STEP_RETRIES), spark_errors():
             table = address.table_of(context.asset_key)
             shapes.refuse_other_types(context.asset_key, obj, DataFrame, MappedRaw)
             if isinstance(obj, DataFrame):
@@ -88,7 +91,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
 
     def _store_frame(self, context: dg.OutputContext, table: Table, frame: DataFrame) -> None:
         store, temporary = scratch_folder(table.name)
-        partitions = _partitions(context, table)
+        partitions = address.partitions_of(context, span_of(table))
         unit = folder_name(partitions[0]).partition("=")[0]
         start = F.date_format("observed_at", _STARTS[unit])
         # One task per partition; otherwise each task would write a file to each partition.
@@ -103,7 +106,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
             StoreUnavailableError: documents arrived during every read.
         """
         store, temporary = scratch_folder(table.name)
-        partitions = _partitions(context, table)
+        partitions = address.partitions_of(context, span_of(table))
         reusable = self._reusable(table, partitions)
         attempts_to_read = [*([reusable] if reusable else []), *[None] * _MAX_READS]
         rows = counted = 0
@@ -121,7 +124,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 file_parts(store, f"{temporary}/{folder_name(window)}") for window in partitions
             ]
             rows = sum(part.rows for found in parts for part in found)
-            # Without newer documents, the run was launched to process the whole partition again.
+            # A run that finds no newer documents was launched to process the whole partition again.
             if known and rows == 0:
                 continue
             rows += known.rows if known else 0
@@ -135,9 +138,9 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 return
         delete_folder(store, temporary)
         message = (
-            f"{context.asset_key.to_user_string()}: documents came while they were read, "
-            f"{_MAX_READS} times: {rows:,} were read, there are {counted:,}. Nothing was written; "
-            "a retry helps"
+            f"{context.asset_key.to_user_string()}: documents arrived during each of {_MAX_READS} "
+            f"reads: {rows:,} were read, but there are {counted:,}. Nothing was written; a retry "
+            "helps"
         )
         raise StoreUnavailableError(message)
 
@@ -146,8 +149,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
         found = reusable_contents(table, partitions[0]) if len(partitions) == 1 else None
         if found is None or not found.newest or not found.judged_by:
             return None
-        most = self.most_files + found.rows // MOST_DOCUMENTS
-        return found if len(found.files) < most else None
+        limit = self.max_files + found.rows // MAX_DOCUMENTS
+        return found if len(found.files) < limit else None
 
     def _keep(
         self,
@@ -157,9 +160,12 @@ class SparkIOManager(dg.ConfigurableIOManager):
         partitions: list[Span],
         read: "ReadResult | None" = None,
     ) -> None:
-        """Move partitions from the temporary folder to their places, except older ones."""
+        """Move partitions from the temporary folder to their own folders, except older ones."""
         store, _ = clean_store()
-        for window in partitions:
+        only_one = len(partitions) == 1
+        # Later steps of the run read a folder, even if there are no documents at all.
+        kept = windows_in(store, temporary, partitions) or partitions[-1:]
+        for window in kept:
             _, folder = folder_of(table, window)
             part = f"{temporary}/{folder_name(window)}"
             parts = file_parts(store, part)
@@ -170,18 +176,25 @@ class SparkIOManager(dg.ConfigurableIOManager):
             if read and read.known:
                 add_files(store, part, folder, read.known)
                 files = {**read_mark(store, folder).files, **files}
-                mark_whole(store, folder, table, judged_by=judged_by, files=files)
+                mark_complete(store, folder, table, judged_by=judged_by, files=files)
             else:
                 write_empty_file_if_missing(store, part, table)
-                is_dropped = is_older(store, part, table, window) and (not read or read.has_grown())
+                is_dropped = has_fewer_rows(store, part, table, window) and (
+                    not read or read.has_grown()
+                )
                 if is_dropped:
-                    message = "%s holds a newer view with more rows: this one is dropped"
+                    message = (
+                        "%s already contains a newer result with more rows: this one is dropped"
+                    )
                     context.log.warning(message, folder)
                 else:
-                    mark_whole(store, part, table, judged_by=judged_by, files=files)
+                    mark_complete(store, part, table, judged_by=judged_by, files=files)
                     replace_folder(store, part, table, window)
-            name = partition_name(window) if len(partitions) > 1 else None
+            name = None if only_one else partition_name(window)
             _report(context, table, folder, is_older=is_dropped, partition=name)
+        filled = kept if read is None or read.counted else []
+        metadata.report_empty(context, [one for one in partitions if one not in filled], {})
+        metadata.materialize_only(context, filled)
         # A lost task may still be writing there; the next run deletes what remains.
         with contextlib.suppress(OSError):
             delete_folder(store, temporary)
@@ -193,7 +206,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
             dagster.Failure: UpstreamNotMaterializedError: a folder is missing, incomplete or
                 damaged.
         """
-        with dagster_failures(tries_again=TRIES_AGAIN), spark_errors():
+        with dagster_failures(retries=STEP_RETRIES), spark_errors():
             files = self._files(context)
             if context.dagster_type.typing_type is CleanFiles:
                 return files
@@ -205,8 +218,10 @@ class SparkIOManager(dg.ConfigurableIOManager):
     def _files(self, context: dg.InputContext) -> CleanFiles:
         table = address.table_of(context.asset_key)
         found: list[CleanFile] = []
-        partitions = partitions_in(address.window_of(context), span_of(table))
-        for window in partitions:
+        wanted = address.partitions_of(context, span_of(table))
+        # Hours and days without documents have no folder.
+        partitions = written_partitions(table, wanted) if len(wanted) > 1 else wanted
+        for window in partitions or wanted[:1]:
             store, folder = folder_of(table, window)
             partition = partition_name(window)
             why = damage(store, folder)
@@ -219,7 +234,10 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 raise UpstreamNotMaterializedError(message)
             files = files_of(store, folder, window)
             if len(files) > 1:
-                refuse_mixed_views(file_parts(store, folder), folder)
+                parts = file_parts(store, folder)
+                refuse_mixed_views(parts, folder)
+                starts = {part.name: part.first for part in parts}
+                files = [file._replace(first=starts.get(file.name)) for file in files]
             found += files
         return CleanFiles(table, tuple(partitions), tuple(found), self.spark.tasks)
 
@@ -252,10 +270,6 @@ class ReadResult:
         return self.source.judged_by(self.fetches, newest)
 
 
-def _partitions(context: dg.OutputContext, table: Table) -> list[Span]:
-    return partitions_in(address.window_of(context), span_of(table))
-
-
 def _report(
     context: dg.OutputContext, table: Table, folder: str, *, is_older: bool, partition: str | None
 ) -> None:
@@ -268,7 +282,7 @@ def _report(
         partition_rows=kept.count_rows(),
         facts={
             "is older view": is_older,
-            **summarize_rows(kept).outcomes,
+            **{Fact(name): rows for name, rows in summarize_rows(kept).outcomes.items()},
             "preview": metadata.preview(_shown(kept)),
         },
         partition=partition,

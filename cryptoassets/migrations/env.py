@@ -1,7 +1,7 @@
-"""Alembic's entry point: it executes this file with the connection that `runner` passes.
+"""Alembic's entry point, executed by alembic with the connection that `runner` passes.
 
-What goes here: alembic's configuration for our database. What stays out: connecting, locking and
-committing (in `runner`). Only alembic may import this module.
+What goes here: alembic's configuration. What stays out: connecting, locking and committing (in
+`runner`). Only alembic may import this module.
 """
 
 from alembic import context

@@ -1,7 +1,7 @@
-"""Runs alembic: one connection, one transaction, one migration at a time.
+"""Runs alembic with one connection and one transaction; a lock admits one migration at a time.
 
-What goes here: the only use of alembic and SQLAlchemy for migrations. What stays out: the quick
-check whether a migration is needed (in the package), so that usually this module is not imported.
+What goes here: all use of alembic and SQLAlchemy for migrations. What stays out: the quick check
+whether a migration is needed (in the package), so that this module is usually not imported.
 """
 
 import logging
@@ -20,7 +20,7 @@ from cryptoassets.errors import SchemaMismatchError, UnknownRevisionError
 
 _LOG = logging.getLogger(__name__)
 _FIRST_MIGRATORS = 3
-# Alembic's own table is created first, because migrations lock it; readers cannot lock it.
+# Migrations lock alembic's own table, so it is created first. Readers cannot lock it.
 _LOCKED_TABLE = """
     CREATE SCHEMA IF NOT EXISTS warehouse;
     CREATE TABLE IF NOT EXISTS warehouse.alembic_version (
@@ -36,16 +36,16 @@ _RELATIONS = """
 """
 
 
-def run_revisions(url: str, last: str = "head") -> None:
-    """Run the missing revisions up to `last` in one transaction: all of them, or none.
+def run_revisions(url: str, last: str = "heads") -> None:
+    """Run the missing revisions up to `last`, all in one transaction.
 
     Raises:
         UnknownRevisionError: newer code has migrated the database to a revision unknown here.
-        SchemaMismatchError: a relation that we did not create has a name that a revision needs.
-        psycopg.Error: the server refused.
+        SchemaMismatchError: a revision cannot create a relation, because its name is in use.
+        psycopg.Error: the server returned another error.
     """
     engine = sa.create_engine(
-        # libpq parses the URL, because SQLAlchemy supports fewer forms of it.
+        # libpq parses the URL, because it supports more forms of URLs than SQLAlchemy.
         "postgresql+psycopg://",
         creator=partial(_connect, url),
         poolclass=sa.NullPool,
@@ -56,14 +56,14 @@ def run_revisions(url: str, last: str = "head") -> None:
                 _run(engine, last)
                 break
             except (sa.exc.IntegrityError, sa.exc.ProgrammingError) as error:
-                # Two processes create the schema at once: the second fails when the first commits.
+                # If two processes create the schema, the second one fails when the first commits.
                 if left == 0 or not isinstance(error.orig, psycopg.errors.UniqueViolation):
                     raise
     except sa.exc.DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.DuplicateTable):
             raise _in_the_way(engine, error.orig) from None
         if isinstance(error.orig, psycopg.Error):
-            # SQLAlchemy's message would contain the whole revision.
+            # SQLAlchemy's message would contain the revision's full SQL.
             raise error.orig from None
         raise
 
@@ -94,23 +94,23 @@ def _upgrade(connection: sa.Connection, last: str) -> None:
     try:
         command.upgrade(config, last)
     except CommandError:
-        # Alembic's own error names neither database nor remedy.
+        # Alembic's own error names neither the database nor a remedy.
         raise _unknown_revision(connection) from None
 
 
 def _in_the_way(engine: sa.Engine, error: psycopg.Error) -> SchemaMismatchError:
-    """Name the conflicting relation with its schema, which the server's message does not name."""
+    """Return an error that names the conflicting relation with its schema."""
     message = error.diag.message_primary or str(error)
     with engine.connect() as connection:
         database = connection.execute(sa.text("SELECT current_database()")).scalar_one()
         relations = connection.execute(sa.text(_RELATIONS)).all()
-    # Compare words without the quotes around them, because quotes depend on the server's language.
+    # Compare words without quotes, because the form of quotes depends on the server's language.
     words = set(re.findall(r"\w+", message))
     found = ", ".join(name for name, relation in relations if relation in words) or message
     return SchemaMismatchError(
-        f"PostgreSQL database {database!r} already has {found}, which this platform did not make "
-        "and whose name it needs. Nothing was changed and a retry will not help: rename or move "
-        "it, or name an empty database in POSTGRES_URL"
+        f"PostgreSQL database {database!r} already has {found}, which this platform did not create "
+        "but whose name it needs. Nothing was changed and a retry will not help: rename or move "
+        "it, or set POSTGRES_URL to an empty database"
     )
 
 
@@ -122,7 +122,7 @@ def _unknown_revision(connection: sa.Connection) -> UnknownRevisionError:
         )
     ).one()
     return UnknownRevisionError(
-        f"PostgreSQL database {database!r} is at revision {revision}, which this code does not "
-        "know: it is older than the code that migrated the database. A retry will not help; "
-        "update the code: `git pull && make run`, or in compose `docker-compose up -d --build`"
+        f"PostgreSQL database {database!r} is at revision {revision}, which is unknown here: newer "
+        "code has migrated the database. A retry will not help; update the code: "
+        "`git pull && make run`, or in compose `docker-compose up -d --build`"
     )

@@ -1,25 +1,22 @@
-"""The operation `audit`: every hour and day of all three stores compared, then coins and marts.
+"""The operation `audit`: compares every hour and day across the three stores, then coins and marts.
 
-What goes here: the order, coins and marts. What stays out: the partitions (in `audit_partitions`).
+What goes here: the order, coins and marts. What stays out: partitions (in `audit_partitions`).
 """
 
-from cryptoassets.operations.audit_partitions import (
-    BY_TODAYS_RULES,
-    Compared,
-    Findings,
-    compare_flow,
-)
+from cryptoassets.operations.audit_partitions import ComparedStores, Findings, compare_flow
 from cryptoassets.operations.last_audit import LastAudit
+from cryptoassets.operations.older_rules import REJUDGE_COMMANDS
 from cryptoassets.operations.progress import Progress, first_of
 from cryptoassets.operations.session import open_running_stores
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
 from cryptoassets.upkeep.coins import inconsistent_coins, misdescribed_coins
 from cryptoassets.upkeep.days import stale_mart_days
+from cryptoassets.upkeep.earlier_data import earlier_publications
 
 _SHOWN = 3
-# From coin to coin along the index: DISTINCT reads every price.
-_WITHOUT_COIN = """
+# Jumps from coin to coin in the index, because DISTINCT would read every price.
+_PRICED_WITHOUT_COIN = """
     WITH RECURSIVE priced AS (
         (SELECT min(coin_id) AS coin_id FROM warehouse.coin_prices)
         UNION ALL
@@ -37,7 +34,7 @@ def audit_stores(progress: Progress, *, is_full: bool = False) -> Findings:
 
     Args:
         progress: receives the partition that is being compared.
-        is_full: compare every document, whatever earlier audits compared.
+        is_full: compare every document, even if an earlier audit has compared it.
 
     Raises:
         StoreNotRunningError: an embedded store is stopped.
@@ -47,27 +44,28 @@ def audit_stores(progress: Progress, *, is_full: bool = False) -> Findings:
         mongo, postgres, settings = stores.mongo, stores.postgres, stores.settings
         last = LastAudit(settings, (mongo.address, postgres.address, stores.stack.clean_path()))
         for flow in FLOWS:
-            compare_flow(Compared(mongo, postgres, last, is_full), flow, found, progress)
+            compare_flow(ComparedStores(mongo, postgres, last, is_full), flow, found, progress)
         last.save()
-        found.problems += _without_coin(postgres) + _coins_out_of_line(postgres)
+        found.problems += _prices_without_coin(postgres) + _coins_with_wrong_times(postgres)
         found.problems += _misdescribed_coins(postgres) + _stale_marts(postgres)
+        found.notes += filter(None, [earlier_publications(postgres)])
     return found
 
 
-def _without_coin(postgres: PostgresResource) -> list[str]:
+def _prices_without_coin(postgres: PostgresResource) -> list[str]:
     with postgres.connect() as connection:
-        rows = connection.execute(_WITHOUT_COIN).fetchall()
+        rows = connection.execute(_PRICED_WITHOUT_COIN).fetchall()
     if not rows:
         return []
     shown = ", ".join(row[0] for row in rows[:_SHOWN])
     return [f"{len(rows)} coins have prices but no row in warehouse.coins ({shown})"]
 
 
-def _coins_out_of_line(postgres: PostgresResource) -> list[str]:
+def _coins_with_wrong_times(postgres: PostgresResource) -> list[str]:
     with postgres.connect() as connection:
         coins = inconsistent_coins(connection)
     by_remedy = {
-        f"judged by older rules: run {BY_TODAYS_RULES}": [c for c in coins if c.is_refused],
+        f"judged by older rules: run {REJUDGE_COMMANDS}": [c for c in coins if c.is_refused],
         "`cryptoassets rebuild` of the hour repairs them": [c for c in coins if not c.is_refused],
     }
     return [
@@ -83,7 +81,7 @@ def _stale_marts(postgres: PostgresResource) -> list[str]:
     if not days:
         return []
     words = "days have marts that are missing or made from older prices or aliases"
-    return [f"{len(days)} {words} ({first_of(days, _SHOWN)}): `cryptoassets run` makes them"]
+    return [f"{len(days)} {words} ({first_of(days, _SHOWN)}): `cryptoassets run` computes them"]
 
 
 def _misdescribed_coins(postgres: PostgresResource) -> list[str]:

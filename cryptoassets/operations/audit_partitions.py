@@ -1,13 +1,13 @@
-"""The partitions of a flow, compared between the three stores: by counts and checksums, then ids.
+"""Compares the partitions of a flow in the three stores: counts and checksums first, then ids.
 
-What goes here: which partitions there are, what is compared in each, and the findings. What stays
-out: the comparison itself (in `checks.places` and `checks.values`), counts and checksums (in
+What goes here: which partitions exist, what is compared in each, and the findings. What stays out:
+the comparison itself (in `checks.places` and `checks.values`), counts and checksums (in
 `upkeep.unchanged`), coins and marts (in `audit`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cryptoassets.checks.places import (
     Reconciliation,
@@ -16,6 +16,7 @@ from cryptoassets.checks.places import (
 from cryptoassets.checks.values import changed_values
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.operations.last_audit import LastAudit
+from cryptoassets.operations.older_rules import counted, words_of_older_rules
 from cryptoassets.operations.progress import Progress
 from cryptoassets.partitions.spans import Span, partition_name, rebuild_command
 from cryptoassets.resources.mongo import MongoResource
@@ -25,8 +26,8 @@ from cryptoassets.stores.clean_checksums import files_checksum
 from cryptoassets.stores.clean_folders import (
     clean_damage,
     clean_partition,
-    files_as_written,
     is_of_older_rules,
+    unchanged_files_hash,
 )
 from cryptoassets.stores.documents import lake_id
 from cryptoassets.stores.ledger import LedgerRow
@@ -39,9 +40,8 @@ from cryptoassets.upkeep.unchanged import (
     raw_counts,
 )
 
-BY_TODAYS_RULES = "`rebuild` or `requeue`"
 _SHOWN = 3
-_TRIES = 3
+_ATTEMPTS = 3
 
 
 @dataclass
@@ -62,12 +62,12 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """What is compared, and what was compared before.
+class ComparedStores:
+    """The stores that are compared, and what earlier audits have compared.
 
     Attributes:
-        last: what earlier audits compared.
-        is_full: compare all documents, whatever earlier audits compared.
+        last: partitions that earlier audits have compared.
+        is_full: compare all documents, even if an earlier audit has compared them.
     """
 
     mongo: MongoResource
@@ -76,11 +76,11 @@ class Compared:
     is_full: bool
 
 
-def compare_flow(stores: Compared, flow: Flow, found: Findings, progress: Progress) -> None:
+def compare_flow(stores: ComparedStores, flow: Flow, found: Findings, progress: Progress) -> None:
     """Compare all partitions of a flow.
 
     Args:
-        stores: what is compared.
+        stores: the stores to compare.
         flow: the kind of document.
         found: receives the findings.
         progress: receives the partition that is being compared.
@@ -89,7 +89,9 @@ def compare_flow(stores: Compared, flow: Flow, found: Findings, progress: Progre
 
 
 class _FlowAudit:
-    def __init__(self, stores: Compared, flow: Flow, found: Findings, progress: Progress) -> None:
+    def __init__(
+        self, stores: ComparedStores, flow: Flow, found: Findings, progress: Progress
+    ) -> None:
         self._stores, self._flow, self._found, self._progress = stores, flow, found, progress
         self._published: Published = published_partitions(stores.postgres, flow, self._doing)
         self._skipped: list[tuple[int, datetime]] = []
@@ -98,7 +100,7 @@ class _FlowAudit:
         self._progress.doing(f"Comparing {partition}")
 
     def compare(self) -> None:
-        """Compare each partition that the ledger, the lake or the table has."""
+        """Compare each partition that is in the ledger, the lake or the table."""
         ledger, mongo, flow = self._published.ledger, self._stores.mongo, self._flow
         expected = {start: row.raw_rows for start, row in ledger.items() if row.expired_at is None}
         raw = raw_counts(mongo, flow, expected)
@@ -118,11 +120,12 @@ class _FlowAudit:
                     of_older_rules.append(window)
                 count = self._compare_partition(window, row, count)
             in_partitions += count
-        self._found.notes += _of_older_rules(flow, of_older_rules)
+        self._found.notes += words_of_older_rules(flow, of_older_rules)
         self._found.notes += self._not_compared(are_counts_exact=raw.are_exact)
         self._found.problems += _without_partition(mongo, flow, partitions, in_partitions)
         if partitions:
-            self._found.counted.append(_counted(flow, len(partitions) - expired))
+            words = counted(flow, len(partitions) - expired)
+            self._found.counted.append(f"{words} of {flow.published.name}")
         self._found.documents += in_partitions
 
     def _name(self, window: Span) -> str:
@@ -130,12 +133,12 @@ class _FlowAudit:
 
     def _compare_expired(self, window: Span, count: int) -> None:
         if window.start in self._published.checksums:
-            words = "has expired, but PostgreSQL still has rows of it"
+            words = "has expired, but PostgreSQL still contains rows of it"
             self._found.problems.append(f"{self._name(window)}: {words}")
         if count or clean_partition(self._flow.clean, window) is not None:
             self._found.notes.append(
-                f"{self._name(window)} is expiring: raw documents or Parquet are left, which the "
-                "next `cryptoassets retention` deletes"
+                f"{self._name(window)} is expiring: the next `cryptoassets retention` deletes its "
+                "remaining raw documents or Parquet"
             )
 
     def _compare_partition(self, window: Span, row: LedgerRow | None, count: int) -> int:
@@ -144,18 +147,18 @@ class _FlowAudit:
         is_as_published = (
             row is not None
             and row.raw_rows == count
-            and self._published.has_rows_of_ledger(window.start)
+            and self._published.has_published_rows(window.start)
             and row.clean_checksum is not None
         )
-        files = files_as_written(self._flow.clean, window)
+        files = unchanged_files_hash(self._flow.clean, window)
         if is_as_published and row and files and not self._stores.is_full:
             at = last.compared_at(self._flow, window, row, files)
             if at is not None:
                 self._skipped.append((count, at))
                 return count
-        compared = self._until_undisturbed(window, self._compare_all)
+        compared = self._retry_if_replaced(window, self._compare_all)
         differences = compared.problems
-        differences += self._of_checksums(window, row, are_more=bool(differences))
+        differences += self._of_checksums(window, row, has_differences=bool(differences))
         self._found.problems += [f"{self._name(window)}: {words}" for words in differences]
         if row is None or files is None or differences:
             last.forget(self._flow, window)
@@ -163,22 +166,22 @@ class _FlowAudit:
             last.note(self._flow, window, row, files)
         return compared.documents
 
-    def _until_undisturbed(
+    def _retry_if_replaced(
         self, window: Span, compare: Callable[[Span], Reconciliation]
     ) -> Reconciliation:
-        """Compare; try again when another run replaces the Parquet meanwhile.
+        """Compare; retry if another run replaces the Parquet in the meantime.
 
         Raises:
-            StoreUnavailableError: it is replaced again and again.
+            StoreUnavailableError: the Parquet was replaced during every attempt.
         """
-        for _ in range(_TRIES):
+        for _ in range(_ATTEMPTS):
             try:
                 return compare(window)
             except FileNotFoundError:
                 continue
         raise StoreUnavailableError(
-            f"{self._name(window)}: other runs replaced its Parquet each time it was read. A retry "
-            "helps once they have ended"
+            f"{self._name(window)}: other runs replaced its Parquet each time it was read. Try "
+            "again when they have ended"
         )
 
     def _compare_all(self, window: Span) -> Reconciliation:
@@ -190,22 +193,24 @@ class _FlowAudit:
         if damage:
             words = (
                 f"its Parquet cannot be read ({damage}) and counts as missing: "
-                f"{rebuild_command(window)} makes it from raw again"
+                f"{rebuild_command(window)} rebuilds it from raw"
             )
             return found._replace(problems=[words])
         changed = changed_values(stores.postgres, flow, judged, window)
         return found._replace(problems=found.problems + changed)
 
-    def _of_checksums(self, window: Span, row: LedgerRow | None, *, are_more: bool) -> list[str]:
-        """Differences that only checksums show: in other columns, and in readable Parquet."""
+    def _of_checksums(
+        self, window: Span, row: LedgerRow | None, *, has_differences: bool
+    ) -> list[str]:
+        """Differences that only checksums detect: in columns that are compared nowhere else."""
         if row is None:
             return []
-        remedy = f"{rebuild_command(window)} makes them from raw again"
+        remedy = f"{rebuild_command(window)} rebuilds them from raw"
         found = []
-        if _files_differ(self._flow, window, row) and not are_more:
-            found.append(f"its Parquet does not hold the rows that were published: {remedy}")
-        if not are_more and not self._published.has_rows_of_ledger(window.start):
-            # Another run may have published since.
+        if _files_differ(self._flow, window, row) and not has_differences:
+            found.append(f"its Parquet does not contain the published rows: {remedy}")
+        if not has_differences and not self._published.has_published_rows(window.start):
+            # Another run may have published in the meantime.
             now = published_partition(self._stores.postgres, self._flow, window)
             found += [f"{words}: {remedy}" for words in now.differing_rows(window.start)]
         return found
@@ -217,67 +222,56 @@ class _FlowAudit:
             oldest = min(at for _, at in self._skipped)
             notes.append(
                 f"{self._flow.asset}: the ids of {documents:,} raw documents in "
-                f"{_counted(self._flow, len(self._skipped))} were not compared again: counts and "
-                f"checksums are those of the last full check (of {oldest:%Y-%m-%d %H:%M} UTC or "
-                "later). `cryptoassets audit --full` compares them all"
+                f"{counted(self._flow, len(self._skipped))} were not compared again: counts and "
+                "checksums have not changed since the last full check "
+                f"({oldest:%Y-%m-%d %H:%M} UTC or later). `cryptoassets audit --full` compares all "
+                "of them"
             )
         if not (are_counts_exact or self._stores.is_full):
             notes.append(
                 f"{self._flow.asset}: raw documents were counted over longer windows, not in each "
-                "partition, because this MongoDB server reads all of them for each count: one too "
-                "many may hide a missing one. `cryptoassets audit --full` compares them all"
+                "partition, because this MongoDB server reads all of them for each count. A "
+                "surplus document in one partition may hide a missing one in another. "
+                "`cryptoassets audit --full` compares all of them"
             )
         return notes
 
 
 def _files_differ(flow: Flow, window: Span, row: LedgerRow) -> bool | None:
-    """Whether the Parquet holds other rows than were published; None: not comparable."""
+    """Whether the Parquet differs from the published rows; None: not comparable."""
     checksum = files_checksum(flow.clean, window)
     if row.clean_checksum is None or checksum is None:
         return None
     return checksum != row.clean_checksum
 
 
-def _counted(flow: Flow, count: int) -> str:
-    word = "hour" if flow.span < timedelta(days=1) else "day"
-    return f"{count} {word}{'s' if count != 1 else ''}"
-
-
-def _of_older_rules(flow: Flow, windows: list[Span]) -> list[str]:
-    """Report how many partitions were judged by older rules; their rows agree with one another."""
-    if not windows:
-        return []
-    first, last = partition_name(windows[0]), partition_name(windows[-1])
-    shown = first if first == last else f"{first} to {last}"
-    words = f"{_counted(flow, len(windows))} ({shown}) judged by older rules"
-    which = "the latter only those with documents in quarantine"
-    return [f"{flow.asset}: {words}: run {BY_TODAYS_RULES} ({which})"]
-
-
 def _without_partition(
     mongo: MongoResource, flow: Flow, starts: list[datetime], in_partitions: int
 ) -> list[str]:
-    """Name documents in no partition: other programs may write a date as text, for example."""
+    """Report documents that are in no partition, e.g. because a program wrote a date as text."""
     collection = mongo.lake()[flow.raw.name]
     missing = count_all(collection) - in_partitions
     if missing == 0:
         return []
-    # A server may find text in a range of dates, and MongoDB finds an array by each date in it.
-    held = {
+    # A query by date also finds some of them: some servers match text, and MongoDB matches an array
+    # if any of its dates is in the range.
+    in_partitions_by_query = {
         lake_id(document["_id"])
         for start in starts
         for document in documents_in(collection, Span(start, start + flow.span))
-        if not _is_in_time(document)
+        if not _has_valid_time(document)
     }
     found = [
         lake_id(document["_id"])
         for document in collection.find({}, {"observed_at": 1})
-        if not _is_in_time(document)
+        if not _has_valid_time(document)
     ]
-    shown = ", ".join([name for name in found if name not in held][:_SHOWN])
-    return [f"{missing} documents of {flow.raw.name} have no time and so no partition ({shown})"]
+    shown = ", ".join([name for name in found if name not in in_partitions_by_query][:_SHOWN])
+    return [
+        f"{missing} documents of {flow.raw.name} have no valid time and so no partition ({shown})"
+    ]
 
 
-def _is_in_time(document: Document) -> bool:
+def _has_valid_time(document: Document) -> bool:
     observed_at = document.get("observed_at")
     return isinstance(observed_at, datetime) and ALL_TIME[0] <= observed_at < ALL_TIME[1]

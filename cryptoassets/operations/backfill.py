@@ -1,7 +1,7 @@
-"""The operation `backfill`: history of a span of time, or of the gaps in it.
+"""The operation `backfill`: fetches the history of a span of time, or of the gaps in it.
 
-What goes here: one week after the other, and the result. What stays out: what was asked for and
-costs (in `backfill_estimate`), what is left to do (in `history`), executing jobs (in `runs`).
+What goes here: processing week by week, and the result. What stays out: the request and its cost
+(in `backfill_estimate`), what is left to do (in `backfills`), executing jobs (in `runs`).
 """
 
 import time
@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from cryptoassets.history.backfill import adjoining, chunks, days_between, unfinished
-from cryptoassets.history.book import coins_without_history
-from cryptoassets.history.gaps import DetectedGaps, days_with_gaps, detect_gaps
-from cryptoassets.history.request import tags_of
-from cryptoassets.history.resource import HistoryResource
-from cryptoassets.history.windows import closed_until, on_grid
+from cryptoassets.backfills.backfill import chunks, days_between, group_consecutive, unfinished
+from cryptoassets.backfills.book import coins_without_history
+from cryptoassets.backfills.gaps import DetectedGaps, days_with_gaps, detect_gaps
+from cryptoassets.backfills.request import tags_of
+from cryptoassets.backfills.resource import HistoryResource
+from cryptoassets.backfills.windows import closed_until, on_grid
 from cryptoassets.operations.backfill_estimate import BackfillRequest, credit_budget
+from cryptoassets.operations.other_flows import refresh_ecb_rates
 from cryptoassets.operations.progress import Progress
-from cryptoassets.operations.ranges import StretchRunner, changed, make_marts
+from cryptoassets.operations.ranges import StretchRunner, changed_keys, compute_marts
 from cryptoassets.operations.runs import Runner
 from cryptoassets.operations.session import Session, open_session
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
@@ -36,13 +37,13 @@ class HistoryCounts:
     credits: int
 
     def since(self, before: "HistoryCounts") -> "HistoryCounts":
-        """The difference to an earlier count."""
+        """The difference from an earlier count."""
         return HistoryCounts(
             self.points - before.points, self.calls - before.calls, self.credits - before.credits
         )
 
     def __str__(self) -> str:
-        """All three in words."""
+        """Describe all three."""
         return f"{self.points:,} points, {self.calls:,} calls, {self.credits:,} credits"
 
 
@@ -51,16 +52,17 @@ class BackfillResult:
     """What a backfill did.
 
     Attributes:
-        asked: the span, up to the newest point that is closed.
+        asked: the requested span, up to the newest point whose interval has ended.
         interval: of the points, such as h1.
         days_processed: fetched and published by this backfill.
         days_done_before: published by an earlier one.
-        new: points and calls that were stored, credits that were spent.
-        coins_without_history: the source has no history of them; they are not asked for again.
-        gaps_open: gaps that are left in the span.
+        new: new points and calls in the lake, and credits spent.
+        coins_without_history: the source has no history of them; they are not requested again.
+        gaps_open: gaps that remain in the span.
         gaps_healed: filled by this backfill.
         gaps_unfillable: the source has no points for them.
-        stopped: why the fetch ended early without a failure: credits. None: it did not.
+        stopped: why the fetch ended early although nothing failed, e.g. credits are used up; None:
+            it did not end early.
         failures: one sentence each.
         seconds: duration.
     """
@@ -79,10 +81,24 @@ class BackfillResult:
     seconds: float
 
 
+def chunk_words(unfinished_days: int, processed_days: int, new: HistoryCounts) -> str:
+    """Describe what was done for one week.
+
+    Args:
+        unfinished_days: days of the week that were not done before.
+        processed_days: days of them that were processed now.
+        new: what was fetched now.
+    """
+    if not unfinished_days:
+        return "already done"
+    published = f"{processed_days} day{'s' if processed_days != 1 else ''} published"
+    return f"{new}, {published}" if new.calls else f"fetched before, {published} now"
+
+
 def run_backfill(progress: Progress, asked: BackfillRequest) -> BackfillResult:
-    """Fetch, clean and publish a span, one week at a time; what is done is not done again."""
+    """Fetch, clean and publish a span, one week at a time; finished days are skipped."""
     started = time.monotonic()
-    # Spark is not needed where all is done already.
+    # Spark is not needed if all days are finished.
     with open_session(progress, starts_spark=False, blocks_retention=True) as session:
         backfill = _Backfill(session, asked)
         backfill.run()
@@ -90,7 +106,7 @@ def run_backfill(progress: Progress, asked: BackfillRequest) -> BackfillResult:
 
 
 class _Backfill:
-    """One span, week by week; what is done already is neither fetched nor written again."""
+    """One span, week by week; finished days are neither fetched nor written again."""
 
     def __init__(self, session: Session, asked: BackfillRequest) -> None:
         progress, instance = session.progress, session.instance
@@ -109,19 +125,20 @@ class _Backfill:
         self._found = DetectedGaps([], [], [])
 
     def run(self) -> None:
-        """Do the weeks that are left, look for gaps, and make the marts of days that changed."""
+        """Process the remaining weeks, look for gaps, and compute the marts of changed days."""
+        refresh_ecb_rates(self._stores, self._runner, datetime.now(UTC))
         if self._asked.gaps_only:
             self._detect()
         else:
-            # Chosen once: ranks may change between two chunks.
+            # Chosen only once, because ranks may change between two chunks.
             with self._history.client() as client:
                 self._coins = self._history.coins(client)
         weeks = chunks(self._days())
         for number, week in enumerate(weeks, start=1):
-            if not self._do(week, f"chunk {number} of {len(weeks)}"):
+            if not self._process_week(week, f"chunk {number} of {len(weeks)}"):
                 break
         self._detect()
-        self._make_marts()
+        self._compute_marts()
 
     def _days(self) -> list[Span]:
         since, until = self._asked.since, self._asked.until
@@ -129,32 +146,34 @@ class _Backfill:
             return days_between(since, until) if since < until else []
         return days_with_gaps(self._found.open, Span(since, until))
 
-    def _do(self, week: Sequence[Span], name: str) -> bool:
-        """Fetch and publish the days left of a week; False when going on is of no use."""
+    def _process_week(self, week: Sequence[Span], name: str) -> bool:
+        """Fetch and publish the unfinished days of a week; return whether to continue."""
         started, before = time.monotonic(), self._counts()
         history, outcome = self._history, self._runner.outcome
-        self._progress.doing(f"{name}: looking at what is there")
+        self._progress.doing(f"{name}: looking for unfinished days")
         left = unfinished(history.mongo, history.postgres, self._wanted(week), week)
         if left:
             self._progress.doing("Starting Spark")
             self._await_spark()
         self._days_done_before += len(week) - len(left)
-        failures = len(outcome.failures)
+        failures, processed_before = len(outcome.failures), self._days_processed
         tags = tags_of(
             self._asked.since,
             self._asked.until,
             coins=self._coins,
             gaps_only=self._asked.gaps_only,
         )
-        for adjoining_days in adjoining(left):
-            first, last = (partition_name(adjoining_days[place]) for place in (0, -1))
+        for consecutive_days in group_consecutive(left):
+            first, last = (partition_name(consecutive_days[index]) for index in (0, -1))
             if self._runner.execute("history", first, last=last, tags=tags):
-                self._days_processed += len(adjoining_days)
+                self._days_processed += len(consecutive_days)
             else:
                 fail_if_jvm_ended()
-        new = self._counts().since(before) if left else "done before"
+        words = chunk_words(
+            len(left), self._days_processed - processed_before, self._counts().since(before)
+        )
         days = f"{partition_name(week[0])} to {partition_name(week[-1])}"
-        self._progress.done(name, f"{days}  {new}", time.monotonic() - started)
+        self._progress.done(name, f"{days}  {words}", time.monotonic() - started)
         is_source_gone = any(
             failure.startswith("raw/coin_history:") for failure in outcome.failures[failures:]
         )
@@ -177,18 +196,18 @@ class _Backfill:
             [*self._found.unfillable, *found.unfillable],
         )
 
-    def _make_marts(self) -> None:
-        """Make the marts of days whose history changed, or whose marts are stale."""
+    def _compute_marts(self) -> None:
+        """Compute the marts of days whose history changed, or whose marts are stale."""
         since, until = self._asked.since, self._asked.until
         postgres = self._history.postgres
         with_new_points = {
             partition_window(day)[0].date()
-            for day in changed(self._runner.outcome, HISTORY_FLOW.asset)
+            for day in changed_keys(self._runner.outcome, HISTORY_FLOW.asset)
         }
         stale = {day for day in stale_mart_days(postgres) if since.date() <= day <= until.date()}
         touched = with_new_points | stale
         if touched:
-            make_marts(self._marts, postgres, sorted(touched))
+            compute_marts(self._marts, postgres, sorted(touched))
             self._runner.outcome.failures += self._marts.runner.outcome.failures
 
     def _counts(self) -> HistoryCounts:

@@ -1,27 +1,27 @@
-"""What `backfill` was asked for, and what it would cost: `backfill --dry-run`.
+"""The request of a `backfill`, and its estimated cost: `backfill --dry-run`.
 
-What goes here: reading the bounds, and the estimate. What stays out: doing it (in `backfill`).
+What goes here: reading the bounds, and the estimate. What stays out: the backfill (in `backfill`).
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cryptoassets.backfills.request import HistoryRequest
+from cryptoassets.backfills.resource import HistoryResource
+from cryptoassets.backfills.windows import BackfillCost, backfill_cost, closed_until
 from cryptoassets.coincap.credits import Budget
+from cryptoassets.definition_settings import OLDEST_DAY
 from cryptoassets.errors import SettingsError
-from cryptoassets.history.request import HistoryRequest
-from cryptoassets.history.resource import HistoryResource
-from cryptoassets.history.windows import BackfillCost, backfill_cost, closed_until
 from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.session import Stores, open_stores, start_platform
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.credits import PostgresCreditKeeper
-
-_FIRST = datetime(2018, 1, 1, tzinfo=UTC)
+from cryptoassets.settings import load_settings
 
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """What a person asked for: from, to (not included), and whether only gaps are meant."""
+    """The requested span: from, to (not included), and whether to fetch only the gaps in it."""
 
     since: datetime
     until: datetime
@@ -38,14 +38,20 @@ def backfill_request(since: str, until: str | None, *, gaps_only: bool) -> Backf
     """Read the bounds; a date means its first instant, no time zone means UTC.
 
     Raises:
-        SettingsError: a bound cannot be read, or there is nothing between them.
+        SettingsError: a bound cannot be read, or the span is empty.
     """
     now = datetime.now(UTC)
     start, end = _moment(since, "--from"), _moment(until, "--to") if until else now
-    if start < _FIRST:
-        raise SettingsError(f"--from {since} lies before {_FIRST:%Y-%m-%d}: begin there or later")
+    first = load_settings().cryptoassets_since
+    if start.date() < OLDEST_DAY:
+        raise SettingsError(f"--from {since} is before {OLDEST_DAY}: start then or later")
+    if start.date() < first:
+        raise SettingsError(
+            f"--from {since} is before the first partition, {first}: start then or later, or set "
+            f"CRYPTOASSETS_SINCE={start:%Y-%m-%d} in the environment or in .env"
+        )
     if end > now:
-        raise SettingsError(f"--to {until} lies ahead: leave it out to go up to now")
+        raise SettingsError(f"--to {until} is in the future: omit it to use the current time")
     if end <= start:
         raise SettingsError(f"--to {end:%Y-%m-%d %H:%M} is not after --from {start:%Y-%m-%d %H:%M}")
     return BackfillRequest(start, end, gaps_only)
@@ -56,13 +62,13 @@ def _moment(text: str, option: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise SettingsError(
-            f"{option} {text!r} is no ISO date or time, such as 2026-08-25 or 2026-08-25T12:00"
+            f"{option} {text!r} is not an ISO date or time, such as 2026-08-25 or 2026-08-25T12:00"
         ) from error
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def credit_budget(stores: Stores) -> Budget:
-    """The credits of the month."""
+    """Read this month's credits."""
     monthly = stores.settings.coincap_monthly_credits
     keeper = PostgresCreditKeeper(stores.postgres.connect, monthly, "history")
     return keeper.budget(datetime.now(UTC))
@@ -73,12 +79,12 @@ class BackfillEstimate:
     """What a backfill would fetch and cost; credits are CoinCap's.
 
     Attributes:
-        coins: how many are asked for.
-        cost: of all calls.
-        interval: of the points, such as h1.
-        months: calendar months that the plan's credits make it take; None: no limit.
-        budget: of this month.
-        is_number_of_coins_assumed: no snapshot says yet which coins there are.
+        coins: number of coins.
+        cost: cost of all calls.
+        interval: interval of the points, such as h1.
+        months: calendar months that the backfill takes with the plan's credits; None: no limit.
+        budget: credits of this month.
+        is_number_of_coins_assumed: the coins are unknown, because there is no snapshot yet.
     """
 
     coins: int

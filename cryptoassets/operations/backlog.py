@@ -1,7 +1,7 @@
-"""Partitions with documents that are fetched and not published.
+"""Partitions with documents that were fetched but not published.
 
-What goes here: which of them wait, for `status`. What stays out: the questions to the stores (in
-`upkeep`), processing (in `run`).
+What goes here: finding them for `status`. What stays out: queries to the stores (in `upkeep`),
+processing (in `run`).
 """
 
 from collections.abc import Iterator
@@ -34,9 +34,9 @@ def waiting_partitions(
 ) -> list[WaitingPartition]:
     """Partitions with documents that wait to be published, flow by flow, oldest first.
 
-    A partition on which a living run works does not wait.
+    Partitions that a live run is processing are left out.
     """
-    busy = list(_worked_on(instance))
+    busy = list(_windows_of_live_runs(instance))
     found = []
     for flow in FLOWS:
         now = datetime.now(UTC)
@@ -51,10 +51,10 @@ def waiting_partitions(
     return found
 
 
-def _worked_on(instance: dg.DagsterInstance) -> Iterator[Span]:
+def _windows_of_live_runs(instance: dg.DagsterInstance) -> Iterator[Span]:
     dead = {run.run_id for run in dead_runs(instance)}
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES)):
         window = window_of(run)
-        # A run of the marts has a day as its partition, and publishes no document of it.
+        # The partition of a run of `marts` is a day, but the run publishes no documents.
         if window and run.job_name != "marts" and run.run_id not in dead:
             yield window

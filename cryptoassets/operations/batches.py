@@ -1,7 +1,7 @@
-"""The operation `run --every`: micro-batches in one warm process.
+"""The operation `run --every`: micro-batches in one long-lived process.
 
-What goes here: starting once, one cycle per beat, when to give up, and deleting the loop's own old
-runs from Dagster. What stays out: the clock (in `cli.loop`), what a cycle runs (in `cycle`).
+What goes here: starting once, running cycles, when to stop, and deleting the loop's own old runs
+from Dagster. What stays out: the clock (in `cli.loop`), what a cycle runs (in `cycle`).
 """
 
 import gc
@@ -15,6 +15,7 @@ from cryptoassets.embedded import dagster_instance
 from cryptoassets.embedded.dead_runs import fail_dead_runs
 from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
+from cryptoassets.monitoring.watch import Watch
 from cryptoassets.operations.cycle import BATCH_TAG, Cycle, Cycles
 from cryptoassets.operations.progress import ActivityOnly, Progress
 from cryptoassets.operations.runs import Runner
@@ -34,13 +35,17 @@ FATAL_ERRORS = frozenset(
         "SparkJobError",
     }
 )
-"""Names of errors that no later cycle of this process can get past."""
-MOST_FAILURES = 10
-"""Cycles that may fail one after the other before the loop gives up."""
+"""Names of errors that later cycles of this process would raise, too."""
+MAX_FAILURES = 10
+"""The loop ends after this many failed cycles in a row."""
 
 RUNS_KEPT_FOR = timedelta(hours=1)
 _PURGE_LOOKS_BACK = timedelta(days=2)
 _CYCLES_PER_PURGE = 10
+_ALERT_SECONDS = 30
+"""Shortest time between two evaluations of alerts while cycles succeed."""
+_LAST_ALERT_SECONDS = 20
+"""How long the end of the loop waits for the messages of the failure that ended it."""
 # Dagster's instance keeps a listener for each run that it has seen.
 _CYCLES_PER_INSTANCE = 60
 
@@ -51,9 +56,9 @@ def micro_batches(
     """Start what is missing, then run a cycle at each beat until the caller stops.
 
     Args:
-        progress: receives reports; of cycles only the current activity.
+        progress: receives reports; cycles only report their current activity.
         seconds: interval between beats.
-        beats: waits for each beat and gives its time, of `time.monotonic`.
+        beats: waits for each beat and returns its time, of `time.monotonic`.
 
     Yields:
         Each cycle that ended, successful or not.
@@ -68,37 +73,44 @@ def micro_batches(
 
         definitions = build_defs(resources=default_resources(is_long_lived=True))
         cycles = Cycles({BATCH_TAG: f"{seconds:g} s", "cryptoassets/credits": "paced"})
-        number = 0
+        number, watch = 0, Watch()
         try:
             while True:
                 with dagster_instance() as instance:
                     fail_dead_runs(instance)
                     runner = Runner(ActivityOnly(progress), instance, definitions=definitions)
                     for _ in range(_CYCLES_PER_INSTANCE):
-                        yield cycles.run(runner, ends_by=next(beats) + seconds)
+                        cycle = cycles.run(runner, ends_by=next(beats) + seconds)
+                        # A failure is reported at once, because it may end the loop.
+                        watch.evaluate_soon(at_most_every=_ALERT_SECONDS if cycle.is_done else 0)
+                        yield cycle
                         number += 1
                         if number % _CYCLES_PER_PURGE == 0:
                             _purge(instance, cycles.tags[BATCH_TAG])
         except SQLAlchemyError as error:
             raise StoreUnavailableError(
-                "PostgreSQL does not answer where Dagster keeps its runs. A later retry can help; "
-                "see that the server runs, and start again"
+                "PostgreSQL, which stores Dagster's runs, does not answer. A later retry can help; "
+                "check that the server runs, and start again"
             ) from error
+        except GeneratorExit:
+            # The caller ends the loop because of a failure. Ctrl-C leaves nothing to report.
+            watch.wait(_LAST_ALERT_SECONDS)
+            raise
 
 
 def reason_to_stop(cycle: Cycle, failed_in_a_row: int) -> str | None:
-    """Why a loop has to end after a cycle; None: it goes on."""
+    """Why the loop must end after a cycle; None: it continues."""
     fatal = sorted(cycle.outcome.errors & FATAL_ERRORS)
     if fatal:
         names = ", ".join(fatal)
-        return f"{names}: a later cycle would not get past it. Fix the cause and start again"
-    if failed_in_a_row >= MOST_FAILURES:
-        return f"{MOST_FAILURES} cycles failed one after the other. Look closer with `dev`"
+        return f"{names}: later cycles would fail, too. Fix the cause and start again"
+    if failed_in_a_row >= MAX_FAILURES:
+        return f"{MAX_FAILURES} cycles failed in a row. `cryptoassets dev` shows their runs"
     return None
 
 
 def _purge(instance: "DagsterInstance", tag: str) -> None:
-    """Delete the loop's own successful runs of an hour ago that later ones have superseded."""
+    """Delete the loop's own successful runs that are an hour old and superseded by later ones."""
     now = datetime.now(UTC)
     purge_runs(
         instance,
@@ -107,5 +119,5 @@ def _purge(instance: "DagsterInstance", tag: str) -> None:
         keep_failed=True,
         tags={BATCH_TAG: tag},
     )
-    # A run leaves cycles of objects, which Python seldom looks for by itself.
+    # A run leaves reference cycles, which Python seldom collects by itself.
     gc.collect()

@@ -1,4 +1,4 @@
-"""One micro-batch: fetch, process the new documents, and make marts where there is time.
+"""One micro-batch: fetch, process the new documents, and compute marts if there is time.
 
 What goes here: which jobs a cycle runs for which partitions, and its summary in one line. What
 stays out: the loop (in `batches`), executing a job (in `runs`).
@@ -16,7 +16,9 @@ from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
 from cryptoassets.errors import CryptoassetsError
-from cryptoassets.operations.left_behind import days_left_behind, hours_begun, hours_left_behind
+from cryptoassets.facts import Fact
+from cryptoassets.operations.left_behind import days_left_behind, hours_left_behind, started_hours
+from cryptoassets.operations.other_flows import run_other_flows
 from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.operations.session import open_stores
 from cryptoassets.partitions.spans import partition_window
@@ -24,12 +26,13 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.stores.clean_folders import require_full_read
 from cryptoassets.upkeep.coins import repair_coins
+from cryptoassets.upkeep.earlier_data import earlier_publications
 
 BATCH_TAG = "cryptoassets/every"
-"""On each run of a loop, with its interval in seconds; the loop finds its own runs by it."""
+"""Tag of each run of a loop, with the loop's interval; the loop finds its own runs by it."""
 
 LATEST_MARTS_SECONDS = 600
-"""Marts that take longer than the pause between cycles are still made this often."""
+"""Marts that take longer than the pause between cycles are still computed this often."""
 
 _RAW, _PRICES = "raw/coin_snapshots", "warehouse/coin_prices"
 
@@ -39,9 +42,9 @@ class Cycle:
     """What one cycle did.
 
     Attributes:
-        outcome: of its jobs.
+        outcome: the outcome of its jobs.
         is_done: every job that was due succeeded.
-        answer_to_row_seconds: from the complete answer of the source to the published rows; None:
+        answer_to_row_seconds: time from the source's complete answer to the published rows; None:
             nothing was fetched, or nothing was published.
         seconds: duration of the whole cycle, checks and marts included.
     """
@@ -53,21 +56,22 @@ class Cycle:
 
     @property
     def documents(self) -> int:
-        """Raw documents that were new."""
-        return self._count(_RAW, "documents new")
+        """Number of new raw documents."""
+        return self._count(_RAW, Fact.DOCUMENTS_NEW)
 
     @property
     def rows(self) -> int:
-        """Rows of `warehouse.coin_prices` that were written."""
-        return self._count(_PRICES, "rows written")
+        """Number of rows written to `warehouse.coin_prices`."""
+        return self._count(_PRICES, Fact.ROWS_WRITTEN)
 
     def words(self) -> Iterator[str]:
-        """The summary in parts of a few words."""
-        skipped = {str(facts["skipped"]) for facts in self._facts(_RAW) if "skipped" in facts}
+        """Yield the parts of the summary, a few words each."""
+        raw = self._facts(_RAW)
+        skipped = {facts[Fact.SKIPPED] for facts in raw if Fact.SKIPPED in facts}
         yield from (f"skipped: {why}" for why in sorted(skipped))
-        for facts in self._facts(_RAW):
-            if "next fetch at" in facts:
-                yield f"next fetch at {facts['next fetch at']}"
+        for facts in raw:
+            if Fact.NEXT_FETCH_AT in facts:
+                yield f"next fetch at {facts[Fact.NEXT_FETCH_AT]}"
         if not skipped:
             yield f"{self.documents:,} documents new"
             yield f"{self.rows:,} rows written"
@@ -78,8 +82,8 @@ class Cycle:
             yield f"checks {self.outcome.checks_passed} passed, {warned} warned, {failed} failed"
         yield f"cycle {self.seconds:.1f} s"
 
-    def _count(self, asset: str, label: str) -> int:
-        return sum(int(facts.get(label, 0)) for facts in self._facts(asset))
+    def _count(self, asset: str, fact: Fact) -> int:
+        return sum(facts.get(fact, 0) for facts in self._facts(asset))
 
     def _facts(self, asset: str) -> list[dict[str, Any]]:
         return [facts for (name, _), facts in self.outcome.facts.items() if name == asset]
@@ -87,11 +91,11 @@ class Cycle:
 
 @dataclass
 class Cycles:
-    """Runs cycles one after the other and remembers what is still to do.
+    """Runs cycles one after the other and keeps track of unfinished work.
 
     Attributes:
-        tags: on each run of the loop.
-        unprocessed: hours with documents that no successful `process` has seen yet.
+        tags: tags of each run of the loop.
+        unprocessed: hours with documents that `process` has not yet processed successfully.
         stale_days: days whose marts are stale.
     """
 
@@ -99,7 +103,8 @@ class Cycles:
     unprocessed: set[str] = field(default_factory=set)
     stale_days: set[str] = field(default_factory=set)
     _is_first: bool = True
-    _looked_back_in: str = ""
+    _looked_back_in_hour: str = ""
+    _ran_others_in_hour: str = ""
     _seconds_per_day: float = 0.0
     _marts_at: float = float("-inf")
 
@@ -116,8 +121,9 @@ class Cycles:
         try:
             is_fetched = self._fetch(runner)
             cycle.is_done = self._process(runner, cycle) and is_fetched
+            cycle.is_done = self._run_other_flows(runner) and cycle.is_done
             if cycle.is_done and self.stale_days and self._has_time_for_marts(ends_by):
-                cycle.is_done = self._make_marts(runner, ends_by)
+                cycle.is_done = self._compute_marts(runner, ends_by)
         except (
             CryptoassetsError,
             DagsterError,
@@ -126,7 +132,7 @@ class Cycles:
             PyMongoError,
             OSError,
         ) as error:
-            # Outside of a step: for example, PostgreSQL with Dagster's runs is gone.
+            # An error outside of a step: for example, PostgreSQL with Dagster's runs is down.
             cycle.is_done = False
             runner.outcome.errors.add(type(error).__name__)
             runner.outcome.failures.append(str(error).strip().partition("\n")[0])
@@ -134,15 +140,15 @@ class Cycles:
         return cycle
 
     def _fetch(self, runner: Runner) -> bool:
-        """Fetch; note the hours with new documents, and once per hour what was left behind."""
+        """Fetch; record hours with new documents and, once per hour, what earlier runs left."""
         now = datetime.now(UTC)
         hour = now.strftime("%Y-%m-%d-%H:00")
-        if self._looked_back_in != hour:
+        if self._looked_back_in_hour != hour:
             self._look_back(runner, now)
-            self._looked_back_in = hour
+            self._looked_back_in_hour = hour
         is_done = runner.execute("ingest", hour, tags=self.tags)
         for (asset, partition), facts in runner.outcome.facts.items():
-            new = facts.get("documents new", facts.get("documents received", 0))
+            new = facts.get(Fact.DOCUMENTS_NEW, facts.get(Fact.DOCUMENTS_RECEIVED, 0))
             rows = runner.outcome.materialized[asset, partition]
             if asset == _RAW and rows and (new or self._is_first):
                 self.unprocessed.add(partition)
@@ -150,56 +156,69 @@ class Cycles:
         return is_done
 
     def _look_back(self, runner: Runner, now: datetime) -> None:
-        """Note hours and days of any age that earlier runs have left."""
+        """Record the hours and days, of any age, that earlier runs left unfinished."""
         with open_stores() as stores:
             waiting = hours_left_behind(stores, now)
             stale = days_left_behind(stores.postgres)
+            earlier = earlier_publications(stores.postgres)
         self.unprocessed |= waiting.keys
         self.stale_days |= stale.keys
-        for sentence in filter(None, (waiting.rest, stale.rest)):
+        for sentence in filter(None, (waiting.rest, stale.rest, earlier)):
             runner.warn(sentence)
 
     def _process(self, runner: Runner, cycle: Cycle) -> bool:
         is_done = True
         days = set()
-        for place, partition in enumerate(reversed(hours_begun(self.unprocessed))):
+        for place, partition in enumerate(reversed(started_hours(self.unprocessed))):
             if runner.execute("process", partition, tags=self.tags):
                 days.add(partition[:10])
             else:
                 is_done = False
-                # The files there may be the cause: the next run judges the hour from raw.
+                # The existing Parquet may be the cause: the next run judges the hour from raw.
                 require_full_read(SNAPSHOT_FLOW.clean, partition_window(partition))
-                # The next cycle retries the newest hour, others wait for the next hour: an hour
-                # that fails again and again must not end the loop.
+                # The next cycle retries the newest hour; others are retried in the next hour, so
+                # that an hour that always fails does not end the loop.
                 if place == 0:
                     continue
             self.unprocessed.remove(partition)
         self.stale_days |= days
         if days - {str(datetime.now(UTC).date())}:
-            # The marts of later days look back on these.
+            # The marts of later days depend on these days.
             self.stale_days |= days_left_behind(PostgresResource()).keys
-        if any(facts.get("rows removed") for facts in runner.outcome.facts.values()):
-            # A rule that has changed since may refuse the document that described a coin.
+        if any(facts.get(Fact.ROWS_REMOVED) for facts in runner.outcome.facts.values()):
+            # A changed rule may have refused the document that described a coin.
             repair_coins(PostgresResource())
         if is_done:
             cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
         return is_done
 
+    def _run_other_flows(self, runner: Runner) -> bool:
+        """Run the other flows once per hour; new prices come first."""
+        if self._ran_others_in_hour == self._looked_back_in_hour:
+            return True
+        self._ran_others_in_hour = self._looked_back_in_hour
+        with open_stores() as stores:
+            return run_other_flows(stores, runner, datetime.now(UTC), self.tags)
+
     def _has_time_for_marts(self, ends_by: float) -> bool:
         now = time.monotonic()
         return now + self._seconds_per_day < ends_by or now > self._marts_at + LATEST_MARTS_SECONDS
 
-    def _make_marts(self, runner: Runner, ends_by: float) -> bool:
-        """Make the marts of the newest day and one older day; of more days while there is time."""
+    def _compute_marts(self, runner: Runner, ends_by: float) -> bool:
+        """Compute the marts of the newest day and one older day, and of more while there is time.
+
+        Among the older days the oldest comes first, because later days depend on it.
+        """
         is_done = True
-        for place, day in enumerate(sorted(self.stale_days, reverse=True)):
+        *older, newest = sorted(self.stale_days)
+        for place, day in enumerate([newest, *older]):
             started = time.monotonic()
-            # One older day in each cycle, or cycles without spare time would never make any.
+            # At least one older day: otherwise cycles without spare time would never compute any.
             if place > 1 and started + self._seconds_per_day > ends_by:
                 break
             if not runner.execute("marts", day, tags=self.tags):
                 is_done = False
-                # As with hours: the next cycle retries the newest, others are retried each hour.
+                # As with hours: the next cycle retries the newest day, others are retried hourly.
                 if place == 0:
                     continue
             self.stale_days.remove(day)
@@ -209,11 +228,12 @@ class Cycles:
 
 
 def _answer_to_row(outcome: Outcome) -> float | None:
-    answered = [facts["answered at"] for facts in outcome.facts.values() if "answered at" in facts]
+    found = outcome.facts.items()
+    answered = [facts[Fact.ANSWERED_AT] for _, facts in found if Fact.ANSWERED_AT in facts]
     published = [
-        facts["published at"]
-        for (asset, _), facts in outcome.facts.items()
-        if asset == _PRICES and "published at" in facts
+        facts[Fact.PUBLISHED_AT]
+        for (asset, _), facts in found
+        if asset == _PRICES and Fact.PUBLISHED_AT in facts
     ]
     if not answered or not published:
         return None

@@ -1,37 +1,50 @@
-"""Dagster's events and errors in words.
+"""Describes Dagster's events as text.
 
-What goes here: reading one event, error or materialization. What stays out: receiving the events of
-a run (in `runs`).
+What goes here: reading one event or materialization. What stays out: receiving the events of a run
+(in `runs`), errors (in `monitoring.sentences`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from cryptoassets.facts import Fact, facts_of
 from cryptoassets.settings import load_settings
-from cryptoassets.shortages import disk_remedy, remedy_of
+from cryptoassets.shortages import disk_remedy
 
 if TYPE_CHECKING:
     import dagster as dg
 
 
-def words_of(facts: dict[str, Any]) -> Iterator[str]:
-    """What a materialization did, from the labels of its metadata; parts of a few words."""
-    if "skipped" in facts:
-        yield f"skipped: {facts['skipped']}"
-    for label in ("documents new", "valid", "quarantined", "superseded", "rows written"):
-        if label in facts:
-            yield f"{facts[label]} {label}"
-    if "late" in facts:
-        yield f"{facts['documents received']} documents received by the run of another hour"
-    elif facts.keys().isdisjoint({"documents new", "valid", "rows written"}):
-        yield f"{facts.get('dagster/partition_row_count', 0)} rows"
-    for label in ("documents of other partitions", "dead letters", "next fetch at"):
-        if facts.get(label):
-            yield f"{label}: {facts[label]}"
+_COUNTS = (
+    *(Fact.DOCUMENTS_NEW, Fact.VALID),
+    *(Fact.QUARANTINED, Fact.SUPERSEDED, Fact.ROWS_WRITTEN),
+)
+_REMARKS = (Fact.DOCUMENTS_OF_OTHER_PARTITIONS, Fact.DEAD_LETTERS, Fact.NEXT_FETCH_AT)
+
+
+def describe_materialization(facts: Mapping[str, Any], rows: int) -> Iterator[str]:
+    """Describe a materialization in parts of a few words.
+
+    Args:
+        facts: its facts, by name.
+        rows: its row count.
+    """
+    if Fact.SKIPPED in facts:
+        yield f"skipped: {facts[Fact.SKIPPED]}"
+    for fact in _COUNTS:
+        if fact in facts:
+            yield f"{facts[fact]} {fact.label}"
+    if Fact.IS_LATE in facts:
+        yield f"{facts[Fact.DOCUMENTS_RECEIVED]} documents received by another hour's run"
+    elif facts.keys().isdisjoint({Fact.DOCUMENTS_NEW, Fact.VALID, Fact.ROWS_WRITTEN}):
+        yield f"{rows} rows"
+    for fact in _REMARKS:
+        if facts.get(fact):
+            yield f"{fact.label}: {facts[fact]}"
 
 
 def step_name(event: "dg.DagsterEvent") -> str:
-    """The step of an event, written as its asset's key."""
+    """The step of an event, written as the key of its asset."""
     return (event.step_key or "").replace("__", "/")
 
 
@@ -40,27 +53,14 @@ def is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
     return error is not None and "DagsterExecutionInterruptedError" in error.message
 
 
-def unheard_failure() -> str:
+def unrecorded_failure() -> str:
     """Explain the failure of a run whose events could not be stored."""
-    remedy = disk_remedy(load_settings().home) or "See the lines above, then run it again"
+    remedy = disk_remedy(load_settings().home) or "Read the lines above, then run it again"
     return f"it failed, and PostgreSQL could not record why. {remedy}"
 
 
 def error_names(event: "dg.DagsterEvent") -> set[str]:
-    """The name of the error in `errors` by which a step failed, noted by `resources.failures`."""
+    """The name of the error in `errors` that failed a step, as set by `resources.failures`."""
     noted = event.step_failure_data.user_failure_data
-    name = noted.metadata.get("error") if noted else None
-    return {str(name.value)} if name is not None else set()
-
-
-def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
-    """The sentence of the first error from `errors` in the chain, else of the first cause."""
-    text = "failed"
-    while error is not None:
-        text = str(error.message).strip()
-        kind, _, words = text.partition(": ")
-        if kind.startswith("cryptoassets.errors."):
-            return words
-        error = error.cause
-    remedy = remedy_of(text)
-    return f"{text.partition(chr(10))[0]}. {remedy}" if remedy else text
+    facts = facts_of(noted.metadata) if noted else {}
+    return {facts[Fact.ERROR]} if Fact.ERROR in facts else set()

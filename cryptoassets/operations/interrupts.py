@@ -1,7 +1,7 @@
-"""Noticing Ctrl-C while Dagster executes a job.
+"""Detects Ctrl-C while Dagster executes a job.
 
-What goes here: noticing a signal whatever handler is in force. Dagster installs its own handlers
-while it executes a job, and forgets a signal that comes after the last step.
+What goes here: detecting a signal whatever handler is set. Dagster installs its own handlers while
+it executes a job, and ignores a signal that is received after the last step.
 """
 
 import os
@@ -15,10 +15,10 @@ _ENDING = {int(signal.SIGINT), int(signal.SIGTERM)}
 
 @contextmanager
 def noticed_interrupts() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether SIGINT or SIGTERM has come since.
+    """Yield a function that returns whether SIGINT or SIGTERM has been received since.
 
-    Afterwards SIGTERM is handled as before. Dagster leaves it to the handler of SIGINT, which a
-    background job of a script ignores: only SIGKILL would end the process then.
+    On exit SIGTERM's handler is restored, because Dagster replaces it by SIGINT's. Background jobs
+    of a shell script ignore SIGINT, so without this only SIGKILL would end such a process.
 
     Outside the main thread, where no signal is delivered, the function always returns False.
     """
@@ -31,7 +31,7 @@ def noticed_interrupts() -> Iterator[Callable[[], bool]]:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        yield lambda: _has_come(reader)
+        yield lambda: _is_received(reader)
     finally:
         signal.set_wakeup_fd(before)
         signal.signal(signal.SIGTERM, on_sigterm)
@@ -39,7 +39,7 @@ def noticed_interrupts() -> Iterator[Callable[[], bool]]:
         os.close(writer)
 
 
-def _has_come(reader: int) -> bool:
+def _is_received(reader: int) -> bool:
     try:
         return not _ENDING.isdisjoint(os.read(reader, 4096))
     except BlockingIOError:

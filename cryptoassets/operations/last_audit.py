@@ -1,7 +1,6 @@
-"""Which partitions earlier audits have compared, so that the next audit can skip them.
+"""Records which partitions earlier audits have compared, so that the next audit can skip them.
 
-What goes here: a small file below the home. What stays out: what is compared (in
-`audit_partitions`).
+What goes here: a small file in the home. What stays out: what is compared (in `audit_partitions`).
 
 The file only saves time. A partition that is missing in it, or has changed since, is compared
 again. The file may be deleted, restored from a backup, or come from another version.
@@ -25,23 +24,23 @@ _NAME = "audits.json"
 
 
 class LastAudit:
-    """The partitions whose documents were compared, each with a digest of its ledger row then.
+    """The compared partitions, each with a digest of its ledger row and files at that time.
 
     Args:
-        settings: home, and the stores that are compared.
-        addresses: of the three stores.
+        settings: the home, and the stores that are compared.
+        addresses: addresses of the three stores.
     """
 
     def __init__(self, settings: Settings, addresses: tuple[str, str, str]) -> None:
         self._file = settings.home / _NAME
         named = (settings.mongo_url, settings.postgres_url)
-        # An embedded server gets another port at each start.
+        # An embedded server may have another port after each start.
         parts = [
             address if url else f"embedded/{address.rpartition('/')[2]}"
             for address, url in zip(addresses, named, strict=False)
         ]
         self._stores = " ".join([*parts, addresses[2]])
-        # Partition to the digest of its ledger row and files, and the time of the comparison.
+        # Maps a partition to the digest of its ledger row and files, and the time of comparison.
         self._known: dict[str, str] = _entries(_read(self._file), self._stores)
         self._now = datetime.now(UTC).isoformat(timespec="seconds")
 
@@ -54,13 +53,13 @@ class LastAudit:
         return None
 
     def note(self, flow: Flow, window: Span, row: LedgerRow, files: str) -> None:
-        """Note that a partition was compared now without a difference.
+        """Record that a partition was compared now and has no differences.
 
         Args:
-            flow: whose partition it is.
+            flow: the flow of the partition.
             window: the partition.
             row: its ledger row.
-            files: see `clean_folders.files_as_written`.
+            files: see `clean_folders.unchanged_files_hash`.
         """
         self._known[_key(flow, window)] = f"{_digest(row, files)} {self._now}"
 
@@ -69,7 +68,7 @@ class LastAudit:
         self._known.pop(_key(flow, window), None)
 
     def save(self) -> None:
-        """Replace the file; errors are ignored because the next audit only takes longer then."""
+        """Replace the file; errors are ignored, because they only make the next audit slower."""
         entries = {**_read(self._file), self._stores: self._known}
         temporary = self._file.with_name(f"{_NAME}.{os.getpid()}")
         with contextlib.suppress(OSError):
@@ -83,14 +82,14 @@ class LastAudit:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        books = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return books if isinstance(books, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
-def _entries(books: dict[str, Any], stores: str) -> dict[str, str]:
-    entries = books.get(stores)
+def _entries(content: dict[str, Any], stores: str) -> dict[str, str]:
+    entries = content.get(stores)
     if not isinstance(entries, dict):
         return {}
     return {key: entry for key, entry in entries.items() if isinstance(entry, str)}

@@ -1,24 +1,27 @@
-"""Hours and days that earlier runs have left to do.
+"""Hours and days that earlier runs left unfinished.
 
-What goes here: which of them there are, and how many one run does. What stays out: doing them (in
-`run` and `cycle`), the questions to the stores (in `upkeep`).
+What goes here: finding them, and how many of them one run processes. What stays out: processing
+them (in `run` and `cycle`), queries to the stores (in `upkeep`).
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from cryptoassets.operations.session import Stores
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import SNAPSHOT_FLOW
+from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
 from cryptoassets.upkeep.days import stale_mart_days
-from cryptoassets.upkeep.partitions import hours_without_parquet, partitions_waiting
+from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
+from cryptoassets.upkeep.partitions import partitions_waiting, partitions_without_parquet
 
-MOST_HOURS = 24
-"""Most hours left behind that one run processes, newest first; they take a minute or two."""
-MOST_DAYS = 28
-"""Most days of stale marts that one run makes, newest first; four runs of a week each."""
+MAX_HOURS = 24
+"""Number of unfinished hours that one run processes, newest first; takes a minute or two."""
+MAX_DAYS = 28
+"""Number of days whose stale marts one `run` computes: four weeks, each in one run of the job."""
+NEWEST_DAYS = 7
+"""How many of them are the newest; the others are the oldest, because later days depend on them."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class LeftBehind:
     """Hours whose documents are not all published, or days whose marts are stale.
 
     Attributes:
-        keys: partition keys of those that this run does.
+        keys: partition keys of those that this run processes.
         rest: a sentence that names the others and the command for them; None: there are none.
     """
 
@@ -34,37 +37,57 @@ class LeftBehind:
     rest: str | None
 
 
-def hours_begun(hours: Collection[str]) -> list[str]:
-    """The keys of hours that have begun, oldest first.
+def started_hours(hours: Collection[str]) -> list[str]:
+    """The keys of hours that have started, oldest first.
 
-    A source whose clock is fast sends documents of an hour ahead. Dagster has no partition for it
-    until it begins.
+    A source whose clock is fast sends documents of the next hour. Dagster has no partition for
+    that hour until it starts.
     """
     now = datetime.now(UTC)
     return [hour for hour in sorted(hours) if partition_window(hour)[0] <= now]
 
 
-def hours_left_behind(stores: Stores, now: datetime) -> LeftBehind:
-    """Hours of any age that are not published, and those of the last day without Parquet."""
-    waiting = partitions_waiting(stores.mongo, stores.postgres, SNAPSHOT_FLOW, now)
-    without_parquet = hours_without_parquet(stores.mongo, stores.postgres, now)
-    keys = hours_begun({*(partition.key for partition in waiting), *without_parquet})
-    return _newest(keys, MOST_HOURS, "hours have documents that are not processed")
+def hours_left_behind(stores: Stores, now: datetime, flow: Flow = SNAPSHOT_FLOW) -> LeftBehind:
+    """A flow's hours of any age that are not published, and those of a day without Parquet."""
+    waiting = partitions_waiting(stores.mongo, stores.postgres, flow, now)
+    without_parquet = partitions_without_parquet(stores.mongo, stores.postgres, flow, now)
+    keys = started_hours({*(partition.key for partition in waiting), *without_parquet})
+    earlier, keys = split_at_first(keys)
+    found = _newest(keys, MAX_HOURS, "hours have documents that are not processed")
+    sentences = [earlier_documents(earlier)] if earlier else []
+    return replace(found, rest=". ".join([*filter(None, [found.rest]), *sentences]) or None)
 
 
 def days_left_behind(postgres: PostgresResource) -> LeftBehind:
-    """Days of any age whose marts are stale."""
+    """Days of any age whose marts are stale: the newest week, and the oldest ones.
+
+    A day stays stale until the days that it depends on are computed, so the oldest come first.
+    """
     keys = [str(day) for day in stale_mart_days(postgres)]
-    return _newest(keys, MOST_DAYS, "days have marts that are stale")
-
-
-def _newest(keys: list[str], most: int, what: str) -> LeftBehind:
-    rest = keys[:-most]
-    if not rest:
+    oldest, newest = keys[: MAX_DAYS - NEWEST_DAYS], keys[-NEWEST_DAYS:]
+    rest = keys[len(oldest) : -NEWEST_DAYS]
+    if len(keys) <= MAX_DAYS:
         return LeftBehind(set(keys), None)
+    what = "days have marts that are stale"
+    return LeftBehind({*oldest, *newest}, _sentence(rest, f"more {what}", "oldest"))
+
+
+def rest_of_days(postgres: PostgresResource) -> str | None:
+    """A sentence that names the days whose marts are still stale; None: there are none."""
+    keys = [str(day) for day in stale_mart_days(postgres)]
+    return _sentence(keys, "more days have marts that are stale", "oldest") if keys else None
+
+
+def _newest(keys: list[str], limit: int, what: str) -> LeftBehind:
+    rest = keys[:-limit]
+    sentence = _sentence(rest, f"older {what}", "newest") if rest else None
+    return LeftBehind(set(keys[-limit:]), sentence)
+
+
+def _sentence(rest: list[str], what: str, first: str) -> str:
     end = date.fromisoformat(rest[-1][:10]) + timedelta(days=1)
-    return LeftBehind(
-        set(keys[-most:]),
-        f"{len(rest)} older {what} ({rest[0]} to {rest[-1]}). The next `cryptoassets run` does the "
-        f"newest of them; `cryptoassets rebuild --from {rest[0][:10]} --to {end}` does them all",
+    return (
+        f"{len(rest)} {what} ({rest[0]} to {rest[-1]}). The next `cryptoassets run` "
+        f"processes the {first} of them; `cryptoassets rebuild --from {rest[0][:10]} --to {end}` "
+        "processes all"
     )

@@ -1,26 +1,26 @@
-"""How an operation reports what it is doing.
+"""How an operation reports its progress.
 
-What goes here: the protocol, implementations that show little or nothing, lists in reports. What
-stays out: colours and marks (in `cli.render`).
+What goes here: the protocol, implementations that show little or nothing, and how reports shorten a
+list. What stays out: colours and marks (in `cli.render`).
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
-def first_of(names: Sequence[object], most: int) -> str:
+def first_of(names: Sequence[object], limit: int) -> str:
     """The first names, separated by commas; dots stand for the others."""
-    return ", ".join(map(str, names[:most])) + (", ..." if len(names) > most else "")
+    return ", ".join(map(str, names[:limit])) + (", ..." if len(names) > limit else "")
 
 
 class Progress(Protocol):
     """Receives reports while an operation runs; each argument is plain text without markup."""
 
     def doing(self, activity: str) -> None:
-        """Show what goes on now; replaces the previous activity."""
+        """Show the current activity; replaces the previous one."""
 
     def note(self, sentence: str) -> None:
-        """Report something that is worth knowing and needs no action."""
+        """Report information that needs no action."""
 
     def warn(self, sentence: str) -> None:
         """Report something that needs attention although nothing failed."""
@@ -29,20 +29,20 @@ class Progress(Protocol):
         """Report a failure."""
 
     def retry(self, step: str, reason: str) -> None:
-        """Report that a step failed and is tried again."""
+        """Report that a step failed and is retried."""
 
     def done(self, name: str, result: str = "", seconds: float | None = None) -> None:
         """Report a part that succeeded.
 
         Args:
-            name: of the part.
-            result: what came of it, in a few words.
+            name: name of the part.
+            result: its result in a few words.
             seconds: how long it took; None: not measured.
         """
 
 
 class Silent:
-    """Drops all reports; for programs and tests that read the result alone."""
+    """Drops all reports; for programs and tests that only use the result."""
 
     def doing(self, activity: str) -> None:
         """Drop it."""
@@ -51,10 +51,10 @@ class Silent:
         """Drop it."""
 
     def warn(self, sentence: str) -> None:
-        """Drop it; the result has it, too."""
+        """Drop it; the result contains it, too."""
 
     def fail(self, sentence: str) -> None:
-        """Drop it; the result has it, too."""
+        """Drop it; the result contains it, too."""
 
     def retry(self, step: str, reason: str) -> None:
         """Drop it."""
@@ -64,11 +64,11 @@ class Silent:
 
 
 class ActivityOnly(Silent):
-    """Passes the current activity on and drops the rest: a loop prints a line per cycle itself."""
+    """Passes on the current activity only, because a loop prints its own line per cycle."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def doing(self, activity: str) -> None:
-        """Show what goes on now."""
+        """Show the current activity."""
         self._progress.doing(activity)

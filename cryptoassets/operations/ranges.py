@@ -1,7 +1,7 @@
-"""Stretches of partitions, each processed by one run; shared by operations on the past.
+"""Processes stretches of consecutive partitions, one run each; for operations on past partitions.
 
-What goes here: a stretch that fails is halved until the failure is one partition, and the marts of
-days. What stays out: which partitions (in the operations), how long a stretch is (in
+What goes here: halving a stretch that fails until the failing partition is found, and the marts of
+days. What stays out: which partitions are processed (in the operations), how long a stretch is (in
 `upkeep.stretches`).
 """
 
@@ -10,16 +10,17 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from cryptoassets.facts import Fact
 from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark_errors import fail_if_jvm_ended
-from cryptoassets.upkeep.days import days_to_make, stretches_of_marts
+from cryptoassets.upkeep.days import days_to_compute, stretches_of_marts
 from cryptoassets.upkeep.stretches import Stretch
 
 
 @dataclass(frozen=True)
 class FinishedStretch:
-    """Partitions that one run made, and how long it took in seconds."""
+    """Partitions that one run processed, and its duration in seconds."""
 
     partitions: Stretch
     seconds: float
@@ -29,7 +30,7 @@ class StretchRunner:
     """Executes jobs over stretches.
 
     Args:
-        runner: does not report the failures of a range, because its parts are tried again.
+        runner: must not report the failure of a range, because its parts are retried.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -39,16 +40,16 @@ class StretchRunner:
     def run(
         self, job: str, stretch: Stretch, *, assets: Collection[str] = (), place: str = ""
     ) -> Iterator[FinishedStretch]:
-        """Run a stretch; a partition that fails is named by its own run and stops no other.
+        """Run a stretch; a partition that fails is reported and does not stop the others.
 
         Args:
-            job: its name.
-            stretch: adjoining partitions.
-            assets: of the job, by key; empty: all.
-            place: position among others, for the display of progress.
+            job: name of the job.
+            stretch: consecutive partitions.
+            assets: keys of the job's assets to run; empty: all.
+            place: position among all partitions, for the display of progress.
 
         Raises:
-            SparkJobError: Spark's JVM is gone; no other partition can be made.
+            SparkJobError: Spark's JVM has ended, so no other partition can be processed.
         """
         self.progress.doing(f"{job} of {name_of(stretch)}{place}")
         started = time.monotonic()
@@ -64,41 +65,41 @@ class StretchRunner:
                 yield from self.run(job, part, assets=assets, place=place)
 
 
-def changed(outcome: Outcome, asset: str) -> set[str]:
-    """Keys of the partitions of an asset of which rows were written or removed."""
+def changed_keys(outcome: Outcome, asset: str) -> set[str]:
+    """Keys of an asset's partitions whose rows were written or removed."""
     return {
         partition
-        for (name, partition), told in outcome.facts.items()
-        if name == asset and (told["rows written"] or told["rows removed"])
+        for (name, partition), facts in outcome.facts.items()
+        if name == asset and (facts[Fact.ROWS_WRITTEN] or facts[Fact.ROWS_REMOVED])
     }
 
 
 def name_of(stretch: Stretch) -> str:
-    """The first and the last partition."""
+    """The keys of the first and the last partition."""
     first, last = stretch[0].key, stretch[-1].key
     return first if first == last else f"{first} to {last}"
 
 
-def make_marts(
+def compute_marts(
     stretches: StretchRunner, postgres: PostgresResource, touched: Collection[date]
 ) -> None:
-    """Make the marts of days whose prices changed, and of later days that look back on them.
+    """Compute the marts of days whose prices changed, and of later days that depend on them.
 
     Args:
         stretches: executes the job.
-        postgres: says which days look back on others.
-        touched: days whose prices changed, and those whose marts are stale.
+        postgres: finds the days that depend on others.
+        touched: days whose prices changed, and days whose marts are stale.
     """
-    plan = days_to_make(postgres, touched)
+    plan = days_to_compute(postgres, touched)
     made = 0
-    for stretch in stretches_of_marts(postgres, plan.made):
-        place = f" ({made + 1} to {made + len(stretch)} of {len(plan.made)} days)"
+    for stretch in stretches_of_marts(postgres, plan.to_compute):
+        place = f" ({made + 1} to {made + len(stretch)} of {len(plan.to_compute)} days)"
         made += len(stretch)
         for done in stretches.run("marts", stretch, place=place):
             name = f"marts of {name_of(done.partitions)}"
             stretches.progress.done(name, seconds=done.seconds)
     if plan.kept:
         stretches.progress.note(
-            f"Marts of {plan.kept[0]} to {plan.kept[-1]} stay as they are: prices that they "
-            "look back on have expired."
+            f"Marts of {plan.kept[0]} to {plan.kept[-1]} were not computed again, because prices "
+            "that they depend on have expired."
         )

@@ -1,7 +1,7 @@
-"""The operation `rebuild`: PostgreSQL and the cleaned Parquet made again from raw alone.
+"""The operation `rebuild`: rebuilds PostgreSQL and the cleaned Parquet from raw alone.
 
-What goes here: which partitions of a window are made again, and which cannot be. What stays out:
-processing (in `reprocess`) and the proof (in `audit`).
+What goes here: which partitions of a window are rebuilt, and which cannot be. What stays out:
+processing (in `reprocess`) and checking the result (in `audit`).
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class Plan:
     """Partitions of a window, oldest first.
 
     Attributes:
-        wanted: they have raw documents.
-        orphans: they have rows, but no raw document to make them from.
-        expired: retention deleted them.
+        wanted: partitions with raw documents.
+        orphans: partitions with rows, but without raw documents.
+        expired: partitions that retention deleted.
     """
 
     wanted: list[Partition]
@@ -46,9 +46,9 @@ class RebuildResult:
 
     Attributes:
         wanted: partitions with raw documents.
-        rebuilt: those of them that succeeded.
+        rebuilt: number of them that succeeded.
         expired: partitions that retention deleted.
-        failures: one sentence each, partitions without raw documents included.
+        failures: one sentence each; includes partitions without raw documents.
     """
 
     wanted: int
@@ -58,12 +58,13 @@ class RebuildResult:
 
 
 def rebuild(progress: Progress, since: datetime | None, until: datetime | None) -> RebuildResult:
-    """Make every partition of a window again from raw.
+    """Rebuild every partition of a window from raw.
 
     Args:
         progress: receives reports.
-        since: first moment, UTC; its hour, or day of history, is made whole. None: the first.
-        until: first moment after; None: now.
+        since: start, UTC; the whole hour, or day of history, that contains it is rebuilt; None: no
+            limit.
+        until: end, UTC, not included; None: now.
 
     Raises:
         SettingsError: the window is empty.
@@ -78,8 +79,8 @@ def rebuild(progress: Progress, since: datetime | None, until: datetime | None) 
         for orphan in plan.orphans:
             failures.append(orphan.key)
             progress.fail(
-                f"{orphan.asset} {orphan.key} has rows in PostgreSQL but no raw document: it is "
-                "left as it is. Bring MongoDB's documents back from a backup"
+                f"{orphan.asset} {orphan.key} has rows in PostgreSQL but no raw document, so it "
+                "was not changed. Restore MongoDB's documents from a backup"
             )
 
         def report(finished: FinishedStretch) -> None:
@@ -87,7 +88,7 @@ def rebuild(progress: Progress, since: datetime | None, until: datetime | None) 
             progress.done(name, reprocessing.counts(finished), finished.seconds)
 
         rebuilt = reprocessing.process(plan.wanted, report)
-        reprocessing.finish({partition.day.date() for partition in rebuilt})
+        reprocessing.finish(rebuilt)
     return RebuildResult(len(plan.wanted), len(rebuilt), len(plan.expired), failures)
 
 
@@ -96,12 +97,12 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 def _restore_ledger(reprocessing: Reprocessing) -> None:
-    """Bring back which partitions expired, from the notes in the lake: the ledger may be lost."""
+    """Restore the ledger's expired partitions from the lake's records, in case they were lost."""
     stores = reprocessing.stores
     with stores.postgres.connect() as connection, connection.cursor() as cursor:
         restored = restore_ledger(cursor, stores.mongo.lake())
     if restored:
-        reprocessing.progress.note(f"The ledger knows again of {restored} expired partitions.")
+        reprocessing.progress.note(f"Restored {restored} expired partitions in the ledger.")
 
 
 def _plan(reprocessing: Reprocessing, window: Span) -> Plan:

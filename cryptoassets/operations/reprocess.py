@@ -1,43 +1,38 @@
-"""Partitions processed again from raw, then the marts of their days: `rebuild` and `requeue`.
+"""Processes partitions again from raw, then the marts of their days; for `rebuild` and `requeue`.
 
 What goes here: one session for many partitions, one run per stretch, and the results of each. What
-stays out: which partitions (in `rebuild` and `requeue`), the jobs (in `jobs`).
+stays out: which partitions are processed (in `rebuild` and `requeue`), the jobs (in `jobs`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
 
+from cryptoassets.facts import Fact
+from cryptoassets.jobs import processed_assets
 from cryptoassets.operations.progress import Progress, first_of
 from cryptoassets.operations.ranges import (
     FinishedStretch,
     StretchRunner,
-    changed,
-    make_marts,
+    changed_keys,
+    compute_marts,
 )
 from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.operations.session import Session, open_session
-from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW
+from cryptoassets.schemas import flow_named
 from cryptoassets.stores.clean_folders import require_full_read
 from cryptoassets.stores.mongodb import count_in
 from cryptoassets.upkeep.coins import repair_coins
 from cryptoassets.upkeep.days import stale_mart_days
+from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
 from cryptoassets.upkeep.partitions import Partition
 from cryptoassets.upkeep.stretches import stretches
 
-_JOBS = {SNAPSHOT_FLOW.asset: "process", HISTORY_FLOW.asset: "history"}
-# Only the assets of `history` after the fetch: CoinCap is not asked again.
-_ASSETS = {
-    SNAPSHOT_FLOW.asset: (),
-    HISTORY_FLOW.asset: ("clean/coin_price_history", "warehouse/coin_price_history"),
-}
-_RAW = {flow.asset: flow.raw.name for flow in FLOWS}
-_CLEAN = {flow.asset: flow.clean for flow in FLOWS}
 _SHOWN = 3
 
 
 class Reprocessing:
-    """Processes partitions again and makes the marts of their days."""
+    """Processes partitions again and computes the marts of their days."""
 
     def __init__(self, session: Session) -> None:
         self._await_spark = session.await_spark
@@ -54,48 +49,68 @@ class Reprocessing:
     def process(
         self, partitions: Iterable[Partition], finished: Callable[[FinishedStretch], None]
     ) -> list[Partition]:
-        """Process partitions, one run per stretch; a failure is reported and stops no other.
+        """Process partitions, one run per stretch; a failure is reported and does not stop others.
 
         Args:
-            partitions: they have raw documents.
+            partitions: partitions with raw documents.
             finished: called after each run that succeeded.
 
         Returns:
-            Those that succeeded.
+            The partitions that succeeded.
         """
         self._await_spark()
-        wanted, begun = list(partitions), 0
+        wanted, started = self._without_earlier(partitions), 0
         succeeded: list[Partition] = []
         for stretch in stretches(wanted, self._documents):
-            asset = stretch[0].asset
-            place = f" ({begun + 1} to {begun + len(stretch)} of {len(wanted)})"
-            begun += len(stretch)
+            flow = flow_named(stretch[0].asset)
+            place = f" ({started + 1} to {started + len(stretch)} of {len(wanted)})"
+            started += len(stretch)
             for partition in stretch:
-                require_full_read(_CLEAN[partition.asset], partition.window)
-            for done in self._stretches.run(
-                _JOBS[asset], stretch, assets=_ASSETS[asset], place=place
-            ):
+                require_full_read(flow.clean, partition.window)
+            # Only the assets after the fetch, so that CoinCap is not called again.
+            assets = processed_assets(flow)
+            for done in self._stretches.run(flow.job, stretch, assets=assets, place=place):
                 succeeded += done.partitions
                 finished(done)
             self.outcome.forget_partitions()
         return succeeded
 
+    def _without_earlier(self, partitions: Iterable[Partition]) -> list[Partition]:
+        """Report partitions before the first one as one failure; return the others."""
+        wanted = list(partitions)
+        earlier, _ = split_at_first([one.key for one in wanted])
+        if earlier:
+            sentence = earlier_documents(earlier)
+            self.outcome.failures.append(sentence)
+            self.progress.fail(sentence)
+        left_out = set(earlier)
+        return [one for one in wanted if one.key not in left_out]
+
     def counts(self, done: FinishedStretch) -> str:
-        """How many documents of a run's partitions were loaded, quarantined and superseded."""
+        """Describe how many documents of a run were loaded, quarantined and superseded."""
         facts = [self.outcome.facts.get((one.asset, one.key), {}) for one in done.partitions]
         raw, *others = (
-            sum(of_one.get(f"{name} rows", 0) for of_one in facts)
-            for name in ("raw", "loaded", "quarantined", "superseded")
+            sum(partition.get(name, 0) for partition in facts)
+            for name in (
+                *(Fact.RAW_ROWS, Fact.LOADED_ROWS),
+                *(Fact.QUARANTINED_ROWS, Fact.SUPERSEDED_ROWS),
+            )
         )
         words = "{:,} loaded, {:,} quarantined, {:,} superseded".format(*others)
         return f"{raw:,} documents: {words}"
 
     def has_changed(self, partition: Partition) -> bool:
         """Whether the run that has just finished wrote or removed rows of a partition."""
-        return partition.key in changed(self.outcome, partition.asset)
+        return partition.key in changed_keys(self.outcome, partition.asset)
 
-    def finish(self, days: Collection[date]) -> None:
-        """Update what depends on prices: coins and marts, including marts that are stale."""
+    def finish(self, changed_partitions: Iterable[Partition], days: Collection[date] = ()) -> None:
+        """Update coins and marts, which depend on prices; includes stale marts of other days.
+
+        Args:
+            changed_partitions: partitions whose rows may have changed.
+            days: further days whose marts are computed.
+        """
+        of_prices = [one for one in changed_partitions if flow_named(one.asset).feeds_marts]
         self._await_spark()
         postgres = self.stores.postgres
         coins = repair_coins(postgres)
@@ -103,11 +118,12 @@ class Reprocessing:
             self.progress.note(
                 f"{len(coins)} coins have a new description ({first_of(coins, _SHOWN)})."
             )
-        make_marts(self._stretches, postgres, {*days, *stale_mart_days(postgres)})
+        changed_days = {one.day.date() for one in of_prices}
+        compute_marts(self._stretches, postgres, {*changed_days, *days, *stale_mart_days(postgres)})
         self._report_past()
 
     def _report_past(self) -> None:
-        """Sum up what a person should have known when the documents came."""
+        """Report failed checks that judge how documents arrived in the past."""
         by_check: dict[str, dict[str, str]] = {}
         for (check, partition), words in sorted(self.outcome.past.items()):
             by_check.setdefault(check, {})[partition] = words
@@ -119,14 +135,15 @@ class Reprocessing:
             )
 
     def _documents(self, partition: Partition) -> int:
-        return count_in(self.stores.mongo.lake()[_RAW[partition.asset]], partition.window)
+        collection = self.stores.mongo.lake()[flow_named(partition.asset).raw.name]
+        return count_in(collection, partition.window)
 
 
 @contextmanager
 def open_reprocessing(progress: Progress) -> Iterator[Reprocessing]:
-    """Start what is missing; no partition is deleted while it is open.
+    """Start what is missing; no partition is deleted until the context ends.
 
-    Spark starts meanwhile, and is awaited by the first partition.
+    Spark starts in the background; the first partition waits for it.
     """
     with open_session(progress, blocks_retention=True) as session:
         yield Reprocessing(session)

@@ -1,7 +1,7 @@
-"""The operation `requeue`: judge quarantined documents and read dead letters by today's rules.
+"""The operation `requeue`: judges quarantined documents and dead letters by the current rules.
 
-What goes here: which partitions hold them, and what became of them. What stays out: reading dead
-letters (in `upkeep.dead_letters`), processing (in `reprocess`) and the audit trail (in
+What goes here: which partitions contain them, and the results. What stays out: reading dead letters
+(in `upkeep.dead_letters`), processing (in `reprocess`) and the audit trail (in
 `stores.publishing`).
 """
 
@@ -17,7 +17,7 @@ from cryptoassets.partitions.spans import partition_window
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
 from cryptoassets.stores.mongodb import typed_errors
-from cryptoassets.transforms.rules import REASONS
+from cryptoassets.transforms.reasons import known_reasons
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.dead_letters import letter_reasons, reread_dead_letters
 from cryptoassets.upkeep.partitions import Partition, partition_of
@@ -34,7 +34,7 @@ _REMAINING = "SELECT reasons FROM warehouse.quarantine WHERE asset = %s AND part
 
 @dataclass(frozen=True)
 class RequeueResult:
-    """What a requeue did: partitions judged again, documents released, failures as sentences."""
+    """The result of a requeue: partitions processed, documents released, failures as sentences."""
 
     partitions: int
     released: int
@@ -43,7 +43,7 @@ class RequeueResult:
 
 @dataclass(frozen=True)
 class _QuarantineCounts:
-    """Documents of a partition that were ever released, and those that are in quarantine."""
+    """How many documents of a partition were ever released, and how many are in quarantine."""
 
     released: int
     remaining: int
@@ -72,7 +72,7 @@ def requeue(progress: Progress, reason: str | None) -> RequeueResult:
     with open_reprocessing(progress) as reprocessing:
         requeued = _Requeue(reprocessing, partitions)
         reprocessing.process(partitions, requeued.report)
-        reprocessing.finish({partition.day.date() for partition in requeued.changed} | stale_days)
+        reprocessing.finish(requeued.changed, stale_days)
         failures = reprocessing.outcome.failures
         return RequeueResult(len(partitions), requeued.released.total(), failures)
 
@@ -82,8 +82,9 @@ def _read_letters(progress: Progress, stores: Stores, reason: str | None) -> fro
     lake = stores.mongo.lake()
     with typed_errors(stores.mongo.address):
         letters = letter_reasons(lake)
-        if reason is not None and reason not in REASONS and reason not in letters:
-            known = ", ".join(sorted({*REASONS, *letters}))
+        codes = known_reasons()
+        if reason is not None and reason not in codes and reason not in letters:
+            known = ", ".join(sorted({*codes, *letters}))
             raise SettingsError(
                 f"No rule and no dead letter has the code {reason!r}. Known: {known}"
             )
@@ -92,7 +93,7 @@ def _read_letters(progress: Progress, stores: Stores, reason: str | None) -> fro
         reading = reread_dead_letters(lake, stores.stack.source, reason)
     progress.note(
         f"{reading.read} dead letters read again, {reading.documents} documents stored from them; "
-        f"{reading.staying} dead letters stay."
+        f"{reading.remaining} dead letters remain."
     )
     return reading.partitions
 
@@ -108,29 +109,29 @@ class _Requeue:
         self.changed: list[Partition] = []
 
     def report(self, finished: FinishedStretch) -> None:
-        """Report what became of each partition of a run."""
+        """Report the result for each partition of a run."""
         for partition in finished.partitions:
             counts = _counts(self._postgres, partition)
             released = counts.released - self._before[partition]
             self.released[partition] = released
-            # Today's rules may refuse published rows, too.
+            # The current rules may also refuse rows that were published before.
             if self._reprocessing.has_changed(partition):
                 self.changed.append(partition)
             reasons = ", ".join(f"{code} {count}" for code, count in counts.reasons.most_common())
-            stay = f"{counts.remaining} stay" + (f": {reasons}" if counts.remaining else "")
+            remain = f"{counts.remaining} remain" + (f": {reasons}" if counts.remaining else "")
             name = f"{partition.asset} {partition.key}"
-            self._reprocessing.progress.done(name, f"{released} released, {stay}")
+            self._reprocessing.progress.done(name, f"{released} released, {remain}")
 
 
 def _partitions(postgres: PostgresResource, reason: str | None) -> list[Partition]:
-    flows = {flow.asset: flow for flow in FLOWS}
     with postgres.connect() as connection:
         rows = connection.execute(_QUARANTINED, {"reason": reason})
         found = {(asset, key) for asset, key in rows}
     return sorted(
-        partition_of(flows[asset], partition_window(key)[0])
+        partition_of(flow, partition_window(key)[0])
+        for flow in FLOWS
         for asset, key in found
-        if asset in flows
+        if asset == flow.asset
     )
 
 

@@ -1,7 +1,7 @@
-"""The operation `retention`: old partitions deleted from all stores, and Dagster's old runs.
+"""The operation `retention`: deletes old partitions from all stores, and Dagster's old runs.
 
-What goes here: opening what it needs. What stays out: what is deleted, and how (in
-`upkeep.retention`, `embedded.old_runs`).
+What goes here: opening the stores. What stays out: what is deleted, and how (in `upkeep.retention`,
+`embedded.old_runs`).
 """
 
 from datetime import UTC, datetime
@@ -14,18 +14,18 @@ from cryptoassets.upkeep.retention import RetentionResult, RetentionTargets, bou
 
 
 def apply_retention(progress: Progress, *, is_dry_run: bool) -> RetentionResult:
-    """Delete what is older than the settings keep.
+    """Delete data and runs that are older than the settings allow.
 
     Args:
         progress: receives reports.
-        is_dry_run: delete nothing; the result is what would be deleted.
+        is_dry_run: delete nothing and return what would be deleted.
     """
     with dagster_instance() as instance, open_stores() as stores:
         before, runs_before = bounds(stores.settings, datetime.now(UTC))
-        progress.doing("Looking for what is old")
+        progress.doing("Looking for old partitions and runs")
         if not is_dry_run:
             # The partitions of a killed run count as in use until it is marked as failed.
             fail_dead_runs(instance)
-        where = RetentionTargets(stores.mongo, stores.postgres, instance)
+        targets = RetentionTargets(stores.mongo, stores.postgres, instance)
         report = progress.doing
-        return retain(where, before, runs_before, is_dry_run=is_dry_run, report=report)
+        return retain(targets, before, runs_before, is_dry_run=is_dry_run, report=report)

@@ -1,7 +1,7 @@
-"""The operation `run`: `ingest`, `process` and `marts` once, for now and for what was left behind.
+"""The operation `run`: runs each job once for the current hour, and for unfinished work.
 
-What goes here: which jobs for which partitions. What stays out: starting what they need (in
-`session`), executing one (in `runs`), the jobs themselves (in `jobs`).
+What goes here: which jobs run for which partitions. What stays out: starting what they need (in
+`session`), executing a job (in `runs`), the jobs themselves (in `jobs`).
 """
 
 import time
@@ -13,10 +13,10 @@ from cryptoassets.operations.session import Session, open_session
 
 
 def run_once(progress: Progress) -> Outcome:
-    """Fetch, clean and publish the open hour and what earlier runs have left."""
+    """Fetch, clean and publish the current hour and what earlier runs left unfinished."""
     started = time.monotonic()
     with open_session(progress) as session:
-        runner = Runner(progress, session.instance, tries_ranges_again=True)
+        runner = Runner(progress, session.instance, retries_ranges=True)
         _run_jobs(session, runner)
         outcome = runner.outcome
         outcome.source = session.stores.stack.source
@@ -25,31 +25,39 @@ def run_once(progress: Progress) -> Outcome:
 
 
 def _run_jobs(session: Session, runner: Runner) -> None:
-    """Run the jobs; those without work are left out."""
+    """Run the jobs that have work to do."""
     from cryptoassets.operations.left_behind import (
         days_left_behind,
-        hours_begun,
         hours_left_behind,
+        rest_of_days,
+        started_hours,
     )
-    from cryptoassets.operations.ranges import StretchRunner, make_marts
+    from cryptoassets.operations.older_rules import report_older_rules
+    from cryptoassets.operations.other_flows import run_other_flows
+    from cryptoassets.operations.ranges import StretchRunner, compute_marts
     from cryptoassets.upkeep.coins import repair_coins
+    from cryptoassets.upkeep.earlier_data import earlier_publications
 
     now, postgres = datetime.now(UTC), session.stores.postgres
-    runner.progress.doing("Looking for hours that were left behind")
+    runner.progress.doing("Looking for unfinished hours")
     waiting = hours_left_behind(session.stores, now)
     if not runner.execute("ingest", now.strftime("%Y-%m-%d-%H:00")):
         return
     runner.progress.doing("Starting Spark")
     session.await_spark()
-    # An answer stamped 14:00:00.1 belongs to 14:00, whichever hour's run fetched it.
+    # An answer with the time 14:00:00.1 belongs to 14:00, whichever hour's run fetched it.
     raw = {key for (_, key), rows in runner.outcome.materialized.items() if rows}
-    # The open hour first: an older one that fails again and again must not hold it up.
-    hours = reversed(hours_begun(raw | waiting.keys))
+    # The current hour first, so that an older hour that always fails does not delay it.
+    hours = reversed(started_hours(raw | waiting.keys))
     done = [hour for hour in hours if runner.execute("process", hour)]
-    # A rule that has changed since may refuse the document that described a coin.
+    # A changed rule may have refused the document that described a coin.
     repair_coins(postgres)
+    run_other_flows(session.stores, runner, now)
     stale = days_left_behind(postgres)
     days = {date.fromisoformat(key[:10]) for key in {*done, *stale.keys}}
-    make_marts(StretchRunner(runner), postgres, days)
-    for sentence in filter(None, (waiting.rest, stale.rest)):
+    compute_marts(StretchRunner(runner), postgres, days)
+    # Later days that depend on the chosen ones were computed, too.
+    rest = stale.rest and rest_of_days(postgres)
+    for sentence in filter(None, (waiting.rest, rest, earlier_publications(postgres))):
         runner.warn(sentence)
+    report_older_rules(session.stores, runner)

@@ -1,7 +1,7 @@
-"""Jobs executed in this process, and what came of them: the part that operations share.
+"""Executes jobs in this process and collects their results; shared by the operations.
 
-What goes here: one job for its partitions, its events as they come, and the outcome. What stays
-out: which jobs for which partitions (in the operations) and the jobs (in `jobs`).
+What goes here: running one job for its partitions, its events and the outcome. What stays out:
+which jobs run for which partitions (in the operations) and the jobs (in `jobs`).
 """
 
 import time
@@ -11,15 +11,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from cryptoassets.coincap.clocks import CLOCK_FACT, clock_warning
+from cryptoassets.coincap.clocks import clock_warning
 from cryptoassets.embedded.dead_runs import process_tags
+from cryptoassets.facts import Fact, facts_of
+from cryptoassets.monitoring.replays import CHECKS_OF_THE_PAST, REPLAY_TAG
+from cryptoassets.monitoring.sentences import sentence_of
 from cryptoassets.operations.events import (
+    describe_materialization,
     error_names,
     is_interrupt,
-    sentence_of,
     step_name,
-    unheard_failure,
-    words_of,
+    unrecorded_failure,
 )
 from cryptoassets.operations.interrupts import noticed_interrupts
 from cryptoassets.operations.progress import Progress
@@ -27,16 +29,9 @@ from cryptoassets.operations.progress import Progress
 if TYPE_CHECKING:
     import dagster as dg
 
-# A person who types a command wants data now; the pace of the month is for schedules.
+# Commands fetch at once; only schedules keep to the month's pace of credits.
 _RUN_TAGS = {"cryptoassets/credits": "down_to_reserve"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-REPLAY_TAG = "cryptoassets/replay"
-"""On runs of partitions of the past."""
-CHECKS_OF_THE_PAST = (
-    *("newest_snapshot_complete", "newest_snapshot_reliable"),
-    *("quarantine_share", "payload_drift", "price_moves", "stale_answer"),
-)
-"""Checks that report what a person should have known then."""
 
 
 @dataclass
@@ -46,11 +41,12 @@ class Outcome:
     Attributes:
         failures: one sentence each: the asset or check, and what went wrong.
         warnings: the same for checks of severity WARN.
-        materialized: asset and partition to row count, in the order they were written.
-        stopped: why a fetch ended early without a failure: credits.
-        facts: asset and partition to the metadata of its materialization, by label.
-        errors: names of the errors in `errors` by which steps failed.
-        past: in a replay, check and partition to what a person should have known then.
+        materialized: maps asset and partition to the row count, in the order of writing.
+        stopped: why a fetch ended early although nothing failed, i.e. credits are used up.
+        facts: maps asset and partition to the facts of its materialization, by name.
+        errors: names of the errors in `errors` that failed steps.
+        past: failed checks of a replay that judge how a snapshot arrived; maps check and partition
+            to the description.
     """
 
     failures: list[str] = field(default_factory=list)
@@ -65,22 +61,30 @@ class Outcome:
     seconds: float = 0.0
 
     def forget_partitions(self) -> None:
-        """Drop the metadata of each partition, pictures included: there may be thousands."""
+        """Drop the facts of all partitions, because there may be thousands of them."""
         self.materialized.clear()
         self.facts.clear()
 
 
+def _why_no_partition(key: str) -> str:
+    """Say why Dagster has no partition of this key."""
+    from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
+
+    earlier, _ = split_at_first([key])
+    return earlier_documents(earlier) if earlier else f"{key} is in the future"
+
+
 class Runner:
-    """Executes jobs in this process and reports their events as they come.
+    """Executes jobs in this process and reports their events as they happen.
 
     Args:
         progress: receives reports.
-        instance: where runs are recorded.
-        definitions: of the jobs; None: those that every command has.
+        instance: records the runs.
+        definitions: definitions of the jobs; None: the usual ones.
         is_replay: partitions of the past are processed again. The operation itself reports each
-            partition, and a snapshot that was bad when it came is no failure of today.
-        tries_ranges_again: the operation tries the parts of a failed range, so that its failure
-            does not count yet; a replay always does.
+            partition, and a snapshot that was bad when it arrived is not a failure.
+        retries_ranges: the operation retries the parts of a failed range, so the failure of
+            the range is not reported; a replay always does this.
     """
 
     def __init__(
@@ -90,7 +94,7 @@ class Runner:
         *,
         definitions: "dg.Definitions | None" = None,
         is_replay: bool = False,
-        tries_ranges_again: bool = False,
+        retries_ranges: bool = False,
     ) -> None:
         self.progress = progress
         self.instance = instance
@@ -98,13 +102,13 @@ class Runner:
         self._is_range = False
         self._definitions = definitions
         self._is_replay = is_replay
-        self._tries_ranges_again = tries_ranges_again or is_replay
+        self._retries_ranges = retries_ranges or is_replay
         self._range_failures: list[str] = []
         self._partitions = ""
         self.outcome = Outcome()
 
     def warn(self, sentence: str) -> None:
-        """Report what is left to do although nothing failed."""
+        """Add a warning to the outcome and report it."""
         self.outcome.warnings.append(sentence)
         self.progress.warn(sentence)
 
@@ -117,34 +121,34 @@ class Runner:
         tags: Mapping[str, str] = MappingProxyType({}),
         assets: Collection[str] = (),
     ) -> bool:
-        """Run one job; False when it failed.
+        """Run one job; return whether it succeeded.
 
         Args:
-            job: its name.
+            job: name of the job.
             partition: the partition, or the first one of a range.
-            last: the last partition of a range, whose materializations are not reported one by
-                one; None: there is one partition.
+            last: the last partition of a range, whose materializations are not reported
+                separately; None: there is one partition.
             tags: further tags of the run.
-            assets: which of the job, by key; empty: all.
+            assets: keys of the job's assets to run; empty: all.
         """
         import dagster as dg
 
-        from cryptoassets.definitions import defs
+        from cryptoassets.definitions import current_defs
         from cryptoassets.partitions.policies import range_tags
 
         self._started, self._is_range, self._range_failures = time.monotonic(), last is not None, []
         self._partitions = partition + (f" to {last}" if last else "")
         if not self._is_replay:
             self.progress.doing(f"{job} {self._partitions}")
-        definition = (self._definitions or defs).resolve_job_def(job)
+        definition = (self._definitions or current_defs()).resolve_job_def(job)
         for key in (partition, last or partition):
             if definition.partitions_def and not definition.partitions_def.has_partition_key(key):
-                self._report_failure(f"{job}: {key} lies before 2018 or has not begun")
+                self._report_failure(f"{job}: {_why_no_partition(key)}")
                 return False
         run_id, failed_before = str(uuid4()), len(self.outcome.failures)
         of_range = range_tags(partition, last) if last else {}
         self.instance.add_event_listener(run_id, self._on_event)
-        with noticed_interrupts() as has_come:
+        with noticed_interrupts() as is_signal_received:
             result = definition.execute_in_process(
                 instance=self.instance,
                 partition_key=None if last else partition,
@@ -154,18 +158,18 @@ class Runner:
                 asset_selection=[dg.AssetKey.from_user_string(asset) for asset in assets] or None,
                 raise_on_error=False,
             )
-            is_interrupted = self._is_interrupted or has_come()
+            is_interrupted = self._is_interrupted or is_signal_received()
         if is_interrupted:
             raise KeyboardInterrupt
         if result.success:
             for sentence in self._range_failures:
                 self._report_failure(sentence)
         elif not self._range_failures and len(self.outcome.failures) == failed_before:
-            self._report_failure(f"{job} {self._partitions}: {unheard_failure()}")
+            self._report_failure(f"{job} {self._partitions}: {unrecorded_failure()}")
         return result.success
 
     def _tags(self, run_id: str) -> dict[str, str]:
-        # Set when the run is created: a run killed before its first step must be attributable.
+        # Set when the run is created, so that a run killed before its first step has them.
         replay = {REPLAY_TAG: "yes"} if self._is_replay else {}
         return {**_RUN_TAGS, **process_tags(run_id), **replay}
 
@@ -175,6 +179,10 @@ class Runner:
             return
         if event.is_step_materialization:
             self._on_materialization(event.step_materialization_data.materialization)
+            self._warn_of_clocks(event.step_materialization_data.materialization)
+        elif event.event_type_value == "ASSET_OBSERVATION":
+            # Nothing was stored, e.g. because the credits do not allow a fetch now.
+            self._on_materialization(event.asset_observation_data.asset_observation)
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._on_check(event.asset_check_evaluation_data)
         elif event.is_step_failure and is_interrupt(event.step_failure_data.error):
@@ -186,19 +194,23 @@ class Runner:
         elif event.is_step_up_for_retry:
             self.progress.retry(step_name(event), sentence_of(event.step_retry_data.error))
 
-    def _on_materialization(self, made: "dg.AssetMaterialization") -> None:
+    def _on_materialization(self, made: "dg.AssetMaterialization | dg.AssetObservation") -> None:
         name, partition = made.asset_key.to_user_string(), made.partition or ""
-        facts: dict[str, Any] = {key: value.value for key, value in made.metadata.items()}
-        rows = facts.get("dagster/partition_row_count", facts.get("documents received", 0))
+        facts = facts_of(made.metadata)
+        counted = made.metadata.get("dagster/partition_row_count")
+        of_another = facts.get(Fact.DOCUMENTS_RECEIVED, 0) if Fact.IS_LATE in facts else 0
+        rows = int(str(counted.value)) if counted else of_another
         self.outcome.materialized[name, partition] = rows
-        self.outcome.stopped = facts.get("stopped", self.outcome.stopped)
+        self.outcome.stopped = facts.get(Fact.STOPPED, self.outcome.stopped)
         self.outcome.facts[name, partition] = facts
         if not (self._is_range or self._is_replay):
-            words = ", ".join(words_of(facts))
+            words = ", ".join(describe_materialization(facts, rows))
             now = time.monotonic()
             self.progress.done(name, f"{partition}  {words}", now - self._started)
             self._started = now
-        warning = clock_warning(facts.get(CLOCK_FACT))
+
+    def _warn_of_clocks(self, made: "dg.AssetMaterialization") -> None:
+        warning = clock_warning(facts_of(made.metadata).get(Fact.CLOCK_DIFFERENCE_SECONDS))
         if warning:
             self.progress.warn(f"{warning}.")
 
@@ -218,7 +230,7 @@ class Runner:
             self._fail(f"{name}: {check.description}")
 
     def _fail(self, sentence: str) -> None:
-        if self._tries_ranges_again and self._is_range:
+        if self._retries_ranges and self._is_range:
             self._range_failures.append(sentence)
         else:
             self._report_failure(sentence)

@@ -1,10 +1,10 @@
-"""What operations work with: settings, stores, Dagster's instance and Spark, opened once each.
+"""Opens what operations need: settings, stores, Dagster's instance and Spark, once each.
 
-What goes here: starting what is missing, all at the same time, and closing it. What stays out: the
-servers (in `embedded`), Spark's settings (in `resources.spark_jvm`).
+What goes here: starting what is missing, in parallel, and closing it. What stays out: the servers
+(in `embedded`), Spark's settings (in `resources.spark_jvm`).
 
-Stores, Java and Python's imports take seconds each: this module imports nothing large that a
-command may not need.
+Starting stores, Java and Python's imports take seconds each. Therefore this module only imports
+large packages when they are needed.
 """
 
 import signal
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from cryptoassets.embedded import Stack, dagster_instance, not_running, starting_nothing
 from cryptoassets.operations.progress import Progress
-from cryptoassets.settings import Settings, load_settings, project_root
+from cryptoassets.project import checkout
+from cryptoassets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from cryptoassets.resources.postgres import PostgresResource
 
 _SOURCE = "source"
-"""Name of the embedded server that is no store: reading needs none."""
+"""Name of the embedded server that is not a store; operations that only read do not need it."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class Stores:
 
 @dataclass(frozen=True)
 class Session:
-    """What an operation that executes jobs works with.
+    """What an operation that executes jobs needs.
 
     Attributes:
-        await_spark: returns when Spark is ready; starts it if nothing has; raises why it failed.
+        await_spark: starts Spark if necessary and returns when it is ready; raises if it failed.
         progress: receives reports.
     """
 
@@ -87,11 +88,11 @@ def open_running_stores() -> Iterator[Stores]:
 def open_session(
     progress: Progress, *, starts_spark: bool = True, blocks_retention: bool = False
 ) -> Iterator[Session]:
-    """Start what is missing and open it all; SIGTERM interrupts as Ctrl-C does.
+    """Start what is missing and open everything; SIGTERM interrupts like Ctrl-C.
 
     Args:
         progress: receives reports.
-        starts_spark: start Spark at once, while the stores start; else when it is first awaited.
+        starts_spark: start Spark at once, while the stores start; False: when it is first awaited.
         blocks_retention: no partition is deleted while the session is open.
     """
     from cryptoassets.embedded.dead_runs import fail_dead_runs
@@ -110,12 +111,12 @@ def open_session(
 def start_platform(
     progress: Progress, *, starts_spark: bool = True, is_long_lived: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Start stores, source and Spark at the same time; yield what waits for Spark.
+    """Start stores, source and Spark in parallel; yield a function that waits for Spark.
 
     Args:
         progress: receives reports.
-        starts_spark: at once; else when it is first awaited.
-        is_long_lived: the process stays for hours.
+        starts_spark: start Spark at once; False: when it is first awaited.
+        is_long_lived: the process runs for hours.
     """
     started = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -133,7 +134,7 @@ def start_platform(
 
 
 class _SparkStart:
-    """The start of Spark in another thread, once."""
+    """Starts Spark once, in another thread."""
 
     def __init__(self, pool: ThreadPoolExecutor, *, is_long_lived: bool) -> None:
         self._pool = pool
@@ -141,7 +142,7 @@ class _SparkStart:
         self._start: Future[None] | None = None
 
     def begin(self) -> Future[None]:
-        """Begin unless it has begun; load the definitions meanwhile, which every job needs."""
+        """Start unless already started; also load the definitions, which every job needs."""
         if self._start is None:
             import cryptoassets.resources.spark
 
@@ -150,12 +151,12 @@ class _SparkStart:
         return self._start
 
     def wait(self) -> None:
-        """Return when Spark is ready, or raise why it is not."""
+        """Return when Spark is ready; raise the error if its start failed."""
         self.begin().result()
 
 
 def warm_up_spark(*, is_long_lived: bool = False) -> None:
-    """Start the session and one worker per executor, which takes seconds; each does some work."""
+    """Start the session and one worker per executor, and let each worker run a small task."""
     from cryptoassets.resources.spark import SparkResource
     from cryptoassets.resources.spark_errors import spark_errors
     from cryptoassets.stores.warming import SCHEMA, warm
@@ -166,13 +167,14 @@ def warm_up_spark(*, is_long_lived: bool = False) -> None:
 
 
 def source_words(stack: Stack) -> str:
-    """Describe where data comes from and how to get real prices; outside the checkout the home."""
+    """Describe the source and how to get real prices; outside the checkout also the home."""
     words = {
         "coincap": "CoinCap",
         "simulator": "simulator (not real prices; set COINCAP_API_KEY for CoinCap)",
         "replay": "replay of recorded answers",
     }[stack.source]
-    is_outside = not Path.cwd().is_relative_to(project_root())
+    root = checkout()
+    is_outside = root is None or not Path.cwd().is_relative_to(root)
     return f"{words}; home: {stack.home}" if is_outside else words
 
 

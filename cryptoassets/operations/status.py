@@ -1,38 +1,46 @@
-"""The operation `status`: last runs, assets, checks, what waits, credits and disk space.
+"""The operation `status`: last runs, assets, checks, waiting documents, credits and disk space.
 
-What goes here: gathering it. Freshness is computed here as well as by Dagster's daemon, because a
-laptop has no daemon. What stays out: the tables that a person sees (in `cli.status_tables`).
+What goes here: gathering them. What stays out: the tables that are printed (in
+`cli.status_tables`).
 """
 
-import contextlib
-import os
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from cryptoassets.coincap.clocks import CLOCK_FACT
-from cryptoassets.coincap.credits import Budget
-from cryptoassets.definitions import defs
+from cryptoassets.definitions import current_defs
 from cryptoassets.embedded import dagster_instance
+from cryptoassets.facts import Fact, facts_of
 from cryptoassets.jobs import RAW_SNAPSHOTS
+from cryptoassets.monitoring.check_results import CheckStatus, latest_checks
+from cryptoassets.monitoring.credits import CreditStatus, read_credits
+from cryptoassets.monitoring.disk import disk_space
+from cryptoassets.monitoring.last_runs import LastRun, failures, last_runs
+from cryptoassets.monitoring.warehouse import Connection
 from cryptoassets.operations.backlog import WaitingPartition, waiting_partitions
-from cryptoassets.operations.last_runs import LastRun, failures, last_runs
-from cryptoassets.operations.session import Stores, open_running_stores
+from cryptoassets.operations.disk_use import disk_use
+from cryptoassets.operations.freshness import Freshness, read_freshness
+from cryptoassets.operations.last_publications import Publication, last_publications
+from cryptoassets.operations.session import open_running_stores
 from cryptoassets.operations.store_counts import StoreCount, store_counts
-from cryptoassets.resources.credits import PostgresCreditKeeper
+from cryptoassets.schemas import COIN_PRICES, FLOWS
+from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
 from cryptoassets.upkeep.days import stale_mart_days
+from cryptoassets.upkeep.earlier_data import earlier_publications
 
 _MATERIALIZATIONS_READ = 5
-"""Newest materializations among which one notes the source's clock; late documents note none."""
+"""How many of the newest materializations may lack the clock, as those of late documents do."""
 
 
 @dataclass(frozen=True)
 class AssetStatus:
-    """One asset; times are ISO, UTC; ages in seconds. None: never materialized, or no policy."""
+    """One asset; times are ISO, UTC; ages in seconds. None: never materialized, or no limit.
+
+    Attributes:
+        age_seconds: since the newest partition was materialized last.
+        is_fresh: whether the newest row is young enough, see `operations.freshness`.
+    """
 
     asset: str
     rows: int | None
@@ -44,57 +52,30 @@ class AssetStatus:
 
 
 @dataclass(frozen=True)
-class CheckStatus:
-    """The latest evaluation of a check."""
-
-    asset: str
-    name: str
-    partition: str | None
-    passed: bool
-    severity: str
-    description: str | None
-    evaluated_at: str
-
-
-@dataclass(frozen=True)
-class CreditStatus:
-    """CoinCap's credits this month; times are ISO, UTC.
-
-    Attributes:
-        left: None: the plan has no limit.
-        lasts_until: when the reserve is reached at the pace of the last 24 hours; None: not in
-            this month.
-    """
-
-    monthly: int
-    spent: int
-    left: int | None
-    reserve: int
-    kept_for_snapshots: int
-    next_fetch_at: str
-    spent_today: int
-    lasts_until: str | None
-
-
-@dataclass(frozen=True)
 class Status:
     """What `status` shows; the names are those of `status --json`.
 
     Attributes:
-        failed_runs: those of the last runs that failed and still matter.
-        waiting: partitions with documents that are fetched and not published.
+        failed_runs: failures among the newest run and the last `ingest`, `process` and `marts`.
+        last_publications: the newest records of `warehouse.load_history`, newest first.
+        waiting: partitions with documents that were fetched but not published.
+        freshness: of prices.
+        earlier_data: a sentence about data from before the first partition; None: there is none.
         clock_difference_seconds: between the source's clock and this machine's; None: unknown.
-        disk_bytes: used below the home.
+        disk_bytes: bytes of the home, the cleaned files and the databases.
     """
 
     home: str
     source: str
     last_runs: list[LastRun]
     failed_runs: list[LastRun]
+    last_publications: list[Publication]
     waiting: list[WaitingPartition]
     documents_waiting: int
     stale_mart_days: list[str]
+    earlier_data: str | None
     clock_difference_seconds: float | None
+    freshness: Freshness
     assets: list[AssetStatus]
     checks: list[CheckStatus]
     stores: list[StoreCount]
@@ -114,7 +95,11 @@ def read_status() -> Status:
     Raises:
         StoreNotRunningError: an embedded store is stopped.
     """
-    with open_running_stores() as stores, dagster_instance() as instance:
+    with (
+        open_running_stores() as stores,
+        dagster_instance() as instance,
+        stores.postgres.connect(autocommit=True) as connection,
+    ):
         settings, stack = stores.settings, stores.stack
         runs = last_runs(instance)
         waiting = waiting_partitions(instance, stores.mongo, stores.postgres)
@@ -123,38 +108,45 @@ def read_status() -> Status:
             source=stack.source,
             last_runs=runs,
             failed_runs=failures(runs),
+            last_publications=last_publications(stores.postgres),
             waiting=waiting,
             documents_waiting=sum(partition.documents for partition in waiting),
             stale_mart_days=[str(day) for day in stale_mart_days(stores.postgres)],
+            earlier_data=earlier_publications(stores.postgres),
             clock_difference_seconds=_clock_difference(instance),
-            assets=_assets(instance),
-            checks=_checks(instance),
+            freshness=read_freshness(connection, COIN_PRICES, FRESH_WITHIN),
+            assets=_assets(instance, connection),
+            checks=latest_checks(instance),
             stores=store_counts(stores),
-            credits=_credits(stores),
-            disk_bytes=_disk_bytes(settings.home),
-            disk_free_bytes=shutil.disk_usage(_existing(settings.home)).free,
+            credits=read_credits(
+                connection, settings.coincap_monthly_credits, settings.coincap_coins
+            ),
+            disk_bytes=disk_use(stores, connection),
+            disk_free_bytes=disk_space(settings.home).free_bytes,
         )
 
 
 def _clock_difference(instance: dg.DagsterInstance) -> float | None:
-    """Seconds between the source's clock and this machine's, as one of the last fetches noted."""
+    """Seconds between the source's clock and this machine's, as measured by the newest fetch."""
     for record in instance.fetch_materializations(
         RAW_SNAPSHOTS, limit=_MATERIALIZATIONS_READ
     ).records:
         made = record.asset_materialization
-        noted = made.metadata.get(CLOCK_FACT) if made else None
-        if noted is not None and noted.value is not None:
-            return float(str(noted.value))
+        facts = facts_of(made.metadata) if made else {}
+        if facts.get(Fact.CLOCK_DIFFERENCE_SECONDS) is not None:
+            return float(facts[Fact.CLOCK_DIFFERENCE_SECONDS])
     return None
 
 
-def _assets(instance: dg.DagsterInstance) -> list[AssetStatus]:
+def _assets(instance: dg.DagsterInstance, connection: Connection) -> list[AssetStatus]:
     now = datetime.now(UTC)
-    graph = defs.resolve_asset_graph()
+    graph = current_defs().resolve_asset_graph()
+    published = {flow.asset: flow.published for flow in FLOWS}
     found = []
     for key in sorted(graph.get_all_asset_keys(), key=str):
         policy = graph.get(key).freshness_policy
-        within = _fresh_within(policy)
+        allowed = _allowed_age(policy)
+        table = published.get(key.to_user_string())
         record = _newest(instance, key)
         at = datetime.fromtimestamp(record.timestamp, UTC) if record else None
         age = (now - at).total_seconds() if at else None
@@ -168,15 +160,17 @@ def _assets(instance: dg.DagsterInstance) -> list[AssetStatus]:
                 last_partition=record.partition_key if record else None,
                 materialized_at=at.isoformat(timespec="seconds") if at else None,
                 age_seconds=round(age, 1) if age is not None else None,
-                fresh_within_seconds=within,
-                is_fresh=age is not None and age <= within if within else None,
+                fresh_within_seconds=allowed.total_seconds() if allowed else None,
+                is_fresh=read_freshness(connection, table, allowed).is_fresh
+                if allowed and table
+                else None,
             )
         )
     return found
 
 
 def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.EventLogRecord | None:
-    """The last materialization of the newest partition; an old hour made again does not count."""
+    """The last materialization of the newest partition; rebuilt old partitions do not count."""
     partition = max(instance.get_materialized_partitions(key), default=None)
     if partition is None:
         return None
@@ -185,77 +179,6 @@ def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.EventLogRecord
     return records[0] if records else None
 
 
-def _fresh_within(policy: dg.FreshnessPolicy | None) -> float | None:
+def _allowed_age(policy: dg.FreshnessPolicy | None) -> timedelta | None:
     window = getattr(policy, "fail_window", None)
-    return window.to_timedelta().total_seconds() if window else None
-
-
-def _checks(instance: dg.DagsterInstance) -> list[CheckStatus]:
-    # A run that is going on, or was killed, leaves checks that were planned and not evaluated.
-    ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
-    found = []
-    for key in sorted(defs.resolve_asset_graph().asset_check_keys, key=str):
-        records = instance.event_log_storage.get_asset_check_execution_history(
-            key, limit=1, status=ended
-        )
-        evaluation = records[0].evaluation if records else None
-        if not isinstance(evaluation, dg.AssetCheckEvaluation):
-            continue
-        at = datetime.fromtimestamp(records[0].create_timestamp, UTC)
-        found.append(
-            CheckStatus(
-                asset=key.asset_key.to_user_string(),
-                name=key.name,
-                partition=evaluation.partition,
-                passed=evaluation.passed,
-                severity=evaluation.severity.value,
-                description=evaluation.description,
-                evaluated_at=at.isoformat(timespec="seconds"),
-            )
-        )
-    return found
-
-
-def _credits(stores: Stores) -> CreditStatus:
-    monthly = stores.settings.coincap_monthly_credits
-    keeper = PostgresCreditKeeper(stores.postgres.connect, monthly, "paced")
-    now = datetime.now(UTC)
-    budget, today = keeper.budget(now), keeper.spent_since(now - timedelta(days=1))
-    return CreditStatus(
-        monthly=budget.monthly,
-        spent=budget.spent,
-        left=budget.left if budget.is_limited else None,
-        reserve=budget.reserve,
-        kept_for_snapshots=budget.kept_from_history - budget.reserve,
-        next_fetch_at=budget.next_fetch_at.isoformat(timespec="seconds"),
-        spent_today=today,
-        lasts_until=_lasts_until(budget, today),
-    )
-
-
-def _lasts_until(budget: Budget, today: int) -> str | None:
-    """When the reserve is reached at the pace of the last 24 hours; None: not in this month."""
-    if not (budget.is_limited and today):
-        return None
-    days = max(0, budget.left - budget.reserve) / today
-    end = budget.now + timedelta(days=days)
-    return end.isoformat(timespec="seconds") if end < budget.next_month else None
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or its nearest parent that exists."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
-
-
-def _disk_bytes(home: Path) -> int:
-    """Bytes of all files below the home; files that vanish meanwhile do not count."""
-    total, folders = 0, [str(home)]
-    while folders:
-        # Not Path.rglob(), which takes three times as long.
-        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                with contextlib.suppress(OSError):
-                    total += entry.stat(follow_symlinks=False).st_size
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-    return total
+    return window.to_timedelta() if window else None

@@ -1,34 +1,32 @@
-"""Counts of the stores for `run` and `status`; no table is read from end to end.
+"""Row counts of the stores for `run` and `status`, without reading whole tables.
 
-What goes here: how many rows each store holds, and how new they are. Rows of published tables are
-those that the ledger counts; `audit` proves that they are there.
+What goes here: how many rows each store has, and how new they are. Counts of published tables come
+from the ledger; `audit` checks that the rows exist.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import LiteralString
 
 import pymongo
 from psycopg import sql
 
 from cryptoassets.operations.session import Stores
-from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import (
-    COIN_DAILY,
-    COIN_PRICE_HISTORY,
-    COIN_PRICES,
     COINS,
-    MARKET_DAILY,
+    FLOWS,
+    MARTS,
     QUARANTINE,
     Table,
+    asset_of,
 )
-from cryptoassets.stores.mongodb import COLLECTIONS, DEAD_LETTERS, end_of_times
+from cryptoassets.stores.mongodb import DEAD_LETTERS, end_of_times
 
 _PUBLISHED = """
     SELECT coalesce(sum(loaded_rows), 0)::bigint, (SELECT max(observed_at) FROM {table})
     FROM warehouse.loads WHERE asset = {asset} AND expired_at IS NULL
 """
-# Newest means newest of the last hour or day that has any: no index orders the quarantine by time.
+# The newest row of the last partition with quarantined rows: no index orders quarantine by time.
 _QUARANTINED = """
     SELECT coalesce(sum(quarantined_rows), 0)::bigint, (
         SELECT max(first_seen_at) FROM warehouse.quarantine, (
@@ -44,14 +42,15 @@ _MADE = """
     FROM warehouse.mart_loads WHERE asset = {asset}
 """
 _COUNTED = "SELECT count(*), max(last_seen_at) FROM {table}"
-_QUESTIONS: dict[Table, LiteralString] = {
-    COINS: _COUNTED,
-    COIN_PRICES: _PUBLISHED,
-    COIN_PRICE_HISTORY: _PUBLISHED,
-    QUARANTINE: _QUARANTINED,
-    COIN_DAILY: _MADE,
-    MARKET_DAILY: _MADE,
-}
+
+
+def _queries() -> dict[Table, LiteralString]:
+    return {
+        COINS: _COUNTED,
+        **{flow.published: _PUBLISHED for flow in FLOWS},
+        QUARANTINE: _QUARANTINED,
+        **{mart.table: _MADE for mart in MARTS},
+    }
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class StoreCount:
 
     Attributes:
         newest: ISO text, UTC.
-        is_by_ledger: the number of rows is the ledger's; else they were counted.
+        is_by_ledger: the number of rows was read from the ledger; False: the rows were counted.
     """
 
     store: str
@@ -71,20 +70,20 @@ class StoreCount:
 
 
 def store_counts(stores: Stores) -> list[StoreCount]:
-    """Count MongoDB's collections and PostgreSQL's tables, in flow order."""
+    """Count MongoDB's collections and PostgreSQL's tables, in the order of the data flow."""
     lake = stores.mongo.lake()
     counts = []
-    for name in COLLECTIONS:
+    for name in (flow.raw.name for flow in FLOWS):
         moment = end_of_times(lake[name], {}, pymongo.DESCENDING)
         rows = lake[name].estimated_document_count()
         counts.append(StoreCount("MongoDB", f"{lake.name}.{name}", rows, _iso(moment)))
     letters = lake[DEAD_LETTERS].estimated_document_count()
     counts.append(StoreCount("MongoDB", f"{lake.name}.{DEAD_LETTERS}", letters, None))
     with stores.postgres.connect() as connection:
-        for table, form in _QUESTIONS.items():
+        for table, form in _queries().items():
             query = sql.SQL(form).format(
                 table=sql.Identifier(table.schema, table.name),
-                asset=sql.Literal(f"{table.schema}/{table.name}"),
+                asset=sql.Literal(asset_of(table)),
             )
             rows, moment = connection.execute(query).fetchone() or (0, None)
             counts.append(
@@ -97,14 +96,6 @@ def store_counts(stores: Stores) -> list[StoreCount]:
                 )
             )
     return counts
-
-
-def newest_price_age(postgres: PostgresResource) -> timedelta | None:
-    """Age of the newest price by the server's clock; None: there is none."""
-    with postgres.connect() as connection:
-        query = "SELECT now() - max(observed_at) FROM warehouse.coin_prices"
-        row = connection.execute(query).fetchone()
-    return row[0] if row else None
 
 
 def _iso(moment: object) -> str | None:

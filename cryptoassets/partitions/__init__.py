@@ -1,5 +1,5 @@
-"""Partitions: their time spans, their names, and how Dagster declares and backfills them.
+"""Partitions: their time spans, their names, and their definitions for Dagster.
 
-What goes here: spans (in `spans`, without Dagster because Spark's workers import it) and Dagster's
-definitions (in `policies`). What stays out: the content of a partition.
+What goes here: spans (in `spans`, which does not import Dagster because Spark's workers use it) and
+Dagster's definitions (in `policies`). What stays out: the content of a partition.
 """

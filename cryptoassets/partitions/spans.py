@@ -1,4 +1,4 @@
-"""Time spans: splitting and joining them, the spans of partitions, and their names.
+"""Time spans: splitting, joining, the spans of partitions, and their names.
 
 What goes here: time spans and names, without Dagster and without a store. What stays out: which
 asset has which partitions (in `policies`).
@@ -20,7 +20,7 @@ class Span(NamedTuple):
 
 
 def without(wanted: Span, known: Iterable[Span]) -> list[Span]:
-    """Cut known spans out of a wanted one; what is left, oldest first."""
+    """Return the parts of a span that are not in any known span, oldest first."""
     start, end = wanted
     left: list[Span] = []
     for known_start, known_end in sorted(known):
@@ -35,13 +35,13 @@ def without(wanted: Span, known: Iterable[Span]) -> list[Span]:
 
 
 def within(spans: Iterable[Span], bounds: Span) -> list[Span]:
-    """The parts of spans that lie within bounds."""
+    """Return the parts of spans that lie within bounds."""
     cut = (Span(max(start, bounds.start), min(end, bounds.end)) for start, end in spans)
     return [span for span in cut if span.start < span.end]
 
 
 def joined(spans: Iterable[Span], nearer_than: timedelta = timedelta(0)) -> list[Span]:
-    """Join spans that overlap, touch, or are not farther apart than said; oldest first."""
+    """Join spans that overlap, touch, or are at most `nearer_than` apart; oldest first."""
     made: list[Span] = []
     for start, end in sorted(spans):
         if made and start - made[-1].end <= nearer_than:
@@ -52,13 +52,13 @@ def joined(spans: Iterable[Span], nearer_than: timedelta = timedelta(0)) -> list
 
 
 def partition_around(moment: datetime, length: timedelta) -> Span:
-    """The partition of the given length (an hour or a day) that contains a moment."""
+    """Return the hour or day (the partition of this length) that contains a moment."""
     start = moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % length
     return Span(start, start + length)
 
 
 def partitions_in(window: Span, length: timedelta) -> list[Span]:
-    """Split a range into partitions of the given length (an hour or a day), oldest first."""
+    """Split a range into its hours or days (the partitions of this length), oldest first."""
     start, end = window
     return [
         Span(start + n * length, start + (n + 1) * length) for n in range((end - start) // length)
@@ -66,13 +66,13 @@ def partitions_in(window: Span, length: timedelta) -> list[Span]:
 
 
 def partitions_touching(span: Span, length: timedelta) -> list[Span]:
-    """The partitions of one hour, or one day, that a span touches, oldest first."""
+    """Return the hours or days (the partitions of this length) that a span overlaps, in order."""
     start = partition_around(span.start, length).start
     return partitions_in(Span(start, start + -(-(span.end - start) // length) * length), length)
 
 
 def partition_window(name: str) -> Span:
-    """The span of an hour or a day from Dagster's key; `partition_name` is the inverse.
+    """Parse Dagster's key of an hour or a day; the inverse of `partition_name`.
 
     Raises:
         ValueError: the name is not the key of an hour or a day.
@@ -85,7 +85,7 @@ def partition_window(name: str) -> Span:
 
 
 def partition_name(window: Span) -> str:
-    """Dagster's key of an hour or a day, or `start..end` of a longer span."""
+    """Return Dagster's key of an hour or a day, or `start..end` for a longer span."""
     start, end = window
     if end - start == _HOUR:
         return start.strftime("%Y-%m-%d-%H:00")
@@ -95,7 +95,7 @@ def partition_name(window: Span) -> str:
 
 
 def folder_name(window: Span) -> str:
-    """The name of a partition's Parquet folder.
+    """Return the name of a partition's Parquet folder.
 
     It has no colon, because Spark reads a colon as the end of a URI scheme.
     """
@@ -106,7 +106,7 @@ def folder_name(window: Span) -> str:
 
 
 def folder_window(name: str) -> Span | None:
-    """The span of a Parquet folder, from its name; None if no partition has this name."""
+    """Parse the name of a Parquet folder; None if no partition has this name."""
     unit, _, start = name.partition("=")
     try:
         form, length = _FOLDERS[unit]
@@ -117,6 +117,6 @@ def folder_window(name: str) -> Span | None:
 
 
 def rebuild_command(window: Span) -> str:
-    """The command that rebuilds a partition, or a range of partitions, from raw."""
+    """Return the command that rebuilds the partitions of a span from raw."""
     start, end = (f"{moment:%Y-%m-%dT%H:%M:%S}" for moment in window)
     return f"`cryptoassets rebuild --from {start} --to {end}`"

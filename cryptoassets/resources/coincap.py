@@ -10,15 +10,23 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from cryptoassets.coincap.client import CoinCapClient, snapshot_credits
-from cryptoassets.coincap.clocks import CLOCK_FACT, clock_difference_seconds, clock_warning
-from cryptoassets.coincap.credits import Budget
-from cryptoassets.coincap.documents import RawBatch, dead_letter_of, raw_batch
-from cryptoassets.coincap.models import Snapshot
+from cryptoassets.coincap.clocks import clock_difference_seconds, clock_warning
+from cryptoassets.coincap.credits import Budget, estimated_credits
+from cryptoassets.coincap.documents import RawBatch, dead_letter_of, listing_batch, raw_batch
+from cryptoassets.coincap.models import Page, Snapshot
 from cryptoassets.embedded import Stack
-from cryptoassets.errors import MalformedAnswerError, PaceError, UnstorableAnswerError
+from cryptoassets.errors import (
+    CreditsSpentError,
+    MalformedAnswerError,
+    PaceError,
+    SourceError,
+    UnstorableAnswerError,
+)
+from cryptoassets.facts import Fact
 from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.settings import load_settings
+from cryptoassets.schemas import Flow
+from cryptoassets.settings import Settings, load_settings
 
 CREDIT_MODE_TAG = "cryptoassets/credits"
 """Run tag with a CreditMode; a run without it keeps to the month's pace, as schedules must."""
@@ -41,17 +49,12 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             SourceError: CoinCap refused, was unreachable or returned nothing; nothing to store.
         """
         settings = load_settings()
-        key = settings.coincap_api_key
         keeper = PostgresCreditKeeper(self.postgres.connect, settings.coincap_monthly_credits, mode)
         budget = keeper.budget(datetime.now(UTC))
         cost = snapshot_credits(settings.coincap_coins)
         if mode == "paced" and budget.next_snapshot_at(cost) > budget.now:
             return _skipped(budget, cost)
-        with CoinCapClient(
-            Stack(settings).source_url(),
-            api_key=key.get_secret_value() if key else None,
-            credits=keeper,
-        ) as client:
+        with _client(settings, keeper) as client:
             try:
                 return _batch_of(client.snapshot(settings.coincap_coins))
             except PaceError:
@@ -61,20 +64,79 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 letter = dead_letter_of(error, client.last_url, datetime.now(UTC))
                 return RawBatch(dead_letters=(letter,), failure=error)
 
+    def fetch_listing(self, flow: Flow, mode: CreditMode) -> RawBatch:
+        """Fetch what a flow's route lists now, unless the credits do not allow it.
+
+        Returns:
+            See `fetch_snapshot`.
+
+        Raises:
+            SourceError: CoinCap refused, was unreachable or returned nothing; nothing to store.
+        """
+        settings = load_settings()
+        ids = requested_ids(flow, settings)
+        if flow.ids_setting and not ids:
+            return RawBatch(skipped=f"{flow.ids_setting.upper()} is none")
+        keeper = PostgresCreditKeeper(self.postgres.connect, settings.coincap_monthly_credits, mode)
+        with _client(settings, keeper) as client:
+            try:
+                page = client.listing(flow.route, ids, len(ids) or flow.rows)
+            except (CreditsSpentError, PaceError):
+                return _skipped(keeper.budget(datetime.now(UTC)), listing_credits(flow, settings))
+            except MalformedAnswerError as error:
+                letter = dead_letter_of(error, client.last_url, datetime.now(UTC))
+                return RawBatch(dead_letters=(letter,), failure=error)
+        return _storable(listing_batch(flow, page), page)
+
+
+def requested_ids(flow: Flow, settings: Settings) -> tuple[str, ...]:
+    """Return the ids that a fetch requests; empty: all, or with `ids_setting` none."""
+    listed = str(getattr(settings, flow.ids_setting)) if flow.ids_setting else ""
+    return () if listed == "none" else tuple(listed.split())
+
+
+def is_recorded(flow: Flow, settings: Settings) -> bool:
+    """Return whether a replayed folder has an answer for a flow's route; it costs no credits."""
+    ids = requested_ids(flow, settings)
+    with CoinCapClient(Stack(settings).source_url()) as client:
+        try:
+            client.listing(flow.route, ids, len(ids) or flow.rows)
+        except SourceError:
+            return False
+    return True
+
+
+def listing_credits(flow: Flow, settings: Settings) -> int:
+    """Return the credits that a fetch of a flow is expected to cost."""
+    return estimated_credits(flow.route, len(requested_ids(flow, settings)) or flow.rows)
+
+
+def _client(settings: Settings, keeper: PostgresCreditKeeper) -> CoinCapClient:
+    key = settings.coincap_api_key
+    return CoinCapClient(
+        Stack(settings).source_url(),
+        api_key=key.get_secret_value() if key else None,
+        credits=keeper,
+    )
+
 
 def _skipped(budget: Budget, cost: int) -> RawBatch:
     """Return an empty batch that names the time of the next fetch."""
     next_at = budget.next_snapshot_at(cost)
-    facts = {"next fetch at": next_at.isoformat(), "credits left": budget.left}
+    facts = {Fact.NEXT_FETCH_AT: next_at.isoformat(), "credits left": budget.left}
     return RawBatch(skipped="credits", facts=facts)
 
 
 def _batch_of(snapshot: Snapshot) -> RawBatch:
-    """Turn a snapshot into a batch; a batch that has only dead letters is a failure."""
-    batch, first = raw_batch(snapshot), snapshot.pages[0]
+    """Turn a snapshot into a batch; see `_storable`."""
+    return _storable(raw_batch(snapshot), snapshot.pages[0])
+
+
+def _storable(batch: RawBatch, first: Page) -> RawBatch:
+    """Add the difference of the clocks; a batch that has only dead letters is a failure."""
     difference = clock_difference_seconds(first.answer, first.timestamp)
     if difference is not None:
-        batch = replace(batch, facts={CLOCK_FACT: difference})
+        batch = replace(batch, facts={Fact.CLOCK_DIFFERENCE_SECONDS: difference})
     if batch.documents:
         return batch
     letter = batch.dead_letters[0]

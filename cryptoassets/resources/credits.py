@@ -5,17 +5,17 @@ call costs and how fast a month's credits may be spent (in `coincap.credits`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import psycopg
 
 from cryptoassets.coincap.credits import Budget
-from cryptoassets.coincap.protocol import HISTORY_ROUTE
 from cryptoassets.errors import CreditsSpentError, PaceError
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.postgres import address_of
+from cryptoassets.stores.credit_ledger import read_budget
 from cryptoassets.stores.postgres_errors import typed_errors
 
 CreditMode = Literal["paced", "down_to_reserve", "history"]
@@ -66,9 +66,9 @@ class PostgresCreditKeeper:
             typed_errors("reserving credits", address_of(connection)),
             connection.transaction(),
         ):
-            # One process at a time, or two would both take the last credit.
+            # One process at a time; otherwise two could both take the last credit.
             lock(connection.cursor(), _LOCK)
-            budget = self._read_budget(connection, _clock(connection))
+            budget = read_budget(connection, self._monthly, _clock(connection))
             self._fail_if_spent(budget, route, estimated)
             called_at = _insert(connection, route, estimated)
         self._is_pace_open = False
@@ -100,36 +100,7 @@ class PostgresCreditKeeper:
             self._connect() as connection,
             typed_errors("reading the credits", address_of(connection)),
         ):
-            return self._read_budget(connection, now)
-
-    def spent_since(self, moment: datetime) -> int:
-        """Return the credits counted or reserved since `moment`.
-
-        Raises:
-            StoreError: the ledger cannot be reached.
-        """
-        with (
-            self._connect() as connection,
-            typed_errors("reading the credits", address_of(connection)),
-        ):
-            rows = connection.execute(
-                "SELECT coalesce(sum(coalesce(counted, estimated)), 0)::bigint "
-                "FROM warehouse.credits WHERE called_at >= %s",
-                [moment],
-            ).fetchall()
-        spent: int = rows[0][0]
-        return spent
-
-    def _read_budget(self, connection: psycopg.Connection[Any], now: datetime) -> Budget:
-        month = Budget(monthly=self._monthly, spent=0, now=now)
-        rows = connection.execute(
-            "SELECT coalesce(sum(spent), 0)::bigint, "
-            "coalesce(sum(spent) FILTER (WHERE route = %s), 0)::bigint "
-            "FROM (SELECT route, coalesce(counted, estimated) AS spent FROM warehouse.credits "
-            "WHERE called_at >= %s AND called_at < %s) AS calls",
-            [HISTORY_ROUTE, month.month_start, month.next_month],
-        ).fetchall()
-        return replace(month, spent=rows[0][0], history=rows[0][1])
+            return read_budget(connection, self._monthly, now)
 
     def _fail_if_spent(self, budget: Budget, route: str, estimated: int) -> None:
         state = f"{budget.spent} of {budget.monthly} credits are spent this month"
@@ -144,8 +115,8 @@ class PostgresCreditKeeper:
             )
         if self._is_pace_open and budget.is_over_pace:
             raise PaceError(
-                f"{route} was not called: {state}, more than its elapsed part allows. A retry will "
-                f"not help before {budget.next_fetch_at:%Y-%m-%d %H:%M} UTC; fetch less "
+                f"{route} was not called: {state}, which is too many for this day of the month. A "
+                f"retry will not help before {budget.next_fetch_at:%Y-%m-%d %H:%M} UTC; fetch less "
                 f"often, or {_LARGER_PLAN}"
             )
 

@@ -13,25 +13,28 @@ from contextlib import contextmanager
 import dagster as dg
 
 from cryptoassets.errors import CryptoassetsError
+from cryptoassets.facts import Fact, metadata_of
 
-TRIES_AGAIN = 2
+STEP_RETRIES = 2
 _PAUSE_SECONDS = 2
 
 
 @contextmanager
-def dagster_failures(*, tries_again: int = 0) -> Iterator[None]:
+def dagster_failures(*, retries: int = 0) -> Iterator[None]:
     """Raise our errors as `dg.Failure` with the same sentence.
 
     Args:
-        tries_again: how often the whole step may be retried after an error that may be temporary.
+        retries: how often the whole step may be retried after an error that may be temporary.
     """
     try:
         yield
     except CryptoassetsError as error:
-        if error.is_retryable and tries_again:
-            raise dg.RetryRequested(tries_again, seconds_to_wait=_PAUSE_SECONDS) from error
+        if error.is_retryable and retries:
+            raise dg.RetryRequested(retries, seconds_to_wait=_PAUSE_SECONDS) from error
         raise dg.Failure(
             description=str(error),
-            metadata={"error": type(error).__name__, "may pass by itself": error.is_retryable},
+            metadata=metadata_of(
+                {Fact.ERROR: type(error).__name__, Fact.IS_RETRYABLE: error.is_retryable}
+            ),
             allow_retries=error.is_retryable,
         ) from error

@@ -8,13 +8,12 @@ import dagster as dg
 import pymongo
 from pydantic import PrivateAttr
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from cryptoassets.embedded import Stack
 from cryptoassets.resources.run_process import tag_run_with_process
+from cryptoassets.schemas import FLOWS
 from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import (
-    COLLECTIONS,
     WINDOWS,
     Document,
     Lake,
@@ -22,8 +21,6 @@ from cryptoassets.stores.mongodb import (
     typed_errors,
     url_address,
 )
-
-_INDEXES = {**dict.fromkeys(COLLECTIONS, "observed_at"), WINDOWS: "end"}
 
 
 class MongoResource(dg.ConfigurableResource["MongoResource"]):
@@ -45,11 +42,13 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
             with typed_errors(url_address(url)):
                 client = open_client(url)
                 try:
-                    for name, column in _INDEXES.items():
+                    indexes = {flow.raw.name: "observed_at" for flow in FLOWS} | {WINDOWS: "end"}
+                    for name, column in indexes.items():
                         client[settings.mongo_database][name].create_index(
                             [(column, pymongo.ASCENDING)]
                         )
-                except PyMongoError:
+                except BaseException:
+                    # Also when the run is interrupted here: nobody else knows the client yet.
                     client.close()
                     raise
             self._client, self._name = client, settings.mongo_database

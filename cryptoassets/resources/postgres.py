@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import psycopg
 from psycopg import sql
+from pydantic import PrivateAttr
 
 from cryptoassets import libpq
 from cryptoassets.embedded import Stack
@@ -35,6 +36,8 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
     a password.
     """
 
+    _stack: Stack | None = PrivateAttr(default=None)
+
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Tag the run with its process."""
         tag_run_with_process(context)
@@ -42,9 +45,9 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
     @property
     def url(self) -> str:
         """URL with password, for drivers that connect by themselves; starts a missing server."""
-        url = Stack(load_settings()).postgres_url()
-        libpq.parameters(url)
-        return url
+        if self._stack is None:
+            self._stack = Stack(load_settings())
+        return self._stack.postgres_url()
 
     @property
     def address(self) -> str:

@@ -1,7 +1,7 @@
 """Tag a run with its process, so that a killed run can be distinguished from a long one.
 
-What goes here: setting the tag when a store's resource is set up; every run needs such a resource.
-What stays out: finding dead runs (in `embedded.dead_runs`).
+What goes here: setting the tag when a store's resource is set up; all runs of assets need one. What
+stays out: finding dead runs (in `embedded.dead_runs`).
 """
 
 import dagster as dg

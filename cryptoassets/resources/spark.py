@@ -23,6 +23,7 @@ from cryptoassets.embedded.java_options import compiled_plans
 from cryptoassets.embedded.jvm import Jvm, start_jvm
 from cryptoassets.embedded.owners import process_folder
 from cryptoassets.environment import java_environment, remove_pyspark_variables
+from cryptoassets.resources.spark_executors import STOPPING, executor_count, watch_executors
 from cryptoassets.resources.spark_jvm import spark_config
 from cryptoassets.resources.workers import ship_package
 from cryptoassets.settings import load_settings
@@ -30,7 +31,7 @@ from cryptoassets.workers import code_hash, run_task
 
 _LOCK = threading.Lock()
 MANY_ROWS = 20_000
-"""From this number of rows on, plans are compiled and the driver's rows are passed in a file."""
+"""With at least this many rows, plans are compiled and the driver's rows are passed in a file."""
 _jvms: list[Jvm] = []
 """The JVM of this process, if it has started; kept here so that its standard input stays open."""
 
@@ -48,12 +49,17 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         Raises:
             EmbeddedError: no Java was found, or it did not start.
         """
-        settings = load_settings()
-        stack = Stack(settings)
-        config = spark_config(settings.spark_master, stack, is_long_lived=self.is_long_lived)
-        with _LOCK, _jvm(settings.spark_master, config, stack):
-            session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
-            ship_package(session)
+        with _LOCK, STOPPING:
+            running = _running_session()
+            if running is not None:
+                return running
+            settings = load_settings()
+            stack = Stack(settings)
+            config = spark_config(settings.spark_master, stack, is_long_lived=self.is_long_lived)
+            with _jvm(settings.spark_master, config, stack):
+                session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
+                watch_executors(session.sparkContext)
+                ship_package(session)
         return session
 
     @property
@@ -62,9 +68,7 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
         context = self.session.sparkContext
         if str(context.master).startswith("local"):
             return 1
-        # The list also contains the driver.
-        listed = int(context._jsc.sc().getExecutorMemoryStatus().size())  # noqa: SLF001
-        return max(1, listed - 1)
+        return max(1, executor_count(context))
 
     def prepare_for(self, rows: int | None = None) -> None:
         """Compile the plans that follow, unless they read few rows; None: number unknown."""
@@ -73,18 +77,25 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
             self.session.conf.set(name, value)
 
     def tasks(
-        self, work: Callable[[int], Iterable[pa.RecordBatch]], number: int, schema: str
+        self, work: Callable[[int], Iterable[pa.RecordBatch]], count: int, schema: str
     ) -> DataFrame:
-        """Return rows that tasks produce lazily, each task from its number.
+        """Return rows that tasks produce lazily, each task from its index.
 
         Args:
             work: a function, or a `partial` of one, from a module that workers can import. It gets
-                the number of the task and yields its batches.
-            number: how many tasks.
+                the index of the task and yields its batches.
+            count: how many tasks.
             schema: of the batches, as Spark DDL.
         """
         run = partial(run_task, work=work, code=code_hash())
-        return self.session.range(0, number, 1, number).mapInArrow(run, schema)
+        return self.session.range(0, count, 1, count).mapInArrow(run, schema)
+
+
+def _running_session() -> SparkSession | None:
+    """Return the session of this process; None: there is none, or it was stopped."""
+    # Not `getOrCreate`: it would set every setting again, also those of `prepare_for`.
+    session = SparkSession._instantiatedSession  # noqa: SLF001 - the active one is per thread
+    return None if session is None or session._sc._jsc is None else session  # noqa: SLF001
 
 
 @contextmanager

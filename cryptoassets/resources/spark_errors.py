@@ -19,11 +19,13 @@ from cryptoassets import errors
 from cryptoassets.embedded import Stack
 from cryptoassets.errors import (
     CryptoassetsError,
+    NoExecutorError,
     SparkJobError,
     StoreUnavailableError,
     UpstreamNotMaterializedError,
 )
 from cryptoassets.resources.spark import jvm_exit_code, jvm_output_tail
+from cryptoassets.resources.spark_executors import why_stopped
 from cryptoassets.settings import load_settings
 from cryptoassets.shortages import disk_remedy, remedy_of
 
@@ -43,12 +45,16 @@ def spark_errors() -> Iterator[None]:
         CryptoassetsError: the error that a task raised in its Python worker.
         StoreUnavailableError: files were replaced while they were read; a retry helps.
         UpstreamNotMaterializedError: files are damaged.
+        NoExecutorError: the cluster gave the job no executor.
         SparkJobError: the job failed, or the JVM is gone.
     """
     try:
         with _interrupts_end_jobs():
             yield
     except (PySparkException, Py4JError, ConnectionError, FileNotFoundError) as error:
+        stopped = why_stopped()
+        if stopped is not None:
+            raise NoExecutorError(stopped) from error
         raised = _raised_by_task(str(error))
         if raised is not None:
             raise raised from error
@@ -86,7 +92,7 @@ def _raised_by_task(text: str) -> CryptoassetsError | None:
 
 
 def fail_if_jvm_ended() -> None:
-    """Stop a command that would go on with a JVM that has ended.
+    """Stop a command that would otherwise continue with a JVM that has ended.
 
     Raises:
         SparkJobError: the JVM that this process started has ended.
@@ -94,12 +100,12 @@ def fail_if_jvm_ended() -> None:
     code = jvm_exit_code()
     if code is not None:
         raise SparkJobError(
-            f"Spark's Java process has ended ({_how_ended(code)}). Finished work is "
+            f"Spark's Java process has ended ({_describe_end(code)}). Finished work is "
             "kept. A retry in the same process will not help; run the command again"
         )
 
 
-def _how_ended(code: int) -> str:
+def _describe_end(code: int) -> str:
     if code == -signal.SIGKILL:
         return "killed, by hand or because the machine was out of memory"
     return f"exit code {code}"

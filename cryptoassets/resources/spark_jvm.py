@@ -15,9 +15,49 @@ from cryptoassets.embedded.jvm import end_prestarted_jvm, prestart_jvm
 from cryptoassets.embedded.owners import process_folder
 from cryptoassets.environment import java_environment
 from cryptoassets.errors import CryptoassetsError
+from cryptoassets.resources.spark_cores import cores_per_run
 from cryptoassets.settings import load_settings
 
 _LOG_CONFIG = Path(__file__).parent / "log4j2.properties"
+_SHARED = {
+    "spark.app.name": "cryptoassets",
+    "spark.api.mode": "classic",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.ansi.enabled": "true",
+    **compiled_plans(is_worth_it=False),
+    # Spark's web UI has no log-in, so any web page could send requests to its buttons.
+    "spark.ui.killEnabled": "false",
+    # Otherwise each call on a Column records its line in our code, for messages that we do not
+    # show: 0.9 s of the 1.6 s that building the plan of one snapshot takes.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    # A byte that changed on the disk must be an error and not a wrong price.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+    # The same compression as in files that tasks write.
+    "spark.sql.parquet.compression.codec": "zstd",
+    # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.ui.showConsoleProgress": "false",
+}
+"""Settings of every session; a cluster keeps its own sizes."""
+_LOCAL = {
+    # A cluster sets this in its own configuration, once its workers have the package installed.
+    "spark.python.daemon.module": "cryptoassets.worker_daemon",
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "768m",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    # Only the UI needs these, which is off: plans of 1,000 executions would fill a small heap.
+    "spark.sql.ui.retainedExecutions": "20",
+    "spark.ui.retainedJobs": "50",
+    # Hadoop ignores the process's umask; only our user may read the Parquet.
+    "spark.hadoop.fs.permissions.umask-mode": "077",
+    "spark.ui.retainedStages": "50",
+    "spark.ui.retainedTasks": "500",
+}
+"""Further settings of a local driver, for 100 coins or 200,000 documents."""
 
 
 @contextlib.contextmanager
@@ -51,28 +91,8 @@ def prestarted_jvm(*, is_long_lived: bool = False) -> Iterator[None]:
 def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> dict[str, Any]:
     """Return Spark's configuration for the current settings.
 
-    Local: one driver for 100 coins or 200,000 documents, no UI, two shuffle partitions, folders in
-    our home. A cluster keeps its own sizes.
+    All of Spark's folders are in our home.
     """
-    shared = {
-        "spark.app.name": "cryptoassets",
-        "spark.api.mode": "classic",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.sql.ansi.enabled": "true",
-        **compiled_plans(is_worth_it=False),
-        # Spark's web UI has no log-in, so any web page could send requests to its buttons.
-        "spark.ui.killEnabled": "false",
-        # Otherwise each call on a Column records its line in our code, for messages that we do not
-        # show: 0.9 s of the 1.6 s that building the plan of one snapshot takes.
-        "spark.python.sql.dataFrameDebugging.enabled": "false",
-        # A byte that changed on the disk must be an error and not a wrong price.
-        "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
-        # The same compression as in files that tasks write.
-        "spark.sql.parquet.compression.codec": "zstd",
-        # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
-        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    }
     folder = process_folder(stack.spark_folder / "local")
     java_options = [
         f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}",
@@ -81,33 +101,18 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         f'-Djava.io.tmpdir="{folder}"',
         f'-XX:ErrorFile="{stack.log_of("java_error_%p")}"',
     ]
-    local = {
-        # A cluster sets this in its own configuration, once its workers have the package installed.
-        "spark.python.daemon.module": "cryptoassets.worker_daemon",
-        "spark.ui.enabled": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": "768m",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "2",
-        # Only the UI needs these, which is off: plans of 1,000 executions would fill a small heap.
-        "spark.sql.ui.retainedExecutions": "20",
-        "spark.ui.retainedJobs": "50",
-        # Hadoop ignores the process's umask; only our user may read the Parquet.
-        "spark.hadoop.fs.permissions.umask-mode": "077",
-        "spark.ui.retainedStages": "50",
-        "spark.ui.retainedTasks": "500",
-    }
     if master.startswith("local"):
         # Rows go through the Python workers, so the JVM needs only a small heap. Its default size
         # depends on the machine's memory.
         java_options += ["-XX:+UseSerialGC", "-Xms64m", "-Xmn32m"]
         java_options += stack.java_options(is_long_lived=is_long_lived)
+    cores = cores_per_run(load_settings())
     return {
         "spark.master": master,
-        **shared,
-        **(local if master.startswith("local") else {}),
-        "spark.ui.showConsoleProgress": "false",
+        **_SHARED,
+        **(_LOCAL if master.startswith("local") else {}),
+        # An executor has one core, so a run has an executor on each of several workers.
+        **({"spark.cores.max": str(cores)} if cores else {}),
         "spark.driver.extraJavaOptions": " ".join(java_options),
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(stack.spark_folder / "warehouse"),

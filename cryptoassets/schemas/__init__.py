@@ -1,31 +1,40 @@
 """The tables as plain data: columns, types, units, nullability, keys and comments.
 
-What goes here: what a row of each store looks like. The Spark schema, the COPY column lists, the
-checks and the docs are derived from it. What stays out: the DDL (frozen in `migrations`; a test
-compares the two) and every computation (in `transforms`).
+What goes here: the rows of each store. The Spark schema, the COPY column lists, the checks and the
+docs are derived from these definitions. What stays out: the DDL (frozen in `migrations`; a test
+compares the two) and all computations (in `transforms`).
 """
 
 from cryptoassets.schemas.columns import PRICE_MEASURES
+from cryptoassets.schemas.flow import Flow, RawTable, asset_of
 from cryptoassets.schemas.flows import (
     ALTERNATIVE_INPUT,
     FLOWS,
-    HISTORY_FLOW,
-    SNAPSHOT_FLOW,
-    Flow,
+    MAY_BE_EMPTY,
     flow_into,
     flow_named,
     flow_of,
     span_of,
 )
-from cryptoassets.schemas.intervals import INTERVAL_MS
-from cryptoassets.schemas.lake import (
+from cryptoassets.schemas.flows.history import (
     CLEAN_COIN_PRICE_HISTORY,
-    CLEAN_COIN_PRICES,
-    NUMBER_KEY,
+    HISTORY_FLOW,
     RAW_COIN_HISTORY,
-    RAW_COIN_SNAPSHOTS,
 )
-from cryptoassets.schemas.marts import COIN_DAILY, COIN_LATEST, MARKET_DAILY
+from cryptoassets.schemas.flows.snapshots import (
+    CLEAN_COIN_PRICES,
+    RAW_COIN_SNAPSHOTS,
+    SNAPSHOT_FLOW,
+)
+from cryptoassets.schemas.intervals import INTERVAL_MS
+from cryptoassets.schemas.lengths import CANDLE_MS
+from cryptoassets.schemas.mart import Mart
+from cryptoassets.schemas.marts import MARTS, mart_named
+from cryptoassets.schemas.marts.coin_candles import COIN_CANDLES
+from cryptoassets.schemas.marts.coin_daily import COIN_DAILY
+from cryptoassets.schemas.marts.coin_latest import COIN_LATEST
+from cryptoassets.schemas.marts.market_daily import MARKET_DAILY
+from cryptoassets.schemas.monitoring import ALERTS, LAST_RUNS, PIPELINE_DAILY
 from cryptoassets.schemas.table import (
     DECIMAL_PRECISION,
     DECIMAL_SCALE,
@@ -39,6 +48,7 @@ from cryptoassets.schemas.warehouse import (
     COIN_PRICES,
     COINS,
     CREDITS,
+    ECB_RATES,
     GAPS,
     LOAD_HISTORY,
     LOADS,
@@ -48,10 +58,12 @@ from cryptoassets.schemas.warehouse import (
     QUARANTINE_RELEASES,
 )
 
+NUMBER_KEY = "$numberDecimal"
+"""The only key of an object that represents a number in a payload; its text is the value."""
+
 POSTGRES_TABLES = (
     COINS,
-    COIN_PRICES,
-    COIN_PRICE_HISTORY,
+    *(flow.published for flow in FLOWS),
     QUARANTINE,
     QUARANTINE_RELEASES,
     LOADS,
@@ -59,20 +71,26 @@ POSTGRES_TABLES = (
     MART_LOADS,
     GAPS,
     CREDITS,
+    ECB_RATES,
     COIN_ALIASES,
     PARTITION_LOCKS,
-    COIN_DAILY,
-    MARKET_DAILY,
+    PIPELINE_DAILY,
+    ALERTS,
+    LAST_RUNS,
+    *(mart.table for mart in MARTS),
     COIN_LATEST,
 )
 """Tables and views of PostgreSQL, in the order in which data flows through them."""
 
 __all__ = [
+    "ALERTS",
     "ALTERNATIVE_INPUT",
+    "CANDLE_MS",
     "CLEAN_COIN_PRICES",
     "CLEAN_COIN_PRICE_HISTORY",
     "COINS",
     "COIN_ALIASES",
+    "COIN_CANDLES",
     "COIN_DAILY",
     "COIN_LATEST",
     "COIN_PRICES",
@@ -80,16 +98,21 @@ __all__ = [
     "CREDITS",
     "DECIMAL_PRECISION",
     "DECIMAL_SCALE",
+    "ECB_RATES",
     "FLOWS",
     "GAPS",
     "HISTORY_FLOW",
     "INTERVAL_MS",
+    "LAST_RUNS",
     "LOADS",
     "LOAD_HISTORY",
     "MARKET_DAILY",
+    "MARTS",
     "MART_LOADS",
+    "MAY_BE_EMPTY",
     "NUMBER_KEY",
     "PARTITION_LOCKS",
+    "PIPELINE_DAILY",
     "POSTGRES_TABLES",
     "PRICE_MEASURES",
     "QUARANTINE",
@@ -100,24 +123,26 @@ __all__ = [
     "Column",
     "ColumnType",
     "Flow",
+    "Mart",
+    "RawTable",
     "Table",
+    "asset_of",
     "flow_into",
     "flow_named",
     "flow_of",
+    "mart_named",
     "span_of",
     "table_named",
 ]
 
-_TABLES = {
-    table.full_name: table
-    for table in (*(table for flow in FLOWS for table in (flow.raw, flow.clean)), *POSTGRES_TABLES)
-}
-
 
 def table_named(name: str) -> Table:
-    """The table with a full name, such as `warehouse.coin_prices` or `raw.coin_snapshots`.
+    """Return the table with this full name, e.g. `warehouse.coin_prices` or `raw.coin_snapshots`.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such table.
     """
-    return _TABLES[name]
+    of_flows = (table for flow in FLOWS for table in (flow.raw, flow.clean, flow.published))
+    of_marts = (mart.table for mart in MARTS)
+    tables = {table.full_name: table for table in (*of_flows, *of_marts, *POSTGRES_TABLES)}
+    return tables[name]

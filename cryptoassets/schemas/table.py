@@ -1,6 +1,6 @@
-"""What a table is, as plain data: columns with types, a key, comments.
+"""The classes that describe a table: columns with types, a key, comments.
 
-What goes here: the classes. What stays out: the tables themselves (in the neighbouring modules).
+What goes here: these classes. What stays out: the tables themselves (in the other modules).
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ ColumnType = Literal[
 ]
 
 DECIMAL_PRECISION, DECIMAL_SCALE = 38, 18
+_TIME_COLUMNS = ("observed_at", "day", "start_at")
 
 _SPARK_TYPES: dict[ColumnType, str] = {
     "text": "STRING",
@@ -42,8 +43,8 @@ class Table:
     Attributes:
         schema: the layer or the PostgreSQL schema.
         key: columns that identify a row; unique and never null.
-        is_merged: the table has one row per key over all partitions, so a publication merges rows
-            into it; else it replaces the rows of its partition.
+        is_merged: whether the table has one row per key over all partitions, so that publishing
+            merges rows into it. Otherwise publishing replaces the rows of a partition.
     """
 
     schema: str
@@ -55,8 +56,8 @@ class Table:
 
     @property
     def time_column(self) -> Column | None:
-        """The time or day by which a row belongs to a partition; None: it belongs to none."""
-        return next((one for one in self.columns if one.name in ("observed_at", "day")), None)
+        """The column that determines a row's partition; None if the table is not partitioned."""
+        return next((one for one in self.columns if one.name in _TIME_COLUMNS), None)
 
     @property
     def full_name(self) -> str:

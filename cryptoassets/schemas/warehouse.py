@@ -1,4 +1,4 @@
-"""The schema `warehouse`: prices, coins, quarantine, and the records of how they were loaded."""
+"""The schema `warehouse`: prices, coins, quarantine, and the records of publications."""
 
 from cryptoassets.schemas.columns import (
     CIRCULATING_SUPPLY,
@@ -176,6 +176,13 @@ LOAD_HISTORY = Table(
         Column("rows_written", "bigint", "Rows of the table that were inserted or updated, count"),
         Column("rows_removed", "bigint", "Rows of the table that were deleted, count"),
         Column("published_at", "timestamptz", "When the publishing transaction began, UTC"),
+        Column(
+            "files_hash",
+            "text",
+            "Hash of the published Parquet files' names and of the code that published them; null "
+            "means that the rows came from elsewhere",
+            is_nullable=True,
+        ),
     ),
     ("publication",),
 )
@@ -197,7 +204,8 @@ MART_LOADS = Table(
         Column(
             "inputs",
             "jsonb",
-            "Publication number of each input partition that was read, by asset and partition key",
+            "Sum of the publication numbers of each input on each day that the mart depends on, by "
+            "asset and day",
         ),
         Column(
             "aliases_hash",
@@ -229,6 +237,20 @@ GAPS = Table(
         Column("unfillable", "boolean", "Whether the source cannot fill the gap; then no retries"),
     ),
     ("coin_id", "interval", "gap_start"),
+)
+
+ECB_RATES = Table(
+    "warehouse",
+    "ecb_rates",
+    "Daily reference rates of the European Central Bank: one row per currency and business day.",
+    (
+        Column("symbol", "text", "Symbol of the currency, e.g. EUR"),
+        Column("day", "date", "UTC day"),
+        Column("usd_per_unit", "numeric", "Price of one unit of the currency, US dollars"),
+        Column("source", "text", "Always ecb: a daily rate, not one of a moment"),
+        Column("fetched_at", "timestamptz", "When the file was read, UTC"),
+    ),
+    ("symbol", "day"),
 )
 
 CREDITS = Table(

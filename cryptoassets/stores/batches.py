@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from cryptoassets.coincap.documents import canonical_payload
 from cryptoassets.partitions.spans import Span
-from cryptoassets.schemas import RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.schemas import RawTable
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.settings import SourceKind
-from cryptoassets.stores.documents import own_fields, raw_rows
+from cryptoassets.stores.documents import raw_rows
 from cryptoassets.stores.layouts import (
     DATE,
     DOCUMENT,
@@ -39,11 +39,11 @@ from cryptoassets.stores.layouts import (
     layout_of,
 )
 from cryptoassets.stores.mongodb import Asked, Document
-from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
+from cryptoassets.transforms.payloads import field_texts, kernel_schema
 
 TextOf = Callable[[bytes], tuple[str | None, str | None]]
 """See `_text_of`."""
-_MOST_LAYOUTS = 8
+_MAX_LAYOUTS = 8
 """Number of layouts per batch; documents of further layouts are read one by one."""
 _BSON_TYPES = {str: STRING, datetime: DATE, dict: DOCUMENT}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,7 +57,7 @@ _ESCAPED = r"[^ !#-\[\]-~]"
 class BatchReader:
     """Converts batches of one range to rows; the fields are the arguments of `raw_rows`."""
 
-    table: Table
+    table: RawTable
     span: Span
     partition: Span
     asked: Asked
@@ -78,7 +78,7 @@ class BatchReader:
         parts: list[pa.Table] = []
         others: list[int] = []
         rest = batch.numbers
-        for _ in range(_MOST_LAYOUTS):
+        for _ in range(_MAX_LAYOUTS):
             if not len(rest):
                 break
             part, read = self._rows_alike(batch, rest, text_of)
@@ -105,8 +105,7 @@ class BatchReader:
         """
         none = self._plain_rows([]), rows[:0]
         layout = layout_of(bson.decode(batch.document(rows[0]), self.options))
-        fields, _ = own_fields(self.table)
-        if layout is None or sorted(layout.fields) != sorted(fields):
+        if layout is None or sorted(layout.fields) != sorted(self.table.document_types):
             return none
         places, alike = batch.places(rows, layout)
         try:
@@ -126,16 +125,14 @@ class BatchReader:
     ) -> tuple[pa.Table, NDArray[np.bool_]]:
         """Rows of `count` documents, and for each row whether it is usable."""
         is_read = np.ones(count, bool)
-        for field, kind in zip(*own_fields(self.table), strict=True):
+        for field, kind in self.table.document_types.items():
             is_read &= places[field].types == _BSON_TYPES[kind]
         observed, fetched = (batch.milliseconds(places[f"{x}_at"]) for x in ("observed", "fetched"))
         start, end = (-(-(moment - _EPOCH) // _MILLISECOND) for moment in self.span)
         is_read &= (observed >= max(start, 0)) & (observed < end)
         is_read &= (fetched >= 0) & (fetched < _YEAR_9999_MS)
         columns: dict[str, pa.Array] = {
-            name: batch.texts(places[name])
-            for name in ("coin_id", "source", "interval")
-            if name in places
+            name: batch.texts(places[name]) for name in (*self.table.identity, "source")
         }
         is_read &= pc.is_in(columns["source"], pa.array(get_args(SourceKind))).to_numpy(
             zero_copy_only=False
@@ -149,14 +146,14 @@ class BatchReader:
             "payload": _joined(texts, count),
             "is_foreign": pa.repeat(pa.scalar(False), count),
         }
-        if self.table is RAW_COIN_SNAPSHOTS:
+        if self.table.has_fetch_records:
             columns |= self._asked_of(np.where(is_read, observed, start))
         names = arrow_schema(self.table).names
         arrays = [columns[name] for name in names]
         missing = pa.nulls(count, pa.string())
         arrays += [
             texts[field].as_field if field in texts else missing
-            for field in FIELDS[self.table.name]
+            for field in self.table.payload_fields
         ]
         return pa.table(arrays, schema=kernel_schema(self.table)), is_read
 
@@ -164,10 +161,10 @@ class BatchReader:
         """What was requested for each time; there are few distinct times."""
         moments, places = np.unique(observed, return_inverse=True)
         default = (self.coins_asked, False)
-        told = [self.asked.get(_EPOCH + int(ms) * _MILLISECOND, default) for ms in moments]
+        requests = [self.asked.get(_EPOCH + int(ms) * _MILLISECOND, default) for ms in moments]
         kinds = {"coins_asked": pa.int32(), "is_repeated": pa.bool_()}
         return {
-            name: pa.array([one[n] for one in told], kind).take(pa.array(places))
+            name: pa.array([one[n] for one in requests], kind).take(pa.array(places))
             for n, (name, kind) in enumerate(kinds.items())
         }
 
@@ -194,9 +191,9 @@ def _texts(batch: Batch, element: Element, text_of: TextOf) -> _Texts:
     if not is_other.any():
         return _Texts(strings, as_json, is_read)
     others = batch.elements(element.of(np.flatnonzero(is_other))).dictionary_encode()
-    told = map(text_of, others.dictionary.to_pylist())
+    texts = map(text_of, others.dictionary.to_pylist())
     as_texts = [
-        pa.array(column, pa.string()).take(others.indices) for column in zip(*told, strict=True)
+        pa.array(column, pa.string()).take(others.indices) for column in zip(*texts, strict=True)
     ]
     mask = pa.array(is_other)
     is_read[is_other] = as_texts[1].is_valid()

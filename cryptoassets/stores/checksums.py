@@ -26,12 +26,13 @@ _MODULUS = 2**64
 _NULL, _BETWEEN_VALUES, _BETWEEN_ITEMS = "\x00", "\x1e", "\x1f"
 NO_ROWS = f"{_EMPTY} {_EMPTY}"
 """The checksum of a partition without rows in its table and in the quarantine."""
-_KEY_FORMS = {3_600: "YYYY-MM-DD-HH24:00", 86_400: "YYYY-MM-DD"}
+_KEY_FORMATS = {3_600: "YYYY-MM-DD-HH24:00", 86_400: "YYYY-MM-DD"}
 _NOT_HASHED = ("asset", "partition_key", "run_id")
 """Columns of the quarantine that identify the partition or the run that last wrote the row."""
+_HASHED_OF_QUARANTINE = [column for column in QUARANTINE.columns if column.name not in _NOT_HASHED]
 # PostgreSQL's hash of a numeric ignores its sign, and that of a timestamp has only 32 bits.
 # Therefore the binary wire format of these values is hashed.
-_SENT_BY: dict[str, LiteralString] = {
+_BINARY_FORMAT: dict[str, LiteralString] = {
     "numeric": "numeric_send({})",
     "timestamptz": "timestamptz_send({})",
 }
@@ -54,9 +55,18 @@ _CHECKSUMS = """
     GROUP BY 1
 """
 
+_ADDED = """
+    SELECT
+        (SELECT {published} FROM {table} WHERE observed_at >= {first} AND observed_at < {last}),
+        (
+            SELECT {quarantined} FROM warehouse.quarantine
+            WHERE asset = {asset} AND raw_id IN (SELECT raw_id FROM {refused} AS refused)
+        )
+"""
+
 
 def rows_checksums(cursor: psycopg.Cursor[Any], flow: Flow, span: Span) -> dict[str, str]:
-    """Checksums of the rows in the table and in quarantine, for all partitions of a span.
+    """Compute the checksums of the rows in the table and in quarantine, per partition of a span.
 
     All columns except `run_id` are included, every value counts exactly, and the order of rows does
     not matter. The value does not depend on the session or the version of PostgreSQL (14 or later).
@@ -72,17 +82,10 @@ def rows_checksums(cursor: psycopg.Cursor[Any], flow: Flow, span: Span) -> dict[
     """
     keys = [partition_name(window) for window in partitions_in(span, flow.span)]
     query = sql.SQL(_CHECKSUMS).format(
-        form=sql.Literal(_KEY_FORMS[int(flow.span.total_seconds())]),
+        form=sql.Literal(_KEY_FORMATS[int(flow.span.total_seconds())]),
         length=sql.Literal(flow.span),
-        published=_checksum(flow.published.columns),
-        table=sql.Identifier(flow.published.schema, flow.published.name),
-        first=sql.Literal(span.start),
-        last=sql.Literal(span.end),
-        quarantined=_checksum(
-            column for column in QUARANTINE.columns if column.name not in _NOT_HASHED
-        ),
-        asset=sql.Literal(flow.asset),
         keys=sql.Literal(keys),
+        **_hashed(flow, span),
     )
     parts: dict[str, list[str]] = defaultdict(lambda: [_EMPTY, _EMPTY])
     for key, place, checksum in cursor.execute(query):
@@ -93,6 +96,46 @@ def rows_checksums(cursor: psycopg.Cursor[Any], flow: Flow, span: Span) -> dict[
 def rows_checksum(cursor: psycopg.Cursor[Any], flow: Flow, window: Span) -> str:
     """The checksum of one partition; see `rows_checksums`."""
     return rows_checksums(cursor, flow, window).get(partition_name(window), NO_ROWS)
+
+
+def added_rows_checksum(
+    cursor: psycopg.Cursor[Any], flow: Flow, span: Span, refused: sql.Composable
+) -> str:
+    """The checksum of a part of one partition; see `rows_checksums`.
+
+    Args:
+        cursor: cursor in the publishing transaction.
+        flow: the flow whose published table is read.
+        span: the part's rows in the table.
+        refused: a query in brackets with the `raw_id` of the part's rows in quarantine.
+    """
+    query = sql.SQL(_ADDED).format(refused=refused, **_hashed(flow, span))
+    parts = cursor.execute(query).fetchone() or ()
+    return " ".join(part or _EMPTY for part in parts)
+
+
+def _hashed(flow: Flow, span: Span) -> dict[str, sql.Composable]:
+    """The parts of both queries: what is hashed, and in which tables and times."""
+    return {
+        "published": _checksum(flow.published.columns),
+        "table": sql.Identifier(flow.published.schema, flow.published.name),
+        "first": sql.Literal(span.start),
+        "last": sql.Literal(span.end),
+        "quarantined": _checksum(_HASHED_OF_QUARANTINE),
+        "asset": sql.Literal(flow.asset),
+    }
+
+
+def sum_rows_checksums(first: str, second: str) -> str:
+    """The checksum of two parts of a partition that have no row in common."""
+    return " ".join(
+        ":".join(str(int(a) + int(b)) for a, b in zip(*pair, strict=True))
+        for pair in zip(*(_numbers(checksum) for checksum in (first, second)), strict=True)
+    )
+
+
+def _numbers(checksum: str) -> list[list[str]]:
+    return [part.split(":") for part in checksum.split(" ")]
 
 
 def rows_in_checksum(checksum: str) -> tuple[int, int]:
@@ -137,7 +180,7 @@ def _texts(column: pa.Array) -> pa.Array:
 
 def _checksum(columns: Iterable[Column]) -> sql.Composed:
     values = [
-        sql.SQL(_SENT_BY.get(column.type, "{}")).format(sql.Identifier(column.name))
+        sql.SQL(_BINARY_FORMAT.get(column.type, "{}")).format(sql.Identifier(column.name))
         for column in columns
     ]
     return sql.SQL(_CHECKSUM).format(values=sql.SQL(", ").join(values))

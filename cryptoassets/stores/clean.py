@@ -7,6 +7,7 @@ folder is complete (in `stores.clean_folders`), how the rows are used.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from pyarrow import fs
 
 from cryptoassets.errors import StoreUnavailableError, UpstreamNotMaterializedError
 from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.schemas import Table
+from cryptoassets.schemas import Table, asset_of
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.checksums import clean_checksum
 from cryptoassets.stores.raw import ROWS_PER_BATCH, Kernel, Tasks
@@ -38,12 +39,26 @@ class Seal(NamedTuple):
 
 
 class CleanFile(NamedTuple):
-    """One committed Parquet file; `seal` is None if none was recorded at writing."""
+    """One committed Parquet file.
+
+    Attributes:
+        partition: the partition of all its rows.
+        path: a path or URI that workers can open.
+        size: in bytes.
+        seal: None if none was recorded at writing.
+        first: `observed_at` of its oldest row; None if unknown or if it is the only file.
+    """
 
     partition: Span
     path: str
     size: int
     seal: Seal | None = None
+    first: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the file in its folder."""
+        return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
@@ -55,14 +70,14 @@ class CleanFiles:
         partitions: all partitions, oldest first, including those without files.
         files: files of all partitions, oldest first.
         tasks: runs tasks on executors.
-        most_bytes: limit for the files of one task; a larger file has a task to itself.
+        max_bytes: limit for the files of one task; a larger file has a task to itself.
     """
 
     table: Table
     partitions: tuple[Span, ...]
     files: tuple[CleanFile, ...]
     tasks: Tasks
-    most_bytes: int = BYTES_PER_TASK
+    max_bytes: int = BYTES_PER_TASK
 
     def groups(self) -> tuple[tuple[CleanFile, ...], ...]:
         """The files in groups, one per task."""
@@ -70,7 +85,7 @@ class CleanFiles:
         size = 0
         for file in self.files:
             is_full = not found or len(found[-1]) == FILES_PER_TASK
-            if is_full or size + file.size > self.most_bytes:
+            if is_full or size + file.size > self.max_bytes:
                 found.append([])
                 size = 0
             found[-1].append(file)
@@ -81,12 +96,12 @@ class CleanFiles:
         """The rows that a kernel returns for each file, lazily.
 
         Args:
-            kernel: takes the rows of a file. No instant is in two files of a partition. It should
+            kernel: takes the rows of a file; all rows of an instant are in the same file. It should
                 return few rows compared with its input.
             table: describes the columns that it returns.
             columns: the columns that the kernel reads.
         """
-        groups = replace(self, most_bytes=self.most_bytes * _MAPPED_BYTES_FACTOR).groups()
+        groups = replace(self, max_bytes=self.max_bytes * _MAPPED_BYTES_FACTOR).groups()
         task = FileTask(self.table, groups, kernel, tuple(columns))
         return self.tasks(task, len(groups), table.spark_schema)
 
@@ -100,9 +115,9 @@ class FileTask:
     kernel: Kernel
     columns: tuple[str, ...]
 
-    def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
+    def __call__(self, index: int) -> Iterator[pa.RecordBatch]:
         """Open and map the files of one group, in the worker."""
-        for file in self.groups[number]:
+        for file in self.groups[index]:
             rows = self.kernel(read_rows(self.table, file, self.columns))
             yield from rows.combine_chunks().to_batches(max_chunksize=ROWS_PER_BATCH)
 
@@ -128,18 +143,20 @@ def read_file(table: Table, file: CleanFile) -> FileRead:
 def read_rows(table: Table, file: CleanFile, columns: Sequence[str]) -> pa.Table:
     """Read some columns of a committed file; raises the same errors as `read_file`."""
     store, path = fs.FileSystem.from_uri(file.path)
-    name = f"{table.schema}/{table.name} {partition_name(file.partition)}: {file.path}"
+    name = f"{asset_of(table)} {partition_name(file.partition)}: {file.path}"
     try:
         with store.open_input_file(path) as opened:
             content = opened.read_buffer()
-        _refuse_other_bytes(content, file.seal)
+        _refuse_changed_bytes(content, file.seal)
         schema = pa.schema([arrow_schema(table).field(name) for name in columns])
         rows = pq.read_table(
             pa.BufferReader(content), columns=schema.names, page_checksum_verification=True
         )
         return rows.select(schema.names).cast(schema)
     except FileNotFoundError as error:
-        raise StoreUnavailableError(f"{name} was replaced meanwhile. A retry helps") from error
+        raise StoreUnavailableError(
+            f"{name} was replaced in the meantime. A retry helps"
+        ) from error
     except (OSError, pa.ArrowInvalid) as error:
         reason = str(error).partition("\n")[0]
         raise UpstreamNotMaterializedError(
@@ -148,6 +165,6 @@ def read_rows(table: Table, file: CleanFile, columns: Sequence[str]) -> pa.Table
         ) from error
 
 
-def _refuse_other_bytes(content: pa.Buffer, seal: Seal | None) -> None:
+def _refuse_changed_bytes(content: pa.Buffer, seal: Seal | None) -> None:
     if seal and hashlib.sha256(content).hexdigest() != seal.digest:
-        raise pa.ArrowInvalid("its bytes are not those that were written")
+        raise pa.ArrowInvalid("its bytes have changed since it was written")

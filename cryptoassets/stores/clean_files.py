@@ -17,7 +17,7 @@ from cryptoassets.settings import load_settings
 
 SCRATCH = "_scratch"
 """Folder below the root for files that no reader may see: incomplete and temporary files."""
-LONGEST_RUN = timedelta(days=1)
+MAX_RUN_DURATION = timedelta(days=1)
 
 
 def clean_store() -> tuple[fs.FileSystem, str]:
@@ -63,7 +63,7 @@ def scratch_folder(name: str) -> tuple[fs.FileSystem, str]:
     selector = fs.FileSelector(f"{root}/{SCRATCH}", allow_not_found=True)
     for entry in store.get_file_info(selector):
         # Whether another host's process is alive is unknown, but no run lasts that long.
-        is_old = entry.mtime and datetime.now(UTC) - entry.mtime > LONGEST_RUN
+        is_old = entry.mtime and datetime.now(UTC) - entry.mtime > MAX_RUN_DURATION
         if is_old or is_gone(entry.base_name.partition("+")[0]):
             with contextlib.suppress(OSError):  # another run may delete it too
                 store.delete_dir(entry.path)

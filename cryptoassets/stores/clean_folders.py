@@ -7,7 +7,7 @@ is rebuilt from raw.
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -45,10 +45,23 @@ def folder_of(table: Table, window: Span) -> tuple[fs.FileSystem, str]:
     return store, f"{root}/{table.name}/{folder_name(window)}"
 
 
+def written_partitions(table: Table, windows: Sequence[Span]) -> list[Span]:
+    """The partitions that have a folder, complete or not; those without documents have none."""
+    store, root = clean_store()
+    return windows_in(store, f"{root}/{table.name}", windows)
+
+
+def windows_in(store: fs.FileSystem, folder: str, windows: Sequence[Span]) -> list[Span]:
+    """The partitions that have a folder of their own in this folder, which may be missing."""
+    entries = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+    names = {entry.base_name for entry in entries}
+    return [window for window in windows if folder_name(window) in names]
+
+
 def clean_partition(table: Table, window: Span) -> ds.Dataset | None:
     """The rows of a partition under `CLEAN_PATH`; None if it is missing or damaged."""
     store, folder = folder_of(table, window)
-    return dataset_of(store, folder) if is_whole(store, folder) else None
+    return dataset_of(store, folder) if is_complete(store, folder) else None
 
 
 def clean_rows(
@@ -74,7 +87,7 @@ def clean_damage(table: Table, window: Span) -> str | None:
 
 
 def is_of_older_rules(table: Table, window: Span) -> bool:
-    """Whether an existing partition was judged by other rules than the current ones."""
+    """Whether a partition exists and was judged by other rules than the current ones."""
     store, folder = folder_of(table, window)
     if not has_mark(store, folder):
         return False
@@ -162,16 +175,16 @@ def shared_instants(parts: Iterable[FilePart]) -> list[str]:
 
 
 def dataset_of(store: fs.FileSystem, folder: str) -> ds.Dataset:
-    """The rows of a folder, lazily, with the schema of the files, which a check compares."""
+    """The rows of a folder, lazily; a check compares the schema of the files."""
     return ds.dataset(folder, filesystem=store, format=_CHECKED)
 
 
-def is_whole(store: fs.FileSystem, folder: str) -> bool:
+def is_complete(store: fs.FileSystem, folder: str) -> bool:
     """Whether a folder was written completely and its files can be opened as Parquet."""
     return damage(store, folder) is None and has_mark(store, folder)
 
 
-def mark_whole(
+def mark_complete(
     store: fs.FileSystem,
     folder: str,
     table: Table,
@@ -212,7 +225,7 @@ def require_full_read(table: Table, window: Span) -> None:
             unmark(store, folder)
 
 
-def files_as_written(table: Table, window: Span) -> str | None:
+def unchanged_files_hash(table: Table, window: Span) -> str | None:
     """Hash the names and bytes of a partition's files, if the files are as they were written.
 
     Returns:
@@ -266,13 +279,13 @@ def damage(store: fs.FileSystem, folder: str, *, is_thorough: bool = False) -> s
             for name in names:
                 _open(store, f"{folder}/{name}", is_read=True)
             if written:
-                return "its bytes are not those that were written"
+                return "its bytes have changed since it was written"
     except FileNotFoundError:
         # Another run has just replaced it.
         return None
     except (OSError, pa.ArrowInvalid) as error:
         return f"{name.rpartition('/')[2]}: {str(error).partition(chr(10))[0]}"
-    return None if names else "it holds no Parquet file"
+    return None if names else "it contains no Parquet file"
 
 
 def _open(store: fs.FileSystem, path: str, *, is_read: bool = False) -> None:

@@ -15,7 +15,7 @@ from pyarrow import fs
 from cryptoassets.stores.clean import Seal
 
 _SUCCESS = "_SUCCESS"
-_OF_FILE = re.compile(r"(\S+) (\S+) (\S+)")
+_FILE_LINE = re.compile(r"(\S+) (\S+) (\S+)")
 
 
 class Mark(NamedTuple):
@@ -72,7 +72,7 @@ def read_mark(store: fs.FileSystem, folder: str) -> Mark:
     with store.open_input_stream(f"{folder}/{_SUCCESS}") as file:
         lines = file.read().decode(errors="replace").split("\n")
     rules, written, judged = (*lines, "", "")[:3]
-    of_files = filter(None, map(_OF_FILE.fullmatch, lines[3:]))
+    of_files = filter(None, map(_FILE_LINE.fullmatch, lines[3:]))
     return Mark(rules, written, judged, {line[1]: Seal(line[2], line[3]) for line in of_files})
 
 

@@ -21,7 +21,7 @@ from cryptoassets.errors import (
     SettingsError,
 )
 from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.schemas import Table
+from cryptoassets.schemas import Table, asset_of
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.clean_folders import (
     FilePart,
@@ -68,7 +68,7 @@ def refuse_shared_instants(parts: Iterable[FilePart], table: Table, window: Span
     problems = shared_instants(parts)
     if problems:
         raise ContractViolationError(
-            f"{table.schema}/{table.name} {partition_name(window)}: {problems[0]}. Nothing was "
+            f"{asset_of(table)} {partition_name(window)}: {problems[0]}. Nothing was "
             "written, and a retry will not help"
         )
 
@@ -88,7 +88,7 @@ def refuse_mixed_views(parts: Iterable[FilePart], folder: str) -> None:
         )
 
 
-def is_older(store: fs.FileSystem, temporary: str, table: Table, window: Span) -> bool:
+def has_fewer_rows(store: fs.FileSystem, temporary: str, table: Table, window: Span) -> bool:
     """Whether a temporary folder has fewer rows than the existing partition.
 
     A partition that cannot be read counts as missing.
@@ -189,8 +189,8 @@ def add_files(store: fs.FileSystem, temporary: str, folder: str, base: FolderCon
 def _refuse_change(store: fs.FileSystem, folder: str, expected: frozenset[str]) -> None:
     if parquet_files(store, folder) != expected:
         raise PartitionChangedError(
-            f"{folder} was written by another run meanwhile; nothing was added. A retry helps: it "
-            "reads and judges the whole partition"
+            f"{folder} was written by another run in the meantime; nothing was added. A retry "
+            "helps: it reads and judges the whole partition"
         )
 
 

@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 from psycopg import sql
 from pyarrow import csv
 
+from cryptoassets.csv_rows import read_batches
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
 
 _ROWS_PER_MESSAGE = 10_000
-BYTES_PER_BATCH = 8 * 2**20
-"""Bytes of CSV per batch when reading; the Arrow batch needs about the same again."""
 
 
 def staging_name(table: Table) -> str:
@@ -97,35 +96,4 @@ def copy_batches(
     cursor: psycopg.Cursor[Any], table: Table, query: sql.Composable
 ) -> Iterator[pa.RecordBatch]:
     """Read the rows of a query as `copy_out` does, but keep only one batch in memory."""
-    schema = arrow_schema(table)
-    with cursor.copy(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)) as copy:
-        lines = io.BytesIO()
-        # Each message is one row, even if its texts contain line breaks.
-        for message in copy:
-            lines.write(message)
-            if lines.tell() >= BYTES_PER_BATCH:
-                yield from _parsed(lines, schema)
-                lines = io.BytesIO()
-        if lines.tell():
-            yield from _parsed(lines, schema)
-
-
-def _parsed(lines: io.BytesIO, schema: pa.Schema) -> list[pa.RecordBatch]:
-    lines.seek(0)
-    rows = csv.read_csv(
-        lines,
-        # One block, so one batch.
-        read_options=csv.ReadOptions(
-            column_names=schema.names, block_size=lines.getbuffer().nbytes
-        ),
-        convert_options=csv.ConvertOptions(
-            column_types=schema,
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            timestamp_parsers=["%Y-%m-%d %H:%M:%S.%f%z", "%Y-%m-%d %H:%M:%S%z", csv.ISO8601],
-        ),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-    )
-    batches: list[pa.RecordBatch] = rows.to_batches()
-    return batches
+    return read_batches(cursor, arrow_schema(table), query)

@@ -14,41 +14,29 @@ import pyarrow as pa
 
 from cryptoassets.coincap.documents import canonical_payload
 from cryptoassets.partitions.spans import Span
-from cryptoassets.schemas import RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.schemas import RawTable
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.settings import SourceKind
 from cryptoassets.stores.mongodb import Asked, Document
-from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
+from cryptoassets.transforms.payloads import field_texts, kernel_schema
 
-_OF_SNAPSHOTS = (
-    ("_id", "coin_id", "source", "observed_at", "fetched_at", "payload"),
-    (str, str, str, datetime, datetime, dict),
-)
-_OF_HISTORY = ((*_OF_SNAPSHOTS[0], "interval"), (*_OF_SNAPSHOTS[1], str))
-"""Fields of this platform's documents, and the Python type for each field's BSON type."""
-_COLUMNS = (
-    *("raw_id", "coin_id", "interval", "observed_at", "fetched_at", "source", "payload"),
-    "is_foreign",
-)
+_COLUMNS = ("observed_at", "raw_id", "fetched_at", "source", "payload", "is_foreign")
+"""The columns that all raw tables have; those of the table's `identity` follow."""
 _SOURCES = frozenset(get_args(SourceKind))
 
 
-def own_fields(table: Table) -> tuple[tuple[str, ...], tuple[type, ...]]:
-    """Fields of the documents that this platform writes, and the Python type of each."""
-    return _OF_HISTORY if table is RAW_COIN_HISTORY else _OF_SNAPSHOTS
-
-
-def is_ours(document: Document, table: Table) -> bool:
+def is_ours(document: Document, table: RawTable) -> bool:
     """Whether every field has the BSON type that this platform writes."""
-    fields, types = own_fields(table)
+    types = table.document_types
     # Exact types, because BSON's Code is a subclass of str. This runs for every document, so it is
     # a single comparison in C.
-    return tuple(map(type, map(document.get, fields))) == types and document["source"] in _SOURCES
+    found = tuple(map(type, map(document.get, types)))
+    return found == tuple(types.values()) and document["source"] in _SOURCES
 
 
 def raw_rows(
     documents: Iterable[Document],
-    table: Table,
+    table: RawTable,
     span: Span,
     partition: Span,
     asked: Asked,
@@ -72,19 +60,20 @@ def raw_rows(
     payloads: list[Mapping[str, Any]] = []
     for document in documents:
         row, payload = _row_of(document, table, span, partition)
-        if span[0] <= row[3] < span[1]:
+        if span[0] <= row[0] < span[1]:
             rows.append(row)
             payloads.append(payload)
-    columns: dict[str, Sequence[Any]] = dict.fromkeys(_COLUMNS, ())
-    columns |= zip(_COLUMNS, zip(*rows, strict=True), strict=False)
-    if table is RAW_COIN_SNAPSHOTS:
+    names = (*_COLUMNS, *table.identity)
+    columns: dict[str, Sequence[Any]] = dict.fromkeys(names, ())
+    columns |= zip(names, zip(*rows, strict=True), strict=False)
+    if table.has_fetch_records:
         of_snapshots = [
             asked.get(moment, (coins_asked, False)) for moment in columns["observed_at"]
         ]
         columns["coins_asked"] = [coins for coins, _ in of_snapshots]
         columns["is_repeated"] = [is_repeated for _, is_repeated in of_snapshots]
     arrays = [pa.array(columns[field.name], field.type) for field in arrow_schema(table)]
-    arrays += [_texts(payloads, field) for field in FIELDS[table.name]]
+    arrays += [_texts(payloads, field) for field in table.payload_fields]
     return pa.table(arrays, schema=kernel_schema(table))
 
 
@@ -98,7 +87,7 @@ def _texts(payloads: list[Mapping[str, Any]], field: str) -> pa.Array:
 
 
 def _row_of(
-    document: Document, table: Table, span: Span, partition: Span
+    document: Document, table: RawTable, span: Span, partition: Span
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     """The fields of one row, and the payload for the rules, empty for a foreign document."""
     document_id = document["_id"]
@@ -107,16 +96,16 @@ def _row_of(
     if payload is None:
         observed_at = _time_within(document.get("observed_at"), partition, span)
         text = json.dumps(document, default=str, sort_keys=True)
-        return (raw_id, None, None, observed_at, None, None, text, True), {}
+        unknown = (None,) * len(table.identity)
+        return (observed_at, raw_id, None, None, text, True, *unknown), {}
     return (
-        raw_id,
-        document["coin_id"],
-        document.get("interval"),
         document["observed_at"],
+        raw_id,
         document["fetched_at"],
         document["source"],
         payload,
         False,
+        *(document[name] for name in table.identity),
     ), document["payload"]
 
 

@@ -17,17 +17,14 @@ from cryptoassets.coincap.documents import RawBatch
 from cryptoassets.errors import ExpiredPartitionError
 from cryptoassets.partitions.spans import Span, partition_around, partition_name
 from cryptoassets.schemas import FLOWS, Flow, Table, span_of
+from cryptoassets.stores import ledger
 from cryptoassets.stores.lake import insert_new
 from cryptoassets.stores.mongodb import EXPIRED, FETCHES, Document, FieldTypes, Lake, has_types
 from cryptoassets.stores.mongodb import in_window as documents_of
 from cryptoassets.stores.publishing import Cursor, in_window
 
-_STAMPED = (
-    *("run_id", "raw_rows", "loaded_rows", "quarantined_rows", "superseded_rows"),
-    *("loaded_at", "expired_at"),
-)
 _COUNTED = ("loaded_rows", "quarantined_rows", "superseded_rows")
-_NOTE_FIELDS: FieldTypes = {
+_RECORD_FIELDS: FieldTypes = {
     **dict.fromkeys(("asset", "partition_key", "run_id"), (str,)),
     **dict.fromkeys(("raw_rows", *_COUNTED), (int, Int64)),
     **dict.fromkeys(("loaded_at", "expired_at"), (datetime,)),
@@ -49,19 +46,9 @@ def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Doc
         The marked ledger row. None if there are documents that no publication has processed; then
         nothing is deleted.
     """
-    place = [flow.asset, partition_name(window)]
-    stamped = cursor.execute(
-        sql.SQL(
-            # Truncated to milliseconds, because the lake stores it as a BSON date, too.
-            "UPDATE warehouse.loads "
-            "SET expired_at = coalesce(expired_at, date_trunc('milliseconds', now())), "
-            "clean_checksum = NULL, rows_checksum = NULL "
-            "WHERE asset = %s AND partition_key = %s "
-            "AND (raw_rows >= %s OR expired_at IS NOT NULL) RETURNING {}"
-        ).format(sql.SQL(", ").join(map(sql.Identifier, _STAMPED))),
-        [*place, documents],
-    ).fetchone()
-    if stamped is None:
+    place = flow.asset, partition_name(window)
+    marked = ledger.expire(cursor, *place, documents)
+    if marked is None:
         return None
     cursor.execute(
         sql.SQL("DELETE FROM {} WHERE {}").format(
@@ -72,7 +59,7 @@ def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Doc
     cursor.execute(
         "DELETE FROM warehouse.quarantine WHERE asset = %s AND partition_key = %s", place
     )
-    return dict(zip(_STAMPED, stamped, strict=True))
+    return marked
 
 
 def refuse_expired(cursor: Cursor, asset: str, partition_keys: Collection[str]) -> None:
@@ -81,16 +68,12 @@ def refuse_expired(cursor: Cursor, asset: str, partition_keys: Collection[str]) 
     Raises:
         ExpiredPartitionError: names the first expired partition.
     """
-    row = cursor.execute(
-        "SELECT partition_key FROM warehouse.loads WHERE asset = %s AND partition_key = ANY(%s) "
-        "AND expired_at IS NOT NULL ORDER BY 1 LIMIT 1",
-        [asset, list(partition_keys)],
-    ).fetchone()
-    if row is not None:
-        raise _error(asset, row[0])
+    expired = ledger.first_expired(cursor, asset, partition_keys)
+    if expired is not None:
+        raise _error(asset, expired)
 
 
-def note_expired(lake: Lake, flow: Flow, partition_key: str, row: Document) -> None:
+def record_expired(lake: Lake, flow: Flow, partition_key: str, row: Document) -> None:
     """Record in the lake that a partition has expired, with its ledger row."""
     note = {"_id": _id(flow.raw.full_name, partition_key), "asset": flow.asset}
     insert_new(lake[EXPIRED], [{**note, "partition_key": partition_key, **row}])
@@ -135,26 +118,20 @@ def refuse_if_all_expired(lake: Lake, raw: str, partition_keys: Iterable[str]) -
 
 def restore_ledger(cursor: Cursor, lake: Lake) -> int:
     """Restore the ledger rows of expired partitions from the lake; return their number."""
-    names = ("asset", "partition_key", *_STAMPED)
-    statement = sql.SQL(
-        "INSERT INTO warehouse.loads ({}) VALUES ({}) ON CONFLICT DO NOTHING"
-    ).format(
-        sql.SQL(", ").join(map(sql.Identifier, names)),
-        sql.SQL(", ").join(map(sql.Placeholder, names)),
-    )
+    names = ("asset", "partition_key", *ledger.EXPIRED_COLUMNS)
     return sum(
-        cursor.execute(statement, {name: note[name] for name in names}).rowcount
+        ledger.restore_expired(cursor, {name: note[name] for name in names})
         for note in lake[EXPIRED].find({})
-        if _is_ours(note)
+        if _is_own_record(note)
     )
 
 
-def _is_ours(note: Document) -> bool:
+def _is_own_record(note: Document) -> bool:
     """Whether a record can be a ledger row; other programs may write to the lake, too."""
     flow = next((flow for flow in FLOWS if flow.asset == note.get("asset")), None)
     return (
         flow is not None
-        and has_types(note, _NOTE_FIELDS)
+        and has_types(note, _RECORD_FIELDS)
         and note["_id"] == _id(flow.raw.full_name, note["partition_key"])
         and note["raw_rows"] == sum(note[name] for name in _COUNTED)
     )

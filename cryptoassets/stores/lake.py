@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError
 
 from cryptoassets.coincap.documents import RawBatch, canonical_payload
 from cryptoassets.errors import MixedSourcesError
-from cryptoassets.schemas import FLOWS, Table
+from cryptoassets.schemas import FLOWS, RawTable, Table
 from cryptoassets.settings import SourceKind
 from cryptoassets.stores.documents import is_ours
 from cryptoassets.stores.mongodb import (
@@ -28,7 +28,7 @@ from cryptoassets.stores.mongodb import (
 
 _BATCH = 5_000
 _DUPLICATE_KEY = 11000
-_LONGEST_BODY = 1 << 20
+_MAX_BODY_LENGTH = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def dead_letter_of_refused(document: Document, code: int) -> Document:
         "fetched_at": document["fetched_at"],
         "status": None,
         "reason": f"refused_by_store_{code}",
-        "body": canonical_payload(document["payload"])[:_LONGEST_BODY],
+        "body": canonical_payload(document["payload"])[:_MAX_BODY_LENGTH],
     }
 
 
@@ -99,20 +99,20 @@ def refuse_mixed_sources(lake: Lake, batch: RawBatch) -> None:
         MixedSourcesError: with a remedy.
     """
     for table in (flow.raw for flow in FLOWS) if batch.documents else ():
-        newest = _newest_of_ours(lake, table)
-        coming = batch.documents[0]["source"]
-        if newest and (newest["source"] == "coincap") != (coming == "coincap"):
+        newest = _newest_own_document(lake, table)
+        new_source = batch.documents[0]["source"]
+        if newest and (newest["source"] == "coincap") != (new_source == "coincap"):
             message = (
                 f"MongoDB collection {lake[table.name].full_name} holds data of source "
-                f"{newest['source']!r}; data of source {coming!r} would mix with it. A retry will "
-                "not help; set MONGO_URL, MONGO_DATABASE and POSTGRES_URL to separate databases "
-                "for each source, or set none of them (the embedded stores are separate for each "
-                "source)"
+                f"{newest['source']!r}; data of source {new_source!r} would mix with it. A retry "
+                "will not help; set MONGO_URL, MONGO_DATABASE and POSTGRES_URL to separate "
+                "databases for each source, or set none of them (the embedded stores are separate "
+                "for each source)"
             )
             raise MixedSourcesError(message)
 
 
-def _newest_of_ours(lake: Lake, table: Table) -> Document | None:
+def _newest_own_document(lake: Lake, table: RawTable) -> Document | None:
     """The newest document that this platform wrote; foreign documents must not block fetches."""
     return first_match(
         lake[table.name],
@@ -122,9 +122,8 @@ def _newest_of_ours(lake: Lake, table: Table) -> Document | None:
     )
 
 
-def was_skipped(lake: Lake, asset: str, partition: str) -> bool:
-    """Whether a run recorded that there was nothing to fetch for a partition."""
-    name = f"{asset}@{partition}"
+def was_skipped(lake: Lake, asset: str, first: str, last: str) -> bool:
+    """Whether a run recorded that it had nothing to store for one of these partitions."""
     # Not filtered by partition_key, because nx-27017 treats '2026-11-23-10:00' as a date there.
-    record = lake[FETCHES].find_one({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}})
-    return record is not None
+    named = {"$gte": f"{asset}@{first}@", "$lt": f"{asset}@{last}A"}
+    return lake[FETCHES].find_one({"_id": named}) is not None

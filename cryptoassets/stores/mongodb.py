@@ -24,39 +24,32 @@ from cryptoassets.shortages import remedy_of
 Document = dict[str, Any]
 Lake = Database[Document]
 
-COLLECTIONS = ("coin_snapshots", "coin_history")
-"""Raw documents, read by range of `observed_at`."""
 DEAD_LETTERS = "dead_letters"
 FETCHES = "snapshot_fetches"
 WINDOWS = "history_windows"
 EXPIRED = "expired_partitions"
 
-COLLECTION_DESCRIPTIONS = {
-    "coin_snapshots": "Raw documents, one per coin and answer: `_id`, `coin_id`, `observed_at`, "
-    "`fetched_at`, `source`, and `payload`, the coin exactly as received. `_id` is "
-    "`<slug>@<observed_at>@<hash of the payload>`, so the same answer is stored once.",
-    "coin_history": "Raw points of history, one per coin, interval, point and answer: the same "
-    "fields and `interval`. `_id` is `<slug>@<interval>@<observed_at>@<hash of the payload>`.",
+RECORD_DESCRIPTIONS = {
     DEAD_LETTERS: "Answers, or coins of an answer, that could not be read or stored unchanged: "
     "`_id`, `url`, `fetched_at`, `status` (HTTP), `reason` and `body`, cut at 1 MiB.",
-    FETCHES: "One record per page of a snapshot: what was requested and what came. `observed_at`, "
+    FETCHES: "One record per page of a snapshot: what was requested and received. `observed_at`, "
     "`fetched_at`, `source`, `offset`, `coins_asked`, `coins_received`, `is_repeated`. A fetch "
     "that was skipped has one record with the reason in `skipped`.",
-    WINDOWS: "One record per call for history: the window that was requested and what came. "
+    WINDOWS: "One record per call for history: the requested window and what was received. "
     "`coin_id`, `interval`, `start`, `end`, `fetched_at`, `source`, `outcome` (points, empty, "
     "not_found, failed), `points`, `first`, `error`.",
-    EXPIRED: "One note per partition that retention deleted: `asset`, `partition_key` and the "
+    EXPIRED: "One record per partition that retention deleted: `asset`, `partition_key` and the "
     "partition's ledger row.",
 }
-"""Every collection of the lake, and what it holds."""
+"""The collections of the lake without raw documents of a flow, and what they contain."""
 
 FieldTypes = Mapping[str, tuple[type, ...]]
 """Maps a field to the Python types of its BSON types, as pymongo reads them."""
 Asked = Mapping[datetime, tuple[int, bool]]
-"""Maps the time of a snapshot to the number of coins requested, and whether a page came twice."""
+"""Maps a snapshot's time to the number of requested coins, and whether a page was repeated."""
 
 BATCH = 5_000
-_MOST_COINS = 2**31 - 1
+_MAX_COINS = 2**31 - 1
 _AUTHENTICATION_FAILED = 18
 _FETCH_FIELDS: FieldTypes = {
     "observed_at": (datetime,),
@@ -153,8 +146,8 @@ def typed_errors(address: str) -> Iterator[None]:
         raise StoreError(f"MongoDB at {address} refused an operation: {error}. {remedy}") from error
     except ConnectionFailure as error:
         raise StoreUnavailableError(
-            f"MongoDB at {address} does not answer. A retry may help; else start the server or "
-            "fix MONGO_URL"
+            f"MongoDB at {address} does not answer. A retry may help; otherwise start the server "
+            "or fix MONGO_URL"
         ) from error
     except PyMongoError as error:
         raise StoreError(f"MongoDB at {address}: {error}") from error
@@ -203,8 +196,8 @@ def fetches_in(lake: Lake, window: Span) -> Fetches:
         moment = fetch["observed_at"]
         coins, is_repeated = asked.get(moment, (0, False))
         # Limited, because other programs may have written any number.
-        wanted = min(max(fetch["coins_asked"], 0), _MOST_COINS)
-        asked[moment] = (min(coins + wanted, _MOST_COINS), is_repeated or fetch["is_repeated"])
+        wanted = min(max(fetch["coins_asked"], 0), _MAX_COINS)
+        asked[moment] = (min(coins + wanted, _MAX_COINS), is_repeated or fetch["is_repeated"])
         count = fetch.get("coins_received")
-        received[moment] += min(max(count, 0), _MOST_COINS) if isinstance(count, int) else wanted
+        received[moment] += min(max(count, 0), _MAX_COINS) if isinstance(count, int) else wanted
     return Fetches(asked, received)

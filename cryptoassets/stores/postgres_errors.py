@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import psycopg
 
+from cryptoassets import libpq
 from cryptoassets.errors import (
     ContractViolationError,
     CryptoassetsError,
@@ -30,16 +31,15 @@ _LOGIN_SENTENCE = re.compile(
 )
 
 _REACHABLE = (
-    "see that the server runs and can be reached (`cryptoassets up` starts the embedded one)"
+    "check that the server runs and is reachable (`cryptoassets up` starts the embedded one)"
 )
 _REMEDIES = {
     "53100": "first free disk space where the server keeps its data",
-    "53300": "first close connections of others, or raise max_connections",
     "55P03": "another transaction holds the lock; retry after it has ended",
     "57014": "it was cancelled or took too long; retry when the server is less busy",
-    "25006": "the database is read-only: name one in POSTGRES_URL that takes writes",
+    "25006": "the database is read-only: set POSTGRES_URL to one that accepts writes",
     "42P07": "another program's table has that name: rename or move it",
-    "42501": "give the role of POSTGRES_URL the right it lacks",
+    "42501": "grant the missing right to the role in POSTGRES_URL",
 }
 
 
@@ -73,6 +73,7 @@ def _typed(error: psycopg.Error, action: str, address: str) -> CryptoassetsError
         )
     if _is_transient(error):
         remedy = _REMEDIES.get(error.sqlstate or "", _REACHABLE)
+        remedy = libpq.FULL_REMEDY if libpq.is_full(error) else remedy
         return StoreUnavailableError(f"{what}A retry can help; {remedy}")
     if isinstance(error, psycopg.IntegrityError):
         return ContractViolationError(

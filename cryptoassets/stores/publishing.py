@@ -16,21 +16,18 @@ from psycopg import sql
 
 from cryptoassets.schemas import COINS, LOADS, QUARANTINE, Table
 from cryptoassets.stores.copying import staging_name
+from cryptoassets.transforms.reconciliation import Counts
 
 Cursor = psycopg.Cursor[Any]
 
 
 @dataclass(frozen=True)
-class Load:
-    """One ledger row: the raw documents of a partition, counted by outcome."""
+class Load(Counts):
+    """One ledger row that a publication writes."""
 
     asset: str
     partition_key: str
     run_id: str
-    raw_rows: int
-    loaded_rows: int
-    quarantined_rows: int
-    superseded_rows: int
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,12 @@ class Changes:
         """Whether there is any change."""
         return bool(self.rows_written or self.rows_removed)
 
+    def __add__(self, other: "Changes") -> "Changes":
+        """Changes of one transaction in two steps."""
+        return Changes(
+            self.rows_written + other.rows_written, self.rows_removed + other.rows_removed
+        )
+
 
 @dataclass(frozen=True)
 class Checksums:
@@ -53,14 +56,31 @@ class Checksums:
     rows: str
 
 
-def published_rows(cursor: Cursor, asset: str, partition_key: str) -> tuple[int, int]:
-    """Counts of raw documents and loaded rows in the latest publication of a partition."""
+def count_rows(
+    cursor: Cursor, table: Table, scope: sql.Composable, asset: str, partition_key: str
+) -> tuple[int, int]:
+    """Numbers of rows in the scope of a table, and in a partition's quarantine."""
+    query = sql.SQL(
+        "SELECT (SELECT count(*) FROM {table} WHERE {scope}), (SELECT count(*) "
+        "FROM warehouse.quarantine WHERE asset = {asset} AND partition_key = {key})"
+    ).format(
+        table=sql.Identifier(table.schema, table.name),
+        scope=scope,
+        asset=sql.Literal(asset),
+        key=sql.Literal(partition_key),
+    )
+    rows, refused = cursor.execute(query).fetchone() or (0, 0)
+    return rows, refused
+
+
+def count_reasons(cursor: Cursor, asset: str, partition_key: str) -> dict[str, int]:
+    """Numbers of quarantined documents of a partition per reason code, the most frequent first."""
     cursor.execute(
-        "SELECT raw_rows, loaded_rows FROM warehouse.loads WHERE asset = %s AND partition_key = %s",
+        "SELECT reason, count(*) FROM warehouse.quarantine, unnest(reasons) AS reason "
+        "WHERE asset = %s AND partition_key = %s GROUP BY 1 ORDER BY 2 DESC, 1",
         [asset, partition_key],
     )
-    row = cursor.fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+    return dict(cursor.fetchall())
 
 
 def in_window(column: str, window: tuple[date, date]) -> sql.Composable:
@@ -71,7 +91,7 @@ def in_window(column: str, window: tuple[date, date]) -> sql.Composable:
     )
 
 
-def delete_vanished(table: Table, scope: sql.Composable, staged: sql.Composable) -> sql.Composed:
+def delete_unstaged(table: Table, scope: sql.Composable, staged: sql.Composable) -> sql.Composed:
     """DELETE rows in scope whose key is not staged."""
     return sql.SQL(
         "DELETE FROM {table} AS there WHERE {scope} "
@@ -158,7 +178,7 @@ def merge_rows(
         staged: a table or a query in brackets.
         ignored: columns whose differences alone do not cause an update.
     """
-    removed = cursor.execute(delete_vanished(table, scope, staged)).rowcount
+    removed = cursor.execute(delete_unstaged(table, scope, staged)).rowcount
     written = cursor.execute(merge_staged(table, staged, ignored=ignored)).rowcount
     return Changes(written, removed)
 
@@ -181,12 +201,18 @@ def replace_quarantine(
     scope = sql.SQL("asset = {} AND partition_key = {}").format(
         sql.Literal(load.asset), sql.Literal(load.partition_key)
     )
-    released = _note_releases(cursor, load, valid, refused)
+    released = _record_releases(cursor, load, valid, refused)
     changes = merge_rows(cursor, QUARANTINE, scope, refused, ignored=("run_id",))
     return changes, released
 
 
-def _note_releases(
+def add_to_quarantine(cursor: Cursor, refused: sql.Composable) -> Changes:
+    """Add the staged rows to the quarantine, and leave the other rows of the partition there."""
+    statement = merge_staged(QUARANTINE, refused, ignored=("run_id",))
+    return Changes(cursor.execute(statement).rowcount)
+
+
+def _record_releases(
     cursor: Cursor, load: Load, valid: sql.Composable, refused: sql.Composable
 ) -> int:
     return cursor.execute(
@@ -271,5 +297,4 @@ def write_ledger(cursor: Cursor, load: Load, checksums: Checksums, publication: 
 
 
 def _names(names: tuple[str, ...] | list[str], prefix: str | None = None) -> sql.Composed:
-    qualified = (sql.Identifier(prefix, n) if prefix else sql.Identifier(n) for n in names)
-    return sql.SQL(", ").join(qualified)
+    return sql.SQL(", ").join(sql.Identifier(*filter(None, (prefix, name))) for name in names)

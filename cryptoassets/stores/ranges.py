@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cryptoassets.partitions.spans import Span
-from cryptoassets.schemas import Table
+from cryptoassets.schemas import RawTable
 from cryptoassets.stores.batches import BatchReader
 from cryptoassets.stores.mongodb import Asked, Lake, batches_in
 
-MOST_DOCUMENTS = 10_000
+MAX_DOCUMENTS = 10_000
 """Approximate number of documents per range; a task needs about 8 kB for each of them."""
 _STEPS = 360
 """Documents of unknown time are assumed to be spread evenly over this many moments."""
@@ -44,7 +44,7 @@ class RawRange:
 
 
 def cut(
-    span: Span, expected: Mapping[datetime, int], documents: int, *, most: int = MOST_DOCUMENTS
+    span: Span, expected: Mapping[datetime, int], documents: int, *, limit: int = MAX_DOCUMENTS
 ) -> list[Span]:
     """Split a span into ranges with about the same number of documents.
 
@@ -52,12 +52,12 @@ def cut(
         span: a partition, or the newer part of one; starts on a whole second.
         expected: known numbers of documents by time.
         documents: total number of documents.
-        most: maximum number of documents per range, approximately.
+        limit: maximum number of documents per range, approximately.
 
     Returns:
         Ranges without gaps between them, oldest first, on whole seconds.
     """
-    wanted = math.ceil(documents / most)
+    wanted = math.ceil(documents / limit)
     if wanted <= 1:
         return [span]
     weights: list[tuple[datetime, float]] = [
@@ -77,7 +77,7 @@ def cut(
     return [Span(*pair) for pair in zip(cuts, [*cuts[1:], span[1]], strict=True)]
 
 
-def read_range(lake: Lake, table: Table, part: RawRange, coins_asked: int) -> pa.Table:
+def read_range(lake: Lake, table: RawTable, part: RawRange, coins_asked: int) -> pa.Table:
     """Read the documents of a range as rows that a kernel judges.
 
     Args:

@@ -1,4 +1,4 @@
-"""Passes raw documents on as time ranges that Spark's tasks read and judge.
+"""Divides raw documents into time ranges, which Spark's tasks read and judge.
 
 What goes here: the handle that an asset gets, and its task. What stays out: where partitions are
 split (in `ranges`), rules (in `transforms`), writing judged rows.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 
 from cryptoassets.partitions.spans import Span, partition_around, partitions_in
-from cryptoassets.schemas import SNAPSHOT_FLOW, Flow, Table, flow_named
+from cryptoassets.schemas import Flow, RawTable, Table
 from cryptoassets.stores.mongodb import (
     Document,
     Fetches,
@@ -27,7 +27,8 @@ from cryptoassets.stores.mongodb import (
     typed_errors,
     url_address,
 )
-from cryptoassets.stores.ranges import MOST_DOCUMENTS, RawRange, cut, read_range
+from cryptoassets.stores.ranges import MAX_DOCUMENTS, RawRange, cut, read_range
+from cryptoassets.stores.raw_starts import with_documents
 from cryptoassets.workers import Credentials
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Tasks(Protocol):
     """Runs tasks on Spark's executors; see `resources.spark.SparkResource.tasks`."""
 
     def __call__(
-        self, work: Callable[[int], Iterable[pa.RecordBatch]], number: int, schema: str
+        self, work: Callable[[int], Iterable[pa.RecordBatch]], count: int, schema: str
     ) -> "DataFrame":
-        """The rows that tasks return; each task gets its number."""
+        """The rows that `count` tasks return; each task gets its index."""
 
 
 @dataclass(frozen=True)
@@ -52,34 +53,33 @@ class RangeTask:
     """What a task needs to read and map its range; sent to the worker, so without secrets.
 
     Attributes:
-        asset: published asset of the flow whose documents are read.
+        table: the raw table of the documents.
         database: name of the MongoDB database.
-        coins_asked: number of coins assumed for a snapshot without a fetch record.
+        coins_asked: coin count assumed for a snapshot without a fetch record.
         ranges: the ranges of all tasks.
         kernel: maps the rows of one range.
         credentials: where the worker finds MongoDB's URL.
     """
 
-    asset: str
+    table: RawTable
     database: str
     coins_asked: int
     ranges: tuple[RawRange, ...]
     kernel: Kernel
     credentials: Credentials
 
-    def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
+    def __call__(self, index: int) -> Iterator[pa.RecordBatch]:
         """Read and map one range, in the worker."""
-        yield from self.rows(number).combine_chunks().to_batches(max_chunksize=ROWS_PER_BATCH)
+        yield from self.rows(index).combine_chunks().to_batches(max_chunksize=ROWS_PER_BATCH)
 
-    def rows(self, number: int) -> pa.Table:
+    def rows(self, index: int) -> pa.Table:
         """Read and map one range, as one table."""
-        return self.kernel(self._read(self.ranges[number]))
+        return self.kernel(self._read(self.ranges[index]))
 
     def _read(self, part: RawRange) -> pa.Table:
         url = self.credentials.mongo_url()
         with typed_errors(url_address(url)), open_client(url) as client:
-            raw = flow_named(self.asset).raw
-            return read_range(client[self.database], raw, part, self.coins_asked)
+            return read_range(client[self.database], self.table, part, self.coins_asked)
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,10 @@ class RawRanges:
         flow: the kind of document.
         window: time span of the partitions.
         lake: the driver's connection, for counts and fetch records.
-        coins_asked: number of coins assumed for a snapshot without a fetch record.
+        coins_asked: coin count assumed for a snapshot without a fetch record.
         tasks: runs tasks on executors.
         credentials: returns the credentials for the executors.
-        most: approximate number of documents per task.
+        documents_per_task: approximate count.
     """
 
     flow: Flow
@@ -102,7 +102,7 @@ class RawRanges:
     coins_asked: int
     tasks: Tasks
     credentials: Callable[[], Credentials]
-    most: int = MOST_DOCUMENTS
+    documents_per_task: int = MAX_DOCUMENTS
 
     @property
     def partitions(self) -> list[Span]:
@@ -110,22 +110,22 @@ class RawRanges:
         return partitions_in(self.window, self.flow.span)
 
     def count(self) -> int:
-        """The number of documents that the partitions have now."""
+        """Count the documents that the partitions have now."""
         return count_in(self.lake[self.flow.raw.name], self.window)
 
     def sum_of_counts(self) -> int:
-        """The sum over the partitions; a document with several dates counts in each of them."""
+        """Sum of the partitions' counts; a document with several dates counts in each of them."""
         collection = self.lake[self.flow.raw.name]
         return sum(count_in(collection, partition) for partition in self.partitions)
 
     def fetches(self) -> Fetches:
-        """What was requested and received for each snapshot; empty for history."""
-        if self.flow is not SNAPSHOT_FLOW:
+        """What was requested and received for each answer; empty if no fetch is recorded."""
+        if not self.flow.raw.has_fetch_records:
             return Fetches({}, {})
         return fetches_in(self.lake, self.window)
 
     def judged_by(self, fetches: Fetches, until: datetime | None) -> str:
-        """Identify the inputs of judging besides rules and documents: the requested coins.
+        """Return a hash of the requested coins, an input of the rules besides the documents.
 
         Args:
             fetches: see `fetches`.
@@ -168,7 +168,7 @@ class RawRanges:
         parts = []
         for partition, documents in self._documents_of(fetches.received, after).items():
             span = Span(after.replace(microsecond=0) if after else partition.start, partition.end)
-            for part in cut(span, fetches.received, documents, most=self.most):
+            for part in cut(span, fetches.received, documents, limit=self.documents_per_task):
                 asked = {at: it for at, it in fetches.asked.items() if part.start <= at < part.end}
                 parts.append(RawRange(part, partition, after, asked))
         return tuple(parts)
@@ -176,20 +176,29 @@ class RawRanges:
     def _documents_of(
         self, received: Mapping[datetime, int], after: datetime | None
     ) -> dict[Span, int]:
-        """Estimate the number of documents per partition, if possible by one count for all."""
+        """Estimate the number of documents per partition that has any.
+
+        "Materialize all" in Dagster's page names thousands of hours, most of them without
+        documents: they need no task. If documents arrive there, the count after the read differs.
+        """
         partitions, collection = self.partitions, self.lake[self.flow.raw.name]
         if after is not None:
             (partition,) = partitions
+            # Those of new fetches are known. The result of the read is verified by a count anyway.
+            expected = sum(count for moment, count in received.items() if moment > after)
             newer = Span(after.replace(microsecond=0), partition.end)
-            return {partition: count_in(collection, newer)}
+            return {partition: expected or count_in(collection, newer)}
         total = self.count()
         if len(partitions) == 1:
             return {partitions[0]: total}
         known: Counter[Span] = Counter()
         for moment, count in received.items():
             known[partition_around(moment, self.flow.span)] += count
+        if len(known) < len(partitions):
+            # Without documents, one task returns no rows.
+            partitions = with_documents(collection, partitions) or partitions[:1]
         unknown = max(0, total - known.total())
-        if unknown > self.most:
+        if unknown > self.documents_per_task:
             return {partition: count_in(collection, partition) for partition in partitions}
         share = unknown / len(partitions)
         return {partition: math.ceil(known[partition] + share) for partition in partitions}
@@ -223,7 +232,7 @@ class MappedRaw:
         """
         source = self.source
         return RangeTask(
-            source.flow.asset,
+            source.flow.raw,
             source.lake.name,
             source.coins_asked,
             source.ranges(fetches, after),

@@ -5,8 +5,6 @@ copying rows to it (in `staging`), publishing (in `io_managers.judged`).
 """
 
 import contextlib
-import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +17,9 @@ from psycopg import sql
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import QUARANTINE, Flow
+from cryptoassets.stores.additions import Addition, LatestPublication
 from cryptoassets.stores.checksums import sum_checksums
+from cryptoassets.stores.publishing import Load
 from cryptoassets.stores.staging import SCHEMA, Cursor, Staged
 
 EXECUTOR = "executor"
@@ -111,12 +111,17 @@ class StagedPartition:
         flow: determines the published table.
         partition: the span of the partition.
         parts: one report per attempt.
+        files_hash: identifies the files that have all rows of the partition; None if its rows are
+            not from files.
+        addition: the staged rows, if these are not all rows of the partition.
     """
 
     table: str
     flow: Flow
     partition: Span
     parts: tuple[Staged, ...]
+    files_hash: str | None = None
+    addition: Addition | None = None
 
     @property
     def problems(self) -> list[str]:
@@ -129,18 +134,33 @@ class StagedPartition:
         return {source for part in self.parts for source in part.sources}
 
     @property
-    def reasons(self) -> Counter[str]:
-        """Number of quarantined rows per reason code."""
-        return sum((Counter(json.loads(part.reasons)) for part in self.parts), Counter[str]())
-
-    @property
     def clean_checksum(self) -> str | None:
-        """Checksum of the cleaned rows; None if they are not from files."""
+        """Checksum of the partition's cleaned rows; None if they are not from files."""
         checksums = [part.checksum for part in self.parts]
+        if self.addition:
+            checksums.append(self.addition.latest.clean_checksum or "")
         return sum_checksums(checksums) if all(checksums) else None
 
-    def count(self, outcome: str) -> int:
-        """The number of `raw`, `valid`, `quarantined` or `superseded` rows."""
+    @property
+    def span(self) -> Span:
+        """The time span of the staged rows; no other rows of the partition lie in it."""
+        since = self.addition.since if self.addition else self.partition.start
+        return Span(since, self.partition.end)
+
+    def load(self, run_id: str) -> Load:
+        """Counts of all rows of the partition, whether staged now or published before."""
+        before = self.addition.latest if self.addition else LatestPublication()
+        return Load(
+            asset=self.flow.asset,
+            partition_key=partition_name(self.partition),
+            run_id=run_id,
+            raw_rows=before.raw_rows + self._count("raw"),
+            loaded_rows=before.loaded_rows + self._count("valid"),
+            quarantined_rows=before.quarantined_rows + self._count("quarantined"),
+            superseded_rows=before.superseded_rows + self._count("superseded"),
+        )
+
+    def _count(self, outcome: str) -> int:
         return sum(getattr(part, outcome) for part in self.parts)
 
     def valid_rows(self) -> sql.Composed:
@@ -168,7 +188,7 @@ class StagedPartition:
         )
 
     def _is_own(self) -> sql.Composed:
-        """The SQL condition that selects the partition's rows of all collected attempts."""
+        """The SQL condition for the partition's rows, of attempts with collected reports."""
         return sql.SQL("partition_key = {} AND attempt = ANY({})").format(
             sql.Literal(partition_name(self.partition)),
             sql.Literal([part.attempt for part in self.parts]),
@@ -184,7 +204,7 @@ class StagedPartition:
         Raises:
             StoreUnavailableError: PostgreSQL has crashed, which empties unlogged tables.
         """
-        wanted = (self.count("valid"), self.count("quarantined"))
+        wanted = (self._count("valid"), self._count("quarantined"))
         query = sql.SQL(
             "SELECT count(*) FILTER (WHERE outcome = 'valid'), "
             "count(*) FILTER (WHERE outcome = 'quarantined') FROM {} WHERE {}"
@@ -193,8 +213,8 @@ class StagedPartition:
         if found != wanted:
             raise StoreUnavailableError(
                 f"{self.flow.asset} {partition_name(self.partition)}: tasks staged {wanted[0]:,} "
-                f"valid and {wanted[1]:,} quarantined rows, and {found} are there: PostgreSQL has "
-                "restarted meanwhile. Nothing was published; a retry helps"
+                f"valid and {wanted[1]:,} quarantined rows, but the table contains {found}: "
+                "PostgreSQL has restarted in the meantime. Nothing was published; a retry helps"
             )
 
 

@@ -7,7 +7,6 @@ Each task commits its rows under a unique attempt id and reports the id after th
 run a task twice; only the attempts whose reports the driver has collected are used.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from psycopg import sql
 
 from cryptoassets import libpq
 from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.schemas import Flow, flow_named
+from cryptoassets.schemas import Flow
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.clean import CleanFile, read_file
 from cryptoassets.stores.copying import copy_in
@@ -33,7 +32,7 @@ from cryptoassets.workers import Credentials, fail_if_code_differs
 SCHEMA = "staging"
 Cursor = psycopg.Cursor[Any]
 # Other fields of a broken document are not copied, because they may contain anything, e.g. NUL.
-_OF_REFUSED = ("raw_id", "fetched_at", "reasons", "payload")
+_QUARANTINE_COLUMNS = ("raw_id", "fetched_at", "reasons", "payload")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,6 @@ class Staged:
         raw, valid, quarantined, superseded: row counts; superseded rows are counted, not staged.
         problems: violations of the contract, one sentence each.
         sources: sources of the valid rows.
-        reasons: number of rows per reason code, as JSON.
         checksum: checksum of all rows if they are those of a Parquet file, otherwise empty.
     """
 
@@ -58,21 +56,19 @@ class Staged:
     superseded: int
     problems: list[str]
     sources: list[str]
-    reasons: str
     checksum: str = ""
 
 
 STAGED_SCHEMA = (
     "attempt STRING, partition_key STRING, raw BIGINT, valid BIGINT, quarantined BIGINT, "
-    "superseded BIGINT, problems ARRAY<STRING>, sources ARRAY<STRING>, reasons STRING, "
-    "checksum STRING"
+    "superseded BIGINT, problems ARRAY<STRING>, sources ARRAY<STRING>, checksum STRING"
 )
 _ARROW_SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("attempt", "partition_key")),
         *((name, pa.int64()) for name in ("raw", "valid", "quarantined", "superseded")),
         *((name, pa.list_(pa.string())) for name in ("problems", "sources")),
-        *((name, pa.string()) for name in ("reasons", "checksum")),
+        ("checksum", pa.string()),
     ]
 )
 
@@ -81,14 +77,14 @@ _ARROW_SCHEMA = pa.schema(
 class StageTask:
     """What a task needs to copy the rows of some files; sent to the worker, without secrets."""
 
-    asset: str
+    flow: Flow
     table: str
     groups: tuple[tuple[CleanFile, ...], ...]
     credentials: Credentials
 
     def __call__(self, number: int) -> Iterator[pa.RecordBatch]:
         """Copy the rows of one group of files, commit, then report; runs in the worker."""
-        flow, attempt = flow_named(self.asset), uuid4().hex
+        flow, attempt = self.flow, uuid4().hex
         reports = []
         with _copying(flow, self.credentials) as cursor:
             for file in self.groups[number]:
@@ -102,7 +98,7 @@ class StageTask:
 class StageBatches:
     """What a task needs to copy rows that Spark passes to it; sent to the worker."""
 
-    asset: str
+    flow: Flow
     table: str
     partitions: tuple[Span, ...]
     credentials: Credentials
@@ -111,7 +107,7 @@ class StageBatches:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Copy all rows of the task, commit, then report; runs in the worker."""
         fail_if_code_differs(self.code)
-        flow, attempt = flow_named(self.asset), uuid4().hex
+        flow, attempt = self.flow, uuid4().hex
         schema = arrow_schema(flow.clean)
         columns = [schema.field(name) for name in flow.judged_columns]
         rows = pa.Table.from_batches(batches, pa.schema(columns))
@@ -163,12 +159,11 @@ def stage_rows(
     rows = publication(judged, flow)
     valid = rows.filter(pc.equal(rows["outcome"], "valid"))
     refused = rows.filter(pc.equal(rows["outcome"], "quarantined"))
-    for some, columns in ((valid, flow.published.column_names), (refused, _OF_REFUSED)):
+    for some, columns in ((valid, flow.published.column_names), (refused, _QUARANTINE_COLUMNS)):
         staged = some.select([*columns, "outcome"])
         for name, text in (("attempt", attempt), ("partition_key", key)):
             staged = staged.append_column(name, pa.repeat(pa.scalar(text), some.num_rows))
         copy_in(cursor, sql.Identifier(SCHEMA, table), staged)
-    reasons = pc.value_counts(pc.list_flatten(refused["reasons"])).to_pylist()
     return Staged(
         attempt,
         key,
@@ -178,5 +173,4 @@ def stage_rows(
         counted.superseded,
         conservation_problems(judged) + key_problems(judged, flow.published.key),
         pc.unique(valid["source"]).to_pylist(),
-        json.dumps({entry["values"]: entry["counts"] for entry in reasons}),
     )

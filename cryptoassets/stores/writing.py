@@ -29,8 +29,8 @@ from cryptoassets.stores.clean import Seal
 from cryptoassets.stores.mongodb import Fetches
 from cryptoassets.stores.raw import MappedRaw, RangeTask
 
-# Nearly all texts of these columns are different, so that a dictionary would not pay off.
-_ALL_DIFFERENT = frozenset({"raw_id", "payload"})
+# Nearly all values of these columns are distinct, so a dictionary would not pay off.
+_MOSTLY_DISTINCT = frozenset({"raw_id", "payload"})
 _SCHEMA = "folder STRING, name STRING, rows BIGINT, digest STRING, checksum STRING"
 _ARROW_SCHEMA = pa.schema(
     [
@@ -134,7 +134,7 @@ def _encoded(rows: pa.Table) -> pa.Buffer:
     pq.write_table(
         rows,
         content,
-        use_dictionary=[name for name in rows.column_names if name not in _ALL_DIFFERENT],
+        use_dictionary=[name for name in rows.column_names if name not in _MOSTLY_DISTINCT],
         compression="zstd",
         write_page_checksum=True,
     )

@@ -1,6 +1,6 @@
-"""Pure functions from table to table: parsing, rules, marts.
+"""Pure functions that turn tables into tables: parsing, rules, marts.
 
-What goes here: what the data means, without input or output. Documents are judged by Arrow
-kernels; marts are computed by Spark expressions. What stays out: reading and writing (in
-`io_managers`) and Dagster (in `assets`, `checks`).
+What goes here: the meaning of the data, without reading or writing any. Arrow kernels judge
+documents; Spark expressions compute marts. What stays out: reading and writing (in `io_managers`)
+and Dagster (in `assets`, `checks`).
 """

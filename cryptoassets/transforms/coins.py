@@ -1,7 +1,7 @@
-"""One row per coin, taken from its newest valid observation.
+"""Computes one row per coin from its newest valid observation.
 
-What goes here: computing these rows from judged rows, part by part. What stays out: which rows are
-valid (in `prices`) and writing (in `io_managers`).
+What goes here: computing the rows of one part of the data, and merging the rows of several parts.
+What stays out: which rows are valid (in `prices`) and writing (in `io_managers`).
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from cryptoassets.schemas.arrow import arrow_schema
 
 _SEEN = ("first_seen_at", "last_seen_at")
 _SOURCES = {name: "observed_at" if name in _SEEN else name for name in COINS.column_names}
-"""Maps each column of `schemas.COINS` to the column that it is taken from."""
+"""Maps each column of `schemas.COINS` to the column from which it is copied."""
 COLUMNS_READ = (*dict.fromkeys(_SOURCES.values()), "outcome")
 """Columns that `newest_row_per_coin` reads."""
 
@@ -49,7 +49,7 @@ def merge_coin_rows(parts: pa.Table) -> pa.Table:
     newest = by_coin[is_newest]
     starts = np.flatnonzero(np.roll(is_newest, 1))
     oldest = np.minimum.reduceat(first[by_coin], starts) if len(starts) else first
-    place = COINS.column_names.index("first_seen_at")
+    column_index = COINS.column_names.index("first_seen_at")
     seen = pa.array(oldest).cast(parts["first_seen_at"].type)
-    described = parts.take(pa.array(newest)).set_column(place, "first_seen_at", seen)
+    described = parts.take(pa.array(newest)).set_column(column_index, "first_seen_at", seen)
     return described.cast(arrow_schema(COINS))

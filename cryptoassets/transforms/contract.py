@@ -1,7 +1,8 @@
-"""Conditions that judged rows must meet before they are published, counted on Arrow columns.
+"""Checks the conditions that judged rows must meet before they are published.
 
-What goes here: pure counts and the messages about them. The blocking checks and the PostgreSQL IO
-manager call the same functions. What stays out: where the rows come from.
+What goes here: counting violations in Arrow columns, and the messages about them. The blocking
+checks and the PostgreSQL IO manager call the same functions. What stays out: where the rows come
+from.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Tally:
 
     @property
     def other(self) -> int:
-        """Rows whose outcome is none of the three."""
+        """Number of rows with an unknown outcome."""
         return self.raw - self.valid - self.quarantined - self.superseded
 
 
@@ -63,7 +64,7 @@ def conservation_problems(judged: pa.Table) -> list[str]:
         judged: columns `outcome` and `reasons`.
     """
     counted = tally(judged)
-    # Without fill_null, a null would make the comparison null, and the row would pass.
+    # Without fill_null, the comparison with a null would be null, and the row would pass.
     has_reasons = pc.fill_null(pc.greater(pc.list_value_length(judged["reasons"]), 0), False)
     is_quarantined = pc.equal(judged["outcome"], "quarantined")
     unexplained = pc.sum(pc.xor(has_reasons, is_quarantined)).as_py() or 0
@@ -80,7 +81,7 @@ def key_problems(judged: pa.Table, key: tuple[str, ...]) -> list[str]:
 
     Args:
         judged: columns `raw_id`, `outcome` and those of `key`.
-        key: the primary key of the table that valid rows go to.
+        key: the primary key of the table in which valid rows are published.
     """
     valid = judged.filter(pc.equal(judged["outcome"], "valid"))
     problems = []
@@ -96,6 +97,6 @@ def key_problems(judged: pa.Table, key: tuple[str, ...]) -> list[str]:
 
 
 def duplicate_keys(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
-    """Keys that occur in more than one row."""
+    """Return the keys that occur in more than one row."""
     counted = rows.select(key).group_by(list(key)).aggregate([([], "count_all")])
     return counted.filter(pc.greater(counted["count_all"], 1)).select(key)

@@ -29,19 +29,19 @@ def drift(payloads: Iterable[str]) -> list[str]:
         total += 1
         seen.update(f"key {name!r} is new" for name in coin.keys() - _REQUIRED - _OPTIONAL.keys())
         seen.update(f"key {name!r} is missing" for name in _REQUIRED - coin.keys())
-        seen.update(_flipped(coin))
+        seen.update(_type_changes(coin))
     return [f"{change} in {count} of {total} coins" for change, count in seen.most_common()]
 
 
 def _as_sent(members: dict[str, object]) -> object:
-    """An object as the source sent it; if raw stores a number as an object, the number."""
+    """Return an object as the source sent it; a number that raw stores as an object becomes one."""
     return float(str(members[NUMBER_KEY])) if members.keys() == {NUMBER_KEY} else members
 
 
-def _flipped(coin: dict[str, object]) -> list[str]:
+def _type_changes(coin: dict[str, object]) -> list[str]:
     expected = {**dict.fromkeys(_REQUIRED, _TEXT), **_OPTIONAL}
     return [
-        f"key {name!r} holds a JSON {type(value).__name__}"
+        f"key {name!r} is a JSON {type(value).__name__}"
         for name, value in coin.items()
         if name in expected and not isinstance(value, expected[name])
     ]

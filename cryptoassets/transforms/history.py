@@ -1,4 +1,4 @@
-"""Turn raw history points into typed, judged rows: exactly one row per raw document.
+"""Turns raw history points into typed, judged rows: exactly one row per raw document.
 
 What goes here: the kernel of `clean/coin_price_history` and its rules. What stays out: the meaning
 of reason codes (in `rules`), outcomes (in `outcomes`), parsing dates (in `times`).
@@ -17,17 +17,12 @@ from cryptoassets.schemas import (
     INTERVAL_MS,
     RAW_COIN_HISTORY,
 )
-from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.transforms.numbers import whole_number
 from cryptoassets.transforms.outcomes import (
     Breaches,
     Rows,
-    contradictions,
-    foreign_apart,
     groups,
-    is_broken,
-    outcomes,
-    reason_lists,
+    judged_rows,
     rows_where,
 )
 from cryptoassets.transforms.payloads import payload_texts
@@ -55,7 +50,6 @@ def judge_history(raw: pa.Table) -> pa.Table:
         there are several answers for a (coin_id, interval, observed_at), the one with the latest
         `fetched_at` is valid.
     """
-    count = raw.num_rows
     key = {name: raw[name].combine_chunks() for name in COIN_PRICE_HISTORY.key}
     texts = payload_texts(raw, RAW_COIN_HISTORY)
     typed, unreadable = measures(texts, HISTORY_FIELDS)
@@ -66,23 +60,11 @@ def judge_history(raw: pa.Table) -> pa.Table:
         "bad_id": rows_where(pc.invert(pc.fill_null(is_slug(key["coin_id"]), False))),
         **_time_breaches(texts, key["interval"], key["observed_at"]),
     }
-    breaches = foreign_apart(of_row, raw["is_foreign"].combine_chunks())
-    of_key = groups(*key.values())
-    contradictory = contradictions(of_key, is_broken(breaches, count), raw)
-    breaches = {**breaches, "contradictory_answer": contradictory}
-    judged = {
-        **{name: raw[name] for name in RAW_COIN_HISTORY.column_names},
-        "source": pc.fill_null(raw["source"], "unknown"),
-        **typed,
-        "reasons": reason_lists(breaches, count),
-        "outcome": outcomes(of_key, is_broken(breaches, count), raw),
-    }
-    schema = arrow_schema(CLEAN_COIN_PRICE_HISTORY)
-    return pa.table([judged[name] for name in schema.names], schema=schema)
+    return judged_rows(raw, CLEAN_COIN_PRICE_HISTORY, groups(*key.values()), typed, of_row)
 
 
 def _time_breaches(texts: Texts, interval: pa.Array, observed_at: pa.Array) -> Breaches:
-    """Find rows off the grid of their interval, and rows with contradicting times."""
+    """Find rows that are not on the grid of their interval, and rows with contradictory times."""
     observed = observed_at.cast(pa.int64()).to_numpy() // 1000
     names = pa.array(INTERVAL_MS)
     number = pc.index_in(interval, names)

@@ -5,23 +5,32 @@ Percentages are computed as doubles and rounded to 9 places. Amounts stay exact 
 """
 
 from collections.abc import Mapping
+from math import sqrt
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
-from cryptoassets.schemas import COIN_DAILY, DECIMAL_PRECISION, DECIMAL_SCALE, MARKET_DAILY
+from cryptoassets.schemas import CANDLE_MS, COIN_DAILY, MARKET_DAILY
+from cryptoassets.transforms.amounts import AMOUNT
+from cryptoassets.transforms.candles import expected_points, observed_by
 from cryptoassets.transforms.observations import observations
 
-RETURNS_OF_VOLATILITY = 7
 DAYS_OF_DRAWDOWN = 7
-LOOKBACK_DAYS = 7
-"""Number of earlier days that `coin_daily` needs: 7 returns need 8 closes."""
+DAYS_OF_PEAK = 30
 
 _PCT_PLACES = 9
+_DAYS_PER_YEAR = 365
+_DAY_US = 86_400_000_000
+_OLDEST_24H_US = 3_600_000_000
 BITCOIN = "bitcoin"
 
 
-def coin_daily(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
+def coin_daily(
+    prices: DataFrame,
+    history: DataFrame,
+    aliases: Mapping[str, str],
+    earlier: DataFrame | None = None,
+) -> DataFrame:
     """Aggregate prices to one row per coin and UTC day, for every day that they cover.
 
     Args:
@@ -29,42 +38,45 @@ def coin_daily(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]
         history: columns of `schemas.COIN_PRICE_HISTORY`, unordered; used in hours in which the
             coin has no snapshot.
         aliases: maps old slugs to today's.
+        earlier: columns of `schemas.COIN_DAILY`, unordered: days before those of the prices. They
+            count in the statistics, and are returned too.
 
     Returns:
-        Columns of `schemas.COIN_DAILY`, unordered. A day without prices is absent. Volatility and
-        drawdown are complete only if the input covers the `LOOKBACK_DAYS` before the day. A return
-        needs a price on the day before.
+        Columns of `schemas.COIN_DAILY`, unordered. A day without prices is absent. Statistics are
+        complete only if the input covers the `LOOKBACK_DAYS` before the day. A return needs a
+        price on the day before.
     """
-    days = _days(observations(prices, history, aliases))
-    by_day = Window.partitionBy("coin_id").orderBy("day")
-    previous_close = F.when(
-        F.datediff("day", F.lag("day").over(by_day)) == 1, F.lag("close").over(by_day)
-    )
-    returns = (F.col("close").cast("double") / previous_close.cast("double") - 1) * 100
-    day_number = F.datediff("day", F.lit("1970-01-01"))
-    last_week = (
-        Window.partitionBy("coin_id").orderBy(day_number).rangeBetween(-(DAYS_OF_DRAWDOWN - 1), 0)
-    )
-    peak = F.max("high").over(last_week).cast("double")
-    with_returns = days.withColumn("return_double", returns).withColumn(
-        "returns_seen", F.count("return_double").over(last_week)
-    )
-    volatility = F.when(
-        F.col("returns_seen") == RETURNS_OF_VOLATILITY,
-        F.stddev_samp("return_double").over(last_week),
-    )
-    return (
-        with_returns.withColumn("return_pct", _percent(F.col("return_double")))
-        .withColumn("volatility_7d_pct", _percent(volatility))
-        .withColumn("drawdown_pct", _percent((1 - F.col("close").cast("double") / peak) * 100))
-        .select(*COIN_DAILY.column_names)
-    )
+    observed = observations(prices, history, aliases)
+    days = _days(observed.withColumn("price_24h_before", _price_24h_before()))
+    if earlier is not None:
+        known = earlier.select("coin_id", "day", "open", "high", "low", "close")
+        days = days.unionByName(known, allowMissingColumns=True)
+    close = F.col("close").cast("double")
+    days = days.withColumn("return_double", _change(close, _previous_close()))
+    volatility_30d = _volatility(30)
+    return days.select(
+        *days.columns,
+        _percent(F.col("return_double")).alias("return_pct"),
+        _percent(_change(close, F.col("price_24h_before").cast("double"))).alias("return_24h_pct"),
+        _percent(_volatility(7)).alias("volatility_7d_pct"),
+        _percent(volatility_30d).alias("volatility_30d_pct"),
+        _percent(volatility_30d * sqrt(_DAYS_PER_YEAR)).alias("volatility_30d_annualized_pct"),
+        _percent((1 - close / _peak(DAYS_OF_DRAWDOWN)) * 100).alias("drawdown_pct"),
+        _percent(_change(close, _peak(DAYS_OF_PEAK))).alias("drawdown_from_peak_pct"),
+    ).select(*COIN_DAILY.column_names)
 
 
 def _days(observed: DataFrame) -> DataFrame:
     first, last = F.min_by, F.max_by
-    # History points have neither figure; one at the end of the day must not hide the snapshot's.
+    # A history point at the end of the day must not hide the snapshot's figures.
     of_snapshot = F.when(F.col("is_snapshot"), F.col("observed_at"))
+    snapshot_cap = last("market_cap_usd", of_snapshot)
+    # Only history points with a supply have one; on days with a snapshot, they are not needed.
+    known = F.when(F.col("market_cap_usd").isNotNull(), F.col("observed_at"))
+    derived_cap = F.when(~F.some("is_snapshot"), last("market_cap_usd", known))
+    is_derived = F.when(snapshot_cap.isNotNull(), F.lit(False)).when(
+        derived_cap.isNotNull(), F.lit(True)
+    )
     return (
         observed.withColumn("day", F.to_date("observed_at"))
         .groupBy("coin_id", "day")
@@ -73,11 +85,48 @@ def _days(observed: DataFrame) -> DataFrame:
             F.max("price_usd").alias("high"),
             F.min("price_usd").alias("low"),
             last("price_usd", "observed_at").alias("close"),
+            last("price_24h_before", "observed_at").alias("price_24h_before"),
             last("volume_usd_24h", of_snapshot).alias("volume_usd_24h"),
-            last("market_cap_usd", of_snapshot).alias("market_cap_usd"),
+            F.coalesce(snapshot_cap, derived_cap).alias("market_cap_usd"),
+            is_derived.alias("is_market_cap_derived"),
             F.count("*").alias("observations"),
+            expected_points(F.lit(CANDLE_MS["d1"])).alias("observations_expected"),
+            observed_by().alias("source"),
         )
     )
+
+
+def _price_24h_before() -> Column:
+    """The last price that is 24 to 25 hours older than the observation."""
+    by_time = Window.partitionBy("coin_id").orderBy(F.unix_micros("observed_at"))
+    return F.last("price_usd").over(by_time.rangeBetween(-_DAY_US - _OLDEST_24H_US, -_DAY_US))
+
+
+def _previous_close() -> Column:
+    """The close of the day before; null if that day has no price."""
+    by_day = Window.partitionBy("coin_id").orderBy("day")
+    is_day_before = F.datediff("day", F.lag("day").over(by_day)) == 1
+    return F.when(is_day_before, F.lag("close").over(by_day)).cast("double")
+
+
+def _volatility(returns: int) -> Column:
+    """The sample standard deviation of the last daily returns; null unless all are known."""
+    last_days = _last_days(returns)
+    is_complete = F.count("return_double").over(last_days) == returns
+    return F.when(is_complete, F.stddev_samp("return_double").over(last_days))
+
+
+def _peak(days: int) -> Column:
+    return F.max("high").over(_last_days(days)).cast("double")
+
+
+def _last_days(days: int) -> WindowSpec:
+    day_number = F.datediff("day", F.lit("1970-01-01"))
+    return Window.partitionBy("coin_id").orderBy(day_number).rangeBetween(1 - days, 0)
+
+
+def _change(now: Column, before: Column) -> Column:
+    return (now / before - 1) * 100
 
 
 def market_daily(coins: DataFrame) -> DataFrame:
@@ -102,13 +151,14 @@ def market_daily(coins: DataFrame) -> DataFrame:
             _percent(share).alias("btc_dominance_pct"),
             F.count_if(F.col("return_pct") > 0).alias("gainers"),
             F.count_if(F.col("return_pct") < 0).alias("losers"),
+            F.bool_or("is_market_cap_derived").alias("is_market_cap_derived"),
         )
         .select(*MARKET_DAILY.column_names)
     )
 
 
 def _amount(value: Column) -> Column:
-    return value.try_cast(f"decimal({DECIMAL_PRECISION},{DECIMAL_SCALE})")
+    return value.try_cast(AMOUNT)
 
 
 def _percent(value: Column) -> Column:

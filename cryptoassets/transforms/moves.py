@@ -1,4 +1,4 @@
-"""Unusual price moves, measured against each coin's own past, and prices that do not change.
+"""Detects unusual price moves, compared with each coin's own past, and prices that do not change.
 
 What goes here: the statistics. What stays out: which prices are compared (in `checks`).
 """
@@ -25,7 +25,7 @@ MIN_RETURNS = 12
 MIN_COINS_COMPARED = 5
 """With fewer coins, unchanged prices are normal: they may all be stablecoins."""
 MARKET_SHARE = 0.3
-"""If at least this share of the judged coins moves, it counts as a move of the market."""
+"""If at least this share of the judged coins moves unusually, the whole market has moved."""
 
 # Scales the median absolute deviation to the standard deviation of a normal distribution.
 _MAD_TO_SIGMA = 1.4826
@@ -57,8 +57,8 @@ class Moves:
 def wild_moves(prices: pa.Table) -> Moves:
     """Find coins whose newest return is unusual compared with their earlier returns.
 
-    Returns are divided by the square root of the time they span. So the return over a long pause,
-    e.g. while a laptop sleeps, does not count as unusual only because the pause was long.
+    Returns are divided by the square root of their time span. Otherwise the return over a long
+    pause, e.g. while a laptop sleeps, would count as unusual only because the pause was long.
 
     Args:
         prices: columns coin_id, observed_at, price_usd; the newest observation and earlier ones,
@@ -88,7 +88,9 @@ def wild_moves(prices: pa.Table) -> Moves:
 
 
 def repeated_share(prices: pa.Table) -> float:
-    """Share of coins whose newest price equals the one before; 0 if too few coins are compared.
+    """Return the share of coins whose newest price equals the price before.
+
+    The share is 0 if there are too few coins to compare.
 
     Args:
         prices: columns coin_id, observed_at, price_usd, unordered.
@@ -109,9 +111,9 @@ def _prices_at(prices: pa.Table, moment: pa.Scalar) -> dict[str, Decimal]:
 
 
 def _newest_moves(logs: Floats, seconds: Floats, counts: Places) -> tuple[Floats, Floats]:
-    """Newest return of each coin in percent, and its z-score.
+    """Compute the newest return of each coin in percent, and its z-score.
 
-    Vectorised over all coins: a loop over 2,000 coins would take a second.
+    The computation is vectorized: a loop over 2,000 coins would take a second.
 
     Args:
         logs: logarithms of the prices, coin by coin, oldest first.
@@ -132,7 +134,7 @@ def _newest_moves(logs: Floats, seconds: Floats, counts: Places) -> tuple[Floats
 
 
 def _medians(values: Floats, groups: Places) -> Floats:
-    """The median of each group; groups are numbered from 0 and not empty."""
+    """Return the median of each group; groups are numbered from 0 and not empty."""
     ordered = values[np.lexsort((values, groups))]
     counts = np.bincount(groups)
     starts = np.cumsum(counts) - counts

@@ -1,4 +1,4 @@
-"""Parse text from the source into exact decimals, or report why that is impossible.
+"""Parses text from the source into exact decimals, or reports why this is impossible.
 
 What goes here: deciding whether a text is a number that fits NUMERIC(38,18). What stays out: what a
 number means (in `rules`).
@@ -33,22 +33,20 @@ BLANKS = "".join(map(chr, [*range(33), 127]))
 _WHOLE = re.compile(r"[+-]?[0-9]{1,400}")
 
 
-def exact_decimals(
-    texts: pa.Array, *, is_double: bool = False
-) -> tuple[pa.Array, dict[str, list[int]]]:
+def exact_decimals(texts: pa.Array, *, is_double: bool) -> tuple[pa.Array, dict[str, list[int]]]:
     """Parse texts as DECIMAL(38,18), and list the rows whose text has no exact value.
 
     Args:
         texts: numbers as received; null is allowed.
-        is_double: whether the source prints this field as the shortest text of a double. Then
-            digits beyond the 18th place are allowed as long as a double can have them, and the
-            value is rounded at the 18th place, possibly to zero. Otherwise any such digit is
-            `inexact`.
+        is_double: whether the source prints this field as the shortest text of a double. Such a
+            text may have digits beyond the 18th place; the value is rounded to 18 places, possibly
+            to zero. In other fields, and in texts with more digits than a double has, any digit
+            beyond the 18th place is `inexact`.
 
     Returns:
-        The values, null for null and for rows with a problem; and for each problem its rows:
-        `malformed`, `overflow` (more than 20 digits before the point), `underflow` (not zero, but
-        zero at 18 places) or `inexact` (digits beyond the 18th place).
+        The values, which are null for null and for rows with a problem; and the rows of each
+        problem: `malformed`, `overflow` (more than 20 digits before the point), `underflow` (not
+        zero, but zero when rounded to 18 places) or `inexact` (digits beyond the 18th place).
     """
     is_plain = pc.match_substring_regex(texts, _PLAIN)
     values = pc.if_else(is_plain, texts, pa.scalar(None, pa.string())).cast(DECIMAL)
@@ -68,7 +66,7 @@ def exact_decimals(
 
 
 def _verdict(text: str, *, is_double: bool) -> Decimal | str:
-    """The value of one text, or its problem."""
+    """Return the value of one text, or its problem."""
     number = _NUMBER.fullmatch(text)
     if number is None:
         return "malformed"
@@ -89,6 +87,6 @@ def _significant_digits(mantissa: str) -> int:
 
 
 def whole_number(text: str) -> int | None:
-    """Parse a whole number; blanks around it and a sign are allowed. None if it is not one."""
+    """Parse a whole number, which may have a sign and blanks around it; None if it is not one."""
     digits = text.strip(BLANKS)
     return int(digits) if _WHOLE.fullmatch(digits) else None

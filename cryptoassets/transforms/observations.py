@@ -1,10 +1,10 @@
-"""Observations of each coin: snapshots, and history points in hours without a snapshot.
+"""Combines snapshots with history points of hours without a snapshot.
 
-What goes here: which price is used if several tables, slugs or intervals have one for the same
-moment. What stays out: the figures computed from them (in `marts`).
+What goes here: choosing a price if several tables, slugs or intervals have one for the same moment.
+What stays out: the figures computed from these prices (in `marts`).
 
-Two small Spark queries run first: is there any history, and does any snapshot have an old slug?
-Usually the answer to both is no, and the plan that handles both takes three times as long.
+Two small Spark queries first check whether there is any history, and whether any snapshot has an
+old slug. Usually neither is the case, and the plan that handles both takes three times as long.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,15 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas.intervals import INTERVAL_MS
+from cryptoassets.schemas.lengths import SNAPSHOT_INTERVAL_MS
+from cryptoassets.transforms.amounts import exact_product
 
 _SHORTEST_FIRST = sorted(INTERVAL_MS, key=lambda name: INTERVAL_MS[name])
 COLUMNS = ("coin_id", "observed_at", "price_usd", "volume_usd_24h", "market_cap_usd")
 
 
 def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
-    """Combine snapshots and history to one row per coin and instant, under today's slugs.
+    """Combine snapshots and history into one row per coin and instant, under today's slugs.
 
     Args:
         prices: columns of `schemas.COIN_PRICES`, unordered.
@@ -28,21 +30,31 @@ def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
         aliases: maps old slugs to today's; a target is never an alias itself.
 
     Returns:
-        `COLUMNS` and `is_snapshot`, unordered. History is used only for hours in which the coin
-        has no snapshot; its volume and market cap are null. If both an old slug and today's have a
-        row for one instant (snapshots) or one hour (history), today's wins. If several intervals
-        have a point for one instant, the shortest interval wins.
+        `COLUMNS`, `is_snapshot` and `interval_ms`, the distance to the next observation of its kind
+        (snapshots: 5 minutes); unordered. History is used only for hours in which the coin has no
+        snapshot; its volume is null, and its market cap is price times circulating supply. If both
+        an old slug and today's have a row for one instant (snapshots) or one hour (history),
+        today's wins. If several intervals have a point for one instant, the shortest interval wins.
     """
     snapshots = _snapshots(prices, aliases)
-    rows = snapshots.select(*COLUMNS, F.lit(True).alias("is_snapshot"))
+    rows = snapshots.select(
+        *COLUMNS,
+        F.lit(True).alias("is_snapshot"),
+        F.lit(SNAPSHOT_INTERVAL_MS).alias("interval_ms"),
+    )
     if history.isEmpty():
         return rows
     hours_seen = snapshots.select("coin_id", _hour().alias("hour")).distinct()
     filling = _points(history, aliases).join(hours_seen, on=["coin_id", "hour"], how="left_anti")
-    unknown = F.lit(None).cast("decimal(38,18)")
     return rows.unionByName(
-        filling.withColumns({"volume_usd_24h": unknown, "market_cap_usd": unknown}).select(
-            *COLUMNS, F.lit(False).alias("is_snapshot")
+        filling.withColumn("volume_usd_24h", F.lit(None).cast("decimal(38,18)"))
+        .withColumn("market_cap_usd", exact_product("price_usd", "circulating_supply"))
+        .select(
+            *COLUMNS,
+            F.lit(False).alias("is_snapshot"),
+            F.create_map(*map(F.lit, chain(*INTERVAL_MS.items())))[F.col("interval")].alias(
+                "interval_ms"
+            ),
         )
     )
 

@@ -1,7 +1,7 @@
-"""What all judged rows share: their reasons, their outcome, and the columns to publish.
+"""Sets reasons and outcomes of judged rows, and selects the columns to publish.
 
-What goes here: which of several answers is used, which answers contradict themselves, lists of
-reasons, and ids that PostgreSQL can store. What stays out: the rules (in `rules`) and what is
+What goes here: choosing one of several answers, finding contradictory answers, lists of reasons,
+and ids that PostgreSQL can store. What stays out: the rules (in `rules`) and everything that is
 specific to one kind of document (in `prices`, `history`).
 """
 
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cryptoassets.schemas import Flow
+from cryptoassets.schemas import Flow, Table
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.transforms.reconciliation import MAX_ID_CHARACTERS, stored_id
 
 Rows = NDArray[np.int64]
@@ -25,13 +26,44 @@ _OUTCOMES = ("valid", "quarantined", "superseded")
 
 
 def rows_where(condition: pa.Array) -> Rows:
-    """The rows in which a condition is true; null counts as false."""
+    """Return the rows in which a condition is true; null counts as false."""
     rows: Rows = pc.indices_nonzero(condition).to_numpy().astype(np.int64)
     return rows
 
 
+def judged_rows(
+    raw: pa.Table,
+    clean: Table,
+    of_key: NDArray[np.int64],
+    values: Mapping[str, pa.Array],
+    breaches: Breaches,
+) -> pa.Table:
+    """Rows of a cleaned table: one per raw document, in the same order, with its outcome.
+
+    Args:
+        raw: columns of `payloads.kernel_schema`.
+        clean: the cleaned table.
+        of_key: for each row, the number of its observation, see `groups`.
+        values: the columns that were read from the payload.
+        breaches: the rows that break each rule.
+    """
+    count = raw.num_rows
+    breaches = foreign_apart(breaches, raw["is_foreign"].combine_chunks())
+    contradictory = contradictions(of_key, is_broken(breaches, count), raw)
+    breaches = {**breaches, "contradictory_answer": contradictory}
+    judged = {
+        **{name: raw[name] for name in raw.column_names},
+        "source": pc.fill_null(raw["source"], "unknown"),
+        **values,
+        "reasons": reason_lists(breaches, count),
+        "outcome": outcomes(of_key, is_broken(breaches, count), raw),
+    }
+    schema = arrow_schema(clean)
+    return pa.table([judged[name] for name in schema.names], schema=schema)
+
+
 def is_broken(breaches: Breaches, count: int) -> NDArray[np.bool_]:
-    """For each of `count` rows, whether it breaks a rule."""
+    """Return for each of `count` rows whether it breaks a rule."""
     broken = np.zeros(count, bool)
     for rows in breaches.values():
         broken[rows] = True
@@ -46,7 +78,7 @@ def foreign_apart(breaches: Breaches, is_foreign: pa.Array) -> Breaches:
 
 
 def reason_lists(breaches: Breaches, count: int) -> pa.Array:
-    """For each of `count` rows, the sorted codes of the rules that it breaks."""
+    """Return for each of `count` rows the sorted codes of the rules that it breaks."""
     codes = sorted(breaches)
     rows = np.concatenate([np.empty(0, np.int64), *(breaches[code] for code in codes)])
     numbers = np.repeat(np.arange(len(codes)), [len(breaches[code]) for code in codes])
@@ -71,14 +103,14 @@ def groups(*columns: pa.Array) -> NDArray[np.int64]:
 def contradictions(
     of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
 ) -> NDArray[np.int64]:
-    """Find rows of answers that hold two different values for one key.
+    """Find rows of answers that contain two different values for the same key.
 
-    Neither value is used, because it is unknown which one is correct. Answers fetched at another
-    time are not affected, and broken rows are ignored.
+    Neither value is used, because it is unknown which one is correct. Answers fetched at other
+    times are not affected, and broken rows are ignored.
 
     Args:
-        of_key: for each row, the number of its observation.
-        broken: for each row, whether it breaks a rule.
+        of_key: the number of each row's observation.
+        broken: whether each row breaks a rule.
         raw: columns `fetched_at` and `payload`.
     """
     rows = _rivals(of_key, broken)
@@ -100,10 +132,10 @@ def outcomes(of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
     `valid`, and the earlier ones are `superseded`.
 
     Args:
-        of_key: for each row, the number of its observation.
-        broken: for each row, whether it breaks a rule.
-        raw: columns `fetched_at` and `raw_id`. If two answers have the same time, the one with the
-            larger id is the latest.
+        of_key: the number of each row's observation.
+        broken: whether each row breaks a rule.
+        raw: columns `fetched_at` and `raw_id`. If two answers have the same time, the answer with
+            the larger id counts as the latest.
     """
     rows = _rivals(of_key, broken)
     rivals = raw.select(["fetched_at", "raw_id"]).take(pa.array(rows))

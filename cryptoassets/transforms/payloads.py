@@ -1,7 +1,8 @@
-"""The payload fields that the rules read, as text, one column per field.
+"""Extracts the payload fields that the rules read, as one text column per field.
 
-What goes here: which fields they are, their text, and the columns of a kernel's input. What stays
-out: reading documents (in `stores`) and the meaning of a text (in `numbers`, `rules`).
+What goes here: their text, and the columns of a kernel's input. What stays out: which fields they
+are (in `schemas.flows`), reading documents (in `stores`) and the meaning of a text (in `numbers`,
+`rules`).
 """
 
 import json
@@ -10,28 +11,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from cryptoassets.schemas import NUMBER_KEY, RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.schemas import NUMBER_KEY, RawTable
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.transforms.rules import HISTORY_FIELDS, SOURCE_FIELDS
-
-FIELDS: dict[str, tuple[str, ...]] = {
-    RAW_COIN_SNAPSHOTS.name: ("id", "rank", "symbol", "name", "explorer", *SOURCE_FIELDS.values()),
-    RAW_COIN_HISTORY.name: (*HISTORY_FIELDS.values(), "time", "date"),
-}
-"""Maps the name of a raw table to the fields that its rules read."""
 
 
 def field_texts(payload: Mapping[str, Any], fields: Iterable[str]) -> tuple[str | None, ...]:
-    """The text of each field, so that the rules can also judge numbers and objects.
+    """Return the text of each field; the rules can thus judge values of any JSON type.
 
     Args:
-        payload: as MongoDB returned it, from a document that this platform wrote.
+        payload: the payload of a document that this platform wrote, as MongoDB returned it.
         fields: keys of the payload.
 
     Returns:
-        None for null and for a missing field, a string unchanged, and the JSON text of any other
-        value, with sorted keys and without blanks. A number that raw stores as
-        `{"$numberDecimal": text}` yields that text.
+        Strings unchanged; None for null and for missing fields; for other values their JSON text,
+        with sorted keys and without blanks. A number that raw stores as `{"$numberDecimal": text}`
+        becomes that text.
     """
     get = payload.get
     # Called for each document, so the usual types are checked by identity, which is fast.
@@ -48,7 +42,7 @@ def _text(value: Any) -> str:
 
 
 def _as_sent(value: Any) -> Any:
-    """A value in which the text of a number replaces the object that raw stores for it."""
+    """Replace objects that represent a number in raw by the text of the number."""
     if isinstance(value, dict):
         kept = value.get(NUMBER_KEY)
         if len(value) == 1 and isinstance(kept, str):
@@ -57,17 +51,17 @@ def _as_sent(value: Any) -> Any:
     return [_as_sent(member) for member in value] if isinstance(value, list) else value
 
 
-def kernel_schema(table: Table) -> pa.Schema:
-    """Input of a kernel: the columns of a raw table, then `payload.<field>` for each field."""
-    texts = [pa.field(payload_column(field), pa.string()) for field in FIELDS[table.name]]
+def kernel_schema(table: RawTable) -> pa.Schema:
+    """Return the columns of a kernel's input: those of a raw table, then `payload.<field>`."""
+    texts = [pa.field(payload_column(field), pa.string()) for field in table.payload_fields]
     return pa.schema([*arrow_schema(table), *texts])
 
 
 def payload_column(field: str) -> str:
-    """The name of a field's column in a kernel's input."""
+    """Return the name of a field's column in a kernel's input."""
     return f"payload.{field}"
 
 
-def payload_texts(raw: pa.Table, table: Table) -> dict[str, pa.Array]:
+def payload_texts(raw: pa.Table, table: RawTable) -> dict[str, pa.Array]:
     """Map each field to its texts, one per row of a kernel's input."""
-    return {field: raw[payload_column(field)].combine_chunks() for field in FIELDS[table.name]}
+    return {field: raw[payload_column(field)].combine_chunks() for field in table.payload_fields}

@@ -1,7 +1,8 @@
-"""Turn raw coin snapshots into typed, judged rows: exactly one row per raw document.
+"""Turns raw coin snapshots into typed, judged rows: exactly one row per raw document.
 
-What goes here: the kernel of `clean/coin_prices` and its rules over a whole snapshot. What stays
-out: single rules (in `rules`), outcomes (in `outcomes`) and daily figures (in `marts`).
+What goes here: the kernel of `clean/coin_prices`, and the rules that concern a whole snapshot. What
+stays out: rules on single rows (in `rules`), outcomes (in `outcomes`) and daily figures (in
+`marts`).
 """
 
 import numpy as np
@@ -10,15 +11,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from cryptoassets.schemas import CLEAN_COIN_PRICES, RAW_COIN_SNAPSHOTS
-from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.transforms.outcomes import (
     Breaches,
-    contradictions,
-    foreign_apart,
     groups,
     is_broken,
-    outcomes,
-    reason_lists,
+    judged_rows,
 )
 from cryptoassets.transforms.payloads import payload_texts
 from cryptoassets.transforms.rules import (
@@ -43,7 +40,6 @@ def judge_prices(raw: pa.Table) -> pa.Table:
         is `quarantined` if `reasons` is not empty; otherwise `valid` for the latest `fetched_at` of
         a (coin_id, observed_at) and `superseded` for the earlier ones.
     """
-    count = raw.num_rows
     coin_id, observed_at = (raw[name].combine_chunks() for name in ("coin_id", "observed_at"))
     texts = payload_texts(raw, RAW_COIN_SNAPSHOTS)
     typed, unreadable = coin_measures(texts)
@@ -53,21 +49,13 @@ def judge_prices(raw: pa.Table) -> pa.Table:
         **plausibility_breaches(texts, typed),
     }
     of_key = groups(coin_id, observed_at)
-    of_snapshot = _snapshot_breaches(raw, of_key, is_broken(of_row, count))
-    breaches = foreign_apart({**of_row, **of_snapshot}, raw["is_foreign"].combine_chunks())
-    contradictory = contradictions(of_key, is_broken(breaches, count), raw)
-    breaches = {**breaches, "contradictory_answer": contradictory}
-    judged = {
-        **{name: raw[name] for name in RAW_COIN_SNAPSHOTS.column_names},
-        "source": pc.fill_null(raw["source"], "unknown"),
+    of_snapshot = _snapshot_breaches(raw, of_key, is_broken(of_row, raw.num_rows))
+    values = {
         **{name: texts[name] for name in ("symbol", "name", "explorer")},
         "rank": ranks(texts["rank"]),
         **typed,
-        "reasons": reason_lists(breaches, count),
-        "outcome": outcomes(of_key, is_broken(breaches, count), raw),
     }
-    schema = arrow_schema(CLEAN_COIN_PRICES)
-    return pa.table([judged[name] for name in schema.names], schema=schema)
+    return judged_rows(raw, CLEAN_COIN_PRICES, of_key, values, {**of_row, **of_snapshot})
 
 
 def _snapshot_breaches(
@@ -77,8 +65,8 @@ def _snapshot_breaches(
 
     Args:
         raw: see `judge_prices`.
-        of_key: for each row, the number of its coin and snapshot.
-        broken: for each row, whether it breaks a rule on single rows.
+        of_key: the number of each row's coin and snapshot.
+        broken: whether each row breaks a rule on single rows.
     """
     of_snapshot = groups(raw["observed_at"].combine_chunks())
     first_of_key = np.unique(of_key, return_index=True)[1]

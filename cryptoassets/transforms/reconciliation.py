@@ -1,4 +1,4 @@
-"""Messages about raw documents that do not end in exactly one place.
+"""Formats messages about raw documents that do not end in exactly one place.
 
 What goes here: how documents are counted and named in messages. What stays out: comparing the
 stores (in `checks.places`).
@@ -8,15 +8,15 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# An index entry of PostgreSQL holds 2,704 bytes, and a character takes at most 4.
+# PostgreSQL's index entries have at most 2,704 bytes, and a character takes at most 4.
 MAX_ID_CHARACTERS = 600
 
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """Counts of the latest publication of a partition."""
+class Counts:
+    """The raw documents of a partition, counted by where they ended."""
 
     raw_rows: int
     loaded_rows: int
@@ -46,14 +46,14 @@ def difference(count: int, some: Sequence[str | None], problem: str) -> str:
 
     Args:
         count: the number of documents.
-        some: ids of a few of them, in ascending order.
+        some: ids of a few of these documents, in ascending order.
         problem: what is wrong with them.
     """
     shown = ", ".join(map(str, some[:_SHOWN]))
     return f"{count} {problem} ({shown}{', ...' if count > _SHOWN else ''})"
 
 
-def ledger_differences(ledger: Ledger | None, actual: Ledger, documents: int) -> list[str]:
+def ledger_differences(ledger: Counts | None, actual: Counts, documents: int) -> list[str]:
     """List differences between the ledger and the stores.
 
     Args:
@@ -65,4 +65,4 @@ def ledger_differences(ledger: Ledger | None, actual: Ledger, documents: int) ->
         return ["the ledger has no row for this partition"] if documents else []
     if actual == ledger:
         return []
-    return [f"the ledger shows {ledger}; the stores hold {actual}"]
+    return [f"the ledger shows {ledger}; the stores show {actual}"]

@@ -1,8 +1,8 @@
-"""The rules for each coin of a snapshot, with their reason codes.
+"""The rules for single rows, with their reason codes.
 
-What goes here: reason codes, the conditions on single rows, and the rules that history shares with
-snapshots. What stays out: rules over a whole snapshot (in `prices`), parsing numbers (in
-`numbers`).
+What goes here: reason codes, the rules for coins of a snapshot, and the rules that history shares
+with snapshots. What stays out: rules that concern a whole snapshot (in `prices`), parsing numbers
+(in `numbers`).
 
 A code is `<column>_<problem>` or a separate word; `REASONS` explains each code.
 """
@@ -53,11 +53,17 @@ NUMBER_PROBLEMS = {
     "inexact": "has digits beyond the 18th decimal place",
 }
 
+
+def number_reasons(column: str, field: str) -> dict[str, str]:
+    """The reason codes of a column that is read as exact decimal from a field of the payload."""
+    return {f"{column}_{problem}": f"{field} {words}" for problem, words in NUMBER_PROBLEMS.items()}
+
+
 REASONS: dict[str, str] = {
     **{
-        f"{column.name}_{problem}": f"{SOURCE_FIELDS[column.name]} {words}"
+        code: words
         for column in PRICE_MEASURES
-        for problem, words in NUMBER_PROBLEMS.items()
+        for code, words in number_reasons(column.name, SOURCE_FIELDS[column.name]).items()
     },
     **{f"{name}_negative": f"{SOURCE_FIELDS[name]} is below zero" for name in _NOT_NEGATIVE},
     "price_usd_missing": "priceUsd is null or absent",
@@ -73,10 +79,7 @@ REASONS: dict[str, str] = {
     "bad_text": "symbol, name or explorer holds a NUL, which PostgreSQL cannot store",
     "snapshot_incomplete": "the snapshot holds under 40 % of the coins asked for, or a page twice",
     "snapshot_unreliable": "over 60 % of the snapshot's rows are broken",
-    **{
-        f"circulating_supply_{problem}": f"circulatingSupply {words}"
-        for problem, words in NUMBER_PROBLEMS.items()
-    },
+    **number_reasons("circulating_supply", "circulatingSupply"),
     "circulating_supply_negative": "circulatingSupply is below zero",
     "interval_unknown": "the interval is none of CoinCap's",
     "off_grid": "a point of history does not lie on the grid of its interval",
@@ -96,7 +99,7 @@ Measures = Mapping[str, pa.Array]
 def measures(
     texts: Texts, fields: Mapping[str, str], printed_as_doubles: Collection[str] = ()
 ) -> tuple[Measures, Breaches]:
-    """Parse fields as exact decimals, and find the rows in which that is impossible.
+    """Parse fields as exact decimals, and find the rows in which this is impossible.
 
     Args:
         texts: texts of each field.
@@ -112,17 +115,17 @@ def measures(
 
 
 def coin_measures(texts: Texts) -> tuple[Measures, Breaches]:
-    """Parse the measures of a coin, and find the rows in which that is impossible."""
+    """Parse the measures of a coin, and find the rows in which this is impossible."""
     return measures(texts, SOURCE_FIELDS, DOUBLE_FIELDS)
 
 
 def is_slug(texts: pa.Array) -> pa.Array:
-    """Whether each text is the id of a coin; null for null."""
+    """Return whether each text is the id of a coin; null for null."""
     return pc.match_substring_regex(texts, _COIN_ID)
 
 
 def ranks(texts: pa.Array) -> pa.Array:
-    """Parse ranks as INT; a text that is not a valid rank becomes its whole number, or null."""
+    """Parse ranks as INT; a text that is not a valid rank becomes its integer value, or null."""
     is_rank = pc.match_substring_regex(texts, _RANK)
     values = pc.if_else(is_rank, texts, pa.scalar(None, pa.string())).cast(pa.int32())
     odd = pc.invert(pc.fill_null(is_rank, True))
@@ -169,7 +172,7 @@ def plausibility_breaches(texts: Texts, typed: Measures) -> Breaches:
 
 
 def price_breaches(text: pa.Array, price: pa.Array) -> Breaches:
-    """Find rows without a price, or with a price that is not above zero."""
+    """Find rows without a price, and rows whose price is not above zero."""
     return {
         "price_usd_missing": rows_where(pc.is_null(text)),
         "price_usd_not_positive": rows_where(pc.less_equal(price, _decimal(0))),

@@ -1,6 +1,6 @@
-"""Parse the date of a payload.
+"""Parses the date of a payload.
 
-What goes here: the accepted forms of ISO 8601, rare ones included. What stays out: which time a
+What goes here: the accepted forms of ISO 8601, including rare ones. What stays out: which time a
 date must match (in `history`).
 """
 
@@ -20,11 +20,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def milliseconds_of(text: str) -> int | None:
-    """Milliseconds since 1970; None if the text is not a date of the years 1 to 9999.
+    """Return milliseconds since 1970; None if the text is not a date of the years 1 to 9999.
 
     Args:
-        text: year, month, day, hour, minute, second, fraction and offset. Any of them may be
-            missing together with all that follow it. Without an offset the date is UTC.
+        text: year, month, day, hour, minute, second, fraction and offset. The text may end after
+            any of these parts. Without an offset the date is UTC.
     """
     form = _DATE.fullmatch(text.strip(BLANKS))
     offset = form and _offset(form[8] or "Z")

@@ -1,10 +1,10 @@
-"""Compare amounts that may differ by a tolerance, exactly to the last decimal.
+"""Compares amounts with a tolerance, exactly to the last decimal.
 
-What goes here: the comparisons, over whole columns. What stays out: the tolerances (in `rules`).
+What goes here: comparisons of whole columns. What stays out: the tolerances (in `rules`).
 
-Doubles decide most rows. Only if the difference is too small compared with the amounts are the
-decimals themselves used. That needs Python's decimals, because a product of two amounts has 76
-digits, and Arrow's decimals cannot hold more.
+Most rows are compared as doubles. Rows whose difference is too close to the tolerance for doubles
+are compared as Python decimals, because a product of two amounts has up to 76 digits, which is the
+maximum of Arrow's decimals.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def rows_above(amounts: pa.Array, limits: pa.Array, tolerance: Decimal) -> Rows:
     """Find rows whose amount exceeds its limit by more than a share of the limit.
 
     Args:
-        amounts: DECIMAL(38,18). Rows with a null are never included.
+        amounts: DECIMAL(38,18). Rows with a null are never found.
         limits: DECIMAL(38,18).
         tolerance: share of the limit.
     """
@@ -43,7 +43,7 @@ def rows_apart(amounts: pa.Array, ones: pa.Array, others: pa.Array, tolerance: D
     """Find rows whose amount differs from a product by more than a share of the product.
 
     Args:
-        amounts: DECIMAL(38,18). Rows with a null are never included.
+        amounts: DECIMAL(38,18). Rows with a null are never found.
         ones: DECIMAL(38,18); the first factors.
         others: DECIMAL(38,18); the second factors.
         tolerance: share of the product.
@@ -75,8 +75,8 @@ def _rows_above_zero(
     """Find rows whose exact excess is above zero.
 
     Args:
-        excess: the excess as doubles; NaN is not above zero.
-        size: sum of the absolute amounts from which the excess is computed.
+        excess: the excess as doubles; NaN does not count as above zero.
+        size: sum of the absolute amounts from which the excess was computed.
         exact: computes the exact excess from the amounts of a row.
         columns: the amounts.
     """

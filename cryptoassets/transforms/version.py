@@ -1,24 +1,21 @@
-"""The version of the rules that judged a row. It changes if and only if the judging code changes.
+"""Computes the version of the rules, which changes if and only if the judging code changes.
 
-What goes here: the version. What stays out: where it is stored (in `stores.clean_folders`).
+What goes here: the version. What stays out: storing it (in `stores.clean_folders`).
 """
 
 import ast
 import hashlib
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, CLEAN_COIN_PRICES, Table
+from cryptoassets.schemas import Table, flow_of
 
 _SHARED = (
-    *("rules", "tolerances", "numbers", "outcomes", "payloads"),
-    *("../stores/documents", "../stores/batches", "../stores/layouts"),
+    *("transforms.rules", "transforms.tolerances", "transforms.numbers", "transforms.outcomes"),
+    *("transforms.payloads", "stores.documents", "stores.batches", "stores.layouts"),
 )
-_MODULES = {
-    CLEAN_COIN_PRICES.name: ("prices", *_SHARED),
-    CLEAN_COIN_PRICE_HISTORY.name: ("history", "times", "../schemas/intervals", *_SHARED),
-}
-"""Maps a table to the modules that judge its rows or build rows from documents."""
+"""The modules that judge the rows of every flow or build rows from documents."""
 
 
 @cache
@@ -28,9 +25,27 @@ def rules_version(table: Table, folder: Path = Path(__file__).parent) -> str:
     Args:
         table: a cleaned table.
         folder: the folder of the code.
+
+    Raises:
+        KeyError: the table belongs to no flow.
     """
-    texts = (_code(folder / f"{name}.py") for name in _MODULES[table.name])
+    flow = flow_of(table)
+    if flow is None:
+        raise KeyError(table.full_name)
+    modules = (*flow.rules, *(f"cryptoassets.{name}" for name in _SHARED))
+    texts = (_code(_path(name, folder)) for name in modules)
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+
+
+def _path(module: str, folder: Path) -> Path:
+    """Return the file of a module; a flow's rules may be outside this package."""
+    package, _, name = module.partition(".")
+    if package == __name__.partition(".")[0]:
+        return folder.parent / f"{name.replace('.', '/')}.py"
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(module)
+    return Path(spec.origin)
 
 
 def _code(path: Path) -> str:

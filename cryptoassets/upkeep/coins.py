@@ -148,7 +148,7 @@ def _describe(
         sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in values
     )
     connection.execute(
-        # A newer snapshot that was published meanwhile must not be overwritten.
+        # A newer snapshot that was published in the meantime must not be overwritten.
         sql.SQL(
             "UPDATE warehouse.coins SET {} "
             "WHERE coin_id = %(coin_id)s AND last_seen_at = %(stored_last_at)s"

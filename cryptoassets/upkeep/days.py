@@ -12,8 +12,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from psycopg import sql
 
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.stores.publications import ALIASES_HASH, MARTS
-from cryptoassets.transforms.marts import LOOKBACK_DAYS
+from cryptoassets.schemas import MARTS, Mart
+from cryptoassets.schemas.marts.coin_daily import (
+    COIN_DAILY_MART,
+    DAYS_KEPT_BEFORE,
+    DAYS_READ_BACK,
+    LOOKBACK_DAYS,
+)
+from cryptoassets.settings import load_settings
+from cryptoassets.stores.mart_inputs import ALIASES_HASH
 from cryptoassets.upkeep.partitions import Partition
 from cryptoassets.upkeep.stretches import Stretch, stretches
 
@@ -31,40 +38,64 @@ _ROWS = """
     WHERE left(partition_key, 10) = ANY(%(days)s) GROUP BY 1
 """
 
-# A day whose look-back has partly expired cannot be computed again.
+# A mart whose look-back has partly expired cannot be computed again.
 _STALE = """
     WITH inputs AS (
-        SELECT asset || ' ' || partition_key AS name, left(partition_key, 10)::date AS day,
-            publication, loaded_rows, expired_at
-        FROM warehouse.loads WHERE asset = ANY(%(inputs)s)
+        SELECT asset, left(partition_key, 10)::date AS day, sum(loaded_rows) AS loaded_rows,
+            sum(publication) FILTER (WHERE expired_at IS NULL)::bigint AS number,
+            bool_or(expired_at IS NOT NULL) AS has_expired
+        FROM warehouse.loads GROUP BY 1, 2
+    ), prices AS (
+        SELECT * FROM inputs WHERE asset = ANY(%(prices)s)
     ), loads AS (
         SELECT *, partition_key::date AS day FROM warehouse.mart_loads
     ), days AS (
-        SELECT day FROM inputs WHERE loaded_rows > 0 AND expired_at IS NULL
+        SELECT day FROM prices WHERE loaded_rows > 0 AND NOT has_expired
         UNION SELECT day FROM loads WHERE asset = 'marts/coin_daily'
     ), versions AS (
-        SELECT days.day, bool_or(expired_at IS NOT NULL) AS has_expired,
-            jsonb_object_agg(name, publication)
-                FILTER (WHERE publication > 0 AND expired_at IS NULL) AS inputs
-        FROM days CROSS JOIN generate_series(0, %(lookback_days)s) AS back
-        JOIN inputs ON inputs.day = days.day - back
+        SELECT days.day, bool_or(has_expired) AS has_expired,
+            bool_or(has_expired) FILTER (WHERE back <= %(days_read_back)s) AS is_unreadable,
+            coalesce(jsonb_object_agg(asset || ' ' || prices.day, number)
+                FILTER (WHERE number > 0 AND back <= %(lookback_days)s), '{{}}') AS of_lookback
+        FROM days CROSS JOIN generate_series(0, %(days_kept_before)s) AS back
+        JOIN prices ON prices.day = days.day - back
         GROUP BY 1
-    ), counts AS (SELECT day, count(*) AS coins FROM marts.coin_daily GROUP BY 1)
-    SELECT days.day FROM days
-    LEFT JOIN versions USING (day)
-    LEFT JOIN loads AS coins ON coins.day = days.day AND coins.asset = 'marts/coin_daily'
-    LEFT JOIN loads AS market ON market.day = days.day AND market.asset = 'marts/market_daily'
-    LEFT JOIN counts ON counts.day = days.day
-    LEFT JOIN marts.market_daily AS there ON there.day = days.day
-    WHERE NOT coalesce(has_expired, false) AND (
-        coins.inputs IS DISTINCT FROM coalesce(versions.inputs, '{{}}')
-        OR coins.aliases_hash IS DISTINCT FROM {aliases_hash}
-        OR coins.loaded_rows <> coalesce(counts.coins, 0)
-        OR market.inputs IS DISTINCT FROM
-            jsonb_build_object('marts/coin_daily ' || coins.partition_key, coins.publication)
-        OR market.loaded_rows <> (there.day IS NOT NULL)::int
+    ), computable AS (
+        SELECT days.day, coins.inputs, coins.aliases_hash, of_lookback
+        FROM days LEFT JOIN versions USING (day)
+        LEFT JOIN loads AS coins ON coins.day = days.day AND coins.asset = 'marts/coin_daily'
+        WHERE NOT coalesce(has_expired AND (coins.day IS NOT NULL OR is_unreadable), false)
+    ), weeks AS (
+        SELECT date_trunc('week', day)::date AS monday, count(DISTINCT coin_id) AS coins
+        FROM marts.coin_daily WHERE source IS NOT NULL GROUP BY 1
+    ), week_candles AS (
+        SELECT (start_at AT TIME ZONE 'UTC')::date AS monday, count(*) AS candles
+        FROM marts.coin_candles WHERE interval = 'w1' GROUP BY 1
     )
-    ORDER BY 1
+    SELECT day FROM computable
+    WHERE inputs IS DISTINCT FROM coalesce(of_lookback, '{{}}')
+        OR aliases_hash IS DISTINCT FROM {aliases_hash}
+    UNION SELECT day FROM computable JOIN weeks ON monday = date_trunc('week', day)::date
+    LEFT JOIN week_candles USING (monday) WHERE weeks.coins <> coalesce(week_candles.candles, 0)
+    {each_mart} ORDER BY 1
+"""
+# `coin_daily` looks back: its inputs are compared above, here only its rows are counted.
+_STALE_MART = """
+    UNION SELECT computable.day FROM computable
+    LEFT JOIN loads AS made ON made.day = computable.day AND made.asset = {mart}
+    LEFT JOIN (
+        SELECT {day} AS day, count(*) AS rows FROM {table} WHERE {is_daily} GROUP BY 1
+    ) AS there ON there.day = computable.day
+    LEFT JOIN (
+        SELECT day, jsonb_object_agg(asset || ' ' || day, number) AS numbers FROM (
+            SELECT asset, day, number FROM inputs
+            UNION ALL SELECT asset, day, publication FROM loads
+        ) AS published WHERE asset = ANY({inputs}) AND number > 0 GROUP BY 1
+    ) AS found ON found.day = computable.day
+    WHERE made.loaded_rows <> coalesce(there.rows, 0) OR NOT {looks_back} AND (
+        made.inputs IS DISTINCT FROM coalesce(numbers, '{{}}')
+        OR {has_aliases} AND made.aliases_hash IS DISTINCT FROM {aliases_hash}
+    )
 """
 
 
@@ -73,45 +104,76 @@ class MartDays:
     """Days of the marts.
 
     Attributes:
-        made: days to compute again, oldest first.
-        kept: days that stay unchanged, oldest first, because their look-back has partly expired.
+        to_compute: days to compute again, oldest first.
+        kept: days that stay as they are, oldest first, because prices that they need have expired.
     """
 
-    made: list[date]
+    to_compute: list[date]
     kept: list[date]
 
 
-def days_to_make(postgres: PostgresResource, touched: Collection[date]) -> MartDays:
+def days_to_compute(postgres: PostgresResource, touched: Collection[date]) -> MartDays:
     """Return the days whose figures may change: `touched`, and later days that look back on them.
 
     A later day is included only if the marts already contain it.
     """
     later = {day + timedelta(days=n) for day in touched for n in range(1, LOOKBACK_DAYS + 1)}
     with postgres.connect() as connection:
-        existing = connection.execute(_EXISTING, {"days": sorted(later)}).fetchall()
-        days = sorted({*touched, *(day for (day,) in existing)})
-        looked_at = {day - timedelta(days=n) for day in days for n in range(LOOKBACK_DAYS + 1)}
-        expired = connection.execute(_EXPIRED, {"days": sorted(map(str, looked_at))}).fetchall()
+        found = connection.execute(_EXISTING, {"days": sorted({*touched, *later})}).fetchall()
+        existing = {day for (day,) in found}
+        days = sorted({*touched, *(existing & later)})
+        looked_at = {str(earlier) for day in days for earlier in _days_before(day)}
+        expired = connection.execute(_EXPIRED, {"days": sorted(looked_at)}).fetchall()
     expired_days = {day for (day,) in expired}
     kept = [
         day
         for day in days
-        if any(day - timedelta(days=n) in expired_days for n in range(LOOKBACK_DAYS + 1))
+        if expired_days.intersection(_days_before(day, has_mart=day in existing))
     ]
     return MartDays([day for day in days if day not in kept], kept)
 
 
-def stale_mart_days(postgres: PostgresResource) -> list[date]:
-    """Return days whose marts are not made from the current publications and aliases, oldest first.
+def _days_before(day: date, *, has_mart: bool = True) -> list[date]:
+    """The day and the earlier days that it needs; a day without a mart needs fewer."""
+    needed = DAYS_KEPT_BEFORE if has_mart else DAYS_READ_BACK
+    return [day - timedelta(days=n) for n in range(needed + 1)]
 
-    A day is also stale if it has prices but no mart, or if its mart lacks rows. Days that look back
-    on expired data are left out, because their marts cannot be computed again.
+
+def stale_mart_days(postgres: PostgresResource) -> list[date]:
+    """Return days whose marts were not computed from the current publications and aliases.
+
+    A day is also stale if it has prices but no mart, or if its marts lack rows. Existing marts that
+    look back on expired data are left out, because they cannot be computed again; so are days
+    before the first partition. Oldest first.
     """
-    made_from = MARTS["marts/coin_daily"]
-    facts = {"inputs": list(made_from.assets), "lookback_days": made_from.lookback_days}
-    query = sql.SQL(_STALE).format(aliases_hash=ALIASES_HASH)
+    facts = {
+        "prices": list(COIN_DAILY_MART.input_assets),
+        "lookback_days": LOOKBACK_DAYS,
+        "days_read_back": DAYS_READ_BACK,
+        "days_kept_before": DAYS_KEPT_BEFORE,
+    }
+    each_mart = sql.SQL("").join(map(_stale_mart, MARTS))
+    query = sql.SQL(_STALE).format(aliases_hash=ALIASES_HASH, each_mart=each_mart)
     with postgres.connect() as connection:
-        return [day for (day,) in connection.execute(query, facts)]
+        stale = [day for (day,) in connection.execute(query, facts)]
+    first = load_settings().cryptoassets_since
+    return [day for day in stale if day >= first]
+
+
+def _stale_mart(mart: Mart) -> sql.Composed:
+    """SQL that selects the days on which a mart lacks rows or has other inputs than its own."""
+    time = mart.table.time_column
+    of_instant = time is not None and time.type == "timestamptz"
+    return sql.SQL(_STALE_MART).format(
+        mart=sql.Literal(mart.asset),
+        table=sql.Identifier(mart.table.schema, mart.table.name),
+        day=sql.SQL("(start_at AT TIME ZONE 'UTC')::date" if of_instant else "day"),
+        is_daily=sql.SQL("interval <> 'w1'" if mart.merged else "true"),
+        looks_back=sql.Literal(bool(mart.lookback_days)),
+        inputs=sql.Literal([*mart.input_assets, *mart.merged_assets]),
+        has_aliases=sql.Literal(mart.has_aliases),
+        aliases_hash=ALIASES_HASH,
+    )
 
 
 def stretches_of_marts(postgres: PostgresResource, days: Collection[date]) -> Iterator[Stretch]:

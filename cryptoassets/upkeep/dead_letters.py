@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from cryptoassets.coincap.documents import RawBatch, history_batch, raw_batch
+from cryptoassets.coincap.documents import RawBatch, history_batch, listing_batch, raw_batch
 from cryptoassets.coincap.models import Answer, HistoryAnswer, Page, Snapshot
 from cryptoassets.coincap.protocol import epoch_ms, from_epoch_ms
 from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelope
 from cryptoassets.partitions.spans import partition_around
-from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
+from cryptoassets.schemas import FLOWS, HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.settings import SourceKind
 from cryptoassets.stores.expiry import without_expired
 from cryptoassets.stores.lake import refuse_mixed_sources, store_batch
@@ -35,16 +35,16 @@ class RereadResult:
     """The result of reading dead letters again.
 
     Attributes:
-        partitions: partitions that got documents.
+        partitions: partitions that received documents.
         documents: number of documents that were stored.
         read: number of letters that became documents and were deleted.
-        staying: number of letters that still cannot be read or stored.
+        remaining: number of letters that still cannot be read or stored.
     """
 
     partitions: frozenset[Partition]
     documents: int
     read: int
-    staying: int
+    remaining: int
 
 
 def letter_reasons(lake: Lake) -> list[str]:
@@ -58,22 +58,22 @@ def reread_dead_letters(lake: Lake, source: SourceKind, reason: str | None = Non
 
     Args:
         lake: the database.
-        source: source of the letters of history, which do not name it. For a snapshot's letter its
-            fetch record names the source.
+        source: source of the letters, which do not name it. Only for a snapshot's letter, its fetch
+            record names the source.
         reason: only letters with this code; None: all.
 
     Raises:
         MixedSourcesError: the documents would mix with those of another source.
     """
     partitions: set[Partition] = set()
-    documents = read = staying = 0
-    # Read all ids first: bodies have up to 1 MiB, and new letters may be written meanwhile.
+    documents = read = remaining = 0
+    # Read all ids first: bodies have up to 1 MiB, and new letters may be written in the meantime.
     letter_ids = [one["_id"] for one in lake[DEAD_LETTERS].find(_of(reason), {"_id": 1})]
     for letter_id in letter_ids:
         letter = lake[DEAD_LETTERS].find_one({"_id": letter_id})
         found = _documents_of(lake, letter, source) if letter else None
         if found is None or not found[1].documents:
-            staying += 1
+            remaining += 1
             continue
         flow, batch = found
         refuse_mixed_sources(lake, batch)
@@ -85,7 +85,7 @@ def reread_dead_letters(lake: Lake, source: SourceKind, reason: str | None = Non
             partition_of(flow, partition_around(document["observed_at"], flow.span)[0])
             for document in batch.documents
         }
-    return RereadResult(frozenset(partitions), documents, read, staying)
+    return RereadResult(frozenset(partitions), documents, read, remaining)
 
 
 def _of(reason: str | None) -> dict[str, str]:
@@ -105,9 +105,10 @@ def _documents_of(lake: Lake, letter: Document, source: SourceKind) -> tuple[Flo
                 flow, batch = HISTORY_FLOW, _points(letter, unquote(slug), query, envelope, source)
             case [*_, "assets"]:
                 flow, batch = SNAPSHOT_FLOW, _coins(lake, letter, query, envelope, source)
-            case _:
-                return None
-    except (UnreadableError, KeyError, ValueError):
+            case path:
+                flow = next(one for one in FLOWS if one.route.split("/") == ["", path[-1]])
+                batch = _rows(flow, letter, envelope, source)
+    except (UnreadableError, KeyError, ValueError, StopIteration):
         return None
     return flow, without_expired(lake, flow.raw, batch)
 
@@ -129,6 +130,12 @@ def _points(
     answer = _answer_to(letter, source)
     items = envelope.items or ()
     return history_batch(HistoryAnswer(slug, query["interval"], start, end, answer, None, items))
+
+
+def _rows(flow: Flow, letter: Document, envelope: Envelope, source: SourceKind) -> RawBatch:
+    stamp = envelope.members.get("timestamp", epoch_ms(letter["fetched_at"]))
+    items = envelope.items or ()
+    return listing_batch(flow, Page(_answer_to(letter, source), 0, len(items), stamp, items))
 
 
 def _coins(

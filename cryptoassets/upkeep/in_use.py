@@ -10,7 +10,7 @@ import dagster as dg
 
 from cryptoassets.partitions.policies import range_of
 from cryptoassets.partitions.spans import Span, partition_window
-from cryptoassets.transforms.marts import LOOKBACK_DAYS
+from cryptoassets.schemas.marts.coin_daily import DAYS_KEPT_BEFORE
 
 UNFINISHED_STATUSES = [
     dg.DagsterRunStatus.QUEUED,
@@ -31,7 +31,7 @@ def in_use(instance: dg.DagsterInstance) -> dict[str, Span]:
     """
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES))
     ranges = {run.run_id: window_of(run) for run in runs}
-    lookback = timedelta(days=LOOKBACK_DAYS)
+    lookback = timedelta(days=DAYS_KEPT_BEFORE)
     return {
         run_id: Span(window[0] - lookback, window[1]) for run_id, window in ranges.items() if window
     }

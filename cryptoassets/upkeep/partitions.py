@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import pymongo
 from psycopg import sql
 from pyarrow import fs
 from pymongo.collection import Collection
 
+from cryptoassets.coincap.documents import OLDEST_OBSERVATION
 from cryptoassets.partitions.spans import (
     Span,
     folder_window,
@@ -21,20 +21,16 @@ from cryptoassets.partitions.spans import (
 )
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import SNAPSHOT_FLOW, Flow
+from cryptoassets.schemas import Flow
 from cryptoassets.stores.clean_files import clean_store
-from cryptoassets.stores.clean_folders import folder_of, is_whole
-from cryptoassets.stores.documents import time_of
+from cryptoassets.stores.clean_folders import folder_of, is_complete
 from cryptoassets.stores.ledger import LedgerRow, ledger_of
-from cryptoassets.stores.mongodb import Document, count_all, count_in, end_of_times, in_window
+from cryptoassets.stores.mongodb import Document, count_all, count_in
+from cryptoassets.stores.raw_starts import starts_in
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ALL_TIME = Span(_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
 """The window that contains every partition."""
-_FIRST = datetime(2018, 1, 1, tzinfo=UTC)
-"""Dagster has no partition before this time."""
-_SLICE = timedelta(days=30)
-"""Even with a snapshot every 5 s, the distinct times fit into MongoDB's 16 MB per answer."""
 
 
 @dataclass(frozen=True, order=True)
@@ -68,24 +64,7 @@ def partition_of(flow: Flow, start: datetime) -> Partition:
 
 def raw_starts(mongo: MongoResource, flow: Flow, window: Span = ALL_TIME) -> set[datetime]:
     """Return the starts of partitions with raw documents, from their distinct times."""
-    collection = mongo.lake()[flow.raw.name]
-    return {
-        partition_around(moment, flow.span)[0]
-        for part in _slices(collection, window)
-        for moment in map(time_of, collection.distinct("observed_at", in_window(part)))
-        if moment is not None and part[0] <= moment < part[1]
-    }
-
-
-def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
-    """Split the part of a window with documents, so that its distinct times fit into an answer."""
-    start, last = (
-        end_of_times(collection, in_window(window), order) or window[1]
-        for order in (pymongo.ASCENDING, pymongo.DESCENDING)
-    )
-    while start <= last and start < window[1]:
-        yield Span(start, min(start + _SLICE, window[1]))
-        start += _SLICE
+    return starts_in(mongo.lake()[flow.raw.name], flow.span, window)
 
 
 def partitions_waiting(
@@ -136,8 +115,8 @@ def _growing_windows(flow: Flow, now: datetime) -> Iterator[Span]:
     """Split all time until the end of the next partition into windows, newest first."""
     end = _EPOCH + ((now - _EPOCH) // flow.span + 2) * flow.span
     span = timedelta(days=1)
-    while end > _FIRST:
-        start = max(_FIRST, end - span)
+    while end > OLDEST_OBSERVATION:
+        start = max(OLDEST_OBSERVATION, end - span)
         yield Span(start, end)
         # Recent hours are more likely, and each count reads its whole window.
         end, span = start, 8 * span
@@ -178,19 +157,21 @@ def _published_in(published: Mapping[datetime, int], window: Span) -> int:
     return sum(rows for start, rows in published.items() if window[0] <= start < window[1])
 
 
-def hours_without_parquet(
-    mongo: MongoResource, postgres: PostgresResource, now: datetime
+def partitions_without_parquet(
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, now: datetime
 ) -> set[str]:
-    """Return the keys of the last day's published hours whose Parquet is missing or damaged."""
-    flow, open_hour = SNAPSHOT_FLOW, now.replace(minute=0, second=0, microsecond=0)
-    window = Span(open_hour - timedelta(days=1), open_hour)
+    """Return the keys of the last day's published partitions with missing or damaged Parquet."""
+    open_partition = partition_around(now, flow.span).start
+    window = Span(open_partition - timedelta(days=1), open_partition)
     raw = raw_starts(mongo, flow, window)
-    hours = [
+    published = [
         Span(start, start + flow.span)
         for start, row in ledger_rows(postgres, flow, window).items()
         if start in raw and row.expired_at is None
     ]
-    return {partition_name(hour) for hour in hours if not is_whole(*folder_of(flow.clean, hour))}
+    return {
+        partition_name(one) for one in published if not is_complete(*folder_of(flow.clean, one))
+    }
 
 
 def ledger_rows(
@@ -208,7 +189,7 @@ def table_starts(postgres: PostgresResource, flow: Flow, window: Span = ALL_TIME
         "SELECT DISTINCT date_trunc({}, observed_at) FROM {} "
         "WHERE observed_at >= %s AND observed_at < %s"
     ).format(
-        sql.Literal("hour" if flow.span < timedelta(days=1) else "day"),
+        sql.Literal(flow.unit),
         sql.Identifier(flow.published.schema, flow.published.name),
     )
     with postgres.connect() as connection:

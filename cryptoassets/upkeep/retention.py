@@ -24,14 +24,14 @@ from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.locks import hold_exclusive, hold_shared, lock
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
-from cryptoassets.schemas import FLOWS
+from cryptoassets.schemas import FLOWS, flow_named
+from cryptoassets.schemas.marts.coin_daily import DAYS_KEPT_BEFORE
 from cryptoassets.settings import Settings
 from cryptoassets.stores.clean_writing import clean_bytes, delete_clean
-from cryptoassets.stores.expiry import delete_documents, expire_rows, note_expired
+from cryptoassets.stores.expiry import delete_documents, expire_rows, record_expired
 from cryptoassets.stores.mongodb import DEAD_LETTERS, FETCHES, count_in, count_matching
 from cryptoassets.stores.mongodb import typed_errors as mongo_errors
 from cryptoassets.stores.postgres_errors import typed_errors
-from cryptoassets.transforms.marts import LOOKBACK_DAYS
 from cryptoassets.upkeep.in_use import in_use
 from cryptoassets.upkeep.partitions import (
     ALL_TIME,
@@ -45,7 +45,6 @@ from cryptoassets.upkeep.partitions import (
 _STUCK = "it has documents that were never processed; `cryptoassets rebuild` processes them"
 _LOCK = "retention"
 _OLD_PUBLICATIONS = "FROM warehouse.load_history WHERE published_at < %s"
-_FLOWS = {flow.asset: flow for flow in FLOWS}
 
 
 class RetentionTargets(NamedTuple):
@@ -58,7 +57,7 @@ class RetentionTargets(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A partition that is older than retention keeps.
+    """A partition that is old enough to be deleted.
 
     Attributes:
         documents: number of raw documents.
@@ -101,7 +100,7 @@ def retain(
     is_dry_run: bool,
     report: Callable[[str], object],
 ) -> RetentionResult:
-    """Delete data that is older than the settings keep, oldest first.
+    """Delete data that is older than the settings allow, oldest first.
 
     Args:
         targets: the stores and Dagster.
@@ -153,10 +152,10 @@ def bound(now: datetime, days: int) -> datetime:
     Args:
         now: aware.
         days: whole days before today whose marts can still be computed; they look back on
-            `LOOKBACK_DAYS` more, which are kept too.
+            `DAYS_KEPT_BEFORE` more, which are kept too.
     """
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return today - timedelta(days=days + LOOKBACK_DAYS)
+    return today - timedelta(days=days + DAYS_KEPT_BEFORE)
 
 
 def candidates(targets: RetentionTargets, before: datetime) -> list[Candidate]:
@@ -167,7 +166,7 @@ def candidates(targets: RetentionTargets, before: datetime) -> list[Candidate]:
         collection = targets.mongo.lake()[flow.raw.name]
         ledger = ledger_rows(targets.postgres, flow, window)
         published = {start for start, row in ledger.items() if row.expired_at is None}
-        # Parquet that is not in the ledger was not written by us, and is kept.
+        # Parquet that is not in the ledger was not written by this platform, and is kept.
         cleaned = clean_starts(flow, window) & ledger.keys()
         for start in raw_starts(targets.mongo, flow, window) | cleaned | published:
             partition = partition_of(flow, start)
@@ -198,7 +197,7 @@ def expire(targets: RetentionTargets, partition: Partition) -> str | None:
     Returns:
         None, or why it was kept: a run started to work on it, or new documents arrived.
     """
-    flow, window = _FLOWS[partition.asset], partition.window
+    flow, window = flow_named(partition.asset), partition.window
     # Checked again: a run may have started since the partitions were listed.
     current = _held_by_runs(Candidate(partition, 0, 0, 0), in_use(targets.instance))
     if current.held:
@@ -213,7 +212,7 @@ def expire(targets: RetentionTargets, partition: Partition) -> str | None:
         row = expire_rows(cursor, flow, window, documents)
     if row is None:
         return _STUCK
-    note_expired(targets.mongo.lake(), flow, partition.key, row)
+    record_expired(targets.mongo.lake(), flow, partition.key, row)
     delete_clean(flow.clean, window)
     delete_documents(targets.mongo.lake(), flow, window)
     return None
@@ -249,7 +248,7 @@ def blocking_retention(postgres: PostgresResource) -> Iterator[None]:
 
     The lock ends with the connection, so a killed process blocks nothing.
     """
-    # Closed without a commit: it is no failure if the server has dropped the connection.
+    # Closed without a commit, so that a connection that the server has dropped is not a failure.
     with closing(postgres.connect()) as connection:
         with typed_errors("waiting for retention", postgres.address):
             hold_shared(connection, _LOCK)

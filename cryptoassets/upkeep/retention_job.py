@@ -29,7 +29,7 @@ def delete_what_is_old(
     mongo: MongoResource,
     postgres: PostgresResource,
 ) -> None:
-    """Delete data older than the settings keep, and log what was deleted and what was kept."""
+    """Delete data older than the settings allow, and log what was deleted and what was kept."""
     with dagster_failures():
         result = retain(
             RetentionTargets(mongo, postgres, context.instance),

@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from cryptoassets.upkeep.partitions import Partition
 
-MOST_DOCUMENTS = 200_000
-"""Most raw documents that one run over several partitions reads; a single partition may have
-more."""
-MOST_SPAN = {timedelta(hours=1): timedelta(days=1), timedelta(days=1): timedelta(days=7)}
-"""Span of a partition to that of the longest stretch; short, so that a failed run loses little."""
+MAX_DOCUMENTS = 200_000
+"""Maximum number of raw documents in one run over several partitions; a single partition may
+have more."""
+MAX_SPAN = {timedelta(hours=1): timedelta(days=1), timedelta(days=1): timedelta(days=7)}
+"""Maps the span of a partition to the longest stretch; short, so a failed run loses little."""
 
 Stretch = list[Partition]
 
@@ -40,7 +40,7 @@ def _cut(ordered: Stretch, documents: Callable[[Partition], int]) -> Iterator[St
     total = 0
     for partition in ordered:
         count = documents(partition)
-        if stretch and not (_adjoins(stretch, partition) and total + count <= MOST_DOCUMENTS):
+        if stretch and not (_follows(stretch, partition) and total + count <= MAX_DOCUMENTS):
             yield stretch
             stretch, total = [], 0
         stretch.append(partition)
@@ -49,6 +49,6 @@ def _cut(ordered: Stretch, documents: Callable[[Partition], int]) -> Iterator[St
         yield stretch
 
 
-def _adjoins(stretch: Stretch, partition: Partition) -> bool:
+def _follows(stretch: Stretch, partition: Partition) -> bool:
     is_next = stretch[-1].window[1] == partition.start
-    return is_next and partition.window[1] - stretch[0].start <= MOST_SPAN[partition.span]
+    return is_next and partition.window[1] - stretch[0].start <= MAX_SPAN[partition.span]

@@ -42,7 +42,7 @@ class Published:
     ledger: dict[datetime, LedgerRow]
     checksums: dict[datetime, str]
 
-    def has_rows_of_ledger(self, start: datetime) -> bool:
+    def has_published_rows(self, start: datetime) -> bool:
         """Return whether a partition's rows are unchanged since its latest publication."""
         row, checksum = self.ledger[start], self.checksums.get(start, NO_ROWS)
         counts = (row.loaded_rows, row.quarantined_rows)
@@ -60,7 +60,7 @@ class Published:
             strict=True,
         )
         return [
-            f"rows of {place} are not those that were published"
+            f"rows of {place} have changed since they were published"
             for published, now, place in pairs
             if published != now
         ]

@@ -1,7 +1,7 @@
 """Serve Dagster's page: `python -m cryptoassets.webserver --workspace workspace.yaml`.
 
-What goes here: the same as the command `dagster-webserver`, with our middleware. What stays out:
-the middleware (in `guard`).
+What goes here: what the command `dagster-webserver` does, plus this package's middleware. What
+stays out: the middleware itself (in `guard`).
 """
 
 import argparse
@@ -15,28 +15,22 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._utils.log import configure_loggers
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from cryptoassets.embedded import dagster_instance
+from cryptoassets.guard import guards
 from cryptoassets.settings import load_settings
-from cryptoassets.webserver.guard import RefuseForeignRequests
 
 _POLL_MS = 2000
 _SHUTDOWN_SECONDS = 10
-"""Open pages hold connections, which would otherwise prevent the server from stopping."""
+"""Pages keep connections open, which would otherwise prevent the server from stopping."""
 
 
 class GuardedWebserver(DagsterWebserver[Any, Any]):
-    """Dagster's webserver, restricted to its own page and programs of this platform."""
+    """Dagster's webserver, which accepts only its own page and programs of this platform."""
 
     def build_middleware(self) -> list[Middleware]:
         """Put the guards before Dagster's own middleware."""
-        hosts = load_settings().allowed_hosts
-        return [
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
-            Middleware(RefuseForeignRequests),
-            *super().build_middleware(),
-        ]
+        return [*guards(load_settings().allowed_hosts), *super().build_middleware()]
 
 
 def serve(host: str, port: int, workspace: str) -> None:

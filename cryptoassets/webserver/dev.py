@@ -1,7 +1,8 @@
-"""`dagster dev` with our webserver: `python -m cryptoassets.webserver.dev PORT WORKSPACE`.
+"""`dagster dev` with the guarded webserver: `python -m cryptoassets.webserver.dev PORT WORKSPACE`.
 
-`dagster dev` starts its own webserver and cannot use another one. What goes here: starting and
-stopping code server, webserver and daemon together. What stays out: the stores (in `cli.stores`).
+`dagster dev` always starts Dagster's own webserver, so this module replaces it. What goes here:
+starting and stopping code server, webserver and daemon together. What stays out: the stores (in
+`cli.stores`).
 """
 
 import json
@@ -28,7 +29,7 @@ _STOP_SECONDS = 60.0
 
 
 def run(port: int, workspace: Path) -> int:
-    """Run Dagster until SIGINT or SIGTERM (returns 0), or until a part ends by itself (1)."""
+    """Run Dagster until SIGINT or SIGTERM (return 0), or until one of its processes ends (1)."""
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"
     configure_loggers(log_level="INFO")
     setup_interrupt_handlers()
@@ -69,7 +70,7 @@ def _run_services(modules: dict[str, list[str]], options: Sequence[str]) -> int:
             for name, service in services.items():
                 if service.poll() is not None:
                     logging.getLogger("dagster").error(
-                        "Dagster's %s ended by itself, with code %s", name, service.returncode
+                        "Dagster's %s ended unexpectedly with code %s", name, service.returncode
                     )
                     return 1
     finally:

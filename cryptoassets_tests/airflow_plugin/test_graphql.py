@@ -1,4 +1,4 @@
-"""The plugin's GraphQL queries are valid in the Dagster version that we use."""
+"""The plugin's GraphQL queries are valid in the installed version of Dagster."""
 
 import pytest
 from graphql import parse, validate
@@ -12,7 +12,7 @@ NAMES = ["LAUNCH", "FIND", "STATUS", "EVENTS", "TERMINATE", "LOCATIONS"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_query_is_valid_in_dagsters_schema(name: str) -> None:
-    """The plugin never imports Dagster, so no other test would find a renamed field."""
+    """The plugin never imports Dagster, so no other test would notice a renamed field."""
     from dagster_graphql.schema import create_schema  # noqa: PLC0415 - skipped without it
 
     schema = create_schema().graphql_schema

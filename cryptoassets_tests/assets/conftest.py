@@ -1,4 +1,4 @@
-"""A platform whose current hour is filled asset by asset, one per test."""
+"""A platform on which each test materializes one asset of the current hour."""
 
 from collections.abc import Iterator
 

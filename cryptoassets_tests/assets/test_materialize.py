@@ -1,6 +1,6 @@
-"""Each asset can be materialized alone for the current hour, and none without its store.
+"""Each asset can be materialized alone for the current hour, but not without its store.
 
-The tests materialize as the UI does: by the job over all assets, with one asset selected.
+The tests materialize assets as the UI does: with the job over all assets and one asset selected.
 """
 
 from datetime import UTC, datetime
@@ -12,12 +12,15 @@ from dagster._core.events import StepFailureData
 
 from cryptoassets.definitions import build_defs, defs
 from cryptoassets.embedded import dagster_instance
+from cryptoassets.partitions.policies import range_tags
 from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform
+from cryptoassets_tests.io_managers.rows import document
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 PAST = "2018-01-01-00:00"
-HOUR, DAY = "open hour", "open day"
+EARLIER = datetime(2026, 1, 1, 7, tzinfo=UTC)
+HOUR, DAY = "current hour", "open day"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -29,11 +32,11 @@ def now() -> dict[str, str]:
 
 
 def materialize(
-    platform: Platform, asset: str, partition: str, of: dg.Definitions = defs
+    platform: Platform, asset: str, partition: str, definitions: dg.Definitions = defs
 ) -> dg.ExecuteInProcessResult:
-    """Materialize one asset alone on the real instance; failures are returned, not raised."""
+    """Materialize one asset on the real instance; failures are returned, not raised."""
     with platform.in_force(), dagster_instance() as instance:
-        return of.resolve_implicit_global_asset_job_def().execute_in_process(
+        return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
             partition_key=partition,
             asset_selection=[dg.AssetKey.from_user_string(asset)],
@@ -43,13 +46,13 @@ def materialize(
 
 
 def failure(result: dg.ExecuteInProcessResult) -> StepFailureData:
-    """The failure of the only failed step."""
+    """Return the failure of the step that failed."""
     (event,) = [event for event in result.all_events if event.is_step_failure]
     return event.step_failure_data
 
 
 def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
-    """The metadata of an asset's materialization."""
+    """Return the metadata of an asset's materialization."""
     key = dg.AssetKey.from_user_string(asset)
     (made,) = [
         event.step_materialization_data.materialization
@@ -67,13 +70,14 @@ def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
         ("warehouse/coins", HOUR, 100),
         ("warehouse/coin_prices", HOUR, 100),
         ("marts/coin_daily", DAY, 100),
+        ("marts/coin_candles", DAY, 300),
         ("marts/market_daily", DAY, 1),
     ],
 )
 def test_each_asset_materializes_alone_in_flow_order(
     platform: Platform, now: dict[str, str], asset: str, partition: str, rows: int
 ) -> None:
-    """After a click on one asset in the UI, its page shows what was written and where."""
+    """The asset's page in the UI shows what was written and where."""
     result = materialize(platform, asset, now[partition])
 
     assert result.success
@@ -91,52 +95,83 @@ def test_each_asset_materializes_alone_in_flow_order(
         ("warehouse/coins", "clean/coin_prices", PAST),
         ("warehouse/coin_prices", "clean/coin_prices", PAST),
         ("marts/coin_daily", "warehouse/coin_prices", PAST[:10]),
+        ("marts/coin_candles", "warehouse/coin_prices", PAST[:10]),
         ("marts/market_daily", "marts/coin_daily", PAST[:10]),
     ],
 )
 def test_a_missing_upstream_partition_is_an_error_with_a_remedy(
     platform: Platform, asset: str, upstream: str, partition: str
 ) -> None:
-    """The message names asset, partition and remedy; there is no retry because none can help."""
+    """The message names asset, partition and remedy; the step is not retried."""
     result = materialize(platform, asset, partition)
 
     data = failure(result)
     message = data.user_failure_data.description if data.user_failure_data else ""
     assert not result.success
     assert upstream in message
-    assert "2018-01-01" in message or "2017-12-25" in message
+    assert "2018-01-01" in message or "2017-12-31" in message
     assert f"A retry will not help; first materialize {upstream} for " in message
     assert [] == [event for event in result.all_events if event.is_step_up_for_retry]
 
 
-def test_a_past_hour_keeps_its_documents_and_reports_it(platform: Platform) -> None:
-    """CoinCap only returns current prices; `ingest` of 2018 must not store today's under 2018."""
+def test_a_past_hour_that_was_never_fetched_fails_without_a_retry(platform: Platform) -> None:
+    """CoinCap only returns current prices, which must not be stored in a partition of 2018."""
     before = platform.stores.documents()
 
     result = materialize(platform, "raw/coin_snapshots", PAST)
 
-    assert result.success
-    facts = metadata(result, "raw/coin_snapshots")
-    assert (
-        "past hour: CoinCap only returns current prices; existing documents were kept"
-        == facts["skipped"]
-    )
+    data = failure(result)
+    assert not result.success
+    assert "cannot be fetched any more; `cryptoassets backfill --from 2018-01-01T" in str(data)
+    assert [] == [event for event in result.all_events if event.is_step_up_for_retry]
     assert before == platform.stores.documents()
 
 
-_AWAY = dg.Failure("the store is away", allow_retries=False)
+def test_a_range_fetches_once_and_materializes_only_hours_with_documents(
+    platform: Platform, now: dict[str, str]
+) -> None:
+    """A click on "Materialize all" launches one run over every hour since the first."""
+    with platform.stores.lake() as lake:
+        lake["coin_snapshots"].insert_one(document("coin-1", observed_at=EARLIER))
+
+    past = materialize(platform, "raw/coin_snapshots", f"{EARLIER:{HOUR_FORMAT}}")
+    hours = range_tags(f"{EARLIER:{HOUR_FORMAT}}", now[HOUR])
+    of_range = platform.execute("ingest", None, tags=hours)
+
+    skipped = metadata(past, "raw/coin_snapshots")["skipped"]
+    assert "past hour: CoinCap only returns current prices; existing documents were kept" == skipped
+    made = of_range.asset_materializations_for_node("raw__coin_snapshots")
+    assert [f"{EARLIER:{HOUR_FORMAT}}", now[HOUR]] == [one.partition for one in made]
+    assert {"100"} == {str(one.metadata["documents received"].value) for one in made}
+    assert made[1].metadata["next step"].value.startswith(f"launch `process` for {now[HOUR]}, ")
 
 
-class Away(dg.ConfigurableIOManager):
+def test_a_range_without_any_data_succeeds_and_materializes_no_partition(
+    platform: Platform, now: dict[str, str]
+) -> None:
+    """Its last step found no cleaned partition. The platform of these tests fetches no rates."""
+    hours = range_tags(f"{EARLIER:{HOUR_FORMAT}}", now[HOUR])
+
+    result = platform.execute("rates", None, tags=hours)
+
+    assert result.success
+    made = result.get_asset_materialization_events()
+    assert [dg.AssetKey(["warehouse", "ecb_rates"])] == [one.asset_key for one in made]
+
+
+_UNAVAILABLE = dg.Failure("the store is unavailable", allow_retries=False)
+
+
+class UnavailableStore(dg.ConfigurableIOManager):
     """An IO manager whose store is unavailable."""
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:  # noqa: ARG002
         """Fail."""
-        raise _AWAY
+        raise _UNAVAILABLE
 
     def load_input(self, context: dg.InputContext) -> object:  # noqa: ARG002
         """Fail."""
-        raise _AWAY
+        raise _UNAVAILABLE
 
 
 @pytest.mark.parametrize(
@@ -150,16 +185,17 @@ class Away(dg.ConfigurableIOManager):
         ("postgres_io_manager", "warehouse/coin_prices", HOUR),
         ("postgres_io_manager", "warehouse/coins", HOUR),
         ("postgres_io_manager", "marts/coin_daily", DAY),
+        ("postgres_io_manager", "marts/coin_candles", DAY),
         ("postgres_io_manager", "marts/market_daily", DAY),
     ],
 )
-def test_without_its_io_manager_an_asset_fails(
+def test_an_asset_fails_without_its_io_manager(
     platform: Platform, now: dict[str, str], io_manager: str, asset: str, partition: str
 ) -> None:
     """Asset functions do not open stores themselves."""
-    without = build_defs(resources={io_manager: Away()})
+    definitions = build_defs(resources={io_manager: UnavailableStore()})
 
-    result = materialize(platform, asset, now[partition], without)
+    result = materialize(platform, asset, now[partition], definitions)
 
     assert not result.success
-    assert "the store is away" in str(failure(result))
+    assert "the store is unavailable" in str(failure(result))

@@ -1,1 +1,1 @@
-"""Tests of `make bench`: what it measures, compares and stores."""
+"""Tests of `make bench`: measuring, comparing, storing and showing results."""

@@ -1,4 +1,4 @@
-"""Measuring one run: every process of the tree counts, and no other."""
+"""Measuring a run includes all its processes, and no others."""
 
 import os
 import signal
@@ -24,8 +24,8 @@ def measured(program: str, folder: Path, seconds: float = 60) -> Measured:
 
 
 @pytest.mark.parametrize("form", [_IN_CHILD, _IN_ORPHAN], ids=["waited for", "orphaned"])
-def test_the_time_of_a_child_that_has_died_counts(form: str, tmp_path: Path) -> None:
-    """Spark's Python workers end before the command does, and samples miss their last seconds."""
+def test_the_cpu_time_of_an_ended_child_is_included(form: str, tmp_path: Path) -> None:
+    """Spark's Python workers end before the command, and sampling would miss their last seconds."""
     program = form.format(program=_BURN.format(seconds=0.7))
 
     took = measured(program, tmp_path)
@@ -34,7 +34,7 @@ def test_the_time_of_a_child_that_has_died_counts(form: str, tmp_path: Path) -> 
 
 
 def test_pages_that_processes_share_count_once(tmp_path: Path) -> None:
-    """Forked workers share most of their memory, which RSS would count for each."""
+    """Forked workers share most of their memory, which RSS would count for each worker."""
     program = (
         "import os, time\n"
         "block = bytearray(os.urandom(1)) * 100_000_000\n"
@@ -48,12 +48,12 @@ def test_pages_that_processes_share_count_once(tmp_path: Path) -> None:
 
 
 def test_the_output_of_the_command_is_kept(tmp_path: Path) -> None:
-    """Ways print their own marks."""
+    """Ways print their marks, which are read from the output."""
     assert "hello" in measured("print('hello')", tmp_path).output
 
 
 def test_a_command_that_fails_is_shown_with_the_end_of_its_output(tmp_path: Path) -> None:
-    """An aborted run would have an excellent ratio."""
+    """An aborted run must not be stored as a very fast one."""
     with pytest.raises(BenchError, match=r"exited with 3; .* ends:\nthe reason"):
         measured("import sys; print('the reason'); sys.exit(3)", tmp_path)
 
@@ -71,8 +71,8 @@ def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Pat
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
-def test_a_command_that_is_ended_by_a_signal_has_failed(tmp_path: Path) -> None:
-    """The kernel may kill a JVM when memory is used up."""
+def test_a_command_that_is_killed_by_a_signal_has_failed(tmp_path: Path) -> None:
+    """The kernel may kill a JVM when the machine runs out of memory."""
     program = f"import os; os.kill(os.getpid(), {signal.SIGKILL.value})"
 
     with pytest.raises(BenchError, match="exited with -9"):

@@ -9,13 +9,13 @@ from benchmarks.ways.process_job import SerialTime
 from benchmarks.ways.task import marks_in
 
 
-def test_the_page_is_made_from_the_kept_results() -> None:
-    """Manual edits would be overwritten."""
+def test_the_page_is_generated_from_the_stored_results() -> None:
+    """Edits by hand would be overwritten."""
     assert page.PAGE.read_text() == page.text(read(results.RESULTS))
 
 
 def test_a_case_is_shown_with_medians_and_its_ratio_with_the_limits(tmp_path: Path) -> None:
-    """These are what a reader looks for."""
+    """Readers look for these figures first."""
     result = CaseResult(ratios={"cpu_vs_ordinary_200k": 0.7}, notes=["A note."])
     for seconds in (1.0, 9.0, 2.0):
         result.add("ours", Measured(seconds, 2 * seconds, 1234.0, 0.5, 0.1))
@@ -38,12 +38,12 @@ class _Tracker:
     """A status tracker with one stage, in which a task runs at every second call."""
 
     def __init__(self) -> None:
-        self._looks = 0
+        self._calls = 0
         self.numActiveTasks = 0
 
     def getActiveStageIds(self) -> list[int]:  # noqa: N802 - as Spark names it
-        self._looks += 1
-        self.numActiveTasks = self._looks % 2
+        self._calls += 1
+        self.numActiveTasks = self._calls % 2
         return [1]
 
     def getStageInfo(self, _stage: int) -> "_Tracker":  # noqa: N802
@@ -51,7 +51,7 @@ class _Tracker:
 
 
 def test_the_serial_share_is_the_time_without_a_running_task() -> None:
-    """A stage whose tasks have not started is not parallel work."""
+    """A stage whose tasks have not started counts as serial time."""
     import time  # noqa: PLC0415
 
     watch = SerialTime(_Tracker())

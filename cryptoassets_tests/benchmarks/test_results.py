@@ -1,4 +1,4 @@
-"""`results.json`: a case is stored completely or not at all, and ratios are of pairs."""
+"""`results.json` contains only complete cases, and ratios are computed from paired runs."""
 
 import json
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ def case(wall: float, **ratios: float) -> CaseResult:
 
 
 def test_a_case_is_merged_and_others_are_kept(path: Path) -> None:
-    """Cases take hours, so each can be measured alone."""
+    """Cases take hours, so it must be possible to measure a single case."""
     merge(path, "1m", case(40.0, wall_vs_ordinary_1m=0.5), commit="def", now=NOW)
 
     found = read(path)
@@ -42,7 +42,7 @@ def test_a_case_is_merged_and_others_are_kept(path: Path) -> None:
     )
 
 
-def test_a_case_that_is_measured_again_replaces_itself(path: Path) -> None:
+def test_a_case_that_is_measured_again_is_replaced(path: Path) -> None:
     """Runs of two versions must not be mixed in one median."""
     merge(path, "200k", case(2.0, wall_vs_ordinary_200k=0.3), commit="def", now=NOW)
 
@@ -53,7 +53,7 @@ def test_a_case_that_is_measured_again_replaces_itself(path: Path) -> None:
 
 
 def test_a_case_that_cannot_be_stored_leaves_the_file_unchanged(path: Path) -> None:
-    """A typo in a key must not destroy the results of a night."""
+    """A typo in a key must not destroy results that took hours."""
     before = path.read_text()
 
     with pytest.raises(KeyError, match="wall_vs_nothing"):
@@ -64,7 +64,7 @@ def test_a_case_that_cannot_be_stored_leaves_the_file_unchanged(path: Path) -> N
     assert before == path.read_text()
 
 
-def test_the_file_has_the_four_keys_that_others_read(path: Path) -> None:
+def test_the_file_has_the_four_documented_keys(path: Path) -> None:
     """Other programs read these keys."""
     assert {"machine", "date", "cases", "ratios"} == json.loads(path.read_text()).keys()
 
@@ -75,7 +75,7 @@ def test_a_ratio_is_the_median_of_pairs() -> None:
 
 
 def test_ways_run_forwards_and_then_backwards() -> None:
-    """If the machine becomes slower over time, no way is always first."""
+    """If the machine becomes slower over time, this must affect all ways equally."""
     assert [(0, "a"), (0, "b"), (1, "b"), (1, "a")] == list(in_turn(("a", "b"), 2))
 
 
@@ -83,12 +83,12 @@ def test_ways_run_forwards_and_then_backwards() -> None:
     ("ratio", "verdict"), [(0.4, "goal"), (0.5, "must"), (0.65, "must"), (0.66, "missed")]
 )
 def test_a_ratio_is_judged_by_its_limits(ratio: float, verdict: str) -> None:
-    """A ratio equal to a limit meets it."""
+    """A ratio that equals a limit meets it."""
     assert verdict == LIMITS["cpu_vs_ordinary_200k"].verdict(ratio)
 
 
-def test_a_speed_up_is_better_when_it_is_larger() -> None:
-    """All other ratios are better when smaller."""
+def test_a_larger_speed_up_is_better() -> None:
+    """For all other ratios, smaller is better."""
     limit = Limit(1.25, 1.5, "", is_speedup=True)
 
     assert ["goal", "must", "missed"] == [limit.verdict(ratio) for ratio in (1.6, 1.3, 1.2)]

@@ -1,4 +1,4 @@
-"""Comparing rows: equal work is recognized as equal, and one different digit is found."""
+"""Comparing rows: equal rows are recognized in different formats, and any difference is found."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ VALUES ('coin@1', 'price_usd_not_positive,rank_missing', '{"id": "coin", "priceU
 
 
 def published(database: str, folder: Path, price_of_rival: str) -> None:
-    """Write a price and a quarantined document both ways, then compare them."""
+    """Write a price and a quarantined document in both formats, then compare them."""
     rival_tables.create(database)
     with psycopg.connect(database) as connection:
         connection.execute(
@@ -53,7 +53,7 @@ def test_equal_rows_are_equal_in_every_storage_format(database: str, tmp_path: P
 
 @pytest.mark.postgres
 def test_one_different_digit_is_found(database: str, tmp_path: Path) -> None:
-    """A way that rounds does less work."""
+    """A way that rounds amounts would do less work than the others."""
     with pytest.raises(BenchError, match=r"ordinary Spark has other prices (.|\n)*bitcoin"):
         published(database, tmp_path, "0.100000000000000001")
 
@@ -69,7 +69,7 @@ def test_two_ways_without_rows_are_not_equal(database: str, tmp_path: Path) -> N
 
 @pytest.mark.postgres
 def test_a_staged_answer_is_published_once(database: str) -> None:
-    """Even if the rivals' upsert runs twice."""
+    """The rivals' upsert may run twice."""
     rival_tables.create(database)
     with psycopg.connect(database) as connection:
         staged = _PRICES.format(schema="rival", price="1").replace("coin_prices", "staged_prices")

@@ -1,4 +1,4 @@
-"""The workloads: the same documents everywhere, with every kind of fault."""
+"""Workloads have the same documents on every machine, with all kinds of faults."""
 
 import pytest
 
@@ -12,15 +12,15 @@ def documents(name: str, share: float) -> list[Document]:
 
 
 def test_a_workload_is_the_same_each_time() -> None:
-    """Ratios of different days are compared, so all runs must do the same work."""
+    """Ratios measured on different days are compared, so all runs must do the same work."""
     assert documents("1m", 0.0005) == documents("1m", 0.0005)
 
 
 @pytest.mark.parametrize(
     ("name", "count"), [("200k", 200_000), ("1m", 1_001_208), ("5m", 5_006_040)]
 )
-def test_a_workload_has_the_size_that_it_is_named_for(name: str, count: int) -> None:
-    """The names contain these numbers."""
+def test_a_workload_has_the_size_in_its_name(name: str, count: int) -> None:
+    """Readers of the results rely on the name."""
     assert count == WORKLOADS[name].documents
 
 
@@ -33,8 +33,8 @@ def test_a_scaled_workload_has_the_reported_number_of_documents() -> None:
     assert scaled.documents == len(made) == len({document["_id"] for document in made})
 
 
-def test_every_fault_occurs_and_in_the_right_share() -> None:
-    """A way that ignores one of them would be faster."""
+def test_every_fault_occurs_in_the_right_share() -> None:
+    """Otherwise a way that ignores a rule could be faster without being noticed."""
     made = [document["payload"] for document in documents("200k", 0.1)]
 
     counts = {
@@ -47,7 +47,7 @@ def test_every_fault_occurs_and_in_the_right_share() -> None:
 
 
 def test_some_prices_are_answered_twice() -> None:
-    """The later answer must be used, so the workload must contain some."""
+    """Ways must use the later answer, so the workload must contain such prices."""
     made = documents("200k", 0.01)
 
     keys = {(document["coin_id"], document["observed_at"]) for document in made}

@@ -1,4 +1,4 @@
-"""The checks of Parquet read file by file and find problems across all files."""
+"""The checks of Parquet read one file at a time, and find problems in all files."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,8 +8,9 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from cryptoassets.checks.clean import coin_prices_contract, coin_prices_quality
+from cryptoassets.checks.clean import coin_prices_quality, contract_checks
 from cryptoassets.partitions.policies import HOURLY
+from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets_tests.checks.parquet import plant_files
 from cryptoassets_tests.io_managers.rows import HOUR, broken_row, judged, judged_row, start_of
 
@@ -17,26 +18,26 @@ START = start_of(HOUR)
 
 
 def at(minutes: int, coin_id: str = "bitcoin", **changes: Any) -> dict[str, Any]:
-    """A valid row the given number of minutes after the start of the hour, without payload."""
+    """Return a valid row some minutes after the start of the hour, without payload."""
     changes = {"payload": None, "observed_at": START + timedelta(minutes=minutes)} | changes
     return judged_row(coin_id, **changes)
 
 
 def refused(minutes: int, coin_id: str, reason: str) -> dict[str, Any]:
-    """A quarantined row the given number of minutes after the start of the hour."""
+    """Return a quarantined row some minutes after the start of the hour."""
     observed_at: datetime = START + timedelta(minutes=minutes)
     return broken_row(coin_id, observed_at=observed_at, reasons=[reason])
 
 
 @dg.asset(key=["clean", "coin_prices"], partitions_def=HOURLY)
 def cleaned() -> None:
-    """Stand in for the asset whose files the test writes."""
+    """Replace the real asset; the test writes its files."""
 
 
 def evaluations() -> dict[str, dg.AssetCheckEvaluation]:
     """Evaluate the checks for the hour; return the evaluations by name."""
     result = dg.materialize(
-        [cleaned, coin_prices_contract, coin_prices_quality],
+        [cleaned, contract_checks(SNAPSHOT_FLOW), coin_prices_quality],
         partition_key=HOUR,
         raise_on_error=False,
     )
@@ -44,12 +45,12 @@ def evaluations() -> dict[str, dg.AssetCheckEvaluation]:
 
 
 def facts(found: dg.AssetCheckEvaluation) -> dict[str, Any]:
-    """Metadata by label."""
+    """Return metadata by label."""
     return {label: value.value for label, value in found.metadata.items()}
 
 
-def test_an_hour_of_many_files_passes_and_counts_each_row_once(clean_path: Path) -> None:
-    """A partition has one file per range and one more per later snapshot."""
+def test_an_hour_with_several_files_passes_and_each_row_is_counted_once(clean_path: Path) -> None:
+    """Every later snapshot of an hour adds a file."""
     plant_files(clean_path, HOUR, judged(at(0), at(5)), judged(at(10)), judged())
 
     found = evaluations()
@@ -93,10 +94,10 @@ def test_an_hour_of_many_files_passes_and_counts_each_row_once(clean_path: Path)
         ),
     ],
 )
-def test_a_problem_in_any_file_is_named(
+def test_a_problem_in_any_file_is_reported(
     clean_path: Path, files: list[pa.Table], check: str, problem: str
 ) -> None:
-    """All files are checked. A key that is in two files is found because the files overlap."""
+    """Duplicate keys in two files are noticed because the time ranges of the files overlap."""
     plant_files(clean_path, HOUR, *files)
 
     found = evaluations()[check]
@@ -105,7 +106,7 @@ def test_a_problem_in_any_file_is_named(
 
 
 def test_the_newest_snapshot_is_found_among_all_files(clean_path: Path) -> None:
-    """The newest snapshot need not be in the last file by name."""
+    """It is not always in the last file by name."""
     broken = [refused(30, coin, "snapshot_incomplete") for coin in ("a", "b")]
     plant_files(clean_path, HOUR, judged(*broken), judged(at(0), at(0, "ether")))
 
@@ -121,7 +122,7 @@ def test_the_newest_snapshot_is_found_among_all_files(clean_path: Path) -> None:
 
 
 def test_an_hour_without_rows_has_no_newest_snapshot_and_passes(clean_path: Path) -> None:
-    """A skipped hour is published, too."""
+    """Hours without documents are published, too."""
     plant_files(clean_path, HOUR, judged())
 
     found = evaluations()

@@ -1,4 +1,4 @@
-"""Schema drift: differences are named, most frequent first; known variants are not drift."""
+"""Schema drift: differences are listed, most frequent first; known variants are accepted."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ COIN: dict[str, Any] = {
 
 
 def payload(*without: str, **changes: object) -> str:
-    """A coin's payload with changes."""
+    """Return a coin's payload with changes."""
     coin = COIN | changes
     return json.dumps({name: value for name, value in coin.items() if name not in without})
 
@@ -42,15 +42,15 @@ def test_every_recorded_form_of_a_coin_is_known(changes: dict[str, Any]) -> None
     [
         (payload(beta="1"), "key 'beta' is new"),
         (payload("vwap24Hr"), "key 'vwap24Hr' is missing"),
-        (payload(priceUsd=5), "key 'priceUsd' holds a JSON int"),
-        (payload(priceUsd=5.5), "key 'priceUsd' holds a JSON float"),
-        (payload(priceUsd=ExactNumber("1e400")), "key 'priceUsd' holds a JSON float"),
-        (payload(name=["Bitcoin"]), "key 'name' holds a JSON list"),
-        (payload(tokens="none"), "key 'tokens' holds a JSON str"),
+        (payload(priceUsd=5), "key 'priceUsd' is a JSON int"),
+        (payload(priceUsd=5.5), "key 'priceUsd' is a JSON float"),
+        (payload(priceUsd=ExactNumber("1e400")), "key 'priceUsd' is a JSON float"),
+        (payload(name=["Bitcoin"]), "key 'name' is a JSON list"),
+        (payload(tokens="none"), "key 'tokens' is a JSON str"),
     ],
 )
 def test_differences_are_named_and_counted(text: str, change: str) -> None:
-    """The message tells the reader what to look for in CoinCap's change log."""
+    """With the message, a reader knows what to look for in CoinCap's change log."""
     assert [f"{change} in 1 of 2 coins"] == drift([text, payload()])
 
 

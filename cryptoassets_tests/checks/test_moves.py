@@ -1,4 +1,4 @@
-"""Unusual price moves, and prices that do not change, raise few and useful alerts."""
+"""Unusual price moves and unchanged prices lead to few, useful alerts."""
 
 import itertools
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ CALM = (0.002, -0.0015, 0.001, -0.002, 0.0025, -0.001, 0.0015, -0.0025)
 def observations(
     coin: str, returns: Sequence[float], *, gaps: dict[int, timedelta] | None = None
 ) -> pa.Table:
-    """Prices of one coin from its returns, five minutes apart except at `gaps` (by index)."""
+    """Compute a coin's prices from its returns, five minutes apart except at `gaps` (by index)."""
     price, moment = Decimal(100), START
     rows = [{"coin_id": coin, "observed_at": moment, "price_usd": price}]
     for place, change in enumerate(returns):
@@ -39,7 +39,7 @@ def observations(
 
 
 def market(coins: int, last: dict[int, float], *, past: int = 20) -> pa.Table:
-    """Calm coins; `last` overrides the newest return of some coins by number."""
+    """Return the prices of calm coins; `last` sets the newest return of some, by index."""
     calm = list(itertools.islice(itertools.cycle(CALM), past))
     return pa.concat_tables(
         observations(f"coin-{number}", [*calm, last.get(number, 0.001)]) for number in range(coins)
@@ -73,14 +73,14 @@ def test_a_market_wide_move_is_one_event() -> None:
 
 
 def test_a_calm_market_raises_no_alert() -> None:
-    """All coins are judged, and none moves unusually."""
+    """All coins are judged, and no coin moves unusually."""
     moves = wild_moves(market(10, {}))
 
     assert ([], 10) == (moves.wild, moves.judged)
 
 
 def test_a_small_move_of_a_stablecoin_is_not_wild() -> None:
-    """After a flat day the z-score of any move is infinite, so the floors apply."""
+    """After a day without changes the z-score of any move is infinite, so the floors apply."""
     flat = observations("tether", [0.0] * 20 + [0.01])
 
     assert [] == wild_moves(flat).wild
@@ -88,18 +88,18 @@ def test_a_small_move_of_a_stablecoin_is_not_wild() -> None:
 
 def test_returns_are_scaled_by_the_time_they_span() -> None:
     """After a pause of twelve hours a larger return is normal."""
-    night = {20: timedelta(hours=12)}
+    pause = {20: timedelta(hours=12)}
     calm = list(itertools.islice(itertools.cycle(CALM), 20))
 
-    asleep = wild_moves(observations("bitcoin", [*calm, 0.05], gaps=night))
-    awake = wild_moves(observations("bitcoin", [*calm, 0.05]))
+    after_pause = wild_moves(observations("bitcoin", [*calm, 0.05], gaps=pause))
+    without_pause = wild_moves(observations("bitcoin", [*calm, 0.05]))
 
-    assert ([], 1) == (asleep.wild, asleep.judged)
-    assert 1 == len(awake.wild)
+    assert ([], 1) == (after_pause.wild, after_pause.judged)
+    assert 1 == len(without_pause.wild)
 
 
 @pytest.mark.parametrize(("returns", "judged"), [(12, 0), (13, 1)])
-def test_a_coin_with_too_little_past_is_not_judged(returns: int, judged: int) -> None:
+def test_a_coin_with_too_few_earlier_prices_is_not_judged(returns: int, judged: int) -> None:
     """A coin needs 12 returns before the newest one."""
     prices = observations("new", list(itertools.islice(itertools.cycle(CALM), returns)))
 
@@ -117,7 +117,7 @@ def test_a_coin_that_is_not_in_the_newest_snapshot_is_not_judged() -> None:
 
 
 def test_coins_with_different_numbers_of_prices_do_not_affect_each_other() -> None:
-    """All coins are computed at once, so returns of different coins must not be mixed."""
+    """The computation is vectorized over all coins, and must not mix returns of different coins."""
     coins = [observations("new", CALM), observations("odd", [*CALM, *CALM[:4], 0.3])]
     coins += [observations("even", [*CALM, *CALM[:5], -0.4]), observations("long", CALM * 3)]
     shifted = [coin.set_column(1, "observed_at", _ended_at_once(coin)) for coin in coins]
@@ -131,13 +131,13 @@ def test_coins_with_different_numbers_of_prices_do_not_affect_each_other() -> No
 
 
 def _ended_at_once(coin: pa.Table) -> pa.Array:
-    """Times of a coin, shifted so that all coins have their newest price at the same moment."""
+    """Shift the times of a coin so that the newest price of every coin has the same time."""
     ended = pa.scalar(START + timedelta(days=1), pa.timestamp("us", "UTC"))
     return pc.add(coin["observed_at"], pc.subtract(ended, pc.max(coin["observed_at"])))
 
 
 def test_without_prices_there_are_no_moves() -> None:
-    """The very first run has no prices."""
+    """Before the first run there are no prices."""
     moves = wild_moves(market(1, {}).slice(0, 0))
 
     assert (None, 0, []) == (moves.observed_at, moves.judged, moves.wild)

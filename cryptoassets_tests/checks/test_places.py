@@ -1,4 +1,4 @@
-"""The reconciliation compares counts, then ids if counts differ, and names each problem."""
+"""The reconciliation compares counts first, ids if counts differ, and reports each problem."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -70,7 +70,7 @@ def connection(
 
 @pytest.fixture
 def by_ids(mongo: MongoResource, postgres: PostgresResource) -> Compare:
-    """Compares all ids."""
+    """A function that compares all ids."""
     return lambda: compare_places(
         mongo, postgres, SNAPSHOT_FLOW, clean_partition(SNAPSHOT_FLOW.clean, WINDOW), WINDOW
     )
@@ -78,7 +78,7 @@ def by_ids(mongo: MongoResource, postgres: PostgresResource) -> Compare:
 
 @pytest.fixture
 def by_counts_first(mongo: MongoResource, postgres: PostgresResource) -> Compare:
-    """Compares as the check does after each publication."""
+    """A function that compares as the check does after each publication."""
     return lambda: reconcile(mongo, postgres, SNAPSHOT_FLOW, WINDOW)
 
 
@@ -113,7 +113,7 @@ def test_a_consistent_partition_has_no_problems(by_ids: Compare, by_counts_first
         ),
         (
             "UPDATE warehouse.loads SET loaded_rows = 1, superseded_rows = 2",
-            ["the ledger shows 5 raw = 1 loaded + 2 quarantined + 2 superseded; the stores hold 5"],
+            ["the ledger shows 5 raw = 1 loaded + 2 quarantined + 2 superseded; the stores show 5"],
         ),
         ("DELETE FROM warehouse.loads", ["the ledger has no row for this partition"]),
     ],
@@ -136,7 +136,7 @@ def test_changes_in_postgresql_are_named(
 
 @pytest.mark.usefixtures("connection")
 def test_all_documents_are_counted_and_three_are_shown(lake: Lake, by_ids: Compare) -> None:
-    """There are more documents than fit into a batch; ids are shown in ascending order."""
+    """The documents fill more than one batch; ids are shown in ascending order."""
     ids = [f"new {number:05}" for number in range(10_001)]
     lake["coin_snapshots"].insert_many(
         [{"_id": name, "observed_at": START, "fetched_at": LONG_AGO} for name in ids]
@@ -147,7 +147,7 @@ def test_all_documents_are_counted_and_three_are_shown(lake: Lake, by_ids: Compa
 
     shown = "new 00000, new 00001, new 00002, ..."
     assert [
-        f"10001 raw documents are in no place: not processed yet ({shown})",
+        f"10001 raw documents have not been processed yet ({shown})",
         "1 cleaned rows have no raw document (c)",
     ] == found.problems
     assert 10_005 == found.documents
@@ -156,7 +156,7 @@ def test_all_documents_are_counted_and_three_are_shown(lake: Lake, by_ids: Compa
 def test_a_document_that_arrived_during_publication_is_not_a_problem(
     lake: Lake, connection: psycopg.Connection, by_ids: Compare, by_counts_first: Compare
 ) -> None:
-    """Micro-batches may overlap, so another run processes it. `audit` reports it nevertheless."""
+    """Micro-batches may overlap; another run will process the document. `audit` reports it."""
     (now,) = connection.execute("SELECT now()").fetchone() or (None,)
     for name, fetched_at in (("young", now), ("text", "2999"), ("old", LONG_AGO)):
         lake["coin_snapshots"].insert_one(
@@ -165,7 +165,7 @@ def test_a_document_that_arrived_during_publication_is_not_a_problem(
 
     found = by_counts_first()
 
-    problem = "raw documents are in no place: not processed yet"
+    problem = "raw documents have not been processed yet"
     assert ([f"2 {problem} (old, text)"], 8, 1) == found
     assert [f"3 {problem} (old, text, young)"] == by_ids().problems
 
@@ -173,12 +173,12 @@ def test_a_document_that_arrived_during_publication_is_not_a_problem(
 def test_a_partition_without_its_parquet_files_is_still_compared(
     clean_path: Path, connection: psycopg.Connection, by_counts_first: Compare
 ) -> None:
-    """Somebody may have deleted the folder by hand."""
+    """A user may have deleted the folder."""
     del connection
     for file in (clean_path / "coin_prices").glob("*/*"):
         file.unlink()
 
     found = by_counts_first()
 
-    assert "5 raw documents are in no place: not processed yet" in found.problems[0]
+    assert "5 raw documents have not been processed yet" in found.problems[0]
     assert 4 == len(found.problems)

@@ -19,5 +19,5 @@ def test_a_passed_check_has_a_description_and_metadata() -> None:
     """Metadata labels are shown without underscores."""
     checked = result("price_moves", [], coins_judged=3)
 
-    assert (checked.passed, checked.description) == (True, "holds")
+    assert (checked.passed, checked.description) == (True, "no problems found")
     assert dg.MetadataValue.int(3) == checked.metadata["coins judged"]

@@ -1,4 +1,4 @@
-"""The comparison of values names exactly the columns that differ."""
+"""Comparing values reports exactly the columns that differ."""
 
 from decimal import Decimal
 from typing import Any
@@ -9,7 +9,7 @@ from cryptoassets.checks.values import differences
 
 
 def rows(*values: tuple[str, Any, str | None]) -> pa.Table:
-    """Rows of a test table."""
+    """Return rows of a test table."""
     names = ("raw_id", "price_usd", "name")
     types = (pa.string(), pa.decimal128(38, 18), pa.string())
     columns = zip(*values, strict=True) if values else ((), (), ())
@@ -20,19 +20,19 @@ DOGE = ("doge@1", Decimal("0.1"), "Doge \N{DOG}")
 ETHER = ("ether@1", None, None)
 
 
-def test_equal_rows_are_not_named_whatever_their_order() -> None:
+def test_equal_rows_in_any_order_are_not_reported() -> None:
     """PostgreSQL and Parquet return rows in different orders."""
     assert [] == differences(rows(DOGE, ETHER), rows(ETHER, DOGE))
     assert [] == differences(rows(), rows(DOGE))
 
 
 def test_rows_that_exist_on_one_side_only_are_ignored() -> None:
-    """The comparison of ids reports them, and each problem is reported once."""
+    """The comparison of ids already reports them."""
     assert [] == differences(rows(DOGE), rows(ETHER))
 
 
-def test_every_column_that_differs_is_named_with_its_rows() -> None:
-    """For example, a text in a wrong encoding changes neither the id nor the numbers."""
+def test_every_column_that_differs_is_reported_with_its_rows() -> None:
+    """For example, a wrong encoding changes a text, but neither the id nor the numbers."""
     found = differences(
         rows(("doge@1", Decimal("0.1"), "Doge ??"), ("ether@1", Decimal(2), None)),
         rows(ETHER, DOGE),

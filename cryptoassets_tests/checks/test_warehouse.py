@@ -1,5 +1,6 @@
-"""The checks of the warehouse, run by Dagster on rows that the tests insert."""
+"""Dagster runs the checks of the warehouse on rows that the tests insert."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +30,7 @@ def plant(postgres: PostgresResource, rows: Iterator[tuple[str, datetime, float]
 
 
 def prices(newest: dict[str, float]) -> Iterator[tuple[str, datetime, float]]:
-    """Twenty calm prices of ten coins, five minutes apart; `newest` sets some newest prices."""
+    """Yield twenty calm prices per coin, five minutes apart; `newest` sets some newest prices."""
     for number in range(10):
         for step in range(20):
             moment = END - timedelta(minutes=5 * (21 - step))
@@ -40,7 +41,7 @@ def prices(newest: dict[str, float]) -> Iterator[tuple[str, datetime, float]]:
 
 @dg.asset(key=["warehouse", "coin_prices"], partitions_def=HOURLY)
 def published() -> None:
-    """Stand in for the asset whose rows the test inserts."""
+    """Replace the real asset; the test inserts its rows."""
 
 
 def evaluations(postgres: PostgresResource) -> dict[str, dg.AssetCheckEvaluation]:
@@ -63,7 +64,7 @@ def test_unchanged_prices_warn_of_a_stale_answer(postgres: PostgresResource) -> 
 
 
 def test_a_wild_price_warns_and_names_the_coin(postgres: PostgresResource) -> None:
-    """No other check warns."""
+    """The check for stale answers passes."""
     plant(postgres, prices({"coin-3": 200.0}))
 
     found = evaluations(postgres)
@@ -86,9 +87,21 @@ def test_a_market_wide_move_is_one_alert(postgres: PostgresResource) -> None:
 
 
 def test_an_hour_without_prices_passes(postgres: PostgresResource) -> None:
-    """An hour whose rows are all quarantined has nothing to judge."""
+    """If all rows of an hour are quarantined, there are no prices to judge."""
     found = evaluations(postgres)
 
     assert {"price_moves": True, "stale_answer": True} == {
         name: evaluation.passed for name, evaluation in found.items()
     }
+
+
+def test_moves_are_not_reported_as_normal_if_no_coin_was_judged(
+    postgres: PostgresResource,
+) -> None:
+    """After the first runs, "no problems found" would suggest that coins were judged."""
+    plant(postgres, itertools.islice(prices({}), 3))
+
+    moves = evaluations(postgres)["price_moves"]
+
+    assert str(moves.description).startswith("nothing to judge yet: ")
+    assert dg.MetadataValue.int(0) == moves.metadata["coins judged"]

@@ -1,1 +1,1 @@
-"""The command: help, misuse, errors."""
+"""Tests of the command: help, misuse, errors."""

@@ -1,11 +1,8 @@
-"""The verb `dev`, as a person starts and stops it."""
+"""The command `dev`, started and stopped as a user does it."""
 
 import os
-import signal
 import socket
 import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -13,33 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-COMMAND = Path(sys.executable).parent / "cryptoassets"
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until_served(url: str, process: "subprocess.Popen[bytes]") -> None:
-    """Return when the page answers."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "dev ended by itself"
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.5)
-        else:
-            return
-    pytest.fail(f"{url} was not served within 120 s")
+from cryptoassets.embedded.processes import free_port
+from cryptoassets_tests.e2e.homes import COMMAND
+from cryptoassets_tests.web import serving
 
 
 def statuses(port: int) -> dict[str, int]:
-    """The answers to a query as programs send it, by URL, and from a page of another origin."""
+    """The answers to a query from a program, in a URL, and from a page of another origin."""
     query, address = b'{"query": "{version}"}', f"http://127.0.0.1:{port}/graphql"
     headers = {"Content-Type": "application/json"}
     foreign = headers | {"Origin": "http://evil.example"}
@@ -52,7 +29,7 @@ def statuses(port: int) -> dict[str, int]:
 
 
 def status_of(request: urllib.request.Request) -> int:
-    """Send a request; return the status, errors included."""
+    """Send a request; return the status, also of an error."""
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return int(answer.status)
@@ -64,33 +41,30 @@ def status_of(request: urllib.request.Request) -> int:
 @pytest.mark.postgres
 @pytest.mark.usefixtures("stack")  # it stops the stores that `dev` leaves
 @pytest.mark.timeout(240)
-def test_dev_serves_dagster_to_its_own_page_and_a_sigterm_ends_all_of_it(
+def test_dev_serves_only_its_own_page_and_sigterm_ends_all_processes(
     session_home: Path,
 ) -> None:
-    """`dagster dev` alone serves every web page, and leaves its daemon behind on SIGTERM."""
+    """Plain `dagster dev` serves every web page, and on SIGTERM its daemon keeps running."""
     port = free_port()
     environment = os.environ | {"CRYPTOASSETS_HOME": str(session_home)}
-    dev = subprocess.Popen(
-        [str(COMMAND), "dev", "--port", str(port)], env=environment, stdout=subprocess.DEVNULL
-    )
-    wait_until_served(f"http://127.0.0.1:{port}/server_info", dev)
-    answers = statuses(port)
-    started = psutil.Process(dev.pid).children(recursive=True)
+    command = [str(COMMAND), "dev", "--port", str(port)]
+    health = f"http://127.0.0.1:{port}/server_info"
 
-    dev.send_signal(signal.SIGTERM)
-    dev.wait(timeout=60)
+    with serving(command, health, environment, stdout=subprocess.DEVNULL) as dev:
+        answers = statuses(port)
+        started = psutil.Process(dev.pid).children(recursive=True)
 
-    # Each refusal by itself is in `webserver.test_guard`; here: that `dev` has them.
+    # `webserver.test_guard` tests each refusal; this only tests that `dev` uses the guard.
     assert {"own": 200, "by URL": 405, "foreign": 403} == answers
     gone, alive = psutil.wait_procs(started, timeout=30)
-    # The stores are to stay.
+    # The stores must keep running.
     commands = [" ".join(process.cmdline()) for process in alive]
     assert [] == [it for it in commands if "dagster" in it or "cryptoassets.webserver" in it]
     assert 3 <= len(gone)
 
 
-def test_a_taken_port_is_said_before_anything_starts() -> None:
-    """Dagster would say `Serving`, then fail, and leave a daemon without a page."""
+def test_a_used_port_is_reported_before_anything_starts() -> None:
+    """Dagster would print `Serving`, then fail, and its daemon would keep running."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,16 +1,32 @@
-"""Promises of the command before it does anything: help at once, misuse told apart."""
+"""Promises of help and misuse: help is fast, and misuse has its own exit code."""
 
+import json
 import resource
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from cryptoassets.cli.app import app
 from cryptoassets_tests.e2e.homes import COMMAND, user_environment
 
 VERBS = (
     *("run", "dev", "up", "down", "env", "status", "source"),
-    *("requeue", "rebuild", "retention", "audit"),
+    *(
+        "backfill",
+        "tour",
+        "doctor",
+        "requeue",
+        "rebuild",
+        "retention",
+        "audit",
+        "sql",
+        "export",
+        "alerts",
+        "metrics",
+    ),
 )
 
 
@@ -28,29 +44,42 @@ def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 
 def cpu_seconds_of_children() -> float:
-    """CPU time of the commands run so far; unlike the clock, no busy neighbour stretches it."""
+    """CPU time of the commands so far, which does not depend on the load of the machine."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def test_help_names_every_verb(tmp_path: Path) -> None:
-    """And no verb that is not documented here."""
-    told = command(tmp_path, "--help")
+def test_help_names_every_command(tmp_path: Path) -> None:
+    """`--help` lists all commands."""
+    shown = command(tmp_path, "--help")
 
-    assert 0 == told.returncode
+    assert 0 == shown.returncode
     for verb in VERBS:
-        assert f" {verb} " in told.stdout
+        assert f" {verb} " in shown.stdout
+
+
+def test_help_in_a_narrow_terminal_cuts_nothing() -> None:
+    """A cut sentence does not say what the command does."""
+    group = get_command(app)
+
+    context = group.make_context("cryptoassets", [], resilient_parsing=True, terminal_width=60)
+    shown = context.get_help()
+
+    commands = shown.partition("Commands:")[2]
+    assert "alerts" in commands
+    assert "..." not in commands
+    assert max(map(len, shown.splitlines())) <= 60
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself_at_once_and_touches_nothing(tmp_path: Path, verb: str) -> None:
-    """Nobody waits for Dagster's imports to read a line of help."""
+def test_the_help_of_every_command_is_fast_and_writes_nothing(tmp_path: Path, verb: str) -> None:
+    """It must not wait for Dagster's imports."""
     before = cpu_seconds_of_children()
 
-    told = command(tmp_path, verb, "--help")
+    shown = command(tmp_path, verb, "--help")
 
-    assert 0 == told.returncode
-    assert f"cryptoassets {verb}" in told.stdout
+    assert 0 == shown.returncode
+    assert f"cryptoassets {verb}" in shown.stdout
     assert cpu_seconds_of_children() - before < 1.5
     assert [] == list(tmp_path.iterdir())
 
@@ -58,57 +87,91 @@ def test_every_verb_explains_itself_at_once_and_touches_nothing(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["runn"], "No such command"),
+        (["runn"], "No such command 'runn'. Did you mean 'run'?"),
         (["run", "--fast"], "No such option"),
         (["status", "now"], "unexpected extra argument"),
         (["source", "--port", "many"], "Invalid value for '--port'"),
         (["source", "--port", "70000"], "less than or equal to 65535"),
         (["source", "--replay", "/no/such/folder"], "does not exist"),
-        (["source", "--as-recorded"], "--as-recorded goes with --replay"),
+        (["source", "--as-recorded"], "--as-recorded needs --replay"),
         (["source", "--replay", "."], "No recorded answer in"),
+        (["doctor", "--live"], "COINCAP_API_KEY is not set. Get a key"),
     ],
 )
-def test_misuse_ends_with_2_and_names_the_fault(
+def test_misuse_exits_with_2_and_names_the_error(
     tmp_path: Path, arguments: list[str], words: str
 ) -> None:
-    """A script tells its own mistake from a failure of the platform."""
-    told = command(tmp_path, *arguments)
+    """A script can distinguish misuse from a failure of the platform."""
+    shown = command(tmp_path, *arguments)
 
-    assert 2 == told.returncode, told.stderr
-    assert words in " ".join(told.stderr.replace("│", " ").split())
-    assert "Traceback" not in told.stderr
+    assert 2 == shown.returncode, shown.stderr
+    assert words in " ".join(shown.stderr.replace("│", " ").split())
+    assert "Traceback" not in shown.stderr
 
 
 def test_a_wrong_setting_is_misuse_with_one_sentence(tmp_path: Path) -> None:
-    """The variable by name; `--debug` shows the traceback, before or after the verb."""
-    told = command(tmp_path, "env", COINCAP_COINS="many")
+    """It names the variable; `--debug` before or after the command shows the traceback."""
+    shown = command(tmp_path, "env", COINCAP_COINS="many")
     debugged = command(tmp_path, "env", "--debug", COINCAP_COINS="many")
 
-    assert 2 == told.returncode
-    assert told.stderr.startswith("Error: Wrong setting: COINCAP_COINS: ")
-    assert 1 == len(told.stderr.splitlines())
+    assert 2 == shown.returncode
+    assert shown.stderr.startswith("Error: Wrong setting: COINCAP_COINS: ")
+    assert 1 == len(shown.stderr.splitlines())
     assert "Traceback" in debugged.stderr
     assert "SettingsError" in debugged.stderr
 
 
-def test_a_shell_that_reads_env_back_has_urls_and_no_files(tmp_path: Path) -> None:
-    """Both would be refused; an empty variable counts as unset."""
+def test_the_output_of_env_sets_urls_and_unsets_their_files(tmp_path: Path) -> None:
+    """A setting with both is refused; an empty variable counts as not set."""
     (tmp_path / "mongo").write_text("mongodb://me@127.0.0.1:1/")
     (tmp_path / "postgres").write_text("postgresql://me@127.0.0.1:1/base")
+    (tmp_path / "analyst").write_text("postgresql://reader@127.0.0.1:1/base")
     files = {
         "MONGO_URL_FILE": str(tmp_path / "mongo"),
         "POSTGRES_URL_FILE": str(tmp_path / "postgres"),
+        "ANALYST_URL_FILE": str(tmp_path / "analyst"),
     }
 
-    told = command(tmp_path, "env", COINCAP_API_KEY="key", **files)
+    shown = command(tmp_path, "env", COINCAP_API_KEY="key", **files)
 
-    lines = told.stdout.splitlines()
-    assert {"MONGO_URL=mongodb://me@127.0.0.1:1/", "MONGO_URL_FILE=''"} <= set(lines), told.stderr
+    lines = shown.stdout.splitlines()
+    assert {"MONGO_URL=mongodb://me@127.0.0.1:1/", "MONGO_URL_FILE=''"} <= set(lines), shown.stderr
     assert {"POSTGRES_URL=postgresql://me@127.0.0.1:1/base", "POSTGRES_URL_FILE=''"} <= set(lines)
+    assert {"ANALYST_URL=postgresql://reader@127.0.0.1:1/base", "ANALYST_URL_FILE=''"} <= set(lines)
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    """A bug report names it."""
+    shown = command(tmp_path, "--version")
+
+    assert f"cryptoassets {version('cryptoassets')}\n" == shown.stdout
+
+
+def test_doctor_prints_json_and_hides_secrets(tmp_path: Path) -> None:
+    """Other programs' variables are removed when a command starts; `doctor` still names them."""
+    users = {"SPARK_HOME": "/opt", "POSTGRES_URL": "postgresql://me:planted@127.0.0.1:1/base"}
+
+    shown = command(tmp_path, "--quiet", "doctor", "--json", **users)
+
+    found = {one["name"]: one for one in json.loads(shown.stdout)["findings"]}
+    assert (1, "") == (shown.returncode, shown.stderr)
+    assert "SPARK_HOME" in found["variables"]["found"]
+    assert "problem" == found["PostgreSQL"]["level"]
+    assert "planted" not in shown.stdout
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_shell_can_complete_commands(tmp_path: Path) -> None:
+    """As the script asks that `--show-completion` prints."""
+    typed = {"COMP_WORDS": "cryptoassets re", "COMP_CWORD": "1"}
+
+    shown = command(tmp_path, _CRYPTOASSETS_COMPLETE="complete_bash", **typed)
+
+    assert ["requeue", "rebuild", "retention"] == shown.stdout.split()
 
 
 def test_without_arguments_the_help_is_shown(tmp_path: Path) -> None:
-    """A person who types the bare name wants to know what there is."""
-    told = command(tmp_path)
+    """`cryptoassets` alone lists the commands."""
+    shown = command(tmp_path)
 
-    assert "Usage: cryptoassets" in told.stdout + told.stderr
+    assert "Usage: cryptoassets" in shown.stdout + shown.stderr

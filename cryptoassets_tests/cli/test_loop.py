@@ -8,7 +8,7 @@ from cryptoassets.operations.runs import Outcome
 def test_totals_count_cycles_and_their_latency() -> None:
     """The totals sum up every cycle since the loop started."""
     totals = Totals()
-    facts = {("raw/coin_snapshots", "2026-03-01-13:00"): {"documents new": 1000}}
+    facts = {("raw/coin_snapshots", "2026-03-01-13:00"): {"documents_new": 1000}}
     for seconds in (3.0, 1.0, 2.0):
         totals.add(
             Cycle(Outcome(facts=facts), is_done=True, answer_to_row_seconds=seconds, seconds=5)

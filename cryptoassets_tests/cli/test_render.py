@@ -1,11 +1,21 @@
-"""Promises of what a person sees of progress and results."""
+"""Promises of printed progress and results."""
 
+import json
+from collections import Counter
 from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
+from cryptoassets.backfills.windows import BackfillCost
+from cryptoassets.cli.json_output import (
+    estimate_json,
+    print_json,
+    progress_console,
+    retention_json,
+    run_json,
+)
 from cryptoassets.cli.render import (
     ConsoleProgress,
     print_audit,
@@ -14,11 +24,14 @@ from cryptoassets.cli.render import (
     print_requeue,
     progress_on,
 )
+from cryptoassets.coincap.credits import Budget
 from cryptoassets.operations.audit_partitions import Findings
-from cryptoassets.operations.backfill import BackfillResult, HistoryCounts
-from cryptoassets.operations.backfill_estimate import BackfillRequest
+from cryptoassets.operations.backfill import BackfillResult, HistoryCounts, chunk_words
+from cryptoassets.operations.backfill_estimate import BackfillEstimate, BackfillRequest
 from cryptoassets.operations.rebuild import RebuildResult
 from cryptoassets.operations.requeue import RequeueResult
+from cryptoassets.operations.runs import Outcome
+from cryptoassets.upkeep.retention import RetentionResult
 
 
 @pytest.fixture
@@ -28,12 +41,12 @@ def console() -> Console:
 
 
 def shown(console: Console) -> list[str]:
-    """The lines on it."""
+    """The printed lines."""
     assert isinstance(console.file, StringIO)
     return console.file.getvalue().splitlines()
 
 
-def test_a_name_in_brackets_is_text_and_no_markup(console: Console) -> None:
+def test_a_name_in_brackets_is_not_markup(console: Console) -> None:
     """The name of a coin, or an error, may contain [red] or [/], which rich would interpret."""
     with progress_on(console) as progress:
         assert isinstance(progress, ConsoleProgress)
@@ -50,12 +63,73 @@ def test_a_name_in_brackets_is_text_and_no_markup(console: Console) -> None:
     ] == shown(console)
 
 
-def test_an_audit_without_a_difference_counts_what_it_proves(console: Console) -> None:
-    """The number of documents is part of the proof."""
+def test_a_quiet_command_prints_only_warnings_and_failures(
+    console: Console, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Cron mails what a command prints, so a success prints nothing."""
+    console.quiet = True
+
+    with progress_on(console) as progress:
+        progress.done("stores", "up")
+        progress.note("a note")
+        progress.warn("late")
+        progress.fail("broken")
+    print_audit(console, "/home", Findings(problems=["one"]))
+
+    assert [] == shown(console)
+    printed = capsys.readouterr()
+    assert "" == printed.out
+    assert ["  ! late", "  ✗ broken", "✗ one"] == printed.err.splitlines()[:3]
+
+
+def test_with_json_only_the_result_is_on_stdout(
+    console: Console, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A program reads stdout; a person still sees the progress."""
+    outcome = Outcome(materialized={("raw/rates", "2026-11-27-08:00"): 10}, source="simulator")
+
+    with progress_on(progress_console(is_json=True)) as progress:
+        progress.done("stores", "up")
+    print_json(run_json(outcome))
+
+    printed = capsys.readouterr()
+    made = [{"asset": "raw/rates", "partition": "2026-11-27-08:00", "rows": 10}]
+    assert made == json.loads(printed.out)["materialized"]
+    assert "stores" in printed.err
+
+
+def test_the_json_of_a_dry_run_has_what_it_would_cost_and_delete(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A script decides by it."""
+    since, until = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
+    budget = Budget(monthly=4000, spent=100, now=until)
+    cost = BackfillCost(Counter({(1, 25): 2}), calls=2, credits=50)
+    estimate = BackfillEstimate(2, cost, "h1", 1, budget, is_number_of_coins_assumed=False)
+
+    print_json(estimate_json(estimate))
+    printed = json.loads(capsys.readouterr().out)
+    assert (50, 3900) == (printed["credits"], printed["budget"]["left"])
+
+    print_json(retention_json(RetentionResult(since, [], records=3, runs=None), is_dry_run=True))
+    assert "2026-03-01T00:00:00+00:00" == json.loads(capsys.readouterr().out)["before"]
+
+
+def test_a_chunk_that_is_only_published_does_not_look_idle() -> None:
+    """`0 points, 0 calls` three times looked as if nothing happened for minutes."""
+    none, some = HistoryCounts(0, 0, 0), HistoryCounts(7200, 30, 90)
+
+    assert "already done" == chunk_words(0, 0, none)
+    assert "fetched before, 7 days published now" == chunk_words(7, 7, none)
+    assert "7,200 points, 30 calls, 90 credits, 1 day published" == chunk_words(1, 1, some)
+
+
+def test_an_audit_without_differences_prints_the_number_of_documents(console: Console) -> None:
+    """The number of compared documents, hours and days is printed."""
     print_audit(console, "/home", Findings(counted=["2 hours", "1 day"], documents=1234))
 
     proof = (
-        "✓ 1,234 raw documents in 2 hours and 1 day: each is loaded, quarantined or superseded, "
+        "✓ 1,234 raw documents in 2 hours, 1 day: each is loaded, quarantined or superseded, "
         "exactly once, and the ledger agrees."
     )
     assert ["Home: /home", proof] == shown(console)
@@ -67,21 +141,21 @@ def test_an_audit_names_each_difference_and_the_commands_for_them(console: Conso
 
     lines = shown(console)
     assert ["Home: /home", "! a note", "✗ one", "✗ two"] == lines[:4]
-    assert "2 things do not add up" in lines[4]
+    assert "2 differences found" in lines[4]
     assert "cryptoassets rebuild" in " ".join(lines[4:])
 
 
 def test_results_name_their_failures(console: Console) -> None:
-    """The exit code alone does not show how many things failed."""
+    """The exit code alone does not show the number of failures."""
     print_rebuild(console, RebuildResult(wanted=5, rebuilt=3, expired=1, failures=["a", "b"]))
     print_requeue(console, RequeueResult(partitions=2, released=7, failures=["a"]))
     print_requeue(console, RequeueResult(partitions=0, released=0, failures=[]))
 
     rebuilt = (
-        "3 of 5 partitions made again from raw; 1 have expired and are passed over; "
-        "2 things failed. Proof: cryptoassets audit"
+        "3 of 5 partitions rebuilt from raw; 1 have expired and were skipped; failures: 2. "
+        "`cryptoassets audit` checks the result."
     )
-    requeued = "7 documents released from 2 partitions; 1 things failed."
+    requeued = "7 documents released from 2 partitions; failures: 1."
     assert [rebuilt, requeued] == shown(console)
 
 
@@ -110,11 +184,11 @@ def test_a_stopped_backfill_shows_how_to_continue(
     print_backfill(console, result)
 
     text = "\n".join(shown(console))
-    assert "3 days processed, 2 done before; 7,200 points, 30 calls, 90 credits. 12 s" in text
-    assert "not asked again: luna." in text
-    healed = "4 open in this stretch, 1 healed, 2 that the source cannot fill"
-    asks = "4 open in this stretch; `cryptoassets backfill --gaps` fetches them again"
+    assert "3 days processed, 2 already done; 7,200 points, 30 calls, 90 credits. 12 s" in text
+    assert "not requested again: luna." in text
+    healed = "4 open in this range, 1 healed, 2 that the source cannot fill"
+    asks = "4 open in this range; `cryptoassets backfill --gaps` fetches them again"
     assert (healed if gaps_only else asks) in text
     assert "Stopped: credits are spent" in text
-    assert "2 things more" in text
-    assert "the same command goes on from here" in text
+    assert "2 more, see above" in text
+    assert "the same command continues from here" in text

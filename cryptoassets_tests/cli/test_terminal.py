@@ -1,10 +1,14 @@
 """Promises on output: it can be printed on any stream, and a shell reads paths byte for byte."""
 
+import io
 import os
 import subprocess
 import sys
 
 import pytest
+from rich.console import Console
+
+from cryptoassets.cli.terminal import UnwrappedConsole, table_of
 
 PRINT = """
 from cryptoassets.cli.terminal import console, errors, print_for_shell, print_on_any_stream
@@ -20,7 +24,7 @@ errors.print("↻ \\udcff")
     [("ascii", r"+ Doge \U0001f415 x \xe9"), ("latin-1", "+ Doge \\U0001f415 x é")],
 )
 def test_a_stream_that_lacks_a_character_gets_plain_text(encoding: str, line: str) -> None:
-    """Cron, pipes and old terminals: nothing was done, as a tick could not be printed."""
+    """With cron, pipes and old terminals a tick that cannot be printed must not be an error."""
     printed = subprocess.run(
         [sys.executable, "-c", PRINT],
         env=os.environ | {"PYTHONIOENCODING": encoding},
@@ -32,8 +36,8 @@ def test_a_stream_that_lacks_a_character_gets_plain_text(encoding: str, line: st
     assert rb"~ \udcff" == printed.stderr.strip()
 
 
-def test_a_stream_that_can_show_them_gets_ticks_and_names() -> None:
-    """As ever."""
+def test_a_utf8_stream_gets_ticks_and_names_unchanged() -> None:
+    """Nothing is replaced."""
     printed = subprocess.run(
         [sys.executable, "-c", PRINT],
         env=os.environ | {"PYTHONIOENCODING": "utf-8"},
@@ -42,3 +46,35 @@ def test_a_stream_that_can_show_them_gets_ticks_and_names() -> None:
     )
 
     assert printed.stdout.startswith("✓ Doge 🐕 ✗ é\n".encode())
+
+
+def test_a_file_gets_whole_lines_and_a_terminal_gets_its_width() -> None:
+    """A log is searched by line; `COLUMNS` describes a terminal, not a file."""
+    sentence = "word " * 100
+
+    lines = [
+        UnwrappedConsole(file=stream, _environ={"COLUMNS": "60"}, force_terminal=is_terminal)
+        for stream, is_terminal in ((io.StringIO(), False), (io.StringIO(), True))
+    ]
+    for console in lines:
+        console.print(sentence)
+
+    in_file, in_terminal = (console.file.getvalue().splitlines() for console in lines)  # type: ignore[attr-defined]
+    assert [sentence] == in_file
+    assert max(map(len, in_terminal)) <= 60
+
+
+def test_names_in_a_narrow_table_keep_all_their_characters() -> None:
+    """Cut names of two assets would look alike."""
+    names = ["warehouse/coin_price_history", "warehouse/coin_prices"]
+    narrow = Console(file=io.StringIO(), width=30)
+    table = table_of("asset", "rows")
+    for name in names:
+        table.add_row(name, "1" * 26)
+
+    narrow.print(table)
+
+    shown = narrow.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in shown
+    column = "".join(line.split()[0] for line in shown.splitlines())
+    assert all(name in column for name in names)

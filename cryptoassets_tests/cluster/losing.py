@@ -104,11 +104,11 @@ def main(mishap: str, folder: str) -> None:
             COINS,
             spark.tasks,
             partial(credentials, postgres=False),
-            most=COINS_PER_TASK,
+            documents_per_task=COINS_PER_TASK,
         )
         write(clean, CLEAN, HOUR, ranges.mapped(judge_prices, CLEAN_COIN_PRICES))
         files: CleanFiles = read(clean, CLEAN, HOUR, CleanFiles)
-        apart = replace(files, tasks=spark.tasks, most_bytes=1)
+        apart = replace(files, tasks=spark.tasks, max_bytes=1)
         write(PostgresIOManager(postgres=postgres, spark=spark), PRICES, HOUR, apart)
     sys.stdout.write(json.dumps({"files": len(apart.files), "groups": len(apart.groups())}) + "\n")
 

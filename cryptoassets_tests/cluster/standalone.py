@@ -103,44 +103,46 @@ def cluster_in(folder: Path, java_home: Path) -> Iterator[Cluster]:
     port, *page_ports = (free_port() for _ in range(4))
     hosts = ("127.0.0.1", "127.0.0.1", "127.0.0.2")
     pages = tuple(f"http://{host}:{page}" for host, page in zip(hosts, page_ports, strict=True))
-    master = ("master.Master", "--port", str(port), "--webui-port", str(page_ports[0]))
     with ExitStack() as started:
-        started.enter_context(_daemon(master, folder / "master", java_home, {}))
-        _await(pages[0], "ALIVE")
+        master = master_words(port, page_ports[0])
+        started.enter_context(daemon(master, folder / "master", java_home, {}))
+        await_page(pages[0], "ALIVE")
         for number, page_port in enumerate(page_ports[1:]):
             scratch = folder / f"worker-{number}"
-            worker = (
-                *(
-                    "worker.Worker",
-                    "--webui-port",
-                    str(page_port),
-                    "--cores",
-                    "1",
-                    "--memory",
-                    "700m",
-                ),
-                # Two hosts, because Spark never runs two attempts of a task on one host at once.
-                *("--host", f"127.0.0.{number + 1}"),
-                *("--work-dir", str(scratch / "work"), f"spark://127.0.0.1:{port}"),
-            )
+            # Two hosts, because Spark never runs two attempts of a task on one host at once.
+            host = ("--host", f"127.0.0.{number + 1}")
+            worker = worker_words(port, page_port, scratch, *host)
             files = {
                 "MONGO_URL_FILE": str(folder / "mongo-url"),
                 "POSTGRES_URL_FILE": str(folder / "postgres-url"),
                 "SPARK_LOCAL_DIRS": str(scratch / "local"),
                 "SPARK_LOCAL_IP": f"127.0.0.{number + 1}",
             }
-            started.enter_context(_daemon(worker, scratch, java_home, files))
+            started.enter_context(daemon(worker, scratch, java_home, files))
         for page in pages[1:]:
-            _await(page, f"127.0.0.1:{port}")
+            await_page(page, f"127.0.0.1:{port}")
         yield Cluster(folder, port, pages)
 
 
+def master_words(port: int, page_port: int) -> tuple[str, ...]:
+    """Class and arguments of a master."""
+    return ("master.Master", "--port", str(port), "--webui-port", str(page_port))
+
+
+def worker_words(master: int, page_port: int, scratch: Path, *more: str) -> tuple[str, ...]:
+    """Class and arguments of a worker with one core for the master at this port."""
+    return (
+        *("worker.Worker", "--webui-port", str(page_port), "--cores", "1", "--memory", "700m"),
+        *(*more, "--work-dir", str(scratch / "work"), f"spark://127.0.0.1:{master}"),
+    )
+
+
 @contextmanager
-def _daemon(
+def daemon(
     words: tuple[str, ...], folder: Path, java_home: Path, environment: Mapping[str, str]
-) -> Iterator[None]:
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a class of `org.apache.spark.deploy`, which listens on loopback only."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     name, *arguments = words
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -166,14 +168,15 @@ def _daemon(
             start_new_session=True,
         )
     try:
-        yield
+        yield process
     finally:
         # A worker that is terminated gracefully ends its own executors.
         process.terminate()
         process.wait(timeout=60)
 
 
-def _await(page: str, words: str) -> None:
+def await_page(page: str, words: str) -> None:
+    """Wait until the state that a master or worker reports contains these words."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

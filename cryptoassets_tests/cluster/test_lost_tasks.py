@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cryptoassets.embedded import Stack
-from cryptoassets.settings import load_settings, project_root
+from cryptoassets.project import project_root
+from cryptoassets.settings import load_settings
 from cryptoassets.stores.mongodb import Lake
 from cryptoassets_tests.cluster.losing import COINS, SNAPSHOTS
 from cryptoassets_tests.cluster.standalone import Cluster
@@ -81,7 +82,9 @@ def test_a_task_that_fails_after_its_commit_is_retried(
     assert_each_row_is_published_once(database)
 
 
-@pytest.mark.parametrize("mishap", ["executor dies", "is slow"])
+@pytest.mark.parametrize(
+    "mishap", ["executor dies", pytest.param("is slow", marks=pytest.mark.long)]
+)
 def test_a_task_of_a_lost_or_slow_executor_runs_on_another_executor(
     lake: Lake, database: str, tmp_path: Path, cluster: Cluster, mishap: str
 ) -> None:

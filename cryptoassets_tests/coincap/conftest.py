@@ -1,4 +1,4 @@
-"""Clients that do not wait long, and the servers that they ask."""
+"""Clients with short time-outs, and the servers that they call."""
 
 from collections.abc import Iterator
 

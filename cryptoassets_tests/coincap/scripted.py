@@ -1,7 +1,7 @@
-"""A server that answers with whatever a test says, over real HTTP.
+"""A real HTTP server that sends the answers that a test defines.
 
 What goes here: the server and its answers. What stays out: the simulator's own faults (in
-`coincap_server.faults`), which spoil good answers.
+`coincap_server.faults`), which modify correct answers.
 """
 
 import json
@@ -10,45 +10,45 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets.coincap_server.server import make_server
 
 HTML = {"Content-Type": "text/html; charset=UTF-8", "Server": "cloudflare"}
 
 
-def json_answer(status: int, body: Any, **headers: str) -> Wire:
-    """Return an answer of JSON; a text is sent as it is."""
+def json_answer(status: int, body: Any, **headers: str) -> HttpAnswer:
+    """Return a JSON answer; a string is sent unchanged."""
     text = body if isinstance(body, str) else json.dumps(body)
-    return Wire(status, text.encode(), {"Content-Type": "application/json", **headers})
+    return HttpAnswer(status, text.encode(), {"Content-Type": "application/json", **headers})
 
 
-def page_answer(status: int, title: str, words: str = "") -> Wire:
-    """Return a web page, as something in front of CoinCap sends it."""
+def page_answer(status: int, title: str, words: str = "") -> HttpAnswer:
+    """Return a web page, as a proxy in front of CoinCap sends it."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{words}</body></html>"
-    return Wire(status, page.encode(), HTML)
+    return HttpAnswer(status, page.encode(), HTML)
 
 
 @dataclass
 class Script:
-    """What the server answers; change it while it runs.
+    """Computes the server's answers; a test may change it while the server runs.
 
     Attributes:
-        answer: request to answer.
-        calls: how many requests it got.
+        answering: maps a request to its answer.
+        calls: number of requests received.
     """
 
-    answering: Callable[[Request], Wire]
+    answering: Callable[[Request], HttpAnswer]
     calls: int = 0
 
-    def answer(self, request: Request) -> Wire:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer one request."""
         self.calls += 1
         return self.answering(request)
 
 
 @contextmanager
-def scripted_source(answering: Callable[[Request], Wire]) -> Iterator[tuple[str, Script]]:
-    """Serve a script; gives the URL and the script."""
+def scripted_source(answering: Callable[[Request], HttpAnswer]) -> Iterator[tuple[str, Script]]:
+    """Serve a script; yield the URL and the script."""
     script = Script(answering)
     with make_server(script) as server:
         yield server.url, script

@@ -1,4 +1,4 @@
-"""The client against the simulator, all well."""
+"""The client against the simulator, without faults."""
 
 import gzip
 import json
@@ -16,13 +16,18 @@ from cryptoassets.coincap_server.server import SourceServer, make_server
 from cryptoassets.coincap_server.sources import replayed_source, simulated_source
 from cryptoassets.errors import BadKeyError, SettingsError, SourceUnavailableError
 from cryptoassets_tests.coincap.conftest import QUICK
-from cryptoassets_tests.coincap_server.fixtures import Nameless, PlanFaults, get_json, put_faults
+from cryptoassets_tests.coincap_server.fixtures import (
+    PlanFaults,
+    UnnamedSimulator,
+    get_json,
+    put_faults,
+)
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 class Ledger:
-    """Remembers what it was asked and told."""
+    """Records the reserved and the counted credits."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -30,19 +35,19 @@ class Ledger:
         self.counted: dict[int, int] = {}
 
     def reserve(self, route: str, estimated: int) -> int:
-        """Return the number of the call as ticket."""
+        """Return the call's index as its ticket."""
         self.reserved.append((route, estimated))
         return len(self.reserved) - 1
 
     def count(self, ticket: int, counted: int) -> None:
-        """Remember the count."""
+        """Record the count."""
         self.counted[ticket] = counted
 
 
-def test_certificates_that_cannot_be_read_are_no_fault_of_the_source(
+def test_unreadable_certificates_raise_a_settings_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Found when the client is made: no try is wasted, and nothing is sent."""
+    """The error is raised when the client is created, before any request is sent."""
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv("CURL_CA_BUNDLE", "/no/such/cacert.pem")
 
@@ -50,8 +55,8 @@ def test_certificates_that_cannot_be_read_are_no_fault_of_the_source(
         CoinCapClient("https://coincap.invalid/v3")
 
 
-def test_a_snapshot_holds_the_top_coins_as_sent(client: CoinCapClient) -> None:
-    """The main road: one call, strings that stay strings, the source named."""
+def test_a_snapshot_contains_the_top_coins_unchanged(client: CoinCapClient) -> None:
+    """One call is made, strings stay strings, and the source is named."""
     snapshot = client.snapshot(100)
 
     batch = raw_batch(snapshot)
@@ -60,8 +65,8 @@ def test_a_snapshot_holds_the_top_coins_as_sent(client: CoinCapClient) -> None:
     assert {str} == {type(doc["payload"]["priceUsd"]) for doc in batch.documents}
 
 
-def test_an_early_end_leaves_the_rest_outstanding(client: CoinCapClient) -> None:
-    """The list is over at 152: asking 2,500 must show as 2,500 asked."""
+def test_a_short_last_page_counts_all_coins_as_asked(client: CoinCapClient) -> None:
+    """The source has 152 coins, but a request for 2,500 must be recorded as 2,500."""
     (fetch,) = raw_batch(client.snapshot(2500)).fetches
 
     assert (2500, 152) == (fetch["coins_asked"], fetch["coins_received"])
@@ -69,7 +74,7 @@ def test_an_early_end_leaves_the_rest_outstanding(client: CoinCapClient) -> None
 
 @pytest.fixture
 def many_coins(tmp_path: Path) -> Iterator[SourceServer]:
-    """A recording of 4,100 coins: two full pages and a short one."""
+    """A source with 4,100 recorded coins: two full pages and a short one."""
     coins = [{"id": f"coin-{number}"} for number in range(4100)]
     (tmp_path / "assets.json").write_text(json.dumps({"timestamp": 1, "data": coins}))
     with make_server(replayed_source(tmp_path)) as server:
@@ -88,7 +93,7 @@ def many_coins(tmp_path: Path) -> Iterator[SourceServer]:
 def test_pages_follow_each_other_by_offset(
     many_coins: SourceServer, coins: int, asked: list[tuple[int, int]]
 ) -> None:
-    """No coin twice, none left out; what an early end left open is asked of its last page."""
+    """No coin is repeated or missing; the last page is recorded with all coins still expected."""
     with CoinCapClient(many_coins.url) as client:
         batch = raw_batch(client.snapshot(coins))
 
@@ -98,7 +103,7 @@ def test_pages_follow_each_other_by_offset(
 
 
 def test_a_repeated_page_is_marked_on_the_whole_fetch(many_coins: SourceServer) -> None:
-    """4,000 rows that are 2,000 coins twice must not pass for 4,000 coins."""
+    """4,000 rows with 2,000 different coins must not count as 4,000 coins."""
     put_faults(many_coins.url, {"route": "/assets", "kind": "repeat_page"})
 
     with CoinCapClient(many_coins.url) as client:
@@ -107,8 +112,10 @@ def test_a_repeated_page_is_marked_on_the_whole_fetch(many_coins: SourceServer) 
     assert [True, True] == [fetch["is_repeated"] for fetch in batch.fetches]
 
 
-def test_a_cut_page_shows_what_was_asked(client: CoinCapClient, plan_faults: PlanFaults) -> None:
-    """30 of 100 coins: the snapshot is judged by the 100."""
+def test_a_cut_page_is_recorded_with_the_number_of_coins_asked_for(
+    client: CoinCapClient, plan_faults: PlanFaults
+) -> None:
+    """If only 30 of 100 coins arrive, the record must still show 100 as requested."""
     plan_faults({"kind": "cut", "coins": 30})
 
     (fetch,) = raw_batch(client.snapshot(100)).fetches
@@ -116,8 +123,8 @@ def test_a_cut_page_shows_what_was_asked(client: CoinCapClient, plan_faults: Pla
     assert (100, 30) == (fetch["coins_asked"], fetch["coins_received"])
 
 
-def test_history_is_asked_with_both_bounds_and_excludes_the_end(client: CoinCapClient) -> None:
-    """Where windows touch, a point must be neither lost nor doubled."""
+def test_history_is_requested_with_both_bounds_and_excludes_the_end(client: CoinCapClient) -> None:
+    """No point is lost or duplicated where two windows touch."""
     first = client.history("bitcoin", "h1", T0, T0 + timedelta(hours=3))
     second = client.history("bitcoin", "h1", T0 + timedelta(hours=3), T0 + timedelta(hours=5))
 
@@ -126,21 +133,21 @@ def test_history_is_asked_with_both_bounds_and_excludes_the_end(client: CoinCapC
     assert f"start={int(T0.timestamp() * 1000)}&end=" in first.answer.url
 
 
-def test_an_unknown_interval_is_refused_before_it_costs(client: CoinCapClient) -> None:
-    """A typo must not be paid for."""
+def test_an_unknown_interval_is_refused_before_any_call(client: CoinCapClient) -> None:
+    """A typo must not cost credits."""
     with pytest.raises(SettingsError, match="'h3'"):
         client.history("bitcoin", "h3", T0, T0 + timedelta(hours=1))
 
 
-def test_rates_come_with_their_unicode_ids(client: CoinCapClient) -> None:
-    """Ids of rates have accents and parentheses."""
-    ids = {rate["id"] for rate in client.rates()}
+def test_rates_keep_their_unicode_ids(client: CoinCapClient) -> None:
+    """Ids of rates contain accents and parentheses."""
+    ids = {item.value["id"] for item in client.listing("/rates", (), 200).items}
 
     assert {"são-tomé-and-príncipe-dobra-(pre-2018)", "chinese-yuan-(offshore)"} <= ids
 
 
 def test_the_key_is_sent_as_bearer_token() -> None:
-    """`?apiKey=` would end in the logs of every proxy."""
+    """Proxies log URLs, so the key must not be sent as `?apiKey=`."""
     with make_server(simulated_source(api_key="k3y")) as server:
         with CoinCapClient(f"{server.url}/v3", api_key="k3y") as client:
             assert 5 == len(client.snapshot(5).pages[0].items)
@@ -151,7 +158,7 @@ def test_the_key_is_sent_as_bearer_token() -> None:
 def test_a_netrc_entry_does_not_replace_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Requests prefers ~/.netrc to a header of ours; the environment counts beyond 127.0.0.1."""
+    """The library `requests` lets ~/.netrc replace a header, for hosts other than 127.0.0.1."""
     (tmp_path / "netrc").write_text("default login someone password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("NO_PROXY", "*")
@@ -164,10 +171,10 @@ def test_a_netrc_entry_does_not_replace_the_key(
         assert client.snapshot(1).pages
 
 
-def test_a_proxy_of_the_environment_is_passed_by_on_loopback(
+def test_a_proxy_of_the_environment_is_ignored_on_loopback(
     source: SourceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Behind a company's proxy the simulator must still be found."""
+    """The simulator must be reachable on a machine behind a company's proxy."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
 
@@ -175,22 +182,22 @@ def test_a_proxy_of_the_environment_is_passed_by_on_loopback(
         assert client.snapshot(1).pages
 
 
-def test_the_source_is_asked_without_a_call_that_counts(
+def test_asking_for_the_kind_of_source_is_not_counted_as_a_call(
     client: CoinCapClient, count_calls: Callable[[], dict[str, dict[str, int]]]
 ) -> None:
-    """Which store is used depends on it, each time something starts."""
+    """Every start asks for the kind, because it decides which stores are used."""
     assert "simulator" == client.source_kind()
     assert {} == count_calls()["calls"]
 
 
-def test_coincap_itself_is_known_by_name() -> None:
-    """No call, no credit, no network needed."""
+def test_coincap_is_recognized_by_its_host_name() -> None:
+    """No call is made, so no credits and no network are needed."""
     with CoinCapClient("https://rest.coincap.io/v3", api_key="k") as client:
         assert "coincap" == client.source_kind()
 
 
-def test_an_absent_server_has_no_kind() -> None:
-    """Guessing coincap would mix simulated with real data."""
+def test_the_kind_of_a_server_that_does_not_answer_is_an_error() -> None:
+    """If it counted as CoinCap, simulated and real data could be mixed."""
     with (
         CoinCapClient("http://127.0.0.1:9", retries=QUICK) as client,
         pytest.raises(SourceUnavailableError, match="refused the connection"),
@@ -198,8 +205,8 @@ def test_an_absent_server_has_no_kind() -> None:
         client.source_kind()
 
 
-def test_our_own_source_costs_nothing(source: SourceServer) -> None:
-    """Credits are CoinCap's; the ledger still sees each call."""
+def test_the_simulator_costs_no_credits(source: SourceServer) -> None:
+    """Its calls are recorded in the ledger with 0 credits."""
     ledger = Ledger()
 
     with CoinCapClient(source.url, credits=ledger) as client:
@@ -209,8 +216,8 @@ def test_our_own_source_costs_nothing(source: SourceServer) -> None:
     assert {0: 0} == ledger.counted
 
 
-def test_each_retry_is_a_call_of_its_own(source: SourceServer, plan_faults: PlanFaults) -> None:
-    """CoinCap counts failed calls too; a ledger that does not runs dry early."""
+def test_each_retry_is_counted_as_a_call(source: SourceServer, plan_faults: PlanFaults) -> None:
+    """CoinCap counts failed calls, so the ledger must count them, too."""
     ledger = Ledger()
     plan_faults({"kind": "status", "status": 500, "times": 2}, {"kind": "reset", "times": 0})
 
@@ -220,15 +227,15 @@ def test_each_retry_is_a_call_of_its_own(source: SourceServer, plan_faults: Plan
     assert 3 == len(ledger.reserved) == len(ledger.counted)
 
 
-def test_an_answer_that_broke_off_counts_as_the_source_counted_it() -> None:
-    """The source counts it whole; how much that is the retry knows."""
+def test_an_incomplete_answer_is_counted_in_full() -> None:
+    """The source charges it in full, and its size is known from the retry's complete answer."""
     ledger = Ledger()
     faults = (
         {"kind": "truncated_gzip", "after": 1, "times": 2},
         {"kind": "bad_length", "after": 2, "times": 1},
     )
 
-    with make_server(Nameless()) as server:
+    with make_server(UnnamedSimulator()) as server:
         put_faults(server.url, *faults)
         with CoinCapClient(server.url, credits=ledger, retries=QUICK) as client:
             for days in (1, 30, 3):
@@ -242,14 +249,14 @@ def test_an_answer_that_broke_off_counts_as_the_source_counted_it() -> None:
 def test_estimate_and_count_of_the_simulator_agree(
     client: CoinCapClient, count_calls: Callable[[], dict[str, dict[str, int]]]
 ) -> None:
-    """The estimate decides whether a call is made at all."""
+    """The estimate decides whether a call is made."""
     client.history("bitcoin", "h1", T0, T0 + timedelta(days=30))
 
     assert 41 == pytest.approx(count_calls()["credits"]["/assets/{slug}/history"], abs=2)
 
 
-def test_answers_travel_compressed(source: SourceServer) -> None:
-    """2,000 coins are 800 kB; the same bytes as on the real API's line."""
+def test_answers_are_sent_compressed(source: SourceServer) -> None:
+    """2,000 coins are 800 kB uncompressed; CoinCap compresses them, too."""
     with CoinCapClient(source.url) as client:
         answer = client.snapshot(100).pages[0].answer
 
@@ -258,7 +265,7 @@ def test_answers_travel_compressed(source: SourceServer) -> None:
 
 
 def test_the_client_needs_no_numpy() -> None:
-    """The client is imported by every Dagster process; only the simulator needs numpy."""
+    """Every Dagster process imports the client; only the simulator needs numpy."""
     code = "import sys, cryptoassets.coincap.client; print('numpy' in sys.modules)"
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

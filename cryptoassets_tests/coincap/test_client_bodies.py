@@ -1,4 +1,4 @@
-"""Promises of odd answers, over real HTTP: evidence kept, good coins go on, memory bounded."""
+"""Unusual answers over real HTTP: bad parts are kept, good coins are stored, memory is bounded."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -27,10 +27,10 @@ CountCalls = Callable[[], dict[str, dict[str, int]]]
         ("no_data", "no_data"),
     ],
 )
-def test_an_unreadable_answer_leaves_evidence(
+def test_an_unreadable_answer_becomes_a_dead_letter(
     client: CoinCapClient, plan_faults: PlanFaults, kind: str, reason: str
 ) -> None:
-    """What came is kept as a dead letter, with the URL and a reason to group by."""
+    """The dead letter contains the received body, the URL and a reason code."""
     plan_faults({"kind": kind})
 
     with pytest.raises(MalformedAnswerError) as caught:
@@ -42,8 +42,8 @@ def test_an_unreadable_answer_leaves_evidence(
     assert letter["body"]
 
 
-def test_a_byte_order_mark_does_no_harm(client: CoinCapClient, plan_faults: PlanFaults) -> None:
-    """Gateways add one."""
+def test_a_byte_order_mark_is_ignored(client: CoinCapClient, plan_faults: PlanFaults) -> None:
+    """Some gateways add one."""
     plan_faults({"kind": "bom"})
 
     assert 100 == len(raw_batch(client.snapshot(100)).documents)
@@ -52,7 +52,7 @@ def test_a_byte_order_mark_does_no_harm(client: CoinCapClient, plan_faults: Plan
 def test_a_huge_answer_is_refused_in_bounded_memory(
     client: CoinCapClient, plan_faults: PlanFaults, count_calls: CountCalls
 ) -> None:
-    """200 MB of blanks travel as 200 kB of gzip: only the decompressed size tells."""
+    """200 MB of blanks are sent as 200 kB of gzip, so the limit applies after decompression."""
     plan_faults({"kind": "huge", "megabytes": 80})
     client.source_kind()
 
@@ -68,7 +68,7 @@ def test_a_huge_answer_is_refused_in_bounded_memory(
 def test_an_impossible_timestamp_becomes_a_dead_letter(
     client: CoinCapClient, plan_faults: PlanFaults, timestamp: object
 ) -> None:
-    """Seconds for milliseconds would file the prices under 1970."""
+    """A timestamp in seconds instead of milliseconds would store the prices under 1970."""
     plan_faults({"kind": "timestamp", "value": timestamp})
 
     batch = raw_batch(client.snapshot(100))
@@ -77,10 +77,10 @@ def test_an_impossible_timestamp_becomes_a_dead_letter(
     assert ["bad_timestamp"] == [letter["reason"] for letter in batch.dead_letters]
 
 
-def test_broken_coins_leave_the_rest_of_the_page(
+def test_broken_coins_do_not_affect_the_rest_of_the_page(
     client: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
-    """97 good coins must not wait for three bad ones."""
+    """Three bad coins do not keep the other 97 from being stored."""
     coins = {
         "bitcoin": {"raw": {"priceUsd": "NaN"}},
         "ethereum": {"append": '"priceUsd":"1"'},
@@ -100,10 +100,10 @@ def test_broken_coins_leave_the_rest_of_the_page(
     )  # fmt: skip
 
 
-def test_the_same_answer_again_is_the_same_documents(
+def test_the_same_answer_gives_the_same_documents(
     client: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
-    """A frozen upstream must not grow the lake."""
+    """A source that repeats its answer must not add documents to the lake."""
     plan_faults({"kind": "freeze"})
 
     first, second = raw_batch(client.snapshot(10)), raw_batch(client.snapshot(10))
@@ -111,8 +111,8 @@ def test_the_same_answer_again_is_the_same_documents(
     assert [d["_id"] for d in first.documents] == [d["_id"] for d in second.documents]
 
 
-def test_many_calls_leave_no_memory_behind(client: CoinCapClient) -> None:
-    """A day at one batch a minute."""
+def test_many_calls_do_not_leak_memory(client: CoinCapClient) -> None:
+    """The process of a micro-batch schedule makes thousands of calls."""
     for _ in range(5):
         client.snapshot(100)
     tracemalloc.start()

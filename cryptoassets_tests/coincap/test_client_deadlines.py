@@ -1,4 +1,4 @@
-"""Promises of the client's clock: it waits as it is told, and never beyond its deadline."""
+"""The client waits as long as the server asks, but never beyond its deadline."""
 
 import socket
 import threading
@@ -36,10 +36,8 @@ def seconds_until(error: type[SourceError], call: Callable[[], Any]) -> float:
     return time.monotonic() - begin
 
 
-def test_a_server_that_drips_ends_at_the_deadline(
-    source: SourceServer, plan_faults: PlanFaults
-) -> None:
-    """1 byte a second meets no read time-out, ever: 40 kB would take half a day."""
+def test_a_slow_body_ends_at_the_deadline(source: SourceServer, plan_faults: PlanFaults) -> None:
+    """At 1 byte per second no read time-out occurs, and 40 kB would take half a day."""
     plan_faults({"kind": "slow"})
     timeouts = Timeouts(read_seconds=1.5, total_seconds=1.5)
 
@@ -49,8 +47,8 @@ def test_a_server_that_drips_ends_at_the_deadline(
     assert 1.3 < took < 2.2
 
 
-def test_headers_that_drip_end_at_the_deadline_too() -> None:
-    """They are read before any loop of ours runs: only cutting the line ends that."""
+def test_slow_headers_end_at_the_deadline_too() -> None:
+    """The HTTP library reads the headers, so only shutting down the socket ends the call."""
 
     def drip(listener: socket.socket) -> None:
         connection, _ = listener.accept()
@@ -73,13 +71,13 @@ def test_headers_that_drip_end_at_the_deadline_too() -> None:
 def test_a_silent_server_ends_at_the_read_time_out(
     source: SourceServer, plan_faults: PlanFaults
 ) -> None:
-    """No byte at all within the read time-out is a passing fault."""
+    """A read time-out is a temporary fault, so the call is retried."""
     plan_faults({"kind": "slow"})
     timeouts = Timeouts(read_seconds=0.2, total_seconds=5)
 
     with (
         CoinCapClient(source.url, timeouts=timeouts, retries=QUICK) as client,
-        pytest.raises(SourceUnavailableError, match=r"silent for 0\.2 s"),
+        pytest.raises(SourceUnavailableError, match=r"sent nothing for 0\.2 s"),
     ):
         client.snapshot(100)
 
@@ -88,7 +86,7 @@ def test_a_silent_server_ends_at_the_read_time_out(
 def test_retry_after_is_honoured_in_both_forms(
     client: CoinCapClient, plan_faults: PlanFaults, retry_after: str
 ) -> None:
-    """Earlier would be refused again; much later wastes the run."""
+    """An earlier retry would be refused again; a much later one wastes time."""
     plan_faults({"kind": "status", "status": 429, "retry_after": retry_after, "times": 1})
 
     took = seconds_of(lambda: client.snapshot(1))
@@ -96,10 +94,10 @@ def test_retry_after_is_honoured_in_both_forms(
     assert 0.5 < took < 2.0
 
 
-def test_a_wait_beyond_the_deadline_is_not_begun(
+def test_a_wait_beyond_the_deadline_fails_at_once(
     client: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
-    """Who may wait 3 s does not sleep for an hour: he is told at once."""
+    """A call with a deadline of 3 s fails at once if the server asks for an hour."""
     plan_faults({"kind": "status", "status": 429, "retry_after": "3600"})
 
     took = seconds_until(RateLimitedError, lambda: client.snapshot(1))

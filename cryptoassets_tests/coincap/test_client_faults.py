@@ -1,4 +1,4 @@
-"""Each row of CoinCap's error table, over real HTTP: retried as far as it can help, then typed."""
+"""Each row of CoinCap's error table over real HTTP: retried if that can help, then raised."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -44,10 +44,10 @@ QUOTA = '{"error":"Forbidden: Monthly usage limit exceeded"}'
     ],
     ids=str,
 )
-def test_a_passing_fault_is_survived(
+def test_a_temporary_fault_is_retried(
     client: CoinCapClient, plan_faults: PlanFaults, rule: dict[str, Any]
 ) -> None:
-    """Two in a row are an ordinary day at a public API."""
+    """Two faults in a row are common for a public API."""
     plan_faults({**rule, "times": 2})
 
     assert 100 == len(raw_batch(client.snapshot(100)).documents)
@@ -63,7 +63,7 @@ def test_a_passing_fault_is_survived(
     ],
     ids=str,
 )
-def test_a_lasting_fault_ends_after_bounded_retries(
+def test_a_persistent_fault_is_raised_after_a_few_retries(
     client: CoinCapClient,
     plan_faults: PlanFaults,
     count_calls: CountCalls,
@@ -71,7 +71,7 @@ def test_a_lasting_fault_ends_after_bounded_retries(
     error: type[SourceError],
     words: str,
 ) -> None:
-    """Each retry costs a credit: three calls, no more."""
+    """At most three calls are made, because each retry costs a credit."""
     plan_faults(rule)
 
     with pytest.raises(error, match=words) as caught:
@@ -94,7 +94,7 @@ def test_a_lasting_fault_ends_after_bounded_retries(
     ],
     ids=str,
 )
-def test_what_no_retry_can_mend_fails_at_once_with_the_remedy(
+def test_a_permanent_fault_fails_at_once_with_the_remedy(
     client: CoinCapClient,
     plan_faults: PlanFaults,
     count_calls: CountCalls,
@@ -102,7 +102,7 @@ def test_what_no_retry_can_mend_fails_at_once_with_the_remedy(
     error: type[SourceError],
     remedy: str,
 ) -> None:
-    """A wrong key tried for an hour is an hour lost."""
+    """A wrong key, for example, is not retried."""
     plan_faults(rule)
 
     with pytest.raises(error, match=remedy) as caught:
@@ -114,27 +114,29 @@ def test_what_no_retry_can_mend_fails_at_once_with_the_remedy(
 
 
 def test_an_unknown_coin_is_named(client: CoinCapClient, count_calls: CountCalls) -> None:
-    """One 404 coin must not stop the others: the caller tells it by its type."""
+    """The error has its own type, so that the caller can go on with other coins."""
     with pytest.raises(CoinNotFoundError, match="asdf not found"):
         client.history("asdf", "h1", T0, datetime(2026, 1, 6, tzinfo=UTC))
 
     assert 1 == count_calls()["calls"]["/assets/{slug}/history"]
 
 
-def test_a_window_that_is_too_long_is_refused_for_good(client: CoinCapClient) -> None:
-    """The caller halves it; the same window again would be refused again."""
+def test_a_window_that_is_too_long_is_not_retried(client: CoinCapClient) -> None:
+    """The same window would be refused again; the caller halves it."""
     with pytest.raises(SourceError, match="longest window of m1 is 1 days"):
         client.history("bitcoin", "m1", T0, datetime(2026, 1, 7, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("call", ["snapshot", "history", "rates"])
-def test_no_data_is_not_success(client: CoinCapClient, plan_faults: PlanFaults, call: str) -> None:
-    """An empty list once emptied a table."""
+def test_an_empty_list_is_an_error(
+    client: CoinCapClient, plan_faults: PlanFaults, call: str
+) -> None:
+    """Otherwise a broken source could empty a table."""
     plan_faults({"kind": "empty"})
     calls: dict[str, Callable[[], Any]] = {
         "snapshot": lambda: client.snapshot(100),
         "history": lambda: client.history("bitcoin", "h1", T0, datetime(2026, 1, 6, tzinfo=UTC)),
-        "rates": client.rates,
+        "rates": lambda: client.listing("/rates", (), 200),
     }
 
     with pytest.raises(EmptyAnswerError, match="Nothing was stored"):
@@ -144,7 +146,7 @@ def test_no_data_is_not_success(client: CoinCapClient, plan_faults: PlanFaults, 
 def test_a_redirect_is_not_followed_with_the_key(
     client: CoinCapClient, plan_faults: PlanFaults, count_calls: CountCalls
 ) -> None:
-    """A redirect to another host would hand the key to it."""
+    """Following a redirect to another host would send the key to it."""
     plan_faults({"kind": "status", "status": 302})
 
     with pytest.raises(SourceError, match="the key is not sent"):
@@ -156,7 +158,7 @@ def test_a_redirect_is_not_followed_with_the_key(
 def test_a_dropped_keep_alive_connection_is_replaced(
     source: SourceServer, plan_faults: PlanFaults
 ) -> None:
-    """A warm process calls once a minute; servers close idle connections."""
+    """A long-running process calls once per minute, and servers close idle connections."""
     with CoinCapClient(source.url, retries=QUICK) as client:
         client.snapshot(1)
         plan_faults({"kind": "reset", "times": 1})

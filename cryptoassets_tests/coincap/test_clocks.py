@@ -1,4 +1,4 @@
-"""The source's clock against ours: by the answer's own time, or by the HTTP date."""
+"""The source's clock is compared with this machine's, by the answer's timestamp or HTTP date."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -27,10 +27,10 @@ DATE = {"date": "Mon, 23 Nov 2026 10:03:00 GMT"}
         ("coincap", True, {}, None),
     ],
 )
-def test_the_difference_is_read_off_the_answer(
+def test_the_difference_is_computed_from_the_answer(
     source: SourceKind, timestamp: Any, headers: dict[str, str], seconds: float | None
 ) -> None:
-    """A recording of 2018 is no clock that is years behind."""
+    """A recording of 2018 does not count as a clock that is years behind."""
     answer = Answer("http://x/assets", 200, source, headers, b"", OURS)
 
     assert seconds == clock_difference_seconds(answer, timestamp)
@@ -42,16 +42,14 @@ def test_the_difference_is_read_off_the_answer(
         (None, None),
         (120.0, None),
         (-120.0, None),
-        (120.1, "2.0 min ahead of ours"),
-        (-150.0, "2.5 min behind ours"),
-        (-7200.0, "2.0 h behind ours"),
-        (86400.0 * 9, "9 days ahead of ours"),
+        (120.1, "2.0 min ahead of this machine's"),
+        (-150.0, "2.5 min behind this machine's"),
+        (-7200.0, "2.0 h behind this machine's"),
+        (86400.0 * 9, "9 days ahead of this machine's"),
     ],
 )
-def test_more_than_two_minutes_are_worth_a_warning(
-    seconds: float | None, words: str | None
-) -> None:
-    """Either side; less is the age of an answer and the way of a packet."""
+def test_more_than_two_minutes_give_a_warning(seconds: float | None, words: str | None) -> None:
+    """The direction does not matter; smaller differences come from caches and the network."""
     warning = clock_warning(seconds)
 
     assert (words is None) == (warning is None)

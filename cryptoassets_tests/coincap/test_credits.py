@@ -1,4 +1,4 @@
-"""What calls cost and how fast a month's credits may go."""
+"""The cost of calls, and how fast a month's credits may be spent."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cryptoassets.coincap.credits import Budget, counted_credits, estimated_credits
 from cryptoassets.coincap.protocol import ASSETS_ROUTE, HISTORY_ROUTE
+from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT
 
 MID_MONTH = datetime(2026, 11, 16, tzinfo=UTC)
 
@@ -21,27 +22,27 @@ MID_MONTH = datetime(2026, 11, 16, tzinfo=UTC)
         (HISTORY_ROUTE, 288, 17),
     ],
 )
-def test_estimates_are_those_that_users_of_the_api_report(
+def test_estimates_match_the_costs_that_api_users_report(
     route: str, rows: int, expected: int
 ) -> None:
-    """A ledger that guesses low runs dry before the month ends."""
+    """If the estimates were too low, the credits would not last until the month ends."""
     assert expected == estimated_credits(route, rows)
 
 
 @pytest.mark.parametrize(("size", "expected"), [(0, 1), (1, 2), (2500, 2), (2501, 3)])
-def test_a_call_costs_one_credit_and_one_per_2500_bytes_begun(size: int, expected: int) -> None:
-    """The borders decide whether our count equals CoinCap's."""
+def test_a_call_costs_one_credit_and_one_per_started_2500_bytes(size: int, expected: int) -> None:
+    """Sizes at the limits are counted as CoinCap counts them."""
     assert expected == counted_credits(size)
 
 
 def test_half_the_month_allows_half_the_credits() -> None:
-    """The free plan must last until the last day."""
+    """The credits of the free plan must last until the last day."""
     assert not Budget(4000, 2000, MID_MONTH).is_over_pace
     assert Budget(4000, 2001, MID_MONTH).is_over_pace
 
 
-def test_the_next_fetch_is_when_the_pace_has_caught_up() -> None:
-    """The time is shown to the user: it must be the true one."""
+def test_the_next_fetch_is_when_the_pace_allows_it() -> None:
+    """Users are shown this time."""
     budget = Budget(4000, 3000, MID_MONTH)
 
     reached = Budget(4000, 3000, budget.next_fetch_at + timedelta(seconds=1))
@@ -50,16 +51,16 @@ def test_the_next_fetch_is_when_the_pace_has_caught_up() -> None:
     assert not reached.is_over_pace
 
 
-def test_overspent_credits_are_new_with_the_next_month() -> None:
-    """Whatever was spent, the wait ends at midnight UTC of the first."""
+def test_overspent_credits_are_renewed_with_the_next_month() -> None:
+    """The wait ends at midnight UTC on the first day of the month, however much was spent."""
     budget = Budget(4000, 9000, datetime(2026, 12, 31, 23, tzinfo=UTC))
 
     assert datetime(2027, 1, 1, tzinfo=UTC) == budget.next_fetch_at
     assert 0 == budget.left
 
 
-def test_the_month_is_that_of_utc_whatever_zone_asks() -> None:
-    """A laptop in Tokyo would start its month nine hours early."""
+def test_the_month_is_in_utc_for_every_time_zone() -> None:
+    """Otherwise a laptop in Tokyo would start the month nine hours early."""
     tokyo = timezone(timedelta(hours=9))
 
     budget = Budget(4000, 0, datetime(2026, 12, 1, 8, tzinfo=tokyo))
@@ -68,7 +69,7 @@ def test_the_month_is_that_of_utc_whatever_zone_asks() -> None:
 
 
 def test_a_tenth_is_kept_in_reserve() -> None:
-    """Backfills must not starve the snapshots."""
+    """Backfills must leave credits for snapshots."""
     budget = Budget(4000, 3590, MID_MONTH)
 
     assert 400 == budget.reserve
@@ -77,8 +78,8 @@ def test_a_tenth_is_kept_in_reserve() -> None:
     assert budget.can_spend(11, down_to_reserve=False)
 
 
-def test_snapshots_wait_for_the_pace_and_at_the_reserve_for_the_next_month() -> None:
-    """Late in the month the pace alone would let them spend the reserve."""
+def test_snapshots_wait_for_the_next_month_once_only_the_reserve_is_left() -> None:
+    """Late in the month the pace alone would allow snapshots to spend the reserve."""
     late = datetime(2026, 11, 29, tzinfo=UTC)
 
     assert late == Budget(4000, 3582, late).next_snapshot_at(18)
@@ -90,7 +91,7 @@ def test_snapshots_wait_for_the_pace_and_at_the_reserve_for_the_next_month() -> 
 
 
 def test_history_leaves_half_of_the_remaining_pace_to_snapshots() -> None:
-    """A backfill that took all would stop the snapshots until the month ends."""
+    """A backfill that spent all credits would stop the snapshots until the month ends."""
     budget = Budget(4000, 2500, MID_MONTH)
 
     assert 400 + 1000 == budget.kept_from_history
@@ -98,8 +99,8 @@ def test_history_leaves_half_of_the_remaining_pace_to_snapshots() -> None:
     assert not budget.can_spend(101, is_history=True)
 
 
-def test_what_history_spends_slows_snapshots_and_does_not_stop_them() -> None:
-    """Half a month of pace is half of what history left."""
+def test_credits_spent_on_history_slow_snapshots_but_do_not_stop_them() -> None:
+    """After half of the month, snapshots may have spent half of what history left."""
     spent = Budget(4000, 2600, MID_MONTH, history=1000)
 
     assert Budget(4000, 2600, MID_MONTH).is_over_pace
@@ -107,8 +108,8 @@ def test_what_history_spends_slows_snapshots_and_does_not_stop_them() -> None:
     assert not Budget(4000, 2500, MID_MONTH, history=1000).is_over_pace
 
 
-def test_no_limit_never_waits() -> None:
-    """COINCAP_MONTHLY_CREDITS=0 turns the ledger's brake off."""
+def test_a_plan_without_limit_never_delays_a_call() -> None:
+    """COINCAP_MONTHLY_CREDITS=0 means that there is no limit."""
     budget = Budget(0, 10**9, MID_MONTH)
 
     assert budget.can_spend(10**6)
@@ -116,12 +117,13 @@ def test_no_limit_never_waits() -> None:
     assert budget.next_fetch_at == MID_MONTH
 
 
+@NO_TIME_LIMIT
 @given(
     spent=st.integers(0, 10_000),
     now=st.datetimes(datetime(2018, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
 def test_the_next_fetch_is_never_past_nor_beyond_the_month(spent: int, now: datetime) -> None:
-    """A wait without end would stop the product for good."""
+    """The wait always ends, at the start of the next month at the latest."""
     budget = Budget(4000, spent, now)
 
     assert now <= budget.next_fetch_at <= budget.next_month

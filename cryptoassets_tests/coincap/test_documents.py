@@ -26,7 +26,7 @@ URL = "https://rest.coincap.io/v3/assets?limit=2&offset=0"
 
 
 def page_of(data: str, timestamp: str = str(NOW_MS), offset: int = 0) -> Page:
-    """Return a page as the client would."""
+    """Return a page as the client returns it."""
     body = f'{{"timestamp":{timestamp},"data":{data}}}'.encode()
     envelope = read_envelope(body)
     answer = Answer(URL, 200, "coincap", {}, body, FETCHED_AT)
@@ -39,8 +39,8 @@ def snapshot_of(*pages: Page, is_repeated: bool = False) -> Snapshot:
     return Snapshot(pages, is_repeated)
 
 
-def test_a_coin_becomes_the_document_of_the_contract() -> None:
-    """Other tools read these names; they do not change."""
+def test_a_coin_becomes_a_document_with_the_documented_fields() -> None:
+    """Other tools rely on the names of the fields, so they must not change."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"bitcoin","priceUsd":"1.50"}]')))
 
     observed_at = datetime(2026, 11, 23, 10, 0, 0, 100_000, tzinfo=UTC)
@@ -56,8 +56,8 @@ def test_a_coin_becomes_the_document_of_the_contract() -> None:
     )
 
 
-def test_each_page_leaves_a_record_of_its_fetch() -> None:
-    """Completeness is judged by what was asked, which no document knows."""
+def test_each_page_has_a_record_of_its_fetch() -> None:
+    """Completeness is judged by the number of coins asked for, which no document contains."""
     pages = page_of('[{"id":"a"},{"id":"b"}]'), page_of('[{"id":"c"}]', offset=2)
 
     batch = raw_batch(snapshot_of(*pages, is_repeated=True))
@@ -69,7 +69,7 @@ def test_each_page_leaves_a_record_of_its_fetch() -> None:
 
 
 def test_the_same_answer_twice_is_one_document() -> None:
-    """A repeated page must not insert twice."""
+    """A repeated page must not insert its coins twice."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"a"}]'), page_of('[{"id":"a"}]', offset=1)))
 
     assert 1 == len(batch.documents)
@@ -83,7 +83,7 @@ def test_another_answer_for_the_same_instant_is_a_second_document() -> None:
 
 
 def test_ids_differing_by_case_are_different_coins() -> None:
-    """Slugs are case-sensitive; folding them would merge two coins."""
+    """Slugs are case-sensitive; ignoring case would merge two coins."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"a"},{"id":"A"}]')))
 
     assert ["a", "A"] == [document["coin_id"] for document in batch.documents]
@@ -91,7 +91,7 @@ def test_ids_differing_by_case_are_different_coins() -> None:
 
 @pytest.mark.parametrize("coin", ['{"name":"x"}', '{"id":7}', '{"id":null}', '{"id":["a"]}'])
 def test_a_coin_without_a_string_id_is_a_dead_letter(coin: str) -> None:
-    """It has no name to be stored under; the rest of the page goes on."""
+    """It cannot be stored without an id; the rest of the page is stored."""
     batch = raw_batch(snapshot_of(page_of(f'[{coin},{{"id":"b"}}]')))
 
     assert ["b"] == [document["coin_id"] for document in batch.documents]
@@ -101,15 +101,15 @@ def test_a_coin_without_a_string_id_is_a_dead_letter(coin: str) -> None:
     )
 
 
-def test_a_dead_letter_holds_the_coin_as_it_came() -> None:
-    """Only the text shows what the parser could not keep."""
+def test_a_dead_letter_contains_the_text_of_the_coin() -> None:
+    """Only the text shows what the parser could not represent."""
     batch = raw_batch(snapshot_of(page_of(r'[{"id":"a","p":NaN,"n":"\ud800"}]')))
 
     assert r'{"id":"a","p":NaN,"n":"\ud800"}' == batch.dead_letters[0]["body"]
 
 
 def test_equal_broken_coins_are_two_dead_letters() -> None:
-    """Nothing goes away in silence, duplicates included."""
+    """Every broken coin is kept, even duplicates."""
     batch = raw_batch(snapshot_of(page_of('[{"n":1},{"n":1}]')))
 
     assert 2 == len({letter["_id"] for letter in batch.dead_letters})
@@ -123,7 +123,7 @@ def test_equal_broken_coins_are_two_dead_letters() -> None:
     ],
 )  # fmt: skip
 def test_a_page_with_an_impossible_time_is_one_dead_letter(timestamp: str) -> None:
-    """Filed under 1970 or 3000, no run would ever look at it."""
+    """Documents of 1970 or 3000 would never be processed."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"a"},{"id":"b"}]', timestamp)))
 
     assert ((), ()) == (batch.documents, batch.fetches)
@@ -132,13 +132,13 @@ def test_a_page_with_an_impossible_time_is_one_dead_letter(timestamp: str) -> No
 
 
 @pytest.mark.parametrize("timestamp", ["1514764800000", str(NOW_MS + 600_000), f"{NOW_MS}.0"])
-def test_times_at_the_border_are_kept(timestamp: str) -> None:
-    """Clocks differ a little; 2018 is the first year of ours."""
+def test_times_at_the_limits_are_kept(timestamp: str) -> None:
+    """Clocks differ a little, and partitions start in 2018."""
     assert 1 == len(raw_batch(snapshot_of(page_of('[{"id":"a"}]', timestamp))).documents)
 
 
 def test_a_missing_timestamp_is_a_dead_letter() -> None:
-    """Without it nobody knows what hour the prices are of."""
+    """Without it the hour of the prices is unknown."""
     page = page_of('[{"id":"a"}]')
 
     batch = raw_batch(snapshot_of(Page(page.answer, 0, 1, None, page.items)))
@@ -147,7 +147,7 @@ def test_a_missing_timestamp_is_a_dead_letter() -> None:
 
 
 def test_an_unreadable_answer_becomes_a_dead_letter_cut_at_one_mebibyte() -> None:
-    """The lake keeps evidence, not 64 MiB of it."""
+    """A body of up to 64 MiB must not be stored in full."""
     error = MalformedAnswerError("m", status=200, reason="html", body="é".encode() * 2**20)
 
     letter = dead_letter_of(error, URL, FETCHED_AT)
@@ -157,8 +157,8 @@ def test_an_unreadable_answer_becomes_a_dead_letter_cut_at_one_mebibyte() -> Non
     assert letter == dead_letter_of(error, URL, FETCHED_AT)
 
 
-def test_a_history_point_is_filed_under_its_own_time() -> None:
-    """The envelope's time is when we asked, not when the price was."""
+def test_a_history_point_is_stored_under_its_own_time() -> None:
+    """The envelope's timestamp is the time of the request, not of the price."""
     data = '[{"priceUsd":"1","time":1795424400000},{"priceUsd":"2","time":"x"}]'
     page = page_of(data)
     bounds = (FETCHED_AT - timedelta(days=1), FETCHED_AT)
@@ -173,8 +173,8 @@ def test_a_history_point_is_filed_under_its_own_time() -> None:
 
 @given(payload=COINS)
 @settings(max_examples=30, deadline=None)
-def test_the_canonical_payload_is_the_payload_in_one_spelling(payload: dict[str, Any]) -> None:
-    """Raw can be rebuilt from quarantine: the text must hold everything."""
+def test_the_canonical_payload_is_a_unique_text(payload: dict[str, Any]) -> None:
+    """Quarantine stores this text, so it must contain the whole payload."""
     text = canonical_payload(payload)
     backwards = dict(reversed(payload.items()))
 
@@ -188,15 +188,18 @@ def test_the_canonical_payload_is_the_payload_in_one_spelling(payload: dict[str,
 def test_ids_are_equal_exactly_when_content_is(
     payload: dict[str, Any], other: dict[str, Any], slug: str, ms: int
 ) -> None:
-    """Twice the same answer is one document, another answer is another."""
+    """The same answer twice is one document; a different answer is another document."""
     time = datetime(1990, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
     is_same = canonical_payload(payload) == canonical_payload(other)
 
-    assert is_same == (document_id(slug, time, payload) == document_id(slug, time, other))
+    assert is_same == (
+        document_id(slug, observed_at=time, payload=payload)
+        == document_id(slug, observed_at=time, payload=other)
+    )
 
 
-def test_the_interval_stands_between_slug_and_time() -> None:
-    """One instant has a point in each interval."""
-    found = document_id("bitcoin", FETCHED_AT, {}, "h1")
+def test_the_id_contains_the_interval_between_slug_and_time() -> None:
+    """The same instant may have a point in several intervals."""
+    found = document_id("bitcoin", "h1", observed_at=FETCHED_AT, payload={})
 
     assert "bitcoin@h1@2026-11-23T10:00:00.123Z@44136fa355b3" == found

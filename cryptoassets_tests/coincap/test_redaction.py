@@ -1,4 +1,4 @@
-"""A planted key must be found nowhere."""
+"""The API key must not appear in errors, logs or documents."""
 
 import logging
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ KEY = "planted-7f3a9c51"
 
 @pytest.fixture
 def source() -> Iterator[SourceServer]:
-    """A server that takes another key."""
+    """A server that accepts a different key."""
     with make_server(simulated_source(api_key=None)) as server:
         yield server
 
@@ -44,7 +44,7 @@ def test_no_error_traceback_or_log_shows_the_key(
     caplog: pytest.LogCaptureFixture,
     rule: dict[str, object],
 ) -> None:
-    """Messages end in events, logs and pages; servers like to echo what was wrong."""
+    """Messages are shown in events, logs and pages, and servers may echo a wrong key."""
     caplog.set_level(logging.DEBUG)
     plan_faults(rule)
 
@@ -54,7 +54,7 @@ def test_no_error_traceback_or_log_shows_the_key(
     ):
         client.snapshot(1)
 
-    # Without this test's own frame, whose variables hold the key of course.
+    # Without this test's own frame, whose variables contain the key.
     trace = caught.value.__traceback__
     assert trace is not None
     shown = TracebackException(
@@ -64,10 +64,10 @@ def test_no_error_traceback_or_log_shows_the_key(
     assert caught.value.__cause__ is None
 
 
-def test_a_dead_letter_does_not_hold_an_echoed_key(
+def test_a_dead_letter_does_not_contain_an_echoed_key(
     source: SourceServer, plan_faults: PlanFaults
 ) -> None:
-    """The lake is read by more people than the settings are."""
+    """More people can read the lake than the settings."""
     plan_faults({"kind": "patch", "coins": {"bitcoin": {"text": f'{{"key": {KEY}'}}})
 
     with CoinCapClient(source.url, api_key=KEY, retries=QUICK) as client:
@@ -90,7 +90,7 @@ def test_a_dead_letter_does_not_hold_an_echoed_key(
     ],
 )
 def test_both_forms_of_a_key_are_masked(text: str) -> None:
-    """`?apiKey=` also works at CoinCap, and someone will have put it into a URL."""
+    """CoinCap also accepts `?apiKey=`, so a URL may contain the key."""
     shown = BearerKey(KEY).redacted(text)
 
     assert "***" in shown
@@ -99,5 +99,5 @@ def test_both_forms_of_a_key_are_masked(text: str) -> None:
 
 
 def test_a_url_is_shown_without_user_and_password() -> None:
-    """A base URL may carry the password of a proxy."""
+    """A base URL may contain the password of a proxy."""
     assert "https://host/v3?apiKey=***&a=1" == public_url("https://me:pw@host/v3?apiKey=k&a=1")

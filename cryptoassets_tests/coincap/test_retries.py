@@ -6,8 +6,8 @@ import time
 import pytest
 
 from cryptoassets.coincap.models import RetryPolicy
-from cryptoassets.coincap.retries import pause_seconds, until_good
-from cryptoassets.coincap.verdicts import Trouble
+from cryptoassets.coincap.retries import call_with_retries, pause_seconds
+from cryptoassets.coincap.verdicts import CallFailure
 from cryptoassets.errors import RateLimitedError, SourceError, SourceUnavailableError
 
 POLICY = RetryPolicy(first_pause_seconds=1, longest_pause_seconds=3)
@@ -17,38 +17,38 @@ PATIENT = RetryPolicy(
 
 
 def outcome_of(*errors: type[SourceError] | None, policy: RetryPolicy = PATIENT) -> str:
-    """What becomes of calls that meet faults in turn, the last one for ever; None: no fault."""
+    """Call a source that returns these faults in turn and then repeats the last; None: no fault."""
     faults = itertools.chain(errors, itertools.repeat(errors[-1]))
 
-    def ask(_deadline: float) -> str | Trouble:
+    def ask(_deadline: float) -> str | CallFailure:
         error = next(faults)
         wait = 0.0 if error is RateLimitedError else None
-        return "good" if error is None else Trouble(error("a fault"), True, wait)
+        return "good" if error is None else CallFailure(error("a fault"), True, wait)
 
-    return until_good(ask, policy, total_seconds=30)
+    return call_with_retries(ask, policy, total_seconds=30)
 
 
 @pytest.mark.parametrize(
     ("error", "attempts"), [(SourceUnavailableError, 3), (RateLimitedError, 9)]
 )
-def test_patience_with_the_limit_of_calls_is_its_own_and_bounded(
+def test_rate_limited_calls_have_their_own_number_of_attempts(
     error: type[SourceError], attempts: int
 ) -> None:
-    """Being told to wait is no broken server; neither is waited for without end."""
+    """Rate limits and other faults are counted separately, and both are bounded."""
     with pytest.raises(error, match=rf"tried {attempts} times"):
         outcome_of(error)
 
 
-def test_without_a_patience_of_its_own_429_is_a_fault_like_others() -> None:
-    """A snapshot is due in its hour."""
+def test_by_default_429_is_retried_like_other_faults() -> None:
+    """A snapshot must be fetched within its hour."""
     policy = RetryPolicy(attempts=2, first_pause_seconds=0.001, longest_pause_seconds=0.001)
 
     with pytest.raises(RateLimitedError, match="tried 2 times"):
         outcome_of(RateLimitedError, policy=policy)
 
 
-def test_a_storm_of_429_leaves_the_tries_for_other_faults() -> None:
-    """Eight refusals and then two resets are two bad things, and each of them passes."""
+def test_many_429s_do_not_use_up_the_attempts_for_other_faults() -> None:
+    """Eight refusals and then two resets are within both limits."""
     storm, resets = [RateLimitedError] * 8, [SourceUnavailableError] * 2
 
     assert "good" == outcome_of(*storm, *resets, None)
@@ -56,13 +56,13 @@ def test_a_storm_of_429_leaves_the_tries_for_other_faults() -> None:
         outcome_of(*storm, *resets, SourceUnavailableError)
 
 
-def test_no_patience_goes_beyond_the_deadline() -> None:
-    """The bound of all calls and pauses together holds for 429 as well."""
+def test_no_retry_goes_beyond_the_deadline() -> None:
+    """The limit for all calls and pauses together applies to 429, too."""
     started = time.monotonic()
 
     with pytest.raises(RateLimitedError, match="tried"):
-        until_good(
-            lambda _deadline: Trouble(RateLimitedError("a fault"), True, 0.05),
+        call_with_retries(
+            lambda _deadline: CallFailure(RateLimitedError("a fault"), True, 0.05),
             RetryPolicy(attempts=3, attempts_when_limited=1000, first_pause_seconds=0.001),
             total_seconds=0.3,
         )
@@ -72,19 +72,19 @@ def test_no_patience_goes_beyond_the_deadline() -> None:
 
 @pytest.mark.parametrize(("attempt", "least", "most"), [(1, 0.5, 1.5), (2, 1, 3), (9, 3, 3)])
 def test_pauses_double_within_their_bounds(attempt: int, least: float, most: float) -> None:
-    """An outage is not made worse by those who wait for its end."""
+    """Retries must not put more load on a server during an outage."""
     pauses = [pause_seconds(POLICY, attempt, None) for _ in range(200)]
 
     assert least <= min(pauses) <= max(pauses) <= most
 
 
-def test_pauses_differ_by_chance() -> None:
-    """Else all clients of an outage come back in the same instant."""
+def test_pauses_are_random() -> None:
+    """Otherwise all clients would retry at the same instant after an outage."""
     assert 190 < len({pause_seconds(POLICY, 1, None) for _ in range(200)})
 
 
-def test_what_the_server_asks_for_is_waited_and_little_more() -> None:
-    """Earlier would be refused again."""
+def test_the_pause_is_slightly_longer_than_the_server_asks_for() -> None:
+    """An earlier retry would be refused again."""
     pauses = [pause_seconds(POLICY, 3, 7) for _ in range(200)]
 
     assert 7 <= min(pauses) <= max(pauses) <= 8

@@ -1,4 +1,4 @@
-"""Reading JSON so that nothing is lost unnoticed."""
+"""JSON is read without loss; values that cannot be represented get a reason code."""
 
 import json
 from contextlib import suppress
@@ -13,10 +13,10 @@ from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelo
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-# A store takes these for its own; Hypothesis finds them in our source. The table below has them.
-STORES_WORDS = {"id", "$date", "$numberDecimal", "__neosqlite_binary__", "__neosqlite_objectid__"}
+# Keys with a special meaning in a store. Hypothesis finds them in the code; the table tests them.
+RESERVED_KEYS = {"id", "$date", "$numberDecimal", "__neosqlite_binary__", "__neosqlite_objectid__"}
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(
-    lambda key: key not in STORES_WORDS
+    lambda key: key not in RESERVED_KEYS
 )
 JSON = st.recursive(
     st.none() | st.booleans() | INT64 | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
@@ -39,8 +39,8 @@ def fault_of(coin_text: str) -> str | None:
 
 @given(coins=st.lists(COINS, max_size=3), is_ascii=st.booleans())
 @settings(max_examples=30, deadline=None)
-def test_every_storable_coin_comes_back_as_sent(coins: list[Any], is_ascii: bool) -> None:  # noqa: FBT001
-    """Raw documents are verbatim: no value may change type, digits or spelling."""
+def test_every_storable_coin_is_read_unchanged(coins: list[Any], is_ascii: bool) -> None:  # noqa: FBT001
+    """Raw documents are verbatim: the type, digits and spelling of each value are kept."""
     text = json.dumps({"timestamp": 5, "data": coins}, ensure_ascii=is_ascii)
 
     envelope = read_envelope(text.encode())
@@ -79,8 +79,8 @@ def test_every_storable_coin_comes_back_as_sent(coins: list[Any], is_ascii: bool
         ("null", "not_an_object"),
     ],
 )
-def test_what_a_store_would_change_is_named(coin: str, reason: str) -> None:
-    """BSON or a double would alter it without a word."""
+def test_a_value_that_a_store_would_change_gets_a_reason_code(coin: str, reason: str) -> None:
+    """Otherwise BSON or a double would change it silently."""
     assert reason == fault_of(coin)
 
 
@@ -100,8 +100,8 @@ def test_what_a_store_would_change_is_named(coin: str, reason: str) -> None:
         '{"id":"a","priceUsd":"1e-400"}',
     ],
 )
-def test_what_a_store_holds_is_kept(coin: str) -> None:
-    """Odd is no reason to refuse: rules judge later, with the document at hand."""
+def test_unusual_values_that_can_be_stored_are_kept(coin: str) -> None:
+    """Reading does not judge values; the rules do so later."""
     assert fault_of(coin) is None
 
 
@@ -113,8 +113,8 @@ def test_what_a_store_holds_is_kept(coin: str) -> None:
         *("1e400", "1e-400", "1E-99999999999999999999", "-87711.199999999997089617"),
     ],
 )
-def test_a_number_that_bson_cannot_hold_keeps_its_text(number: str) -> None:
-    """Every coin went to dead letters when a source left out the quotes."""
+def test_a_number_that_bson_cannot_represent_is_kept_as_text(number: str) -> None:
+    """If a source sends numbers without quotes, no digits and no coins may be lost."""
     (item,) = envelope_of(f'{{"id":"a","x":[{number}],"name":"{{"}}').items or ()
 
     assert {"id": "a", "x": [{"$numberDecimal": number}], "name": "{"} == item.value
@@ -123,8 +123,8 @@ def test_a_number_that_bson_cannot_hold_keeps_its_text(number: str) -> None:
 @pytest.mark.parametrize(
     "broken", ['{"id":"b","p":NaN}', '{"id":"]}\\"","x":' + "[" * 10_000 + "]" * 10_000 + "}", "7"]
 )
-def test_one_broken_coin_leaves_the_others(broken: str) -> None:
-    """The rest of the page goes on, whatever the parser of this Python makes of the coin."""
+def test_one_broken_coin_does_not_affect_the_others(broken: str) -> None:
+    """The rest of the page is read, whatever this version of Python's parser does."""
     envelope = envelope_of(f'{{"id":"a"}}, {broken} ,{{"id":"c"}}')
 
     assert envelope.items is not None
@@ -156,36 +156,36 @@ def test_one_broken_coin_leaves_the_others(broken: str) -> None:
         (b'{"timestamp":1,"timestamp":2,"data":[]}', "duplicate_keys"),
     ],
 )
-def test_unreadable_bodies_are_named(body: bytes, reason: str) -> None:
-    """A dead letter without its reason helps nobody."""
+def test_unreadable_bodies_have_a_reason_code(body: bytes, reason: str) -> None:
+    """Every dead letter has the reason code of its fault."""
     with pytest.raises(UnreadableError) as caught:
         read_envelope(body)
 
     assert reason == caught.value.reason
 
 
-def test_a_byte_order_mark_is_passed_over() -> None:
-    """Gateways add one; the answer is good all the same."""
+def test_a_byte_order_mark_is_skipped() -> None:
+    """Some gateways add one to a valid answer."""
     assert () == read_envelope(b'\xef\xbb\xbf{"data":[]}').items
 
 
-def test_data_that_is_no_list_is_no_items() -> None:
-    """v2 said farewell with an object in `data`."""
+def test_data_that_is_not_a_list_has_no_items() -> None:
+    """v2 announced its deprecation with an object in `data`."""
     assert read_envelope(b'{"data":{"message":"deprecated"}}').items is None
 
 
 @given(body=st.binary(max_size=200))
 @settings(max_examples=100, deadline=None)
-def test_no_body_raises_anything_else(body: bytes) -> None:
-    """A parser's own error would pass by every handler of ours."""
+def test_no_body_raises_another_error(body: bytes) -> None:
+    """Callers handle `UnreadableError` only, not the parser's own errors."""
     with suppress(UnreadableError):
         read_envelope(body)
 
 
 @given(value=COINS)
 @settings(max_examples=30, deadline=None)
-def test_the_size_in_bson_is_never_guessed_low(value: dict[str, Any]) -> None:
-    """A document above 16 MiB breaks the whole insert."""
+def test_the_size_in_bson_is_never_underestimated(value: dict[str, Any]) -> None:
+    """A document above 16 MiB makes the whole insert fail."""
     bson = pytest.importorskip("bson")
 
     assert len(bson.encode(value)) <= bson_bytes(value)

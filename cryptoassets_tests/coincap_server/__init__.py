@@ -1,1 +1,1 @@
-"""Tests of our own server: the simulator, the replay, faults and HTTP."""
+"""Tests of the CoinCap-compatible server: the simulator, the replay, faults and HTTP."""

@@ -1,4 +1,4 @@
-"""The servers that tests ask."""
+"""Fixtures with running servers."""
 
 from cryptoassets_tests.coincap_server.fixtures import plan_faults, samples, source
 

@@ -1,4 +1,4 @@
-"""Servers of our own on free ports, and what tests ask of them."""
+"""Servers on free ports, and functions that set their faults and read their counts."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets.coincap_server.server import SourceServer, make_server
 from cryptoassets.coincap_server.service import Service
 from cryptoassets.coincap_server.sources import simulated_source
@@ -17,18 +17,18 @@ from cryptoassets.coincap_server.sources import simulated_source
 PlanFaults = Callable[..., None]
 
 
-class Nameless:
-    """The simulator as CoinCap answers: nothing says that it is ours, so its calls are metered."""
+class UnnamedSimulator:
+    """A simulator that does not identify itself, so that its calls are charged like CoinCap's."""
 
     def __init__(self) -> None:
-        """Simulate."""
+        """Create the simulator."""
         self._service: Service = simulated_source()
 
-    def answer(self, request: Request) -> Wire:
-        """Answer, and leave out who did."""
+    def answer(self, request: Request) -> HttpAnswer:
+        """Answer without the header that names the source."""
         wire = self._service.answer(request)
         kept = {name: text for name, text in wire.headers.items() if "Source" not in name}
-        return Wire(wire.status, wire.body, kept, wire.disturbance)
+        return HttpAnswer(wire.status, wire.body, kept, wire.transfer_fault)
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def source() -> Iterator[SourceServer]:
 
 @pytest.fixture
 def plan_faults(source: SourceServer) -> PlanFaults:
-    """Put rules in force at `source`."""
+    """Set the fault rules of `source`."""
     return lambda *rules: put_faults(source.url, *rules)
 
 
 @pytest.fixture
 def count_calls(source: SourceServer) -> Callable[[], dict[str, dict[str, int]]]:
-    """Ask `source` what it counted."""
+    """Return the calls that `source` counted."""
     return lambda: get_json(f"{source.url}/calls")
 
 
@@ -60,7 +60,7 @@ def samples() -> Path:
 
 
 def put_faults(url: str, *rules: dict[str, Any]) -> None:
-    """Put rules in force at one of our servers."""
+    """Set the fault rules of a server."""
     body = json.dumps(rules).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/faults", data=body, headers=headers, method="PUT")

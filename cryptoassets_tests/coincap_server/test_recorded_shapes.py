@@ -20,7 +20,7 @@ def recorded(samples: Path, name: str) -> dict[str, Any]:
 
 
 def kinds_of(rows: list[dict[str, Any]]) -> dict[str, set[str]]:
-    """Return the JSON types seen at each key, null left out."""
+    """Return the JSON types of each key's values, except null."""
     return {
         key: {type(row[key]).__name__ for row in rows if row[key] is not None} for key in rows[0]
     }
@@ -29,7 +29,7 @@ def kinds_of(rows: list[dict[str, Any]]) -> dict[str, set[str]]:
 def test_a_coin_has_the_keys_and_types_of_v3_in_their_order(
     source: SourceServer, samples: Path
 ) -> None:
-    """What is written against the simulator must work against CoinCap."""
+    """Code that works with the simulator must work with CoinCap."""
     theirs = recorded(samples, "v3-2025-12/assets.json")["data"]
 
     ours = get_json(f"{source.url}/assets?limit=2000")["data"]
@@ -40,7 +40,7 @@ def test_a_coin_has_the_keys_and_types_of_v3_in_their_order(
 
 @pytest.mark.parametrize("key", AT_18_PLACES)
 def test_amounts_have_18_places_as_in_v3(source: SourceServer, samples: Path, key: str) -> None:
-    """`%.18f` of a double: the binary tail is part of the format."""
+    """v3 writes amounts with `%.18f`, so they include the digits of the binary double."""
     form = re.compile(r"\d{1,20}\.\d{18}")
     theirs = recorded(samples, "v3-2025-12/assets.json")["data"]
 
@@ -50,10 +50,8 @@ def test_amounts_have_18_places_as_in_v3(source: SourceServer, samples: Path, ke
         assert coin[key] is None or form.fullmatch(coin[key])
 
 
-def test_a_point_has_the_keys_of_v2_history_which_has_them_all(
-    source: SourceServer, samples: Path
-) -> None:
-    """v3 left out circulatingSupply where it was recorded; v2 has every key."""
+def test_a_point_has_all_keys_of_v2_history(source: SourceServer, samples: Path) -> None:
+    """The recorded v3 answer has no circulatingSupply; the recorded v2 answer has every key."""
     theirs = recorded(samples, "v2-2023-03/history_bitcoin_h1.json")["data"]
 
     ours = get_json(f"{source.url}/assets/bitcoin/history?interval=h1")["data"]
@@ -64,7 +62,7 @@ def test_a_point_has_the_keys_of_v2_history_which_has_them_all(
 
 
 def test_rates_have_the_keys_and_types_of_v2(source: SourceServer, samples: Path) -> None:
-    """The only rates ever recorded are v2's."""
+    """There is no recorded answer of v3 for rates."""
     theirs = recorded(samples, "v2-2020-01-14/rates.json")["data"]
 
     ours = get_json(f"{source.url}/rates")["data"]
@@ -74,7 +72,7 @@ def test_rates_have_the_keys_and_types_of_v2(source: SourceServer, samples: Path
 
 
 def test_every_recorded_coin_of_v3_is_simulated(source: SourceServer, samples: Path) -> None:
-    """Slugs as v3 writes them, explorer and tokens too."""
+    """Slugs, explorers and tokens are those of v3."""
     ours = {coin["id"]: coin for coin in get_json(f"{source.url}/assets?limit=2000")["data"]}
 
     for coin in recorded(samples, "v3-2025-12/assets.json")["data"]:

@@ -1,4 +1,4 @@
-"""Recorded answers, served as they were recorded."""
+"""Recorded answers are served unchanged."""
 
 import gzip
 import json
@@ -33,13 +33,13 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def replay(folder: Path) -> Iterator[SourceServer]:
-    """The recording, stamped now."""
+    """A server of the recording, with current timestamps."""
     with make_server(replayed_source(folder)) as server:
         yield server
 
 
-def test_coins_go_out_as_the_text_that_came_in(replay: SourceServer) -> None:
-    """1.50e0 is not 1.5: re-formatting would test our own printer."""
+def test_coins_are_sent_with_their_recorded_text(replay: SourceServer) -> None:
+    """1.50e0 must not become 1.5."""
     with CoinCapClient(replay.url, retries=QUICK) as client:
         page = client.snapshot(10).pages[0]
 
@@ -47,8 +47,8 @@ def test_coins_go_out_as_the_text_that_came_in(replay: SourceServer) -> None:
     assert "replay" == page.answer.source
 
 
-def test_snapshots_are_stamped_now(replay: SourceServer) -> None:
-    """Old answers are good input for today's partition."""
+def test_snapshots_get_the_current_timestamp(replay: SourceServer) -> None:
+    """Recorded answers can be processed in the current partition."""
     with CoinCapClient(replay.url, retries=QUICK) as client:
         (fetch,) = raw_batch(client.snapshot(3)).fetches
 
@@ -56,7 +56,7 @@ def test_snapshots_are_stamped_now(replay: SourceServer) -> None:
 
 
 def test_as_recorded_keeps_the_time(folder: Path) -> None:
-    """The past is loaded under its own hour."""
+    """Recorded prices are published in the hour in which they were recorded."""
     with (
         make_server(replayed_source(folder, as_recorded=True)) as server,
         CoinCapClient(server.url, retries=QUICK) as client,
@@ -76,15 +76,15 @@ def test_as_recorded_keeps_the_time(folder: Path) -> None:
         ("search=B", ["b"]),
     ],
 )
-def test_paging_and_choosing_work_as_on_the_api(
+def test_paging_and_filters_work_as_in_the_api(
     replay: SourceServer, query: str, ids: list[str]
 ) -> None:
-    """A recording of 2,000 coins is fetched in pages too."""
+    """A recording of 2,000 coins is fetched in pages, too."""
     assert ids == [coin["id"] for coin in get_json(f"{replay.url}/assets?{query}")["data"]]
 
 
-def test_history_keeps_its_times_and_obeys_the_bounds(replay: SourceServer) -> None:
-    """[start, end): what the simulator and the client mean as well."""
+def test_history_keeps_its_times_and_the_bounds_apply(replay: SourceServer) -> None:
+    """The bounds are [start, end), as in the simulator and the client."""
     url = f"{replay.url}/assets/a/history?interval=h1"
 
     assert [1000, 2000, 3000] == [point["time"] for point in get_json(url)["data"]]
@@ -92,8 +92,8 @@ def test_history_keeps_its_times_and_obeys_the_bounds(replay: SourceServer) -> N
     assert [1000, 2000] == [point["time"] for point in bounded]
 
 
-def test_what_was_not_recorded_is_not_found(replay: SourceServer) -> None:
-    """A backfill over a small recording goes on with the next coin."""
+def test_a_request_without_a_recorded_answer_gets_404(replay: SourceServer) -> None:
+    """A backfill from a small recording continues with the next coin."""
     bounds = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
     with CoinCapClient(replay.url, retries=QUICK) as client:
@@ -103,8 +103,8 @@ def test_what_was_not_recorded_is_not_found(replay: SourceServer) -> None:
             client.history("../secret", "h1", *bounds)
 
 
-def test_a_changed_file_is_served_anew(replay: SourceServer, folder: Path) -> None:
-    """Demonstrations swap the file while the server runs."""
+def test_a_changed_file_is_read_again(replay: SourceServer, folder: Path) -> None:
+    """A file can be replaced while the server runs."""
     (folder / "assets.json").write_text('{"timestamp":1,"data":[{"id":"new"}]}')
 
     assert ["new"] == [coin["id"] for coin in get_json(f"{replay.url}/assets")["data"]]
@@ -113,7 +113,7 @@ def test_a_changed_file_is_served_anew(replay: SourceServer, folder: Path) -> No
 def test_a_file_broken_while_serving_is_an_error_not_an_old_answer(
     replay: SourceServer, folder: Path
 ) -> None:
-    """Serving the old one would hide the mistake."""
+    """Serving the old answer would hide the mistake."""
     (folder / "assets.json").write_text("{")
 
     with pytest.raises(HTTPError) as caught:
@@ -126,8 +126,8 @@ def test_a_file_broken_while_serving_is_an_error_not_an_old_answer(
 @pytest.mark.parametrize(
     "content", ["{", "[]", '{"timestamp":1}', '{"data":[1]}', "<html>", '{"data":{}}']
 )
-def test_a_broken_recording_is_named_at_the_start(tmp_path: Path, content: str) -> None:
-    """Not with the first call an hour later."""
+def test_a_broken_recording_is_reported_at_the_start(tmp_path: Path, content: str) -> None:
+    """Otherwise the error would appear only when the file is first requested."""
     (tmp_path / "assets.json").write_text(content)
 
     with pytest.raises(SettingsError, match=r"assets\.json"):
@@ -136,7 +136,7 @@ def test_a_broken_recording_is_named_at_the_start(tmp_path: Path, content: str) 
 
 @pytest.mark.parametrize("name", ["assets.json", "assets.json.gz"])
 def test_a_gzipped_recording_is_served(tmp_path: Path, name: str) -> None:
-    """`curl` without --compressed stores them gzipped, and people compress files."""
+    """`curl` without --compressed stores the gzipped answer, and users compress files."""
     (tmp_path / name).write_bytes(gzip.compress(f'{{"data": [{COINS}]}}'.encode()))
 
     with make_server(replayed_source(tmp_path)) as server:
@@ -150,16 +150,16 @@ def test_a_gzipped_recording_is_served(tmp_path: Path, name: str) -> None:
     [
         ("assets.json", gzip.compress(b'{"data": []}' * 9, mtime=0)[:-9], "gzip, truncated"),
         ("assets.json.gz", b"\x1f\x8bno", "gzip, bad_encoding"),
-        ("history_a_h1.json", b'{"data":[{"time":1},{"time":"1700"}]}', 'time is "1700", and no'),
-        ("history_a_h1.json", b'{"data":[{"time":1.5}]}', "time is 1.5, and no number of mill"),
-        ("history_a_h1.json", b'{"data":[{"priceUsd":"1"}]}', "time is null, and no number"),
-        ("history_a_h1.json", b'{"data":[{"time":true}]}', "time is true, and no number"),
+        ("history_a_h1.json", b'{"data":[{"time":1},{"time":"1700"}]}', 'time is "1700", not a'),
+        ("history_a_h1.json", b'{"data":[{"time":1.5}]}', "time is 1.5, not a number of mill"),
+        ("history_a_h1.json", b'{"data":[{"priceUsd":"1"}]}', "time is null, not a number"),
+        ("history_a_h1.json", b'{"data":[{"time":true}]}', "time is true, not a number"),
     ],
 )
-def test_what_is_wrong_with_a_recording_is_shown(
+def test_the_message_shows_what_is_wrong_with_a_recording(
     tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
-    """`bad_utf8` of a gzipped file, and "a point without time" of one that has a time, misled."""
+    """This includes faults of gzipped files and of a point's time."""
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(SettingsError, match=name) as caught:
@@ -169,7 +169,7 @@ def test_what_is_wrong_with_a_recording_is_shown(
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    """A typo in --replay would serve nothing but 404."""
+    """With a typo in --replay every answer would be 404."""
     with pytest.raises(SettingsError, match="No recorded answer"):
         replayed_source(tmp_path / "typo")
 
@@ -178,8 +178,8 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     ("name", "coins"),
     [("v2-2018-08-06", 100), ("v2-2020-01-14", 26), ("v2-2023-03", 5), ("v3-2025-12", 4)],
 )
-def test_every_recorded_page_goes_through_unchanged(samples: Path, name: str, coins: int) -> None:
-    """Real answers, every value equal to its text."""
+def test_every_recorded_page_is_fetched_unchanged(samples: Path, name: str, coins: int) -> None:
+    """Parsing does not change the values of real answers."""
     recorded = json.loads((samples / name / "assets.json").read_text())["data"]
 
     with (
@@ -193,10 +193,10 @@ def test_every_recorded_page_goes_through_unchanged(samples: Path, name: str, co
 
 
 @pytest.mark.parametrize(("interval", "points"), [("h1", 720), ("m5", 288)])
-def test_recorded_history_goes_through_point_by_point(
+def test_recorded_history_gives_one_document_per_point(
     samples: Path, interval: str, points: int
 ) -> None:
-    """720 and 288 points, each one document."""
+    """No point is dropped, and no point becomes a dead letter."""
     bounds = datetime(2023, 1, 1, tzinfo=UTC), datetime(2023, 4, 1, tzinfo=UTC)
 
     with (

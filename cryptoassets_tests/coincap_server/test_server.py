@@ -1,4 +1,4 @@
-"""Our own servers over HTTP: what every kind of source shares."""
+"""The server over HTTP: what every kind of source shares."""
 
 import json
 import signal
@@ -19,7 +19,7 @@ from cryptoassets_tests.coincap_server.fixtures import PlanFaults, get_json
 
 
 def status_and_source(url: str) -> tuple[int, str | None]:
-    """GET and return what every answer says of itself."""
+    """GET and return the status and the source header of the answer."""
     try:
         with urllib.request.urlopen(url) as answer:
             return answer.status, answer.headers["X-Cryptoassets-Source"]
@@ -48,19 +48,19 @@ def status_and_source(url: str) -> tuple[int, str | None]:
     ],
 )
 def test_every_answer_names_its_source(source: SourceServer, path: str, status: int) -> None:
-    """Errors included: without the header an answer passes for CoinCap's."""
+    """Errors, too: an answer without the header counts as CoinCap's."""
     assert (status, "simulator") == status_and_source(source.url + path)
 
 
-def test_without_its_key_a_source_refuses_all_but_health() -> None:
-    """Health checks have no key."""
+def test_a_source_with_a_key_answers_only_health_checks_without_it() -> None:
+    """Health checks do not send a key."""
     with make_server(simulated_source(api_key="k")) as server:
         assert (401, "simulator") == status_and_source(f"{server.url}/assets")
         assert (200, "simulator") == status_and_source(f"{server.url}/health")
 
 
 def test_an_unknown_coin_is_answered_as_coincap_does(source: SourceServer) -> None:
-    """The recorded body: error and timestamp."""
+    """The body has the recorded form, with error and timestamp."""
     with pytest.raises(HTTPError) as caught:
         get_json(f"{source.url}/assets/asdf")
 
@@ -71,7 +71,7 @@ def test_an_unknown_coin_is_answered_as_coincap_does(source: SourceServer) -> No
 
 
 def test_calls_and_credits_are_counted_by_route(source: SourceServer) -> None:
-    """The ledger of the client is held against this count."""
+    """Other tests compare the client's ledger with this count."""
     for path in ("/assets?limit=2", "/assets/bitcoin", "/assets?limit=2"):
         get_json(source.url + path)
 
@@ -84,7 +84,7 @@ def test_calls_and_credits_are_counted_by_route(source: SourceServer) -> None:
 def test_a_rule_applies_to_its_route_and_times_only(
     source: SourceServer, plan_faults: PlanFaults
 ) -> None:
-    """Tests say exactly which call fails."""
+    """Tests choose exactly which call fails."""
     plan_faults(
         {"route": "/assets/{slug}", "kind": "status", "status": 503, "after": 1, "times": 1}
     )
@@ -96,7 +96,7 @@ def test_a_rule_applies_to_its_route_and_times_only(
 
 
 def test_faults_are_cleared_by_delete(source: SourceServer, plan_faults: PlanFaults) -> None:
-    """A demonstration ends as it began."""
+    """After a demonstration the server can be restored to normal."""
     plan_faults({"kind": "status", "status": 500})
 
     request = urllib.request.Request(f"{source.url}/faults", method="DELETE")
@@ -108,7 +108,7 @@ def test_faults_are_cleared_by_delete(source: SourceServer, plan_faults: PlanFau
 
 @pytest.mark.parametrize("rules", [b"{", b"{}", b'[{"kind":"typo"}]', b"[1]"])
 def test_a_wrong_rule_is_refused(source: SourceServer, rules: bytes) -> None:
-    """A typo in a rule would make a test pass for nothing."""
+    """With a typo in a rule, a test would pass without testing anything."""
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{source.url}/faults", rules, headers, method="PUT")
 
@@ -131,7 +131,7 @@ def test_a_wrong_rule_is_refused(source: SourceServer, rules: bytes) -> None:
 def test_a_web_page_cannot_put_or_clear_faults(
     source: SourceServer, plan_faults: PlanFaults, headers: dict[str, str], status: int
 ) -> None:
-    """The simulator has no key, and a page in the user's browser can reach it."""
+    """The simulator needs no key, and a page in the user's browser can reach it."""
     plan_faults({"kind": "status", "status": 500, "route": "/rates"})
     connection = HTTPConnection(urlsplit(source.url).netloc)
     answers = {}
@@ -148,10 +148,10 @@ def test_a_web_page_cannot_put_or_clear_faults(
     assert 1 == len(get_json(f"{source.url}/faults"))
 
 
-def test_a_shifted_timestamp_moves_the_true_one(
+def test_a_shift_is_added_to_the_real_timestamp(
     source: SourceServer, plan_faults: PlanFaults
 ) -> None:
-    """An answer stamped an hour on belongs to another partition."""
+    """An answer whose timestamp is an hour later belongs to another partition."""
     plan_faults({"kind": "timestamp", "shift_ms": 3_600_000, "times": 1})
 
     shifted, true = (get_json(f"{source.url}/assets")["timestamp"] for _ in range(2))
@@ -160,7 +160,7 @@ def test_a_shifted_timestamp_moves_the_true_one(
 
 
 def test_one_connection_serves_many_calls(source: SourceServer) -> None:
-    """A backfill makes thousands."""
+    """A backfill makes thousands of calls."""
     connection = HTTPConnection(urlsplit(source.url).netloc)
     for _ in range(3):
         connection.request("GET", "/assets?limit=1")
@@ -176,21 +176,21 @@ def answer_on(connection: HTTPConnection) -> HTTPResponse:
     return connection.getresponse()
 
 
-def test_a_stopped_source_answers_nobody() -> None:
-    """A kept-alive connection would outlive it and hide that it is gone."""
+def test_a_stopped_source_does_not_answer() -> None:
+    """A keep-alive connection must not outlive the server."""
     with make_server(simulated_source()) as server:
         connection = HTTPConnection(urlsplit(server.url).netloc, timeout=2)
         connection.request("GET", "/health")
         connection.getresponse().read()
 
-    # Whether sending or receiving shows it first depends on the kernel's timing.
+    # Whether sending or receiving fails first depends on the kernel's timing.
     with pytest.raises((OSError, HTTPException)):
         answer_on(connection)
     connection.close()
 
 
 def test_many_clients_are_answered_at_once(source: SourceServer) -> None:
-    """Counts under a lock, answers not."""
+    """Only the counts are locked, not the answers."""
     threads = [
         threading.Thread(target=get_json, args=(f"{source.url}/assets?limit=1",)) for _ in range(8)
     ]
@@ -202,8 +202,8 @@ def test_many_clients_are_answered_at_once(source: SourceServer) -> None:
     assert {"/assets": 8} == get_json(f"{source.url}/calls")["calls"]
 
 
-def test_a_taken_port_is_named(source: SourceServer) -> None:
-    """Two sources on one machine: the second says what to do."""
+def test_a_used_port_is_reported(source: SourceServer) -> None:
+    """The error of a second source on the same port contains the remedy."""
     port = urlsplit(source.url).port or 0
 
     with pytest.raises(SettingsError, match=f"Port {port} .* --port"):
@@ -211,7 +211,7 @@ def test_a_taken_port_is_named(source: SourceServer) -> None:
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:
-    """Start `run_source` in a process of its own."""
+    """Start `run_source` in a separate process."""
     code = (
         "import sys; from pathlib import Path; "
         "from cryptoassets.coincap_server.sources import run_source; "
@@ -221,8 +221,8 @@ def started(*arguments: object) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_source_serves_until_it_is_told_to_stop(number: signal.Signals) -> None:
-    """Compose and Ctrl-C both end it at once and in order."""
+def test_the_source_serves_until_it_receives_a_signal(number: signal.Signals) -> None:
+    """Compose sends SIGTERM, Ctrl-C sends SIGINT; both stop the source at once and cleanly."""
     with started(0, None, False, 0, None) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
@@ -233,8 +233,8 @@ def test_the_source_serves_until_it_is_told_to_stop(number: signal.Signals) -> N
         assert 0 == process.wait(timeout=5)
 
 
-def test_the_faults_page_lists_every_kind() -> None:
-    """The docstring is the manual; a kind it does not name is not found."""
+def test_the_docstring_of_faults_lists_every_kind() -> None:
+    """The docstring is the only documentation of the kinds."""
     from cryptoassets.coincap_server import faults  # noqa: PLC0415 - the module is the subject
 
     assert faults.__doc__ is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cryptoassets.settings import project_root
+from cryptoassets.project import project_root
 from cryptoassets_tests.compose.platform import Platform
 
 IMAGES = ("postgres", "mongo", "mongo-express", "pgadmin4", "airflow3")

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psycopg
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
 
 Answer = TypeVar("Answer")
 
@@ -33,6 +35,7 @@ PORTS = {
     "POSTGRES_PORT": 25432,
     "DAGSTER_PORT": 23000,
     "MONGO_PORT": 27117,
+    "METRICS_PORT": 29464,
 }
 """Not the defaults, so that a platform in use on this machine is not affected."""
 
@@ -99,6 +102,20 @@ class Platform:
         assert ended.returncode == 0, f"{arguments}: {ended.stdout[-500:]}{ended.stderr[-3000:]}"
         return ended.stdout
 
+    def make(self, *words: str) -> None:
+        """Run a target of the Makefile on this project; it asks nothing."""
+        compose = {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_DISABLE_ENV_FILE": "1"}
+        ended = subprocess.run(
+            ["make", *words],  # noqa: S607
+            cwd=self.root,
+            env={**self.environment, **compose, "YES": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        assert ended.returncode == 0, f"{words}: {ended.stdout[-500:]}{ended.stderr[-3000:]}"
+
     def services(self) -> dict[str, str]:
         """Return the state of every service (healthy, running, ...), except finished jobs."""
         lines = self.compose("ps", "-a", "--format", "json").splitlines()
@@ -125,11 +142,28 @@ class Platform:
         label = "com.docker.compose.service"
         return {one["Config"]["Labels"][label]: one for one in json.loads(inspected.stdout)}
 
+    def secrets(self) -> set[str]:
+        """Return the content of every file of passwords and keys in the running containers."""
+        folder = "/run/cryptoassets"
+        found: set[str] = set()
+        for name, one in self.containers().items():
+            mounted = [mount["Destination"] for mount in one["Mounts"]]
+            if folder in mounted and one["State"]["Running"]:
+                script = f"for file in {folder}/*; do cat $file; echo; done"
+                found |= set(self.compose("exec", "-T", name, "sh", "-c", script).split())
+        return found
+
     def query(self, statement: str, user: str = "analyst") -> list[tuple[Any, ...]]:
         """Query the user's database over the published port."""
         url = f"postgresql://{user}:{user}@127.0.0.1:{PORTS['POSTGRES_PORT']}/bigdata_db"
         with psycopg.connect(url, connect_timeout=5) as connection:
             return connection.execute(statement).fetchall()
+
+    def raw_documents(self) -> set[bytes]:
+        """Return the bytes of every raw snapshot."""
+        url = f"mongodb://admin:admin@127.0.0.1:{PORTS['MONGO_PORT']}/?authSource=admin"
+        with MongoClient(url, document_class=RawBSONDocument) as client:
+            return {document.raw for document in client["datalake"]["coin_snapshots"].find()}
 
     def airflow(self, path: str, body: object = None) -> dict[str, Any]:
         """Return the answer of Airflow's API to the user admin/admin."""

@@ -4,7 +4,6 @@ What goes here: format, defaults and ports. What stays out: the running platform
 `test_platform`).
 """
 
-import importlib.util
 import os
 import re
 import shutil
@@ -17,8 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cryptoassets.settings import project_root
+from cryptoassets.project import project_root
 from cryptoassets_tests.compose.platform import compose_program
+from cryptoassets_tests.compose.scripts import import_script
 
 ROOT = project_root()
 DOCKERFILES = sorted(path.relative_to(ROOT) for path in (ROOT / "docker").glob("*/Dockerfile"))
@@ -29,6 +29,8 @@ CONTRACT_PORTS = {
     "spark-master": "8080",
     "postgres": "5432",
     "dagster-webserver": "3000",
+    "dashboard": "8501",
+    "metrics": "9464",
     "mongo": "27017",
 }
 # Long lines are URLs and health checks; a document start is useless in a file with one document.
@@ -49,7 +51,7 @@ DCLINT_RULES = (
         )
     ),
 )  # fmt: skip
-WITHOUT_LOG_IN = {"dagster-webserver", "spark-master"}
+WITHOUT_LOG_IN = {"dagster-webserver", "dashboard", "metrics", "spark-master"}
 
 
 def has_compose() -> bool:
@@ -67,6 +69,12 @@ needs_compose = pytest.mark.skipif(
 
 def resolved(**environment: str) -> dict[str, Any]:
     """Return the services as compose resolves them without a `.env`."""
+    services: dict[str, Any] = resolved_file(**environment)["services"]
+    return services
+
+
+def resolved_file(**environment: str) -> dict[str, Any]:
+    """Return the whole file as compose resolves it without a `.env`."""
     answer = subprocess.run(
         [*compose_program(), "--env-file", os.devnull, "config"],
         cwd=ROOT,
@@ -76,19 +84,28 @@ def resolved(**environment: str) -> dict[str, Any]:
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
-    services: dict[str, Any] = yaml.safe_load(answer.stdout)["services"]
-    return services
+    file: dict[str, Any] = yaml.safe_load(answer.stdout)
+    return file
+
+
+def passwords(**environment: str) -> dict[str, str]:
+    """Return what the preflight gets."""
+    text = resolved_file(**environment)["configs"]["passwords"]["content"]
+    found: dict[str, str] = preflight().read_settings(text)
+    return found
 
 
 def preflight() -> ModuleType:
     """Import the script, which is not part of a package."""
-    path = ROOT / "docker/preflight/preflight.py"
-    spec = importlib.util.spec_from_file_location("preflight", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return import_script("preflight/preflight.py")
+
+
+def files_of(volume: str) -> dict[str, str]:
+    """Return the files that the preflight writes into a volume, with default passwords."""
+    script = preflight()
+    given = {**script.DEFAULTS, "COINCAP_API_KEY": "", "CRYPTOASSETS_ALERT_URLS": ""}
+    found: dict[str, str] = script.files(given, {"POSTGRES": "own", "SPARK": "own"})[volume]
+    return found
 
 
 def tool(name: str) -> str:
@@ -177,7 +194,7 @@ def test_a_change_of_the_code_does_not_change_the_image_of_the_preflight() -> No
 
     assert "build" not in job
     assert not job["image"].startswith("cryptoassets/")
-    [script] = job["volumes"]
+    [script] = [volume for volume in job["volumes"] if volume["type"] == "bind"]
     assert [str(ROOT / "docker/preflight/preflight.py"), True] == [
         script["source"],
         script["read_only"],
@@ -198,10 +215,83 @@ def test_our_own_images_are_not_pulled_from_a_registry() -> None:
 @needs_compose
 def test_the_preflight_knows_every_password_of_the_file() -> None:
     """An unknown password could still have its default while a port is open."""
-    given = resolved()["preflight"]["environment"]
+    given = passwords()
 
-    given.pop("BIND_ADDRESS")
+    assert ("", "") == (given.pop("COINCAP_API_KEY"), given.pop("CRYPTOASSETS_ALERT_URLS"))
     assert preflight().DEFAULTS == given
+
+
+@needs_compose
+def test_no_service_has_a_secret_in_its_definition() -> None:
+    """`docker inspect` shows it to everybody who may use Docker."""
+    own = {name: f"planted-{name}" for name in (*preflight().DEFAULTS, "COINCAP_API_KEY")}
+
+    file = resolved_file(**own, CRYPTOASSETS_ALERT_URLS="planted-urls")
+
+    assert "planted" in str(file["configs"])
+    assert [] == [name for name, one in file["services"].items() if "planted" in str(one)]
+    readers = {name for name, one in file["services"].items() if "configs" in one}
+    assert {"preflight"} == readers
+
+
+@needs_compose
+def test_every_service_mounts_only_its_own_secrets() -> None:
+    """The files of the others are in other volumes, and it cannot change its own."""
+    file = resolved_file()
+    mounted = {
+        name: [one for one in service.get("volumes", ()) if "secrets-" in one.get("source", "")]
+        for name, service in file["services"].items()
+    }
+    written = mounted.pop("preflight")
+
+    assert {f"/secrets/{one['source'].removeprefix('secrets-')}" for one in written} == {
+        one["target"] for one in written
+    }
+    assert all(one["read_only"] for some in mounted.values() for one in some)
+    sources = {name: {one["source"] for one in some} for name, some in mounted.items()}
+    assert {1} == {len(some) for some in sources.values() if some}
+    for name in ("dashboard", "metrics"):
+        assert {"secrets-analyst"} == sources[name]
+    assert {"secrets-spark-worker"} == sources["spark-worker"]
+
+
+@needs_compose
+def test_a_worker_only_gets_the_urls_of_its_own_role() -> None:
+    """Its tasks need neither the driver's rights nor any other password."""
+    given = resolved()["spark-worker"]["environment"]
+
+    assert [] == [v for n, v in given.items() if "://" in v and "JAVA" not in n]
+    urls = [content for content in files_of("spark-worker").values() if "://" in content]
+    assert [["executor", "executor"]] * 2 == [re.split("[/:@]+", url)[1:3] for url in urls]
+    assert {"MONGO_URL_FILE", "POSTGRES_URL_FILE"} <= set(given)
+
+
+@needs_compose
+def test_every_service_has_few_rights() -> None:
+    """A program that is broken into cannot do more than the service does."""
+    services = resolved()
+
+    assert [] == [n for n, one in services.items() if one.get("cap_drop") != ["ALL"]]
+    assert [] == [n for n, one in services.items() if not one.get("pids_limit")]
+    assert {"preflight", "mongo", "pgadmin"} == {n for n, s in services.items() if "cap_add" in s}
+    writable = {name for name, service in services.items() if not service.get("read_only")}
+    assert {
+        *("preflight", "mongo", "pgadmin", "spark-worker"),
+        *(name for name in services if name.startswith("airflow-")),
+    } == writable
+
+
+@needs_compose
+def test_a_page_is_in_the_network_of_its_own_store_only() -> None:
+    """Mongo Express need not reach PostgreSQL, nor pgAdmin MongoDB; no page reaches the code."""
+    networks = {name: set(one.get("networks", ())) for name, one in resolved().items()}
+
+    assert {"lake", "pages"} == networks["mongo-express"]
+    assert {"warehouse", "pages"} == networks["pgadmin"] == networks["airflow-webserver"]
+    in_code = {name for name, some in networks.items() if "code" in some}
+    dagster = {"dagster-webserver", "dagster-daemon", "producer", "spark-consumer"}
+    assert {"coincap-simulator", *dagster} == in_code
+    assert [] == [name for name, some in networks.items() if "default" in some]
 
 
 @needs_compose
@@ -220,14 +310,16 @@ def test_no_web_page_can_control_dagster_or_spark() -> None:
 
 
 @needs_compose
-def test_a_worker_only_gets_the_urls_of_its_own_role() -> None:
-    """Its tasks need neither the driver's rights nor any other password."""
-    given = resolved()["spark-worker"]["environment"]
+def test_the_dashboard_only_gets_the_url_of_the_analyst() -> None:
+    """Whoever can open its page may read the tables, and nothing else."""
+    given = resolved(MONGO_PORT="1", DAGSTER_PORT="23000")["dashboard"]["environment"]
 
-    urls = {name: value for name, value in given.items() if "://" in value and "JAVA" not in name}
-    assert {"EXECUTOR_MONGO_URL", "EXECUTOR_POSTGRES_URL"} == set(urls)
-    assert {"executor:executor"} == {re.split("//|@", url)[1] for url in urls.values()}
-    assert {"MONGO_URL_FILE", "POSTGRES_URL_FILE"} <= set(given)
+    assert {"ANALYST_URL_FILE"} == {name for name in given if "URL" in name}
+    [url] = files_of("analyst").values()
+    assert "postgresql://analyst:analyst@postgres:5432/bigdata_db" == url
+    pages = dict(page.split("=") for page in given["CRYPTOASSETS_PAGES"].split())
+    assert {"dagster", "airflow", "spark", "pgadmin", "mongo-express"} == set(pages)
+    assert pages["dagster"].startswith("http://localhost:23000|")
 
 
 @needs_compose
@@ -300,3 +392,26 @@ def test_yamllint_has_no_complaints() -> None:
     files = ["docker-compose.yml", "docker/dagster/workspace.yaml", "dagster.yaml"]
 
     assert complaints(tool("yamllint"), "-s", "-d", YAML_RULES, *files) == ""
+
+
+@needs_compose
+def test_metrics_gets_no_url_but_that_of_the_role_that_only_reads() -> None:
+    """Whoever breaks into a page that has no log-in finds nothing with which to write."""
+    environment = resolved()["metrics"]["environment"]
+
+    assert {"ANALYST_URL_FILE"} == {name for name in environment if "URL" in name}
+
+
+@needs_compose
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [("CRYPTOASSETS_ALERT_URLS_FILE", "alert-urls"), ("COINCAP_API_KEY_FILE", "coincap-api-key")],
+)
+def test_a_users_secret_can_come_from_a_file(tmp_path: Path, variable: str, name: str) -> None:
+    """Then it is not in `.env` either."""
+    file = resolved_file(**{variable: str(tmp_path / "mine")})
+
+    assert str(tmp_path / "mine") == file["secrets"][name]["file"]
+    assert name in {one["source"] for one in file["services"]["preflight"]["secrets"]}
+    environment = file["services"]["spark-consumer"]["environment"]
+    assert f"/run/cryptoassets/{name}" == environment[variable]

@@ -6,6 +6,7 @@ out: checks of the file alone (in `test_compose_file`), killing, stopping and ch
 stand-ins; they test the wiring, not the real images.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import urllib.error
 
 import pytest
 
-from cryptoassets.settings import project_root
+from cryptoassets.project import project_root
 from cryptoassets_tests.compose.platform import PORTS, Platform, wait_until
 
 pytestmark = [
@@ -110,6 +111,33 @@ def test_the_analyst_sees_nothing_of_dagster(platform: Platform) -> None:
     )
 
     assert ["bigdata_db"] == databases
+
+
+def test_docker_inspect_and_sparks_page_show_no_secret(platform: Platform) -> None:
+    """Whoever may look at containers should not be able to log in to the stores."""
+    secrets = platform.secrets()
+    descriptions = platform.containers()
+
+    assert len(secrets) >= 13
+    # The default passwords are words such as `admin`, which are names of users as well.
+    long = {secret for secret in secrets if len(secret) > 8}
+    shown = json.dumps([descriptions, platform.spark_state()])
+    assert [] == [secret for secret in long if secret in shown]
+    names_of_users = ("_USER", "_USERNAME")
+    for one in descriptions.values():
+        pairs = (pair.partition("=") for pair in one["Config"]["Env"])
+        values = {value for name, _, value in pairs if not name.endswith(names_of_users)}
+        assert set() == values & secrets
+
+
+def test_the_platform_is_no_superuser_and_owns_its_tables(platform: Platform) -> None:
+    """A mistake in the platform must not be able to reach anything else on the server."""
+    owners = "SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = ANY (%s)"
+    schemas = "'{warehouse,marts,staging}'"
+
+    assert [("cryptoassets",)] == platform.query(owners.replace("%s", schemas), "admin")
+    [(is_super,)] = platform.query("SELECT rolsuper FROM pg_roles WHERE rolname = 'cryptoassets'")
+    assert not is_super
 
 
 @pytest.mark.usefixtures("platform")

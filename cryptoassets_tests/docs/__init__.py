@@ -1,1 +1,1 @@
-"""Tests of the documentation: what it names exists, and what exists is in it."""
+"""Tests of the documentation: links, headings, pictures, and the generated reference."""

@@ -1,12 +1,12 @@
-"""The pages of the documentation and what can be read off them.
+"""Finds the pages of the documentation, and reads their links and headings.
 
-What goes here: finding and reading pages. What stays out: what they must contain (in the tests).
+What goes here: finding and reading pages. What stays out: what pages must contain (in the tests).
 """
 
 import re
 from pathlib import Path
 
-from cryptoassets.settings import project_root
+from cryptoassets.project import project_root
 
 ROOT = project_root()
 README = ROOT / "README.md"
@@ -17,21 +17,21 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"```.*?```", re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-_NO_PART_OF_ANCHORS = re.compile(r"[^\w\- ]")
+_NOT_IN_ANCHORS = re.compile(r"[^\w\- ]")
 
 
 def name_of(page: Path) -> str:
-    """The page's path in the project."""
+    """Return the page's path in the project."""
     return str(page.relative_to(ROOT))
 
 
 def links(page: Path) -> list[str]:
-    """Targets of links and images, without their anchors, without those on the web and within."""
+    """Return the paths of links and images that point to other files of the project."""
     return [path for path, _ in _targets(page) if path]
 
 
 def links_to_headings(page: Path) -> list[tuple[Path, str]]:
-    """Targets of links with an anchor: the page that has the heading, and the anchor."""
+    """Return the targets of links with an anchor: the page with the heading, and the anchor."""
     return [
         ((page.parent / path).resolve() if path else page, anchor)
         for path, anchor in _targets(page)
@@ -40,13 +40,13 @@ def links_to_headings(page: Path) -> list[tuple[Path, str]]:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, as GitHub generates them."""
     headings = _HEADING.findall(_FENCE.sub("", page.read_text()))
-    return {_NO_PART_OF_ANCHORS.sub("", one.lower()).replace(" ", "-") for one in headings}
+    return {_NOT_IN_ANCHORS.sub("", one.lower()).replace(" ", "-") for one in headings}
 
 
 def _targets(page: Path) -> list[tuple[str, str]]:
-    """Path and anchor of each link that stays in the project; either may be empty."""
+    """Return path and anchor of each link within the project; one of them may be empty."""
     targets = _LINK.findall(_FENCE.sub("", page.read_text()))
     inside = [t for t in targets if not t.startswith(("http://", "https://"))]
     return [(path, anchor) for path, _, anchor in (t.partition("#") for t in inside)]

@@ -1,4 +1,4 @@
-"""Platforms of a test's own, and one whose hour holds odd values, read by many."""
+"""Platforms: one per test, and one with odd values that many tests read."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -27,7 +27,7 @@ def make_platform(
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> MakePlatform:
-    """Makes empty stores with a source and settings of the caller's, as `new_platform` does."""
+    """Create empty stores with the caller's source and settings, see `new_platform`."""
 
     def make(app: App | None = None, **settings: str) -> AbstractContextManager[Platform]:
         folder = tmp_path_factory.mktemp("platform")
@@ -38,14 +38,14 @@ def make_platform(
 
 @pytest.fixture
 def platform(make_platform: MakePlatform) -> Iterator[Platform]:
-    """Empty stores and a simulator, all the test's own."""
+    """Empty stores and a simulator for one test."""
     with make_platform() as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def odd_platform(make_platform: MakePlatform) -> Iterator[Platform]:
-    """Stores after one run whose answer held every odd value of `odd_values`; to be read only."""
+    """Stores after one run whose answer held all of `odd_values`; tests only read them."""
     with make_platform() as made:
         made.put_faults({"route": "/assets", "kind": "patch", "coins": odd_values.PATCHES})
         made.finished.append(made.command("run"))
@@ -55,16 +55,16 @@ def odd_platform(make_platform: MakePlatform) -> Iterator[Platform]:
 
 @pytest.fixture
 def copy(odd_platform: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
-    """A copy of stores in which everything adds up, quarantine and dead letters included."""
+    """A copy of consistent stores that hold quarantined documents and dead letters, too."""
     with copied(odd_platform, stack, tmp_path) as made:
         yield made
 
 
 @pytest.fixture(scope="session")
 def old_and_new(make_platform: MakePlatform) -> Iterator[Platform]:
-    """An hour of 20 days ago and the open one, each with a refused document; to be read only."""
+    """An hour of 40 days ago and the current hour, each with a refused document; read only."""
     with make_platform(COINCAP_COINS="5") as made:
-        shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -20 * 86_400_000}
+        shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -40 * 86_400_000}
         made.put_faults(shift)
         assert made.execute("ingest", this_hour()).success
         observed_at = made.stores.documents()[0]["observed_at"]
@@ -83,6 +83,6 @@ def old_and_new(make_platform: MakePlatform) -> Iterator[Platform]:
 
 @pytest.fixture
 def two_hours(old_and_new: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
-    """A copy of stores with an old hour and a new one."""
+    """A copy of stores with an old hour and a new hour."""
     with copied(old_and_new, stack, tmp_path) as made:
         yield made

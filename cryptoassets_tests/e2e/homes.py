@@ -1,7 +1,7 @@
-"""The product as its user has it: the command as a process of its own, in a fresh home.
+"""The product as its user has it: each command is a separate process with a fresh home.
 
-What goes here: starting the console script with nothing set but its home. What stays out: the
-product in this process (in `platforms`).
+What goes here: starting the console script with only its home set. What stays out: the product in
+this process (in `platforms`).
 """
 
 import os
@@ -13,28 +13,29 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from cryptoassets_tests.conftest import SINCE
 from cryptoassets_tests.e2e.platforms import Finished
 from cryptoassets_tests.e2e.stores import Stores
 
 COMMAND = Path(sys.executable).parent / "cryptoassets"
-_LONGEST_SECONDS = 150
+_MAX_SECONDS = 150
 
 
 @dataclass(frozen=True)
 class Home:
-    """A folder that CRYPTOASSETS_HOME names; stores and source are the embedded ones."""
+    """A folder for CRYPTOASSETS_HOME; its stores and source are the embedded ones."""
 
     folder: Path
     umask: int = -1
-    """Of the shell; -1: that of the tests."""
+    """The umask of the shell; -1: that of the tests."""
 
     def command(self, *arguments: str, limit: str = "true", **environment: str) -> Finished:
-        """Run the console script to its end, in a folder that is not the project's.
+        """Run the console script to its end, in a folder outside the project.
 
         Args:
             arguments: of the command.
-            limit: command of the shell that goes before, e.g. `ulimit -n 100`.
-            environment: besides that of a person.
+            limit: shell command that runs first, e.g. `ulimit -n 100`.
+            environment: variables in addition to the user's.
         """
         finished = subprocess.run(
             ["/bin/sh", "-c", f'{limit} && exec "$0" "$@"', COMMAND, *arguments],
@@ -45,16 +46,22 @@ class Home:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=_LONGEST_SECONDS,
+            timeout=_MAX_SECONDS,
             umask=self.umask,
         )
         return Finished(finished.returncode, finished.stdout)
 
     def open_to_others(self) -> list[str]:
-        """Files that another user may read, write or run, and folders to more than pass through."""
+        """Files that other users can read, write or execute, and folders they can list.
+
+        A JVM that is ending deletes its temporary files meanwhile.
+        """
         found = []
         for path in self.folder.rglob("*"):
-            mode = path.lstat().st_mode
+            try:
+                mode = path.lstat().st_mode
+            except FileNotFoundError:
+                continue
             allowed = 0o011 if stat.S_ISDIR(mode) else 0
             if not stat.S_ISLNK(mode) and mode & 0o077 & ~allowed:
                 found.append(f"{stat.filemode(mode)} {path.relative_to(self.folder)}")
@@ -62,13 +69,13 @@ class Home:
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """What `cryptoassets env` prints, as a shell would read it."""
+        """The output of `cryptoassets env`, parsed as a shell would."""
         lines = shlex.split(self.command("env").text)
         return dict(line.split("=", 1) for line in lines)
 
     @property
     def stores(self) -> Stores:
-        """The stores by the addresses that `env` gives."""
+        """The stores at the addresses that `env` prints."""
         named = self.settings
         return Stores(
             named["MONGO_URL"],
@@ -79,6 +86,7 @@ class Home:
 
 
 def user_environment() -> dict[str, str]:
-    """The environment of a person: nothing of ours, output into a pipe as buffered as ever."""
+    """A user's environment: without our variables, and with buffered output into a pipe."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"COLUMNS": "300"}
+    named = {"COLUMNS": "300", "CRYPTOASSETS_SINCE": SINCE}
+    return {name: os.environ[name] for name in kept if name in os.environ} | named

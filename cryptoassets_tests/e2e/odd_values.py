@@ -1,6 +1,6 @@
-"""Row 10 of the table of faults, and the worst of rows 11 and 12: what a source may send.
+"""Odd values that a source may send.
 
-What goes here: the values and what must become of each. What stays out: the runs.
+What goes here: the values, and what must become of each. What stays out: the runs.
 """
 
 from decimal import Decimal

@@ -1,7 +1,7 @@
-"""The product in this process: real servers, databases of a test's own, one warm SparkSession.
+"""The product in this process: real servers, separate databases per test, one warm SparkSession.
 
-What goes here: running the command and jobs as they are, over a source that a test can spoil. What
-stays out: reading the stores (in `stores`), the command as a process of its own (in `homes`).
+What goes here: running commands and jobs with a source that a test can break. What stays out:
+reading the stores (in `stores`), the command as a separate process (in `homes`).
 """
 
 import contextlib
@@ -36,7 +36,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Finished:
-    """A command that has ended; `text` is all it printed, with single blanks for white space."""
+    """A command that has ended; `text` is its whole output, with single blanks for white space."""
 
     code: int
     text: str
@@ -44,7 +44,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Platform:
-    """Stores and a source of a test's own; `settings` name them while something runs."""
+    """Stores and a source for one test; `settings` name them while something runs."""
 
     stores: Stores
     source_url: str
@@ -54,7 +54,7 @@ class Platform:
 
     @contextlib.contextmanager
     def in_force(self) -> Iterator[None]:
-        """Have the settings in the environment."""
+        """Set the environment variables of the platform."""
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.settings.items():
                 patch.setenv(name, value)
@@ -96,7 +96,7 @@ class Platform:
             )
 
     def put_faults(self, *rules: dict[str, Any]) -> None:
-        """Put rules in force at the source; none clears them."""
+        """Set the faults of the source; without arguments, remove them."""
         put_faults(self.source_url, *rules)
 
 
@@ -105,7 +105,7 @@ MakePlatform = Callable[..., contextlib.AbstractContextManager[Platform]]
 
 
 def put_faults(url: str, *rules: dict[str, Any]) -> None:
-    """Put rules in force at one of our servers; see `cryptoassets.coincap_server.faults`."""
+    """Set the faults of one of our servers; see `cryptoassets.coincap_server.faults`."""
     body, headers = json.dumps(rules).encode(), {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/faults", data=body, headers=headers, method="PUT")
     with urllib.request.urlopen(request) as answer:
@@ -113,7 +113,7 @@ def put_faults(url: str, *rules: dict[str, Any]) -> None:
 
 
 def this_hour() -> str:
-    """Partition key of the open hour."""
+    """Partition key of the current hour."""
     return datetime.now(UTC).strftime(HOUR_FORMAT)
 
 
@@ -128,7 +128,7 @@ def new_platform(
         template: name of a PostgreSQL database to copy.
         folder: for the cleaned Parquet.
         app: the source; None simulates.
-        settings: further variables of the environment.
+        settings: further environment variables.
     """
     name = f"e2e_{uuid.uuid4().hex[:8]}"
     administer(stack, "CREATE DATABASE {} TEMPLATE {}", name, template)
@@ -136,6 +136,8 @@ def new_platform(
     with make_server(app or simulated_source()) as server:
         named = {
             "COINCAP_URL": server.url,
+            # Tests of prices count partitions and calls; `test_rates` names currencies.
+            "CRYPTOASSETS_CURRENCIES": "none",
             "MONGO_URL": stores.mongo_url,
             "MONGO_DATABASE": name,
             "POSTGRES_URL": stores.postgres_url,
@@ -149,7 +151,7 @@ def new_platform(
 
 @contextlib.contextmanager
 def copied(platform: Platform, stack: Stack, folder: Path) -> Iterator[Platform]:
-    """The same source over a copy of the stores, which a test may spoil."""
+    """The same source with a copy of the stores, which a test may damage."""
     stores = platform.stores
     name = f"{stores.mongo_database}_copy"
     url = stack.postgres_url(database="postgres").replace("/postgres", f"/{name}")
@@ -168,6 +170,6 @@ def copied(platform: Platform, stack: Stack, folder: Path) -> Iterator[Platform]
 
 
 def administer(stack: Stack, statement: str, *names: str) -> None:
-    """Run a statement that no transaction may hold, with names in the place of `{}`."""
+    """Run a statement that is not allowed in a transaction; names replace `{}`."""
     with psycopg.connect(stack.postgres_url("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

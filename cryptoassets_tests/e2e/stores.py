@@ -1,7 +1,7 @@
-"""What tests ask of the stores, wherever they run: rows, sorted dumps, documents, Parquet.
+"""Reads the stores for tests: rows, sorted dumps, documents, Parquet.
 
-What goes here: reads, and the few plain writes with which a test plants something. What stays out:
-running the product (in `platforms` and `homes`).
+What goes here: reads, and the few plain writes that tests need. What stays out: running the product
+(in `platforms` and `homes`).
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,15 @@ from psycopg import sql
 from pymongo import MongoClient
 
 from cryptoassets.schemas import (
+    ALERTS,
     COIN_LATEST,
     CREDITS,
+    LAST_RUNS,
     LOAD_HISTORY,
     LOADS,
     MART_LOADS,
     PARTITION_LOCKS,
+    PIPELINE_DAILY,
     POSTGRES_TABLES,
     QUARANTINE,
 )
@@ -30,13 +33,16 @@ from cryptoassets.stores.mongodb import Lake
 
 Dump = dict[str, list[bytes]]
 
-# Sorted dumps leave these columns and tables out, and no other.
+# Sorted dumps omit exactly these columns and tables.
 # Files are named at random, and their checksum covers their names.
 _VOLATILE = {"run_id", "loaded_at", "publication"}
-_NOT_DUMPED = (COIN_LATEST, CREDITS, LOAD_HISTORY, MART_LOADS, PARTITION_LOCKS)
+_NOT_DUMPED = (
+    *(ALERTS, COIN_LATEST, CREDITS, LAST_RUNS, LOAD_HISTORY, MART_LOADS, PARTITION_LOCKS),
+    PIPELINE_DAILY,
+)
 _DUMPED = [table for table in POSTGRES_TABLES if table not in _NOT_DUMPED]
 PUBLISHED = tuple(table.full_name for table in _DUMPED if table not in (LOADS, QUARANTINE))
-"""Tables that a snapshot which is quarantined whole must leave as they are, to the byte."""
+"""Tables of which no byte may change when a snapshot is quarantined completely."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Stores:
             return sorted(lake[collection].find({}), key=lambda document: str(document["_id"]))
 
     def rows(self, statement: str | sql.Composed, *parameters: object) -> list[tuple[Any, ...]]:
-        """Run a statement, committed; returns its rows, if it has any."""
+        """Run a statement and commit; return its rows, if it has any."""
         with psycopg.connect(self.postgres_url) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             cursor = connection.execute(statement, parameters or None)
@@ -72,7 +78,7 @@ class Stores:
         return int(self.rows(query)[0][0])
 
     def dump(self) -> Dump:
-        """Every table as PostgreSQL's own text, sorted; table to lines."""
+        """Every table as PostgreSQL's own text: maps tables to sorted lines."""
         with psycopg.connect(self.postgres_url) as connection, connection.cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
             return {table.full_name: sorted(_lines(cursor, table)) for table in _DUMPED}

@@ -1,6 +1,6 @@
-"""Promise: whatever goes missing between the stores is found and named; nothing is lost silently.
+"""`audit` finds and names everything that is missing between the stores.
 
-Each test spoils a copy of the same stores in one place.
+Each test damages a copy of the same stores in one place.
 """
 
 from datetime import UTC, datetime
@@ -12,20 +12,23 @@ from cryptoassets_tests.e2e import odd_values
 from cryptoassets_tests.e2e.platforms import Platform
 
 NOT_AGAIN = "were not compared again"
+PRICES = "warehouse/coin_prices: the ids of"
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 
 def hour_of(platform: Platform) -> str:
-    """The partition that holds the snapshot."""
+    """The partition that contains the snapshot."""
     return str(platform.stores.rows("SELECT partition_key FROM warehouse.loads")[0][0])
 
 
-def test_nothing_is_found_where_everything_adds_up(copy: Platform) -> None:
-    """Without this the tests below would prove nothing."""
+def test_consistent_stores_pass(copy: Platform) -> None:
+    """Otherwise the tests below would prove nothing."""
+    documents = odd_values.STORED + len(copy.stores.documents("rates"))
+
     audit = copy.command("audit")
 
-    assert (0, True) == (audit.code, f"{odd_values.STORED} raw documents" in audit.text)
+    assert (0, True) == (audit.code, f"{documents} raw documents" in audit.text), audit.text
 
 
 @pytest.mark.parametrize(
@@ -74,10 +77,8 @@ def test_nothing_is_found_where_everything_adds_up(copy: Platform) -> None:
         ),
     ],
 )
-def test_audit_names_what_was_done_to_postgresql(
-    copy: Platform, statement: str, words: str
-) -> None:
-    """A person with a psql prompt, a restore of one table only, a bug of ours."""
+def test_damage_in_postgresql_is_named(copy: Platform, statement: str, words: str) -> None:
+    """By a user with psql, by restoring only one table, or by a bug of the product."""
     copy.stores.rows(statement)
 
     audit = copy.command("audit")
@@ -94,8 +95,8 @@ def audited(copy: Platform) -> Platform:
     return copy
 
 
-def test_documents_are_compared_once_and_what_is_skipped_is_dated(audited: Platform) -> None:
-    """Years of hours that nobody touched must not be read at each audit, nor forgotten."""
+def test_unchanged_hours_are_compared_once_and_reported_with_the_date(audited: Platform) -> None:
+    """Each audit would otherwise read years of unchanged hours."""
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     with audited.stores.lake() as lake:
         lost = lake["coin_snapshots"].find_one_and_delete({"coin_id": "bitcoin"})
@@ -104,13 +105,17 @@ def test_documents_are_compared_once_and_what_is_skipped_is_dated(audited: Platf
 
     second, full, third = (audited.command("audit", *options) for options in ([], ["--full"], []))
 
-    skipped = f"the ids of {odd_values.STORED} raw documents in 1 hour {NOT_AGAIN}"
-    assert (0, True, True) == (second.code, skipped in second.text, f"of {today}" in second.text)
+    skipped = f"{PRICES} {odd_values.STORED} raw documents in 1 hour {NOT_AGAIN}"
+    assert (0, True, True) == (
+        second.code,
+        skipped in second.text,
+        f"full check ({today}" in second.text,
+    )
     assert (1, 1) == (full.code, third.code), third.text
     for found in (full, third):
-        assert NOT_AGAIN not in found.text
+        assert PRICES not in found.text
         assert "1 cleaned rows have no raw document (bitcoin@" in found.text
-        assert "1 raw documents are in no place: not processed yet (planted)" in found.text
+        assert "1 raw documents have not been processed yet (planted)" in found.text
 
 
 @pytest.mark.parametrize(
@@ -134,11 +139,11 @@ def test_documents_are_compared_once_and_what_is_skipped_is_dated(audited: Platf
         ),
         (
             "UPDATE warehouse.quarantine SET payload = payload || ' ' WHERE raw_id ~ '^solana@'",
-            "rows of the quarantine are not those that were published",
+            "rows of the quarantine have changed since they were published",
         ),
         (
             "UPDATE warehouse.quarantine SET reasons = '{odd}' WHERE raw_id ~ '^solana@'",
-            "rows of the quarantine are not those that were published",
+            "rows of the quarantine have changed since they were published",
         ),
         (
             """
@@ -149,15 +154,15 @@ def test_documents_are_compared_once_and_what_is_skipped_is_dated(audited: Platf
         ),
         (
             "UPDATE warehouse.loads SET rows_checksum = '1:1 1:1'",
-            "rows of the table are not those that were published",
+            "rows of the table have changed since they were published",
         ),
         ("DELETE FROM warehouse.loads", "the ledger has no row for this partition"),
     ],
 )
-def test_what_was_changed_in_postgresql_since_the_last_audit_is_found(
+def test_a_change_in_postgresql_since_the_last_audit_is_found(
     audited: Platform, statement: str, words: str
 ) -> None:
-    """The checksum is made again from the rows: the ledger's own word proves nothing."""
+    """The checksum is computed from the rows; the stored one proves nothing."""
     audited.stores.rows(statement)
 
     audit = audited.command("audit")
@@ -169,14 +174,14 @@ def test_what_was_changed_in_postgresql_since_the_last_audit_is_found(
     ("old", "new", "words"),
     [
         (b"PAR1", b"PAR2", "its Parquet cannot be read"),
-        (b"parquet-cpp-arrow", b"parquet-cpp-Arrow", "bytes are not those that were"),
+        (b"parquet-cpp-arrow", b"parquet-cpp-Arrow", "bytes have changed since it was"),
     ],
     ids=["a byte without which it cannot be read", "a byte that no value depends on"],
 )
 def test_one_byte_changed_in_parquet_is_found(
     audited: Platform, old: bytes, new: bytes, words: str
 ) -> None:
-    """A disk that rots, a copy that was cut: the next rebuild of the table would read it."""
+    """By a failing disk or an incomplete copy; the next rebuild of the table would read it."""
     [file] = audited.stores.clean.glob("coin_prices/*/*.parquet")
     before, _, after = file.read_bytes().rpartition(old)
     file.write_bytes(before + new + after)
@@ -188,19 +193,19 @@ def test_one_byte_changed_in_parquet_is_found(
 
 
 def test_parquet_that_was_written_again_is_compared_again(audited: Platform) -> None:
-    """`clean/coin_prices` materialized alone is no damage, and no proof either."""
+    """Materializing only `clean/coin_prices` damages nothing, but outdates the comparison."""
     [file] = audited.stores.clean.glob("coin_prices/*/*.parquet")
     file.rename(file.with_name("part-of-another-run.parquet"))
 
     audit = audited.command("audit")
 
-    assert (0, False) == (audit.code, NOT_AGAIN in audit.text), audit.text
+    assert (0, False) == (audit.code, PRICES in audit.text), audit.text
 
 
 def test_a_document_that_another_program_wrote_is_named_and_then_quarantined(
     copy: Platform,
 ) -> None:
-    """Spark's Mongo connector drops documents of another `_id` type: here none is dropped."""
+    """Spark's MongoDB connector drops documents whose `_id` has another type; we do not."""
     observed_at = copy.stores.documents()[0]["observed_at"]
     with copy.stores.lake() as lake:
         planted = lake["coin_snapshots"].insert_many(
@@ -214,7 +219,7 @@ def test_a_document_that_another_program_wrote_is_named_and_then_quarantined(
     after = copy.command("audit")
 
     assert (1, 0) == (before.code, after.code), after.text
-    assert "2 raw documents are in no place: not processed yet (ObjectId:" in before.text
+    assert "2 raw documents have not been processed yet (ObjectId:" in before.text
     assert processed.success
     rows = copy.stores.rows(
         "SELECT raw_id FROM warehouse.quarantine WHERE reasons = '{foreign_document}'"
@@ -223,18 +228,21 @@ def test_a_document_that_another_program_wrote_is_named_and_then_quarantined(
 
 
 def test_a_document_without_time_is_named(copy: Platform) -> None:
-    """It belongs to no partition, so no run would ever see it."""
+    """It belongs to no partition, so no run processes it."""
     with copy.stores.lake() as lake:
         lake["coin_snapshots"].insert_one({"_id": "timeless", "payload": {}})
 
     audit = copy.command("audit")
 
     assert 1 == audit.code
-    assert "1 documents of coin_snapshots have no time and so no partition (timeless)" in audit.text
+    assert (
+        "1 documents of coin_snapshots have no valid time and so no partition (timeless)"
+        in audit.text
+    )
 
 
-def test_a_raw_document_that_was_deleted_is_missed(copy: Platform) -> None:
-    """Raw is the one store that cannot be rebuilt."""
+def test_a_deleted_raw_document_is_found(copy: Platform) -> None:
+    """Raw is the only store that cannot be rebuilt."""
     with copy.stores.lake() as lake:
         lake["coin_snapshots"].delete_one({"coin_id": "bitcoin"})
 
@@ -244,8 +252,8 @@ def test_a_raw_document_that_was_deleted_is_missed(copy: Platform) -> None:
     assert "1 cleaned rows have no raw document (bitcoin@" in audit.text
 
 
-def test_a_row_that_was_deleted_is_back_after_the_hour_is_processed_again(copy: Platform) -> None:
-    """Everything below raw can be made again, to the byte."""
+def test_processing_an_hour_again_restores_a_deleted_row(copy: Platform) -> None:
+    """Everything after raw can be rebuilt byte for byte."""
     before = copy.stores.dump()
     copy.stores.rows("DELETE FROM warehouse.coin_prices")
     copy.stores.rows("DELETE FROM warehouse.quarantine")

@@ -1,6 +1,6 @@
-"""Promise: a bad snapshot is quarantined whole, `run` says so, and what was good stays.
+"""A bad snapshot is quarantined completely, `run` fails, and good rows are not changed.
 
-One story in this process; `test_run` has the snapshot of 30 coins as a user meets it.
+One sequence of runs in this process; `test_run` tests the snapshot of 30 coins as a user sees it.
 """
 
 import json
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 @dataclass(frozen=True)
 class Story:
-    """A good snapshot, one that is mostly broken, an empty answer, a good one; dumps after each."""
+    """A good snapshot, a mostly broken one, an empty answer, a good one; dumps after each."""
 
     platform: Platform
     good: Dump
@@ -31,7 +31,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(make_platform: MakePlatform) -> Iterator[Story]:
-    """Told once: each run costs seconds."""
+    """Run once, because each run takes seconds."""
     with make_platform() as platform:
 
         def run(*faults: dict[str, Any]) -> tuple[Finished, Dump]:
@@ -49,7 +49,7 @@ def story(make_platform: MakePlatform) -> Iterator[Story]:
 
 
 def test_a_mostly_broken_snapshot_makes_run_fail_and_name_the_check(story: Story) -> None:
-    """61 of 100 without a price: what is left of such an answer is not worth trusting."""
+    """If 61 of 100 coins have no price, the other 39 cannot be trusted either."""
     finished, _ = story.broken
 
     assert 1 == finished.code, finished.text
@@ -57,8 +57,8 @@ def test_a_mostly_broken_snapshot_makes_run_fail_and_name_the_check(story: Story
     assert "snapshot_unreliable" in finished.text
 
 
-def test_a_mostly_broken_snapshot_is_in_quarantine_whole(story: Story) -> None:
-    """The 39 that look good are not loaded either, and each says why."""
+def test_a_mostly_broken_snapshot_is_quarantined_completely(story: Story) -> None:
+    """The 39 good-looking coins are not loaded either; each row has the reason."""
     rows = story.platform.stores.rows(
         "SELECT count(*), count(*) FILTER (WHERE 'price_usd_missing' = ANY(reasons)) "
         "FROM warehouse.quarantine WHERE 'snapshot_unreliable' = ANY(reasons)"
@@ -69,31 +69,42 @@ def test_a_mostly_broken_snapshot_is_in_quarantine_whole(story: Story) -> None:
 
 
 @pytest.mark.parametrize("what", ["broken", "empty"])
-def test_a_bad_answer_leaves_earlier_rows_the_same_bytes(story: Story, what: str) -> None:
-    """Readers see what they saw before."""
+def test_a_bad_answer_does_not_change_earlier_rows(story: Story, what: str) -> None:
+    """Readers see the same rows as before, byte for byte."""
     _, after = getattr(story, what)
 
     for table in PUBLISHED:
         assert story.good[table] == after[table], table
 
 
-def test_an_empty_answer_stores_nothing_and_says_so(story: Story) -> None:
-    """`data: []` with status 200 is no success."""
+def test_an_empty_answer_stores_nothing_and_fails(story: Story) -> None:
+    """`data: []` with status 200 is not a success."""
     finished, after = story.empty
 
     assert 1 == finished.code
     assert "raw/coin_snapshots: GET http" in finished.text
-    assert "answered with no coin. Nothing was stored" in finished.text
+    assert "returned no coins. Nothing was stored" in finished.text
     assert story.broken[1] == after
 
 
-def test_the_next_good_snapshot_publishes(story: Story) -> None:
-    """A bad answer must not hold its hour for ever."""
+def test_the_next_good_snapshot_is_published(story: Story) -> None:
+    """A bad answer must not block its hour."""
     finished, after = story.healed
-    before = story.good["warehouse.coin_prices"]
 
     assert 0 == finished.code, finished.text
-    assert 200 == len(after["warehouse.coin_prices"])
-    assert set(before) < set(after["warehouse.coin_prices"])
     assert story.broken[1]["warehouse.quarantine"] == after["warehouse.quarantine"]
     assert 0 == story.audit.code, story.audit.text
+
+
+def test_another_good_run_only_adds_one_snapshot(story: Story) -> None:
+    """Rows of the first run are not changed."""
+    before, (_, after) = story.good, story.healed
+
+    assert 200 == len(after["warehouse.coin_prices"])
+    assert set(before["warehouse.coin_prices"]) < set(after["warehouse.coin_prices"])
+    # The coin of rank 100 may be another one than seconds before.
+    coins = {row.partition(b"\t")[0] for row in after["warehouse.coin_prices"]}
+    for table in ("warehouse.coins", "marts.coin_daily"):
+        assert coins == {row.partition(b"\t")[0] for row in after[table]}
+        assert len(coins) == len(after[table])
+    assert len(before["marts.market_daily"]) == len(after["marts.market_daily"])

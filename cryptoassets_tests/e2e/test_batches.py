@@ -1,4 +1,4 @@
-"""Promises of `run --every`: one process, batch after batch, outlives a fault and ends well."""
+"""`run --every` runs batch after batch in one process, survives faults and stops cleanly."""
 
 import os
 import re
@@ -14,25 +14,25 @@ from cryptoassets_tests.e2e.platforms import Finished, Platform, this_hour
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
-_LONGEST_SECONDS = 240
+_MAX_SECONDS = 240
 _COINS = 100
 
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop that was stopped by a signal, and how long it took to end then."""
+    """A loop that a signal stopped, and how long it took to end."""
 
     finished: Finished
     seconds_to_end: float
 
 
 def loop_until(platform: Platform, is_enough: Callable[[], bool]) -> Loop:
-    """Run a loop, a cycle a second, until something is so; then stop it as Ctrl-C does."""
+    """Run a loop with one cycle per second until a condition holds; then send SIGINT."""
     asked_at = [time.monotonic()]
     has_ended = threading.Event()
 
     def stop_then() -> None:
-        deadline = time.monotonic() + _LONGEST_SECONDS
+        deadline = time.monotonic() + _MAX_SECONDS
         while not is_enough() and time.monotonic() < deadline:
             if has_ended.wait(0.1):
                 return
@@ -57,16 +57,16 @@ _REFUSE_OLD_HOUR = """
 
 
 def _await_a_minute_of_this_hour() -> None:
-    """In the next hour the loop would rightly try the hour left behind again."""
+    """In the next hour the loop would correctly retry the unfinished hour."""
     seconds_left = 3600 - time.time() % 3600
     if seconds_left < 60:
         time.sleep(seconds_left + 1)
 
 
-def test_batches_follow_each_other_through_faults_until_ctrl_c(platform: Platform) -> None:
-    """An empty answer costs one cycle, and so does an hour left behind that cannot be published.
+def test_a_loop_continues_after_faults_and_ends_at_ctrl_c(platform: Platform) -> None:
+    """An empty answer fails one cycle, and so does an earlier hour that cannot be published.
 
-    It is tried once an hour, not before each batch, and is there for the run that can.
+    That hour is tried once per hour, not in each cycle, and stays for a later run.
     """
     _await_a_minute_of_this_hour()
     shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -2 * 3_600_000}
@@ -81,9 +81,10 @@ def test_batches_follow_each_other_through_faults_until_ctrl_c(platform: Platfor
 
     text = loop.finished.text
     assert 130 == loop.finished.code, text
+    assert text.endswith("Stopped.")
     assert len(re.findall(r"100 documents new, 100 rows written, answer to row", text)) >= 2
     assert "not this hour" in text
-    # One more if the clock struck meanwhile.
+    # One more if a new hour began in the meantime.
     assert 2 <= len(re.findall(r"✗ \d\d:\d\d:\d\d", text)) <= 3, text
     assert re.search(r"cycles, [23] of them failed; [2-9]00 documents new", text)
     assert loop.seconds_to_end < 30
@@ -95,19 +96,19 @@ def test_batches_follow_each_other_through_faults_until_ctrl_c(platform: Platfor
     assert hours >= [(2,)]
 
 
-def test_a_loop_ends_at_once_when_no_later_cycle_can_help(platform: Platform) -> None:
-    """Sixty refused calls an hour would look like an attack on the source."""
+def test_a_permanent_error_ends_the_loop(platform: Platform) -> None:
+    """The source may block a client that sends sixty refused calls per hour."""
     platform.put_faults({"route": "/assets", "kind": "status", "status": 401})
 
     finished = platform.command("run", "--every", "1")
 
     assert 1 == finished.code
-    assert "BadKeyError: a later cycle would not get past it" in finished.text
+    assert "BadKeyError: later cycles would fail, too" in finished.text
     assert "1 cycles, 1 of them failed" in finished.text
 
 
-def test_batches_keep_to_the_credits_of_the_month(platform: Platform) -> None:
-    """A fetch a minute spends the free plan in a day and a half."""
+def test_a_loop_keeps_to_the_pace_of_the_months_credits(platform: Platform) -> None:
+    """One fetch per minute would spend the free plan in a day and a half."""
     platform.stores.rows("INSERT INTO warehouse.credits VALUES (now(), '/assets', 4000, 4000)")
 
     loop = loop_until(platform, lambda: len(platform.stores.documents("snapshot_fetches")) > 1)
@@ -117,8 +118,8 @@ def test_batches_keep_to_the_credits_of_the_month(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon"])
-def test_a_pause_that_is_none_is_refused(platform: Platform, seconds: str) -> None:
-    """Exit code 2 is misuse."""
+def test_an_interval_that_is_too_short_exits_with_2(platform: Platform, seconds: str) -> None:
+    """Nothing is started."""
     finished = platform.command("run", "--every", seconds)
 
     assert 2 == finished.code

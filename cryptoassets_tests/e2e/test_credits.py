@@ -1,7 +1,8 @@
-"""Promise: scheduled fetches keep to the month's credits; a person may go down to the reserve."""
+"""Scheduled fetches keep to the month's pace of credits; `run` may spend down to the reserve."""
 
 from datetime import UTC, datetime
 
+import dagster as dg
 import pytest
 
 from cryptoassets.coincap.credits import Budget
@@ -11,7 +12,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 
 def spend(platform: Platform, credits_spent: int) -> None:
-    """Count credits as spent this month."""
+    """Record credits as spent this month."""
     platform.stores.rows("DELETE FROM warehouse.credits")
     platform.stores.rows(
         "INSERT INTO warehouse.credits VALUES (now(), '/assets', %s, %s)",
@@ -20,15 +21,22 @@ def spend(platform: Platform, credits_spent: int) -> None:
     )
 
 
-def test_a_scheduled_ingest_of_a_spent_month_fetches_nothing_and_succeeds(
+def skipped(result: dg.ExecuteInProcessResult) -> dg.AssetObservation:
+    """What the run says of the hour, which is not materialized because it has no documents."""
+    assert [] == result.asset_materializations_for_node("raw__coin_snapshots")
+    (event,) = [one for one in result.all_events if one.event_type_value == "ASSET_OBSERVATION"]
+    return event.asset_observation_data.asset_observation
+
+
+def test_a_scheduled_ingest_without_credits_skips_and_succeeds(
     platform: Platform,
 ) -> None:
-    """A red run every five minutes until the month ends would hide every other one."""
+    """A failed run every five minutes would hide every other failure."""
     spend(platform, 4000)
 
     result = platform.execute("ingest", this_hour())
 
-    (made,) = result.asset_materializations_for_node("raw__coin_snapshots")
+    made = skipped(result)
     assert result.success
     assert "credits" == made.metadata["skipped"].value
     next_fetch = datetime.fromisoformat(str(made.metadata["next fetch at"].value))
@@ -36,23 +44,23 @@ def test_a_scheduled_ingest_of_a_spent_month_fetches_nothing_and_succeeds(
     assert [] == platform.stores.documents()
 
 
-def test_a_scheduled_ingest_that_would_touch_the_reserve_waits_for_the_next_month(
+def test_a_scheduled_ingest_that_would_need_the_reserve_skips_until_next_month(
     platform: Platform,
 ) -> None:
-    """Within the pace, and still not to be spent: no red run either."""
+    """The pace would allow it, but not the reserve; this is not a failed run either."""
     result = platform.but(COINCAP_MONTHLY_CREDITS="18").execute("ingest", this_hour())
 
-    (made,) = result.asset_materializations_for_node("raw__coin_snapshots")
+    made = skipped(result)
     assert result.success
     assert "credits" == made.metadata["skipped"].value
     next_fetch = datetime.fromisoformat(str(made.metadata["next fetch at"].value))
     assert (1, 0, 0) == (next_fetch.day, next_fetch.hour, next_fetch.minute)
 
 
-def test_of_two_that_waited_for_the_same_moment_the_slower_one_skips(
+def test_the_slower_of_two_concurrent_fetches_skips(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The loop and the schedule: what one looked at, the other has spent since."""
+    """The loop and the schedule: one spends the credits that the other has just seen."""
     spend(platform, 899_999_000)
     budget = Budget(10**9, 899_999_000, datetime.now(UTC))
     if not budget.is_over_pace:
@@ -61,13 +69,13 @@ def test_of_two_that_waited_for_the_same_moment_the_slower_one_skips(
 
     result = platform.but(COINCAP_MONTHLY_CREDITS=str(10**9)).execute("ingest", this_hour())
 
-    (made,) = result.asset_materializations_for_node("raw__coin_snapshots")
+    made = skipped(result)
     assert result.success
     assert "credits" == made.metadata["skipped"].value
 
 
-def test_run_goes_on_down_to_the_reserve_and_no_further(platform: Platform) -> None:
-    """A person who types `run` wants data now, but the reserve is for later."""
+def test_run_spends_credits_down_to_the_reserve(platform: Platform) -> None:
+    """A user who types `run` wants data now, but the reserve is for later."""
     spend(platform, 3500)
     above = platform.execute(
         "ingest", this_hour(), tags={"cryptoassets/credits": "down_to_reserve"}

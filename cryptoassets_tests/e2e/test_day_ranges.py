@@ -1,4 +1,4 @@
-"""Story of the marts over a range of days: each day as a run of its own would have made it."""
+"""One run of the marts over several days gives the same rows as one run per day."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FIRST = datetime(2026, 10, 20, tzinfo=UTC)
 DAYS = [f"{FIRST + timedelta(days=number):%Y-%m-%d}" for number in range(8, 11)]
 RANGE = range_tags(DAYS[0], DAYS[-1])
 MARTS = ("marts.coin_daily", "marts.market_daily")
-# The ninth day has no price, and an old slug of bitcoin stands until the fifth.
+# The ninth day has no price, and bitcoin has an old slug until the fifth.
 _PRICES = """
     INSERT INTO warehouse.coin_prices
     (coin_id, observed_at, price_usd, market_cap_usd, rank, source, fetched_at, raw_id)
@@ -42,7 +42,7 @@ _LEDGER = """
 
 @dataclass(frozen=True)
 class Story:
-    """The same days by one run, and a run a day."""
+    """The same days by one run, and by one run per day."""
 
     by_range: dg.ExecuteInProcessResult
     dump_by_range: Dump
@@ -51,7 +51,7 @@ class Story:
 
 
 def plant(platform: Platform) -> None:
-    """Publish prices and history of twelve days by hand."""
+    """Publish prices and history of twelve days directly."""
     facts = {
         "first": FIRST,
         "last": FIRST + timedelta(days=12, seconds=-1),
@@ -69,7 +69,7 @@ def plant(platform: Platform) -> None:
 
 @pytest.fixture(scope="module")
 def story(make_platform: MakePlatform) -> Iterator[Story]:
-    """Told once: each run costs seconds."""
+    """Run once, because each run takes seconds."""
     with make_platform() as made:
         plant(made)
         by_range = made.execute("marts", None, tags=RANGE)
@@ -79,8 +79,8 @@ def story(make_platform: MakePlatform) -> Iterator[Story]:
         yield Story(by_range, dump, by_day, made.stores.dump())
 
 
-def test_one_run_makes_the_days_that_a_run_a_day_makes(story: Story) -> None:
-    """To the byte: looking back, filling with history and renaming know nothing of the range."""
+def test_one_run_makes_the_same_rows_as_one_run_per_day(story: Story) -> None:
+    """Byte for byte: look-back, history and aliases do not depend on the range."""
     assert story.by_range.success
     assert all(result.success for result in story.by_day)
     for table in MARTS:
@@ -88,8 +88,8 @@ def test_one_run_makes_the_days_that_a_run_a_day_makes(story: Story) -> None:
         assert story.dump_by_day[table] == story.dump_by_range[table]
 
 
-def test_each_day_is_materialized_with_its_own_count(story: Story) -> None:
-    """A day without prices of bitcoin has ethereum's history."""
+def test_each_day_has_a_materialization_with_its_own_count(story: Story) -> None:
+    """On a day without prices of bitcoin there is the history of ethereum."""
     made = [
         event.step_materialization_data.materialization
         for event in story.by_range.all_events

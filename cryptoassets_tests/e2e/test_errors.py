@@ -1,4 +1,4 @@
-"""Promise: what a user meets when something is missing is one sentence with its remedy."""
+"""If something is missing, the user sees one sentence with the remedy."""
 
 import json
 import uuid
@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets.coincap_server.server import make_server
 from cryptoassets.coincap_server.service import Service
 from cryptoassets.coincap_server.sources import simulated_source
@@ -29,19 +29,19 @@ KEY = "planted-key-8d1f0c2b7e"
 
 
 class WithoutHeader:
-    """A server that does not say whose data it serves, as CoinCap does not."""
+    """A server that does not name its source, like CoinCap."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def answer(self, request: Request) -> Wire:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer as the service does, without headers."""
         return replace(self._service.answer(request), headers={})
 
 
 @pytest.fixture(scope="module")
 def shared(make_platform: MakePlatform) -> Iterator[Platform]:
-    """Empty stores and a source that wants a key, for runs that store nothing."""
+    """Empty stores and a source that requires a key; its runs store nothing."""
     source = simulated_source(api_key=KEY)
     with make_platform(source, COINCAP_API_KEY=KEY) as made:
         yield made
@@ -72,16 +72,16 @@ def shared(make_platform: MakePlatform) -> Iterator[Platform]:
         (
             {},
             {"kind": "status", "status": 403, "body": '{"error":"Usage limit reached"}'},
-            "the month's CoinCap credits are gone",
+            "the month's CoinCap credits are spent",
         ),
         ({}, {"kind": "deprecated"}, "this version of the API is closed"),
-        ({}, {"kind": "no_data"}, "gave an answer that cannot be read (no_data"),
+        ({}, {"kind": "no_data"}, "returned an answer that cannot be read (no_data"),
     ],
 )
-def test_what_the_source_refuses_is_one_sentence(
+def test_a_refusal_of_the_source_is_one_sentence(
     shared: Platform, settings: dict[str, str], fault: dict[str, Any] | None, words: str
 ) -> None:
-    """The asset, what went wrong, what to do; and never a key."""
+    """It contains the asset, the cause and the remedy, and never a key."""
     shared.put_faults(*([{"route": "/assets"} | fault] if fault else []))
 
     finished = shared.but(**settings).command("run")
@@ -103,8 +103,8 @@ EXECUTE FUNCTION refuse_event()
 """
 
 
-def test_a_failure_that_cannot_be_recorded_is_a_failure_all_the_same(shared: Platform) -> None:
-    """On a full disk `run` ended with 0, as nobody heard of the step that failed."""
+def test_a_failure_that_dagster_cannot_record_fails_the_run(shared: Platform) -> None:
+    """On a full disk, `run` exited with 0 because no event of the failed step was stored."""
     shared.put_faults({"route": "/assets", "kind": "status", "status": 403, "body": "unrecordable"})
     with (
         shared.in_force(),
@@ -121,8 +121,8 @@ def test_a_failure_that_cannot_be_recorded_is_a_failure_all_the_same(shared: Pla
     assert "it failed, and PostgreSQL could not record why" in finished.text
 
 
-def test_a_source_that_is_not_there_is_one_sentence(shared: Platform) -> None:
-    """Before anything is started: nobody knows whose data it would be."""
+def test_an_unreachable_source_is_one_sentence(shared: Platform) -> None:
+    """Nothing is started, because it is unknown whose data the source serves."""
     gone = shared.but(COINCAP_URL=f"http://127.0.0.1:{free_port()}")
 
     finished = gone.command("run")
@@ -133,10 +133,10 @@ def test_a_source_that_is_not_there_is_one_sentence(shared: Platform) -> None:
     assert "Traceback" not in finished.text
 
 
-def test_ingest_under_dagster_fails_with_the_reason_when_the_source_is_away(
+def test_ingest_in_dagster_names_an_unreachable_source(
     shared: Platform,
 ) -> None:
-    """Airflow's log shows this text; what was fetched is processed meanwhile."""
+    """Airflow's log shows this text; the code location still loads without the source."""
     url = f"http://127.0.0.1:{free_port()}"
     gone = shared.but(COINCAP_URL=url)
 
@@ -149,10 +149,8 @@ def test_ingest_under_dagster_fails_with_the_reason_when_the_source_is_away(
     assert "SourceUnavailableError" in error.to_string()
 
 
-def test_certificates_that_are_missing_are_named_and_nothing_is_asked_again(
-    shared: Platform, tmp_path: Path
-) -> None:
-    """A conda that was removed leaves such a variable behind: it was four tries and no cause."""
+def test_missing_certificates_are_named_without_retries(shared: Platform, tmp_path: Path) -> None:
+    """Removing conda leaves such a variable; four tries did not name the cause."""
     missing = str(tmp_path / "cacert.pem")
     settings = {"COINCAP_URL": "https://coincap.invalid/v3", "REQUESTS_CA_BUNDLE": missing}
 
@@ -165,8 +163,8 @@ def test_certificates_that_are_missing_are_named_and_nothing_is_asked_again(
 
 
 @pytest.mark.parametrize("verb", ["run", "audit", "status"])
-def test_a_postgresql_that_is_not_there_is_one_sentence(shared: Platform, verb: str) -> None:
-    """It keeps Dagster's runs too, so nothing can begin."""
+def test_an_unreachable_postgresql_is_one_sentence(shared: Platform, verb: str) -> None:
+    """It stores Dagster's runs, too, so no run can start."""
     port = free_port()
     gone = shared.but(POSTGRES_URL=f"postgresql://me:planted@127.0.0.1:{port}/bigdata_db")
 
@@ -181,9 +179,9 @@ def test_a_postgresql_that_is_not_there_is_one_sentence(shared: Platform, verb: 
 
 @pytest.mark.parametrize("verb", ["run", "audit", "status"])
 def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -> None:
-    """An older checkout, or one of compose's two code locations, was left behind."""
+    """An older checkout, or only one of compose's two code locations, was updated."""
     move = "UPDATE warehouse.alembic_version SET version_num = %s"
-    # A URL of its own: a process looks at each once.
+    # A separate URL, because a process checks each URL only once.
     unseen = shared.but(POSTGRES_URL=f"{shared.stores.postgres_url}?application_name={verb}")
     shared.put_faults()
     shared.stores.rows(move, "9999")
@@ -192,7 +190,7 @@ def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -
     shared.stores.rows(move, HEAD)
 
     assert 1 == finished.code
-    assert "is at revision 9999, which this code does not know" in finished.text
+    assert "is at revision 9999, which is unknown here" in finished.text
     assert "docker-compose up -d --build" in finished.text
     assert "Traceback" not in finished.text
 
@@ -211,14 +209,14 @@ def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -
             "UTF8",
             "CREATE SCHEMA warehouse CREATE TABLE coins (x int)",
             1,
-            "already has warehouse.coins, which this platform did not make",
+            "already has warehouse.coins, which this platform did not create",
         ),
     ],
 )
-def test_a_database_that_cannot_be_used_is_one_sentence_before_anything_is_written(
+def test_an_unsuitable_database_is_refused_before_any_write(
     shared: Platform, stack: Stack, encoding: str, done_before: str, code: int, words: str
 ) -> None:
-    """A name with an emoji was stored wrongly in one, and every check passed."""
+    """In one of them a name with an emoji was stored wrongly, and every check passed."""
     name = f"unfit_{uuid.uuid4().hex[:8]}"
     create = f"CREATE DATABASE {{}} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
     administer(stack, create, name)
@@ -238,8 +236,8 @@ def test_a_database_that_cannot_be_used_is_one_sentence_before_anything_is_writt
     administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
 
 
-def test_a_mongodb_that_is_not_there_is_one_sentence(shared: Platform) -> None:
-    """Its address without the password, and what to mend; `--debug` shows where it came from."""
+def test_an_unreachable_mongodb_is_one_sentence(shared: Platform) -> None:
+    """With the address, without the password; `--debug` shows the traceback."""
     port = free_port()
     gone = shared.settings | {"MONGO_URL": f"mongodb://me:planted@127.0.0.1:{port}"}
     home = Home(shared.stores.clean.parent)
@@ -249,8 +247,9 @@ def test_a_mongodb_that_is_not_there_is_one_sentence(shared: Platform) -> None:
         short, full = pool.map(lambda verb: home.command(*verb, **gone), verbs)
 
     assert (1, 1) == (short.code, full.code)
-    assert f"Error: MongoDB at 127.0.0.1:{port} does not answer. A retry may help; else start " in (
-        short.text
+    assert (
+        f"Error: MongoDB at 127.0.0.1:{port} does not answer. A retry may help; otherwise start "
+        in (short.text)
     )
     assert ["Error:"] == [line[:6] for line in short.text.splitlines()]
     assert "Traceback" in full.text
@@ -268,10 +267,8 @@ def test_a_mongodb_that_is_not_there_is_one_sentence(shared: Platform) -> None:
         ("COINCAP_API_KEY", "two\nlines"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_misuse(
-    shared: Platform, variable: str, value: str
-) -> None:
-    """Exit code 2, the variable by name, never its value where it may hold a secret."""
+def test_a_wrong_setting_exits_with_2(shared: Platform, variable: str, value: str) -> None:
+    """The message names the variable, never a value that may be secret."""
     shared.put_faults()
 
     finished = shared.but(**{variable: value}).command("run")
@@ -283,7 +280,7 @@ def test_a_setting_that_cannot_be_used_is_misuse(
 
 
 def test_the_key_is_in_no_event_log_or_document(shared: Platform, stack: Stack) -> None:
-    """A good fetch and a refused one, searched where they leave traces."""
+    """Neither after a successful fetch nor after a refused one."""
     shared.put_faults()
     good = shared.execute("ingest", this_hour())
     shared.put_faults(
@@ -302,8 +299,8 @@ def test_the_key_is_in_no_event_log_or_document(shared: Platform, stack: Stack) 
     assert [] == [text for text in (*events, kept) if KEY in text]
 
 
-def test_data_of_coincap_is_refused_beside_simulated_data(shared: Platform) -> None:
-    """Invented prices among real ones could never be told apart again."""
+def test_coincap_data_is_refused_if_the_stores_hold_simulated_data(shared: Platform) -> None:
+    """Mixed prices could never be separated again."""
     shared.put_faults()
     shared.execute("ingest", this_hour())
     before = shared.stores.documents()

@@ -1,4 +1,4 @@
-"""Story of history: a range of days fetched, cleaned and published by one run, and once only."""
+"""One run fetches, cleans and publishes a range of days of history, and repeats nothing."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from cryptoassets_tests.e2e.wrong_rules import have_tether_refused
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
 
-# The first three by rank: the fourth and the fifth change places with the hour in the simulator.
+# The first three by rank. In the simulator, the fourth and the fifth swap ranks between hours.
 DAYS, COINS = 3, 3
 LAST = (datetime.now(UTC) - timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
 KEYS = [f"{LAST - timedelta(days=number):%Y-%m-%d}" for number in reversed(range(DAYS))]
 RANGE = range_tags(KEYS[0], KEYS[-1])
-# Of the 18 h1 points of bitcoin that a fault makes odd, one is quarantined; ethereum is not there.
+# One of the 18 h1 points of bitcoin that a fault makes odd is quarantined; ethereum does not exist.
 ODD = f"{KEYS[1]}T05:00:00.000Z"
 FAULTS = (
     {
@@ -42,7 +42,7 @@ _VERSIONS = "SELECT raw_id, xmin::text FROM warehouse.coin_price_history"
 
 @dataclass(frozen=True)
 class Story:
-    """A range run on empty stores, and the same again."""
+    """One run over a range with empty stores, and the same run again."""
 
     platform: Platform
     first: dg.ExecuteInProcessResult
@@ -59,7 +59,7 @@ def calls_of(platform: Platform) -> int:
 
 @pytest.fixture(scope="module")
 def story(make_platform: MakePlatform) -> Iterator[Story]:
-    """Run the range, look, run it again, look."""
+    """Run the range twice and record the stores after each run."""
     with make_platform(COINCAP_COINS=str(COINS)) as made:
         made.put_faults(*FAULTS)
         results, calls, versions = [], [], []
@@ -71,8 +71,8 @@ def story(make_platform: MakePlatform) -> Iterator[Story]:
         yield Story(made, results[0], results[1], calls, versions)
 
 
-def test_every_point_is_published_once_but_the_broken_one(story: Story) -> None:
-    """The coin that is not there stops no other."""
+def test_every_valid_point_is_published_once(story: Story) -> None:
+    """A coin that the source does not know does not block the others."""
     assert story.first.success
     rows = story.platform.stores.rows(
         "SELECT coin_id, count(*), count(DISTINCT observed_at) FROM warehouse.coin_price_history "
@@ -82,7 +82,7 @@ def test_every_point_is_published_once_but_the_broken_one(story: Story) -> None:
 
 
 def test_each_day_has_its_own_ledger_row_folder_and_quarantine(story: Story) -> None:
-    """A day is a partition, however many a run takes."""
+    """A day is a partition, even if one run processes several."""
     ledger = story.platform.stores.rows(
         "SELECT partition_key, raw_rows, loaded_rows, quarantined_rows FROM warehouse.loads"
     )
@@ -94,7 +94,7 @@ def test_each_day_has_its_own_ledger_row_folder_and_quarantine(story: Story) -> 
     assert [(KEYS[1], ["price_usd_malformed"])] == refused
 
 
-def test_dagster_knows_rows_and_checks_of_each_day(story: Story) -> None:
+def test_dagster_has_rows_and_checks_of_each_day(story: Story) -> None:
     """A backfill from Dagster's page is such a run."""
     events = story.first.all_events
     made = [
@@ -117,34 +117,34 @@ def test_dagster_knows_rows_and_checks_of_each_day(story: Story) -> None:
     assert {(key, True): 6 for key in KEYS} == dict(judged)
 
 
-def test_the_same_run_again_asks_nothing_and_writes_nothing(story: Story) -> None:
-    """What was answered is paid for; what is published stays as it is, row by row."""
+def test_the_same_run_again_fetches_and_writes_nothing(story: Story) -> None:
+    """Calls cost credits, and published rows are not rewritten."""
     assert story.second.success
-    # One call a coin, and one for the coin that is not there.
+    # One call per coin, and one for the coin that does not exist.
     assert [COINS, COINS] == story.calls
     assert story.versions[0] == story.versions[1]
 
 
-def test_the_stores_agree(story: Story) -> None:
-    """`audit` compares history as it does prices."""
+def test_audit_finds_no_difference(story: Story) -> None:
+    """It compares history in the same way as prices."""
     finished = story.platform.command("audit")
 
     assert 0 == finished.code, finished.text
     assert f"{48 * 3} raw documents in {DAYS} days" in finished.text
 
 
-def test_one_day_is_processed_as_a_range_is(story: Story) -> None:
-    """Airflow launches days."""
+def test_a_single_day_is_processed_like_a_range(story: Story) -> None:
+    """Airflow launches single days."""
     result = story.platform.execute("history", KEYS[1])
 
     assert result.success
     assert story.calls[1] == calls_of(story.platform)
 
 
-def test_history_that_a_mended_rule_lets_pass_moves_once(
+def test_points_that_a_corrected_rule_accepts_leave_the_quarantine_once(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rule refuses tether for a day; mended, its points are back with a trail."""
+    """A wrong rule refuses tether for a day; after its correction, its points are released."""
     stores = story.platform.stores
     right = stores.rows(_PUBLISHED)
     have_tether_refused(monkeypatch)
@@ -156,7 +156,7 @@ def test_history_that_a_mended_rule_lets_pass_moves_once(
 
     assert [("tether", KEYS[2])] * 24 == refused
     assert 0 == first.code, first.text
-    assert f"warehouse/coin_price_history {KEYS[2]} 24 released, 0 stay" in first.text
+    assert f"warehouse/coin_price_history {KEYS[2]} 24 released, 0 remain" in first.text
     assert (0, "Nothing is quarantined for bad_id.") == (second.code, second.text)
     assert [(["bad_id"], "loaded", 24)] == stores.rows(_TRAIL)
     assert right == stores.rows(_PUBLISHED)

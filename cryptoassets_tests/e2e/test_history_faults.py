@@ -1,4 +1,4 @@
-"""Promise: history that cannot be used is named, exit 1, and asked for again once it is good."""
+"""Unusable history is named, the command fails, and a later command requests it again."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
 
@@ -26,14 +26,14 @@ _QUARANTINED = "SELECT raw_id, reasons FROM warehouse.quarantine"
 
 
 class OddHistory:
-    """The simulator; until repaired, history of three coins is useless, and of one it is odd."""
+    """A simulator; until repaired, three coins have useless history, and one has odd history."""
 
     def __init__(self) -> None:
-        """Begin with the fault."""
+        """Start with the fault."""
         self._simulator = simulated_source()
         self.is_odd = True
 
-    def answer(self, request: Request) -> Wire:
+    def answer(self, request: Request) -> HttpAnswer:
         """Answer one request."""
         coin = request.path.split("/")[-2] if request.path.endswith("/history") else ""
         if self.is_odd and coin == "tether":
@@ -55,7 +55,7 @@ class OddHistory:
 
 @dataclass(frozen=True)
 class Story:
-    """Backfilled while the source is odd, and again when it is not."""
+    """A backfill while the source is faulty, and another after its repair."""
 
     platform: Platform
     odd: Finished
@@ -66,7 +66,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(make_platform: MakePlatform) -> Iterator[Story]:
-    """Tell it."""
+    """Run both backfills."""
     source = OddHistory()
     with make_platform(source, COINCAP_COINS="4") as made:
         odd = made.command("backfill", *STRETCH)
@@ -76,8 +76,8 @@ def story(make_platform: MakePlatform) -> Iterator[Story]:
         yield Story(made, odd, points, quarantined, made.command("backfill", *STRETCH))
 
 
-def test_coins_whose_points_cannot_be_used_are_named_and_the_command_fails(story: Story) -> None:
-    """`time` as text or in seconds, and old points for every question, ended as a quiet success."""
+def test_coins_with_unusable_points_are_named_and_the_command_fails(story: Story) -> None:
+    """`time` as text or in seconds, and old points for every request, looked like success."""
     assert 1 == story.odd.code, story.odd.text
     for coin in ("bitcoin", "ethereum"):
         assert f"{coin}: 6 points of {LAST:%Y-%m-%d} (none of its 6 points can be" in story.odd.text
@@ -85,14 +85,14 @@ def test_coins_whose_points_cannot_be_used_are_named_and_the_command_fails(story
     assert {"xrp": HOURS - 1} == story.odd_points
 
 
-def test_one_time_with_two_prices_is_in_quarantine_with_both(story: Story) -> None:
-    """Both are kept, and neither is published."""
+def test_two_prices_at_the_same_time_are_both_quarantined(story: Story) -> None:
+    """Both are kept and neither is published."""
     assert [["contradictory_answer"]] * 2 == [reasons for _, reasons in story.quarantined]
     assert all(raw_id.startswith("xrp@h1@") for raw_id, _ in story.quarantined)
 
 
-def test_the_same_command_asks_again_once_the_fault_is_gone(story: Story) -> None:
-    """Nothing was recorded as answered that was not."""
+def test_the_same_command_fetches_again_after_the_repair(story: Story) -> None:
+    """No unusable answer was recorded as covering its window."""
     points = dict(story.platform.stores.rows(_POINTS))
 
     assert 0 == story.good.code, story.good.text

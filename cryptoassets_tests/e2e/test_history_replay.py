@@ -1,4 +1,4 @@
-"""Promise: recorded history loads exactly, point by point."""
+"""Recorded history is loaded exactly, point by point."""
 
 import json
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cryptoassets.backfills.request import COINS_TAG
 from cryptoassets.coincap_server.sources import replayed_source
-from cryptoassets.history.request import COINS_TAG
 from cryptoassets.partitions.policies import range_tags
 from cryptoassets_tests.coincap_server.fixtures import samples
 from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
@@ -22,7 +22,7 @@ SAMPLE = "v2-2023-03"
 
 @pytest.fixture(scope="module")
 def recorded(samples: Path, make_platform: MakePlatform) -> Iterator[Platform]:
-    """Stores of a test's own and the recorded answers of March 2023."""
+    """Stores for one test and the recorded answers of March 2023."""
     app = replayed_source(samples / SAMPLE)
     with make_platform(app) as made:
         yield made
@@ -30,12 +30,15 @@ def recorded(samples: Path, make_platform: MakePlatform) -> Iterator[Platform]:
 
 @pytest.mark.parametrize(
     ("interval", "first", "last", "points"),
-    [("h1", "2023-02-01", "2023-03-03", 720), ("m5", "2023-03-16", "2023-03-17", 288)],
+    [
+        pytest.param("h1", "2023-02-01", "2023-03-03", 720, marks=pytest.mark.long),
+        ("m5", "2023-03-16", "2023-03-17", 288),
+    ],
 )
 def test_every_recorded_point_is_loaded_with_its_decimals(
     recorded: Platform, samples: Path, interval: str, first: str, last: str, points: int
 ) -> None:
-    """31 days are two windows: none is lost or doubled where they touch."""
+    """31 days are two windows; no point is lost or doubled at their border."""
     file = samples / SAMPLE / f"history_bitcoin_{interval}.json"
     expected = {
         (

@@ -1,7 +1,7 @@
-"""Promise: what the user's shell sets for other programs does not change a run.
+"""Variables that the user's shell sets for other programs do not change a run.
 
-One run under all such variables at once, in a folder whose name holds every odd character, and
-which a run on a full disk has left half made.
+One run with all such variables and the strictest umask, in a folder whose name contains every odd
+character, and in which a run on a full disk was interrupted.
 """
 
 import shutil
@@ -13,7 +13,7 @@ import pytest
 
 from cryptoassets_tests.e2e.homes import Home
 from cryptoassets_tests.e2e.platforms import Finished
-from cryptoassets_tests.e2e.test_limits import FULL_DISK
+from cryptoassets_tests.e2e.test_limits import java_of
 from cryptoassets_tests.test_libpq import VARIABLES as LIBPQ
 
 pytestmark = [
@@ -25,6 +25,8 @@ pytestmark = [
 
 ODD_NAME = "a b#%41:;é🐕'&$`!~|<>()=+@^"
 BAD_OPTION = "-XX:NoSuchOption"
+# A limit of the shell, because creating a full disk requires the right to mount one.
+FULL_DISK = "ulimit -f 64"
 NOWHERE = "/no/such/place"
 DEAD_PROXY = "http://127.0.0.1:9"
 
@@ -105,41 +107,80 @@ HOSTILE = {**LIBPQ, **SPARK, **HADOOP_AND_JAVA, **DAGSTER_AND_AIRFLOW, **NETWORK
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    """A home that was never used, in a folder of an odd name."""
+    """A new home in a folder with an odd name."""
     outer = Path(tempfile.mkdtemp(prefix="cryptoassets-home-", dir="/var/tmp"))
     outer.chmod(0o755)
     folder = outer / ODD_NAME
     folder.mkdir(mode=0o755)
-    home = Home(folder)
+    home = Home(folder, umask=0o077)
     yield home
     home.command("down")
     shutil.rmtree(outer, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def run(home: Home) -> Finished:
-    """The one run that nothing stops."""
-    assert 1 == home.command("run", limit=FULL_DISK, **HOSTILE).code
+def full_disk(home: Home) -> Finished:
+    """The first command of the home, for which there is no space."""
+    return home.command("run", limit=FULL_DISK, **HOSTILE)
+
+
+@pytest.fixture(scope="module")
+def run(home: Home, full_disk: Finished) -> Finished:
+    """The run in this environment, after the one on a full disk."""
+    # A server that was started meanwhile keeps the limit of its shell.
+    home.command("down", **HOSTILE)
     return home.command("run", **HOSTILE)
 
 
-def test_a_run_ends_well_whatever_is_set_for_other_programs(home: Home, run: Finished) -> None:
-    """All that is embedded is started and reached by our settings alone."""
+def test_a_full_disk_is_one_sentence_and_no_java_is_left(home: Home, full_disk: Finished) -> None:
+    """`run` hung, or printed a hundred lines of Java and left the JVM running."""
+    assert 1 == full_disk.code, full_disk.text
+    assert "The disk is full, or `ulimit -f` is too low" in full_disk.text
+    assert "Traceback" not in full_disk.text
+    assert [] == java_of(home.folder.parent)
+
+
+def test_a_run_succeeds_in_spite_of_foreign_variables(home: Home, run: Finished) -> None:
+    """Embedded programs use only our settings."""
     assert 0 == run.code, run.text
     assert "100 valid, 0 quarantined" in run.text
     assert "0 failed" in run.text
     assert (home.folder / "clean" / "coin_prices").is_dir()
 
 
-def test_marks_are_plain_where_the_stream_takes_ascii_only(run: Finished) -> None:
-    """Nothing was done, as the first tick could not be printed."""
+def test_marks_are_ascii_on_an_ascii_stream(run: Finished) -> None:
+    """The first tick could not be printed, so nothing was done."""
     assert run.text.isascii()
     assert "  + raw/coin_snapshots" in run.text
 
 
-def test_java_says_nothing_and_no_foreign_history_is_written(home: Home, run: Finished) -> None:
-    """A hundred lines of Java hide the one that matters."""
+def test_java_prints_nothing_and_writes_no_event_log(home: Home, run: Finished) -> None:
+    """A hundred lines of Java would hide the important one."""
     assert "Exception" not in run.text
     assert "Java" not in run.text
     assert not (home.folder / "dagster" / "history").exists()
     assert "Exception" not in (home.folder / "logs" / "spark.log").read_text()
+
+
+def test_no_other_user_can_open_a_file_under_the_strictest_umask(home: Home, run: Finished) -> None:
+    """If root starts PostgreSQL, it runs as another account, which must reach its data.
+
+    `test_run` tests the laxest umask.
+    """
+    assert 0 == run.code, run.text
+    assert [] == home.open_to_others()
+
+
+def test_a_secret_in_coincap_url_is_refused_and_stored_nowhere(home: Home, run: Finished) -> None:
+    """It was in sources.json, in messages and in every dead letter."""
+    for verb, url in (
+        ("run", "http://me:planted@127.0.0.1:9/v3"),
+        ("status", "http://127.0.0.1:9/v3?apiKey=planted"),
+    ):
+        refused = home.command(verb, COINCAP_URL=url)
+
+        assert 2 == refused.code, refused.text
+        assert "COINCAP_URL: it must contain no user, password, query" in refused.text
+        assert "planted" not in refused.text
+    files = [path for path in home.folder.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"planted" in path.read_bytes()]

@@ -1,4 +1,4 @@
-"""Story of a range of hours: one run makes of each what its own would; a bad one is left out."""
+"""One run over several hours gives the same result as one run per hour; a bad hour is skipped."""
 
 import shutil
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ Verdicts = dict[tuple[str | None, str], bool]
 
 
 def snapshot(number: int, minute: int, coins: int = COINS) -> list[dict[str, Any]]:
-    """What the source told at a minute of an hour: a price for each of some coins."""
+    """The answer of the source at a minute of an hour: one price per coin."""
     moment = FIRST + timedelta(hours=number, minutes=minute)
     return [
         document(
@@ -44,7 +44,7 @@ def snapshot(number: int, minute: int, coins: int = COINS) -> list[dict[str, Any
 
 
 def documents() -> Iterator[dict[str, Any]]:
-    """Two snapshots an hour; a coin without a price, one told twice, and a cut answer."""
+    """Two snapshots per hour; one coin has no price, one occurs twice, one answer is cut."""
     for number in range(len(HOURS)):
         yield from snapshot(number, 5)
         yield from snapshot(number, 35, coins=1 if number == 2 else COINS)
@@ -56,7 +56,7 @@ def documents() -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Seen:
-    """What runs left: every table, the cleaned rows in their order, what Dagster was told."""
+    """The result of runs: every table, the ordered cleaned rows, Dagster's events."""
 
     dump: Dump
     cleaned: pa.Table
@@ -65,8 +65,16 @@ class Seen:
     is_success: bool
 
 
-def look(platform: Platform, *results: dg.ExecuteInProcessResult) -> Seen:
-    """Look at the stores and at the events of some runs."""
+@dataclass(frozen=True)
+class Events:
+    """Results of checks, and row counts of materializations, by partition."""
+
+    verdicts: Verdicts
+    rows: dict[tuple[str, str | None], int]
+
+
+def look_at_events(*results: dg.ExecuteInProcessResult) -> Events:
+    """Read the events of some runs."""
     events = [event for result in results for event in result.all_events]
     evaluations = [
         event.asset_check_evaluation_data
@@ -78,9 +86,7 @@ def look(platform: Platform, *results: dg.ExecuteInProcessResult) -> Seen:
         for event in events
         if event.is_step_materialization
     ]
-    return Seen(
-        platform.stores.dump(),
-        platform.stores.cleaned().sort_by("raw_id"),
+    return Events(
         {(one.partition, one.check_name): one.passed for one in evaluations},
         {
             (one.asset_key.to_user_string(), one.partition): one.metadata[
@@ -88,26 +94,37 @@ def look(platform: Platform, *results: dg.ExecuteInProcessResult) -> Seen:
             ].value
             for one in made
         },
+    )
+
+
+def look(platform: Platform, *results: dg.ExecuteInProcessResult) -> Seen:
+    """Read the stores and the events of some runs."""
+    events = look_at_events(*results)
+    return Seen(
+        platform.stores.dump(),
+        platform.stores.cleaned().sort_by("raw_id"),
+        events.verdicts,
+        events.rows,
         all(result.success for result in results),
     )
 
 
 @dataclass(frozen=True)
 class Story:
-    """The same documents by one run, hour by hour, and with an hour that PostgreSQL refuses."""
+    """The same documents by one run, by one per hour, and with an hour that PostgreSQL refuses."""
 
     by_range: Seen
     by_hour: Seen
     with_a_bad_hour: dg.ExecuteInProcessResult
     ledger: list[str]
-    told_of_the_bad: set[str | None]
+    made_by_bad_run: set[str | None]
     rebuilt: Finished
     ledger_of_rebuilt: list[str]
     with_a_hole: dg.ExecuteInProcessResult
 
 
 def wipe(platform: Platform) -> None:
-    """Leave nothing but raw documents."""
+    """Delete everything except raw documents."""
     platform.stores.rows(f"{WIPING}, marts.coin_daily, marts.market_daily")
     shutil.rmtree(platform.stores.clean)
 
@@ -118,7 +135,7 @@ def ledger_of(platform: Platform) -> list[str]:
 
 
 def made_by(platform: Platform, run_id: str, asset: str) -> set[str | None]:
-    """Partitions of an asset that Dagster's log says a run made, whatever became of the run."""
+    """Partitions of an asset that a run materialized according to Dagster, even if it failed."""
     wanted = dg.AssetRecordsFilter(dg.AssetKey.from_user_string(asset), asset_partitions=HOURS)
     with platform.in_force(), dagster_instance() as instance:
         records = instance.fetch_materializations(wanted, limit=100).records
@@ -127,7 +144,7 @@ def made_by(platform: Platform, run_id: str, asset: str) -> set[str | None]:
 
 @pytest.fixture(scope="module")
 def story(make_platform: MakePlatform) -> Iterator[Story]:
-    """Told once: each run costs seconds."""
+    """Run once, because each run takes seconds."""
     with make_platform(COINCAP_COINS=str(COINS)) as made:
         with made.stores.lake() as lake:
             lake["coin_snapshots"].insert_many(documents())
@@ -138,23 +155,25 @@ def story(make_platform: MakePlatform) -> Iterator[Story]:
         made.stores.rows(REFUSING)
         bad = made.execute("process", None, tags=RANGE)
         ledger = ledger_of(made)
-        told = made_by(made, bad.run_id, "warehouse/coin_prices")
+        published = made_by(made, bad.run_id, "warehouse/coin_prices")
         rebuilt = made.command("rebuild")
         ledger_of_rebuilt = ledger_of(made)
         beyond = (FIRST + timedelta(hours=len(HOURS))).strftime(HOUR_FORMAT)
         with_a_hole = made.execute("process", None, tags=range_tags(HOURS[2], beyond))
-        yield Story(by_range, by_hour, bad, ledger, told, rebuilt, ledger_of_rebuilt, with_a_hole)
+        yield Story(
+            by_range, by_hour, bad, ledger, published, rebuilt, ledger_of_rebuilt, with_a_hole
+        )
 
 
-def test_one_run_leaves_what_a_run_an_hour_leaves(story: Story) -> None:
-    """Tables to the byte, cleaned rows one by one, ledger and quarantine included."""
+def test_one_run_gives_the_same_result_as_one_run_per_hour(story: Story) -> None:
+    """Tables byte for byte, and the cleaned rows one by one."""
     assert story.by_range.is_success
     assert story.by_hour.dump == story.by_range.dump
     assert story.by_hour.cleaned.equals(story.by_range.cleaned)
 
 
-def test_each_hour_has_check_results_of_its_own(story: Story) -> None:
-    """The cut answer is a fault of its hour, and of no other."""
+def test_each_hour_has_its_own_check_results(story: Story) -> None:
+    """The cut answer fails the check of its hour only."""
     assert story.by_hour.verdicts == story.by_range.verdicts
     assert {(hour, name) for hour in HOURS for _, name in story.by_hour.verdicts} == set(
         story.by_range.verdicts
@@ -167,7 +186,7 @@ def test_each_hour_has_check_results_of_its_own(story: Story) -> None:
     assert {HOURS[2]} == cut
 
 
-def test_each_hour_is_materialized_with_its_own_count(story: Story) -> None:
+def test_each_hour_has_a_materialization_with_its_own_count(story: Story) -> None:
     """Coins are merged once, so their count is that of the run."""
     clean, prices = (
         [story.by_range.made[asset, hour] for hour in HOURS]
@@ -179,8 +198,8 @@ def test_each_hour_is_materialized_with_its_own_count(story: Story) -> None:
     assert {5} == {story.by_range.made["warehouse/coins", hour] for hour in HOURS}
 
 
-def test_a_bad_hour_is_left_out_and_named_and_the_others_are_published(story: Story) -> None:
-    """Dagster knows of the others, though the run failed."""
+def test_a_bad_hour_is_skipped_and_named_and_the_others_are_published(story: Story) -> None:
+    """Dagster records the others, although the run failed."""
     result = story.with_a_bad_hour
     words = " ".join(
         str(event.step_failure_data.user_failure_data.description)
@@ -189,24 +208,26 @@ def test_a_bad_hour_is_left_out_and_named_and_the_others_are_published(story: St
     )
 
     assert not result.success
-    assert "1 of 3 partitions were left out, the others are published" in words
+    assert "1 of 3 partitions were not published; the others were" in words
     assert f"publishing warehouse/coin_prices {BAD}" in words
     assert [hour for hour in HOURS if hour != BAD] == story.ledger
-    assert set(HOURS) - {BAD} == story.told_of_the_bad
+    assert set(HOURS) - {BAD} == story.made_by_bad_run
 
 
-def test_rebuild_names_the_bad_hour_and_makes_the_others(story: Story) -> None:
-    """A stretch that fails is halved until it is that hour alone."""
+def test_rebuild_names_the_bad_hour_and_rebuilds_the_others(story: Story) -> None:
+    """A stretch that fails is halved until only that hour is left."""
     rebuilt = story.rebuilt
 
     assert 1 == rebuilt.code
-    assert "2 of 3 partitions made again from raw; 1 things failed" in rebuilt.text
+    assert "2 of 3 partitions rebuilt from raw; failures: 1" in rebuilt.text
     assert f"✗ warehouse/coin_prices {BAD}: " in rebuilt.text
     assert [hour for hour in HOURS if hour != BAD] == story.ledger_of_rebuilt
 
 
-def test_rebuild_makes_adjoining_hours_by_one_run_and_sums_up_the_past(story: Story) -> None:
-    """What a person should have known then is no failure of today."""
+def test_rebuild_needs_one_run_for_consecutive_hours_and_sums_up_old_checks(
+    story: Story,
+) -> None:
+    """A check that failed for an old snapshot is not a new failure."""
     text = story.rebuilt.text
 
     stretch = f"✓ warehouse/coin_prices {HOURS[1]} to {HOURS[2]}"
@@ -216,11 +237,25 @@ def test_rebuild_makes_adjoining_hours_by_one_run_and_sums_up_the_past(story: St
     assert f"In the past: {check} fails for 1 partitions ({HOURS[2]})" in text
 
 
-def test_an_hour_that_nobody_fetched_is_not_published_as_empty(story: Story) -> None:
-    """Missing is not empty: the range is refused, the hour named."""
-    (failure,) = story.with_a_hole.get_step_failure_events()
-    words = str(failure.step_failure_data.user_failure_data)
+def test_an_hour_that_was_never_fetched_is_left_out_and_listed(story: Story) -> None:
+    """The hour is neither published as empty nor shown as materialized by Dagster."""
+    result = story.with_a_hole
+    empty = "2026-10-31-01:00"
+    observed = [
+        event.asset_observation_data.asset_observation
+        for event in result.all_events
+        if event.event_type_value == "ASSET_OBSERVATION"
+    ]
+    events = look_at_events(result)
 
-    assert "raw/coin_snapshots has nothing of 1 of 2 partitions" in words
-    assert "2026-10-31-01:00" in words
+    assert result.success
+    assert {"clean/coin_prices", "warehouse/coin_prices"} == {
+        one.asset_key.to_user_string() for one in observed
+    }
+    assert all(
+        f"1 of 2 partitions have no data and are not materialized: {empty}" == one.description
+        for one in observed
+    )
+    assert {HOURS[2]} == {partition for partition, _ in events.verdicts}
+    assert {HOURS[2]} == {partition for _, partition in events.rows}
     assert HOURS == sorted(set(story.ledger) | {BAD})

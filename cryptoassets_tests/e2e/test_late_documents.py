@@ -1,7 +1,7 @@
-"""Promise: an answer belongs to the hour it is stamped with, whichever run fetched it.
+"""An answer belongs to the hour of its timestamp, whichever run fetched it.
 
-The stamps here are of the hour before: the next hour, in which an answer fetched at 10:59:59 may
-be stamped, is in reach of the tests for its last ten minutes only, and takes the same way.
+The timestamps here lie in the previous hour. The next hour, of an answer fetched at 10:59:59, could
+only be tested in the last ten minutes of an hour, and is handled by the same code.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,12 @@ import dagster as dg
 import pytest
 
 from cryptoassets import sensors
-from cryptoassets.coincap.clocks import CLOCK_FACT
 from cryptoassets.definitions import defs
 from cryptoassets.embedded import dagster_instance
+from cryptoassets.facts import Fact, facts_of
 from cryptoassets.jobs import RAW_SNAPSHOTS
+from cryptoassets_airflow.facts import facts_of as facts_in
+from cryptoassets_tests.airflow_plugin.reading import events_of
 from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Finished, MakePlatform, Platform
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
@@ -26,7 +28,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class Late:
-    """A run whose answer was stamped an hour ago."""
+    """A run whose answer has a timestamp of an hour ago."""
 
     platform: Platform
     finished: Finished
@@ -46,10 +48,11 @@ def late(make_platform: MakePlatform) -> Iterator[Late]:
         yield Late(platform, platform.command("run"), partition, cursor)
 
 
-def test_a_late_answer_is_queryable_after_the_run_that_fetched_it(late: Late) -> None:
-    """Nobody should have to know which hour's run fetched it."""
+def test_the_run_that_fetched_a_late_answer_publishes_it(late: Late) -> None:
+    """Users need not know which run fetched it."""
     rows = late.platform.stores.rows(
-        "SELECT partition_key, raw_rows, loaded_rows FROM warehouse.loads"
+        "SELECT partition_key, raw_rows, loaded_rows FROM warehouse.loads "
+        "WHERE asset = 'warehouse/coin_prices'"
     )
 
     assert 0 == late.finished.code, late.finished.text
@@ -58,8 +61,8 @@ def test_a_late_answer_is_queryable_after_the_run_that_fetched_it(late: Late) ->
     assert 0 == late.platform.command("audit").code
 
 
-def test_the_hour_it_belongs_to_gets_a_materialization(late: Late) -> None:
-    """In Dagster's UI the partition must not stay empty while its rows are there."""
+def test_the_hour_of_a_late_answer_gets_a_materialization(late: Late) -> None:
+    """In Dagster's UI the partition must not be empty while its rows exist."""
     with late.platform.in_force(), dagster_instance() as instance:
         records = instance.fetch_materializations(
             dg.AssetRecordsFilter(RAW_SNAPSHOTS, after_storage_id=int(late.cursor)), limit=9
@@ -67,26 +70,44 @@ def test_the_hour_it_belongs_to_gets_a_materialization(late: Late) -> None:
 
     made = {record.partition_key: record.asset_materialization for record in records}
     assert made[late.partition] is not None
-    assert 100 == made[late.partition].metadata["documents received"].value
-    assert "late" in made[late.partition].metadata
+    facts = facts_of(made[late.partition].metadata)
+    assert 100 == facts[Fact.DOCUMENTS_RECEIVED]
+    assert facts[Fact.IS_LATE]
 
 
-def test_the_run_warns_of_a_clock_that_is_far_from_ours(late: Late) -> None:
-    """Prices are filed under the source's time; the metadata keeps the difference for `status`."""
+def test_the_plugin_reads_the_facts_of_every_asset(late: Late) -> None:
+    """Airflow's task log shows the row counts, and downstream tasks get the facts by name."""
+    pytest.importorskip("dagster_graphql")
+    with late.platform.in_force(), dagster_instance() as instance:
+        records = instance.get_run_records(limit=3)
+        runs = [events_of(instance, record.dagster_run.run_id) for record in records]
+    made = [one for run in runs for one in run if one["__typename"] == "MaterializationEvent"]
+    facts = {"/".join(one["assetKey"]["path"]): facts_in(one["metadataEntries"]) for one in made}
+
+    assert 100 == facts["raw/coin_snapshots"]["documents_received"]
+    assert 100 == facts["clean/coin_prices"]["valid"]
+    assert 100 == facts["warehouse/coin_prices"]["rows_written"]
+    assert {name for named in facts.values() for name in named} <= set(Fact)
+
+
+def test_the_run_warns_if_the_clocks_differ(late: Late) -> None:
+    """Prices are stored under the source's time; `status` reads the difference."""
     with late.platform.in_force(), dagster_instance() as instance:
         records = instance.fetch_materializations(
             dg.AssetRecordsFilter(RAW_SNAPSHOTS, after_storage_id=int(late.cursor)), limit=9
         ).records
     metadata = [r.asset_materialization.metadata for r in records if r.asset_materialization]
-    (difference,) = [m[CLOCK_FACT].value for m in metadata if CLOCK_FACT in m]
+    found = [facts_of(made).get(Fact.CLOCK_DIFFERENCE_SECONDS) for made in metadata]
+    (difference,) = [one for one in found if one is not None]
 
     assert -3630 < difference < -3590
     assert "! The source's clock is" in late.finished.text
-    assert "min behind ours, and prices are filed under its time" in late.finished.text
+    words = "min behind this machine's, and prices are stored under the source's time"
+    assert words in late.finished.text
 
 
-def test_the_sensor_asks_once_for_the_hour_to_be_processed(late: Late) -> None:
-    """Under Dagster nobody runs `process` for another hour by hand."""
+def test_the_sensor_requests_one_run_for_the_hour(late: Late) -> None:
+    """In Dagster, no command processes the hour."""
     with late.platform.in_force(), dagster_instance() as instance:
 
         def tick(cursor: str | None) -> Any:
@@ -99,3 +120,20 @@ def test_the_sensor_asks_once_for_the_hour_to_be_processed(late: Late) -> None:
     assert [late.partition] == [request.partition_key for request in first.run_requests or []]
     assert not second.run_requests
     assert "no late documents" == second.skip_message
+
+
+def test_a_clock_two_days_back_stores_nothing_and_the_next_run_succeeds(late: Late) -> None:
+    """After a reboot without NTP; a snapshot from the future would stay the newest for two days."""
+    platform, two_days = late.platform, 48 * HOUR_MS
+    before = platform.stores.dump()
+    platform.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": two_days})
+
+    refused = platform.command("run")
+    after = platform.stores.dump()
+    platform.put_faults()
+    following = platform.command("run")
+
+    assert 1 == refused.code
+    assert "bad_timestamp" in refused.text
+    assert before == after
+    assert 0 == following.code, following.text

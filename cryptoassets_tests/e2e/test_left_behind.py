@@ -1,7 +1,7 @@
-"""Row 28 of the table of faults: what a kill, a late answer or a JVM that died leaves behind.
+"""The next run finishes what a kill, a late answer or a dead JVM left unfinished.
 
-The stores are put into the state that a kill leaves: fetched and not processed, or published and
-the marts not made.
+The stores are set to the state after a kill: documents fetched and not processed, or published
+without marts.
 """
 
 import os
@@ -28,8 +28,8 @@ OLDEST_IS_PUBLISHED_AGAIN = """
 HOURS = [datetime(2026, 10, day, 10, tzinfo=UTC) for day in range(1, 9)]
 
 
-def test_run_makes_what_a_kill_left_however_old_it_is(two_hours: Platform) -> None:
-    """Documents of an hour of ten days ago, and prices of two days that no mart has seen."""
+def test_run_finishes_work_of_any_age(two_hours: Platform) -> None:
+    """Documents of an hour ten days ago, and prices of two days without marts."""
     ten_days_ago = datetime.now(UTC) - timedelta(days=10)
     hour, day = ten_days_ago.strftime(HOUR_FORMAT), ten_days_ago.date()
     two_hours.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": -10 * 86_400_000})
@@ -42,15 +42,16 @@ def test_run_makes_what_a_kill_left_however_old_it_is(two_hours: Platform) -> No
     red, finished, green = (two_hours.command(verb) for verb in ("audit", "run", "audit"))
 
     assert 1 == red.code
-    assert f"warehouse/coin_prices {hour}: 5 raw documents are in no place" in red.text
-    assert "Documents of hours in no place yet, however old: `cryptoassets run`" in red.text
+    assert f"warehouse/coin_prices {hour}: 5 raw documents have not been processed yet" in red.text
+    words = "For documents of hours that are not published yet, use `cryptoassets run`"
+    assert words in red.text
     assert "2 days have marts that are missing or made from older prices or aliases" in red.text
     assert 0 == finished.code, finished.text
     assert 0 == green.code, green.text
     assert [(5,)] == two_hours.stores.rows(LOADED_OF_HOUR, hour)
     assert [(5,)] == two_hours.stores.rows(MARTS_OF_DAY, day)
 
-    # A user edits the aliases: all marts are stale. Of no partition is there anything to rebuild.
+    # A user edits the aliases: all marts are stale. No partition needs a rebuild.
     two_hours.stores.rows("INSERT INTO warehouse.coin_aliases VALUES ('old', 'new')")
     red, rebuilt, green = (
         two_hours.command(*arguments)
@@ -63,8 +64,8 @@ def test_run_makes_what_a_kill_left_however_old_it_is(two_hours: Platform) -> No
     assert f"✓ marts of {day}" in rebuilt.text
 
 
-def test_the_loop_makes_marts_that_a_kill_left(two_hours: Platform) -> None:
-    """A machine that only ever runs `run --every` has nobody who would type `run`."""
+def test_the_loop_computes_missing_marts(two_hours: Platform) -> None:
+    """On a machine that only runs `run --every`, no other command would."""
     [(day,)] = two_hours.stores.rows("SELECT min(day) FROM marts.coin_daily")
     two_hours.stores.rows("DELETE FROM marts.market_daily WHERE day = %s", day)
 
@@ -76,7 +77,7 @@ def test_the_loop_makes_marts_that_a_kill_left(two_hours: Platform) -> None:
 
 @pytest.fixture
 def waiting_hours(platform: Platform) -> Platform:
-    """Raw documents of hours that do not adjoin: a run for each."""
+    """Raw documents of hours that are not consecutive, so that each needs a run."""
     with platform.stores.lake() as lake:
         lake["coin_snapshots"].insert_many(
             document(f"coin-{coin}", observed_at=hour) for hour in HOURS for coin in range(3)
@@ -87,7 +88,7 @@ def waiting_hours(platform: Platform) -> Platform:
 def test_rebuild_stops_at_the_first_partition_when_the_jvm_is_killed(
     waiting_hours: Platform,
 ) -> None:
-    """The out-of-memory killer takes Java first; nothing can be made without it."""
+    """The out-of-memory killer ends Java first, and nothing can be rebuilt without it."""
     environment = os.environ | user_environment() | waiting_hours.settings
     with subprocess.Popen(
         [COMMAND, "rebuild"],

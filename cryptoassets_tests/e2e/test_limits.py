@@ -1,9 +1,11 @@
-"""Promise: a command for which the machine is too small ends soon, in one sentence.
+"""A command ends soon with one sentence if the machine has too few resources.
 
-Limits of the shell stand for a disk, files and memory that are used up: a full disk cannot be made
-without the right to mount. That a run heals is part of the story in `test_hostile_environment`.
+Limits of the shell stand in for open files and memory. `test_hostile_environment` has a full disk,
+and the run after it.
 """
 
+import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,13 +15,25 @@ import psutil
 import pytest
 
 from cryptoassets_tests.e2e.homes import Home
+from cryptoassets_tests.e2e.platforms import put_faults
 
-FULL_DISK = "ulimit -f 64"
+_ALMOST_FULL_DISK = "ulimit -f 160"
+"""80 kB per file. Servers that run already have no such limit."""
+_LARGE_TEXT = "".join(hashlib.sha256(bytes([n % 256, n // 256])).hexdigest() for n in range(3_000))
+"""It hardly compresses, so the Parquet of a coin with this text exceeds the limit."""
+_LARGE_COIN = {
+    "route": "/assets",
+    "kind": "patch",
+    "coins": {"solana": {"set": {"explorer": f"https://{_LARGE_TEXT}"}}},
+}
+_LOADED = "SELECT sum(loaded_rows) FROM warehouse.loads WHERE asset = 'warehouse/coin_prices'"
+# Modes do not bind root, unless it gives up the right to ignore them.
+_AS_OTHERS = 'exec setpriv --bounding-set -dac_override,-dac_read_search,-fowner "$0" "$@"'
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    """A home in which no run ever ended well."""
+    """A home without any finished run."""
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-home-", dir="/var/tmp"))
     folder.chmod(0o755)
     home = Home(folder)
@@ -28,32 +42,68 @@ def home() -> Iterator[Home]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def java_of(home: Home) -> list[int]:
-    """Java programs that work for a home."""
+def java_of(folder: Path) -> list[int]:
+    """Java processes of the home in a folder."""
     return [
         process.pid
         for process in psutil.process_iter(["name", "cmdline"])
-        # One that has ended and whose parent has not asked yet has no command line.
-        if process.info["name"] == "java"
-        and str(home.folder) in " ".join(process.info["cmdline"] or [])
+        # A process that has ended and whose parent has not waited for it yet has no command line.
+        if process.info["name"] == "java" and str(folder) in " ".join(process.info["cmdline"] or [])
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        (FULL_DISK, "The disk is full, or `ulimit -f` is too low"),
         ("ulimit -n 100", "The limit on open files is too low"),
         ("ulimit -v 2000000", "Memory is used up, or its limit is too low"),
+        ("ulimit -v 1200000", "Memory is used up, or its limit is too low"),
     ],
 )
-def test_what_is_used_up_is_one_sentence_and_no_java_is_left(
+def test_a_missing_resource_is_one_sentence_and_no_java_is_left(
     home: Home, limit: str, words: str
 ) -> None:
-    """`run` hung without bound, or printed a hundred lines of Java and left the JVM behind."""
+    """`run` hung, or printed a hundred lines of Java and left the JVM running."""
     finished = home.command("run", limit=limit)
 
     assert 1 == finished.code, finished.text
     assert words in finished.text
     assert "Traceback" not in finished.text
-    assert [] == java_of(home)
+    assert [] == java_of(home.folder)
+
+
+def test_a_read_only_home_is_one_sentence(home: Home) -> None:
+    """A volume that was mounted read-only after an error of the disk."""
+    home.folder.chmod(0o500)
+    try:
+        finished = home.command("run", limit=_AS_OTHERS if os.geteuid() == 0 else "true")
+    finally:
+        home.folder.chmod(0o755)
+
+    assert 1 == finished.code, finished.text
+    assert "cannot be" in finished.text
+    assert "or set CRYPTOASSETS_HOME to a folder that can be written" in finished.text
+    assert "Traceback" not in finished.text
+    assert [] == java_of(home.folder)
+
+
+@pytest.mark.long
+def test_a_disk_that_fills_between_fetch_and_process_is_one_sentence(home: Home) -> None:
+    """The documents are stored, so the next run has to publish them."""
+    assert 0 == home.command("up").code
+    put_faults(home.settings["COINCAP_URL"], _LARGE_COIN)
+
+    finished = home.command("run", limit=_ALMOST_FULL_DISK)
+    _, left = psutil.wait_procs(map(psutil.Process, java_of(home.folder)), timeout=10)
+    fetched = home.stores.documents()
+    following = home.command("run")
+
+    assert 1 == finished.code, finished.text
+    assert "The disk is full, or `ulimit -f` is too low" in finished.text
+    assert "Traceback" not in finished.text
+    assert [] == left
+    assert 100 == len(fetched)
+    assert 0 == following.code, following.text
+    (loaded,) = home.stores.rows(_LOADED)
+    assert len(home.stores.documents()) == loaded[0]

@@ -1,4 +1,4 @@
-"""Promise: a value is exact in PostgreSQL or in quarantine with its reason, never just wrong."""
+"""A value is either exact in PostgreSQL or in quarantine with its reason."""
 
 import json
 from collections import Counter
@@ -12,8 +12,8 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 
 @pytest.mark.parametrize("coin", odd_values.EXACT)
-def test_a_value_that_can_be_held_is_exact(odd_platform: Platform, coin: str) -> None:
-    """As text, as number, with 38 digits: never by way of a double."""
+def test_a_storable_value_is_exact(odd_platform: Platform, coin: str) -> None:
+    """As text, as number, with 38 digits: never converted to a double."""
     _, _, column, value = odd_values.EXACT[coin]
 
     rows = odd_platform.stores.rows(
@@ -25,10 +25,10 @@ def test_a_value_that_can_be_held_is_exact(odd_platform: Platform, coin: str) ->
 
 
 @pytest.mark.parametrize("coin", odd_values.REFUSED)
-def test_a_value_that_cannot_be_held_is_in_quarantine_with_its_reason(
+def test_an_unstorable_value_is_quarantined_with_its_reason(
     odd_platform: Platform, coin: str
 ) -> None:
-    """Silently 0, NULL or a double would be worse than none."""
+    """It must not become zero, NULL or a double."""
     reason = odd_values.REFUSED[coin][2]
 
     rows = odd_platform.stores.rows(
@@ -41,10 +41,10 @@ def test_a_value_that_cannot_be_held_is_in_quarantine_with_its_reason(
 
 
 @pytest.mark.parametrize("coin", odd_values.DEAD)
-def test_what_the_lake_cannot_keep_unchanged_is_a_dead_letter(
+def test_a_coin_that_mongodb_would_change_is_a_dead_letter(
     odd_platform: Platform, coin: str
 ) -> None:
-    """The rest of the page goes on; what was cut off is kept as it came."""
+    """The other coins are stored; the dead letter holds the original text."""
     reason = odd_values.DEAD[coin][2]
 
     letters = odd_platform.stores.documents("dead_letters")
@@ -52,8 +52,8 @@ def test_what_the_lake_cannot_keep_unchanged_is_a_dead_letter(
     assert [reason] == [letter["reason"] for letter in letters if f'"{coin}"' in letter["body"]]
 
 
-def test_the_rest_of_the_page_is_loaded(odd_platform: Platform) -> None:
-    """One bad coin must not cost the other 99."""
+def test_the_other_coins_of_the_page_are_loaded(odd_platform: Platform) -> None:
+    """One bad coin must not block the other 99."""
     counts = {"quarantined": len(odd_values.REFUSED), "valid": odd_values.LOADED}
 
     assert counts == odd_platform.stores.outcomes()
@@ -62,7 +62,7 @@ def test_the_rest_of_the_page_is_loaded(odd_platform: Platform) -> None:
 
 
 def test_the_run_warns_of_the_share_in_quarantine_and_of_new_keys(odd_platform: Platform) -> None:
-    """Warnings name what differs, even a key that looks like markup of the terminal."""
+    """Warnings name the differences, even a key that looks like terminal markup."""
     text = odd_platform.finished[0].text
 
     assert "clean/coin_prices quarantine_share" in text
@@ -71,8 +71,8 @@ def test_the_run_warns_of_the_share_in_quarantine_and_of_new_keys(odd_platform: 
     assert "key 'priceUsd' is missing in 1 of 97 coins" in text
 
 
-def test_raw_documents_keep_what_came_to_the_digit(odd_platform: Platform) -> None:
-    """Quarantine and raw hold the source's own text, for a later rule to judge again."""
+def test_raw_documents_keep_every_digit(odd_platform: Platform) -> None:
+    """Quarantine and raw hold the original text, so that a later rule can judge it."""
     payloads = {doc["coin_id"]: doc["payload"] for doc in odd_platform.stores.documents()}
     quarantined = odd_platform.stores.rows("SELECT payload FROM warehouse.quarantine")
     texts = {json.loads(row[0])["id"]: json.loads(row[0]) for row in quarantined}

@@ -1,4 +1,4 @@
-"""Promise: real recorded answers go through, every amount equal to its text."""
+"""Recorded answers of CoinCap are loaded, and every amount equals its text."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def samples() -> Path:
 
 @contextmanager
 def replay(folder: Path) -> Iterator[str]:
-    """Run `cryptoassets source --replay` as a user does; yields the URL that it prints."""
+    """Run `cryptoassets source --replay` as a user does; yields the printed URL."""
     with subprocess.Popen(
         [COMMAND, "source", "--replay", str(folder), "--port", "0"],
         env=user_environment(),
@@ -50,10 +50,10 @@ def replay(folder: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("sample", "coins"), [("v2-2018-08-06", 100), ("v3-2025-12", 4)])
-def test_a_recorded_page_goes_through_to_the_digit(
+def test_a_recorded_page_is_loaded_with_every_digit(
     samples: Path, stack: Stack, spark: SparkResource, session_home: Path, sample: str, coins: int
 ) -> None:
-    """Between a text with 18 places and a column with 18 places there is no room for a double."""
+    """The text has 18 decimal places, which a double would lose."""
     with replay(samples / sample) as url:
         of_replay = Stack(Settings(_env_file=None, cryptoassets_home=session_home, coincap_url=url))
         stores = Stores(
@@ -90,7 +90,7 @@ def newest_documents(stores: Stores, coins: int) -> list[dict[str, Any]]:
 
 
 def expected_row(payload: dict[str, Any]) -> dict[str, Any]:
-    """What the texts of a coin are as decimals; the source's doubles end at the 18th place."""
+    """A coin's texts as decimals; the source's doubles end at the 18th place."""
     amounts = {}
     for column, field in SOURCE_FIELDS.items():
         text = payload.get(field)

@@ -1,4 +1,4 @@
-"""Row 21 of the table of faults: quarantine replayed after a rule was mended; twice is once."""
+"""After a rule was corrected, `requeue` releases each document from quarantine exactly once."""
 
 from decimal import Decimal
 
@@ -14,12 +14,16 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 LONG = "0.123456789012345678"
 CODE = "supply_above_max_supply"
 TRAIL = "SELECT raw_id, reasons, outcome FROM warehouse.quarantine_releases ORDER BY 1"
-BOOKS = "SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows FROM warehouse.loads"
+HOURS = "SELECT partition_key FROM warehouse.loads WHERE asset = 'warehouse/coin_prices'"
+BOOKS = """
+    SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows FROM warehouse.loads
+    WHERE asset = 'warehouse/coin_prices'
+"""
 
 
 def process_by_a_wrong_rule(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Quarantine every coin of which all is mined; returns their documents."""
-    (hour,) = platform.stores.rows("SELECT partition_key FROM warehouse.loads")[0]
+    """Quarantine every fully mined coin; return their documents."""
+    (hour,) = platform.stores.rows(HOURS)[0]
     have_all_mined_refused(monkeypatch)
     assert platform.execute("process", hour).success
     found = platform.stores.rows(
@@ -30,14 +34,14 @@ def process_by_a_wrong_rule(platform: Platform, monkeypatch: pytest.MonkeyPatch)
 
 
 def but_for_the_trail(dump: Dump) -> Dump:
-    """What must be as it was; the trail itself is new."""
+    """Everything that must be unchanged; the records of releases are new."""
     return {name: rows for name, rows in dump.items() if name != "warehouse.quarantine_releases"}
 
 
-def test_what_a_mended_rule_lets_pass_moves_once(
+def test_documents_that_a_corrected_rule_accepts_are_released_once(
     copy: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under the wrong rule only coins without a price move; under the right one all is back."""
+    """With the wrong rule, only coins without a price leave; with the right one, all are back."""
     right = copy.stores.dump()
     refused = process_by_a_wrong_rule(copy, monkeypatch)
 
@@ -54,7 +58,7 @@ def test_what_a_mended_rule_lets_pass_moves_once(
     assert "0 documents released from 1 partitions." in still_wrong.text
     assert (0, 0) == (first.code, second.code), first.text
     stay = len(odd_values.REFUSED)
-    assert f"{len(refused)} released, {stay} stay: volume_usd_24h_malformed" in first.text
+    assert f"{len(refused)} released, {stay} remain: volume_usd_24h_malformed" in first.text
     assert "0 documents released from 1 partitions." in second.text
     assert [(raw_id, [CODE], "loaded") for raw_id in refused] == copy.stores.rows(TRAIL)
     assert right == but_for_the_trail(copy.stores.dump()) | {"warehouse.quarantine_releases": []}
@@ -63,10 +67,10 @@ def test_what_a_mended_rule_lets_pass_moves_once(
     assert 0 == copy.command("audit").code
 
 
-def test_what_todays_rules_refuse_besides_leaves_the_marts_too(
+def test_rows_that_the_current_rules_refuse_leave_the_marts_too(
     copy: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is released, and yet prices went."""
+    """Nothing is released, but prices are removed."""
     have_all_mined_refused(monkeypatch)
     before = copy.stores.count("warehouse.coin_prices")
 
@@ -79,9 +83,9 @@ def test_what_todays_rules_refuse_besides_leaves_the_marts_too(
     assert priced == copy.stores.rows("SELECT coin_id FROM marts.coin_daily ORDER BY 1")
 
 
-def test_marts_that_a_killed_requeue_did_not_get_to_are_made(copy: Platform) -> None:
-    """A document was released, and nothing is left in quarantine that would tell of its day."""
-    ((hour,),) = copy.stores.rows("SELECT partition_key FROM warehouse.loads")
+def test_requeue_computes_the_marts_that_a_killed_requeue_did_not_reach(copy: Platform) -> None:
+    """The document is released, so the quarantine no longer shows its day."""
+    ((hour,),) = copy.stores.rows(HOURS)
     copy.stores.rows(
         "INSERT INTO warehouse.quarantine_releases (asset, raw_id, released_at, partition_key, "
         "reasons, outcome, run_id) "
@@ -97,24 +101,24 @@ def test_marts_that_a_killed_requeue_did_not_get_to_are_made(copy: Platform) -> 
     assert "Nothing is quarantined for rank_missing." == second.text.strip()
 
 
-def test_nothing_is_done_for_a_reason_that_nothing_broke(copy: Platform) -> None:
-    """No run, no change."""
+def test_a_reason_without_documents_starts_no_run(copy: Platform) -> None:
+    """Nothing changes."""
     finished = copy.command("requeue", "--reason", "rank_missing")
 
     assert (0, "Nothing is quarantined for rank_missing.") == (finished.code, finished.text)
 
 
-def test_an_unknown_reason_is_misuse(copy: Platform) -> None:
-    """A typo must not look like a quarantine without such documents."""
+def test_an_unknown_reason_exits_with_2(copy: Platform) -> None:
+    """A typing error must not look like a quarantine without such documents."""
     finished = copy.command("requeue", "--reason", "rank_mising")
 
     assert 2 == finished.code
-    words = "No rule and no dead letter has the code 'rank_mising'. Known: bad_id, bad_text"
+    words = "No rule and no dead letter has the code 'rank_mising'. Known: bad_currency, bad_id"
     assert words in finished.text
 
 
 def test_a_dead_letter_that_can_be_read_now_is_published(copy: Platform) -> None:
-    """An earlier version refused numbers without quotes; their letters lie there since."""
+    """An earlier version refused numbers without quotes and stored them as dead letters."""
     with copy.stores.lake() as lake:
         kept = lake["dead_letters"].find_one({"reason": "number_not_representable"})
         assert kept is not None

@@ -1,4 +1,4 @@
-"""Row 22 of the table of faults: old partitions go whole, and never from under a reader."""
+"""Retention deletes old partitions completely, and none that something still reads."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,22 +14,25 @@ from cryptoassets_tests.e2e.stores import Dump
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
-LEDGER = "SELECT partition_key, expired_at IS NOT NULL FROM warehouse.loads ORDER BY 1"
+LEDGER = """
+    SELECT partition_key, expired_at IS NOT NULL FROM warehouse.loads
+    WHERE asset = 'warehouse/coin_prices' ORDER BY 1
+"""
 
 
 @pytest.fixture
 def keeping_5_days(two_hours: Platform) -> Platform:
-    """With the look-back of 7 days, 12 days stay: the hour of 20 days ago may go."""
+    """The look-back of 31 days makes it 36 days, so the hour of 40 days ago may be deleted."""
     return two_hours.but(CRYPTOASSETS_RETENTION_DAYS="5")
 
 
 def old_hour(platform: Platform) -> str:
-    """The partition that may go."""
+    """The partition that may be deleted."""
     return str(platform.stores.rows(LEDGER)[0][0])
 
 
 def contents(platform: Platform) -> tuple[Dump, int, int]:
-    """PostgreSQL, and how much is in the lake and in Parquet."""
+    """PostgreSQL, and the counts of the lake and of Parquet."""
     stores = platform.stores
     return stores.dump(), len(stores.documents()), stores.cleaned().num_rows
 
@@ -42,30 +45,30 @@ def failure_of(platform: Platform, job: str, partition: str) -> str:
     return event.step_failure_data.user_failure_data.description
 
 
-def test_a_dry_run_tells_and_deletes_nothing(keeping_5_days: Platform) -> None:
-    """Nobody should have to try it on their data."""
+def test_a_dry_run_lists_partitions_and_deletes_nothing(keeping_5_days: Platform) -> None:
+    """Users can see the effect without a risk to their data."""
     before = contents(keeping_5_days)
 
-    told = keeping_5_days.command("retention", "--dry-run")
+    finished = keeping_5_days.command("retention", "--dry-run")
 
-    assert 0 == told.code
-    assert "1 partitions from before" in told.text
-    assert "would be deleted: 6 documents, 6 rows" in told.text
+    assert 0 == finished.code
+    assert "1 partitions from before" in finished.text
+    assert "would be deleted: 6 documents, 6 rows" in finished.text
     assert before == contents(keeping_5_days)
 
 
-def test_without_a_setting_all_is_kept(two_hours: Platform) -> None:
-    """Off by default."""
+def test_retention_is_off_by_default(two_hours: Platform) -> None:
+    """Nothing is deleted."""
     before = contents(two_hours)
 
-    told = two_hours.command("retention")
+    finished = two_hours.command("retention")
 
-    assert (0, True) == (told.code, "CRYPTOASSETS_RETENTION_DAYS is not set" in told.text)
+    assert (0, True) == (finished.code, "CRYPTOASSETS_RETENTION_DAYS is not set" in finished.text)
     assert before == contents(two_hours)
 
 
-def test_an_old_partition_goes_whole_and_is_not_made_again(keeping_5_days: Platform) -> None:
-    """Rows, quarantine, Parquet and documents; ledger and marts remember."""
+def test_an_old_partition_is_deleted_completely_and_not_rebuilt(keeping_5_days: Platform) -> None:
+    """Rows, quarantine, Parquet and documents are deleted; ledger and marts remain."""
     hour, (dump, documents, cleaned) = old_hour(keeping_5_days), contents(keeping_5_days)
 
     first, second = (keeping_5_days.command("retention") for _ in range(2))
@@ -89,26 +92,26 @@ def test_an_old_partition_goes_whole_and_is_not_made_again(keeping_5_days: Platf
 
 
 def test_expired_partitions_are_not_fetched_again(keeping_5_days: Platform) -> None:
-    """Neither by a click on the hour in Dagster nor by a backfill; no call is made for it."""
+    """Neither by materializing the hour in Dagster nor by a backfill; no call is made."""
     hour = old_hour(keeping_5_days)
     assert keeping_5_days.execute("history", hour[:10]).success
     keeping_5_days.command("retention")
     before, calls = contents(keeping_5_days), get_json(f"{keeping_5_days.source_url}/calls")
 
-    told = [
+    reasons = [
         failure_of(keeping_5_days, job, partition)
         for job, partition in (("ingest", hour), ("history", hour[:10]))
     ]
 
-    assert f"raw/coin_snapshots {hour} has expired: retention deleted it" in told[0]
-    assert f"raw/coin_history {hour[:10]} has expired: retention deleted it" in told[1]
+    assert f"raw/coin_snapshots {hour} has expired: retention deleted it" in reasons[0]
+    assert f"raw/coin_history {hour[:10]} has expired: retention deleted it" in reasons[1]
     assert before == contents(keeping_5_days)
     assert [] == keeping_5_days.stores.documents("coin_history")
     assert calls == get_json(f"{keeping_5_days.source_url}/calls")
 
 
-def test_what_a_kill_left_is_named_and_finished(keeping_5_days: Platform) -> None:
-    """Killed after the rows went: documents and Parquet are still there."""
+def test_an_interrupted_deletion_is_named_and_finished(keeping_5_days: Platform) -> None:
+    """The rows were deleted, and documents and Parquet still exist."""
     hour = old_hour(keeping_5_days)
     documents = keeping_5_days.stores.documents()
     keeping_5_days.command("retention")
@@ -131,8 +134,8 @@ def test_what_a_kill_left_is_named_and_finished(keeping_5_days: Platform) -> Non
     assert done == contents(keeping_5_days)
 
 
-def test_a_lost_ledger_knows_again_what_has_expired(keeping_5_days: Platform) -> None:
-    """Else a rebuild would give another ledger, and an ingest could bring back half."""
+def test_expired_partitions_of_a_lost_ledger_are_restored(keeping_5_days: Platform) -> None:
+    """Otherwise a rebuild would give another ledger, and `ingest` could store part of an hour."""
     keeping_5_days.command("retention")
     before = keeping_5_days.stores.dump()
     hour = old_hour(keeping_5_days)
@@ -141,12 +144,12 @@ def test_a_lost_ledger_knows_again_what_has_expired(keeping_5_days: Platform) ->
     rebuilt = keeping_5_days.command("rebuild", "--to", f"{hour[:10]}T23:59")
 
     assert 0 == rebuilt.code, rebuilt.text
-    assert "0 of 0 partitions made again from raw; 1 have expired" in rebuilt.text
+    assert "0 of 0 partitions rebuilt from raw; 1 have expired" in rebuilt.text
     assert before == keeping_5_days.stores.dump()
 
 
-def test_documents_that_were_never_processed_stay(keeping_5_days: Platform) -> None:
-    """Nobody has seen what they say."""
+def test_unprocessed_documents_are_kept(keeping_5_days: Platform) -> None:
+    """Their content has never been published."""
     before = contents(keeping_5_days)
     keeping_5_days.stores.rows(
         "UPDATE warehouse.loads SET raw_rows = raw_rows - 1, loaded_rows = loaded_rows - 1"
@@ -156,7 +159,7 @@ def test_documents_that_were_never_processed_stay(keeping_5_days: Platform) -> N
     finished = keeping_5_days.command("retention")
 
     assert 1 == finished.code
-    assert f"{old_hour(keeping_5_days)} stays: it has documents that were never" in finished.text
+    assert f"{old_hour(keeping_5_days)} is kept: it has documents that were never" in finished.text
     assert (ledger, *before[1:]) == contents(keeping_5_days)
 
 
@@ -172,8 +175,8 @@ def test_documents_that_were_never_processed_stay(keeping_5_days: Platform) -> N
     ],
     ids=["its hour", "a range around it", "marts that look back on it"],
 )
-def test_nothing_goes_from_under_a_run(keeping_5_days: Platform, tags: dict[str, str]) -> None:
-    """A backfill reads what it was launched for."""
+def test_partitions_of_a_running_job_stay(keeping_5_days: Platform, tags: dict[str, str]) -> None:
+    """A backfill reads the partitions it was launched for."""
     hour, before = old_hour(keeping_5_days), contents(keeping_5_days)
     day = datetime.fromisoformat(hour[:10])
     keys = {"hour": hour} | {
@@ -193,11 +196,11 @@ def test_nothing_goes_from_under_a_run(keeping_5_days: Platform, tags: dict[str,
             instance.delete_run(run.run_id)
 
     assert (0, before) == (finished.code, contents(keeping_5_days))
-    assert f"{hour} stays: run {run.run_id} is working on it" in finished.text
+    assert f"{hour} is kept: run {run.run_id} is working on it" in finished.text
 
 
-def test_nothing_goes_while_a_command_reads_many_partitions(keeping_5_days: Platform) -> None:
-    """Between two chunks of a backfill no run is at work."""
+def test_nothing_is_deleted_while_a_command_reads_many_partitions(keeping_5_days: Platform) -> None:
+    """Between two chunks of a backfill, no run is active."""
     before = contents(keeping_5_days)
 
     with keeping_5_days.in_force(), blocking_retention(PostgresResource()):
@@ -207,8 +210,8 @@ def test_nothing_goes_while_a_command_reads_many_partitions(keeping_5_days: Plat
     assert "is running: nothing was deleted. A later retry can help" in finished.text
 
 
-def test_whole_days_stay_with_what_their_marts_look_back_on() -> None:
-    """Five days before today can be made again: the first of them looks back on seven more."""
+def test_days_that_marts_look_back_on_are_kept() -> None:
+    """Five days can be recomputed, and the first of them depends on 31 more."""
     now = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
 
-    assert datetime(2026, 11, 11, tzinfo=UTC) == bound(now, 5)
+    assert datetime(2026, 10, 18, tzinfo=UTC) == bound(now, 5)

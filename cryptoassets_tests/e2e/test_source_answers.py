@@ -1,6 +1,6 @@
-"""Promise: whatever the source answers, `run` names it in its own words, and no value is wrong.
+"""`run` explains each kind of answer of the source with its own words, and no value is wrong.
 
-One platform, one server; each step is a `run` with another answer, told once.
+One platform, one server; each step is a `run` with another answer.
 """
 
 import json
@@ -12,20 +12,20 @@ from typing import Any
 
 import pytest
 
-from cryptoassets.coincap_server.exchange import Request, Wire
+from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets_tests.coincap.scripted import Script, json_answer, page_answer
 from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
-REFUSALS: dict[str, tuple[Wire, tuple[str, ...]]] = {
+REFUSALS: dict[str, tuple[HttpAnswer, tuple[str, ...]]] = {
     "S-1": (
         page_answer(403, "Access denied", "<p>This site protects your credit card data.</p>"),
         ("something in front of CoinCap", 'a web page titled "Access denied"'),
     ),
     "S-2": (
         json_answer(402, {"error": "Payment Required: insufficient credits"}),
-        ("credits are gone", "Payment Required: insufficient credits"),
+        ("credits are spent", "Payment Required: insufficient credits"),
     ),
     "S-3": (
         json_answer(403, {"error": "Your plan does not include this endpoint"}),
@@ -33,7 +33,7 @@ REFUSALS: dict[str, tuple[Wire, tuple[str, ...]]] = {
     ),
     "S-4 credits": (
         json_answer(200, {"error": "You exceeded your monthly credit limit"}),
-        ("credits are gone", "You exceeded your monthly credit limit"),
+        ("credits are spent", "You exceeded your monthly credit limit"),
     ),
     "S-4 pace": (
         json_answer(200, {"statusCode": 429, "message": "Rate limit. Try again in 1 seconds."}),
@@ -62,7 +62,7 @@ def coin_text(number: int, **changes: str) -> str:
     return "{" + ",".join(f'"{name}":{text}' for name, text in members.items()) + "}"
 
 
-def odd_page() -> Wire:
+def odd_page() -> HttpAnswer:
     """Ten coins: one without quotes, one with a tiny change, one twice with two prices."""
     coins = [
         coin_text(0, priceUsd=EXACT, marketCapUsd="null", volumeUsd24Hr="12345678901234567890.5"),
@@ -77,7 +77,7 @@ def odd_page() -> Wire:
 
 @dataclass(frozen=True)
 class Story:
-    """What each `run` said, and the platform after the last."""
+    """The output of each `run`, and the platform after the last one."""
 
     platform: Platform
     refused: dict[str, Finished]
@@ -86,10 +86,10 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(make_platform: MakePlatform) -> Iterator[Story]:
-    """Tell it."""
+    """Make all runs."""
     answers = [json_answer(404, {"error": "not yet"})]
 
-    def answering(request: Request) -> Wire:
+    def answering(request: Request) -> HttpAnswer:
         is_asked = request.path.endswith("/assets")
         return answers[-1] if is_asked else json_answer(404, {"error": "no such path"})
 
@@ -103,8 +103,8 @@ def story(make_platform: MakePlatform) -> Iterator[Story]:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_run_fails_with_the_true_cause_in_the_sources_own_words(story: Story, name: str) -> None:
-    """A wrong cause sends people to buy credits or to renew a key that is good."""
+def test_run_names_the_cause_and_quotes_the_source(story: Story, name: str) -> None:
+    """A wrong cause would make users buy credits or replace a valid key."""
     finished = story.refused[name]
 
     assert 1 == finished.code, finished.text
@@ -113,7 +113,7 @@ def test_run_fails_with_the_true_cause_in_the_sources_own_words(story: Story, na
 
 
 def test_values_of_an_odd_page_are_exact(story: Story) -> None:
-    """S-5 and S-6: a number without quotes keeps its digits, a tiny change is zero."""
+    """A number without quotes keeps its digits, and a tiny change is zero."""
     rows: dict[str, tuple[Any, ...]] = {
         row[0]: row[1:]
         for row in story.platform.stores.rows(
@@ -128,8 +128,8 @@ def test_values_of_an_odd_page_are_exact(story: Story) -> None:
     assert Decimal(0) == rows["coin-1"][2]
 
 
-def test_a_coin_twice_in_a_page_is_in_quarantine_with_both_prices(story: Story) -> None:
-    """S-7: not decided by the order of hashes."""
+def test_a_coin_that_is_twice_in_a_page_is_quarantined_with_both_prices(story: Story) -> None:
+    """The order of hashes must not decide which price is loaded."""
     rows = story.platform.stores.rows("SELECT reasons, payload FROM warehouse.quarantine")
 
     assert [["contradictory_answer"]] * 2 == [reasons for reasons, _ in rows]

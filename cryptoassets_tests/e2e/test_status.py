@@ -1,6 +1,6 @@
-"""Promises of `cryptoassets status` on what needs attention: said in one sentence, and by the code.
+"""`cryptoassets status` shows in one sentence, and by its exit code, what needs attention.
 
-What is good, and what a killed run looks like, is tested in the stories of `run` and the sensors.
+`test_run` tests a healthy platform, and `test_sensors` a killed run.
 """
 
 import json
@@ -26,8 +26,8 @@ _STALE = (
 
 
 @dataclass(frozen=True)
-class Told:
-    """What `status` said of a platform whose newest hour was fetched and not processed."""
+class Shown:
+    """The output of `status` for a platform whose newest hour was fetched and not processed."""
 
     hour: str
     for_people: Finished
@@ -36,26 +36,26 @@ class Told:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What programs read."""
+        """The output for programs."""
         facts: dict[str, Any] = json.loads(self.for_programs.text)
         return facts
 
 
 def status_while_a_run_works(platform: Platform, hour: str) -> dict[str, Any]:
-    """What programs read while a living run processes the hour."""
+    """The output for programs while a live run processes the hour."""
     with platform.in_force(), dagster_instance() as instance:
         job = defs.resolve_job_def("process")
         tags = {"dagster/partition": hour}
         run = instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
         instance.add_run_tags(run.run_id, process_tags(run.run_id))
-        told: dict[str, Any] = json.loads(platform.command("status", "--json").text)
+        shown: dict[str, Any] = json.loads(platform.command("status", "--json").text)
         instance.delete_run(run.run_id)
-    return told
+    return shown
 
 
 @pytest.fixture(scope="module")
-def told(make_platform: MakePlatform) -> Iterator[Told]:
-    """An hour that waits, a day whose marts are stale, a source whose clock is fast."""
+def shown(make_platform: MakePlatform) -> Iterator[Shown]:
+    """A waiting hour, a day with stale marts, a source whose clock is wrong."""
     with make_platform(COINCAP_COINS="5") as platform:
         hour = this_hour()
         assert platform.execute("ingest", hour).success
@@ -64,7 +64,7 @@ def told(make_platform: MakePlatform) -> Iterator[Told]:
             noted = {"clock_difference_seconds": -180.0}
             made = dg.AssetMaterialization(RAW_SNAPSHOTS, partition=hour, metadata=noted)
             instance.report_runless_asset_event(made)
-        yield Told(
+        yield Shown(
             hour,
             platform.command("status"),
             platform.command("status", "--json"),
@@ -72,40 +72,40 @@ def told(make_platform: MakePlatform) -> Iterator[Told]:
         )
 
 
-def test_documents_that_wait_are_counted_and_fail_it(told: Told) -> None:
-    """A killed run leaves them, and nobody notices until somebody asks."""
-    waiting = [partition for partition in told.facts["waiting"] if partition["documents"]]
+def test_waiting_documents_are_counted_and_exit_with_1(shown: Shown) -> None:
+    """A killed run leaves them, and no other output shows them."""
+    waiting = [partition for partition in shown.facts["waiting"] if partition["documents"]]
 
-    assert (1, 1) == (told.for_people.code, told.for_programs.code)
-    assert 5 == told.facts["documents_waiting"]
+    assert (1, 1) == (shown.for_people.code, shown.for_programs.code)
+    assert 5 == shown.facts["documents_waiting"]
     assert ["warehouse/coin_prices"] == [partition["asset"] for partition in waiting]
-    assert f"5 documents of {waiting[0]['partition']} are fetched and not published" in (
-        told.for_people.text
+    assert f"5 documents of {waiting[0]['partition']} are fetched but not published" in (
+        shown.for_people.text
     )
 
 
-def test_documents_that_a_living_run_works_on_do_not_wait(told: Told) -> None:
-    """Else every look during a run would be a false alarm.
+def test_documents_of_a_live_run_do_not_count_as_waiting(shown: Shown) -> None:
+    """Otherwise `status` would warn during every run.
 
-    Checks that the run has planned and not evaluated ended `status` in a traceback.
+    Checks that the run had planned and not evaluated ended `status` with a traceback.
     """
-    assert 0 == told.while_it_is_processed["documents_waiting"]
+    assert 0 == shown.while_it_is_processed["documents_waiting"]
 
 
-def test_marts_older_than_their_prices_are_named(told: Told) -> None:
-    """A run killed between the two leaves figures of yesterday's prices."""
-    assert "2019-03-01" in told.facts["stale_mart_days"]
-    assert "The marts of 2019-03-01" in told.for_people.text
-    assert "are older than their prices" in told.for_people.text
+def test_stale_marts_are_named(shown: Shown) -> None:
+    """A run that was killed before the marts leaves figures of older prices."""
+    assert "2019-03-01" in shown.facts["stale_mart_days"]
+    assert "The marts of 2019-03-01" in shown.for_people.text
+    assert "are older than their prices" in shown.for_people.text
 
 
-def test_a_clock_that_is_minutes_off_is_warned_of(told: Told) -> None:
-    """Documents land in the hour that the source's clock says."""
-    assert -180.0 == told.facts["clock_difference_seconds"]
-    assert "The source's clock is 3.0 min behind ours" in told.for_people.text
+def test_a_wrong_clock_is_a_warning(shown: Shown) -> None:
+    """Documents are stored in the hour of the source's clock."""
+    assert -180.0 == shown.facts["clock_difference_seconds"]
+    assert "The source's clock is 3.0 min behind this machine's" in shown.for_people.text
 
 
-def test_the_space_that_is_left_is_shown(told: Told) -> None:
-    """A full disk is better seen before it stops a run."""
-    assert told.facts["disk_free_bytes"] > 0
-    assert "GB free" in told.for_people.text
+def test_free_disk_space_is_shown(shown: Shown) -> None:
+    """So that a user can act before a full disk ends a run."""
+    assert shown.facts["disk_free_bytes"] > 0
+    assert "GB free" in shown.for_people.text

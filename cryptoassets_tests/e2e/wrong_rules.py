@@ -1,4 +1,4 @@
-"""Rules that are wrong, as Spark's workers run them: they import the rules themselves."""
+"""Wrong rules for tests, installed in Spark's workers, which import the rules themselves."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,28 +10,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from cryptoassets.assets import clean
+from cryptoassets.assets import history as history_assets
+from cryptoassets.assets import snapshots as snapshot_assets
 from cryptoassets.transforms import history, prices, rules
 
 
 def have_all_mined_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse every coin of which all is mined, one of five, until the patch is undone."""
-    monkeypatch.setattr(clean, "judge_prices", judge_prices)
+    """Refuse every fully mined coin, about one in five, until the patch is undone."""
+    monkeypatch.setattr(snapshot_assets, "judge_prices", judge_prices)
 
 
 def have_tether_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every point of tether's history until the patch is undone."""
-    monkeypatch.setattr(clean, "judge_history", judge_history)
+    monkeypatch.setattr(history_assets, "judge_history", judge_history)
 
 
 def judge_prices(raw: pa.Table) -> pa.Table:
-    """The kernel of prices, with a tolerance that is wrong."""
+    """The kernel of prices with a wrong tolerance."""
     with _changed(rules, "SUPPLY_TOLERANCE", Decimal("-1e-9")):
         return prices.judge_prices(raw)
 
 
 def judge_history(raw: pa.Table) -> pa.Table:
-    """The kernel of history, with a form of slugs that is wrong."""
+    """The kernel of history with a wrong pattern for slugs."""
 
     def is_slug(texts: pa.Array) -> pa.Array:
         return pc.and_(rules.is_slug(texts), pc.not_equal(texts, "tether"))
@@ -42,7 +43,7 @@ def judge_history(raw: pa.Table) -> pa.Table:
 
 @contextmanager
 def _changed(module: ModuleType, name: str, value: Any) -> Iterator[None]:
-    """A worker that did not get the right rule back would keep the wrong one for later tests."""
+    """A worker that did not restore the right rule would use the wrong one in later tests."""
     right = getattr(module, name)
     setattr(module, name, value)
     try:

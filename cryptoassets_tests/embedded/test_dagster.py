@@ -1,6 +1,7 @@
 """Dagster's home: one instance file, runs on PostgreSQL, nothing in SQLite."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import psycopg
 import pytest
 
@@ -19,8 +21,9 @@ from cryptoassets.embedded import (
     dagster_instance,
     dagster_stack,
 )
+from cryptoassets.embedded.dagster_storage import HomeComputeLogs
 from cryptoassets.embedded.processes import free_port
-from cryptoassets.settings import project_root
+from cryptoassets.project import project_root
 
 pytestmark = pytest.mark.postgres
 MakeStack = Callable[..., Stack]
@@ -196,3 +199,19 @@ def test_a_home_with_a_copy_of_our_file_is_used(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 
     assert str(tmp_path) == dagster_environment()["DAGSTER_HOME"]
+
+
+def test_ctrl_c_does_not_end_the_processes_that_copy_output(tmp_path: Path) -> None:
+    """It reaches them in a terminal: one printed a traceback, the other lost the last lines."""
+    this = psutil.Process()
+    before = this.children()
+
+    with HomeComputeLogs(base_dir=str(tmp_path)).capture_logs(["run", "compute_logs", "step"]):
+        started = [one for one in this.children() if one not in before]
+        for process in started:
+            process.send_signal(signal.SIGINT)
+        ended, _ = psutil.wait_procs(started, timeout=0.3)
+
+    assert [] == ended
+    assert 4 == len(started)
+    assert [] == [one for one in this.children() if one in started]

@@ -1,13 +1,16 @@
 """Dead runs: runs whose process is gone are failed, and runs with a live process never are."""
 
+import json
 import socket
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import grpc
 import psycopg
 import pytest
 from dagster._core.remote_origin import (
@@ -179,3 +182,20 @@ def test_a_started_run_that_its_code_server_does_not_execute_is_dead(
         server.shutdown_server()
 
     assert run_id in failed
+
+
+def test_a_long_run_behind_a_proxy_is_not_dead(
+    stack: Stack, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    """The code server of `dagster dev` is a proxy, which does not answer which runs it executes."""
+    address = f"unix:{tmp_path / 'socket'}"
+    proxy = grpc.server(ThreadPoolExecutor(1))
+    proxy.add_insecure_port(address)
+    proxy.start()
+    tags = {_GRPC_TAG: json.dumps({"host": "localhost", "socket": str(tmp_path / "socket")})}
+    run_id = a_run(stack, instance, STARTED, timedelta(minutes=6), tags)
+
+    failed = fail_dead_runs(instance)
+    proxy.stop(None)
+
+    assert run_id not in failed

@@ -109,7 +109,7 @@ def test_a_shortage_is_one_sentence_and_leaves_no_java(
 def test_a_jvm_that_cannot_write_its_address_is_ended(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """If the disk fills up meanwhile, PySpark would wait forever and the JVM would outlive it."""
+    """If the disk is full, PySpark would wait forever and the JVM would outlive it."""
     folder.mkdir()
     with ThreadPoolExecutor() as pool:
         started = pool.submit(start_jvm, config, environment, folder, folder.parent / "spark.log")

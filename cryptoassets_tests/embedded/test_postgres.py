@@ -12,7 +12,7 @@ import pytest
 
 from cryptoassets import libpq
 from cryptoassets.embedded import Stack, accounts, postgres_files
-from cryptoassets.errors import EmbeddedError, StoreUnavailableError
+from cryptoassets.errors import AnalystLoginError, EmbeddedError, StoreUnavailableError
 from cryptoassets_tests.embedded import servers
 from cryptoassets_tests.test_libpq import VARIABLES
 
@@ -43,9 +43,35 @@ def test_the_password_is_in_a_private_file_and_nowhere_else(
     assert password not in repr(make_stack().servers())
 
 
-def test_nobody_can_log_in_without_the_password(make_stack: MakeStack) -> None:
+@pytest.mark.usefixtures("later_start")
+def test_an_older_home_gets_a_log_in_for_readers_at_its_next_start(
+    home: Path, make_stack: MakeStack
+) -> None:
+    """Homes from before this log-in existed have the role, but neither password nor file."""
+    stack = make_stack()
+    with psycopg.connect(stack.postgres_url()) as connection:
+        connection.execute("ALTER ROLE analyst NOLOGIN PASSWORD NULL")
+    file = home / "postgres" / "analyst-password"
+    file.unlink()
+    with pytest.raises(AnalystLoginError, match="cryptoassets down"):
+        make_stack().analyst_url()
+
+    stack.down()
+    stack.postgres_url()
+
+    password = file.read_text()
+    with psycopg.connect(stack.analyst_url()) as reader:
+        assert ("on",) == reader.execute("SHOW default_transaction_read_only").fetchone()
+    assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+    assert password not in (home / "logs" / "postgres.log").read_text()
+    for database in ("dagster", "postgres", "template1"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(stack.analyst_url().replace("bigdata_db", database))
+
+
+def test_nobody_can_log_in_without_the_password(stack: Stack) -> None:
     """Every account of the machine can connect to loopback."""
-    url = make_stack().postgres_url()
+    url = stack.postgres_url()
     password = url.split(":")[2].split("@")[0]
 
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
@@ -72,17 +98,20 @@ def test_both_databases_are_in_utf8_and_utc_whatever_postgresql_variables_the_sh
         assert (database or "bigdata_db", "UTF8", "UTC", "on") == found
 
 
-def test_another_database_is_created_on_demand(make_stack: MakeStack) -> None:
-    """Airflow needs a third one."""
-    make_stack().postgres_url("airflow")
+def test_another_database_is_created_on_demand(stack: Stack) -> None:
+    """Airflow needs a third one, which is closed to readers like the others."""
+    stack.postgres_url("airflow")
 
-    with psycopg.connect(make_stack().postgres_url("airflow")) as connection:
+    with psycopg.connect(stack.postgres_url("airflow")) as connection:
         assert ("airflow",) == connection.execute("SELECT current_database()").fetchone()
+    readers = stack.analyst_url().replace("bigdata_db", "airflow")
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(readers)
 
 
-def test_a_named_server_gets_dagsters_database_too(make_stack: MakeStack) -> None:
+def test_a_named_server_gets_dagsters_database_too(stack: Stack, make_stack: MakeStack) -> None:
     """For compose and company servers POSTGRES_URL must be the only setting."""
-    ours = make_stack().postgres_url()
+    ours = stack.postgres_url()
     named = make_stack(postgres_url=ours.replace("bigdata_db", "postgres"))
 
     url = named.postgres_url("elsewhere")
@@ -117,6 +146,7 @@ def test_an_incomplete_data_directory_is_set_aside(
     assert any("was incomplete: renamed it to" in message for message in messages)
 
 
+@pytest.mark.usefixtures("later_start")
 def test_data_of_another_version_is_refused_in_one_sentence(
     home: Path, make_stack: MakeStack
 ) -> None:
@@ -127,16 +157,15 @@ def test_data_of_another_version_is_refused_in_one_sentence(
     version = home / "postgres" / "data" / "PG_VERSION"
     version.write_text("17\n")
 
-    with pytest.raises(EmbeddedError, match=r"made by PostgreSQL 17.*down --erase"):
+    with pytest.raises(EmbeddedError, match=r"created by PostgreSQL 17.*down --erase"):
         make_stack().postgres_url()
 
     version.write_text("18\n")
 
 
 @pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
-def test_root_runs_it_as_an_account_without_rights(make_stack: MakeStack) -> None:
+def test_root_runs_it_as_an_account_without_rights(stack: Stack) -> None:
     """PostgreSQL refuses to run as root, and containers often have no other account."""
-    stack = make_stack()
     stack.postgres_url()
 
     process = psutil.Process(servers.running_pid(stack, "postgres"))

@@ -51,6 +51,7 @@ def test_five_commands_at_once_start_each_server_once(home: Path, make_stack: Ma
     make_stack()
 
 
+@pytest.mark.usefixtures("later_start")
 def test_servers_outlive_their_command_until_down(home: Path, make_stack: MakeStack) -> None:
     """A second run must not wait for another start."""
     start_command(home).communicate(timeout=100)
@@ -69,6 +70,7 @@ def test_servers_outlive_their_command_until_down(home: Path, make_stack: MakeSt
 
 
 @pytest.mark.parametrize("name", ["postgres", "mongo"])
+@pytest.mark.usefixtures("later_start")
 def test_a_pid_reused_by_another_program_is_not_taken_for_ours(
     home: Path, make_stack: MakeStack, name: str
 ) -> None:
@@ -89,6 +91,7 @@ def test_a_pid_reused_by_another_program_is_not_taken_for_ours(
 
 
 @pytest.mark.parametrize("name", ["postgres", "mongo"])
+@pytest.mark.usefixtures("later_start")
 def test_a_server_moves_to_another_port_when_its_port_is_taken(
     make_stack: MakeStack, messages: list[str], name: str
 ) -> None:
@@ -105,6 +108,7 @@ def test_a_server_moves_to_another_port_when_its_port_is_taken(
     assert any(f"Port {port} is taken by another program" in line for line in messages)
 
 
+@pytest.mark.usefixtures("later_start")
 def test_the_port_stays_the_same_after_a_restart(make_stack: MakeStack) -> None:
     """Saved connections of psql and pgAdmin must keep working."""
     before = (make_stack().postgres_url(), make_stack().mongo_url())
@@ -113,6 +117,7 @@ def test_the_port_stays_the_same_after_a_restart(make_stack: MakeStack) -> None:
     assert before == (make_stack().postgres_url(), make_stack().mongo_url())
 
 
+@pytest.mark.usefixtures("later_start")
 def test_a_killed_server_is_restarted_with_its_data_at_the_next_use(make_stack: MakeStack) -> None:
     """The kernel may kill a server that uses too much memory; acknowledged data must survive."""
     stack = make_stack()
@@ -157,6 +162,7 @@ def test_a_start_that_was_killed_is_repeated(home: Path, make_stack: MakeStack) 
     assert [] == list((home / "postgres").glob("data.new-*"))
 
 
+@pytest.mark.usefixtures("later_start")
 def test_nothing_listens_beyond_loopback(make_stack: MakeStack) -> None:
     """A laptop joins untrusted networks, and the stand-in has no log-in."""
     stack = make_stack()
@@ -187,6 +193,7 @@ def test_servers_that_the_settings_name_are_not_started(home: Path, make_stack: 
     assert not (home / "coincap" / "run").exists()
 
 
+@pytest.mark.usefixtures("later_start")
 def test_sets_of_different_sources_are_separate(make_stack: MakeStack) -> None:
     """Invented prices in the real database would make every chart wrong."""
     invented, real = make_stack(), make_stack(coincap_api_key="key")
@@ -200,6 +207,7 @@ def test_sets_of_different_sources_are_separate(make_stack: MakeStack) -> None:
     assert invented.dagster_home != real.dagster_home
 
 
+@pytest.mark.usefixtures("later_start")
 def test_erase_deletes_the_current_set_and_keeps_the_others(
     home: Path, make_stack: MakeStack
 ) -> None:
@@ -270,6 +278,7 @@ def test_where_nothing_may_be_started_a_stopped_server_is_an_error(
     assert ["postgres", "mongo", "source"] == list(stack.stopped())
 
 
+@pytest.mark.usefixtures("later_start")
 def test_env_prints_running_stores_and_names_stopped_ones(
     home: Path, make_stack: MakeStack
 ) -> None:

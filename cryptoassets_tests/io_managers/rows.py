@@ -39,7 +39,7 @@ def document(coin_id: str = "bitcoin", partition: str = HOUR, **changes: Any) ->
     payload |= changes.pop("payload", {})
     observed_at = changes.pop("observed_at", start_of(partition))
     return {
-        "_id": document_id(coin_id, observed_at, payload),
+        "_id": document_id(coin_id, observed_at=observed_at, payload=payload),
         "coin_id": coin_id,
         "observed_at": observed_at,
         "fetched_at": observed_at + timedelta(seconds=1),

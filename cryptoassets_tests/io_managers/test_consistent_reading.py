@@ -33,13 +33,13 @@ SNAPSHOTS, COINS = 12, 5
 Process = Callable[[Kernel], dg.OutputContext]
 
 
-def judge_while_documents_arrive(raw: pa.Table, url: str, database: str, most: int) -> pa.Table:
+def judge_while_documents_arrive(raw: pa.Table, url: str, database: str, limit: int) -> pa.Table:
     """A kernel that inserts a document into the first minute when it gets the last range."""
     has_last = raw["observed_at"].to_pylist()[-1] == START + timedelta(minutes=SNAPSHOTS - 1)
     with MongoClient(url) as client:
         collection = client[database]["coin_snapshots"]
         inserted = collection.count_documents({"coin_id": {"$gte": "late"}})
-        if has_last and inserted < most:
+        if has_last and inserted < limit:
             collection.insert_one(document(f"late-{inserted}", observed_at=START))
     return judge_prices(raw)
 
@@ -55,7 +55,9 @@ def process(lake: Lake, spark: SparkResource, clean_path: Path) -> Process:
         lake[FETCHES].insert_one({"_id": str(minute), "coins_received": COINS, **record})
     window = Span(START, START + timedelta(hours=1))
     of_lake = partial(credentials, postgres=False)
-    ranges = RawRanges(SNAPSHOT_FLOW, window, lake, COINS, spark.tasks, of_lake, most=15)
+    ranges = RawRanges(
+        SNAPSHOT_FLOW, window, lake, COINS, spark.tasks, of_lake, documents_per_task=15
+    )
 
     def store(kernel: Kernel) -> dg.OutputContext:
         mapped = ranges.mapped(kernel, CLEAN_COIN_PRICES)
@@ -75,17 +77,17 @@ def test_no_instant_is_split_between_two_tasks(process: Process, clean_path: Pat
     assert [] == shared_instants(parts)
 
 
-@pytest.mark.parametrize("most", [1, 2], ids=["arrives once", "arrives twice"])
+@pytest.mark.parametrize("limit", [1, 2], ids=["arrives once", "arrives twice"])
 def test_documents_that_arrive_between_two_tasks_are_read_too(
-    process: Process, lake: Lake, clean_path: Path, most: int
+    process: Process, lake: Lake, clean_path: Path, limit: int
 ) -> None:
     """Otherwise the result would not contain all raw documents although it is taken as complete."""
     url = Stack(load_settings()).mongo_url()
 
-    process(partial(judge_while_documents_arrive, url=url, database=lake.name, most=most))
+    process(partial(judge_while_documents_arrive, url=url, database=lake.name, limit=limit))
 
     rows = ds.dataset(clean_path / "coin_prices/hour=2026-10-31T23", format="parquet").to_table()
-    assert SNAPSHOTS * COINS + most == rows.num_rows
+    assert SNAPSHOTS * COINS + limit == rows.num_rows
 
 
 def test_documents_that_keep_arriving_make_the_step_retry(
@@ -93,10 +95,10 @@ def test_documents_that_keep_arriving_make_the_step_retry(
 ) -> None:
     """An incomplete read is not written."""
     url = Stack(load_settings()).mongo_url()
-    kernel = partial(judge_while_documents_arrive, url=url, database=lake.name, most=99)
+    kernel = partial(judge_while_documents_arrive, url=url, database=lake.name, limit=99)
 
     with pytest.raises(dg.RetryRequested) as refused:
         process(kernel)
 
-    assert "documents came while they were read, 3 times" in str(refused.value.__cause__)
+    assert "documents arrived during each of 3 reads" in str(refused.value.__cause__)
     assert [] == [*clean_path.rglob("*.parquet")]

@@ -11,7 +11,7 @@ from cryptoassets.coincap.documents import RawBatch, RawStream
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.partitions.policies import DAILY, RANGE_IN_ONE_RUN, range_tags
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
-from cryptoassets.stores.expiry import note_expired
+from cryptoassets.stores.expiry import record_expired
 from cryptoassets.stores.mongodb import FETCHES, Lake
 from cryptoassets_tests.io_managers.contexts import RAW, logged, materializations, read, write
 from cryptoassets_tests.io_managers.rows import HOUR, NEXT_HOUR, Row, batch, document
@@ -25,7 +25,7 @@ DAY, NEXT_DAY = HOUR[:10], NEXT_HOUR[:10]
 def expire(lake: Lake, flow: Flow, *partitions: str) -> None:
     """Record partitions as expired, as retention does."""
     for partition in partitions:
-        note_expired(lake, flow, partition, {})
+        record_expired(lake, flow, partition, {})
 
 
 def point(partition: str) -> Row:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from cryptoassets.errors import MalformedAnswerError
+from cryptoassets.facts import METADATA_KEY
 from cryptoassets.io_managers.mongo import MongoIOManager
 from cryptoassets.stores.mongodb import Lake
 from cryptoassets_tests.io_managers.contexts import (
@@ -74,6 +75,7 @@ def test_documents_of_another_hour_are_stored_and_logged_for_it(
     context = write(mongo_io_manager, RAW, HOUR, batch(document(), document("ripple", NEXT_HOUR)))
 
     late = materializations(context)["raw/coin_snapshots", NEXT_HOUR]
+    assert {"documents_received": 1, "is_late": True} == late.pop(METADATA_KEY)
     assert {"documents received": 1, "late": True} == late
     assert 1 == len(materializations(context))
     assert 1 == logged(context)["dagster/partition_row_count"]
@@ -119,22 +121,22 @@ def test_a_foreign_document_does_not_determine_the_source(
     assert 2 == logged(context)["dagster/partition_row_count"]
 
 
-@pytest.mark.parametrize(("there", "coming"), [("coincap", "simulator"), ("replay", "coincap")])
+@pytest.mark.parametrize(("stored", "new"), [("coincap", "simulator"), ("replay", "coincap")])
 def test_real_and_other_prices_are_never_mixed(
-    mongo_io_manager: MongoIOManager, lake: Lake, there: str, coming: str
+    mongo_io_manager: MongoIOManager, lake: Lake, stored: str, new: str
 ) -> None:
     """Simulated prices among real ones could not be recognised."""
-    write(mongo_io_manager, RAW, HOUR, batch(document(source=there)))
+    write(mongo_io_manager, RAW, HOUR, batch(document(source=stored)))
 
     with pytest.raises(dg.Failure, match="MONGO_URL, MONGO_DATABASE and POSTGRES_URL") as caught:
         write(
             mongo_io_manager,
             RAW,
             NEXT_HOUR,
-            batch(document("ripple", NEXT_HOUR, source=coming), dead_letters=(LETTER,)),
+            batch(document("ripple", NEXT_HOUR, source=new), dead_letters=(LETTER,)),
         )
 
-    assert f"source '{there}'" in (caught.value.description or "")
+    assert f"source '{stored}'" in (caught.value.description or "")
     assert not caught.value.allow_retries
     assert 1 == lake["coin_snapshots"].count_documents({})
     assert 0 == lake["dead_letters"].count_documents({})

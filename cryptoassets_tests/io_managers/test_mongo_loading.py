@@ -1,8 +1,10 @@
 """Loading from the lake: every document in every form, foreign documents included."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 from bson import ObjectId
@@ -10,11 +12,12 @@ from pyspark.sql import DataFrame
 
 from cryptoassets.coincap.documents import canonical_payload
 from cryptoassets.io_managers.mongo import MongoIOManager
+from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.stores.documents import lake_id
 from cryptoassets.stores.mongodb import Lake, count_all, count_matching
+from cryptoassets.stores.raw import RawRanges
 from cryptoassets_tests.io_managers.contexts import (
     RAW,
-    logged,
     read,
     write,
 )
@@ -125,7 +128,22 @@ def test_a_skipped_fetch_makes_the_partition_empty_not_missing(
 
     assert 0 == read(mongo_io_manager, RAW, HOUR, pa.Table).num_rows
     assert [] == read(mongo_io_manager, RAW, HOUR, Documents)
-    assert ("credits", 3) == (logged(context)["skipped"], logged(context)["left"])
+    (said,) = [one for one in context.get_logged_events() if isinstance(one, dg.AssetObservation)]
+    assert ("credits", 3) == (said.metadata["skipped"].value, said.metadata["left"].value)
+
+
+def test_only_partitions_with_documents_become_tasks(
+    mongo_io_manager: MongoIOManager, lake: Lake
+) -> None:
+    """A click on "Materialize all" names each hour of the year: it made 8,000 Spark tasks."""
+    write(mongo_io_manager, RAW, HOUR, batch(document(), document("ripple", NEXT_HOUR)))
+    hour = read(mongo_io_manager, RAW, HOUR, RawRanges)
+    span = Span(start_of(HOUR) - timedelta(300), start_of(NEXT_HOUR) + timedelta(1))
+    year = replace(hour, window=span, lake=lake)
+
+    ranges = year.ranges(year.fetches())
+
+    assert [HOUR, NEXT_HOUR] == [partition_name(one.partition) for one in ranges]
 
 
 def test_partitions_are_read_by_an_index(mongo_io_manager: MongoIOManager, lake: Lake) -> None:

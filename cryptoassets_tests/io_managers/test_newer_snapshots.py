@@ -44,7 +44,7 @@ def judge(
 ) -> Judge:
     """See `Judge`; a partition is rewritten when it has three files."""
     resources = default_resources()
-    resources["spark_io_manager"] = SparkIOManager(spark=spark, most_files=3)
+    resources["spark_io_manager"] = SparkIOManager(spark=spark, max_files=3)
     job = build_defs(resources=resources).resolve_job_def("process")
 
     def process(*, whole: bool = False) -> pa.Table:

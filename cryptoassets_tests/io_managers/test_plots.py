@@ -1,15 +1,17 @@
 """Charts on the page of a materialization show rows, whatever names they contain."""
 
 import base64
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 import pytest
 
+from cryptoassets.io_managers.axes import round_ticks
 from cryptoassets.io_managers.plots import plot_of
-from cryptoassets.schemas import COIN_DAILY, COIN_PRICES, Table
+from cryptoassets.schemas import COIN_CANDLES, COIN_DAILY, COIN_PRICES, MARKET_DAILY, Table
+from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets_tests.io_managers.rows import HOUR, daily_coins, judged, judged_row, start_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -54,9 +56,9 @@ def test_prices_of_the_five_largest_coins_are_lines() -> None:
 
     assert 5 == len(list(drawn.iter(f"{SVG}polyline")))
     words = texts(drawn)
-    assert {"bitcoin", "xrp", "100.00", "110.00", "23:00", "23:30"} <= set(words)
-    assert "sixth" not in words
-    assert "<script>alert('&')??" in words
+    assert {"bitcoin +10.00 %", "xrp +10.00 %", "0.0 %", "+7.5 %", "23:00", "23:30"} <= set(words)
+    assert not any("sixth" in one for one in words)
+    assert "<script>alert('&')?? +10.00 %" in words
 
 
 def test_returns_of_a_day_are_bars_from_gainers_to_losers() -> None:
@@ -67,8 +69,65 @@ def test_returns_of_a_day_are_bars_from_gainers_to_losers() -> None:
 
     words = texts(picture(COIN_DAILY, rows.set_column(place, "return_pct", returns)))
 
-    assert ["coin-11", "+5.00"] == words[1:3]
-    assert ["coin-0", "-6.00"] == words[-2:]
+    assert ["coin-11", "+5.00 %"] == words[1:3]
+    assert ["coin-0", "-6.00 %"] == words[-2:]
+    assert "26 November 2026" in words[0]
+
+
+def test_the_first_day_shows_the_largest_coins() -> None:
+    """A newcomer has no returns yet, and would find no chart."""
+    rows = daily_coins("2026-11-26", range(3), market_cap_usd=Decimal(10**9 * 1234))
+
+    words = texts(picture(COIN_DAILY, rows))
+
+    assert ["coin-0", "1,234 bn $"] == words[1:3]
+
+
+def test_the_market_is_a_line_over_days() -> None:
+    """A chart needs at least two days."""
+    days = [{"day": date(2026, 11, 1 + day), "coins": 1, "gainers": 0, "losers": 0,
+             "market_cap_usd": Decimal(10**9 * (2000 + day))} for day in range(20)]  # fmt: skip
+
+    words = texts(picture(MARKET_DAILY, pa.Table.from_pylist(days, arrow_schema(MARKET_DAILY))))
+
+    assert {"2,000 bn $", "2,010 bn $", "all coins 2,019.0 bn $", "7 Nov"} <= set(words)
+    assert "1 November 2026 to 20 November 2026 (UTC)" in words
+
+
+def test_candles_are_those_of_bitcoin_by_hour() -> None:
+    """A chart of every coin would not be readable, and one of four lengths would be wrong."""
+    rows = [
+        {"coin_id": coin, "interval": interval, "start_at": start_of(HOUR) - timedelta(hours=hour),
+         "open": Decimal(100 + hour), "high": Decimal(120), "low": Decimal(90),
+         "close": Decimal(101), "points": 12, "points_expected": 12, "source": "snapshots"}
+        for coin in ("bitcoin", ODD) for interval in ("h1", "h4") for hour in range(5)
+    ]  # fmt: skip
+
+    drawn = picture(COIN_CANDLES, pa.Table.from_pylist(rows, arrow_schema(COIN_CANDLES)))
+
+    words = texts(drawn)
+    assert "Hourly candles of bitcoin, US dollars" == words[0]
+    assert {"90 $", "120 $", "19:00", "23:00"} <= set(words)
+    colors = [box.get("fill") for box in drawn.iter(f"{SVG}rect")][1:]
+    assert 5 == len(colors)
+    assert 2 == len(set(colors))
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([99.98, 100.02], ["99.98", "99.99", "100.00", "100.01", "100.02"]),
+        ([-0.08, 0.0, 0.04], ["-0.10", "-0.05", "0.00", "+0.05"]),
+        ([5.0, 5.0], ["4.950", "4.975", "5.000", "5.025", "5.050"]),
+        ([0.0], ["-1.0", "-0.5", "0.0", "+0.5", "+1.0"]),
+        ([0.0, 4e12], ["0", "+1,000,000,000,000"]),
+    ],
+)
+def test_ticks_are_round_numbers_that_differ(values: list[float], labels: list[str]) -> None:
+    """An axis once showed "+1e2" with ticks from -0.08 to 0.04."""
+    ticks = round_ticks(values)
+
+    assert labels == [ticks.text(value) for value in ticks.values][: len(labels)]
 
 
 @pytest.mark.parametrize(

@@ -65,14 +65,14 @@ def test_nothing_changes_if_the_database_refuses_a_row(
     assert before == warehouse.dump(database)
 
 
-@pytest.mark.parametrize(("there", "coming"), [("coincap", "simulator"), ("replay", "coincap")])
+@pytest.mark.parametrize(("stored", "new"), [("coincap", "simulator"), ("replay", "coincap")])
 def test_real_and_other_prices_are_never_mixed(
-    postgres_io_manager: PostgresIOManager, database: str, there: str, coming: str
+    postgres_io_manager: PostgresIOManager, database: str, stored: str, new: str
 ) -> None:
     """A new lake may be used while POSTGRES_URL still names the old warehouse."""
-    write(postgres_io_manager, PRICES, HOUR, judged(judged_row(source=there)))
+    write(postgres_io_manager, PRICES, HOUR, judged(judged_row(source=stored)))
     before = warehouse.dump(database)
-    next_hour = judged(judged_row(partition=NEXT_HOUR, source=coming))
+    next_hour = judged(judged_row(partition=NEXT_HOUR, source=new))
 
     with pytest.raises(dg.Failure, match="set POSTGRES_URL and MONGO_URL") as caught:
         write(postgres_io_manager, PRICES, NEXT_HOUR, next_hour)

@@ -7,20 +7,16 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 
 import psycopg
 import pyarrow as pa
 import pytest
-from psycopg import sql
 
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.migrations.runner import run_revisions
+from cryptoassets.project import project_root
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.resources.locks import lock
-from cryptoassets.schemas import COIN_DAILY, MARKET_DAILY
-from cryptoassets.settings import project_root
-from cryptoassets.stores import publishing
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
 from cryptoassets_tests.io_managers.rows import (
@@ -188,47 +184,3 @@ def view_number(number: int) -> pa.Table:
     """A view that grows; at each step half of its rows move between table and quarantine."""
     makers = (judged_row, broken_row)
     return judged(*(makers[(n + number) % 2](coin(n)) for n in range(20 + number)))
-
-
-def test_missing_rows_are_deleted_only_within_the_partition() -> None:
-    """Without the scope a rerun would delete all other partitions."""
-    scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
-
-    staged = sql.Identifier("staged_market_daily")
-
-    statement = publishing.delete_vanished(MARKET_DAILY, scope, staged).as_string(None)
-
-    assert (
-        'DELETE FROM "marts"."market_daily" AS there '
-        "WHERE \"day\" >= '2026-10-31'::date AND \"day\" < '2026-11-01'::date "
-        'AND NOT EXISTS (SELECT FROM "staged_market_daily" AS staged '
-        'WHERE staged."day" = there."day")'
-    ) == statement
-
-
-def test_equal_rows_are_not_updated() -> None:
-    """IS DISTINCT FROM treats NULLs as equal. Ignored columns are written but not compared."""
-    staged = sql.Identifier("staged_market_daily")
-
-    statement = publishing.merge_staged(MARKET_DAILY, staged, ignored=("coins",)).as_string(None)
-
-    _, merge = statement.split(" ON CONFLICT ")
-    assert merge.startswith('("day") DO UPDATE SET "market_cap_usd" = EXCLUDED."market_cap_usd"')
-    assert '"coins" = EXCLUDED."coins"' in merge
-    compared = merge.partition(" WHERE ")[2]
-    assert ") IS DISTINCT FROM (" in compared
-    assert '"there"."losers"' in compared
-    assert '"coins"' not in compared
-
-
-def test_keys_of_several_columns_are_matched_by_all_of_them() -> None:
-    """The same coin on another day is another row."""
-    scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
-
-    staged = sql.Identifier("staged_coin_daily")
-
-    statement = publishing.delete_vanished(COIN_DAILY, scope, staged).as_string(None)
-
-    assert 'staged."coin_id" = there."coin_id" AND staged."day" = there."day"' in statement
-    merge = publishing.merge_staged(COIN_DAILY, staged).as_string(None)
-    assert 'ON CONFLICT ("coin_id", "day")' in merge

@@ -15,6 +15,7 @@ from psycopg import sql
 from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
+from cryptoassets.csv_rows import BYTES_PER_BATCH
 from cryptoassets.io_managers.frames import TemporaryFrames
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.partitions.policies import DAILY, HOURLY
@@ -23,7 +24,7 @@ from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_DAILY, COIN_PRICES
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.clean_files import SCRATCH
-from cryptoassets.stores.copying import BYTES_PER_BATCH, copy_batches
+from cryptoassets.stores.copying import copy_batches
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets_tests.io_managers import contexts, warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
@@ -184,16 +185,16 @@ def test_a_step_that_fails_between_two_inputs_leaves_no_transaction(
 
 def test_rows_are_read_in_batches(database: str) -> None:
     """A month of prices may be larger than the driver's memory."""
-    batches, most_bytes = 0, 0
+    batches, max_bytes = 0, 0
     before = pa.total_allocated_bytes()
     with psycopg.connect(database) as connection, connection.cursor() as cursor:
         for batch in copy_batches(cursor, COIN_PRICES, MANY_ROWS):
             batches += 1
             last = batch.slice(batch.num_rows - 1).to_pylist()
-            most_bytes = max(most_bytes, pa.total_allocated_bytes() - before)
+            max_bytes = max(max_bytes, pa.total_allocated_bytes() - before)
 
     assert 4 < batches
-    assert most_bytes < 3 * BYTES_PER_BATCH
+    assert max_bytes < 3 * BYTES_PER_BATCH
     assert [(f"coin-{ROWS}", Decimal(f"{ROWS}.123456789012345678"))] == [
         (row["coin_id"], row["price_usd"]) for row in last
     ]

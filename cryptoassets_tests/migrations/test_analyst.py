@@ -20,10 +20,10 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def analyst(database: str) -> Iterator[psycopg.Connection]:
-    """A connection with the role of the analyst; a month of prices was created before."""
+    """A connection with the role analyst, to a database with one monthly partition of prices."""
     grants = Path(migrations.__file__).with_name("versions") / "r0001_analyst.sql"
     with psycopg.connect(database, autocommit=True) as connection:
-        # A copy of a database loses the rights on the database itself, so the grants run again.
+        # A copied database does not have the rights on the database itself, so grant them again.
         connection.execute(grants.read_text())
         ensure_months(connection, [date(2026, 11, 1)])
         connection.execute("CREATE TABLE public.of_others (secret text)")
@@ -33,12 +33,12 @@ def analyst(database: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def poor_owner(postgres_url_of: Callable[[str], str]) -> Iterator[str]:
+def unprivileged_owner(postgres_url_of: Callable[[str], str]) -> Iterator[str]:
     """URL of a database whose owner may not create roles, on a server without the role analyst."""
     name = f"poor_{uuid.uuid4().hex[:8]}"
     administer(postgres_url_of, "CREATE ROLE {} LOGIN PASSWORD 'poor'", name)
     administer(postgres_url_of, "CREATE DATABASE {} OWNER {}", name, name)
-    # It cannot be dropped because it has grants in other databases.
+    # Rename the role analyst: it cannot be dropped because it has grants in other databases.
     administer(postgres_url_of, "ALTER ROLE analyst RENAME TO analyst_aside")
     parameters = psycopg.conninfo.conninfo_to_dict(postgres_url_of(name))
     yield psycopg.conninfo.make_conninfo(**(parameters | {"user": name, "password": "poor"}))
@@ -48,7 +48,7 @@ def poor_owner(postgres_url_of: Callable[[str], str]) -> Iterator[str]:
 
 
 def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) -> None:
-    """That includes months created after the migration, which do not inherit rights."""
+    """This includes months created after the migration, which do not inherit rights."""
     relations = analyst.execute(
         "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
         "WHERE nspname IN ('warehouse', 'marts') AND relkind IN ('r', 'p', 'v')"
@@ -58,7 +58,7 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
         analyst.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(*relation)))
 
     assert ("warehouse", "coin_prices_2026_11") in relations
-    # Plus Alembic's table and the month.
+    # The two others are Alembic's table and the month.
     assert len(POSTGRES_TABLES) + 2 == len(relations)
 
 
@@ -94,10 +94,10 @@ def test_the_analyst_can_do_nothing_else(analyst: psycopg.Connection, statement:
 
 
 @pytest.mark.usefixtures("migrated_template")
-def test_the_staging_schema_is_closed_whatever_the_default_privileges_are(
+def test_readers_cannot_use_the_staging_schema_despite_default_privileges(
     empty_database: str,
 ) -> None:
-    """Default privileges may open new schemas to readers, but staged rows are not for them."""
+    """Default privileges may give readers access to new schemas, but staged rows are internal."""
     with psycopg.connect(empty_database) as connection:
         connection.execute("ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO PUBLIC, analyst")
 
@@ -111,20 +111,31 @@ def test_the_staging_schema_is_closed_whatever_the_default_privileges_are(
         assert [] == readers.fetchall()
 
 
-def test_the_analyst_cannot_log_in(analyst: psycopg.Connection) -> None:
-    """The role has no password; people get roles that are members of it."""
-    row = analyst.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'analyst'").fetchone()
+def test_a_migration_gives_the_analyst_no_log_in(
+    empty_database: str, postgres_url_of: Callable[[str], str]
+) -> None:
+    """On a company's server only an administrator may decide who logs in."""
+    administer(postgres_url_of, "ALTER ROLE analyst RENAME TO analyst_aside")
+    try:
+        upgrade(empty_database)
+        with psycopg.connect(empty_database) as connection:
+            query = "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'analyst'"
+            row = connection.execute(query).fetchone()
+            connection.execute("DROP OWNED BY analyst")
+    finally:
+        administer(postgres_url_of, "DROP ROLE IF EXISTS analyst")
+        administer(postgres_url_of, "ALTER ROLE analyst_aside RENAME TO analyst")
 
     assert (False,) == row
 
 
 def test_an_owner_who_may_not_create_roles_gets_everything_except_the_analyst(
-    poor_owner: str, caplog: pytest.LogCaptureFixture
+    unprivileged_owner: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On a company's server others create roles, so the migration logs a warning and continues."""
-    upgrade(poor_owner)
+    """On a company's server only administrators create roles, so a warning must be enough."""
+    upgrade(unprivileged_owner)
 
-    with psycopg.connect(poor_owner) as connection:
+    with psycopg.connect(unprivileged_owner) as connection:
         row = connection.execute("SELECT version_num FROM warehouse.alembic_version").fetchone()
     assert (HEAD,) == row
     assert "role analyst is missing" in caplog.text
@@ -134,7 +145,7 @@ def test_an_owner_who_may_not_create_roles_gets_everything_except_the_analyst(
 
 
 def test_two_databases_of_one_server_can_be_migrated(empty_database: str) -> None:
-    """Roles belong to the server, so the second migration finds the role analyst."""
+    """Roles belong to the server, so the second migration finds an existing role analyst."""
     upgrade(empty_database)
 
     with psycopg.connect(empty_database) as connection:

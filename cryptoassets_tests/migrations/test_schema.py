@@ -6,10 +6,11 @@ import psycopg
 import pytest
 
 from cryptoassets.resources.postgres import ensure_months
-from cryptoassets.schemas import COIN_LATEST, POSTGRES_TABLES, Table
+from cryptoassets.schemas import COIN_LATEST, PIPELINE_DAILY, POSTGRES_TABLES, Table
 
 pytestmark = pytest.mark.postgres
 
+VIEWS = (COIN_LATEST, PIPELINE_DAILY)
 TYPES = {
     "bigint": "bigint",
     "boolean": "boolean",
@@ -54,11 +55,11 @@ WITHOUT_COMMENT = """
 
 
 @pytest.mark.parametrize("table", POSTGRES_TABLES, ids=lambda table: table.full_name)
-def test_columns_in_the_database_are_those_of_schemas(database: str, table: Table) -> None:
-    """COPY lists, checks and docs are derived from `schemas`; the DDL is separate, frozen text."""
+def test_columns_in_the_database_equal_those_in_schemas(database: str, table: Table) -> None:
+    """COPY lists, checks and docs are derived from `schemas`, but the DDL is written separately."""
     expected = [
         # Columns of a view have no NOT NULL constraint, and an age is not an amount.
-        (c.name, TYPES[c.type], c.comment, c.is_nullable or table is COIN_LATEST)
+        (c.name, TYPES[c.type], c.comment, c.is_nullable or table in VIEWS)
         if c.name != "age_seconds"
         else (c.name, "numeric", c.comment, True)
         for c in table.columns
@@ -69,7 +70,7 @@ def test_columns_in_the_database_are_those_of_schemas(database: str, table: Tabl
 
 
 @pytest.mark.parametrize("table", POSTGRES_TABLES, ids=lambda table: table.full_name)
-def test_keys_and_table_comments_are_those_of_schemas(database: str, table: Table) -> None:
+def test_keys_and_table_comments_equal_those_in_schemas(database: str, table: Table) -> None:
     """Without the key in the database, a retry could duplicate rows."""
     with psycopg.connect(database) as connection:
         key = connection.execute(KEY, [table.full_name]).fetchone()
@@ -78,11 +79,11 @@ def test_keys_and_table_comments_are_those_of_schemas(database: str, table: Tabl
         ).fetchone()
 
     assert (table.comment,) == comment
-    assert (None if table is COIN_LATEST else list(table.key),) == key
+    assert (None if table in VIEWS else list(table.key),) == key
 
 
 def test_everything_in_the_schemas_has_a_comment(database: str) -> None:
-    """That includes Alembic's table and the months of coin_prices; pgAdmin shows all of them."""
+    """PgAdmin shows the comments, also those of Alembic's table and of the months of prices."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [date(2026, 11, 1)])
 
@@ -101,7 +102,7 @@ def test_a_ledger_row_that_does_not_add_up_is_refused(database: str) -> None:
 
 
 def test_prices_are_kept_exactly(database: str) -> None:
-    """A double would lose the last digits of SHIB's supply."""
+    """A double would lose the last digits of some amounts, such as SHIB's supply."""
     amount = "SELECT '12345678901234567890.123456789012345678'::numeric(38, 18)::text"
 
     with psycopg.connect(database) as connection:

@@ -25,21 +25,21 @@ def revision(url: str) -> object:
 
 
 def test_head_is_the_newest_revision() -> None:
-    """HEAD is edited by hand; a stale value would make every start run alembic."""
+    """HEAD is read from file names; with an outdated value every start would run alembic."""
     script = ScriptDirectory(str(Path(migrations.__file__).parent))
 
     assert [HEAD] == script.get_heads()
 
 
-def test_an_empty_database_is_brought_to_head(empty_database: str) -> None:
-    """The first run finds an empty database."""
+def test_an_empty_database_is_upgraded_to_head(empty_database: str) -> None:
+    """The first run of the platform finds an empty database."""
     upgrade(empty_database)
 
     assert HEAD == revision(empty_database)
 
 
 def test_running_it_again_changes_nothing_and_is_fast(database: str) -> None:
-    """Every process runs it at its first connection."""
+    """Every process calls `upgrade` at its first connection."""
     with psycopg.connect(database) as connection:
         connection.execute("INSERT INTO warehouse.credits VALUES (now(), '/assets', 18, NULL)")
     start = time.perf_counter()
@@ -48,11 +48,11 @@ def test_running_it_again_changes_nothing_and_is_fast(database: str) -> None:
 
     with psycopg.connect(database) as connection:
         assert (1,) == connection.execute("SELECT count(*) FROM warehouse.credits").fetchone()
-    assert time.perf_counter() - start < 1.0  # 0.01 s alone on the machine
+    assert time.perf_counter() - start < 1.0  # 0.01 s on an idle machine
 
 
 def test_an_upgrade_from_the_first_revision_keeps_all_rows(empty_database: str) -> None:
-    """Users upgrade databases whose ledger was filled over months."""
+    """Users upgrade databases that they have used for months."""
     run_revisions(empty_database, "0001")
     with psycopg.connect(empty_database) as connection:
         connection.execute(
@@ -69,7 +69,7 @@ def test_an_upgrade_from_the_first_revision_keeps_all_rows(empty_database: str) 
     assert HEAD == revision(empty_database)
 
 
-def test_concurrent_migrations_bring_the_database_to_head(empty_database: str) -> None:
+def test_concurrent_migrations_upgrade_the_database_to_head(empty_database: str) -> None:
     """In compose two code locations start at the same time."""
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(upgrade, [empty_database] * 4))
@@ -78,8 +78,8 @@ def test_concurrent_migrations_bring_the_database_to_head(empty_database: str) -
     assert HEAD == revision(empty_database)
 
 
-def test_a_revision_that_fails_leaves_nothing_behind(empty_database: str) -> None:
-    """An incomplete schema could neither be used nor migrated."""
+def test_a_failed_revision_changes_nothing(empty_database: str) -> None:
+    """A partly created schema could neither be used nor migrated."""
     with psycopg.connect(empty_database) as connection:
         connection.execute("CREATE SCHEMA marts CREATE TABLE coin_daily (stranger int)")
 
@@ -91,7 +91,7 @@ def test_a_revision_that_fails_leaves_nothing_behind(empty_database: str) -> Non
 
 
 def test_a_schema_of_a_newer_version_is_refused_and_not_changed(database: str) -> None:
-    """After a switch to an older checkout, old SQL must not run on a newer schema."""
+    """If a user switches to an older checkout, its SQL must not run on the newer schema."""
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE warehouse.alembic_version SET version_num = '9999'")
 

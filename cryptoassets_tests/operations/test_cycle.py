@@ -1,4 +1,4 @@
-"""Promises of a cycle's summary: what is read from the metadata of its materializations."""
+"""Promises of a cycle's summary, which is computed from the facts of its materializations."""
 
 from cryptoassets.operations.cycle import Cycle
 from cryptoassets.operations.runs import Outcome
@@ -9,9 +9,9 @@ RAW, PRICES = "raw/coin_snapshots", "warehouse/coin_prices"
 def test_documents_and_rows_are_summed_over_the_hours_of_a_cycle() -> None:
     """An answer at the end of an hour has documents of two hours."""
     facts = {
-        (RAW, "2026-03-01-13:00"): {"documents new": 40},
-        (RAW, "2026-03-01-14:00"): {"documents new": 60},
-        (PRICES, "2026-03-01-14:00"): {"rows written": 99},
+        (RAW, "2026-03-01-13:00"): {"documents_new": 40},
+        (RAW, "2026-03-01-14:00"): {"documents_new": 60},
+        (PRICES, "2026-03-01-14:00"): {"rows_written": 99},
     }
     cycle = Cycle(Outcome(facts=facts), is_done=True, answer_to_row_seconds=1.26, seconds=4.04)
 
@@ -23,7 +23,7 @@ def test_documents_and_rows_are_summed_over_the_hours_of_a_cycle() -> None:
 
 def test_a_skipped_fetch_is_explained_and_counts_nothing() -> None:
     """Without the reason, a loop that waits for credits looks broken."""
-    facts = {(RAW, "2026-03-01-13:00"): {"skipped": "credits", "next fetch at": "15:00"}}
+    facts = {(RAW, "2026-03-01-13:00"): {"skipped": "credits", "next_fetch_at": "15:00"}}
 
     words = list(Cycle(Outcome(facts=facts, failures=["a failure"]), seconds=0.2).words())
 

@@ -1,4 +1,4 @@
-"""Promise: Ctrl-C ends a command, whenever it comes."""
+"""Promise: Ctrl-C ends a command at any time."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ from cryptoassets.operations.interrupts import noticed_interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_that_dagster_would_forget_is_noticed(number: signal.Signals) -> None:
-    """It captures what comes between two steps, and drops what came after the last."""
+def test_a_signal_that_dagster_ignores_is_detected(number: signal.Signals) -> None:
+    """Dagster captures signals between two steps, and ignores those after the last step."""
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         with noticed_interrupts() as has_come:
@@ -25,7 +25,7 @@ def test_a_signal_that_dagster_would_forget_is_noticed(number: signal.Signals) -
 
 
 def test_a_background_job_that_ignores_ctrl_c_still_ends_by_sigterm() -> None:
-    """`cryptoassets run --every 60 &` in a script, after its first cycle."""
+    """For example, `cryptoassets run --every 60 &` in a script, after its first cycle."""
     handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

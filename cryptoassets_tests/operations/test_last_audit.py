@@ -1,4 +1,4 @@
-"""Promises of what `audit` remembers: a doubt is always resolved by comparing again."""
+"""Promises of the record of earlier audits: if in doubt, a partition is compared again."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,22 +21,22 @@ ADDRESSES = ("mongodb://127.0.0.1:1/datalake", "postgresql://127.0.0.1:2/bigdata
 
 
 def remembered(home: Path, addresses: tuple[str, str, str] = ADDRESSES, **named: str) -> LastAudit:
-    """What is remembered of some stores; those that are not named are embedded ones."""
+    """The record for some stores; stores without an address are embedded ones."""
     urls = {name: SecretStr(url) for name, url in named.items()}
     return LastAudit(Settings(_env_file=None, cryptoassets_home=home, **urls), addresses)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home in which the hour was audited."""
+    """A home in which one hour was audited."""
     last = remembered(tmp_path)
     last.note(SNAPSHOT_FLOW, HOUR, ROW, FILES)
     last.save()
     return tmp_path
 
 
-def test_a_partition_whose_ledger_row_is_the_same_is_known_with_its_time(home: Path) -> None:
-    """Other flows and other partitions are not."""
+def test_a_partition_with_an_unchanged_ledger_row_is_known_with_its_time(home: Path) -> None:
+    """Other flows and other partitions are unknown."""
     last = remembered(home)
 
     at = last.compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
@@ -63,15 +63,15 @@ def test_a_partition_whose_ledger_row_is_the_same_is_known_with_its_time(home: P
 def test_a_partition_whose_ledger_row_changed_is_compared_again(
     home: Path, change: dict[str, object]
 ) -> None:
-    """Whatever of it changed."""
+    """Every column of the ledger row counts."""
     assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, replace(ROW, **change), FILES) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"stores": 1}', '{"%s": {"%s": ["old form"]}}', "\x00"]
 )
-def test_a_file_that_cannot_be_used_is_no_file(home: Path, text: str) -> None:
-    """Cut, or written by another version: everything is compared again, and the file is made."""
+def test_an_unusable_file_is_ignored_and_replaced(home: Path, text: str) -> None:
+    """If it is cut, or of another version, everything is compared again."""
     [file] = home.iterdir()
     file.write_text(text)
 
@@ -84,8 +84,8 @@ def test_a_file_that_cannot_be_used_is_no_file(home: Path, text: str) -> None:
     assert [file] == list(home.iterdir())
 
 
-def test_embedded_stores_are_known_at_whatever_port_they_start(home: Path) -> None:
-    """They get another one each time; stores that are named are known by their address."""
+def test_embedded_stores_are_recognised_at_any_port(home: Path) -> None:
+    """Their port may change; stores named in the settings are recognised by their address."""
     moved = ("mongodb://127.0.0.1:8/datalake", "postgresql://127.0.0.1:9/bigdata_db", "/clean")
     named = {"mongo_url": "mongodb://127.0.0.1:8", "postgres_url": "postgresql://127.0.0.1:9/x"}
 
@@ -96,8 +96,8 @@ def test_embedded_stores_are_known_at_whatever_port_they_start(home: Path) -> No
     )
 
 
-def test_stores_of_another_address_are_kept_beside(home: Path) -> None:
-    """Switching the source and back must not compare all again."""
+def test_stores_of_another_address_have_their_own_record(home: Path) -> None:
+    """After switching the source and back, partitions are not compared again."""
     others = remembered(home, (*ADDRESSES[:2], "/other"))
     others.note(HISTORY_FLOW, HOUR, ROW, FILES)
     others.save()
@@ -105,8 +105,8 @@ def test_stores_of_another_address_are_kept_beside(home: Path) -> None:
     assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
 
 
-def test_what_does_not_add_up_is_forgotten(home: Path) -> None:
-    """An equal count must not hide tomorrow what was found today."""
+def test_a_partition_with_differences_is_forgotten(home: Path) -> None:
+    """The next audit must report the differences again, even if counts are equal."""
     last = remembered(home)
 
     last.forget(SNAPSHOT_FLOW, HOUR)
@@ -115,8 +115,8 @@ def test_what_does_not_add_up_is_forgotten(home: Path) -> None:
     assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
 
 
-def test_a_home_that_cannot_be_written_stops_nothing(home: Path) -> None:
-    """`audit` only shows; on a full disk it must still tell what it found."""
+def test_a_home_that_cannot_be_written_is_not_an_error(home: Path) -> None:
+    """On a full disk `audit` must still report its findings."""
     [file] = home.iterdir()
     file.unlink()
     file.mkdir()

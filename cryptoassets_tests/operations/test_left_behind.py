@@ -1,46 +1,50 @@
-"""Promises of the hours that `run` and its loop process."""
+"""Promises of the hours that `run` and `run --every` process."""
 
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
+from cryptoassets.errors import SettingsError
+from cryptoassets.operations.backfill_estimate import backfill_request
 from cryptoassets.operations.left_behind import (
-    MOST_DAYS,
-    MOST_HOURS,
+    MAX_DAYS,
+    MAX_HOURS,
     days_left_behind,
-    hours_begun,
     hours_left_behind,
+    started_hours,
 )
 from cryptoassets.operations.session import open_stores
+from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.stores.mongodb import Lake
+from cryptoassets.upkeep.earlier_data import earlier_publications
 
 
-def test_an_hour_that_has_not_begun_waits_for_its_time() -> None:
-    """The clock of a source may be ten minutes fast; Dagster does not know such an hour yet."""
+def test_an_hour_is_processed_only_after_it_has_started() -> None:
+    """The clock of a source may be ten minutes fast; Dagster has no partition for such an hour."""
     now = datetime.now(UTC)
     hours = [now + timedelta(hours=number) for number in (2, -1, 0)]
     ahead, before, open_hour = (hour.strftime("%Y-%m-%d-%H:00") for hour in hours)
 
-    assert [before, open_hour] == hours_begun({ahead, open_hour, before})
+    assert [before, open_hour] == started_hours({ahead, open_hour, before})
 
 
 @pytest.mark.mongo
 @pytest.mark.postgres
 @pytest.mark.usefixtures("postgres")
-def test_what_is_more_than_one_run_does_is_named_with_the_command_for_it(
+def test_what_one_run_does_not_process_is_reported_with_the_command_for_it(
     lake: Lake, database: str
 ) -> None:
-    """PostgreSQL was emptied, or a year of marts is stale: nobody waits hours for a `run`."""
+    """If PostgreSQL was emptied, or a year of marts is stale, a `run` must not take hours."""
     first = datetime(2026, 1, 5, tzinfo=UTC)
-    hours = [first + timedelta(hours=number) for number in range(MOST_HOURS + 26)]
+    hours = [first + timedelta(hours=number) for number in range(MAX_HOURS + 26)]
     lake["coin_snapshots"].insert_many({"_id": str(hour), "observed_at": hour} for hour in hours)
     with psycopg.connect(database) as connection:
         connection.execute(
             "INSERT INTO warehouse.loads SELECT 'warehouse/coin_price_history', "
             "to_char(timestamp '2025-01-01' + number * interval '1 day', 'YYYY-MM-DD'), "
             "'r', 1, 1, 0, 0, now() FROM generate_series(0, %s) AS number",
-            [MOST_DAYS],
+            [MAX_DAYS],
         )
 
     with open_stores() as stores:
@@ -50,7 +54,47 @@ def test_what_is_more_than_one_run_does_is_named_with_the_command_for_it(
     assert {f"{hour:%Y-%m-%d-%H:00}" for hour in hours[26:]} == waiting.keys
     assert waiting.rest is not None
     assert "26 older hours have documents that are not processed (2026-01-05-00:00 " in waiting.rest
-    assert "`cryptoassets rebuild --from 2026-01-05 --to 2026-01-07` does them all" in waiting.rest
-    assert MOST_DAYS == len(stale.keys)
+    assert "`cryptoassets rebuild --from 2026-01-05 --to 2026-01-07` processes all" in waiting.rest
+    assert MAX_DAYS == len(stale.keys)
     assert stale.rest is not None
-    assert "1 older days have marts that are stale (2025-01-01 to 2025-01-01)" in stale.rest
+    # Later days depend on the oldest, and people look at the newest week.
+    assert "1 more days have marts that are stale (2025-01-22 to 2025-01-22)" in stale.rest
+
+
+@pytest.mark.mongo
+@pytest.mark.postgres
+def test_data_from_before_the_first_partition_is_named_and_left_alone(
+    lake: Lake, database: str, postgres: PostgresResource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster has no partition for it; a home of an older release keeps all its rows."""
+    hours = [datetime(2026, 1, day, tzinfo=UTC) for day in (4, 5, 6)]
+    lake["coin_snapshots"].insert_many({"_id": str(hour), "observed_at": hour} for hour in hours)
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO warehouse.loads VALUES ('warehouse/coin_prices', '2025-03-01-07:00', "
+            "'r', 1, 1, 0, 0, now())"
+        )
+    monkeypatch.delenv("CRYPTOASSETS_SINCE")
+    of_old_home = earlier_publications(postgres)
+    stale = days_left_behind(postgres).keys
+    monkeypatch.setenv("CRYPTOASSETS_SINCE", "2026-01-06")
+
+    with open_stores() as stores:
+        waiting = hours_left_behind(stores, datetime.now(UTC))
+
+    assert {"2026-01-06-00:00"} == waiting.keys
+    assert "2 partitions, 2026-01-04-00:00 to 2026-01-05-00:00: before the first " in waiting.rest
+    assert "set CRYPTOASSETS_SINCE=2026-01-04" in waiting.rest
+    assert "Set CRYPTOASSETS_SINCE=2025-03-01" in of_old_home
+    assert earlier_publications(postgres) is None
+    assert set() == stale
+
+
+def test_a_backfill_before_the_first_partition_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is fetched that no partition could hold."""
+    monkeypatch.delenv("CRYPTOASSETS_SINCE")
+
+    with pytest.raises(SettingsError, match=r"2026-01-01: .* set CRYPTOASSETS_SINCE=2025-12-31 "):
+        backfill_request("2025-12-31", None, gaps_only=False)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from cryptoassets.operations.ranges import StretchRunner, changed, name_of
+from cryptoassets.operations.ranges import StretchRunner, changed_keys, name_of
 from cryptoassets.partitions.spans import partition_window
 from cryptoassets.upkeep.partitions import Partition
 from cryptoassets_tests.operations.toys import ASSET, DAYS, JOB, toy_definitions, toy_runner
@@ -25,10 +25,10 @@ def test_a_stretch_is_halved_until_the_failure_is_one_partition() -> None:
     [failure] = runner.outcome.failures
     assert DAYS[2] in failure
     assert [failure] == reports.of("fail")
-    assert {DAYS[0], DAYS[1], DAYS[3]} == changed(runner.outcome, ASSET)
+    assert {DAYS[0], DAYS[1], DAYS[3]} == changed_keys(runner.outcome, ASSET)
 
 
-def test_progress_names_the_stretch_and_its_place() -> None:
+def test_progress_names_the_stretch_and_its_position() -> None:
     """A rebuild of a year takes hours, so its progress must be visible."""
     with dg.DagsterInstance.ephemeral() as instance:
         runner, reports = toy_runner(instance, toy_definitions(), is_replay=True)

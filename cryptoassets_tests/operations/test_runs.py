@@ -23,7 +23,7 @@ def test_a_materialization_is_reported_and_counted(instance: dg.DagsterInstance)
 
     assert [f"{JOB} {DAYS[0]}"] == reports.of("doing")
     assert f"{ASSET}  {DAYS[0]}  3 rows written" in reports.of("done")
-    assert 3 == runner.outcome.facts[ASSET, DAYS[0]]["rows written"]
+    assert 3 == runner.outcome.facts[ASSET, DAYS[0]]["rows_written"]
     assert (1, []) == (runner.outcome.checks_passed, runner.outcome.failures)
 
 
@@ -42,7 +42,7 @@ def test_a_failed_step_is_one_sentence_with_the_name_of_its_error(
     assert {"StoreUnavailableError"} == runner.outcome.errors
 
 
-def test_a_check_of_severity_warn_is_no_failure(instance: dg.DagsterInstance) -> None:
+def test_a_check_of_severity_warn_is_not_a_failure(instance: dg.DagsterInstance) -> None:
     """A warning does not stop the publication."""
     runner, reports = toy_runner(instance, toy_definitions(suspicious=[DAYS[0]]))
 
@@ -60,7 +60,7 @@ def test_a_future_partition_is_refused_without_a_run(
 
     assert not runner.execute(JOB, "2999-01-01")
 
-    assert ["toy: 2999-01-01 lies before 2018 or has not begun"] == reports.of("fail")
+    assert ["toy: 2999-01-01 is in the future"] == reports.of("fail")
     assert 0 == instance.get_runs_count()
 
 

@@ -1,4 +1,4 @@
-"""Promises of the counts that `run` and `status` show: the ledger's; no table is read through."""
+"""Promises of the counts that `run` and `status` show: they are the ledger's."""
 
 from datetime import date
 
@@ -34,7 +34,7 @@ _PLANTED = """
 def test_rows_are_those_of_the_ledger_without_what_has_expired(
     postgres: PostgresResource, mongo: MongoResource, database: str
 ) -> None:
-    """Counting years of prices would take `status` seconds, and says nothing more."""
+    """Counting years of prices would make `status` slower by seconds."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [date(2026, 10, 1)])
         connection.execute(_PLANTED)
@@ -47,8 +47,10 @@ def test_rows_are_those_of_the_ledger_without_what_has_expired(
         "warehouse.coins": (0, None),
         "warehouse.coin_prices": (7, "2026-10-31 23:05:00 UTC"),
         "warehouse.coin_price_history": (7, None),
+        "warehouse.fx_rates": (0, None),
         "warehouse.quarantine": (3, "2026-10-31 22:05:00 UTC"),
         "marts.coin_daily": (23, "2026-10-31"),
+        "marts.coin_candles": (0, None),
         "marts.market_daily": (0, None),
     } == shown
     assert ["warehouse.coins"] == [c.name for c in counts.values() if not c.is_by_ledger]

@@ -1,6 +1,6 @@
 """A toy code location and a recording `Progress`, for tests of operations.
 
-What goes here: jobs whose partitions fail where a test says so. No store and no Spark is needed.
+What goes here: jobs whose partitions fail where a test chooses. It needs neither stores nor Spark.
 """
 
 from collections.abc import Collection
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from cryptoassets.errors import StoreUnavailableError
+from cryptoassets.facts import Fact, metadata_of
 from cryptoassets.operations.runs import Runner
 from cryptoassets.partitions.policies import DAILY
 
@@ -72,10 +73,11 @@ def toy_definitions(
         broken = sorted(set(context.partition_keys) & set(failing))
         if broken:
             raise dg.Failure(
-                f"{broken[0]} is broken", metadata={"error": StoreUnavailableError.__name__}
+                f"{broken[0]} is broken",
+                metadata=metadata_of({Fact.ERROR: StoreUnavailableError.__name__}),
             )
-        facts = {"rows written": 3, "rows removed": 0, "dagster/partition_row_count": 3}
-        return dg.MaterializeResult(metadata=facts)
+        facts = {Fact.ROWS_WRITTEN: 3, Fact.ROWS_REMOVED: 0, "dagster/partition_row_count": 3}
+        return dg.MaterializeResult(metadata=metadata_of(facts))
 
     @dg.asset_check(asset=prices, name="behaviour", partitions_def=DAILY)
     def behaviour(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:

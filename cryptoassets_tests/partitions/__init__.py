@@ -1,1 +1,1 @@
-"""Tests of spans of time."""
+"""Tests of time spans."""

@@ -1,39 +1,106 @@
-"""Promises of spans: what is cut out and what is left are the whole, and neighbours are joined."""
+"""Splitting and joining time spans, and the names of partitions."""
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptoassets.partitions.spans import Span, joined, within, without
+from cryptoassets.partitions.spans import (
+    Span,
+    folder_name,
+    folder_window,
+    joined,
+    partition_around,
+    partition_name,
+    partition_window,
+    partitions_in,
+    partitions_touching,
+    rebuild_command,
+    within,
+    without,
+)
+from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
 def hours(start: int, end: int) -> Span:
-    """A span in hours since T0."""
+    """Return a span in hours since T0."""
     return Span(T0 + start * HOUR, T0 + end * HOUR)
 
 
 SPANS = st.tuples(st.integers(0, 200), st.integers(1, 80)).map(lambda p: hours(p[0], p[0] + p[1]))
 
 
+@NO_TIME_LIMIT
 @given(wanted=SPANS, known=st.lists(SPANS, max_size=6))
-def test_what_is_left_and_what_is_known_make_up_what_is_wanted(
-    wanted: Span, known: list[Span]
-) -> None:
-    """Each hour is in exactly one of the two: paid for once, missed never."""
+def test_each_hour_is_either_known_or_left(wanted: Span, known: list[Span]) -> None:
+    """Otherwise an hour would be fetched twice, or never."""
     left = without(wanted, known)
 
-    for number in range(300):
-        hour = hours(number, number + 1)
+    for index in range(300):
+        hour = hours(index, index + 1)
         is_wanted, is_known = bool(within([wanted], hour)), bool(within(known, hour))
         assert len(within(left, hour)) == int(is_wanted and not is_known)
 
 
-def test_holes_that_are_near_are_asked_for_by_one_call() -> None:
-    """A call costs a credit, and so do 18 points."""
+def test_holes_close_to_each_other_are_joined() -> None:
+    """Fetching 18 points costs as much as an additional call."""
     holes = [hours(0, 1), hours(5, 6), hours(40, 41)]
 
     assert [hours(0, 6), hours(40, 41)] == joined(holes, nearer_than=18 * HOUR)
+    assert [hours(0, 2), hours(3, 4)] == joined([hours(1, 2), hours(3, 4), hours(0, 1)])
+
+
+def test_what_is_left_begins_and_ends_at_the_known_spans() -> None:
+    """An answered window is not requested again, nor a part of it."""
+    assert [hours(0, 2), hours(5, 9)] == without(hours(0, 9), [hours(2, 5), hours(9, 12)])
+    assert [] == without(hours(2, 5), [hours(0, 3), hours(1, 2), hours(3, 9)])
+
+
+def test_a_span_that_only_touches_the_bounds_is_not_within() -> None:
+    """An empty span would be requested as a window without any point."""
+    assert [hours(3, 5)] == within([hours(0, 3), hours(2, 5), hours(9, 12)], hours(3, 9))
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "window"),
+    [
+        ("2026-01-05-07:00", "hour=2026-01-05T07", hours(7, 8)),
+        ("2026-01-06", "day=2026-01-06", hours(24, 48)),
+    ],
+)
+def test_name_and_folder_of_a_partition_are_those_of_its_window(
+    name: str, folder: str, window: Span
+) -> None:
+    """Dagster, the ledger and the folders name the same hour or day."""
+    length = window.end - window.start
+    assert (window, name) == (partition_window(name), partition_name(window))
+    assert (window, folder) == (folder_window(folder), folder_name(window))
+    assert window == partition_around(window.end - timedelta(milliseconds=1), length)
+
+
+def test_names_of_no_partition_are_refused() -> None:
+    """A folder of another program is skipped; a mistyped key is named."""
+    with pytest.raises(ValueError, match="2026-01-05-07:30"):
+        partition_window("2026-01-05-07:30")
+    assert [None, None] == [folder_window(name) for name in ("week=2026-01-05", "day=monday")]
+    assert "2026-01-05T00:00..2026-01-05T05:00" == partition_name(hours(0, 5))
+
+
+def test_a_span_touches_each_partition_that_it_overlaps() -> None:
+    """A range of hours is processed as a whole, and no hour beyond its end."""
+    quarter = timedelta(minutes=15)
+    touched = [hours(1, 2), hours(2, 3), hours(3, 4)]
+
+    assert touched == partitions_touching(Span(T0 + HOUR + quarter, T0 + 3 * HOUR + quarter), HOUR)
+    assert touched == partitions_touching(hours(1, 4), HOUR) == partitions_in(hours(1, 4), HOUR)
+
+
+def test_the_command_names_both_ends_of_a_span() -> None:
+    """Someone copies it into a terminal."""
+    expected = "`cryptoassets rebuild --from 2026-01-05T01:00:00 --to 2026-01-05T04:00:00`"
+
+    assert expected == rebuild_command(hours(1, 4))

@@ -4,6 +4,7 @@ What goes here: fixtures that the root `conftest.py` provides to all tests. What
 (each test writes its own).
 """
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -12,21 +13,42 @@ import pytest
 from psycopg import sql
 
 from cryptoassets.embedded import Stack
+from cryptoassets.embedded.databases import with_database
 from cryptoassets.migrations import upgrade
 from cryptoassets.resources.postgres import PostgresResource
 
 UrlOf = Callable[[str], str]
 
 
+TEST_TEMPLATE = "CRYPTOASSETS_TEST_POSTGRES_TEMPLATE"
+"""Names the admin URL of an empty database at head on a running server; tests copy it."""
+
+
 @pytest.fixture(scope="session")
-def postgres_url_of(stack: Stack) -> UrlOf:
-    """Start the session's server; return a function from a database's name to its admin URL."""
+def postgres_url_of(request: pytest.FixtureRequest) -> UrlOf:
+    """Start the session's server; return a function from a database's name to its admin URL.
+
+    It does not wait for the disk, because no test switches the machine off: a commit would take
+    milliseconds, and a run has hundreds.
+    """
+    template = os.environ.get(TEST_TEMPLATE)
+    if template:
+        return lambda database: with_database(template, database)
+    stack: Stack = request.getfixturevalue("stack")
+    with psycopg.connect(stack.postgres_url("postgres"), autocommit=True) as connection:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+        connection.execute("SELECT pg_reload_conf()")
     return lambda database: stack.postgres_url(database=database)
 
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_url_of: UrlOf) -> Iterator[str]:
     """Name of a database at head: copying it is faster than migrating."""
+    template = os.environ.get(TEST_TEMPLATE)
+    if template:
+        yield str(psycopg.conninfo.conninfo_to_dict(template)["dbname"])
+        return
     name = f"template_{uuid.uuid4().hex[:8]}"
     administer(postgres_url_of, "CREATE DATABASE {}", name)
     upgrade(postgres_url_of(name))
@@ -50,6 +72,15 @@ def database(postgres_url_of: UrlOf, migrated_template: str) -> Iterator[str]:
     administer(postgres_url_of, "CREATE DATABASE {} TEMPLATE {}", name, migrated_template)
     yield postgres_url_of(name)
     administer(postgres_url_of, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def analyst_url(stack: Stack, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of the role that only reads, in the test's database; the settings name it."""
+    name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+    url = with_database(stack.analyst_url(), str(name))
+    monkeypatch.setenv("ANALYST_URL", url)
+    return url
 
 
 @pytest.fixture

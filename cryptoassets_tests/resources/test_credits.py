@@ -45,7 +45,7 @@ def wait_until_waiting(postgres: PostgresResource, *, sessions: int) -> None:
 
 
 def test_a_call_counts_by_its_estimate_until_its_answer_is_counted(keeper: Keeper) -> None:
-    """CoinCap charges for a call even if our process was killed meanwhile."""
+    """CoinCap charges for a call even if our process is killed during it."""
     ticket = keeper().reserve(ASSETS_ROUTE, 18)
     before = spent(keeper())
 

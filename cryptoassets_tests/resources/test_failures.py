@@ -4,7 +4,8 @@ import dagster as dg
 import pytest
 
 from cryptoassets.errors import ContractViolationError, StoreUnavailableError
-from cryptoassets.resources.failures import TRIES_AGAIN, dagster_failures
+from cryptoassets.facts import METADATA_KEY
+from cryptoassets.resources.failures import STEP_RETRIES, dagster_failures
 
 TEMPORARY = StoreUnavailableError("PostgreSQL does not answer")
 PERMANENT = ContractViolationError("Keys do not add up")
@@ -12,18 +13,18 @@ PERMANENT = ContractViolationError("Keys do not add up")
 
 def test_a_temporary_error_is_retried() -> None:
     """A server that restarts at night must not wake anybody."""
-    with pytest.raises(dg.RetryRequested) as asked, dagster_failures(tries_again=TRIES_AGAIN):
+    with pytest.raises(dg.RetryRequested) as asked, dagster_failures(retries=STEP_RETRIES):
         raise TEMPORARY
 
-    assert TRIES_AGAIN == asked.value.max_retries
+    assert STEP_RETRIES == asked.value.max_retries
     assert asked.value.seconds_to_wait
     assert TEMPORARY is asked.value.__cause__
 
 
-@pytest.mark.parametrize(("error", "tries_again"), [(PERMANENT, TRIES_AGAIN), (TEMPORARY, 0)])
-def test_a_permanent_error_fails_at_once(error: Exception, tries_again: int) -> None:
+@pytest.mark.parametrize(("error", "retries"), [(PERMANENT, STEP_RETRIES), (TEMPORARY, 0)])
+def test_a_permanent_error_fails_at_once(error: Exception, retries: int) -> None:
     """A retried step would only fail later in the same way."""
-    with pytest.raises(dg.Failure) as failed, dagster_failures(tries_again=tries_again):
+    with pytest.raises(dg.Failure) as failed, dagster_failures(retries=retries):
         raise error
 
     assert str(error) == failed.value.description
@@ -38,10 +39,12 @@ def test_a_failure_carries_the_name_of_its_error(error: Exception) -> None:
         raise error
 
     metadata = {label: value.value for label, value in failed.value.metadata.items()}
-    assert {"error": type(error).__name__, "may pass by itself": error is TEMPORARY} == metadata
+    name, is_retryable = type(error).__name__, error is TEMPORARY
+    assert {"error": name, "is_retryable": is_retryable} == metadata.pop(METADATA_KEY)
+    assert {"error": name, "may pass by itself": is_retryable} == metadata
 
 
 def test_an_error_that_is_not_ours_is_not_translated() -> None:
     """A bug is not a failure of a store, and its traceback shows where it is."""
-    with pytest.raises(ZeroDivisionError), dagster_failures(tries_again=TRIES_AGAIN):
+    with pytest.raises(ZeroDivisionError), dagster_failures(retries=STEP_RETRIES):
         raise ZeroDivisionError

@@ -60,7 +60,7 @@ def test_a_lock_is_waited_for_until_the_holder_s_transaction_ends(
 def test_readers_of_many_partitions_share_a_lock_that_retention_takes_exclusively(
     postgres: PostgresResource,
 ) -> None:
-    """Two backfills may run at once, but the data they read must not be deleted meanwhile."""
+    """Two backfills may run at once, but nothing may delete the data that they are reading."""
     refused = pytest.raises(StoreUnavailableError, match="nothing was deleted")
     for _ in range(2):
         with blocking_retention(postgres), blocking_retention(postgres), refused:

@@ -100,6 +100,19 @@ def test_a_url_that_cannot_be_read_is_refused_without_being_quoted(
     assert "cret" not in "".join(traceback.format_exception(e.value))
 
 
+@pytest.mark.parametrize("option", ["hots=/tmp", "secret@host/base"])
+def test_an_unknown_option_of_the_url_is_refused_without_being_quoted(
+    option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the end of a password that contains a question mark."""
+    monkeypatch.setenv("POSTGRES_URL", f"postgresql://admin:1/x?{option}")
+
+    with pytest.raises(SettingsError, match=r"option .* that libpq does not know") as e:
+        PostgresResource().connect()
+
+    assert option not in "".join(traceback.format_exception(e.value))
+
+
 def test_an_unreachable_server_is_named_and_a_retry_suggested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,1 +1,1 @@
-"""Tests of the transforms; those of marts on one local SparkSession."""
+"""Tests of the transforms; the tests of marts share one local SparkSession."""

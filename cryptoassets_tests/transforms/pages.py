@@ -59,7 +59,7 @@ SLUGS = ["bitcoin", "Bitcoin", "ripple", "a.b_c-d", "-a", "", "a" * 200, "a" * 2
 
 @st.composite
 def coins(draw: st.DrawFn) -> dict[str, Any]:
-    """Changes to a good coin: none, consistent amounts, or unusual values."""
+    """Return changes to a good coin: no changes, consistent amounts, or unusual values."""
     changes: dict[str, Any] = {}
     if draw(st.booleans()):
         price, supply = Decimal(draw(AMOUNTS)), Decimal(draw(AMOUNTS))
@@ -77,7 +77,7 @@ def coins(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> list[Row]:
-    """Rows of one snapshot, numbered 0; `at_snapshot` moves them to another one."""
+    """Return rows of the snapshot with number 0; `at_snapshot` moves them to another snapshot."""
     common = {
         "coins_asked": draw(st.integers(0, 12)),
         "is_repeated": draw(st.sampled_from([False] * 9 + [True])),
@@ -109,7 +109,7 @@ def snapshots(draw: st.DrawFn) -> list[Row]:
 
 
 def at_snapshot(rows: list[Row], number: int) -> list[Row]:
-    """The same rows, moved to a separate snapshot and with other ids."""
+    """Move rows to the snapshot with this number, and give them other ids."""
     return [
         row
         | {
@@ -140,7 +140,7 @@ TIMES = ["1795338000000", " 1795338000000", "+1795338000000", "1795338000000.0",
 
 @st.composite
 def points(draw: st.DrawFn) -> list[Row]:
-    """Rows of history: answers for points of two coins."""
+    """Return rows of history: answers for points of two coins."""
     rows: list[Row] = []
     for place in range(draw(st.integers(1, 6))):
         kind = draw(st.sampled_from(["good", "odd", "odd", "foreign"]))

@@ -1,4 +1,4 @@
-"""Ordinary raw rows in the form that a kernel takes; tests change some of their values.
+"""Ordinary raw rows in the form of a kernel's input; tests change some of their values.
 
 What goes here: building tables. What stays out: the expected results.
 """
@@ -13,10 +13,10 @@ import pyarrow as pa
 from hypothesis import HealthCheck, settings
 
 from cryptoassets.coincap.documents import canonical_payload
-from cryptoassets.schemas import RAW_COIN_SNAPSHOTS, Table
-from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
+from cryptoassets.schemas import RAW_COIN_SNAPSHOTS, RawTable
+from cryptoassets.transforms.payloads import field_texts, kernel_schema
 
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+NO_TIME_LIMIT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Settings of Hypothesis that also work on a busy machine."""
 
 START = datetime(2026, 10, 31, 23, tzinfo=UTC)
@@ -48,12 +48,12 @@ ABSENT = _Marker.ABSENT
 
 
 def instant(number: int) -> datetime:
-    """The `observed_at` of a snapshot, by its number."""
+    """Return the `observed_at` of a snapshot, by its number."""
     return START + timedelta(milliseconds=number)
 
 
 def raw_row(coin_id: str, snapshot: int, /, **changes: Any) -> Row:
-    """A good raw row; `coin` changes fields of its payload."""
+    """Return a good raw row; `coin` changes fields of its payload."""
     coin = {"id": coin_id} | GOOD_COIN | changes.pop("coin", {})
     present = {name: value for name, value in coin.items() if value is not ABSENT}
     return {
@@ -69,9 +69,9 @@ def raw_row(coin_id: str, snapshot: int, /, **changes: Any) -> Row:
     } | changes
 
 
-def raw_table(rows: Iterable[Row], table: Table = RAW_COIN_SNAPSHOTS) -> pa.Table:
-    """Convert rows to the form that a kernel takes."""
-    fields = FIELDS[table.name]
+def raw_table(rows: Iterable[Row], table: RawTable = RAW_COIN_SNAPSHOTS) -> pa.Table:
+    """Convert rows to the form of a kernel's input."""
+    fields = table.payload_fields
 
     def with_texts(row: Row) -> Row:
         payload = json.loads(row["payload"]) if row["payload"] else {}

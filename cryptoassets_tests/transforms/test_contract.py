@@ -1,4 +1,4 @@
-"""The checks that block a publication report each problem with its count."""
+"""The contract functions report each problem with its count."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 from cryptoassets.schemas import COIN_PRICES
 from cryptoassets.transforms.contract import (
     Tally,
+    column_problems,
     conservation_problems,
     duplicate_keys,
     key_problems,
@@ -26,7 +27,7 @@ SCHEMA = pa.schema(
 
 
 def rows(*changes: dict[str, Any]) -> pa.Table:
-    """One valid row per change, each of another coin, with the change applied."""
+    """Return one valid row per change, each with another coin, and apply the change to it."""
     ordinary = [
         {"raw_id": f"raw {n}", "coin_id": f"coin-{n}", "observed_at": 0, "outcome": "valid"}
         | {"reasons": []}
@@ -48,7 +49,7 @@ def test_tally_counts_each_outcome_and_unknown_outcomes() -> None:
 
 
 def test_a_partition_without_rows_has_no_problems() -> None:
-    """A skipped hour has no rows, which is valid."""
+    """An hour without documents is valid."""
     assert Tally(0, 0, 0, 0) == tally(rows())
     assert [] == conservation_problems(rows())
     assert [] == key_problems(rows(), COIN_PRICES.key)
@@ -95,8 +96,8 @@ def test_rows_that_violate_the_outcome_rules_are_counted(
     ],
     ids=["raw_id", "null raw_id", "null key", "key"],
 )
-def test_a_null_or_duplicate_key_is_named(changes: list[dict[str, Any]], problem: str) -> None:
-    """The message shows the first few keys, so that a reader knows where to look."""
+def test_a_null_or_duplicate_key_is_reported(changes: list[dict[str, Any]], problem: str) -> None:
+    """The message shows the first few duplicate keys, so that a reader knows where to look."""
     assert [problem] == key_problems(rows(*changes), COIN_PRICES.key)
 
 
@@ -113,3 +114,20 @@ def test_a_key_in_three_rows_is_one_duplicate_key() -> None:
     three = rows({}, {"coin_id": "coin-0"}, {"coin_id": "coin-0"})
 
     assert [{"coin_id": "coin-0"}] == duplicate_keys(three, ("coin_id",)).to_pylist()
+
+
+def test_columns_that_differ_from_the_contract_are_named() -> None:
+    """A kernel that returns another column would otherwise fail in PostgreSQL, without its name."""
+    reasons = pa.list_(pa.field("element", pa.string(), nullable=False))
+    actual = pa.schema([("reasons", reasons), ("observed_at", pa.string()), ("price", pa.int8())])
+    numbers = pa.schema([("reasons", pa.list_(pa.int8()))])
+
+    assert ["reasons is list<item: int8>, not list<item: string>"] == [
+        problem for problem in column_problems(numbers, SCHEMA) if "missing" not in problem
+    ]
+    assert [
+        "price is unexpected",
+        *("raw_id is missing", "coin_id is missing"),
+        "observed_at is string, not int64",
+        "outcome is missing",
+    ] == column_problems(actual, SCHEMA)

@@ -1,4 +1,4 @@
-"""Judged history has every raw point once, with exact amounts and every reason."""
+"""Judged history contains every raw point once, with exact amounts and all reasons."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -58,7 +58,7 @@ CASES: dict[str, tuple[Row, list[str]]] = {
 
 
 def raw_row(name: str, **changes: Any) -> Row:
-    """A good raw row of a separate coin; `point` changes its payload."""
+    """Return a good raw row of a coin with this name; `point` changes its payload."""
     observed_at = changes.get("observed_at", T0)
     point = {
         "priceUsd": "1.5",
@@ -96,13 +96,13 @@ def judged() -> pa.Table:
 
 
 def row_of(judged: pa.Table, name: str) -> Row:
-    """The judged row of a case."""
+    """Return the judged row of a case."""
     (row,) = [row for row in judged.to_pylist() if row["raw_id"] == name]
     return dict(row)
 
 
-def test_every_point_is_returned_once_with_the_columns_of_the_contract(judged: pa.Table) -> None:
-    """Broken points are not lost."""
+def test_every_point_is_returned_once_with_the_documented_columns(judged: pa.Table) -> None:
+    """Broken points are returned, too."""
     assert len(CASES) + 6 == judged.num_rows
     assert list(CLEAN_COIN_PRICE_HISTORY.column_names) == judged.column_names
 
@@ -118,7 +118,7 @@ def test_a_point_has_every_reason_and_its_outcome(judged: pa.Table, name: str) -
     assert ("quarantined" if reasons else "valid") == row["outcome"]
 
 
-def test_amounts_are_exactly_the_decimals_that_were_sent(judged: pa.Table) -> None:
+def test_amounts_are_exactly_the_decimals_of_the_source(judged: pa.Table) -> None:
     """CoinCap v2 sends 16 decimal places, and all of them are kept."""
     row = row_of(judged, "v2")
     assert Decimal("0.123456789012345678") == row_of(judged, "unquoted")["price_usd"]

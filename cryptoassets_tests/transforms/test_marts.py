@@ -1,10 +1,11 @@
-"""Daily figures follow time and neighbouring days, are exact, and ignore the order of rows."""
+"""Daily figures are computed by time and across days, are exact, and ignore the order of rows."""
 
 import itertools
+import math
 import statistics
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
 import pyarrow as pa
@@ -29,9 +30,22 @@ LARGEST = Decimal("99999999999999999999.999999999999999999")
 TINY = Decimal("1E-18")
 CLOSES = [100, 110, 99, 120, 80, 90, 91, 92, 140]
 
+PATH = [Decimal(100 + (day * 37) % 23) for day in range(33)]
+"""Closes of 33 days that go up and down."""
+FACTORS = [
+    ("1.5", "4"),
+    ("0.000000000000000001", "0.5"),
+    ("0.000000000000000001", "0.499999999999999999"),
+    ("94893.516725341234567891", "19941234.123456789012345678"),
+    ("9.999999999999999999", "999999999999999999.999999999999999999"),
+    ("9999999999.999999999999999999", "9999999999.999999999999999999"),
+    ("1234567890123456789.5", "0"),
+]
+"""Price and circulating supply; two products have the most digits that fit, or one more."""
+
 
 def price(coin_id: str, day: int, hours: float, usd: str | int | Decimal, **changes: Any) -> Row:
-    """An observation the given number of hours after midnight UTC."""
+    """Return an observation some hours after midnight UTC."""
     observed_at = FIRST_DAY + timedelta(days=day, hours=hours)
     return {
         "coin_id": coin_id,
@@ -45,7 +59,7 @@ def price(coin_id: str, day: int, hours: float, usd: str | int | Decimal, **chan
 
 
 def closes(coin_id: str, by_day: Iterable[tuple[int, int]]) -> list[Row]:
-    """One observation per day, at noon."""
+    """Return one observation per day, at noon."""
     return [price(coin_id, day, 12, usd) for day, usd in by_day]
 
 
@@ -63,11 +77,17 @@ PRICES = [
     price("falling", 0, 1, 10),
     price("falling", 0, 2, 8),
     *closes("falling", [(3, 4), (6, 5), (7, 5)]),
+    *(price("monthly", day, 12, usd) for day, usd in enumerate(PATH)),
+    price("ending", 0, 11, 50),
+    price("ending", 0, 11.5, 40),
+    price("ending", 1, 12, 60),
+    price("ending", 2, 13.5, 90),
+    price("capped", 0, 1, 1, market_cap_usd=Decimal(9)),
 ]
 
 
 def point(coin_id: str, day: int, hours: float, usd: int, interval: str = "h1") -> Row:
-    """A history point the given number of hours after midnight UTC."""
+    """Return a history point some hours after midnight UTC."""
     row = price(coin_id, day, hours, usd, interval=interval)
     return {name: row[name] for name in row if name != "rank"}
 
@@ -79,24 +99,33 @@ HISTORY = [
     point("old-filled", 1, 1, 290),
     point("unordered", 0, 23.5, 9),
     *(point("past", 0, hours, 7) for hours in (0, 1)),
+    *(
+        point(f"supplied-{place}", 0, hours, 0) | factors
+        for place, (usd, supply) in enumerate(FACTORS)
+        for hours, factors in (
+            (1, {"price_usd": Decimal(usd), "circulating_supply": Decimal(supply)}),
+            (2, {"price_usd": Decimal(usd)}),
+        )
+    ),
+    point("capped", 0, 23, 5) | {"circulating_supply": Decimal(100)},
 ]
 ALIASES = {"old-filled": "filled"}
 
 
 def frame_of(session: SparkSession, rows: list[Row], table: Table = COIN_PRICES) -> DataFrame:
-    """Rows of a table as a DataFrame."""
+    """Return rows of a table as a DataFrame."""
     return session.createDataFrame(pa.Table.from_pylist(rows, schema=arrow_schema(table)))
 
 
 def daily_of(session: SparkSession, prices: DataFrame, *, is_backwards: bool = False) -> DataFrame:
-    """The figures computed from prices, history and aliases."""
+    """Return the figures computed from prices, history and aliases."""
     points = HISTORY[::-1] if is_backwards else HISTORY
     history = frame_of(session, points, COIN_PRICE_HISTORY)
     return coin_daily(prices, history, ALIASES)
 
 
 def by_key(daily: DataFrame) -> dict[tuple[str, int], Row]:
-    """Rows by coin and number of the day."""
+    """Return rows by coin and by the number of days since FIRST_DAY."""
     rows = daily.toArrow().to_pylist()
     return {(row["coin_id"], (row["day"] - FIRST_DAY.date()).days): row for row in rows}
 
@@ -110,7 +139,7 @@ def days(session: SparkSession) -> dict[tuple[str, int], Row]:
 
 
 def test_open_and_close_follow_time_not_row_order(days: dict[Any, Row]) -> None:
-    """COPY returns rows in any order; midnight belongs to the new day."""
+    """COPY returns rows in any order. Midnight belongs to the new day."""
     row = days["unordered", 0]
 
     figures = [row[name] for name in ("open", "high", "low", "close", "observations")]
@@ -143,14 +172,14 @@ def test_a_return_compares_with_the_day_before(days: dict[Any, Row]) -> None:
 
 
 def test_a_return_over_a_gap_is_null(days: dict[Any, Row]) -> None:
-    """A change over two days is not a daily return; a day without prices is absent, not zero."""
+    """A change over two days is not a daily return. A day without prices has no row."""
     assert ("holey", 5) not in days
     assert days["holey", 6]["return_pct"] is None
     assert days["holey", 7]["return_pct"] is not None
 
 
 def test_volatility_needs_seven_returns(days: dict[Any, Row]) -> None:
-    """It is the sample standard deviation over eight closes without a gap."""
+    """Volatility is the sample standard deviation of the returns between eight daily closes."""
     returns = [(b / a - 1) * 100 for a, b in itertools.pairwise(CLOSES)]
 
     assert days["steady", 6]["volatility_7d_pct"] is None
@@ -160,7 +189,7 @@ def test_volatility_needs_seven_returns(days: dict[Any, Row]) -> None:
 
 
 def test_drawdown_is_measured_from_the_peak_of_seven_days(days: dict[Any, Row]) -> None:
-    """The peak is the highest price, not the highest close, and expires on the eighth day."""
+    """The peak is the highest price, not the highest close, of the last seven days."""
     drawdowns = [days["falling", day]["drawdown_pct"] for day in (0, 3, 6, 7)]
 
     assert [20, 60, 50, 0] == drawdowns
@@ -174,7 +203,7 @@ def test_figures_do_not_depend_on_row_order(session: SparkSession, days: dict[An
 
 
 def test_history_is_used_only_in_hours_without_a_snapshot(days: dict[Any, Row]) -> None:
-    """History fills hours in which the machine was off; other hours must not count twice."""
+    """History fills hours in which the machine was off; it must not add prices to other hours."""
     row = days["filled", 0]
 
     figures = [row[name] for name in ("open", "high", "low", "close", "observations")]
@@ -182,14 +211,14 @@ def test_history_is_used_only_in_hours_without_a_snapshot(days: dict[Any, Row]) 
     assert (7, 7, 2) == tuple(days["past", 0][name] for name in ("open", "close", "observations"))
 
 
-def test_an_old_slug_continues_the_coin(days: dict[Any, Row]) -> None:
+def test_prices_under_an_old_slug_belong_to_the_coin(days: dict[Any, Row]) -> None:
     """Returns are computed across the change of the slug."""
     assert ("old-filled", 1) not in days
     assert Decimal(100) == days["filled", 1]["return_pct"]
 
 
-def test_volume_and_market_cap_come_only_from_snapshots(days: dict[Any, Row]) -> None:
-    """History points have neither value and must not hide those of snapshots."""
+def test_volume_comes_only_from_snapshots(days: dict[Any, Row]) -> None:
+    """History points have none, and no market cap without a supply."""
     row = days["unordered", 0]
 
     assert (TINY, 4) == (row["volume_usd_24h"], row["observations"])
@@ -198,8 +227,92 @@ def test_volume_and_market_cap_come_only_from_snapshots(days: dict[Any, Row]) ->
     )
 
 
+def test_a_market_cap_of_history_is_the_exact_product_and_marked(days: dict[Any, Row]) -> None:
+    """Rounded half up at the 18th place; the last point with a supply counts."""
+    rows = [days[f"supplied-{place}", 0] for place in range(len(FACTORS))]
+    products = [exact_product(*map(Decimal, factors)) for factors in FACTORS]
+    # 20 digits before the decimal point do not fit into the intermediate results.
+    expected = [product if product < 10**19 else None for product in products]
+
+    assert expected == [row["market_cap_usd"] for row in rows]
+    assert Decimal("1E-18") == expected[1]
+    assert [None if cap is None else True for cap in expected] == [
+        row["is_market_cap_derived"] for row in rows
+    ]
+
+
+def exact_product(price: Decimal, supply: Decimal) -> Decimal:
+    """The product as an amount."""
+    with localcontext(prec=80, rounding=ROUND_HALF_UP):
+        return (price * supply).quantize(TINY)
+
+
+def test_a_market_cap_of_a_snapshot_has_priority(days: dict[Any, Row]) -> None:
+    """Even if a history point of the day is newer."""
+    row = days["capped", 0]
+
+    assert (Decimal(9), False) == (row["market_cap_usd"], row["is_market_cap_derived"])
+    assert days["past", 0]["is_market_cap_derived"] is None
+
+
+def test_volatility_of_thirty_days_needs_thirty_returns(days: dict[Any, Row]) -> None:
+    """Crypto markets trade every day, so a year has 365 returns."""
+    closes = [float(usd) for usd in PATH]
+    returns = [(b / a - 1) * 100 for a, b in itertools.pairwise(closes)]
+    deviation = statistics.stdev(returns[:30])
+    row = days["monthly", 30]
+
+    assert days["monthly", 29]["volatility_30d_pct"] is None
+    assert deviation == pytest.approx(float(row["volatility_30d_pct"]), abs=1e-9)
+    annualized = float(row["volatility_30d_annualized_pct"])
+    assert deviation * math.sqrt(365) == pytest.approx(annualized, abs=1e-9)
+
+
+def test_the_usual_drawdown_is_negative_and_from_the_peak_of_thirty_days(
+    days: dict[Any, Row],
+) -> None:
+    """`drawdown_pct` keeps its sign and its seven days."""
+    figures = [
+        (row["drawdown_pct"], row["drawdown_from_peak_pct"])
+        for row in (days["falling", day] for day in (0, 3, 6, 7))
+    ]
+
+    assert [(20, -20), (60, -60), (50, -50), (0, -50)] == figures
+
+
+def test_the_return_of_24_hours_needs_a_price_24_to_25_hours_before(days: dict[Any, Row]) -> None:
+    """The return since midnight compares with the last price of the day before."""
+    found = [days["ending", day]["return_24h_pct"] for day in (0, 1, 2)]
+
+    assert [None, 50, None] == found
+    assert [None, 50, 50] == [days["ending", day]["return_pct"] for day in (0, 1, 2)]
+
+
+def test_a_day_shows_how_completely_it_was_observed(days: dict[Any, Row]) -> None:
+    """Weeks are merged from these figures."""
+    names = ("observations", "observations_expected", "source")
+
+    assert (4, 288, "snapshots") == tuple(days["unordered", 0][name] for name in names)
+    assert (2, 24, "history") == tuple(days["past", 0][name] for name in names)
+    assert (3, 288, "mixed") == tuple(days["filled", 0][name] for name in names)
+
+
+def test_earlier_days_count_like_their_prices(session: SparkSession, days: dict[Any, Row]) -> None:
+    """A run reads two days of prices and 30 days of closes, not a month of prices."""
+    last = 31
+    known = [row for (_, day), row in days.items() if day < last - 1]
+    earlier = session.createDataFrame(pa.Table.from_pylist(known, schema=arrow_schema(COIN_DAILY)))
+    since = FIRST_DAY + timedelta(days=last - 1)
+    prices = frame_of(session, [row for row in PRICES if row["observed_at"] >= since])
+    history = frame_of(session, [], COIN_PRICE_HISTORY)
+
+    found = by_key(coin_daily(prices, history, ALIASES, earlier))
+
+    assert days["monthly", last] == found["monthly", last]
+
+
 def coin(coin_id: str, day: int, **changes: Any) -> Row:
-    """A row of `marts/coin_daily`."""
+    """Return a row of `marts/coin_daily`."""
     prices = dict.fromkeys(("open", "high", "low", "close"), Decimal(1))
     facts = {"day": date(2026, 10, day), "observations": 1, "drawdown_pct": Decimal(0)}
     return {"coin_id": coin_id} | prices | facts | changes
@@ -222,7 +335,9 @@ MARKET = [
     coin("ethereum", 3, market_cap_usd=TINY, volume_usd_24h=LARGEST),
     coin("ethereum", 4, market_cap_usd=Decimal(5)),
     coin("bitcoin", 5),
-    coin("bitcoin", 6, market_cap_usd=Decimal(0)),
+    coin("bitcoin", 6, market_cap_usd=Decimal(0), is_market_cap_derived=False),
+    coin("bitcoin", 7, market_cap_usd=Decimal(1), is_market_cap_derived=True),
+    coin("ethereum", 7, market_cap_usd=Decimal(3), is_market_cap_derived=False),
 ]
 
 
@@ -235,8 +350,8 @@ def market(session: SparkSession) -> dict[int, Row]:
     return {row["day"].day: row for row in daily.toArrow().to_pylist()}
 
 
-def test_a_market_day_sums_its_coins(market: dict[int, Row]) -> None:
-    """A coin without a figure is counted but adds nothing to the sum."""
+def test_the_market_is_the_sum_of_its_coins(market: dict[int, Row]) -> None:
+    """A coin without a market cap is counted but adds nothing to the sum."""
     row = market[1]
 
     assert (100, 2) == (row["market_cap_usd"], row["volume_usd_24h"])
@@ -251,8 +366,14 @@ def test_sums_are_exact_decimals(market: dict[int, Row]) -> None:
 
 
 def test_a_sum_that_overflows_is_null(market: dict[int, Row]) -> None:
-    """An overflow neither fails the day nor yields a wrong number."""
+    """An overflow must neither fail the run nor produce a wrong number."""
     assert (None, None) == (market[3]["market_cap_usd"], market[3]["volume_usd_24h"])
+
+
+def test_a_total_with_a_derived_market_cap_is_marked(market: dict[int, Row]) -> None:
+    """Then it and the dominance depend on circulating supplies from the history."""
+    assert [None, False, True] == [market[day]["is_market_cap_derived"] for day in (5, 6, 7)]
+    assert 25 == market[7]["btc_dominance_pct"]
 
 
 @pytest.mark.parametrize("day", [4, 5, 6], ids=["no bitcoin", "no caps", "zero cap"])

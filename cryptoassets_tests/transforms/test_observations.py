@@ -1,4 +1,4 @@
-"""Observations: no instant twice, snapshots take precedence over history, slugs are today's."""
+"""Observations: each instant occurs once, snapshots have priority, slugs are today's."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,14 +17,14 @@ MIDNIGHT = datetime(2026, 10, 25, tzinfo=UTC)
 
 
 def seen(coin_id: str, minutes: float, usd: int, **more: Any) -> Row:
-    """Fields of a snapshot or point the given number of minutes after midnight."""
+    """Return fields of a snapshot or point some minutes after midnight."""
     at = MIDNIGHT + timedelta(minutes=minutes)
     row = {"coin_id": coin_id, "observed_at": at, "price_usd": Decimal(usd), "source": "replay"}
     return row | {"fetched_at": at, "raw_id": f"{coin_id}@{at}@{more}"} | more
 
 
 def snapshot(coin_id: str, minutes: float, usd: int) -> Row:
-    """A row of `warehouse.coin_prices`."""
+    """Return a row of `warehouse.coin_prices`."""
     return seen(coin_id, minutes, usd, rank=1, volume_usd_24h=Decimal(5))
 
 
@@ -63,7 +63,7 @@ def rows(session: SparkSession) -> list[Row]:
 
 
 def observations_of(rows: list[Row], coin_id: str) -> list[tuple[int, int, bool]]:
-    """Minute, price and `is_snapshot` of a coin's observations, by time."""
+    """Return minute, price and `is_snapshot` of a coin's observations, by time."""
     return sorted(
         (
             (row["observed_at"] - MIDNIGHT) // timedelta(minutes=1),
@@ -75,7 +75,7 @@ def observations_of(rows: list[Row], coin_id: str) -> list[tuple[int, int, bool]
     )
 
 
-def test_history_fills_hours_without_a_snapshot_and_has_each_instant_once(rows: list[Row]) -> None:
+def test_history_fills_hours_without_a_snapshot_with_each_instant_once(rows: list[Row]) -> None:
     """The hour from 1:00 has a snapshot; three intervals have a point at midnight."""
     expected = [(0, 2, False), (30, 2, False), (90, 1, True), (120, 2, False), (180, 5, False)]
 

@@ -1,4 +1,4 @@
-"""In any page, each document yields one row with known reasons and one outcome."""
+"""Each document of any page becomes one row with known reasons and one outcome."""
 
 import pyarrow as pa
 from hypothesis import given, settings
@@ -10,17 +10,17 @@ from cryptoassets.transforms.history import judge_history
 from cryptoassets.transforms.prices import judge_prices
 from cryptoassets.transforms.rules import REASONS
 from cryptoassets_tests.transforms.pages import at_snapshot, points, snapshots
-from cryptoassets_tests.transforms.snapshots import PATIENT, Row, raw_table
+from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT, Row, raw_table
 
 
-def assert_judged_completely(rows: list[Row], flow: Flow) -> None:
-    """Assert what a publication relies on."""
+def assert_judged_completely(rows: pa.Table, flow: Flow) -> None:
+    """Assert the conditions for a publication."""
     judge = judge_prices if flow is SNAPSHOT_FLOW else judge_history
-    judged: pa.Table = judge(raw_table(rows, flow.raw))
+    judged: pa.Table = judge(rows)
 
-    handed_on = ("raw_id", "coin_id", "observed_at", "fetched_at", "payload")
-    for name in handed_on:
-        assert [row[name] for row in rows] == judged[name].to_pylist()
+    unchanged = ("raw_id", "coin_id", "observed_at", "fetched_at", "payload")
+    for name in unchanged:
+        assert rows[name].to_pylist() == judged[name].to_pylist()
     assert [] == conservation_problems(judged) + key_problems(judged, flow.published.key)
     for row in judged.to_pylist():
         assert sorted({*row["reasons"]}) == row["reasons"]
@@ -29,17 +29,17 @@ def assert_judged_completely(rows: list[Row], flow: Flow) -> None:
         assert row["outcome"] == "quarantined" or None not in needed
 
 
-@settings(PATIENT, max_examples=50)
+@settings(NO_TIME_LIMIT, max_examples=50)
 @given(st.lists(snapshots(), max_size=3))
 def test_every_document_of_any_snapshot_is_judged(pages: list[list[Row]]) -> None:
-    """One table holds bad values, second answers, contradictions and foreign documents."""
+    """The documents include bad values, repeated answers, contradictions and foreign documents."""
     rows = [row for number, page in enumerate(pages) for row in at_snapshot(page, number)]
 
-    assert_judged_completely(rows, SNAPSHOT_FLOW)
+    assert_judged_completely(raw_table(rows), SNAPSHOT_FLOW)
 
 
-@settings(PATIENT, max_examples=50)
+@settings(NO_TIME_LIMIT, max_examples=50)
 @given(points())
 def test_every_document_of_any_history_is_judged(rows: list[Row]) -> None:
     """The documents have bad values, dates, times and intervals."""
-    assert_judged_completely(rows, HISTORY_FLOW)
+    assert_judged_completely(raw_table(rows, HISTORY_FLOW.raw), HISTORY_FLOW)

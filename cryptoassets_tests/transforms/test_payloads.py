@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from cryptoassets.coincap.lossless import ExactNumber
-from cryptoassets.schemas import RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS, Table
+from cryptoassets.schemas import RAW_COIN_HISTORY, RAW_COIN_SNAPSHOTS, RawTable
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.transforms.payloads import FIELDS, field_texts, kernel_schema
+from cryptoassets.transforms.payloads import field_texts, kernel_schema
 
 TEXTS: list[tuple[Any, str | None]] = [
     (None, None),
@@ -31,14 +31,14 @@ TEXTS: list[tuple[Any, str | None]] = [
 
 @pytest.mark.parametrize(("value", "text"), TEXTS, ids=lambda value: ascii(value)[:40])
 def test_a_value_is_read_as_text(value: Any, text: str | None) -> None:
-    """The rules also judge numbers and objects in place of texts."""
+    """The rules must be able to judge numbers and objects, too."""
     assert (text, None) == field_texts({"priceUsd": value}, ("priceUsd", "absent"))
 
 
 @pytest.mark.parametrize("table", [RAW_COIN_SNAPSHOTS, RAW_COIN_HISTORY], ids=lambda t: t.name)
-def test_kernel_input_is_the_raw_table_followed_by_the_fields(table: Table) -> None:
-    """Tasks build their rows in this order."""
+def test_kernel_input_is_the_raw_table_followed_by_the_fields(table: RawTable) -> None:
+    """Spark's tasks build rows in this order."""
     schema = kernel_schema(table)
 
     assert list(arrow_schema(table)) == list(schema)[: len(table.columns)]
-    assert [f"payload.{f}" for f in FIELDS[table.name]] == schema.names[len(table.columns) :]
+    assert [f"payload.{f}" for f in table.payload_fields] == schema.names[len(table.columns) :]

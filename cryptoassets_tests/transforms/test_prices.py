@@ -1,4 +1,4 @@
-"""Judging: one row per document, one outcome per row, and snapshots are judged as a whole."""
+"""Judging returns one row per document with one outcome, and also judges whole snapshots."""
 
 import hashlib
 from collections import Counter
@@ -16,7 +16,7 @@ from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.transforms.coins import merge_coin_rows, newest_row_per_coin
 from cryptoassets.transforms.outcomes import publication
 from cryptoassets.transforms.prices import judge_prices
-from cryptoassets_tests.transforms.snapshots import PATIENT, Row, instant, raw_row, raw_table
+from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT, Row, instant, raw_row, raw_table
 
 BROKEN = {"coin": {"priceUsd": None}}
 FOREIGN = {"coin_id": None, "fetched_at": None, "source": None, "is_foreign": True}
@@ -24,7 +24,7 @@ Judged = dict[str, Row]
 
 
 def snapshot(number: int, good: int, broken: int = 0, **changes: Any) -> list[Row]:
-    """Rows of one snapshot for which ten coins were requested."""
+    """Return rows of one snapshot for which ten coins were requested."""
     names = [f"coin-{n}" for n in range(good + broken)]
     return [
         raw_row(name, number, **({"coins_asked": 10} | (BROKEN if n >= good else {}) | changes))
@@ -33,7 +33,7 @@ def snapshot(number: int, good: int, broken: int = 0, **changes: Any) -> list[Ro
 
 
 def answer(name: str, seconds: int, **changes: Any) -> Row:
-    """An answer for the instant of snapshot 20, fetched that many seconds later."""
+    """Return a row for the instant of snapshot 20 that was fetched some seconds later."""
     fetched_at = instant(20) + timedelta(seconds=seconds)
     return raw_row(name, 20, raw_id=f"{name} {seconds}", fetched_at=fetched_at, **changes)
 
@@ -92,7 +92,7 @@ def judged(table: pa.Table) -> Judged:
 
 
 def reasons_of(judged: Judged, number: int) -> Counter[tuple[str, ...]]:
-    """How often each list of reasons occurs in a snapshot."""
+    """Return how often each list of reasons occurs in a snapshot."""
     rows = [row for row in judged.values() if row["observed_at"].timestamp() == _time(number)]
     return Counter(tuple(row["reasons"]) for row in rows)
 
@@ -101,10 +101,10 @@ def _time(number: int) -> float:
     return instant(number).timestamp()
 
 
-def test_every_document_is_one_row_in_the_columns_of_the_contract(
+def test_every_document_becomes_one_row_with_the_documented_columns(
     table: pa.Table, judged: Judged
 ) -> None:
-    """The equation raw = valid + quarantined + superseded depends on it."""
+    """Otherwise raw = valid + quarantined + superseded would not be true."""
     assert {row["raw_id"] for row in ROWS} == set(judged)
     assert len(ROWS) == table.num_rows
     assert arrow_schema(CLEAN_COIN_PRICES) == table.schema
@@ -141,18 +141,18 @@ def test_every_document_is_one_row_in_the_columns_of_the_contract(
 def test_a_snapshot_is_judged_as_a_whole(
     judged: Judged, number: int, reasons: dict[tuple[str, ...], int]
 ) -> None:
-    """A truncated answer is quarantined as a whole; other snapshots are not affected."""
+    """All rows of an incomplete snapshot are quarantined; other snapshots are not affected."""
     assert reasons == reasons_of(judged, number)
 
 
-def test_a_row_is_quarantined_exactly_if_it_has_reasons(judged: Judged) -> None:
-    """Every other row is valid or superseded."""
+def test_a_row_is_quarantined_if_and_only_if_it_has_reasons(judged: Judged) -> None:
+    """All other rows are valid or superseded."""
     for row in judged.values():
         assert bool(row["reasons"]) == (row["outcome"] == "quarantined")
 
 
 def test_the_later_answer_supersedes_the_earlier(judged: Judged) -> None:
-    """CoinCap may correct its answer for an instant."""
+    """CoinCap may send a corrected price for the same instant."""
     assert "superseded" == judged["bitcoin 1"]["outcome"]
     assert "valid" == judged["bitcoin 2"]["outcome"]
 
@@ -177,7 +177,7 @@ def test_the_id_decides_between_answers_fetched_at_the_same_time(judged: Judged)
 
 
 def test_both_values_of_a_contradictory_answer_are_quarantined(judged: Judged) -> None:
-    """The hash in the id used to choose one of the two; the earlier answer stays valid."""
+    """It is unknown which value is correct; the earlier answer stays valid."""
     both = [judged[name] for name in ("solana a", "solana b")]
 
     assert [["contradictory_answer"]] * 2 == [row["reasons"] for row in both]
@@ -185,14 +185,14 @@ def test_both_values_of_a_contradictory_answer_are_quarantined(judged: Judged) -
     assert "valid" == judged["solana 1"]["outcome"]
 
 
-def test_a_broken_row_contradicts_nothing(judged: Judged) -> None:
+def test_a_broken_row_does_not_contradict_others(judged: Judged) -> None:
     """A broken row has its own reason and no usable value."""
     assert ["price_usd_missing"] == judged["solana c"]["reasons"]
     assert ["valid", "quarantined"] == [judged[f"cardano {x}"]["outcome"] for x in "ab"]
 
 
 def test_a_foreign_document_is_quarantined_with_its_payload(judged: Judged) -> None:
-    """It is not dropped."""
+    """Foreign documents are not dropped silently."""
     row = judged["foreign@6"]
 
     assert ("quarantined", "unknown") == (row["outcome"], row["source"])
@@ -200,7 +200,7 @@ def test_a_foreign_document_is_quarantined_with_its_payload(judged: Judged) -> N
 
 
 def test_ids_that_differ_by_case_are_two_coins() -> None:
-    """The id that is not a slug is quarantined."""
+    """Slugs are in lower case, so the other id is quarantined."""
     rows = [raw_row("bitcoin", 0), raw_row("Bitcoin", 0)]
 
     found = judge_prices(raw_table(rows)).to_pylist()
@@ -226,8 +226,8 @@ def test_coins_are_described_by_their_newest_valid_observation() -> None:
     assert (instant(0), instant(2)) == (coin["first_seen_at"], coin["last_seen_at"])
 
 
-def test_merged_parts_equal_the_rows_of_the_whole() -> None:
-    """Each task reads a part of the hour, and the driver merges their rows."""
+def test_merging_the_rows_of_parts_gives_the_rows_of_the_whole_table() -> None:
+    """Each task reads a part of the hour, and the driver merges the resulting rows."""
     rows = [raw_row(f"coin-{n % 7}", n, coin={"name": f"{n}"}) for n in range(100)]
     rows += [raw_row("coin-3", n, coin={"priceUsd": None}) for n in range(100, 120)]
     judged = judge_prices(raw_table(rows))
@@ -248,7 +248,7 @@ def test_merged_parts_equal_the_rows_of_the_whole() -> None:
 
 
 def test_a_publication_has_payloads_only_for_quarantined_rows(table: pa.Table) -> None:
-    """PostgreSQL does not need the other payloads; the lake has them."""
+    """The other payloads are in the data lake; PostgreSQL does not need them."""
     published = publication(table, SNAPSHOT_FLOW)
 
     rows = published.to_pylist()
@@ -263,7 +263,7 @@ def test_a_publication_has_payloads_only_for_quarantined_rows(table: pa.Table) -
 
 
 def shortened(raw_id: str) -> str:
-    """The stored form of a long id."""
+    """Return the stored form of a long id."""
     return f"{raw_id[:500]}...{hashlib.sha256(raw_id.encode()).hexdigest()}"
 
 
@@ -279,18 +279,18 @@ def shortened(raw_id: str) -> str:
     ids=["ordinary", "NUL", "600", "601", "many NUL"],
 )
 def test_an_id_is_published_in_a_form_that_postgres_can_index(raw_id: str, stored: str) -> None:
-    """It has no NUL, is short enough, and stays unique."""
+    """The published id contains no NUL, is short enough, and is still unique."""
     judged = judge_prices(raw_table([raw_row("bitcoin", 0, raw_id=raw_id)]))
 
     assert [stored] == publication(judged, SNAPSHOT_FLOW)["raw_id"].to_pylist()
 
 
-@PATIENT
+@NO_TIME_LIMIT
 @given(st.randoms(use_true_random=False), st.integers(1, 4))
 def test_documents_in_any_order_are_judged_the_same(
     judged: Judged, random: Any, chunks: int
 ) -> None:
-    """A rebuild reads documents in another order and in another number of batches."""
+    """A rebuild may read documents in another order and in other batches."""
     shuffled = raw_table(random.sample(ROWS, len(ROWS)))
     size = len(ROWS) // chunks
     parts = [shuffled.slice(n * size, size if n + 1 < chunks else None) for n in range(chunks)]
@@ -301,7 +301,7 @@ def test_documents_in_any_order_are_judged_the_same(
 
 
 def test_each_snapshot_is_judged_independently_of_others(judged: Judged) -> None:
-    """Tasks may share a partition, as long as no snapshot is split."""
+    """Therefore a partition can be divided between tasks, if no snapshot is split."""
     times = {row["observed_at"] for row in ROWS}
     alone = [[row for row in ROWS if row["observed_at"] == time] for time in times]
 
@@ -330,12 +330,12 @@ JSON_VALUES = (
 FIELDS = st.sampled_from(["id", "rank", "symbol", "name", "priceUsd", "supply", "vwap24Hr", "new"])
 
 
-@PATIENT
+@NO_TIME_LIMIT
 @given(st.lists(st.dictionaries(FIELDS, JSON_VALUES, max_size=3), max_size=20))
 def test_no_payload_fails_the_batch_or_passes_unchecked(
     payloads: list[dict[str, Any]],
 ) -> None:
-    """A changed type quarantines one row; a valid row has every value that PostgreSQL needs."""
+    """A value of another type quarantines its row; valid rows have all values that are required."""
     rows = [raw_row("bitcoin", number, coin=coin) for number, coin in enumerate(payloads)]
 
     judged = judge_prices(raw_table(rows)).to_pylist()

@@ -1,13 +1,14 @@
-"""Each fault has its reasons, and each reason is produced by a fault."""
+"""Each fault leads to its reasons, and each reason is tested with a fault."""
 
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from cryptoassets.coincap.lossless import ExactNumber
 from cryptoassets.transforms.prices import judge_prices
-from cryptoassets.transforms.rules import DOUBLE_FIELDS, REASONS, SOURCE_FIELDS
+from cryptoassets.transforms.rules import DOUBLE_FIELDS, REASONS, SOURCE_FIELDS, ranks
 from cryptoassets_tests.transforms import test_history as history
 from cryptoassets_tests.transforms.snapshots import ABSENT, Row, raw_row, raw_table
 
@@ -17,7 +18,7 @@ FAULTY_NUMBERS = {
     "underflow": "1e-19",
     "inexact": "0." + "1" * 19,
 }
-# A text with more digits than a double has is not rounded in any field.
+# A text with more digits than a double can have is not rounded in any field.
 TOO_FINE_FOR_A_DOUBLE = {"underflow": "1." + "1" * 19 + "e-20"}
 
 # A payload field, its value, and all expected reasons.
@@ -111,7 +112,7 @@ GOOD_VALUES: list[tuple[str, Any, str, Any]] = [
 
 
 def case_rows(number: int, field: str, value: Any) -> list[Row]:
-    """A coin with the value, and a good coin that keeps the snapshot reliable."""
+    """Return a coin with the value, and a good coin so that the snapshot counts as reliable."""
     return [
         raw_row("bitcoin", number, coin={field: value}, coins_asked=2),
         raw_row("companion", number, coins_asked=2),
@@ -127,15 +128,15 @@ def judged() -> dict[str, Row]:
 
 
 def name_of(value: Any) -> str:
-    """A short test id."""
+    """Return a short test id."""
     return "absent" if value is ABSENT else ascii(value)[:40]
 
 
 @pytest.mark.parametrize("number", range(len(FAULTS)), ids=lambda n: name_of(FAULTS[n][:2]))
-def test_a_fault_is_quarantined_for_its_reasons_and_no_other(
+def test_a_fault_is_quarantined_with_exactly_its_reasons(
     judged: dict[str, Row], number: int
 ) -> None:
-    """The quarantine must show every cause, and no consequence of one."""
+    """The quarantine must show every cause, but no consequences of a cause."""
     *_, reasons = FAULTS[number]
 
     row = judged[f"bitcoin@{number}"]
@@ -148,7 +149,7 @@ def test_a_fault_is_quarantined_for_its_reasons_and_no_other(
     "number", range(len(GOOD_VALUES)), ids=lambda n: name_of(GOOD_VALUES[n][:2])
 )
 def test_a_good_value_is_kept_exactly(judged: dict[str, Row], number: int) -> None:
-    """Zero is a valid volume, null means no limit, and JSON numbers are accepted."""
+    """Zero is a valid volume, a null maximum means no limit, and JSON numbers are accepted."""
     *_, column, value = GOOD_VALUES[number]
 
     row = judged[f"bitcoin@{len(FAULTS) + number}"]
@@ -158,16 +159,14 @@ def test_a_good_value_is_kept_exactly(judged: dict[str, Row], number: int) -> No
 
 
 def test_a_fault_does_not_affect_other_coins(judged: dict[str, Row]) -> None:
-    """One bad coin among a hundred is one row in quarantine."""
+    """If one of a hundred coins is bad, only its row is quarantined."""
     outcomes = {row["outcome"] for key, row in judged.items() if key.startswith("companion")}
 
     assert {"valid"} == outcomes
 
 
-def test_each_code_is_produced_and_each_produced_code_is_explained(
-    judged: dict[str, Row],
-) -> None:
-    """A code without a case would be an untested rule."""
+def test_every_reason_code_is_tested_and_explained(judged: dict[str, Row]) -> None:
+    """A code that no case produces would belong to an untested rule."""
     of_snapshots = {
         *("snapshot_incomplete", "snapshot_unreliable"),
         *("foreign_document", "contradictory_answer"),
@@ -181,10 +180,17 @@ def test_each_code_is_produced_and_each_produced_code_is_explained(
 
 
 def test_an_unreadable_number_is_null(judged: dict[str, Row]) -> None:
-    """It is neither 0 nor rounded, and its text is kept in the payload."""
+    """The number becomes neither 0 nor a rounded value; the payload still contains its text."""
     number = next(n for n, case in enumerate(FAULTS) if case[:2] == ("volumeUsd24Hr", "0x10"))
 
     row = judged[f"bitcoin@{number}"]
 
     assert row["volume_usd_24h"] is None
     assert '"0x10"' in row["payload"]
+
+
+def test_a_rank_that_is_not_valid_is_its_number_if_it_has_one() -> None:
+    """The quarantine shows what was sent, as far as a column of integers can."""
+    texts = ["12", "0", "-5", "007", str(2**31), "first", None]
+
+    assert [12, 0, -5, 7, None, None, None] == ranks(pa.array(texts)).to_pylist()

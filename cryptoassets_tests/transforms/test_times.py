@@ -1,4 +1,4 @@
-"""Dates are parsed to the millisecond, in all forms that Spark accepted."""
+"""Dates are parsed to the millisecond, in all forms that Spark accepts."""
 
 from datetime import UTC, datetime
 
@@ -20,6 +20,7 @@ MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
         ("2026-11-22T09:00:00.0009999999 UTC", NINE),
         ("2026-11-22T10:30:00+1:30", NINE),
         ("2026-11-22T03:30:00-0530", NINE),
+        ("2026-11-23T03:00:00+18:00", NINE),
         (" 2026-11-22T10:00:00+01:00:00\n", NINE),
         ("2026-11-22T09:00:00.25Z", NINE.replace(microsecond=250_000)),
         ("2026-11-22", MIDNIGHT),
@@ -29,7 +30,7 @@ MIDNIGHT = datetime(2026, 11, 22, tzinfo=UTC)
     ],
 )
 def test_a_date_is_parsed_to_its_instant(text: str, time: datetime) -> None:
-    """Rare forms are accepted because a source may change its form at any time."""
+    """Rare forms are accepted because the source may change its format."""
     assert round(time.timestamp() * 1000) == milliseconds_of(text)
 
 
@@ -42,6 +43,6 @@ def test_a_date_is_parsed_to_its_instant(text: str, time: datetime) -> None:
         *("\u0968026-11-22", "2026-11-22T09:00:00+", "10000-01-01"),
     ],
 )
-def test_a_text_that_is_not_a_date_is_none(text: str) -> None:
-    """It must not become today's date or a date of another year."""
+def test_a_text_that_is_not_a_date_is_parsed_to_none(text: str) -> None:
+    """It must not become today's date, or a date in another year."""
     assert milliseconds_of(text) is None

@@ -1,4 +1,4 @@
-"""A difference at the limit of a tolerance is allowed; the next decimal above it is not."""
+"""A difference equal to the tolerance is allowed; a difference one decimal larger is not."""
 
 from decimal import Decimal, localcontext
 
@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from cryptoassets.transforms.numbers import DECIMAL
 from cryptoassets.transforms.rules import SOURCE_FIELDS, plausibility_breaches
 from cryptoassets.transforms.tolerances import doubles
-from cryptoassets_tests.transforms.snapshots import PATIENT
+from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT
 
 LAST_PLACE = Decimal("1e-18")
 LARGEST = 10**20
 
 
 def broken(**measures: str | Decimal | None) -> set[str]:
-    """The codes of the rules that a coin breaks; measures that are not given are null."""
+    """Return the codes of the rules that a coin breaks; omitted measures are null."""
     typed = {
         name: pa.array([amount if amount is None else Decimal(amount)], DECIMAL)
         for name, amount in {**dict.fromkeys(SOURCE_FIELDS), **measures}.items()
     }
-    texts = {"priceUsd": pa.array(["given"])}
+    texts = {"priceUsd": pa.array(["any text"])}
     return {code for code, rows in plausibility_breaches(texts, typed).items() if len(rows)}
 
 
@@ -59,10 +59,10 @@ def test_a_supply_may_exceed_its_maximum_by_a_billionth(
 
 @pytest.mark.parametrize("supply", ["0", "0.000000000000000001"])
 def test_the_tolerance_is_zero_without_a_supply(supply: str) -> None:
-    """A relative tolerance of zero is zero, and many coins have no supply."""
-    worth = {"0": set(), "0.000000000000000001": {"market_cap_usd_mismatch"}}
+    """A share of zero is zero, and many coins have no supply."""
+    expected = {"0": set(), "0.000000000000000001": {"market_cap_usd_mismatch"}}
 
-    assert worth[supply] == broken(price_usd="1", supply=supply, market_cap_usd="0")
+    assert expected[supply] == broken(price_usd="1", supply=supply, market_cap_usd="0")
     assert {"market_cap_usd_mismatch"} == broken(
         price_usd="1", supply="0", market_cap_usd="0.000000000000000001"
     )
@@ -71,9 +71,9 @@ def test_the_tolerance_is_zero_without_a_supply(supply: str) -> None:
 AMOUNTS = st.integers(1, 10**6 * 10**18) | st.sampled_from([1, 10**18, 10**19, 3 * 10**17])
 
 
-@PATIENT
+@NO_TIME_LIMIT
 @given(AMOUNTS, AMOUNTS, st.sampled_from([1, -1]), st.integers(-3, 3))
-def test_the_last_decimal_next_to_a_limit_decides(
+def test_amounts_next_to_a_limit_are_compared_to_the_last_decimal(
     price: int, supply: int, sign: int, steps: int
 ) -> None:
     """The 16 digits of a double are not enough to decide."""
@@ -82,17 +82,17 @@ def test_the_last_decimal_next_to_a_limit_decides(
         limit = one * other * (1 + sign * Decimal("1e-6"))
         cap = limit.quantize(LAST_PLACE) + steps * LAST_PLACE
         is_mismatch = abs(cap - one * other) > one * other * Decimal("1e-6")
-        most = (other / (1 + Decimal("1e-9"))).quantize(LAST_PLACE) + steps * LAST_PLACE
-        is_above = other - most > most * Decimal("1e-9")
+        maximum = (other / (1 + Decimal("1e-9"))).quantize(LAST_PLACE) + steps * LAST_PLACE
+        is_above = other - maximum > maximum * Decimal("1e-9")
 
     if 0 <= cap < LARGEST:
         found = broken(price_usd=one, supply=other, market_cap_usd=cap)
         assert is_mismatch == ("market_cap_usd_mismatch" in found)
-    found = broken(price_usd=one, supply=other, max_supply=most)
+    found = broken(price_usd=one, supply=other, max_supply=maximum)
     assert is_above == ("supply_above_max_supply" in found)
 
 
-@PATIENT
+@NO_TIME_LIMIT
 @given(st.lists(st.integers(-(10**38) + 1, 10**38 - 1) | st.integers(-(10**20), 10**20)))
 def test_a_double_is_within_2_to_the_minus_50_of_its_decimal(numbers: list[int]) -> None:
     """Arrow's cast does not round correctly, so the tolerances rely on this bound."""

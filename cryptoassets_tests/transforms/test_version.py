@@ -43,8 +43,13 @@ def edit(path: Path, before: str, after: str) -> None:
         ("times", "hours=18", "hours=17", (False, True)),
         ("prices", "MIN_SNAPSHOT_SHARE = 0.4", "MIN_SNAPSHOT_SHARE = 0.5", (True, False)),
         ("history", "observed % steps != 0", "observed % steps == 1", (False, True)),
-        ("rules", '"""Whether each text', '# why\n    """Check whether each text', (False, False)),
-        ("marts", "LOOKBACK_DAYS = 7", "LOOKBACK_DAYS = 8", (False, False)),
+        (
+            "rules",
+            '"""Return whether each text',
+            '# why\n    """Check whether each text',
+            (False, False),
+        ),
+        ("marts", "DAYS_OF_PEAK = 30", "DAYS_OF_PEAK = 31", (False, False)),
     ],
     ids=[
         *(

@@ -26,13 +26,13 @@ def plant(url: str, coin: str, *, priced: list[datetime], refused: list[datetime
             connection.execute(
                 "INSERT INTO warehouse.coin_prices (coin_id, observed_at, price_usd, rank, "
                 "source, fetched_at, raw_id) VALUES (%s, %s, 1, 1, 'simulator', %s, %s)",
-                [coin, moment, moment, document_id(coin, moment, {})],
+                [coin, moment, moment, document_id(coin, observed_at=moment, payload={})],
             )
         for moment in refused:
             connection.execute(
                 "INSERT INTO warehouse.quarantine (raw_id, asset, partition_key, reasons, run_id) "
                 "VALUES (%s, 'warehouse/coin_prices', %s, '{bad_text}', 'run')",
-                [document_id(coin, moment, {}), f"{moment:%Y-%m-%d-%H:00}"],
+                [document_id(coin, observed_at=moment, payload={}), f"{moment:%Y-%m-%d-%H:00}"],
             )
 
 

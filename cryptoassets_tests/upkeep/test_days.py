@@ -1,5 +1,6 @@
 """Stale days of the marts: their inputs' publication numbers differ from the current ones."""
 
+import json
 from datetime import date
 
 import psycopg
@@ -10,7 +11,7 @@ from cryptoassets.upkeep.days import stale_mart_days
 
 pytestmark = [pytest.mark.postgres]
 
-DAY, NEXT_DAY, LATER = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 12)
+DAY, NEXT_DAY, LATER = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 12)  # DAY is a Monday
 PRICES, HISTORY = "warehouse/coin_prices", "warehouse/coin_price_history"
 RENUMBER = "UPDATE warehouse.loads SET publication = 9"
 LOADED = """
@@ -20,12 +21,13 @@ LOADED = """
 """
 MART_LOADED = """
     INSERT INTO warehouse.mart_loads VALUES (%s, %s, 'r', %s, 1, %s,
-        CASE WHEN %s = 'marts/coin_daily' THEN (
+        CASE WHEN %s <> 'marts/market_daily' THEN (
             SELECT md5(coalesce(string_agg(alias || ' ' || coin_id, ',' ORDER BY alias), ''))
             FROM warehouse.coin_aliases
         ) END, now())
 """
 COIN = "INSERT INTO marts.coin_daily VALUES ('bitcoin', %s, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)"
+CANDLE = "INSERT INTO marts.coin_candles VALUES ('bitcoin', %s, %s, 1, 1, 1, 1, 1, 1, 'history')"
 MARKET = "INSERT INTO marts.market_daily VALUES (%s, 1, 1, 1, 1, 1, 1)"
 
 
@@ -34,16 +36,23 @@ def load(connection: psycopg.Connection, asset: str, key: str, number: int, rows
     connection.execute(LOADED, [asset, key, rows, rows, number])
 
 
-def make_marts(connection: psycopg.Connection, day: date, number: int, inputs: str) -> None:
-    """Insert one row into both marts, with the inputs that they were made from."""
-    market = f'{{"marts/coin_daily {day}": {number}}}'
+def compute_marts(
+    connection: psycopg.Connection, day: date, number: int, inputs: dict[str, int]
+) -> None:
+    """Insert one row into each mart, with the inputs that they were made from."""
+    coins = {f"marts/coin_daily {day}": number}
+    of_day = {name: version for name, version in inputs.items() if name.endswith(str(day))}
     for mart, publication, made_from in (
         ("marts/coin_daily", number, inputs),
-        ("marts/market_daily", number + 1, market),
+        ("marts/market_daily", number + 1, coins),
+        ("marts/coin_candles", number + 1, of_day | coins),
     ):
-        facts = [mart, str(day), publication, made_from, mart]
+        facts = [mart, str(day), publication, json.dumps(made_from), mart]
         connection.execute(MART_LOADED, facts)
     connection.execute(COIN, [day])
+    connection.execute("UPDATE marts.coin_daily SET source = 'history'")
+    connection.execute(CANDLE, ["d1", f"{day}Z"])
+    connection.execute(f"{CANDLE} ON CONFLICT DO NOTHING", ["w1", f"{DAY}Z"])
     connection.execute(MARKET, [day])
 
 
@@ -53,10 +62,12 @@ def made(database: str) -> str:
     with psycopg.connect(database) as connection:
         load(connection, PRICES, f"{DAY}-10:00", 1)
         load(connection, PRICES, f"{DAY}-11:00", 0, rows=0)
+        load(connection, PRICES, f"{DAY}-12:00", 6)
         load(connection, HISTORY, str(NEXT_DAY), 2)
-        first = f'"{PRICES} {DAY}-10:00": 1'
-        make_marts(connection, DAY, 3, f"{{{first}}}")
-        make_marts(connection, NEXT_DAY, 5, f'{{{first}, "{HISTORY} {NEXT_DAY}": 2}}')
+        # The version of a day is the sum of the numbers of its hours.
+        first = {f"{PRICES} {DAY}": 7}
+        compute_marts(connection, DAY, 3, first)
+        compute_marts(connection, NEXT_DAY, 5, first | {f"{HISTORY} {NEXT_DAY}": 2})
     return database
 
 
@@ -78,6 +89,10 @@ def test_marts_made_from_the_current_publications_are_not_stale(
         ("DELETE FROM warehouse.mart_loads WHERE publication = 3", [DAY]),
         ("DELETE FROM marts.coin_daily WHERE day = '2026-01-06'", [NEXT_DAY]),
         ("DELETE FROM marts.market_daily WHERE day = '2026-01-06'", [NEXT_DAY]),
+        ("DELETE FROM warehouse.mart_loads WHERE asset LIKE '%candles'", [DAY, NEXT_DAY]),
+        ("DELETE FROM marts.coin_candles WHERE start_at = '2026-01-06Z'", [NEXT_DAY]),
+        ("DELETE FROM marts.coin_candles WHERE interval = 'w1'", [DAY, NEXT_DAY]),
+        ("DELETE FROM warehouse.loads WHERE partition_key = '2026-01-05-12:00'", [DAY, NEXT_DAY]),
         (f"{RENUMBER}, partition_key = '2026-01-12' WHERE asset = '{HISTORY}'", [NEXT_DAY, LATER]),
         (f"{RENUMBER}, expired_at = now()", []),
     ],

@@ -51,9 +51,9 @@ def test_a_coin_that_can_be_stored_now_joins_its_snapshot(lake: Lake) -> None:
     (a, b) = sorted(lake["coin_snapshots"].find(), key=lambda document: str(document["coin_id"]))
     assert ("b", "simulator", a["observed_at"]) == (b["coin_id"], b["source"], b["observed_at"])
     assert {"$numberDecimal": "0.123456789012345678"} == b["payload"]["priceUsd"]
-    assert (1, 1, 0) == (reading.documents, reading.read, reading.staying)
+    assert (1, 1, 0) == (reading.documents, reading.read, reading.remaining)
     assert ["2026-11-23-10:00"] == [partition.key for partition in reading.partitions]
-    assert (0, 0, 0) == (again.documents, again.read, again.staying)
+    assert (0, 0, 0) == (again.documents, again.read, again.remaining)
     assert 1 == lake["snapshot_fetches"].count_documents({"offset": 0})
 
 
@@ -91,7 +91,7 @@ def test_a_whole_answer_is_read_again_with_the_record_of_its_fetch(lake: Lake) -
         (COINS_URL, "<html></html>", "html"),
         (COINS_URL, '{"timestamp":1,"data":[{"id":"a"', "not_json"),
         (POINTS_URL, '{"priceUsd":"1","time":"1795424400000"}', "bad_timestamp"),
-        ("http://host/v3/rates", '{"data":[{"id":"a"}]}', "not_json"),
+        ("http://host/v3/markets", '{"data":[{"id":"a"}]}', "not_json"),
         ("http://host/v3/assets?limit=x", '{"timestamp":1,"data":[]}', "no_data"),
     ],
 )
@@ -103,7 +103,7 @@ def test_letters_that_still_cannot_be_read_are_kept(
 
     reading = reread_dead_letters(lake, "simulator", reason)
 
-    assert (0, 0, 1) == (reading.documents, reading.read, reading.staying)
+    assert (0, 0, 1) == (reading.documents, reading.read, reading.remaining)
     assert [reason] == letter_reasons(lake)
     assert 0 == lake["coin_snapshots"].count_documents({"coin_id": "a"})
 
@@ -124,5 +124,5 @@ def test_a_letter_of_another_form_is_kept_and_does_not_stop_the_others(
     assert [REASON] == [reason for reason in letter_reasons(lake) if reason]
     reading = reread_dead_letters(lake, "simulator")
 
-    assert (1, 1) == (reading.read, reading.staying)
+    assert (1, 1) == (reading.read, reading.remaining)
     assert ["odd"] == [one["_id"] for one in lake["dead_letters"].find()]

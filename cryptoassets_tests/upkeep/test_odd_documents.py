@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
+from cryptoassets.backfills.book import answered, coins_without_history, control_window, failures
+from cryptoassets.backfills.gaps import detect_gaps
+from cryptoassets.backfills.plan import coins_of_newest_snapshot
 from cryptoassets.checks.places import raw_documents, raw_ids
 from cryptoassets.errors import MixedSourcesError
-from cryptoassets.history.book import answered, coins_without_history, control_window, failures
-from cryptoassets.history.gaps import detect_gaps
-from cryptoassets.history.plan import coins_of_newest_snapshot
 from cryptoassets.operations.audit import audit_stores
 from cryptoassets.operations.progress import Silent
 from cryptoassets.operations.session import open_stores
@@ -110,7 +110,7 @@ def test_every_odd_document_is_marked_or_named_and_the_good_one_is_whole(
     assert window[0] in starts
     elsewhere = sum(count_in(lake[flow.raw.name], (s, s + flow.span)) for s in starts) - len(rows)
     homeless = planted + 1 - len(rows) - elsewhere
-    words = f"{homeless} documents of {flow.raw.name} have no time and so no partition"
+    words = f"{homeless} documents of {flow.raw.name} have no valid time and so no partition"
     assert [1] == [problem.count(words) for problem in found.problems if words in problem]
 
 
@@ -158,7 +158,7 @@ def test_odd_records_of_calls_are_skipped(
     assert "bitcoin" not in {gap.coin_id for gap in found.open}
 
 
-def test_odd_notes_of_expired_partitions_are_skipped(
+def test_odd_records_of_expired_partitions_are_skipped(
     lake: Lake, database: str, postgres: PostgresResource
 ) -> None:
     """A lost ledger is restored from the intact notes."""

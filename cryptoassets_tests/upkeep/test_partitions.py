@@ -7,15 +7,16 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.stores.clean_files import clean_store
-from cryptoassets.stores.clean_folders import mark_whole
+from cryptoassets.stores.clean_folders import mark_complete
 from cryptoassets.stores.mongodb import Lake
 from cryptoassets.upkeep.partitions import (
-    hours_without_parquet,
     partitions_waiting,
+    partitions_without_parquet,
     raw_starts,
 )
 from cryptoassets_tests.io_managers.damages import truncate
@@ -50,7 +51,7 @@ def test_a_window_includes_its_start_and_excludes_its_end(lake: Lake, mongo: Mon
     plant(lake, "coin_history", *(T0 + HOUR + day * DAY for day in range(-1, 50)))
     start = T0 + HOUR
 
-    found = raw_starts(mongo, HISTORY_FLOW, (start, start + 40 * DAY))
+    found = raw_starts(mongo, HISTORY_FLOW, Span(start, start + 40 * DAY))
 
     assert {start + day * DAY for day in range(40)} == found
 
@@ -143,9 +144,9 @@ def test_hours_without_parquet_are_published_hours_whose_folder_is_unreadable(
         folder = clean_path / "coin_prices" / hour.strftime("hour=%Y-%m-%dT%H")
         folder.mkdir(parents=True)
         pq.write_table(judged(judged_row()), folder / "part-0.parquet")
-        mark_whole(clean_store()[0], str(folder), SNAPSHOT_FLOW.clean)
+        mark_complete(clean_store()[0], str(folder), SNAPSHOT_FLOW.clean)
     truncate(folder)
 
-    found = hours_without_parquet(mongo, postgres, T0 + HOUR / 2)
+    found = partitions_without_parquet(mongo, postgres, SNAPSHOT_FLOW, T0 + HOUR / 2)
 
     assert {hour.strftime("%Y-%m-%d-%H:00") for hour in (damaged, missing)} == found

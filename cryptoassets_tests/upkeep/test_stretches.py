@@ -6,7 +6,7 @@ import pytest
 
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW, Flow
 from cryptoassets.upkeep.partitions import Partition, partition_of
-from cryptoassets.upkeep.stretches import MOST_DOCUMENTS, stretches
+from cryptoassets.upkeep.stretches import MAX_DOCUMENTS, stretches
 
 FIRST = datetime(2026, 10, 30, tzinfo=UTC)
 
@@ -43,8 +43,8 @@ def test_the_number_of_documents_limits_a_stretch_but_not_a_single_partition() -
     """2,000 coins per minute are 120,000 documents per hour; memory must stay bounded."""
     hours = partitions(SNAPSHOT_FLOW, *range(6))
 
-    assert [2, 2, 2] == lengths(hours, documents=MOST_DOCUMENTS // 2)
-    assert [1] * 6 == lengths(hours, documents=MOST_DOCUMENTS + 1)
+    assert [2, 2, 2] == lengths(hours, documents=MAX_DOCUMENTS // 2)
+    assert [1] * 6 == lengths(hours, documents=MAX_DOCUMENTS + 1)
 
 
 def test_hours_and_days_never_share_a_stretch() -> None:

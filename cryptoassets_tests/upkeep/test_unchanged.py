@@ -12,7 +12,7 @@ from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.stores.checksums import rows_checksums
 from cryptoassets.stores.mongodb import Lake
 from cryptoassets.upkeep.unchanged import RawCounts, published_partitions, raw_counts
-from cryptoassets_tests.history.history_data import HOUR, T0
+from cryptoassets_tests.backfills.history_data import HOUR, T0
 
 HOURS = [T0, T0 + HOUR, T0 + 2 * HOUR]
 

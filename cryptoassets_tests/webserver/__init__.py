@@ -1,1 +1,1 @@
-"""Dagster's page: what it serves, and what it refuses."""
+"""Tests of Dagster's guarded webserver: which requests it serves, and which it refuses."""

@@ -1,7 +1,7 @@
 """A real Dagster webserver with its own instance, on a free port.
 
-What goes here: starting our webserver or Dagster's own, and a mutation with a visible effect. What
-stays out: the whole `cryptoassets dev` (in `cli.test_dev`).
+What goes here: starting the guarded webserver or Dagster's own, and a mutation with a visible
+effect. What stays out: the command `cryptoassets dev` (in `cli.test_dev`).
 """
 
 import json
@@ -25,7 +25,7 @@ from cryptoassets.embedded.processes import free_port
 from cryptoassets.webserver.__main__ import GuardedWebserver
 
 PAUSE = "mutation{setAutoMaterializePaused(paused:true)}"
-"""A mutation that works on any instance, with or without code locations."""
+"""A mutation that works even on an instance without code locations."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,6 @@ def served(webserver: type[DagsterWebserver[Any, Any]], folder: Path) -> Iterato
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """Dagster behind our guard."""
+    """Dagster's webserver with the guard."""
     with served(GuardedWebserver, tmp_path_factory.mktemp("instance")) as running:
         yield running

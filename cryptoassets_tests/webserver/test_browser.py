@@ -1,7 +1,7 @@
-"""Dagster's page in a real browser: it works itself, and pages of other origins are refused.
+"""Dagster's page in a real browser: it works, and requests of other pages are refused.
 
-What goes here: what only a browser can show, namely which headers it sends for which page. What
-stays out: single requests (in `test_guard`).
+What goes here: tests that depend on the headers that a real browser sends. What stays out: single
+requests (in `test_guard`).
 """
 
 import shutil
@@ -54,7 +54,7 @@ fetch("/hold");
 
 @contextmanager
 def attacking_site(port: int) -> Iterator[str]:
-    """Serve a page that attacks the Dagster on this port; yield its address on another site."""
+    """Serve a page that attacks Dagster on this port; yield its address, on another site."""
     is_done = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -98,7 +98,7 @@ def test_a_page_of_another_origin_cannot_control_dagster(page: Page, tmp_path: P
 
 
 def test_the_same_page_controls_a_dagster_without_the_guard(tmp_path: Path) -> None:
-    """Otherwise the test above would prove nothing."""
+    """The attack works without the guard; otherwise the test above would prove nothing."""
     with served(DagsterWebserver, tmp_path) as unguarded, attacking_site(unguarded.port) as address:
         assert "attacked" in browse(address, tmp_path / "profile")
 
@@ -106,5 +106,5 @@ def test_the_same_page_controls_a_dagster_without_the_guard(tmp_path: Path) -> N
 
 
 def test_dagsters_own_page_works_behind_the_guard(page: Page, tmp_path: Path) -> None:
-    """Its content is loaded with GraphQL, with the headers of a real browser."""
+    """The page loads its content over GraphQL, and the browser adds its own headers."""
     assert "No code locations" in browse(f"http://localhost:{page.port}/", tmp_path)

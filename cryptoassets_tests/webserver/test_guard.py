@@ -1,4 +1,4 @@
-"""Dagster's page: it serves its own page and programs, and refuses requests of other pages."""
+"""The guard serves Dagster's own page and programs, and refuses requests of other pages."""
 
 from http.client import HTTPConnection
 from socket import create_connection
@@ -61,12 +61,12 @@ def test_requests_that_a_web_page_could_send_are_refused(
 
 @pytest.mark.parametrize("host", ["localhost:3000", "127.0.0.1", "[::1]:3000"])
 def test_the_page_opens_under_each_name_of_this_machine(page: Page, host: str) -> None:
-    """A tunnel may use any of them."""
+    """An SSH tunnel may use any of these names."""
     assert 200 == status(page, "GET", "/", {"Host": host})
 
 
 def test_dagsters_own_page_may_send_mutations(page: Page) -> None:
-    """With the headers that the browser adds."""
+    """The browser adds an `Origin` header to such requests."""
     own = {"Origin": f"http://{page.address}", "Sec-Fetch-Site": "same-origin"}
     body = '{"query": "mutation{setAutoMaterializePaused(paused:false)}"}'
 
@@ -74,7 +74,7 @@ def test_dagsters_own_page_may_send_mutations(page: Page) -> None:
 
 
 def test_a_link_from_another_site_opens_the_page(page: Page) -> None:
-    """For example Airflow's button, or the link in an alert."""
+    """Examples are Airflow's button and links in alerts."""
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
 
     assert 200 == status(page, "GET", "/runs", link | {"Sec-Fetch-Dest": "document"})
@@ -100,7 +100,7 @@ def test_a_websocket_of_another_origin_is_refused(
 
 
 def test_dagsters_own_websocket_is_served(page: Page) -> None:
-    """Dagster's page receives new events over it."""
+    """Dagster's page receives new events over a WebSocket."""
     with open_socket(page, {"Origin": f"http://{page.address}"}) as socket:
         socket.send('{"type": "connection_init"}')
 
@@ -108,7 +108,7 @@ def test_dagsters_own_websocket_is_served(page: Page) -> None:
 
 
 def open_socket(page: Page, headers: dict[str, str]) -> connect:
-    """Open Dagster's WebSocket with these headers; a given `Host` replaces the real one."""
+    """Open Dagster's WebSocket with these headers; a `Host` header replaces the real one."""
     host = headers.get("Host", page.address)
     others = {name: text for name, text in headers.items() if name != "Host"}
     return connect(

@@ -1,31 +1,39 @@
 #!/bin/bash
-# Starts Airflow's programs under the names of each version, and checks a component's health.
+# Starts Airflow's programs, whose names depend on the version, and checks a component's health.
 set -euo pipefail
-noted=/opt/airflow/state/since
-is_line_2() { python -c 'from importlib.metadata import version as v; exit(v("apache-airflow")[0] != "2")'; }
+start_file=/opt/airflow/state/since
+secrets=/run/cryptoassets
+is_airflow_2() { python -c 'from importlib.metadata import version as v; exit(v("apache-airflow")[0] != "2")'; }
 case "${1:-} ${2:-}" in
+"init ")
+    # The image's entrypoint does these, then continues with our next step.
+    export _AIRFLOW_DB_MIGRATE=true _AIRFLOW_WWW_USER_CREATE=true _AIRFLOW_WWW_USER_USERNAME=admin
+    _AIRFLOW_WWW_USER_PASSWORD=$(<"$secrets/admin-password")
+    export _AIRFLOW_WWW_USER_PASSWORD
+    exec /entrypoint bash "$0" note-start
+    ;;
 "note-start ")
-    # The DAGs schedule nothing before the first start: there is nothing to process.
-    [[ -s $noted ]] || date -u +%Y-%m-%dT%H:%M:%S > "$noted"
-    echo "This platform was first started at $(<"$noted") UTC"
+    # The DAGs schedule nothing before this platform's first start, because there is no data.
+    [[ -s $start_file ]] || date -u +%Y-%m-%dT%H:%M:%S > "$start_file"
+    echo "This platform was first started at $(<"$start_file") UTC"
     ;;
 "fernet-key ")
-    # Otherwise each container would generate its own key and could not read what others have stored.
-    printf %s "$AIRFLOW__API__SECRET_KEY" | sha256sum | cut -c 1-64 | tr a-f A-F |
+    # Otherwise each container would generate its own key and could not read what others stored.
+    printf %s "$(<"$secrets/secret")" | sha256sum | cut -c 1-64 | tr a-f A-F |
         basenc --base16 -d | basenc --base64url | tr -d '\n'
     ;;
 "web " | "scheduler " | "dag-processor " | "triggerer ")
     program=$1
     if [[ $program == web ]]; then
-        if is_line_2; then program=webserver; else program=api-server; fi
+        if is_airflow_2; then program=webserver; else program=api-server; fi
     fi
-    export CRYPTOASSETS_SINCE=${CRYPTOASSETS_SINCE:-$(<"$noted")}
+    export CRYPTOASSETS_FIRST_START=${CRYPTOASSETS_FIRST_START:-$(<"$start_file")}
     exec airflow "$program"
     ;;
 "health web" | "health triggerer" | "health dag_processor")
     path=/api/v2/monitor/health
-    if is_line_2; then path=/health; fi
-    # The web server has the heartbeats of all components; Airflow's own check takes seconds to import.
+    if is_airflow_2; then path=/health; fi
+    # The web server knows the heartbeats of all components. Airflow's own check takes seconds to start.
     exec python -S - "http://airflow-webserver:8080$path" "$2" <<'PYTHON'
 import json
 import sys
@@ -37,7 +45,7 @@ sys.exit(component != "web" and state[component]["status"] != "healthy")
 PYTHON
     ;;
 *)
-    echo "usage: $0 note-start | fernet-key | web | scheduler | dag-processor | triggerer |" \
+    echo "usage: $0 init | note-start | fernet-key | web | scheduler | dag-processor | triggerer |" \
         "health web|triggerer|dag_processor" >&2
     exit 2
     ;;

@@ -1,7 +1,7 @@
-"""Exit 0 if Dagster's daemons have heartbeats.
+"""Exit with 0 if all required daemons of Dagster have recent heartbeats.
 
-`dagster-daemon liveness-check` takes 10 s of CPU. The web server reads the same heartbeats from
-PostgreSQL, so this script asks it instead.
+`dagster-daemon liveness-check` takes 10 s of CPU time. The web server reads the same heartbeats
+from PostgreSQL, so this script asks the web server instead.
 """
 
 import json

@@ -1,39 +1,40 @@
 """Create MongoDB's users, or update their passwords; safe to run again.
 
 `pipeline` may read and write the data lake; `viewer` and `executor` (Spark's tasks) may read it.
-None of them can access another database. MongoDB's own init folder would run only once, on an empty
-volume, and would not apply a changed password.
+None of them can access another database. Scripts in MongoDB's own init folder run only once, on an
+empty volume, so they could not update passwords.
 """
 
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure
 
-ANSWER_SECONDS = 60
+LOGIN_TIMEOUT_SECONDS = 60
 USER_EXISTS = 51003
 
 
 def main() -> None:
-    """Create the users as soon as the server answers."""
-    lake = os.environ["MONGO_DATABASE"]
+    """Create the users when the server is ready."""
+    lake, folder = os.environ["MONGO_DATABASE"], Path(os.environ["SECRETS"])
     client: MongoClient[dict[str, Any]] = MongoClient(
-        os.environ["MONGO_ROOT_URL"], serverSelectionTimeoutMS=5_000
+        (folder / "mongo-root-url").read_text().strip(), serverSelectionTimeoutMS=5_000
     )
     wait_for(client)
-    make_user(client.admin, "pipeline", os.environ["MONGO_PIPELINE_PASSWORD"], "readWrite", lake)
-    make_user(client.admin, "viewer", os.environ["MONGO_VIEWER_PASSWORD"], "read", lake)
-    make_user(client.admin, "executor", os.environ["MONGO_EXECUTOR_PASSWORD"], "read", lake)
+    for name, role in (("pipeline", "readWrite"), ("viewer", "read"), ("executor", "read")):
+        password = (folder / f"mongo-{name}").read_text().strip()
+        make_user(client.admin, name, password, role, lake)
     sys.stdout.write(f"MongoDB's users of {lake} are set up: pipeline, viewer, executor\n")
 
 
 def wait_for(client: MongoClient[dict[str, Any]]) -> None:
     """Wait until the root user can log in; on an empty volume this takes a few seconds."""
-    deadline = time.monotonic() + ANSWER_SECONDS
+    deadline = time.monotonic() + LOGIN_TIMEOUT_SECONDS
     while True:
         try:
             client.admin.command("ping")

@@ -1,3 +1,3 @@
 #!/bin/sh
-# `docker-compose exec spark-consumer cryptoassets status` does not run the entrypoint by itself.
+# Runs the entrypoint, which `docker-compose exec spark-consumer cryptoassets status` would not do.
 exec entrypoint python -m cryptoassets.cli "$@"

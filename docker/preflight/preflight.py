@@ -1,13 +1,19 @@
-"""Refuse to start the platform if ports are open to others while default passwords are in use.
+"""Checks the passwords before any service starts, and gives each service files with its own.
 
-What goes here: checking compose's settings before any service starts. Standard library only.
+What goes here: what must happen before everything else, with the standard library only. What stays
+out: creating users and roles (in `mongo.users` and `postgres.roles`).
+
+Compose puts the settings into one file of this container. From there each service gets a volume
+with files that only it mounts. `docker inspect` shows environment variables, but no files.
 """
 
 import ipaddress
 import os
 import re
+import secrets
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 DEFAULTS = {
     "AIRFLOW_ADMIN_PASSWORD": "admin",
@@ -23,29 +29,110 @@ DEFAULTS = {
     "POSTGRES_EXECUTOR_PASSWORD": "executor",
     "POSTGRES_PASSWORD": "admin",
 }
-"""The publicly known default passwords of `docker-compose.yml`."""
+"""The default passwords of `docker-compose.yml`, which are publicly known."""
+
+_OPTIONAL = {
+    "COINCAP_API_KEY": Path("/run/secrets/coincap-api-key"),
+    "CRYPTOASSETS_ALERT_URLS": Path("/run/secrets/alert-urls"),
+}
+"""Secrets without a default, and the file that the user can name instead; else it is empty."""
+_PASSWORDS = Path("/run/passwords")
+_VOLUMES = Path("/secrets")
 
 # Passwords are inserted into URLs, and into pgAdmin's password file, without escaping.
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
 
 
-def problems(environment: Mapping[str, str]) -> list[str]:
+def read_settings(text: str) -> dict[str, str]:
+    """Return the settings in lines of the form NAME=value."""
+    names_and_values = (line.partition("=") for line in text.splitlines())
+    return {name: value for name, _, value in names_and_values}
+
+
+def problems(settings: Mapping[str, str]) -> list[str]:
     """Return the reasons not to start, one sentence each; empty if there are none."""
     found = []
-    address = environment.get("BIND_ADDRESS", "127.0.0.1")
-    known = [name for name, default in DEFAULTS.items() if environment.get(name) == default]
-    if not _is_loopback(address) and known:
+    address = settings.get("BIND_ADDRESS", "127.0.0.1")
+    unchanged = [name for name, default in DEFAULTS.items() if settings.get(name) == default]
+    if not _is_loopback(address) and unchanged:
         found.append(
             f"BIND_ADDRESS={address} opens ports to others while default passwords are in use. "
-            f"Set in .env: {', '.join(known)}; or leave BIND_ADDRESS at 127.0.0.1"
+            f"Set in .env: {', '.join(unchanged)}; or leave BIND_ADDRESS at 127.0.0.1"
         )
-    odd = [name for name in DEFAULTS if not _PLAIN.fullmatch(environment.get(name, ""))]
-    if odd:
+    invalid = [name for name in DEFAULTS if not _PLAIN.fullmatch(settings.get(name, ""))]
+    if invalid:
         found.append(
-            f"{', '.join(odd)} may contain letters, digits and . _ ~ - only, because they are part "
-            "of URLs; correct them in .env"
+            f"{', '.join(invalid)} may contain letters, digits and . _ ~ - only, because they are "
+            "part of URLs; correct them in .env"
         )
+    both = [name for name, file in _OPTIONAL.items() if settings.get(name) and _content(file)]
+    found += [f"{name} and {name}_FILE are both set; unset one in .env" for name in both]
     return found
+
+
+def files(given: Mapping[str, str], generated: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the files of each volume, by volume and name.
+
+    Args:
+        given: the settings.
+        generated: passwords that nobody needs to know: `POSTGRES` of the role `cryptoassets`, and
+            `SPARK`, which Spark's processes share.
+    """
+    analyst = f"postgresql://analyst:{given['ANALYST_PASSWORD']}@postgres:5432/bigdata_db"
+    return {
+        "airflow": {
+            "admin-password": given["AIRFLOW_ADMIN_PASSWORD"],
+            "database-url": "postgresql+psycopg2://airflow:"
+            f"{given['AIRFLOW_DB_PASSWORD']}@postgres:5432/airflow",
+            "secret": given["AIRFLOW_SECRET"],
+        },
+        "analyst": {"analyst-url": analyst},
+        "init": {
+            "mongo-root-url": _mongo_url("admin", given["MONGO_ROOT_PASSWORD"]),
+            "mongo-executor": given["MONGO_EXECUTOR_PASSWORD"],
+            "mongo-pipeline": given["MONGO_PIPELINE_PASSWORD"],
+            "mongo-viewer": given["MONGO_VIEWER_PASSWORD"],
+            "postgres-admin-url": _postgres_url("admin", given["POSTGRES_PASSWORD"]),
+            "postgres-cryptoassets": generated["POSTGRES"],
+            "postgres-executor": given["POSTGRES_EXECUTOR_PASSWORD"],
+        },
+        "mongo": {"root-password": given["MONGO_ROOT_PASSWORD"]},
+        "mongo-express": {
+            "mongo-url": _mongo_url("viewer", given["MONGO_VIEWER_PASSWORD"], "datalake"),
+            "password": given["MONGO_EXPRESS_PASSWORD"],
+        },
+        "pgadmin": {
+            "password": given["PGADMIN_PASSWORD"],
+            "pgpass": f"postgres:5432:*:admin:{given['POSTGRES_PASSWORD']}",
+        },
+        "platform": {
+            "alert-urls": given["CRYPTOASSETS_ALERT_URLS"],
+            "analyst-url": analyst,
+            "coincap-api-key": given["COINCAP_API_KEY"],
+            "mongo-url": _mongo_url("pipeline", given["MONGO_PIPELINE_PASSWORD"]),
+            "postgres-url": _postgres_url("cryptoassets", generated["POSTGRES"]),
+            "spark-secret": generated["SPARK"],
+        },
+        "postgres": {
+            "airflow-password": given["AIRFLOW_DB_PASSWORD"],
+            "analyst-password": given["ANALYST_PASSWORD"],
+            "password": given["POSTGRES_PASSWORD"],
+        },
+        "spark-master": {"spark-secret": generated["SPARK"]},
+        "spark-worker": {
+            "mongo-url": _mongo_url("executor", given["MONGO_EXECUTOR_PASSWORD"]),
+            "postgres-url": _postgres_url("executor", given["POSTGRES_EXECUTOR_PASSWORD"]),
+            "spark-secret": generated["SPARK"],
+        },
+    }
+
+
+def _mongo_url(user: str, password: str, database: str = "") -> str:
+    return f"mongodb://{user}:{password}@mongo:27017/{database}?authSource=admin"
+
+
+def _postgres_url(user: str, password: str) -> str:
+    return f"postgresql://{user}:{password}@postgres:5432/bigdata_db"
 
 
 def _is_loopback(address: str) -> bool:
@@ -55,12 +142,40 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
+def _content(file: Path) -> str:
+    return file.read_text(encoding="utf-8").strip() if file.exists() else ""
+
+
+def _generated(volumes: Path) -> dict[str, str]:
+    """Return the passwords that were generated at the first start; generate missing ones."""
+    kept = {
+        "POSTGRES": volumes / "init/postgres-cryptoassets",
+        "SPARK": volumes / "spark-master/spark-secret",
+    }
+    return {name: _content(file) or secrets.token_hex(24) for name, file in kept.items()}
+
+
+def _write(file: Path, content: str) -> None:
+    # Services may read the file while it is replaced. Some would read a final newline as well.
+    partial = file.with_name(f".{file.name}")
+    partial.write_text(content, encoding="utf-8")
+    partial.chmod(0o444)
+    partial.replace(file)
+
+
 def main() -> int:
-    """Print the problems; return 1 if there are any."""
-    found = problems(os.environ)
+    """Print the problems and return 1 if there are any; else write the files."""
+    given = read_settings(_PASSWORDS.read_text(encoding="utf-8"))
+    found = problems({**given, "BIND_ADDRESS": os.environ.get("BIND_ADDRESS", "127.0.0.1")})
     for sentence in found:
         sys.stderr.write(f"Refused to start: {sentence}.\n")
-    return 1 if found else 0
+    if found:
+        return 1
+    given |= {name: given[name] or _content(file) for name, file in _OPTIONAL.items()}
+    for volume, contents in files(given, _generated(_VOLUMES)).items():
+        for name, content in contents.items():
+            _write(_VOLUMES / volume / name, content)
+    return 0
 
 
 if __name__ == "__main__":

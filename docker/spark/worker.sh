@@ -1,11 +1,10 @@
 #!/bin/sh
-# Starts a Spark worker. Its tasks read the stores' URLs from files, because every executor inherits
-# the environment of the worker's Java, and Spark's pages show it.
+# Starts a Spark worker with its address in the master's network. By default it would use any of its
+# networks, and the master could not reach it.
 set -eu
-(
-    umask 077
-    printf '%s\n' "$EXECUTOR_MONGO_URL" > "$MONGO_URL_FILE"
-    printf '%s\n' "$EXECUTOR_POSTGRES_URL" > "$POSTGRES_URL_FILE"
-)
-unset EXECUTOR_MONGO_URL EXECUTOR_POSTGRES_URL
-exec "$SPARK_HOME/bin/spark-class" org.apache.spark.deploy.worker.Worker "$@"
+host="$(python -S -c "
+import socket
+probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+probe.connect(('spark-master', 7077))
+print(probe.getsockname()[0])")"
+exec "$SPARK_HOME/bin/spark-class" org.apache.spark.deploy.worker.Worker --host "$host" "$@"

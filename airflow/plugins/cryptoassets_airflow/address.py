@@ -18,7 +18,7 @@ class DagsterAddress:
     Attributes:
         root: URL for requests from Airflow's machines, without trailing slash.
         page_root: URL for a user's browser; may differ from `root`.
-        headers: sent with every request; may contain a token, so they are never shown.
+        headers: sent with every request; never shown, because they may contain a token.
     """
 
     root: str
@@ -27,7 +27,7 @@ class DagsterAddress:
 
     @property
     def graphql_url(self) -> str:
-        """The URL of all requests."""
+        """The URL to which all requests are sent."""
         return f"{self.root}/graphql"
 
     @property
@@ -43,8 +43,9 @@ class DagsterAddress:
 def read_address(connection: Any) -> DagsterAddress:
     """Read the address from a connection of type `http`, `dagster` or `generic`.
 
-    The URL is `url` in the extras; else the login, where dagster-airflow keeps it; else schema,
-    host and port. `ui_url` in the extras is the URL for browsers; the password is a bearer token.
+    The URL is taken from `url` in the extras; else from the login, as dagster-airflow does; else
+    from schema, host and port. `ui_url` in the extras is the URL for browsers. The password is
+    sent as a bearer token.
 
     Raises:
         DagsterRefusedError: the connection contains no URL.
@@ -53,8 +54,8 @@ def read_address(connection: Any) -> DagsterAddress:
     url = extra.get("url") or _url_in_login(connection.login) or _url_of_host(connection)
     if not url:
         raise DagsterRefusedError(
-            f"The Airflow connection {connection.conn_id!r} names no Dagster webserver. A retry "
-            "will not help; set its host and port, or `url` in its extras"
+            f"The Airflow connection {connection.conn_id!r} has no URL of a Dagster webserver. A "
+            "retry will not help; set its host and port, or `url` in its extras"
         )
     root = url.rstrip("/").removesuffix("/graphql")
     token = connection.password

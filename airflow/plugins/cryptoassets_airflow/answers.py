@@ -10,6 +10,8 @@ import httpx
 from cryptoassets_airflow.errors import DagsterError, DagsterRefusedError, DagsterUnavailableError
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LASTING_CLASSES = frozenset({"ValueError", "TypeError", "CheckError", "ParameterCheckError"})
+"""Dagster answers HTTP 500 with these to a wrong argument, such as a malformed partition."""
 _MAX_CHARACTERS = 2_000
 
 
@@ -18,9 +20,14 @@ def read_answer(response: httpx.Response) -> dict[str, Any]:
 
     Raises:
         DagsterUnavailableError: a retryable status, or the answer is not GraphQL.
-        DagsterRefusedError: any other status, or GraphQL rejects the request.
+        DagsterRefusedError: any other status, or Dagster rejects the request.
     """
     where = f"Dagster at {response.request.url.copy_with(userinfo=b'')}"
+    if complaint := _lasting_complaint(response):
+        raise DagsterRefusedError(
+            f"{where} cannot use the request: {complaint}. A retry will not help; check the "
+            "partition key and the other arguments of the task"
+        )
     if response.status_code in RETRYABLE_STATUSES:
         raise DagsterUnavailableError(
             f"{where} answered HTTP {response.status_code}. A retry may help: {_start(response)}"
@@ -47,11 +54,11 @@ def read_answer(response: httpx.Response) -> dict[str, Any]:
 
 
 def from_transport(error: httpx.HTTPError, url: str) -> DagsterUnavailableError:
-    """Return the error of a failed connection; it shows whether the request may have arrived."""
+    """Return the error for a failed connection, which shows if the request may have arrived."""
     never_sent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
     return DagsterUnavailableError(
         f"Dagster at {url} does not answer ({type(error).__name__}: {error}). A retry may help; "
-        "check that the webserver is running and that the Airflow connection names it",
+        "check that the webserver is running and that the Airflow connection has its address",
         may_have_arrived=not never_sent,
     )
 
@@ -63,7 +70,7 @@ def expect(answer: dict[str, Any], *types: str, asked: str) -> dict[str, Any]:
 
     Raises:
         DagsterRefusedError: the request is invalid.
-        DagsterError: anything else; Dagster may have been busy, or a code location not loaded.
+        DagsterError: the answer has another type, e.g. because a code location is not loaded.
     """
     found = answer["__typename"]
     if found in types:
@@ -77,6 +84,19 @@ def expect(answer: dict[str, Any], *types: str, asked: str) -> dict[str, Any]:
 
 def _messages(answer: dict[str, Any]) -> str:
     return "; ".join(error["message"] for error in answer.get("errors", ()))
+
+
+def _lasting_complaint(response: httpx.Response) -> str:
+    """Return what Dagster cannot use in the request; empty if it had another problem, or none."""
+    if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+        return ""
+    try:
+        errors = response.json()["errors"]
+        classes = {error["extensions"]["errorInfo"]["cls_name"] for error in errors}
+        messages = "; ".join(str(error["message"]) for error in errors)
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return messages[:_MAX_CHARACTERS] if classes and classes <= _LASTING_CLASSES else ""
 
 
 def _start(response: httpx.Response) -> str:

@@ -1,6 +1,6 @@
-"""All HTTP: sending requests, timeouts, retries.
+"""Sends GraphQL requests over HTTP, with timeouts and retries.
 
-What stays out: the requests themselves (in `hook`), the meaning of an answer (in `answers`).
+What stays out: the content of requests (in `hook`), the meaning of an answer (in `answers`).
 """
 
 import logging
@@ -17,7 +17,7 @@ from cryptoassets_airflow.answers import from_transport, read_answer
 from cryptoassets_airflow.errors import DagsterUnavailableError
 
 CONNECT_SECONDS = 5.0
-# A launch is answered when the run's process has started (27 s were observed) or the run is queued.
+# Dagster answers a launch when the run's process has started (after up to 27 s) or is queued.
 READ_SECONDS = 60.0
 TRIES = 5
 _MAX_DELAY_SECONDS = 15
@@ -40,10 +40,10 @@ class GraphQLClient:
     def ask(
         self, query: str, variables: dict[str, Any], field: str, *, tries: int = TRIES
     ) -> dict[str, Any]:
-        """Return one field of the answer; `tries=1` for requests that must not be repeated.
+        """Return one field of the answer; use `tries=1` for requests that must not be repeated.
 
         Raises:
-            DagsterUnavailableError: no answer, or a retryable one, at every try.
+            DagsterUnavailableError: every try got no answer or a retryable one.
             DagsterRefusedError: the request or the token is wrong.
         """
         for delay in _delays(tries):
@@ -58,7 +58,7 @@ class GraphQLClient:
     async def async_ask(
         self, client: httpx.AsyncClient, query: str, variables: dict[str, Any]
     ) -> dict[str, Any]:
-        """Return the whole answer of a single request."""
+        """Send a single request; return all fields of the answer."""
         body = {"query": query, "variables": variables}
         try:
             response = await client.post(self.address.graphql_url, json=body)

@@ -1,4 +1,4 @@
-"""Alerts for late DAG runs, in the form that each version of Airflow supports.
+"""Alerts for late DAG runs, which each version of Airflow declares differently.
 
 What stays out: stopping runs that take too long (the operator's `run_timeout`).
 """
@@ -11,21 +11,21 @@ log = logging.getLogger(__name__)
 
 try:
     from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
-except ImportError:  # Airflow 2 has no deadline alerts, Airflow 3 no SLAs.
+except ImportError:  # Airflow 2 has SLAs instead of deadline alerts.
     DeadlineAlert = None
 
 
 async def warn_of_late_run(**kwargs: Any) -> None:
-    """Log a DAG run that has not ended in time; this function runs in the triggerer."""
+    """Log that a DAG run has not ended in time; Airflow calls this in the triggerer."""
     run = (kwargs.get("context") or {}).get("dag_run") or {}
     log.warning("DAG run %s has not ended within %s", run.get("dag_run_id"), kwargs.get("within"))
 
 
 def late_after(within: timedelta) -> dict[str, Any]:
-    """Return arguments for a DAG whose runs should end within this time after being queued.
+    """Return arguments for a DAG whose runs should end within this time after they were queued.
 
-    Airflow 3 gets a deadline alert. Airflow 2 gets an SLA of its tasks, which counts from the
-    interval's end and only for scheduled runs; Airflow lists SLA misses under Browse.
+    On Airflow 3 this is a deadline alert. On Airflow 2 it is an SLA of the tasks, which is measured
+    from the interval's end, for scheduled runs only; Airflow lists SLA misses under Browse.
     """
     if DeadlineAlert is None:
         return {"default_args": {"sla": within}}

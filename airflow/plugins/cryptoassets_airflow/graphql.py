@@ -1,4 +1,4 @@
-"""The GraphQL queries and nothing else. A test checks them against Dagster's schema."""
+"""The GraphQL queries. A test validates them with Dagster's schema."""
 
 _ERROR = "... on PythonError { message } ... on UnauthorizedError { message }"
 
@@ -66,6 +66,7 @@ query AirflowEvents($runId: ID!, $cursor: String) {
               ... on TextMetadataEntry { text }
               ... on UrlMetadataEntry { url }
               ... on PathMetadataEntry { path }
+              ... on JsonMetadataEntry { jsonString }
             }
           }
           ... on AssetCheckEvaluationEvent {
@@ -79,8 +80,7 @@ query AirflowEvents($runId: ID!, $cursor: String) {
             failureMetadata {
               metadataEntries {
                 label
-                ... on BoolMetadataEntry { boolValue }
-                ... on TextMetadataEntry { text }
+                ... on JsonMetadataEntry { jsonString }
               }
             }
           }

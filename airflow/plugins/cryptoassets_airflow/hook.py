@@ -21,14 +21,14 @@ from cryptoassets_airflow.outcome import Outcome, OutcomeReader
 from cryptoassets_airflow.runs import ENDED, LOST, DagsterRun, Identity, LaunchRequest
 
 MISSING = "MISSING"
-"""Our status of a run that was deleted."""
+"""The status that this plugin gives to a run that was deleted."""
 
 _GONE = ENDED | {MISSING}
-# Dagster refuses to stop such a run. Marked as cancelled, its process ends when it starts.
+# Dagster refuses to stop such a run. If it is marked as cancelled, its process ends at its start.
 _ABOUT_TO_START = frozenset({"NOT_STARTED", "STARTING"})
 _MARK = "MARK_AS_CANCELED_IMMEDIATELY"
 LAUNCH_ATTEMPTS = 3
-# How long to look for the run of a launch without an answer before launching again.
+# How long to look for the run of an unanswered launch before launching again.
 SETTLE_SECONDS = 20.0
 
 
@@ -75,9 +75,10 @@ class DagsterHook(BaseHook):
         return [DagsterRun.read(run) for run in found]
 
     def own_run(self, identity: Identity, *, stop_within: float) -> DagsterRun | None:
-        """Return the run that the task should wait for, and stop its superseded runs.
+        """Return the run for which the task should wait, and stop the task's superseded runs.
 
-        Superseded runs were launched before the task was cleared, or twice after a lost answer.
+        Runs are superseded if the task was cleared after their launch, or if a launch whose answer
+        was lost has created a second run.
         """
         own = None
         for run in self.find_runs(identity.task_tags):
@@ -142,7 +143,7 @@ class DagsterHook(BaseHook):
         """Stop a run, wait up to `within` seconds for its end, return its last status."""
         deadline, was_marked = time.monotonic() + within, False
         while (status := self.status(run_id)) not in _GONE or was_marked:
-            # Its process may have started just when it was marked, so check its status again.
+            # The process may have started while the run was marked, so check the status again.
             was_marked = status in _ABOUT_TO_START
             if status not in _GONE and status != "CANCELING":
                 self.log.warning("Stopping Dagster run %s (%s)", run_id, status)

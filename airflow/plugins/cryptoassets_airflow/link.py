@@ -1,4 +1,4 @@
-"""The button on a task that opens its run in Dagster's own page."""
+"""The button on a task that opens its run in Dagster's web page."""
 
 from typing import Any
 

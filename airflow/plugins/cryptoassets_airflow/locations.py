@@ -1,6 +1,6 @@
-"""Code locations: whether they are loaded.
+"""Checks whether Dagster has loaded its code locations.
 
-What goes here: checking an answer, and the task that does so before anything is launched.
+What goes here: the check, and the operator that runs it before anything is launched.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,17 +15,17 @@ Locations = Mapping[str, Mapping[str, Any]]
 
 
 def require_loaded(locations: Locations, name: str) -> None:
-    """Raise an error for a code location that cannot be used.
+    """Raise an error if a code location cannot be used.
 
     Raises:
-        DagsterError: it does not exist or did not load; the message gives the reason.
+        DagsterError: the code location does not exist or is not loaded; the message explains why.
     """
     entry = locations.get(name)
     if entry is None:
         known = ", ".join(sorted(locations)) or "none"
         raise DagsterError(
-            f"Dagster has no code location {name!r} (it has: {known}). Correct the Airflow "
-            "variable that names it, or Dagster's workspace.yaml; then clear this task"
+            f"Dagster has no code location {name!r} (it has: {known}). Correct the name in the "
+            "Airflow variable, or Dagster's workspace.yaml; then clear this task"
         )
     content = entry["locationOrLoadError"]
     if entry["loadStatus"] == "LOADING" or content is None:
@@ -39,7 +39,7 @@ def require_loaded(locations: Locations, name: str) -> None:
 
 
 class DagsterReadyOperator(BaseOperator):
-    """Succeed when Dagster answers and has loaded these code locations; else report the problem.
+    """Succeed if Dagster answers and has loaded these code locations; otherwise fail.
 
     Args:
         locations: names; duplicates are allowed.

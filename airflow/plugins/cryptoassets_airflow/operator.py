@@ -21,28 +21,30 @@ from cryptoassets_airflow.watch import NEVER_SUBMITTED, TIMED_OUT, UNREACHABLE, 
 
 # Dagster itself marks a run that does not stop as cancelled after 180 s (`run_monitoring`).
 STOP_SECONDS = 200.0
-# Airflow's scheduler enforces the deadline only if the triggerer is gone.
+# The trigger enforces the deadline. Airflow's scheduler does so this much later, in case the
+# triggerer is down.
 TRIGGER_SLACK = timedelta(seconds=30)
 
 
 class DagsterMaterializeOperator(BaseOperator):
-    """Materialize assets, or run a job, in Dagster; never twice.
+    """Materialize assets, or run a job, in Dagster, with one Dagster run per task instance.
 
     After a retry, a worker restart or requeueing, the task finds its run by its tags and waits for
     it. It launches another run only if the run failed or was cancelled, or if a user cleared the
-    task. Killing, clearing, marking or timing out the task stops the run.
+    task. The run is stopped if the task is killed, cleared, marked as failed or times out.
 
     Args:
         location: Dagster's code location.
-        assets: keys as `group/name`; or `job_name`; with both, these assets of the job.
-        partition_key: as Dagster writes it; usually a template with the data interval.
+        assets: asset keys as `group/name`. Required without `job_name`; with it, only these assets
+            of the job are materialized.
+        partition_key: Dagster's partition key; usually a template with the data interval.
         tags: further tags of the run.
-        deferrable: wait in the triggerer; False holds a worker slot.
-        run_timeout: from launch or re-attachment to the end, including time in Dagster's queue;
-            after it the run is stopped and the task fails.
-        fail_on_check_error: whether failed checks of severity ERROR fail the task. Those of
-            severity WARN are warnings in its log.
-        skip_on: names of permanent errors of a step that skip the task instead of failing it.
+        deferrable: whether to wait in the triggerer; False waits in a worker slot.
+        run_timeout: longest time from launch or re-attachment to the end, including time in
+            Dagster's queue. Then the run is stopped and the task fails.
+        fail_on_check_error: whether failed checks of severity ERROR fail the task. Failed checks
+            of severity WARN are only logged as warnings.
+        skip_on: names of permanent errors; if only these occur, the task is skipped, not failed.
         poll_seconds: longest time between two status requests.
     """
 
@@ -77,7 +79,7 @@ class DagsterMaterializeOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         if not assets and not job_name:
-            raise ValueError(f"task {self.task_id}: give `assets` or `job_name`")
+            raise ValueError(f"task {self.task_id}: set `assets` or `job_name`")
         self.location = location
         self.assets = assets
         self.job_name = job_name
@@ -94,7 +96,7 @@ class DagsterMaterializeOperator(BaseOperator):
         self._run_id: str | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """Launch a run or re-attach to one; then wait here or in the triggerer."""
+        """Launch a run or re-attach to one; then wait in this worker or in the triggerer."""
         hook, ti = self._hook, context["ti"]
         identity = Identity.of(context, self.retries or 0)
         run = hook.own_run(identity, stop_within=STOP_SECONDS) or self._launch(
@@ -136,14 +138,14 @@ class DagsterMaterializeOperator(BaseOperator):
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any
     ) -> Any:
-        """Stop the run if Airflow's timeout ended the deferral; `resume` is not called then."""
+        """Stop the run if Airflow's own timeout ended the deferral, because it skips `resume`."""
         error = str((next_kwargs or {}).get("error", ""))
         if next_method == "__fail__" and "timeout" in error.lower():
             self._stop_runs(Identity.of(context, self.retries or 0))
         return super().resume_execution(next_method, next_kwargs, context)
 
     def on_kill(self) -> None:
-        """Stop the run; Airflow calls this in a task that holds a worker."""
+        """Stop the run; Airflow calls this if the task waits in a worker."""
         if self._run_id:
             self._hook.stop(self._run_id, within=KILL_SECONDS)
 
@@ -177,7 +179,7 @@ class DagsterMaterializeOperator(BaseOperator):
                 hook.stop(run.run_id, within=STOP_SECONDS)
 
     def _finish(self, ending: Ending) -> dict[str, Any]:
-        """Evaluate the run; stop it if it did not end."""
+        """Evaluate the run; stop it if it has not ended."""
         hook, run_id = self._hook, self._run_id or ""
         url = hook.address.run_page(run_id)
         if ending.status == MISSING:

@@ -14,27 +14,34 @@ from cryptoassets_airflow.errors import (
     DagsterRefusedError,
     DagsterRunError,
 )
+from cryptoassets_airflow.facts import DOCUMENTS_RECEIVED, ERROR, IS_RETRYABLE, facts_of
 
-_LONGEST_TEXT = 500
-_LONGEST_ERROR = 2_000
-_ROW_LABELS = ("dagster/partition_row_count", "dagster/row_count", "documents received")
-# Labels in the failure metadata of our steps; a step without them may be retried.
-_ERROR_LABEL, _RETRYABLE_LABEL = "error", "may pass by itself"
+_MAX_TEXT_LENGTH = 500
+_MAX_ERROR_LENGTH = 2_000
+_ROW_KEYS = ("dagster/partition_row_count", "dagster/row_count")
 _VALUES = ("intRepr", "intValue", "floatValue", "boolValue", "text", "url", "path")
 
 
 @dataclass(frozen=True)
 class Materialization:
-    """One asset, and its partition, that the run materialized."""
+    """One asset, and its partition, that the run materialized.
+
+    Attributes:
+        metadata: plain values by label, as shown in Dagster.
+        facts: values by name, see `facts`.
+    """
 
     asset: str
     partition: str | None
     metadata: dict[str, Any]
+    facts: dict[str, Any]
 
     @property
     def rows(self) -> str:
         """The number of rows or documents, if the metadata contains it."""
-        return next((str(self.metadata[key]) for key in _ROW_LABELS if key in self.metadata), "")
+        counts = [self.metadata.get(key) for key in _ROW_KEYS]
+        counts.append(self.facts.get(DOCUMENTS_RECEIVED))
+        return next((str(count) for count in counts if count is not None), "")
 
 
 @dataclass(frozen=True)
@@ -114,12 +121,12 @@ class Outcome:
             words = "; ".join(_words(check) for check in self.failed_checks)
             raise DagsterChecksFailedError(
                 f"Checks of severity ERROR failed in Dagster run {self.url}: "
-                f"{words[:_LONGEST_ERROR]}. Another run will not help; correct the data, "
+                f"{words[:_MAX_ERROR_LENGTH]}. Another run will not help; correct the data, "
                 "then clear this task"
             )
         if self.status != "SUCCESS":
             words = " | ".join(self.errors) or "no step gave a reason"
-            message = f"Dagster run {self.url} ended as {self.status}: {words[:_LONGEST_ERROR]}"
+            message = f"Dagster run {self.url} ended as {self.status}: {words[:_MAX_ERROR_LENGTH]}"
             if self.lasting:
                 raise DagsterRefusedError(f"{message}. Fix the cause, then clear this task")
             raise DagsterRunError(message)
@@ -176,21 +183,25 @@ def _materialization(event: Mapping[str, Any]) -> Materialization:
     # Tables, plots and Markdown stay in Dagster: they are too large for an XCom.
     values = {entry["label"]: _value(entry) for entry in event["metadataEntries"]}
     metadata = {label: value for label, value in values.items() if value is not None}
-    return Materialization("/".join(event["assetKey"]["path"]), event["partition"], metadata)
+    return Materialization(
+        asset="/".join(event["assetKey"]["path"]),
+        partition=event["partition"],
+        metadata=metadata,
+        facts=facts_of(event["metadataEntries"]),
+    )
 
 
 def _value(entry: Mapping[str, Any]) -> Any:
     if entry.get("intRepr") is not None:
         return int(entry["intRepr"])  # GraphQL's own integers end at 2^31
     value = next((entry[key] for key in _VALUES if entry.get(key) is not None), None)
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
+    return value[:_MAX_TEXT_LENGTH] if isinstance(value, str) else value
 
 
 def _lasting(metadata: Mapping[str, Any] | None) -> list[str]:
-    entries = {entry["label"]: entry for entry in (metadata or {}).get("metadataEntries", [])}
-    if entries.get(_RETRYABLE_LABEL, {}).get("boolValue") is not False:
-        return []
-    return [entries.get(_ERROR_LABEL, {}).get("text") or "unnamed"]
+    # A step without these facts, e.g. one whose process was killed, may be retried.
+    facts = facts_of((metadata or {}).get("metadataEntries", ()))
+    return [] if facts.get(IS_RETRYABLE) is not False else [facts.get(ERROR) or "unnamed"]
 
 
 def _check(evaluation: Mapping[str, Any]) -> Check:

@@ -1,6 +1,6 @@
 """A Dagster run, and the tags by which a task finds its own runs.
 
-What goes here: values. What stays out: requesting them from Dagster (in `hook`).
+What goes here: data classes. What stays out: requests to Dagster (in `hook`).
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 LOST = frozenset({"FAILURE", "CANCELED", "CANCELING"})
-"""A retry does not wait for a run with such a status; it launches another."""
+"""Statuses of runs for which a retry does not wait; it launches another run."""
 
 _DAG, _RUN, _TASK = "airflow/dag_id", "airflow/run_id", "airflow/task_id"
 _MAP_INDEX, _STARTED, _CLEARED = "airflow/map_index", "airflow/run_start", "airflow/cleared"
@@ -38,7 +38,7 @@ class DagsterRun:
 
 @dataclass(frozen=True)
 class Identity:
-    """The task instance that a run was launched for.
+    """Identifies the task instance for which a run was launched.
 
     Attributes:
         task_tags: tags of all its runs, including those from before the task was cleared.
@@ -60,8 +60,8 @@ class Identity:
             _MAP_INDEX: str(ti.map_index),
         }
         started = getattr(context.get("dag_run"), "start_date", None)
-        # max_tries - retries is constant over automatic retries and grows when a user clears the
-        # task.
+        # max_tries - retries does not change with automatic retries, but increases when a user
+        # clears the task.
         cleared = (ti.max_tries or 0) - retries
         return cls(
             task_tags,
@@ -79,7 +79,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class LaunchRequest:
-    """What to run: a job, or assets of a code location, for one partition or none."""
+    """What to launch: a job, or assets of a code location, possibly for one partition."""
 
     location: str
     repository: str

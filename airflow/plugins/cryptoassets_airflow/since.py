@@ -1,4 +1,4 @@
-"""When the platform was first started, from the environment of Airflow's processes.
+"""Reads from the environment when Airflow's catch-up starts.
 
 What stays out: the schedules that start at that time (in the DAGs).
 """
@@ -8,16 +8,24 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 VARIABLE = "CRYPTOASSETS_SINCE"
-DEFAULT = "2026-11-23"
+FIRST_START = "CRYPTOASSETS_FIRST_START"
+DEFAULT = "2026-01-01"
 
 
 def first_moment(environment: Mapping[str, str] = os.environ) -> datetime:
-    """Return the time in UTC; a time without an offset is taken as UTC, empty counts as unset.
+    """Return the later of the first partition and the platform's first start, in UTC.
+
+    A time without an offset is UTC; an empty variable counts as unset.
 
     Raises:
-        ValueError: the text is not an ISO date or time; names the variable and the format.
+        ValueError: the text is not an ISO date or time.
     """
-    text = environment.get(VARIABLE, "").strip() or DEFAULT
+    since = _moment(environment, VARIABLE, DEFAULT)
+    return max(since, _moment(environment, FIRST_START, DEFAULT))
+
+
+def _moment(environment: Mapping[str, str], variable: str, default: str) -> datetime:
+    text = environment.get(variable, "").strip() or default
     try:
         # Airflow 2 may run on Python 3.10, which cannot parse a Z.
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
@@ -25,6 +33,7 @@ def first_moment(environment: Mapping[str, str] = os.environ) -> datetime:
         return moment.replace(tzinfo=moment.tzinfo or utc).astimezone(utc)
     except (ValueError, OverflowError) as error:
         raise ValueError(
-            f"{VARIABLE} is {text!r}, which is no ISO date or time. It looks like 2026-11-23, "
-            "2026-11-23T05:00:00 (in UTC) or 2026-11-23T05:00:00+05:30. Correct or unset it"
+            f"{variable} is {text!r}, which is not an ISO date or time. It must look like "
+            "2026-01-01, 2026-11-23T05:00:00 (in UTC) or 2026-11-23T05:00:00+05:30. Correct or "
+            "unset it"
         ) from error

@@ -1,7 +1,7 @@
-"""The trigger: waits for a run in Airflow's triggerer, without holding a worker.
+"""The trigger: waits for a run in Airflow's triggerer, without occupying a worker.
 
 What goes here: waiting in the triggerer, and ending a task whose run succeeded. What stays out:
-failures. A worker handles them, because Airflow retries only there.
+failures, which a worker handles, because only there can Airflow retry the task.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ KILL_SECONDS = 20.0
 
 
 class DagsterRunTrigger(BaseTrigger):
-    """Fires once, with an `Ending`, when the waiting is over.
+    """Fires once, with an `Ending`, when the wait is over.
 
     A restarted triggerer continues to wait. The run is stopped if a user clears, marks or stops the
     task.
 
     Args:
-        deadline: seconds since 1970; None: no limit.
-        ends_task: end the task here after success, which saves starting a worker process.
-        pushes_outcome: whether the task then stores the run's outcome as XCom.
+        deadline: seconds since 1970; None means no limit.
+        ends_task: whether to end a successful task here, so that no worker process is needed.
+        pushes_outcome: whether a task that ends here stores the run's outcome as XCom.
         fail_on_check_error: whether a failed check of severity ERROR counts as a failure.
     """
 
@@ -96,7 +96,7 @@ class DagsterRunTrigger(BaseTrigger):
         return TaskSuccessEvent(xcoms=xcoms)
 
     def _good_outcome(self) -> Outcome | None:
-        """Return the outcome if the run succeeded; None: a worker must evaluate it."""
+        """Return the outcome if the task succeeded; None if a worker must evaluate the run."""
         try:
             outcome = DagsterHook(self.dagster_conn_id).outcome(self.run_id)
             outcome.judge(fail_on_check_error=self.fail_on_check_error)
@@ -105,12 +105,12 @@ class DagsterRunTrigger(BaseTrigger):
         return outcome
 
     def _is_unwanted(self) -> bool:
-        """Return whether the task no longer waits; False: the triggerer is stopping (Airflow 2)."""
+        """Return whether the task no longer waits; otherwise the triggerer stops (Airflow 2)."""
         from airflow.models import TaskInstance  # noqa: PLC0415 - Airflow 2 only
 
         ti = self.task_instance
         now = TaskInstance.get_task_instance(ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
-        # If it was cleared and deferred again, it waits for another trigger.
+        # A task that was cleared and deferred again waits for another trigger.
         return now is not None and (
             str(now.state) != "deferred" or now.trigger_id != self.trigger_id
         )

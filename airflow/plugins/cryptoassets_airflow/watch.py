@@ -1,7 +1,7 @@
-"""Waiting for a run's end, both in a task that holds a worker and in a trigger.
+"""Waits for the end of a run, in a worker or in a trigger.
 
-What goes here: when to poll, and what else ends the waiting. What stays out: what happens
-afterwards (in `operator`).
+What goes here: when to poll, and when to stop waiting. What stays out: evaluating the run (in
+`operator`).
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from cryptoassets_airflow.hook import MISSING, DagsterHook
 from cryptoassets_airflow.runs import ENDED
 
 FIRST_POLL_SECONDS = 0.25
-# Share of the time waited so far: a long run is polled less often.
+# Pause between polls as a share of the time waited so far: long runs are polled less often.
 POLL_SHARE = 0.05
-# A webserver that is being replaced must not fail all tasks; one that is gone forever must.
+# Long enough to replace a webserver without failing tasks.
 UNREACHABLE_SECONDS = 1_800.0
-# Without a queue, a run is started within the launch request itself.
+# Without a queue, Dagster submits a run while it handles the launch request.
 NEVER_SUBMITTED_SECONDS = 90.0
 
 TIMED_OUT, UNREACHABLE, NEVER_SUBMITTED = "TIMED_OUT", "UNREACHABLE", "NEVER_SUBMITTED"
@@ -28,7 +28,7 @@ TIMED_OUT, UNREACHABLE, NEVER_SUBMITTED = "TIMED_OUT", "UNREACHABLE", "NEVER_SUB
 
 @dataclass(frozen=True)
 class Ending:
-    """Why the waiting ended: a status of Dagster, MISSING, or one of the constants above."""
+    """Why the wait ended: a Dagster status, MISSING, or one of the constants above."""
 
     status: str
     detail: str = ""
@@ -39,11 +39,11 @@ class Ending:
 
 
 class Watch:
-    """One wait for one run.
+    """Waits for one run.
 
     Args:
         poll_seconds: longest time between two requests.
-        deadline: seconds since 1970, because another triggerer may continue; None: no limit.
+        deadline: seconds since 1970, so that another triggerer can continue; None means no limit.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Watch:
         self._answered = self._started
 
     async def end(self) -> Ending:
-        """Wait until the run has ended or the waiting is given up."""
+        """Wait until the run has ended or there is a reason to stop waiting."""
         # In a thread, because Airflow may have to call its API server.
         graphql = await asyncio.to_thread(lambda: self._hook.client)
         async with graphql.async_client() as client:

@@ -1,5 +1,5 @@
-"""Simulated CoinCap: real coins, made-up prices that move like prices.
+"""A simulated CoinCap: real coins with invented prices that move like real ones.
 
-What goes here: the coins, the random paths, and the answers made of them. What stays out: HTTP,
-the key and faults (in `coincap_server`).
+What goes here: the coins, the random paths, and the answers computed from them. What stays out:
+HTTP, the key and faults (in `coincap_server`).
 """

@@ -1,11 +1,12 @@
-"""The simulated coins: facts of real ones, from `coins.csv`.
+"""The simulated coins: facts about real coins, from `coins.csv`.
 
 What goes here: reading the file. What stays out: prices of an instant (in `market`).
 
-Columns: id, symbol, name, price (USD, rough), supply (coins in circulation), max_supply (empty: no
-limit), volatility (standard deviation of a day, percent), turnover (share of the market cap traded
-in a day, percent), growth (of the supply in a year, percent), follows (id of the coin whose path
-it shares), listed (first month of history), explorer, tokens (chain:address, blank between).
+Columns: id, symbol, name, price (USD, approximate), supply (coins in circulation), max_supply
+(empty: no limit), volatility (daily standard deviation, percent), turnover (share of the market cap
+traded per day, percent), growth (of the supply per year, percent), follows (id of the coin whose
+path it shares), listed (first month of history), explorer, tokens (chain:address, separated by
+blanks).
 """
 
 import csv
@@ -22,7 +23,7 @@ _FIRST_MONTH = "2018-01"
 
 @dataclass(frozen=True)
 class Coin:
-    """Facts of one coin; shares are fractions, not percent."""
+    """Facts about one coin; shares are fractions, not percent."""
 
     id: str
     symbol: str

@@ -1,7 +1,7 @@
 """CoinCap's routes, answered from the simulated market.
 
-What goes here: the shape of each answer in v3, and rough rates of fiat money. What stays out: how
-prices come about (in `market`).
+What goes here: the shape of each answer in v3, and approximate rates of fiat currencies. What stays
+out: prices (in `market`).
 """
 
 import json
@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from cryptoassets.coincap.protocol import LONGEST_WINDOW_MS, from_epoch_ms, iso_milliseconds
+from cryptoassets.coincap.protocol import MAX_WINDOW_MS, from_epoch_ms, iso_milliseconds
 from cryptoassets.coincap_server.exchange import (
     BadQueryError,
     Reply,
     Request,
-    bounds_of,
     error_reply,
-    is_asked_for,
-    page_of,
+    matches_query,
+    read_bounds,
+    select_page,
 )
 from cryptoassets.coincap_server.simulator.market import Market, fixed_text, shortest_text
 from cryptoassets.schemas import INTERVAL_MS
@@ -26,8 +26,8 @@ from cryptoassets.settings import SourceKind
 
 _DAY_MS = 86_400_000
 _VWAP_STEP_MS = 10_800_000
-_DEFAULT_WINDOW_MS = {**LONGEST_WINDOW_MS, "m5": _DAY_MS}
-"""Without bounds CoinCap gives 720 points of h1 and 288 of m5."""
+_DEFAULT_WINDOW_MS = {**MAX_WINDOW_MS, "m5": _DAY_MS}
+"""Without bounds CoinCap returns 720 points of h1 and 288 of m5."""
 _VWAP_NULLS, _CHANGE_NULLS = 1, 2
 _FIAT = (
     ("united-states-dollar", "USD", "$", "1.0000000000000000"),
@@ -39,6 +39,10 @@ _FIAT = (
     ("chinese-yuan-(offshore)", "CNH", None, "0.1429000000000000"),
     ("indian-rupee", "INR", "₹", "0.0111500000000000"),
     ("icelandic-króna", "ISK", "kr", "0.0079500000000000"),
+    ("canadian-dollar", "CAD", "$", "0.7130000000000000"),
+    ("australian-dollar", "AUD", "$", "0.6490000000000000"),
+    ("polish-zloty", "PLN", "zł", "0.2768000000000000"),
+    ("swedish-krona", "SEK", "kr", "0.1072000000000000"),
     ("laotian-kip", "LAK", "₭", "0.0000462000000000"),
     ("rwandan-franc", "RWF", None, "0.0006870000000000"),
     ("são-tomé-and-príncipe-dobra-(pre-2018)", "STD", None, "0.0000453457727562"),
@@ -66,14 +70,14 @@ class SimulatedContent:
                 case ["assets", slug, "history"]:
                     return self._history(slug, request, now_ms)
                 case ["rates"]:
-                    return self._rates(now_ms)
+                    return self._rates(request, now_ms)
         except BadQueryError as error:
             return error_reply(HTTPStatus.BAD_REQUEST, str(error), now_ms)
         return error_reply(HTTPStatus.NOT_FOUND, f"{request.path} is not served", now_ms)
 
     def _assets(self, request: Request, now_ms: int) -> Reply:
-        coins = [coin for coin in self._ranked_coins(now_ms) if is_asked_for(coin, request.query)]
-        items = tuple(_json(coin) for coin in page_of(coins, request.query))
+        coins = [coin for coin in self._ranked_coins(now_ms) if matches_query(coin, request.query)]
+        items = tuple(_json(coin) for coin in select_page(coins, request.query))
         return Reply(HTTPStatus.OK, str(now_ms), items)
 
     def _asset(self, slug: str, now_ms: int) -> Reply:
@@ -82,41 +86,42 @@ class SimulatedContent:
                 return Reply(HTTPStatus.OK, str(now_ms), data=_json(coin))
         return error_reply(HTTPStatus.NOT_FOUND, f"{slug} not found", now_ms)
 
-    def _rates(self, now_ms: int) -> Reply:
+    def _rates(self, request: Request, now_ms: int) -> Reply:
         prices = {coin["symbol"]: coin for coin in reversed(self._ranked_coins(now_ms))}
-        return Reply(HTTPStatus.OK, str(now_ms), tuple(_json(rate) for rate in _rate_rows(prices)))
+        rates = [rate for rate in _rate_rows(prices) if matches_query(rate, request.query)]
+        return Reply(HTTPStatus.OK, str(now_ms), tuple(map(_json, rates)))
 
     def _ranked_coins(self, now_ms: int) -> list[dict[str, Any]]:
         market = self._market
-        places = np.arange(len(market.coins))
+        indices = np.arange(len(market.coins))
         times = now_ms - np.arange(0, _DAY_MS + 1, _VWAP_STEP_MS)
-        prices = market.prices_usd(places, times)
+        prices = market.prices_usd(indices, times)
         now, before = prices[:, 0], prices[:, -1]
-        supplies = np.array([market.supplies(place, times[:1])[0] for place in places.tolist()])
+        supplies = np.array([market.supplies(index, times[:1])[0] for index in indices.tolist()])
         caps = now * supplies
-        volumes = market.volumes_usd(places, caps, now_ms)
+        volumes = market.volumes_usd(indices, caps, now_ms)
         changes = (now / before - 1) * 100
         vwaps = prices.mean(axis=1)
-        has_no_change = market.is_null(_CHANGE_NULLS, places, now_ms)
-        has_no_vwap = market.is_null(_VWAP_NULLS, places, now_ms)
+        has_no_change = market.is_null(_CHANGE_NULLS, indices, now_ms)
+        has_no_vwap = market.is_null(_VWAP_NULLS, indices, now_ms)
         coins = []
-        for rank, place in enumerate(np.argsort(-caps, kind="stable"), start=1):
-            coin = market.coins[place]
+        for rank, index in enumerate(np.argsort(-caps, kind="stable"), start=1):
+            coin = market.coins[index]
             coins.append(
                 {
                     "id": coin.id,
                     "rank": str(rank),
                     "symbol": coin.symbol,
                     "name": coin.name,
-                    "supply": fixed_text(supplies[place]),
+                    "supply": fixed_text(supplies[index]),
                     "maxSupply": None if coin.max_supply is None else fixed_text(coin.max_supply),
-                    "marketCapUsd": fixed_text(caps[place]),
-                    "volumeUsd24Hr": fixed_text(volumes[place]),
-                    "priceUsd": fixed_text(now[place]),
+                    "marketCapUsd": fixed_text(caps[index]),
+                    "volumeUsd24Hr": fixed_text(volumes[index]),
+                    "priceUsd": fixed_text(now[index]),
                     "changePercent24Hr": (
-                        None if has_no_change[place] else shortest_text(float(changes[place]))
+                        None if has_no_change[index] else shortest_text(float(changes[index]))
                     ),
-                    "vwap24Hr": None if has_no_vwap[place] else shortest_text(float(vwaps[place])),
+                    "vwap24Hr": None if has_no_vwap[index] else shortest_text(float(vwaps[index])),
                     "explorer": coin.explorer,
                     "tokens": coin.tokens,
                 }
@@ -124,15 +129,15 @@ class SimulatedContent:
         return coins
 
     def _history(self, slug: str, request: Request, now_ms: int) -> Reply:
-        place = self._market.place_by_id.get(slug)
-        if place is None:
+        index = self._market.index_by_id.get(slug)
+        if index is None:
             return error_reply(HTTPStatus.NOT_FOUND, f"{slug} not found", now_ms)
         start, end, step = _window(request.query, now_ms)
-        listed_ms = self._market.coins[place].listed_ms
+        listed_ms = self._market.coins[index].listed_ms
         first = -(-max(start, listed_ms) // step) * step
         times = np.arange(first, min(end, now_ms + 1), step)
-        prices = self._market.prices_usd(np.array([place]), times)[0]
-        supplies = self._market.supplies(place, times)
+        prices = self._market.prices_usd(np.array([index]), times)[0]
+        supplies = self._market.supplies(index, times)
         items = tuple(
             _json(
                 {
@@ -150,16 +155,16 @@ class SimulatedContent:
 
 
 def _window(query: dict[str, str], now_ms: int) -> tuple[int, int, int]:
-    """Return start, end and step in ms of the window asked for."""
+    """Return start, end and step of the requested window, in ms."""
     interval = query.get("interval", "")
     if interval not in INTERVAL_MS:
         raise BadQueryError(f"interval must be one of {', '.join(INTERVAL_MS)}")
-    bounds = bounds_of(query)
+    bounds = read_bounds(query)
     if bounds is None:
         return now_ms + 1 - _DEFAULT_WINDOW_MS[interval], now_ms + 1, INTERVAL_MS[interval]
     start, end = bounds
-    if end - start > LONGEST_WINDOW_MS[interval]:
-        days = LONGEST_WINDOW_MS[interval] // _DAY_MS
+    if end - start > MAX_WINDOW_MS[interval]:
+        days = MAX_WINDOW_MS[interval] // _DAY_MS
         raise BadQueryError(f"the longest window of {interval} is {days} days")
     return start, end, INTERVAL_MS[interval]
 
@@ -168,7 +173,7 @@ def _rate_rows(coins_by_symbol: dict[str, dict[str, Any]]) -> list[dict[str, Any
     """Return the rows of `/rates`.
 
     Args:
-        coins_by_symbol: coins as `/assets` has them.
+        coins_by_symbol: coins as in the answer of `/assets`.
     """
     fiat = [(name, symbol, sign, "fiat", rate) for name, symbol, sign, rate in _FIAT]
     crypto = [

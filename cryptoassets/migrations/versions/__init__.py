@@ -1,6 +1,6 @@
-"""The revisions, oldest first; never changed once they are on main.
+"""The revisions, oldest first. A revision that is on main must never be changed.
 
-What goes here: one `rNNNN_<what>.py` per revision and the plain SQL it runs. What stays out:
-running them (in `cryptoassets.migrations`) and imports from `schemas`, which changes later while
-these must not.
+What goes here: one `rNNNN_<what>.py` per revision and the plain SQL that it runs. What stays out:
+running revisions (in `cryptoassets.migrations`) and imports from `schemas`, because `schemas` will
+change and revisions must not.
 """

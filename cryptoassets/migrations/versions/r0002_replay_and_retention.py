@@ -9,6 +9,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Create and comment; default privileges let the analyst read new tables."""
+    """Create and comment the tables; default privileges let the analyst read them."""
     sql = Path(__file__).with_name("r0002_replay_and_retention.sql").read_text(encoding="utf-8")
     op.execute(sql)

@@ -1,4 +1,4 @@
-"""An index on the time of the history, which is published, read and expired by day."""
+"""An index on the time of history points, which are published, read and expired by day."""
 
 from alembic import op
 

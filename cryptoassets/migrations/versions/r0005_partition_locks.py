@@ -1,4 +1,4 @@
-"""Locks are rows that only writers can lock; large objects are closed to readers."""
+"""Locks are rows that only writers can lock; readers can no longer write large objects."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Create and comment the table; revoke PUBLIC's write functions."""
+    """Create and comment the table; revoke PUBLIC's rights on functions for large objects."""
     for part in ("partition_locks", "large_objects"):
         sql = Path(__file__).with_name(f"r0005_{part}.sql").read_text(encoding="utf-8")
         op.execute(sql)

@@ -9,6 +9,6 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Replace the comments, those of the monthly partitions of `coin_prices` included."""
+    """Replace the comments, also in the monthly partitions of `coin_prices`."""
     sql = Path(__file__).with_name("r0008_plain_comments.sql").read_text(encoding="utf-8")
     op.execute(sql)

@@ -22,9 +22,8 @@ import psycopg
 import requests
 
 from cryptoassets.embedded.airflow_home import PROGRAMS, AirflowHome
-from cryptoassets.embedded.airflow_programs import Program, Programs
-from cryptoassets.embedded.processes import free_port
-from cryptoassets.settings import project_root
+from cryptoassets.embedded.processes import Program, Programs, free_port
+from cryptoassets.project import project_root
 
 T = TypeVar("T")
 TEST_DAGS = Path(__file__).parent / "dags"
@@ -88,7 +87,7 @@ class Airflow:
             self.api("POST", "/backfills", {"dag_id": dag_id, "max_active_runs": 2, **dates})
         else:
             dates_2 = ["-s", first.isoformat(), "-e", last.isoformat()]
-            # Its forked workers would close pooled connections that the command still uses.
+            # The command's forked workers would close pooled connections that it still uses.
             environment = {"AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_ENABLED": "False"}
             self.command("dags", "backfill", "--disable-retry", *dates_2, dag_id, **environment)
 
@@ -189,21 +188,21 @@ def _is_task(process: psutil.Process) -> bool:
 
 
 def until(look: Callable[[], T | None], within: float) -> T:
-    """Call `look` until it returns something true."""
+    """Call `look` until it returns a true value, and return that."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
         time.sleep(0.25)
-    raise AssertionError(f"not within {within} s: {look}")
+    raise AssertionError(f"{look} returned nothing within {within} s")
 
 
 @contextmanager
 def running_airflow(
     line: int, home: AirflowHome, folder: Path, connections: Mapping[str, str]
 ) -> Iterator[Airflow]:
-    """Start Airflow with the product's DAGs, paused, and those of the tests."""
+    """Start Airflow with the product's DAGs, which are paused, and the DAGs of the tests."""
     dags = folder / "dags"
     shutil.copytree(project_root() / "airflow" / "dags", dags)
     shutil.copytree(TEST_DAGS, dags, dirs_exist_ok=True)

@@ -2,15 +2,13 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cryptoassets.embedded import Stack
-from cryptoassets.embedded.airflow_programs import Program
-from cryptoassets.embedded.processes import free_port
+from cryptoassets.embedded.processes import Program, Programs, free_port
 from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, new_home, running_airflow, until
 from cryptoassets_tests.airflow_plugin.live.dagster import (
     Dagster,
@@ -66,7 +64,7 @@ def frail_port() -> int:
 
 @pytest.fixture(scope="session")
 def frail_proxy(frail_port: int) -> Iterator[LosingProxy]:
-    """A proxy in front of that webserver."""
+    """A proxy in front of the webserver that tests kill."""
     with losing_proxy(f"http://127.0.0.1:{frail_port}") as proxy:
         yield proxy
 
@@ -75,11 +73,11 @@ def frail_proxy(frail_port: int) -> Iterator[LosingProxy]:
 def frail_webserver(dagster: Dagster, frail_port: int, session_home: Path) -> Iterator[Program]:
     """A second webserver of `dagster`, for one test."""
     program = webserver_program(frail_port, session_home / "airflow" / "logs")
-    program.start()
+    programs = Programs(print)
+    programs.start(program)
     until(lambda: is_answering(Dagster(frail_port)), 60)
     yield program
-    program.ask_to_stop()
-    program.end(time.monotonic() + 10)
+    programs.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A real `dagster dev` of the project's own code location, and a proxy that loses answers."""
+"""A real `dagster dev` with the project's code location, and a proxy that loses answers."""
 
 import sys
 import threading
@@ -14,9 +14,9 @@ from typing import Any
 import requests
 
 from cryptoassets.cli.airflow import dagster_program
-from cryptoassets.embedded.airflow_programs import Program, Programs
 from cryptoassets.embedded.dagster_home import dagster_environment
-from cryptoassets.settings import project_root
+from cryptoassets.embedded.processes import Program, Programs
+from cryptoassets.project import project_root
 from cryptoassets_tests.airflow_plugin.live.airflow import until
 
 _RUNS = """query Runs($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 200) {
@@ -67,7 +67,7 @@ def running_dagster(port: int, logs: Path) -> Iterator[Dagster]:
 
 
 def is_answering(dagster: Dagster) -> bool:
-    """Return whether it answers a query for its runs."""
+    """Return whether Dagster answers a query for its runs."""
     try:
         dagster.runs()
     except (requests.RequestException, ValueError, TypeError, KeyError):
@@ -76,7 +76,7 @@ def is_answering(dagster: Dagster) -> bool:
 
 
 def webserver_program(port: int, logs: Path) -> Program:
-    """Return a second webserver of the same Dagster, which may be killed."""
+    """Return a second webserver of the same Dagster, which a test may kill."""
     environment = dagster_environment()
     command = [
         str(Path(sys.executable).parent / "dagster-webserver"),

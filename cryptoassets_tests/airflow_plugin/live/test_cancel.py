@@ -29,7 +29,7 @@ def planted(stores: Stores) -> None:
 
 @contextmanager
 def publishing_blocked(stores: Stores) -> Iterator[None]:
-    """Hold the partition's lock, so that a run with a live Spark waits for it."""
+    """Hold the partition's lock, so that a run waits for it while its Spark is running."""
     with psycopg.connect(stores.postgres_url) as connection:
         for asset in ("warehouse/coins", "warehouse/coin_prices"):
             lock(connection.cursor(), asset, PROCESS["partition"])
@@ -51,7 +51,7 @@ def spark_processes() -> list[int]:
 
 
 def assert_all_stopped(dagster: Dagster, stores: Stores, run_id: str, started: float) -> None:
-    """Within 10 s of the request: run cancelled, nothing waits for the lock, no JVM."""
+    """Check that run, wait for the lock and JVM end within 10 s of the request."""
     dagster.await_run(run_id, "CANCELED", within=STOP_SECONDS)
     until(lambda: stores.rows(WAITING)[0][0] == 0, STOP_SECONDS)
     until(lambda: not spark_processes(), STOP_SECONDS)
@@ -61,7 +61,7 @@ def assert_all_stopped(dagster: Dagster, stores: Stores, run_id: str, started: f
 def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """A task shown as failed must not have a run that continues."""
+    """If a task is shown as failed, its run must not continue."""
     with publishing_blocked(stores):
         run_id = airflow.trigger("live_deferred", **PROCESS)
         await_blocked(stores)
@@ -73,7 +73,7 @@ def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
         assert_all_stopped(dagster, stores, run_id, started)
 
 
-def test_clearing_a_task_that_holds_a_worker_stops_its_run_and_launches_another(
+def test_clearing_a_task_that_waits_in_a_worker_stops_its_run_and_launches_another(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
     """Clearing restarts the task from the beginning."""
@@ -94,7 +94,7 @@ def test_clearing_a_task_that_holds_a_worker_stops_its_run_and_launches_another(
 def test_a_timeout_stops_the_run(
     airflow: Airflow, dagster: Dagster, stores: Stores, dag_id: str
 ) -> None:
-    """Airflow 3 ignores a task's time limit while the task is deferred; our operator does not."""
+    """Airflow 3 ignores the time limit of a deferred task, so the operator enforces it."""
     with publishing_blocked(stores):
         run_id = airflow.trigger(dag_id, **PROCESS)
         airflow.await_task("failed", dag_id, run_id)
@@ -106,7 +106,7 @@ def test_a_timeout_stops_the_run(
 def test_a_timeout_stops_the_run_even_without_a_triggerer(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """Then Airflow's scheduler ends the deferral, and the operator's `resume` is never called."""
+    """Then Airflow's scheduler ends the deferral and does not call the operator's `resume`."""
     triggerer = airflow.programs["triggerer"]
     assert triggerer.process is not None
     triggerer.process.kill()

@@ -32,7 +32,7 @@ def ingest_and_process(airflow: Airflow, ending: str) -> str:
 
 
 def test_a_warning_is_only_logged(airflow: Airflow, source_url: str) -> None:
-    """A new field at CoinCap needs a log line, but no alert."""
+    """A new field in CoinCap's answers is only worth a log line."""
     patch = {"bitcoin": {"set": {"newField": "1"}}}
     put_faults(source_url, {"route": "/assets", "kind": "patch", "coins": patch})
 

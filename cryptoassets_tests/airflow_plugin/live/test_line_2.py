@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.airflow2, pytest.mark.timeout(600)]
 
 
 def test_all_dags_load(airflow: Airflow) -> None:
-    """Including dagster-airflow's own."""
+    """This includes the DAG with dagster-airflow's own operator."""
     assert [] == airflow.rows("SELECT filename, stacktrace FROM import_error")
     named = "SELECT dag_id FROM dag WHERE dag_id = 'launch_by_dagster_airflow'"
     assert until(lambda: airflow.rows(named), 60)
@@ -21,14 +21,14 @@ def test_all_dags_load(airflow: Airflow) -> None:
 def test_a_scheduled_run_ends_with_rows_in_postgresql(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """As on Airflow 3."""
+    """The test is the same as for Airflow 3."""
     test_scheduled.test_a_scheduled_run_ends_with_rows_in_postgresql(airflow, dagster, stores)
 
 
 def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """Airflow 2's triggers have no `on_kill`, so ours checks why it was cancelled."""
+    """Airflow 2 does not call `on_kill` of triggers, so the trigger finds out why it ends."""
     plant(stores, test_cancel.HOUR)
 
     test_cancel.test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
@@ -42,7 +42,7 @@ def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
 def test_a_backfill_of_days_is_one_run_per_day(
     airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:
-    """As on Airflow 3, where "@daily" means different days."""
+    """Airflow 2 and 3 must run the same days, although "@daily" has different meanings."""
     test_backfill.test_a_backfill_of_days_is_one_run_per_day(
         airflow, dagster, stores, oldest, newest
     )
@@ -51,7 +51,7 @@ def test_a_backfill_of_days_is_one_run_per_day(
 def test_dagster_airflows_own_operator_launches_a_job_without_partition(
     airflow: Airflow, dagster: Dagster
 ) -> None:
-    """The DAG's documentation lists what this operator cannot do."""
+    """The operator works for such jobs only; the DAG's documentation lists its limits."""
     airflow.unpause("launch_by_dagster_airflow")
     run_id = airflow.trigger("launch_by_dagster_airflow")
 

@@ -1,4 +1,4 @@
-"""Whatever is killed, one launch is one Dagster run, and Airflow gets its real outcome."""
+"""A launch creates exactly one Dagster run, whichever process is killed."""
 
 import contextlib
 import os
@@ -7,8 +7,8 @@ import signal
 import psutil
 import pytest
 
-from cryptoassets.embedded.airflow_programs import Program
 from cryptoassets.embedded.dead_runs import PROCESS_TAG
+from cryptoassets.embedded.processes import Program
 from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, until
 from cryptoassets_tests.airflow_plugin.live.dagster import Dagster, LosingProxy
 from cryptoassets_tests.airflow_plugin.live.past import hour_before, hour_key
@@ -20,7 +20,7 @@ INGEST = {"job": "ingest", "partition": hour_key(hour_before(0))}
 def test_a_lost_answer_to_a_launch_gives_one_run(
     airflow: Airflow, dagster: Dagster, proxy: LosingProxy
 ) -> None:
-    """Dagster had started the run, so a second launch would have created two."""
+    """Dagster has started the run, so a second launch would create a duplicate."""
     run_id = airflow.trigger("live_lost_answer", **INGEST)
 
     airflow.await_task("success", "live_lost_answer", run_id)
@@ -48,7 +48,7 @@ def test_a_killed_task_finds_its_run_again(airflow: Airflow, dagster: Dagster) -
 def test_a_webserver_killed_during_a_launch_gives_one_run(
     airflow: Airflow, dagster: Dagster, frail_proxy: LosingProxy, frail_webserver: Program
 ) -> None:
-    """The launch had arrived, and the restarted webserver finds its run."""
+    """The launch has arrived, and the run is found with the restarted webserver."""
 
     def kill_and_start_again() -> None:
         until(lambda: dagster.runs(dag_id="live_killed_webserver"), 30)
@@ -65,17 +65,17 @@ def test_a_webserver_killed_during_a_launch_gives_one_run(
 
 
 @pytest.mark.parametrize("name", ["triggerer", pytest.param("scheduler", marks=pytest.mark.long)])
-def test_a_killed_part_of_airflow_continues_after_its_restart(
+def test_a_killed_component_of_airflow_continues_after_its_restart(
     airflow: Airflow, dagster: Dagster, name: str
 ) -> None:
-    """The state of the wait is stored in Airflow's database."""
+    """Airflow stores the state of a wait in its database."""
     run_id = airflow.trigger("live_deferred", **INGEST)
     airflow.await_task("deferred", "live_deferred", run_id)
     program = airflow.programs[name]
     assert program.process is not None
     workers = psutil.Process(program.process.pid).children(recursive=True)
     kill(program)
-    # A scheduler's workers would outlive it forever.
+    # The workers of a killed scheduler would never end.
     for worker in workers:
         with contextlib.suppress(psutil.NoSuchProcess):
             worker.kill()

@@ -1,4 +1,4 @@
-"""Scheduled DAG runs write their rows to PostgreSQL once."""
+"""Scheduled DAG runs write rows to PostgreSQL."""
 
 import pytest
 
@@ -13,7 +13,7 @@ DAG_ID = "materialize_cryptoassets_snapshots"
 def test_a_scheduled_run_ends_with_rows_in_postgresql(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """End to end: three tasks, three Dagster runs, one hour and its day."""
+    """Three tasks launch three Dagster runs for one hour and its day."""
     airflow.unpause(DAG_ID)
     try:
         until(lambda: "success" in airflow.dag_runs(DAG_ID).values(), 240)

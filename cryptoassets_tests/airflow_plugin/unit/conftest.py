@@ -11,14 +11,15 @@ import pytest
 
 from cryptoassets_airflow.hook import DagsterHook
 
-# Airflow 2's example DAGs need a database; by default they are loaded with the DAGs.
+# By default Airflow 2 also loads its example DAGs, which need a database.
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 
 class ScriptedDagster(ThreadingHTTPServer):
     """Answers each operation from its list; repeats the last entry.
 
-    An entry is the JSON of `data`, a status code, or "cut" for a lost connection.
+    An entry is the JSON of `data`, a status code, "cut" for a lost connection, or an exception that
+    is answered with HTTP 500.
     """
 
     daemon_threads = True
@@ -52,7 +53,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         status = answer if isinstance(answer, int) else 200
-        text = json.dumps({"data": answer} if status == 200 else {}).encode()
+        content = {"data": answer} if status == 200 else {}
+        if isinstance(answer, Exception):
+            status = 500
+            info = {"errorInfo": {"cls_name": type(answer).__name__}}
+            content = {"data": None, "errors": [{"message": str(answer), "extensions": info}]}
+        text = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()

@@ -19,14 +19,14 @@ from cryptoassets_airflow.errors import DagsterRefusedError
     ],
 )
 def test_the_root_is_read_from_the_connection(fields: dict[str, object], root: str) -> None:
-    """dagster-airflow keeps the whole URL in the login."""
+    """dagster-airflow expects the full URL in the login."""
     address = read_address(Connection(conn_id="dagster_default", **fields))
 
     assert root == address.root
     assert f"{root}/graphql" == address.graphql_url
 
 
-def test_browsers_may_use_another_address_than_machines() -> None:
+def test_browsers_may_use_another_address_than_programs() -> None:
     """In compose, Airflow uses `dagster-webserver` and a browser `localhost`."""
     extra = '{"ui_url": "http://localhost:3000/"}'
 
@@ -36,14 +36,14 @@ def test_browsers_may_use_another_address_than_machines() -> None:
 
 
 def test_the_token_is_sent_and_never_shown() -> None:
-    """An address may appear in logs."""
+    """Addresses may appear in logs."""
     address = read_address(Connection(conn_id="d", conn_type="http", host="h", password="s3cret"))
 
     assert {"Authorization": "Bearer s3cret"} == address.headers
     assert "s3cret" not in repr(address)
 
 
-def test_the_error_of_a_connection_without_an_address_names_the_remedy() -> None:
-    """A retry would not help."""
-    with pytest.raises(DagsterRefusedError, match=r"'d' names no Dagster webserver.*host and port"):
+def test_a_connection_without_an_address_is_an_error_with_a_remedy() -> None:
+    """A retry would not help, so Airflow fails the task at once."""
+    with pytest.raises(DagsterRefusedError, match=r"'d' has no URL of a Dagster.*host and port"):
         read_address(Connection(conn_id="d", conn_type="http"))

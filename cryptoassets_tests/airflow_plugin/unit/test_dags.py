@@ -1,4 +1,4 @@
-"""The DAGs load on this version of Airflow, with the promised properties."""
+"""The DAGs can be loaded on this version of Airflow, and have the documented properties."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -37,25 +37,26 @@ def _loaded() -> dict[str, Any]:
             "materialize_cryptoassets_daily",
             ["fetch_history", "process_history", "refresh_marts"],
         ),
+        ("materialize_cryptoassets_rates", ["fetch_rates", "process_rates"]),
     ],
 )
 def test_each_dag_first_checks_whether_dagster_is_ready(
     dags: dict[str, Any], dag_id: str, tasks: list[str]
 ) -> None:
-    """One clear error instead of one per task."""
+    """If Dagster is not ready, there is one clear error instead of one error per task."""
     assert ["check_dagster", *tasks] == [task.task_id for task in dags[dag_id].topological_sort()]
 
 
 @pytest.mark.parametrize("name", ["catchup", "max_active_runs"])
 def test_snapshots_have_no_catch_up_and_never_overlap(dags: dict[str, Any], name: str) -> None:
-    """CoinCap returns only current prices."""
+    """CoinCap returns only current prices, so past intervals cannot be fetched."""
     wanted = {"catchup": False, "max_active_runs": 1}
 
     assert wanted[name] == getattr(dags["materialize_cryptoassets_snapshots"], name)
 
 
 def test_the_marts_delay_the_next_snapshot_by_minutes_at_most(dags: dict[str, Any]) -> None:
-    """The next snapshot waits for them, and a missed one cannot be fetched later."""
+    """The next snapshot waits for the marts, and a missed snapshot cannot be fetched later."""
     tasks = {task.task_id: task for task in dags["materialize_cryptoassets_snapshots"].tasks}
 
     marts = tasks["refresh_marts"]
@@ -64,17 +65,17 @@ def test_the_marts_delay_the_next_snapshot_by_minutes_at_most(dags: dict[str, An
     assert timedelta(minutes=5) > marts.run_timeout
 
 
-def test_every_task_is_retried_with_growing_pauses_and_every_dag_explained(
+def test_every_task_is_retried_with_growing_pauses_and_every_dag_is_documented(
     dags: dict[str, Any],
 ) -> None:
-    """Dagster may be restarting."""
+    """Retries must outlast a restart of Dagster."""
     for dag in dags.values():
         assert dag.doc_md
         assert all(task.retries >= 3 and task.retry_exponential_backoff for task in dag.tasks)
 
 
-def test_the_first_hour_is_that_of_the_variable_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time is 23:30 UTC, on the day before the date in the text."""
+def test_the_first_hour_is_taken_from_the_variable_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text means 23:30 UTC on the day before."""
     monkeypatch.setenv("CRYPTOASSETS_SINCE", "2026-11-23T05:00:00+05:30")
 
     starts = {dag_id: dag.start_date.isoformat() for dag_id, dag in _loaded().items()}

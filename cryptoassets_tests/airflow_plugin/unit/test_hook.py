@@ -1,4 +1,4 @@
-"""Safe requests are repeated; a launch is only repeated after looking for its run."""
+"""Requests are repeated if that is safe; a launch is repeated only if its run is not found."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def status(name: str) -> dict[str, object]:
 def test_a_launch_carries_partition_tags_and_token(
     hook: DagsterHook, dagster: ScriptedDagster
 ) -> None:
-    """dagster-airflow's own operator cannot pass them."""
+    """dagster-airflow's own operator cannot pass a partition or tags."""
     dagster.answers["AirflowLaunch"] = [launched("1")]
 
     assert "1" == hook.launch(REQUEST, IDENTITY).run_id
@@ -54,7 +54,7 @@ def test_a_launch_carries_partition_tags_and_token(
 
 
 @pytest.mark.parametrize("answer", ["cut", 502, 500])
-def test_a_launch_without_answer_is_looked_for_before_it_is_sent_again(
+def test_the_run_of_an_unanswered_launch_is_looked_for_before_launching_again(
     hook: DagsterHook, dagster: ScriptedDagster, answer: object
 ) -> None:
     """Dagster may have started the run although its answer was lost."""
@@ -68,7 +68,7 @@ def test_a_launch_without_answer_is_looked_for_before_it_is_sent_again(
 def test_a_launch_that_never_arrived_is_sent_again(
     hook: DagsterHook, dagster: ScriptedDagster
 ) -> None:
-    """No run was found, so a second launch creates no duplicate."""
+    """No run is found, so a second launch does not create a duplicate."""
     dagster.answers["AirflowLaunch"] = ["cut", launched("2")]
     dagster.answers["AirflowFind"] = [found()]
 
@@ -83,8 +83,10 @@ def test_a_status_request_is_repeated(hook: DagsterHook, dagster: ScriptedDagste
     assert "STARTED" == hook.status("1")
 
 
-def test_a_webserver_that_stays_down_is_named(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """The message names the address, whether a retry helps, and what to check."""
+def test_a_webserver_that_stays_down_is_reported(
+    hook: DagsterHook, dagster: ScriptedDagster
+) -> None:
+    """The message contains the address and whether a retry may help."""
     dagster.answers["AirflowStatus"] = [503]
 
     with pytest.raises(DagsterUnavailableError, match=r"127.0.0.1.*HTTP 503\. A retry may help"):
@@ -92,7 +94,7 @@ def test_a_webserver_that_stays_down_is_named(hook: DagsterHook, dagster: Script
 
 
 def test_a_wrong_token_is_not_retried(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """Airflow fails the task at once."""
+    """Airflow fails the task at once, because a retry cannot help."""
     dagster.answers["AirflowStatus"] = [401]
 
     with pytest.raises(DagsterRefusedError, match="set the token as the password"):
@@ -100,8 +102,24 @@ def test_a_wrong_token_is_not_retried(hook: DagsterHook, dagster: ScriptedDagste
     assert 1 == len(dagster.asked)
 
 
-def test_a_missing_job_is_named(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """A retry can help: the code location may be loading."""
+def test_a_malformed_partition_fails_at_once(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """Dagster answers HTTP 500, as to a temporary problem, but no retry can help."""
+    dagster.answers["AirflowLaunch"] = [ValueError("time data 'today' does not match format")]
+
+    with pytest.raises(DagsterRefusedError, match=r"'today'.*A retry will not help"):
+        hook.launch(REQUEST, IDENTITY)
+    assert ["AirflowLaunch"] == dagster.operations()
+
+
+def test_another_error_in_dagster_is_retried(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """PostgreSQL may be restarting."""
+    dagster.answers["AirflowStatus"] = [ConnectionError("no server"), status("STARTED")]
+
+    assert "STARTED" == hook.status("1")
+
+
+def test_a_missing_job_is_reported(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """A retry may help, because the code location may still be loading."""
     missing = {"__typename": "PipelineNotFoundError", "message": "no job ingest"}
     dagster.answers["AirflowLaunch"] = [{"launchRun": missing}]
 
@@ -110,7 +128,7 @@ def test_a_missing_job_is_named(hook: DagsterHook, dagster: ScriptedDagster) -> 
 
 
 def test_a_retry_waits_for_its_own_run(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """If a worker dies, its run continues."""
+    """The run continues even if the worker of the first try has died."""
     dagster.answers["AirflowFind"] = [found(run("3"), run("2", "FAILURE"))]
 
     own = hook.own_run(IDENTITY, stop_within=0)
@@ -124,14 +142,14 @@ def test_a_retry_waits_for_its_own_run(hook: DagsterHook, dagster: ScriptedDagst
 def test_a_retry_does_not_wait_for_a_run_that_failed(
     hook: DagsterHook, dagster: ScriptedDagster, lost: str
 ) -> None:
-    """The retry should launch another run."""
+    """The retry has to launch another run."""
     dagster.answers["AirflowFind"] = [found(run("3", lost))]
 
     assert hook.own_run(IDENTITY, stop_within=0) is None
 
 
 def test_a_cleared_task_stops_its_earlier_run(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """The triggerer may have been down when it was cleared."""
+    """The triggerer may have been down when the task was cleared."""
     dagster.answers["AirflowFind"] = [found(run("3", cleared="-1"))]
     dagster.answers["AirflowStatus"] = [status("STARTED"), status("CANCELED")]
     dagster.answers["AirflowStop"] = [{"terminateRun": {"__typename": "TerminateRunSuccess"}}]

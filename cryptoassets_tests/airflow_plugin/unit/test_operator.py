@@ -1,4 +1,4 @@
-"""The operator: validation at parse time, identity of its runs, and few dependencies."""
+"""The operator validates its arguments, identifies its runs, and has few dependencies."""
 
 import subprocess
 import sys
@@ -28,12 +28,12 @@ def context(**changes: int) -> dict[str, SimpleNamespace]:
 
 def test_an_operator_without_assets_or_job_is_refused_while_the_dag_is_parsed() -> None:
     """Users should see the error before the task runs."""
-    with pytest.raises(ValueError, match="task t: give `assets` or `job_name`"):
+    with pytest.raises(ValueError, match="task t: set `assets` or `job_name`"):
         DagsterMaterializeOperator(task_id="t", location="here")
 
 
 def test_clearing_changes_the_launch_tags_and_keeps_the_task_tags() -> None:
-    """Clearing adds the used tries to max_tries; automatic retries do not change it."""
+    """Clearing a task increases its `max_tries`; automatic retries do not change it."""
     before = Identity.of(context(), retries=2)
     after = Identity.of(context(max_tries=3), retries=2)
 
@@ -42,14 +42,14 @@ def test_clearing_changes_the_launch_tags_and_keeps_the_task_tags() -> None:
 
 
 def test_mapped_tasks_have_their_own_runs() -> None:
-    """Otherwise all of them would wait for the run of the first."""
+    """Otherwise all of them would wait for the run of the first task."""
     first, second = (Identity.of(context(map_index=number), retries=2) for number in (0, 1))
 
     assert first.task_tags != second.task_tags
 
 
 def test_a_trigger_can_be_serialized_and_recreated() -> None:
-    """Airflow stores it in its database."""
+    """Airflow stores triggers in its database."""
     path, fields = DagsterRunTrigger(
         dagster_conn_id="dagster_default", run_id="1", poll_seconds=2.0, deadline=99.5
     ).serialize()
@@ -73,7 +73,7 @@ def test_a_trigger_can_be_serialized_and_recreated() -> None:
     ],
 )
 def test_a_location_that_cannot_be_used_is_named(entry: object, words: str) -> None:
-    """The first task of each DAG reports it, before anything is launched."""
+    """The first task of each DAG reports the problem before anything is launched."""
     locations = {"there": LOADED} | ({"here": entry} if entry else {})
 
     with pytest.raises(DagsterError, match=words):
@@ -81,7 +81,7 @@ def test_a_location_that_cannot_be_used_is_named(entry: object, words: str) -> N
 
 
 def test_the_plugin_imports_neither_dagster_nor_the_product() -> None:
-    """With Airflow 2, Dagster is installed for dagster-airflow, but our plugin must not need it."""
+    """With Airflow 2, dagster-airflow installs Dagster, but the plugin must not need it."""
     code = (
         "import sys, cryptoassets_airflow.operator, cryptoassets_airflow_plugin\n"
         "roots = {name.split('.')[0] for name in sys.modules}\n"

@@ -1,5 +1,6 @@
 """The task's log and result reflect the outcome of the run."""
 
+import json
 import logging
 from typing import Any
 
@@ -10,6 +11,7 @@ from cryptoassets_airflow.errors import (
     DagsterRefusedError,
     DagsterRunError,
 )
+from cryptoassets_airflow.facts import DOCUMENTS_RECEIVED, ERROR, IS_RETRYABLE, METADATA_KEY
 from cryptoassets_airflow.outcome import Outcome, OutcomeReader
 
 
@@ -62,6 +64,16 @@ def test_the_table_names_asset_partition_rows_and_checks() -> None:
     assert "clean/coin_prices  2026-11-23-10:00  3000000000  1 of 1 passed" == lines[1]
 
 
+def test_late_documents_are_counted_by_their_facts() -> None:
+    """Their materialization has no row count of Dagster's."""
+    entry = {"label": METADATA_KEY, "jsonString": json.dumps({DOCUMENTS_RECEIVED: 7})}
+
+    [made] = outcome(MADE | {"metadataEntries": [entry]}).materializations
+
+    assert "7" == made.rows
+    assert {DOCUMENTS_RECEIVED: 7} == made.facts
+
+
 def test_metadata_for_downstream_tasks_is_small_and_plain() -> None:
     """An XCom is a row of Airflow's database; plots stay in Dagster."""
     made = outcome(MADE).for_xcom()["materializations"][0]
@@ -104,10 +116,8 @@ def test_a_failed_step_is_named_with_its_cause() -> None:
 )
 def test_a_permanent_error_is_not_retried(*, may_pass: bool, expected: type) -> None:
     """Three more runs, of minutes each, would fail in the same way."""
-    entries = [
-        {"label": "error", "text": "BadKeyError"},
-        {"label": "may pass by itself", "boolValue": may_pass},
-    ]
+    facts = json.dumps({ERROR: "BadKeyError", IS_RETRYABLE: may_pass})
+    entries = [{"label": "error"}, {"label": METADATA_KEY, "jsonString": facts}]
     failed = STEP_FAILED | {"failureMetadata": {"metadataEntries": entries}}
 
     with pytest.raises(expected, match="no documents"):

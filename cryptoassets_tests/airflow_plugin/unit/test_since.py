@@ -1,4 +1,4 @@
-"""Airflow's first hour is that of CRYPTOASSETS_SINCE in UTC."""
+"""Airflow starts at the first partition, or at the platform's first start if that is later."""
 
 from datetime import UTC, datetime
 
@@ -18,19 +18,36 @@ from cryptoassets_airflow.since import first_moment
     ],
 )
 def test_a_time_is_utc_unless_it_has_an_offset(text: str, moment: datetime) -> None:
-    """An offset used to be ignored, so the first hour was wrong by the offset."""
+    """If the offset were ignored, the first hour would be wrong."""
     assert moment == first_moment({"CRYPTOASSETS_SINCE": text})
     assert moment.tzinfo == first_moment({"CRYPTOASSETS_SINCE": text}).tzinfo
 
 
+@pytest.mark.parametrize(
+    ("since", "start", "first"),
+    [
+        ("2026-11-23", "2026-11-24T05:07:00", "2026-11-24T05:07:00+00:00"),
+        ("2026-11-23", "2026-11-22T05:07:00", "2026-11-23T00:00:00+00:00"),
+        ("", "2026-11-24", "2026-11-24T00:00:00+00:00"),
+        ("2018-01-01", "", "2026-01-01T00:00:00+00:00"),
+        ("", "", "2026-01-01T00:00:00+00:00"),
+    ],
+)
+def test_the_later_of_both_moments_counts(since: str, start: str, first: str) -> None:
+    """The first `up` must not queue months of history and spend credits."""
+    moments = {"CRYPTOASSETS_SINCE": since, "CRYPTOASSETS_FIRST_START": start}
+
+    assert first == first_moment(moments).isoformat()
+
+
 @pytest.mark.parametrize("empty", ["", " "])
 def test_an_empty_variable_counts_as_unset(empty: str) -> None:
-    """Compose passes `${CRYPTOASSETS_SINCE:-}`, and the DAG file could not be imported."""
+    """Compose passes `${CRYPTOASSETS_SINCE:-}`, and the DAG file must still be importable."""
     assert first_moment({}) == first_moment({"CRYPTOASSETS_SINCE": empty})
 
 
 @pytest.mark.parametrize("text", ["yesterday", "23.11.2026", "1764000000", "0001-01-01T00:00+05"])
 def test_an_invalid_time_is_reported_in_one_sentence(text: str) -> None:
-    """Airflow shows it as the import error of the DAG file."""
-    with pytest.raises(ValueError, match=r"CRYPTOASSETS_SINCE is .* looks like .* unset it"):
+    """Airflow shows the sentence as the import error of the DAG file."""
+    with pytest.raises(ValueError, match=r"CRYPTOASSETS_SINCE is .* must look like .* unset it"):
         first_moment({"CRYPTOASSETS_SINCE": text})

@@ -1,4 +1,4 @@
-"""A task whose run succeeded ends in the triggerer; a worker handles everything else."""
+"""A successful task ends in the triggerer; a worker handles all other cases."""
 
 import asyncio
 from typing import Any
@@ -42,7 +42,7 @@ def test_success_ends_the_task_with_its_outcome(dagster: ScriptedDagster) -> Non
 
 
 def test_without_xcom_push_the_outcome_is_not_stored(dagster: ScriptedDagster) -> None:
-    """`do_xcom_push=False` works as in every operator."""
+    """`do_xcom_push=False` has the same effect as in other operators."""
     assert fired(dagster, MADE, pushes_outcome=False).xcoms is None
 
 
@@ -53,10 +53,10 @@ def test_without_xcom_push_the_outcome_is_not_stored(dagster: ScriptedDagster) -
         ([MADE], {"ends_task": False}),
     ],
 )
-def test_everything_else_goes_back_to_a_worker(
+def test_all_other_cases_are_handled_by_a_worker(
     dagster: ScriptedDagster, events: list[dict[str, Any]], options: dict[str, Any]
 ) -> None:
-    """A failed check fails the task there, and Airflow handles outlets only in a worker."""
+    """Only a worker can fail a task because of a check, or handle outlets."""
     event = fired(dagster, *events, **options)
 
     assert not isinstance(event, TaskSuccessEvent)

@@ -19,21 +19,21 @@ def end(hook: DagsterHook, deadline: float | None = None) -> Ending:
 
 @pytest.mark.parametrize("last", ["SUCCESS", "FAILURE", "CANCELED"])
 def test_waiting_ends_with_the_run(hook: DagsterHook, dagster: ScriptedDagster, last: str) -> None:
-    """The normal case, including a restart of the webserver."""
+    """The webserver may be restarted in the meantime."""
     dagster.answers["AirflowStatus"] = [status("QUEUED"), 502, "cut", status(last)]
 
     assert Ending(last) == end(hook)
 
 
 def test_waiting_ends_at_the_deadline(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """A run whose process died would stay STARTED."""
+    """A run whose process has died may stay STARTED."""
     dagster.answers["AirflowStatus"] = [status("STARTED")]
 
     assert Ending(watch.TIMED_OUT) == end(hook, time.time() + 0.5)
 
 
 def test_waiting_ends_when_the_run_was_deleted(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """A user can delete a run in Dagster's page."""
+    """Users can delete a run in Dagster's page."""
     gone = {"__typename": "RunNotFoundError", "message": "gone"}
     dagster.answers["AirflowStatus"] = [{"runOrError": gone}]
 
@@ -43,7 +43,7 @@ def test_waiting_ends_when_the_run_was_deleted(hook: DagsterHook, dagster: Scrip
 def test_waiting_ends_when_dagster_stays_unreachable(
     hook: DagsterHook, dagster: ScriptedDagster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In production after half an hour."""
+    """In production, waiting ends after half an hour without an answer."""
     monkeypatch.setattr(watch, "UNREACHABLE_SECONDS", 0.5)
     dagster.answers["AirflowStatus"] = [503]
 
@@ -53,7 +53,7 @@ def test_waiting_ends_when_dagster_stays_unreachable(
 def test_waiting_ends_when_the_run_was_never_submitted(
     hook: DagsterHook, dagster: ScriptedDagster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The webserver was killed during the launch."""
+    """This happens if the webserver is killed during the launch."""
     monkeypatch.setattr(watch, "NEVER_SUBMITTED_SECONDS", 0.3)
     dagster.answers["AirflowStatus"] = [status("NOT_STARTED")]
 

@@ -1,4 +1,4 @@
-"""What the simulator answers adds up."""
+"""The simulator's answers are consistent."""
 
 import json
 import time
@@ -33,22 +33,22 @@ def history(slug: str, interval: str, start: int, end: int, now_ms: int = NOW_MS
     return CONTENT.reply(Request("GET", f"/assets/{slug}/history", query), now_ms)
 
 
-def test_the_same_instant_is_the_same_answer() -> None:
-    """Deterministic from seed and instant, in any process."""
+def test_the_same_instant_gives_the_same_answer() -> None:
+    """Seed and instant determine the answer, in every process."""
     assert coins_at(NOW_MS) == coins_at(NOW_MS)
     assert coins_at(NOW_MS) != coins_at(NOW_MS + 60_000)
 
 
 def test_price_times_supply_is_the_market_cap() -> None:
-    """True in every recorded row; a rule checks it at 1e-6."""
+    """This is true for every recorded coin, and a rule checks it with a tolerance of 1e-6."""
     for coin in coins_at(NOW_MS):
         product = Decimal(coin["priceUsd"]) * Decimal(coin["supply"])
         cap = Decimal(coin["marketCapUsd"])
         assert abs(product - cap) <= cap * Decimal("1e-12"), coin["id"]
 
 
-def test_ranks_are_those_of_the_market_cap_without_gaps() -> None:
-    """Rank is computed anew at every instant."""
+def test_ranks_follow_the_market_cap_without_gaps() -> None:
+    """Ranks are computed for every instant."""
     coins = coins_at(NOW_MS)
 
     caps = [Decimal(coin["marketCapUsd"]) for coin in coins]
@@ -57,7 +57,7 @@ def test_ranks_are_those_of_the_market_cap_without_gaps() -> None:
     assert "bitcoin" == coins[0]["id"]
 
 
-def test_the_change_is_that_against_the_price_of_yesterday() -> None:
+def test_the_change_is_relative_to_the_price_24_hours_before() -> None:
     """Marts compute the same change from two snapshots."""
     before = {coin["id"]: Decimal(coin["priceUsd"]) for coin in coins_at(NOW_MS - DAY)}
 
@@ -67,8 +67,8 @@ def test_the_change_is_that_against_the_price_of_yesterday() -> None:
             assert float(change) == pytest.approx(float(coin["changePercent24Hr"]), abs=1e-9)
 
 
-def test_history_has_the_price_of_the_snapshot_of_the_same_instant() -> None:
-    """Holes are healed from history: it must be the same market."""
+def test_history_and_snapshot_have_the_same_price_for_the_same_instant() -> None:
+    """Gaps of snapshots are filled from history, so the prices must agree."""
     hour = NOW_MS // HOUR * HOUR
     snapshot = {coin["id"]: coin for coin in coins_at(hour)}
 
@@ -79,8 +79,8 @@ def test_history_has_the_price_of_the_snapshot_of_the_same_instant() -> None:
 
 
 @pytest.mark.parametrize(("interval", "step"), [("m1", 60_000), ("h6", 6 * HOUR), ("d1", DAY)])
-def test_points_lie_on_the_grid_from_start_to_before_end(interval: str, step: int) -> None:
-    """Closed on the left, open on the right."""
+def test_points_lie_on_the_grid_within_the_bounds(interval: str, step: int) -> None:
+    """The start is included, the end is not."""
     start = NOW_MS // DAY * DAY - 9 * DAY
 
     points = rows_of(history("bitcoin", interval, start - 5, start + 3 * step))
@@ -88,8 +88,8 @@ def test_points_lie_on_the_grid_from_start_to_before_end(interval: str, step: in
     assert [start, start + step, start + 2 * step] == [point["time"] for point in points]
 
 
-def test_no_point_is_younger_than_now() -> None:
-    """A closed point is not revised; an open one would be."""
+def test_no_point_lies_in_the_future() -> None:
+    """Only closed points are returned, because open ones would change."""
     points = rows_of(history("bitcoin", "h1", NOW_MS - 2 * HOUR, NOW_MS + 10 * HOUR))
 
     assert 2 == len(points)
@@ -97,22 +97,22 @@ def test_no_point_is_younger_than_now() -> None:
 
 
 def test_history_begins_when_the_coin_was_listed() -> None:
-    """Gaps are searched from listing, not from 2018."""
+    """Gap detection starts at the listing, not in 2018."""
     points = rows_of(history("sui", "d1", 1_514_764_800_000, NOW_MS))
 
     assert "2023-05-01T00:00:00.000Z" == points[0]["date"]
 
 
 def test_about_one_in_a_hundred_vwaps_is_null() -> None:
-    """CoinCap does so even for a coin of rank 6."""
+    """CoinCap sends null even for a coin of rank 6."""
     instants = range(NOW_MS, NOW_MS + 20 * DAY, DAY)
     vwaps = [coin["vwap24Hr"] for instant in instants for coin in coins_at(instant)]
 
     assert 0.002 < sum(vwap is None for vwap in vwaps) / len(vwaps) < 0.03
 
 
-def test_answers_are_fast_enough_for_tests_of_others() -> None:
-    """100 coins in 150 ms, 30 days of h1 in 300 ms."""
+def test_answers_are_fast_enough_for_other_tests() -> None:
+    """100 coins take at most 150 ms, 30 days of h1 at most 300 ms."""
     coins_at(NOW_MS)
     begin = time.perf_counter()
     coins_at(NOW_MS + 1)
@@ -139,11 +139,11 @@ def test_answers_are_fast_enough_for_tests_of_others() -> None:
     ],
 )
 def test_doubles_are_printed_as_javascript_does(number: float, text: str) -> None:
-    """Exponents below 1e-6 only: rules must read both forms."""
+    """Only numbers below 1e-6 have an exponent, and rules must read both forms."""
     assert text == shortest_text(number)
     assert number == float(text)
 
 
-def test_amounts_carry_their_binary_tail() -> None:
-    """The example of the recorded v3 answer."""
+def test_amounts_are_written_with_18_places() -> None:
+    """The value is that of the recorded v3 answer."""
     assert "87711.199999999997089617" == fixed_text(87711.2)

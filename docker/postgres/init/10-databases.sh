@@ -1,10 +1,15 @@
 #!/bin/bash
 # Runs once, on an empty volume: creates separate databases for Dagster and Airflow, and the role
-# `analyst`, which may log in; the migrations grant its read access.
+# `analyst` with a log-in. The migrations grant its read access; the job `postgres-init` does the rest.
 set -euo pipefail
 psql -v ON_ERROR_STOP=1 --no-password --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
-    -v analyst="$ANALYST_PASSWORD" -v airflow="$AIRFLOW_DB_PASSWORD" -v product="$POSTGRES_DB" <<'SQL'
+    -v analyst="$(</run/cryptoassets/analyst-password)" \
+    -v airflow="$(</run/cryptoassets/airflow-password)" -v product="$POSTGRES_DB" <<'SQL'
 CREATE ROLE analyst LOGIN PASSWORD :'analyst';
+ALTER ROLE analyst SET default_transaction_read_only = 'on';
+ALTER ROLE analyst SET statement_timeout = '10min';
+ALTER ROLE analyst SET lock_timeout = '5s';
+ALTER ROLE analyst SET idle_in_transaction_session_timeout = '1min';
 CREATE ROLE airflow LOGIN PASSWORD :'airflow';
 CREATE DATABASE airflow OWNER airflow;
 CREATE DATABASE dagster;

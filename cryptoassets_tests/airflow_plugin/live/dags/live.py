@@ -1,7 +1,7 @@
-"""DAGs of the live tests: one task each, one DAG per way of waiting.
+"""DAGs of the live tests: each has one task and waits for its run in a different way.
 
-The DAG run's configuration names what to run: `{"job": ..., "partition": ...}`. Airflow loads this
-file, so it must not import the tests.
+The DAG run's configuration is `{"job": ..., "partition": ...}`. Airflow loads this file, so it must
+not import the tests.
 """
 
 from datetime import datetime, timedelta, timezone

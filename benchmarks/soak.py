@@ -1,0 +1,219 @@
+"""`python -m benchmarks.soak`: runs many micro-batches in a row, and measures what grows.
+
+The loop is `cryptoassets run --every 1`: batches that follow each other without a pause do the work
+of as many minutes. The time for which the loop keeps its own runs in Dagster is shortened in the
+same way; otherwise none would be deleted within the measured time.
+
+What goes here: one long run. What stays out: times (in `cases.warm`).
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from statistics import linear_regression
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+
+from benchmarks.homes import Home, fresh_home
+from benchmarks.supervisor import pss_mb
+from cryptoassets.embedded.databases import with_database
+
+FEWEST_BATCHES = 6
+WARM_UP_SHARE = 1 / 3
+"""The slopes leave out this share of the batches: caches fill, and no run is old enough yet."""
+_LOOP = """
+import sys
+from datetime import timedelta
+from cryptoassets.operations import batches
+batches.RUNS_KEPT_FOR = timedelta(seconds={kept_seconds})
+from cryptoassets.cli import main
+sys.argv = ["cryptoassets", "run", "--every", "1"]
+main()
+"""
+_CYCLE = ("✓", "✗")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The state after a batch: the loop with its JVM and workers, and the embedded servers."""
+
+    loop_mb: float
+    servers_mb: float
+    handles: int
+    postgres_connections: int
+    mongo_connections: int
+    event_rows: int
+    files: int
+    disk_mb: float
+
+
+LIMITS = {
+    "loop_mb": 0.5,
+    "servers_mb": 0.5,
+    "handles": 0.1,
+    "postgres_connections": 0.02,
+    "mongo_connections": 0.02,
+    "event_rows": 1.0,
+    "files": 2.0,
+    "disk_mb": 0.5,
+}
+"""The largest slopes, per batch."""
+
+
+def main() -> int:
+    """Run the batches and print the table; return 1 if something grows."""
+    options = _options()
+    # A run that is stopped ends its servers, and shows what it has measured.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    samples: list[Sample] = []
+    failed = 0
+    with (
+        fresh_home() as home,
+        suppress(KeyboardInterrupt),
+        closing(_samples(home, options.batches, options.kept_seconds)) as found,
+    ):
+        for sample in found:
+            failed += sample is None
+            samples += [sample] if sample else samples[-1:]
+    if len(samples) < FEWEST_BATCHES:
+        return 1
+    return _report(samples, failed, options.batches)
+
+
+def _report(samples: list[Sample], failed: int, batches: int) -> int:
+    rest = samples[round(len(samples) * WARM_UP_SHARE) :]
+    exit_code = 1 if failed or len(samples) < batches else 0
+    print(f"{len(samples)} batches, {failed} failed")
+    print("| | start | middle | end | per batch |\n|---|---|---|---|---|")
+    for name in (one.name for one in fields(Sample)):
+        values = [float(getattr(sample, name)) for sample in samples]
+        slope = linear_regression(range(len(rest)), [float(getattr(s, name)) for s in rest]).slope
+        shown = [f"{values[at]:,.0f}" for at in (0, len(values) // 2, -1)]
+        is_growing = slope > LIMITS[name]
+        exit_code = max(exit_code, is_growing)
+        print(f"| {name} | {' | '.join(shown)} | {slope:+.2f}{' GROWS' if is_growing else ''} |")
+    return exit_code
+
+
+def _samples(home: Home, batches: int, kept_seconds: float) -> Generator[Sample | None, None, None]:
+    """Run batches; yield a sample after each of them, or None after one that failed."""
+    with _loop(home, kept_seconds) as lines:
+        probe: _Probe | None = None
+        done = 0
+        for line in lines:
+            if not line.startswith(_CYCLE):
+                continue
+            print(line.rstrip(), file=sys.stderr, flush=True)
+            probe = probe or _Probe(home)
+            yield probe.sample() if line.startswith(_CYCLE[0]) else None
+            done += 1
+            if done == batches:
+                break
+
+
+@contextmanager
+def _loop(home: Home, kept_seconds: float) -> Iterator[Iterator[str]]:
+    """Run the loop; yield the lines that it prints; end it like Ctrl-C."""
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _LOOP.format(kept_seconds=kept_seconds)],
+            env={**home.environment, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None  # noqa: S101 - for mypy: it is a pipe
+        with process:
+            try:
+                yield iter(process.stdout)
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.stdout.read()
+
+
+class _Probe:
+    """Measures the loop, which is this process's child, and the servers of a home."""
+
+    def __init__(self, home: Home) -> None:
+        addresses = home.addresses()
+        self._folder = home.folder
+        self._dagster_url = with_database(addresses["POSTGRES_URL"], "dagster")
+        names = ("POSTGRES_URL", "MONGO_URL", "COINCAP_URL")
+        ports = {name: urlsplit(addresses[name]).port for name in names}
+        self._postgres_port, self._mongo_port = ports["POSTGRES_URL"], ports["MONGO_URL"]
+        listening = {
+            one.laddr.port: one.pid
+            for one in psutil.net_connections("tcp")
+            if one.laddr and one.status == psutil.CONN_LISTEN
+        }
+        self._servers = [listening[port] for port in ports.values() if port]
+
+    def sample(self) -> Sample:
+        """Measure once."""
+        own = psutil.Process().children(recursive=True)
+        roots = [psutil.Process(pid) for pid in self._servers if pid]
+        servers = [*roots, *(child for one in roots for child in one.children(recursive=True))]
+        handles = 0
+        memory = {"loop": 0.0, "servers": 0.0}
+        for kind, processes in (("loop", own), ("servers", servers)):
+            for process in processes:
+                with suppress(psutil.Error, OSError):
+                    memory[kind] += pss_mb(process.pid)
+                    handles += process.num_fds()
+        sizes = [file.lstat().st_size for file in _files(self._folder)]
+        with psycopg.connect(self._dagster_url) as connection:
+            (events,) = connection.execute("SELECT count(*) FROM event_logs").fetchone() or (0,)
+        return Sample(
+            memory["loop"],
+            memory["servers"],
+            handles,
+            self._connections(self._postgres_port),
+            self._connections(self._mongo_port),
+            int(events),
+            len(sizes),
+            sum(sizes) / 1e6,
+        )
+
+    @staticmethod
+    def _connections(port: int | None) -> int:
+        return sum(
+            one.laddr.port == port and one.status == psutil.CONN_ESTABLISHED
+            for one in psutil.net_connections("tcp")
+            if one.laddr
+        )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    # Files may disappear while they are listed, so a plain glob is not enough.
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            file = Path(parent, name)
+            with suppress(OSError):
+                file.lstat()
+                yield file
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
+    parser.add_argument("--batches", type=int, default=60)
+    parser.add_argument("--kept-seconds", type=float, default=60, help="how long runs are kept")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    code = main()
+    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,183 @@
+"""Runs one query and streams its rows as Arrow batches.
+
+What goes here: which Arrow type a column of any query gets. What stays out: the connection (in
+`connection`), the queries of our own tables (in `selection`), conversions (in `result`).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from cryptoassets.analysis.connection import query_errors
+from cryptoassets.csv_rows import read_batches
+from cryptoassets.errors import QueryError
+from cryptoassets.schemas import DECIMAL_PRECISION, DECIMAL_SCALE
+
+Parameters = Mapping[str, object] | Sequence[object]
+
+# These statements cannot be part of another query; their few lines are read as texts.
+_REPORT = re.compile(r"\s*(explain|show)\b", re.IGNORECASE)
+_NUMERIC = 1700
+_TEXT_ARRAYS = (1009, 1015)
+_TEXTS = (18, 19, 25, 1042, 1043)
+_TYPES: dict[int, pa.DataType] = {
+    16: pa.bool_(),
+    20: pa.int64(),
+    21: pa.int16(),
+    23: pa.int32(),
+    26: pa.int64(),
+    700: pa.float32(),
+    701: pa.float64(),
+    1082: pa.date32(),
+    1114: pa.timestamp("us"),
+    1184: pa.timestamp("us", tz="UTC"),
+    _NUMERIC: pa.decimal128(DECIMAL_PRECISION, DECIMAL_SCALE),
+    **dict.fromkeys(_TEXTS, pa.string()),
+    **dict.fromkeys(_TEXT_ARRAYS, pa.list_(pa.string())),
+}
+"""Arrow types by the number that PostgreSQL gives its own types; all others become text."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a query.
+
+    Attributes:
+        schema: names and types of the columns, in order.
+        batches: the rows; the query runs while they are consumed, once.
+        amounts: names of the NUMERIC columns.
+    """
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+    amounts: frozenset[str]
+
+
+def run_query(
+    connection: psycopg.Connection,
+    statement: str,
+    parameters: Parameters | None = None,
+    *,
+    has_text_amounts: bool = False,
+) -> Rows:
+    """Run one SELECT, VALUES, TABLE, WITH, EXPLAIN or SHOW.
+
+    NUMERIC becomes decimal128(38, 18); a number with more decimal places is rounded half away from
+    zero. Columns with the same name get numbers.
+
+    Args:
+        connection: of `connection.connect`.
+        statement: one statement.
+        parameters: values for `%s` or `%(name)s`; without them `%` has no special meaning.
+        has_text_amounts: NUMERIC becomes text with all its decimal places.
+
+    Raises:
+        QueryError: the server refused the statement, or a value fits no Arrow type.
+        StoreUnavailableError: the connection was lost.
+    """
+    if _REPORT.match(statement):
+        return _report(connection, statement)
+    query = _as_part(connection, statement, parameters)
+    with query_errors():
+        # Only the extended protocol refuses a second statement.
+        head = sql.SQL("SELECT * FROM ({}\n) AS rows LIMIT 0").format(query)
+        columns = connection.execute(head, prepare=True).description or []
+    if not columns:
+        raise QueryError("The query has no columns. Add one")
+    places = [sql.Identifier(f"column {number}") for number in range(len(columns))]
+    names = _distinct([column.name for column in columns])
+    known = {_NUMERIC: pa.string()} if has_text_amounts else {}
+    types = [(_TYPES | known).get(column.type_code, pa.string()) for column in columns]
+    expressions = [
+        _expression(column, place, type_)
+        for column, place, type_ in zip(columns, places, types, strict=True)
+    ]
+    selected = sql.SQL("SELECT {} FROM ({}\n) AS rows ({})").format(
+        sql.SQL(", ").join(expressions), query, sql.SQL(", ").join(places)
+    )
+    schema = pa.schema(list(zip(names, types, strict=True)))
+    amounts = [n for n, c in zip(names, columns, strict=True) if c.type_code == _NUMERIC]
+    return Rows(schema, _batches(connection, selected, schema), frozenset(amounts))
+
+
+def _report(connection: psycopg.Connection, statement: str) -> Rows:
+    with query_errors():
+        cursor = connection.execute(sql.SQL(statement.strip().rstrip(";")), prepare=True)
+        names = [column.name for column in cursor.description or []]
+        lines = [dict(zip(names, map(str, row), strict=True)) for row in cursor]
+    schema = pa.schema([(name, pa.string()) for name in names])
+    return Rows(schema, iter([pa.RecordBatch.from_pylist(lines, schema=schema)]), frozenset())
+
+
+def _as_part(
+    connection: psycopg.Connection, statement: str, parameters: Parameters | None
+) -> sql.Composable:
+    text = statement.strip().rstrip(";")
+    if not text:
+        raise QueryError("There is no statement. Write one, such as: SELECT * FROM coin_latest")
+    if parameters is not None:
+        with query_errors():
+            text = psycopg.ClientCursor(connection).mogrify(text, parameters)
+    return sql.SQL(text)
+
+
+def _expression(
+    column: psycopg.Column, place: sql.Identifier, type_: pa.DataType
+) -> sql.Composable:
+    is_exact = (column.precision, column.scale) == (DECIMAL_PRECISION, DECIMAL_SCALE)
+    if pa.types.is_decimal(type_) and not is_exact:
+        return sql.SQL("round({}, {})").format(place, sql.Literal(DECIMAL_SCALE))
+    if pa.types.is_list(type_):
+        return sql.SQL("to_json({})").format(place)
+    return place
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number repeated names: Arrow allows them, but pandas, polars and JSON do not."""
+    made: list[str] = []
+    for name in names:
+        number, unique = 1, name
+        while unique in made:
+            number += 1
+            unique = f"{name}_{number}"
+        made.append(unique)
+    return made
+
+
+def _batches(
+    connection: psycopg.Connection, query: sql.Composable, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    is_list = [pa.types.is_list(field.type) for field in schema]
+    sent = pa.schema(
+        [
+            pa.field(field.name, pa.string() if listed else field.type)
+            for field, listed in zip(schema, is_list, strict=True)
+        ]
+    )
+    try:
+        with query_errors(), connection.cursor() as cursor:
+            for batch in read_batches(cursor, sent, query):
+                if not any(is_list):
+                    yield batch
+                    continue
+                columns = [
+                    _lists(column) if listed else column
+                    for column, listed in zip(batch.columns, is_list, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise QueryError(
+            f"A value of the result fits no type of Arrow: {error}. Cast the column in the query, "
+            "for example to text: `amount::text`"
+        ) from error
+
+
+def _lists(texts: pa.Array) -> pa.Array:
+    values: list[Any] = [None if text is None else json.loads(text) for text in texts.to_pylist()]
+    return pa.array(values, pa.list_(pa.string()))

@@ -1,0 +1,83 @@
+"""The result of a query, in the form that the reader's tool needs.
+
+What goes here: conversions. What stays out: reading (in `query`), files (in `export`).
+"""
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from cryptoassets.errors import ExtraMissingError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    import polars as pl
+
+
+class Result:
+    """Rows that were read at one moment.
+
+    Amounts are decimals with 18 places, exactly as stored; times have the time zone UTC.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __len__(self) -> int:
+        rows: int = self._table.num_rows
+        return rows
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} rows: {', '.join(self._table.column_names)}>"
+
+    def arrow(self) -> pa.Table:
+        """Return an Arrow table; NUMERIC is decimal128(38, 18)."""
+        return self._table
+
+    def pandas(self) -> "pd.DataFrame":
+        """Return a pandas DataFrame whose columns keep their Arrow types."""
+        import pandas as pd  # noqa: PLC0415 -- heavy
+
+        return self._table.to_pandas(types_mapper=pd.ArrowDtype)
+
+    def polars(self) -> "pl.DataFrame":
+        """Return a polars DataFrame; NUMERIC is Decimal(38, 18).
+
+        Raises:
+            ExtraMissingError: polars is not installed.
+        """
+        frame: Any = extra_module("polars", extra="polars").from_arrow(self._table)
+        made: pl.DataFrame = frame
+        return made
+
+    def duckdb(self) -> "duckdb.DuckDBPyRelation":
+        """Return a DuckDB relation; query it with `.query("rows", "SELECT ... FROM rows")`.
+
+        Raises:
+            ExtraMissingError: DuckDB is not installed.
+        """
+        connection = extra_module("duckdb", extra="duckdb").connect()
+        # Its default is the time zone of this machine.
+        connection.execute("SET TimeZone = 'UTC'")
+        relation: duckdb.DuckDBPyRelation = connection.from_arrow(self._table)
+        return relation
+
+
+def extra_module(name: str, *, extra: str) -> ModuleType:
+    """Import a package that only an extra installs.
+
+    Raises:
+        ExtraMissingError: it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ExtraMissingError(
+            f"The package {name} is not installed. It comes with the extra `{extra}`: "
+            f"pip install 'cryptoassets[{extra}]'; `make run` installs all extras"
+        ) from error

@@ -1,0 +1,91 @@
+"""The remaining work of a backfill, as the stores show it.
+
+What goes here: which days are finished, and how the others are grouped into runs. What stays out:
+running jobs (in `operations.backfill`), the cost of the missing calls (in `windows`). Dagster's
+events are not used.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from cryptoassets.backfills.gaps import days_with_gaps, detect_gaps
+from cryptoassets.backfills.request import HistoryRequest
+from cryptoassets.backfills.resource import HistoryResource
+from cryptoassets.partitions.spans import Span, partitions_touching, within
+from cryptoassets.resources.mongo import MongoResource
+from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.schemas import HISTORY_FLOW
+from cryptoassets.settings import load_settings
+from cryptoassets.stores.ledger import ledger_of
+from cryptoassets.stores.mongodb import count_in
+
+CHUNK_DAYS = 7
+
+
+def days_between(since: datetime, until: datetime) -> list[Span]:
+    """Return the UTC days that overlap a time range, oldest first."""
+    return partitions_touching(Span(since, until), HISTORY_FLOW.span)
+
+
+def chunks(days: Sequence[Span]) -> list[Sequence[Span]]:
+    """Split days into chunks of a week."""
+    return [days[place : place + CHUNK_DAYS] for place in range(0, len(days), CHUNK_DAYS)]
+
+
+def unfinished(
+    mongo: MongoResource,
+    postgres: PostgresResource,
+    wanted: Mapping[str, Sequence[Span]],
+    days: Sequence[Span],
+) -> list[Span]:
+    """Return the unfinished days: something must be fetched, or raw documents are unpublished.
+
+    A day that retention expired is finished.
+    """
+    collection = mongo.lake()[HISTORY_FLOW.raw.name]
+    with postgres.connect() as connection:
+        ledger = ledger_of(connection.cursor(), HISTORY_FLOW)
+    unfinished_days = []
+    for day in days:
+        row = ledger.get(day.start)
+        is_wanted = any(within(spans, day) for spans in wanted.values())
+        raw_rows = count_in(collection, day)
+        is_expired = row is not None and row.expired_at is not None
+        if not is_expired and (is_wanted or raw_rows != (row.raw_rows if row else 0)):
+            unfinished_days.append(day)
+    return unfinished_days
+
+
+def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) -> list[Span]:
+    """Detect gaps and return the days for which a run of `history` has work to do.
+
+    Args:
+        history: the resource.
+        fetches: whether the run fetches; then it has to request spans of gaps that were not
+            answered since the gap was detected.
+        processes: whether the run publishes fetched but unpublished documents.
+    """
+    mongo, postgres, interval = history.mongo, history.postgres, history.interval
+    gaps = detect_gaps(mongo, postgres, interval).open
+    if not gaps:
+        return []
+    since, until = min(gap.start for gap in gaps), max(gap.end for gap in gaps)
+    # Dagster has no partition before the first one.
+    since = max(since, load_settings().first_partition)
+    days = days_with_gaps(gaps, Span(since, until)) if since < until else []
+    request = HistoryRequest(since, until, until, gaps_only=True)
+    wanted = history.wanted(request, until) if fetches else {}
+    if processes:
+        return unfinished(mongo, postgres, wanted, days)
+    return [day for day in days if any(within(spans, day) for spans in wanted.values())]
+
+
+def group_consecutive(days: Sequence[Span]) -> list[list[Span]]:
+    """Group consecutive days; each group is one run."""
+    groups: list[list[Span]] = []
+    for day in days:
+        if groups and groups[-1][-1][1] == day[0]:
+            groups[-1].append(day)
+        else:
+            groups.append([day])
+    return groups

@@ -1,0 +1,111 @@
+"""Prints the rows of a query as a table, as CSV or as JSON, and what an export wrote.
+
+What goes here: rendering. What stays out: reading (in `analysis`).
+"""
+
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyarrow import csv
+from rich.cells import cell_len
+from rich.console import Console
+
+from cryptoassets.analysis.reading import open_rows
+
+if TYPE_CHECKING:
+    from cryptoassets.analysis.export import ExportedFile
+    from cryptoassets.analysis.query import Rows
+
+MAX_ROWS = 1000
+"""Rows in a table; a terminal shows fewer."""
+
+
+def print_query(console: Console, statement: str, output: str) -> None:
+    """Run a statement and print its rows."""
+    with open_rows(statement) as rows:
+        if output == "csv":
+            _print_csv(rows)
+        elif output == "json":
+            _print_json(rows)
+        else:
+            _print_table(console, rows)
+
+
+def print_export(console: Console, written: "ExportedFile") -> None:
+    """Print where the file is, its rows, and the texts that were changed."""
+    console.print(f"{written.path}: {written.rows:,} rows.", soft_wrap=True, markup=False)
+    if written.escaped:
+        console.print(
+            f"{written.escaped:,} texts that begin with = + - or @ got an apostrophe in front, so "
+            "that a spreadsheet does not treat them as formulas."
+        )
+
+
+def _print_table(console: Console, rows: "Rows") -> None:
+    count, shown = 0, []
+    for batch in rows.batches:
+        shown += list(_cells(batch.slice(0, max(0, MAX_ROWS - count))))
+        count += batch.num_rows
+    for line in table_lines(rows, shown):
+        # Not rich's table, which would cut digits off where the terminal is narrow.
+        console.print(line, soft_wrap=True, markup=False, emoji=False)
+    more = f"; the first {MAX_ROWS:,} are shown, --format csv prints all"
+    console.print(
+        f"({count:,} {'row' if count == 1 else 'rows'}{more if count > MAX_ROWS else ''})"
+    )
+
+
+def table_lines(rows: "Rows", shown: Sequence[Sequence[object]]) -> Iterator[str]:
+    """Align cells below their names, numbers on the right, as psql does."""
+    cells = [[printable(cell) for cell in row] for row in (rows.schema.names, *shown)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    is_number = [f.name in rows.amounts or _is_number(f.type) for f in rows.schema]
+    for number, row in enumerate(cells):
+        padded = [
+            " " * (width - cell_len(cell)) + cell
+            if right
+            else cell + " " * (width - cell_len(cell))
+            for cell, width, right in zip(row, widths, is_number, strict=True)
+        ]
+        yield f" {' | '.join(padded)}".rstrip()
+        if number == 0:
+            yield "-+-".join("-" * width for width in widths).join(("-", "-"))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def printable(value: object) -> str:
+    """Return a value for a terminal; control characters in a coin's name must not control it."""
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _print_csv(rows: "Rows") -> None:
+    options = csv.WriteOptions(include_header=False, quoting_style="needed")
+    header = io.BytesIO()
+    csv.write_csv(pa.table({name: [] for name in rows.schema.names}), header)
+    sys.stdout.write(header.getvalue().decode())
+    for batch in rows.batches:
+        lines = io.BytesIO()
+        csv.write_csv(batch, lines, options)
+        sys.stdout.write(lines.getvalue().decode())
+
+
+def _print_json(rows: "Rows") -> None:
+    separator = "[\n"
+    for batch in rows.batches:
+        for row in _cells(batch):
+            values = dict(zip(rows.schema.names, row, strict=True))
+            sys.stdout.write(f"{separator}{json.dumps(values, ensure_ascii=False, default=str)}")
+            separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _cells(batch: pa.RecordBatch) -> Any:
+    return zip(*(column.to_pylist() for column in batch.columns), strict=True)

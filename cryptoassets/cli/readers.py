@@ -1,0 +1,116 @@
+"""The commands that only read: `sql` and `export`.
+
+What goes here: their options and help texts, which `make reference` copies. What stays out: reading
+(in `analysis`), the prompt (in `sql_prompt`), what is printed (in `query_output`).
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+import typer
+
+from cryptoassets.cli.terminal import UnwrappedConsole, console
+
+OutputFormat = Literal["table", "csv", "json"]
+FileFormat = Literal["parquet", "csv", "duckdb", "xlsx"]
+
+
+def sql(
+    statement: Annotated[
+        str | None, typer.Argument(metavar="SELECT ...", help="One query. Default: a prompt.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--format", metavar="table|csv|json", help="Form of the result.")
+    ] = "table",
+) -> None:
+    r"""Query PostgreSQL, read-only and without any set-up: one statement, or a prompt with history.
+
+    Logs in as the role `analyst`, which cannot write. Starts an embedded
+    PostgreSQL that is stopped. The schemas marts and warehouse may be left out.
+    Without an argument, a statement is read from a pipe, or typed at a prompt: end
+    it with a semicolon; \d lists tables, \d TABLE its columns, Ctrl-D ends.
+
+    A table shows up to 1,000 rows; csv and json print all. In json, amounts are
+    texts, so that no digit is lost.
+    """
+    if output not in ("table", "csv", "json"):
+        raise typer.BadParameter("--format must be table, csv or json")
+    from cryptoassets.cli.query_output import print_query
+    from cryptoassets.cli.sql_prompt import run_prompt
+
+    chosen = cast("OutputFormat", output)
+    _start_missing()
+    if statement is None and not sys.stdin.isatty():
+        statement = sys.stdin.read()
+    # Rows are printed even with `--quiet`.
+    rows = UnwrappedConsole(highlight=False)
+    if statement is None:
+        run_prompt(rows, chosen)
+    else:
+        print_query(rows, statement, chosen)
+
+
+def export(  # noqa: PLR0913, PLR0917 -- one per option of the command
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Table or view, e.g. coin_daily.")],
+    output: Annotated[
+        str,
+        typer.Option("--format", metavar="parquet|csv|duckdb|xlsx", help="Format of the file."),
+    ] = "parquet",
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Start, included: ISO date or time in --tz."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="End, not included: ISO date or time in --tz."),
+    ] = None,
+    coins: Annotated[
+        str | None, typer.Option(help="Ids of coins, separated by commas. Default: all.")
+    ] = None,
+    currency: Annotated[
+        str, typer.Option(help="Add amounts in this currency, e.g. EUR, where a rate is known.")
+    ] = "USD",
+    tz: Annotated[
+        str, typer.Option("--tz", help="Time zone of the times, e.g. Europe/Berlin.")
+    ] = "UTC",
+    out: Annotated[
+        Path | None, typer.Option(help="File or folder. Default: TABLE.FORMAT in this folder.")
+    ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a table to a file: Parquet, CSV, DuckDB or Excel.
+
+    Reads as the role `analyst`; starts an embedded PostgreSQL that is stopped. The
+    file appears when it is complete; an interrupted export leaves nothing.
+
+    Amounts keep all digits: Excel and CSV get them as text. In these two formats a
+    text that begins with = + - or @ gets an apostrophe in front, because a
+    spreadsheet would treat it as a formula. --since and --until apply to the first
+    of observed_at, day, start_at, gap_start, first_seen_at and other times that the
+    table has.
+    """
+    from cryptoassets.analysis.export import ExportRequest, export_table
+    from cryptoassets.analysis.moments import zone_named
+    from cryptoassets.analysis.selection import make_filter
+    from cryptoassets.cli.query_output import print_export
+
+    zone = zone_named(tz)
+    ids = None if coins is None else [one.strip() for one in coins.split(",") if one.strip()]
+    wanted = make_filter(ids, since, until, currency, zone)
+    request = ExportRequest(table, wanted, cast("FileFormat", output), out, zone, overwrites=force)
+    _start_missing()
+    with console.status("Reading") as status:
+        written = export_table(request, lambda rows: status.update(f"{rows:,} rows"))
+    print_export(console, written)
+
+
+def _start_missing() -> None:
+    from cryptoassets.embedded import Stack
+    from cryptoassets.settings import load_settings
+
+    settings = load_settings()
+    if settings.analyst_url is None and settings.postgres_url is None:
+        with console.status("Starting what is missing"):
+            Stack(settings, lambda sentence: console.print(f"  {sentence}.")).postgres_url()

@@ -1,0 +1,171 @@
+"""The other pages of the platform: their addresses, whether they answer, and Dagster's last runs.
+
+What goes here: requests to those pages. What stays out: showing the answers (in `views`).
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+import streamlit as st
+
+from cryptoassets.settings import Settings, load_settings
+
+_TIMEOUT_SECONDS = 2.0
+_CACHE_SECONDS = 10
+_RUNS = """query Runs($limit: Int!) { runsOrError(limit: $limit) { __typename ... on Runs {
+    results { runId jobName status startTime creationTime tags { key value } } } } }"""
+_PARTITION_TAGS = (
+    "dagster/partition",
+    "dagster/asset_partition_range_start",
+    "dagster/asset_partition_range_end",
+)
+
+
+@dataclass(frozen=True)
+class PlatformPage:
+    """A page: where the reader opens it, where this server reaches it, and what it is for."""
+
+    name: str
+    url: str
+    probe: str
+    purpose: str
+    user: str
+    start: str
+
+
+_PAGES = (
+    PlatformPage(
+        "Dagster",
+        "http://localhost:3000",
+        "http://localhost:3000/server_info",
+        "runs, assets, checks",
+        "none",
+        "cryptoassets dev, or Docker",
+    ),
+    PlatformPage(
+        "Airflow",
+        "http://localhost:8081",
+        "http://localhost:8081",
+        "schedules",
+        "admin",
+        "make airflow, or Docker",
+    ),
+    PlatformPage(
+        "Spark",
+        "http://localhost:8080",
+        "http://localhost:8080",
+        "workers and applications",
+        "none",
+        "Docker",
+    ),
+    PlatformPage(
+        "pgAdmin",
+        "http://localhost:5050",
+        "http://localhost:5050/misc/ping",
+        "tables and SQL",
+        "admin@admin.com",
+        "Docker",
+    ),
+    PlatformPage(
+        "Mongo Express",
+        "http://localhost:8082",
+        "http://localhost:8082",
+        "raw documents",
+        "admin",
+        "Docker",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether a page answers; `detail` describes the answer or names the command that starts it."""
+
+    is_up: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of Dagster."""
+
+    run_id: str
+    job: str
+    partition: str
+    outcome: str
+    started_at: datetime
+
+
+@st.cache_resource(ttl=_CACHE_SECONDS, show_spinner=False)
+def _settings() -> Settings:
+    """Reading them takes 10 ms, and a table of runs needs them for each link."""
+    return load_settings()
+
+
+def platform_pages() -> list[PlatformPage]:
+    """Every page of the platform, at the addresses that CRYPTOASSETS_PAGES names."""
+    named = _settings().pages
+    pages = []
+    for page in _PAGES:
+        url, probe = named.get(page.name.lower().replace(" ", "-"), (page.url, page.probe))
+        pages.append(replace(page, url=url, probe=probe))
+    return pages
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def health_of(pages: Sequence[PlatformPage]) -> list[Health]:
+    """Ask all pages at the same time."""
+    with ThreadPoolExecutor(len(pages)) as pool:
+        return list(pool.map(_health, pages))
+
+
+def _health(page: PlatformPage) -> Health:
+    try:
+        answer = requests.get(page.probe, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
+    except requests.RequestException:
+        return Health(is_up=False, detail=f"not running; started by {page.start}")
+    # A page that asks for a log-in is healthy.
+    if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Health(is_up=True, detail="answers")
+    return Health(is_up=False, detail=f"answers with an error ({answer.status_code})")
+
+
+def dagster_link(run_id: str) -> str:
+    """Address of a run on Dagster's page."""
+    return f"{_settings().dagster_page}/runs/{run_id}"
+
+
+@st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
+def last_runs(limit: int) -> list[Run] | None:
+    """The newest runs, newest first; None if Dagster does not answer."""
+    address = urljoin(platform_pages()[0].probe, "/graphql")
+    try:
+        answer = requests.post(
+            address,
+            json={"query": _RUNS, "variables": {"limit": limit}},
+            timeout=_TIMEOUT_SECONDS,
+        )
+        found = answer.json()["data"]["runsOrError"]["results"]
+        return [_run(one) for one in found]
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return None
+
+
+def _run(found: dict[str, Any]) -> Run:
+    tags = {tag["key"]: tag["value"] for tag in found["tags"]}
+    started = found["startTime"] or found["creationTime"]
+    return Run(
+        run_id=found["runId"],
+        job="assets" if found["jobName"].startswith("__") else found["jobName"],
+        partition=" to ".join(
+            dict.fromkeys(tags[name] for name in _PARTITION_TAGS if name in tags)
+        ),
+        outcome=str(found["status"]).lower(),
+        started_at=datetime.fromtimestamp(started, UTC),
+    )

@@ -1,0 +1,178 @@
+"""Plotly figures that can be read in light and dark, on a screen and on a phone.
+
+What goes here: the form of the charts. What stays out: which values they show. Values are rounded
+as decimals before they become floats; hover texts show the decimals.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from cryptoassets.dashboard import figures
+
+COLORS = ("#4f8ef7", "#f59e42", "#1f9d55", "#a970f0", "#e25c9b", "#17a2a8")
+GAIN, LOSS, NEUTRAL = "#1f9d55", "#e05252", "#8b95a5"
+_GRID = "rgba(128, 128, 128, 0.18)"
+_DIGITS = 7
+_FIGURES_SECONDS = 0.3
+_FEW_DAYS = 8
+"""With fewer days than this, each day gets a tick; otherwise Plotly would put some at noon."""
+_DAY, _MONTH = 86_400_000, "M1"
+_TIME_FORMATS = [
+    {"dtickrange": [None, _DAY - 1], "value": "%H:%M\n%-d %b"},
+    {"dtickrange": [_DAY, _MONTH], "value": "%-d %b\n%Y"},
+    {"dtickrange": [_MONTH, None], "value": "%b\n%Y"},
+]
+_LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+
+Times = Sequence[date | datetime]
+Amounts = Sequence[Decimal | None]
+
+
+def plotted(amounts: Amounts) -> list[float | None]:
+    """Values for the browser: rounded to seven digits, so that it never shows binary noise."""
+    return [None if one is None else float(f"{one:.{_DIGITS}g}") for one in amounts]
+
+
+def line(
+    times: Times, amounts: Amounts, texts: Sequence[str], name: str = "", **options: Any
+) -> go.Scatter:
+    """A line; None interrupts it. The texts appear when the pointer is over a point."""
+    color = options.pop("color", COLORS[0])
+    return go.Scatter(
+        x=list(times),
+        y=plotted(amounts),
+        text=list(texts),
+        name=name,
+        mode=options.pop("mode", "lines"),
+        line={"color": color, "width": 2, **options.pop("line", {})},
+        hovertemplate=f"%{{x|%-d %b %Y, %H:%M}}<br><b>%{{text}}</b><extra>{name}</extra>",
+        **options,
+    )
+
+
+def bars(times: Times, amounts: Amounts, texts: Sequence[str], name: str, color: str) -> go.Bar:
+    """One bar per time."""
+    return go.Bar(
+        x=list(times),
+        y=plotted(amounts),
+        hovertext=list(texts),
+        name=name,
+        marker={"color": color},
+        hovertemplate=f"%{{x}}<br><b>%{{hovertext}}</b><extra>{name}</extra>",
+    )
+
+
+def candles(starts: Times, rows: Sequence[Mapping[str, Any]], currency: str) -> list[Any]:
+    """Candles; those with less than half of their expected points are drawn faint."""
+    groups: tuple[tuple[str, bool, float], ...] = (("candle", False, 1.0), ("thin", True, 0.35))
+    drawn = []
+    for name, is_thin, opacity in groups:
+        chosen = [
+            (start, row)
+            for start, row in zip(starts, rows, strict=True)
+            if (2 * row["points"] < row["points_expected"]) == is_thin
+        ]
+        if not chosen:
+            continue
+        prices = {
+            name: plotted([row[name] for _, row in chosen])
+            for name in ("open", "high", "low", "close")
+        }
+        drawn.append(
+            go.Candlestick(
+                x=[start for start, _ in chosen],
+                **prices,
+                name="with less than half of its points" if is_thin else name,
+                opacity=opacity,
+                increasing={"line": {"color": GAIN, "width": 1}, "fillcolor": GAIN},
+                decreasing={"line": {"color": LOSS, "width": 1}, "fillcolor": LOSS},
+                text=[_candle_text(row, currency) for _, row in chosen],
+                hoverinfo="x+text",
+                showlegend=is_thin,
+            )
+        )
+    return drawn
+
+
+def _candle_text(row: Mapping[str, Any], currency: str) -> str:
+    words = [f"{name} {figures.price(row[name], currency)}" for name in ("open", "high", "low")]
+    points = f"{row['points']} of {row['points_expected']} points, {row['source']}"
+    return "<br>".join([*words, f"<b>close {figures.price(row['close'], currency)}</b>", points])
+
+
+def let_figures_appear() -> None:
+    """Wait a moment when a reader opens the first page, so that figures appear before charts.
+
+    The browser draws together what arrives together, and its first chart takes a second.
+    """
+    if "has_figures" not in st.session_state:
+        st.session_state["has_figures"] = True
+        time.sleep(_FIGURES_SECONDS)
+
+
+def show(traces: Sequence[Any], **options: Any) -> None:
+    """Write a chart to the page; see `figure`."""
+    st.plotly_chart(
+        figure(traces, **options),
+        config={"displayModeBar": False, "displaylogo": False, "responsive": True},
+    )
+
+
+def figure(
+    traces: Sequence[Any], *, unit: str = "", prefix: str = "", height: int = 320, **layout: Any
+) -> go.Figure:
+    """Put traces into a chart.
+
+    Args:
+        traces: lines, bars or candles.
+        unit: written after the values of the axis.
+        prefix: written before them.
+        height: in pixels.
+        layout: further options of Plotly's layout.
+    """
+    has_names = sum(trace.showlegend is not False and bool(trace.name) for trace in traces) > 1
+    xaxis = {
+        "showgrid": False,
+        "automargin": True,
+        "nticks": 7,
+        "tickformatstops": _TIME_FORMATS,
+        "rangeslider": {"visible": False},
+    }
+    if _is_few_days(traces):
+        xaxis["dtick"] = _DAY
+    yaxis = {
+        "gridcolor": _GRID,
+        "zerolinecolor": _GRID,
+        "ticksuffix": unit,
+        "tickprefix": prefix,
+        "automargin": True,
+        "exponentformat": "none",
+        "separatethousands": True,
+        "nticks": 6,
+    }
+    # At once, because Plotly takes 10 ms to check each change of a figure.
+    whole = {
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 36 if has_names else 12, "b": 8},
+        "showlegend": has_names,
+        "legend": _LEGEND,
+        "hovermode": "closest",
+        "dragmode": False,
+        "bargap": 0.15,
+        **layout,
+        "xaxis": xaxis | layout.get("xaxis", {}),
+        "yaxis": yaxis | layout.get("yaxis", {}),
+    }
+    return go.Figure(list(traces), whole)
+
+
+def _is_few_days(traces: Sequence[Any]) -> bool:
+    places = {place for trace in traces for place in trace.x or ()}
+    is_daily = not any(isinstance(place, datetime) for place in places)
+    return 0 < len(places) < _FEW_DAYS and is_daily

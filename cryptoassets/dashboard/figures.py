@@ -1,0 +1,86 @@
+"""Figures as text: rounded as decimals, never as binary fractions.
+
+What goes here: numbers, amounts, ages and times as a reader expects them. What stays out: tables
+and charts (in `tables` and `charts`).
+"""
+
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
+
+UNKNOWN = "—"
+_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩"}
+_SCALES = ((Decimal(10**12), "T"), (Decimal(10**9), "B"), (Decimal(10**6), "M"))
+_SIGNIFICANT_DIGITS = 5
+_AGES = ((86_400, "d"), (3_600, "h"), (60, "min"))
+_TWO_DECIMALS_FROM = 100
+
+
+def symbol(currency: str) -> str:
+    """The sign of a currency, in front of amounts; its code and a blank if it has none."""
+    return _SYMBOLS.get(currency, f"{currency} ")
+
+
+def price(amount: Decimal | None, currency: str) -> str:
+    """A price: two decimals from 100 on, else five significant digits."""
+    if amount is None:
+        return UNKNOWN
+    return f"{symbol(currency)}{rounded(amount):,f}"
+
+
+def rounded(amount: Decimal) -> Decimal:
+    """A price in as many digits as are shown."""
+    if abs(amount) >= _TWO_DECIMALS_FROM or not amount:
+        return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    decimals = _SIGNIFICANT_DIGITS - 1 - amount.adjusted()
+    return amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+
+
+def total(amount: Decimal | None, currency: str) -> str:
+    """A large amount, shortened: $3.21 T, €512.00 B."""
+    if amount is None:
+        return UNKNOWN
+    for size, letter in _SCALES:
+        if abs(amount) >= size:
+            return f"{symbol(currency)}{_fixed(amount / size, 2)} {letter}"
+    return f"{symbol(currency)}{_fixed(amount, 0)}"
+
+
+def percent(share: Decimal | None, *, is_signed: bool = False, decimals: int = 2) -> str:
+    """A percentage; with a sign if it is a change."""
+    if share is None:
+        return UNKNOWN
+    text = _fixed(share, decimals)
+    is_zero = not text.strip("-0.,")
+    if is_zero:
+        text = text.lstrip("-")
+    return f"{'+' if is_signed and share > 0 and not is_zero else ''}{text} %"
+
+
+def count(number: int | Decimal | None) -> str:
+    """A whole number with separators."""
+    return UNKNOWN if number is None else f"{int(number):,}"
+
+
+def age(seconds: float | Decimal | None) -> str:
+    """A time span in its largest unit."""
+    if seconds is None:
+        return UNKNOWN
+    for size, unit in _AGES:
+        if seconds >= size:
+            return f"{_fixed(Decimal(seconds) / size, 1).removesuffix('.0')} {unit}"
+    return f"{max(0, int(seconds))} s"
+
+
+def moment(time: datetime | None, zone: ZoneInfo) -> str:
+    """Date and time in a time zone."""
+    return UNKNOWN if time is None else f"{time.astimezone(zone):%-d %b %Y, %H:%M}"
+
+
+def day(value: date | None) -> str:
+    """A date."""
+    return UNKNOWN if value is None else f"{value:%-d %b %Y}"
+
+
+def _fixed(amount: Decimal, decimals: int) -> str:
+    return f"{amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP):,f}"

@@ -1,0 +1,14 @@
+"""The pages of the dashboard: each module draws one page for a reader."""
+
+from collections.abc import Callable
+
+from cryptoassets.dashboard.reader import Reader
+from cryptoassets.dashboard.views import coin, market, pipeline, platform
+
+VIEWS: dict[str, Callable[[Reader], None]] = {
+    "Market": market.show,
+    "Coin": coin.show,
+    "Pipeline": pipeline.show,
+    "Platform": platform.show,
+}
+"""By title; the address of a page is its title in lower case, that of the first is `/`."""

@@ -1,0 +1,89 @@
+"""Failed runs that no later run has made up for, read from Dagster.
+
+What goes here: which failures still count. What stays out: the last run of each job (in
+`last_runs`), the words of a failure (in `conditions`).
+
+The last run of a job is not enough for alerts: in the minute between two evaluations a run of one
+day can fail and the run of the next day succeed.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+import dagster as dg
+
+from cryptoassets.embedded.dead_runs import dead_runs
+from cryptoassets.monitoring.last_runs import LastRun, describe_run, partitions_of
+
+LOOKS_BACK = timedelta(days=7)
+"""Older failures are forgotten."""
+FETCH_JOBS = ("ingest", "rates")
+"""Jobs that fetch only the present: nobody can repeat a past run, so any later success counts."""
+_MAX_READ = 1000
+_MAX_DESCRIBED = 20
+
+
+def unresolved_failures(instance: dg.DagsterInstance) -> list[LastRun]:
+    """Return the newest unresolved failure per job and partitions, oldest first; changes nothing.
+
+    A later successful run of the same job resolves a failure if it made the same assets, and
+    overlaps its partitions. A killed run whose process is gone counts as failed.
+    """
+    dead = {run.run_id for run in dead_runs(instance)}
+    failed = [
+        *_records(instance, dg.DagsterRunStatus.FAILURE),
+        *(instance.get_run_records(dg.RunsFilter(run_ids=sorted(dead))) if dead else ()),
+    ]
+    unresolved: list[dg.RunRecord] = []
+    for job, group in groupby(sorted(failed, key=_job), key=_job):
+        succeeded = _records(instance, dg.DagsterRunStatus.SUCCESS, job)
+        left = [one for one in sorted(group, key=_age) if not _is_resolved(one, succeeded)]
+        unresolved += {_subject(one.dagster_run): one for one in left}.values()
+    return [
+        describe_run(instance, one, is_dead=one.dagster_run.run_id in dead)
+        for one in sorted(unresolved, key=_age)[:_MAX_DESCRIBED]
+    ]
+
+
+def _records(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, job: str | None = None
+) -> Collection[dg.RunRecord]:
+    since = datetime.now(UTC) - LOOKS_BACK
+    wanted = dg.RunsFilter(job_name=job, statuses=[status], created_after=since)
+    return instance.get_run_records(wanted, limit=_MAX_READ)
+
+
+def _is_resolved(failed: dg.RunRecord, succeeded: Collection[dg.RunRecord]) -> bool:
+    return any(
+        later.storage_id > failed.storage_id
+        and _has_same_assets(failed.dagster_run, later.dagster_run)
+        and _overlaps(failed.dagster_run, later.dagster_run)
+        for later in succeeded
+    )
+
+
+def _has_same_assets(failed: dg.DagsterRun, later: dg.DagsterRun) -> bool:
+    """Whether a run made all assets of another one of its job; without selection it made all."""
+    if later.asset_selection is None:
+        return True
+    return failed.asset_selection is not None and failed.asset_selection <= later.asset_selection
+
+
+def _overlaps(failed: dg.DagsterRun, later: dg.DagsterRun) -> bool:
+    ours, theirs = _subject(failed), _subject(later)
+    if ours is None or theirs is None:
+        return True
+    return ours[0] <= theirs[1] and theirs[0] <= ours[1]
+
+
+def _subject(run: dg.DagsterRun) -> tuple[str, str] | None:
+    return None if run.job_name in FETCH_JOBS else partitions_of(run)
+
+
+def _job(record: dg.RunRecord) -> str:
+    return record.dagster_run.job_name
+
+
+def _age(record: dg.RunRecord) -> int:
+    return record.storage_id

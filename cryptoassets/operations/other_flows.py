@@ -1,0 +1,83 @@
+"""The flows that a run fetches besides snapshots: when they are due, and their unfinished work.
+
+What goes here: which partitions their jobs run for. What stays out: snapshots and marts (in `run`
+and `cycle`), executing a job (in `runs`).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+import pymongo
+
+from cryptoassets.errors import SettingsError, SourceError, StoreError
+from cryptoassets.jobs import processed_assets
+from cryptoassets.operations.left_behind import hours_left_behind, started_hours
+from cryptoassets.operations.runs import Runner
+from cryptoassets.operations.session import Stores
+from cryptoassets.partitions.spans import partition_around, partition_name
+from cryptoassets.resources import ecb_rates
+from cryptoassets.resources.coincap import is_recorded, listing_credits, requested_ids
+from cryptoassets.resources.credits import PostgresCreditKeeper
+from cryptoassets.schemas import FLOWS, Flow, asset_of
+from cryptoassets.stores.mongodb import end_of_times
+
+
+def run_other_flows(
+    stores: Stores, runner: Runner, now: datetime, tags: Mapping[str, str] = MappingProxyType({})
+) -> bool:
+    """Fetch each flow that is due, and process what is not published; return whether all succeeded.
+
+    Args:
+        stores: the stores.
+        runner: executes the jobs.
+        now: the current time.
+        tags: further tags of the runs.
+    """
+    is_done = True
+    refresh_ecb_rates(stores, runner, now)
+    for flow in FLOWS:
+        if not flow.every:  # history or snapshots
+            continue
+        waiting = hours_left_behind(stores, now, flow)
+        wanted = set(waiting.keys)
+        if is_due(stores, flow, now):
+            current = partition_name(partition_around(now, flow.span))
+            fetched = [asset_of(flow.raw), *processed_assets(flow)]
+            is_done = runner.execute(flow.job, current, tags=tags, assets=fetched) and is_done
+            # An answer belongs to the partition of its own time, whichever run fetched it.
+            raw = asset_of(flow.raw)
+            wanted |= {key for name, key in runner.outcome.materialized if name == raw}
+            wanted.discard(current)
+        for key in reversed(started_hours(wanted)):
+            assets = processed_assets(flow)
+            is_done = runner.execute(flow.job, key, tags=tags, assets=assets) and is_done
+        if waiting.rest:
+            runner.warn(waiting.rest)
+    return is_done
+
+
+def refresh_ecb_rates(stores: Stores, runner: Runner, now: datetime) -> None:
+    """Read the ECB's file if a new day is due; a failure only warns, as prices do not need it."""
+    file = stores.settings.cryptoassets_ecb_rates
+    try:
+        changed = ecb_rates.refresh_ecb_rates(stores.postgres, file, now)
+    except (SettingsError, SourceError, StoreError) as error:
+        runner.warn(str(error))
+    else:
+        if changed is not None:
+            runner.progress.done("ECB", f"{changed:,} daily rates new or changed")
+
+
+def is_due(stores: Stores, flow: Flow, now: datetime) -> bool:
+    """Whether a flow's newest document is too old, and the credits allow a fetch."""
+    if flow.ids_setting and not requested_ids(flow, stores.settings):
+        return False
+    newest = end_of_times(stores.mongo.lake()[flow.raw.name], {}, pymongo.DESCENDING)
+    if flow.every is None or (newest is not None and now - newest <= flow.every):
+        return False
+    if stores.stack.source == "replay" and not is_recorded(flow, stores.settings):
+        return False
+    monthly = stores.settings.coincap_monthly_credits
+    budget = PostgresCreditKeeper(stores.postgres.connect, monthly, "paced").budget(now)
+    return budget.can_spend(listing_credits(flow, stores.settings))

@@ -1,0 +1,139 @@
+"""The tour's own stores and shell, which the user's settings do not affect.
+
+What goes here: creating and removing the tour's home, the environment of its commands, and running
+them. What stays out: the steps (in `tour`).
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cryptoassets.embedded import Stack
+from cryptoassets.environment import without_proxies
+from cryptoassets.errors import EmbeddedError
+from cryptoassets.project import ENV_FILE
+from cryptoassets.settings import Settings, load_settings
+
+_SETTINGS = """\
+# Settings of the tour. The file .env of the project is not read.
+CRYPTOASSETS_CURRENCIES=none
+"""
+_GRACE_SECONDS = 5.0
+_STOP_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class TourHome:
+    """The folder of the tour's stores.
+
+    Attributes:
+        unset: the user's variables that would affect the commands; the tour removes them.
+    """
+
+    folder: Path
+    unset: tuple[str, ...]
+
+    def preparation(self) -> str:
+        """Return the lines after which the tour's commands can be typed in another terminal."""
+        # The other terminal may have no active environment, even if this one has.
+        programs = shlex.quote(str(Path(sys.executable).parent))
+        lines = [
+            f'export PATH={programs}:"$PATH"',
+            f"export CRYPTOASSETS_HOME={shlex.quote(str(self.folder))}",
+        ]
+        return "\n".join([*lines, *([f"unset {' '.join(self.unset)}"] if self.unset else [])])
+
+    def run(self, text: str) -> int:
+        """Run a text with `sh`, its output on ours; return its exit code."""
+        *lines, last = text.split("\n")
+        # With `exec` our signals reach the program itself.
+        script = "\n".join([*lines, f"exec {last}"])
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", script], env=tour_environment(self.folder), stdin=subprocess.DEVNULL
+        )
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            _stop(process)
+            raise
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    """End a command: Ctrl-C has reached it already, a signal to us alone has not."""
+    for seconds, end in ((_GRACE_SECONDS, process.terminate), (_STOP_SECONDS, process.kill)):
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            end()
+        else:
+            return
+    process.wait()
+
+
+def users_settings(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the variables of the environment that are settings, except the home."""
+    names = {name.upper() for name in Settings.model_fields} - {"CRYPTOASSETS_HOME"}
+    return tuple(sorted(name for name in environment if name.upper() in names))
+
+
+def tour_environment(home: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment of the tour's commands: none of the user's settings."""
+    unset = users_settings(environment)
+    kept = {name: value for name, value in environment.items() if name not in unset}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '/usr/bin:/bin')}"
+    return {**without_proxies(kept), "CRYPTOASSETS_HOME": str(home), "PATH": path}
+
+
+@contextmanager
+def open_tour_home(*, keeps: bool) -> Iterator[TourHome]:
+    """Create the tour's home; at the end stop its servers and remove it.
+
+    An interrupted tour leaves nothing; what a killed one has left is removed first.
+
+    Args:
+        keeps: keep the folder; its servers are stopped.
+
+    Raises:
+        EmbeddedError: another tour is running.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    parent = load_settings().home
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = parent / "tour"
+    lock = FileLock(parent / "tour.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise EmbeddedError(
+            f"Another tour is running in {folder}. Wait for its end, then try again"
+        ) from error
+    try:
+        _remove(folder)
+        folder.mkdir()
+        (folder / ENV_FILE).write_text(_SETTINGS)
+        yield TourHome(folder, users_settings())
+    finally:
+        if keeps:
+            _stack(folder).down()
+        else:
+            _remove(folder)
+        lock.release()
+
+
+def _stack(folder: Path) -> Stack:
+    return Stack(Settings.model_construct(cryptoassets_home=folder), source="simulator")
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        _stack(folder).down(erase=True)
+        shutil.rmtree(folder)

@@ -1,0 +1,37 @@
+"""How many cores of a Spark cluster one run takes.
+
+What goes here: asking the master of a standalone cluster for its workers. What stays out: the other
+settings of the session (in `spark_jvm`).
+"""
+
+import json
+from urllib.request import urlopen
+
+from cryptoassets.settings import Settings
+
+_RUNS_AT_ONCE = 2
+"""As `max_concurrent_runs` in `dagster.yaml`."""
+_SECONDS = 5.0
+
+
+def cores_per_run(settings: Settings) -> int | None:
+    """Return the number of cores, so that two runs at once use all workers.
+
+    None: Spark's own configuration decides, because the address of the master's page is not known,
+    or because the page does not answer.
+    """
+    if settings.spark_cores_per_run:
+        return settings.spark_cores_per_run
+    if "spark" not in settings.pages or not settings.spark_master.startswith("spark://"):
+        return None
+    page = settings.pages["spark"][1].rstrip("/")
+    try:
+        with urlopen(f"{page}/json/", timeout=_SECONDS) as answer:  # noqa: S310 - http by the check of pages
+            return _share(json.load(answer)["workers"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _share(workers: list[dict[str, object]]) -> int | None:
+    cores = sum(int(str(one["cores"])) for one in workers if one["state"] == "ALIVE")
+    return max(1, cores // _RUNS_AT_ONCE) if cores else None

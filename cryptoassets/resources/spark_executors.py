@@ -1,0 +1,71 @@
+"""Ends a Spark application that gets no executor, so that the run fails instead of waiting.
+
+What goes here: counting executors, and the thread that watches them. What stays out: the session
+(in `spark`), raising the error (in `spark_errors`).
+
+Spark itself waits forever: for a worker with room, or for a master that was restarted and no longer
+knows the application.
+"""
+
+import threading
+import time
+
+from py4j.protocol import Py4JError
+from pyspark import SparkContext
+
+WAIT = "spark.cryptoassets.executorWait"
+"""Spark's configuration may change how long an application waits, e.g. to `20min`."""
+_DEFAULT_WAIT = "5min"
+STOPPING = threading.Lock()
+"""Held while a context is being stopped; its jobs fail earlier, and a new one must wait."""
+_CHECK_SECONDS = 1.0
+_sentences: list[str] = []
+"""Why this process has ended a context whose jobs have not reported their error yet."""
+
+
+def executor_count(context: SparkContext) -> int:
+    """How many executors an application on a cluster has now."""
+    # The list also contains the driver.
+    return int(context._jsc.sc().getExecutorMemoryStatus().size()) - 1  # noqa: SLF001
+
+
+def watch_executors(context: SparkContext) -> None:
+    """Stop the context if its jobs have no executor for too long; call it once per context.
+
+    A local Spark needs no executor and is not watched.
+    """
+    if not str(context.master).startswith("local"):
+        seconds = float(context._jsc.sc().conf().getTimeAsSeconds(WAIT, _DEFAULT_WAIT))  # noqa: SLF001
+        threading.Thread(target=_watch, args=(context, seconds), daemon=True).start()
+
+
+def why_stopped() -> str | None:
+    """Return, once, why the context was stopped for lack of executors; None: it was not."""
+    return _sentences.pop() if _sentences else None
+
+
+def _watch(context: SparkContext, seconds: float) -> None:
+    tracker, jobs_waiting_since = context.statusTracker(), time.monotonic()
+    try:
+        while context._jsc is not None:  # noqa: SLF001 - a stopped context has none
+            if executor_count(context) > 0 or not tracker.getActiveJobsIds():
+                jobs_waiting_since = time.monotonic()
+            if time.monotonic() - jobs_waiting_since > seconds:
+                with STOPPING:
+                    _sentences[:] = [_sentence(context, seconds)]
+                    # A later session registers again, which helps if the master was restarted.
+                    context.stop()
+                return
+            time.sleep(_CHECK_SECONDS)
+    except (Py4JError, OSError, AttributeError):
+        # The context was stopped, or its JVM has ended.
+        return
+
+
+def _sentence(context: SparkContext, seconds: float) -> str:
+    return (
+        f"The Spark cluster {context.master} gave this run no executor for {seconds:.0f} s. A "
+        "retry helps when the cluster has room again: check on the master's page that it lists "
+        f"the workers and that they have free cores and memory. {WAIT} in Spark's configuration "
+        "sets the time"
+    )

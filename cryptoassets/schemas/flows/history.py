@@ -1,0 +1,56 @@
+"""The flow of history: past prices of coins at regular intervals."""
+
+from datetime import timedelta
+
+from cryptoassets.schemas.columns import CIRCULATING_SUPPLY, INTERVAL, PRICE_MEASURES
+from cryptoassets.schemas.flow import Flow, clean_table, raw_table
+from cryptoassets.schemas.table import Column
+from cryptoassets.schemas.warehouse import COIN_PRICE_HISTORY
+
+RAW_COIN_HISTORY = raw_table(
+    "coin_history",
+    "Raw documents of MongoDB as they are loaded: one row per coin, interval, point and answer.",
+    documents="Raw points of history, one per coin, interval, point and answer: the same "
+    "fields and `interval`. `_id` is `<slug>@<interval>@<observed_at>@<hash of the payload>`.",
+    identity=(
+        Column("coin_id", "text", "Slug under which the document is stored", is_nullable=True),
+        Column("interval", "text", "The interval that was requested", is_nullable=True),
+    ),
+    payload_fields=("priceUsd", "circulatingSupply", "time", "date"),
+    what="point",
+)
+
+CLEAN_COIN_PRICE_HISTORY = clean_table(
+    "coin_price_history",
+    "Every raw point of the day, typed and judged: one row per raw document.",
+    identity=(
+        Column("coin_id", "text", "CoinCap's slug of the coin", is_nullable=True),
+        Column("interval", "text", INTERVAL.comment, is_nullable=True),
+    ),
+    typed=(
+        Column("price_usd", "numeric", PRICE_MEASURES[0].comment, is_nullable=True),
+        CIRCULATING_SUPPLY,
+    ),
+    what="point",
+)
+
+HISTORY_FLOW = Flow(
+    RAW_COIN_HISTORY,
+    CLEAN_COIN_PRICE_HISTORY,
+    COIN_PRICE_HISTORY,
+    span=timedelta(days=1),
+    route="/assets/{slug}/history",
+    # Computed from the 41 credits for 720 points in v3, and the 17 for 288.
+    bytes_per_row=138,
+    every=None,
+    job="history",
+    job_description="Fetch the history of days into MongoDB, clean and publish it; each code "
+    "location does its part of these steps. Takes one day or a range of days.",
+    assets="cryptoassets.assets.history",
+    rules=(
+        "cryptoassets.transforms.history",
+        "cryptoassets.transforms.times",
+        "cryptoassets.schemas.intervals",
+    ),
+    feeds_marts=True,
+)

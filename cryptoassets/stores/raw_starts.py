@@ -1,0 +1,46 @@
+"""Which partitions of a collection of raw documents have documents.
+
+What goes here: finding them by their distinct times. What stays out: counting (in `mongodb`), which
+partitions are published (in `upkeep.partitions`).
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import pymongo
+from pymongo.collection import Collection
+
+from cryptoassets.partitions.spans import Span, partition_around
+from cryptoassets.stores.documents import time_of
+from cryptoassets.stores.mongodb import Document, end_of_times, in_window
+
+_SLICE = timedelta(days=30)
+"""Even with a snapshot every 5 s, the distinct times fit into MongoDB's 16 MB per answer."""
+
+
+def starts_in(collection: Collection[Document], length: timedelta, window: Span) -> set[datetime]:
+    """Return the starts of the partitions of this length that have documents in a window."""
+    return {
+        partition_around(moment, length).start
+        for part in _slices(collection, window)
+        for moment in map(time_of, collection.distinct("observed_at", in_window(part)))
+        if moment is not None and part.start <= moment < part.end
+    }
+
+
+def with_documents(collection: Collection[Document], partitions: Sequence[Span]) -> list[Span]:
+    """Return those of some partitions of one length, oldest first, that have documents."""
+    first, last = partitions[0], partitions[-1]
+    starts = starts_in(collection, first.end - first.start, Span(first.start, last.end))
+    return [partition for partition in partitions if partition.start in starts]
+
+
+def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
+    """Split the part of a window with documents, so that its distinct times fit into an answer."""
+    start, last = (
+        end_of_times(collection, in_window(window), order) or window.end
+        for order in (pymongo.ASCENDING, pymongo.DESCENDING)
+    )
+    while start <= last and start < window.end:
+        yield Span(start, min(start + _SLICE, window.end))
+        start += _SLICE

@@ -1,0 +1,1 @@
+"""Tests of `cryptoassets.analysis`: what reads as the role `analyst`."""

@@ -1,0 +1,1 @@
+"""Tests of history: planning, fetching, and detecting gaps."""

@@ -1,0 +1,341 @@
+"""Passes over coins against the simulator: every call is recorded."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cryptoassets.backfills import book
+from cryptoassets.backfills.fetch import HistoryFetch
+from cryptoassets.backfills.resource import BACKFILL_RETRIES, BACKFILL_TIMEOUTS
+from cryptoassets.coincap.client import CoinCapClient
+from cryptoassets.coincap.documents import RawBatch
+from cryptoassets.coincap.protocol import epoch_ms
+from cryptoassets.coincap_server.exchange import HttpAnswer, Request
+from cryptoassets.coincap_server.server import SourceServer
+from cryptoassets.coincap_server.sources import simulated_source
+from cryptoassets.errors import (
+    BadKeyError,
+    CreditsSpentError,
+    EmptyAnswerError,
+    MalformedAnswerError,
+    SourceUnavailableError,
+)
+from cryptoassets.partitions.spans import Span
+from cryptoassets_tests.coincap.conftest import QUICK, SHORT
+from cryptoassets_tests.coincap.scripted import scripted_source
+from cryptoassets_tests.coincap_server.fixtures import PlanFaults
+
+T0 = datetime(2026, 1, 5, tzinfo=UTC)
+HISTORY = "/assets/{slug}/history"
+Fetch = Callable[..., HistoryFetch]
+
+
+def days(start: float, end: float) -> Span:
+    """Return a span in days since T0."""
+    return Span(T0 + timedelta(days=start), T0 + timedelta(days=end))
+
+
+TWO_DAYS = days(0, 2)
+
+
+@pytest.fixture
+def fetch(client: CoinCapClient) -> Fetch:
+    """Create a pass over coins, with one span for each coin."""
+
+    def make(*coins: str, wanted: Span = TWO_DAYS, **changes: Any) -> HistoryFetch:
+        plan = {coin: [wanted] for coin in coins}
+        options = {"interval": "h1", "source": "simulator", "wanted": plan, "before": wanted[1]}
+        return HistoryFetch(client, **(options | changes))
+
+    return make
+
+
+def run_pass(fetch: HistoryFetch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the documents and records of all batches."""
+    batches = list(fetch)
+    documents = [document for batch in batches for document in batch.documents]
+    return documents, [record for batch in batches for record in batch.windows]
+
+
+def test_no_point_is_lost_or_duplicated_where_windows_touch(fetch: Fetch) -> None:
+    """61 days of h1 are three calls: 30, 30 and 1 day."""
+    documents, records = run_pass(fetch("bitcoin", wanted=days(0, 61)))
+
+    assert 61 * 24 == len(documents) == len({document["_id"] for document in documents})
+    assert [T0 + n * timedelta(hours=1) for n in range(61 * 24)] == sorted(
+        document["observed_at"] for document in documents
+    )
+    assert [720, 720, 24] == [record["points"] for record in records]
+    assert [days(0, 30), days(30, 60), days(60, 61)] == [
+        (record["start"], record["end"]) for record in records
+    ]
+
+
+def test_windows_that_begin_later_are_skipped_but_one_may_reach_beyond(fetch: Fetch) -> None:
+    """A chunk of a week is fetched with windows of a month, which later chunks need not request."""
+    documents, records = run_pass(fetch("bitcoin", wanted=days(0, 61), before=days(0, 7)[1]))
+
+    assert [days(0, 30)] == [(record["start"], record["end"]) for record in records]
+    assert 720 == len(documents)
+
+
+def test_a_refused_window_is_halved_and_the_accepted_length_is_used_from_then_on(
+    fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
+) -> None:
+    """The table of longest windows is not official; if it is wrong, the run must not fail."""
+    plan_faults({"route": HISTORY, "kind": "status", "status": 400, "times": 2})
+
+    documents, records = run_pass(fetch("bitcoin", "ethereum", wanted=days(0, 15)))
+
+    assert 2 * 15 * 24 == len(documents)
+    lengths = Counter(record["end"] - record["start"] for record in records)
+    assert {timedelta(hours=90): 8} == dict(lengths)
+    assert 10 == count_calls()["calls"][HISTORY]
+
+
+def test_a_missing_coin_does_not_stop_the_others_and_is_recorded(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """A 404 must not end a backfill, and the coin must not be requested again."""
+    plan_faults({"route": "/assets/ethereum/history", "kind": "status", "status": 404})
+    made = fetch("bitcoin", "ethereum", "tether", wanted=days(0, 61))
+
+    documents, records = run_pass(made)
+
+    assert {"bitcoin", "tether"} == {document["coin_id"] for document in documents}
+    lost = [record for record in records if record["coin_id"] == "ethereum"]
+    assert ["not_found"] == [record["outcome"] for record in lost]
+    assert "ethereum" == made.facts["coins without history"]
+
+
+def test_a_failed_coin_is_recorded_and_the_others_continue(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """A failed window is not covered, so the next pass requests it again."""
+    plan_faults({"route": "/assets/ethereum/history", "kind": "reset"})
+    made = fetch("bitcoin", "ethereum", "tether")
+
+    documents, records = run_pass(made)
+
+    outcomes = {record["coin_id"]: record["outcome"] for record in records}
+    assert {"bitcoin": "points", "ethereum": "failed", "tether": "points"} == outcomes
+    assert 96 == len(documents)
+    assert 1 == made.facts["coins failed"]
+    assert "broke the connection" in records[1]["error"]
+
+
+def test_a_source_that_is_down_is_not_asked_for_every_coin(
+    fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
+) -> None:
+    """A hundred coins with a minute of retries each would take more than an hour."""
+    plan_faults({"route": HISTORY, "kind": "status", "status": 503})
+
+    with pytest.raises(SourceUnavailableError):
+        run_pass(fetch(*(f"coin-{number}" for number in range(50))))
+
+    assert 5 * QUICK.attempts == count_calls()["calls"][HISTORY]
+
+
+def test_long_rate_limiting_is_survived(source: SourceServer, plan_faults: PlanFaults) -> None:
+    """A backfill's retries outlast eight 429 answers followed by two resets."""
+    assert BACKFILL_RETRIES.attempts < 8
+    storm = {"route": HISTORY, "kind": "status", "status": 429, "retry_after": "0", "times": 8}
+    plan_faults(storm, {"route": HISTORY, "kind": "reset", "after": 8, "times": 2})
+    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
+
+    with CoinCapClient(source.url, retries=BACKFILL_RETRIES, timeouts=BACKFILL_TIMEOUTS) as patient:
+        documents, records = run_pass(HistoryFetch(patient, "h1", "simulator", plan, TWO_DAYS[1]))
+
+    assert (96, {"points"}) == (len(documents), {record["outcome"] for record in records})
+
+
+@pytest.mark.parametrize("control", [None, ("tether", days(0, 1))])
+def test_a_source_without_points_for_any_coin_leaves_no_record(
+    fetch: Fetch, plan_faults: PlanFaults, control: tuple[str, Span] | None
+) -> None:
+    """`data: []` for every coin is a fault of the source; a record would hide the gap forever."""
+    plan_faults({"route": HISTORY, "kind": "empty"})
+    seen: list[RawBatch] = []
+
+    with pytest.raises(EmptyAnswerError, match="no history points for any of"):
+        seen.extend(fetch("bitcoin", "ethereum", control=control))
+
+    assert [] == [record for batch in seen for record in batch.windows]
+
+
+def test_coins_without_points_are_recorded_when_another_coin_has_points(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """A coin that is not listed yet does not count as an outage, even if it is requested alone."""
+    plan_faults({"route": "/assets/bitcoin/history", "kind": "empty"})
+
+    _, alone = run_pass(fetch("bitcoin", control=("tether", days(0, 1))))
+    _, records = run_pass(fetch("bitcoin", "ethereum"))
+
+    assert ["empty"] == [record["outcome"] for record in alone]
+    assert ["empty", "points"] == [record["outcome"] for record in records]
+
+
+class LimitedCredits:
+    """A ledger that allows a fixed number of calls."""
+
+    def __init__(self, calls: int) -> None:
+        """Allow this many calls."""
+        self._left = calls
+
+    def reserve(self, route: str, estimated: int) -> None:  # noqa: ARG002 - the protocol's
+        """Count down."""
+        self._left -= 1
+        if self._left < 0:
+            raise CreditsSpentError(f"{route} was not called: spent")
+
+    def count(self, ticket: None, counted: int) -> None:
+        """Do nothing."""
+
+
+def test_a_source_that_knows_no_coin_leaves_no_record(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """A wrong address answers 404 for each coin; if recorded, no coin would be requested again."""
+    plan_faults({"route": HISTORY, "kind": "status", "status": 404})
+    seen: list[RawBatch] = []
+
+    with pytest.raises(EmptyAnswerError, match="no history points for any of"):
+        seen.extend(fetch("bitcoin", "ethereum", control=("tether", days(0, 1))))
+
+    assert [] == [record for batch in seen for record in batch.windows]
+
+
+@pytest.fixture
+def two_call_client(source: SourceServer) -> Iterator[CoinCapClient]:
+    """A client whose credits allow two calls."""
+    ledger = LimitedCredits(2)
+    with CoinCapClient(source.url, retries=QUICK, timeouts=SHORT, credits=ledger) as made:
+        yield made
+
+
+def test_spent_credits_end_the_pass_and_keep_earlier_answers(
+    two_call_client: CoinCapClient,
+) -> None:
+    """Answers that were paid for are stored; the rest is fetched next month."""
+    plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
+    made = HistoryFetch(two_call_client, "h1", "simulator", plan, days(0, 1)[1])
+
+    documents, _ = run_pass(made)
+
+    assert {"bitcoin", "ethereum"} == {document["coin_id"] for document in documents}
+    assert "was not called: spent" in made.facts["stopped"]
+
+
+def test_credits_that_end_before_any_point_are_reported_as_spent(
+    two_call_client: CoinCapClient, plan_faults: PlanFaults
+) -> None:
+    """Then no credits are left for the control window, so nothing is recorded."""
+    plan_faults({"route": HISTORY, "kind": "empty"})
+    plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
+    made = HistoryFetch(
+        two_call_client, "h1", "simulator", plan, days(0, 1)[1], control=("tether", days(0, 1))
+    )
+
+    assert ([], []) == run_pass(made)
+    assert "was not called: spent" in made.facts["stopped"]
+
+
+def test_a_refused_key_ends_the_pass_at_once(fetch: Fetch, plan_faults: PlanFaults) -> None:
+    """The key would be refused for every other coin, too."""
+    plan_faults({"route": HISTORY, "kind": "status", "status": 401})
+
+    with pytest.raises(BadKeyError):
+        run_pass(fetch("bitcoin", "ethereum"))
+
+
+def test_an_unreadable_answer_is_stored_as_dead_letter(
+    fetch: Fetch, plan_faults: PlanFaults
+) -> None:
+    """Users need the answer to find the cause."""
+    plan_faults({"route": "/assets/ethereum/history", "kind": "html"})
+
+    batches = list(fetch("bitcoin", "ethereum"))
+
+    (letter,) = [letter for batch in batches for letter in batch.dead_letters]
+    assert b"" != letter["body"].encode()
+    assert "failed" == batches[-1].windows[0]["outcome"]
+
+
+@pytest.mark.parametrize("time", ["x", "1767571200000", 1767571200, None])
+def test_a_window_whose_points_cannot_be_read_counts_as_failed(
+    fetch: Fetch, plan_faults: PlanFaults, time: object
+) -> None:
+    """Text or seconds in `time` used to be recorded as "empty", which hid the gap forever."""
+    odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": time}} for hour in range(24)}
+    plan_faults({"route": "/assets/ethereum/history", "kind": "patch", "coins": odd})
+    made = fetch("bitcoin", "ethereum", wanted=days(0, 0.5))
+
+    batches = list(made)
+
+    record = batches[-1].windows[-1]
+    assert ("ethereum", "failed") == (record["coin_id"], record["outcome"])
+    assert f'"time": {json.dumps(time)}'.replace(" ", "") in record["error"].replace(" ", "")
+    assert 12 == len(batches[-1].dead_letters)
+    assert "ethereum: none of its 12 points can be used (bad_timestamp" in made.facts["failures"]
+
+
+def test_a_window_counts_as_failed_if_the_source_ignores_start_and_end() -> None:
+    """Such a coin used to be recorded as having no history."""
+    simulator = simulated_source()
+
+    def send_old_points(request: Request) -> HttpAnswer:
+        asked = {"start": "1700000000000", "end": "1700090000000"}
+        is_ethereum = "ethereum" in request.path
+        query = {**request.query, **(asked if is_ethereum else {})}
+        return simulator.answer(replace(request, query=query))
+
+    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
+    with scripted_source(send_old_points) as (url, _), CoinCapClient(url, retries=QUICK) as client:
+        _, records = run_pass(HistoryFetch(client, "h1", "simulator", plan, TWO_DAYS[1]))
+
+    assert ["points", "failed"] == [record["outcome"] for record in records]
+    assert "25 points is between the requested start and end" in records[1]["error"]
+
+
+def test_points_right_next_to_the_window_are_not_a_fault() -> None:
+    """Many sources include the window's end, and a coin may have been listed at that hour."""
+    simulator = simulated_source()
+    end_ms = epoch_ms(TWO_DAYS[1])
+
+    def send_end_only(request: Request) -> HttpAnswer:
+        asked = {"start": str(end_ms), "end": str(end_ms + 1)} if "ethereum" in request.path else {}
+        return simulator.answer(replace(request, query={**request.query, **asked}))
+
+    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
+    with scripted_source(send_end_only) as (url, _), CoinCapClient(url, retries=QUICK) as client:
+        _, records = run_pass(HistoryFetch(client, "h1", "simulator", plan, TWO_DAYS[1]))
+
+    assert ["points", "empty"] == [record["outcome"] for record in records]
+
+
+def test_a_source_with_an_unknown_point_format_ends_the_pass(
+    fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
+) -> None:
+    """Otherwise a hundred coins at forty credits each would be spent on unreadable answers."""
+    odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": "x"}} for hour in range(24)}
+    plan_faults({"route": HISTORY, "kind": "patch", "coins": odd})
+    coins = ("bitcoin", "ethereum", "tether", "xrp", "solana", "cardano", "dogecoin")
+    seen: list[RawBatch] = []
+
+    with pytest.raises(MalformedAnswerError, match="bitcoin, ethereum, tether, xrp, solana"):
+        seen.extend(fetch(*coins, wanted=days(0, 0.5)))
+
+    assert 5 == count_calls()["calls"][HISTORY]
+    assert 5 * 12 == sum(len(batch.dead_letters) for batch in seen)
+
+
+def test_the_outcomes_are_described_in_the_docstring() -> None:
+    """The docstring is the only description of the collection's format."""
+    text = book.__doc__ or ""
+    assert all(f"\n    {name} " in text for name in ("points", "empty", "not_found", "failed"))

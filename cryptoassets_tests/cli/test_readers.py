@@ -1,0 +1,144 @@
+"""`sql` and `export` as their user sees them."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+from rich.console import Console
+
+from cryptoassets.cli import main
+from cryptoassets.cli.query_output import printable
+from cryptoassets.cli.sql_prompt import run_prompt
+from cryptoassets_tests.analysis.conftest import market, market_url
+
+__all__ = ["market", "market_url"]
+
+pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("market")]
+
+QUERY = "SELECT symbol, max_supply, first_seen_at FROM coins ORDER BY rank LIMIT 2"
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the command in this process; return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["cryptoassets", *arguments])
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_a_table_shows_every_digit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A narrow terminal must not cut digits off."""
+    monkeypatch.setenv("COLUMNS", "20")
+
+    assert 0 == command(monkeypatch, "sql", QUERY)
+
+    assert [
+        " symbol |                  max_supply | first_seen_at",
+        "--------+-----------------------------+----------------------------------",
+        " BTC    | 21000000.000000000000000000 | 2026-08-26T00:00:00.000000+00:00",
+        " ETH    |                             | 2026-08-26T00:00:00.000000+00:00",
+        "(2 rows)",
+    ] == capsys.readouterr().out.splitlines()
+
+
+def test_csv_and_json_are_exact_and_can_be_read_by_programs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JSON numbers are doubles in most languages, so amounts are texts."""
+    command(monkeypatch, "sql", "--format", "json", QUERY)
+    rows = json.loads(capsys.readouterr().out)
+    command(monkeypatch, "sql", "--format", "csv", QUERY)
+    lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+
+    assert ("BTC", "21000000.000000000000000000") == (rows[0]["symbol"], rows[0]["max_supply"])
+    assert rows[1]["max_supply"] is None
+    assert [row | {"max_supply": row["max_supply"] or ""} for row in rows] == lines
+
+
+@pytest.mark.parametrize(("output", "shown"), [("csv", '"symbol"\n'), ("json", "[]\n")])
+def test_no_rows_are_still_a_result(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], output: str, shown: str
+) -> None:
+    """A program must not fail on an empty file."""
+    command(monkeypatch, "sql", "--format", output, "SELECT symbol FROM coins WHERE false")
+
+    assert shown == capsys.readouterr().out
+
+
+def test_a_statement_can_come_from_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in `cryptoassets sql < query.sql`."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("SHOW statement_timeout;\n"))
+
+    assert 0 == command(monkeypatch, "sql")
+
+    assert "10min" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["sql", "DELETE FROM coins"], 1, "PostgreSQL refused the query"),
+        (["sql", "--format", "xml", "SELECT 1"], 2, "must be table, csv or json"),
+        (["export", "coins", "--tz", "Mars"], 2, "'Mars' is not a time zone"),
+        (["export", "coins", "--since", "soon"], 2, "'soon' is not a date or time"),
+    ],
+)
+def test_misuse_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    """No traceback."""
+    assert code == command(monkeypatch, *arguments)
+
+    shown = capsys.readouterr().err
+    assert words in " ".join(shown.replace("│", " ").split())
+    assert "Traceback" not in shown
+
+
+def test_an_export_prints_what_it_wrote(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Path and rows, for a log."""
+    arguments = ["--coins", "bitcoin, ethereum", "--format", "csv", "--out", str(tmp_path)]
+
+    assert 0 == command(monkeypatch, "export", "coin_prices", *arguments)
+
+    assert f"{tmp_path}/coin_prices.csv: 96 rows." in capsys.readouterr().out
+
+
+def test_the_prompt_keeps_a_history_and_survives_errors(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A typing error must not end the session."""
+    monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
+    screen = io.StringIO()
+    typed = "\\d coins\rselect nothing;\rselect symbol\rfrom coins where rank = 1;\r\\q\r"
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        keys.send_text(typed)
+        run_prompt(Console(file=screen, width=200), "table")
+
+    shown = screen.getvalue()
+    assert "CoinCap's slug of the coin" in shown
+    assert 'column "nothing" does not exist' in shown
+    assert " BTC\n(1 row)" in shown
+    assert "+select nothing;" in (tmp_path / "sql_history").read_text()
+
+
+def test_a_coin_cannot_control_the_terminal() -> None:
+    """Its name may contain escape sequences."""
+    assert r"\x1b[31mred\n" == printable("\x1b[31mred\n")

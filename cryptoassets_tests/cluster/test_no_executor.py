@@ -1,0 +1,84 @@
+"""A run whose application gets no executor fails with a sentence, and a retry can succeed."""
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from cryptoassets.embedded import Stack
+from cryptoassets.embedded.processes import free_port
+from cryptoassets_tests.cluster.standalone import (
+    Cluster,
+    await_page,
+    daemon,
+    master_words,
+    worker_words,
+)
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(400)]
+
+DRIVER = """
+import sys
+from pyspark import SparkContext
+from cryptoassets.errors import NoExecutorError
+from cryptoassets.resources.spark import SparkResource
+from cryptoassets.resources.spark_errors import spark_errors
+
+def count():
+    with spark_errors():
+        return SparkResource().session.range(3).count()
+
+try:
+    count()
+except NoExecutorError as error:
+    print(error.is_retryable, error, flush=True)
+# On a busy machine, the executor takes longer to start.
+SparkContext._gateway.jvm.System.setProperty("spark.cryptoassets.executorWait", "5min")
+sys.stdin.readline()
+print(count(), flush=True)
+"""
+SETTINGS = """
+spark.driver.host                127.0.0.1
+spark.driver.bindAddress         127.0.0.1
+spark.executor.memory            600m
+spark.cryptoassets.executorWait  4s
+"""
+
+
+def test_a_restarted_master_that_forgot_the_application_fails_it(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """The run waited two hours, because the driver never registers with a new master."""
+    port, page_port, worker_page = (free_port() for _ in range(3))
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/spark-defaults.conf").write_text(SETTINGS)
+    cluster = Cluster(tmp_path, port, ())
+    page, java_home = f"http://127.0.0.1:{page_port}", stack.java_home()
+    master, folder = master_words(port, page_port), tmp_path / "master"
+    with ExitStack() as started:
+        with daemon(master, folder, java_home, {}) as killed:
+            await_page(page, "ALIVE")
+            driver = started.enter_context(_driver(cluster))
+            await_page(page, '"name" : "cryptoassets"')
+            killed.kill()
+        started.enter_context(daemon(master, folder, java_home, {}))
+        refusal = driver.stdout.readline() if driver.stdout else ""
+        worker = worker_words(port, worker_page, tmp_path / "worker")
+        started.enter_context(daemon(worker, tmp_path / "worker", java_home, {}))
+        counted, _ = driver.communicate("\n")
+
+    assert refusal.startswith(f"True The Spark cluster spark://127.0.0.1:{port} gave this run no")
+    assert "for 4 s. A retry helps when the cluster has room again" in refusal
+    assert "3\n" == counted
+
+
+def _driver(cluster: Cluster) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER],
+        env=cluster.driver_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,53 @@
+"""Pages of other origins can neither read the dashboard nor control it."""
+
+import subprocess
+import sys
+
+import pytest
+import requests
+
+pytestmark = pytest.mark.postgres
+
+FOREIGN = "http://evil.example"
+SOCKET = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/", {}, 200),
+        ("/_stcore/stream", SOCKET, 101),
+        ("/", {"Host": "evil.example"}, 400),
+        ("/_stcore/health", {"Origin": FOREIGN}, 403),
+        ("/_stcore/health", {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("/_stcore/stream", SOCKET | {"Origin": FOREIGN}, 403),
+        ("/_stcore/stream", SOCKET | {"Host": "evil.example", "Origin": FOREIGN}, 400),
+    ],
+    ids=["page", "socket", "rebinding", "fetch", "no-cors", "foreign socket", "rebound socket"],
+)
+def test_only_the_dashboards_own_page_is_answered(
+    dashboard: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    """It has no log-in, and any page in the user's browser can send requests to it."""
+    with requests.get(f"{dashboard}{path}", headers=headers, timeout=20, stream=True) as answer:
+        assert status == answer.status_code
+
+
+def test_without_the_extra_the_command_names_it() -> None:
+    """A traceback about a missing module would not say what to install."""
+    script = (
+        "import sys; sys.modules['streamlit'] = None; sys.argv = ['cryptoassets', 'dashboard']; "
+        "from cryptoassets.cli import main; main()"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert 2 == ended.returncode
+    assert "pip install 'cryptoassets[dashboard]'" in ended.stderr

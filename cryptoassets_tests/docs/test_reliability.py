@@ -1,0 +1,30 @@
+"""The page on reliability names tests that exist, and the attacks that the campaign makes."""
+
+import re
+
+from cryptoassets_tests.docs.pages import ROOT
+from cryptoassets_tests.faults.promises import PROMISES
+
+PAGE = ROOT / "docs/reliability.md"
+_LINK = re.compile(r"\[([a-z0-9 ]+)\]\((\.\./cryptoassets_tests/\S+\.py)\)")
+
+
+def test_each_named_test_exists() -> None:
+    """A row without its test is a promise that nobody keeps."""
+    links = _LINK.findall(PAGE.read_text())
+    missing = [
+        name
+        for name, file in links
+        if f"def test_{name.replace(' ', '_')}(" not in (PAGE.parent / file).read_text()
+    ]
+
+    assert links
+    assert [] == missing
+
+
+def test_the_latest_campaign_judged_every_promise() -> None:
+    """The figures of a campaign with fewer promises would look as good."""
+    rows = re.findall(r"^\| ([^|#]+?) \| (\d+) \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
+
+    assert list(PROMISES) == [promise for promise, _, _ in rows]
+    assert all(int(tries) > 0 for _, tries, _ in rows)

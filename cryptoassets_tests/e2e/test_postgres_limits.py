@@ -1,0 +1,88 @@
+"""Limits of PostgreSQL that others use up: one sentence, nothing changed, and a later run succeeds.
+
+Row 17 of `docs/reliability.md`. The faults are real: another session holds the lock or the
+connections.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+
+from cryptoassets_tests.e2e.platforms import MakePlatform, Platform, this_hour
+from cryptoassets_tests.e2e.stores import Dump
+
+pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres, pytest.mark.timeout(400)]
+
+LOCK = "LOCK TABLE warehouse.coin_prices IN ACCESS EXCLUSIVE MODE"
+
+
+@pytest.fixture(scope="module")
+def fetched(make_platform: MakePlatform) -> Iterator[tuple[Platform, str]]:
+    """A platform with an hour that is fetched and not processed, and the hour."""
+    with make_platform(COINCAP_COINS="5") as made:
+        hour = this_hour()
+        assert made.execute("ingest", hour).success
+        yield made, hour
+
+
+def published(platform: Platform) -> Dump:
+    """What a publication of prices writes in one transaction."""
+    dump = platform.stores.dump()
+    return {name: dump[name] for name in ("warehouse.coin_prices", "warehouse.quarantine")}
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("lock_timeout", "another transaction holds the lock; retry after it has ended"),
+        ("statement_timeout", "it was cancelled or took too long; retry when the server is less"),
+    ],
+)
+def test_a_lock_of_a_reader_delays_a_publication_but_never_halves_it(
+    fetched: tuple[Platform, str], option: str, words: str
+) -> None:
+    """Someone locks the table by hand for longer than the limit of the session."""
+    platform, hour = fetched
+    before = published(platform)
+    limited = platform.but(
+        POSTGRES_URL=f"{platform.stores.postgres_url}?options=-c%20{option}%3D500ms"
+    )
+
+    with psycopg.connect(platform.stores.postgres_url) as reader:
+        reader.execute(LOCK)
+        result = limited.execute("process", hour)
+
+    assert not result.success
+    failures = [event.step_failure_data.error for event in result.get_step_failure_events()]
+    assert words in str(failures)
+    assert before == published(platform)
+
+
+def test_a_server_without_a_free_connection_is_one_sentence(
+    fetched: tuple[Platform, str],
+) -> None:
+    """A pool of another program has taken all; the remedy names the limit."""
+    platform, _ = fetched
+
+    with ExitStack() as others:
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:
+                url = platform.stores.postgres_url
+                others.enter_context(psycopg.connect(url, autocommit=True))
+        finished = platform.command("run")
+
+    assert 1 == finished.code
+    assert "close other connections, or raise max_connections" in finished.text
+    assert "Traceback" not in finished.text
+
+
+def test_the_next_run_succeeds(fetched: tuple[Platform, str]) -> None:
+    """Nobody has to repair anything after these faults."""
+    platform, _ = fetched
+
+    run, audit = platform.command("run"), platform.command("audit")
+
+    assert (0, 0) == (run.code, audit.code), run.text + audit.text

@@ -1,0 +1,86 @@
+"""Programs that end with their command; servers that outlive it are tested in `test_servers`."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cryptoassets.embedded import processes
+from cryptoassets.embedded.processes import Program, Programs, kill_leftovers
+
+_PARENT = "trap 'exit 0' TERM; sleep 300 & echo $!; while :; do sleep 0.05; done"
+
+
+def program(log: Path, script: str, **environment: str) -> Program:
+    """A shell script as a program."""
+    return Program("script", ["/bin/sh", "-c", script], {**os.environ, **environment}, log)
+
+
+def pid_printed(log: Path) -> int:
+    """The number that the script has printed."""
+    while not (text := log.read_text().strip()):
+        time.sleep(0.02)
+    return int(text)
+
+
+def test_stopping_a_program_kills_the_children_that_it_leaves(tmp_path: Path) -> None:
+    """The workers of Airflow's scheduler would outlive it."""
+    programs = Programs(print)
+    programs.start(program(tmp_path / "log", _PARENT))
+    child = pid_printed(tmp_path / "log")
+
+    programs.stop()
+
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_program_that_ended_by_itself_is_restarted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user sees which one, and where its log is."""
+    monkeypatch.setattr(processes, "RESTART_SECONDS", 0.0)
+    reports: list[str] = []
+    programs = Programs(reports.append)
+    one = program(tmp_path / "log", "echo started")
+    programs.start(one)
+    assert one.process is not None
+    one.process.wait()
+
+    programs.watch()
+    one.process.wait()
+
+    assert "started\nstarted\n" == (tmp_path / "log").read_text()
+    assert [f"script ended and is being restarted. Its log: {tmp_path / 'log'}"] == reports
+
+
+def test_programs_of_a_killed_command_are_found_by_their_environment(tmp_path: Path) -> None:
+    """Otherwise two schedulers would work on one database."""
+    log = tmp_path / "log"
+    left = program(log, "echo $$; sleep 300", CRYPTOASSETS_TEST_FOLDER=str(tmp_path))
+    left.start()
+    pid_printed(log)
+
+    killed = kill_leftovers("CRYPTOASSETS_TEST_FOLDER", str(tmp_path))
+
+    assert killed >= 1
+    assert left.process is not None
+    assert left.process.wait(timeout=10)
+
+
+def test_a_killed_process_is_awaited_until_its_parent_has_reaped_it() -> None:
+    """PostgreSQL refused to start again while its killed postmaster still had an entry."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    reaper = threading.Timer(1.0, os.waitpid, (pid, 0))
+    reaper.start()
+
+    processes.await_reaped(pid)
+
+    assert not psutil.pid_exists(pid)
+    reaper.join()
+    processes.await_reaped(pid)

@@ -1,0 +1,1 @@
+"""Runs property tests for minutes instead of seconds; see `__main__`."""

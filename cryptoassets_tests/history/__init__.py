@@ -1,1 +1,0 @@
-"""Tests of history: planned, fetched, and looked through for gaps."""

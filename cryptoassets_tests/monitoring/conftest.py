@@ -1,0 +1,15 @@
+"""Fixtures of alerts: a receiver, and settings that name it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from cryptoassets_tests.monitoring.receiver import Receiver, listening
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """A receiver that CRYPTOASSETS_ALERT_URLS names."""
+    with listening() as server:
+        monkeypatch.setenv("CRYPTOASSETS_ALERT_URLS", server.url)
+        yield server

@@ -1,0 +1,101 @@
+"""The tour's steps and its own home; `e2e.test_tour` takes the tour itself."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cryptoassets.errors import EmbeddedError
+from cryptoassets.operations.tour import STEPS, Step, take_tour
+from cryptoassets.operations.tour_home import open_tour_home, tour_environment, users_settings
+from cryptoassets.settings import load_settings
+
+
+class Notes:
+    """A guide that notes what it shows."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def begin(self, step: Step, number: int) -> None:
+        """Note the title."""
+        self.shown.append(f"{number} {step.title}")
+
+    def command(self, text: str) -> None:
+        """Note the command."""
+        self.shown.append(f"$ {text}")
+
+    def unexpected(self, text: str, code: int) -> None:
+        """Note the end."""
+        self.shown.append(f"{text}: {code}")
+
+
+def test_the_tour_ends_at_the_first_command_that_ends_unexpectedly() -> None:
+    """Later steps would show nonsense."""
+    steps = (Step("one", "", ("fails",), code=1), Step("two", "", ("works", "fails", "works")))
+    notes = Notes()
+
+    assert not take_tour(notes, {"fails": 1, "works": 0}.__getitem__, steps)
+
+    assert ["1 one", "$ fails", "2 two", "$ works", "$ fails", "fails: 1"] == notes.shown
+
+
+def test_every_command_is_valid_for_a_shell() -> None:
+    """A user can type it."""
+    for step in STEPS:
+        for text in step.commands:
+            checked = subprocess.run(
+                ["/bin/sh", "-n", "-c", text], check=False, capture_output=True
+            )
+            assert 0 == checked.returncode, text
+
+
+def test_none_of_the_users_settings_reaches_the_tour() -> None:
+    """Whatever key or URLs are set, the tour uses a simulator and databases of its own."""
+    users = {"COINCAP_API_KEY": "k", "MONGO_URL": "m", "https_proxy": "p", "PATH": "/bin", "A": "b"}
+
+    made = tour_environment(Path("/tour"), users)
+
+    assert ("COINCAP_API_KEY", "MONGO_URL") == users_settings(users)
+    assert {"A": "b", "CRYPTOASSETS_HOME": "/tour"} == {
+        name: value for name, value in made.items() if name != "PATH"
+    }
+    assert made["PATH"].endswith(":/bin")
+
+
+def test_a_tours_home_has_its_own_settings_and_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The `.env` of the project may name a key. What a killed tour has left is removed first."""
+    monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
+    left = tmp_path / "tour" / "left"
+    left.parent.mkdir()
+    left.touch()
+
+    with open_tour_home(keeps=False) as home:
+        assert not left.exists()
+        code = home.run(f'env > {tmp_path}/env\ntest "$CRYPTOASSETS_HOME" = {home.folder}')
+        with pytest.raises(EmbeddedError, match="Another tour"), open_tour_home(keeps=False):
+            pass
+        with monkeypatch.context() as patch:
+            patch.setenv("CRYPTOASSETS_HOME", str(home.folder))
+            currencies = load_settings().cryptoassets_currencies
+
+    assert 0 == code
+    assert "none" == currencies
+    assert "CRYPTOASSETS_CURRENCIES" not in (tmp_path / "env").read_text()
+    assert not home.folder.exists()
+
+
+def test_a_kept_home_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--keep` is for those who want to look around afterwards."""
+    monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
+    monkeypatch.setenv("COINCAP_API_KEY", "key")
+
+    with open_tour_home(keeps=True) as home:
+        pass
+
+    assert home.folder.is_dir()
+    assert f"export CRYPTOASSETS_HOME={home.folder}\nunset COINCAP_API_KEY" in home.preparation()
+    assert "COINCAP_API_KEY" in os.environ

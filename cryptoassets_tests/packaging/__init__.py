@@ -1,0 +1,1 @@
+"""Tests of the wheels: installed in new environments, away from the checkout."""

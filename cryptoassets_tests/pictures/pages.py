@@ -1,0 +1,112 @@
+"""Pictures of Dagster, the dashboard and docker-compose for the documentation.
+
+What goes here: where each page is, and what to click on it. What stays out: the run that fills the
+pages (in `__main__`), the browser's protocol (in `dashboard.browser`).
+"""
+
+import base64
+import io
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+from PIL import Image
+
+from cryptoassets_tests.dashboard.browser import WIDTHS, Tab
+from cryptoassets_tests.web import answers
+
+_COLOURS = 128
+_SECONDS = 180.0
+_WIDTH, _HEIGHT = 1600, 1000
+_GRAPH_WIDTH, _GRAPH_HEIGHT = 2000, 1360
+_BUTTON = "[...document.querySelectorAll('button,a,div')].filter(one => one.innerText === {})"
+_LEAF = "[...document.querySelectorAll('*')].filter(e => !e.children.length && {})"
+_UNFOLD = """(one => one && one.dispatchEvent(new MouseEvent('click', {bubbles: true})))(
+    document.querySelector('[aria-label=unfold_more]'))"""
+
+
+class Album:
+    """A folder that gets the pictures of one browser tab."""
+
+    def __init__(self, tab: Tab, folder: Path) -> None:
+        self._tab, self._folder = tab, folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def dagster(self, address: str, hour: str) -> None:
+        """Take the asset graph, a materialization, its plot and the failed check.
+
+        Args:
+            address: of Dagster's page.
+            hour: partition that has prices.
+        """
+        self._graph(address)
+        asset = f"{address}/assets/warehouse/coin_prices"
+        self._open(f"{asset}?view=events&partition={quote(hour)}", "Metadata")
+        self._save("coin-prices-materialization")
+        self._open(f"{asset}?view=partitions&partition={quote(hour)}", "Show Markdown")
+        self._tab.value(_LEAF.format("e.textContent.includes('Show Markdown')") + "[0].click()")
+        time.sleep(3)
+        self._save("coin-prices-plot")
+        check = "assets/clean/coin_prices?view=checks&checkDetail=newest_snapshot_complete"
+        self._open(f"{address}/{check}", "Latest execution")
+        self._save("failed-check")
+
+    def _graph(self, address: str) -> None:
+        """The graph of all assets, with its groups open."""
+        self._open(f"{address}/asset-groups", "raw", width=_GRAPH_WIDTH, height=_GRAPH_HEIGHT)
+        time.sleep(5)
+        for _group in range(4):
+            self._tab.value(_UNFOLD)
+            time.sleep(3)
+        # Opened groups overflow the window; a new visit fits them into it.
+        self._open(str(self._tab.value("location.href")), "coin_daily", _GRAPH_WIDTH, _GRAPH_HEIGHT)
+        self._save("asset-graph")
+
+    def dashboard(self, address: str) -> None:
+        """Take the page of the market and that of a coin."""
+        for name, page, text in (
+            ("dashboard-market", "", "All coins"),
+            ("dashboard-coin", "coin?coin=bitcoin", "Compare"),
+        ):
+            self._tab.look(WIDTHS["screen"], "light")
+            self._tab.open(f"{address}/{page}", text)
+            file = self._folder / f"{name}.png"
+            self._tab.picture(file)
+            _shrink(file, file.read_bytes())
+
+    def compose(self) -> list[str]:
+        """Take the pages of a running docker-compose; return the names of those that are down."""
+        missing = []
+        for name, url in (
+            ("compose-dagster", "http://localhost:3000/assets"),
+            ("compose-spark", "http://localhost:8080"),
+        ):
+            if not answers(url):
+                missing.append(name)
+                continue
+            self._open(url, width=WIDTHS["screen"], height=900)
+            time.sleep(8)
+            self._save(name)
+        return missing
+
+    def _open(self, url: str, text: str = "", width: int = _WIDTH, height: int = _HEIGHT) -> None:
+        """Open a page, wait until it shows a text, and close the dialog of newcomers."""
+        self._tab.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+        self._tab.call("Page.navigate", url=url)
+        self._tab.wait_until(lambda shown: text in shown, f"{text} at {url}", _SECONDS)
+        time.sleep(2)
+        self._tab.value(_BUTTON.format("'Skip'") + ".forEach(one => one.click())")
+
+    def _save(self, name: str) -> None:
+        self._tab.wait_until(lambda shown: "Loading" not in shown, f"loaded {name}", _SECONDS)
+        data = self._tab.call("Page.captureScreenshot", format="png")["data"]
+        _shrink(self._folder / f"{name}.png", base64.b64decode(data))
+
+
+def _shrink(file: Path, picture: bytes) -> None:
+    """Save a picture with few colours: everyone who clones the repository downloads it."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.quantize(_COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)

@@ -1,0 +1,407 @@
+"""Each statement of a publication: rows, counts and records are exact."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from cryptoassets.errors import OlderInputsError
+from cryptoassets.partitions.spans import Span
+from cryptoassets.schemas import (
+    CLEAN_COIN_PRICES,
+    COIN_DAILY,
+    COINS,
+    MARKET_DAILY,
+    QUARANTINE,
+)
+from cryptoassets.schemas.arrow import arrow_schema
+from cryptoassets.stores import publications, publishing
+from cryptoassets.stores.additions import (
+    LatestPublication,
+    addition_to,
+    files_hash,
+    latest_publication,
+)
+from cryptoassets.stores.checksums import sum_checksums
+from cryptoassets.stores.clean import CleanFile, CleanFiles, Seal
+from cryptoassets.stores.copying import stage, staging_name
+from cryptoassets.stores.mart_inputs import Inputs, aliases_hash_now
+from cryptoassets.stores.publishing import Changes, Checksums, Load
+
+HOUR = "2026-10-31-23:00"
+ASSET = "warehouse/coin_prices"
+SEEN = datetime(2026, 10, 31, 23, tzinfo=UTC)
+DAY = date(2026, 10, 31)
+LOAD = Load(4, 1, 2, 1, ASSET, HOUR, "run 1")
+MART, PRICES_OF_DAY = "marts/coin_daily", f"{ASSET} {DAY}"
+STAGED_COINS = sql.Identifier(staging_name(COINS))
+
+
+@pytest.fixture
+def cursor(database: str) -> Iterator[publishing.Cursor]:
+    """A cursor in a transaction that is rolled back."""
+    with psycopg.connect(database) as connection:
+        connection.execute("SET TIME ZONE 'UTC'")
+        yield connection.cursor()
+        connection.rollback()
+
+
+def rows_of(cursor: publishing.Cursor, query: str) -> list[dict[str, Any]]:
+    """Read rows as dictionaries."""
+    with cursor.connection.cursor(row_factory=dict_row) as reader:
+        return reader.execute(query).fetchall()
+
+
+def coin(coin_id: str, minutes: int = 0, **changes: Any) -> dict[str, Any]:
+    """A coin that was seen once, this many minutes after `SEEN`."""
+    seen = SEEN + timedelta(minutes=minutes)
+    row = {"coin_id": coin_id, "symbol": "BTC", "name": "Bitcoin", "rank": 1, "max_supply": None}
+    return row | {"explorer": None, "first_seen_at": seen, "last_seen_at": seen} | changes
+
+
+def stage_coins(cursor: publishing.Cursor, *coins: dict[str, Any]) -> None:
+    """Stage coins, in place of those that were staged before."""
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(STAGED_COINS))
+    stage(cursor, COINS, pa.Table.from_pylist([*coins], schema=arrow_schema(COINS)))
+
+
+def refused(cursor: publishing.Cursor, *ids: str, **changes: Any) -> sql.Composable:
+    """Stage quarantined documents in place of those that were staged before."""
+    staged = sql.Identifier(staging_name(QUARANTINE))
+    cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staged))
+    row = {"asset": ASSET, "partition_key": HOUR, "reasons": ["bad_id"], "payload": "{}"}
+    row |= {"first_seen_at": SEEN, "run_id": "run 1"} | changes
+    rows = [{"raw_id": one} | row for one in ids]
+    stage(cursor, QUARANTINE, pa.Table.from_pylist(rows, schema=arrow_schema(QUARANTINE)))
+    return staged
+
+
+def loaded(*ids: str) -> sql.Composable:
+    """A query of the staged rows that are loaded."""
+    return sql.SQL("(SELECT unnest({}::text[]) AS raw_id)").format(sql.Literal([*ids]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_any"),
+    [(Changes(), False), (Changes(1, 0), True), (Changes(0, 1), True)],
+)
+def test_one_written_or_removed_row_is_a_change(changes: Changes, *, is_any: bool) -> None:
+    """Without a change, marts are not computed again."""
+    assert is_any == bool(changes)
+    assert Changes(3 + changes.rows_written, 5 + changes.rows_removed) == Changes(3, 5) + changes
+
+
+@pytest.mark.postgres
+def test_rows_in_scope_are_replaced_and_only_changes_counted(cursor: publishing.Cursor) -> None:
+    """An empty scope is filled by a plain INSERT; later, equal rows are not written."""
+    scope = sql.SQL("coin_id LIKE 'b%%'")
+    stage_coins(cursor, coin("a"))
+    cursor.execute(publishing.insert_staged(COINS, STAGED_COINS))
+    stage_coins(cursor, coin("b1"), coin("b2"), coin("b3"))
+
+    first = publishing.replace_rows(cursor, COINS, scope)
+    stage_coins(cursor, coin("b1"), coin("b2", rank=2), coin("b4"))
+    second = publishing.replace_rows(cursor, COINS, scope, STAGED_COINS)
+    stage_coins(cursor, coin("b1", rank=9), coin("b2", rank=2), coin("b4", name="x"))
+    third = publishing.merge_rows(cursor, COINS, scope, STAGED_COINS, ignored=("rank",))
+
+    assert (Changes(3, 0), Changes(2, 1), Changes(1, 0)) == (first, second, third)
+    found = rows_of(cursor, "SELECT coin_id, rank, name FROM warehouse.coins ORDER BY 1")
+    assert [("a", 1, "Bitcoin"), ("b1", 1, "Bitcoin"), ("b2", 2, "Bitcoin"), ("b4", 1, "x")] == [
+        tuple(row.values()) for row in found
+    ]
+
+
+@pytest.mark.postgres
+def test_the_quarantine_of_a_partition_is_replaced_and_releases_are_recorded(
+    cursor: publishing.Cursor,
+) -> None:
+    """A released document was loaded, or a later answer took its place."""
+    other = refused(cursor, "elsewhere", partition_key="2026-10-31-22:00")
+    publishing.add_to_quarantine(cursor, other)
+    staged = refused(cursor, "stays", "passes", "replaced")
+    first = publishing.replace_quarantine(cursor, LOAD, loaded(), staged)
+    staged = refused(cursor, "stays", run_id="run 2")
+
+    second = publishing.replace_quarantine(
+        cursor, replace(LOAD, run_id="run 2"), loaded("passes", "new"), staged
+    )
+
+    assert ((Changes(3, 0), 0), (Changes(0, 2), 2)) == (first, second)
+    found = rows_of(cursor, "SELECT raw_id, run_id FROM warehouse.quarantine ORDER BY 1")
+    assert [("elsewhere", "run 1"), ("stays", "run 1")] == [tuple(row.values()) for row in found]
+    releases = rows_of(
+        cursor,
+        "SELECT released_at = now() AS is_now, asset, raw_id, partition_key, reasons, "
+        "first_seen_at, outcome, run_id FROM warehouse.quarantine_releases ORDER BY raw_id",
+    )
+    common = {"is_now": True, "asset": ASSET, "partition_key": HOUR, "reasons": ["bad_id"]}
+    common |= {"first_seen_at": SEEN, "run_id": "run 2"}
+    assert releases == [
+        common | {"raw_id": "passes", "outcome": "loaded"},
+        common | {"raw_id": "replaced", "outcome": "superseded"},
+    ]
+
+
+@pytest.mark.postgres
+def test_documents_are_added_to_a_quarantine_once(cursor: publishing.Cursor) -> None:
+    """A new snapshot of the open hour leaves the documents of earlier ones."""
+    publishing.add_to_quarantine(cursor, refused(cursor, "a", "b"))
+
+    again = publishing.add_to_quarantine(cursor, refused(cursor, "b", "c", run_id="run 2"))
+
+    assert Changes(1, 0) == again
+    assert {"bad_id": 3} == publishing.count_reasons(cursor, ASSET, HOUR)
+
+
+@pytest.mark.postgres
+def test_rows_and_reasons_of_a_partition_are_counted(cursor: publishing.Cursor) -> None:
+    """The most frequent reason comes first; other partitions and assets do not count."""
+    for ids, changes in (
+        (("a", "b"), {"reasons": ["b", "z"]}),
+        (("c",), {"reasons": ["a", "b"]}),
+        (("d",), {"partition_key": "2026-10-31-22:00"}),
+        (("e",), {"asset": "warehouse/coin_price_history"}),
+    ):
+        publishing.add_to_quarantine(cursor, refused(cursor, *ids, **changes))
+    stage_coins(cursor, coin("in"), coin("out"))
+    cursor.execute(publishing.insert_staged(COINS, STAGED_COINS))
+
+    scope = sql.SQL("coin_id = 'in'")
+    counts = publishing.count_rows(cursor, COINS, scope, ASSET, HOUR)
+
+    assert (1, 3) == counts
+    reasons = publishing.count_reasons(cursor, ASSET, HOUR)
+    assert [("b", 3), ("z", 2), ("a", 1)] == [*reasons.items()]
+
+
+@pytest.mark.postgres
+def test_the_newest_observation_describes_a_coin(cursor: publishing.Cursor) -> None:
+    """An older hour only moves `first_seen_at`; an unchanged coin is not written."""
+    stage_coins(cursor, coin("a", 5, name="now"), coin("b", 5))
+    new = publishing.merge_coins(cursor)
+    stage_coins(cursor, coin("a", 1, name="old"), coin("b", 5))
+    older = publishing.merge_coins(cursor)
+    stage_coins(cursor, coin("a", 5, name="same time", rank=2), coin("b", 4))
+
+    same = publishing.merge_coins(cursor)
+
+    assert [Changes(2), Changes(1), Changes(2)] == [new, older, same]
+    found = rows_of(cursor, "TABLE warehouse.coins")
+    later = {"last_seen_at": SEEN + timedelta(minutes=5)}
+    assert [
+        coin("a", 1, name="same time", rank=2) | later,
+        coin("b", 4) | later,
+    ] == sorted(found, key=lambda row: str(row["coin_id"]))
+
+
+@pytest.mark.postgres
+def test_the_ledger_keeps_the_number_of_the_publication_that_changed_rows(
+    cursor: publishing.Cursor,
+) -> None:
+    """Otherwise marts would be stale after each run that changes nothing."""
+    publishing.write_ledger(cursor, LOAD, Checksums("clean", "rows"), 7)
+    (first,) = rows_of(cursor, "SELECT *, loaded_at = now() AS is_now FROM warehouse.loads")
+    second_load = replace(LOAD, raw_rows=5, loaded_rows=2, run_id="run 2")
+
+    publishing.write_ledger(cursor, second_load, Checksums(None, "other"), 0)
+
+    (second,) = rows_of(cursor, "SELECT *, loaded_at = now() AS is_now FROM warehouse.loads")
+    counts = {"raw_rows": 4, "loaded_rows": 1, "quarantined_rows": 2, "superseded_rows": 1}
+    assert first | counts == first
+    assert ("run 1", "clean", "rows", 7, True, None) == tuple(
+        first[name]
+        for name in (
+            "run_id",
+            "clean_checksum",
+            "rows_checksum",
+            "publication",
+            "is_now",
+            "expired_at",
+        )
+    )
+    changed = {"raw_rows": 5, "loaded_rows": 2, "run_id": "run 2"}
+    assert first | changed | {"clean_checksum": None, "rows_checksum": "other"} == second
+
+
+@pytest.mark.postgres
+def test_a_publication_is_recorded_if_something_changed(cursor: publishing.Cursor) -> None:
+    """Each record has a larger number; 0 means that nothing changed."""
+    nothing = publications.record_load(cursor, LOAD, Changes(), "files", is_other=False)
+    first = publications.record_load(cursor, LOAD, Changes(3, 1), "files", is_other=False)
+    second = publications.record_load(cursor, LOAD, Changes(), None, is_other=True)
+
+    assert 0 == nothing < first < second
+    (one, other) = rows_of(cursor, "TABLE warehouse.load_history ORDER BY publication")
+    counts = {"raw_rows": 4, "loaded_rows": 1, "quarantined_rows": 2, "superseded_rows": 1}
+    facts = {"asset": ASSET, "partition_key": HOUR, "run_id": "run 1"} | counts
+    assert one == one | facts | {"rows_written": 3, "rows_removed": 1, "files_hash": "files"}
+    assert other == other | facts | {"rows_written": 0, "rows_removed": 0, "files_hash": None}
+
+
+def mart_load(cursor: publishing.Cursor, inputs: Inputs, changes: Changes) -> None:
+    """Record a publication of the mart of `DAY`."""
+    load = publications.MartLoad(MART, str(DAY), "run 1", 100)
+    publications.write_mart_load(cursor, load, changes, inputs)
+
+
+@pytest.mark.postgres
+def test_a_mart_keeps_its_number_until_its_rows_change(cursor: publishing.Cursor) -> None:
+    """Its inputs are recorded each time, so that it does not stay stale."""
+    seen = []
+    for number, changes in ((1, Changes()), (2, Changes()), (3, Changes(0, 4))):
+        mart_load(cursor, Inputs({PRICES_OF_DAY: number}, f"hash {number}"), changes)
+        seen += rows_of(cursor, "TABLE warehouse.mart_loads")
+
+    numbers = [row["publication"] for row in seen]
+    assert 0 < numbers[0] == numbers[1] < numbers[2]
+    assert [{PRICES_OF_DAY: 1}, {PRICES_OF_DAY: 2}, {PRICES_OF_DAY: 3}] == [
+        row["inputs"] for row in seen
+    ]
+    assert ["hash 1", "hash 2", "hash 3"] == [row["aliases_hash"] for row in seen]
+    history = rows_of(cursor, "TABLE warehouse.load_history ORDER BY publication")
+    kept = ("asset", "partition_key", "run_id", "raw_rows", "loaded_rows", "rows_removed")
+    assert [(MART, str(DAY), "run 1", None, 100, removed) for removed in (0, 4)] == [
+        tuple(row[name] for name in kept) for row in history
+    ]
+
+
+@pytest.mark.postgres
+def test_only_inputs_older_than_those_of_the_mart_are_refused(cursor: publishing.Cursor) -> None:
+    """The message names the input; a retry reads it again."""
+    hash_now = aliases_hash_now(cursor)
+    publishing.write_ledger(cursor, LOAD, Checksums("clean", "rows"), 7)
+
+    def refusal(number: int | None, aliases_hash: str | None) -> str | None:
+        numbers = {} if number is None else {PRICES_OF_DAY: number}
+        try:
+            inputs = Inputs(numbers, aliases_hash)
+            publications.refuse_older_inputs(cursor, MART, DAY, inputs, DAY)
+        except OlderInputsError as error:
+            return str(error)
+        return None
+
+    assert refusal(1, "anything") is None
+    mart_load(cursor, Inputs({PRICES_OF_DAY: 7}, "of the mart"), Changes(1))
+    words = f"{MART} {DAY} was computed in the meantime from a newer publication of "
+    assert (refusal(6, hash_now) or "").startswith(f"{words}{PRICES_OF_DAY} than this run")
+    assert (refusal(None, hash_now) or "").startswith(f"{words}{PRICES_OF_DAY} ")
+    assert [None] * 3 == [refusal(7, hash_now), refusal(8, hash_now), refusal(7, "of the mart")]
+    assert (refusal(7, "other") or "").startswith(f"{words}warehouse/coin_aliases ")
+    # A restored ledger has nothing newer to read.
+    cursor.execute("UPDATE warehouse.loads SET publication = 5")
+    assert [None, None] == [refusal(6, hash_now), refusal(5, hash_now)]
+    assert PRICES_OF_DAY in (refusal(4, hash_now) or "")
+
+
+PARTITION = Span(SEEN, SEEN + timedelta(hours=1))
+
+
+def clean_file(number: int, **changes: Any) -> CleanFile:
+    """A file of `PARTITION` whose rows begin this many minutes after its start."""
+    first = SEEN + timedelta(minutes=number)
+    made = CleanFile(PARTITION, f"/f/{number}", 1, Seal(f"{number}", f"1:{number}"), first)
+    return made._replace(**changes)
+
+
+def clean_files(*files: CleanFile, partitions: tuple[Span, ...] = (PARTITION,)) -> CleanFiles:
+    """All files of partitions; nothing reads them here."""
+    no_tasks: Any = None
+    return CleanFiles(CLEAN_COIN_PRICES, partitions, files, no_tasks)
+
+
+@pytest.mark.postgres
+def test_the_latest_publication_is_read_with_its_files(cursor: publishing.Cursor) -> None:
+    """Without one, all counts are 0."""
+    none = latest_publication(cursor, ASSET, HOUR)
+    for hash_of_files in ("first", "second"):
+        number = publications.record_load(cursor, LOAD, Changes(1), hash_of_files, is_other=False)
+    publishing.write_ledger(cursor, LOAD, Checksums("clean", "rows"), number)
+
+    latest = latest_publication(cursor, ASSET, HOUR)
+
+    assert (0, 0, 0, 0, None, None, None) == none
+    assert (4, 1, 2, 1, "clean", "rows", "second") == latest
+    assert none == latest_publication(cursor, ASSET, "2026-10-31-22:00")
+
+
+def test_only_files_added_since_the_latest_publication_are_published() -> None:
+    """If anything else has changed, the whole partition must be published."""
+    files = [clean_file(number) for number in range(4)]
+    published = files[:2]
+    checksum = sum_checksums(file.seal.checksum for file in published if file.seal)
+    none = latest_of(files_hash=files_hash(published), clean_checksum=checksum)
+    later = SEEN + timedelta(minutes=2)
+
+    added = addition_to(none, clean_files(files[3], files[1], files[0], files[2]))
+
+    assert added is not None
+    assert ((files[2], files[3]), later, none) == (added.added.files, added.since, added.latest)
+    assert 4 == len(added.files.files)
+    two_hours = (PARTITION, Span(PARTITION.end, PARTITION.end + timedelta(hours=1)))
+    for latest, judged in (
+        (none, clean_files(*published)),
+        (none, clean_files(*files[1:])),
+        (none, clean_files(*files, partitions=two_hours)),
+        (none, clean_files(*files[:3], clean_file(3, seal=None))),
+        (none, clean_files(*files[:3], clean_file(3, first=None))),
+        (none._replace(files_hash=None), clean_files(*files)),
+        (none._replace(rows_checksum=None), clean_files(*files)),
+        (none._replace(clean_checksum="0"), clean_files(*files)),
+    ):
+        assert addition_to(latest, judged) is None
+
+
+def latest_of(**changes: Any) -> Any:
+    """The records of a publication."""
+    return LatestPublication(rows_checksum="rows")._replace(**changes)
+
+
+def test_missing_rows_are_deleted_only_within_the_partition() -> None:
+    """Without the scope a rerun would delete all other partitions."""
+    scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
+
+    staged = sql.Identifier("staged_market_daily")
+
+    statement = publishing.delete_unstaged(MARKET_DAILY, scope, staged).as_string(None)
+
+    assert (
+        'DELETE FROM "marts"."market_daily" AS there '
+        "WHERE \"day\" >= '2026-10-31'::date AND \"day\" < '2026-11-01'::date "
+        'AND NOT EXISTS (SELECT FROM "staged_market_daily" AS staged '
+        'WHERE staged."day" = there."day")'
+    ) == statement
+
+
+def test_equal_rows_are_not_updated() -> None:
+    """IS DISTINCT FROM treats NULLs as equal. Ignored columns are written but not compared."""
+    staged = sql.Identifier("staged_market_daily")
+
+    statement = publishing.merge_staged(MARKET_DAILY, staged, ignored=("coins",)).as_string(None)
+
+    _, merge = statement.split(" ON CONFLICT ")
+    assert merge.startswith('("day") DO UPDATE SET "market_cap_usd" = EXCLUDED."market_cap_usd"')
+    assert '"coins" = EXCLUDED."coins"' in merge
+    compared = merge.partition(" WHERE ")[2]
+    assert ") IS DISTINCT FROM (" in compared
+    assert '"there"."losers"' in compared
+    assert '"coins"' not in compared
+
+
+def test_keys_of_several_columns_are_matched_by_all_of_them() -> None:
+    """The same coin on another day is another row."""
+    scope = publishing.in_window("day", (date(2026, 10, 31), date(2026, 11, 1)))
+
+    staged = sql.Identifier("staged_coin_daily")
+
+    statement = publishing.delete_unstaged(COIN_DAILY, scope, staged).as_string(None)
+
+    assert 'staged."coin_id" = there."coin_id" AND staged."day" = there."day"' in statement
+    merge = publishing.merge_staged(COIN_DAILY, staged).as_string(None)
+    assert 'ON CONFLICT ("coin_id", "day")' in merge

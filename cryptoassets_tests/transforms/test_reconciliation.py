@@ -1,0 +1,26 @@
+"""The sentences about documents that are not in exactly one place."""
+
+from cryptoassets.transforms.reconciliation import Counts, difference, ledger_differences
+
+
+def test_three_documents_are_named_and_more_are_indicated() -> None:
+    """`audit` lists differences of millions of documents in one line each."""
+    problem = "are nowhere"
+
+    assert "2 are nowhere (a, None)" == difference(2, ["a", None], problem)
+    assert "3 are nowhere (a, b, c)" == difference(3, ["a", "b", "c"], problem)
+    assert "4 are nowhere (a, b, c, ...)" == difference(4, ["a", "b", "c", "d"], problem)
+
+
+def test_a_ledger_row_that_is_missing_or_differs_is_shown_with_both_counts() -> None:
+    """The person on call compares them."""
+    ledger, actual = Counts(7, 4, 2, 1), Counts(7, 3, 2, 1)
+
+    assert [] == ledger_differences(ledger, ledger, 7)
+    assert [] == ledger_differences(None, Counts(0, 0, 0, 0), 0)
+    assert ["the ledger has no row for this partition"] == ledger_differences(None, actual, 7)
+    (sentence,) = ledger_differences(ledger, actual, 7)
+    assert sentence == (
+        "the ledger shows 7 raw = 4 loaded + 2 quarantined + 1 superseded; "
+        "the stores show 7 raw = 3 loaded + 2 quarantined + 1 superseded"
+    )

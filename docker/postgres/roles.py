@@ -1,0 +1,132 @@
+"""Create PostgreSQL's roles, or update their passwords; safe to run again.
+
+`cryptoassets` is the role of the platform. It owns the platform's databases and all that is in
+them, and may do nothing else. `executor`, the role of Spark's tasks, may use the schema `staging`;
+each publication grants it INSERT on its own staging table. Scripts in PostgreSQL's init folder run
+only once, on an empty volume, so they could neither update passwords nor change old volumes.
+
+Before `cryptoassets` existed, the platform logged in as `admin` and owned everything as `admin`.
+PostgreSQL cannot reassign what its first superuser owns in one statement, so it is done object by
+object. Views that a user has added keep their owner, because they may read the user's own tables.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from cryptoassets import libpq, migrations
+from cryptoassets.embedded.databases import with_database
+
+ROLE, TASKS = "cryptoassets", "executor"
+SCHEMAS = ("warehouse", "marts", "staging")
+_VIEWS_OF_THE_TIME = ("marts.coin_latest", "warehouse.pipeline_daily")
+"""The platform's views from before the role existed; the role has created all later ones."""
+
+# A sequence that belongs to a column follows its table.
+_RELATIONS = """
+    SELECT format('ALTER %%s %%s OWNER TO %%I', kind, pg_class.oid::regclass, %(role)s::text)
+    FROM pg_class JOIN (VALUES
+        ('r', 'TABLE'), ('p', 'TABLE'), ('S', 'SEQUENCE'), ('v', 'VIEW')
+    ) AS kinds (relkind, kind) ON kinds.relkind = pg_class.relkind::text
+    WHERE relnamespace = ANY (%(schemas)s::regnamespace[])
+        AND relowner = current_user::regrole
+        AND (pg_class.relkind <> 'v' OR %(views)s::text[] IS NULL
+            OR format('%%s.%%s', relnamespace::regnamespace, relname) = ANY (%(views)s))
+        AND NOT EXISTS (
+            SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid
+                AND pg_class.relkind = 'S' AND deptype IN ('a', 'i')
+        )
+    ORDER BY 1
+"""
+_ROUTINES = """
+    SELECT format('ALTER ROUTINE %%s OWNER TO %%I', oid::regprocedure, %(role)s::text)
+    FROM pg_proc
+    WHERE pronamespace = ANY (%(schemas)s::regnamespace[]) AND proowner = current_user::regrole
+    ORDER BY 1
+"""
+
+
+def main() -> None:
+    """Create the roles on the server, and give the platform's role what it owns."""
+    folder = Path(os.environ["SECRETS"])
+    admin_url = (folder / "postgres-admin-url").read_text()
+    for role in (ROLE, TASKS):
+        create(admin_url, role, (folder / f"postgres-{role}").read_text())
+    set_up_product(admin_url)
+    with psycopg.connect(with_database(admin_url, "dagster")) as connection:
+        hand_over(connection, ("public",))
+    sys.stdout.write(f"PostgreSQL's roles are set up: {ROLE}, {TASKS}\n")
+
+
+def create(admin_url: str, name: str, password: str) -> None:
+    """Create a role with a log-in, or update its password."""
+    role, secret = sql.Identifier(name), sql.Literal(password)
+    with psycopg.connect(admin_url) as connection:
+        if connection.execute("SELECT to_regrole(%s) IS NULL", [name]).fetchone() == (True,):
+            connection.execute(sql.SQL("CREATE ROLE {}").format(role))
+        connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(role, secret))
+
+
+def set_up_product(admin_url: str) -> None:
+    """Give both roles their rights in the product's database.
+
+    On an empty volume all tables are created here, because only an administrator can give the role
+    `analyst` all its rights. Later versions' tables are created by the platform itself.
+    """
+    with libpq.connect(admin_url) as connection:
+        question = "SELECT to_regclass('warehouse.alembic_version') IS NULL"
+        is_empty = connection.execute(question).fetchone() == (True,)
+    if is_empty:
+        migrations.upgrade(admin_url)
+    with psycopg.connect(admin_url) as connection:
+        hand_over(connection, SCHEMAS, None if is_empty else _VIEWS_OF_THE_TIME)
+        names = (connection.info.dbname, ROLE, TASKS)
+        database, role, tasks = map(sql.Identifier, names)
+        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, tasks))
+        rights = sql.SQL(
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA warehouse, marts "
+            "GRANT SELECT ON TABLES TO analyst"
+        )
+        connection.execute(rights.format(role))
+        # Only a superuser may do this; on a volume of an old version it was not done.
+        statements = Path(migrations.__file__).parent / "versions/r0005_large_objects.sql"
+        connection.execute(statements.read_text(encoding="utf-8"))
+        # Such a volume may lack the schema; the migration that creates it grants this.
+        if _exists(connection, "staging"):
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA staging TO {}").format(tasks))
+
+
+def hand_over(
+    connection: psycopg.Connection, schemas: tuple[str, ...], views: tuple[str, ...] | None = None
+) -> None:
+    """Let the platform's role own the connection's database, and what we own in these schemas.
+
+    Args:
+        connection: of the administrator.
+        schemas: names; missing ones are left out. `public` keeps its owner.
+        views: the only views to hand over; None: all.
+    """
+    # A run of the version before may hold locks on what it publishes.
+    connection.execute("SET LOCAL lock_timeout = '60s'")
+    role, database = sql.Identifier(ROLE), sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, role))
+    existing = [s for s in schemas if _exists(connection, s)]
+    for schema in set(existing) - {"public"}:
+        statement = sql.SQL("ALTER SCHEMA {} OWNER TO {}")
+        connection.execute(statement.format(sql.Identifier(schema), role))
+    wanted = {"role": ROLE, "schemas": existing, "views": list(views) if views else None}
+    for query in (_RELATIONS, _ROUTINES):
+        for (statement,) in connection.execute(query, wanted).fetchall():
+            connection.execute(statement)
+
+
+def _exists(connection: psycopg.Connection, schema: str) -> bool:
+    question = "SELECT to_regnamespace(%s) IS NOT NULL"
+    return connection.execute(question, [schema]).fetchone() == (True,)
+
+
+if __name__ == "__main__":
+    main()
