@@ -13,7 +13,7 @@ from dagster._core.events import StepFailureData
 from cryptoassets.definitions import build_defs, defs
 from cryptoassets.embedded import dagster_instance
 from cryptoassets.partitions.policies import range_tags
-from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform
+from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform, this_hour
 from cryptoassets_tests.io_managers.rows import document
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
@@ -27,8 +27,8 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 @pytest.fixture(scope="module")
 def now() -> dict[str, str]:
     """The current partitions at the start of the module's first test."""
-    moment = datetime.now(UTC)
-    return {HOUR: moment.strftime(HOUR_FORMAT), DAY: moment.strftime("%Y-%m-%d")}
+    hour = this_hour()
+    return {HOUR: hour, DAY: hour[:10]}
 
 
 def materialize(

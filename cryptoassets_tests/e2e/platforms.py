@@ -10,6 +10,7 @@ import json
 import shutil
 import signal
 import sys
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -112,8 +113,14 @@ def put_faults(url: str, *rules: dict[str, Any]) -> None:
         assert answer.status == 200
 
 
-def this_hour() -> str:
-    """Partition key of the current hour."""
+def this_hour(seconds: int = 120) -> str:
+    """Partition key of the current hour, of which so many seconds are left.
+
+    Waits for the next hour if fewer are left, because no snapshot can be fetched for a past hour.
+    """
+    left = 3600 - time.time() % 3600
+    if left < seconds:
+        time.sleep(left + 1)
     return datetime.now(UTC).strftime(HOUR_FORMAT)
 
 

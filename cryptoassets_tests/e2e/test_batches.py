@@ -56,22 +56,16 @@ _REFUSE_OLD_HOUR = """
 """
 
 
-def _await_a_minute_of_this_hour() -> None:
-    """In the next hour the loop would correctly retry the unfinished hour."""
-    seconds_left = 3600 - time.time() % 3600
-    if seconds_left < 60:
-        time.sleep(seconds_left + 1)
-
-
 def test_a_loop_continues_after_faults_and_ends_at_ctrl_c(platform: Platform) -> None:
     """An empty answer fails one cycle, and so does an earlier hour that cannot be published.
 
     That hour is tried once per hour, not in each cycle, and stays for a later run.
     """
-    _await_a_minute_of_this_hour()
+    # In the next hour the loop would correctly retry the unfinished hour.
+    hour = this_hour()
     shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -2 * 3_600_000}
     platform.put_faults(shift)
-    assert platform.execute("ingest", this_hour()).success
+    assert platform.execute("ingest", hour).success
     platform.put_faults({"route": "/assets", "kind": "empty", "after": 1, "times": 1})
     platform.stores.rows(_REFUSE_OLD_HOUR)
 

@@ -16,7 +16,7 @@ from cryptoassets.embedded.processes import free_port
 from cryptoassets.project import project_root
 from cryptoassets_tests.dashboard.browser import CHROMIUM, browser
 from cryptoassets_tests.e2e.homes import COMMAND, Home, user_environment
-from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, put_faults
+from cryptoassets_tests.e2e.platforms import put_faults, this_hour
 from cryptoassets_tests.pictures.pages import Album
 from cryptoassets_tests.web import serving
 
@@ -53,7 +53,7 @@ def _fill(home: Home) -> str:
     since = (datetime.now(UTC) - timedelta(days=_DAYS)).date()
     print(f"Loading history since {since}: takes some minutes", flush=True)
     _done(home, "backfill", "--from", str(since))
-    hour = datetime.now(UTC).strftime(HOUR_FORMAT)
+    hour = this_hour()
     for number in range(_SNAPSHOTS):
         print(f"Snapshot {number + 1} of {_SNAPSHOTS}", flush=True)
         _done(home, "run")

@@ -7,8 +7,7 @@ import pytest
 from cryptoassets.embedded import Stack
 from cryptoassets_tests.airflow_plugin.live.airflow import Airflow
 from cryptoassets_tests.airflow_plugin.live.dagster import Dagster
-from cryptoassets_tests.airflow_plugin.live.past import hour_before, hour_key
-from cryptoassets_tests.e2e.platforms import put_faults
+from cryptoassets_tests.e2e.platforms import put_faults, this_hour
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -23,7 +22,7 @@ def source_url(stack: Stack) -> Iterator[str]:
 
 def ingest_and_process(airflow: Airflow, ending: str) -> str:
     """Fetch a snapshot and process it; return the run id of the processing."""
-    partition = hour_key(hour_before(0))
+    partition = this_hour()
     fetched = airflow.trigger("live_deferred", job="ingest", partition=partition)
     airflow.await_task("success", "live_deferred", fetched)
     processed = airflow.trigger("live_deferred", job="process", partition=partition)

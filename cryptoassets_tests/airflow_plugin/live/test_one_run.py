@@ -11,10 +11,18 @@ from cryptoassets.embedded.dead_runs import PROCESS_TAG
 from cryptoassets.embedded.processes import Program
 from cryptoassets_tests.airflow_plugin.live.airflow import Airflow, until
 from cryptoassets_tests.airflow_plugin.live.dagster import Dagster, LosingProxy
-from cryptoassets_tests.airflow_plugin.live.past import hour_before, hour_key
+from cryptoassets_tests.airflow_plugin.live.past import hour_before, hour_key, plant
+from cryptoassets_tests.e2e.stores import Stores
 
 pytestmark = pytest.mark.timeout(400)
-INGEST = {"job": "ingest", "partition": hour_key(hour_before(0))}
+HOUR = hour_before(40)
+INGEST = {"job": "ingest", "partition": hour_key(HOUR)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def planted(stores: Stores) -> None:
+    """Documents of a past hour: these tests may run longer than the current hour lasts."""
+    plant(stores, HOUR)
 
 
 def test_a_lost_answer_to_a_launch_gives_one_run(
@@ -91,7 +99,7 @@ def test_the_wait_for_a_dagster_run_whose_process_died_ends(
     airflow: Airflow, dagster: Dagster
 ) -> None:
     """Dagster's sensor fails the run within a minute; the next try launches another."""
-    # `process` runs long enough to be killed; the tests above have fetched its documents.
+    # `process` runs long enough to be killed.
     run_id = airflow.trigger("live_deferred", **(INGEST | {"job": "process"}))
     dead = dagster.await_run(run_id, "STARTED")
     os.kill(int(until(lambda: process_of(dagster, dead["runId"]), 30)), signal.SIGKILL)
