@@ -118,7 +118,7 @@ setup: .venv/.ready  ## Only set up: Python packages, including Java and Postgre
 setup-dev: .venv/.ready-dev  ## Only set up, with the tools for tests and lint
 
 .venv/.ready: pyproject.toml uv.lock
-	@$(call sync,--no-dev --all-extras,Setting up Python packages - the first time takes a minute or two ...)
+	@$(call sync,--no-dev --all-extras,Setting up Python packages - the first time takes a minute or two (mostly to build PySpark) ...)
 	@echo "Preparing Java: about 30 s, once; makes later runs start faster ..."
 	@$(VENV)/python -P -m cryptoassets.embedded.java_archive
 	@touch $@

@@ -20,7 +20,7 @@ from cryptoassets.cli.render import progress_on
 from cryptoassets.cli.terminal import FAILED, for_attention
 from cryptoassets.operations.batches import micro_batches, reason_to_stop
 from cryptoassets.operations.cycle import Cycle
-from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.progress import Progress, number_of
 
 _MINUTES_PER_DAY = 1440
 
@@ -54,8 +54,9 @@ class Totals:
         median, slow = (_quantile(times, share) for share in (0.5, 0.95))
         measured = f" Answer to row: median {median:.1f} s, p95 {slow:.1f} s." if times else ""
         return (
-            f"{self.cycles} cycles, {self.failed} of them failed; {self.documents:,} documents "
-            f"new, {self.rows:,} rows written.{measured}"
+            f"{number_of(self.cycles, 'cycle')}, {self.failed} of them failed; "
+            f"{number_of(self.documents, 'document')} new, {number_of(self.rows, 'row')} written."
+            f"{measured}"
         )
 
 

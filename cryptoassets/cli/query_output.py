@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from cryptoassets.analysis.reading import open_rows
+from cryptoassets.operations.progress import number_of
 
 if TYPE_CHECKING:
     from cryptoassets.analysis.export import ExportedFile
@@ -37,7 +38,9 @@ def print_query(console: Console, statement: str, output: str) -> None:
 
 def print_export(console: Console, written: "ExportedFile") -> None:
     """Print where the file is, its rows, and the texts that were changed."""
-    console.print(f"{written.path}: {written.rows:,} rows.", soft_wrap=True, markup=False)
+    console.print(
+        f"{written.path}: {number_of(written.rows, 'row')}.", soft_wrap=True, markup=False
+    )
     if written.escaped:
         console.print(
             f"{written.escaped:,} texts that begin with = + - or @ got an apostrophe in front, so "

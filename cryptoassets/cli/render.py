@@ -14,6 +14,7 @@ from rich.status import Status
 from rich.table import Table
 
 from cryptoassets.cli.terminal import for_attention, table_of
+from cryptoassets.operations.progress import number_of
 
 if TYPE_CHECKING:
     # Importing them takes seconds, and each command needs only one of them.
@@ -92,7 +93,8 @@ def print_requeue(console: Console, result: "RequeueResult") -> None:
     failures = result.failures
     if result.partitions or failures:
         console.print(
-            f"{result.released} documents released from {result.partitions} partitions"
+            f"{number_of(result.released, 'document')} released from "
+            f"{number_of(result.partitions, 'partition')}"
             + (f"; failures: {len(failures)}" if failures else "")
             + "."
         )
@@ -115,9 +117,9 @@ def print_audit(console: Console, home: str, found: "Findings") -> None:
         attention.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if found.problems:
         attention.print(
-            f"{len(found.problems)} differences found. For documents of hours that are not "
-            "published yet, use `cryptoassets run`. For days of history and all other differences "
-            "from raw, use `cryptoassets rebuild --from --to`."
+            f"{number_of(len(found.problems), 'difference')} found. For documents of hours that "
+            "are not published yet, use `cryptoassets run`. For days of history and all other "
+            "differences from raw, use `cryptoassets rebuild --from --to`."
         )
         return
     console.print(
@@ -139,8 +141,9 @@ def print_estimate(console: Console, estimate: "BackfillEstimate") -> None:
             table.add_row(*(f"{value:,}" for value in row))
         console.print(table)
     console.print(
-        f"{coins:,} coins, {cost.calls:,} calls, about {cost.credits:,} CoinCap credits "
-        f"(interval {estimate.interval}). Nothing was fetched.",
+        f"{number_of(coins, 'coin')}, {number_of(cost.calls, 'call')}, "
+        f"about {cost.credits:,} CoinCap credits (interval {estimate.interval}). "
+        "Nothing was fetched.",
         soft_wrap=True,
     )
     budget, months = estimate.budget, estimate.months
@@ -150,8 +153,8 @@ def print_estimate(console: Console, estimate: "BackfillEstimate") -> None:
     console.print(
         f"Credits left this month: {budget.left:,} of {budget.monthly:,}. A backfill leaves "
         f"{budget.kept_from_history:,} of them: {budget.reserve:,} in reserve, the rest for "
-        f"snapshots until the month ends. It takes {months} calendar "
-        f"month{'s' if months != 1 else ''} with this plan. Simulator and replay cost nothing.",
+        "snapshots until the month ends. It takes "
+        f"{number_of(months, 'calendar month')} with this plan. Simulator and replay cost nothing.",
         soft_wrap=True,
     )
 
@@ -161,8 +164,8 @@ def print_backfill(console: Console, result: "BackfillResult") -> None:
     asked = result.asked
     console.print(
         f"History {asked.since:%Y-%m-%d %H:%M} to {asked.until:%Y-%m-%d %H:%M} UTC, interval "
-        f"{result.interval}: {result.days_processed} days processed, {result.days_done_before} "
-        f"already done; {result.new}. {result.seconds:.0f} s in total.",
+        f"{result.interval}: {number_of(result.days_processed, 'day')} processed, "
+        f"{result.days_done_before} already done; {result.new}. {result.seconds:.0f} s in total.",
         soft_wrap=True,
     )
     without = ", ".join(result.coins_without_history)
@@ -199,9 +202,9 @@ def print_retention(console: Console, result: "RetentionResult", *, is_dry_run: 
         going = [one for one in result.candidates if one.held is None]
         console.print(_retention_table(going))
         console.print(
-            f"{len(going)} partitions from before {result.before:{_DAY}} {done}: "
-            f"{sum(one.documents for one in going):,} documents, "
-            f"{sum(one.rows for one in going):,} rows, "
+            f"{number_of(len(going), 'partition')} from before {result.before:{_DAY}} {done}: "
+            f"{number_of(sum(one.documents for one in going), 'document')}, "
+            f"{number_of(sum(one.rows for one in going), 'row')}, "
             f"{sum(one.clean_bytes for one in going) / 1e6:,.1f} MB of Parquet; "
             f"{result.records:,} records of fetches, dead letters and publications.",
             soft_wrap=True,

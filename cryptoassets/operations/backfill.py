@@ -17,7 +17,7 @@ from cryptoassets.backfills.resource import HistoryResource
 from cryptoassets.backfills.windows import closed_until, on_grid
 from cryptoassets.operations.backfill_estimate import BackfillRequest, credit_budget
 from cryptoassets.operations.other_flows import refresh_ecb_rates
-from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.progress import Progress, number_of
 from cryptoassets.operations.ranges import StretchRunner, changed_keys, compute_marts
 from cryptoassets.operations.runs import Runner
 from cryptoassets.operations.session import Session, open_session
@@ -44,7 +44,10 @@ class HistoryCounts:
 
     def __str__(self) -> str:
         """Describe all three."""
-        return f"{self.points:,} points, {self.calls:,} calls, {self.credits:,} credits"
+        return (
+            f"{number_of(self.points, 'point')}, {number_of(self.calls, 'call')}, "
+            f"{number_of(self.credits, 'credit')}"
+        )
 
 
 @dataclass(frozen=True)

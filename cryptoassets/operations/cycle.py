@@ -19,6 +19,7 @@ from cryptoassets.errors import CryptoassetsError
 from cryptoassets.facts import Fact
 from cryptoassets.operations.left_behind import days_left_behind, hours_left_behind, started_hours
 from cryptoassets.operations.other_flows import run_other_flows
+from cryptoassets.operations.progress import number_of
 from cryptoassets.operations.runs import Outcome, Runner
 from cryptoassets.operations.session import open_stores
 from cryptoassets.partitions.spans import partition_window
@@ -73,8 +74,8 @@ class Cycle:
             if Fact.NEXT_FETCH_AT in facts:
                 yield f"next fetch at {facts[Fact.NEXT_FETCH_AT]}"
         if not skipped:
-            yield f"{self.documents:,} documents new"
-            yield f"{self.rows:,} rows written"
+            yield f"{number_of(self.documents, 'document')} new"
+            yield f"{number_of(self.rows, 'row')} written"
         if self.answer_to_row_seconds is not None:
             yield f"answer to row {self.answer_to_row_seconds:.1f} s"
         failed, warned = len(self.outcome.failures), len(self.outcome.warnings)

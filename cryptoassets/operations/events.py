@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cryptoassets.facts import Fact, facts_of
+from cryptoassets.operations.progress import number_of
 from cryptoassets.settings import load_settings
 from cryptoassets.shortages import disk_remedy
 
@@ -33,14 +34,21 @@ def describe_materialization(facts: Mapping[str, Any], rows: int) -> Iterator[st
         yield f"skipped: {facts[Fact.SKIPPED]}"
     for fact in _COUNTS:
         if fact in facts:
-            yield f"{facts[fact]} {fact.label}"
+            yield _counted(facts[fact], fact.label)
     if Fact.IS_LATE in facts:
-        yield f"{facts[Fact.DOCUMENTS_RECEIVED]} documents received by another hour's run"
+        received = number_of(facts[Fact.DOCUMENTS_RECEIVED], "document")
+        yield f"{received} received by another hour's run"
     elif facts.keys().isdisjoint({Fact.DOCUMENTS_NEW, Fact.VALID, Fact.ROWS_WRITTEN}):
-        yield f"{rows} rows"
+        yield number_of(rows, "row")
     for fact in _REMARKS:
         if facts.get(fact):
             yield f"{fact.label}: {facts[fact]}"
+
+
+def _counted(count: int, label: str) -> str:
+    """A count before its label: "1 row written", "100 rows written", "100 valid"."""
+    noun, _, participle = label.partition(" ")
+    return f"{number_of(count, noun[:-1])} {participle}" if participle else f"{count:,} {label}"
 
 
 def step_name(event: "dg.DagsterEvent") -> str:

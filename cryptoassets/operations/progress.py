@@ -13,6 +13,11 @@ def first_of(names: Sequence[object], limit: int) -> str:
     return ", ".join(map(str, names[:limit])) + (", ..." if len(names) > limit else "")
 
 
+def number_of(count: int, noun: str) -> str:
+    """A count with its noun: "1 row", "2,000 rows"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 class Progress(Protocol):
     """Receives reports while an operation runs; each argument is plain text without markup."""
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from cryptoassets.facts import Fact
 from cryptoassets.jobs import processed_assets
-from cryptoassets.operations.progress import Progress, first_of
+from cryptoassets.operations.progress import Progress, first_of, number_of
 from cryptoassets.operations.ranges import (
     FinishedStretch,
     StretchRunner,
@@ -97,7 +97,7 @@ class Reprocessing:
             )
         )
         words = "{:,} loaded, {:,} quarantined, {:,} superseded".format(*others)
-        return f"{raw:,} documents: {words}"
+        return f"{number_of(raw, 'document')}: {words}"
 
     def has_changed(self, partition: Partition) -> bool:
         """Whether the run that has just finished wrote or removed rows of a partition."""

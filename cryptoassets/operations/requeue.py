@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from cryptoassets.errors import SettingsError
-from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.progress import Progress, number_of
 from cryptoassets.operations.ranges import FinishedStretch
 from cryptoassets.operations.reprocess import Reprocessing, open_reprocessing
 from cryptoassets.operations.session import Stores, open_stores
@@ -92,8 +92,9 @@ def _read_letters(progress: Progress, stores: Stores, reason: str | None) -> fro
             return frozenset()
         reading = reread_dead_letters(lake, stores.stack.source, reason)
     progress.note(
-        f"{reading.read} dead letters read again, {reading.documents} documents stored from them; "
-        f"{reading.remaining} dead letters remain."
+        f"{number_of(reading.read, 'dead letter')} read again, "
+        f"{number_of(reading.documents, 'document')} stored from them. "
+        f"Dead letters left: {reading.remaining}."
     )
     return reading.partitions
 

@@ -55,11 +55,11 @@ def test_documents_that_a_corrected_rule_accepts_are_released_once(
     assert "were first or last seen at a time that has no price" in unmended.text
     assert "): judged by older rules: run `rebuild` or `requeue`" in unmended.text
     assert f"{len(refused)} coins have a new description" in still_wrong.text
-    assert "0 documents released from 1 partitions." in still_wrong.text
+    assert "0 documents released from 1 partition." in still_wrong.text
     assert (0, 0) == (first.code, second.code), first.text
     stay = len(odd_values.REFUSED)
     assert f"{len(refused)} released, {stay} remain: volume_usd_24h_malformed" in first.text
-    assert "0 documents released from 1 partitions." in second.text
+    assert "0 documents released from 1 partition." in second.text
     assert [(raw_id, [CODE], "loaded") for raw_id in refused] == copy.stores.rows(TRAIL)
     assert right == but_for_the_trail(copy.stores.dump()) | {"warehouse.quarantine_releases": []}
     stored = odd_values.STORED
@@ -78,7 +78,7 @@ def test_rows_that_the_current_rules_refuse_leave_the_marts_too(
 
     priced = copy.stores.rows("SELECT DISTINCT coin_id FROM warehouse.coin_prices ORDER BY 1")
     assert 0 == finished.code, finished.text
-    assert "0 documents released from 1 partitions." in finished.text
+    assert "0 documents released from 1 partition." in finished.text
     assert len(priced) < before
     assert priced == copy.stores.rows("SELECT coin_id FROM marts.coin_daily ORDER BY 1")
 
@@ -130,7 +130,10 @@ def test_a_dead_letter_that_can_be_read_now_is_published(copy: Platform) -> None
 
     published = "SELECT volume_usd_24h FROM warehouse.coin_prices WHERE coin_id = 'bitcoin-gold'"
     assert 0 == finished.code, finished.text
-    assert "1 dead letters read again, 1 documents stored from them; 1 dead" in finished.text
+    assert (
+        "1 dead letter read again, 1 document stored from them. Dead letters left: 1."
+        in finished.text
+    )
     assert [(Decimal(LONG),)] == copy.stores.rows(published)
     assert 0 == copy.command("audit").code
     assert 2 == unknown.code
