@@ -6,6 +6,7 @@ from Airflow's own database.
 """
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -206,6 +207,7 @@ def running_airflow(
     dags = folder / "dags"
     shutil.copytree(project_root() / "airflow" / "dags", dags)
     shutil.copytree(TEST_DAGS, dags, dirs_exist_ok=True)
+    (dags / "documented.py").write_text(_documented_dag())
     home.prepare()
     extra = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -227,12 +229,19 @@ def running_airflow(
         programs.start(program)
         airflow.programs[name] = program
     try:
-        until(lambda: airflow.rows("SELECT 1 FROM serialized_dag HAVING count(*) >= 8"), 180)
+        until(lambda: airflow.rows("SELECT 1 FROM serialized_dag HAVING count(*) >= 9"), 180)
         if line == 3:
             until(lambda: _answers(f"{home.url}/api/v2/monitor/health"), 120)
         yield airflow
     finally:
         programs.stop()
+
+
+def _documented_dag() -> str:
+    """Return the DAG of `docs/airflow.md`, as one copies it and adapts the location."""
+    page = (project_root() / "docs" / "airflow.md").read_text()
+    [code] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    return str(code).replace('"spark-consumer"', '"cryptoassets"')
 
 
 def _answers(url: str) -> bool:
