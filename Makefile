@@ -11,7 +11,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 UV = $$(command -v uv || echo .uv/bin/uv)
 
-# Without compiled modules the imports of every command take seconds.
+# Without compiled modules, every command would spend seconds on imports.
 unexport PYTHONDONTWRITEBYTECODE
 # Ignore an environment that is active in the shell.
 unexport VIRTUAL_ENV
@@ -25,21 +25,22 @@ export UV_PROJECT_ENVIRONMENT := .venv
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: setup  ## Fetch, clean and publish crypto prices once; starts what is missing
+run: setup  ## Fetch, clean and publish crypto prices once; sets up and starts whatever is missing
 	@$(VENV)/cryptoassets run
 
 dev: setup  ## Run the stores and Dagster's UI on http://localhost:3000
 	@$(VENV)/cryptoassets dev
 
-# Two workers, each with its own servers and Spark; the tests of a file stay together. The files keep
-# their order: sorted by number of tests, the long end-to-end tests would run last on one worker.
+# Two workers, each with its own servers and Spark; the tests of a file stay together. Files run in
+# their given order. If they were sorted by number of tests, the long end-to-end tests would run last,
+# all on one worker.
 test: setup-dev  ## Run the tests that need no Docker and no Airflow
 	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(without_long)"
 
 airflow: setup airflow3  ## Run Airflow 3 on http://localhost:8081 with Dagster, until Ctrl-C
 	@$(VENV)/python -m cryptoassets.cli.airflow
 
-# First the plugin's unit tests in Airflow's environment, then the live tests from our environment.
+# First the plugin's unit tests in Airflow's environment, then the live tests from the project's .venv.
 # Both mostly wait, so `make -j2 test-airflow` runs the two versions of Airflow at the same time.
 test-airflow: test-airflow3 test-airflow2  ## Test the Airflow part with real Airflow 3 and 2
 
@@ -56,28 +57,29 @@ test-compose: setup-dev  ## Test the whole platform, running in Docker
 test-wheel: setup-dev airflow3 wheel  ## Install the wheels in new environments and test them
 	@UV="$(UV)" CRYPTOASSETS_WHEELS=dist $(VENV)/pytest -v -p no:cacheprovider cryptoassets_tests/packaging
 
-pictures: setup-dev  ## Take the pictures of the documentation again, with chromium, from a fresh run
+pictures: setup-dev  ## Retake the screenshots in the docs from a fresh run; needs Chromium
 	@$(VENV)/python -m cryptoassets_tests.pictures
 
 SEED ?=
 N ?= 200
-faults: setup-dev  ## Kill processes at random N times; SEED=n repeats a campaign
+faults: setup-dev  ## Kill processes at random N times; SEED=n repeats an earlier sequence of kills
 	@$(VENV)/python -m cryptoassets_tests.faults --tries $(N) $(if $(SEED),--seed $(SEED))
 
 MINUTES ?= 10
-fuzz: setup-dev  ## Try random answers on the parser and the rules, for MINUTES each
+fuzz: setup-dev  ## Feed random responses to the parser and the rules, for MINUTES each
 	@$(VENV)/python -W error -m cryptoassets_tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 EVERY ?= 5
-mutants: setup-dev  ## Change the code in small ways, and count which changes the tests notice
+mutants: setup-dev  ## Change the code in small ways, and count how many changes the tests notice
 	@$(call sync,--group mutants,Adding mutmut ...)
 	@$(VENV)/python -m cryptoassets_tests.mutation --every $(EVERY)
 
 BATCHES ?= 60
-soak: setup-dev  ## Run micro-batches in a row, and measure whether anything grows
+soak: setup-dev  ## Run micro-batches in a row, and check whether memory, open files or disk use grow
 	@$(VENV)/python -m benchmarks.soak --batches $(BATCHES)
 
-# uv asks the database of https://osv.dev; UV_AUDIT_SERVICE names another server with its interface.
+# uv queries the database at https://osv.dev. Set UV_AUDIT_SERVICE to use another server with the same
+# API.
 audit-dependencies: setup-dev  ## Look for known vulnerabilities in the locked Python packages
 	@$(UV) audit --frozen --preview-features audit-command $(if $(UV_AUDIT_SERVICE),--service-url $(UV_AUDIT_SERVICE))
 
@@ -87,7 +89,7 @@ test-all:  ## Run all tests, including the long ones (90 minutes)
 # Each test marked `long` has a shorter one of the same kind; only `make test-all` runs the long ones.
 without_long := not long
 
-bench: setup-dev .venv-bench/.ready  ## Run the benchmarks; CASES="200k 1m": only these
+bench: setup-dev .venv-bench/.ready  ## Run the benchmarks; CASES="200k 1m" runs only these
 	@$(VENV)/python -m benchmarks $(CASES)
 
 lint: setup-dev  ## Check style, types, imports between modules, Dagster's definitions
@@ -97,17 +99,17 @@ lint: setup-dev  ## Check style, types, imports between modules, Dagster's defin
 	@PYTHONPATH=airflow/plugins $(VENV)/lint-imports --no-logo
 	@$(validate_definitions)
 
-wheel: setup  ## Build dist/: the platform's wheel and, apart, that of its Airflow plugin
+wheel: setup  ## Build dist/: the platform's wheel, and a separate wheel for its Airflow plugin
 	@rm -rf dist
 	@$(UV) build -q --wheel -o dist .
 	@$(UV) build -q --wheel -o dist airflow
 
 # The date in the folder's name is in UTC.
 TO ?= backups/$(shell date -u +%Y-%m-%dT%H%M%S)
-backup:  ## Back up the platform that runs in Docker to a new folder TO=...
+backup:  ## Back up the platform in Docker to a new folder TO=...
 	@docker/backup/backup.sh $(TO)
 
-restore:  ## Replace the data of the platform in Docker by the backup FROM=...
+restore:  ## Replace the data of the platform in Docker with the backup FROM=...
 	@docker/backup/restore.sh $(FROM)
 
 reference: setup  ## Write docs/reference.md from the code that it describes
@@ -133,7 +135,7 @@ airflow2: .venv-airflow2/.ready  ## Only set up Airflow 2.11 with dagster-airflo
 	@$(call sync,--only-group airflow$*,Setting up Airflow $* in $(@D) - a minute or two ...)
 	@touch $@
 
-# For a rival of the benchmarks; the product does not need it.
+# For dlt, with which the benchmarks compare the product; the product does not need it.
 .venv-bench/.ready: export UV_PROJECT_ENVIRONMENT = .venv-bench
 .venv-bench/.ready: pyproject.toml uv.lock
 	@$(call sync,--only-group bench,Setting up dlt in .venv-bench ...)
@@ -149,20 +151,20 @@ CRYPTOASSETS_AIRFLOW_LINE=$(1) $(VENV)/pytest -q --durations=0 --durations-min=5
 endef
 plugin_tests := cryptoassets_tests/airflow_plugin
 
-# --inexact: keep what `make run` has set up, and remove nothing.
 .venv/.ready-dev: .venv/.ready
 	@$(call sync,--group dev,Adding the tools for tests and lint ...)
 	@touch $@
 
-# With a temporary home, because checking code must start no server.
+# With a temporary home, because Dagster's storage in the project's home could start PostgreSQL.
 define validate_definitions
 home=$$(mktemp -d) && touch "$$home/dagster.yaml" && \
 { DAGSTER_HOME="$$home" $(VENV)/dagster definitions validate; status=$$?; rm -rf "$$home"; exit $$status; }
 endef
 
 # uv's list of 150 packages is hidden; its downloads and the time taken are shown.
-# The interpreter is given by its own path: for a shim, such as pyenv's, uv would recreate .venv each
-# time.
+# --inexact: do not remove packages that another group installed.
+# uv gets the interpreter's real path, because it would recreate .venv each time for a shim such as
+# pyenv's.
 define sync
 $(PYTHON) scripts/check_python.py && \
 { command -v uv >/dev/null || [ -x .uv/bin/uv ] || $(PYTHON) scripts/get_uv.py .uv; } && \

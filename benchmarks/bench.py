@@ -30,7 +30,7 @@ class Lake:
 
 @dataclass
 class Bench:
-    """The options, and the server, which is started when a case first needs it.
+    """The options, and the MongoDB server, which is started when a case first needs it.
 
     Attributes:
         scale: share of each workload; if below 1, this is a trial, whose results are not kept.

@@ -21,7 +21,7 @@ class BenchError(Exception):
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """The figures of one run of a command; the stores, which were started before it, do not count.
 
     Attributes:
@@ -48,7 +48,7 @@ def measure(
     folder: Path,
     log: Path,
     seconds: float = 3600,
-) -> Measured:
+) -> Measurement:
     """Run a command to its end.
 
     Args:
@@ -84,4 +84,4 @@ def measure(
         tail = "\n".join(output.splitlines()[-_TAIL:])
         end = f"was killed after {seconds:.0f} s" if code is None else f"exited with {code}"
         raise BenchError(f"{command[0]} {end}; its output is in {log} and ends:\n{tail}")
-    return Measured(load=load, output=output, **figures)
+    return Measurement(load=load, output=output, **figures)

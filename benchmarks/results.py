@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 from filelock import FileLock
 
-from benchmarks.measuring import Measured
+from benchmarks.measuring import Measurement
 
 RESULTS = Path(__file__).parent / "results.json"
 Results = dict[str, Any]
@@ -95,7 +95,7 @@ class CaseResult:
     notes: list[str] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
 
-    def add(self, way: str, measured: Measured, **further: float) -> None:
+    def add(self, way: str, measured: Measurement, **further: float) -> None:
         """Store one run of a way."""
         run = asdict(measured)
         del run["output"]

@@ -30,7 +30,7 @@ from cryptoassets.embedded.databases import with_database
 
 FEWEST_BATCHES = 6
 WARM_UP_SHARE = 1 / 3
-"""The slopes leave out this share of the batches: caches fill, and no run is old enough yet."""
+"""The slopes leave out this share: caches still fill, and no run is old enough to be deleted."""
 _LOOP = """
 import sys
 from datetime import timedelta
@@ -73,7 +73,7 @@ LIMITS = {
 def main() -> int:
     """Run the batches and print the table; return 1 if something grows."""
     options = _options()
-    # A run that is stopped ends its servers, and shows what it has measured.
+    # If the benchmark is interrupted, it stops its servers and shows what it has measured.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     samples: list[Sample] = []
     failed = 0

@@ -14,7 +14,7 @@ __all__ = ["Result", "candles", "coins", "history", "prices", "rates", "sql"]
 
 
 def __getattr__(name: str) -> object:
-    # Many processes import this package and never read, and the import of Arrow takes long.
+    # Many processes import this package but read no data, and importing Arrow takes long.
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

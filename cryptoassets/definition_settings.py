@@ -1,7 +1,7 @@
 """The settings that Dagster's definitions need: the first partition, and where raw documents are.
 
-What goes here: these settings. What stays out: all other settings (in `settings`), which may be
-wrong without keeping the definitions from loading.
+What goes here: these settings. What stays out: all other settings (in `settings`); if they are
+wrong, the definitions still load.
 """
 
 from datetime import UTC, date, datetime, time

@@ -101,8 +101,8 @@ def rates_every_six_hours(context: dg.ScheduleEvaluationContext) -> dg.RunReques
 @dg.op
 def run_command(context: dg.OpExecutionContext) -> None:
     """Execute `cryptoassets run` and log its lines; fail if it fails."""
-    # Without it the sensor `dead_runs` fails a run of more than 5 minutes. Other runs are tagged by
-    # the resource of a store, which this one does not need.
+    # Without this tag, the sensor `dead_runs` fails a run of more than 5 minutes. Other runs are
+    # tagged by the resource of a store, which this run does not need.
     context.instance.add_run_tags(context.run_id, process_tags(context.run_id))
     command = [sys.executable, "-m", "cryptoassets.cli", "run"]
     end_of_output = ""

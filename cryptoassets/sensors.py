@@ -129,16 +129,18 @@ def late_documents_of(flow: Flow, name: str) -> dg.SensorDefinition:
         now = datetime.now(UTC)
         for record in records:
             after = record.storage_id
-            made = record.asset_materialization
-            if made is None or not made.partition or Fact.IS_LATE not in facts_of(made.metadata):
+            stored = record.asset_materialization
+            if stored is None or not stored.partition:
                 continue
-            if partition_window(made.partition)[0] > now:
-                # The source's clock is fast, and Dagster has no partition for an hour before it
+            if Fact.IS_LATE not in facts_of(stored.metadata):
+                continue
+            if partition_window(stored.partition)[0] > now:
+                # The source's clock is ahead, and Dagster has no partition for an hour before it
                 # begins. Until then, this record and those after it are read again; the run key
                 # prevents duplicate runs.
                 after -= 1
                 break
-            late[made.partition] = record.storage_id
+            late[stored.partition] = record.storage_id
         earlier, processable = split_at_first(list(late))
         for partition in processable:
             storage_id = late[partition]

@@ -123,9 +123,9 @@ def run_task(
     pa.default_memory_pool().release_unused()
 
 
-def _read_url(variable: str, written: str | None) -> str:
+def _read_url(variable: str, driver_file: str | None) -> str:
     host = socket.gethostname()
-    path = os.environ.get(variable) or written
+    path = os.environ.get(variable) or driver_file
     if path is None:
         raise SettingsError(
             f"{variable} is not set for the Spark worker on {host}. A retry will not help; set it "

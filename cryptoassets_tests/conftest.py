@@ -1,4 +1,4 @@
-"""What all tests share: an environment without the user's settings, and real servers.
+"""Shared by all tests: an environment without the user's settings, and real servers.
 
 What goes here: fixtures that all packages use. What stays out: rows and documents (each package
 creates its own). The servers are those of the embedded mode; each starts once per session, when a
@@ -54,7 +54,7 @@ SETTINGS_OF_THE_USER = (
 
 SINCE = "2018-01-01"
 """The first partition in all tests, because recorded answers are older than the default."""
-# Here, because the partitions are defined when they are imported, by the next conftest or test.
+# Set here, because importing `partitions` defines them, and the next conftest may import it.
 os.environ["CRYPTOASSETS_SINCE"] = SINCE
 
 
@@ -70,7 +70,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def session_home() -> Iterator[Path]:
-    """CRYPTOASSETS_HOME of the session; all other settings of the user are removed."""
+    """CRYPTOASSETS_HOME of the session; all settings of the user are removed."""
     # Not pytest's folder: if we are root, PostgreSQL's account cannot enter it.
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-tests-", dir="/var/tmp"))
     folder.chmod(0o755)
@@ -102,7 +102,7 @@ def _without_users_file(
 @pytest.fixture(scope="session")
 def stack(session_home: Path) -> Iterator[Stack]:
     """The embedded servers of the session; each starts when its URL is first requested."""
-    # Another MongoDB, in which tests create their own databases: `make test-compose` names one.
+    # A MongoDB to use instead, in which tests create their own databases; see `make test-compose`.
     test_mongo_url = os.environ.get("CRYPTOASSETS_TEST_MONGO_URL")
     lake = {"mongo_url": SecretStr(test_mongo_url)} if test_mongo_url else {}
     stack = Stack(Settings(_env_file=None, cryptoassets_home=session_home, **lake))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-# Each group reads one expensive platform of `e2e.conftest`, which a second worker would make again.
+# Each group reads one slow fixture of `e2e.conftest`, which a second worker would create again.
 _FILES_OF_PLATFORMS = {
     "odd_platform": ("test_audit.py", "test_odd_values.py", "test_requeue.py"),
     "old_and_new": (

@@ -1,4 +1,4 @@
-"""The definitions: the agreed names, complete in Dagster, loaded without side effects."""
+"""The definitions have the agreed names, are complete in Dagster, and load without effects."""
 
 import json
 import os
@@ -31,7 +31,7 @@ ASSETS = {
     "marts/coin_candles": ("marts", "postgres_io_manager", DAILY),
     "marts/market_daily": ("marts", "postgres_io_manager", DAILY),
 }
-"""Key to group, IO manager key and partitions."""
+"""Maps an asset's key to its group, IO manager key and partitions."""
 
 CHECKS = {
     "clean/coin_prices": {
@@ -77,7 +77,7 @@ def key_of(name: str) -> dg.AssetKey:
 
 
 def test_the_assets_have_the_agreed_names() -> None:
-    """The quarantine is materialized by the publishing, and users write the aliases."""
+    """Publishing materializes the quarantine, and users write the aliases."""
     materializable = {key.to_user_string() for key in GRAPH.materializable_asset_keys}
 
     assert set(ASSETS) == materializable
@@ -167,7 +167,7 @@ def test_jobs_contain_the_agreed_assets(job: str, assets: set[str]) -> None:
 
 
 def test_the_jobs_are_frozen() -> None:
-    """Airflow and scripts name them. Dagster's page sorts them: the first one does everything."""
+    """Airflow and scripts name the jobs. Dagster's page sorts them; the first does everything."""
     made = {job.name: defs.resolve_job_def(job.name).partitions_def for job in defs.jobs or []}
 
     hourly, daily = ("ingest", "process", "rates"), ("history", "marts")
@@ -244,7 +244,7 @@ print(json.dumps(seen))
 
 
 def test_loading_the_definitions_has_no_side_effect(tmp_path: Path) -> None:
-    """No connection, no file, no process: a broken environment must not break the UI."""
+    """A broken environment must not break the UI, so no connection, file or process is opened."""
     poison = {
         "CRYPTOASSETS_HOME": "/proc/no/such/home",
         "COINCAP_URL": "http://127.0.0.1:1",
@@ -270,12 +270,12 @@ def test_loading_the_definitions_has_no_side_effect(tmp_path: Path) -> None:
     assert 0 == loaded.returncode, loaded.stderr
     # Dagster's croniter runs `file` to find the architecture of this Python.
     libraries = {"file"}
-    seen = [(event, what) for event, what in json.loads(loaded.stdout) if what not in libraries]
-    assert [] == seen
+    effects = [(event, what) for event, what in json.loads(loaded.stdout) if what not in libraries]
+    assert [] == effects
 
 
 def test_dagster_validates_the_definitions_in_the_root(tmp_path: Path) -> None:
-    """With the root's workspace.yaml, as `dagster dev` reads it."""
+    """`dagster dev` reads the root's workspace.yaml, too."""
     (tmp_path / "dagster.yaml").touch()
 
     validated = subprocess.run(

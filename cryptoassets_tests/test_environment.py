@@ -1,4 +1,4 @@
-"""The user's environment: which variables our programs get, and which are removed."""
+"""Which variables of the user's environment programs get, and which are removed."""
 
 import os
 from pathlib import Path

@@ -13,7 +13,7 @@ def recorded(metadata: dict[str, Any]) -> Any:
 
 
 def test_people_see_labels_and_programs_read_names() -> None:
-    """A label may contain blanks; what has no name is only shown."""
+    """A label may contain blanks; metadata without a name are only shown."""
     metadata = recorded(metadata_of({Fact.ROWS_WRITTEN: 3, Fact.IS_LATE: True, "plot": "..."}))
 
     assert {"rows written", "late", "plot", METADATA_KEY} == metadata.keys()

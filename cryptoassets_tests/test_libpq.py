@@ -85,7 +85,7 @@ EXPECTED = (
 
 @pytest.fixture
 def odd_database(database: str) -> str:
-    """URL, with unusual options, of a database at head with unusual settings."""
+    """URL with unusual options of a fully migrated database with unusual settings."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA theirs")
         connection.execute(
@@ -117,7 +117,7 @@ def make_database(postgres_url_of: UrlOf) -> Iterator[Callable[[str], str]]:
 def test_neither_database_nor_url_nor_variables_change_a_value(
     odd_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a German date style or another encoding, wrong values were stored and checks passed."""
+    """With a German date style or another encoding, wrong values were once stored unnoticed."""
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("POSTGRES_URL", odd_database)

@@ -1,4 +1,4 @@
-"""Headers: what counts as a page of another origin."""
+"""Which headers show that a request comes from a page of another origin."""
 
 import pytest
 

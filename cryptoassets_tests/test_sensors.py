@@ -29,7 +29,7 @@ from cryptoassets.upkeep.in_use import in_use
 from cryptoassets_tests.backfills.history_data import T0, HistoryData
 from cryptoassets_tests.e2e.platforms import (
     HOUR_FORMAT,
-    Finished,
+    CommandResult,
     Platform,
     new_platform,
     this_hour,
@@ -109,7 +109,7 @@ def test_a_run_whose_process_was_killed_is_failed_and_no_other(
     with new_platform(stack, migrated_template, folder) as platform:
         platform.put_faults({"route": "/assets", "kind": "slow"})
         with (
-            platform.in_force(),
+            platform.applied_settings(),
             dagster_instance() as instance,
             subprocess.Popen(
                 [sys.executable, "-c", _INGEST, this_hour(), run_id],
@@ -140,7 +140,7 @@ def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_comm
     folder = tmp_path_factory.mktemp("created")
     with (
         new_platform(stack, migrated_template, folder) as platform,
-        platform.in_force(),
+        platform.applied_settings(),
         dagster_instance() as instance,
         subprocess.Popen(
             [sys.executable, "-c", _KILLED_BEFORE_ITS_START, this_hour()],
@@ -166,7 +166,7 @@ def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_comm
     assert while_it_lives[1] == run
     failure = failed_ingest(shown)
     assert (1, "killed", run.run_id) == (shown.code, failure["outcome"], failure["run_id"])
-    # The time when the run was killed, not when it was marked as failed.
+    # This is the time when the run was killed, not when it was marked as failed.
     assert failure == failed_ingest(later)
     assert f"Marked run {run.run_id} as failed" in up.text
     assert ended is not None
@@ -174,7 +174,7 @@ def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_comm
     assert run.run_id not in waited_for
 
 
-def failed_ingest(status: Finished) -> dict[str, Any]:
+def failed_ingest(status: CommandResult) -> dict[str, Any]:
     """Return the failed last run of `ingest` from `status --json`."""
     runs: list[dict[str, Any]] = json.loads(status.text)["failed_runs"]
     (failure,) = [run for run in runs if run["job"] == "ingest"]
@@ -215,7 +215,7 @@ def failure_line(
     platform: Platform, result: dg.ExecuteInProcessResult, capsys: pytest.CaptureFixture[str]
 ) -> str:
     """Return the line that the sensor `failed_runs` prints for a run."""
-    with platform.in_force(), dagster_instance() as instance:
+    with platform.applied_settings(), dagster_instance() as instance:
         context = dg.build_run_status_sensor_context(
             sensor_name="failed_runs",
             dagster_instance=instance,
@@ -234,7 +234,7 @@ def test_the_sensor_requests_the_days_of_gaps_until_they_are_healed(
     history_data = HistoryData(database, mongo.lake())
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
     hours = int((first - T0) / timedelta(hours=1))
-    history_data.points("bitcoin", [hours, *range(hours + 2, hours + 90)])
+    history_data.insert_points("bitcoin", [hours, *range(hours + 2, hours + 90)])
     (sensor,) = sensors.heal_gaps(["raw", "clean", "warehouse"])
 
     with dg.DagsterInstance.ephemeral() as instance:
@@ -246,7 +246,7 @@ def test_the_sensor_requests_the_days_of_gaps_until_they_are_healed(
                 return sensor.evaluate_tick(context)
 
         (request,) = tick().run_requests or []
-        history_data.points("bitcoin", [hours + 1])
+        history_data.insert_points("bitcoin", [hours + 1])
         healed = tick()
 
     day = f"{first + timedelta(hours=1):%Y-%m-%d}"
@@ -254,7 +254,7 @@ def test_the_sensor_requests_the_days_of_gaps_until_they_are_healed(
         name: text for name, text in request.tags.items() if name in (*range_tags("", ""), GAPS_TAG)
     }
     assert "no gap to heal" == healed.skip_message
-    assert "healed" == history_data.gaps()[0][-1]
+    assert "healed" == history_data.read_gaps()[0][-1]
 
 
 HEALED = {"dagster/sensor_name": "heal_gaps"}
@@ -311,10 +311,10 @@ def test_an_hour_that_has_not_begun_waits_without_delaying_others() -> None:
     )
     with dg.DagsterInstance.ephemeral() as instance:
         for partition in (last, following, last):
-            made = dg.AssetMaterialization(
+            materialization = dg.AssetMaterialization(
                 RAW_SNAPSHOTS, partition=partition, metadata=metadata_of({Fact.IS_LATE: True})
             )
-            instance.report_runless_asset_event(made)
+            instance.report_runless_asset_event(materialization)
 
         def tick(cursor: str | None) -> Any:
             context = dg.build_sensor_context(instance, cursor=cursor, definitions=defs)

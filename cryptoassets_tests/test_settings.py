@@ -1,4 +1,4 @@
-"""The settings: defaults, invalid values, and that no value is quoted."""
+"""The settings: defaults, and errors that quote no value."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_the_settings_determine_the_source_only_where_it_is_certain(
 def test_the_first_partition_is_a_day_that_no_release_changes(
     monkeypatch: pytest.MonkeyPatch, text: str, day: str
 ) -> None:
-    """Its time is dropped; compose passes an empty value if it is not set."""
+    """The setting's time of day is dropped; compose passes an empty value if it is not set."""
     monkeypatch.setenv("CRYPTOASSETS_SINCE", text)
 
     assert day == f"{definition_settings().cryptoassets_since}"

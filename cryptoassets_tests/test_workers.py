@@ -1,4 +1,4 @@
-"""Code in a Spark worker: where it finds the stores' URLs, and which version it runs."""
+"""Where code in a Spark worker finds the stores' URLs, and which version it is."""
 
 import pickle
 import shutil
@@ -92,7 +92,7 @@ def test_a_changed_rule_changes_the_hash_and_a_changed_command_does_not(tmp_path
     assert code_hash() != _hash_in(tmp_path)
 
 
-def test_all_that_workers_import_is_in_the_hash() -> None:
+def test_every_module_that_workers_import_is_in_the_hash() -> None:
     """Otherwise a changed module would run unnoticed."""
     listed = (
         "import sys, importlib.util, cryptoassets.workers as w\n"

@@ -20,7 +20,7 @@ def serving(
     environment: Mapping[str, str],
     **options: Any,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a command from when its page answers until the block ends; then SIGTERM ends it.
+    """Start a command and wait until its page answers; end it by SIGTERM after the block.
 
     Args:
         command: the command.

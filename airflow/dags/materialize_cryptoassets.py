@@ -7,8 +7,8 @@ Settings: the Airflow variables `cryptoassets_raw_location` and `cryptoassets_pr
 are the names of Dagster's code locations (default `cryptoassets`). In the environment of the
 Airflow processes, `CRYPTOASSETS_AIRFLOW_POOL` is the pool (default `default_pool`),
 `CRYPTOASSETS_SINCE` is the first partition, and `CRYPTOASSETS_FIRST_START` is when this platform
-was first started: ISO dates, or dates and times (UTC unless they have an offset). Nothing before
-the later of them is scheduled, but it can be backfilled from the first partition on.
+was first started: ISO dates, or dates and times (UTC unless they have an offset). No interval
+before the later of the two is scheduled; intervals from the first partition on can be backfilled.
 """
 
 import os
@@ -88,7 +88,7 @@ Missed intervals are not repeated, because CoinCap only returns current prices.
         job_name="ingest",
         partition_key=HOUR_BEING_FILLED,
         run_timeout=timedelta(minutes=10),
-        # A past hour that was never fetched, e.g. because the task was cleared later.
+        # For a past hour that was never fetched, e.g. if the task is cleared after its hour.
         skip_on=["PastPartitionError"],
         **first,
     )
@@ -199,7 +199,8 @@ with declare(
     max_active_runs=1,
     doc_md="""
 Every 6 hours: fetch the exchange rates of `CRYPTOASSETS_CURRENCIES` from CoinCap, then clean and
-publish them. Read the ECB's daily rates if `CRYPTOASSETS_ECB_RATES` is set and a new day is out.
+publish them. If `CRYPTOASSETS_ECB_RATES` is set and rates of a new business day have been
+published, read the ECB's daily rates.
 Missed intervals are not repeated, because CoinCap only returns current rates.
 """,
 ):

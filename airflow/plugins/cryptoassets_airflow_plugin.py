@@ -13,4 +13,4 @@ class CryptoassetsAirflowPlugin(AirflowPlugin):
     """Registers the link, because Airflow 2 ignores operator links without a plugin."""
 
     name = "cryptoassets_airflow"
-    operator_extra_links = [DagsterRunLink()]  # noqa: RUF012 - Airflow's form
+    operator_extra_links = [DagsterRunLink()]  # noqa: RUF012 - Airflow expects a list

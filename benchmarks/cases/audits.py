@@ -8,12 +8,12 @@ from benchmarks.homes import CURRENT, ROOT, Home, fresh_home
 from benchmarks.measuring import measure
 from benchmarks.results import CaseResult
 
-_MOMENT = "%Y-%m-%dT%H:%M"
+_MINUTE_FORMAT = "%Y-%m-%dT%H:%M"
 COMMANDS = ("audit", "status")
 
 
 def audits(bench: Bench) -> CaseResult:
-    """`audit` and `status` of 2 million documents in 48 hours, all published."""
+    """`audit` and `status` with 2 million documents in 48 hours, all published."""
     before = baseline()
     result = CaseResult(
         notes=[
@@ -24,7 +24,7 @@ def audits(bench: Bench) -> CaseResult:
     with bench.lake("2m") as lake, ExitStack() as stack:
         settings = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
         homes: dict[str, Home] = {}
-        span = [f"{moment:{_MOMENT}}" for moment in (lake.workload.start, lake.workload.end)]
+        span = [f"{moment:{_MINUTE_FORMAT}}" for moment in (lake.workload.start, lake.workload.end)]
         for checkout in (CURRENT, before):
             home = stack.enter_context(fresh_home(checkout, **settings))
             bench.report(f"{checkout.name} publishes {lake.workload.documents:,} documents")

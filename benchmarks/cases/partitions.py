@@ -13,7 +13,7 @@ from benchmarks import rows
 from benchmarks.baseline import CACHE
 from benchmarks.bench import Bench, Lake, in_turn
 from benchmarks.homes import ROOT, Home, fresh_home, prepare_tables
-from benchmarks.measuring import BenchError, Measured, measure
+from benchmarks.measuring import BenchError, Measurement, measure
 from benchmarks.results import CaseResult
 from benchmarks.ways.task import Task, marks_in
 from cryptoassets.embedded import Stack
@@ -34,7 +34,7 @@ _PROGRAMS = {
 WAYS = (DISTRIBUTED, ORDINARY, OURS, PLAIN, DLT, RAW_BSON, DICTS)
 """All ways, in display order."""
 _JDBC = "org.postgresql:postgresql:42.7.7"
-_MOMENT = "%Y-%m-%dT%H:%M"
+_MINUTE_FORMAT = "%Y-%m-%dT%H:%M"
 
 
 def one_hour(bench: Bench) -> CaseResult:
@@ -109,7 +109,7 @@ def add_ratio(result: CaseResult, key: str, figure: str, other: str) -> None:
         result.ratios[key] = result.ratio(OURS, other, figure)
 
 
-def _report(bench: Bench, way: str, number: int, measured: Measured) -> None:
+def _report(bench: Bench, way: str, number: int, measured: Measurement) -> None:
     bench.report(
         f"run {number + 1}: {way:<18} {measured.wall_seconds:7.1f} s wall, "
         f"{measured.cpu_seconds:7.1f} s CPU, {measured.peak_pss_mb:6,.0f} MB, "
@@ -126,7 +126,7 @@ class _PublishedRows:
 @contextmanager
 def _published(
     bench: Bench, lake: Lake, way: str
-) -> Iterator[tuple[Measured, _PublishedRows | None]]:
+) -> Iterator[tuple[Measurement, _PublishedRows | None]]:
     """Run a way in a fresh home, whose stores run until the block ends.
 
     Ways that only read documents publish no rows.
@@ -134,7 +134,7 @@ def _published(
     with fresh_home(MONGO_URL=lake.url, MONGO_DATABASE=lake.database) as home:
         if way == OURS:
             prepare_tables(home)
-            measured = run_ours(bench, lake, home)
+            measured = run_product(bench, lake, home)
             yield measured, _PublishedRows(home.addresses()["POSTGRES_URL"], rows.OURS)
             return
         postgres_url = home.addresses()["POSTGRES_URL"]
@@ -143,9 +143,9 @@ def _published(
         yield measured, None if is_floor else _PublishedRows(postgres_url, rows.RIVAL)
 
 
-def run_ours(
+def run_product(
     bench: Bench, lake: Lake, home: Home, *options: str, is_job: bool | None = None
-) -> Measured:
+) -> Measurement:
     """Publish a lake's hours into a prepared home.
 
     Args:
@@ -162,12 +162,17 @@ def run_ours(
         span = [workload.start.isoformat(), workload.end.isoformat()]
         command: list[str | Path] = [*program, *span, *options]
     else:
-        span = ["--from", f"{workload.start:{_MOMENT}}", "--to", f"{workload.end:{_MOMENT}}"]
+        span = [
+            "--from",
+            f"{workload.start:{_MINUTE_FORMAT}}",
+            "--to",
+            f"{workload.end:{_MINUTE_FORMAT}}",
+        ]
         command = [home.checkout.command, "rebuild", *span]
     return measure(command, home.environment, folder=ROOT, log=bench.log(home.checkout.name))
 
 
-def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str) -> Measured:
+def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str) -> Measurement:
     module, *arguments = _PROGRAMS[way]
     python = ROOT / ".venv-bench" / "bin" / "python" if way == DLT else Path(sys.executable)
     if not python.exists():

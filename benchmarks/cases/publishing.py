@@ -5,14 +5,14 @@ from datetime import datetime, timedelta
 import psycopg
 
 from benchmarks.bench import Bench, in_turn
-from benchmarks.cases.partitions import run_ours
+from benchmarks.cases.partitions import run_product
 from benchmarks.homes import CURRENT, Home, fresh_home
 from benchmarks.results import CaseResult
 from benchmarks.ways.task import marks_in
 
 SIZES = {"month of 20 million rows": 20_000_000, "month of 100,000 rows": 100_000}
 _ROWS_PER_COIN = 1000
-_MOMENT = "%Y-%m-%dT%H:%M"
+_MINUTE_FORMAT = "%Y-%m-%dT%H:%M"
 
 # Inserts one row per coin and second, on days of the month that the workload does not use.
 _FILL = """
@@ -28,29 +28,31 @@ FROM generate_series(0, %(rows)s - 1) AS n
 
 
 def publishing(bench: Bench) -> CaseResult:
-    """The step `warehouse/coin_prices` of hours of 6,000 documents each, in a warm process."""
+    """Publish hours of 6,000 documents each to `warehouse/coin_prices`, in a warm process."""
     result = CaseResult(
         notes=[
-            "Each run publishes eight hours with one Dagster run each; the first is not counted."
+            "Each run publishes eight hours, a Dagster run per hour; the first hour is not counted."
         ]
     )
     with bench.lake("minutes") as lake:
         settings = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
         month = lake.workload.start.replace(day=1, hour=0)
-        # In the same home, a second run would find its hours already published.
+        # Each run gets a fresh home: in a used one, its hours would already be published.
         for number, name in in_turn(tuple(SIZES), bench.number_of_runs(1)):
             with fresh_home(CURRENT, **settings) as home:
                 start = lake.workload.start
                 # Publishing the first rows of a month creates its partition of the table.
-                hour = [f"{moment:{_MOMENT}}" for moment in (start, start + timedelta(hours=1))]
-                home.run("rebuild", "--from", hour[0], "--to", hour[1])
+                first_hour = [
+                    f"{moment:{_MINUTE_FORMAT}}" for moment in (start, start + timedelta(hours=1))
+                ]
+                home.run("rebuild", "--from", first_hour[0], "--to", first_hour[1])
                 rows = round(SIZES[name] * bench.scale)
                 bench.report(f"storing {rows:,} rows")
                 _fill(home, month, rows)
-                measured = run_ours(bench, lake, home, "--one-by-one", is_job=True)
-            seconds = marks_in(measured.output)
-            hours = [seconds[f"publish {hour}"] for hour in range(1, lake.workload.hours)]
-            median = sorted(hours)[len(hours) // 2]
+                measured = run_product(bench, lake, home, "--one-by-one", is_job=True)
+            marks = marks_in(measured.output)
+            seconds = [marks[f"publish {hour}"] for hour in range(1, lake.workload.hours)]
+            median = sorted(seconds)[len(seconds) // 2]
             result.add(name, measured, publish=median)
             bench.report(f"run {number + 1}: {name}: {median:.2f} s per hour")
     large, small = SIZES

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.bench import Bench, in_turn
-from benchmarks.cases.partitions import run_ours
+from benchmarks.cases.partitions import run_product
 from benchmarks.homes import CURRENT, fresh_home, prepare_tables
 from benchmarks.results import CaseResult
 from benchmarks.ways.task import marks_in
@@ -23,7 +23,7 @@ ONE, TWO, WATCHED = "one executor", "two executors", "local[2], watched"
 
 
 def scaling(bench: Bench) -> CaseResult:
-    """The job `process` of 200,000 documents after session start, on one and two executors."""
+    """The job `process` with 200,000 documents after session start, on one and two executors."""
     result = _measured(bench, "200k", runs=3)
     result.ratios["speedup_2_vs_1"] = result.ratio(ONE, TWO, "job")
     result.ratios["serial_share"] = result.medians(WATCHED)["serial_share"]
@@ -50,10 +50,10 @@ def _measured(bench: Bench, name: str, runs: int) -> CaseResult:
             stores = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
             with fresh_home(CURRENT, **stores) as home:
                 prepare_tables(home)
-                cluster.give(lake.url, home.addresses()["POSTGRES_URL"])
+                cluster.set_urls(lake.url, home.addresses()["POSTGRES_URL"])
                 options = ["--watch"] if way == WATCHED else []
                 home_of_way = home.with_settings(**settings[way])
-                measured = run_ours(bench, lake, home_of_way, *options, is_job=True)
+                measured = run_product(bench, lake, home_of_way, *options, is_job=True)
             marks = marks_in(measured.output)
             result.add(way, measured, **marks)
             bench.report(f"run {number + 1}: {way}: {marks}")

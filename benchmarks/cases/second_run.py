@@ -10,7 +10,7 @@ from benchmarks.results import CaseResult
 
 
 def second_run(bench: Bench) -> CaseResult:
-    """`cryptoassets run` in a home where it ran before: 100 coins, all checks, embedded stores."""
+    """`cryptoassets run` in a home with an earlier run: 100 coins, all checks, embedded stores."""
     result = CaseResult(
         notes=["`run` was run once in the home of each version; then the versions run in turn."]
     )

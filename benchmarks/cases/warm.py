@@ -24,7 +24,7 @@ from benchmarks import loading
 from benchmarks.baseline import baseline
 from benchmarks.bench import Bench, in_turn
 from benchmarks.homes import CURRENT, ROOT, Checkout, Home, fresh_home, prepare_tables
-from benchmarks.measuring import BenchError, Measured
+from benchmarks.measuring import BenchError, Measurement
 from benchmarks.results import CaseResult
 from benchmarks.source import source
 from benchmarks.workload import Snapshot
@@ -87,7 +87,7 @@ def _warm(bench: Bench, loop: Loop, ratio: str) -> CaseResult:
             checkout = checkouts[name]
             times = _answer_to_row(bench, checkout, url, coins, loop.every_seconds, cycles)
             p95, median = percentile(times[1:], 0.95), statistics.median(times[1:])
-            took = Measured(sum(times), 0.0, 0.0, 0.0, load)
+            took = Measurement(sum(times), 0.0, 0.0, 0.0, load)
             result.add(name, took, first=times[0], median=median, p95=p95)
             bench.report(
                 f"run {number + 1}: {name}: first {times[0]:.1f} s, then median {median:.2f} s, "

@@ -1,8 +1,8 @@
 """dlt, used as in its documentation: one resource per table, type hints, disposition `merge`.
 
 This runs in `.venv-bench`, which contains dlt but not the product. dlt writes rows to files, loads
-them into a staging table and merges by primary key. Of several answers for a price, it uses the
-last.
+them into a staging table and merges by primary key. If a price has several answers,
+the last one is used.
 """
 
 import decimal

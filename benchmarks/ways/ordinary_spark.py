@@ -1,8 +1,8 @@
 """An ordinary Spark job, as an engineer might write it in an afternoon.
 
-It reads a list of documents, calls `createDataFrame`, applies the rules as columns, writes to
-staging tables with JDBC, and upserts. Every document passes through the driver, first as a Python
-object and then on the JVM's heap.
+It reads a list of documents, calls `createDataFrame`, applies the rules as column expressions,
+writes to staging tables with JDBC, and upserts. Every document passes through the driver, first as
+a Python object and then on the JVM's heap.
 """
 
 import os

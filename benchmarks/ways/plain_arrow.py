@@ -1,7 +1,7 @@
 """A script without Spark: Arrow columns in one process, rules as Arrow functions, COPY, upsert.
 
-No engine on one machine is likely to need much less. But the script is limited to one process and
-keeps all documents in memory.
+No engine on one machine is likely to need much less time. But the script is limited to one process
+and keeps all documents in memory.
 """
 
 import decimal

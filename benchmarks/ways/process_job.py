@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--watch", action="store_true")
     parser.add_argument("--one-by-one", action="store_true")
     options = parser.parse_args()
-    # Like the product's commands, do this and start the JVM before importing large modules.
+    # As in the product's commands: do this and start the JVM before importing large modules.
     collect_garbage_rarely()
     marks = Marks()
     with prestarted_jvm():

@@ -1,4 +1,4 @@
-"""A Spark session, and the rules as columns, for `ordinary_spark` and `distributed_spark`.
+"""A Spark session, and rules as column expressions, for `ordinary_spark` and `distributed_spark`.
 
 What goes here: what these two programs share. What stays out: reading documents, writing rows.
 """

@@ -1,4 +1,4 @@
-"""The connection with which everything that only reads logs in: the role `analyst`.
+"""The connection of everything that only reads; it logs in as the role `analyst`.
 
 What goes here: connecting, refusing a role that could write, and typed errors. What stays out: the
 log-in itself (in `embedded.analyst`), queries (in the modules next to this one).
@@ -90,7 +90,7 @@ def connect() -> psycopg.Connection:
 
 @contextmanager
 def query_errors() -> Iterator[None]:
-    """Convert psycopg's errors of a reader's query to ours; the cause is kept.
+    """Convert psycopg's errors of a reader's query to those of `errors`; the cause is kept.
 
     Raises:
         StoreUnavailableError: the connection was lost, or the server is out of resources.
@@ -106,7 +106,7 @@ def query_errors() -> Iterator[None]:
         )
         if is_lost or (state or "").startswith(_TRANSIENT_CLASSES):
             raise StoreUnavailableError(
-                f"PostgreSQL did not answer the query: {reason}. A retry can help; see that the "
+                f"PostgreSQL did not answer the query: {reason}. A retry can help; check that the "
                 "server runs (`cryptoassets up` starts the embedded one)"
             ) from error
         hint = error.diag.message_hint or ""
@@ -122,7 +122,7 @@ def _no_connection(error: psycopg.Error, address: str, database: str) -> Cryptoa
             "Correct ANALYST_URL, or let an administrator create the log-in:\n"
             f"{analyst.how_to_create_login(database)}"
         )
-    remedy = "see that the server runs (`cryptoassets up` starts the embedded one)"
+    remedy = "check that the server runs (`cryptoassets up` starts the embedded one)"
     remedy = libpq.FULL_REMEDY if libpq.is_full(error) else remedy
     return StoreUnavailableError(
         f"PostgreSQL at {address} cannot be reached: {reason}. A retry can help; {remedy}"

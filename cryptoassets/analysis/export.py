@@ -73,19 +73,19 @@ def export_table(request: ExportRequest, report: Callable[[int], None]) -> Expor
         rows = run_query(
             connection, statement, parameters, has_text_amounts=writer.has_text_amounts
         )
-        count = _Count(report)
-        counted = Rows(rows.schema, count.over(rows.batches), rows.amounts)
+        counter = _RowCounter(report)
+        counted = Rows(rows.schema, counter.counted(rows.batches), rows.amounts)
         with _replacing(path, overwrites=request.overwrites) as temporary:
             escaped = writer.write(temporary, table.name, counted, request.zone)
-    return ExportedFile(path, count.rows, escaped)
+    return ExportedFile(path, counter.rows, escaped)
 
 
-class _Count:
+class _RowCounter:
     def __init__(self, report: Callable[[int], None]) -> None:
         self.rows = 0
         self._report = report
 
-    def over(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def counted(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             self.rows += batch.num_rows
             self._report(self.rows)

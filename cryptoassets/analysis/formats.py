@@ -33,7 +33,7 @@ class Writer:
     Attributes:
         write: takes the file, the name of the table, its rows and the time zone of texts; returns
             the number of texts that got an apostrophe.
-        has_text_amounts: it gets amounts as texts, because the format has no exact decimals.
+        has_text_amounts: amounts are passed as texts, because the format has no exact decimals.
     """
 
     write: Callable[[Path, str, Rows, tzinfo], int]
@@ -93,7 +93,7 @@ def _write_xlsx(path: Path, name: str, rows: Rows, zone: tzinfo) -> int:
                 for column, value in enumerate(cells):
                     _write_cell(sheet, (number, column), value, days)
     finally:
-        # It also removes its temporary files.
+        # This also removes the temporary files of xlsxwriter.
         book.close()
     return escaped
 

@@ -1,4 +1,4 @@
-"""The moments that readers give: as dates, times or ISO texts.
+"""The moments that readers give, as dates, times or ISO texts.
 
 What goes here: parsing them into UTC. What stays out: which column they are compared with (in
 `selection`).
@@ -46,7 +46,7 @@ def zone_named(name: str) -> ZoneInfo:
     """Return the time zone with an IANA name such as Europe/Berlin.
 
     Raises:
-        SettingsError: there is none.
+        SettingsError: no time zone has this name.
     """
     try:
         return ZoneInfo(name)

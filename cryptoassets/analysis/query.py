@@ -140,14 +140,14 @@ def _expression(
 
 def _distinct(names: Sequence[str]) -> list[str]:
     """Number repeated names: Arrow allows them, but pandas, polars and JSON do not."""
-    made: list[str] = []
+    unique_names: list[str] = []
     for name in names:
         number, unique = 1, name
-        while unique in made:
+        while unique in unique_names:
             number += 1
             unique = f"{name}_{number}"
-        made.append(unique)
-    return made
+        unique_names.append(unique)
+    return unique_names
 
 
 def _batches(

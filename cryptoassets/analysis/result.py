@@ -50,8 +50,8 @@ class Result:
             ExtraMissingError: polars is not installed.
         """
         frame: Any = extra_module("polars", extra="polars").from_arrow(self._table)
-        made: pl.DataFrame = frame
-        return made
+        typed: pl.DataFrame = frame
+        return typed
 
     def duckdb(self) -> "duckdb.DuckDBPyRelation":
         """Return a DuckDB relation; query it with `.query("rows", "SELECT ... FROM rows")`.
@@ -60,7 +60,7 @@ class Result:
             ExtraMissingError: DuckDB is not installed.
         """
         connection = extra_module("duckdb", extra="duckdb").connect()
-        # Its default is the time zone of this machine.
+        # DuckDB's default is the time zone of this machine.
         connection.execute("SET TimeZone = 'UTC'")
         relation: duckdb.DuckDBPyRelation = connection.from_arrow(self._table)
         return relation

@@ -46,15 +46,15 @@ def without_formulas(batch: pa.RecordBatch, amounts: Iterable[str]) -> tuple[pa.
     """
     columns, changed = [], 0
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        made = column
+        escaped = column
         if pa.types.is_string(column.type) and name not in amounts:
             is_formula = pc.is_in(
                 pc.utf8_slice_codeunits(column, 0, 1), value_set=pa.array(_FORMULA_STARTS)
             )
             marked = pc.binary_join_element_wise("'", column, "")
-            made = pc.if_else(is_formula, marked, column)
+            escaped = pc.if_else(is_formula, marked, column)
             changed += pc.sum(is_formula).as_py() or 0
-        columns.append(made)
+        columns.append(escaped)
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names), changed
 
 

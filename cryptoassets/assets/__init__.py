@@ -21,10 +21,10 @@ def assets_in(layers: Collection[str]) -> list[dg.AssetsDefinition | dg.AssetSpe
     """Return the assets of some layers: those of the flows, the marts and the quarantine."""
     names = dict.fromkeys([*(flow.assets for flow in FLOWS), *(mart.assets for mart in MARTS)])
     loaded = dg.load_assets_from_modules(map(import_module, names), include_specs=True)
-    made = [one for one in loaded if isinstance(one, dg.AssetsDefinition)]
+    definitions = [one for one in loaded if isinstance(one, dg.AssetsDefinition)]
     specs = [one for one in loaded if isinstance(one, dg.AssetSpec)]
     # Dagster's page links each asset to its source.
-    linked = dg.with_source_code_references(made)
+    linked = dg.with_source_code_references(definitions)
     found = [one for one in (*linked, *specs, quarantine()) if isinstance(one, _KINDS)]
     return [one for one in found if one.key.path[0] in layers]
 

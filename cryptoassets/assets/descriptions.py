@@ -83,6 +83,6 @@ def column_lineage(
     return dg.TableColumnLineage(deps_by_column=deps)
 
 
-def same_columns(table: Table, *, but: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
-    """Return lineage of columns that are passed on unchanged, under the same name."""
-    return {name: (name,) for name in table.column_names if name not in but}
+def same_columns(table: Table, *, except_for: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    """Return the lineage of columns that are passed on unchanged, under the same name."""
+    return {name: (name,) for name in table.column_names if name not in except_for}

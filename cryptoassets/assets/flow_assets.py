@@ -105,7 +105,7 @@ def past_partition(context: dg.AssetExecutionContext, flow: Flow) -> RawBatch | 
     skipped = f"past {flow.unit}: CoinCap only returns current prices; existing documents were kept"
     start, end = (f"{moment:%Y-%m-%dT%H:%M}" for moment in (window.start, window.end))
     remedy = (
-        f"; `cryptoassets backfill --from {start} --to {end}` brings its prices"
+        f"; `cryptoassets backfill --from {start} --to {end}` fetches its prices"
         if flow.feeds_marts
         else ""
     )

@@ -14,7 +14,7 @@ from cryptoassets.partitions.policies import DAILY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import Mart, Table, asset_of, flow_of
 
 ONE_DAY = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
-"""The hours or the day of an input; hours may not exist: later ones of today."""
+"""Maps a day to the hours or the day of an input; later hours of today do not exist yet."""
 
 
 def mart_asset(

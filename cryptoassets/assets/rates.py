@@ -57,8 +57,8 @@ def fx_rates(judged: CleanFiles) -> CleanFiles:
 def ecb_rates(postgres: PostgresResource) -> dg.MaterializeResult[None]:
     """The ECB's daily rates since 1999; `warehouse.price_in` uses them on days without others.
 
-    Reads the file of `CRYPTOASSETS_ECB_RATES` when a new business day is out. `run` and `backfill`
-    read it, too, without a run of this asset.
+    Reads the file of `CRYPTOASSETS_ECB_RATES` when rates of a new business day have been
+    published. `run` and `backfill` read it, too, without a run of this asset.
     """
     place = load_settings().cryptoassets_ecb_rates
     with dagster_failures():

@@ -59,7 +59,7 @@ def clean_coin_prices(documents: RawRanges) -> MappedRaw:
         version="1",
         columns_from={
             "clean/coin_prices": {
-                **same_columns(COINS, but=("first_seen_at", "last_seen_at")),
+                **same_columns(COINS, except_for=("first_seen_at", "last_seen_at")),
                 "first_seen_at": ("observed_at",),
                 "last_seen_at": ("observed_at",),
             }

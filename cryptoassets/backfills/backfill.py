@@ -40,7 +40,7 @@ def unfinished(
 ) -> list[Span]:
     """Return the unfinished days: something must be fetched, or raw documents are unpublished.
 
-    A day that retention expired is finished.
+    A day that retention has deleted counts as finished.
     """
     collection = mongo.lake()[HISTORY_FLOW.raw.name]
     with postgres.connect() as connection:
@@ -61,9 +61,9 @@ def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) ->
 
     Args:
         history: the resource.
-        fetches: whether the run fetches; then it has to request spans of gaps that were not
-            answered since the gap was detected.
-        processes: whether the run publishes fetched but unpublished documents.
+        fetches: whether the run fetches; then days count whose gaps have had no answer since they
+            were detected.
+        processes: whether the run publishes; then days with unpublished documents count.
     """
     mongo, postgres, interval = history.mongo, history.postgres, history.interval
     gaps = detect_gaps(mongo, postgres, interval).open

@@ -249,5 +249,5 @@ def _unusable(batch: RawBatch) -> MalformedAnswerError | None:
         return None
     reason = batch.dead_letters[0]["reason"] if batch.dead_letters else "outside_window"
     return MalformedAnswerError(
-        f"{why}. A later run requests it again", status=HTTPStatus.OK, reason=reason
+        f"{why}. A later run requests the window again", status=HTTPStatus.OK, reason=reason
     )

@@ -160,10 +160,16 @@ def _holes(
     holes: dict[str, list[Span]] = defaultdict(list)
     for coin, start, end in connection.execute(_HOLES, parameters):
         holes[coin].append(Span(start.astimezone(UTC), end.astimezone(UTC)))
-    seen = dict(connection.execute("SELECT coin_id, first_seen_at FROM warehouse.coins").fetchall())
-    for coin in {*firsts, *seen, *calls.listed}:
+    first_seen = dict(
+        connection.execute("SELECT coin_id, first_seen_at FROM warehouse.coins").fetchall()
+    )
+    for coin in {*firsts, *first_seen, *calls.listed}:
         first = firsts.get(coin, closed)
-        moments = [first, *calls.listed.get(coin, []), *([seen[coin]] if coin in seen else [])]
+        moments = [
+            first,
+            *calls.listed.get(coin, []),
+            *([first_seen[coin]] if coin in first_seen else []),
+        ]
         listed = on_grid(min(moments).astimezone(UTC), interval)
         if listed < first:
             holes[coin] += without(Span(listed, first), calls.before_listing.get(coin, []))

@@ -87,7 +87,7 @@ class BackfillCost:
     credits: int
 
     def months(self, budget: Budget) -> int | None:
-        """Return in how many calendar months the credits suffice; 1 means this month.
+        """Return how many calendar months the calls take; 1 means that this month is enough.
 
         None means that the plan has no limit.
         """

@@ -16,7 +16,7 @@ from cryptoassets.schemas import FLOWS, MARTS
 
 
 def checks_in(layers: Collection[str]) -> list[dg.AssetChecksDefinition]:
-    """Return the checks of the assets in some layers; those that all flows have come first.
+    """Return the checks of the assets in some layers, beginning with those that all flows have.
 
     A mart may define its checks next to its asset.
     """

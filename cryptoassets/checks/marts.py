@@ -28,12 +28,12 @@ _BROKEN_CANDLES = f"""
     WHERE start_at > %(start)s - interval '7 days' AND start_at < %(end)s
         AND (start_at >= %(start)s OR interval = 'w1') AND {_BROKEN.format(points="points")}
     ORDER BY coin_id, start_at, interval LIMIT 1000
-"""  # noqa: S608 -- our own words
+"""  # noqa: S608 -- constants only
 _BROKEN_DAYS = f"""
     SELECT coin_id FROM marts.coin_daily
     WHERE day = (%(start)s AT TIME ZONE 'UTC')::date AND {_BROKEN.format(points="observations")}
     ORDER BY coin_id LIMIT 1000
-"""  # noqa: S608 -- our own words
+"""  # noqa: S608 -- constants only
 
 
 def _prices_in_order(table: Table, broken: str) -> dg.AssetChecksDefinition:

@@ -166,8 +166,8 @@ def compare_places(
         since = row.loaded_at - MAX_INSERT_DELAY if row and waits_for_its_run else None
         cursor.execute(_TABLES)
         documents = raw_documents(mongo, flow, window)
-        while some := list(islice(documents, _IDS_PER_BATCH)):
-            copy_in(cursor, sql.Identifier("raw_places"), _raw_places(some, since))
+        while chunk := list(islice(documents, _IDS_PER_BATCH)):
+            copy_in(cursor, sql.Identifier("raw_places"), _raw_places(chunk, since))
         for batch in clean_batches(judged):
             copy_in(cursor, sql.Identifier("clean_places"), batch)
         problems = list(_differences(cursor, ids))

@@ -35,8 +35,8 @@ def by_partition(
     keys = op_context.partition_keys
     if len(keys) > 1:
         # Partitions of the range without data are not materialized, and there is nothing to check.
-        made = op_context.instance.get_materialized_partitions(asset)
-        keys = [key for key in keys if key in made]
+        materialized = op_context.instance.get_materialized_partitions(asset)
+        keys = [key for key in keys if key in materialized]
     windows = [partition_window(key) for key in keys]
     if len(windows) == 1 and len(op_context.partition_keys) == 1:
         yield from judge(windows[0])

@@ -52,10 +52,10 @@ def differences(published: pa.Table, valid: pa.Table) -> list[str]:
     """
     place = pc.index_in(published["raw_id"], value_set=valid["raw_id"].combine_chunks())
     in_both = published.filter(pc.is_valid(place))
-    made_from = valid.take(place.drop_null())
+    cleaned = valid.take(place.drop_null())
     found = []
     for name in in_both.column_names:
-        ids = in_both["raw_id"].filter(_differ(in_both[name], made_from[name])).to_pylist()
+        ids = in_both["raw_id"].filter(_differ(in_both[name], cleaned[name])).to_pylist()
         if ids:
             shown = ", ".join(sorted(ids)[:_SHOWN])
             found.append(

@@ -18,7 +18,7 @@ from cryptoassets.transforms.moves import MIN_RETURNS, Moves, repeated_share, wi
 PRICES = dg.AssetKey(["warehouse", "coin_prices"])
 # Dagster only knows passed and failed, so the description states that nothing was judged yet.
 _NOTHING_TO_JUDGE = (
-    f"nothing to judge yet: a coin is judged from {MIN_RETURNS + 2} snapshots within 24 hours on"
+    f"nothing to judge yet: a coin needs at least {MIN_RETURNS + 2} snapshots within 24 hours"
 )
 
 
@@ -82,7 +82,7 @@ class _RecentPricesOfDays:
         self._day: date | None = None
 
     def of(self, hour: Span) -> RecentPrices:
-        """Return the prices for an hour; hours must be asked for in order."""
+        """Return the prices for an hour; call it for the hours in order."""
         if self._day != hour.start.date():
             self._day = hour.start.date()
             of_day = [one for one in self._hours if one.start.date() == self._day]

@@ -27,7 +27,7 @@ from cryptoassets.settings import load_settings
 
 PORT, DAGSTER_PORT = 8081, 3000
 READY_SECONDS = 600.0
-"""Far more than the half minute of an idle machine."""
+"""Far more than the half minute that an idle machine needs."""
 console = Console(highlight=False)
 
 

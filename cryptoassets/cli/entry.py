@@ -44,19 +44,19 @@ def main() -> None:
     # Only the user may read files of the home, whatever the shell's umask; children inherit this.
     os.umask(0o077)
     print_on_any_stream()
-    # `doctor` names them.
+    # `doctor` lists these variables.
     ignored = ignored_variables()
     remove_pyspark_variables()
     remove_dagster_variables()
     collect_garbage_rarely()
     # psycopg logs that Ctrl-C interrupted its rollback; Python prints it if there is no handler.
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
-    # Accepted before and after the name of the command.
+    # --debug and --quiet are accepted before and after the name of the command.
     is_debug = "--debug" in sys.argv
     console.quiet = not _QUIET.isdisjoint(sys.argv)
     arguments = [argument for argument in sys.argv[1:] if argument not in {"--debug", *_QUIET}]
     is_terminal = sys.stdout.isatty() and sys.stderr.isatty()
-    # Files and pipes get whole lines.
+    # In files and pipes, help texts and usage errors are not wrapped.
     try:
         app(arguments, obj=ignored, terminal_width=None if is_terminal else UNLIMITED)
     except CryptoassetsError as error:
@@ -76,7 +76,7 @@ def main() -> None:
         errors.print(f"[bold red]Error:[/] {escape(what)}. {remedy}", soft_wrap=True)
         sys.exit(FAILED)
     except SystemExit as end:
-        # Typer ends so after Ctrl-C.
+        # Typer exits with this code after Ctrl-C.
         if end.code == INTERRUPTED:
             errors.print("Stopped.")
         raise

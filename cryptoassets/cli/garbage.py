@@ -1,6 +1,6 @@
 """Sets how often Python collects reference cycles.
 
-What goes here: the two frequencies. What stays out: which process uses which.
+What goes here: the two frequencies. What stays out: which process uses which frequency.
 """
 
 import atexit

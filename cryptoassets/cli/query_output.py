@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cryptoassets.analysis.query import Rows
 
 MAX_ROWS = 1000
-"""Rows in a table; a terminal shows fewer."""
+"""Most rows of a printed table."""
 
 
 def print_query(console: Console, statement: str, output: str) -> None:
@@ -37,7 +37,7 @@ def print_query(console: Console, statement: str, output: str) -> None:
 
 
 def print_export(console: Console, written: "ExportedFile") -> None:
-    """Print where the file is, its rows, and the texts that were changed."""
+    """Print the file's path, its number of rows, and how many texts were changed."""
     console.print(
         f"{written.path}: {number_of(written.rows, 'row')}.", soft_wrap=True, markup=False
     )
@@ -84,7 +84,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def printable(value: object) -> str:
-    """Return a value for a terminal; control characters in a coin's name must not control it."""
+    """Return a value for a terminal; control characters, e.g. in a coin's name, are escaped."""
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

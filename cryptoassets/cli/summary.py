@@ -19,14 +19,14 @@ from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
 from cryptoassets.settings import load_settings
 
 _CAPTION = (
-    "Counts of published tables are the ledger's, without weekly candles; "
-    "`audit` checks that rows exist."
+    "Counts of published tables come from the ledger, without weekly candles; "
+    "`audit` checks that the rows exist."
 )
 _PAGES = {
     "dashboard": ("dashboard", "market, coins and pipeline", "http://localhost:8501"),
     "dagster": ("dev", "the lineage in Dagster", "http://localhost:3000"),
 }
-"""By name in CRYPTOASSETS_PAGES: the command that serves a page, what it shows, its address."""
+"""Maps a name in CRYPTOASSETS_PAGES to the page's command, purpose and default address."""
 
 
 def print_summary(console: Console, outcome: Outcome) -> None:
@@ -65,9 +65,9 @@ def print_summary(console: Console, outcome: Outcome) -> None:
 
 
 def _page(command: str, name: str) -> tuple[str, str]:
-    """Where a page is, and what it shows.
+    """Return the address of a page, or the command that serves it, and what the page shows.
 
-    In docker-compose it is at an address; elsewhere a command serves it.
+    Docker-compose sets the addresses; elsewhere a command serves the page.
     """
     verb, purpose, address = _PAGES[name]
     served = load_settings().pages.get(name)

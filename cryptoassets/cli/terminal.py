@@ -40,9 +40,9 @@ def for_attention(console: Console) -> Console:
 
 
 def table_of(*headings: str) -> Table:
-    """Return a table without lines; where it is too narrow, cells are folded and never cut.
+    """Return a table without lines; in a narrow terminal, cells are folded, not cut.
 
-    Two names that are cut may look alike.
+    Two cut names might look alike.
     """
     table = Table(box=None)
     for heading in headings:
@@ -51,7 +51,7 @@ def table_of(*headings: str) -> Table:
 
 
 def print_on_any_stream() -> None:
-    """Replace characters that a stream's encoding lacks by plain marks or escapes.
+    """Replace characters that a stream's encoding lacks with plain marks or escapes.
 
     Cron, pipes and old terminals may only support ASCII, but names may contain any character.
     """

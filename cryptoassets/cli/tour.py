@@ -53,7 +53,7 @@ class ConsoleGuide:
         self._steps = steps
 
     def welcome(self, folder: str, preparation: str) -> None:
-        """Say where the tour works, and how to repeat its commands."""
+        """Print where the tour works, and how to repeat its commands."""
         self._console.print(
             f"[bold]A tour in {self._steps} steps.[/] It works with its own simulator and "
             f"databases in {escape(folder)}. Ctrl-C ends it and removes them.\n"
@@ -77,7 +77,7 @@ class ConsoleGuide:
             self._console.print(f"[bold]$ {escape(line)}[/]", soft_wrap=True)
 
     def unexpected(self, text: str, code: int) -> None:
-        """Say which command ended unexpectedly."""
+        """Print which command ended unexpectedly."""
         self._console.print(
             f"[bold red]The tour ends here:[/] `{escape(text)}` ended with exit code {code}. "
             "`cryptoassets doctor` shows what this machine lacks.",
@@ -85,7 +85,7 @@ class ConsoleGuide:
         )
 
     def farewell(self, kept: str | None, *, is_done: bool) -> None:
-        """Say what is left, and what to do next."""
+        """Print where kept data is, and what to do next."""
         if kept:
             self._console.print(f"\nThe tour's data is kept in {escape(kept)}.", soft_wrap=True)
         if is_done:

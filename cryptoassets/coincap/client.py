@@ -107,14 +107,14 @@ class CoinCapClient:
             EmptyAnswerError: the first page contains no coins.
         """
         pages: list[Page] = []
-        seen: set[str] = set()
+        earlier_ids: set[str] = set()
         is_repeated = False
         for offset in range(0, coins, MAX_PAGE_COINS):
             page, is_last = self._page(coins, offset)
             ids = coin_ids(page.items)
-            known = sum(coin_id in seen for coin_id in ids)
-            is_repeated = is_repeated or (known > 0 and known >= REPEATED_SHARE * len(ids))
-            seen.update(ids)
+            repeated = sum(coin_id in earlier_ids for coin_id in ids)
+            is_repeated = is_repeated or (repeated > 0 and repeated >= REPEATED_SHARE * len(ids))
+            earlier_ids.update(ids)
             pages.append(page)
             if is_last:
                 break
@@ -179,9 +179,10 @@ class CoinCapClient:
             if isinstance(outcome, Received):
                 kind = source_kind_of(outcome)
                 # If the simulator is down, a gateway's error must not be taken for CoinCap.
-                is_ours = kind != "coincap"
+                is_own_server = kind != "coincap"
                 is_fault = outcome.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-                if is_ours or not (is_fault or outcome.status == HTTPStatus.TOO_MANY_REQUESTS):
+                is_limit = outcome.status == HTTPStatus.TOO_MANY_REQUESTS
+                if is_own_server or not (is_fault or is_limit):
                     return kind
             judged = verdict(url, outcome, self._key)
             return judged if isinstance(judged, CallFailure) else "coincap"

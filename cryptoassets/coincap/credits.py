@@ -34,7 +34,7 @@ class CreditKeeper(Protocol):
         """
 
     def count(self, ticket: Any, counted: int) -> None:
-        """Replace the estimate by the cost of the answer, which is 0 for this project's servers."""
+        """Replace the estimate with the answer's cost, which is 0 for this project's servers."""
 
 
 class _Unmetered:

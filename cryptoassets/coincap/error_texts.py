@@ -30,16 +30,16 @@ class ErrorText:
     Attributes:
         text: the text as one line without control characters, redacted and shortened; empty if
             the body was empty.
-        is_own: True if CoinCap can have written it: a JSON object or an empty body. False for a web
-            page or plain text, which a proxy or gateway wrote.
-        json_error: the text of the JSON error, or empty. Only this text is searched for credits,
-            keys and limits.
+        is_from_coincap: True if CoinCap may have written it: a JSON object or an empty body. False
+            for a web page or plain text, which a proxy or gateway wrote.
+        json_error: the text of the JSON error, or empty. Only this text is checked for wording
+            about used-up credits, an invalid key or a rate limit.
         status: `statusCode` of the JSON error; None: it has none.
         wait_seconds: how long the JSON error asks to wait; None: it names no time.
     """
 
     text: str
-    is_own: bool
+    is_from_coincap: bool
     json_error: str = ""
     status: int | None = None
     wait_seconds: float | None = None
@@ -54,23 +54,23 @@ def read_error_text(body: bytes, key: BearerKey) -> ErrorText:
     """Read the error text of a body that is not the requested data."""
     text = body[:MAX_STORED_BODY_BYTES].decode("utf-8-sig", errors="replace").strip()
     if not text:
-        return ErrorText("", is_own=True)
+        return ErrorText("", is_from_coincap=True)
     if text.startswith("<"):
-        return ErrorText(_page_words(text, key), is_own=False)
+        return ErrorText(_page_words(text, key), is_from_coincap=False)
     if not text.startswith("{"):
-        return ErrorText(_one_line(text, key), is_own=False)
+        return ErrorText(_one_line(text, key), is_from_coincap=False)
     try:
         members = json.loads(text)
         # Errors may also be inside `data`: v2 announced its deprecation with a message there.
         found = list(dict.fromkeys(_error_texts(members)))
         found = found or list(_error_texts(members.get("data")))
     except (ValueError, RecursionError):
-        return ErrorText(_one_line(text, key), is_own=True)
+        return ErrorText(_one_line(text, key), is_from_coincap=True)
     error = ". ".join(found)
     status = members.get("statusCode", members.get("status"))
     return ErrorText(
         _one_line(error or text, key),
-        is_own=True,
+        is_from_coincap=True,
         json_error=error,
         status=status if isinstance(status, int) and 400 <= status < 600 else None,  # noqa: PLR2004
         wait_seconds=_wait_seconds(error),

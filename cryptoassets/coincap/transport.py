@@ -56,7 +56,7 @@ class Transport:
         self._key = key
         self._timeouts = timeouts
         self._now = now
-        # No statuses: on a 429 LimiterSession would block the following calls; the client retries.
+        # `limit_statuses` is empty: otherwise a 429 would block the next calls. The client retries.
         self._session: requests.Session = LimiterSession(
             per_minute=CALLS_PER_MINUTE, limit_statuses=(), max_delay=timeouts.total_seconds
         )

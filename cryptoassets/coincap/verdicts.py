@@ -125,7 +125,9 @@ def _malformed(shown_url: str, outcome: Received, reason: str, key: BearerKey) -
     hint = f"more than {MAX_BODY_BYTES} bytes" if reason == "too_large" else reason
     error_text = read_error_text(outcome.body if reason in _SHOWS_TEXT_FOR else b"", key)
     proxy_hint = (
-        "" if error_text.is_own else " Something in front of CoinCap answered in its place."
+        ""
+        if error_text.is_from_coincap
+        else " Something in front of CoinCap answered in its place."
     )
     error = MalformedAnswerError(
         f"GET {shown_url} returned an answer that cannot be read ({hint}, HTTP {outcome.status}, "
@@ -168,7 +170,7 @@ def _permanent_error(
         return SourceError(
             f"{refused}; it redirects to {host}, where the key is not sent; set COINCAP_URL"
         )
-    if not error_text.is_own:
+    if not error_text.is_from_coincap:
         return _blocked(shown_url, outcome, error_text)
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return _no_access(shown_url, outcome, error_text, key)
@@ -197,7 +199,7 @@ def _failure_in_json_error(
                 "the next month (UTC); get a larger plan or lower COINCAP_COINS"
             )
         )
-    is_unpaid = status == HTTPStatus.PAYMENT_REQUIRED and error_text.is_own
+    is_unpaid = status == HTTPStatus.PAYMENT_REQUIRED and error_text.is_from_coincap
     if is_unpaid or _PLAN.search(error):
         return CallFailure(
             PlanError(

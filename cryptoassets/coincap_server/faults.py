@@ -57,7 +57,7 @@ from cryptoassets.coincap_server.exchange import (
     error_reply,
 )
 
-Answering = Callable[[Request, int], Reply]
+ReplyTo = Callable[[Request, int], Reply]
 
 _TRANSFER_FAULTS: tuple[TransferFault, ...] = ("reset", "slow", "truncated_gzip", "bad_length")
 _CONTENTS = ("empty", "no_data", "deprecated", "cut", "timestamp", "patch")
@@ -97,7 +97,7 @@ class Rule:
         times = self.options.get("times")
         return self.seen > after and (times is None or self.seen <= after + times)
 
-    def apply(self, request: Request, now_ms: int, answering: Answering) -> HttpAnswer:
+    def apply(self, request: Request, now_ms: int, reply_to: ReplyTo) -> HttpAnswer:
         """Return the faulty answer."""
         if self.kind == "status":
             return self._status(now_ms)
@@ -105,7 +105,7 @@ class Rule:
             now_ms = self.set_at_ms
         if self.kind == "repeat_page":
             request = replace(request, query={**request.query, "offset": "0"})
-        reply = answering(request, now_ms)
+        reply = reply_to(request, now_ms)
         if self.kind in _CONTENTS and reply.status == HTTPStatus.OK:
             reply = self._with_content_fault(reply)
         return self._with_body_fault(reply)
@@ -164,23 +164,23 @@ class Rule:
 
 
 class Faults:
-    """The rules in force."""
+    """The current rules."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rules: list[Rule] = []
 
     def replace(self, rules: Any, now_ms: int) -> None:
-        """Replace all rules by a list of rules from parsed JSON.
+        """Replace all rules with a list of rules from parsed JSON.
 
         Raises:
             InvalidFaultError: it is not a list of objects, or a kind does not exist.
         """
         if not isinstance(rules, list):
             raise InvalidFaultError("faults are a JSON list of rules")
-        made = [_rule(rule, now_ms) for rule in rules]
+        new_rules = [_rule(rule, now_ms) for rule in rules]
         with self._lock:
-            self._rules = made
+            self._rules = new_rules
 
     def rules(self) -> list[dict[str, Any]]:
         """Return the rules as set, with the number of calls each has matched."""

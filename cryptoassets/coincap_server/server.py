@@ -162,9 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
             body = gzip.compress(body, compresslevel=1)
             headers["Content-Encoding"] = "gzip"
         body = body[: len(body) // 2] if is_cut else body
-        promised = 2 * len(body) if wire.transfer_fault == "bad_length" else len(body)
+        stated_length = 2 * len(body) if wire.transfer_fault == "bad_length" else len(body)
         self.send_response(wire.status)
-        self.send_header("Content-Length", str(promised))
+        self.send_header("Content-Length", str(stated_length))
         for name, value in ({"Content-Type": "application/json; charset=utf-8"} | headers).items():
             self.send_header(name, value)
         self.end_headers()

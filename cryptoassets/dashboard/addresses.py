@@ -104,7 +104,7 @@ class Run:
 
 @st.cache_resource(ttl=_CACHE_SECONDS, show_spinner=False)
 def _settings() -> Settings:
-    """Reading them takes 10 ms, and a table of runs needs them for each link."""
+    """Return cached settings: reading takes 10 ms, and a table of runs needs them for each link."""
     return load_settings()
 
 
@@ -120,7 +120,7 @@ def platform_pages() -> list[PlatformPage]:
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
 def health_of(pages: Sequence[PlatformPage]) -> list[Health]:
-    """Ask all pages at the same time."""
+    """Request all pages at the same time."""
     with ThreadPoolExecutor(len(pages)) as pool:
         return list(pool.map(_health, pages))
 
@@ -129,7 +129,7 @@ def _health(page: PlatformPage) -> Health:
     try:
         answer = requests.get(page.probe, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
     except requests.RequestException:
-        return Health(is_up=False, detail=f"not running; started by {page.start}")
+        return Health(is_up=False, detail=f"not running; start it with {page.start}")
     # A page that asks for a log-in is healthy.
     if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Health(is_up=True, detail="answers")

@@ -107,9 +107,9 @@ def _candle_text(row: Mapping[str, Any], currency: str) -> str:
 
 
 def let_figures_appear() -> None:
-    """Wait a moment when a reader opens the first page, so that figures appear before charts.
+    """Wait a moment when a reader opens the first page, so that numbers appear before charts.
 
-    The browser draws together what arrives together, and its first chart takes a second.
+    The browser draws at once what arrives together, and its first chart takes a second.
     """
     if "has_figures" not in st.session_state:
         st.session_state["has_figures"] = True
@@ -156,7 +156,7 @@ def figure(
         "separatethousands": True,
         "nticks": 6,
     }
-    # At once, because Plotly takes 10 ms to check each change of a figure.
+    # The layout is set at once, because Plotly takes 10 ms to check each change of a figure.
     whole = {
         "height": height,
         "margin": {"l": 8, "r": 8, "t": 36 if has_names else 12, "b": 8},

@@ -101,7 +101,7 @@ def _rejected(
         if time is None:
             continue
         sent, amount = _price_of(row["payload"])
-        # A rejected price was sent in dollars, so its position is only approximate.
+        # A rejected price was sent in dollars, so in other currencies its position is approximate.
         is_inside = amount is not None and min(shown) <= amount <= max(shown)
         times.append(reader.local(time))
         heights.append(amount if amount is not None and is_inside else min(shown))

@@ -26,7 +26,7 @@ _BANNERS = {
 
 @dataclass(frozen=True)
 class Reader:
-    """Who looks at the page.
+    """The choices of the person who looks at the page.
 
     Attributes:
         currency: of the amounts, e.g. USD.

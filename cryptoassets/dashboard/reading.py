@@ -26,11 +26,11 @@ Row = dict[str, Any]
 CACHE_SECONDS = 15
 # A reader gives up after 10 s, and must never make a writer wait.
 _LIMITS = "SET statement_timeout = '10s'; SET lock_timeout = '1s'"
-# A new connection takes longer than all queries of a page. The rights of the role are checked again
-# each minute, because each new connection checks them.
+# A new connection takes longer than all queries of a page. It also checks the role's rights, which
+# are therefore checked again each minute.
 _KEPT_SECONDS = 60.0
 _idle: list[tuple[psycopg.Connection, float]] = []
-"""Connections that no page uses, and when each was opened, of `time.monotonic`."""
+"""Connections that no page uses, and when each was opened, a value of `time.monotonic()`."""
 _AMOUNT = re.compile(r"\{(\w+) @ ([^}]+)\}")
 
 
@@ -115,7 +115,7 @@ def _with_connection(read: Callable[[psycopg.Connection], _Found]) -> _Found:
 
 
 def converted(query: str, currency: str) -> str:
-    """Replace `{amount @ time}` by the amount in a currency; it is null if no rate is valid."""
+    """Replace `{amount @ time}` with the amount in a currency; it is null if no rate is valid."""
     if currency == "USD":
         return _AMOUNT.sub(r"\1", query)
     return _AMOUNT.sub(r"warehouse.price_in(\1, %(currency)s, (\2)::timestamptz)", query)

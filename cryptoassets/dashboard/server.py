@@ -22,8 +22,8 @@ from cryptoassets.settings import load_settings
 _SCRIPT = Path(__file__).with_name("app.py")
 ICON = Path(__file__).with_name("icon.svg")
 _INDEX = Path(st.__file__).parent / "static" / "index.html"
-# Without it, the browser of a reader who opens /coin first looks for the server below /coin, and
-# its console shows errors.
+# Without these tags, the browser of a reader who opens /coin would look for the server below /coin
+# at first, and its console would show errors.
 _SERVER_IS_AT_ROOT = (
     '<head><base href="/"><script>'
     'window.__streamlit = {BACKEND_BASE_URL: location.origin + "/"};</script>'
@@ -69,7 +69,7 @@ def serve(host: str, port: int) -> None:
 async def _with_modules(_app: object) -> AsyncIterator[None]:
     """Draw once before the first reader comes, because the first draw loads modules for a second.
 
-    Streamlit looks for garbage after each script, and need not look at what was loaded before.
+    Streamlit collects garbage after each script, and need not search what was loaded before.
     """
     st.set_page_config(page_icon=str(ICON))
     charts.show([])

@@ -41,7 +41,7 @@ def how_to_create_login(database: str) -> str:
 
 
 def private_statements(databases: tuple[str, ...]) -> list[str]:
-    """Return the SQL by which only roles with explicit rights may connect, unlike `analyst`."""
+    """Return the SQL that lets only roles with explicit rights connect; `analyst` has none."""
     names = ", ".join(databases)
     return [f"REVOKE CONNECT, TEMPORARY ON DATABASE {names} FROM PUBLIC;"]
 

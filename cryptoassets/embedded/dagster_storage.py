@@ -36,7 +36,7 @@ from cryptoassets.embedded.dagster_home import dagster_stack
 CODE_LOCATION = "cryptoassets"
 """The name in `workspace.yaml`."""
 MAX_PLANNED_APART = 31
-"""A run over more partitions plans each asset by one event."""
+"""A run over more partitions than this plans each asset in one event."""
 
 
 class _Unconfigured:
@@ -140,18 +140,19 @@ class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):
 
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
-        """Copy the output of the step to its files, by processes of Dagster that show it, too.
+        """Let processes of Dagster show the output of the step and copy it to files.
 
-        Ctrl-C also reaches these. They must show what follows it, and not a traceback of their own.
+        Ctrl-C also reaches these processes. They ignore it: they must show the output that follows,
+        and no traceback of their own.
         """
-        with ExitStack() as capturing:
-            captured = super().capture_logs(log_key)
+        with ExitStack() as stack:
+            capture = super().capture_logs(log_key)
             # Processes inherit which signals are blocked.
-            known = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                context = capturing.enter_context(captured)
+                context = stack.enter_context(capture)
             finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, known)
+                signal.pthread_sigmask(signal.SIG_SETMASK, previous)
             yield context
 
 

@@ -24,10 +24,10 @@ def create_if_missing(url: str, database: str, *, is_private: bool = False) -> N
 
     Raises:
         StoreUnavailableError: no connection.
-        SettingsError: it, or the database of `url`, is not UTF-8.
+        SettingsError: the database, or that of `url`, is not UTF-8.
         StoreError: the user may not create a database, or the server is read-only.
     """
-    import psycopg  # noqa: PLC0415 -- heavy, and most commands never come here
+    import psycopg  # noqa: PLC0415 -- heavy, and most commands do not need it
     from psycopg import sql  # noqa: PLC0415
 
     from cryptoassets import libpq  # noqa: PLC0415

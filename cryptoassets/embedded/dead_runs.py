@@ -2,9 +2,9 @@
 
 What goes here: finding these runs and marking them as failed. What stays out: when that is done
 (commands and a sensor do it). A run whose tags name a process on this host is checked by that
-process. A process id of another host means nothing here. Runs on other hosts, and runs without such
-a tag, are checked by their code server or by the time limits of Dagster's daemon, because a laptop
-runs no daemon.
+process. A process id of another host means nothing here. For runs on other hosts, and runs without
+such a tag, their code server is asked, or the time limits of Dagster's daemon are applied, because
+a laptop runs no daemon.
 """
 
 import json

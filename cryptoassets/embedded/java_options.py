@@ -22,7 +22,7 @@ QUIET = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
 
 @dataclass(frozen=True)
 class ClassArchive:
-    """Spark's classes as Java has parsed them: session and first job take half the time.
+    """An archive of Spark's parsed classes, which halves the time until the first job ends.
 
     Attributes:
         folder: our folder for archives and the shim.

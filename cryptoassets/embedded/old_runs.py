@@ -47,7 +47,7 @@ def purge_runs(
     are executing.
 
     Args:
-        instance: Dagster's.
+        instance: Dagster's instance.
         older_than: aware time; runs whose last update is before it are deleted.
         dry_run: report what would be deleted, and delete nothing.
         newer_than: aware time; runs created before it are ignored. None: no limit.

@@ -78,7 +78,7 @@ class PostgresServer(EmbeddedServer):
         return f"postgresql://{SUPERUSER}:{password}@{processes.LOOPBACK}:{port}/{database}"
 
     def analyst_url(self, port: int) -> str | None:
-        """Return the URL of the role that only reads; None: it has no log-in before a restart."""
+        """Return the URL of the role that only reads; None: it has no log-in until a restart."""
         try:
             password = self._analyst_password_file.read_text().strip()
         except FileNotFoundError:
@@ -116,7 +116,7 @@ class PostgresServer(EmbeddedServer):
             self._give_analyst_a_login()
 
     def launch(self, port: int) -> "subprocess.Popen[bytes]":
-        """Start the server; it refuses to start while a killed one has an entry as a process."""
+        """Start the server, after waiting until the process of a killed one has disappeared."""
         with suppress(OSError, ValueError):
             processes.await_reaped(int((self.folder / "postmaster.pid").read_text().split()[0]))
         options = [f"--{key}={value}" for key, value in (_OPTIONS | {"port": str(port)}).items()]
@@ -134,7 +134,7 @@ class PostgresServer(EmbeddedServer):
         shutil.rmtree(self.inside, ignore_errors=True)
 
     @cached_property
-    def _found(self) -> Path:
+    def _installed_programs(self) -> Path:
         return postgres_files.find_programs()
 
     @cached_property
@@ -143,7 +143,9 @@ class PostgresServer(EmbeddedServer):
 
     @property
     def _programs(self) -> Path:
-        return postgres_files.reachable_programs(self._found, self.folder, self._account)
+        return postgres_files.reachable_programs(
+            self._installed_programs, self.folder, self._account
+        )
 
     @property
     def _password_file(self) -> Path:
@@ -230,7 +232,7 @@ class PostgresServer(EmbeddedServer):
     def _fail_if_other_version(self) -> None:
         data_version = (self.folder / "PG_VERSION").read_text().strip()
         answer = subprocess.run(
-            [str(self._found / "postgres"), "--version"],
+            [str(self._installed_programs / "postgres"), "--version"],
             capture_output=True,
             text=True,
             check=True,

@@ -1,7 +1,7 @@
 """Where PostgreSQL's programs and its data are.
 
 What goes here: finding the programs, and choosing a folder outside our home. That folder is only
-used if root's home is a folder that PostgreSQL's account cannot enter. What stays out: starting the
+used if we are root and PostgreSQL's account cannot enter our home. What stays out: starting the
 server (in `postgres`).
 """
 
@@ -88,8 +88,8 @@ def reachable_programs(programs: Path, folder: Path, account: Account | None) ->
         libraries = packages / f"{_WHEEL}.libs"
         if libraries.exists():
             shutil.copytree(libraries, temporary / libraries.name)
-        for folder_made in (temporary, temporary / _WHEEL):
-            folder_made.chmod(0o755)
+        for created in (temporary, temporary / _WHEEL):
+            created.chmod(0o755)
         temporary.rename(copy)
     return copy / _WHEEL / "pginstall" / "bin"
 

@@ -121,7 +121,7 @@ class Program:
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> None:
-        """Start it in its own session: Ctrl-C reaches only us, and we stop it in order."""
+        """Start it in its own session, so that Ctrl-C reaches only us, and we stop it in order."""
         self.process = start_detached(
             self.command, log=self.log, environment=self.environment, folder="."
         )

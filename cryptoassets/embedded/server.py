@@ -1,4 +1,4 @@
-"""What all our servers have in common: started once, found later, restarted, stopped.
+"""What all our servers have in common: how they are started once, found, restarted, stopped.
 
 What goes here: the lock, the state file and the order of a start. What stays out: the programs
 themselves (in `postgres`, `mongo`, `source`).
@@ -273,9 +273,9 @@ class EmbeddedServer(ABC):
 
 @contextmanager
 def starting_nothing() -> Iterator[None]:
-    """For commands that only show: inside this context a stopped server is an error.
+    """Make a stopped server an error inside this context, for commands that only show things.
 
-    It applies to every thread, and to what Dagster opens by itself from `dagster.yaml`.
+    This applies to every thread, and to what Dagster opens by itself from `dagster.yaml`.
     """
     before, EmbeddedServer.may_start = EmbeddedServer.may_start, False
     try:

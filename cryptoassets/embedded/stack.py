@@ -187,8 +187,8 @@ class Stack:
         """
         homes = [self._home_of(kind) for kind in get_args(SourceKind)]
         servers = [server for home in homes for server in self._servers_of(home)]
-        done = [f"Stopped {server.kind}" for server in servers if server.stop()]
-        return done + (self._erase() if erase else [])
+        actions = [f"Stopped {server.kind}" for server in servers if server.stop()]
+        return actions + (self._erase() if erase else [])
 
     def servers(self) -> list[ServerStatus]:
         """Return the status of each server that the settings do not name; starts nothing."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 _INTERVALS = 4
-"""A value axis has about this many."""
+"""A value axis has about this many intervals between ticks."""
 _TIMES = 6
 """A time axis has at most this many ticks."""
 _DAY = timedelta(days=1)
@@ -47,7 +47,7 @@ class Ticks:
 
     @classmethod
     def for_values(cls, values: Sequence[float], *, is_signed: bool) -> "Ticks":
-        """How values without an axis are written: with three digits of the largest."""
+        """Return no ticks, for values without an axis; the largest value gets three digits."""
         largest = max(abs(value) for value in values) or 1
         return cls((), max(0, 2 - math.floor(math.log10(largest))), is_signed)
 

@@ -110,7 +110,7 @@ def bar_chart(bars: Sequence[tuple[str, float]], title: str, unit: str) -> bytes
 
 @dataclass(frozen=True)
 class _Axes:
-    """Positions of times, from `inset` right of the left edge to `right`, and of values."""
+    """Positions of times and values; times go from `inset` right of the left edge to `right`."""
 
     first: datetime
     last: datetime
@@ -182,10 +182,10 @@ def _line(chart: ET.Element, x1: float, y1: float, x2: float, y2: float) -> None
 
 
 def _text(
-    chart: ET.Element, x: float, y: float, words: str, anchor: str, color: str = _INK
+    chart: ET.Element, x: float, y: float, text: str, anchor: str, color: str = _INK
 ) -> ET.Element:
     # Names of coins may contain characters that XML does not allow.
-    shown = "".join(one if one.isprintable() else "?" for one in words)
+    shown = "".join(one if one.isprintable() else "?" for one in text)
     written = _shape(chart, "text", x=x, y=y, text_anchor=anchor, fill=color)
     written.text = shown
     return written

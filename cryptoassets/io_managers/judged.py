@@ -45,7 +45,7 @@ class Publication:
     Attributes:
         load: counts of the staged rows.
         staged: the staged rows.
-        seen: number of raw documents in the previous publication.
+        previous_raw_rows: number of raw documents in the previous publication.
         row_count: number of rows that the table has for the partition now.
         changes: rows written and removed.
         released: number of documents that left the quarantine.
@@ -54,7 +54,7 @@ class Publication:
 
     load: Load
     staged: StagedPartition
-    seen: int
+    previous_raw_rows: int
     row_count: int
     changes: Changes
     released: int = 0
@@ -63,7 +63,7 @@ class Publication:
     @property
     def is_older(self) -> bool:
         """Whether the previous publication had more raw documents; then nothing was published."""
-        return self.seen > self.load.raw_rows
+        return self.previous_raw_rows > self.load.raw_rows
 
 
 def publish(
@@ -99,9 +99,9 @@ def publish(
         lock(cursor, flow.asset, partition)
         refuse_expired(cursor, flow.asset, [partition])
         latest = latest_publication(cursor, flow.asset, partition)
-        seen, loaded = latest.raw_rows, latest.loaded_rows
-        if seen > load.raw_rows:
-            return Publication(load, staged, seen, loaded, Changes())
+        previous, loaded = latest.raw_rows, latest.loaded_rows
+        if previous > load.raw_rows:
+            return Publication(load, staged, previous, loaded, Changes())
         staged.refuse_lost_rows(cursor)
         if staged.addition:
             _refuse_change(cursor, staged, staged.addition, latest)
@@ -111,8 +111,14 @@ def publish(
             refusals, released = publishing.add_to_quarantine(cursor, refused), 0
         else:
             refusals, released = publishing.replace_quarantine(cursor, load, valid, refused)
-        is_other = bool(refusals) or (seen, loaded) != (load.raw_rows, load.loaded_rows)
-        number = record_load(cursor, load, changes, staged.files_hash, is_other=is_other)
+        are_counts_new = (previous, loaded) != (load.raw_rows, load.loaded_rows)
+        number = record_load(
+            cursor,
+            load,
+            changes,
+            staged.files_hash,
+            has_other_changes=bool(refusals) or are_counts_new,
+        )
         # If the ledger was lost, the table may have rows without a publication number.
         has_other_rows = bool(changes) or loaded != load.loaded_rows
         checksums = Checksums(staged.clean_checksum, _rows_checksum(cursor, staged, refused))
@@ -120,7 +126,7 @@ def publish(
         reasons = publishing.count_reasons(cursor, flow.asset, partition)
         if is_last:
             staged.drop(cursor)
-    return Publication(load, staged, seen, load.loaded_rows, changes, released, reasons)
+    return Publication(load, staged, previous, load.loaded_rows, changes, released, reasons)
 
 
 def _refuse_change(
@@ -134,8 +140,8 @@ def _refuse_change(
     flow, window = staged.flow, staged.partition
     partition = partition_name(window)
     older = publishing.in_window("observed_at", Span(window.start, addition.since))
-    there = publishing.count_rows(cursor, flow.published, older, flow.asset, partition)
-    if latest != addition.latest or there != (latest.loaded_rows, latest.quarantined_rows):
+    counted = publishing.count_rows(cursor, flow.published, older, flow.asset, partition)
+    if latest != addition.latest or counted != (latest.loaded_rows, latest.quarantined_rows):
         raise PartitionChangedError(
             f"{flow.asset} {partition} has changed since its latest publication was read. A retry "
             "helps: it publishes the whole partition"
@@ -159,24 +165,24 @@ def _make_months(cursor: Cursor, window: Span) -> None:
     ensure_months(cursor.connection, [month, month + timedelta(days=32)])
 
 
-def refuse_mixed_sources(cursor: Cursor, coming: set[str]) -> None:
+def refuse_mixed_sources(cursor: Cursor, sources: set[str]) -> None:
     """Refuse to mix simulated and real rows in the published tables.
 
     Args:
         cursor: any cursor.
-        coming: sources of the valid rows to publish.
+        sources: sources of the valid rows to publish.
 
     Raises:
         MixedSourcesError: with a remedy.
     """
-    for flow in FLOWS if coming else ():
+    for flow in FLOWS if sources else ():
         table = sql.Identifier(flow.published.schema, flow.published.name)
         # One row is enough, because existing rows are never mixed.
-        there = cursor.execute(sql.SQL("SELECT source FROM {} LIMIT 1").format(table)).fetchone()
-        if there and {source == "coincap" for source in coming} != {there[0] == "coincap"}:
+        row = cursor.execute(sql.SQL("SELECT source FROM {} LIMIT 1").format(table)).fetchone()
+        if row and {source == "coincap" for source in sources} != {row[0] == "coincap"}:
             message = (
-                f"PostgreSQL holds prices of source {there[0]!r}; those of "
-                f"{', '.join(sorted(coming))} would mix with them. A retry will not help; set "
+                f"PostgreSQL holds prices of source {row[0]!r}; those of "
+                f"{', '.join(sorted(sources))} would mix with them. A retry will not help; set "
                 "POSTGRES_URL and MONGO_URL to separate databases for each source, or set "
                 "neither (the embedded stores are separate for each source)"
             )
@@ -188,11 +194,11 @@ def left_out_message(left_out: Sequence[str], partitions: int) -> str:
 
     Args:
         left_out: one sentence each.
-        partitions: how many the run has.
+        partitions: number of partitions of the run.
     """
     if partitions == 1:
         return left_out[0]
     return (
-        f"{len(left_out)} of {partitions} partitions were not published; the others were. "
+        f"Not published: {len(left_out)} of {partitions} partitions (the others were published). "
         f"{' '.join(left_out)}"
     )

@@ -14,7 +14,7 @@ from cryptoassets.partitions.spans import Span, joined, partition_name
 from cryptoassets.schemas import Table
 
 PREVIEW_ROWS = 5
-_SHOWN_STRETCHES = 5
+_SHOWN_RANGES = 5
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -99,7 +99,7 @@ def log_materializations(context: dg.OutputContext, partitions: Iterable[str]) -
 def materialize_only(context: dg.OutputContext, windows: Sequence[Span]) -> None:
     """Let Dagster record only some partitions of a run as materialized, once output is handled.
 
-    Without this, all partitions of a range would turn green, also those without data. Dagster has
+    Without this, all partitions of a range would turn green, even those without data. Dagster has
     no public way to materialize a part of a range; the test of a range covers these attributes.
 
     Args:
@@ -126,18 +126,18 @@ def report_empty(
     """
     if not empty:
         return
-    stretches = _names(empty)
-    shown = ", ".join(stretches[:_SHOWN_STRETCHES])
-    more = len(stretches) - _SHOWN_STRETCHES
-    shown += f" and {more} more stretches" if more > 0 else ""
-    of = len(context.asset_partition_keys)
-    words = f"{len(empty):,} of {of:,} partitions have no data and are not materialized: {shown}"
-    context.log.warning("%s: %s", context.asset_key.to_user_string(), words)
+    ranges = _names(empty)
+    shown = ", ".join(ranges[:_SHOWN_RANGES])
+    more = len(ranges) - _SHOWN_RANGES
+    shown += f" and {more} more ranges" if more > 0 else ""
+    total = len(context.asset_partition_keys)
+    text = f"Partitions without data, not materialized: {len(empty):,} of {total:,}: {shown}"
+    context.log.warning("%s: %s", context.asset_key.to_user_string(), text)
     context.log_event(
         dg.AssetObservation(
             asset_key=context.asset_key,
-            partition=partition_name(empty[0]) if of == 1 else None,
-            description=words,
+            partition=partition_name(empty[0]) if total == 1 else None,
+            description=text,
             metadata=metadata_of({**facts, "empty partitions": len(empty)}),
         )
     )

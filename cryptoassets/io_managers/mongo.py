@@ -65,8 +65,8 @@ class MongoIOManager(dg.ConfigurableIOManager):
         """Store documents by `_id`; existing documents stay unchanged.
 
         Documents of other partitions are stored, too. For a batch, a materialization is logged for
-        each other partition. For a stream it is not, because the windows of history extend into
-        partitions that other runs process.
+        each other partition. For a stream none is logged, because the windows of history extend
+        into partitions that other runs process.
 
         Raises:
             dagster.Failure: SchemaMismatchError: the value has another type. MixedSourcesError:
@@ -122,7 +122,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
     ) -> None:
         """Report the partitions that have documents, which are materialized, and the others."""
         if not counts:
-            # Otherwise the partitions would count as never fetched. A range needs one record.
+            # Otherwise the partitions would count as never fetched. A range needs only one record.
             record = _skip_record(context, partitions[-1], facts.get(Fact.SKIPPED))
             insert_new(self.mongo.lake()[FETCHES], [record])
         for window, rows in counts.items():

@@ -81,7 +81,7 @@ def _market(rows: pa.Table) -> bytes | None:
 
 
 def _candles(rows: pa.Table) -> bytes | None:
-    """Bitcoin's hourly candles of the day, or those of the coin with the most."""
+    """Bitcoin's hourly candles of the day; without any, those of the coin with the most candles."""
     hourly = rows.filter(pc.equal(rows["interval"], "h1"))
     coins = pc.value_counts(hourly["coin_id"]).to_pylist()
     if not coins:

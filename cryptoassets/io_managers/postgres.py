@@ -96,7 +96,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                     self._replace_mart(context, table, rows)
 
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table:
-        """Read the rows of the range as an Arrow table if so annotated, otherwise as a DataFrame.
+        """Read the rows of the range: as an Arrow table if annotated as one, else as a DataFrame.
 
         All inputs of a step are read in one transaction. Rows of a DataFrame pass through this
         process one batch at a time.
@@ -153,12 +153,14 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             for partition in staged:
                 is_last = partition.partition == partitions[-1]
                 try:
-                    made = judged.publish(self._transaction, partition, run_id, is_last=is_last)
+                    publication = judged.publish(
+                        self._transaction, partition, run_id, is_last=is_last
+                    )
                 except (ContractViolationError, ExpiredPartitionError) as error:
                     left_out.append(str(error))
                 else:
-                    self._report_publication(context, made, is_one_of_many=len(wanted) > 1)
-                    if made.load.raw_rows:
+                    self._report_publication(context, publication, is_one_of_many=len(wanted) > 1)
+                    if publication.load.raw_rows:
                         filled.append(partition.partition)
         if left_out:
             metadata.log_materializations(context, map(partition_name, filled))
@@ -167,29 +169,29 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         metadata.materialize_only(context, filled)
 
     def _report_publication(
-        self, context: dg.OutputContext, made: judged.Publication, *, is_one_of_many: bool
+        self, context: dg.OutputContext, publication: judged.Publication, *, is_one_of_many: bool
     ) -> None:
         """Report a publication, or warn that nothing was published."""
-        load, flow = made.load, made.staged.flow
-        if made.is_older:
+        load, flow = publication.load, publication.staged.flow
+        if publication.is_older:
             context.log.warning(
                 "%s %s is already published from %d raw documents; this run read only %d of them "
                 "and publishes nothing",
                 load.asset,
                 load.partition_key,
-                made.seen,
+                publication.previous_raw_rows,
                 load.raw_rows,
             )
-        elif load.quarantined_rows or made.released or not is_one_of_many:
-            self._log_quarantine(context, made)
-        counts = {**_counts(load), **_counts(made.changes)}
-        facts: dict[str, Any] = {**counts, "published": not made.is_older}
-        facts["documents released"] = made.released
+        elif load.quarantined_rows or publication.released or not is_one_of_many:
+            self._log_quarantine(context, publication)
+        counts = {**_counts(load), **_counts(publication.changes)}
+        facts: dict[str, Any] = {**counts, "published": not publication.is_older}
+        facts["documents released"] = publication.released
         facts[Fact.PUBLISHED_AT] = datetime.now(UTC).isoformat()
-        facts["dagster/partition_row_count"] = made.row_count
+        facts["dagster/partition_row_count"] = publication.row_count
         partition = load.partition_key if is_one_of_many else None
         with self._transaction(f"reading {load.asset} {load.partition_key}") as cursor:
-            shown = preview_rows(cursor, flow.published, made.staged.partition)
+            shown = preview_rows(cursor, flow.published, publication.staged.partition)
         self._report(context, flow.published, shown, facts, partition)
 
     def _merge_coins(self, context: dg.OutputContext, rows: pa.Table) -> None:
@@ -268,18 +270,18 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             partition=partition,
         )
 
-    def _log_quarantine(self, context: dg.OutputContext, made: judged.Publication) -> None:
-        load = made.load
+    def _log_quarantine(self, context: dg.OutputContext, publication: judged.Publication) -> None:
+        load = publication.load
         context.log_event(
             dg.AssetMaterialization(
                 asset_key=QUARANTINE_KEY,
                 # Partitions of the quarantine are hours, so a day is only named in the metadata.
-                partition=load.partition_key if made.staged.flow.is_hourly else None,
+                partition=load.partition_key if publication.staged.flow.is_hourly else None,
                 metadata={
                     "dagster/uri": f"{self.postgres.address}/{QUARANTINE.full_name}",
                     "dagster/partition_row_count": load.quarantined_rows,
                     "refused by": f"{load.asset} {load.partition_key}",
-                    "reasons": dict(made.reasons),
+                    "reasons": dict(publication.reasons),
                 },
             )
         )

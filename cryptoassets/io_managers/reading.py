@@ -25,7 +25,7 @@ from cryptoassets.stores.publishing import Cursor
 def scope(table: Table, window: Span | None) -> sql.Composable:
     """The condition that a row belongs to a window.
 
-    All rows do if the window is None or if the table has no time column.
+    Every row does if the window is None or if the table has no time column.
     """
     column = table.time_column
     if window is None or column is None:

@@ -73,7 +73,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
 
         Raw documents are read again if some arrive during the read. If the current rules have
         judged a partition and newer snapshots arrived, only those are read, and their file is
-        added. Rows that are fewer than the existing ones are older and are dropped, because a raw
+        added. A result with fewer rows than the existing one is older and is dropped, because a raw
         partition only grows.
 
         Raises:
@@ -95,8 +95,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
         unit = folder_name(partitions[0]).partition("=")[0]
         start = F.date_format("observed_at", _STARTS[unit])
         # One task per partition; otherwise each task would write a file to each partition.
-        apart = frame.withColumn(unit, start).repartition(unit)
-        apart.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, temporary))
+        by_partition = frame.withColumn(unit, start).repartition(unit)
+        by_partition.write.mode("overwrite").partitionBy(unit).parquet(spark_uri(store, temporary))
         self._keep(context, table, temporary, partitions)
 
     def _store_mapped(self, context: dg.OutputContext, table: Table, mapped: MappedRaw) -> None:
@@ -184,7 +184,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
                 )
                 if is_dropped:
                     message = (
-                        "%s already contains a newer result with more rows: this one is dropped"
+                        "%s already contains a newer result with more rows; this run's result is "
+                        "dropped"
                     )
                     context.log.warning(message, folder)
                 else:

@@ -31,7 +31,7 @@ class StepReading:
     def cursor(
         self, context: dg.InputContext, connect: Callable[[], psycopg.Connection]
     ) -> Iterator[Cursor]:
-        """A cursor for one input, which is read when the block ends."""
+        """A cursor to read one input; the input counts as read when the block ends."""
         step, inputs = _step_of(context)
         name = context.name if inputs else ""
         if step != self._step or name in self._inputs_read:
@@ -60,7 +60,7 @@ class StepReading:
 
 
 def _step_of(context: dg.InputContext) -> tuple[str, set[str]]:
-    """The name of a step and the names of its inputs; empty if the input is loaded without one."""
+    """The name of a step and the names of its inputs; empty if no step loads the input."""
     if not context.has_input_name:
         return "", set()
     op = context.op_def

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LOGGERS = ("apprise", "urllib3.connectionpool")
 _SEND_SECONDS = 30.0
 _unfinished: dict[str, threading.Thread] = {}
-"""The last delivery to each address, by digest: while one hangs, no other is begun."""
+"""The last delivery to each address, by digest; while it hangs, no other one starts."""
 _MIN_SECRET_LENGTH = 3
 _DIGEST_CHARACTERS = 8
 """Enough to distinguish a few addresses, and too few to find a password by trying."""
@@ -124,22 +124,22 @@ def _receiver(url: str, name: str, parts: Collection[str]) -> "apprise.Apprise":
 
 @contextmanager
 def _quiet(parts: Collection[str]) -> Iterator[list[str]]:
-    """Collect apprise's warnings, and keep what quotes an address from every log.
+    """Collect apprise's warnings, and keep every part of an address out of the logs.
 
     Args:
         parts: the parts of the address, none of which may be logged.
     """
-    ours, https = _Silence(()), _Silence(parts)
+    apprise_filter, https_filter = _Silence(()), _Silence(parts)
     apprise_log, https_log = (logging.getLogger(name) for name in _LOGGERS)
     # Filters, because a handler could not stop other handlers of the process.
     apprise_log.setLevel(logging.WARNING)
-    apprise_log.addFilter(ours)
-    https_log.addFilter(https)
+    apprise_log.addFilter(apprise_filter)
+    https_log.addFilter(https_filter)
     try:
-        yield ours.sentences
+        yield apprise_filter.sentences
     finally:
-        apprise_log.removeFilter(ours)
-        https_log.removeFilter(https)
+        apprise_log.removeFilter(apprise_filter)
+        https_log.removeFilter(https_filter)
 
 
 class _Silence(logging.Filter):

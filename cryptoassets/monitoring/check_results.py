@@ -22,7 +22,7 @@ class CheckStatus:
     """The latest evaluation of a check.
 
     Attributes:
-        is_replay: it is a failure, but not a new one: a replay of past partitions evaluated a check
+        is_replay: this is not a new failure, because a replay of past partitions evaluated a check
             that judges how documents arrive.
     """
 
@@ -75,5 +75,5 @@ def _is_replay(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 @cache
 def _check_keys(_flows: tuple[str, ...]) -> list[dg.AssetCheckKey]:
-    """The keys of all checks while there are these flows, whichever location evaluates them."""
+    """The keys of all checks, whichever location evaluates them; cached until the flows change."""
     return sorted((key for one in checks_in(LAYERS) for key in one.check_keys), key=str)

@@ -23,10 +23,10 @@ from cryptoassets.schemas.monitoring import AlertKind
 MIN_FREE_SHARE = 0.10
 """The condition starts when less than this share of the home's disk is free."""
 CLEARING_FREE_SHARE = 0.12
-"""The condition clears at this share. At the other one, a run's files would toggle it all day."""
+"""The condition clears at this share; with one limit, a run's files would toggle it all day."""
 
 _MAX_RUNS_PER_JOB = 5
-"""If everything fails, the first failures say enough."""
+"""If every run fails, the first failures are enough."""
 _INTERRUPTED = "DagsterExecutionInterruptedError"
 _RUN_REMEDIES = {
     **dict.fromkeys(("ingest", "process", "marts"), "cryptoassets run"),

@@ -3,8 +3,8 @@
 What goes here: the order of the steps, and the lock that lets one process at a time do them. What
 stays out: each step (in the modules next to this one), when it is done (in `watch`).
 
-The state is committed before anything is sent, and each delivery right after it. A process that is
-killed in between repeats at most the one message it was sending.
+The state is committed before anything is sent, and each delivery right after it. If the process is
+killed in between, at most the one message that it was sending is sent twice.
 """
 
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class Evaluation:
     undelivered: list[str] = field(default_factory=list)
 
     def words(self) -> str:
-        """Describe it in a sentence without full stop."""
+        """Describe the evaluation in a sentence without full stop."""
         if self.is_skipped:
             return "another process is evaluating"
         sentence = f"{self.conditions} conditions hold, {self.sent} messages sent"
@@ -72,7 +72,7 @@ def report(connection: Connection, signals: Signals, settings: Settings) -> Eval
     """Record the conditions of these signals, and send the messages that are due.
 
     Args:
-        connection: autocommitting.
+        connection: in autocommit mode.
         signals: the state of the platform.
         settings: the addresses.
     """

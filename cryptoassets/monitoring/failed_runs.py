@@ -17,7 +17,7 @@ from cryptoassets.embedded.dead_runs import dead_runs
 from cryptoassets.monitoring.last_runs import LastRun, describe_run, partitions_of
 
 LOOKS_BACK = timedelta(days=7)
-"""Older failures are forgotten."""
+"""Older failures are ignored."""
 FETCH_JOBS = ("ingest", "rates")
 """Jobs that fetch only the present: nobody can repeat a past run, so any later success counts."""
 _MAX_READ = 1000
@@ -27,8 +27,8 @@ _MAX_DESCRIBED = 20
 def unresolved_failures(instance: dg.DagsterInstance) -> list[LastRun]:
     """Return the newest unresolved failure per job and partitions, oldest first; changes nothing.
 
-    A later successful run of the same job resolves a failure if it made the same assets, and
-    overlaps its partitions. A killed run whose process is gone counts as failed.
+    A later successful run of the same job resolves a failure if it materialized the same assets and
+    their partitions overlap. A killed run whose process is gone counts as failed.
     """
     dead = {run.run_id for run in dead_runs(instance)}
     failed = [
@@ -64,7 +64,7 @@ def _is_resolved(failed: dg.RunRecord, succeeded: Collection[dg.RunRecord]) -> b
 
 
 def _has_same_assets(failed: dg.DagsterRun, later: dg.DagsterRun) -> bool:
-    """Whether a run made all assets of another one of its job; without selection it made all."""
+    """Whether a later run of a job materialized what the failed run should have materialized."""
     if later.asset_selection is None:
         return True
     return failed.asset_selection is not None and failed.asset_selection <= later.asset_selection

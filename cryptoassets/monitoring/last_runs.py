@@ -84,7 +84,7 @@ def _candidates(instance: dg.DagsterInstance, dead: list[str]) -> Iterator[dg.Ru
 
 
 def _job_names() -> list[str]:
-    """All jobs, and the one by which Dagster's page materializes chosen assets."""
+    """All jobs, and the one with which Dagster's page materializes chosen assets."""
     return [*(job.name for job in jobs_in(LAYERS)), IMPLICIT_ASSET_JOB_NAME]
 
 

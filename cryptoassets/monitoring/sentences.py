@@ -1,4 +1,4 @@
-"""Describes an error that Dagster stored as one sentence.
+"""Describes in one sentence an error that Dagster stored.
 
 What goes here: finding the sentence. What stays out: reading events (in `last_runs` and in
 `operations.events`). Dagster is not imported, because commands import this module early.
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
-    """The message of the first error from `errors` in the chain, else of the first cause."""
+    """The message of the first error from `errors` in the chain of causes, else of the last one."""
     text = "failed"
     while error is not None:
         text = str(error.message).strip()

@@ -76,5 +76,5 @@ def _source(settings: Settings) -> str:
     try:
         return Stack(settings).source
     except SourceUnavailableError:
-        # Only the server at COINCAP_URL knows, and it has never answered.
+        # Only the server at COINCAP_URL knows its kind, and it has never answered.
         return "unknown"

@@ -24,7 +24,7 @@ _OUTAGES = (StoreUnavailableError, psycopg.OperationalError, SQLAlchemyError)
 
 
 class Watch:
-    """Evaluates in the background, at most once at a time."""
+    """Evaluates in the background, one evaluation at a time."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

@@ -1,6 +1,7 @@
 """The operation `audit`: compares every hour and day across the three stores, then coins and marts.
 
-What goes here: the order, coins and marts. What stays out: partitions (in `audit_partitions`).
+What goes here: the order, and the audit of coins and marts. What stays out: the audit of partitions
+(in `audit_partitions`).
 """
 
 from cryptoassets.operations.audit_partitions import ComparedStores, Findings, compare_flow
@@ -69,7 +70,7 @@ def _coins_with_wrong_times(postgres: PostgresResource) -> list[str]:
         "`cryptoassets rebuild` of the hour repairs them": [c for c in coins if not c.is_refused],
     }
     return [
-        f"{len(found)} coins were first or last seen at a time that has no price "
+        f"{len(found)} coins have a first_seen_at or last_seen_at without a published price "
         f"({', '.join(coin.coin_id for coin in found[:_SHOWN])}): {remedy}"
         for remedy, found in by_remedy.items()
         if found

@@ -133,7 +133,7 @@ class _FlowAudit:
 
     def _compare_expired(self, window: Span, count: int) -> None:
         if window.start in self._published.checksums:
-            words = "has expired, but PostgreSQL still contains rows of it"
+            words = "has expired, but PostgreSQL still contains its rows"
             self._found.problems.append(f"{self._name(window)}: {words}")
         if count or clean_partition(self._flow.clean, window) is not None:
             self._found.notes.append(
@@ -158,7 +158,7 @@ class _FlowAudit:
                 return count
         compared = self._retry_if_replaced(window, self._compare_all)
         differences = compared.problems
-        differences += self._of_checksums(window, row, has_differences=bool(differences))
+        differences += self._checksum_differences(window, row, has_differences=bool(differences))
         self._found.problems += [f"{self._name(window)}: {words}" for words in differences]
         if row is None or files is None or differences:
             last.forget(self._flow, window)
@@ -199,7 +199,7 @@ class _FlowAudit:
         changed = changed_values(stores.postgres, flow, judged, window)
         return found._replace(problems=found.problems + changed)
 
-    def _of_checksums(
+    def _checksum_differences(
         self, window: Span, row: LedgerRow | None, *, has_differences: bool
     ) -> list[str]:
         """Differences that only checksums detect: in columns that are compared nowhere else."""
@@ -253,8 +253,8 @@ def _without_partition(
     missing = count_all(collection) - in_partitions
     if missing == 0:
         return []
-    # A query by date also finds some of them: some servers match text, and MongoDB matches an array
-    # if any of its dates is in the range.
+    # A query by date also finds some of these documents: some servers match text, and MongoDB
+    # matches an array if any of its dates is in the range.
     in_partitions_by_query = {
         lake_id(document["_id"])
         for start in starts

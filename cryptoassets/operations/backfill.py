@@ -43,7 +43,7 @@ class HistoryCounts:
         )
 
     def __str__(self) -> str:
-        """Describe all three."""
+        """Describe the three counts."""
         return (
             f"{number_of(self.points, 'point')}, {number_of(self.calls, 'call')}, "
             f"{number_of(self.credits, 'credit')}"
@@ -60,10 +60,10 @@ class BackfillResult:
         days_processed: fetched and published by this backfill.
         days_done_before: published by an earlier one.
         new: new points and calls in the lake, and credits spent.
-        coins_without_history: the source has no history of them; they are not requested again.
+        coins_without_history: coins of which the source has no history; not requested again.
         gaps_open: gaps that remain in the span.
-        gaps_healed: filled by this backfill.
-        gaps_unfillable: the source has no points for them.
+        gaps_healed: gaps that this backfill filled.
+        gaps_unfillable: gaps for which the source has no points.
         stopped: why the fetch ended early although nothing failed, e.g. credits are used up; None:
             it did not end early.
         failures: one sentence each.
@@ -88,8 +88,8 @@ def chunk_words(unfinished_days: int, processed_days: int, new: HistoryCounts) -
     """Describe what was done for one week.
 
     Args:
-        unfinished_days: days of the week that were not done before.
-        processed_days: days of them that were processed now.
+        unfinished_days: number of days of the week that were unfinished.
+        processed_days: number of these days that were processed now.
         new: what was fetched now.
     """
     if not unfinished_days:
@@ -109,7 +109,7 @@ def run_backfill(progress: Progress, asked: BackfillRequest) -> BackfillResult:
 
 
 class _Backfill:
-    """One span, week by week; finished days are neither fetched nor written again."""
+    """Processes a span week by week; finished days are neither fetched nor written again."""
 
     def __init__(self, session: Session, asked: BackfillRequest) -> None:
         progress, instance = session.progress, session.instance
@@ -133,7 +133,7 @@ class _Backfill:
         if self._asked.gaps_only:
             self._detect()
         else:
-            # Chosen only once, because ranks may change between two chunks.
+            # The coins are chosen only once, because ranks may change between two chunks.
             with self._history.client() as client:
                 self._coins = self._history.coins(client)
         weeks = chunks(self._days())

@@ -45,7 +45,7 @@ _CYCLES_PER_PURGE = 10
 _ALERT_SECONDS = 30
 """Shortest time between two evaluations of alerts while cycles succeed."""
 _LAST_ALERT_SECONDS = 20
-"""How long the end of the loop waits for the messages of the failure that ended it."""
+"""How long a loop that ends because of a failure waits for the alerts about it."""
 # Dagster's instance keeps a listener for each run that it has seen.
 _CYCLES_PER_INSTANCE = 60
 
@@ -58,7 +58,7 @@ def micro_batches(
     Args:
         progress: receives reports; cycles only report their current activity.
         seconds: interval between beats.
-        beats: waits for each beat and returns its time, of `time.monotonic`.
+        beats: waits for each beat and yields its time, a value of `time.monotonic()`.
 
     Yields:
         Each cycle that ended, successful or not.

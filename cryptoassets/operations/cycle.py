@@ -114,7 +114,7 @@ class Cycles:
 
         Args:
             runner: executes the jobs.
-            ends_by: when the next cycle is due, of `time.monotonic`.
+            ends_by: when the next cycle is due, a value of `time.monotonic()`.
         """
         started = time.monotonic()
         runner.outcome = Outcome()
@@ -141,7 +141,7 @@ class Cycles:
         return cycle
 
     def _fetch(self, runner: Runner) -> bool:
-        """Fetch; record hours with new documents and, once per hour, what earlier runs left."""
+        """Fetch; record hours with new documents and, once per hour, unfinished work."""
         now = datetime.now(UTC)
         hour = now.strftime("%Y-%m-%d-%H:00")
         if self._looked_back_in_hour != hour:

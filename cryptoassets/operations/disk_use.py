@@ -22,8 +22,8 @@ _DATABASES = """
 def disk_use(stores: Stores, connection: Connection) -> int:
     """Return the bytes of the home, of the cleaned files, and of the databases.
 
-    Embedded stores are in the home, except a PostgreSQL whose account cannot enter it. Cleaned
-    files at a URI are not counted.
+    Embedded stores are in the home, except a PostgreSQL whose account may not enter the home.
+    Cleaned files at a URI are not counted.
     """
     home, clean = stores.settings.home, stores.stack.clean_path()
     total = _folder_bytes(home)

@@ -68,7 +68,7 @@ def unrecorded_failure() -> str:
 
 
 def error_names(event: "dg.DagsterEvent") -> set[str]:
-    """The name of the error in `errors` that failed a step, as set by `resources.failures`."""
+    """The name of the class in `errors` whose error failed a step; set by `resources.failures`."""
     noted = event.step_failure_data.user_failure_data
     facts = facts_of(noted.metadata) if noted else {}
     return {facts[Fact.ERROR]} if Fact.ERROR in facts else set()

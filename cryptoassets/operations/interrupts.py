@@ -10,15 +10,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_ENDING = {int(signal.SIGINT), int(signal.SIGTERM)}
+_ENDING_SIGNALS = {int(signal.SIGINT), int(signal.SIGTERM)}
 
 
 @contextmanager
 def noticed_interrupts() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether SIGINT or SIGTERM has been received since.
+    """Yield a function that returns whether SIGINT or SIGTERM was received inside the block.
 
-    On exit SIGTERM's handler is restored, because Dagster replaces it by SIGINT's. Background jobs
-    of a shell script ignore SIGINT, so without this only SIGKILL would end such a process.
+    On exit SIGTERM's handler is restored, because Dagster replaces it with SIGINT's. Otherwise only
+    SIGKILL would end a background job of a shell script, because such a job ignores SIGINT.
 
     Outside the main thread, where no signal is delivered, the function always returns False.
     """
@@ -41,6 +41,6 @@ def noticed_interrupts() -> Iterator[Callable[[], bool]]:
 
 def _is_received(reader: int) -> bool:
     try:
-        return not _ENDING.isdisjoint(os.read(reader, 4096))
+        return not _ENDING_SIGNALS.isdisjoint(os.read(reader, 4096))
     except BlockingIOError:
         return False

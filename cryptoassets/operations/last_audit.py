@@ -2,8 +2,8 @@
 
 What goes here: a small file in the home. What stays out: what is compared (in `audit_partitions`).
 
-The file only saves time. A partition that is missing in it, or has changed since, is compared
-again. The file may be deleted, restored from a backup, or come from another version.
+The file only saves time. A partition that it lacks, or that has changed since, is compared again.
+It is safe to delete the file, to restore it from a backup, or to use that of another version.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ class LastAudit:
     """The compared partitions, each with a digest of its ledger row and files at that time.
 
     Args:
-        settings: the home, and the stores that are compared.
+        settings: name the home and the compared stores.
         addresses: addresses of the three stores.
     """
 

@@ -21,7 +21,7 @@ MAX_HOURS = 24
 MAX_DAYS = 28
 """Number of days whose stale marts one `run` computes: four weeks, each in one run of the job."""
 NEWEST_DAYS = 7
-"""How many of them are the newest; the others are the oldest, because later days depend on them."""
+"""How many of these days are the newest; the rest are the oldest, because later ones need them."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LeftBehind:
     """Hours whose documents are not all published, or days whose marts are stale.
 
     Attributes:
-        keys: partition keys of those that this run processes.
+        keys: keys of the partitions that this run processes.
         rest: a sentence that names the others and the command for them; None: there are none.
     """
 
@@ -48,7 +48,7 @@ def started_hours(hours: Collection[str]) -> list[str]:
 
 
 def hours_left_behind(stores: Stores, now: datetime, flow: Flow = SNAPSHOT_FLOW) -> LeftBehind:
-    """A flow's hours of any age that are not published, and those of a day without Parquet."""
+    """A flow's unpublished hours of any age, and hours of the last day without usable Parquet."""
     waiting = partitions_waiting(stores.mongo, stores.postgres, flow, now)
     without_parquet = partitions_without_parquet(stores.mongo, stores.postgres, flow, now)
     keys = started_hours({*(partition.key for partition in waiting), *without_parquet})
@@ -68,14 +68,14 @@ def days_left_behind(postgres: PostgresResource) -> LeftBehind:
     rest = keys[len(oldest) : -NEWEST_DAYS]
     if len(keys) <= MAX_DAYS:
         return LeftBehind(set(keys), None)
-    what = "days have marts that are stale"
+    what = "days have stale marts"
     return LeftBehind({*oldest, *newest}, _sentence(rest, f"more {what}", "oldest"))
 
 
 def rest_of_days(postgres: PostgresResource) -> str | None:
     """A sentence that names the days whose marts are still stale; None: there are none."""
     keys = [str(day) for day in stale_mart_days(postgres)]
-    return _sentence(keys, "more days have marts that are stale", "oldest") if keys else None
+    return _sentence(keys, "more days have stale marts", "oldest") if keys else None
 
 
 def _newest(keys: list[str], limit: int, what: str) -> LeftBehind:

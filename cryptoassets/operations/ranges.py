@@ -30,7 +30,7 @@ class StretchRunner:
     """Executes jobs over stretches.
 
     Args:
-        runner: must not report the failure of a range, because its parts are retried.
+        runner: must not report the failure of a range, because the range's parts are retried.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -91,10 +91,10 @@ def compute_marts(
         touched: days whose prices changed, and days whose marts are stale.
     """
     plan = days_to_compute(postgres, touched)
-    made = 0
+    started = 0
     for stretch in stretches_of_marts(postgres, plan.to_compute):
-        place = f" ({made + 1} to {made + len(stretch)} of {len(plan.to_compute)} days)"
-        made += len(stretch)
+        place = f" ({started + 1} to {started + len(stretch)} of {len(plan.to_compute)} days)"
+        started += len(stretch)
         for done in stretches.run("marts", stretch, place=place):
             name = f"marts of {name_of(done.partitions)}"
             stretches.progress.done(name, seconds=done.seconds)

@@ -97,7 +97,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 def _restore_ledger(reprocessing: Reprocessing) -> None:
-    """Restore the ledger's expired partitions from the lake's records, in case they were lost."""
+    """Restore lost ledger rows of expired partitions from the records in the lake."""
     stores = reprocessing.stores
     with stores.postgres.connect() as connection, connection.cursor() as cursor:
         restored = restore_ledger(cursor, stores.mongo.lake())

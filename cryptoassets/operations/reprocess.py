@@ -49,7 +49,7 @@ class Reprocessing:
     def process(
         self, partitions: Iterable[Partition], finished: Callable[[FinishedStretch], None]
     ) -> list[Partition]:
-        """Process partitions, one run per stretch; a failure is reported and does not stop others.
+        """Process partitions, one run per stretch; report a failure and go on with the rest.
 
         Args:
             partitions: partitions with raw documents.
@@ -76,7 +76,7 @@ class Reprocessing:
         return succeeded
 
     def _without_earlier(self, partitions: Iterable[Partition]) -> list[Partition]:
-        """Report partitions before the first one as one failure; return the others."""
+        """Report partitions before `CRYPTOASSETS_SINCE` as one failure; return the others."""
         wanted = list(partitions)
         earlier, _ = split_at_first([one.key for one in wanted])
         if earlier:
@@ -116,7 +116,7 @@ class Reprocessing:
         coins = repair_coins(postgres)
         if coins:
             self.progress.note(
-                f"{len(coins)} coins have a new description ({first_of(coins, _SHOWN)})."
+                f"Rows of warehouse.coins corrected: {len(coins)} ({first_of(coins, _SHOWN)})."
             )
         changed_days = {one.day.date() for one in of_prices}
         compute_marts(self._stretches, postgres, {*changed_days, *days, *stale_mart_days(postgres)})
@@ -130,8 +130,8 @@ class Reprocessing:
         for check, found in by_check.items():
             shown = first_of(list(found), _SHOWN)
             self.progress.warn(
-                f"In the past: {check} fails for {len(found)} partitions ({shown}): "
-                f"{next(iter(found.values()))}"
+                f"{check} fails for {number_of(len(found), 'partition')} ({shown}), judging how "
+                f"the documents arrived at that time: {next(iter(found.values()))}"
             )
 
     def _documents(self, partition: Partition) -> int:

@@ -92,9 +92,8 @@ def _read_letters(progress: Progress, stores: Stores, reason: str | None) -> fro
             return frozenset()
         reading = reread_dead_letters(lake, stores.stack.source, reason)
     progress.note(
-        f"{number_of(reading.read, 'dead letter')} read again, "
-        f"{number_of(reading.documents, 'document')} stored from them. "
-        f"Dead letters left: {reading.remaining}."
+        f"{number_of(reading.read, 'dead letter')} became "
+        f"{number_of(reading.documents, 'document')}. Dead letters left: {reading.remaining}."
     )
     return reading.partitions
 

@@ -67,7 +67,7 @@ class Outcome:
 
 
 def _why_no_partition(key: str) -> str:
-    """Say why Dagster has no partition of this key."""
+    """Explain why Dagster has no partition of this key."""
     from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
 
     earlier, _ = split_at_first([key])
@@ -194,12 +194,12 @@ class Runner:
         elif event.is_step_up_for_retry:
             self.progress.retry(step_name(event), sentence_of(event.step_retry_data.error))
 
-    def _on_materialization(self, made: "dg.AssetMaterialization | dg.AssetObservation") -> None:
-        name, partition = made.asset_key.to_user_string(), made.partition or ""
-        facts = facts_of(made.metadata)
-        counted = made.metadata.get("dagster/partition_row_count")
-        of_another = facts.get(Fact.DOCUMENTS_RECEIVED, 0) if Fact.IS_LATE in facts else 0
-        rows = int(str(counted.value)) if counted else of_another
+    def _on_materialization(self, event: "dg.AssetMaterialization | dg.AssetObservation") -> None:
+        name, partition = event.asset_key.to_user_string(), event.partition or ""
+        facts = facts_of(event.metadata)
+        row_count = event.metadata.get("dagster/partition_row_count")
+        late_documents = facts.get(Fact.DOCUMENTS_RECEIVED, 0) if Fact.IS_LATE in facts else 0
+        rows = int(str(row_count.value)) if row_count else late_documents
         self.outcome.materialized[name, partition] = rows
         self.outcome.stopped = facts.get(Fact.STOPPED, self.outcome.stopped)
         self.outcome.facts[name, partition] = facts
@@ -209,8 +209,8 @@ class Runner:
             self.progress.done(name, f"{partition}  {words}", now - self._started)
             self._started = now
 
-    def _warn_of_clocks(self, made: "dg.AssetMaterialization") -> None:
-        warning = clock_warning(facts_of(made.metadata).get(Fact.CLOCK_DIFFERENCE_SECONDS))
+    def _warn_of_clocks(self, event: "dg.AssetMaterialization") -> None:
+        warning = clock_warning(facts_of(event.metadata).get(Fact.CLOCK_DIFFERENCE_SECONDS))
         if warning:
             self.progress.warn(f"{warning}.")
 

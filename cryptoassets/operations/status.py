@@ -30,7 +30,7 @@ from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.earlier_data import earlier_publications
 
 _MATERIALIZATIONS_READ = 5
-"""How many of the newest materializations may lack the clock, as those of late documents do."""
+"""Materializations searched for the clock difference, which those of late documents lack."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ def _clock_difference(instance: dg.DagsterInstance) -> float | None:
     for record in instance.fetch_materializations(
         RAW_SNAPSHOTS, limit=_MATERIALIZATIONS_READ
     ).records:
-        made = record.asset_materialization
-        facts = facts_of(made.metadata) if made else {}
+        materialization = record.asset_materialization
+        facts = facts_of(materialization.metadata) if materialization else {}
         if facts.get(Fact.CLOCK_DIFFERENCE_SECONDS) is not None:
             return float(facts[Fact.CLOCK_DIFFERENCE_SECONDS])
     return None
@@ -150,8 +150,8 @@ def _assets(instance: dg.DagsterInstance, connection: Connection) -> list[AssetS
         record = _newest(instance, key)
         at = datetime.fromtimestamp(record.timestamp, UTC) if record else None
         age = (now - at).total_seconds() if at else None
-        made = record.asset_materialization if record else None
-        rows = made.metadata.get("dagster/partition_row_count") if made else None
+        newest = record.asset_materialization if record else None
+        rows = newest.metadata.get("dagster/partition_row_count") if newest else None
         row_count = rows.value if isinstance(rows, dg.IntMetadataValue) else None
         found.append(
             AssetStatus(

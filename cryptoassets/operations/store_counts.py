@@ -37,7 +37,7 @@ _QUARANTINED = """
         WHERE quarantine.asset = newest.asset AND quarantine.partition_key = newest.partition_key
     ) FROM warehouse.loads WHERE expired_at IS NULL
 """
-_MADE = """
+_MART = """
     SELECT coalesce(sum(loaded_rows), 0)::bigint, max(partition_key) FILTER (WHERE loaded_rows > 0)
     FROM warehouse.mart_loads WHERE asset = {asset}
 """
@@ -49,7 +49,7 @@ def _queries() -> dict[Table, LiteralString]:
         COINS: _COUNTED,
         **{flow.published: _PUBLISHED for flow in FLOWS},
         QUARANTINE: _QUARANTINED,
-        **{mart.table: _MADE for mart in MARTS},
+        **{mart.table: _MART for mart in MARTS},
     }
 
 

@@ -68,8 +68,8 @@ STEPS = (
     ),
     Step(
         "Watch the check fail",
-        "The next `run` must exit with 1 and name the check that failed. A market of 30 coins "
-        "would be wrong, so none of these documents is published.",
+        "The next `run` must exit with 1 and name the check that failed. Totals of "
+        "only 30 coins would be wrong, so none of these documents is published.",
         ("cryptoassets run",),
         code=1,
     ),
@@ -81,8 +81,8 @@ STEPS = (
     ),
     Step(
         "Repair the source",
-        "With all coins back, the next snapshot is published. The cut one stays in quarantine, "
-        "because it is still incomplete.",
+        "With all coins back, the next snapshot is published. The incomplete one stays in "
+        "quarantine.",
         (
             _python(f"import os, requests; print(requests.delete({_FAULTS}).text)"),
             "cryptoassets run",
@@ -90,8 +90,8 @@ STEPS = (
     ),
     Step(
         "Damage a document",
-        "A script with a typo changes a document in MongoDB. `rebuild` makes PostgreSQL again from "
-        "the documents alone, and this one goes into quarantine as `foreign_document`.",
+        "A script with a typo changes a document in MongoDB. `rebuild` rebuilds PostgreSQL from "
+        "the documents alone, and the changed one goes into quarantine as `foreign_document`.",
         (
             _python(
                 f"import os, pymongo; print({_LAKE}.coin_snapshots.update_one("
@@ -105,7 +105,7 @@ STEPS = (
     Step(
         "Repair it, and requeue",
         "`requeue` judges the documents in quarantine again. The repaired one is released; the 30 "
-        "of the cut snapshot remain.",
+        "of the incomplete snapshot remain.",
         (
             _python(
                 f"import os, pymongo; print({_LAKE}.coin_snapshots.update_many("

@@ -53,7 +53,7 @@ class TourHome:
         return "\n".join([*lines, *([f"unset {' '.join(self.unset)}"] if self.unset else [])])
 
     def run(self, text: str) -> int:
-        """Run a text with `sh`, its output on ours; return its exit code."""
+        """Run a text with `sh`, printing its output to ours; return its exit code."""
         *lines, last = text.split("\n")
         # With `exec` our signals reach the program itself.
         script = "\n".join([*lines, f"exec {last}"])
@@ -68,7 +68,7 @@ class TourHome:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a command: Ctrl-C has reached it already, a signal to us alone has not."""
+    """End a command; Ctrl-C has already reached it, but a signal to this process alone has not."""
     for seconds, end in ((_GRACE_SECONDS, process.terminate), (_STOP_SECONDS, process.kill)):
         try:
             process.wait(seconds)
@@ -114,7 +114,7 @@ def open_tour_home(*, keeps: bool) -> Iterator[TourHome]:
         lock.acquire()
     except Timeout as error:
         raise EmbeddedError(
-            f"Another tour is running in {folder}. Wait for its end, then try again"
+            f"Another tour is running in {folder}. Wait until it ends, then try again"
         ) from error
     try:
         _remove(folder)

@@ -42,13 +42,13 @@ def within(spans: Iterable[Span], bounds: Span) -> list[Span]:
 
 def joined(spans: Iterable[Span], nearer_than: timedelta = timedelta(0)) -> list[Span]:
     """Join spans that overlap, touch, or are at most `nearer_than` apart; oldest first."""
-    made: list[Span] = []
+    found: list[Span] = []
     for start, end in sorted(spans):
-        if made and start - made[-1].end <= nearer_than:
-            made[-1] = Span(made[-1].start, max(made[-1].end, end))
+        if found and start - found[-1].end <= nearer_than:
+            found[-1] = Span(found[-1].start, max(found[-1].end, end))
         else:
-            made.append(Span(start, end))
-    return made
+            found.append(Span(start, end))
+    return found
 
 
 def partition_around(moment: datetime, length: timedelta) -> Span:

@@ -133,7 +133,7 @@ def _batch_of(snapshot: Snapshot) -> RawBatch:
 
 
 def _storable(batch: RawBatch, first: Page) -> RawBatch:
-    """Add the difference of the clocks; a batch that has only dead letters is a failure."""
+    """Add the clocks' difference as a fact; add a failure to a batch that has only dead letters."""
     difference = clock_difference_seconds(first.answer, first.timestamp)
     if difference is not None:
         batch = replace(batch, facts={Fact.CLOCK_DIFFERENCE_SECONDS: difference})

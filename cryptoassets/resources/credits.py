@@ -29,7 +29,7 @@ _LARGER_PLAN = "with a larger plan raise COINCAP_MONTHLY_CREDITS"
 
 @dataclass(frozen=True)
 class CreditTicket:
-    """The key of the row of one call."""
+    """The key of a call's row in the ledger."""
 
     called_at: datetime
     route: str
@@ -51,7 +51,7 @@ class PostgresCreditKeeper:
     ) -> None:
         self._connect = connect
         self._monthly = monthly
-        self._is_pace_open = mode == "paced"
+        self._must_check_pace = mode == "paced"
         self._is_history = mode == "history"
 
     def reserve(self, route: str, estimated: int) -> CreditTicket:
@@ -71,11 +71,11 @@ class PostgresCreditKeeper:
             budget = read_budget(connection, self._monthly, _clock(connection))
             self._fail_if_spent(budget, route, estimated)
             called_at = _insert(connection, route, estimated)
-        self._is_pace_open = False
+        self._must_check_pace = False
         return CreditTicket(called_at, route)
 
     def count(self, ticket: CreditTicket, counted: int) -> None:
-        """Replace the estimate by the actual cost of the answer; 0 for our own servers.
+        """Replace the estimate with the actual cost of the answer; 0 for our own servers.
 
         Raises:
             StoreError: the ledger cannot be reached; the estimate remains.
@@ -113,7 +113,7 @@ class PostgresCreditKeeper:
                 f"{kept}. A retry will not help before "
                 f"{budget.next_month:%Y-%m-%d} UTC; {_LARGER_PLAN}"
             )
-        if self._is_pace_open and budget.is_over_pace:
+        if self._must_check_pace and budget.is_over_pace:
             raise PaceError(
                 f"{route} was not called: {state}, which is too many for this day of the month. A "
                 f"retry will not help before {budget.next_fetch_at:%Y-%m-%d %H:%M} UTC; fetch less "

@@ -1,9 +1,9 @@
 """The ECB's daily reference rates: reads the history file and merges it into PostgreSQL.
 
-What goes here: reading the file, by URL or path, and when a new one is due. What stays out:
+What goes here: reading the file, by URL or path, and when new rates are due. What stays out:
 current rates (the flow `rates`), which rate a price uses (SQL, in `migrations`).
 
-They are reference data: the file can be read again at any time, so it is not kept in the lake.
+The rates are reference data: the file can be read again at any time, so it is not kept in the lake.
 """
 
 import csv
@@ -37,7 +37,7 @@ Rate = tuple[str, date, Decimal]
 
 
 def refresh_ecb_rates(postgres: PostgresResource, place: str | None, now: datetime) -> int | None:
-    """Merge the history file if the rates of a new business day must be out.
+    """Merge the history file if the rates of a new business day must have been published.
 
     Args:
         postgres: the warehouse.
@@ -56,7 +56,7 @@ def refresh_ecb_rates(postgres: PostgresResource, place: str | None, now: dateti
 
 
 def is_due(postgres: PostgresResource, now: datetime) -> bool:
-    """Whether rates of a later business day than the newest stored one must be published by now."""
+    """Whether rates of a business day after the newest stored one must have been published."""
     day = (now - _PUBLISHED_AT).date()
     day -= timedelta(days=max(0, day.isoweekday() - 5))
     with postgres.connect() as connection:

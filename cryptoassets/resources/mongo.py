@@ -48,7 +48,7 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
                             [(column, pymongo.ASCENDING)]
                         )
                 except BaseException:
-                    # Also when the run is interrupted here: nobody else knows the client yet.
+                    # Also if the run is interrupted here: nothing else can close the client yet.
                     client.close()
                     raise
             self._client, self._name = client, settings.mongo_database

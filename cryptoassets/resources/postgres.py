@@ -55,7 +55,7 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
         return libpq.address(libpq.parameters(self.url))
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """Return a new connection in UTC with timeouts; the schema is at head.
+        """Return a new connection in UTC with timeouts; the schema is up to date.
 
         Raises:
             StoreUnavailableError: no server answers, or it is not ready.
@@ -106,8 +106,8 @@ def _missing(connection: psycopg.Connection[Any], firsts: set[date]) -> list[dat
         "WHERE inhparent = 'warehouse.coin_prices'::regclass AND relname = ANY (%s)",
         [[_month_name(first) for first in firsts]],
     )
-    made = {name for (name,) in rows}
-    return sorted(first for first in firsts if _month_name(first) not in made)
+    existing = {name for (name,) in rows}
+    return sorted(first for first in firsts if _month_name(first) not in existing)
 
 
 def _make_month(connection: psycopg.Connection[Any], first: date) -> None:

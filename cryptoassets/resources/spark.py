@@ -1,7 +1,7 @@
 """The only source of a SparkSession: dagster-pyspark's resource, configured from the settings.
 
 What goes here: creating a session, preparing it for many or few rows, and running tasks in its
-Python workers. What stays out: what it computes.
+Python workers. What stays out: what the session computes.
 """
 
 import os

@@ -17,7 +17,7 @@ WAIT = "spark.cryptoassets.executorWait"
 """Spark's configuration may change how long an application waits, e.g. to `20min`."""
 _DEFAULT_WAIT = "5min"
 STOPPING = threading.Lock()
-"""Held while a context is being stopped; its jobs fail earlier, and a new one must wait."""
+"""Held while a context is being stopped, so that a new context is created only afterwards."""
 _CHECK_SECONDS = 1.0
 _sentences: list[str] = []
 """Why this process has ended a context whose jobs have not reported their error yet."""

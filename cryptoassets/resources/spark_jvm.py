@@ -49,7 +49,7 @@ _LOCAL = {
     "spark.driver.memory": "768m",
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
-    # Only the UI needs these, which is off: plans of 1,000 executions would fill a small heap.
+    # Only the UI needs these, and it is off. Plans of 1,000 executions would fill a small heap.
     "spark.sql.ui.retainedExecutions": "20",
     "spark.ui.retainedJobs": "50",
     # Hadoop ignores the process's umask; only our user may read the Parquet.

@@ -27,7 +27,7 @@ _shipped: set[str] = set()
 
 
 def ship_package(session: SparkSession) -> None:
-    """Send this process's package to a session's workers; it precedes their installed version.
+    """Send this process's package to a session's workers, where it precedes the installed version.
 
     A local Spark reads the same files anyway. Done once per session; later calls do nothing.
     """

@@ -15,7 +15,7 @@ OBSERVED_BY = "What the prices come from: snapshots, history or mixed"
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart and what its rows depend on. A day is computed again when any of it has changed.
+    """A mart and what its rows depend on. A day is computed again when any of these changes.
 
     Attributes:
         table: has a column `day` (date) or `start_at` (timestamptz).

@@ -3,8 +3,8 @@
 What goes here: comparing the files with the records of the latest publication. What stays out:
 adding files (in `clean_writing`), staging and publishing their rows (in `io_managers`).
 
-A file with newer snapshots is added to a folder without changing the other files. A new name is
-drawn for every file that is written, so names that a publication recorded identify its rows.
+A file with newer snapshots is added to a folder without changing the other files. Every written
+file gets a new name, so a hash of the names identifies the rows that a publication published.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Addition:
         latest: that publication.
         files: all files of the partition.
         added: those that were added.
-        since: `observed_at` of their oldest row; all rows of the other files are older.
+        since: `observed_at` of the oldest added row; all rows of the other files are older.
     """
 
     latest: LatestPublication
@@ -77,8 +77,8 @@ def addition_to(latest: LatestPublication, judged: CleanFiles) -> Addition | Non
         judged: all files of the partition.
 
     Returns:
-        None if the latest publication did not publish exactly the other files with the current
-        code, or if nothing was added. Then the whole partition must be published.
+        None if nothing was added, or if the latest publication did not publish exactly the other
+        files with the current code. Then the whole partition must be published.
     """
     if len(judged.partitions) != 1 or not latest.files_hash or not latest.rows_checksum:
         return None

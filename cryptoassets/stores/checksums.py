@@ -1,8 +1,8 @@
 """Checksums of a partition's published rows and of its cleaned rows.
 
-What goes here: one value per partition that changes with any row or value, but not with their
-order. What stays out: the ledger that stores the values (in `stores.publishing`), and what a
-difference means (in `operations.audit_partitions`).
+What goes here: one value per partition, which changes with any row or value, but not with the
+order of rows. What stays out: the ledger that stores the values (in `stores.publishing`), and what
+a difference means (in `operations.audit_partitions`).
 """
 
 import hashlib
@@ -37,9 +37,9 @@ _BINARY_FORMAT: dict[str, LiteralString] = {
     "timestamptz": "timestamptz_send({})",
 }
 
-# The hash of a record is a weighted sum of the hashes of its values. A plain sum of these would not
-# change if two rows swapped a value. Therefore each hash is hashed again, as text, because no other
-# hash function keeps 64 bits.
+# The hash of a record is a weighted sum of the hashes of its values. A plain sum of record hashes
+# would not change if two rows swapped a value. Therefore each record's hash is hashed again, as
+# text, because no other hash function keeps 64 bits.
 _CHECKSUM = """
     count(*) || ':' || sum(hashtextextended(hash_record_extended(ROW({values}), 0)::text, 0))
 """
@@ -78,7 +78,8 @@ def rows_checksums(cursor: psycopg.Cursor[Any], flow: Flow, span: Span) -> dict[
             month of a large table.
 
     Returns:
-        Maps partition keys to checksums; a partition that is missing has `NO_ROWS`.
+        Maps partition keys to checksums. A partition without rows is missing; its checksum is
+        `NO_ROWS`.
     """
     keys = [partition_name(window) for window in partitions_in(span, flow.span)]
     query = sql.SQL(_CHECKSUMS).format(
@@ -115,7 +116,7 @@ def added_rows_checksum(
 
 
 def _hashed(flow: Flow, span: Span) -> dict[str, sql.Composable]:
-    """The parts of both queries: what is hashed, and in which tables and times."""
+    """The parts that both queries share: what is hashed, and in which tables and times."""
     return {
         "published": _checksum(flow.published.columns),
         "table": sql.Identifier(flow.published.schema, flow.published.name),

@@ -130,7 +130,7 @@ class FileRead(NamedTuple):
 
 
 def read_file(table: Table, file: CleanFile) -> FileRead:
-    """Read a committed file; take the checksum from its seal, or compute it without one.
+    """Read a committed file; take the checksum from its seal, or compute it if there is no seal.
 
     Raises:
         StoreUnavailableError: another run has replaced the file.

@@ -34,7 +34,7 @@ def files_checksum(table: Table, window: Span) -> str | None:
 
 
 def sealed_checksum(table: Table, window: Span) -> str | None:
-    """The same checksum, but without decoding rows if the bytes of all files are unchanged.
+    """As `files_checksum`, but without decoding rows if the bytes of all files are unchanged.
 
     Reading the bytes takes a twentieth of the time that decoding the rows takes.
     """

@@ -19,7 +19,7 @@ _FILE_LINE = re.compile(r"(\S+) (\S+) (\S+)")
 
 
 class Mark(NamedTuple):
-    """The lines of a mark; marks of older versions may have only the first three or the first.
+    """The lines of a mark; older marks have only the first three or only the first.
 
     Attributes:
         rules: version of the rules that judged the rows.
@@ -68,12 +68,12 @@ def write_mark(store: fs.FileSystem, folder: str, mark: Mark) -> None:
 
 
 def read_mark(store: fs.FileSystem, folder: str) -> Mark:
-    """Read the lines of a mark; older marks have only the first three lines or the first."""
+    """Read the lines of a mark; lines that an older mark does not have are empty."""
     with store.open_input_stream(f"{folder}/{_SUCCESS}") as file:
         lines = file.read().decode(errors="replace").split("\n")
     rules, written, judged = (*lines, "", "")[:3]
-    of_files = filter(None, map(_FILE_LINE.fullmatch, lines[3:]))
-    return Mark(rules, written, judged, {line[1]: Seal(line[2], line[3]) for line in of_files})
+    file_lines = filter(None, map(_FILE_LINE.fullmatch, lines[3:]))
+    return Mark(rules, written, judged, {line[1]: Seal(line[2], line[3]) for line in file_lines})
 
 
 def unmark(store: fs.FileSystem, folder: str) -> None:

@@ -36,7 +36,7 @@ from cryptoassets.stores.clean_marks import parquet_files, unmark
 from cryptoassets.stores.writing import WrittenFile
 
 ATTEMPTS = "attempts"
-"""Subfolder of a temporary folder for the files of all attempts of tasks."""
+"""Subfolder of a temporary folder; holds the files of all attempts of tasks."""
 
 
 class RowSummary(NamedTuple):
@@ -117,7 +117,7 @@ def move_written_files(
 ) -> None:
     """Move the files of successful attempts to the folders of their partitions.
 
-    Files of tasks that were lost or run twice stay in the folder of attempts and are not used.
+    Files of other attempts, e.g. of lost tasks, stay in the subfolder and are not used.
 
     Args:
         store: file system of the folder.
@@ -149,7 +149,7 @@ def write_empty_file_if_missing(store: fs.FileSystem, folder: str, table: Table)
 
 
 def replace_folder(store: fs.FileSystem, temporary: str, table: Table, window: Span) -> None:
-    """Replace the folder of a partition by a temporary folder that is marked as complete.
+    """Replace the folder of a partition with a temporary folder that is marked as complete.
 
     Raises:
         PartitionChangedError: another run wrote the partition at the same moment.
@@ -214,6 +214,6 @@ def delete_folder(store: fs.FileSystem, folder: str) -> None:
     if kind == fs.FileType.File:
         store.delete_file(folder)
     elif kind != fs.FileType.NotFound:
-        # The mark goes first, so that a reader in between sees a missing partition, not a part.
+        # The mark is deleted first: meanwhile, readers see a missing partition and not half of one.
         unmark(store, folder)
         store.delete_dir(folder)

@@ -124,6 +124,6 @@ def _newest_own_document(lake: Lake, table: RawTable) -> Document | None:
 
 def was_skipped(lake: Lake, asset: str, first: str, last: str) -> bool:
     """Whether a run recorded that it had nothing to store for one of these partitions."""
-    # Not filtered by partition_key, because nx-27017 treats '2026-11-23-10:00' as a date there.
+    # Not filtered by partition_key, because nx-27017 would treat '2026-11-23-10:00' as a date.
     named = {"$gte": f"{asset}@{first}@", "$lt": f"{asset}@{last}A"}
     return lake[FETCHES].find_one({"_id": named}) is not None

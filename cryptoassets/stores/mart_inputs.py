@@ -6,9 +6,9 @@ marts are stale (in `upkeep.days`).
 
 The version of an input on a day is the sum of the publication numbers of its partitions. Numbers
 only grow, so a publication always increases the sum. `marts/coin_daily` depends on prices of 30
-earlier days but reads most of them as closes of its own earlier rows. Its version of such a day is
-the one that those rows were computed from, so a day stays stale until the days before it are up to
-date.
+earlier days but reads most of them as closes of its own earlier rows. The version of such a day is
+the one from which the mart's row of that day was computed, so a day stays stale until the days
+before it are up to date.
 """
 
 from collections.abc import Collection
@@ -56,7 +56,8 @@ class Inputs:
     Attributes:
         numbers: maps `<asset> <day>` to the version of the input on that day.
         aliases_hash: hash of the aliases that were read; None if the mart does not read them.
-        has_old_aliases: whether an earlier day that it depends on was computed with other aliases.
+        has_old_aliases: whether the partition depends on an earlier day that was computed with
+            other aliases.
     """
 
     numbers: dict[str, int]
@@ -65,7 +66,7 @@ class Inputs:
 
     @property
     def recorded_hash(self) -> str | None:
-        """The hash that is stored; None makes the mart stale."""
+        """The hash to store; None makes the mart stale."""
         return None if self.has_old_aliases else self.aliases_hash
 
 

@@ -42,7 +42,10 @@ _WRITE_MART = """
         inputs = EXCLUDED.inputs, aliases_hash = EXCLUDED.aliases_hash,
         loaded_at = EXCLUDED.loaded_at
 """
-_NOT_JUDGED = dict.fromkeys(("raw_rows", "quarantined_rows", "superseded_rows", "files_hash"))
+_NO_JUDGING_COUNTS = dict.fromkeys(
+    ("raw_rows", "quarantined_rows", "superseded_rows", "files_hash")
+)
+"""Columns that only publications of judged rows have; null for marts."""
 
 
 @dataclass(frozen=True)
@@ -56,33 +59,43 @@ class MartLoad:
 
 
 def record_load(
-    cursor: Cursor, load: Load, changes: Changes, files_hash: str | None, *, is_other: bool
+    cursor: Cursor,
+    load: Load,
+    changes: Changes,
+    files_hash: str | None,
+    *,
+    has_other_changes: bool,
 ) -> int:
-    """Record a publication of judged rows if it changed something; call it under the lock.
+    """Record a publication of judged rows if it changed something.
+
+    Call it while holding the lock of the partition.
 
     Args:
         cursor: cursor in the publishing transaction.
         load: counts of the publication.
         changes: changes of the table.
         files_hash: see `stores.additions`; None if the rows are not from files.
-        is_other: whether the counts or the quarantine changed.
+        has_other_changes: whether anything besides the table's rows changed: the counts or the
+            quarantine.
 
     Returns:
         The number of the publication; 0 if it changed nothing and is not recorded.
     """
-    if not (changes or is_other):
+    if not (changes or has_other_changes):
         return 0
     return _record(cursor, {**asdict(load), **asdict(changes), "files_hash": files_hash})
 
 
 def refuse_older_inputs(cursor: Cursor, mart: str, day: date, inputs: Inputs, first: date) -> None:
-    """Refuse inputs that are older than those of the existing mart; call it under its lock.
+    """Refuse inputs that are older than those of the existing mart.
+
+    Call it while holding the lock of the mart's partition.
 
     Args:
         cursor: cursor in the publishing transaction.
         mart: the mart.
         day: the day that is published.
-        inputs: what the run has read for it.
+        inputs: the publication numbers and the aliases' hash that the run has read.
         first: the first day of the run.
 
     Raises:
@@ -94,10 +107,13 @@ def refuse_older_inputs(cursor: Cursor, mart: str, day: date, inputs: Inputs, fi
     _, numbers, aliases_hash = existing
     older = [name for name, number in numbers.items() if inputs.numbers.get(name, 0) < number]
     if older:
-        # If the ledger was restored or partly deleted, there may be no newer input to read.
+        # After the ledger was restored from a backup or partly deleted, the mart may record numbers
+        # that no longer exist. Then only inputs with a newer publication that can be read count as
+        # older.
         now = readable_inputs(cursor, mart, day, first).numbers
         older = [name for name in older if inputs.numbers.get(name, 0) < now.get(name, 0)]
-    # Hashes have no order. One is older if it is neither the mart's nor the current one.
+    # Hashes have no order. The run's hash counts as older if it equals neither the mart's nor the
+    # current one.
     if inputs.aliases_hash not in (aliases_hash, aliases_hash_now(cursor)):
         older.append("warehouse/coin_aliases")
     if older:
@@ -115,23 +131,23 @@ def write_mart_load(cursor: Cursor, load: MartLoad, changes: Changes, inputs: In
         cursor: cursor in the publishing transaction, which holds the lock of the partition.
         load: the partition and its number of rows.
         changes: the changed rows.
-        inputs: the version of the inputs.
+        inputs: the publication numbers and the aliases' hash that the run has read.
     """
-    facts = {**_NOT_JUDGED, **asdict(load), **asdict(changes)}
+    values = {**_NO_JUDGING_COUNTS, **asdict(load), **asdict(changes)}
     existing = _existing_mart(cursor, load.asset, load.partition_key)
-    number = existing[0] if existing and not changes else _record(cursor, facts)
+    number = existing[0] if existing and not changes else _record(cursor, values)
     version = {"inputs": Jsonb(inputs.numbers), "aliases_hash": inputs.recorded_hash}
-    cursor.execute(_WRITE_MART, {**facts, **version, "publication": number})
+    cursor.execute(_WRITE_MART, {**values, **version, "publication": number})
 
 
 def published_days(cursor: Cursor, mart: str) -> set[str]:
-    """Keys of the days that a mart was published for."""
+    """Keys of the days for which a mart was published."""
     query = "SELECT partition_key FROM warehouse.mart_loads WHERE asset = %s"
     return {key for (key,) in cursor.execute(query, [mart])}
 
 
-def _record(cursor: Cursor, facts: dict[str, Any]) -> int:
-    (number,) = cursor.execute(_RECORD, facts).fetchone() or (0,)
+def _record(cursor: Cursor, values: dict[str, Any]) -> int:
+    (number,) = cursor.execute(_RECORD, values).fetchone() or (0,)
     return int(number)
 
 

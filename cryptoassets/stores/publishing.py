@@ -42,7 +42,7 @@ class Changes:
         return bool(self.rows_written or self.rows_removed)
 
     def __add__(self, other: "Changes") -> "Changes":
-        """Changes of one transaction in two steps."""
+        """Add the changes of two steps of one transaction."""
         return Changes(
             self.rows_written + other.rows_written, self.rows_removed + other.rows_removed
         )
@@ -50,7 +50,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Checksums:
-    """Checksums of the ledger, see `stores.checksums`; `clean` is None if there were no files."""
+    """Checksums for the ledger, see `stores.checksums`; `clean` is None if there are no files."""
 
     clean: str | None
     rows: str
@@ -59,7 +59,7 @@ class Checksums:
 def count_rows(
     cursor: Cursor, table: Table, scope: sql.Composable, asset: str, partition_key: str
 ) -> tuple[int, int]:
-    """Numbers of rows in the scope of a table, and in a partition's quarantine."""
+    """Count the rows of a table in scope, and the quarantined rows of a partition."""
     query = sql.SQL(
         "SELECT (SELECT count(*) FROM {table} WHERE {scope}), (SELECT count(*) "
         "FROM warehouse.quarantine WHERE asset = {asset} AND partition_key = {key})"
@@ -152,10 +152,10 @@ def replace_rows(
         staged: a table or a query in brackets; None means the temporary table of `stage`.
     """
     staged = staged or sql.Identifier(staging_name(table))
-    there = sql.SQL("SELECT FROM {} WHERE {} LIMIT 1").format(
+    any_row = sql.SQL("SELECT FROM {} WHERE {} LIMIT 1").format(
         sql.Identifier(table.schema, table.name), scope
     )
-    if cursor.execute(there).rowcount == 0:
+    if cursor.execute(any_row).rowcount == 0:
         # The scope is empty, so a plain INSERT is enough; a lookup per row would double the cost.
         return Changes(cursor.execute(insert_staged(table, staged)).rowcount)
     return merge_rows(cursor, table, scope, staged)
@@ -169,7 +169,7 @@ def merge_rows(
     *,
     ignored: tuple[str, ...] = (),
 ) -> Changes:
-    """Make the rows in scope equal to the staged rows; keys may exist outside the scope, too.
+    """Make the rows in scope equal to the staged rows; their keys may exist outside the scope, too.
 
     Args:
         cursor: cursor in the publishing transaction.

@@ -176,15 +176,15 @@ class RawRanges:
     def _documents_of(
         self, received: Mapping[datetime, int], after: datetime | None
     ) -> dict[Span, int]:
-        """Estimate the number of documents per partition that has any.
+        """Estimate the number of documents of each partition that has any.
 
-        "Materialize all" in Dagster's page names thousands of hours, most of them without
-        documents: they need no task. If documents arrive there, the count after the read differs.
+        A run of "Materialize all" has thousands of hours, most of them without documents. Such
+        hours get no task. If documents arrive in one of them, the count after the read differs.
         """
         partitions, collection = self.partitions, self.lake[self.flow.raw.name]
         if after is not None:
             (partition,) = partitions
-            # Those of new fetches are known. The result of the read is verified by a count anyway.
+            # The counts of new fetches are known. A count after the read verifies them anyway.
             expected = sum(count for moment, count in received.items() if moment > after)
             newer = Span(after.replace(microsecond=0), partition.end)
             return {partition: expected or count_in(collection, newer)}
@@ -195,7 +195,7 @@ class RawRanges:
         for moment, count in received.items():
             known[partition_around(moment, self.flow.span)] += count
         if len(known) < len(partitions):
-            # Without documents, one task returns no rows.
+            # If no partition has documents, the task of the first one returns no rows.
             partitions = with_documents(collection, partitions) or partitions[:1]
         unknown = max(0, total - known.total())
         if unknown > self.documents_per_task:

@@ -15,7 +15,7 @@ from cryptoassets.stores.documents import time_of
 from cryptoassets.stores.mongodb import Document, end_of_times, in_window
 
 _SLICE = timedelta(days=30)
-"""Even with a snapshot every 5 s, the distinct times fit into MongoDB's 16 MB per answer."""
+"""Even with a snapshot every 5 s, the distinct times of a slice fit into one answer (16 MB)."""
 
 
 def starts_in(collection: Collection[Document], length: timedelta, window: Span) -> set[datetime]:
@@ -29,7 +29,7 @@ def starts_in(collection: Collection[Document], length: timedelta, window: Span)
 
 
 def with_documents(collection: Collection[Document], partitions: Sequence[Span]) -> list[Span]:
-    """Return those of some partitions of one length, oldest first, that have documents."""
+    """Return the partitions that have documents; all have the same length, oldest first."""
     first, last = partitions[0], partitions[-1]
     starts = starts_in(collection, first.end - first.start, Span(first.start, last.end))
     return [partition for partition in partitions if partition.start in starts]

@@ -35,7 +35,7 @@ _IS_ALIVE = """
     SELECT FROM pg_stat_activity
     WHERE pid = %s AND coalesce(backend_start::text, %s) = %s
 """
-_OWN = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+_OWN_PROCESS = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def staging_table(connection: psycopg.Connection[Any], flow: Flow, run_id: str) 
     name = f"{flow.published.name}_{run_id[:8]}_{uuid4().hex[:12]}"
     table = sql.Identifier(SCHEMA, name)
     published = sql.Identifier(flow.published.schema, flow.published.name)
-    owner = " ".join(map(str, connection.execute(_OWN).fetchone() or ()))
+    owner = " ".join(map(str, connection.execute(_OWN_PROCESS).fetchone() or ()))
     with connection.transaction():
         connection.execute(
             sql.SQL(
@@ -111,8 +111,8 @@ class StagedPartition:
         flow: determines the published table.
         partition: the span of the partition.
         parts: one report per attempt.
-        files_hash: identifies the files that have all rows of the partition; None if its rows are
-            not from files.
+        files_hash: identifies the files that contain all rows of the partition; None if its rows
+            are not from files.
         addition: the staged rows, if these are not all rows of the partition.
     """
 
@@ -170,13 +170,13 @@ class StagedPartition:
 
     def refused_rows(self, run_id: str) -> sql.Composed:
         """SQL query of the rows for `warehouse.quarantine`."""
-        of_row = {
+        values = {
             "asset": sql.Literal(self.flow.asset),
             "run_id": sql.Literal(run_id),
             "first_seen_at": sql.Identifier("fetched_at"),
         }
         columns = sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(of_row.get(name, sql.Identifier(name)), sql.Identifier(name))
+            sql.SQL("{} AS {}").format(values.get(name, sql.Identifier(name)), sql.Identifier(name))
             for name in QUARANTINE.column_names
         )
         return self._rows(columns, "quarantined")

@@ -159,10 +159,10 @@ def stage_rows(
     rows = publication(judged, flow)
     valid = rows.filter(pc.equal(rows["outcome"], "valid"))
     refused = rows.filter(pc.equal(rows["outcome"], "quarantined"))
-    for some, columns in ((valid, flow.published.column_names), (refused, _QUARANTINE_COLUMNS)):
-        staged = some.select([*columns, "outcome"])
+    for part, columns in ((valid, flow.published.column_names), (refused, _QUARANTINE_COLUMNS)):
+        staged = part.select([*columns, "outcome"])
         for name, text in (("attempt", attempt), ("partition_key", key)):
-            staged = staged.append_column(name, pa.repeat(pa.scalar(text), some.num_rows))
+            staged = staged.append_column(name, pa.repeat(pa.scalar(text), part.num_rows))
         copy_in(cursor, sql.Identifier(SCHEMA, table), staged)
     return Staged(
         attempt,

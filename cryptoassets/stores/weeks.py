@@ -15,7 +15,7 @@ from psycopg import sql
 from cryptoassets.schemas import COIN_CANDLES
 from cryptoassets.stores.publishing import Changes, Cursor, merge_rows
 
-# All sources of the week's days are the same, or the week is mixed.
+# If the days of a week have different sources, the source of the week is 'mixed'.
 _MERGED = """(
     SELECT coin_id, 'w1' AS interval, {monday}::date::timestamp AT TIME ZONE 'UTC' AS start_at,
         (array_agg(open ORDER BY day))[1] AS open, max(high) AS high, min(low) AS low,

@@ -1,8 +1,8 @@
 """Candles from observations.
 
-What goes here: which points a candle takes, and its figures. What stays out: which prices are used
-(in `observations`), and weeks, which are merged from `marts.coin_daily` when a day is published (in
-`stores.weeks`).
+What goes here: which points count in a candle, and its figures. What stays out: which prices are
+used (in `observations`), and weeks, which are merged from `marts.coin_daily` when a day is
+published (in `stores.weeks`).
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ def coin_candles(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
     Args:
         prices: columns of `schemas.COIN_PRICES`, unordered.
         history: columns of `schemas.COIN_PRICE_HISTORY`, unordered; used in hours in which the
-            coin has no snapshot, and in candles that are at least four times as long as its
-            interval.
+            coin has no snapshot, and in candles at least four times as long as the interval of
+            the history.
         aliases: maps old slugs to today's.
 
     Returns:

@@ -50,6 +50,6 @@ def merge_coin_rows(parts: pa.Table) -> pa.Table:
     starts = np.flatnonzero(np.roll(is_newest, 1))
     oldest = np.minimum.reduceat(first[by_coin], starts) if len(starts) else first
     column_index = COINS.column_names.index("first_seen_at")
-    seen = pa.array(oldest).cast(parts["first_seen_at"].type)
-    described = parts.take(pa.array(newest)).set_column(column_index, "first_seen_at", seen)
+    first_seen = pa.array(oldest).cast(parts["first_seen_at"].type)
+    described = parts.take(pa.array(newest)).set_column(column_index, "first_seen_at", first_seen)
     return described.cast(arrow_schema(COINS))

@@ -22,19 +22,20 @@ def drift(payloads: Iterable[str]) -> list[str]:
     Args:
         payloads: JSON texts of coins.
     """
-    seen: Counter[str] = Counter()
+    changes: Counter[str] = Counter()
     total = 0
     for payload in payloads:
         coin = json.loads(payload, object_hook=_as_sent)
         total += 1
-        seen.update(f"key {name!r} is new" for name in coin.keys() - _REQUIRED - _OPTIONAL.keys())
-        seen.update(f"key {name!r} is missing" for name in _REQUIRED - coin.keys())
-        seen.update(_type_changes(coin))
-    return [f"{change} in {count} of {total} coins" for change, count in seen.most_common()]
+        new_keys = coin.keys() - _REQUIRED - _OPTIONAL.keys()
+        changes.update(f"key {name!r} is new" for name in new_keys)
+        changes.update(f"key {name!r} is missing" for name in _REQUIRED - coin.keys())
+        changes.update(_type_changes(coin))
+    return [f"{change} in {count} of {total} coins" for change, count in changes.most_common()]
 
 
 def _as_sent(members: dict[str, object]) -> object:
-    """Return an object as the source sent it; a number that raw stores as an object becomes one."""
+    """Return an object as the source sent it; a number stored as an object becomes a number."""
     return float(str(members[NUMBER_KEY])) if members.keys() == {NUMBER_KEY} else members
 
 

@@ -1,7 +1,8 @@
 """Daily figures from prices.
 
-What goes here: what an analyst reads. What stays out: which prices are used (in `observations`).
-Percentages are computed as doubles and rounded to 9 places. Amounts stay exact decimals.
+What goes here: the figures of coins and of the market. What stays out: which prices are used (in
+`observations`). Percentages are computed as doubles and rounded to 9 places. Amounts stay exact
+decimals.
 """
 
 from collections.abc import Mapping
@@ -71,7 +72,7 @@ def _days(observed: DataFrame) -> DataFrame:
     # A history point at the end of the day must not hide the snapshot's figures.
     of_snapshot = F.when(F.col("is_snapshot"), F.col("observed_at"))
     snapshot_cap = last("market_cap_usd", of_snapshot)
-    # Only history points with a supply have one; on days with a snapshot, they are not needed.
+    # Only history points with a supply have a market cap; it is used on days without a snapshot.
     known = F.when(F.col("market_cap_usd").isNotNull(), F.col("observed_at"))
     derived_cap = F.when(~F.some("is_snapshot"), last("market_cap_usd", known))
     is_derived = F.when(snapshot_cap.isNotNull(), F.lit(False)).when(

@@ -41,15 +41,15 @@ def stored_id(raw_id: str) -> str:
     return f"{escaped[:500]}...{hashlib.sha256(escaped.encode()).hexdigest()}"
 
 
-def difference(count: int, some: Sequence[str | None], problem: str) -> str:
+def difference(count: int, ids: Sequence[str | None], problem: str) -> str:
     """Describe documents that are in the wrong place.
 
     Args:
         count: the number of documents.
-        some: ids of a few of these documents, in ascending order.
+        ids: ids of a few of these documents, in ascending order.
         problem: what is wrong with them.
     """
-    shown = ", ".join(map(str, some[:_SHOWN]))
+    shown = ", ".join(map(str, ids[:_SHOWN]))
     return f"{count} {problem} ({shown}{', ...' if count > _SHOWN else ''})"
 
 

@@ -1,6 +1,6 @@
 """Rows of `warehouse.coins` that contradict the existing prices: finding and repairing them.
 
-What goes here: what `merge_coins` cannot do. It sees one hour and only moves forward. When a
+What goes here: what `merge_coins` cannot do, because it sees one hour and never goes back. When a
 changed rule quarantines a coin's newest (or oldest) observation, the coin's row still describes
 that observation. What stays out: the ordinary update of coins (in `transforms.outcomes` and
 `stores.publishing`).
@@ -68,12 +68,12 @@ _IS_REFUSED = """
 
 @dataclass(frozen=True)
 class InconsistentCoin:
-    """A coin whose first or last time has no price.
+    """A coin whose `first_seen_at` or `last_seen_at` has no price.
 
     Attributes:
         stored_last_at: `last_seen_at` as it is stored.
         first_at, last_at: times of the first and last existing price; None: there is none.
-        is_refused: whether the documents of the stored times are in quarantine: a rule changed.
+        is_refused: whether the documents of these times are in quarantine, because a rule changed.
     """
 
     coin_id: str
@@ -96,11 +96,11 @@ def inconsistent_coins(connection: psycopg.Connection[Any]) -> list[Inconsistent
 
 
 def misdescribed_coins(connection: psycopg.Connection[Any]) -> list[tuple[str, list[str]]]:
-    """Return coins whose columns differ from the cleaned row of when they were last seen.
+    """Return coins whose columns differ from the cleaned row of their `last_seen_at`.
 
     Returns:
         Each coin_id with the columns that differ. A coin is skipped if its hour has no Parquet, or
-        if no valid row of that moment describes it (see `inconsistent_coins`).
+        if it has no valid row of that time (see `inconsistent_coins`).
     """
     query = sql.SQL(
         "SELECT coin_id, last_seen_at, {} FROM warehouse.coins ORDER BY coin_id"
@@ -121,7 +121,7 @@ def repair_coins(postgres: PostgresResource) -> list[str]:
     """Update inconsistent coins from their newest existing price; delete those without a price.
 
     Returns:
-        The ids of the repaired coins, sorted. A repaired coin is as if its prices had arrived in
+        The ids of the repaired coins, sorted. A repaired row is as if the prices had arrived in
         order. A coin whose newest price has no cleaned row is not changed: process that hour first.
     """
     with postgres.connect() as connection:

@@ -161,7 +161,7 @@ def stale_mart_days(postgres: PostgresResource) -> list[date]:
 
 
 def _stale_mart(mart: Mart) -> sql.Composed:
-    """SQL that selects the days on which a mart lacks rows or has other inputs than its own."""
+    """SQL that selects days on which a mart lacks rows or was computed from other inputs."""
     time = mart.table.time_column
     of_instant = time is not None and time.type == "timestamptz"
     return sql.SQL(_STALE_MART).format(

@@ -27,7 +27,7 @@ _LETTER_FIELDS: FieldTypes = {
     "reason": (str,),
     "body": (str,),
 }
-"""A letter without these fields was not written by us, or names no request; it is kept."""
+"""A letter without these fields is kept: another program wrote it, or it names no request."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def reread_dead_letters(lake: Lake, source: SourceKind, reason: str | None = Non
 
     Args:
         lake: the database.
-        source: source of the letters, which do not name it. Only for a snapshot's letter, its fetch
-            record names the source.
+        source: source of the letters, which do not name it. The fetch record of a snapshot's
+            letter does, and then its source is used.
         reason: only letters with this code; None: all.
 
     Raises:

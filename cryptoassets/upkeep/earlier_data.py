@@ -1,6 +1,7 @@
-"""Data from before the first partition: it is kept, and named until `CRYPTOASSETS_SINCE` covers it.
+"""Data from before the first partition: kept, and reported until `CRYPTOASSETS_SINCE` covers it.
 
-What goes here: the sentences that name it. What stays out: refusing it (each command does).
+What goes here: the sentences that report it. What stays out: refusing to process it (each command
+does).
 """
 
 from collections.abc import Sequence

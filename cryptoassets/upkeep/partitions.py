@@ -77,7 +77,7 @@ def partitions_waiting(
 ) -> list[Partition]:
     """Return partitions with raw documents that have not been published, oldest first.
 
-    They remain after a run that was killed after its fetch, or after a late answer. An expired
+    They exist after a run that was killed after its fetch, or after a late answer. An expired
     partition is never included. If everything is published, two queries show it, however long the
     history. Otherwise the newest times are searched first, by bisection.
 

@@ -230,7 +230,7 @@ def delete_fetch_records(mongo: MongoResource, before: datetime, *, is_dry_run: 
 def delete_load_history(postgres: PostgresResource, before: datetime, *, is_dry_run: bool) -> int:
     """Delete records of publications from before a time; return how many.
 
-    The ledger keeps the latest one of each partition.
+    The ledger keeps the latest publication of each partition.
     """
     with (
         typed_errors("deleting from warehouse.load_history", postgres.address),

@@ -26,7 +26,7 @@ def stretches(
 
     Args:
         partitions: in any order, of any assets.
-        documents: returns the number of a partition's documents; called when it is reached.
+        documents: returns a partition's number of documents; called when the partition is reached.
     """
     by_asset: dict[str, Stretch] = defaultdict(list)
     for partition in sorted(partitions):

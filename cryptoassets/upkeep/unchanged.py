@@ -1,6 +1,6 @@
 """Which partitions are unchanged since their publication, by counts and checksums alone.
 
-What goes here: what `audit` checks before it compares documents. It counts the data lake's
+What goes here: what `audit` checks before it compares documents. This module counts the data lake's
 documents, computes the checksums of the table's rows, and compares both with the ledger. What stays
 out: the checksums themselves (in `stores.checksums`), documents and values (in `checks`).
 """

@@ -1,7 +1,7 @@
 """A small made-up market in PostgreSQL: three coins, 90 days until 2026-11-23, same in every run.
 
 What goes here: the rows that examples, questions and exports read. What stays out: the tables
-themselves (the database is at head).
+themselves (the database is fully migrated).
 """
 
 from datetime import date
@@ -118,7 +118,7 @@ INSERT INTO warehouse.loads (asset, partition_key, run_id, raw_rows, loaded_rows
 
 
 def fill(url: str) -> None:
-    """Write the market into an empty database at head."""
+    """Write the market into an empty, fully migrated database."""
     with psycopg.connect(url) as connection:
         ensure_months(connection, [date(2026, 11, 1)])
         connection.execute(_SEED)

@@ -1,4 +1,4 @@
-"""The questions of `docs/queries.sql`: their statements and the answers that the page shows.
+"""The questions of `docs/queries.sql`: their statements, and their answers as shown there.
 
 What goes here: reading the page, and writing answers as the page shows them. What stays out: the
 comparison with other ways to get the numbers (in the tests and in `docs/questions.ipynb`).

@@ -39,7 +39,7 @@ def test_the_example_of_each_function_is_true(name: str) -> None:
 
 
 def test_every_form_has_the_exact_price_and_the_moment_in_utc() -> None:
-    """A double would lose the last digits, and a naive time would move with the reader's clock."""
+    """A double would lose the last digits, and a naive time would depend on the reader's zone."""
     bitcoin = ca.prices("bitcoin", since=FIRST, until=FIRST + timedelta(hours=1))
 
     table, frame = bitcoin.arrow(), bitcoin.pandas()
@@ -154,7 +154,7 @@ def test_a_failed_read_is_one_sentence(statement: str, words: str) -> None:
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The core is small on purpose."""
+    """Libraries for data frames are optional, to keep the core small."""
     monkeypatch.setitem(sys.modules, "polars", None)
     monkeypatch.setitem(sys.modules, "duckdb", None)
     coins = ca.coins()
@@ -180,12 +180,12 @@ def test_the_import_alone_loads_nothing() -> None:
 
 
 def test_duckdb_is_a_relation_of_its_own_kind() -> None:
-    """It can be filtered and written without a copy in pandas."""
+    """The relation can be filtered and written without a copy in pandas."""
     assert isinstance(ca.coins().duckdb(), duckdb.DuckDBPyRelation)
 
 
-def test_a_currency_is_converted_at_the_end_of_a_candle_and_known_by_its_code() -> None:
-    """The end is when its close was the price; an unknown code is usually misspelt."""
+def test_a_candle_is_converted_at_its_end_and_an_unknown_currency_is_an_error() -> None:
+    """The rate must be that of the time of the close; an unknown code is usually misspelt."""
     table = ca.candles("bitcoin", since="2026-11-23", currency="jpy").arrow()
 
     assert Decimal("13987500.000000000000000000") == table["close_jpy"][0].as_py()

@@ -22,12 +22,14 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def reader(analyst_url: str) -> Iterator[psycopg.Connection]:
-    """A connection of the role `analyst` to an empty database at head."""
+    """A connection of the role `analyst` to an empty, fully migrated database."""
     with connect() as connection:
         yield connection
 
 
-def test_it_reads_in_utc_and_finds_tables_without_their_schema(reader: psycopg.Connection) -> None:
+def test_a_reader_reads_in_utc_and_finds_tables_without_their_schema(
+    reader: psycopg.Connection,
+) -> None:
     """Text and time have the same form in every query; people type short names."""
     row = reader.execute(
         "SELECT current_user, current_setting('TimeZone'), (SELECT count(*) FROM coin_latest)"
@@ -36,7 +38,7 @@ def test_it_reads_in_utc_and_finds_tables_without_their_schema(reader: psycopg.C
     assert ("analyst", "UTC", 0) == row
 
 
-def test_it_gives_up_before_it_blocks_a_migration(reader: psycopg.Connection) -> None:
+def test_a_reader_stops_waiting_before_it_blocks_a_migration(reader: psycopg.Connection) -> None:
     """A reader that waits for a lock blocks every later writer of the table."""
     names = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
@@ -59,7 +61,7 @@ def test_it_gives_up_before_it_blocks_a_migration(reader: psycopg.Connection) ->
         "SET ROLE admin",
     ],
 )
-def test_it_cannot_write_even_if_it_leaves_its_read_only_mode(
+def test_a_reader_cannot_write_even_after_leaving_read_only_mode(
     reader: psycopg.Connection, statement: str
 ) -> None:
     """A prompt accepts any statement, so the role itself must have no rights."""
@@ -80,7 +82,7 @@ def test_a_stopped_server_is_an_error_that_names_the_command(
     assert [] == list(tmp_path.iterdir())
 
 
-def test_without_a_log_in_it_prints_the_sql_and_never_uses_the_owner(
+def test_without_a_log_in_the_sql_is_printed_and_the_owner_is_never_used(
     database: str, monkeypatch: pytest.MonkeyPatch, postgres_url_of: Callable[[str], str]
 ) -> None:
     """The owner may be a superuser, who can run programs even in a read-only transaction."""
@@ -92,10 +94,10 @@ def test_without_a_log_in_it_prints_the_sql_and_never_uses_the_owner(
     try:
         with psycopg.connect(database, autocommit=True) as owner:
             owner.execute(statements)
-        made = psycopg.conninfo.make_conninfo(
+        url = psycopg.conninfo.make_conninfo(
             database, user="made_by_test", password="choose a password"
         )
-        with psycopg.connect(made) as reader:
+        with psycopg.connect(url) as reader:
             assert [] == reader.execute("SELECT * FROM marts.coin_daily").fetchall()
     finally:
         with psycopg.connect(database, autocommit=True) as owner:
@@ -125,7 +127,7 @@ def test_a_refused_log_in_is_reported_without_the_password(
 
 
 def test_a_server_that_does_not_answer_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dashboard asks again; a missing log-in would not appear by itself."""
+    """A restart may help here, unlike with a missing log-in."""
     monkeypatch.setenv("ANALYST_URL", "postgresql://analyst:planted@127.0.0.1:1/bigdata_db")
 
     with pytest.raises(StoreUnavailableError, match="A retry can help") as caught:

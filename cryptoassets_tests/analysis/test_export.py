@@ -136,7 +136,7 @@ def test_an_existing_file_is_only_replaced_by_force(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "duckdb", "xlsx"])
 def test_an_interrupted_export_leaves_nothing(tmp_path: Path, kind: str) -> None:
-    """Half a file looks like a whole one."""
+    """An incomplete file would look like a complete one."""
 
     def interrupt(_rows: int) -> None:
         raise KeyboardInterrupt

@@ -47,9 +47,9 @@ def test_the_notebook_gets_the_same_numbers_through_python(market: str, tmp_path
     assert is_right, f"docs/questions.ipynb is stale: copy {tmp_path / 'questions.ipynb'}"
 
 
-def alike(value: object, seen: object) -> object:
+def alike(value: object, printed: object) -> object:
     """A value of SQL in the form in which the notebook printed it."""
-    if isinstance(seen, float):
+    if isinstance(printed, float):
         return float(str(value))
     return str(value) if isinstance(value, Decimal | date) else value
 

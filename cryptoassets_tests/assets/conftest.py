@@ -13,5 +13,5 @@ __all__ = ["make_platform"]
 @pytest.fixture(scope="module")
 def platform(make_platform: MakePlatform) -> Iterator[Platform]:
     """Empty stores and a simulator, shared by a module."""
-    with make_platform() as made:
-        yield made
+    with make_platform() as platform:
+        yield platform

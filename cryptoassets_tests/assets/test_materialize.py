@@ -35,7 +35,7 @@ def materialize(
     platform: Platform, asset: str, partition: str, definitions: dg.Definitions = defs
 ) -> dg.ExecuteInProcessResult:
     """Materialize one asset on the real instance; failures are returned, not raised."""
-    with platform.in_force(), dagster_instance() as instance:
+    with platform.applied_settings(), dagster_instance() as instance:
         return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=instance,
             partition_key=partition,
@@ -54,12 +54,12 @@ def failure(result: dg.ExecuteInProcessResult) -> StepFailureData:
 def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
     """Return the metadata of an asset's materialization."""
     key = dg.AssetKey.from_user_string(asset)
-    (made,) = [
+    (materialization,) = [
         event.step_materialization_data.materialization
         for event in result.all_events
         if event.is_step_materialization and event.asset_key == key
     ]
-    return {name: value.value for name, value in made.metadata.items()}
+    return {name: value.value for name, value in materialization.metadata.items()}
 
 
 @pytest.mark.parametrize(
@@ -140,23 +140,27 @@ def test_a_range_fetches_once_and_materializes_only_hours_with_documents(
 
     skipped = metadata(past, "raw/coin_snapshots")["skipped"]
     assert "past hour: CoinCap only returns current prices; existing documents were kept" == skipped
-    made = of_range.asset_materializations_for_node("raw__coin_snapshots")
-    assert [f"{EARLIER:{HOUR_FORMAT}}", now[HOUR]] == [one.partition for one in made]
-    assert {"100"} == {str(one.metadata["documents received"].value) for one in made}
-    assert made[1].metadata["next step"].value.startswith(f"launch `process` for {now[HOUR]}, ")
+    materializations = of_range.asset_materializations_for_node("raw__coin_snapshots")
+    assert [f"{EARLIER:{HOUR_FORMAT}}", now[HOUR]] == [one.partition for one in materializations]
+    assert {"100"} == {str(one.metadata["documents received"].value) for one in materializations}
+    assert (
+        materializations[1]
+        .metadata["next step"]
+        .value.startswith(f"launch `process` for {now[HOUR]}, ")
+    )
 
 
 def test_a_range_without_any_data_succeeds_and_materializes_no_partition(
     platform: Platform, now: dict[str, str]
 ) -> None:
-    """Its last step found no cleaned partition. The platform of these tests fetches no rates."""
+    """The last step used to fail without a cleaned partition. These tests fetch no rates."""
     hours = range_tags(f"{EARLIER:{HOUR_FORMAT}}", now[HOUR])
 
     result = platform.execute("rates", None, tags=hours)
 
     assert result.success
-    made = result.get_asset_materialization_events()
-    assert [dg.AssetKey(["warehouse", "ecb_rates"])] == [one.asset_key for one in made]
+    materializations = result.get_asset_materialization_events()
+    assert [dg.AssetKey(["warehouse", "ecb_rates"])] == [one.asset_key for one in materializations]
 
 
 _UNAVAILABLE = dg.Failure("the store is unavailable", allow_retries=False)

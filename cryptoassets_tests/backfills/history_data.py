@@ -24,12 +24,12 @@ def at(hour: float) -> datetime:
 
 @dataclass
 class HistoryData:
-    """Inserts the data of a test."""
+    """Inserts and reads the history of a test."""
 
     url: str
     lake: Lake
 
-    def points(self, coin: str, hours: Iterable[int]) -> None:
+    def insert_points(self, coin: str, hours: Iterable[int]) -> None:
         """Insert published points of the interval h1."""
         rows = [(coin, at(hour), T0, f"{coin}@{hour}") for hour in hours]
         with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
@@ -48,7 +48,7 @@ class HistoryData:
                 [coin, [at(hour) for hour in hours]],
             )
 
-    def seen(self, coin: str, hour: int) -> None:
+    def insert_coin(self, coin: str, hour: int) -> None:
         """Insert a coin whose first snapshot is at this hour."""
         with psycopg.connect(self.url) as connection:
             connection.execute(
@@ -56,8 +56,10 @@ class HistoryData:
                 [coin, at(hour), at(hour)],
             )
 
-    def window(self, coin: str, start: int, end: int, outcome: str, **facts: Any) -> None:
-        """Insert the record of a call; `fetched_at` is T0 by default."""
+    def insert_window(
+        self, coin: str, start: int, end: int, outcome: str, **overrides: Any
+    ) -> None:
+        """Insert the record of a call; `overrides` replace its fields, e.g. `fetched_at` (T0)."""
         record = {
             "coin_id": coin,
             "interval": "h1",
@@ -67,18 +69,24 @@ class HistoryData:
             "outcome": outcome,
             "first": at(start) if outcome == "points" else None,
             "error": "why" if outcome == "failed" else None,
-        } | facts
+        } | overrides
         self.lake[WINDOWS].insert_one(record)
 
-    def raw(self, coin: str, hours: Iterable[int]) -> None:
+    def insert_raw(self, coin: str, hours: Iterable[int]) -> None:
         """Insert raw documents."""
         documents = [
             {"_id": f"{coin}@{hour}", "coin_id": coin, "observed_at": at(hour)} for hour in hours
         ]
         self.lake["coin_history"].insert_many(documents)
 
-    def published(self, day: int, raw_rows: int, *, expired: bool = False) -> None:
-        """Insert the ledger row of the day this many days after T0."""
+    def insert_ledger_row(self, day: int, raw_rows: int, *, expired: bool = False) -> None:
+        """Insert the ledger row of a day.
+
+        Args:
+            day: number of days after T0.
+            raw_rows: documents that were read and loaded.
+            expired: whether retention has deleted the day's partition.
+        """
         key = (T0 + timedelta(days=day)).strftime("%Y-%m-%d")
         with psycopg.connect(self.url) as connection:
             connection.execute(
@@ -86,7 +94,7 @@ class HistoryData:
                 [LEDGER, key, raw_rows, raw_rows, T0 if expired else None],
             )
 
-    def gaps(self) -> list[tuple[Any, ...]]:
+    def read_gaps(self) -> list[tuple[Any, ...]]:
         """Return the rows of warehouse.gaps: coin, start and end in hours after T0, and state."""
         with psycopg.connect(self.url) as connection:
             rows = connection.execute(

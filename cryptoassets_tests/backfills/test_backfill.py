@@ -62,8 +62,8 @@ def test_a_day_is_finished_if_nothing_is_missing_and_all_raw_documents_are_publi
 ) -> None:
     """The ledger and the data lake decide this, not Dagster's events."""
     for day, rows in ((0, 24), (1, 24), (2, 20), (4, 24), (5, 0)):
-        history_data.raw(f"bitcoin-{day}", range(24 * day, 24 * day + 24)) if rows else None
-        history_data.published(day, rows, expired=day == 5)
+        history_data.insert_raw(f"bitcoin-{day}", range(24 * day, 24 * day + 24)) if rows else None
+        history_data.insert_ledger_row(day, rows, expired=day == 5)
     wanted = {"ethereum": [Span(at(30), at(31))]}
 
     days = unfinished(mongo, postgres, wanted, days_between(T0, T0 + 7 * DAY))
@@ -77,10 +77,10 @@ def test_answered_windows_and_missing_coins_are_not_requested_again(
     history_data: HistoryData, mongo: MongoResource, postgres: PostgresResource
 ) -> None:
     """Restarting a backfill does not cost credits for windows that were already answered."""
-    history_data.window("bitcoin", 0, 24, "points")
-    history_data.window("bitcoin", 30, 40, "empty")
-    history_data.window("bitcoin", 40, 44, "failed")
-    history_data.window("lost", 0, 1, "not_found")
+    history_data.insert_window("bitcoin", 0, 24, "points")
+    history_data.insert_window("bitcoin", 30, 40, "empty")
+    history_data.insert_window("bitcoin", 40, 44, "failed")
+    history_data.insert_window("lost", 0, 1, "not_found")
     history = HistoryResource(mongo=mongo, postgres=postgres)
 
     wanted = history.wanted(HistoryRequest(T0, at(48), coins=("bitcoin", "lost", "new")), at(48))
@@ -97,14 +97,14 @@ def test_gaps_are_requested_again_even_if_they_were_answered_before(
     history_data: HistoryData, mongo: MongoResource, postgres: PostgresResource
 ) -> None:
     """Only answers after the detection count; gaps close to each other need only one call."""
-    history_data.points("bitcoin", [hour for hour in range(49) if hour not in (5, 9, 40)])
-    history_data.window("bitcoin", 0, 49, "points")
+    history_data.insert_points("bitcoin", [hour for hour in range(49) if hour not in (5, 9, 40)])
+    history_data.insert_window("bitcoin", 0, 49, "points")
     detect_gaps(mongo, postgres, "h1", at(48.5))
     history = HistoryResource(mongo=mongo, postgres=postgres)
     request = HistoryRequest(T0, at(49), gaps_only=True)
 
     before = history.wanted(request, at(49))
-    history_data.window("bitcoin", 40, 41, "empty", fetched_at=at(48.6))
+    history_data.insert_window("bitcoin", 40, 41, "empty", fetched_at=at(48.6))
 
     assert {"bitcoin": [(at(5), at(10)), (at(40), at(41))]} == before
     assert {"bitcoin": [(at(5), at(10))]} == history.wanted(request, at(49))

@@ -103,14 +103,14 @@ def test_a_missing_coin_does_not_stop_the_others_and_is_recorded(
 ) -> None:
     """A 404 must not end a backfill, and the coin must not be requested again."""
     plan_faults({"route": "/assets/ethereum/history", "kind": "status", "status": 404})
-    made = fetch("bitcoin", "ethereum", "tether", wanted=days(0, 61))
+    history_fetch = fetch("bitcoin", "ethereum", "tether", wanted=days(0, 61))
 
-    documents, records = run_pass(made)
+    documents, records = run_pass(history_fetch)
 
     assert {"bitcoin", "tether"} == {document["coin_id"] for document in documents}
     lost = [record for record in records if record["coin_id"] == "ethereum"]
     assert ["not_found"] == [record["outcome"] for record in lost]
-    assert "ethereum" == made.facts["coins without history"]
+    assert "ethereum" == history_fetch.facts["coins without history"]
 
 
 def test_a_failed_coin_is_recorded_and_the_others_continue(
@@ -118,14 +118,14 @@ def test_a_failed_coin_is_recorded_and_the_others_continue(
 ) -> None:
     """A failed window is not covered, so the next pass requests it again."""
     plan_faults({"route": "/assets/ethereum/history", "kind": "reset"})
-    made = fetch("bitcoin", "ethereum", "tether")
+    history_fetch = fetch("bitcoin", "ethereum", "tether")
 
-    documents, records = run_pass(made)
+    documents, records = run_pass(history_fetch)
 
     outcomes = {record["coin_id"]: record["outcome"] for record in records}
     assert {"bitcoin": "points", "ethereum": "failed", "tether": "points"} == outcomes
     assert 96 == len(documents)
-    assert 1 == made.facts["coins failed"]
+    assert 1 == history_fetch.facts["coins failed"]
     assert "broke the connection" in records[1]["error"]
 
 
@@ -160,12 +160,12 @@ def test_a_source_without_points_for_any_coin_leaves_no_record(
 ) -> None:
     """`data: []` for every coin is a fault of the source; a record would hide the gap forever."""
     plan_faults({"route": HISTORY, "kind": "empty"})
-    seen: list[RawBatch] = []
+    batches: list[RawBatch] = []
 
     with pytest.raises(EmptyAnswerError, match="no history points for any of"):
-        seen.extend(fetch("bitcoin", "ethereum", control=control))
+        batches.extend(fetch("bitcoin", "ethereum", control=control))
 
-    assert [] == [record for batch in seen for record in batch.windows]
+    assert [] == [record for batch in batches for record in batch.windows]
 
 
 def test_coins_without_points_are_recorded_when_another_coin_has_points(
@@ -203,20 +203,20 @@ def test_a_source_that_knows_no_coin_leaves_no_record(
 ) -> None:
     """A wrong address answers 404 for each coin; if recorded, no coin would be requested again."""
     plan_faults({"route": HISTORY, "kind": "status", "status": 404})
-    seen: list[RawBatch] = []
+    batches: list[RawBatch] = []
 
     with pytest.raises(EmptyAnswerError, match="no history points for any of"):
-        seen.extend(fetch("bitcoin", "ethereum", control=("tether", days(0, 1))))
+        batches.extend(fetch("bitcoin", "ethereum", control=("tether", days(0, 1))))
 
-    assert [] == [record for batch in seen for record in batch.windows]
+    assert [] == [record for batch in batches for record in batch.windows]
 
 
 @pytest.fixture
 def two_call_client(source: SourceServer) -> Iterator[CoinCapClient]:
     """A client whose credits allow two calls."""
     ledger = LimitedCredits(2)
-    with CoinCapClient(source.url, retries=QUICK, timeouts=SHORT, credits=ledger) as made:
-        yield made
+    with CoinCapClient(source.url, retries=QUICK, timeouts=SHORT, credits=ledger) as client:
+        yield client
 
 
 def test_spent_credits_end_the_pass_and_keep_earlier_answers(
@@ -224,12 +224,12 @@ def test_spent_credits_end_the_pass_and_keep_earlier_answers(
 ) -> None:
     """Answers that were paid for are stored; the rest is fetched next month."""
     plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
-    made = HistoryFetch(two_call_client, "h1", "simulator", plan, days(0, 1)[1])
+    history_fetch = HistoryFetch(two_call_client, "h1", "simulator", plan, days(0, 1)[1])
 
-    documents, _ = run_pass(made)
+    documents, _ = run_pass(history_fetch)
 
     assert {"bitcoin", "ethereum"} == {document["coin_id"] for document in documents}
-    assert "was not called: spent" in made.facts["stopped"]
+    assert "was not called: spent" in history_fetch.facts["stopped"]
 
 
 def test_credits_that_end_before_any_point_are_reported_as_spent(
@@ -238,12 +238,12 @@ def test_credits_that_end_before_any_point_are_reported_as_spent(
     """Then no credits are left for the control window, so nothing is recorded."""
     plan_faults({"route": HISTORY, "kind": "empty"})
     plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
-    made = HistoryFetch(
+    history_fetch = HistoryFetch(
         two_call_client, "h1", "simulator", plan, days(0, 1)[1], control=("tether", days(0, 1))
     )
 
-    assert ([], []) == run_pass(made)
-    assert "was not called: spent" in made.facts["stopped"]
+    assert ([], []) == run_pass(history_fetch)
+    assert "was not called: spent" in history_fetch.facts["stopped"]
 
 
 def test_a_refused_key_ends_the_pass_at_once(fetch: Fetch, plan_faults: PlanFaults) -> None:
@@ -274,15 +274,18 @@ def test_a_window_whose_points_cannot_be_read_counts_as_failed(
     """Text or seconds in `time` used to be recorded as "empty", which hid the gap forever."""
     odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": time}} for hour in range(24)}
     plan_faults({"route": "/assets/ethereum/history", "kind": "patch", "coins": odd})
-    made = fetch("bitcoin", "ethereum", wanted=days(0, 0.5))
+    history_fetch = fetch("bitcoin", "ethereum", wanted=days(0, 0.5))
 
-    batches = list(made)
+    batches = list(history_fetch)
 
     record = batches[-1].windows[-1]
     assert ("ethereum", "failed") == (record["coin_id"], record["outcome"])
     assert f'"time": {json.dumps(time)}'.replace(" ", "") in record["error"].replace(" ", "")
     assert 12 == len(batches[-1].dead_letters)
-    assert "ethereum: none of its 12 points can be used (bad_timestamp" in made.facts["failures"]
+    assert (
+        "ethereum: none of its 12 points can be used (bad_timestamp"
+        in history_fetch.facts["failures"]
+    )
 
 
 def test_a_window_counts_as_failed_if_the_source_ignores_start_and_end() -> None:
@@ -326,13 +329,13 @@ def test_a_source_with_an_unknown_point_format_ends_the_pass(
     odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": "x"}} for hour in range(24)}
     plan_faults({"route": HISTORY, "kind": "patch", "coins": odd})
     coins = ("bitcoin", "ethereum", "tether", "xrp", "solana", "cardano", "dogecoin")
-    seen: list[RawBatch] = []
+    batches: list[RawBatch] = []
 
     with pytest.raises(MalformedAnswerError, match="bitcoin, ethereum, tether, xrp, solana"):
-        seen.extend(fetch(*coins, wanted=days(0, 0.5)))
+        batches.extend(fetch(*coins, wanted=days(0, 0.5)))
 
     assert 5 == count_calls()["calls"][HISTORY]
-    assert 5 * 12 == sum(len(batch.dead_letters) for batch in seen)
+    assert 5 * 12 == sum(len(batch.dead_letters) for batch in batches)
 
 
 def test_the_outcomes_are_described_in_the_docstring() -> None:

@@ -35,16 +35,16 @@ def without_hours(*missing: int) -> list[int]:
 
 def test_a_complete_series_has_no_gap(history_data: HistoryData, detect: Detect) -> None:
     """The newest expected point is half an hour old."""
-    history_data.points("bitcoin", ALL_HOURS)
+    history_data.insert_points("bitcoin", ALL_HOURS)
 
     assert [] == detect().open
-    assert [] == history_data.gaps()
+    assert [] == history_data.read_gaps()
 
 
 def test_holes_inside_and_at_the_end_are_listed(history_data: HistoryData, detect: Detect) -> None:
     """Comparing only the ends of a series would miss the first two."""
-    history_data.points("bitcoin", without_hours(5, 10, 11, 12, 47, 48))
-    history_data.points("ethereum", ALL_HOURS)
+    history_data.insert_points("bitcoin", without_hours(5, 10, 11, 12, 47, 48))
+    history_data.insert_points("ethereum", ALL_HOURS)
 
     detect()
 
@@ -52,31 +52,31 @@ def test_holes_inside_and_at_the_end_are_listed(history_data: HistoryData, detec
         ("bitcoin", 5, 6, "open"),
         ("bitcoin", 10, 13, "open"),
         ("bitcoin", 47, 49, "open"),
-    ] == history_data.gaps()
+    ] == history_data.read_gaps()
 
 
 def test_a_second_detection_changes_nothing_and_a_growing_gap_is_one_row(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """A sensor detects gaps every ten minutes."""
-    history_data.points("bitcoin", range(40))
+    history_data.insert_points("bitcoin", range(40))
     detect()
-    before = history_data.gaps()
+    before = history_data.read_gaps()
 
     again, later = detect(), detect(NOW + 3)
 
     assert [("bitcoin", 40, 49, "open")] == before
     assert again.open[0].detected_at == later.open[0].detected_at == at(NOW)
-    assert [("bitcoin", 40, 52, "open")] == history_data.gaps()
+    assert [("bitcoin", 40, 52, "open")] == history_data.read_gaps()
 
 
 def test_the_time_before_the_listing_is_not_a_gap(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """The source answered that it has no points, because the coin was not traded yet."""
-    history_data.window("new", 0, 20, "empty")
-    history_data.window("new", 20, 49, "points", first=at(30))
-    history_data.points("new", range(30, 49))
+    history_data.insert_window("new", 0, 20, "empty")
+    history_data.insert_window("new", 20, 49, "points", first=at(30))
+    history_data.insert_points("new", range(30, 49))
 
     assert [] == detect().open
 
@@ -85,12 +85,12 @@ def test_the_time_before_the_listing_is_not_a_gap(
     ("plant", "gap"),
     [
         (
-            lambda history_data: history_data.window("new", 20, 30, "failed"),
+            lambda history_data: history_data.insert_window("new", 20, 30, "failed"),
             ("new", 20, 30, "open"),
         ),
-        (lambda history_data: history_data.seen("new", 25), ("new", 25, 30, "open")),
+        (lambda history_data: history_data.insert_coin("new", 25), ("new", 25, 30, "open")),
         (
-            lambda history_data: history_data.window("new", 20, 49, "points", first=at(26)),
+            lambda history_data: history_data.insert_window("new", 20, 49, "points", first=at(26)),
             ("new", 26, 30, "open"),
         ),
     ],
@@ -104,26 +104,26 @@ def test_a_coin_that_existed_earlier_has_a_gap_at_its_beginning(
 ) -> None:
     """A coin may be listed before its first stored point."""
     plant(history_data)
-    history_data.points("new", range(30, 49))
+    history_data.insert_points("new", range(30, 49))
 
     detect()
 
-    assert [gap] == history_data.gaps()
+    assert [gap] == history_data.read_gaps()
 
 
 def test_a_filled_gap_is_healed_and_opens_again_if_points_disappear(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """A row shows the current state of its gap."""
-    history_data.points("bitcoin", without_hours(5, 6, 7))
+    history_data.insert_points("bitcoin", without_hours(5, 6, 7))
     detect()
 
-    history_data.points("bitcoin", [5, 6, 7])
+    history_data.insert_points("bitcoin", [5, 6, 7])
     healed = detect(NOW + 0.1)
-    states = [history_data.gaps()]
+    states = [history_data.read_gaps()]
     history_data.delete_points("bitcoin", [5, 6])
     detect(NOW + 0.2)
-    states.append(history_data.gaps())
+    states.append(history_data.read_gaps())
 
     assert 1 == len(healed.healed)
     assert [[("bitcoin", 5, 8, "healed")], [("bitcoin", 5, 7, "open")]] == states
@@ -133,13 +133,13 @@ def test_the_rest_of_a_partly_filled_gap_stays_open(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """The rest keeps its `detected_at`, so that it is not requested again."""
-    history_data.points("bitcoin", without_hours(5, 6, 7))
+    history_data.insert_points("bitcoin", without_hours(5, 6, 7))
     detect()
 
-    history_data.points("bitcoin", [5])
+    history_data.insert_points("bitcoin", [5])
     found = detect(NOW + 0.1)
 
-    assert [("bitcoin", 5, 6, "healed"), ("bitcoin", 6, 8, "open")] == history_data.gaps()
+    assert [("bitcoin", 5, 6, "healed"), ("bitcoin", 6, 8, "open")] == history_data.read_gaps()
     assert at(NOW) == found.open[0].detected_at
 
 
@@ -147,29 +147,29 @@ def test_a_gap_that_an_answer_since_detection_did_not_fill_is_unfillable(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """Otherwise it would be requested again and again, and cost credits each time."""
-    history_data.points("bitcoin", without_hours(5))
-    history_data.window("bitcoin", 0, 49, "points")
+    history_data.insert_points("bitcoin", without_hours(5))
+    history_data.insert_window("bitcoin", 0, 49, "points")
     first = detect()
 
-    history_data.window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))
+    history_data.insert_window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))
     second, third = detect(NOW + 0.1), detect(NOW + 0.2)
 
     assert (1, 0, 0) == (len(first.open), len(second.open), len(third.open))
     assert 1 == len(second.unfillable)
-    assert [("bitcoin", 5, 6, "unfillable")] == history_data.gaps()
+    assert [("bitcoin", 5, 6, "unfillable")] == history_data.read_gaps()
 
 
 def test_a_gap_whose_answer_is_not_published_yet_stays_open(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """The point is in the data lake, but its day could not be processed."""
-    history_data.points("bitcoin", without_hours(5))
+    history_data.insert_points("bitcoin", without_hours(5))
     detect()
-    history_data.window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 0.05))
-    history_data.raw("bitcoin", [5])
+    history_data.insert_window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 0.05))
+    history_data.insert_raw("bitcoin", [5])
 
     waiting = detect(NOW + 0.1)
-    history_data.published(0, 1)
+    history_data.insert_ledger_row(0, 1)
     quarantined = detect(NOW + 0.2)
 
     assert 1 == len(waiting.open)
@@ -181,10 +181,10 @@ def test_a_gap_whose_call_failed_or_was_not_made_stays_open(
     history_data: HistoryData, detect: Detect, outcome: str | None
 ) -> None:
     """A 503 does not show whether the source has the points."""
-    history_data.points("bitcoin", without_hours(5))
+    history_data.insert_points("bitcoin", without_hours(5))
     detect()
     if outcome:
-        history_data.window("bitcoin", 5, 6, outcome, fetched_at=at(NOW + 0.05))
+        history_data.insert_window("bitcoin", 5, 6, outcome, fetched_at=at(NOW + 0.05))
 
     assert 1 == len(detect(NOW + 0.1).open)
 
@@ -193,92 +193,92 @@ def test_an_unfillable_gap_is_healed_when_it_is_filled_after_all(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """A corrected rule may release the point from quarantine."""
-    history_data.points("bitcoin", without_hours(5))
+    history_data.insert_points("bitcoin", without_hours(5))
     detect()
-    history_data.window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))
+    history_data.insert_window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))
     detect(NOW + 0.1)
 
-    history_data.points("bitcoin", [5])
+    history_data.insert_points("bitcoin", [5])
     detect(NOW + 0.2)
 
-    assert [("bitcoin", 5, 6, "healed")] == history_data.gaps()
+    assert [("bitcoin", 5, 6, "healed")] == history_data.read_gaps()
 
 
 def test_the_growing_gap_of_a_delisted_coin_is_one_row(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """The gap after the last point grows every day."""
-    history_data.points("gone", range(40))
+    history_data.insert_points("gone", range(40))
     for day in range(3):
         hour = NOW + 24 * day
         detect(hour)
-        history_data.window("gone", 40, int(hour) + 1, "empty", fetched_at=at(hour + 0.1))
+        history_data.insert_window("gone", 40, int(hour) + 1, "empty", fetched_at=at(hour + 0.1))
         detect(hour + 0.2)
 
-    assert [("gone", 40, 97, "unfillable")] == history_data.gaps()
+    assert [("gone", 40, 97, "unfillable")] == history_data.read_gaps()
 
 
 def test_the_gaps_of_a_coin_that_no_longer_exists_at_the_source_are_unfillable(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """The coin is not requested again, so its gaps could never be healed."""
-    history_data.points("gone", range(40))
-    history_data.window("gone", 40, 49, "not_found")
+    history_data.insert_points("gone", range(40))
+    history_data.insert_window("gone", 40, 49, "not_found")
 
     assert [] == detect().open
     detect(NOW + 3)
-    assert [("gone", 40, 52, "unfillable")] == history_data.gaps()
+    assert [("gone", 40, 52, "unfillable")] == history_data.read_gaps()
 
 
 def test_days_that_retention_deleted_are_not_gaps(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """These days were deleted on purpose."""
-    history_data.points("bitcoin", [0, *range(30, 49)])
-    history_data.published(0, 24, expired=True)
+    history_data.insert_points("bitcoin", [0, *range(30, 49)])
+    history_data.insert_ledger_row(0, 24, expired=True)
 
     detect()
 
-    assert [("bitcoin", 24, 30, "open")] == history_data.gaps()
+    assert [("bitcoin", 24, 30, "open")] == history_data.read_gaps()
 
 
 def test_a_gap_whose_days_expire_is_unfillable_and_not_healed(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """The gap was not filled; retention only deleted the days around it."""
-    history_data.points("bitcoin", without_hours(5, 10))
+    history_data.insert_points("bitcoin", without_hours(5, 10))
     detect()
-    history_data.window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 1))
-    history_data.published(0, 0)
+    history_data.insert_window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 1))
+    history_data.insert_ledger_row(0, 0)
     detect(NOW + 2)
-    before = history_data.gaps()
+    before = history_data.read_gaps()
 
     with psycopg.connect(history_data.url) as connection:
         connection.execute("UPDATE warehouse.loads SET expired_at = now()")
     detect(NOW + 3)
 
     assert ["unfillable", "open"] == [state for *_, state in before[:2]]
-    assert ["unfillable", "unfillable"] == [state for *_, state in history_data.gaps()[:2]]
+    assert ["unfillable", "unfillable"] == [state for *_, state in history_data.read_gaps()[:2]]
 
 
 def test_simultaneous_detections_write_each_gap_once(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """The sensor and a user's command may run at the same time."""
-    history_data.points("bitcoin", without_hours(5, 10))
+    history_data.insert_points("bitcoin", without_hours(5, 10))
 
     with ThreadPoolExecutor(4) as pool:
         found = [future.result() for future in [pool.submit(detect) for _ in range(4)]]
 
     assert [2] * 4 == [len(one.open) for one in found]
-    assert 2 == len(history_data.gaps())
+    assert 2 == len(history_data.read_gaps())
 
 
 def test_the_days_of_gaps_are_the_days_that_lack_a_point(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """Only these days are processed again."""
-    history_data.points("bitcoin", without_hours(23, 24, 47))
+    history_data.insert_points("bitcoin", without_hours(23, 24, 47))
 
     gaps = detect().open
 
@@ -310,7 +310,7 @@ def test_a_detection_waits_for_an_earlier_one(
     history_data: HistoryData, detect: Detect, database: str
 ) -> None:
     """Otherwise the later one could overwrite newer rows with outdated ones."""
-    history_data.points("bitcoin", without_hours(5))
+    history_data.insert_points("bitcoin", without_hours(5))
 
     with ThreadPoolExecutor() as pool, psycopg.connect(database) as held:
         held.execute("LOCK TABLE warehouse.gaps IN ACCESS EXCLUSIVE MODE")

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.measuring import BenchError, Measured, measure
+from benchmarks.measuring import BenchError, Measurement, measure
 from benchmarks.supervisor import STRAGGLER_SECONDS
 
 _BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
@@ -17,7 +17,7 @@ _IN_CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', {prog
 _IN_ORPHAN = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', {program!r}])"
 
 
-def measured(program: str, folder: Path, seconds: float = 60) -> Measured:
+def measured(program: str, folder: Path, seconds: float = 60) -> Measurement:
     """Measure a Python program."""
     command = [sys.executable, "-c", program]
     return measure(command, os.environ, folder=folder, log=folder / "log", seconds=seconds)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks import page, results
-from benchmarks.measuring import Measured
+from benchmarks.measuring import Measurement
 from benchmarks.results import CaseResult, merge, read
 from benchmarks.ways.process_job import SerialTime
 from benchmarks.ways.task import marks_in
@@ -18,7 +18,7 @@ def test_a_case_is_shown_with_medians_and_its_ratio_with_the_limits(tmp_path: Pa
     """Readers look for these figures first."""
     result = CaseResult(ratios={"cpu_vs_ordinary_200k": 0.7}, notes=["A note."])
     for seconds in (1.0, 9.0, 2.0):
-        result.add("ours", Measured(seconds, 2 * seconds, 1234.0, 0.5, 0.1))
+        result.add("ours", Measurement(seconds, 2 * seconds, 1234.0, 0.5, 0.1))
     merge(tmp_path / "results.json", "200k", result, commit="abc")
 
     shown = page.text(read(tmp_path / "results.json"))

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import results
 from benchmarks.bench import in_turn
-from benchmarks.measuring import Measured
+from benchmarks.measuring import Measurement
 from benchmarks.results import LIMITS, CaseResult, Limit, merge, paired_ratio, read
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 def case(wall: float, **ratios: float) -> CaseResult:
     """Return a case with one run."""
     result = CaseResult(ratios=ratios)
-    result.add("ours", Measured(wall, 2.0, 300.0, 0.5, 0.1))
+    result.add("ours", Measurement(wall, 2.0, 300.0, 0.5, 0.1))
     return result
 
 

@@ -32,12 +32,12 @@ def published() -> None:
 
 def evaluation(postgres: PostgresResource) -> dg.AssetCheckEvaluation:
     """Evaluate the check for the day."""
-    made = dg.materialize(
+    result = dg.materialize(
         [published, coin_candles_prices_in_order],
         partition_key=f"{DAY:%Y-%m-%d}",
         resources={"postgres": postgres},
     )
-    (found,) = made.get_asset_check_evaluations()
+    (found,) = result.get_asset_check_evaluations()
     return found
 
 

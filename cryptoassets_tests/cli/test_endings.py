@@ -1,4 +1,4 @@
-"""Promises of a command's start and end: quick imports, and no complaint about a closed pipe."""
+"""How a command starts and ends: quick imports, and no error about a closed pipe."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def test_garbage_is_not_collected_during_imports_and_at_the_end() -> None:
 
 
 def test_a_reader_that_ends_early_is_no_error() -> None:
-    """`cryptoassets sql ... --format csv | head -1` must not end with a complaint of Python."""
+    """`cryptoassets sql ... --format csv | head -1` must not end with an error of Python."""
     reader, writer = os.pipe()
     os.close(reader)
 

@@ -59,7 +59,7 @@ def test_help_names_every_command(tmp_path: Path) -> None:
 
 
 def test_help_in_a_narrow_terminal_cuts_nothing() -> None:
-    """A cut sentence does not say what the command does."""
+    """A truncated sentence does not explain the command."""
     group = get_command(app)
 
     context = group.make_context("cryptoassets", [], resilient_parsing=True, terminal_width=60)
@@ -73,7 +73,7 @@ def test_help_in_a_narrow_terminal_cuts_nothing() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_help_of_every_command_is_fast_and_writes_nothing(tmp_path: Path, verb: str) -> None:
-    """It must not wait for Dagster's imports."""
+    """Help must not wait for Dagster's imports."""
     before = cpu_seconds_of_children()
 
     shown = command(tmp_path, verb, "--help")
@@ -110,7 +110,7 @@ def test_misuse_exits_with_2_and_names_the_error(
 
 
 def test_a_wrong_setting_is_misuse_with_one_sentence(tmp_path: Path) -> None:
-    """It names the variable; `--debug` before or after the command shows the traceback."""
+    """The sentence names the variable; `--debug` anywhere in the command shows the traceback."""
     shown = command(tmp_path, "env", COINCAP_COINS="many")
     debugged = command(tmp_path, "env", "--debug", COINCAP_COINS="many")
 
@@ -122,7 +122,7 @@ def test_a_wrong_setting_is_misuse_with_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_output_of_env_sets_urls_and_unsets_their_files(tmp_path: Path) -> None:
-    """A setting with both is refused; an empty variable counts as not set."""
+    """URL and file together would be refused; an empty variable counts as not set."""
     (tmp_path / "mongo").write_text("mongodb://me@127.0.0.1:1/")
     (tmp_path / "postgres").write_text("postgresql://me@127.0.0.1:1/base")
     (tmp_path / "analyst").write_text("postgresql://reader@127.0.0.1:1/base")
@@ -141,7 +141,7 @@ def test_the_output_of_env_sets_urls_and_unsets_their_files(tmp_path: Path) -> N
 
 
 def test_the_version_is_printed(tmp_path: Path) -> None:
-    """A bug report names it."""
+    """Bug reports contain the version."""
     shown = command(tmp_path, "--version")
 
     assert f"cryptoassets {version('cryptoassets')}\n" == shown.stdout
@@ -162,7 +162,7 @@ def test_doctor_prints_json_and_hides_secrets(tmp_path: Path) -> None:
 
 
 def test_a_shell_can_complete_commands(tmp_path: Path) -> None:
-    """As the script asks that `--show-completion` prints."""
+    """The call is that of the script that `--show-completion` prints."""
     typed = {"COMP_WORDS": "cryptoassets re", "COMP_CWORD": "1"}
 
     shown = command(tmp_path, _CRYPTOASSETS_COMPLETE="complete_bash", **typed)
@@ -171,7 +171,7 @@ def test_a_shell_can_complete_commands(tmp_path: Path) -> None:
 
 
 def test_without_arguments_the_help_is_shown(tmp_path: Path) -> None:
-    """`cryptoassets` alone lists the commands."""
+    """`cryptoassets` without arguments lists the commands."""
     shown = command(tmp_path)
 
     assert "Usage: cryptoassets" in shown.stdout + shown.stderr

@@ -1,4 +1,4 @@
-"""Promises of the totals that `run --every` ends with."""
+"""The totals that `run --every` prints at its end."""
 
 from cryptoassets.cli.loop import Totals
 from cryptoassets.operations.cycle import Cycle
@@ -23,7 +23,7 @@ def test_totals_count_cycles_and_their_latency() -> None:
 
 
 def test_totals_stay_small_in_a_loop_of_months() -> None:
-    """Only the latencies of the last day are kept, or memory would grow without bound."""
+    """Only the latencies of the last day are kept; otherwise memory would grow without bound."""
     totals = Totals()
     for number in range(3_000):
         totals.add(Cycle(Outcome(), is_done=True, answer_to_row_seconds=float(number)))

@@ -1,4 +1,4 @@
-"""`sql` and `export` as their user sees them."""
+"""`sql` and `export` as a user sees them."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_a_table_shows_every_digit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A narrow terminal must not cut digits off."""
+    """A narrow terminal must not truncate numbers."""
     monkeypatch.setenv("COLUMNS", "20")
 
     assert 0 == command(monkeypatch, "sql", QUERY)
@@ -113,7 +113,7 @@ def test_misuse_is_one_sentence(
 def test_an_export_prints_what_it_wrote(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """Path and rows, for a log."""
+    """The path and the number of rows, for a log."""
     arguments = ["--coins", "bitcoin, ethereum", "--format", "csv", "--out", str(tmp_path)]
 
     assert 0 == command(monkeypatch, "export", "coin_prices", *arguments)
@@ -124,7 +124,7 @@ def test_an_export_prints_what_it_wrote(
 def test_the_prompt_keeps_a_history_and_survives_errors(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A typing error must not end the session."""
+    """A typo must not end the session."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
     screen = io.StringIO()
     typed = "\\d coins\rselect nothing;\rselect symbol\rfrom coins where rank = 1;\r\\q\r"
@@ -140,5 +140,5 @@ def test_the_prompt_keeps_a_history_and_survives_errors(
 
 
 def test_a_coin_cannot_control_the_terminal() -> None:
-    """Its name may contain escape sequences."""
+    """The name of a coin may contain escape sequences."""
     assert r"\x1b[31mred\n" == printable("\x1b[31mred\n")

@@ -1,4 +1,4 @@
-"""Promises of printed progress and results."""
+"""Printed progress and results."""
 
 import json
 from collections import Counter
@@ -40,14 +40,14 @@ def console() -> Console:
     return Console(file=StringIO(), width=200, highlight=False)
 
 
-def shown(console: Console) -> list[str]:
+def printed_lines(console: Console) -> list[str]:
     """The printed lines."""
     assert isinstance(console.file, StringIO)
     return console.file.getvalue().splitlines()
 
 
 def test_a_name_in_brackets_is_not_markup(console: Console) -> None:
-    """The name of a coin, or an error, may contain [red] or [/], which rich would interpret."""
+    """A coin's name or an error may contain [red] or [/], which rich would interpret."""
     with progress_on(console) as progress:
         assert isinstance(progress, ConsoleProgress)
         progress.doing("fetching [/odd]")
@@ -60,13 +60,13 @@ def test_a_name_in_brackets_is_not_markup(console: Console) -> None:
     assert [
         *("  of [bold]", "  ! [/] came", "  ✗ [red]", "  ↻ step[0]  [/]"),
         f"  ✓ {'a[b]':<24} [/c]  1.2 s",
-    ] == shown(console)
+    ] == printed_lines(console)
 
 
 def test_a_quiet_command_prints_only_warnings_and_failures(
     console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Cron mails what a command prints, so a success prints nothing."""
+    """Cron sends each output by mail, so a success prints nothing."""
     console.quiet = True
 
     with progress_on(console) as progress:
@@ -76,7 +76,7 @@ def test_a_quiet_command_prints_only_warnings_and_failures(
         progress.fail("broken")
     print_audit(console, "/home", Findings(problems=["one"]))
 
-    assert [] == shown(console)
+    assert [] == printed_lines(console)
     printed = capsys.readouterr()
     assert "" == printed.out
     assert ["  ! late", "  ✗ broken", "✗ one"] == printed.err.splitlines()[:3]
@@ -101,7 +101,7 @@ def test_with_json_only_the_result_is_on_stdout(
 def test_the_json_of_a_dry_run_has_what_it_would_cost_and_delete(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A script decides by it."""
+    """A script uses it to decide whether to continue."""
     since, until = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
     budget = Budget(monthly=4000, spent=100, now=until)
     cost = BackfillCost(Counter({(1, 25): 2}), calls=2, credits=50)
@@ -132,14 +132,14 @@ def test_an_audit_without_differences_prints_the_number_of_documents(console: Co
         "✓ 1,234 raw documents in 2 hours, 1 day: each is loaded, quarantined or superseded, "
         "exactly once, and the ledger agrees."
     )
-    assert ["Home: /home", proof] == shown(console)
+    assert ["Home: /home", proof] == printed_lines(console)
 
 
 def test_an_audit_names_each_difference_and_the_commands_for_them(console: Console) -> None:
     """The reader learns which command repairs which difference."""
     print_audit(console, "/home", Findings(problems=["one", "two"], notes=["a note"]))
 
-    lines = shown(console)
+    lines = printed_lines(console)
     assert ["Home: /home", "! a note", "✗ one", "✗ two"] == lines[:4]
     assert "2 differences found" in lines[4]
     assert "cryptoassets rebuild" in " ".join(lines[4:])
@@ -156,7 +156,7 @@ def test_results_name_their_failures(console: Console) -> None:
         "`cryptoassets audit` checks the result."
     )
     requeued = "7 documents released from 2 partitions; failures: 1."
-    assert [rebuilt, requeued] == shown(console)
+    assert [rebuilt, requeued] == printed_lines(console)
 
 
 @pytest.mark.parametrize("gaps_only", [False, True])
@@ -183,7 +183,7 @@ def test_a_stopped_backfill_shows_how_to_continue(
 
     print_backfill(console, result)
 
-    text = "\n".join(shown(console))
+    text = "\n".join(printed_lines(console))
     assert "3 days processed, 2 already done; 7,200 points, 30 calls, 90 credits. 12 s" in text
     assert "not requested again: luna." in text
     healed = "4 open in this range, 1 healed, 2 that the source cannot fill"

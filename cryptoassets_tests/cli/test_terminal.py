@@ -1,4 +1,4 @@
-"""Promises on output: it can be printed on any stream, and a shell reads paths byte for byte."""
+"""Output can be printed on any stream, and a shell reads printed paths byte for byte."""
 
 import io
 import os
@@ -24,7 +24,7 @@ errors.print("↻ \\udcff")
     [("ascii", r"+ Doge \U0001f415 x \xe9"), ("latin-1", "+ Doge \\U0001f415 x é")],
 )
 def test_a_stream_that_lacks_a_character_gets_plain_text(encoding: str, line: str) -> None:
-    """With cron, pipes and old terminals a tick that cannot be printed must not be an error."""
+    """A tick that cron, a pipe or an old terminal cannot print must not be an error."""
     printed = subprocess.run(
         [sys.executable, "-c", PRINT],
         env=os.environ | {"PYTHONIOENCODING": encoding},
@@ -65,7 +65,7 @@ def test_a_file_gets_whole_lines_and_a_terminal_gets_its_width() -> None:
 
 
 def test_names_in_a_narrow_table_keep_all_their_characters() -> None:
-    """Cut names of two assets would look alike."""
+    """Truncated names of two assets would look alike."""
     names = ["warehouse/coin_price_history", "warehouse/coin_prices"]
     narrow = Console(file=io.StringIO(), width=30)
     table = table_of("asset", "rows")

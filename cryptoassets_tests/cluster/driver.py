@@ -1,4 +1,4 @@
-"""A driver in a separate process: runs tasks on the cluster, prints what they saw, then waits.
+"""A driver in a separate process: runs tasks on the cluster, prints their reports, then waits.
 
 What goes here: a script that `test_workers` starts with a modified package on PYTHONPATH.
 """
@@ -21,14 +21,14 @@ from cryptoassets.workers import code_hash, fail_if_code_differs
 def main() -> None:
     """Print one line of JSON; exit when standard input is closed."""
     session = SparkResource().session
-    given, expected = credentials(), code_hash()
+    urls, expected = credentials(), code_hash()
 
-    def look(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def observe(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         fail_if_code_differs(expected)
         seen = {
             "folder": str(Path.cwd()),
             "reasons": list(rules.REASONS),
-            "users": [given.mongo_url().split(":")[1], given.postgres_url().split(":")[1]],
+            "users": [urls.mongo_url().split(":")[1], urls.postgres_url().split(":")[1]],
         }
         yield pa.RecordBatch.from_pydict({"seen": [json.dumps(seen)]})
 
@@ -37,7 +37,7 @@ def main() -> None:
         yield from ()
 
     tasks = session.range(0, 2, 1, 2)
-    seen = tasks.mapInArrow(look, "seen string").toArrow()["seen"].to_pylist()
+    seen = tasks.mapInArrow(observe, "seen string").toArrow()["seen"].to_pylist()
     try:
         with spark_errors():
             tasks.mapInArrow(refuse, "seen string").collect()

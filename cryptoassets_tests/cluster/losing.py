@@ -41,7 +41,7 @@ Work = Callable[[int], Iterable[pa.RecordBatch]]
 
 
 def lose(number: int, work: Work, mishap: str, folder: str) -> Iterator[pa.RecordBatch]:
-    """Do a task's work; the mishap hits its first attempt before it reports."""
+    """Do a task's work; the first attempt of task `LOST` fails or is delayed before it reports."""
     batches = list(work(number))
     attempts = sorted(Path(folder).glob(f"{type(work).__name__}-{number}-*"))
     note = Path(folder) / f"{type(work).__name__}-{number}-{len(attempts)}"
@@ -70,7 +70,7 @@ class LosingSpark(SparkResource):
     folder: str
 
     def tasks(self, work: Work, number: int, schema: str) -> DataFrame:
-        """The same as in the base class, with the mishap."""
+        """Create tasks as the base class does, but lose one."""
         losing = partial(lose, work=work, mishap=self.mishap, folder=self.folder)
         return super().tasks(losing, number, schema)
 

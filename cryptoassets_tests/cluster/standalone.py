@@ -22,7 +22,7 @@ from cryptoassets_tests.e2e.homes import user_environment
 SPARK = Path(pyspark.__file__).parent
 START_SECONDS = 90
 _QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-# The first tasks wait for both executors; otherwise a busy machine would run them on one only.
+# The first tasks wait for both executors; on a busy machine they would otherwise use only one.
 _DRIVER_SETTINGS = """
 spark.driver.host            127.0.0.1
 spark.driver.bindAddress     127.0.0.1
@@ -60,8 +60,8 @@ class Cluster:
         """The CLEAN_PATH of driver and workers."""
         return self.folder / "clean"
 
-    def give(self, mongo_url: str, postgres_url: str) -> None:
-        """Set the URLs that tasks read from now on."""
+    def set_urls(self, mongo_url: str, postgres_url: str) -> None:
+        """Set the URLs that later tasks read."""
         for name, url in (("mongo-url", mongo_url), ("postgres-url", postgres_url)):
             (self.folder / name).touch(mode=0o600)
             (self.folder / name).write_text(f"{url}\n")
@@ -77,7 +77,7 @@ class Cluster:
             **more,
         }
 
-    def shown(self, driver_page: str, application: str) -> str:
+    def visible_texts(self, driver_page: str, application: str) -> str:
         """Everything that Spark shows about a running application: pages, APIs and event log."""
         interface = f"{driver_page}/api/v1/applications/{application}"
         addresses = [

@@ -91,13 +91,13 @@ def test_a_task_of_a_lost_or_slow_executor_runs_on_another_executor(
     """With speculation the same task runs twice, and both attempts commit."""
     folder = tmp_path / "attempts"
     conf = tmp_path / "conf"
-    for made in (folder, conf):
-        made.mkdir()
+    for path in (folder, conf):
+        path.mkdir()
     settings = (cluster.folder / "conf/spark-defaults.conf").read_text()
     more = SPECULATION if mishap == "is slow" else ""
     (conf / "spark-defaults.conf").write_text(settings + more)
     stores = stores_of(lake, database)
-    cluster.give(stores["MONGO_URL"], database)
+    cluster.set_urls(stores["MONGO_URL"], database)
     folders = {"SPARK_CONF_DIR": str(conf), "CLEAN_PATH": str(tmp_path / "clean")}
 
     attempts = process(mishap, folder, cluster.driver_environment(**stores, **folders))

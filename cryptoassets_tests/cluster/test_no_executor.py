@@ -1,4 +1,4 @@
-"""A run whose application gets no executor fails with a sentence, and a retry can succeed."""
+"""A run whose application gets no executor fails with a clear message, and may be retried."""
 
 import subprocess
 import sys
@@ -47,10 +47,10 @@ spark.cryptoassets.executorWait  4s
 """
 
 
-def test_a_restarted_master_that_forgot_the_application_fails_it(
+def test_a_run_fails_if_a_restarted_master_has_forgotten_its_application(
     stack: Stack, tmp_path: Path
 ) -> None:
-    """The run waited two hours, because the driver never registers with a new master."""
+    """Such a run once waited two hours, because a driver never registers with a new master."""
     port, page_port, worker_page = (free_port() for _ in range(3))
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf/spark-defaults.conf").write_text(SETTINGS)

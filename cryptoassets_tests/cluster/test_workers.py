@@ -22,10 +22,10 @@ PASSWORD = "planted-7c1f"
 
 @dataclass(frozen=True)
 class Observation:
-    """The report of a driver with a changed rule, and what was publicly visible while it ran."""
+    """The report of a driver with a changed rule, and all texts that were publicly visible then."""
 
     report: dict[str, Any]
-    shown: str
+    visible_texts: str
     command_lines: str
 
 
@@ -36,7 +36,7 @@ def observation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> O
     shutil.copytree(Path(cryptoassets.__file__).parent, copy / "cryptoassets")
     with (copy / "cryptoassets/transforms/rules.py").open("a") as rules:
         rules.write('REASONS["shipped"] = "only the driver has it"\n')
-    cluster.give(f"mongodb://executor:{PASSWORD}@m", f"postgresql://executor:{PASSWORD}@p/b")
+    cluster.set_urls(f"mongodb://executor:{PASSWORD}@m", f"postgresql://executor:{PASSWORD}@p/b")
     with subprocess.Popen(
         [sys.executable, driver.__file__],
         env=cluster.driver_environment(
@@ -52,9 +52,9 @@ def observation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> O
         assert process.stdout is not None
         report = json.loads(process.stdout.readline())
         lines = "\n".join(_command_line(p) for p in psutil.process_iter())
-        shown = cluster.shown(report["page"], report["application"])
+        visible_texts = cluster.visible_texts(report["page"], report["application"])
         process.communicate("")
-    return Observation(report, shown, lines)
+    return Observation(report, visible_texts, lines)
 
 
 def test_both_workers_run_the_rules_of_the_driver(observation: Observation) -> None:
@@ -84,8 +84,8 @@ def test_passwords_are_not_publicly_visible(observation: Observation) -> None:
     """Spark's pages have no log-in, and every user of a machine may list its processes."""
     assert "CoarseGrainedExecutorBackend" in observation.command_lines
     assert PASSWORD not in observation.command_lines
-    assert "mapInArrow" in observation.shown or "MapInArrow" in observation.shown
-    assert PASSWORD not in observation.shown
+    assert "mapInArrow" in observation.visible_texts or "MapInArrow" in observation.visible_texts
+    assert PASSWORD not in observation.visible_texts
 
 
 def _command_line(process: psutil.Process) -> str:

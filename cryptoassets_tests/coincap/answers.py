@@ -1,6 +1,6 @@
-"""Hypothesis strategies for the bytes of an answer: correct, unusual, and damaged.
+"""Hypothesis strategies for the bytes of an answer: correct, unusual or damaged.
 
-What goes here: bodies. What stays out: what must become of them (in `test_any_answer`).
+What goes here: bodies. What stays out: how they must be treated (in `test_any_answer`).
 """
 
 import json

@@ -18,5 +18,5 @@ SHORT = Timeouts(connect_seconds=1, read_seconds=1.5, total_seconds=3)
 @pytest.fixture
 def client(source: SourceServer) -> Iterator[CoinCapClient]:
     """A client of `source` that retries at once."""
-    with CoinCapClient(source.url, retries=QUICK, timeouts=SHORT) as made:
-        yield made
+    with CoinCapClient(source.url, retries=QUICK, timeouts=SHORT) as client:
+        yield client

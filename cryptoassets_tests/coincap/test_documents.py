@@ -147,7 +147,7 @@ def test_a_missing_timestamp_is_a_dead_letter() -> None:
 
 
 def test_an_unreadable_answer_becomes_a_dead_letter_cut_at_one_mebibyte() -> None:
-    """A body of up to 64 MiB must not be stored in full."""
+    """A body may have 64 MiB, which must not be stored in full."""
     error = MalformedAnswerError("m", status=200, reason="html", body="é".encode() * 2**20)
 
     letter = dead_letter_of(error, URL, FETCHED_AT)

@@ -50,7 +50,7 @@ def compose_program() -> list[str]:
 
 
 def wait_until(question: Callable[[], Answer], what: str, *, seconds: float) -> Answer:
-    """Call `question` until its answer is neither empty nor an error; fail with the last error."""
+    """Call `question` until it returns a non-empty answer; else fail with the last error."""
     deadline, last = time.monotonic() + seconds, ""
     while time.monotonic() < deadline:
         try:
@@ -103,7 +103,7 @@ class Platform:
         return ended.stdout
 
     def make(self, *words: str) -> None:
-        """Run a target of the Makefile on this project; it asks nothing."""
+        """Run a target of the Makefile on this project, without confirmation prompts."""
         compose = {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_DISABLE_ENV_FILE": "1"}
         ended = subprocess.run(
             ["make", *words],  # noqa: S607

@@ -38,8 +38,8 @@ YAML_RULES = (
     "{extends: default, rules: {line-length: disable, document-start: disable, "
     "braces: {max-spaces-inside: 0}}}"
 )
-# Rules of order; two that reject an image with a build, or a variable as an interface; two that
-# misread a list on one line.
+# Rules of order, two rules that reject an image with a build or a variable as an interface, and
+# two rules that misread a list on one line.
 DCLINT_RULES = (
     "--max-warnings=0",
     *(
@@ -89,7 +89,7 @@ def resolved_file(**environment: str) -> dict[str, Any]:
 
 
 def passwords(**environment: str) -> dict[str, str]:
-    """Return what the preflight gets."""
+    """Return the passwords that the preflight gets."""
     text = resolved_file(**environment)["configs"]["passwords"]["content"]
     found: dict[str, str] = preflight().read_settings(text)
     return found
@@ -350,7 +350,7 @@ def test_the_preflight_accepts_the_defaults_on_loopback_only() -> None:
 
 
 def test_the_preflight_accepts_open_ports_with_the_users_own_passwords() -> None:
-    """Otherwise nobody could open them."""
+    """Otherwise nobody could open any port."""
     script = preflight()
     own = {name: f"own-{number}" for number, name in enumerate(script.DEFAULTS)}
 
@@ -383,7 +383,7 @@ def test_hadolint_has_no_complaints(dockerfile: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("dclint") is None, reason="needs dclint: npm install -g dclint")
 def test_dclint_has_no_complaints() -> None:
-    """Except for rules of order, because our order is deliberate."""
+    """The rules of order are switched off, because the file's order is deliberate."""
     assert complaints("dclint", "docker-compose.yml", *DCLINT_RULES) == ""
 
 
@@ -395,8 +395,8 @@ def test_yamllint_has_no_complaints() -> None:
 
 
 @needs_compose
-def test_metrics_gets_no_url_but_that_of_the_role_that_only_reads() -> None:
-    """Whoever breaks into a page that has no log-in finds nothing with which to write."""
+def test_metrics_gets_only_the_url_of_the_read_only_role() -> None:
+    """The page has no log-in, so whoever breaks into it must not be able to write."""
     environment = resolved()["metrics"]["environment"]
 
     assert {"ANALYST_URL_FILE"} == {name for name in environment if "URL" in name}
@@ -408,7 +408,7 @@ def test_metrics_gets_no_url_but_that_of_the_role_that_only_reads() -> None:
     [("CRYPTOASSETS_ALERT_URLS_FILE", "alert-urls"), ("COINCAP_API_KEY_FILE", "coincap-api-key")],
 )
 def test_a_users_secret_can_come_from_a_file(tmp_path: Path, variable: str, name: str) -> None:
-    """Then it is not in `.env` either."""
+    """Then the secret is not even in `.env`."""
     file = resolved_file(**{variable: str(tmp_path / "mine")})
 
     assert str(tmp_path / "mine") == file["secrets"][name]["file"]

@@ -27,7 +27,7 @@ pytestmark = [
 
 
 def test_airflow_publishes_rows_without_any_user_action(platform: Platform) -> None:
-    """The single command must be enough; queried from PostgreSQL as the analyst."""
+    """`docker compose up` alone must be enough; the rows are queried as the analyst."""
 
     def published() -> list[tuple[str, int]]:
         return platform.query(
@@ -94,12 +94,12 @@ def test_dagster_has_both_locations_and_their_assets_materialized(platform: Plat
     """A run cannot span two locations, but their assets form one graph."""
     nodes = platform.dagster("{assetNodes{assetKey{path} assetMaterializations(limit:1){runId}}}")
 
-    made = {
+    materialized = {
         "/".join(node["assetKey"]["path"])
         for node in nodes["assetNodes"]
         if node["assetMaterializations"]
     }
-    assert {"raw/coin_snapshots", "clean/coin_prices", "warehouse/coin_prices"} <= made
+    assert {"raw/coin_snapshots", "clean/coin_prices", "warehouse/coin_prices"} <= materialized
 
 
 def test_the_analyst_sees_nothing_of_dagster(platform: Platform) -> None:
@@ -142,7 +142,7 @@ def test_the_platform_is_no_superuser_and_owns_its_tables(platform: Platform) ->
 
 @pytest.mark.usefixtures("platform")
 def test_the_tests_of_the_data_lake_pass_on_this_mongodb() -> None:
-    """Otherwise they run on a stand-in. They need the root user to create databases."""
+    """`make test` runs them on a stand-in. They need the root user to create databases."""
     url = f"mongodb://admin:admin@127.0.0.1:{PORTS['MONGO_PORT']}/?authSource=admin"
 
     modules = ("test_mongo", "test_mongo_loading", "test_mongo_verbatim", "test_expiry")

@@ -15,7 +15,7 @@ WAVES = (
     ("mongo-express", "pgadmin", "coincap-simulator", "spark-worker", "airflow-dag-processor"),
     ("postgres", "dagster-webserver", "dagster-daemon", "airflow-webserver", "airflow-scheduler"),
 )
-KILLED_AT_WORK = ("mongo", "spark-master", "producer", "airflow-triggerer")
+KILLED_DURING_A_RUN = ("mongo", "spark-master", "producer", "airflow-triggerer")
 """Together with `spark-consumer`, every container is killed once."""
 
 pytestmark = [
@@ -29,7 +29,7 @@ pytestmark = [
 
 def kill(platform: Platform, service: str) -> None:
     """Kill all processes of a container; after `docker kill` Docker would not restart it."""
-    # As the container's own user: without new privileges root cannot kill other users' processes.
+    # Killed by the container's own user: in these containers root may not kill others' processes.
     # The result is ignored, because compose may lose the connection to the killed container.
     platform.ask_compose("exec", "-T", service, "sh", "-c", "kill -9 -1")
 
@@ -71,7 +71,7 @@ def assert_audit_passes(platform: Platform) -> None:
 
 
 def runs_of_processing(platform: Platform, status: str) -> dict[str, str]:
-    """Return the runs of `process` with a status: Dagster's run id to Airflow's DAG run id."""
+    """Map Dagster's ids of the runs of `process` with a status to Airflow's DAG run ids."""
     query = f'{{runsOrError(filter:{{pipelineName:"process",statuses:[{status}]}}){{'
     answer = platform.dagster(query + "... on Runs{results{runId tags{key value}}}}}")
     tags = {
@@ -101,17 +101,17 @@ def a_running_run(platform: Platform) -> tuple[str, str]:
     "services", [pytest.param(WAVES[0], marks=pytest.mark.long), WAVES[1]], ids=lambda wave: wave[0]
 )
 def test_killed_containers_are_restarted(platform: Platform, services: tuple[str, ...]) -> None:
-    """A few at a time, as when memory runs out."""
+    """A few are killed at a time, as when memory runs out."""
     kill_and_await(platform, services)
 
 
-def test_a_run_survives_the_restart_of_sparks_master_and_of_its_waiters(
+def test_a_run_survives_the_restart_of_sparks_master_and_of_the_services_that_await_it(
     platform: Platform,
 ) -> None:
     """If the master lost its state, the driver would wait for executors forever."""
     _, dag_run = a_running_run(platform)
 
-    kill_and_await(platform, KILLED_AT_WORK)
+    kill_and_await(platform, KILLED_DURING_A_RUN)
 
     platform.await_snapshot(dag_run, seconds=600)
 
@@ -145,7 +145,7 @@ def test_data_is_kept_over_down_and_up(platform: Platform) -> None:
 
 
 def test_a_backup_is_restored_into_empty_volumes(platform: Platform) -> None:
-    """The backup is made while the platform works."""
+    """The backup is made while the platform is running."""
     rows = "SELECT coin_id, observed_at, price_usd FROM warehouse.coin_prices WHERE observed_at <= "
     [(newest,)] = platform.query("SELECT max(observed_at)::text FROM warehouse.coin_prices")
     rows += f"'{newest}' ORDER BY 1, 2"
@@ -159,7 +159,7 @@ def test_a_backup_is_restored_into_empty_volumes(platform: Platform) -> None:
     assert before == platform.query(rows)
     assert documents <= platform.raw_documents()
     assert dag_runs <= {run["dag_run_id"] for run in platform.airflow_runs()}
-    # The backup may lack the marts of a run that was at work.
+    # The backup may lack the marts of a run that was in progress.
     platform.compose("exec", "-T", "spark-consumer", "cryptoassets", "run")
     assert_audit_passes(platform)
 
@@ -198,7 +198,7 @@ def test_a_changed_transform_is_used_after_build_and_up(platform: Platform) -> N
 
 
 def test_no_container_ran_out_of_memory_in_these_tests(platform: Platform) -> None:
-    """The documented limits are measured."""
+    """The documented memory limits come from measurements."""
     killed = [n for n, one in platform.containers().items() if one["State"]["OOMKilled"]]
 
     assert [] == killed

@@ -1,6 +1,6 @@
 """A headless Chromium that tests control through its debugging protocol.
 
-What goes here: opening pages, waiting for texts, pictures, and what the console reported. What
+What goes here: opening pages, waiting for texts, taking pictures, and reading the console. What
 stays out: the pages. The option `--virtual-time-budget` does not wait for WebSockets, through which
 Streamlit sends its pages.
 """
@@ -71,7 +71,7 @@ class Tab:
             if not url.startswith(("http://localhost:", "http://127.0.0.1:", "data:", "blob:")):
                 self.problems.append(f"request to {url}")
 
-    def look(self, width: int, scheme: Scheme) -> None:
+    def set_window(self, width: int, scheme: Scheme) -> None:
         """Set the width of the window and the preferred colours."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
@@ -97,12 +97,12 @@ class Tab:
     def wait_until(
         self, is_ready: Callable[[str], bool], wanted: str, seconds: float = _MAX_SECONDS
     ) -> None:
-        """Wait until a condition holds, which gets the text of the page.
+        """Wait until a condition on the page's text holds.
 
         Args:
             is_ready: the condition.
-            wanted: the condition in words.
-            seconds: for at most so long.
+            wanted: description of the condition.
+            seconds: longest time to wait.
         """
         deadline = time.monotonic() + seconds
         while not is_ready(shown := str(self.value("document.body?.innerText || ''"))):
@@ -127,7 +127,7 @@ class Tab:
         return found["result"].get("value")
 
     def metric(self, label: str) -> str:
-        """The figure below a label."""
+        """The figure that is shown below a label."""
         return str(self.value("document.body.innerText").split(f"{label}\n\n")[1].split("\n")[0])
 
     def processor_seconds(self) -> float:
@@ -136,7 +136,7 @@ class Tab:
         return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
     def picture(self, file: Path) -> None:
-        """Save a picture of the whole page, once no element is a placeholder any more."""
+        """Save a picture of the whole page, when no element is a placeholder any more."""
         self.wait_until(lambda _shown: self.value(_IS_WHOLE), "page without placeholders")
         height = self.value(
             "Math.max(...['stMain', 'stMainBlockContainer'].map("

@@ -1,4 +1,4 @@
-"""Figures are rounded as decimals, and written as a reader expects them."""
+"""Figures are rounded as decimals, and written as readers expect."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

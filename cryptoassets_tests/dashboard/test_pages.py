@@ -40,7 +40,7 @@ def test_a_page_shows_its_data_without_an_error(
 ) -> None:
     """Nothing is wider than the window, the console is clean, and no other host is asked."""
     tab.problems.clear()
-    tab.look(WIDTHS[width], scheme)
+    tab.set_window(WIDTHS[width], scheme)
 
     tab.open(f"{dashboard}/{page}", *TEXTS[page])
 
@@ -55,7 +55,7 @@ def test_a_page_shows_its_data_without_an_error(
 
 
 def test_amounts_in_another_currency_are_converted_or_explained(tab: Tab, dashboard: str) -> None:
-    """The test's only rate is half an hour old: it is valid for now, and not for past days."""
+    """The only rate is half an hour old, so it is valid now but not for past days."""
     tab.open(f"{dashboard}/", "Market cap\n\n$")
     dollars = tab.metric("Market cap")
 
@@ -68,7 +68,7 @@ def test_amounts_in_another_currency_are_converted_or_explained(tab: Tab, dashbo
 
 
 def test_a_link_opens_the_page_of_its_coin(tab: Tab, dashboard: str) -> None:
-    """It once opened the page of the first coin, whatever the coin."""
+    """Every link once opened the page of the first coin."""
     tab.open(f"{dashboard}/", "All coins")
     link = tab.value("document.querySelector('.ca a[href*=coin-60]').href")
 
@@ -82,7 +82,7 @@ def test_the_first_paint_takes_less_than_two_seconds(tab: Tab, dashboard: str) -
 
     The elapsed time would also include other work of this machine.
     """
-    tab.look(WIDTHS["screen"], "light")
+    tab.set_window(WIDTHS["screen"], "light")
     port = dashboard.rpartition(":")[2]
     server = next(one for one in psutil.Process().children() if port in one.cmdline())
 
@@ -120,7 +120,7 @@ def empty(stack: Stack, migrated_template: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page or "market")
 def test_a_page_without_data_shows_what_to_do(tab: Tab, empty: str, page: str) -> None:
-    """A newcomer opens it before the first run."""
+    """A newcomer opens the dashboard before the first run."""
     tab.problems.clear()
 
     tab.open(f"{empty}/{page}", "Mongo Express" if page == "platform" else "cryptoassets run")
@@ -130,6 +130,6 @@ def test_a_page_without_data_shows_what_to_do(tab: Tab, empty: str, page: str) -
 
 
 def test_a_page_names_the_command_that_starts_stopped_stores(tab: Tab, tmp_path: Path) -> None:
-    """Its reader cannot know which of the servers it needs."""
+    """Readers cannot know which servers a page needs."""
     with served(None, CRYPTOASSETS_HOME=str(tmp_path)) as address:
         tab.open(address, "The stores are stopped.", "cryptoassets up")

@@ -33,7 +33,7 @@ SOCKET = {
 def test_only_the_dashboards_own_page_is_answered(
     dashboard: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    """It has no log-in, and any page in the user's browser can send requests to it."""
+    """The dashboard has no log-in, and any page in the user's browser can send it requests."""
     with requests.get(f"{dashboard}{path}", headers=headers, timeout=20, stream=True) as answer:
         assert status == answer.status_code
 

@@ -15,7 +15,7 @@ def test_the_reference_page_is_up_to_date() -> None:
 
 
 def test_a_missing_description_is_an_error() -> None:
-    """An empty cell would be overlooked, but a failing `make reference` is not."""
+    """An empty cell would be overlooked; a failing `make reference` would not."""
     with pytest.raises(ValueError, match="description is missing"):
         reference.one_line(None)
 

@@ -1,4 +1,4 @@
-"""The page on reliability names tests that exist, and the attacks that the campaign makes."""
+"""The page on reliability names existing tests and the promises that the campaign judges."""
 
 import re
 
@@ -10,7 +10,7 @@ _LINK = re.compile(r"\[([a-z0-9 ]+)\]\((\.\./cryptoassets_tests/\S+\.py)\)")
 
 
 def test_each_named_test_exists() -> None:
-    """A row without its test is a promise that nobody keeps."""
+    """A row without an existing test would be an untested promise."""
     links = _LINK.findall(PAGE.read_text())
     missing = [
         name
@@ -23,7 +23,7 @@ def test_each_named_test_exists() -> None:
 
 
 def test_the_latest_campaign_judged_every_promise() -> None:
-    """The figures of a campaign with fewer promises would look as good."""
+    """A campaign that judged fewer promises would look just as good."""
     rows = re.findall(r"^\| ([^|#]+?) \| (\d+) \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
 
     assert list(PROMISES) == [promise for promise, _, _ in rows]

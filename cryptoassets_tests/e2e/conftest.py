@@ -39,50 +39,50 @@ def make_platform(
 @pytest.fixture
 def platform(make_platform: MakePlatform) -> Iterator[Platform]:
     """Empty stores and a simulator for one test."""
-    with make_platform() as made:
-        yield made
+    with make_platform() as platform:
+        yield platform
 
 
 @pytest.fixture(scope="session")
 def odd_platform(make_platform: MakePlatform) -> Iterator[Platform]:
-    """Stores after one run whose answer held all of `odd_values`; tests only read them."""
-    with make_platform() as made:
-        made.put_faults({"route": "/assets", "kind": "patch", "coins": odd_values.PATCHES})
-        made.finished.append(made.command("run"))
-        made.put_faults()
-        yield made
+    """Stores after one run whose answer contained all `odd_values`; tests only read them."""
+    with make_platform() as platform:
+        platform.put_faults({"route": "/assets", "kind": "patch", "coins": odd_values.PATCHES})
+        platform.results.append(platform.command("run"))
+        platform.put_faults()
+        yield platform
 
 
 @pytest.fixture
 def copy(odd_platform: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
-    """A copy of consistent stores that hold quarantined documents and dead letters, too."""
-    with copied(odd_platform, stack, tmp_path) as made:
-        yield made
+    """A copy of consistent stores, including quarantined documents and dead letters."""
+    with copied(odd_platform, stack, tmp_path) as platform:
+        yield platform
 
 
 @pytest.fixture(scope="session")
 def old_and_new(make_platform: MakePlatform) -> Iterator[Platform]:
-    """An hour of 40 days ago and the current hour, each with a refused document; read only."""
-    with make_platform(COINCAP_COINS="5") as made:
+    """An hour 40 days ago and the current hour, each with a refused document; tests only read."""
+    with make_platform(COINCAP_COINS="5") as platform:
         shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -40 * 86_400_000}
-        made.put_faults(shift)
-        assert made.execute("ingest", this_hour()).success
-        observed_at = made.stores.documents()[0]["observed_at"]
-        with made.stores.lake() as lake:
+        platform.put_faults(shift)
+        assert platform.execute("ingest", this_hour()).success
+        observed_at = platform.stores.documents()[0]["observed_at"]
+        with platform.stores.lake() as lake:
             foreign = {"_id": "foreign", "observed_at": observed_at, "fetched_at": observed_at}
             lake["coin_snapshots"].insert_one(foreign)
-        assert made.execute("process", observed_at.strftime(HOUR_FORMAT)).success
-        assert made.execute("marts", observed_at.strftime("%Y-%m-%d")).success
+        assert platform.execute("process", observed_at.strftime(HOUR_FORMAT)).success
+        assert platform.execute("marts", observed_at.strftime("%Y-%m-%d")).success
         without_price = {"tether": {"delete": ["priceUsd"]}}
-        made.put_faults({"route": "/assets", "kind": "patch", "coins": without_price})
-        finished = made.command("run")
+        platform.put_faults({"route": "/assets", "kind": "patch", "coins": without_price})
+        finished = platform.command("run")
         assert finished.code == 0, finished.text
-        made.put_faults()
-        yield made
+        platform.put_faults()
+        yield platform
 
 
 @pytest.fixture
 def two_hours(old_and_new: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
     """A copy of stores with an old hour and a new hour."""
-    with copied(old_and_new, stack, tmp_path) as made:
-        yield made
+    with copied(old_and_new, stack, tmp_path) as platform:
+        yield platform

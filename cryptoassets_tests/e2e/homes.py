@@ -1,7 +1,7 @@
-"""The product as its user has it: each command is a separate process with a fresh home.
+"""Runs the product as a user does: each command is a separate process, in a fresh home.
 
 What goes here: starting the console script with only its home set. What stays out: the product in
-this process (in `platforms`).
+the test process (in `platforms`).
 """
 
 import os
@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cryptoassets_tests.conftest import SINCE
-from cryptoassets_tests.e2e.platforms import Finished
+from cryptoassets_tests.e2e.platforms import CommandResult
 from cryptoassets_tests.e2e.stores import Stores
 
 COMMAND = Path(sys.executable).parent / "cryptoassets"
@@ -27,9 +27,9 @@ class Home:
 
     folder: Path
     umask: int = -1
-    """The umask of the shell; -1: that of the tests."""
+    """The umask of the command; -1 means the umask of the tests."""
 
-    def command(self, *arguments: str, limit: str = "true", **environment: str) -> Finished:
+    def command(self, *arguments: str, limit: str = "true", **environment: str) -> CommandResult:
         """Run the console script to its end, in a folder outside the project.
 
         Args:
@@ -49,12 +49,12 @@ class Home:
             timeout=_MAX_SECONDS,
             umask=self.umask,
         )
-        return Finished(finished.returncode, finished.stdout)
+        return CommandResult(finished.returncode, finished.stdout)
 
     def open_to_others(self) -> list[str]:
         """Files that other users can read, write or execute, and folders they can list.
 
-        A JVM that is ending deletes its temporary files meanwhile.
+        Files may disappear during the search, because an ending JVM deletes its temporary files.
         """
         found = []
         for path in self.folder.rglob("*"):
@@ -86,7 +86,7 @@ class Home:
 
 
 def user_environment() -> dict[str, str]:
-    """A user's environment: without our variables, and with buffered output into a pipe."""
+    """A user's environment: without this project's variables, and with buffered output to pipes."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
     named = {"COLUMNS": "300", "CRYPTOASSETS_SINCE": SINCE}
     return {name: os.environ[name] for name in kept if name in os.environ} | named

@@ -1,6 +1,6 @@
 """Odd values that a source may send.
 
-What goes here: the values, and what must become of each. What stays out: the runs.
+What goes here: the values, and the expected result of each. What stays out: the runs.
 """
 
 from decimal import Decimal
@@ -23,7 +23,7 @@ EXACT: dict[str, tuple[str, dict[str, Any], str, Decimal | None]] = {
         Decimal("12345678901234567890.123456789012345678"),
     ),
 }
-"""Coin to (what, patch, column, exact value): loaded."""
+"""Values that are loaded, by coin: description, patch, column, exact value."""
 
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "solana": ("40 digits", {"set": {"volumeUsd24Hr": "1" * 40}}, "volume_usd_24h_overflow"),
@@ -39,7 +39,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "polkadot": ("negative price", {"set": {"priceUsd": "-5"}}, "price_usd_not_positive"),
     "tether": ("no price", {"delete": ["priceUsd"]}, "price_usd_missing"),
 }
-"""Coin to (what, patch, reason): in quarantine."""
+"""Values that are quarantined, by coin: description, patch, reason."""
 
 DEAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "avalanche": ("lone surrogate", {"raw": {"name": '"\\ud800"'}}, "bad_text"),
@@ -50,7 +50,7 @@ DEAD: dict[str, tuple[str, dict[str, Any], str]] = {
         "number_not_representable",
     ),
 }
-"""Coin to (what, patch, reason): a dead letter, for the lake could not keep it unchanged."""
+"""Values that become dead letters, by coin: MongoDB would change them. Else as above."""
 
 PATCHES: dict[str, dict[str, Any]] = {
     **{coin: patch for coin, (_, patch, _, _) in EXACT.items()},

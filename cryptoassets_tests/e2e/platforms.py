@@ -1,4 +1,4 @@
-"""The product in this process: real servers, separate databases per test, one warm SparkSession.
+"""Runs the product in the test process: real servers, one database per test, a warm SparkSession.
 
 What goes here: running commands and jobs with a source that a test can break. What stays out:
 reading the stores (in `stores`), the command as a separate process (in `homes`).
@@ -36,8 +36,8 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A command that has ended; `text` is its whole output, with single blanks for white space."""
+class CommandResult:
+    """Result of a command; `text` is its whole output, each run of white space as one blank."""
 
     code: int
     text: str
@@ -45,33 +45,33 @@ class Finished:
 
 @dataclass(frozen=True)
 class Platform:
-    """Stores and a source for one test; `settings` name them while something runs."""
+    """Stores and a source for one test; `settings` are the environment variables of its runs."""
 
     stores: Stores
     source_url: str
     settings: dict[str, str]
-    finished: list[Finished] = field(default_factory=list)
-    """Commands that a fixture has run."""
+    results: list[CommandResult] = field(default_factory=list)
+    """Results of the commands that a fixture has run."""
 
     @contextlib.contextmanager
-    def in_force(self) -> Iterator[None]:
-        """Set the environment variables of the platform."""
+    def applied_settings(self) -> Iterator[None]:
+        """Set the platform's environment variables until the block ends."""
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.settings.items():
                 patch.setenv(name, value)
             yield
 
-    def but(self, **changes: str) -> "Platform":
-        """Return the same platform with other settings."""
+    def with_settings(self, **changes: str) -> "Platform":
+        """Return the same platform with these settings changed."""
         return replace(self, settings=self.settings | changes)
 
-    def command(self, *arguments: str) -> Finished:
+    def command(self, *arguments: str) -> CommandResult:
         """Run `cryptoassets` with these arguments."""
         printed = io.StringIO()
         handler = signal.getsignal(signal.SIGTERM)
         code: object = 0
         with (
-            self.in_force(),
+            self.applied_settings(),
             pytest.MonkeyPatch.context() as patch,
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
@@ -83,11 +83,11 @@ class Platform:
                 code = end.code
             finally:
                 signal.signal(signal.SIGTERM, handler)
-        return Finished(int(str(code or 0)), " ".join(printed.getvalue().split()))
+        return CommandResult(int(str(code or 0)), " ".join(printed.getvalue().split()))
 
     def execute(self, job: str, partition: str | None, **options: Any) -> dg.ExecuteInProcessResult:
-        """Run a job of the definitions on the real instance; a failure is a result, too."""
-        with self.in_force(), dagster_instance() as instance:
+        """Run a job of the definitions on the real instance; a failure is returned, not raised."""
+        with self.applied_settings(), dagster_instance() as instance:
             return defs.resolve_job_def(job).execute_in_process(
                 instance=instance,
                 partition_key=partition,
@@ -102,11 +102,11 @@ class Platform:
 
 
 MakePlatform = Callable[..., contextlib.AbstractContextManager[Platform]]
-"""`new_platform` but for its servers and its folder."""
+"""`new_platform` with servers, template and folder already given."""
 
 
 def put_faults(url: str, *rules: dict[str, Any]) -> None:
-    """Set the faults of one of our servers; see `cryptoassets.coincap_server.faults`."""
+    """Set the faults of a simulated source; see `cryptoassets.coincap_server.faults`."""
     body, headers = json.dumps(rules).encode(), {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/faults", data=body, headers=headers, method="PUT")
     with urllib.request.urlopen(request) as answer:
@@ -114,7 +114,7 @@ def put_faults(url: str, *rules: dict[str, Any]) -> None:
 
 
 def this_hour(seconds: int = 120) -> str:
-    """Partition key of the current hour, of which so many seconds are left.
+    """Partition key of the current hour, in which at least `seconds` are left.
 
     Waits for the next hour if fewer are left, because no snapshot can be fetched for a past hour.
     """
@@ -128,13 +128,13 @@ def this_hour(seconds: int = 120) -> str:
 def new_platform(
     stack: Stack, template: str, folder: Path, app: App | None = None, **settings: str
 ) -> Iterator[Platform]:
-    """A platform with empty stores.
+    """Provide a platform with empty stores.
 
     Args:
         stack: the session's servers.
         template: name of a PostgreSQL database to copy.
         folder: for the cleaned Parquet.
-        app: the source; None simulates.
+        app: the source; by default a simulated one.
         settings: further environment variables.
     """
     name = f"e2e_{uuid.uuid4().hex[:8]}"
@@ -143,7 +143,8 @@ def new_platform(
     with make_server(app or simulated_source()) as server:
         named = {
             "COINCAP_URL": server.url,
-            # Tests of prices count partitions and calls; `test_rates` names currencies.
+            # Fetching rates would change the numbers of partitions and calls that tests of prices
+            # expect. `test_rates` sets currencies.
             "CRYPTOASSETS_CURRENCIES": "none",
             "MONGO_URL": stores.mongo_url,
             "MONGO_DATABASE": name,
@@ -158,7 +159,7 @@ def new_platform(
 
 @contextlib.contextmanager
 def copied(platform: Platform, stack: Stack, folder: Path) -> Iterator[Platform]:
-    """The same source with a copy of the stores, which a test may damage."""
+    """Provide the same source with a copy of the stores, which a test may damage."""
     stores = platform.stores
     name = f"{stores.mongo_database}_copy"
     url = stack.postgres_url(database="postgres").replace("/postgres", f"/{name}")

@@ -34,7 +34,6 @@ from cryptoassets.stores.mongodb import Lake
 Dump = dict[str, list[bytes]]
 
 # Sorted dumps omit exactly these columns and tables.
-# Files are named at random, and their checksum covers their names.
 _VOLATILE = {"run_id", "loaded_at", "publication"}
 _NOT_DUMPED = (
     *(ALERTS, COIN_LATEST, CREDITS, LAST_RUNS, LOAD_HISTORY, MART_LOADS, PARTITION_LOCKS),

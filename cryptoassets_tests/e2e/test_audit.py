@@ -78,7 +78,7 @@ def test_consistent_stores_pass(copy: Platform) -> None:
     ],
 )
 def test_damage_in_postgresql_is_named(copy: Platform, statement: str, words: str) -> None:
-    """By a user with psql, by restoring only one table, or by a bug of the product."""
+    """Causes: a user with psql, restoring only one table, or a bug of the product."""
     copy.stores.rows(statement)
 
     audit = copy.command("audit")
@@ -89,14 +89,14 @@ def test_damage_in_postgresql_is_named(copy: Platform, statement: str, words: st
 
 @pytest.fixture
 def audited(copy: Platform) -> Platform:
-    """A copy whose documents an audit has compared before."""
+    """A copy of the stores that has been audited once."""
     first = copy.command("audit")
     assert (0, False) == (first.code, NOT_AGAIN in first.text), first.text
     return copy
 
 
 def test_unchanged_hours_are_compared_once_and_reported_with_the_date(audited: Platform) -> None:
-    """Each audit would otherwise read years of unchanged hours."""
+    """Otherwise each audit would read years of unchanged hours."""
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     with audited.stores.lake() as lake:
         lost = lake["coin_snapshots"].find_one_and_delete({"coin_id": "bitcoin"})
@@ -162,7 +162,7 @@ def test_unchanged_hours_are_compared_once_and_reported_with_the_date(audited: P
 def test_a_change_in_postgresql_since_the_last_audit_is_found(
     audited: Platform, statement: str, words: str
 ) -> None:
-    """The checksum is computed from the rows; the stored one proves nothing."""
+    """The audit must compute the checksum from the rows; the stored one proves nothing."""
     audited.stores.rows(statement)
 
     audit = audited.command("audit")
@@ -181,7 +181,7 @@ def test_a_change_in_postgresql_since_the_last_audit_is_found(
 def test_one_byte_changed_in_parquet_is_found(
     audited: Platform, old: bytes, new: bytes, words: str
 ) -> None:
-    """By a failing disk or an incomplete copy; the next rebuild of the table would read it."""
+    """Causes: a failing disk or an incomplete copy. A rebuild of the table would read the byte."""
     [file] = audited.stores.clean.glob("coin_prices/*/*.parquet")
     before, _, after = file.read_bytes().rpartition(old)
     file.write_bytes(before + new + after)
@@ -205,7 +205,7 @@ def test_parquet_that_was_written_again_is_compared_again(audited: Platform) -> 
 def test_a_document_that_another_program_wrote_is_named_and_then_quarantined(
     copy: Platform,
 ) -> None:
-    """Spark's MongoDB connector drops documents whose `_id` has another type; we do not."""
+    """Spark's MongoDB connector would drop documents whose `_id` has another type."""
     observed_at = copy.stores.documents()[0]["observed_at"]
     with copy.stores.lake() as lake:
         planted = lake["coin_snapshots"].insert_many(

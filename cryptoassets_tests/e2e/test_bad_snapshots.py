@@ -1,6 +1,6 @@
 """A bad snapshot is quarantined completely, `run` fails, and good rows are not changed.
 
-One sequence of runs in this process; `test_run` tests the snapshot of 30 coins as a user sees it.
+One sequence of runs in the test process. `test_run` tests a snapshot of 30 coins as a user sees it.
 """
 
 import json
@@ -11,30 +11,30 @@ from typing import Any
 
 import pytest
 
-from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
+from cryptoassets_tests.e2e.platforms import CommandResult, MakePlatform, Platform
 from cryptoassets_tests.e2e.stores import PUBLISHED, Dump
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 
 @dataclass(frozen=True)
-class Story:
-    """A good snapshot, a mostly broken one, an empty answer, a good one; dumps after each."""
+class Results:
+    """A good snapshot, a mostly broken one, an empty answer, a good one; a dump after each."""
 
     platform: Platform
     good: Dump
-    broken: tuple[Finished, Dump]
-    empty: tuple[Finished, Dump]
-    healed: tuple[Finished, Dump]
-    audit: Finished
+    broken: tuple[CommandResult, Dump]
+    empty: tuple[CommandResult, Dump]
+    healed: tuple[CommandResult, Dump]
+    audit: CommandResult
 
 
 @pytest.fixture(scope="module")
-def story(make_platform: MakePlatform) -> Iterator[Story]:
-    """Run once, because each run takes seconds."""
+def results(make_platform: MakePlatform) -> Iterator[Results]:
+    """Make all runs once, because each takes seconds."""
     with make_platform() as platform:
 
-        def run(*faults: dict[str, Any]) -> tuple[Finished, Dump]:
+        def run(*faults: dict[str, Any]) -> tuple[CommandResult, Dump]:
             platform.put_faults(*faults)
             return platform.command("run"), platform.stores.dump()
 
@@ -45,64 +45,64 @@ def story(make_platform: MakePlatform) -> Iterator[Story]:
         broken = run({"route": "/assets", "kind": "patch", "coins": without_price})
         empty = run({"route": "/assets", "kind": "empty"})
         healed = run()
-        yield Story(platform, good, broken, empty, healed, platform.command("audit"))
+        yield Results(platform, good, broken, empty, healed, platform.command("audit"))
 
 
-def test_a_mostly_broken_snapshot_makes_run_fail_and_name_the_check(story: Story) -> None:
+def test_a_mostly_broken_snapshot_makes_run_fail_and_name_the_check(results: Results) -> None:
     """If 61 of 100 coins have no price, the other 39 cannot be trusted either."""
-    finished, _ = story.broken
+    finished, _ = results.broken
 
     assert 1 == finished.code, finished.text
     assert "clean/coin_prices newest_snapshot_reliable" in finished.text
     assert "snapshot_unreliable" in finished.text
 
 
-def test_a_mostly_broken_snapshot_is_quarantined_completely(story: Story) -> None:
+def test_a_mostly_broken_snapshot_is_quarantined_completely(results: Results) -> None:
     """The 39 good-looking coins are not loaded either; each row has the reason."""
-    rows = story.platform.stores.rows(
+    rows = results.platform.stores.rows(
         "SELECT count(*), count(*) FILTER (WHERE 'price_usd_missing' = ANY(reasons)) "
         "FROM warehouse.quarantine WHERE 'snapshot_unreliable' = ANY(reasons)"
     )
 
     assert [(100, 61)] == rows
-    assert 100 == len(story.broken[1]["warehouse.quarantine"])
+    assert 100 == len(results.broken[1]["warehouse.quarantine"])
 
 
 @pytest.mark.parametrize("what", ["broken", "empty"])
-def test_a_bad_answer_does_not_change_earlier_rows(story: Story, what: str) -> None:
+def test_a_bad_answer_does_not_change_earlier_rows(results: Results, what: str) -> None:
     """Readers see the same rows as before, byte for byte."""
-    _, after = getattr(story, what)
+    _, after = getattr(results, what)
 
     for table in PUBLISHED:
-        assert story.good[table] == after[table], table
+        assert results.good[table] == after[table], table
 
 
-def test_an_empty_answer_stores_nothing_and_fails(story: Story) -> None:
+def test_an_empty_answer_stores_nothing_and_fails(results: Results) -> None:
     """`data: []` with status 200 is not a success."""
-    finished, after = story.empty
+    finished, after = results.empty
 
     assert 1 == finished.code
     assert "raw/coin_snapshots: GET http" in finished.text
     assert "returned no coins. Nothing was stored" in finished.text
-    assert story.broken[1] == after
+    assert results.broken[1] == after
 
 
-def test_the_next_good_snapshot_is_published(story: Story) -> None:
+def test_the_next_good_snapshot_is_published(results: Results) -> None:
     """A bad answer must not block its hour."""
-    finished, after = story.healed
+    finished, after = results.healed
 
     assert 0 == finished.code, finished.text
-    assert story.broken[1]["warehouse.quarantine"] == after["warehouse.quarantine"]
-    assert 0 == story.audit.code, story.audit.text
+    assert results.broken[1]["warehouse.quarantine"] == after["warehouse.quarantine"]
+    assert 0 == results.audit.code, results.audit.text
 
 
-def test_another_good_run_only_adds_one_snapshot(story: Story) -> None:
+def test_another_good_run_only_adds_one_snapshot(results: Results) -> None:
     """Rows of the first run are not changed."""
-    before, (_, after) = story.good, story.healed
+    before, (_, after) = results.good, results.healed
 
     assert 200 == len(after["warehouse.coin_prices"])
     assert set(before["warehouse.coin_prices"]) < set(after["warehouse.coin_prices"])
-    # The coin of rank 100 may be another one than seconds before.
+    # The coin of rank 100 may have changed within seconds.
     coins = {row.partition(b"\t")[0] for row in after["warehouse.coin_prices"]}
     for table in ("warehouse.coins", "marts.coin_daily"):
         assert coins == {row.partition(b"\t")[0] for row in after[table]}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from cryptoassets_tests.e2e.platforms import Finished, Platform, this_hour
+from cryptoassets_tests.e2e.platforms import CommandResult, Platform, this_hour
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
@@ -20,9 +20,9 @@ _COINS = 100
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop that a signal stopped, and how long it took to end."""
+    """The result of a loop that a signal stopped, and the seconds that it took to end."""
 
-    finished: Finished
+    finished: CommandResult
     seconds_to_end: float
 
 
@@ -31,7 +31,7 @@ def loop_until(platform: Platform, is_enough: Callable[[], bool]) -> Loop:
     asked_at = [time.monotonic()]
     has_ended = threading.Event()
 
-    def stop_then() -> None:
+    def stop_when_enough() -> None:
         deadline = time.monotonic() + _MAX_SECONDS
         while not is_enough() and time.monotonic() < deadline:
             if has_ended.wait(0.1):
@@ -39,7 +39,7 @@ def loop_until(platform: Platform, is_enough: Callable[[], bool]) -> Loop:
         asked_at.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
-    stopper = threading.Thread(target=stop_then)
+    stopper = threading.Thread(target=stop_when_enough)
     stopper.start()
     finished = platform.command("run", "--every", "1")
     ended_at = time.monotonic()
@@ -59,7 +59,7 @@ _REFUSE_OLD_HOUR = """
 def test_a_loop_continues_after_faults_and_ends_at_ctrl_c(platform: Platform) -> None:
     """An empty answer fails one cycle, and so does an earlier hour that cannot be published.
 
-    That hour is tried once per hour, not in each cycle, and stays for a later run.
+    The earlier hour is tried once per hour, not in each cycle, and left to a later run.
     """
     # In the next hour the loop would correctly retry the unfinished hour.
     hour = this_hour()
@@ -78,7 +78,7 @@ def test_a_loop_continues_after_faults_and_ends_at_ctrl_c(platform: Platform) ->
     assert text.endswith("Stopped.")
     assert len(re.findall(r"100 documents new, 100 rows written, answer to row", text)) >= 2
     assert "not this hour" in text
-    # One more if a new hour began in the meantime.
+    # There is one more if a new hour has begun in the meantime.
     assert 2 <= len(re.findall(r"✗ \d\d:\d\d:\d\d", text)) <= 3, text
     assert re.search(r"cycles, [23] of them failed; [2-9]00 documents new", text)
     assert loop.seconds_to_end < 30
@@ -102,7 +102,7 @@ def test_a_permanent_error_ends_the_loop(platform: Platform) -> None:
 
 
 def test_a_loop_keeps_to_the_pace_of_the_months_credits(platform: Platform) -> None:
-    """One fetch per minute would spend the free plan in a day and a half."""
+    """One fetch per minute would spend the month's free credits in a day and a half."""
     platform.stores.rows("INSERT INTO warehouse.credits VALUES (now(), '/assets', 4000, 4000)")
 
     loop = loop_until(platform, lambda: len(platform.stores.documents("snapshot_fetches")) > 1)

@@ -22,7 +22,7 @@ from cryptoassets_tests.web import serving
 
 pytestmark = [
     *(pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(900)),
-    # Its shorter test is `assets.test_materialize`, which launches the range without the page.
+    # `assets.test_materialize` is a shorter test, which launches the range without the page.
     pytest.mark.long,
     pytest.mark.skipif(
         CHROMIUM is None, reason="needs a browser: apt-get install chromium (`.ci/run` does it)"
@@ -35,8 +35,8 @@ _CLICK_SECONDS, _MAX_SECONDS = 60, 800
 
 
 @dataclass(frozen=True)
-class Clicked:
-    """What there is after the click: runs, backfills, materialized partitions, raw documents."""
+class ClickResult:
+    """What the click has caused: runs, materialized partitions, raw documents, fetches."""
 
     runs: list[dg.DagsterRun]
     partitions: dict[str, set[str]]
@@ -56,10 +56,10 @@ def served(platform: Platform) -> Iterator[str]:
 
 
 def materialize_all(address: str, profile: Path, instance: dg.DagsterInstance) -> str:
-    """Click the button of the asset graph, then that of its dialog; return the backfill's id."""
+    """Click the button in the asset graph, then the one in its dialog; return the backfill's id."""
     known = {one.backfill_id for one in instance.get_backfills()}
     with browser(profile) as tab:
-        tab.look(1280, "light")
+        tab.set_window(1280, "light")
         button = f"Materialize all ({ASSETS})…"
         tab.open(f"{address}/asset-groups", button)
         tab.click(button)
@@ -88,7 +88,7 @@ def runs_of(instance: dg.DagsterInstance, backfill: str) -> list[dg.DagsterRun]:
 
 
 def materialized(instance: dg.DagsterInstance, since: float) -> dict[str, set[str]]:
-    """The partitions of each asset that were materialized since then."""
+    """The partitions of each asset that were materialized since a time."""
     partitions: dict[str, set[str]] = {}
     for key in instance.all_asset_keys():
         wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=since)
@@ -101,12 +101,16 @@ def materialized(instance: dg.DagsterInstance, since: float) -> dict[str, set[st
 @pytest.fixture(scope="module")
 def clicked(
     make_platform: MakePlatform, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Clicked]:
+) -> Iterator[ClickResult]:
     """Click once, because it takes minutes. Two months have 1,400 hours."""
     started = time.time()
     since = datetime.now(UTC).date() - timedelta(days=60)
     with make_platform(COINCAP_COINS=f"{COINS}", CRYPTOASSETS_SINCE=f"{since}") as platform:
-        with served(platform) as address, platform.in_force(), dagster_instance() as instance:
+        with (
+            served(platform) as address,
+            platform.applied_settings(),
+            dagster_instance() as instance,
+        ):
             backfill = materialize_all(address, tmp_path_factory.mktemp("profile"), instance)
             runs = runs_of(instance, backfill)
             partitions = materialized(instance, started)
@@ -119,18 +123,18 @@ def clicked(
                 )
             )
             fetches = len(lake["coin_snapshots"].distinct("fetched_at"))
-        yield Clicked(runs, partitions, hours, days, fetches)
+        yield ClickResult(runs, partitions, hours, days, fetches)
 
 
-def test_few_runs_are_launched_and_one_snapshot_is_fetched(clicked: Clicked) -> None:
-    """The page offers every hour."""
+def test_few_runs_are_launched_and_one_snapshot_is_fetched(clicked: ClickResult) -> None:
+    """The page offers every hour, but only the current one can be fetched."""
     assert 1 <= len(clicked.runs) <= 10
     assert 1 == clicked.fetches
     assert 1 == len(clicked.hours)
 
 
-def test_only_partitions_with_data_turn_green(clicked: Clicked) -> None:
-    """Of every asset, downstream ones included."""
+def test_only_partitions_with_data_turn_green(clicked: ClickResult) -> None:
+    """This holds for every asset, including downstream ones."""
     materialized = clicked.partitions
 
     for asset in ("raw/coin_snapshots", "clean/coin_prices", "warehouse/coin_prices"):
@@ -142,6 +146,6 @@ def test_only_partitions_with_data_turn_green(clicked: Clicked) -> None:
         assert materialized.get(asset, set()) <= clicked.days | {h[:10] for h in clicked.hours}
 
 
-def test_every_run_succeeds(clicked: Clicked) -> None:
-    """Although the backfill has not: for Dagster, partitions without data have failed."""
+def test_every_run_succeeds(clicked: ClickResult) -> None:
+    """The backfill itself fails, because for Dagster partitions without data have failed."""
     assert [dg.DagsterRunStatus.SUCCESS] * len(clicked.runs) == [run.status for run in clicked.runs]

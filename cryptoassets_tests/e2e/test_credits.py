@@ -21,8 +21,8 @@ def spend(platform: Platform, credits_spent: int) -> None:
     )
 
 
-def skipped(result: dg.ExecuteInProcessResult) -> dg.AssetObservation:
-    """What the run says of the hour, which is not materialized because it has no documents."""
+def skip_observation(result: dg.ExecuteInProcessResult) -> dg.AssetObservation:
+    """The run's observation of the hour, which has no documents and is not materialized."""
     assert [] == result.asset_materializations_for_node("raw__coin_snapshots")
     (event,) = [one for one in result.all_events if one.event_type_value == "ASSET_OBSERVATION"]
     return event.asset_observation_data.asset_observation
@@ -36,10 +36,10 @@ def test_a_scheduled_ingest_without_credits_skips_and_succeeds(
 
     result = platform.execute("ingest", this_hour())
 
-    made = skipped(result)
+    observation = skip_observation(result)
     assert result.success
-    assert "credits" == made.metadata["skipped"].value
-    next_fetch = datetime.fromisoformat(str(made.metadata["next fetch at"].value))
+    assert "credits" == observation.metadata["skipped"].value
+    next_fetch = datetime.fromisoformat(str(observation.metadata["next fetch at"].value))
     assert next_fetch > datetime.now(UTC)
     assert [] == platform.stores.documents()
 
@@ -47,31 +47,33 @@ def test_a_scheduled_ingest_without_credits_skips_and_succeeds(
 def test_a_scheduled_ingest_that_would_need_the_reserve_skips_until_next_month(
     platform: Platform,
 ) -> None:
-    """The pace would allow it, but not the reserve; this is not a failed run either."""
-    result = platform.but(COINCAP_MONTHLY_CREDITS="18").execute("ingest", this_hour())
+    """The pace would allow the fetch, but not the reserve; this is not a failed run either."""
+    result = platform.with_settings(COINCAP_MONTHLY_CREDITS="18").execute("ingest", this_hour())
 
-    made = skipped(result)
+    observation = skip_observation(result)
     assert result.success
-    assert "credits" == made.metadata["skipped"].value
-    next_fetch = datetime.fromisoformat(str(made.metadata["next fetch at"].value))
+    assert "credits" == observation.metadata["skipped"].value
+    next_fetch = datetime.fromisoformat(str(observation.metadata["next fetch at"].value))
     assert (1, 0, 0) == (next_fetch.day, next_fetch.hour, next_fetch.minute)
 
 
 def test_the_slower_of_two_concurrent_fetches_skips(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The loop and the schedule: one spends the credits that the other has just seen."""
+    """For example the loop and the schedule: one spends credits that the other has just counted."""
     spend(platform, 899_999_000)
     budget = Budget(10**9, 899_999_000, datetime.now(UTC))
     if not budget.is_over_pace:
         pytest.skip("the last tenth of a month: nothing can be over its pace and above the reserve")
     monkeypatch.setattr(Budget, "next_snapshot_at", lambda budget, _: budget.now)
 
-    result = platform.but(COINCAP_MONTHLY_CREDITS=str(10**9)).execute("ingest", this_hour())
+    result = platform.with_settings(COINCAP_MONTHLY_CREDITS=str(10**9)).execute(
+        "ingest", this_hour()
+    )
 
-    made = skipped(result)
+    observation = skip_observation(result)
     assert result.success
-    assert "credits" == made.metadata["skipped"].value
+    assert "credits" == observation.metadata["skipped"].value
 
 
 def test_run_spends_credits_down_to_the_reserve(platform: Platform) -> None:

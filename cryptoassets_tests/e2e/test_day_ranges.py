@@ -41,8 +41,8 @@ _LEDGER = """
 
 
 @dataclass(frozen=True)
-class Story:
-    """The same days by one run, and by one run per day."""
+class Results:
+    """The marts of the same days, computed in one run and in one run per day."""
 
     by_range: dg.ExecuteInProcessResult
     dump_by_range: Dump
@@ -58,7 +58,7 @@ def plant(platform: Platform) -> None:
         "without": (FIRST + timedelta(days=9)).date(),
         "renamed": FIRST + timedelta(days=5),
     }
-    with platform.in_force(), PostgresResource().connect() as connection:
+    with platform.applied_settings(), PostgresResource().connect() as connection:
         ensure_months(connection, [FIRST.date()])
         connection.execute(_PRICES, facts)
         connection.execute(_HISTORY, facts)
@@ -68,36 +68,36 @@ def plant(platform: Platform) -> None:
 
 
 @pytest.fixture(scope="module")
-def story(make_platform: MakePlatform) -> Iterator[Story]:
-    """Run once, because each run takes seconds."""
-    with make_platform() as made:
-        plant(made)
-        by_range = made.execute("marts", None, tags=RANGE)
-        dump = made.stores.dump()
-        made.stores.rows(f"TRUNCATE {', '.join(MARTS)}")
-        by_day = [made.execute("marts", day) for day in DAYS]
-        yield Story(by_range, dump, by_day, made.stores.dump())
+def results(make_platform: MakePlatform) -> Iterator[Results]:
+    """Compute the marts once for all tests, because each run takes seconds."""
+    with make_platform() as platform:
+        plant(platform)
+        by_range = platform.execute("marts", None, tags=RANGE)
+        dump = platform.stores.dump()
+        platform.stores.rows(f"TRUNCATE {', '.join(MARTS)}")
+        by_day = [platform.execute("marts", day) for day in DAYS]
+        yield Results(by_range, dump, by_day, platform.stores.dump())
 
 
-def test_one_run_makes_the_same_rows_as_one_run_per_day(story: Story) -> None:
+def test_one_run_gives_the_same_rows_as_one_run_per_day(results: Results) -> None:
     """Byte for byte: look-back, history and aliases do not depend on the range."""
-    assert story.by_range.success
-    assert all(result.success for result in story.by_day)
+    assert results.by_range.success
+    assert all(result.success for result in results.by_day)
     for table in MARTS:
-        assert story.dump_by_range[table]
-        assert story.dump_by_day[table] == story.dump_by_range[table]
+        assert results.dump_by_range[table]
+        assert results.dump_by_day[table] == results.dump_by_range[table]
 
 
-def test_each_day_has_a_materialization_with_its_own_count(story: Story) -> None:
-    """On a day without prices of bitcoin there is the history of ethereum."""
-    made = [
+def test_each_day_has_a_materialization_with_its_own_count(results: Results) -> None:
+    """On the day without prices of bitcoin, the history of ethereum is counted."""
+    materializations = [
         event.step_materialization_data.materialization
-        for event in story.by_range.all_events
+        for event in results.by_range.all_events
         if event.is_step_materialization
     ]
     counts = {
         (one.asset_key.path[1], one.partition): one.metadata["dagster/partition_row_count"].value
-        for one in made
+        for one in materializations
     }
 
     assert [2, 1, 2] == [counts["coin_daily", day] for day in DAYS]

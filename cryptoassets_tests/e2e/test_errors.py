@@ -43,8 +43,8 @@ class WithoutHeader:
 def shared(make_platform: MakePlatform) -> Iterator[Platform]:
     """Empty stores and a source that requires a key; its runs store nothing."""
     source = simulated_source(api_key=KEY)
-    with make_platform(source, COINCAP_API_KEY=KEY) as made:
-        yield made
+    with make_platform(source, COINCAP_API_KEY=KEY) as platform:
+        yield platform
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_refusal_of_the_source_is_one_sentence(
     """It contains the asset, the cause and the remedy, and never a key."""
     shared.put_faults(*([{"route": "/assets"} | fault] if fault else []))
 
-    finished = shared.but(**settings).command("run")
+    finished = shared.with_settings(**settings).command("run")
 
     assert 1 == finished.code
     assert f"raw/coin_snapshots: GET {shared.source_url}/assets" in finished.text
@@ -104,10 +104,10 @@ EXECUTE FUNCTION refuse_event()
 
 
 def test_a_failure_that_dagster_cannot_record_fails_the_run(shared: Platform) -> None:
-    """On a full disk, `run` exited with 0 because no event of the failed step was stored."""
+    """On a full disk, `run` once exited with 0, because no event of the failed step was stored."""
     shared.put_faults({"route": "/assets", "kind": "status", "status": 403, "body": "unrecordable"})
     with (
-        shared.in_force(),
+        shared.applied_settings(),
         dagster_instance(),
         psycopg.connect(Stack(load_settings()).postgres_url("dagster"), autocommit=True) as dagster,
     ):
@@ -123,7 +123,7 @@ def test_a_failure_that_dagster_cannot_record_fails_the_run(shared: Platform) ->
 
 def test_an_unreachable_source_is_one_sentence(shared: Platform) -> None:
     """Nothing is started, because it is unknown whose data the source serves."""
-    gone = shared.but(COINCAP_URL=f"http://127.0.0.1:{free_port()}")
+    gone = shared.with_settings(COINCAP_URL=f"http://127.0.0.1:{free_port()}")
 
     finished = gone.command("run")
 
@@ -138,7 +138,7 @@ def test_ingest_in_dagster_names_an_unreachable_source(
 ) -> None:
     """Airflow's log shows this text; the code location still loads without the source."""
     url = f"http://127.0.0.1:{free_port()}"
-    gone = shared.but(COINCAP_URL=url)
+    gone = shared.with_settings(COINCAP_URL=url)
 
     failed = gone.execute("ingest", this_hour())
 
@@ -150,11 +150,11 @@ def test_ingest_in_dagster_names_an_unreachable_source(
 
 
 def test_missing_certificates_are_named_without_retries(shared: Platform, tmp_path: Path) -> None:
-    """Removing conda leaves such a variable; four tries did not name the cause."""
+    """Removing conda leaves such a variable; a run once tried four times and named no cause."""
     missing = str(tmp_path / "cacert.pem")
     settings = {"COINCAP_URL": "https://coincap.invalid/v3", "REQUESTS_CA_BUNDLE": missing}
 
-    finished = shared.but(**settings).command("run")
+    finished = shared.with_settings(**settings).command("run")
 
     assert 2 == finished.code, finished.text
     assert f"REQUESTS_CA_BUNDLE names {missing}, which cannot be read" in finished.text
@@ -164,9 +164,9 @@ def test_missing_certificates_are_named_without_retries(shared: Platform, tmp_pa
 
 @pytest.mark.parametrize("verb", ["run", "audit", "status"])
 def test_an_unreachable_postgresql_is_one_sentence(shared: Platform, verb: str) -> None:
-    """It stores Dagster's runs, too, so no run can start."""
+    """PostgreSQL stores Dagster's runs, too, so no run can start."""
     port = free_port()
-    gone = shared.but(POSTGRES_URL=f"postgresql://me:planted@127.0.0.1:{port}/bigdata_db")
+    gone = shared.with_settings(POSTGRES_URL=f"postgresql://me:planted@127.0.0.1:{port}/bigdata_db")
 
     finished = gone.command(verb)
 
@@ -179,10 +179,12 @@ def test_an_unreachable_postgresql_is_one_sentence(shared: Platform, verb: str) 
 
 @pytest.mark.parametrize("verb", ["run", "audit", "status"])
 def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -> None:
-    """An older checkout, or only one of compose's two code locations, was updated."""
+    """This happens with an older checkout, or if only one of two code locations was updated."""
     move = "UPDATE warehouse.alembic_version SET version_num = %s"
     # A separate URL, because a process checks each URL only once.
-    unseen = shared.but(POSTGRES_URL=f"{shared.stores.postgres_url}?application_name={verb}")
+    unseen = shared.with_settings(
+        POSTGRES_URL=f"{shared.stores.postgres_url}?application_name={verb}"
+    )
     shared.put_faults()
     shared.stores.rows(move, "9999")
 
@@ -216,7 +218,7 @@ def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -
 def test_an_unsuitable_database_is_refused_before_any_write(
     shared: Platform, stack: Stack, encoding: str, done_before: str, code: int, words: str
 ) -> None:
-    """In one of them a name with an emoji was stored wrongly, and every check passed."""
+    """One of them once stored a name with an emoji wrongly, and every check passed."""
     name = f"unfit_{uuid.uuid4().hex[:8]}"
     create = f"CREATE DATABASE {{}} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
     administer(stack, create, name)
@@ -227,7 +229,7 @@ def test_an_unsuitable_database_is_refused_before_any_write(
     before, documents = unfit.rows(tables), shared.stores.documents()
     shared.put_faults()
 
-    finished = shared.but(POSTGRES_URL=url).command("run")
+    finished = shared.with_settings(POSTGRES_URL=url).command("run")
 
     assert code == finished.code, finished.text
     assert words in finished.text
@@ -237,7 +239,7 @@ def test_an_unsuitable_database_is_refused_before_any_write(
 
 
 def test_an_unreachable_mongodb_is_one_sentence(shared: Platform) -> None:
-    """With the address, without the password; `--debug` shows the traceback."""
+    """The sentence has the address but not the password; `--debug` shows the traceback."""
     port = free_port()
     gone = shared.settings | {"MONGO_URL": f"mongodb://me:planted@127.0.0.1:{port}"}
     home = Home(shared.stores.clean.parent)
@@ -271,7 +273,7 @@ def test_a_wrong_setting_exits_with_2(shared: Platform, variable: str, value: st
     """The message names the variable, never a value that may be secret."""
     shared.put_faults()
 
-    finished = shared.but(**{variable: value}).command("run")
+    finished = shared.with_settings(**{variable: value}).command("run")
 
     assert 2 == finished.code, finished.text
     assert variable in finished.text
@@ -288,7 +290,7 @@ def test_the_key_is_in_no_event_log_or_document(shared: Platform, stack: Stack) 
     )
     refused = shared.execute("ingest", this_hour())
 
-    with shared.in_force(), dagster_instance() as instance:
+    with shared.applied_settings(), dagster_instance() as instance:
         events = [
             str(record) for run in (good, refused) for record in instance.all_logs(run.run_id)
         ]
@@ -305,7 +307,7 @@ def test_coincap_data_is_refused_if_the_stores_hold_simulated_data(shared: Platf
     shared.execute("ingest", this_hour())
     before = shared.stores.documents()
     with make_server(WithoutHeader(simulated_source())) as coincap:
-        finished = shared.but(COINCAP_URL=coincap.url).command("run")
+        finished = shared.with_settings(COINCAP_URL=coincap.url).command("run")
 
     assert 1 == finished.code
     assert "data of source 'coincap' would mix with it" in finished.text

@@ -12,7 +12,7 @@ import pytest
 from cryptoassets.partitions.policies import range_tags
 from cryptoassets_tests.coincap_server.fixtures import get_json
 from cryptoassets_tests.e2e.platforms import MakePlatform, Platform
-from cryptoassets_tests.e2e.wrong_rules import have_tether_refused
+from cryptoassets_tests.e2e.wrong_rules import refuse_tether
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
 
@@ -33,15 +33,15 @@ FAULTS = (
 )
 _POINTS = "SELECT coin_id, count(*), count(DISTINCT observed_at) FROM {} GROUP BY 1 ORDER BY 1"
 _PUBLISHED = "SELECT * FROM warehouse.coin_price_history ORDER BY coin_id, observed_at"
-_REFUSED_AS = (
+_QUARANTINED_FOR = (
     "SELECT split_part(raw_id, '@', 1), partition_key FROM warehouse.quarantine WHERE reasons = %s"
 )
-_TRAIL = "SELECT reasons, outcome, count(*) FROM warehouse.quarantine_releases GROUP BY 1, 2"
+_RELEASES = "SELECT reasons, outcome, count(*) FROM warehouse.quarantine_releases GROUP BY 1, 2"
 _VERSIONS = "SELECT raw_id, xmin::text FROM warehouse.coin_price_history"
 
 
 @dataclass(frozen=True)
-class Story:
+class Results:
     """One run over a range with empty stores, and the same run again."""
 
     platform: Platform
@@ -52,57 +52,59 @@ class Story:
 
 
 def calls_of(platform: Platform) -> int:
-    """Calls of history that the source counted."""
+    """The number of history calls that the source counted."""
     counted: dict[str, Any] = get_json(f"{platform.source_url}/calls")
     return int(counted["calls"].get("/assets/{slug}/history", 0))
 
 
 @pytest.fixture(scope="module")
-def story(make_platform: MakePlatform) -> Iterator[Story]:
+def results(make_platform: MakePlatform) -> Iterator[Results]:
     """Run the range twice and record the stores after each run."""
-    with make_platform(COINCAP_COINS=str(COINS)) as made:
-        made.put_faults(*FAULTS)
-        results, calls, versions = [], [], []
+    with make_platform(COINCAP_COINS=str(COINS)) as platform:
+        platform.put_faults(*FAULTS)
+        runs, calls, versions = [], [], []
         for _ in range(2):
-            results.append(made.execute("history", None, tags=RANGE))
-            calls.append(calls_of(made))
-            versions.append(dict(made.stores.rows(_VERSIONS)))
-        assert made.execute("marts", None, tags=RANGE).success
-        yield Story(made, results[0], results[1], calls, versions)
+            runs.append(platform.execute("history", None, tags=RANGE))
+            calls.append(calls_of(platform))
+            versions.append(dict(platform.stores.rows(_VERSIONS)))
+        assert platform.execute("marts", None, tags=RANGE).success
+        yield Results(platform, runs[0], runs[1], calls, versions)
 
 
-def test_every_valid_point_is_published_once(story: Story) -> None:
+def test_every_valid_point_is_published_once(results: Results) -> None:
     """A coin that the source does not know does not block the others."""
-    assert story.first.success
-    rows = story.platform.stores.rows(
+    assert results.first.success
+    rows = results.platform.stores.rows(
         "SELECT coin_id, count(*), count(DISTINCT observed_at) FROM warehouse.coin_price_history "
         "GROUP BY 1 ORDER BY 1"
     )
     assert [("bitcoin", 71, 71), ("tether", 72, 72)] == rows
 
 
-def test_each_day_has_its_own_ledger_row_folder_and_quarantine(story: Story) -> None:
+def test_each_day_has_its_own_ledger_row_folder_and_quarantine(results: Results) -> None:
     """A day is a partition, even if one run processes several."""
-    ledger = story.platform.stores.rows(
+    ledger = results.platform.stores.rows(
         "SELECT partition_key, raw_rows, loaded_rows, quarantined_rows FROM warehouse.loads"
     )
-    folders = (story.platform.stores.clean / "coin_price_history").iterdir()
-    refused = story.platform.stores.rows("SELECT partition_key, reasons FROM warehouse.quarantine")
+    folders = (results.platform.stores.clean / "coin_price_history").iterdir()
+    refused = results.platform.stores.rows(
+        "SELECT partition_key, reasons FROM warehouse.quarantine"
+    )
 
     assert [(KEYS[0], 48, 48, 0), (KEYS[1], 48, 47, 1), (KEYS[2], 48, 48, 0)] == sorted(ledger)
     assert {f"day={key}" for key in KEYS} == {folder.name for folder in folders}
     assert [(KEYS[1], ["price_usd_malformed"])] == refused
 
 
-def test_dagster_has_rows_and_checks_of_each_day(story: Story) -> None:
-    """A backfill from Dagster's page is such a run."""
-    events = story.first.all_events
-    made = [
+def test_dagster_has_rows_and_checks_of_each_day(results: Results) -> None:
+    """A backfill from Dagster's page is one run over a range, too."""
+    events = results.first.all_events
+    materializations = [
         e.step_materialization_data.materialization for e in events if e.is_step_materialization
     ]
     rows = {
         (one.asset_key.path[0], one.partition): one.metadata["dagster/partition_row_count"].value
-        for one in made
+        for one in materializations
         if one.asset_key.path[1] != "quarantine"
     }
     judged = Counter(
@@ -117,47 +119,47 @@ def test_dagster_has_rows_and_checks_of_each_day(story: Story) -> None:
     assert {(key, True): 6 for key in KEYS} == dict(judged)
 
 
-def test_the_same_run_again_fetches_and_writes_nothing(story: Story) -> None:
+def test_the_same_run_again_fetches_and_writes_nothing(results: Results) -> None:
     """Calls cost credits, and published rows are not rewritten."""
-    assert story.second.success
+    assert results.second.success
     # One call per coin, and one for the coin that does not exist.
-    assert [COINS, COINS] == story.calls
-    assert story.versions[0] == story.versions[1]
+    assert [COINS, COINS] == results.calls
+    assert results.versions[0] == results.versions[1]
 
 
-def test_audit_finds_no_difference(story: Story) -> None:
-    """It compares history in the same way as prices."""
-    finished = story.platform.command("audit")
+def test_audit_finds_no_difference(results: Results) -> None:
+    """`audit` compares history in the same way as prices."""
+    finished = results.platform.command("audit")
 
     assert 0 == finished.code, finished.text
     assert f"{48 * 3} raw documents in {DAYS} days" in finished.text
 
 
-def test_a_single_day_is_processed_like_a_range(story: Story) -> None:
+def test_a_single_day_is_processed_like_a_range(results: Results) -> None:
     """Airflow launches single days."""
-    result = story.platform.execute("history", KEYS[1])
+    result = results.platform.execute("history", KEYS[1])
 
     assert result.success
-    assert story.calls[1] == calls_of(story.platform)
+    assert results.calls[1] == calls_of(results.platform)
 
 
 def test_points_that_a_corrected_rule_accepts_leave_the_quarantine_once(
-    story: Story, monkeypatch: pytest.MonkeyPatch
+    results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wrong rule refuses tether for a day; after its correction, its points are released."""
-    stores = story.platform.stores
+    stores = results.platform.stores
     right = stores.rows(_PUBLISHED)
-    have_tether_refused(monkeypatch)
-    assert story.platform.execute("history", KEYS[2]).success
-    refused = stores.rows(_REFUSED_AS, ["bad_id"])
+    refuse_tether(monkeypatch)
+    assert results.platform.execute("history", KEYS[2]).success
+    refused = stores.rows(_QUARANTINED_FOR, ["bad_id"])
     monkeypatch.undo()
 
-    first, second = (story.platform.command("requeue", "--reason", "bad_id") for _ in range(2))
+    first, second = (results.platform.command("requeue", "--reason", "bad_id") for _ in range(2))
 
     assert [("tether", KEYS[2])] * 24 == refused
     assert 0 == first.code, first.text
     assert f"warehouse/coin_price_history {KEYS[2]} 24 released, 0 remain" in first.text
     assert (0, "Nothing is quarantined for bad_id.") == (second.code, second.text)
-    assert [(["bad_id"], "loaded", 24)] == stores.rows(_TRAIL)
+    assert [(["bad_id"], "loaded", 24)] == stores.rows(_RELEASES)
     assert right == stores.rows(_PUBLISHED)
-    assert 0 == story.platform.command("audit").code
+    assert 0 == results.platform.command("audit").code

@@ -9,7 +9,7 @@ import pytest
 
 from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets.coincap_server.sources import simulated_source
-from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
+from cryptoassets_tests.e2e.platforms import CommandResult, MakePlatform, Platform
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
 
@@ -54,46 +54,48 @@ class OddHistory:
 
 
 @dataclass(frozen=True)
-class Story:
+class Results:
     """A backfill while the source is faulty, and another after its repair."""
 
     platform: Platform
-    odd: Finished
+    odd: CommandResult
     odd_points: dict[str, int]
     quarantined: list[tuple[str, list[str]]]
-    good: Finished
+    good: CommandResult
 
 
 @pytest.fixture(scope="module")
-def story(make_platform: MakePlatform) -> Iterator[Story]:
+def results(make_platform: MakePlatform) -> Iterator[Results]:
     """Run both backfills."""
     source = OddHistory()
-    with make_platform(source, COINCAP_COINS="4") as made:
-        odd = made.command("backfill", *STRETCH)
-        points = dict(made.stores.rows(_POINTS))
-        quarantined = made.stores.rows(_QUARANTINED)
+    with make_platform(source, COINCAP_COINS="4") as platform:
+        odd = platform.command("backfill", *STRETCH)
+        points = dict(platform.stores.rows(_POINTS))
+        quarantined = platform.stores.rows(_QUARANTINED)
         source.is_odd = False
-        yield Story(made, odd, points, quarantined, made.command("backfill", *STRETCH))
+        yield Results(platform, odd, points, quarantined, platform.command("backfill", *STRETCH))
 
 
-def test_coins_with_unusable_points_are_named_and_the_command_fails(story: Story) -> None:
-    """`time` as text or in seconds, and old points for every request, looked like success."""
-    assert 1 == story.odd.code, story.odd.text
+def test_coins_with_unusable_points_are_named_and_the_command_fails(results: Results) -> None:
+    """`time` as text or in seconds, and old points for every request, used to look like success."""
+    assert 1 == results.odd.code, results.odd.text
     for coin in ("bitcoin", "ethereum"):
-        assert f"{coin}: 6 points of {LAST:%Y-%m-%d} (none of its 6 points can be" in story.odd.text
-    assert f"tether: 6 points of {LAST:%Y-%m-%d} (none of its 25 points is" in story.odd.text
-    assert {"xrp": HOURS - 1} == story.odd_points
+        assert (
+            f"{coin}: 6 points of {LAST:%Y-%m-%d} (none of its 6 points can be" in results.odd.text
+        )
+    assert f"tether: 6 points of {LAST:%Y-%m-%d} (none of its 25 points is" in results.odd.text
+    assert {"xrp": HOURS - 1} == results.odd_points
 
 
-def test_two_prices_at_the_same_time_are_both_quarantined(story: Story) -> None:
-    """Both are kept and neither is published."""
-    assert [["contradictory_answer"]] * 2 == [reasons for _, reasons in story.quarantined]
-    assert all(raw_id.startswith("xrp@h1@") for raw_id, _ in story.quarantined)
+def test_two_prices_at_the_same_time_are_both_quarantined(results: Results) -> None:
+    """Both are kept, but neither is published."""
+    assert [["contradictory_answer"]] * 2 == [reasons for _, reasons in results.quarantined]
+    assert all(raw_id.startswith("xrp@h1@") for raw_id, _ in results.quarantined)
 
 
-def test_the_same_command_fetches_again_after_the_repair(story: Story) -> None:
+def test_the_same_command_fetches_again_after_the_repair(results: Results) -> None:
     """No unusable answer was recorded as covering its window."""
-    points = dict(story.platform.stores.rows(_POINTS))
+    points = dict(results.platform.stores.rows(_POINTS))
 
-    assert 0 == story.good.code, story.good.text
+    assert 0 == results.good.code, results.good.text
     assert {"bitcoin": HOURS, "ethereum": HOURS, "tether": HOURS, "xrp": HOURS - 1} == points

@@ -24,8 +24,8 @@ SAMPLE = "v2-2023-03"
 def recorded(samples: Path, make_platform: MakePlatform) -> Iterator[Platform]:
     """Stores for one test and the recorded answers of March 2023."""
     app = replayed_source(samples / SAMPLE)
-    with make_platform(app) as made:
-        yield made
+    with make_platform(app) as platform:
+        yield platform
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_every_recorded_point_is_loaded_with_its_decimals(
         )
         for point in json.loads(file.read_bytes())["data"]
     }
-    platform = recorded.but(COINCAP_HISTORY_INTERVAL=interval)
+    platform = recorded.with_settings(COINCAP_HISTORY_INTERVAL=interval)
 
     tags = {**range_tags(first, last), COINS_TAG: "bitcoin"}
     result = platform.execute("history", None, tags=tags)

@@ -1,7 +1,7 @@
 """Variables that the user's shell sets for other programs do not change a run.
 
-One run with all such variables and the strictest umask, in a folder whose name contains every odd
-character, and in which a run on a full disk was interrupted.
+One run with all such variables and the strictest umask. Its folder has a name with every odd
+character, and an earlier run in it was interrupted by a full disk.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cryptoassets_tests.e2e.homes import Home
-from cryptoassets_tests.e2e.platforms import Finished
+from cryptoassets_tests.e2e.platforms import CommandResult
 from cryptoassets_tests.e2e.test_limits import java_of
 from cryptoassets_tests.test_libpq import VARIABLES as LIBPQ
 
@@ -100,7 +100,7 @@ NETWORK = {
     }.items()
     for name in (upper, upper.lower())
 }
-# Java takes the locale for the encoding of file names, Python the other for its output.
+# Java encodes file names by the locale; Python encodes its output by PYTHONIOENCODING.
 ENCODING = {"LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii"}
 HOSTILE = {**LIBPQ, **SPARK, **HADOOP_AND_JAVA, **DAGSTER_AND_AIRFLOW, **NETWORK, **ENCODING}
 
@@ -119,28 +119,30 @@ def home() -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def full_disk(home: Home) -> Finished:
-    """The first command of the home, for which there is no space."""
+def full_disk(home: Home) -> CommandResult:
+    """The result of the home's first command, run on a full disk."""
     return home.command("run", limit=FULL_DISK, **HOSTILE)
 
 
 @pytest.fixture(scope="module")
-def run(home: Home, full_disk: Finished) -> Finished:
-    """The run in this environment, after the one on a full disk."""
-    # A server that was started meanwhile keeps the limit of its shell.
+def run(home: Home, full_disk: CommandResult) -> CommandResult:
+    """The result of a run in this environment, after the one on a full disk."""
+    # A server that the first command has started keeps the limit of its shell.
     home.command("down", **HOSTILE)
     return home.command("run", **HOSTILE)
 
 
-def test_a_full_disk_is_one_sentence_and_no_java_is_left(home: Home, full_disk: Finished) -> None:
-    """`run` hung, or printed a hundred lines of Java and left the JVM running."""
+def test_a_full_disk_is_one_sentence_and_no_java_is_left(
+    home: Home, full_disk: CommandResult
+) -> None:
+    """`run` used to hang, or to print a hundred lines of Java and leave the JVM running."""
     assert 1 == full_disk.code, full_disk.text
     assert "The disk is full, or `ulimit -f` is too low" in full_disk.text
     assert "Traceback" not in full_disk.text
     assert [] == java_of(home.folder.parent)
 
 
-def test_a_run_succeeds_in_spite_of_foreign_variables(home: Home, run: Finished) -> None:
+def test_a_run_succeeds_in_spite_of_foreign_variables(home: Home, run: CommandResult) -> None:
     """Embedded programs use only our settings."""
     assert 0 == run.code, run.text
     assert "100 valid, 0 quarantined" in run.text
@@ -148,21 +150,23 @@ def test_a_run_succeeds_in_spite_of_foreign_variables(home: Home, run: Finished)
     assert (home.folder / "clean" / "coin_prices").is_dir()
 
 
-def test_marks_are_ascii_on_an_ascii_stream(run: Finished) -> None:
-    """The first tick could not be printed, so nothing was done."""
+def test_marks_are_ascii_on_an_ascii_stream(run: CommandResult) -> None:
+    """The first tick could not be printed, so the run used to fail before doing anything."""
     assert run.text.isascii()
     assert "  + raw/coin_snapshots" in run.text
 
 
-def test_java_prints_nothing_and_writes_no_event_log(home: Home, run: Finished) -> None:
-    """A hundred lines of Java would hide the important one."""
+def test_java_prints_nothing_and_writes_no_event_log(home: Home, run: CommandResult) -> None:
+    """A hundred lines of Java would hide the important line."""
     assert "Exception" not in run.text
     assert "Java" not in run.text
     assert not (home.folder / "dagster" / "history").exists()
     assert "Exception" not in (home.folder / "logs" / "spark.log").read_text()
 
 
-def test_no_other_user_can_open_a_file_under_the_strictest_umask(home: Home, run: Finished) -> None:
+def test_no_other_user_can_open_a_file_under_the_strictest_umask(
+    home: Home, run: CommandResult
+) -> None:
     """If root starts PostgreSQL, it runs as another account, which must reach its data.
 
     `test_run` tests the laxest umask.
@@ -171,8 +175,10 @@ def test_no_other_user_can_open_a_file_under_the_strictest_umask(home: Home, run
     assert [] == home.open_to_others()
 
 
-def test_a_secret_in_coincap_url_is_refused_and_stored_nowhere(home: Home, run: Finished) -> None:
-    """It was in sources.json, in messages and in every dead letter."""
+def test_a_secret_in_coincap_url_is_refused_and_stored_nowhere(
+    home: Home, run: CommandResult
+) -> None:
+    """The secret used to be in sources.json, in messages and in every dead letter."""
     for verb, url in (
         ("run", "http://me:planted@127.0.0.1:9/v3"),
         ("status", "http://127.0.0.1:9/v3?apiKey=planted"),

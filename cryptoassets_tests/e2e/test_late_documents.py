@@ -19,7 +19,7 @@ from cryptoassets.facts import Fact, facts_of
 from cryptoassets.jobs import RAW_SNAPSHOTS
 from cryptoassets_airflow.facts import facts_of as facts_in
 from cryptoassets_tests.airflow_plugin.reading import events_of
-from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Finished, MakePlatform, Platform
+from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, CommandResult, MakePlatform, Platform
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
@@ -27,28 +27,28 @@ HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
-class Late:
+class LateRun:
     """A run whose answer has a timestamp of an hour ago."""
 
     platform: Platform
-    finished: Finished
+    finished: CommandResult
     partition: str
     cursor: str
 
 
 @pytest.fixture(scope="module")
-def late(make_platform: MakePlatform) -> Iterator[Late]:
-    """One `run`."""
+def late(make_platform: MakePlatform) -> Iterator[LateRun]:
+    """One `run` whose answer belongs to the previous hour."""
     with make_platform() as platform:
         platform.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": -HOUR_MS})
-        with platform.in_force(), dagster_instance() as instance:
+        with platform.applied_settings(), dagster_instance() as instance:
             newest = instance.fetch_materializations(RAW_SNAPSHOTS, limit=1).records
         cursor = str(newest[0].storage_id if newest else 0)
         partition = (datetime.now(UTC) - timedelta(hours=1)).strftime(HOUR_FORMAT)
-        yield Late(platform, platform.command("run"), partition, cursor)
+        yield LateRun(platform, platform.command("run"), partition, cursor)
 
 
-def test_the_run_that_fetched_a_late_answer_publishes_it(late: Late) -> None:
+def test_the_run_that_fetched_a_late_answer_publishes_it(late: LateRun) -> None:
     """Users need not know which run fetched it."""
     rows = late.platform.stores.rows(
         "SELECT partition_key, raw_rows, loaded_rows FROM warehouse.loads "
@@ -61,9 +61,9 @@ def test_the_run_that_fetched_a_late_answer_publishes_it(late: Late) -> None:
     assert 0 == late.platform.command("audit").code
 
 
-def test_the_hour_of_a_late_answer_gets_a_materialization(late: Late) -> None:
+def test_the_hour_of_a_late_answer_gets_a_materialization(late: LateRun) -> None:
     """In Dagster's UI the partition must not be empty while its rows exist."""
-    with late.platform.in_force(), dagster_instance() as instance:
+    with late.platform.applied_settings(), dagster_instance() as instance:
         records = instance.fetch_materializations(
             dg.AssetRecordsFilter(RAW_SNAPSHOTS, after_storage_id=int(late.cursor)), limit=9
         ).records
@@ -75,10 +75,10 @@ def test_the_hour_of_a_late_answer_gets_a_materialization(late: Late) -> None:
     assert facts[Fact.IS_LATE]
 
 
-def test_the_plugin_reads_the_facts_of_every_asset(late: Late) -> None:
+def test_the_plugin_reads_the_facts_of_every_asset(late: LateRun) -> None:
     """Airflow's task log shows the row counts, and downstream tasks get the facts by name."""
     pytest.importorskip("dagster_graphql")
-    with late.platform.in_force(), dagster_instance() as instance:
+    with late.platform.applied_settings(), dagster_instance() as instance:
         records = instance.get_run_records(limit=3)
         runs = [events_of(instance, record.dagster_run.run_id) for record in records]
     made = [one for run in runs for one in run if one["__typename"] == "MaterializationEvent"]
@@ -90,9 +90,9 @@ def test_the_plugin_reads_the_facts_of_every_asset(late: Late) -> None:
     assert {name for named in facts.values() for name in named} <= set(Fact)
 
 
-def test_the_run_warns_if_the_clocks_differ(late: Late) -> None:
+def test_the_run_warns_if_the_clocks_differ(late: LateRun) -> None:
     """Prices are stored under the source's time; `status` reads the difference."""
-    with late.platform.in_force(), dagster_instance() as instance:
+    with late.platform.applied_settings(), dagster_instance() as instance:
         records = instance.fetch_materializations(
             dg.AssetRecordsFilter(RAW_SNAPSHOTS, after_storage_id=int(late.cursor)), limit=9
         ).records
@@ -106,9 +106,9 @@ def test_the_run_warns_if_the_clocks_differ(late: Late) -> None:
     assert words in late.finished.text
 
 
-def test_the_sensor_requests_one_run_for_the_hour(late: Late) -> None:
-    """In Dagster, no command processes the hour."""
-    with late.platform.in_force(), dagster_instance() as instance:
+def test_the_sensor_requests_one_run_for_the_hour(late: LateRun) -> None:
+    """With Dagster's schedules, no command processes the hour."""
+    with late.platform.applied_settings(), dagster_instance() as instance:
 
         def tick(cursor: str | None) -> Any:
             context = dg.build_sensor_context(instance, cursor=cursor, definitions=defs)
@@ -122,8 +122,8 @@ def test_the_sensor_requests_one_run_for_the_hour(late: Late) -> None:
     assert "no late documents" == second.skip_message
 
 
-def test_a_clock_two_days_back_stores_nothing_and_the_next_run_succeeds(late: Late) -> None:
-    """After a reboot without NTP; a snapshot from the future would stay the newest for two days."""
+def test_a_clock_two_days_back_stores_nothing_and_the_next_run_succeeds(late: LateRun) -> None:
+    """If stored, a snapshot from the future would stay the newest for two days."""
     platform, two_days = late.platform, 48 * HOUR_MS
     before = platform.stores.dump()
     platform.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": two_days})

@@ -65,7 +65,7 @@ def test_run_finishes_work_of_any_age(two_hours: Platform) -> None:
 
 
 def test_the_loop_computes_missing_marts(two_hours: Platform) -> None:
-    """On a machine that only runs `run --every`, no other command would."""
+    """On a machine with only `run --every`, no other command computes them."""
     [(day,)] = two_hours.stores.rows("SELECT min(day) FROM marts.coin_daily")
     two_hours.stores.rows("DELETE FROM marts.market_daily WHERE day = %s", day)
 
@@ -77,7 +77,7 @@ def test_the_loop_computes_missing_marts(two_hours: Platform) -> None:
 
 @pytest.fixture
 def waiting_hours(platform: Platform) -> Platform:
-    """Raw documents of hours that are not consecutive, so that each needs a run."""
+    """Raw documents of hours that are not consecutive, so that each hour needs its own run."""
     with platform.stores.lake() as lake:
         lake["coin_snapshots"].insert_many(
             document(f"coin-{coin}", observed_at=hour) for hour in HOURS for coin in range(3)

@@ -1,7 +1,7 @@
 """A command ends soon with one sentence if the machine has too few resources.
 
-Limits of the shell stand in for open files and memory. `test_hostile_environment` has a full disk,
-and the run after it.
+Limits of the shell restrict open files, memory and file sizes. `test_hostile_environment` tests a
+full disk, and the next run.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ from cryptoassets_tests.e2e.homes import Home
 from cryptoassets_tests.e2e.platforms import put_faults
 
 _ALMOST_FULL_DISK = "ulimit -f 160"
-"""80 kB per file. Servers that run already have no such limit."""
+"""80 kB per file. Servers that are already running have no such limit."""
 _LARGE_TEXT = "".join(hashlib.sha256(bytes([n % 256, n // 256])).hexdigest() for n in range(3_000))
-"""It hardly compresses, so the Parquet of a coin with this text exceeds the limit."""
+"""The text hardly compresses, so the Parquet of a coin with this text exceeds the limit."""
 _LARGE_COIN = {
     "route": "/assets",
     "kind": "patch",
     "coins": {"solana": {"set": {"explorer": f"https://{_LARGE_TEXT}"}}},
 }
 _LOADED = "SELECT sum(loaded_rows) FROM warehouse.loads WHERE asset = 'warehouse/coin_prices'"
-# Modes do not bind root, unless it gives up the right to ignore them.
+# Root ignores file modes, unless it gives up the right to do so.
 _AS_OTHERS = 'exec setpriv --bounding-set -dac_override,-dac_read_search,-fowner "$0" "$@"'
 
 
@@ -64,7 +64,7 @@ def java_of(folder: Path) -> list[int]:
 def test_a_missing_resource_is_one_sentence_and_no_java_is_left(
     home: Home, limit: str, words: str
 ) -> None:
-    """`run` hung, or printed a hundred lines of Java and left the JVM running."""
+    """`run` used to hang, or to print a hundred lines of Java and leave the JVM running."""
     finished = home.command("run", limit=limit)
 
     assert 1 == finished.code, finished.text
@@ -74,7 +74,7 @@ def test_a_missing_resource_is_one_sentence_and_no_java_is_left(
 
 
 def test_a_read_only_home_is_one_sentence(home: Home) -> None:
-    """A volume that was mounted read-only after an error of the disk."""
+    """Linux may remount a volume read-only after a disk error."""
     home.folder.chmod(0o500)
     try:
         finished = home.command("run", limit=_AS_OTHERS if os.geteuid() == 0 else "true")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cryptoassets_tests.e2e.platforms import Platform
-from cryptoassets_tests.e2e.wrong_rules import have_all_mined_refused
+from cryptoassets_tests.e2e.wrong_rules import refuse_fully_mined_coins
 from cryptoassets_tests.io_managers.damages import remove_files, truncate
 from cryptoassets_tests.io_managers.odd_types import STORED_BY_STANDIN, changed
 
@@ -98,7 +98,7 @@ def _assert_run_repairs_what_a_rule_refuses(
     for noted in Path(os.environ["CRYPTOASSETS_HOME"]).rglob("rules.json"):
         noted.write_text('{"warehouse/coin_prices": "another version"}')
     key = old.name.removeprefix("hour=").replace("T", "-") + ":00"
-    have_all_mined_refused(monkeypatch)
+    refuse_fully_mined_coins(monkeypatch)
 
     run = platform.command("run")
     audit, status = platform.command("audit"), platform.command("status")

@@ -13,11 +13,11 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 @pytest.mark.parametrize("coin", odd_values.EXACT)
 def test_a_storable_value_is_exact(odd_platform: Platform, coin: str) -> None:
-    """As text, as number, with 38 digits: never converted to a double."""
+    """Text, numbers and 38 digits are never converted to a double."""
     _, _, column, value = odd_values.EXACT[coin]
 
     rows = odd_platform.stores.rows(
-        f"SELECT {column} FROM warehouse.coin_prices WHERE coin_id = %s",  # noqa: S608 - ours
+        f"SELECT {column} FROM warehouse.coin_prices WHERE coin_id = %s",  # noqa: S608 - own column
         coin,
     )
 
@@ -44,7 +44,7 @@ def test_an_unstorable_value_is_quarantined_with_its_reason(
 def test_a_coin_that_mongodb_would_change_is_a_dead_letter(
     odd_platform: Platform, coin: str
 ) -> None:
-    """The other coins are stored; the dead letter holds the original text."""
+    """The other coins are stored, and the dead letter contains the original text."""
     reason = odd_values.DEAD[coin][2]
 
     letters = odd_platform.stores.documents("dead_letters")
@@ -58,12 +58,12 @@ def test_the_other_coins_of_the_page_are_loaded(odd_platform: Platform) -> None:
 
     assert counts == odd_platform.stores.outcomes()
     assert odd_values.LOADED == odd_platform.stores.count("warehouse.coin_prices")
-    assert 0 == odd_platform.finished[0].code, odd_platform.finished[0].text
+    assert 0 == odd_platform.results[0].code, odd_platform.results[0].text
 
 
 def test_the_run_warns_of_the_share_in_quarantine_and_of_new_keys(odd_platform: Platform) -> None:
     """Warnings name the differences, even a key that looks like terminal markup."""
-    text = odd_platform.finished[0].text
+    text = odd_platform.results[0].text
 
     assert "clean/coin_prices quarantine_share" in text
     assert "clean/coin_prices payload_drift" in text
@@ -72,7 +72,7 @@ def test_the_run_warns_of_the_share_in_quarantine_and_of_new_keys(odd_platform: 
 
 
 def test_raw_documents_keep_every_digit(odd_platform: Platform) -> None:
-    """Quarantine and raw hold the original text, so that a later rule can judge it."""
+    """Quarantine and raw contain the original text, so that a later rule can judge it."""
     payloads = {doc["coin_id"]: doc["payload"] for doc in odd_platform.stores.documents()}
     quarantined = odd_platform.stores.rows("SELECT payload FROM warehouse.quarantine")
     texts = {json.loads(row[0])["id"]: json.loads(row[0]) for row in quarantined}

@@ -1,4 +1,4 @@
-"""Limits of PostgreSQL that others use up: one sentence, nothing changed, and a later run succeeds.
+"""If others use up PostgreSQL's limits: a clear error, no change, and a later run succeeds.
 
 Row 17 of `docs/reliability.md`. The faults are real: another session holds the lock or the
 connections.
@@ -21,15 +21,15 @@ LOCK = "LOCK TABLE warehouse.coin_prices IN ACCESS EXCLUSIVE MODE"
 
 @pytest.fixture(scope="module")
 def fetched(make_platform: MakePlatform) -> Iterator[tuple[Platform, str]]:
-    """A platform with an hour that is fetched and not processed, and the hour."""
-    with make_platform(COINCAP_COINS="5") as made:
+    """A platform with an hour that is fetched but not processed, and the key of this hour."""
+    with make_platform(COINCAP_COINS="5") as platform:
         hour = this_hour()
-        assert made.execute("ingest", hour).success
-        yield made, hour
+        assert platform.execute("ingest", hour).success
+        yield platform, hour
 
 
 def published(platform: Platform) -> Dump:
-    """What a publication of prices writes in one transaction."""
+    """The tables that a publication of prices writes in one transaction."""
     dump = platform.stores.dump()
     return {name: dump[name] for name in ("warehouse.coin_prices", "warehouse.quarantine")}
 
@@ -41,13 +41,13 @@ def published(platform: Platform) -> Dump:
         ("statement_timeout", "it was cancelled or took too long; retry when the server is less"),
     ],
 )
-def test_a_lock_of_a_reader_delays_a_publication_but_never_halves_it(
+def test_a_lock_of_a_reader_fails_a_publication_and_leaves_nothing_half_published(
     fetched: tuple[Platform, str], option: str, words: str
 ) -> None:
-    """Someone locks the table by hand for longer than the limit of the session."""
+    """Someone locks the table by hand for longer than the session's time limit."""
     platform, hour = fetched
     before = published(platform)
-    limited = platform.but(
+    limited = platform.with_settings(
         POSTGRES_URL=f"{platform.stores.postgres_url}?options=-c%20{option}%3D500ms"
     )
 
@@ -64,7 +64,7 @@ def test_a_lock_of_a_reader_delays_a_publication_but_never_halves_it(
 def test_a_server_without_a_free_connection_is_one_sentence(
     fetched: tuple[Platform, str],
 ) -> None:
-    """A pool of another program has taken all; the remedy names the limit."""
+    """Another program's pool has taken all connections; the remedy names the limit."""
     platform, _ = fetched
 
     with ExitStack() as others:

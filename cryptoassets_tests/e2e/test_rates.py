@@ -1,4 +1,4 @@
-"""`run` fetches rates when they are old, reads the ECB's file, and prices have other currencies."""
+"""`run` fetches rates when they are old, and reads the ECB's file."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 TEN = Settings.model_fields["cryptoassets_currencies"].default
 
 
-def test_a_run_brings_rates_and_the_next_one_keeps_them(
+def test_a_run_fetches_rates_and_the_next_run_does_not(
     make_platform: MakePlatform, tmp_path: Path
 ) -> None:
-    """Ten currencies cost few credits; they are requested by id, and once in six hours."""
+    """Rates of ten currencies cost few credits: they are requested by id, once in six hours."""
     file = tmp_path / "hist.csv"
     file.write_text("Date,USD,JPY,\n2026-01-05,1.2,180,\n")
     with make_platform(

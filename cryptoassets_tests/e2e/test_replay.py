@@ -105,6 +105,6 @@ def expected_row(payload: dict[str, Any]) -> dict[str, Any]:
 def loaded_row(stores: Stores, raw_id: str) -> dict[str, Any]:
     """The row of a raw document in `warehouse.coin_prices`."""
     columns = ["coin_id", "rank", "source", *SOURCE_FIELDS]
-    statement = f"SELECT {', '.join(columns)} FROM warehouse.coin_prices WHERE raw_id = %s"  # noqa: S608 - names of ours
+    statement = f"SELECT {', '.join(columns)} FROM warehouse.coin_prices WHERE raw_id = %s"  # noqa: S608 - own names
     (row,) = stores.rows(statement, raw_id)
     return dict(zip(columns, row, strict=True))

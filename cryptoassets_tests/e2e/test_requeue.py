@@ -7,71 +7,76 @@ import pytest
 from cryptoassets_tests.e2e import odd_values
 from cryptoassets_tests.e2e.platforms import Platform
 from cryptoassets_tests.e2e.stores import Dump
-from cryptoassets_tests.e2e.wrong_rules import have_all_mined_refused
+from cryptoassets_tests.e2e.wrong_rules import refuse_fully_mined_coins
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 LONG = "0.123456789012345678"
 CODE = "supply_above_max_supply"
-TRAIL = "SELECT raw_id, reasons, outcome FROM warehouse.quarantine_releases ORDER BY 1"
+RELEASES = "SELECT raw_id, reasons, outcome FROM warehouse.quarantine_releases ORDER BY 1"
 HOURS = "SELECT partition_key FROM warehouse.loads WHERE asset = 'warehouse/coin_prices'"
-BOOKS = """
+LEDGER_COUNTS = """
     SELECT raw_rows, loaded_rows, quarantined_rows, superseded_rows FROM warehouse.loads
     WHERE asset = 'warehouse/coin_prices'
 """
 
 
-def process_by_a_wrong_rule(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Quarantine every fully mined coin; return their documents."""
+def process_with_a_wrong_rule(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Quarantine the documents of all fully mined coins; return their raw ids."""
     (hour,) = platform.stores.rows(HOURS)[0]
-    have_all_mined_refused(monkeypatch)
+    refuse_fully_mined_coins(monkeypatch)
     assert platform.execute("process", hour).success
     found = platform.stores.rows(
-        f"SELECT raw_id FROM warehouse.quarantine WHERE reasons = '{{{CODE}}}' ORDER BY 1"  # noqa: S608 - a code of ours
+        f"SELECT raw_id FROM warehouse.quarantine WHERE reasons = '{{{CODE}}}' ORDER BY 1"  # noqa: S608 - a constant
     )
     assert found
     return [raw_id for (raw_id,) in found]
 
 
-def but_for_the_trail(dump: Dump) -> Dump:
-    """Everything that must be unchanged; the records of releases are new."""
+def without_release_records(dump: Dump) -> Dump:
+    """The tables without `quarantine_releases`, to which every release adds a row."""
     return {name: rows for name, rows in dump.items() if name != "warehouse.quarantine_releases"}
 
 
 def test_documents_that_a_corrected_rule_accepts_are_released_once(
     copy: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the wrong rule, only coins without a price leave; with the right one, all are back."""
+    """With the wrong rule nothing is released; with the right one, all tables are restored."""
     right = copy.stores.dump()
-    refused = process_by_a_wrong_rule(copy, monkeypatch)
+    refused = process_with_a_wrong_rule(copy, monkeypatch)
 
-    unmended = copy.command("audit")
+    before_requeue = copy.command("audit")
     still_wrong = copy.command("requeue")
     consistent = copy.command("audit")
     monkeypatch.undo()
     first, second = copy.command("requeue", "--reason", CODE), copy.command("requeue")
 
-    assert (1, 0, 0) == (unmended.code, still_wrong.code, consistent.code), consistent.text
-    assert "were first or last seen at a time that has no price" in unmended.text
-    assert "): judged by older rules: run `rebuild` or `requeue`" in unmended.text
-    assert f"{len(refused)} coins have a new description" in still_wrong.text
+    assert (1, 0, 0) == (before_requeue.code, still_wrong.code, consistent.code), consistent.text
+    assert (
+        "coins have a first_seen_at or last_seen_at without a published price"
+        in before_requeue.text
+    )
+    assert "): judged by older rules: run `rebuild` or `requeue`" in before_requeue.text
+    assert f"Rows of warehouse.coins corrected: {len(refused)} (" in still_wrong.text
     assert "0 documents released from 1 partition." in still_wrong.text
     assert (0, 0) == (first.code, second.code), first.text
-    stay = len(odd_values.REFUSED)
-    assert f"{len(refused)} released, {stay} remain: volume_usd_24h_malformed" in first.text
+    remaining = len(odd_values.REFUSED)
+    assert f"{len(refused)} released, {remaining} remain: volume_usd_24h_malformed" in first.text
     assert "0 documents released from 1 partition." in second.text
-    assert [(raw_id, [CODE], "loaded") for raw_id in refused] == copy.stores.rows(TRAIL)
-    assert right == but_for_the_trail(copy.stores.dump()) | {"warehouse.quarantine_releases": []}
+    assert [(raw_id, [CODE], "loaded") for raw_id in refused] == copy.stores.rows(RELEASES)
+    assert right == without_release_records(copy.stores.dump()) | {
+        "warehouse.quarantine_releases": []
+    }
     stored = odd_values.STORED
-    assert [(stored, odd_values.LOADED, stay, 0)] == copy.stores.rows(BOOKS)
+    assert [(stored, odd_values.LOADED, remaining, 0)] == copy.stores.rows(LEDGER_COUNTS)
     assert 0 == copy.command("audit").code
 
 
-def test_rows_that_the_current_rules_refuse_leave_the_marts_too(
+def test_rows_refused_by_the_current_rules_are_also_removed_from_the_marts(
     copy: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is released, but prices are removed."""
-    have_all_mined_refused(monkeypatch)
+    """Nothing is released, but the prices of these rows are removed."""
+    refuse_fully_mined_coins(monkeypatch)
     before = copy.stores.count("warehouse.coin_prices")
 
     finished = copy.command("requeue")
@@ -84,7 +89,7 @@ def test_rows_that_the_current_rules_refuse_leave_the_marts_too(
 
 
 def test_requeue_computes_the_marts_that_a_killed_requeue_did_not_reach(copy: Platform) -> None:
-    """The document is released, so the quarantine no longer shows its day."""
+    """The document is already released, so the quarantine no longer shows its day."""
     ((hour,),) = copy.stores.rows(HOURS)
     copy.stores.rows(
         "INSERT INTO warehouse.quarantine_releases (asset, raw_id, released_at, partition_key, "
@@ -109,7 +114,7 @@ def test_a_reason_without_documents_starts_no_run(copy: Platform) -> None:
 
 
 def test_an_unknown_reason_exits_with_2(copy: Platform) -> None:
-    """A typing error must not look like a quarantine without such documents."""
+    """A typo in the reason must not look like an empty result."""
     finished = copy.command("requeue", "--reason", "rank_mising")
 
     assert 2 == finished.code
@@ -130,10 +135,7 @@ def test_a_dead_letter_that_can_be_read_now_is_published(copy: Platform) -> None
 
     published = "SELECT volume_usd_24h FROM warehouse.coin_prices WHERE coin_id = 'bitcoin-gold'"
     assert 0 == finished.code, finished.text
-    assert (
-        "1 dead letter read again, 1 document stored from them. Dead letters left: 1."
-        in finished.text
-    )
+    assert "1 dead letter became 1 document. Dead letters left: 1." in finished.text
     assert [(Decimal(LONG),)] == copy.stores.rows(published)
     assert 0 == copy.command("audit").code
     assert 2 == unknown.code

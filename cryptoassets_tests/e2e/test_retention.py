@@ -1,4 +1,4 @@
-"""Retention deletes old partitions completely, and none that something still reads."""
+"""Retention deletes old partitions completely, but none that are still read."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ LEDGER = """
 @pytest.fixture
 def keeping_5_days(two_hours: Platform) -> Platform:
     """The look-back of 31 days makes it 36 days, so the hour of 40 days ago may be deleted."""
-    return two_hours.but(CRYPTOASSETS_RETENTION_DAYS="5")
+    return two_hours.with_settings(CRYPTOASSETS_RETENTION_DAYS="5")
 
 
 def old_hour(platform: Platform) -> str:
@@ -32,7 +32,7 @@ def old_hour(platform: Platform) -> str:
 
 
 def contents(platform: Platform) -> tuple[Dump, int, int]:
-    """PostgreSQL, and the counts of the lake and of Parquet."""
+    """All rows in PostgreSQL, and the counts of the lake and of Parquet."""
     stores = platform.stores
     return stores.dump(), len(stores.documents()), stores.cleaned().num_rows
 
@@ -92,7 +92,7 @@ def test_an_old_partition_is_deleted_completely_and_not_rebuilt(keeping_5_days: 
 
 
 def test_expired_partitions_are_not_fetched_again(keeping_5_days: Platform) -> None:
-    """Neither by materializing the hour in Dagster nor by a backfill; no call is made."""
+    """Neither a click in Dagster nor a backfill calls the source for them."""
     hour = old_hour(keeping_5_days)
     assert keeping_5_days.execute("history", hour[:10]).success
     keeping_5_days.command("retention")
@@ -188,7 +188,7 @@ def test_partitions_of_a_running_job_stay(keeping_5_days: Platform, tags: dict[s
         status=dg.DagsterRunStatus.STARTED,
         tags={name: keys[value] for name, value in tags.items()},
     )
-    with keeping_5_days.in_force(), dagster_instance() as instance:
+    with keeping_5_days.applied_settings(), dagster_instance() as instance:
         instance.add_run(run)
         try:
             finished = keeping_5_days.command("retention")
@@ -200,10 +200,10 @@ def test_partitions_of_a_running_job_stay(keeping_5_days: Platform, tags: dict[s
 
 
 def test_nothing_is_deleted_while_a_command_reads_many_partitions(keeping_5_days: Platform) -> None:
-    """Between two chunks of a backfill, no run is active."""
+    """Between two chunks of a backfill no run is active, so its lock must prevent the deletion."""
     before = contents(keeping_5_days)
 
-    with keeping_5_days.in_force(), blocking_retention(PostgresResource()):
+    with keeping_5_days.applied_settings(), blocking_retention(PostgresResource()):
         finished = keeping_5_days.command("retention")
 
     assert (1, before) == (finished.code, contents(keeping_5_days))

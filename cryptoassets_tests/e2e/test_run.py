@@ -17,7 +17,7 @@ import pytest
 from pymongo import MongoClient
 
 from cryptoassets_tests.e2e.homes import Home
-from cryptoassets_tests.e2e.platforms import Finished, put_faults
+from cryptoassets_tests.e2e.platforms import CommandResult, put_faults
 from cryptoassets_tests.e2e.stores import PUBLISHED, Dump
 
 # The first test's time includes two cold runs, possibly on a busy machine.
@@ -30,20 +30,20 @@ pytestmark = [
 
 
 @dataclass(frozen=True)
-class Story:
-    """A good run, then one whose answer has only 30 of 100 coins; dumps after each."""
+class Results:
+    """A good run, then one whose answer has only 30 of 100 coins; a dump after each."""
 
     home: Home
-    unused: dict[str, Finished]
+    unused: dict[str, CommandResult]
     left_unused: bool
-    first: Finished
-    cut: Finished
+    first: CommandResult
+    cut: CommandResult
     after_first: Dump
     after_cut: Dump
-    audit: Finished
+    audit: CommandResult
     status_code: int
     status: dict[str, Any]
-    status_after_cut: Finished
+    status_after_cut: CommandResult
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def home() -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def story(home: Home) -> Story:
-    """All runs, made once, because a run as a process takes seconds."""
+def results(home: Home) -> Results:
+    """Make all runs once, because a run in a new process takes seconds."""
     unused = {verb: home.command(verb) for verb in ("env", "status", "audit")}
     left_unused = not list(home.folder.iterdir())
     first = home.command("run")
@@ -67,7 +67,7 @@ def story(home: Home) -> Story:
     audit, status = home.command("audit"), home.command("status", "--json")
     put_faults(home.settings["COINCAP_URL"], {"route": "/assets", "kind": "cut", "coins": 30})
     cut = home.command("run")
-    return Story(
+    return Results(
         home=home,
         unused=unused,
         left_unused=left_unused,
@@ -83,49 +83,49 @@ def story(home: Home) -> Story:
 
 
 @pytest.mark.parametrize("verb", ["env", "status", "audit"])
-def test_a_command_that_only_shows_starts_no_server(story: Story, verb: str) -> None:
-    """In any folder: looking at the status must not leave three servers running."""
-    finished = story.unused[verb]
+def test_a_command_that_only_shows_starts_no_server(results: Results, verb: str) -> None:
+    """Reading the status in some folder must not leave three servers running."""
+    finished = results.unused[verb]
 
     assert 3 == finished.code, finished.text
     named = {"env": "PostgreSQL, MongoDB and the simulator of CoinCap"}
     assert f"{named.get(verb, 'PostgreSQL and MongoDB')} are not running" in finished.text
-    assert f"home: {story.home.folder}" in finished.text
+    assert f"home: {results.home.folder}" in finished.text
     assert "Run `cryptoassets up`" in finished.text
-    assert story.left_unused
+    assert results.left_unused
 
 
-def test_env_prints_the_settings_that_need_no_server(story: Story) -> None:
+def test_env_prints_the_settings_that_need_no_server(results: Results) -> None:
     """The exit code tells a script that lines are missing."""
-    lines = story.unused["env"].text.splitlines()
+    lines = results.unused["env"].text.splitlines()
     names = {line.partition("=")[0] for line in lines if "=" in line}
 
     assert {"CRYPTOASSETS_HOME", "CLEAN_PATH", "SPARK_MASTER"} <= names
     assert names.isdisjoint({"MONGO_URL", "POSTGRES_URL", "COINCAP_URL"})
 
 
-def test_the_first_run_succeeds_and_lists_the_stores(story: Story) -> None:
+def test_the_first_run_succeeds_and_lists_the_stores(results: Results) -> None:
     """It is the first output that a new user sees."""
-    assert 0 == story.first.code, story.first.text
-    assert "simulator (not real prices; set COINCAP_API_KEY for CoinCap)" in story.first.text
+    assert 0 == results.first.code, results.first.text
+    assert "simulator (not real prices; set COINCAP_API_KEY for CoinCap)" in results.first.text
     for name in ("datalake.coin_snapshots", "warehouse.coin_prices", "marts.market_daily"):
-        assert name in story.first.text
-    assert "0 failed" in story.first.text
-    assert f"home: {story.home.folder}" in story.first.text
-    assert "cryptoassets audit" in story.first.text
+        assert name in results.first.text
+    assert "0 failed" in results.first.text
+    assert f"home: {results.home.folder}" in results.first.text
+    assert "cryptoassets audit" in results.first.text
 
 
-def test_every_store_holds_every_coin_of_the_first_run(story: Story) -> None:
+def test_every_store_holds_every_coin_of_the_first_run(results: Results) -> None:
     """Documents, cleaned rows and table rows are one snapshot of 100 coins."""
-    assert 100 == len(story.after_first["warehouse.coin_prices"])
-    assert 100 == len(story.after_first["warehouse.coins"])
-    assert 100 == len(story.after_first["marts.coin_daily"])
-    assert [] == story.after_first["warehouse.quarantine"]
+    assert 100 == len(results.after_first["warehouse.coin_prices"])
+    assert 100 == len(results.after_first["warehouse.coins"])
+    assert 100 == len(results.after_first["marts.coin_daily"])
+    assert [] == results.after_first["warehouse.quarantine"]
 
 
-def test_rows_documents_and_parquet_hold_the_same_ids(story: Story) -> None:
+def test_rows_documents_and_parquet_hold_the_same_ids(results: Results) -> None:
     """The sets of ids are equal, not only the counts."""
-    stores = story.home.stores
+    stores = results.home.stores
     documents = {document["_id"] for document in stores.documents()}
     rows = {row[0] for row in stores.rows("SELECT raw_id FROM warehouse.coin_prices")}
     refused = {row[0] for row in stores.rows("SELECT raw_id FROM warehouse.quarantine")}
@@ -135,46 +135,46 @@ def test_rows_documents_and_parquet_hold_the_same_ids(story: Story) -> None:
     assert (100, 30) == (len(rows), len(refused))
 
 
-def test_audit_finds_nothing_after_a_good_run(story: Story) -> None:
+def test_audit_finds_nothing_after_a_good_run(results: Results) -> None:
     """A user can verify the stores at any time."""
-    assert 0 == story.audit.code, story.audit.text
-    assert "110 raw documents" in story.audit.text
+    assert 0 == results.audit.code, results.audit.text
+    assert "110 raw documents" in results.audit.text
 
 
-def test_status_reports_fresh_prices_as_json(story: Story) -> None:
-    """By the age of the newest price, as in the summary of `run`."""
-    assets = {asset["asset"]: asset for asset in story.status["assets"]}
-    freshness = story.status["freshness"]
+def test_status_reports_fresh_prices_as_json(results: Results) -> None:
+    """Freshness is the age of the newest price, as in the summary of `run`."""
+    assets = {asset["asset"]: asset for asset in results.status["assets"]}
+    freshness = results.status["freshness"]
 
-    assert "simulator" == story.status["source"]
+    assert "simulator" == results.status["source"]
     assert assets["warehouse/coin_prices"]["is_fresh"]
     assert freshness["is_fresh"]
     assert freshness["age_seconds"] < 300 < 90 * 60 == freshness["allowed_seconds"]
     assert 100 == assets["warehouse/coin_prices"]["rows"]
     assert assets["raw/coin_snapshots"]["age_seconds"] < 300
-    assert {True} == {check["passed"] for check in story.status["checks"]}
-    assert 4000 == story.status["credits"]["left"]
-    assert story.status["disk_bytes"] > 1_000_000
+    assert {True} == {check["passed"] for check in results.status["checks"]}
+    assert 4000 == results.status["credits"]["left"]
+    assert results.status["disk_bytes"] > 1_000_000
 
 
-def test_status_reports_good_runs_and_no_waiting_documents(story: Story) -> None:
+def test_status_reports_good_runs_and_no_waiting_documents(results: Results) -> None:
     """A cron job needs this and the exit code."""
-    runs = {run["job"]: run for run in story.status["last_runs"]}
+    runs = {run["job"]: run for run in results.status["last_runs"]}
 
-    assert 0 == story.status_code
+    assert 0 == results.status_code
     assert {"ingest", "process", "marts", "rates"} == set(runs)
     assert {"succeeded"} == {run["outcome"] for run in runs.values()}
     assert ([], [], 0) == tuple(
-        story.status[name] for name in ("failed_runs", "waiting", "documents_waiting")
+        results.status[name] for name in ("failed_runs", "waiting", "documents_waiting")
     )
-    assert [] == story.status["stale_mart_days"]
-    assert story.status["disk_free_bytes"] > 1_000_000
-    assert str(story.home.folder) == story.status["home"]
+    assert [] == results.status["stale_mart_days"]
+    assert results.status["disk_free_bytes"] > 1_000_000
+    assert str(results.home.folder) == results.status["home"]
 
 
-def test_status_fails_after_a_failed_run_and_names_the_cause(story: Story) -> None:
+def test_status_fails_after_a_failed_run_and_names_the_cause(results: Results) -> None:
     """Dagster's run succeeded; a failed check that blocks nothing made `run` exit with 1."""
-    finished = story.status_after_cut
+    finished = results.status_after_cut
 
     assert 1 == finished.code
     assert "The last run of process of " in finished.text
@@ -182,49 +182,49 @@ def test_status_fails_after_a_failed_run_and_names_the_cause(story: Story) -> No
     assert "clean/coin_prices newest_snapshot_complete: " in finished.text
 
 
-def test_the_addresses_of_env_can_be_used(story: Story) -> None:
-    """By psql, pgAdmin or a script."""
-    named = story.home.settings
+def test_the_addresses_of_env_can_be_used(results: Results) -> None:
+    """Users need them for psql, pgAdmin or a script."""
+    named = results.home.settings
 
     with psycopg.connect(named["POSTGRES_URL"]) as connection:
         rows = connection.execute("SELECT coin_id FROM marts.coin_latest").fetchall()
     with MongoClient[dict[str, Any]](named["MONGO_URL"]) as client:
         documents = client[named["MONGO_DATABASE"]]["coin_snapshots"].count_documents({})
 
-    coins = {row.partition(b"\t")[0].decode() for row in story.after_first["warehouse.coins"]}
+    coins = {row.partition(b"\t")[0].decode() for row in results.after_first["warehouse.coins"]}
     assert coins == {coin for (coin,) in rows}
     assert documents >= 100
-    assert Path(named["CRYPTOASSETS_HOME"]) == story.home.folder
+    assert Path(named["CRYPTOASSETS_HOME"]) == results.home.folder
 
 
-def test_a_snapshot_cut_to_30_coins_makes_run_fail_and_name_the_check(story: Story) -> None:
+def test_a_snapshot_cut_to_30_coins_makes_run_fail_and_name_the_check(results: Results) -> None:
     """70 missing coins must not look like a normal day."""
-    assert 1 == story.cut.code, story.cut.text
-    assert "clean/coin_prices newest_snapshot_complete" in story.cut.text
-    assert "snapshot_incomplete" in story.cut.text
-    assert "Traceback" not in story.cut.text
+    assert 1 == results.cut.code, results.cut.text
+    assert "clean/coin_prices newest_snapshot_complete" in results.cut.text
+    assert "snapshot_incomplete" in results.cut.text
+    assert "Traceback" not in results.cut.text
 
 
 def test_a_cut_snapshot_is_quarantined_completely_and_earlier_rows_do_not_change(
-    story: Story,
+    results: Results,
 ) -> None:
     """All 30 coins have the reason; no byte of earlier rows differs."""
-    reasons = story.home.stores.rows("SELECT DISTINCT reasons FROM warehouse.quarantine")
+    reasons = results.home.stores.rows("SELECT DISTINCT reasons FROM warehouse.quarantine")
 
     assert [(["snapshot_incomplete"],)] == reasons
-    assert 30 == len(story.after_cut["warehouse.quarantine"])
+    assert 30 == len(results.after_cut["warehouse.quarantine"])
     for table in PUBLISHED:
-        assert story.after_first[table] == story.after_cut[table], table
+        assert results.after_first[table] == results.after_cut[table], table
 
 
-def test_dagsters_history_is_in_postgresql(story: Story) -> None:
-    """With the failed run, its checks and its events."""
-    url = story.home.settings["POSTGRES_URL"].replace("/bigdata_db", "/dagster")
+def test_dagsters_history_is_in_postgresql(results: Results) -> None:
+    """The history includes the failed run, its checks and its events."""
+    url = results.home.settings["POSTGRES_URL"].replace("/bigdata_db", "/dagster")
     with psycopg.connect(url) as connection:
         runs = connection.execute(
             "SELECT pipeline_name, status, count(*) FROM runs GROUP BY 1, 2 ORDER BY 1"
         ).fetchall()
-        made = connection.execute(
+        row_counts = connection.execute(
             "SELECT count(*) FROM event_logs WHERE dagster_event_type = 'ASSET_MATERIALIZATION' "
             'AND asset_key = \'["warehouse", "coin_prices"]\''
         ).fetchall()
@@ -235,19 +235,19 @@ def test_dagsters_history_is_in_postgresql(story: Story) -> None:
 
     twice = [(job, "SUCCESS", 2) for job in ("ingest", "marts", "process")]
     assert [*twice, ("rates", "SUCCESS", 1)] == runs
-    assert [(2,)] == made
+    assert [(2,)] == row_counts
     assert [(1,)] == failed
 
 
-def test_no_other_user_can_open_a_file_of_the_home(story: Story) -> None:
+def test_no_other_user_can_open_a_file_of_the_home(results: Results) -> None:
     """With umask 0, everybody on the machine could read data, logs, Parquet and state."""
-    assert [] == story.home.open_to_others()
-    assert list(story.home.folder.glob("**/coin_prices/**/*.parquet"))
+    assert [] == results.home.open_to_others()
+    assert list(results.home.folder.glob("**/coin_prices/**/*.parquet"))
 
 
-def test_the_password_of_postgresql_is_in_no_log_event_or_output(story: Story) -> None:
-    """It is only in the files that must contain it, and in the output of `env`."""
-    url = story.home.settings["POSTGRES_URL"]
+def test_the_password_of_postgresql_is_in_no_log_event_or_output(results: Results) -> None:
+    """Only the files that need the password and the output of `env` contain it."""
+    url = results.home.settings["POSTGRES_URL"]
     password = url.split(":")[2].split("@")[0]
     with psycopg.connect(url.replace("/bigdata_db", "/dagster")) as connection:
         events = connection.execute(
@@ -255,8 +255,8 @@ def test_the_password_of_postgresql_is_in_no_log_event_or_output(story: Story) -
             "+ (SELECT count(*) FROM runs WHERE strpos(run_body, %(key)s) > 0)",
             {"key": password},
         ).fetchone()
-    texts = [story.first.text, story.cut.text, story.audit.text]
-    telling = [path for path in _texts(story.home.folder) if password in _read(path)]
+    texts = [results.first.text, results.cut.text, results.audit.text]
+    telling = [path for path in _texts(results.home.folder) if password in _read(path)]
 
     assert len(password) > 8
     assert (0,) == events
@@ -264,15 +264,15 @@ def test_the_password_of_postgresql_is_in_no_log_event_or_output(story: Story) -
     assert [] == telling
 
 
-def test_sql_and_export_start_a_stopped_postgresql(story: Story, tmp_path: Path) -> None:
-    """`import cryptoassets` starts none. The last test here, because it stops the stores."""
+def test_sql_and_export_start_a_stopped_postgresql(results: Results, tmp_path: Path) -> None:
+    """`import cryptoassets` does not start it. This test is the last: it stops the stores."""
     for arguments in (
         ("sql", "--format", "csv", "select count(*) as coins from coins"),
         ("export", "coin_daily", "--format", "csv", "--out", str(tmp_path / "days.csv")),
     ):
-        story.home.command("down")
+        results.home.command("down")
 
-        read = story.home.command(*arguments)
+        read = results.home.command(*arguments)
 
         assert 0 == read.code, read.text
         assert "100" in read.text

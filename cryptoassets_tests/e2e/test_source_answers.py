@@ -1,4 +1,4 @@
-"""`run` explains each kind of answer of the source with its own words, and no value is wrong.
+"""`run` quotes the source's own words for each kind of answer, and stores no wrong value.
 
 One platform, one server; each step is a `run` with another answer.
 """
@@ -14,7 +14,7 @@ import pytest
 
 from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets_tests.coincap.scripted import Script, json_answer, page_answer
-from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform
+from cryptoassets_tests.e2e.platforms import CommandResult, MakePlatform, Platform
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
@@ -76,16 +76,16 @@ def odd_page() -> HttpAnswer:
 
 
 @dataclass(frozen=True)
-class Story:
-    """The output of each `run`, and the platform after the last one."""
+class Results:
+    """The output of each `run`, and the platform after the last run."""
 
     platform: Platform
-    refused: dict[str, Finished]
-    odd: Finished
+    refused: dict[str, CommandResult]
+    odd: CommandResult
 
 
 @pytest.fixture(scope="module")
-def story(make_platform: MakePlatform) -> Iterator[Story]:
+def results(make_platform: MakePlatform) -> Iterator[Results]:
     """Make all runs."""
     answers = [json_answer(404, {"error": "not yet"})]
 
@@ -93,45 +93,45 @@ def story(make_platform: MakePlatform) -> Iterator[Story]:
         is_asked = request.path.endswith("/assets")
         return answers[-1] if is_asked else json_answer(404, {"error": "no such path"})
 
-    with make_platform(Script(answering), COINCAP_COINS="10") as made:
+    with make_platform(Script(answering), COINCAP_COINS="10") as platform:
         refused = {}
         for name, (wire, _) in REFUSALS.items():
             answers.append(wire)
-            refused[name] = made.command("run")
+            refused[name] = platform.command("run")
         answers.append(odd_page())
-        yield Story(made, refused, made.command("run"))
+        yield Results(platform, refused, platform.command("run"))
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_run_names_the_cause_and_quotes_the_source(story: Story, name: str) -> None:
+def test_run_names_the_cause_and_quotes_the_source(results: Results, name: str) -> None:
     """A wrong cause would make users buy credits or replace a valid key."""
-    finished = story.refused[name]
+    finished = results.refused[name]
 
     assert 1 == finished.code, finished.text
     for words in REFUSALS[name][1]:
         assert words in finished.text
 
 
-def test_values_of_an_odd_page_are_exact(story: Story) -> None:
+def test_values_of_an_odd_page_are_exact(results: Results) -> None:
     """A number without quotes keeps its digits, and a tiny change is zero."""
     rows: dict[str, tuple[Any, ...]] = {
         row[0]: row[1:]
-        for row in story.platform.stores.rows(
+        for row in results.platform.stores.rows(
             "SELECT coin_id, price_usd, volume_usd_24h, change_pct_24h FROM warehouse.coin_prices"
         )
     }
 
-    assert 0 == story.odd.code, story.odd.text
+    assert 0 == results.odd.code, results.odd.text
     assert {f"coin-{number}" for number in range(10)} - {"coin-2"} == set(rows)
     exact = Decimal(EXACT), Decimal("12345678901234567890.5")
     assert exact == rows["coin-0"][:2]
     assert Decimal(0) == rows["coin-1"][2]
 
 
-def test_a_coin_that_is_twice_in_a_page_is_quarantined_with_both_prices(story: Story) -> None:
+def test_a_coin_that_is_twice_in_a_page_is_quarantined_with_both_prices(results: Results) -> None:
     """The order of hashes must not decide which price is loaded."""
-    rows = story.platform.stores.rows("SELECT reasons, payload FROM warehouse.quarantine")
+    rows = results.platform.stores.rows("SELECT reasons, payload FROM warehouse.quarantine")
 
     assert [["contradictory_answer"]] * 2 == [reasons for reasons, _ in rows]
     assert {"2", "3"} == {json.loads(payload)["priceUsd"] for _, payload in rows}
-    assert 0 == story.platform.command("audit").code
+    assert 0 == results.platform.command("audit").code

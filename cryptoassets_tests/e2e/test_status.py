@@ -15,7 +15,7 @@ from cryptoassets.definitions import defs
 from cryptoassets.embedded import dagster_instance
 from cryptoassets.embedded.dead_runs import process_tags
 from cryptoassets.jobs import RAW_SNAPSHOTS
-from cryptoassets_tests.e2e.platforms import Finished, MakePlatform, Platform, this_hour
+from cryptoassets_tests.e2e.platforms import CommandResult, MakePlatform, Platform, this_hour
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
@@ -26,12 +26,12 @@ _STALE = (
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The output of `status` for a platform whose newest hour was fetched and not processed."""
+class StatusOutput:
+    """The output of `status` for a platform whose newest hour was fetched but not processed."""
 
     hour: str
-    for_people: Finished
-    for_programs: Finished
+    for_people: CommandResult
+    for_programs: CommandResult
     while_it_is_processed: dict[str, Any]
 
     @property
@@ -43,7 +43,7 @@ class Shown:
 
 def status_while_a_run_works(platform: Platform, hour: str) -> dict[str, Any]:
     """The output for programs while a live run processes the hour."""
-    with platform.in_force(), dagster_instance() as instance:
+    with platform.applied_settings(), dagster_instance() as instance:
         job = defs.resolve_job_def("process")
         tags = {"dagster/partition": hour}
         run = instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
@@ -54,17 +54,17 @@ def status_while_a_run_works(platform: Platform, hour: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def shown(make_platform: MakePlatform) -> Iterator[Shown]:
+def shown(make_platform: MakePlatform) -> Iterator[StatusOutput]:
     """A waiting hour, a day with stale marts, a source whose clock is wrong."""
     with make_platform(COINCAP_COINS="5") as platform:
         hour = this_hour()
         assert platform.execute("ingest", hour).success
         platform.stores.rows(_STALE)
-        with platform.in_force(), dagster_instance() as instance:
+        with platform.applied_settings(), dagster_instance() as instance:
             noted = {"clock_difference_seconds": -180.0}
-            made = dg.AssetMaterialization(RAW_SNAPSHOTS, partition=hour, metadata=noted)
-            instance.report_runless_asset_event(made)
-        yield Shown(
+            materialization = dg.AssetMaterialization(RAW_SNAPSHOTS, partition=hour, metadata=noted)
+            instance.report_runless_asset_event(materialization)
+        yield StatusOutput(
             hour,
             platform.command("status"),
             platform.command("status", "--json"),
@@ -72,8 +72,8 @@ def shown(make_platform: MakePlatform) -> Iterator[Shown]:
         )
 
 
-def test_waiting_documents_are_counted_and_exit_with_1(shown: Shown) -> None:
-    """A killed run leaves them, and no other output shows them."""
+def test_waiting_documents_are_counted_and_exit_with_1(shown: StatusOutput) -> None:
+    """A killed run leaves waiting documents, and no other output shows them."""
     waiting = [partition for partition in shown.facts["waiting"] if partition["documents"]]
 
     assert (1, 1) == (shown.for_people.code, shown.for_programs.code)
@@ -84,28 +84,28 @@ def test_waiting_documents_are_counted_and_exit_with_1(shown: Shown) -> None:
     )
 
 
-def test_documents_of_a_live_run_do_not_count_as_waiting(shown: Shown) -> None:
+def test_documents_of_a_live_run_do_not_count_as_waiting(shown: StatusOutput) -> None:
     """Otherwise `status` would warn during every run.
 
-    Checks that the run had planned and not evaluated ended `status` with a traceback.
+    Checks that a run had planned but not evaluated used to end `status` with a traceback.
     """
     assert 0 == shown.while_it_is_processed["documents_waiting"]
 
 
-def test_stale_marts_are_named(shown: Shown) -> None:
+def test_stale_marts_are_named(shown: StatusOutput) -> None:
     """A run that was killed before the marts leaves figures of older prices."""
     assert "2019-03-01" in shown.facts["stale_mart_days"]
     assert "The marts of 2019-03-01" in shown.for_people.text
     assert "are older than their prices" in shown.for_people.text
 
 
-def test_a_wrong_clock_is_a_warning(shown: Shown) -> None:
+def test_a_wrong_clock_is_a_warning(shown: StatusOutput) -> None:
     """Documents are stored in the hour of the source's clock."""
     assert -180.0 == shown.facts["clock_difference_seconds"]
     assert "The source's clock is 3.0 min behind this machine's" in shown.for_people.text
 
 
-def test_free_disk_space_is_shown(shown: Shown) -> None:
-    """So that a user can act before a full disk ends a run."""
+def test_free_disk_space_is_shown(shown: StatusOutput) -> None:
+    """A user can act before a full disk ends a run."""
     assert shown.facts["disk_free_bytes"] > 0
     assert "GB free" in shown.for_people.text

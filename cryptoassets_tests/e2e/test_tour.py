@@ -1,4 +1,4 @@
-"""The tour, from the first price to the audit, with the commands that it shows."""
+"""The tour runs from the first price to the audit, with the commands that it shows."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 
 class Listener:
-    """A guide that keeps each command's output by the title of its step."""
+    """A guide of the tour that keeps the output of commands by the title of their step."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -32,14 +32,14 @@ class Listener:
         self.printed[self._title] = ""
 
     def command(self, text: str) -> None:
-        """Its output follows."""
+        """Do nothing; `run` keeps the output."""
 
     def unexpected(self, text: str, code: int) -> None:
-        """Note it with its output."""
+        """Record the command with its output."""
         self.failures.append(f"{text}: {code}: {self.printed[self._title]}")
 
     def run(self, text: str) -> int:
-        """Run our commands in this process, which has a warm Spark, and others with `sh`."""
+        """Run `cryptoassets` in this process, which has a warm Spark, and others with `sh`."""
         if text.startswith("cryptoassets "):
             finished = self._platform.command(*shlex.split(text)[1:])
             code, output = finished.code, finished.text
@@ -58,9 +58,9 @@ class Listener:
 
 
 def test_the_tour_shows_what_it_promises(platform: Platform, stack: Stack) -> None:
-    """A newcomer believes what the tour prints."""
+    """Newcomers rely on what the tour prints."""
     analyst_url = with_database(stack.analyst_url(), platform.stores.mongo_database)
-    listener = Listener(platform.but(ANALYST_URL=analyst_url))
+    listener = Listener(platform.with_settings(ANALYST_URL=analyst_url))
 
     assert take_tour(listener, listener.run), listener.failures
 

@@ -1,4 +1,4 @@
-"""Wrong rules for tests, installed in Spark's workers, which import the rules themselves."""
+"""Wrong rules for tests. Spark's workers import the rules, so they are patched in the workers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ from cryptoassets.assets import snapshots as snapshot_assets
 from cryptoassets.transforms import history, prices, rules
 
 
-def have_all_mined_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def refuse_fully_mined_coins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every fully mined coin, about one in five, until the patch is undone."""
     monkeypatch.setattr(snapshot_assets, "judge_prices", judge_prices)
 
 
-def have_tether_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def refuse_tether(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse every point of tether's history until the patch is undone."""
     monkeypatch.setattr(history_assets, "judge_history", judge_history)
 
@@ -43,7 +43,7 @@ def judge_history(raw: pa.Table) -> pa.Table:
 
 @contextmanager
 def _changed(module: ModuleType, name: str, value: Any) -> Iterator[None]:
-    """A worker that did not restore the right rule would use the wrong one in later tests."""
+    """Change a rule until the block ends; otherwise later tests in this worker would use it."""
     right = getattr(module, name)
     setattr(module, name, value)
     try:

@@ -25,7 +25,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def initialised_files() -> Iterator[Path]:
-    """PostgreSQL's folder of a home after its first start, which takes most of a second of CPU."""
+    """PostgreSQL's folder in a home after the first start, which takes almost a second of CPU."""
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-", dir="/var/tmp"))
     folder.chmod(0o755)
     stack = Stack(Settings(_env_file=None, cryptoassets_home=folder))
@@ -37,7 +37,7 @@ def initialised_files() -> Iterator[Path]:
 
 @pytest.fixture
 def later_start(home: Path, initialised_files: Path) -> None:
-    """The home has PostgreSQL's files already, for tests that do not need a first start."""
+    """A home that already has PostgreSQL's files, for tests that do not need a first start."""
     # Not `shutil`: if we are root, another account owns the files.
     subprocess.run(["/bin/cp", "-a", str(initialised_files), str(home)], check=True)
 
@@ -51,14 +51,14 @@ def messages() -> list[str]:
 @pytest.fixture
 def make_stack(home: Path, messages: list[str]) -> Iterator[MakeStack]:
     """Create stacks on this test's home, as separate commands would; settings by keyword."""
-    made: list[Stack] = []
+    stacks: list[Stack] = []
 
     def make(**settings: object) -> Stack:
         values = {"cryptoassets_home": home} | settings
-        made.append(Stack(Settings(_env_file=None, **values), messages.append))
-        return made[-1]
+        stacks.append(Stack(Settings(_env_file=None, **values), messages.append))
+        return stacks[-1]
 
     yield make
-    for stack in made:
+    for stack in stacks:
         stack.down()
     make(coincap_api_key=None).down(erase=True)

@@ -70,7 +70,7 @@ def silent_source() -> Iterator[socket.socket]:
 def test_with_named_stores_dagster_loads_the_definitions_and_asks_no_source(
     home: Path, make_stack: MakeStack, silent_source: socket.socket, tmp_path: Path
 ) -> None:
-    """In compose, Dagster and thus Airflow's scheduler did not start while the source was down."""
+    """While the source was down, compose's Dagster and thus Airflow's scheduler did not start."""
     variables = {
         "CRYPTOASSETS_HOME": str(home),
         "COINCAP_URL": f"http://127.0.0.1:{silent_source.getsockname()[1]}",
@@ -98,7 +98,7 @@ def test_with_named_stores_dagster_loads_the_definitions_and_asks_no_source(
 def test_with_embedded_stores_dagster_starts_although_the_source_has_never_answered(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is unknown which source it is, but no data is stored yet."""
+    """The kind of source is unknown, but no data is stored yet."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     monkeypatch.setenv("COINCAP_URL", f"http://127.0.0.1:{free_port()}")
     messages: list[str] = []
@@ -114,7 +114,7 @@ def test_with_embedded_stores_dagster_starts_although_the_source_has_never_answe
 def test_a_source_that_answers_later_does_not_move_dagsters_runs(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise Dagster would look for a run in a different database than it was launched in."""
+    """Otherwise Dagster would look for a run in a database other than the one that has it."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     with make_server(simulated_source()) as source:
         monkeypatch.setenv("COINCAP_URL", source.url)
@@ -194,7 +194,7 @@ def test_a_home_of_another_project_is_not_used(
 def test_a_home_with_a_copy_of_our_file_is_used(
     home: Path, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compose's containers have one."""
+    """Compose's containers have such a home."""
     (tmp_path / "dagster.yaml").write_text((project_root() / "dagster.yaml").read_text())
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 
@@ -202,7 +202,7 @@ def test_a_home_with_a_copy_of_our_file_is_used(
 
 
 def test_ctrl_c_does_not_end_the_processes_that_copy_output(tmp_path: Path) -> None:
-    """It reaches them in a terminal: one printed a traceback, the other lost the last lines."""
+    """Ctrl-C reaches them in a terminal: one printed a traceback, the other lost the last lines."""
     this = psutil.Process()
     before = this.children()
 

@@ -87,7 +87,7 @@ def a_run(
 @pytest.mark.parametrize(
     ("status", "minutes", "tags", "is_dead"),
     [
-        # Dagster creates a run, then starts it: other processes may act between the two.
+        # Dagster creates a run, then starts it; other processes may act in between.
         (NOT_STARTED, 1, {}, False),
         (NOT_STARTED, 6, {}, True),
         (STARTING, 1, _GONE_SERVER, False),
@@ -96,10 +96,10 @@ def a_run(
         # Without a daemon, queued runs are never launched.
         (QUEUED, 1, {}, False),
         (QUEUED, 6, {}, True),
-        # Killed together with its code server before it was tagged with its process.
+        # The run was killed together with its code server, before it was tagged with its process.
         (STARTED, 1, _GONE_SERVER, False),
         (STARTED, 6, _GONE_SERVER, True),
-        # No process and no code server to check: Dagster's own limit `max_runtime_seconds`.
+        # Without a process or code server to check, Dagster's limit `max_runtime_seconds` applies.
         (STARTED, 60, {}, False),
         (STARTED, 121, {}, True),
     ],
@@ -125,7 +125,7 @@ def test_a_run_without_a_process_tag_is_dead_after_a_time_without_updates(
 
 
 def test_a_queued_run_is_left_to_a_live_daemon(stack: Stack, instance: dg.DagsterInstance) -> None:
-    """It waits its turn, because only two runs execute at once."""
+    """A queued run waits for its turn, because only two runs execute at once."""
     run_id = a_run(stack, instance, QUEUED, timedelta(hours=1), {})
     heartbeat = DaemonHeartbeat(time.time(), "QUEUED_RUN_COORDINATOR", None, None)
     instance.add_daemon_heartbeat(heartbeat)
@@ -157,7 +157,7 @@ def test_another_hosts_process_id_is_ignored(stack: Stack, instance: dg.DagsterI
 def test_a_re_executed_run_is_not_judged_by_the_process_of_the_first_run(
     stack: Stack, instance: dg.DagsterInstance
 ) -> None:
-    """Dagster's UI copies all tags, and the first run's process is long gone."""
+    """Dagster's UI copies all tags, and the first run's process has ended."""
     copied = f"{socket.gethostname()} {_DEAD_PID} 1.0 another-run"
     run_id = a_run(stack, instance, NOT_STARTED, timedelta(), {PROCESS_TAG: copied})
 

@@ -1,4 +1,4 @@
-"""Java: the machine's if Spark supports it, else the wheel's, and a quick start."""
+"""Java: the machine's if Spark supports it, else the wheel's; and it starts quickly."""
 
 import os
 import subprocess
@@ -108,11 +108,11 @@ def test_an_archive_is_used_only_by_the_java_that_made_it(tmp_path: Path) -> Non
     """An update of Java or Spark makes it unusable."""
     home = fake_java(tmp_path / "java", "17.0.15")
     program = home / "bin" / "java"
-    made = ClassArchive(tmp_path, program)
-    for file in (made.classes, made.base):
+    archive = ClassArchive(tmp_path, program)
+    for file in (archive.classes, archive.base):
         if file:
             file.write_bytes(b"")
     (home / "release").write_text('JAVA_VERSION="17.0.16"')
 
-    assert any("SharedArchiveFile" in option for option in made.options())
+    assert any("SharedArchiveFile" in option for option in archive.options())
     assert [] == ClassArchive(tmp_path, program).options()

@@ -1,4 +1,4 @@
-"""Spark's JVM: it starts within a time limit, or it is ended and one sentence gives the reason."""
+"""Spark's JVM starts within a time limit, or is ended and one sentence gives the reason."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ from cryptoassets.errors import EmbeddedError
 
 pytestmark = pytest.mark.spark
 
-# A separate process, with its own limits and its own end.
+# Runs in a separate process, which has its own limits and ends by itself.
 START = """
 import json, resource, sys
 from pathlib import Path
@@ -69,7 +69,7 @@ def environment(stack: Stack) -> dict[str, str]:
 def start(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> Callable[[str, int], str]:
-    """Starts the JVM in a process with a resource limit, and returns that process's output."""
+    """A function that starts the JVM in a process with a resource limit; returns its output."""
 
     def run(kind: str, limit: int) -> str:
         arguments = json.dumps([str(folder), config, environment, kind, limit])
@@ -152,7 +152,7 @@ def test_a_java_that_fails_is_quoted_with_its_log(
 def test_a_jvm_started_in_advance_is_used(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """It starts while Python imports modules; a second JVM would take as long again."""
+    """It starts while Python imports modules; starting a second JVM would take as long again."""
     folder.mkdir()
     log = folder.parent / "spark.log"
     prestart_jvm(config, environment, folder, log)

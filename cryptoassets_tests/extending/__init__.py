@@ -1,1 +1,1 @@
-"""The flow that docs/extending.md adds, and its way through the whole product."""
+"""The flow that docs/extending.md adds, tested with every part of the product."""

@@ -35,7 +35,7 @@ QUARANTINE = (
 
 
 class WithExchanges:
-    """The simulator, with a route that it does not have; one of three rows breaks a rule."""
+    """The simulator with an additional route; one of its three rows breaks a rule."""
 
     def __init__(self) -> None:
         """Simulate."""
@@ -54,7 +54,7 @@ class WithExchanges:
 
 @pytest.fixture
 def toy_flow() -> Iterator[None]:
-    """The toy among the flows, as if its module were in `cryptoassets/schemas/flows`."""
+    """Add the toy to the flows, as if its module were in `cryptoassets/schemas/flows`."""
     FLOWS.append(EXCHANGE_FLOW)
     yield
     FLOWS.remove(EXCHANGE_FLOW)
@@ -63,9 +63,9 @@ def toy_flow() -> Iterator[None]:
 @pytest.fixture
 def platform(toy_flow: None, make_platform: MakePlatform) -> Iterator[Platform]:
     """Empty stores, in which the toy's migration has run."""
-    with make_platform(WithExchanges(), COINCAP_COINS="5") as made:
-        made.stores.rows(DDL)
-        yield made
+    with make_platform(WithExchanges(), COINCAP_COINS="5") as platform:
+        platform.stores.rows(DDL)
+        yield platform
 
 
 def status_of(platform: Platform) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def status_of(platform: Platform) -> dict[str, Any]:
 
 
 def test_a_flow_works_from_its_route_to_retention(platform: Platform) -> None:
-    """Raw, clean, warehouse, quarantine, ledger, checks, rebuild, requeue, audit and status."""
+    """This covers raw to warehouse, quarantine, ledger, checks, rebuild, requeue, audit, status."""
     loaded = [("e0", "1500.500000000000000000"), ("e1", "20.000000000000000000")]
 
     first, second = platform.command("run"), platform.command("run")
@@ -126,7 +126,7 @@ def test_a_late_rule_a_dead_letter_and_old_documents(platform: Platform) -> None
     assert [("late", "3.000000000000000000")] == platform.stores.rows(VOLUMES)
     assert 0 == platform.command("requeue", "--reason", "volume_usd_24h_negative").code
 
-    kept = platform.but(CRYPTOASSETS_RETENTION_DAYS="1").command("retention")
+    kept = platform.with_settings(CRYPTOASSETS_RETENTION_DAYS="1").command("retention")
 
     assert 0 == kept.code, kept.text
     assert [] == platform.stores.rows(VOLUMES) == platform.stores.documents("exchanges")
@@ -158,7 +158,7 @@ def test_dagster_knows_the_flow(toy_flow: None) -> None:
 
 @pytest.mark.parametrize("name", ["toy_flow", "toy_rules", "toy_assets"])
 def test_the_page_shows_the_code_of_the_toy(name: str) -> None:
-    """What users copy is what this test runs."""
+    """Users copy the code from the page, so it must be the tested code."""
     code = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
     shown = PAGE.replace("cryptoassets.assets.exchanges", "cryptoassets_tests.extending.toy_assets")
     shown = shown.replace(

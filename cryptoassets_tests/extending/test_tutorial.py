@@ -1,4 +1,4 @@
-"""The tutorial's files and commands work in a copy of the checkout, as a reader would use them."""
+"""The tutorial's files and commands work in a copy of the checkout, used as a reader would."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Exchanges: their trading volume as it is now, every hour."""
+"""Exchanges: their current trading volume, every hour."""
 
 from datetime import timedelta
 

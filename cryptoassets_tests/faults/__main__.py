@@ -1,4 +1,4 @@
-"""`make faults SEED=1 N=200`: kill, look, repeat; exit 1 if a promise was broken.
+"""`make faults SEED=1 N=200`: kill, check, repeat; exit 1 if a promise was broken.
 
 What goes here: the options, preparing the platform, the loop. What stays out: one try (in
 `campaign`), the tables (in `tally`).
@@ -23,8 +23,8 @@ from cryptoassets_tests.faults.victims import ignoring_ended, processes_of
 def main() -> int:
     """Run the campaign; return the exit code."""
     options = _options()
-    # A stopped campaign stops its servers, too; and a shell that ignores SIGINT does not make the
-    # commands under attack ignore it.
+    # If the campaign is stopped, it must stop its servers, too. If the shell ignores SIGINT, the
+    # commands under attack must not inherit this.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = options.seed if options.seed is not None else random.randrange(10**6)
@@ -38,7 +38,7 @@ def main() -> int:
         _prepare(home)
         readers = Readers(home)
         campaign = Campaign(home, readers)
-        with readers.reading(), campaign.tally.shown(readers):
+        with readers.reading(), campaign.tally.printed_at_end(readers):
             for number in range(options.first, options.first + options.tries):
                 attacks = draw(random.Random(f"{seed}-{number}"), options.attacks)
                 if campaign.try_once(number, attacks) and options.stop:
@@ -57,7 +57,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
-    parser.add_argument("--seed", type=int, help="repeats a campaign; default: random")
+    parser.add_argument(
+        "--seed", type=int, help="repeats the campaign with this seed; default: random"
+    )
     parser.add_argument("--tries", type=int, default=200)
     parser.add_argument("--first", type=int, default=1, help="number of the first try")
     parser.add_argument("--attacks", type=int, help="how many per try; default: 1 to 3, random")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 KILL, STOP, INTERRUPT = signal.SIGKILL, signal.SIGTERM, signal.SIGINT
 _ANY = (KILL, STOP, INTERRUPT)
 LAUNCH = "launch"
-"""Not a command: a run that Dagster launches in a process of its own."""
+"""Not a command: a run that Dagster launches in a separate process."""
 CLUSTER = "run on a cluster"
 """The command `run` with a standalone Spark: a master, a worker and its executor."""
 ENDLESS = "run --every"
@@ -45,7 +45,7 @@ _WEIGHTS = {
 COMMANDS = tuple(_WEIGHTS)
 _USUAL_SECONDS = {ENDLESS: 15.0, "backfill": 12.0, "rebuild": 14.0, LAUNCH: 12.0, CLUSTER: 18.0}
 _OTHERS_SECONDS = 8.0
-"""How long a command takes on an idle machine; the pace of this one is measured."""
+"""How long the other commands take on an idle machine; this machine's pace is measured."""
 _PUBLISHING = ("run", ENDLESS, "backfill", "rebuild", LAUNCH, CLUSTER)
 _PUBLICATION_SECONDS = 1.0
 _CLUSTERED_SHARE = 0.5
@@ -70,9 +70,9 @@ class Attack:
         name: the first command, as the table counts it.
         commands: arguments of one command, or of two that run at once.
         victim: which process is killed; see `VICTIMS`.
-        choice: which of several such processes, from 0 to 1.
-        signal: the signal it gets.
-        at_publication: whether the seconds count from the moment when rows are being staged.
+        choice: selects one of several such processes; from 0 to 1.
+        signal: the signal that is sent.
+        at_publication: whether `seconds` start when rows are staged, not when the command starts.
         seconds: time until the kill on an idle machine.
     """
 
@@ -103,8 +103,8 @@ def draw(chance: random.Random, attacks: int | None = None) -> list[Attack]:
     """Draw the attacks of one try, which follow each other without a pause.
 
     Args:
-        chance: decides everything.
-        attacks: how many; None: 1 to 3, drawn too.
+        chance: source of all random choices.
+        attacks: number of attacks; None draws 1 to 3.
     """
     drawn = chance.choice(_ATTACKS_IN_A_ROW)
     return [_draw_one(chance) for _ in range(attacks or drawn)]

@@ -24,10 +24,10 @@ from cryptoassets_tests.faults.victims import send, victims
 _END_SECONDS = 90.0
 _ENDLESS_SECONDS = 10.0
 _MISSES_END_SECONDS = 60.0
-"""For so long, an attack waits for a publication or for its victim to appear."""
+"""How long an attack waits for a publication or for its victim to appear."""
 _EXECUTOR_WAIT = "20s"
 """The step is tried three times, so a run without executors ends after a minute."""
-# So that the quarantine is never empty, and `requeue` has work.
+# Keeps the quarantine from being empty, so that `requeue` has work.
 _BAD_COIN = {"route": "/assets", "kind": "patch", "coins": {"solana": {"set": {"priceUsd": "x"}}}}
 
 
@@ -36,7 +36,7 @@ class Campaign:
 
     Args:
         home: the platform.
-        readers: they read all along.
+        readers: they read during all attacks.
     """
 
     def __init__(self, home: FaultHome, readers: Readers) -> None:
@@ -45,15 +45,15 @@ class Campaign:
         self._readers = readers
 
     def try_once(self, number: int, attacks: list[Attack]) -> bool:
-        """Carry out the attacks and judge; return whether a promise was broken."""
-        started, seen = time.monotonic(), len(self._readers.violations)
+        """Carry out the attacks and judge the promises; return whether one was broken."""
+        started, known = time.monotonic(), len(self._readers.violations)
         before = state_of(self._home)
         put_faults(self._home.stack.source_url(), _BAD_COIN)
         found: list[tuple[str, str]] = []
         for attack in attacks:
             found += self._carry_out(number, attack)
         found += verdicts(self._home, before)
-        found.append((READERS, "; ".join(self._readers.violations[seen:][:3])))
+        found.append((READERS, "; ".join(self._readers.violations[known:][:3])))
         broken = [(promise, verdict) for promise, verdict in found if verdict != KEPT]
         for promise, verdict in found:
             self.tally.add_verdict(promise, verdict)
@@ -80,11 +80,11 @@ class Campaign:
                 yield ENDED, self._verdict_on_end(one)
         self.tally.add_attack(attack, is_hit=is_hit)
         codes = ", ".join(str(one.process.returncode) for one in running)
-        missed = "" if is_hit else " (no such process then)"
+        missed = "" if is_hit else " (the victim did not exist)"
         print(f"{number:4d}      {attack}{missed}; exit {codes}", flush=True)
 
     def _strike(self, attack: Attack, running: list[Running]) -> bool:
-        """Wait for the moment, then kill; return whether there was such a process."""
+        """Wait for the time of the attack, then kill; return whether the victim existed."""
 
         def is_running() -> bool:
             return running[0].process.poll() is None
@@ -107,7 +107,7 @@ class Campaign:
 
     def _verdict_on_end(self, running: Running) -> str:
         if "--every" in running.arguments:
-            # It runs on after a fault of a server; the user stops it.
+            # A loop continues after a fault of a server, so it is stopped as a user would.
             running.wait(_ENDLESS_SECONDS)
             send([running.process.pid], 0, INTERRUPT)
         if running.wait(_END_SECONDS * self._home.pace) is not None:
@@ -122,9 +122,9 @@ def _cluster(home: FaultHome) -> Iterator[Mapping[str, str]]:
     folder = Path(tempfile.mkdtemp(prefix="cluster-", dir=home.folder.parent))
     try:
         with cluster_in(folder, home.stack.java_home()) as cluster:
-            cluster.give(home.stack.mongo_url(), home.stack.postgres_url())
+            cluster.set_urls(home.stack.mongo_url(), home.stack.postgres_url())
             settings = folder / "conf/spark-defaults.conf"
-            # Work begins with one executor, because the other one's worker may be killed.
+            # Do not wait for both executors, because the worker of one may be killed.
             lines = settings.read_text().splitlines(keepends=True)
             kept = [line for line in lines if "RegisteredRes" not in line]
             settings.write_text("".join([*kept, f"{WAIT} {_EXECUTOR_WAIT}\n"]))

@@ -1,7 +1,7 @@
-"""The platform under attack: a home of its own, its commands and its stores.
+"""The platform under attack: its separate home, its commands and its stores.
 
 What goes here: starting commands, the addresses of the stores. What stays out: finding processes
-(in `victims`), what is right and wrong (in `promises`).
+(in `victims`), what must hold (in `promises`).
 """
 
 import os
@@ -26,7 +26,7 @@ from cryptoassets_tests.faults.victims import family, ignoring_ended
 _LAUNCH_MODULE = "cryptoassets_tests.faults.launch"
 COINS = "20"
 _RUN_SECONDS = 8.0
-"""How long `run` takes on idle cores; attacks of a slower machine come later."""
+"""How long `run` takes on idle cores; on a slower machine, attacks start later."""
 
 
 @dataclass
@@ -38,30 +38,29 @@ class Running:
     output: Path
 
     def wait(self, seconds: float) -> int | None:
-        """Return the exit code; None: it has not ended within the seconds."""
+        """Return the exit code, or None if the command has not ended within `seconds`."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def text(self) -> str:
-        """Return what it has printed so far."""
+        """Return what the command has printed so far."""
         return self.output.read_text(errors="replace")
 
 
 class FaultHome:
-    """A home whose commands run as a user's, with 20 simulated coins."""
+    """A home whose commands run as a user would run them, with 20 simulated coins."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._outputs = 0
         self._run_seconds: deque[float] = deque(maxlen=3)
-        # Read once: nothing of the caller's environment but these.
         self.stack = Stack(Settings(_env_file=None, cryptoassets_home=folder))
 
     @property
     def pace(self) -> float:
-        """How many times slower than an idle machine this one is, by the latest runs."""
+        """How many times slower than an idle machine this machine is, by the latest runs."""
         return max(1.0, min(self._run_seconds, default=_RUN_SECONDS) / _RUN_SECONDS)
 
     def environment(self) -> dict[str, str]:
@@ -77,7 +76,7 @@ class FaultHome:
     def start(
         self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
     ) -> Running:
-        """Start a command, or launch a run, in a session of its own: signals reach only it."""
+        """Start a command, or launch a run, in a separate session: signals reach nothing else."""
         self._outputs += 1
         command = [str(COMMAND), *arguments]
         if arguments[0] == LAUNCH:
@@ -96,7 +95,7 @@ class FaultHome:
         return Running(arguments, process, output)
 
     def run(self, *arguments: str, seconds: float = 900) -> tuple[int | None, str]:
-        """Run a command; return its exit code (None: it did not end) and what it printed."""
+        """Run a command; return its exit code (None if it did not end) and its output."""
         started = time.monotonic()
         running = self.start(*arguments)
         code = running.wait(seconds)
@@ -125,7 +124,7 @@ class FaultHome:
         return self.stack.clean_path()
 
     def await_staging(self, is_running: Callable[[], bool], seconds: float) -> None:
-        """Return when a publication copies rows, or the command has ended, or after the seconds."""
+        """Wait until a publication copies rows or the command has ended, at most `seconds`."""
         deadline = time.monotonic() + seconds
         query = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'staging')"
         while is_running() and time.monotonic() < deadline:
@@ -139,7 +138,7 @@ class FaultHome:
                 time.sleep(0.2)
 
     def reader_url(self) -> str:
-        """Return the address of the role that only reads.
+        """Return the URL of the read-only role.
 
         Raises:
             LookupError: PostgreSQL is not running now.

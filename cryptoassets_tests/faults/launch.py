@@ -25,7 +25,7 @@ from cryptoassets.definitions import defs
 from cryptoassets.embedded import dagster_instance
 
 _HEARTBEAT_SECONDS = 30
-"""The code server ends if its caller is silent for that long and its runs have ended."""
+"""The code server ends if its runs have ended and its caller has been silent for this time."""
 _CODE = LoadableTargetOrigin(
     executable_path=sys.executable, module_name="cryptoassets.definitions", attribute="defs"
 )

@@ -1,4 +1,4 @@
-"""What must hold after each kill, however it went.
+"""What must hold after each kill, whether or not it hit a process.
 
 What goes here: reading the stores before and after, and comparing. What stays out: carrying out the
 attack (in `campaign`).
@@ -28,11 +28,11 @@ READERS = "no reader sees half a publication"
 PROMISES = (ENDED, NEXT, AUDIT, LOST, UNCHANGED, OPEN, ORPHANS, LEFTOVERS, READERS)
 
 KEPT = ""
-"""Verdict on a promise that holds; any other verdict says what was seen instead."""
+"""Verdict on a promise that holds; any other verdict describes the violation."""
 
 _ORPHAN_SECONDS = 40.0
-"""Dagster's code server ends half a minute after the process that started it was killed."""
-# Only time tells whether a run of another process will still start: `dead_runs.START_LIMIT`.
+"""How long to wait: Dagster's code server ends half a minute after its parent was killed."""
+# A run that has not started counts as open only after `dead_runs.START_LIMIT` without updates.
 _OPEN_RUNS = """
     SELECT run_id, status FROM runs
     WHERE status IN ('STARTED', 'CANCELING') OR (
@@ -60,9 +60,9 @@ class State:
     """What the stores contain.
 
     Attributes:
-        documents: `_id` of every raw document whose partition no retention deletes.
-        partitions: checksum of the rows of each partition before the open hour that no retention
-            deletes.
+        documents: `_id` of every raw document that retention does not delete.
+        partitions: checksum of the rows of each partition before the open hour that retention
+            does not delete.
     """
 
     documents: frozenset[str]

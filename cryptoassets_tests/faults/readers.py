@@ -1,4 +1,4 @@
-"""Readers that compare tables with each other all along, as the role `analyst`.
+"""Readers that compare tables with each other during all attacks, as the role `analyst`.
 
 What goes here: invariants over several tables in one statement, which sees one snapshot. What stays
 out: checks that need a quiet platform (in `promises`).
@@ -16,7 +16,7 @@ from cryptoassets_tests.faults.home import FaultHome
 
 READERS = 2
 _SHARE_OF_TIME = 0.1
-"""How much of the time a reader reads; the commands under attack need the processor, too."""
+"""Share of the time in which a reader reads; the commands under attack need the CPU, too."""
 _COUNTS = """
     SELECT asset, partition_key, 'rows', loaded_rows, found FROM (
         SELECT loads.*, CASE asset
@@ -65,7 +65,7 @@ _MART_COUNTS = """
         FROM warehouse.mart_loads AS loads
     ) AS counted WHERE loaded_rows <> found
 """
-# A mart may be older than its input. If its record says that it is not, the figures must agree.
+# A mart may be older than its input. If its record says that it is current, figures must agree.
 _MARKET = """
     SELECT 'marts/market_daily', market.day::text, 'sums', market.coins, coins.coins
     FROM marts.market_daily AS market
@@ -106,8 +106,8 @@ class Readers:
     """Threads that read until they are stopped.
 
     Attributes:
-        reads: how many statements were answered.
-        violations: rows that no moment may show.
+        reads: number of answered statements.
+        violations: rows that contradict each other, which must never be visible.
     """
 
     def __init__(self, home: FaultHome) -> None:
@@ -116,7 +116,7 @@ class Readers:
         self._home = home
         self._stopped = threading.Event()
         self._threads = [
-            threading.Thread(target=self._read_on, daemon=True) for _ in range(READERS)
+            threading.Thread(target=self._read_until_stopped, daemon=True) for _ in range(READERS)
         ]
 
     @contextmanager
@@ -131,7 +131,7 @@ class Readers:
             for thread in self._threads:
                 thread.join(30)
 
-    def _read_on(self) -> None:
+    def _read_until_stopped(self) -> None:
         while not self._stopped.is_set():
             try:
                 with psycopg.connect(self._home.reader_url(), connect_timeout=2) as connection:
@@ -146,5 +146,5 @@ class Readers:
                         self.violations += [row for (row,) in rows]
                         pause = (time.monotonic() - started) / _SHARE_OF_TIME
             except (psycopg.Error, LookupError):
-                # The server was killed or is starting: nobody can read then.
+                # The server was killed or is starting, so nobody can read.
                 time.sleep(0.2)

@@ -21,7 +21,7 @@ class Tally:
         judged: how often each promise was judged.
         broken: how often it was broken.
         kills: how often a process was hit, by command and by victim.
-        pairs: how many of the kills hit two commands at once.
+        pairs: how many kills happened while two commands ran.
         missed: attacks whose victim did not exist at that moment.
     """
 
@@ -50,8 +50,8 @@ class Tally:
         return self.broken.total() > 0
 
     @contextmanager
-    def shown(self, readers: Readers) -> Iterator[None]:
-        """Print the tables at the end of the block, also if the campaign is stopped earlier."""
+    def printed_at_end(self, readers: Readers) -> Iterator[None]:
+        """Print the tables when the block ends, even if the campaign is interrupted."""
         try:
             yield
         finally:
@@ -63,9 +63,7 @@ class Tally:
         for promise in PROMISES:
             print(f"{promise:{width}}  {self.judged[promise]:5d}  {self.broken[promise]:10d}")
         kills = sum(self.kills[name] for name in COMMANDS)
-        print(
-            f"\n{kills} kills, {self.pairs} of them of two commands at once; {self.missed} missed"
-        )
+        print(f"\n{kills} kills, {self.pairs} of them while two commands ran; {self.missed} missed")
         for title, names in (("Command", COMMANDS), ("Victim", VICTIMS)):
             print(f"{title}: " + ", ".join(f"{name} {self.kills[name]}" for name in names))
         print(f"Readers compared the tables {reads:,} times.")

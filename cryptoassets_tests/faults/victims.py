@@ -1,4 +1,4 @@
-"""Finds the processes that an attack kills, and those that nobody has ended.
+"""Finds the processes that an attack kills, and processes that are left over.
 
 What goes here: recognising processes. What stays out: starting commands (in `home`).
 """
@@ -13,17 +13,17 @@ import psutil
 
 from cryptoassets.embedded import Stack
 
-IsMeant = Callable[[psutil.Process], bool]
+IsMatch = Callable[[psutil.Process], bool]
 
 
 def victims(name: str, stack: Stack, commands: Sequence[int], folder: Path) -> list[int]:
-    """Return the pids of the processes that a name of `attacks.VICTIMS` means now.
+    """Return the pids of the running processes that `attacks.VICTIMS` calls by this name.
 
     Args:
         name: the victim.
         stack: the servers.
         commands: pids of the commands under attack.
-        folder: of the campaign; the command lines of a Spark cluster name it.
+        folder: the campaign's folder, in which the Spark cluster's processes run.
     """
     find: dict[str, Callable[[], list[int]]] = {
         "command": lambda: list(commands),
@@ -56,7 +56,7 @@ def send(pids: Sequence[int], choice: float, number: signal.Signals) -> bool:
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """Return a process and all its descendants; empty: it has ended."""
+    """Return a process and all its descendants; nothing if it has ended."""
     with ignoring_ended():
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
@@ -64,7 +64,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def processes_of(home: Path, stack: Stack) -> list[psutil.Process]:
-    """Return the processes of commands and Spark; those of the servers are left out."""
+    """Return the processes of commands and of Spark, but not those of the servers."""
     servers = {process.pid for one in stack.servers() if one.pid for process in family(one.pid)}
     found = []
     for process in psutil.process_iter():
@@ -77,7 +77,7 @@ def processes_of(home: Path, stack: Stack) -> list[psutil.Process]:
 
 
 def await_no_process(home: Path, stack: Stack, seconds: float) -> list[psutil.Process]:
-    """Return the processes that are still there after these seconds."""
+    """Wait at most `seconds` until no process is left; return those that are."""
     deadline = time.monotonic() + seconds
     while (left := processes_of(home, stack)) and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -86,7 +86,7 @@ def await_no_process(home: Path, stack: Stack, seconds: float) -> list[psutil.Pr
 
 @contextmanager
 def ignoring_ended() -> Iterator[None]:
-    """Ignore that a process has ended meanwhile."""
+    """Ignore errors about processes that have ended in the meantime."""
     try:
         yield
     except psutil.Error:
@@ -95,16 +95,16 @@ def ignoring_ended() -> Iterator[None]:
 
 def _python_workers(commands: Sequence[int]) -> list[int]:
     found = _below(commands, lambda process: "worker_daemon" in _line(process))
-    # The first one forks the others, each of which serves a task.
+    # The first one is the daemon, which forks a worker per task.
     return found[1:] or found
 
 
-def _below(commands: Sequence[int], is_meant: IsMeant) -> list[int]:
-    return _meant((process for pid in commands for process in family(pid)[1:]), is_meant)
+def _below(commands: Sequence[int], is_match: IsMatch) -> list[int]:
+    return _matching((process for pid in commands for process in family(pid)[1:]), is_match)
 
 
 def _of_cluster(folder: Path, name: str) -> list[int]:
-    return _meant(
+    return _matching(
         psutil.process_iter(),
         lambda process: name in _line(process) and str(folder) in process.cwd(),
     )
@@ -115,22 +115,22 @@ def _servers(stack: Stack, name: str) -> list[int]:
 
 
 def _backends(stack: Stack) -> list[int]:
-    """Connections of the platform; killing one of Dagster's own counts, too."""
+    """Processes that serve connections of the platform or of Dagster."""
     return [
         pid
         for postmaster in _servers(stack, "postgres")
-        for pid in _meant(
+        for pid in _matching(
             family(postmaster)[1:],
             lambda process: "bigdata_db" in _line(process) or "dagster" in _line(process),
         )
     ]
 
 
-def _meant(processes: Iterable[psutil.Process], is_meant: IsMeant) -> list[int]:
+def _matching(processes: Iterable[psutil.Process], is_match: IsMatch) -> list[int]:
     found = []
     for process in processes:
         with ignoring_ended():
-            if is_meant(process):
+            if is_match(process):
                 found.append(process.pid)
     return found
 

@@ -27,7 +27,7 @@ def overwrite(folder: Path) -> None:
 
 
 def flip(folder: Path) -> None:
-    """Change letters of the rows; only the checksums of the pages reveal it."""
+    """Change letters of the rows; only the checksums of the pages reveal the change."""
     path = _first(folder)
     held = path.read_bytes()
     assert b"coin-" in held
@@ -47,7 +47,7 @@ def flip_in(folder: Path, column: str) -> None:
 
 
 def remove_files(folder: Path) -> None:
-    """Delete the files but keep the mark."""
+    """Delete the files but keep `_SUCCESS`."""
     for path in folder.glob("*.parquet"):
         path.unlink()
 

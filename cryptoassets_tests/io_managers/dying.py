@@ -1,4 +1,4 @@
-"""A process that publishes and is killed before each statement in turn; prints the final states.
+"""Publishes in processes that are killed before each statement in turn; prints final states.
 
 What goes here: the killed process, which the test runs as `python -m`. What stays out: the expected
 states (in `test_publishing`). It forks for each kill, because importing everything again would take

@@ -1,4 +1,4 @@
-"""Publishing only the added files of a partition gives the same rows as publishing all of them."""
+"""Publishing only a partition's added files gives the same rows as publishing all files."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,7 +64,7 @@ CHANGE_A_DIGIT = "UPDATE warehouse.coin_prices SET price_usd = 7 WHERE raw_id = 
 
 
 def snapshot(minute: int, *kinds: str) -> pa.Table:
-    """The judged rows of one snapshot, of one coin per kind: an outcome, or a reason code."""
+    """The judged rows of one snapshot; each kind (outcome or reason code) is one coin."""
     rows = []
     for number, kind in enumerate(kinds):
         same: Row = {"observed_at": start_of(HOUR) + timedelta(minutes=minute)}
@@ -141,7 +141,7 @@ class Hour:
         return warehouse.ask(self.database, query)
 
     def dump(self) -> dict[str, list[str]]:
-        """What was published, without columns that differ between runs."""
+        """All published rows, without columns that differ between runs."""
         return warehouse.dump(self.database)
 
     def checksums(self) -> tuple[str, str]:
@@ -293,7 +293,7 @@ MEANWHILE: list[Callable[[], object]] = []
 
 
 class OvertakenPostgres(PostgresResource):
-    """Connections that let something happen right before the lock of a partition is taken."""
+    """Connections that call a function right before the lock of a partition is taken."""
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
         """Connect as usual, with that interruption."""
@@ -362,7 +362,7 @@ def test_a_publisher_killed_at_any_statement_changes_everything_or_nothing(
 
 
 def publishes(transaction: Transaction, staged: StagedPartition) -> bool:
-    """Whether the rows are published; not if the connection is closed."""
+    """Publish the rows; return False if the connection was closed."""
     try:
         publish(transaction, staged, "r")
     except psycopg.OperationalError:

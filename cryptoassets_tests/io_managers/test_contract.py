@@ -110,8 +110,8 @@ STORES = [
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest) -> Store:
     """Each IO manager in turn."""
-    made: Store = request.param(request)
-    return made
+    store: Store = request.param(request)
+    return store
 
 
 def test_what_is_written_is_read_back(store: Store) -> None:
@@ -183,7 +183,7 @@ def test_a_wrong_shape_is_refused_and_nothing_is_written(
 
 
 def test_metadata_counts_the_rows_of_the_partition(store: Store) -> None:
-    """The UI plots the count over time. It is that of the partition, not of the batch."""
+    """The UI plots this count over time; it is the partition's count, not the batch's."""
     partition, _ = store.partitions
     store.write(partition, rows=1)
 
@@ -195,7 +195,7 @@ def test_metadata_counts_the_rows_of_the_partition(store: Store) -> None:
 
 
 def test_metadata_has_the_location_without_credentials(store: Store) -> None:
-    """Everybody who opens the UI can read it."""
+    """Everybody who opens the UI can read the location."""
     partition, _ = store.partitions
 
     uri = contexts.logged(store.write(partition, rows=1))["dagster/uri"]

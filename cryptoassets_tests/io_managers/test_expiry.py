@@ -70,7 +70,7 @@ def test_an_expired_hour_takes_no_documents(mongo_io_manager: MongoIOManager, la
 def test_a_late_run_does_not_mark_an_expired_hour_as_empty(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A run of a past hour fetches nothing, and its record would mean that the hour was empty."""
+    """A run of a past hour fetches nothing; a record of it would mean that the hour was empty."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     with pytest.raises(dg.Failure, match="has expired"):

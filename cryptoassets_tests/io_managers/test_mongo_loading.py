@@ -135,7 +135,7 @@ def test_a_skipped_fetch_makes_the_partition_empty_not_missing(
 def test_only_partitions_with_documents_become_tasks(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A click on "Materialize all" names each hour of the year: it made 8,000 Spark tasks."""
+    """A click on "Materialize all" requests each hour of the year, and once made 8,000 tasks."""
     write(mongo_io_manager, RAW, HOUR, batch(document(), document("ripple", NEXT_HOUR)))
     hour = read(mongo_io_manager, RAW, HOUR, RawRanges)
     span = Span(start_of(HOUR) - timedelta(300), start_of(NEXT_HOUR) + timedelta(1))

@@ -94,7 +94,7 @@ def test_every_accepted_payload_is_returned_unchanged(
 def test_a_number_without_quotes_keeps_all_its_digits(
     mongo_io_manager: MongoIOManager, lake: Lake, number: str
 ) -> None:
-    """No number type of the stores can hold it, so its text is stored and read as a number."""
+    """No number type of the stores fits, so the text is stored and read as a number."""
     (item,) = read_envelope(f'{{"data":[{{"priceUsd":{number}}}]}}'.encode()).items or ()
 
     write(mongo_io_manager, RAW, HOUR, batch(document(payload=item.value)))

@@ -1,4 +1,4 @@
-"""Adding newer snapshots to a partition yields the same rows as judging all of it."""
+"""Adding newer snapshots to a partition yields the same rows as judging the whole partition."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -42,7 +42,7 @@ class Judge(Protocol):
 def judge(
     lake: Lake, spark: SparkResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Judge:
-    """See `Judge`; a partition is rewritten when it has three files."""
+    """Provide a `Judge`; a partition is rewritten when it has three files."""
     resources = default_resources()
     resources["spark_io_manager"] = SparkIOManager(spark=spark, max_files=3)
     job = build_defs(resources=resources).resolve_job_def("process")

@@ -1,4 +1,4 @@
-"""Charts on the page of a materialization show rows, whatever names they contain."""
+"""Charts on the page of a materialization show its rows, whatever names the coins have."""
 
 import base64
 from datetime import date, timedelta
@@ -95,7 +95,7 @@ def test_the_market_is_a_line_over_days() -> None:
 
 
 def test_candles_are_those_of_bitcoin_by_hour() -> None:
-    """A chart of every coin would not be readable, and one of four lengths would be wrong."""
+    """A chart of every coin would be unreadable, and mixing candles of four lengths is wrong."""
     rows = [
         {"coin_id": coin, "interval": interval, "start_at": start_of(HOUR) - timedelta(hours=hour),
          "open": Decimal(100 + hour), "high": Decimal(120), "low": Decimal(90),

@@ -49,7 +49,7 @@ def test_every_raw_document_is_in_the_ledger_once(
 def test_quarantine_keeps_every_reason_and_the_payload(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """They show the effect of a rule, and `requeue` reads them."""
+    """Reasons and payload show the effect of a rule, and `requeue` reads them."""
     row = broken_row(reasons=["price_usd_missing", "rank_missing"], payload='{"id": "\\u0000"}')
 
     context = write(postgres_io_manager, PRICES, HOUR, judged(row))

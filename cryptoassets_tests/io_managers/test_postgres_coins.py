@@ -30,7 +30,7 @@ pytestmark = pytest.mark.postgres
 def test_coins_do_not_depend_on_the_order_of_hours(
     postgres_io_manager: PostgresIOManager, database: str, order: tuple[int, ...]
 ) -> None:
-    """A backfill may run backwards, and an old hour may be processed last."""
+    """An old hour may be processed last."""
     hours = ["2026-10-31-21:00", "2026-10-31-22:00", HOUR]
     for number in order:
         row = seen_coin("bitcoin", start_of(hours[number]), name=f"Name {number}", rank=number + 1)

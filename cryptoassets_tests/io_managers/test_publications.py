@@ -96,10 +96,10 @@ def coins_of_the_mart(database: str) -> int:
     return len(warehouse.ask(database, "SELECT FROM marts.coin_daily"))
 
 
-def test_a_mart_that_another_run_made_from_newer_prices_is_not_replaced_by_older_ones(
+def test_a_mart_computed_from_newer_prices_by_another_run_is_not_replaced(
     postgres_io_manager: PostgresIOManager, another: PostgresIOManager, database: str
 ) -> None:
-    """A run reads prices, another run publishes newer prices and the mart, the first continues."""
+    """A run reads prices, another publishes newer prices and the mart, then the first continues."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
     views = [judged_coins(HOUR, range(3))]
 
@@ -226,7 +226,7 @@ def test_recorded_numbers_match_the_rows_that_were_read(
 def test_a_mart_can_be_computed_after_its_ledger_was_lost_or_restored(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """If numbers went backwards, there are no newer inputs to read."""
+    """After a restore, numbers may have gone backwards, so there are no newer inputs to read."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
     make_mart(postgres_io_manager)
     with psycopg.connect(database) as connection:
@@ -271,7 +271,7 @@ def test_a_publication_gets_a_larger_number_only_if_rows_change(
 def test_marts_are_stale_from_the_publication_of_prices_until_their_own(
     postgres_io_manager: PostgresIOManager, postgres: PostgresResource, database: str
 ) -> None:
-    """A run may be killed between the two. A mart that does not change keeps its number."""
+    """A run may be killed between the two publications. An unchanged mart keeps its number."""
     stale = []
     for coins in (1, 2, 2):
         write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(coins)))

@@ -40,7 +40,7 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NO
 
 
 def wait_for_a_waiter(url: str) -> None:
-    """Return when a session waits for a row that another session has locked."""
+    """Wait until a session waits for a row that another session has locked."""
     deadline = time.monotonic() + 20
     while not warehouse.ask(url, WAITING)[0][0]:
         assert time.monotonic() < deadline, "nobody waits"
@@ -70,7 +70,7 @@ def test_a_publisher_killed_between_any_two_statements_changes_everything_or_not
         assert before != undisturbed
         assert 2 <= len(killed_after_commit)
         assert [undisturbed] * len(killed_after_commit) == killed_after_commit
-        # A query planned before a month existed would see its ledger row but not its prices.
+        # A query planned before a month existed would see its ledger rows but not its prices.
         # Therefore the empty month is committed before the transaction that fills it.
         last_before = publication["states"][first_after - 1]
         assert "warehouse.coin_prices_2026_10" in last_before["months"]
@@ -159,13 +159,13 @@ def test_no_reader_sees_a_partial_publication(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
     """Table, quarantine and ledger agree in every snapshot during 30 publications."""
-    seen: list[tuple[int, ...]] = []
+    views: list[tuple[int, ...]] = []
     is_over = threading.Event()
 
     def watch() -> None:
         with psycopg.connect(database, autocommit=True) as connection:
             while not is_over.is_set():
-                seen.extend(connection.execute(INVARIANT).fetchall())
+                views.extend(connection.execute(INVARIANT).fetchall())
 
     with ThreadPoolExecutor() as pool:
         watching = pool.submit(watch)
@@ -174,13 +174,13 @@ def test_no_reader_sees_a_partial_publication(
         is_over.set()
         watching.result(timeout=30)
 
-    torn = [row for row in seen if row[1:3] != row[3:5] or row[0] != row[1] + row[2]]
+    torn = [row for row in views if row[1:3] != row[3:5] or row[0] != row[1] + row[2]]
     assert [] == torn
-    assert 30 <= len(seen)
-    assert 10 <= len(set(seen))
+    assert 30 <= len(views)
+    assert 10 <= len(set(views))
 
 
 def view_number(number: int) -> pa.Table:
-    """A view that grows; at each step half of its rows move between table and quarantine."""
+    """A growing set of rows; at each step half of them move between table and quarantine."""
     makers = (judged_row, broken_row)
     return judged(*(makers[(n + number) % 2](coin(n)) for n in range(20 + number)))

@@ -1,4 +1,4 @@
-"""Marts read snapshots or history under today's slugs, and fail if there is neither."""
+"""Marts read snapshots or history under current slugs, and fail if there is neither."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -53,7 +53,7 @@ def point(coin_id: str, hours: int, usd: int) -> dict[str, Any]:
 def test_a_day_is_computed_from_the_existing_hours(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Later hours of today do not exist yet, and the seven days before may not exist either."""
+    """Later hours of today do not exist yet, and earlier days may not exist either."""
     times = [start_of(HOUR) + timedelta(minutes=5 * number) for number in range(3)]
     prices = [
         judged_row(observed_at=time, price_usd=Decimal(n + 1)) for n, time in enumerate(times)

@@ -56,7 +56,7 @@ def test_a_folder_without_its_mark_is_missing(store: Store, clean_path: Path) ->
 
 
 def test_a_folder_without_its_mark_is_replaced(store: Store, clean_path: Path) -> None:
-    """Files of a killed run are ignored when the next view is checked for being older."""
+    """The check against older views must ignore the files of a killed run."""
     store.write(judged_coins(HOUR, range(3)))
     (clean_path / FOLDER / "_SUCCESS").unlink()
 
@@ -151,7 +151,7 @@ def test_metadata_counts_each_outcome(store: Store) -> None:
 def test_a_damaged_partition_is_refused_with_a_remedy_and_can_be_replaced(
     store: Store, clean_path: Path, name: str
 ) -> None:
-    """The comparison of a new view with the damaged one used to fail, so the hour was blocked."""
+    """Comparing a new view with the damaged one used to fail, which blocked the hour."""
     store.write(judged_coins(HOUR, range(3)))
     DAMAGES[name](clean_path / FOLDER)
 

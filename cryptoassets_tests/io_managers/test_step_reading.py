@@ -141,7 +141,7 @@ def test_rows_published_between_two_inputs_of_a_mart_are_not_read(
 def test_a_retried_step_reads_the_current_rows(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Its first attempt failed between two inputs, and that transaction must not be reused."""
+    """The first attempt failed between two inputs, and its transaction must not be reused."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
     open_transactions, read = [], []
 
@@ -202,7 +202,7 @@ def test_rows_are_read_in_batches(database: str) -> None:
 
 @pytest.mark.spark
 def test_a_frame_is_written_in_batches(clean_path: Path, session: SparkSession) -> None:
-    """Each batch becomes a row group of the file; they are never all in memory."""
+    """Each batch becomes a row group of the file; the batches are never all in memory."""
     alive: list[weakref.ref[pa.RecordBatch]] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -225,7 +225,7 @@ def test_a_frame_is_written_in_batches(clean_path: Path, session: SparkSession) 
 def test_a_few_rows_are_passed_without_a_file(
     clean_path: Path, session: SparkSession, coins: range
 ) -> None:
-    """The columns are those of a file; asking whether an empty one has rows runs no Spark job."""
+    """The columns are those of a file; checking an empty frame for rows runs no Spark job."""
     frames = TemporaryFrames()
     few = daily_coins(DAY, coins)
     frame = frames.frame(session, COIN_DAILY, few.to_batches())

@@ -1,4 +1,4 @@
-"""Queries of a PostgreSQL database for tests: its rows, and which of them were rewritten.
+"""Queries of PostgreSQL for tests: which rows exist, and which were rewritten.
 
 What goes here: queries. What stays out: publishing, which always uses the IO manager.
 """

@@ -58,7 +58,7 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
         analyst.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(*relation)))
 
     assert ("warehouse", "coin_prices_2026_11") in relations
-    # The two others are Alembic's table and the month.
+    # The two additional tables are Alembic's table and the month.
     assert len(POSTGRES_TABLES) + 2 == len(relations)
 
 

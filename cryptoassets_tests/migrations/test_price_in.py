@@ -61,7 +61,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 def test_the_rate_of_a_moment(
     connection: psycopg.Connection, currency: str, moment: str, expected: str | None
 ) -> None:
-    """The last rate of the 24 hours before, otherwise the ECB's of the last business day."""
+    """It is the last rate of the 24 hours before, else the ECB's rate of the last business day."""
     query = "SELECT warehouse.usd_per_unit_at(%s, %s)"
     (rate,) = connection.execute(query, [currency, moment]).fetchone() or (None,)
 
@@ -96,7 +96,7 @@ def test_a_price_is_rounded_half_up_at_the_18th_place(
 
 
 def test_a_tie_is_rounded_up(connection: psycopg.Connection) -> None:
-    """Half of the last place becomes one."""
+    """Half a unit of the last place is rounded up to one unit."""
     query = "SELECT warehouse.price_in(1e-18, 'EUR', '2026-04-02 12:00+00')"
 
     assert (Decimal("1e-18"),) == connection.execute(query).fetchone()

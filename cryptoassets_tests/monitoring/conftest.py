@@ -9,7 +9,7 @@ from cryptoassets_tests.monitoring.receiver import Receiver, listening
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    """A receiver that CRYPTOASSETS_ALERT_URLS names."""
+    """A receiver, whose address is in CRYPTOASSETS_ALERT_URLS."""
     with listening() as server:
         monkeypatch.setenv("CRYPTOASSETS_ALERT_URLS", server.url)
         yield server

@@ -13,7 +13,7 @@ SECRET = "tok3n-of-the-receiver"
 
 @dataclass
 class Receiver:
-    """What arrived, in order; `status` is what it answers, unless it hangs."""
+    """Keeps what has arrived, in order; answers with `status`, unless it hangs."""
 
     port: int = 0
     status: int = 200
@@ -43,7 +43,7 @@ def listening() -> Iterator[Receiver]:
             if receiver.status == 200:
                 receiver.bodies.append(body)
             while receiver.hangs:
-                # A byte now and then: no time limit for a single read is exceeded.
+                # Send a byte now and then, so that no time limit for a single read is exceeded.
                 with suppress(OSError):
                     self.wfile.write(b"H")
                 time.sleep(0.2)

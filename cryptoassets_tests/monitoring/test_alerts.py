@@ -1,6 +1,6 @@
-"""Promises of alerts: one message when a condition starts, one when it clears, and no other.
+"""Alerts: one message when a condition starts, one when it clears, and no other.
 
-PostgreSQL and the receiver are real. Dagster's part of the signals is read in `test_watch`.
+PostgreSQL and the receiver are real. `test_watch` tests how signals are read from Dagster.
 """
 
 import sys
@@ -106,7 +106,7 @@ def connection(database: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def report_signals(connection: psycopg.Connection[Any], signals: Signals) -> Evaluation:
-    """Report signals with the settings in force."""
+    """Report signals with the current settings."""
     return report(connection, signals, load_settings())
 
 
@@ -114,7 +114,7 @@ def report_signals(connection: psycopg.Connection[Any], signals: Signals) -> Eva
 def test_one_message_when_it_starts_and_one_when_it_clears(
     connection: psycopg.Connection[Any], receiver: Receiver, case: str
 ) -> None:
-    """What, where, since when, what to do; repeated evaluations repeat no message."""
+    """It says what, where, since when and what to do. Repeated evaluations send no message."""
     signals, title, words = CASES[case]
 
     report_signals(connection, WELL)
@@ -136,7 +136,7 @@ def test_one_message_when_it_starts_and_one_when_it_clears(
 def test_a_message_that_was_not_delivered_is_tried_again(
     connection: psycopg.Connection[Any], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other address gets each message once; both get them in order."""
+    """The other address gets each message only once; both get the messages in order."""
     broken, (title, cleared) = CASES["stale price"][0], titles_of("stale price")
     with listening() as other:
         monkeypatch.setenv("CRYPTOASSETS_ALERT_URLS", f"{receiver.url}  {other.url}")
@@ -163,7 +163,7 @@ def titles_of(case: str) -> tuple[str, str]:
 def test_a_receiver_that_is_down_is_named_without_its_secrets(
     connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    """Logs and Dagster's page show what an evaluation returns."""
+    """Logs and Dagster's page show the result of an evaluation."""
     caplog.set_level("DEBUG")
     monkeypatch.setenv("CRYPTOASSETS_ALERT_URLS", f"json://me:{SECRET}@127.0.0.1:1/{SECRET}")
 
@@ -179,7 +179,7 @@ def test_a_receiver_that_is_down_is_named_without_its_secrets(
 def test_without_the_extra_an_error_names_it(
     connection: psycopg.Connection[Any], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The core is small on purpose; the condition is noted, so `/metrics` shows it."""
+    """The alerts' library is optional. The condition is recorded, so `/metrics` shows it."""
     monkeypatch.setitem(sys.modules, "apprise", None)
 
     with pytest.raises(SettingsError, match=r"extra `alerts`.*install 'cryptoassets\[alerts\]'"):
@@ -202,7 +202,7 @@ def test_without_addresses_conditions_are_recorded_for_metrics(
 
 
 def test_a_disk_at_the_limit_does_not_start_and_clear_all_day() -> None:
-    """A run's temporary files come and go."""
+    """Free space varies with the temporary files of runs."""
     at_11_percent = replace(WELL, disk=DiskSpace("/home", 11, 100))
 
     assert [] == conditions(at_11_percent)

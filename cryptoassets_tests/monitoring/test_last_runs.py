@@ -1,4 +1,4 @@
-"""Promise: `status` fails for the latest runs only, not for every failure of the past.
+"""`status` fails for the latest runs only, not for every failure of the past.
 
 Reading runs from Dagster is tested in the end-to-end tests of `run` and of the sensors.
 """
@@ -9,7 +9,7 @@ from cryptoassets.monitoring.last_runs import LastRun, RunOutcome, failures
 
 
 def a_run(job: str, outcome: RunOutcome) -> LastRun:
-    """A last run of a job."""
+    """The last run of a job."""
     return LastRun(job, "2026-11-23-10:00", job, outcome, "2026-11-23T10:05:00+00:00", None)
 
 

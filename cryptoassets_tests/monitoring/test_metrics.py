@@ -1,4 +1,4 @@
-"""Promises of `/metrics`: figures of the ledger, read as analyst; foreign pages are refused."""
+"""`/metrics` shows figures of the ledger, read as analyst; it refuses foreign pages."""
 
 import socket
 import threading
@@ -32,7 +32,7 @@ ROWS = """
 
 @pytest.fixture
 def page(analyst_url: str) -> Iterator[int]:
-    """The port of the page over the test's database."""
+    """The port of a page that shows the test's database."""
     config = uvicorn.Config(metrics_app(load_settings()), log_level="warning")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -129,5 +129,5 @@ def test_without_postgresql_the_page_reports_that_it_is_not_up(
 def test_pages_of_other_origins_and_foreign_host_names_are_refused(
     page: int, headers: dict[str, str], expected: int
 ) -> None:
-    """With DNS rebinding, a web page could read the figures otherwise."""
+    """Otherwise, with DNS rebinding, a web page could read the figures."""
     assert expected == scrape(page, headers)[0]

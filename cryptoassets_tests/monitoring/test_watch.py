@@ -1,4 +1,4 @@
-"""Promises of the watch: Dagster's signals arrive, no message is sent twice, no run waits."""
+"""The watch: Dagster's signals arrive, no message is sent twice, no run waits."""
 
 import time
 from collections.abc import Iterator
@@ -139,7 +139,7 @@ def test_two_processes_send_each_message_once(
 def test_a_receiver_that_hangs_delays_nobody(
     instance: dg.DagsterInstance, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither a run nor the sensor may wait for a chat service, and other addresses get theirs."""
+    """No run or sensor may wait for a chat service, and other addresses get their messages."""
     end_run(instance, is_success=False)
     monkeypatch.setattr(channels, "_SEND_SECONDS", 2.0)
     with listening() as stuck:

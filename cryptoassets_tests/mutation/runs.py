@@ -24,19 +24,19 @@ LONGEST_CPU_SECONDS, LONGEST_SECONDS = 30, 600
 """A mutant whose test takes longer counts as killed: it loops or waits endlessly. A slow machine
 needs more seconds, but hardly more of its processor's time."""
 _CPU_SECONDS = 10
-"""The tests of a mutant together; the slowest ones of functions that all tests reach are left out.
-Unit tests of such a function are fast."""
+"""For all tests of a mutant together. If all tests reach a function, its slowest ones are left out;
+the unit tests of such a function are fast."""
 
 
 class MutantTimeoutError(BaseException):
-    """A test of a mutant took too long; no `except Exception` of the code may catch it."""
+    """A test of a mutant took too long; no `except Exception` in the code may catch this error."""
 
 
 class MutantRuns:
     """A pytest plugin that runs tests for each mutant in place of running each test once.
 
     Attributes:
-        killers: the test that failed for each mutant; None: the mutant survived.
+        killers: the test that failed for each mutant; None if the mutant survived.
         untested: mutants in functions that no test reaches.
         left_out: tests that fail without any mutant.
     """
@@ -80,7 +80,7 @@ class MutantRuns:
             failed = _failure(item, following)
             self._cpu_seconds[item.nodeid] = time.process_time() - started
             if failed:
-                # It would fail with every mutant. Tests of deadlines fail on a busy machine.
+                # It would fail with every mutant. Tests of deadlines may fail on a busy machine.
                 print(f"\nLeft out, fails without any mutant: {item.nodeid}", flush=True)
                 self.left_out.append(item.nodeid)
                 continue

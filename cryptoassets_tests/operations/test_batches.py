@@ -1,4 +1,4 @@
-"""Promises of the loop: which failures end it."""
+"""Which failures end the loop."""
 
 import pytest
 

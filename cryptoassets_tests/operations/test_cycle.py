@@ -1,4 +1,4 @@
-"""Promises of a cycle's summary, which is computed from the facts of its materializations."""
+"""A cycle's summary, which is computed from the facts of its materializations."""
 
 from cryptoassets.operations.cycle import Cycle
 from cryptoassets.operations.runs import Outcome

@@ -57,7 +57,7 @@ def test_only_what_would_stop_a_run_is_a_problem_and_each_has_a_remedy(
 
 
 def test_a_misspelled_setting_gets_a_suggestion() -> None:
-    """It would be ignored in silence."""
+    """Otherwise it would be silently ignored."""
     (found,) = findings.misspelled(
         ["COINCAP_KEY", "COINCAP_URL"], ["COINCAP_API_KEY", "COINCAP_URL"]
     )
@@ -95,7 +95,7 @@ def test_a_report_holds_no_secret_and_starts_nothing(
 
 
 def test_a_setting_that_cannot_be_used_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest of the machine is examined, too."""
+    """The rest of the machine is still examined."""
     monkeypatch.setenv("COINCAP_COINS", "many")
 
     report = examine([])
@@ -111,13 +111,13 @@ def live_settings(url: str | None = None, key: str | None = KEY) -> Settings:
 
 
 def test_without_a_key_live_says_what_to_do() -> None:
-    """A newcomer has none."""
+    """A newcomer has no key."""
     with pytest.raises(SettingsError, match=r"put `COINCAP_API_KEY=\.{3}` into the file \.env"):
         plan(live_settings(key=None))
 
 
 def test_live_makes_three_cheap_calls_whose_recordings_can_be_replayed(tmp_path: Path) -> None:
-    """Someone with a key can send what others then reproduce."""
+    """Someone with a key can send recordings with which others reproduce a problem."""
     with make_server(simulated_source(api_key=KEY)) as server:
         settings = live_settings(server.url)
         found = try_source(settings, tmp_path)
@@ -138,7 +138,7 @@ def test_live_makes_three_cheap_calls_whose_recordings_can_be_replayed(tmp_path:
 
 
 def test_live_names_where_the_source_differs(tmp_path: Path) -> None:
-    """A new field, a broken value, a page that is no JSON, an echoed key."""
+    """Examples: a new field, a broken value, a page that is no JSON, an echoed key."""
     with make_server(simulated_source()) as server:
         coins = {"bitcoin": {"set": {"new": KEY}}, "ethereum": {"delete": ["priceUsd"]}}
         put_faults(
@@ -162,7 +162,7 @@ def test_live_names_where_the_source_differs(tmp_path: Path) -> None:
 
 
 def test_a_refused_key_ends_the_calls(tmp_path: Path) -> None:
-    """The others would be refused, too."""
+    """Further calls would be refused, too."""
     with make_server(simulated_source(api_key="another")) as server:
         found = try_source(live_settings(server.url), tmp_path)
 

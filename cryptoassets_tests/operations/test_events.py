@@ -1,4 +1,4 @@
-"""Promises of the words for a materialization, which are made from its facts."""
+"""The description of a materialization, which is computed from its facts."""
 
 import pytest
 
@@ -20,5 +20,5 @@ from cryptoassets.operations.events import describe_materialization
     ],
 )
 def test_counts_come_with_their_nouns(facts: dict[Fact, int], words: str) -> None:
-    """A materialization without facts has at least its rows."""
+    """A materialization without facts is described by its rows."""
     assert words == ", ".join(describe_materialization(facts, rows=1))

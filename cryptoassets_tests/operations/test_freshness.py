@@ -42,7 +42,7 @@ def test_a_price_is_fresh_for_90_minutes(
 
 
 def test_without_a_price_nothing_is_fresh(postgres: PostgresResource) -> None:
-    """The first run is still to come, or the last one published nothing."""
+    """Either there was no run yet, or no run has published a price."""
     with postgres.connect() as connection:
         found = read_freshness(connection, COIN_PRICES, ALLOWED)
 

@@ -1,4 +1,4 @@
-"""Promise: Ctrl-C ends a command at any time."""
+"""Ctrl-C ends a command at any time."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Promises of the record of earlier audits: if in doubt, a partition is compared again."""
+"""The record of earlier audits: if in doubt, a partition is compared again."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,8 +20,8 @@ ROW = LedgerRow(3, 1, 1, 1, None, 7, START, "names:bytes", "1:1 1:1")
 ADDRESSES = ("mongodb://127.0.0.1:1/datalake", "postgresql://127.0.0.1:2/bigdata_db", "/clean")
 
 
-def remembered(home: Path, addresses: tuple[str, str, str] = ADDRESSES, **named: str) -> LastAudit:
-    """The record for some stores; stores without an address are embedded ones."""
+def record_of(home: Path, addresses: tuple[str, str, str] = ADDRESSES, **named: str) -> LastAudit:
+    """The record for these stores; stores without an address are the embedded ones."""
     urls = {name: SecretStr(url) for name, url in named.items()}
     return LastAudit(Settings(_env_file=None, cryptoassets_home=home, **urls), addresses)
 
@@ -29,7 +29,7 @@ def remembered(home: Path, addresses: tuple[str, str, str] = ADDRESSES, **named:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home in which one hour was audited."""
-    last = remembered(tmp_path)
+    last = record_of(tmp_path)
     last.note(SNAPSHOT_FLOW, HOUR, ROW, FILES)
     last.save()
     return tmp_path
@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_partition_with_an_unchanged_ledger_row_is_known_with_its_time(home: Path) -> None:
     """Other flows and other partitions are unknown."""
-    last = remembered(home)
+    last = record_of(home)
 
     at = last.compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
 
@@ -64,23 +64,23 @@ def test_a_partition_whose_ledger_row_changed_is_compared_again(
     home: Path, change: dict[str, object]
 ) -> None:
     """Every column of the ledger row counts."""
-    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, replace(ROW, **change), FILES) is None  # type: ignore[arg-type]
+    assert record_of(home).compared_at(SNAPSHOT_FLOW, HOUR, replace(ROW, **change), FILES) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"stores": 1}', '{"%s": {"%s": ["old form"]}}', "\x00"]
 )
 def test_an_unusable_file_is_ignored_and_replaced(home: Path, text: str) -> None:
-    """If it is cut, or of another version, everything is compared again."""
+    """If the file is truncated or of another version, everything is compared again."""
     [file] = home.iterdir()
     file.write_text(text)
 
-    last = remembered(home)
+    last = record_of(home)
 
     assert last.compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
     last.note(SNAPSHOT_FLOW, HOUR, ROW, FILES)
     last.save()
-    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
+    assert record_of(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
     assert [file] == list(home.iterdir())
 
 
@@ -89,30 +89,30 @@ def test_embedded_stores_are_recognised_at_any_port(home: Path) -> None:
     moved = ("mongodb://127.0.0.1:8/datalake", "postgresql://127.0.0.1:9/bigdata_db", "/clean")
     named = {"mongo_url": "mongodb://127.0.0.1:8", "postgres_url": "postgresql://127.0.0.1:9/x"}
 
-    assert remembered(home, moved).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
-    assert remembered(home, moved, **named).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
+    assert record_of(home, moved).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
+    assert record_of(home, moved, **named).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
     assert (
-        remembered(home, (*moved[:2], "/new")).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
+        record_of(home, (*moved[:2], "/new")).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
     )
 
 
 def test_stores_of_another_address_have_their_own_record(home: Path) -> None:
-    """After switching the source and back, partitions are not compared again."""
-    others = remembered(home, (*ADDRESSES[:2], "/other"))
+    """If the source is switched and switched back, partitions are not compared again."""
+    others = record_of(home, (*ADDRESSES[:2], "/other"))
     others.note(HISTORY_FLOW, HOUR, ROW, FILES)
     others.save()
 
-    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
+    assert record_of(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
 
 
 def test_a_partition_with_differences_is_forgotten(home: Path) -> None:
     """The next audit must report the differences again, even if counts are equal."""
-    last = remembered(home)
+    last = record_of(home)
 
     last.forget(SNAPSHOT_FLOW, HOUR)
     last.save()
 
-    assert remembered(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
+    assert record_of(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
 
 
 def test_a_home_that_cannot_be_written_is_not_an_error(home: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_home_that_cannot_be_written_is_not_an_error(home: Path) -> None:
     file.unlink()
     file.mkdir()
 
-    last = remembered(home)
+    last = record_of(home)
     last.save()
 
     assert [file] == list(home.iterdir())

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.postgres
 def test_the_newest_publications_are_listed_with_their_runs(
     postgres: PostgresResource, database: str
 ) -> None:
-    """Who changed this partition, and when, is the first question after a surprise."""
+    """After a surprise, users first ask who changed this partition, and when."""
     with psycopg.connect(database) as connection:
         connection.execute(
             "INSERT INTO warehouse.load_history (publication, asset, partition_key, run_id, "

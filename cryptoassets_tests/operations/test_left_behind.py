@@ -1,4 +1,4 @@
-"""Promises of the hours that `run` and `run --every` process."""
+"""The hours that `run` and `run --every` process."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +35,7 @@ def test_an_hour_is_processed_only_after_it_has_started() -> None:
 def test_what_one_run_does_not_process_is_reported_with_the_command_for_it(
     lake: Lake, database: str
 ) -> None:
-    """If PostgreSQL was emptied, or a year of marts is stale, a `run` must not take hours."""
+    """A `run` must not take hours if PostgreSQL was emptied or a year of marts is stale."""
     first = datetime(2026, 1, 5, tzinfo=UTC)
     hours = [first + timedelta(hours=number) for number in range(MAX_HOURS + 26)]
     lake["coin_snapshots"].insert_many({"_id": str(hour), "observed_at": hour} for hour in hours)
@@ -57,16 +57,16 @@ def test_what_one_run_does_not_process_is_reported_with_the_command_for_it(
     assert "`cryptoassets rebuild --from 2026-01-05 --to 2026-01-07` processes all" in waiting.rest
     assert MAX_DAYS == len(stale.keys)
     assert stale.rest is not None
-    # Later days depend on the oldest, and people look at the newest week.
-    assert "1 more days have marts that are stale (2025-01-22 to 2025-01-22)" in stale.rest
+    # Later days depend on the oldest days, and people look at the newest week.
+    assert "1 more days have stale marts (2025-01-22 to 2025-01-22)" in stale.rest
 
 
 @pytest.mark.mongo
 @pytest.mark.postgres
-def test_data_from_before_the_first_partition_is_named_and_left_alone(
+def test_data_from_before_the_first_partition_is_named_and_kept(
     lake: Lake, database: str, postgres: PostgresResource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dagster has no partition for it; a home of an older release keeps all its rows."""
+    """Dagster has no partition for such data; a home of an older release keeps all its rows."""
     hours = [datetime(2026, 1, day, tzinfo=UTC) for day in (4, 5, 6)]
     lake["coin_snapshots"].insert_many({"_id": str(hour), "observed_at": hour} for hour in hours)
     with psycopg.connect(database) as connection:
@@ -93,7 +93,7 @@ def test_data_from_before_the_first_partition_is_named_and_left_alone(
 def test_a_backfill_before_the_first_partition_names_the_variable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Nothing is fetched that no partition could hold."""
+    """Prices without a partition must not be fetched."""
     monkeypatch.delenv("CRYPTOASSETS_SINCE")
 
     with pytest.raises(SettingsError, match=r"2026-01-01: .* set CRYPTOASSETS_SINCE=2025-12-31 "):

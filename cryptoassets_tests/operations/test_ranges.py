@@ -1,4 +1,4 @@
-"""Promises of stretches: a partition that fails does not stop the others."""
+"""Stretches of partitions: a partition that fails does not stop the others."""
 
 from datetime import timedelta
 
@@ -20,8 +20,8 @@ def test_a_stretch_is_halved_until_the_failure_is_one_partition() -> None:
 
         finished = list(StretchRunner(runner).run(JOB, STRETCH))
 
-    made = [partition.key for one in finished for partition in one.partitions]
-    assert [DAYS[0], DAYS[1], DAYS[3]] == made
+    keys = [partition.key for one in finished for partition in one.partitions]
+    assert [DAYS[0], DAYS[1], DAYS[3]] == keys
     [failure] = runner.outcome.failures
     assert DAYS[2] in failure
     assert [failure] == reports.of("fail")

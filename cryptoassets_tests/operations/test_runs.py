@@ -1,4 +1,4 @@
-"""Promises of a job that is executed in this process: reports, outcome, failures."""
+"""A job that is executed in this process: its reports, outcome and failures."""
 
 from collections.abc import Iterator
 
@@ -11,8 +11,8 @@ from cryptoassets_tests.operations.toys import ASSET, DAYS, JOB, toy_definitions
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster instance in memory."""
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
 
 
 def test_a_materialization_is_reported_and_counted(instance: dg.DagsterInstance) -> None:

@@ -1,4 +1,4 @@
-"""Promises of the counts that `run` and `status` show: they are the ledger's."""
+"""The counts that `run` and `status` show are those of the ledger."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""The tour's steps and its own home; `e2e.test_tour` takes the tour itself."""
+"""The tour's steps and its separate home; `e2e.test_tour` runs the whole tour."""
 
 import os
 import subprocess
@@ -13,26 +13,26 @@ from cryptoassets.settings import load_settings
 
 
 class Notes:
-    """A guide that notes what it shows."""
+    """A guide that records what is shown."""
 
     def __init__(self) -> None:
         self.shown: list[str] = []
 
     def begin(self, step: Step, number: int) -> None:
-        """Note the title."""
+        """Record the title."""
         self.shown.append(f"{number} {step.title}")
 
     def command(self, text: str) -> None:
-        """Note the command."""
+        """Record the command."""
         self.shown.append(f"$ {text}")
 
     def unexpected(self, text: str, code: int) -> None:
-        """Note the end."""
+        """Record the exit."""
         self.shown.append(f"{text}: {code}")
 
 
 def test_the_tour_ends_at_the_first_command_that_ends_unexpectedly() -> None:
-    """Later steps would show nonsense."""
+    """Later steps would show misleading results."""
     steps = (Step("one", "", ("fails",), code=1), Step("two", "", ("works", "fails", "works")))
     notes = Notes()
 
@@ -42,7 +42,7 @@ def test_the_tour_ends_at_the_first_command_that_ends_unexpectedly() -> None:
 
 
 def test_every_command_is_valid_for_a_shell() -> None:
-    """A user can type it."""
+    """Users can type each command."""
     for step in STEPS:
         for text in step.commands:
             checked = subprocess.run(
@@ -55,19 +55,19 @@ def test_none_of_the_users_settings_reaches_the_tour() -> None:
     """Whatever key or URLs are set, the tour uses a simulator and databases of its own."""
     users = {"COINCAP_API_KEY": "k", "MONGO_URL": "m", "https_proxy": "p", "PATH": "/bin", "A": "b"}
 
-    made = tour_environment(Path("/tour"), users)
+    environment = tour_environment(Path("/tour"), users)
 
     assert ("COINCAP_API_KEY", "MONGO_URL") == users_settings(users)
     assert {"A": "b", "CRYPTOASSETS_HOME": "/tour"} == {
-        name: value for name, value in made.items() if name != "PATH"
+        name: value for name, value in environment.items() if name != "PATH"
     }
-    assert made["PATH"].endswith(":/bin")
+    assert environment["PATH"].endswith(":/bin")
 
 
 def test_a_tours_home_has_its_own_settings_and_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The `.env` of the project may name a key. What a killed tour has left is removed first."""
+    """The project's `.env` may contain a key. Files of a killed tour are removed first."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
     left = tmp_path / "tour" / "left"
     left.parent.mkdir()

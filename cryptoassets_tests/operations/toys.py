@@ -59,7 +59,7 @@ def toy_definitions(
     """A job over one daily asset with one check.
 
     Args:
-        failing: days whose materialization fails; so does a range that holds one.
+        failing: days whose materialization fails; a range with such a day fails, too.
         suspicious: days for which the check warns.
     """
 

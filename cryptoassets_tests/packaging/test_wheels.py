@@ -1,4 +1,4 @@
-"""What a user has who installs the wheels: no checkout, an empty current folder.
+"""The wheels as a user installs them: no checkout, an empty current folder.
 
 `make test-wheel` builds the wheels and runs these tests. `make test` skips them, because they
 install every package into another environment.
@@ -83,7 +83,7 @@ def test_run_in_an_empty_folder_keeps_its_data_in_the_users_data_folder(user: Us
 
 
 def test_the_nearest_home_above_the_current_folder_is_used(user: User) -> None:
-    """As git finds its repository from any folder below it."""
+    """Git finds its repository in the same way."""
     home = user.here / ".cryptoassets"
     below = user.here / "notebooks" / "today"
     home.mkdir()
@@ -95,7 +95,7 @@ def test_the_nearest_home_above_the_current_folder_is_used(user: User) -> None:
 
 
 def test_airflow_loads_the_plugin_from_its_own_wheel(tmp_path: Path) -> None:
-    """Airflow finds it by its entry point, and the plugin's tests pass with the installed files."""
+    """Airflow finds the plugin by its entry point, and its tests pass with the installed files."""
     installed = tmp_path / "installed"
     python = AIRFLOW.parent / "python"
     options = ["-q", "--no-deps", "--target", installed, "--python", python]

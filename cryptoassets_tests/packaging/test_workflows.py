@@ -16,7 +16,7 @@ MAKEFILE = (project_root() / "Makefile").read_text()
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 def test_every_step_of_a_workflow_calls_a_make_target_that_exists(file: Path) -> None:
-    """So a failure can be reproduced locally, and no step exists only on GitHub."""
+    """A failure can then be reproduced locally, and no step exists only on GitHub."""
     jobs = yaml.safe_load(file.read_text())["jobs"]
 
     commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
@@ -31,7 +31,7 @@ def test_every_step_of_a_workflow_calls_a_make_target_that_exists(file: Path) ->
 
 
 def test_actionlint_accepts_the_workflows() -> None:
-    """It knows GitHub's syntax, expressions and runners."""
+    """The linter knows GitHub's syntax, expressions and runners."""
     actionlint = shutil.which("actionlint")
     if actionlint is None:
         pytest.skip("actionlint is not installed: go install github.com/rhysd/actionlint/cmd/...")
@@ -44,7 +44,7 @@ def test_actionlint_accepts_the_workflows() -> None:
 
 
 def test_the_devcontainer_starts_with_make_run() -> None:
-    """A newcomer who opens it sees prices."""
+    """A newcomer who opens the container sees prices."""
     file = (project_root() / ".devcontainer" / "devcontainer.json").read_text()
 
     assert "make run" in yaml.safe_load(file)["postCreateCommand"]

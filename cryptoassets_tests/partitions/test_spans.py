@@ -36,7 +36,7 @@ SPANS = st.tuples(st.integers(0, 200), st.integers(1, 80)).map(lambda p: hours(p
 
 @NO_TIME_LIMIT
 @given(wanted=SPANS, known=st.lists(SPANS, max_size=6))
-def test_each_hour_is_either_known_or_left(wanted: Span, known: list[Span]) -> None:
+def test_each_hour_is_either_known_or_remaining(wanted: Span, known: list[Span]) -> None:
     """Otherwise an hour would be fetched twice, or never."""
     left = without(wanted, known)
 
@@ -54,7 +54,7 @@ def test_holes_close_to_each_other_are_joined() -> None:
     assert [hours(0, 2), hours(3, 4)] == joined([hours(1, 2), hours(3, 4), hours(0, 1)])
 
 
-def test_what_is_left_begins_and_ends_at_the_known_spans() -> None:
+def test_remaining_spans_begin_and_end_at_the_known_spans() -> None:
     """An answered window is not requested again, nor a part of it."""
     assert [hours(0, 2), hours(5, 9)] == without(hours(0, 9), [hours(2, 5), hours(9, 12)])
     assert [] == without(hours(2, 5), [hours(0, 3), hours(1, 2), hours(3, 9)])
@@ -82,7 +82,7 @@ def test_name_and_folder_of_a_partition_are_those_of_its_window(
     assert window == partition_around(window.end - timedelta(milliseconds=1), length)
 
 
-def test_names_of_no_partition_are_refused() -> None:
+def test_names_that_are_no_partition_are_refused() -> None:
     """A folder of another program is skipped; a mistyped key is named."""
     with pytest.raises(ValueError, match="2026-01-05-07:30"):
         partition_window("2026-01-05-07:30")
@@ -100,7 +100,7 @@ def test_a_span_touches_each_partition_that_it_overlaps() -> None:
 
 
 def test_the_command_names_both_ends_of_a_span() -> None:
-    """Someone copies it into a terminal."""
+    """Users copy the command into a terminal."""
     expected = "`cryptoassets rebuild --from 2026-01-05T01:00:00 --to 2026-01-05T04:00:00`"
 
     assert expected == rebuild_command(hours(1, 4))

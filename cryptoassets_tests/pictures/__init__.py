@@ -1,1 +1,1 @@
-"""Takes the pictures of the documentation from a fresh run; `make pictures`."""
+"""Takes the screenshots in the documentation from a fresh run; `make pictures`."""

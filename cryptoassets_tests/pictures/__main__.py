@@ -1,4 +1,4 @@
-"""Fills a fresh platform, then takes the pictures of the documentation: `make pictures`.
+"""Fills a fresh platform, then takes the screenshots in the documentation: `make pictures`.
 
 What goes here: what happens before the pictures. What stays out: the pages (in `pages`).
 """
@@ -25,7 +25,7 @@ _HISTORY = {"COINCAP_HISTORY_INTERVAL": "h6"}
 
 
 def main() -> None:
-    """Take the pictures; those of docker-compose only if it runs."""
+    """Take the pictures; pages of docker-compose are left out if it is not running."""
     parser = argparse.ArgumentParser(prog="make pictures", description=__doc__)
     parser.add_argument("--out", type=Path, default=project_root() / "docs" / "images")
     chosen = parser.parse_args()
@@ -44,19 +44,19 @@ def main() -> None:
         album.dagster(dagster, hour)
         album.dashboard(dashboard)
         for name in album.compose():
-            print(f"{name} was not taken again: docker-compose does not run")
+            print(f"{name} was not taken again: docker-compose is not running")
     print(f"The pictures are in {chosen.out}")
 
 
 def _fill(home: Home) -> str:
-    """Load 90 days of history and snapshots, the last one cut; return the hour of the first one."""
+    """Load history and snapshots, the last one incomplete; return the first snapshot's hour."""
     since = (datetime.now(UTC) - timedelta(days=_DAYS)).date()
     print(f"Loading history since {since}: takes some minutes", flush=True)
-    _done(home, "backfill", "--from", str(since))
+    _run_command(home, "backfill", "--from", str(since))
     hour = this_hour()
     for number in range(_SNAPSHOTS):
         print(f"Snapshot {number + 1} of {_SNAPSHOTS}", flush=True)
-        _done(home, "run")
+        _run_command(home, "run")
     put_faults(
         home.settings["COINCAP_URL"].removesuffix("/v3"),
         {"route": "/assets", "kind": "cut", "coins": 30, "times": 1},
@@ -65,13 +65,13 @@ def _fill(home: Home) -> str:
     return hour
 
 
-def _done(home: Home, *arguments: str) -> None:
+def _run_command(home: Home, *arguments: str) -> None:
     subprocess.run([COMMAND, *arguments], env=_environment(home), check=True)
 
 
 def _environment(home: Home) -> dict[str, str]:
     named = user_environment() | {"CRYPTOASSETS_HOME": str(home.folder)} | _HISTORY
-    # Tests use data of earlier years; a newcomer does not set it.
+    # Tests set it because they use data of earlier years; a newcomer does not.
     del named["CRYPTOASSETS_SINCE"]
     return named
 

@@ -36,8 +36,8 @@ class Album:
         """Take the asset graph, a materialization, its plot and the failed check.
 
         Args:
-            address: of Dagster's page.
-            hour: partition that has prices.
+            address: address of Dagster's page.
+            hour: a partition with prices.
         """
         self._graph(address)
         asset = f"{address}/assets/warehouse/coin_prices"
@@ -63,12 +63,12 @@ class Album:
         self._save("asset-graph")
 
     def dashboard(self, address: str) -> None:
-        """Take the page of the market and that of a coin."""
+        """Take the pages of the market and of a coin."""
         for name, page, text in (
             ("dashboard-market", "", "All coins"),
             ("dashboard-coin", "coin?coin=bitcoin", "Compare"),
         ):
-            self._tab.look(WIDTHS["screen"], "light")
+            self._tab.set_window(WIDTHS["screen"], "light")
             self._tab.open(f"{address}/{page}", text)
             file = self._folder / f"{name}.png"
             self._tab.picture(file)

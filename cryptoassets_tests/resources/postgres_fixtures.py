@@ -21,15 +21,15 @@ UrlOf = Callable[[str], str]
 
 
 TEST_TEMPLATE = "CRYPTOASSETS_TEST_POSTGRES_TEMPLATE"
-"""Names the admin URL of an empty database at head on a running server; tests copy it."""
+"""Variable with the admin URL of an empty, fully migrated database, which tests copy."""
 
 
 @pytest.fixture(scope="session")
 def postgres_url_of(request: pytest.FixtureRequest) -> UrlOf:
     """Start the session's server; return a function from a database's name to its admin URL.
 
-    It does not wait for the disk, because no test switches the machine off: a commit would take
-    milliseconds, and a run has hundreds.
+    The server does not wait for the disk, because no test cuts the power. Otherwise each commit
+    would take milliseconds, and a run has hundreds of commits.
     """
     template = os.environ.get(TEST_TEMPLATE)
     if template:
@@ -44,7 +44,7 @@ def postgres_url_of(request: pytest.FixtureRequest) -> UrlOf:
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_url_of: UrlOf) -> Iterator[str]:
-    """Name of a database at head: copying it is faster than migrating."""
+    """Name of a fully migrated database: copying it is faster than migrating."""
     template = os.environ.get(TEST_TEMPLATE)
     if template:
         yield str(psycopg.conninfo.conninfo_to_dict(template)["dbname"])
@@ -67,7 +67,7 @@ def empty_database(postgres_url_of: UrlOf) -> Iterator[str]:
 
 @pytest.fixture
 def database(postgres_url_of: UrlOf, migrated_template: str) -> Iterator[str]:
-    """URL of a database at head, without rows."""
+    """URL of a fully migrated database without rows."""
     name = f"test_{uuid.uuid4().hex[:8]}"
     administer(postgres_url_of, "CREATE DATABASE {} TEMPLATE {}", name, migrated_template)
     yield postgres_url_of(name)
@@ -76,7 +76,7 @@ def database(postgres_url_of: UrlOf, migrated_template: str) -> Iterator[str]:
 
 @pytest.fixture
 def analyst_url(stack: Stack, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """URL of the role that only reads, in the test's database; the settings name it."""
+    """URL of the role that only reads, in the test's database; also set as ANALYST_URL."""
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     url = with_database(stack.analyst_url(), str(name))
     monkeypatch.setenv("ANALYST_URL", url)
@@ -85,7 +85,7 @@ def analyst_url(stack: Stack, database: str, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def postgres(database: str, monkeypatch: pytest.MonkeyPatch) -> PostgresResource:
-    """The resource, with settings that name the test's database."""
+    """The resource, configured with the test's database."""
     monkeypatch.setenv("POSTGRES_URL", database)
     return PostgresResource()
 

@@ -28,7 +28,7 @@ def keeper(postgres: PostgresResource) -> Keeper:
     return make
 
 
-def spent(keeper: PostgresCreditKeeper) -> int:
+def credits_spent(keeper: PostgresCreditKeeper) -> int:
     """Return the credits spent this month."""
     return keeper.budget(datetime.now(UTC)).spent
 
@@ -45,22 +45,22 @@ def wait_until_waiting(postgres: PostgresResource, *, sessions: int) -> None:
 
 
 def test_a_call_counts_by_its_estimate_until_its_answer_is_counted(keeper: Keeper) -> None:
-    """CoinCap charges for a call even if our process is killed during it."""
+    """CoinCap charges for a call even if the calling process is killed meanwhile."""
     ticket = keeper().reserve(ASSETS_ROUTE, 18)
-    before = spent(keeper())
+    before = credits_spent(keeper())
 
     keeper().count(ticket, 21)
 
-    assert (18, 21) == (before, spent(keeper()))
+    assert (18, 21) == (before, credits_spent(keeper()))
 
 
-def test_calls_to_our_own_servers_cost_nothing(keeper: Keeper) -> None:
+def test_calls_to_the_simulator_cost_nothing(keeper: Keeper) -> None:
     """The simulator may be called every second."""
     ticket = keeper().reserve(ASSETS_ROUTE, 18)
 
     keeper().count(ticket, 0)
 
-    assert 0 == spent(keeper())
+    assert 0 == credits_spent(keeper())
 
 
 def test_a_reservation_is_committed_before_the_call_is_made(
@@ -81,11 +81,11 @@ def test_the_reserve_is_not_spent(keeper: Keeper) -> None:
     with pytest.raises(CreditsSpentError, match=r"900 of 1000.*100 are kept.*COINCAP_MONTHLY"):
         keeper().reserve(ASSETS_ROUTE, 1)
 
-    assert 900 == spent(keeper())
+    assert 900 == credits_spent(keeper())
 
 
 def test_history_does_not_spend_the_snapshots_share(keeper: Keeper) -> None:
-    """The message names what the credits are kept for; snapshots are still fetched."""
+    """The message says what the credits are kept for; snapshots are still fetched."""
     keeper().reserve(HISTORY_ROUTE, 890)
     kept = keeper().budget(datetime.now(UTC)).kept_from_history
 
@@ -120,15 +120,15 @@ def test_the_pace_is_checked_once_per_fetch(keeper: Keeper) -> None:
     for _ in range(3):
         paced.reserve(ASSETS_ROUTE, 300)
 
-    assert 900 == spent(keeper())
+    assert 900 == credits_spent(keeper())
 
 
 def test_without_a_limit_every_call_is_allowed_and_counted(keeper: Keeper) -> None:
-    """0 is the setting for a plan without a limit."""
+    """The setting 0 means a plan without a limit."""
     keeper(0, "paced").reserve(ASSETS_ROUTE, 10**6)
     keeper(0, "paced").reserve(ASSETS_ROUTE, 10**6)
 
-    assert 2 * 10**6 == spent(keeper(0))
+    assert 2 * 10**6 == credits_spent(keeper(0))
 
 
 def test_only_one_of_many_gets_the_last_credits(keeper: Keeper, postgres: PostgresResource) -> None:
@@ -148,7 +148,7 @@ def test_only_one_of_many_gets_the_last_credits(keeper: Keeper, postgres: Postgr
         gate.commit()
 
     assert 1 == list(granted).count(True)
-    assert 18 == spent(keeper(20))
+    assert 18 == credits_spent(keeper(20))
 
 
 def test_simultaneous_calls_are_each_counted(keeper: Keeper, postgres: PostgresResource) -> None:
@@ -156,7 +156,7 @@ def test_simultaneous_calls_are_each_counted(keeper: Keeper, postgres: PostgresR
     with ThreadPoolExecutor(4) as pool:
         tickets = set(pool.map(lambda _: keeper(0).reserve(ASSETS_ROUTE, 1), range(24)))
 
-    assert 24 == len(tickets) == spent(keeper())
+    assert 24 == len(tickets) == credits_spent(keeper())
 
 
 def test_a_month_is_a_calendar_month_in_utc(keeper: Keeper, postgres: PostgresResource) -> None:

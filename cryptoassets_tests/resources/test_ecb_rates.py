@@ -1,4 +1,4 @@
-"""The ECB's daily reference rates: a made-up file of the same form, read and merged."""
+"""The ECB's daily reference rates, tested with a made-up file of the same form."""
 
 import io
 import zipfile
@@ -31,7 +31,7 @@ _YEAR_OF_BITCOIN = """
 """
 
 
-def made_up(days: int = 400, *, changed: str = "0.85") -> bytes:
+def ecb_csv(days: int = 400, *, changed: str = "0.85") -> bytes:
     """A file with one line per business day, newest first, as the ECB writes it."""
     lines = ["Date,USD,JPY,GBP,ISK,"]
     for back in range(days):
@@ -41,7 +41,7 @@ def made_up(days: int = 400, *, changed: str = "0.85") -> bytes:
     return "\n".join(lines).encode()
 
 
-def packed(content: bytes) -> bytes:
+def zip_of(content: bytes) -> bytes:
     """The file as the ECB serves it."""
     into = io.BytesIO()
     with zipfile.ZipFile(into, "w") as archive:
@@ -51,7 +51,7 @@ def packed(content: bytes) -> bytes:
 
 def test_a_line_becomes_dollars_per_unit_rounded_half_up() -> None:
     """The file gives units per euro; currencies without a rate are left out."""
-    rates = {symbol: rate for symbol, _, rate in rates_in(packed(made_up(1)))}
+    rates = {symbol: rate for symbol, _, rate in rates_in(zip_of(ecb_csv(1)))}
 
     assert {
         "EUR": Decimal("1.1"),
@@ -66,12 +66,12 @@ def test_a_year_of_bitcoin_in_euros_has_no_gap(
 ) -> None:
     """Weekends and holidays have the rate of the last business day, in SQL and in Python."""
     file = tmp_path / "hist.zip"
-    file.write_bytes(packed(made_up()))
+    file.write_bytes(zip_of(ecb_csv()))
 
     was_due = is_due(postgres, NOW)
     first = load_ecb_rates(postgres, str(file), NOW)
     again = load_ecb_rates(postgres, str(file), NOW)
-    file.write_bytes(made_up(changed="0.86"))
+    file.write_bytes(ecb_csv(changed="0.86"))
     corrected = load_ecb_rates(postgres, str(file), NOW)
 
     assert (True, 0) == (was_due, again)
@@ -104,7 +104,7 @@ def test_the_file_is_due_when_the_next_business_day_is_published(
 ) -> None:
     """`run` may be called every five minutes."""
     file = tmp_path / "hist.csv"
-    file.write_bytes(made_up(3))
+    file.write_bytes(ecb_csv(3))
     load_ecb_rates(postgres, str(file), NOW)
 
     assert expected == is_due(postgres, now)
@@ -113,7 +113,7 @@ def test_the_file_is_due_when_the_next_business_day_is_published(
 def test_a_file_that_is_no_history_of_rates_is_refused(
     postgres: PostgresResource, tmp_path: Path
 ) -> None:
-    """The setting may name any page."""
+    """The setting may contain the address of any page."""
     page = tmp_path / "page.html"
     page.write_text("<html>\n<p>no rates</p>")
 
@@ -126,7 +126,7 @@ def test_a_file_that_is_no_history_of_rates_is_refused(
 def test_dagster_reads_the_file_once_a_day(
     postgres: PostgresResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Users of Dagster and Airflow never call `run`; a file that is missing fails their run."""
+    """Users of Dagster and Airflow never call `run`. If the file is missing, their run fails."""
     file = tmp_path / "hist.csv"
 
     unset = materialized(postgres)
@@ -145,6 +145,6 @@ def test_dagster_reads_the_file_once_a_day(
 def materialized(postgres: PostgresResource) -> dict[str, object]:
     """Materialize the asset as Dagster does; return its metadata."""
     resources = {"postgres": postgres, "postgres_io_manager": dg.mem_io_manager}
-    made = dg.materialize([ecb_rates], resources=resources)
-    (event,) = made.asset_materializations_for_node("warehouse__ecb_rates")
+    result = dg.materialize([ecb_rates], resources=resources)
+    (event,) = result.asset_materializations_for_node("warehouse__ecb_rates")
     return {label: one.value for label, one in event.metadata.items()}

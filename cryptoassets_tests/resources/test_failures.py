@@ -1,4 +1,4 @@
-"""Dagster is asked for a retry where it can help, and gets the error's name."""
+"""Dagster is asked to retry if that can help, and gets the error's name."""
 
 import dagster as dg
 import pytest
@@ -44,7 +44,7 @@ def test_a_failure_carries_the_name_of_its_error(error: Exception) -> None:
     assert {"error": name, "may pass by itself": is_retryable} == metadata
 
 
-def test_an_error_that_is_not_ours_is_not_translated() -> None:
-    """A bug is not a failure of a store, and its traceback shows where it is."""
+def test_a_foreign_error_is_not_translated() -> None:
+    """Such an error is a bug, not a failure of a store; its traceback shows the place."""
     with pytest.raises(ZeroDivisionError), dagster_failures(retries=STEP_RETRIES):
         raise ZeroDivisionError

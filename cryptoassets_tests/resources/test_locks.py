@@ -17,7 +17,9 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def impatient(postgres: PostgresResource, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient_server(
+    postgres: PostgresResource, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that ends idle transactions at once."""
     options = "-c%20idle_in_transaction_session_timeout%3D1s%20-c%20transaction_timeout%3D1s"
     monkeypatch.setenv("POSTGRES_URL", f"{database}?options={options}")
@@ -38,10 +40,10 @@ def connect(database: str) -> Iterator[Callable[[], psycopg.Connection]]:
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_lock_is_waited_for_until_the_holder_s_transaction_ends(
+def test_a_waiter_gets_a_lock_when_the_holders_transaction_ends(
     connect: Callable[[], psycopg.Connection], *, is_first: bool
 ) -> None:
-    """Also when the lock's row is created for the first time: two runs may start a partition."""
+    """This also holds when the lock's row is new, because two runs may start a partition."""
     if not is_first:
         with connect() as earlier:
             lock(earlier.cursor(), "warehouse/coin_prices", "2026-11-23-04:00")
@@ -70,7 +72,7 @@ def test_readers_of_many_partitions_share_a_lock_that_retention_takes_exclusivel
 
 
 def test_a_lock_that_is_held_for_hours_ignores_the_time_limits_of_transactions(
-    impatient: None, postgres: PostgresResource, database: str
+    impatient_server: None, postgres: PostgresResource, database: str
 ) -> None:
     """A backfill holds it in a transaction that is idle."""
     held = "SELECT count(*) FROM pg_locks WHERE relation = 'warehouse.partition_locks'::regclass"

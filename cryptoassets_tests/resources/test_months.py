@@ -107,7 +107,7 @@ def test_creating_a_month_neither_waits_for_readers_nor_blocks_them(
 
 
 def test_another_programs_table_with_the_name_of_a_month_is_named(database: str) -> None:
-    """It used to be taken for the month, whose rows were then refused without a reason."""
+    """Such a table was once mistaken for the month, whose rows were refused without a reason."""
     with psycopg.connect(database) as connection:
         connection.execute("CREATE TABLE warehouse.coin_prices_2026_11 (x int)")
 

@@ -1,4 +1,4 @@
-"""Connections: schema at head, UTC, time limits, and no password in messages."""
+"""Connections: current schema, UTC, time limits, and no password in messages."""
 
 import socket
 import traceback
@@ -13,10 +13,10 @@ from cryptoassets.resources.postgres import PostgresResource, address_of
 pytestmark = pytest.mark.postgres
 
 
-def test_a_first_connection_finds_the_schema_at_head(
+def test_a_first_connection_migrates_the_schema(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Users need no manual migration, in compose either."""
+    """Users need no manual migration, not even in compose."""
     monkeypatch.setenv("POSTGRES_URL", empty_database)
 
     with PostgresResource().connect() as connection:

@@ -1,4 +1,4 @@
-"""The session of this process."""
+"""The Spark session of this process."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.spark
 def test_plans_are_compiled_for_many_rows_until_something_else_is_prepared(
     spark: SparkResource, rows: int, *, is_worth_it: bool
 ) -> None:
-    """Each use of the session restored the settings that it was created with."""
+    """Each use of the session once restored the settings that it was created with."""
     spark.prepare_for(rows)
 
     expected = compiled_plans(is_worth_it=is_worth_it)

@@ -48,7 +48,7 @@ def cluster(page: str, cores: int = 0, master: str = "spark://master:7077") -> S
 
 
 def test_a_run_takes_half_of_the_cores_of_all_workers(page: str) -> None:
-    """With three workers, two did nothing."""
+    """With three workers, two once did nothing."""
     assert 3 == cores_per_run(cluster(page))
 
 

@@ -41,7 +41,7 @@ os._exit(0)
 
 
 def test_an_interrupt_ends_a_job_that_would_not_end() -> None:
-    """Without executors a job never ends: the run was cancelled, but its process stayed."""
+    """Without executors a job never ends: the process of a cancelled run kept running."""
     ended = subprocess.run(
         [sys.executable, "-c", INTERRUPTED],
         env=os.environ | {"SPARK_MASTER": "local[1]"},

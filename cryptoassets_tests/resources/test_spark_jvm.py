@@ -44,7 +44,7 @@ print(len(java_of(home)), "left")
 
 
 def test_a_command_that_fails_before_it_needs_spark_leaves_no_java(home: Path) -> None:
-    """In a Python shell the JVM would keep running. A subprocess is used, as ours may have one."""
+    """In a Python shell the JVM would keep running. A subprocess has no JVM from other tests."""
     finished = subprocess.run(
         [sys.executable, "-c", FAILING.format(home=str(home))],
         cwd=project_root(),

@@ -78,11 +78,11 @@ def test_the_same_sources_give_the_same_archive(
     package = tmp_path / "copy" / "cryptoassets"
     shutil.copytree(Path(cryptoassets.__file__).parent, package, copy_function=shutil.copyfile)
 
-    made = package_archive(tmp_path / "archives")
+    archive = package_archive(tmp_path / "archives")
     monkeypatch.setattr("cryptoassets.__file__", str(package / "__init__.py"))
 
-    assert package_archive(tmp_path / "archives") == made
-    assert "cryptoassets/workers.py" in zipfile.ZipFile(made).namelist()
+    assert package_archive(tmp_path / "archives") == archive
+    assert "cryptoassets/workers.py" in zipfile.ZipFile(archive).namelist()
 
 
 @pytest.mark.spark

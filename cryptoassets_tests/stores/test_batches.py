@@ -53,17 +53,21 @@ dates = st.sampled_from([*ASKED, RANGE.start - timedelta(microseconds=1000), RAN
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A document of this platform, or one that another program has changed slightly."""
     at = draw(st.sampled_from([*ASKED]))
-    made = document(observed_at=at) | {"payload": draw(payloads), "interval": draw(texts)}
+    raw = document(observed_at=at) | {"payload": draw(payloads), "interval": draw(texts)}
     if draw(st.booleans()):
-        made |= {"observed_at": draw(dates), "fetched_at": draw(dates)}
-    for field in draw(st.sets(st.sampled_from([*made, "other"]), max_size=2)):
-        made = changed(made, field, draw(ODD | st.just(...)))
-    return dict(draw(st.permutations([*made.items()]))) if draw(st.booleans()) else made
+        raw |= {"observed_at": draw(dates), "fetched_at": draw(dates)}
+    for field in draw(st.sets(st.sampled_from([*raw, "other"]), max_size=2)):
+        raw = changed(raw, field, draw(ODD | st.just(...)))
+    return dict(draw(st.permutations([*raw.items()]))) if draw(st.booleans()) else raw
 
 
-def of_table(made: Iterable[dict[str, Any]], table: Table) -> list[bytes]:
+def of_table(raw_documents: Iterable[dict[str, Any]], table: Table) -> list[bytes]:
     """Documents in BSON, as a server sends them; those of snapshots have no interval."""
-    kept = made if table is RAW_COIN_HISTORY else [changed(one, "interval", ...) for one in made]
+    kept = (
+        raw_documents
+        if table is RAW_COIN_HISTORY
+        else [changed(one, "interval", ...) for one in raw_documents]
+    )
     return [bson.encode({"_id": None} | one) for one in kept]
 
 
@@ -80,13 +84,13 @@ def read_alone(batches: list[bytes], table: Table) -> list[str]:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-@given(made=st.lists(documents(), max_size=12))
+@given(raw_documents=st.lists(documents(), max_size=12))
 @settings(max_examples=60, deadline=None)
 def test_any_documents_yield_the_same_rows_in_a_batch_as_alone(
-    made: list[dict[str, Any]], table: Table
+    raw_documents: list[dict[str, Any]], table: Table
 ) -> None:
     """Reasons, prices and checksums must not depend on the other documents of a batch."""
-    encoded = of_table(made, table)
+    encoded = of_table(raw_documents, table)
     batches = [b"".join(encoded[:7]), b"".join(encoded[7:])]
 
     assert read_alone(batches, table) == read_together(batches, table)
@@ -120,16 +124,20 @@ def test_an_unusual_document_among_ordinary_ones_yields_the_same_row_as_alone(
 ) -> None:
     """The layout of a batch is taken from its ordinary documents."""
     changed_one = {key: value for key, value in (ORDINARY | change).items() if value is not ...}
-    made = [ORDINARY, changed_one, document("ether", payload={"symbol": "", "tokens": None})]
-    content = b"".join(of_table(made, RAW_COIN_SNAPSHOTS))
+    raw_documents = [
+        ORDINARY,
+        changed_one,
+        document("ether", payload={"symbol": "", "tokens": None}),
+    ]
+    content = b"".join(of_table(raw_documents, RAW_COIN_SNAPSHOTS))
 
     assert read_alone([content], RAW_COIN_SNAPSHOTS) == read_together([content], RAW_COIN_SNAPSHOTS)
 
 
 def test_a_payload_that_bson_reads_as_a_reference_is_foreign() -> None:
     """With the same keys, BSON reads a document or a reference, depending on the values."""
-    made = [document() | {"payload": {"$ref": name, "$id": 1}} for name in (None, "coins")]
-    content = b"".join(of_table(made, RAW_COIN_SNAPSHOTS))
+    raw_documents = [document() | {"payload": {"$ref": name, "$id": 1}} for name in (None, "coins")]
+    content = b"".join(of_table(raw_documents, RAW_COIN_SNAPSHOTS))
 
     assert read_alone([content], RAW_COIN_SNAPSHOTS) == read_together([content], RAW_COIN_SNAPSHOTS)
 
@@ -155,13 +163,15 @@ def test_a_text_without_its_terminator_is_refused(lengthened: bytes) -> None:
         read_together([content + damaged], RAW_COIN_SNAPSHOTS)
 
 
-@given(made=st.lists(payloads, min_size=1, max_size=3), data=st.data())
+@given(raw_documents=st.lists(payloads, min_size=1, max_size=3), data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_damaged_document_is_read_as_alone_or_refused(
-    made: list[dict[str, Any]], data: st.DataObject
+    raw_documents: list[dict[str, Any]], data: st.DataObject
 ) -> None:
     """A wrong length must not make the reader leave the document or the batch."""
-    encoded = of_table([document() | {"payload": held} for held in made], RAW_COIN_SNAPSHOTS)
+    encoded = of_table(
+        [document() | {"payload": held} for held in raw_documents], RAW_COIN_SNAPSHOTS
+    )
     number = data.draw(st.integers(0, len(encoded) - 1))
     damaged = bytearray(encoded[number])
     # Every document in MongoDB has an `_id`, whose key comes first.
@@ -182,8 +192,8 @@ def test_a_damaged_document_is_read_as_alone_or_refused(
 
 def test_documents_of_one_answer_have_one_layout() -> None:
     """They can be read together, which is five times as fast as one by one."""
-    made = [document(f"coin-{n}", payload={"priceUsd": n and "1" * n}) for n in range(5)]
-    batch = Batch(b"".join(of_table(made, RAW_COIN_SNAPSHOTS)))
+    raw_documents = [document(f"coin-{n}", payload={"priceUsd": n and "1" * n}) for n in range(5)]
+    batch = Batch(b"".join(of_table(raw_documents, RAW_COIN_SNAPSHOTS)))
     layout = layout_of(bson.decode(batch.document(0)))
 
     assert layout is not None

@@ -18,7 +18,7 @@ from cryptoassets_tests.io_managers.rows import HOUR, judged, judged_row
 
 TABLE, WINDOW = SNAPSHOT_FLOW.clean, partition_window(HOUR)
 SEALED = "1:7"
-"""Not the checksum of these rows; if it (or its sum) is returned, rows were not decoded."""
+"""This is not the rows' checksum; if it (or its sum) is returned, rows were not decoded."""
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_rows_of_unchanged_files_are_not_decoded() -> None:
 
 @pytest.mark.parametrize("place", [4, 400, -9], ids=["first page", "middle", "footer"])
 def test_one_changed_byte_is_found(files: list[Path], place: int) -> None:
-    """The comparison of stores finds it, and so does publishing the rows."""
+    """Both the comparison of stores and publishing the rows find the change."""
     content = bytearray(files[1].read_bytes())
     content[place] ^= 1
     files[1].write_bytes(content)

@@ -30,8 +30,8 @@ def row(planted: Row) -> Row:
     """The row of a document, read back from Arrow."""
     at = planted.get("observed_at")
     window = Span(at, at + timedelta(seconds=1)) if at in DATES else WINDOW
-    made = raw_rows([{"_id": None} | planted], RAW_COIN_HISTORY, window, window, {}, 100)
-    (held,) = made.to_pylist()
+    table = raw_rows([{"_id": None} | planted], RAW_COIN_HISTORY, window, window, {}, 100)
+    (held,) = table.to_pylist()
     return dict(held)
 
 
@@ -41,9 +41,9 @@ def test_a_field_of_another_type_makes_a_marked_row(field: str, name: str) -> No
     """One such document made `run`, `audit` and `rebuild` fail, even for other hours."""
     value = ODD[name]
 
-    made = row(changed(POINT, field, value))
+    result = row(changed(POINT, field, value))
 
-    assert made["is_foreign"] is (type(value) is not TYPES[field])
+    assert result["is_foreign"] is (type(value) is not TYPES[field])
 
 
 @pytest.mark.parametrize("value", OTHERS.values(), ids=OTHERS)
@@ -51,10 +51,10 @@ def test_a_payload_with_a_type_that_json_lacks_makes_a_marked_row(value: Any) ->
     """Such a type cannot come from CoinCap, and its text could not be read back."""
     is_text = isinstance(value, Code)
 
-    made = row(POINT | {"payload": {"id": "bitcoin", "deep": [{"priceUsd": value}]}})
+    result = row(POINT | {"payload": {"id": "bitcoin", "deep": [{"priceUsd": value}]}})
 
-    assert made["is_foreign"] is not is_text
-    assert "bitcoin" in made["payload"]
+    assert result["is_foreign"] is not is_text
+    assert "bitcoin" in result["payload"]
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_a_row_is_within_the_window_in_which_the_server_found_it(
     observed_at: Any, minute: int
 ) -> None:
     """nx-27017 treats ISO text as a date, and MongoDB finds an array by each of its dates."""
-    made = row(POINT | {"observed_at": observed_at})
+    result = row(POINT | {"observed_at": observed_at})
 
-    assert made["is_foreign"]
-    assert WINDOW[0] + timedelta(minutes=minute) == made["observed_at"]
+    assert result["is_foreign"]
+    assert WINDOW[0] + timedelta(minutes=minute) == result["observed_at"]
 
 
 def test_a_document_that_is_found_in_two_ranges_is_a_row_of_only_one() -> None:

@@ -1,4 +1,4 @@
-"""The version of a mart's inputs includes what its earlier rows were computed from."""
+"""The version of a mart's inputs includes the inputs of the earlier rows that it reads."""
 
 from datetime import date, timedelta
 
@@ -9,12 +9,12 @@ PRICES, COINS = "warehouse/coin_prices", "marts/coin_daily"
 
 
 def name(days_before: int) -> str:
-    """The name of the prices of a day before `DAY`."""
+    """The input's name: prices of the day this many days before `DAY`."""
     return f"{PRICES} {DAY - timedelta(days=days_before)}"
 
 
 def read(hashes: dict[int, str]) -> InputsRead:
-    """A run over `DAY` alone: prices of two days, and earlier rows, by days before `DAY`."""
+    """The inputs of a run over `DAY`: prices, and earlier rows with the given aliases' hashes."""
     earlier = {
         DAY - timedelta(days=back): ({name(back): back, name(back + 1): 99}, aliases)
         for back, aliases in hashes.items()

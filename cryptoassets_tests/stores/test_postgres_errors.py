@@ -1,4 +1,4 @@
-"""`typed_errors`: the right class, whether a retry can help, and the remedy."""
+"""`typed_errors` raises the right class, with the remedy and whether a retry can help."""
 
 import psycopg
 import pytest

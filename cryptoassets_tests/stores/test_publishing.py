@@ -59,10 +59,10 @@ def rows_of(cursor: publishing.Cursor, query: str) -> list[dict[str, Any]]:
 
 
 def coin(coin_id: str, minutes: int = 0, **changes: Any) -> dict[str, Any]:
-    """A coin that was seen once, this many minutes after `SEEN`."""
-    seen = SEEN + timedelta(minutes=minutes)
+    """A coin in one snapshot, this many minutes after `SEEN`."""
+    seen_at = SEEN + timedelta(minutes=minutes)
     row = {"coin_id": coin_id, "symbol": "BTC", "name": "Bitcoin", "rank": 1, "max_supply": None}
-    return row | {"explorer": None, "first_seen_at": seen, "last_seen_at": seen} | changes
+    return row | {"explorer": None, "first_seen_at": seen_at, "last_seen_at": seen_at} | changes
 
 
 def stage_coins(cursor: publishing.Cursor, *coins: dict[str, Any]) -> None:
@@ -233,9 +233,9 @@ def test_the_ledger_keeps_the_number_of_the_publication_that_changed_rows(
 @pytest.mark.postgres
 def test_a_publication_is_recorded_if_something_changed(cursor: publishing.Cursor) -> None:
     """Each record has a larger number; 0 means that nothing changed."""
-    nothing = publications.record_load(cursor, LOAD, Changes(), "files", is_other=False)
-    first = publications.record_load(cursor, LOAD, Changes(3, 1), "files", is_other=False)
-    second = publications.record_load(cursor, LOAD, Changes(), None, is_other=True)
+    nothing = publications.record_load(cursor, LOAD, Changes(), "files", has_other_changes=False)
+    first = publications.record_load(cursor, LOAD, Changes(3, 1), "files", has_other_changes=False)
+    second = publications.record_load(cursor, LOAD, Changes(), None, has_other_changes=True)
 
     assert 0 == nothing < first < second
     (one, other) = rows_of(cursor, "TABLE warehouse.load_history ORDER BY publication")
@@ -254,17 +254,17 @@ def mart_load(cursor: publishing.Cursor, inputs: Inputs, changes: Changes) -> No
 @pytest.mark.postgres
 def test_a_mart_keeps_its_number_until_its_rows_change(cursor: publishing.Cursor) -> None:
     """Its inputs are recorded each time, so that it does not stay stale."""
-    seen = []
+    loads = []
     for number, changes in ((1, Changes()), (2, Changes()), (3, Changes(0, 4))):
         mart_load(cursor, Inputs({PRICES_OF_DAY: number}, f"hash {number}"), changes)
-        seen += rows_of(cursor, "TABLE warehouse.mart_loads")
+        loads += rows_of(cursor, "TABLE warehouse.mart_loads")
 
-    numbers = [row["publication"] for row in seen]
+    numbers = [row["publication"] for row in loads]
     assert 0 < numbers[0] == numbers[1] < numbers[2]
     assert [{PRICES_OF_DAY: 1}, {PRICES_OF_DAY: 2}, {PRICES_OF_DAY: 3}] == [
-        row["inputs"] for row in seen
+        row["inputs"] for row in loads
     ]
-    assert ["hash 1", "hash 2", "hash 3"] == [row["aliases_hash"] for row in seen]
+    assert ["hash 1", "hash 2", "hash 3"] == [row["aliases_hash"] for row in loads]
     history = rows_of(cursor, "TABLE warehouse.load_history ORDER BY publication")
     kept = ("asset", "partition_key", "run_id", "raw_rows", "loaded_rows", "rows_removed")
     assert [(MART, str(DAY), "run 1", None, 100, removed) for removed in (0, 4)] == [
@@ -294,7 +294,7 @@ def test_only_inputs_older_than_those_of_the_mart_are_refused(cursor: publishing
     assert (refusal(None, hash_now) or "").startswith(f"{words}{PRICES_OF_DAY} ")
     assert [None] * 3 == [refusal(7, hash_now), refusal(8, hash_now), refusal(7, "of the mart")]
     assert (refusal(7, "other") or "").startswith(f"{words}warehouse/coin_aliases ")
-    # A restored ledger has nothing newer to read.
+    # After the ledger was restored, there is no newer input to read.
     cursor.execute("UPDATE warehouse.loads SET publication = 5")
     assert [None, None] == [refusal(6, hash_now), refusal(5, hash_now)]
     assert PRICES_OF_DAY in (refusal(4, hash_now) or "")
@@ -306,8 +306,8 @@ PARTITION = Span(SEEN, SEEN + timedelta(hours=1))
 def clean_file(number: int, **changes: Any) -> CleanFile:
     """A file of `PARTITION` whose rows begin this many minutes after its start."""
     first = SEEN + timedelta(minutes=number)
-    made = CleanFile(PARTITION, f"/f/{number}", 1, Seal(f"{number}", f"1:{number}"), first)
-    return made._replace(**changes)
+    file = CleanFile(PARTITION, f"/f/{number}", 1, Seal(f"{number}", f"1:{number}"), first)
+    return file._replace(**changes)
 
 
 def clean_files(*files: CleanFile, partitions: tuple[Span, ...] = (PARTITION,)) -> CleanFiles:
@@ -321,7 +321,9 @@ def test_the_latest_publication_is_read_with_its_files(cursor: publishing.Cursor
     """Without one, all counts are 0."""
     none = latest_publication(cursor, ASSET, HOUR)
     for hash_of_files in ("first", "second"):
-        number = publications.record_load(cursor, LOAD, Changes(1), hash_of_files, is_other=False)
+        number = publications.record_load(
+            cursor, LOAD, Changes(1), hash_of_files, has_other_changes=False
+        )
     publishing.write_ledger(cursor, LOAD, Checksums("clean", "rows"), number)
 
     latest = latest_publication(cursor, ASSET, HOUR)

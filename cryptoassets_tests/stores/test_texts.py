@@ -45,10 +45,10 @@ def test_the_text_of_a_time_equals_arrows_cast(times: list[datetime | None], sta
 @settings(max_examples=60, deadline=None)
 def test_the_checksum_equals_its_plain_definition(rows: list[Row]) -> None:
     """If a release changed the checksum, `audit` would report every partition."""
-    made, total = judged(*rows, broken_row()), 0
+    table, total = judged(*rows, broken_row()), 0
     columns = [
         pc.binary_join(column, "\x1f") if pa.types.is_list(column.type) else column
-        for column in made.columns
+        for column in table.columns
     ]
 
     texts = [column.cast(pa.string()).fill_null("\x00").to_pylist() for column in columns]
@@ -56,7 +56,7 @@ def test_the_checksum_equals_its_plain_definition(rows: list[Row]) -> None:
         digest = hashlib.blake2b("\x1e".join(row).encode(), digest_size=8).digest()
         total += int.from_bytes(digest)
 
-    assert f"{len(rows) + 1}:{total % 2**64}" == clean_checksum(made)
+    assert f"{len(rows) + 1}:{total % 2**64}" == clean_checksum(table)
 
 
 def test_rows_of_coins_need_only_the_columns_that_are_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Weekly candles are merged from their days, from Monday 00:00 UTC, and follow every change."""
+"""Weekly candles are merged from daily rows, from Monday 00:00 UTC, and follow every change."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -49,5 +49,5 @@ def test_a_week_is_merged_from_its_days_and_merged_again_when_one_changes(databa
 
 @pytest.mark.parametrize("day", [MONDAY, date(2026, 11, 24), date(2026, 11, 29)])
 def test_a_week_starts_on_monday(day: date) -> None:
-    """As ISO weeks do."""
+    """ISO weeks start on Monday."""
     assert monday_of(day) == MONDAY

@@ -1,4 +1,4 @@
-"""Candles equal a plain computation: exact prices, thin where points are missing, never filled."""
+"""Candles equal a plain computation: exact, incomplete if points are missing, never filled."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ HOURS = {"h1": 1, "h4": 4, "d1": 24}
 SNAPSHOT_MINUTES = 5
 
 
-def seen(coin_id: str, minutes: int, usd: Decimal | int, interval: str | None = None) -> Row:
+def observation(coin_id: str, minutes: int, usd: Decimal | int, interval: str | None = None) -> Row:
     """A snapshot, or a history point of an interval, some minutes after midnight."""
     at = MIDNIGHT + timedelta(minutes=minutes)
     row = {"coin_id": coin_id, "observed_at": at, "price_usd": Decimal(usd), "source": "replay"}
@@ -58,16 +58,16 @@ def candles_of(session: SparkSession, rows: list[Row]) -> dict[tuple[str, str, d
 def candles(session: SparkSession) -> dict[tuple[str, str, int], tuple[Any, ...]]:
     """Figures by coin, interval and hour of the start; one job for all cases."""
     rows = [
-        *(seen("full", minute, minute + 1) for minute in range(0, 60, SNAPSHOT_MINUTES)),
-        seen("thin", 61, 7),
-        *(seen("fine", minute, 1, "m15") for minute in range(0, 60, 15)),
-        *(seen("coarse", 60 * hour, hour + 1, "h1") for hour in range(24)),
-        seen("daily", 0, 3, "d1"),
-        *(seen("halves", 60 * hour, 3, "h12") for hour in (0, 12)),
-        *(seen("mixed", 60 * hour, 9, "h1") for hour in (0, 1, 2, 3)),
-        seen("mixed", 65, 2),
-        seen("exact", 0, Decimal("99999999999999999999.999999999999999999")),
-        seen("exact", 5, Decimal("1E-18")),
+        *(observation("full", minute, minute + 1) for minute in range(0, 60, SNAPSHOT_MINUTES)),
+        observation("thin", 61, 7),
+        *(observation("fine", minute, 1, "m15") for minute in range(0, 60, 15)),
+        *(observation("coarse", 60 * hour, hour + 1, "h1") for hour in range(24)),
+        observation("daily", 0, 3, "d1"),
+        *(observation("halves", 60 * hour, 3, "h12") for hour in (0, 12)),
+        *(observation("mixed", 60 * hour, 9, "h1") for hour in (0, 1, 2, 3)),
+        observation("mixed", 65, 2),
+        observation("exact", 0, Decimal("99999999999999999999.999999999999999999")),
+        observation("exact", 5, Decimal("1E-18")),
     ]
     figures = ("open", "high", "low", "close", "points", "points_expected", "source")
     return {
@@ -83,8 +83,10 @@ def test_a_full_hour_has_twelve_of_twelve_points(candles: dict[Any, Any]) -> Non
     assert (1, 56, 1, 56, 12, 288, "snapshots") == candles["full", "d1", 0]
 
 
-def test_a_thin_candle_is_not_filled_and_an_empty_one_is_absent(candles: dict[Any, Any]) -> None:
-    """A chart must show that the machine was off, not a made-up price."""
+def test_an_incomplete_candle_is_not_filled_and_an_empty_one_is_absent(
+    candles: dict[Any, Any],
+) -> None:
+    """A chart must show that the machine was off, and no made-up price."""
     assert (7, 7, 7, 7, 1, 12, "snapshots") == candles["thin", "h1", 1]
     assert [1] == [hour for coin, interval, hour in candles if (coin, interval) == ("thin", "h1")]
 
@@ -131,7 +133,7 @@ def test_candles_equal_a_plain_computation(
     session: SparkSession, observed: list[tuple[str, int, Decimal, str | None]]
 ) -> None:
     """Any mix of snapshots and points of any interval, in any order, over two days."""
-    rows = [seen(coin, 5 * place, usd, interval) for coin, place, usd, interval in observed]
+    rows = [observation(coin, 5 * place, usd, interval) for coin, place, usd, interval in observed]
 
     assert expected_candles(rows) == candles_of(session, rows)
 

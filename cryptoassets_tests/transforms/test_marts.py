@@ -248,7 +248,7 @@ def exact_product(price: Decimal, supply: Decimal) -> Decimal:
 
 
 def test_a_market_cap_of_a_snapshot_has_priority(days: dict[Any, Row]) -> None:
-    """Even if a history point of the day is newer."""
+    """This holds even if a history point of the day is newer."""
     row = days["capped", 0]
 
     assert (Decimal(9), False) == (row["market_cap_usd"], row["is_market_cap_derived"])
@@ -297,7 +297,9 @@ def test_a_day_shows_how_completely_it_was_observed(days: dict[Any, Row]) -> Non
     assert (3, 288, "mixed") == tuple(days["filled", 0][name] for name in names)
 
 
-def test_earlier_days_count_like_their_prices(session: SparkSession, days: dict[Any, Row]) -> None:
+def test_earlier_rows_give_the_same_figures_as_their_prices(
+    session: SparkSession, days: dict[Any, Row]
+) -> None:
     """A run reads two days of prices and 30 days of closes, not a month of prices."""
     last = 31
     known = [row for (_, day), row in days.items() if day < last - 1]
@@ -371,7 +373,7 @@ def test_a_sum_that_overflows_is_null(market: dict[int, Row]) -> None:
 
 
 def test_a_total_with_a_derived_market_cap_is_marked(market: dict[int, Row]) -> None:
-    """Then it and the dominance depend on circulating supplies from the history."""
+    """Total and dominance then depend on circulating supplies from the history."""
     assert [None, False, True] == [market[day]["is_market_cap_derived"] for day in (5, 6, 7)]
     assert 25 == market[7]["btc_dominance_pct"]
 

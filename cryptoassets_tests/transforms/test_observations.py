@@ -1,4 +1,4 @@
-"""Observations: each instant occurs once, snapshots have priority, slugs are today's."""
+"""Observations: each instant occurs once, snapshots have priority, slugs are current."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,8 +16,8 @@ Row = dict[str, Any]
 MIDNIGHT = datetime(2026, 10, 25, tzinfo=UTC)
 
 
-def seen(coin_id: str, minutes: float, usd: int, **more: Any) -> Row:
-    """Return fields of a snapshot or point some minutes after midnight."""
+def observation(coin_id: str, minutes: float, usd: int, **more: Any) -> Row:
+    """Return the fields that a snapshot and a history point share, some minutes after midnight."""
     at = MIDNIGHT + timedelta(minutes=minutes)
     row = {"coin_id": coin_id, "observed_at": at, "price_usd": Decimal(usd), "source": "replay"}
     return row | {"fetched_at": at, "raw_id": f"{coin_id}@{at}@{more}"} | more
@@ -25,7 +25,7 @@ def seen(coin_id: str, minutes: float, usd: int, **more: Any) -> Row:
 
 def snapshot(coin_id: str, minutes: float, usd: int) -> Row:
     """Return a row of `warehouse.coin_prices`."""
-    return seen(coin_id, minutes, usd, rank=1, volume_usd_24h=Decimal(5))
+    return observation(coin_id, minutes, usd, rank=1, volume_usd_24h=Decimal(5))
 
 
 PRICES = [
@@ -35,15 +35,15 @@ PRICES = [
     snapshot("xrp", 10, 11),
 ]
 HISTORY = [
-    *(seen("both", minutes, 2, interval="m30") for minutes in (0, 30, 60, 90, 120)),
-    seen("both", 0, 3, interval="h1"),
-    seen("both", 0, 4, interval="d1"),
-    seen("both", 180, 5, interval="h6"),
-    seen("ripple", 30, 99, interval="h1"),
-    *(seen("ripple", minutes, 12, interval="h1") for minutes in (60, 120)),
-    seen("xrp", 120, 13, interval="h1"),
-    seen("xrp", 130, 14, interval="m5"),
-    seen("ripple", 135, 99, interval="m5"),
+    *(observation("both", minutes, 2, interval="m30") for minutes in (0, 30, 60, 90, 120)),
+    observation("both", 0, 3, interval="h1"),
+    observation("both", 0, 4, interval="d1"),
+    observation("both", 180, 5, interval="h6"),
+    observation("ripple", 30, 99, interval="h1"),
+    *(observation("ripple", minutes, 12, interval="h1") for minutes in (60, 120)),
+    observation("xrp", 120, 13, interval="h1"),
+    observation("xrp", 130, 14, interval="m5"),
+    observation("ripple", 135, 99, interval="m5"),
 ]
 
 
@@ -82,7 +82,7 @@ def test_history_fills_hours_without_a_snapshot_with_each_instant_once(rows: lis
     assert expected == observations_of(rows, "both")
 
 
-def test_an_old_slug_is_merged_into_todays_slug(rows: list[Row]) -> None:
+def test_an_old_slug_is_merged_into_the_current_slug(rows: list[Row]) -> None:
     """The second snapshot and the third hour exist under both slugs."""
     expected = [
         (5, 10, True),

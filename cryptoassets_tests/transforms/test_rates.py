@@ -68,7 +68,7 @@ def test_a_rate_is_refused_for_every_rule_that_it_breaks(
 
 
 def test_an_id_is_published_in_one_form() -> None:
-    """An accent may be one character or two; the setting names one currency."""
+    """An accent may be one character or two, but both ids mean the same currency."""
     (row,) = judged(GOOD | {"id": "icelandic-kro\u0301na"})
 
     assert ("icelandic-kr\u00f3na", []) == (row["currency"], row["reasons"])

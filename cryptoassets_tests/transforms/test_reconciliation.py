@@ -13,7 +13,7 @@ def test_three_documents_are_named_and_more_are_indicated() -> None:
 
 
 def test_a_ledger_row_that_is_missing_or_differs_is_shown_with_both_counts() -> None:
-    """The person on call compares them."""
+    """The person on call compares the two counts."""
     ledger, actual = Counts(7, 4, 2, 1), Counts(7, 3, 2, 1)
 
     assert [] == ledger_differences(ledger, ledger, 7)

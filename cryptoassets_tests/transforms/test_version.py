@@ -66,7 +66,7 @@ def edit(path: Path, before: str, after: str) -> None:
 def test_the_version_changes_with_rules_but_not_with_comments(
     code: Path, module: str, before: str, after: str, changes: tuple[bool, bool]
 ) -> None:
-    """Otherwise `audit` would report partitions whose rules have not changed."""
+    """Otherwise `audit` would report partitions although their rules have not changed."""
     edit(code / f"{module}.py", before, after)
 
     changed = tuple(rules_version(table, code) != rules_version(table) for table in BOTH)

@@ -37,7 +37,7 @@ def plant(url: str, coin: str, *, priced: list[datetime], refused: list[datetime
 
 
 def test_a_quarantined_price_is_distinguished_from_a_missing_one(database: str) -> None:
-    """A command repairs the first; in the second case someone has edited the tables."""
+    """A command repairs the first case; in the second case someone has edited the tables."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [FIRST.date().replace(day=1)])
     plant(database, "right", priced=[FIRST, LAST], refused=[])

@@ -1,4 +1,4 @@
-"""Stale days of the marts: their inputs' publication numbers differ from the current ones."""
+"""Days of the marts are stale if their inputs' publication numbers are not the current ones."""
 
 import json
 from datetime import date
@@ -39,7 +39,7 @@ def load(connection: psycopg.Connection, asset: str, key: str, number: int, rows
 def compute_marts(
     connection: psycopg.Connection, day: date, number: int, inputs: dict[str, int]
 ) -> None:
-    """Insert one row into each mart, with the inputs that they were made from."""
+    """Insert one row into each mart, and record these inputs."""
     coins = {f"marts/coin_daily {day}": number}
     of_day = {name: version for name, version in inputs.items() if name.endswith(str(day))}
     for mart, publication, made_from in (
@@ -57,7 +57,7 @@ def compute_marts(
 
 
 @pytest.fixture
-def made(database: str) -> str:
+def fresh_marts(database: str) -> str:
     """Prices of two days, and up-to-date marts of both."""
     with psycopg.connect(database) as connection:
         load(connection, PRICES, f"{DAY}-10:00", 1)
@@ -72,7 +72,7 @@ def made(database: str) -> str:
 
 
 def test_marts_made_from_the_current_publications_are_not_stale(
-    made: str, postgres: PostgresResource
+    fresh_marts: str, postgres: PostgresResource
 ) -> None:
     """An hour whose documents are all in quarantine does not make them stale either."""
     assert [] == stale_mart_days(postgres)
@@ -98,13 +98,13 @@ def test_marts_made_from_the_current_publications_are_not_stale(
     ],
 )
 def test_marts_are_stale_where_a_number_differs_or_rows_are_missing(
-    made: str, postgres: PostgresResource, statement: str, stale: list[date]
+    fresh_marts: str, postgres: PostgresResource, statement: str, stale: list[date]
 ) -> None:
     """Causes: a kill between prices and marts, a new alias, manual changes in psql.
 
     Days that look back on expired prices cannot be computed again, and are never stale.
     """
-    with psycopg.connect(made) as connection:
+    with psycopg.connect(fresh_marts) as connection:
         connection.execute(statement)  # type: ignore[arg-type]
 
     assert stale == stale_mart_days(postgres)

@@ -1,4 +1,4 @@
-"""Reading dead letters again, on a real store: readable ones move once, the others are kept."""
+"""Dead letters are read again: readable ones become documents once, the others are kept."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -70,7 +70,7 @@ def test_a_point_that_can_be_stored_now_gets_its_own_time(lake: Lake) -> None:
 
 
 def test_a_whole_answer_is_read_again_with_the_record_of_its_fetch(lake: Lake) -> None:
-    """For example, if a limit of the timestamp was wrong: the answer contains its own time."""
+    """For example after a limit of the timestamp was wrong; the answer contains its own time."""
     body = f'{{"timestamp":{NOW_MS},"data":[{{"id":"a"}},{COIN}]}}'
     letters = (letter(COINS_URL, body, "bad_timestamp"),)
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=letters))

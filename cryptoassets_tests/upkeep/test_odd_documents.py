@@ -115,7 +115,7 @@ def test_every_odd_document_is_marked_or_named_and_the_good_one_is_whole(
 
 
 def test_a_foreign_document_of_another_source_stops_no_fetch(lake: Lake) -> None:
-    """It does not show which source the data lake holds; our own newest document does."""
+    """The source of the data lake is that of the platform's own newest document."""
     later = START + timedelta(days=1)
     lake["coin_snapshots"].insert_many(
         [
@@ -161,7 +161,7 @@ def test_odd_records_of_calls_are_skipped(
 def test_odd_records_of_expired_partitions_are_skipped(
     lake: Lake, database: str, postgres: PostgresResource
 ) -> None:
-    """A lost ledger is restored from the intact notes."""
+    """A lost ledger is restored from the intact records."""
     plant(lake, EXPIRED, NOTE)
 
     with postgres.connect() as connection, connection.cursor() as cursor:
@@ -171,7 +171,7 @@ def test_odd_records_of_expired_partitions_are_skipped(
 
 
 def test_only_dates_count_as_the_newest_time(lake: Lake, postgres: PostgresResource) -> None:
-    """`run` and `status` print it, and BSON sorts other types above dates."""
+    """`run` and `status` print the newest time, and BSON sorts other types above dates."""
     lake["coin_snapshots"].insert_many(
         [document(), {"_id": 1, "observed_at": {"a": 1}}, {"_id": 2, "observed_at": ObjectId()}]
     )

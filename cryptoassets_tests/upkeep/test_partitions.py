@@ -124,7 +124,7 @@ def test_an_hour_that_was_just_fetched_is_found_by_the_estimate_too(
 
 
 def test_an_empty_lake_has_no_partition(lake: Lake, mongo: MongoResource) -> None:
-    """As at the first `audit`."""
+    """The first `audit` may come before the first run."""
     assert set() == raw_starts(mongo, SNAPSHOT_FLOW)
 
 

@@ -1,4 +1,4 @@
-"""Stretches: the partitions of one run are consecutive and fit into memory."""
+"""Stretches: consecutive partitions that one run processes, and that fit into memory."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,9 +16,9 @@ def partitions(flow: Flow, *numbers: int) -> list[Partition]:
     return [partition_of(flow, FIRST + number * flow.span) for number in numbers]
 
 
-def lengths(made: list[Partition], documents: int = 0) -> list[int]:
+def lengths(all_partitions: list[Partition], documents: int = 0) -> list[int]:
     """Return the number of partitions per stretch, if each has this many documents."""
-    return [len(stretch) for stretch in stretches(made, lambda _: documents)]
+    return [len(stretch) for stretch in stretches(all_partitions, lambda _: documents)]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_an_extra_document_does_not_hide_a_missing_one_in_another_hour(
 def test_documents_of_hours_that_are_not_in_the_ledger_are_found(
     lake: Lake, mongo: MongoResource, seconds: float
 ) -> None:
-    """After a lost ledger or an unprocessed fetch, even years before and after other hours."""
+    """Causes are a lost ledger or an unprocessed fetch, even years away from other hours."""
     others = [T0 - timedelta(days=900), HOURS[1], T0 + timedelta(days=900)]
     plant(lake, T0, *others, HOURS[1])
 

@@ -1,4 +1,4 @@
-"""Dagster's page in a real browser: it works, and requests of other pages are refused.
+"""In a real browser Dagster's page works, and requests of other pages are refused.
 
 What goes here: tests that depend on the headers that a real browser sends. What stays out: single
 requests (in `test_guard`).

@@ -6,7 +6,7 @@ secrets=/run/cryptoassets
 is_airflow_2() { python -c 'from importlib.metadata import version as v; exit(v("apache-airflow")[0] != "2")'; }
 case "${1:-} ${2:-}" in
 "init ")
-    # The image's entrypoint does these, then continues with our next step.
+    # The image's entrypoint does what these variables say, then runs this script's next step.
     export _AIRFLOW_DB_MIGRATE=true _AIRFLOW_WWW_USER_CREATE=true _AIRFLOW_WWW_USER_USERNAME=admin
     _AIRFLOW_WWW_USER_PASSWORD=$(<"$secrets/admin-password")
     export _AIRFLOW_WWW_USER_PASSWORD

@@ -1,5 +1,5 @@
 #!/bin/bash
-# For both scripts: Docker's plugin, if the program docker-compose is not installed.
+# For both scripts: runs docker-compose, or Docker's plugin if docker-compose is not installed.
 compose() {
     if command -v docker-compose >/dev/null; then docker-compose "$@"; else docker compose "$@"; fi
 }

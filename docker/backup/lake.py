@@ -2,8 +2,8 @@
 
 Usage: lake.py collections | dump NAME > FILE | restore < TAR
 
-The files are those of `mongodump`. Documents are not decoded, so they arrive byte for byte, also
-from servers for which `mongodump` does not exist.
+The files have the format of `mongodump`, and servers need not support `mongodump`. Documents are
+not decoded, so they are copied byte for byte.
 """
 
 import gzip
@@ -37,7 +37,7 @@ def dump(lake: Database[Any], name: str) -> None:
 
 
 def restore(lake: Database[Any]) -> None:
-    """Replace all collections by the files `NAME.bson.gz` of the archive on standard input."""
+    """Replace all collections with the files `NAME.bson.gz` of the archive on standard input."""
     for name in lake.list_collection_names():
         lake.drop_collection(name)
     with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:

@@ -1,15 +1,15 @@
 #!/bin/bash
-# Replaces the platform's data by a backup: restore.sh FOLDER. Asks first, unless YES=1 is set.
+# Replaces the platform's data with a backup: restore.sh FOLDER. Asks first, unless YES=1 is set.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . docker/backup/compose.sh
 folder=${1:?usage: restore.sh FOLDER}
 [ -e "$folder/complete" ] || { echo "$folder is not a complete backup" >&2; exit 1; }
 if [ "${YES:-}" != 1 ]; then
-    read -rp "This replaces all data of the platform by $folder. Type yes: " answer
+    read -rp "This replaces all data of the platform with the backup in $folder. Type yes: " answer
     [ "$answer" = yes ] || exit 1
 fi
-# Nothing may write meanwhile. The jobs create the roles to which tables belong.
+# No service may write during the restore. The jobs create the roles that own the tables.
 compose down
 compose run --rm postgres-init
 compose run --rm mongo-init

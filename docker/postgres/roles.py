@@ -5,9 +5,9 @@ them, and may do nothing else. `executor`, the role of Spark's tasks, may use th
 each publication grants it INSERT on its own staging table. Scripts in PostgreSQL's init folder run
 only once, on an empty volume, so they could neither update passwords nor change old volumes.
 
-Before `cryptoassets` existed, the platform logged in as `admin` and owned everything as `admin`.
-PostgreSQL cannot reassign what its first superuser owns in one statement, so it is done object by
-object. Views that a user has added keep their owner, because they may read the user's own tables.
+Before `cryptoassets` existed, the platform logged in as `admin`, which owned everything. PostgreSQL
+cannot reassign in one statement what its first superuser owns, so it is done object by object.
+Views that a user has added keep their owner, because they may read the user's own tables.
 """
 
 import os
@@ -22,8 +22,8 @@ from cryptoassets.embedded.databases import with_database
 
 ROLE, TASKS = "cryptoassets", "executor"
 SCHEMAS = ("warehouse", "marts", "staging")
-_VIEWS_OF_THE_TIME = ("marts.coin_latest", "warehouse.pipeline_daily")
-"""The platform's views from before the role existed; the role has created all later ones."""
+_VIEWS_BEFORE_ROLE = ("marts.coin_latest", "warehouse.pipeline_daily")
+"""The platform's views that are older than its role; the role itself created all later views."""
 
 # A sequence that belongs to a column follows its table.
 _RELATIONS = """
@@ -50,7 +50,7 @@ _ROUTINES = """
 
 
 def main() -> None:
-    """Create the roles on the server, and give the platform's role what it owns."""
+    """Create the roles, and make the platform's role the owner of its databases."""
     folder = Path(os.environ["SECRETS"])
     admin_url = (folder / "postgres-admin-url").read_text()
     for role in (ROLE, TASKS):
@@ -82,7 +82,7 @@ def set_up_product(admin_url: str) -> None:
     if is_empty:
         migrations.upgrade(admin_url)
     with psycopg.connect(admin_url) as connection:
-        hand_over(connection, SCHEMAS, None if is_empty else _VIEWS_OF_THE_TIME)
+        hand_over(connection, SCHEMAS, None if is_empty else _VIEWS_BEFORE_ROLE)
         names = (connection.info.dbname, ROLE, TASKS)
         database, role, tasks = map(sql.Identifier, names)
         connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, tasks))
@@ -91,10 +91,10 @@ def set_up_product(admin_url: str) -> None:
             "GRANT SELECT ON TABLES TO analyst"
         )
         connection.execute(rights.format(role))
-        # Only a superuser may do this; on a volume of an old version it was not done.
+        # Only a superuser may run these statements, and old versions did not run them.
         statements = Path(migrations.__file__).parent / "versions/r0005_large_objects.sql"
         connection.execute(statements.read_text(encoding="utf-8"))
-        # Such a volume may lack the schema; the migration that creates it grants this.
+        # A volume of an old version may lack the schema; its migration then grants this right.
         if _exists(connection, "staging"):
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA staging TO {}").format(tasks))
 
@@ -102,14 +102,14 @@ def set_up_product(admin_url: str) -> None:
 def hand_over(
     connection: psycopg.Connection, schemas: tuple[str, ...], views: tuple[str, ...] | None = None
 ) -> None:
-    """Let the platform's role own the connection's database, and what we own in these schemas.
+    """Make the platform's role own a database, and the administrator's objects in these schemas.
 
     Args:
-        connection: of the administrator.
+        connection: the administrator's, to this database.
         schemas: names; missing ones are left out. `public` keeps its owner.
         views: the only views to hand over; None: all.
     """
-    # A run of the version before may hold locks on what it publishes.
+    # A run of the previous version may hold locks on tables that it publishes to.
     connection.execute("SET LOCAL lock_timeout = '60s'")
     role, database = sql.Identifier(ROLE), sql.Identifier(connection.info.dbname)
     connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, role))

@@ -1,4 +1,4 @@
-"""Checks the passwords before any service starts, and gives each service files with its own.
+"""Checks the passwords before any service starts, and gives each service files with its secrets.
 
 What goes here: what must happen before everything else, with the standard library only. What stays
 out: creating users and roles (in `mongo.users` and `postgres.roles`).
@@ -35,7 +35,10 @@ _OPTIONAL = {
     "COINCAP_API_KEY": Path("/run/secrets/coincap-api-key"),
     "CRYPTOASSETS_ALERT_URLS": Path("/run/secrets/alert-urls"),
 }
-"""Secrets without a default, and the file that the user can name instead; else it is empty."""
+"""Secrets without a default, and for each the mount of the file that the user can name instead.
+
+If the user names no file, it is empty.
+"""
 _PASSWORDS = Path("/run/passwords")
 _VOLUMES = Path("/secrets")
 
@@ -75,8 +78,8 @@ def files(given: Mapping[str, str], generated: Mapping[str, str]) -> dict[str, d
 
     Args:
         given: the settings.
-        generated: passwords that nobody needs to know: `POSTGRES` of the role `cryptoassets`, and
-            `SPARK`, which Spark's processes share.
+        generated: passwords that nobody needs to know: `POSTGRES` is the password of the role
+            `cryptoassets`, and `SPARK` is the secret that Spark's processes share.
     """
     analyst = f"postgresql://analyst:{given['ANALYST_PASSWORD']}@postgres:5432/bigdata_db"
     return {
@@ -156,7 +159,8 @@ def _generated(volumes: Path) -> dict[str, str]:
 
 
 def _write(file: Path, content: str) -> None:
-    # Services may read the file while it is replaced. Some would read a final newline as well.
+    # A service may read the file while it is replaced. There is no final newline, because some
+    # services would take it for a part of the secret.
     partial = file.with_name(f".{file.name}")
     partial.write_text(content, encoding="utf-8")
     partial.chmod(0o444)

@@ -10,8 +10,8 @@ import httpx
 from cryptoassets_airflow.errors import DagsterError, DagsterRefusedError, DagsterUnavailableError
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-_LASTING_CLASSES = frozenset({"ValueError", "TypeError", "CheckError", "ParameterCheckError"})
-"""Dagster answers HTTP 500 with these to a wrong argument, such as a malformed partition."""
+_PERMANENT_CLASSES = frozenset({"ValueError", "TypeError", "CheckError", "ParameterCheckError"})
+"""Errors with which Dagster answers HTTP 500 to a wrong argument, e.g. a malformed partition."""
 _MAX_CHARACTERS = 2_000
 
 
@@ -23,9 +23,9 @@ def read_answer(response: httpx.Response) -> dict[str, Any]:
         DagsterRefusedError: any other status, or Dagster rejects the request.
     """
     where = f"Dagster at {response.request.url.copy_with(userinfo=b'')}"
-    if complaint := _lasting_complaint(response):
+    if reason := _why_unusable(response):
         raise DagsterRefusedError(
-            f"{where} cannot use the request: {complaint}. A retry will not help; check the "
+            f"{where} cannot use the request: {reason}. A retry will not help; check the "
             "partition key and the other arguments of the task"
         )
     if response.status_code in RETRYABLE_STATUSES:
@@ -86,8 +86,8 @@ def _messages(answer: dict[str, Any]) -> str:
     return "; ".join(error["message"] for error in answer.get("errors", ()))
 
 
-def _lasting_complaint(response: httpx.Response) -> str:
-    """Return what Dagster cannot use in the request; empty if it had another problem, or none."""
+def _why_unusable(response: httpx.Response) -> str:
+    """Return why Dagster cannot use the request; empty if the answer does not report this."""
     if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
         return ""
     try:
@@ -96,7 +96,7 @@ def _lasting_complaint(response: httpx.Response) -> str:
         messages = "; ".join(str(error["message"]) for error in errors)
     except (ValueError, KeyError, TypeError):
         return ""
-    return messages[:_MAX_CHARACTERS] if classes and classes <= _LASTING_CLASSES else ""
+    return messages[:_MAX_CHARACTERS] if classes and classes <= _PERMANENT_CLASSES else ""
 
 
 def _start(response: httpx.Response) -> str:

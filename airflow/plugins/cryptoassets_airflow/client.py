@@ -17,7 +17,7 @@ from cryptoassets_airflow.answers import from_transport, read_answer
 from cryptoassets_airflow.errors import DagsterUnavailableError
 
 CONNECT_SECONDS = 5.0
-# Dagster answers a launch when the run's process has started (after up to 27 s) or is queued.
+# Dagster answers a launch when the run's process has started (up to 27 s) or the run is queued.
 READ_SECONDS = 60.0
 TRIES = 5
 _MAX_DELAY_SECONDS = 15
@@ -43,7 +43,7 @@ class GraphQLClient:
         """Return one field of the answer; use `tries=1` for requests that must not be repeated.
 
         Raises:
-            DagsterUnavailableError: every try got no answer or a retryable one.
+            DagsterUnavailableError: no try succeeded: each one got no answer or a retryable error.
             DagsterRefusedError: the request or the token is wrong.
         """
         for delay in _delays(tries):

@@ -1,7 +1,7 @@
 """The errors of the plugin, and whether Airflow should retry.
 
 DagsterError                 a retry may help
-    DagsterUnavailableError      no answer, or a retryable one, even after repeated requests
+    DagsterUnavailableError      no answer, or a retryable error, even after repeated requests
     DagsterRunError              the run failed, was cancelled, timed out or cannot be found
 DagsterRefusedError          a retry will not help: Airflow fails the task at once
     DagsterChecksFailedError     the run has ended, but checks of severity ERROR failed

@@ -1,4 +1,4 @@
-"""The GraphQL queries. A test validates them with Dagster's schema."""
+"""The GraphQL queries. A test validates them against Dagster's schema."""
 
 _ERROR = "... on PythonError { message } ... on UnauthorizedError { message }"
 

@@ -24,7 +24,7 @@ MISSING = "MISSING"
 """The status that this plugin gives to a run that was deleted."""
 
 _GONE = ENDED | {MISSING}
-# Dagster refuses to stop such a run. If it is marked as cancelled, its process ends at its start.
+# Dagster refuses to stop such a run. If it is marked as cancelled, its process ends when it starts.
 _ABOUT_TO_START = frozenset({"NOT_STARTED", "STARTING"})
 _MARK = "MARK_AS_CANCELED_IMMEDIATELY"
 LAUNCH_ATTEMPTS = 3

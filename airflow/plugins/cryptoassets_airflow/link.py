@@ -14,6 +14,6 @@ class DagsterRunLink(BaseOperatorLink):
     # Airflow 3 reads the XCom itself and never calls `get_link`.
     xcom_key = RUN_URL_KEY
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's form
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's signature
         """Return the URL; empty before the launch (Airflow 2)."""
         return XCom.get_value(ti_key=ti_key, key=RUN_URL_KEY) or ""

@@ -59,7 +59,7 @@ class DagsterReadyOperator(BaseOperator):
         self.locations = locations
         self.dagster_conn_id = dagster_conn_id
 
-    def execute(self, context: Any) -> list[str]:  # noqa: ARG002 - Airflow's form
+    def execute(self, context: Any) -> list[str]:  # noqa: ARG002 - Airflow's signature
         """Check once; Airflow's retries repeat the check."""
         hook = DagsterHook(self.dagster_conn_id)
         found = hook.locations()

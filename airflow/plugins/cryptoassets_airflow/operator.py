@@ -21,8 +21,8 @@ from cryptoassets_airflow.watch import NEVER_SUBMITTED, TIMED_OUT, UNREACHABLE, 
 
 # Dagster itself marks a run that does not stop as cancelled after 180 s (`run_monitoring`).
 STOP_SECONDS = 200.0
-# The trigger enforces the deadline. Airflow's scheduler does so this much later, in case the
-# triggerer is down.
+# The trigger enforces the deadline. In case the triggerer is down, Airflow's scheduler also does,
+# this much later.
 TRIGGER_SLACK = timedelta(seconds=30)
 
 
@@ -41,7 +41,7 @@ class DagsterMaterializeOperator(BaseOperator):
         tags: further tags of the run.
         deferrable: whether to wait in the triggerer; False waits in a worker slot.
         run_timeout: longest time from launch or re-attachment to the end, including time in
-            Dagster's queue. Then the run is stopped and the task fails.
+            Dagster's queue. After that time the run is stopped and the task fails.
         fail_on_check_error: whether failed checks of severity ERROR fail the task. Failed checks
             of severity WARN are only logged as warnings.
         skip_on: names of permanent errors; if only these occur, the task is skipped, not failed.
@@ -130,7 +130,7 @@ class DagsterMaterializeOperator(BaseOperator):
         waiting = Watch(hook, run.run_id, poll_seconds=self.poll_seconds, deadline=deadline)
         return self._finish(asyncio.run(waiting.end()))
 
-    def resume(self, context: Any, event: Mapping[str, Any], run_id: str) -> dict[str, Any]:  # noqa: ARG002 - Airflow's form
+    def resume(self, context: Any, event: Mapping[str, Any], run_id: str) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Continue after the trigger has fired."""
         self._run_id = run_id
         return self._finish(Ending(**event))

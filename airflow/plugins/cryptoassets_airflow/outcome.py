@@ -86,24 +86,24 @@ class Outcome:
         return [check for check in self.checks if not check.is_passed and check.severity == "WARN"]
 
     def for_xcom(self) -> dict[str, Any]:
-        """Return it as plain values, for downstream tasks."""
+        """Return the outcome as plain values, for downstream tasks."""
         return asdict(self)
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """Yield the lines for the task's log, each with its level."""
         yield from ((logging.INFO, line) for line in self.table())
-        yield from ((logging.WARNING, f"Check {_words(check)}") for check in self.warnings)
-        yield from ((logging.ERROR, f"Check {_words(check)}") for check in self.failed_checks)
+        yield from ((logging.WARNING, f"Check {_line_of(check)}") for check in self.warnings)
+        yield from ((logging.ERROR, f"Check {_line_of(check)}") for check in self.failed_checks)
         yield from ((logging.ERROR, f"Dagster: {error}") for error in self.errors)
 
     def table(self) -> Iterator[str]:
         """Yield the lines of a table: asset, partition, rows, checks."""
         rows = [("asset", "partition", "rows", "checks")]
-        for made in self.materializations:
-            checks = [check for check in self.checks if check.asset == made.asset]
+        for one in self.materializations:
+            checks = [check for check in self.checks if check.asset == one.asset]
             passed = sum(check.is_passed for check in checks)
-            words = f"{passed} of {len(checks)} passed" if checks else ""
-            rows.append((made.asset, made.partition or "", made.rows, words))
+            summary = f"{passed} of {len(checks)} passed" if checks else ""
+            rows.append((one.asset, one.partition or "", one.rows, summary))
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -118,21 +118,21 @@ class Outcome:
             DagsterChecksFailedError: a check of severity ERROR failed, whatever the status.
         """
         if self.failed_checks and fail_on_check_error:
-            words = "; ".join(_words(check) for check in self.failed_checks)
+            checks = "; ".join(_line_of(check) for check in self.failed_checks)
             raise DagsterChecksFailedError(
                 f"Checks of severity ERROR failed in Dagster run {self.url}: "
-                f"{words[:_MAX_ERROR_LENGTH]}. Another run will not help; correct the data, "
+                f"{checks[:_MAX_ERROR_LENGTH]}. Another run will not help; correct the data, "
                 "then clear this task"
             )
         if self.status != "SUCCESS":
-            words = " | ".join(self.errors) or "no step gave a reason"
-            message = f"Dagster run {self.url} ended as {self.status}: {words[:_MAX_ERROR_LENGTH]}"
+            reason = " | ".join(self.errors) or "no step gave a reason"
+            message = f"Dagster run {self.url} ended as {self.status}: {reason[:_MAX_ERROR_LENGTH]}"
             if self.lasting:
                 raise DagsterRefusedError(f"{message}. Fix the cause, then clear this task")
             raise DagsterRunError(message)
 
 
-def _words(check: Check) -> str:
+def _line_of(check: Check) -> str:
     return f"{check.asset} {check.name}: {check.description}"
 
 

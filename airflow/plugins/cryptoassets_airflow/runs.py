@@ -10,7 +10,7 @@ from typing import Any, Self
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 LOST = frozenset({"FAILURE", "CANCELED", "CANCELING"})
-"""Statuses of runs for which a retry does not wait; it launches another run."""
+"""Statuses of runs for which a retry does not wait; it launches another run instead."""
 
 _DAG, _RUN, _TASK = "airflow/dag_id", "airflow/run_id", "airflow/task_id"
 _MAP_INDEX, _STARTED, _CLEARED = "airflow/map_index", "airflow/run_start", "airflow/cleared"

@@ -105,7 +105,10 @@ class DagsterRunTrigger(BaseTrigger):
         return outcome
 
     def _is_unwanted(self) -> bool:
-        """Return whether the task no longer waits; otherwise the triggerer stops (Airflow 2)."""
+        """Return whether the task no longer waits for this trigger (Airflow 2).
+
+        If it does, the triggerer is shutting down, and the run must go on.
+        """
         from airflow.models import TaskInstance  # noqa: PLC0415 - Airflow 2 only
 
         ti = self.task_instance

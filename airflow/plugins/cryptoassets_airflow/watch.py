@@ -34,7 +34,7 @@ class Ending:
     detail: str = ""
 
     def as_event(self) -> dict[str, Any]:
-        """Return it as a trigger's payload."""
+        """Return the ending as a trigger's payload."""
         return asdict(self)
 
 
@@ -43,7 +43,8 @@ class Watch:
 
     Args:
         poll_seconds: longest time between two requests.
-        deadline: seconds since 1970, so that another triggerer can continue; None means no limit.
+        deadline: seconds since 1970, so that another triggerer can continue the wait; None means
+            no limit.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Watch:
         self._hook, self._run_id = hook, run_id
         self._poll_seconds, self._deadline = poll_seconds, deadline
         self._started = time.monotonic()
-        self._answered = self._started
+        self._last_answer = self._started
 
     async def end(self) -> Ending:
         """Wait until the run has ended or there is a reason to stop waiting."""
@@ -72,7 +73,7 @@ class Watch:
             status = await self._hook.async_status(client, self._run_id)
         except DagsterError as error:
             return self._no_answer(error)
-        self._answered = now = time.monotonic()
+        self._last_answer = now = time.monotonic()
         if status in ENDED or status == MISSING:
             return Ending(status)
         if status == "NOT_STARTED" and now - self._started > NEVER_SUBMITTED_SECONDS:
@@ -80,12 +81,12 @@ class Watch:
         return None
 
     def _no_answer(self, error: DagsterError) -> Ending | None:
-        silence = time.monotonic() - self._answered
+        silence = time.monotonic() - self._last_answer
         self._hook.log.warning("No status for %.0f s: %s", silence, error)
         return Ending(UNREACHABLE, str(error)) if silence > UNREACHABLE_SECONDS else None
 
     def _pause(self) -> float:
         now = time.monotonic()
-        waited, silence = now - self._started, now - self._answered
+        waited, silence = now - self._started, now - self._last_answer
         longest = max(self._poll_seconds, min(silence, 30.0))
         return min(longest, max(FIRST_POLL_SECONDS, POLL_SHARE * waited, silence / 2))

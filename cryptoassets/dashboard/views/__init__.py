@@ -11,4 +11,4 @@ VIEWS: dict[str, Callable[[Reader], None]] = {
     "Pipeline": pipeline.show,
     "Platform": platform.show,
 }
-"""By title; the address of a page is its title in lower case, that of the first is `/`."""
+"""Maps titles to pages. A page's address is its title in lower case; the first page's is `/`."""

@@ -63,7 +63,7 @@ def show(reader: Reader) -> None:
 
 
 def _choose_coin(names: dict[str, str]) -> str:
-    """Let the reader choose; at first it is the coin in the page's address."""
+    """Let the reader choose a coin; the default is the one in the page's address."""
     coins = list(names)
     asked = st.query_params.get("coin")
     coin = st.selectbox(

@@ -143,7 +143,9 @@ def _show_days(days: Sequence[Row]) -> None:
             st.caption("Median time from a price to its publication.")
         else:
             lag = figures.age(known[0]["lag_seconds"]) if known else figures.UNKNOWN
-            st.caption(f"From a price to its publication today: {lag}. A chart needs two days.")
+            st.caption(
+                f"Median time from a price to its publication: {lag}. A chart needs two days."
+            )
     with right:
         st.subheader("Credits per day", anchor=False)
         spent = [row for row in days if row["credits"]]

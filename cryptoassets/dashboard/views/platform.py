@@ -26,8 +26,8 @@ def show(_reader: Reader) -> None:
     with table:
         _show(pages, found)
     st.caption(
-        "On a laptop only Dagster and Airflow exist. `docker compose up -d` starts all of them; "
-        "the passwords are in the README, or those that you chose in `.env`."
+        "Without Docker, only Dagster and Airflow can run. `docker compose up -d` starts all "
+        "pages; the passwords are those in the README, or those that you set in `.env`."
     )
 
 

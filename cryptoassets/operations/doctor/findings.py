@@ -56,7 +56,7 @@ def disk(name: str, folder: str, free_bytes: int, *, is_writable: bool) -> Findi
     """Judge the space for a folder.
 
     Args:
-        name: of the finding; also the variable that names another folder.
+        name: name of the finding, and of the variable that sets another folder.
         folder: its path.
         free_bytes: free space on its disk.
         is_writable: whether we may write to it, or to the nearest existing folder above it.
@@ -107,15 +107,17 @@ def locale(encoding: str, language: str) -> Finding:
 
 def ignored(names: Sequence[str]) -> Finding:
     """Report variables of other programs; they have no effect here."""
-    found = f"no effect here: {', '.join(names)}" if names else "none of other programs is set"
+    found = (
+        f"no effect here: {', '.join(names)}" if names else "no variables of other programs are set"
+    )
     return _ok("variables", found)
 
 
 def misspelled(names: Iterable[str], known: Sequence[str]) -> list[Finding]:
-    """Report variables that look like our settings and are none.
+    """Report variables that look like our settings but are none.
 
     Args:
-        names: variables whose names begin like ours.
+        names: names of variables that begin like our settings.
         known: names of the settings.
     """
     found = []
@@ -130,7 +132,7 @@ def settings(values: Mapping[str, str], file: str | None) -> Finding:
     """Report the settings that are set.
 
     Args:
-        values: without secrets.
+        values: the settings that are set, without secrets.
         file: the `.env` that was read; None: there is none.
     """
     shown = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
@@ -147,7 +149,7 @@ def ports(taken: Mapping[int, tuple[str, str]]) -> Finding:
     if not taken:
         return _ok("ports", "the default ports of all pages are free")
     uses = (f"{port} of {use} is used by {who}" for port, (use, who) in sorted(taken.items()))
-    remedy = "If it is not this platform, choose another with `--port`; `run` needs none of them"
+    remedy = "Unless this platform uses it, choose another with `--port`; `run` needs none of them"
     return Finding("ports", "warning", ", ".join(uses), remedy)
 
 

@@ -60,7 +60,7 @@ class Plan:
 
 
 class _Limit:
-    """Allows calls until `MOST_CREDITS` could be exceeded; they are not in the ledger."""
+    """Allows calls until `MOST_CREDITS` could be exceeded; does not record them in the ledger."""
 
     def __init__(self) -> None:
         self.spent = 0
@@ -122,7 +122,7 @@ def try_source(settings: Settings, folder: Path) -> list[Finding]:
                     break
                 continue
             recorder.record(name, answer.body)
-            found.append(judged(flow, answer, stamp, batch, judge))
+            found.append(judge_answer(flow, answer, stamp, batch, judge))
     if recorder.files:
         words = f"{', '.join(recorder.files)} in {folder}, without the key"
         remedy = f"`cryptoassets source --replay {folder}` serves them"
@@ -148,7 +148,7 @@ def _history(client: CoinCapClient) -> Fetched:
     return history.answer, history.timestamp, history_batch(history)
 
 
-def judged(
+def judge_answer(
     flow: Flow, answer: Answer, stamp: Any, batch: RawBatch, judge: Callable[[pa.Table], pa.Table]
 ) -> Finding:
     """Judge the documents of an answer by the rules of its flow.

@@ -42,8 +42,8 @@ _PORTS = {
     8081: "`make airflow`",
 }
 _OUR_PREFIXES = ("COINCAP_", "CRYPTOASSETS_")
-_NO_SETTINGS = (
-    # Of tests and of the Airflow plugin.
+_OTHER_VARIABLES = (
+    # Variables of the tests and of the Airflow plugin, which are no settings.
     *("CRYPTOASSETS_SAMPLES", "CRYPTOASSETS_STANDINS", "CRYPTOASSETS_AIRFLOW_POOL"),
     *("CRYPTOASSETS_RAW_LOCATION", "CRYPTOASSETS_PROCESSING_LOCATION"),
 )
@@ -54,7 +54,7 @@ def read_settings() -> tuple[Settings | None, list[Finding]]:
     try:
         read = load_settings()
     except SettingsError as error:
-        return None, [Finding("settings", "problem", str(error), "Correct the setting it names")]
+        return None, [Finding("settings", "problem", str(error), "Correct this setting")]
     file = settings_file()
     values = {name.upper(): _shown(getattr(read, name)) for name in read.model_fields_set}
     return read, [findings.settings(values, f"read {file}" if file.is_file() else None)]
@@ -131,7 +131,7 @@ def _limit(kind: int) -> int | None:
 def _misspelled(environment: Mapping[str, str]) -> list[Finding]:
     known = [name.upper() for name in Settings.model_fields]
     names = [name for name in environment if name.startswith(_OUR_PREFIXES)]
-    return findings.misspelled(set(names) - set(_NO_SETTINGS), known)
+    return findings.misspelled(set(names) - set(_OTHER_VARIABLES), known)
 
 
 def _taken_ports() -> Iterator[tuple[int, str, str]]:

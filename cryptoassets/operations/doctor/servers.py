@@ -117,7 +117,9 @@ def _embedded_mongo(stack: Stack) -> Finding:
         found = shutil.which(MONGOD)
         if not found:
             remedy = "Install mongod again, or start over with `cryptoassets down --erase`"
-            return Finding("MongoDB", "problem", "its data needs mongod, not on PATH", remedy)
+            return Finding(
+                "MongoDB", "problem", "its data needs mongod, which is not on PATH", remedy
+            )
         return Finding("MongoDB", "ok", f"mongod, {found}, {_state(server)}")
     try:
         words = f"{NX} {version(NX)}, a stand-in, {_state(server)}"

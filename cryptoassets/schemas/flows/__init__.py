@@ -59,7 +59,7 @@ def flow_named(asset: str) -> Flow:
 
 
 ALTERNATIVE_INPUT = "cryptoassets/or_else"
-"""Metadata key of an input; the value is another published asset. One of the two must have the
-range of partitions."""
+"""Metadata key of an input; the value is another published asset. One of the two must have been
+published for the range of partitions."""
 MAY_BE_EMPTY = "cryptoassets/may_be_empty"
 """Metadata key of an input: a range without rows is not an error."""

@@ -10,8 +10,9 @@ from cryptoassets.schemas.warehouse import COIN_PRICE_HISTORY
 RAW_COIN_HISTORY = raw_table(
     "coin_history",
     "Raw documents of MongoDB as they are loaded: one row per coin, interval, point and answer.",
-    documents="Raw points of history, one per coin, interval, point and answer: the same "
-    "fields and `interval`. `_id` is `<slug>@<interval>@<observed_at>@<hash of the payload>`.",
+    documents="Raw points of history, one per coin, interval, point and answer: the fields of "
+    "`coin_snapshots`, and `interval`. `_id` is `<slug>@<interval>@<observed_at>@<hash of the "
+    "payload>`.",
     identity=(
         Column("coin_id", "text", "Slug under which the document is stored", is_nullable=True),
         Column("interval", "text", "The interval that was requested", is_nullable=True),
@@ -44,8 +45,8 @@ HISTORY_FLOW = Flow(
     bytes_per_row=138,
     every=None,
     job="history",
-    job_description="Fetch the history of days into MongoDB, clean and publish it; each code "
-    "location does its part of these steps. Takes one day or a range of days.",
+    job_description="Fetch the price history of one day or a range of days into MongoDB, clean and "
+    "publish it. Each code location contributes the steps that it contains.",
     assets="cryptoassets.assets.history",
     rules=(
         "cryptoassets.transforms.history",

@@ -15,8 +15,8 @@ _TYPE = Column("type", "text", "fiat or crypto", is_nullable=True)
 RAW_RATES = raw_table(
     "rates",
     "Raw documents of MongoDB as they are loaded: one row per currency and answer.",
-    documents="Raw rates, one per currency and answer: the same fields, but `currency` in place "
-    "of `coin_id`.",
+    documents="Raw rates, one per currency and answer: the fields of `coin_snapshots`, but "
+    "`currency` in place of `coin_id`.",
     identity=(_CURRENCY,),
     payload_fields=("id", "symbol", "type", "rateUsd"),
     what="rate",
@@ -54,7 +54,7 @@ RATES_FLOW = Flow(
     job="rates",
     refreshes=(asset_of(ECB_RATES),),
     job_description="Fetch the exchange rates of the current hour, clean and publish them, and "
-    "read the ECB's file; each code location does its part of these steps.",
+    "read the ECB's file. Each code location contributes the steps that it contains.",
     assets="cryptoassets.assets.rates",
     rules=("cryptoassets.transforms.rates",),
 )

@@ -23,17 +23,17 @@ def run(run_id: str, status: str = "STARTED", cleared: str = "0") -> dict[str, o
     return {"runId": run_id, "status": status, "tags": pairs}
 
 
-def launched(run_id: str) -> dict[str, object]:
+def launch_answer(run_id: str) -> dict[str, object]:
     """Return the answer to a launch."""
     return {"launchRun": {"__typename": "LaunchRunSuccess", "run": run(run_id)}}
 
 
-def found(*runs: dict[str, object]) -> dict[str, object]:
+def search_answer(*runs: dict[str, object]) -> dict[str, object]:
     """Return the answer to a search."""
     return {"runsOrError": {"__typename": "Runs", "results": list(runs)}}
 
 
-def status(name: str) -> dict[str, object]:
+def status_answer(name: str) -> dict[str, object]:
     """Return the answer to a status request."""
     return {"runOrError": {"__typename": "Run", "runId": "1", "status": name}}
 
@@ -42,7 +42,7 @@ def test_a_launch_carries_partition_tags_and_token(
     hook: DagsterHook, dagster: ScriptedDagster
 ) -> None:
     """dagster-airflow's own operator cannot pass a partition or tags."""
-    dagster.answers["AirflowLaunch"] = [launched("1")]
+    dagster.answers["AirflowLaunch"] = [launch_answer("1")]
 
     assert "1" == hook.launch(REQUEST, IDENTITY).run_id
 
@@ -59,7 +59,7 @@ def test_the_run_of_an_unanswered_launch_is_looked_for_before_launching_again(
 ) -> None:
     """Dagster may have started the run although its answer was lost."""
     dagster.answers["AirflowLaunch"] = [answer]
-    dagster.answers["AirflowFind"] = [found(run("7"))]
+    dagster.answers["AirflowFind"] = [search_answer(run("7"))]
 
     assert "7" == hook.launch(REQUEST, IDENTITY).run_id
     assert ["AirflowLaunch", "AirflowFind"] == dagster.operations()
@@ -69,8 +69,8 @@ def test_a_launch_that_never_arrived_is_sent_again(
     hook: DagsterHook, dagster: ScriptedDagster
 ) -> None:
     """No run is found, so a second launch does not create a duplicate."""
-    dagster.answers["AirflowLaunch"] = ["cut", launched("2")]
-    dagster.answers["AirflowFind"] = [found()]
+    dagster.answers["AirflowLaunch"] = ["cut", launch_answer("2")]
+    dagster.answers["AirflowFind"] = [search_answer()]
 
     assert "2" == hook.launch(REQUEST, IDENTITY).run_id
     assert 2 == dagster.operations().count("AirflowLaunch")
@@ -78,7 +78,7 @@ def test_a_launch_that_never_arrived_is_sent_again(
 
 def test_a_status_request_is_repeated(hook: DagsterHook, dagster: ScriptedDagster) -> None:
     """A webserver that is being replaced answers 502 for a few seconds."""
-    dagster.answers["AirflowStatus"] = [502, "cut", status("STARTED")]
+    dagster.answers["AirflowStatus"] = [502, "cut", status_answer("STARTED")]
 
     assert "STARTED" == hook.status("1")
 
@@ -113,7 +113,7 @@ def test_a_malformed_partition_fails_at_once(hook: DagsterHook, dagster: Scripte
 
 def test_another_error_in_dagster_is_retried(hook: DagsterHook, dagster: ScriptedDagster) -> None:
     """PostgreSQL may be restarting."""
-    dagster.answers["AirflowStatus"] = [ConnectionError("no server"), status("STARTED")]
+    dagster.answers["AirflowStatus"] = [ConnectionError("no server"), status_answer("STARTED")]
 
     assert "STARTED" == hook.status("1")
 
@@ -129,7 +129,7 @@ def test_a_missing_job_is_reported(hook: DagsterHook, dagster: ScriptedDagster) 
 
 def test_a_retry_waits_for_its_own_run(hook: DagsterHook, dagster: ScriptedDagster) -> None:
     """The run continues even if the worker of the first try has died."""
-    dagster.answers["AirflowFind"] = [found(run("3"), run("2", "FAILURE"))]
+    dagster.answers["AirflowFind"] = [search_answer(run("3"), run("2", "FAILURE"))]
 
     own = hook.own_run(IDENTITY, stop_within=0)
 
@@ -143,15 +143,15 @@ def test_a_retry_does_not_wait_for_a_run_that_failed(
     hook: DagsterHook, dagster: ScriptedDagster, lost: str
 ) -> None:
     """The retry has to launch another run."""
-    dagster.answers["AirflowFind"] = [found(run("3", lost))]
+    dagster.answers["AirflowFind"] = [search_answer(run("3", lost))]
 
     assert hook.own_run(IDENTITY, stop_within=0) is None
 
 
 def test_a_cleared_task_stops_its_earlier_run(hook: DagsterHook, dagster: ScriptedDagster) -> None:
     """The triggerer may have been down when the task was cleared."""
-    dagster.answers["AirflowFind"] = [found(run("3", cleared="-1"))]
-    dagster.answers["AirflowStatus"] = [status("STARTED"), status("CANCELED")]
+    dagster.answers["AirflowFind"] = [search_answer(run("3", cleared="-1"))]
+    dagster.answers["AirflowStatus"] = [status_answer("STARTED"), status_answer("CANCELED")]
     dagster.answers["AirflowStop"] = [{"terminateRun": {"__typename": "TerminateRunSuccess"}}]
 
     assert hook.own_run(IDENTITY, stop_within=1) is None
@@ -163,7 +163,7 @@ def test_a_run_that_is_about_to_start_is_marked_as_cancelled(
     hook: DagsterHook, dagster: ScriptedDagster, early: str
 ) -> None:
     """Otherwise Dagster refuses to stop it, for example after a timeout in the first seconds."""
-    dagster.answers["AirflowStatus"] = [status(early), status("CANCELED")]
+    dagster.answers["AirflowStatus"] = [status_answer(early), status_answer("CANCELED")]
     dagster.answers["AirflowStop"] = [{"terminateRun": {"__typename": "TerminateRunSuccess"}}]
 
     assert "CANCELED" == hook.stop("1", within=1)

@@ -30,7 +30,7 @@ def check(severity: str, *, success: bool) -> dict[str, Any]:
     }
 
 
-MADE = {
+MATERIALIZATION = {
     "__typename": "MaterializationEvent",
     "assetKey": {"path": ["clean", "coin_prices"]},
     "partition": "2026-11-23-10:00",
@@ -58,7 +58,7 @@ def outcome(*events: dict[str, Any], status: str = "SUCCESS") -> Outcome:
 
 def test_the_table_names_asset_partition_rows_and_checks() -> None:
     """Row counts may exceed GraphQL's 32-bit integers."""
-    lines = list(outcome(MADE, check("ERROR", success=True)).table())
+    lines = list(outcome(MATERIALIZATION, check("ERROR", success=True)).table())
 
     assert ["asset", "partition", "rows", "checks"] == lines[0].split()
     assert "clean/coin_prices  2026-11-23-10:00  3000000000  1 of 1 passed" == lines[1]
@@ -68,7 +68,7 @@ def test_late_documents_are_counted_by_their_facts() -> None:
     """Their materialization has no row count of Dagster's."""
     entry = {"label": METADATA_KEY, "jsonString": json.dumps({DOCUMENTS_RECEIVED: 7})}
 
-    [made] = outcome(MADE | {"metadataEntries": [entry]}).materializations
+    [made] = outcome(MATERIALIZATION | {"metadataEntries": [entry]}).materializations
 
     assert "7" == made.rows
     assert {DOCUMENTS_RECEIVED: 7} == made.facts
@@ -76,7 +76,7 @@ def test_late_documents_are_counted_by_their_facts() -> None:
 
 def test_metadata_for_downstream_tasks_is_small_and_plain() -> None:
     """An XCom is a row of Airflow's database; plots stay in Dagster."""
-    made = outcome(MADE).for_xcom()["materializations"][0]
+    made = outcome(MATERIALIZATION).for_xcom()["materializations"][0]
 
     assert {"dagster/partition_row_count": 3_000_000_000, "note": "x" * 500} == made["metadata"]
 

@@ -1,4 +1,4 @@
-"""Airflow starts at the first partition, or at the platform's first start if that is later."""
+"""The DAGs start at the first partition, or at the platform's first start if that is later."""
 
 from datetime import UTC, datetime
 
@@ -33,8 +33,8 @@ def test_a_time_is_utc_unless_it_has_an_offset(text: str, moment: datetime) -> N
         ("", "", "2026-01-01T00:00:00+00:00"),
     ],
 )
-def test_the_later_of_both_moments_counts(since: str, start: str, first: str) -> None:
-    """The first `up` must not queue months of history and spend credits."""
+def test_the_later_of_the_two_moments_is_used(since: str, start: str, first: str) -> None:
+    """The first `docker compose up` must not queue months of history, which would cost credits."""
     moments = {"CRYPTOASSETS_SINCE": since, "CRYPTOASSETS_FIRST_START": start}
 
     assert first == first_moment(moments).isoformat()
@@ -47,7 +47,7 @@ def test_an_empty_variable_counts_as_unset(empty: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["yesterday", "23.11.2026", "1764000000", "0001-01-01T00:00+05"])
-def test_an_invalid_time_is_reported_in_one_sentence(text: str) -> None:
-    """Airflow shows the sentence as the import error of the DAG file."""
+def test_an_invalid_time_is_reported_in_one_message(text: str) -> None:
+    """Airflow shows this message as the import error of the DAG file."""
     with pytest.raises(ValueError, match=r"CRYPTOASSETS_SINCE is .* must look like .* unset it"):
         first_moment({"CRYPTOASSETS_SINCE": text})

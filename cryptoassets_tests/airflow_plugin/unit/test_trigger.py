@@ -8,16 +8,16 @@ from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
 from cryptoassets_airflow.trigger import DagsterRunTrigger
 from cryptoassets_tests.airflow_plugin.unit.conftest import ScriptedDagster
-from cryptoassets_tests.airflow_plugin.unit.test_hook import status
-from cryptoassets_tests.airflow_plugin.unit.test_outcome import MADE, check
+from cryptoassets_tests.airflow_plugin.unit.test_hook import status_answer
+from cryptoassets_tests.airflow_plugin.unit.test_outcome import MATERIALIZATION, check
 
 
-def fired(dagster: ScriptedDagster, *events: dict[str, Any], **options: Any) -> TriggerEvent:
+def event_of(dagster: ScriptedDagster, *events: dict[str, Any], **options: Any) -> TriggerEvent:
     """Return the event of a trigger whose run ended with SUCCESS and these events."""
     page = {"events": events, "cursor": "c", "hasMore": False}
     times = {"creationTime": 1.0, "startTime": 2.0, "endTime": 3.0}
     run = {"__typename": "Run", "status": "SUCCESS", **times, "eventConnection": page}
-    dagster.answers["AirflowStatus"] = [status("SUCCESS")]
+    dagster.answers["AirflowStatus"] = [status_answer("SUCCESS")]
     dagster.answers["AirflowEvents"] = [{"runOrError": run}]
     trigger = DagsterRunTrigger(
         dagster_conn_id="dagster_default",
@@ -35,7 +35,7 @@ def fired(dagster: ScriptedDagster, *events: dict[str, Any], **options: Any) -> 
 
 def test_success_ends_the_task_with_its_outcome(dagster: ScriptedDagster) -> None:
     """No worker process has to be started."""
-    event = fired(dagster, MADE, check("WARN", success=False))
+    event = event_of(dagster, MATERIALIZATION, check("WARN", success=False))
 
     assert isinstance(event, TaskSuccessEvent)
     assert "clean/coin_prices" == event.xcoms["return_value"]["materializations"][0]["asset"]
@@ -43,21 +43,21 @@ def test_success_ends_the_task_with_its_outcome(dagster: ScriptedDagster) -> Non
 
 def test_without_xcom_push_the_outcome_is_not_stored(dagster: ScriptedDagster) -> None:
     """`do_xcom_push=False` has the same effect as in other operators."""
-    assert fired(dagster, MADE, pushes_outcome=False).xcoms is None
+    assert event_of(dagster, MATERIALIZATION, pushes_outcome=False).xcoms is None
 
 
 @pytest.mark.parametrize(
     ("events", "options"),
     [
         ([check("ERROR", success=False)], {}),
-        ([MADE], {"ends_task": False}),
+        ([MATERIALIZATION], {"ends_task": False}),
     ],
 )
 def test_all_other_cases_are_handled_by_a_worker(
     dagster: ScriptedDagster, events: list[dict[str, Any]], options: dict[str, Any]
 ) -> None:
     """Only a worker can fail a task because of a check, or handle outlets."""
-    event = fired(dagster, *events, **options)
+    event = event_of(dagster, *events, **options)
 
     assert not isinstance(event, TaskSuccessEvent)
     assert {"status": "SUCCESS", "detail": ""} == event.payload
@@ -65,6 +65,6 @@ def test_all_other_cases_are_handled_by_a_worker(
 
 def test_an_ignored_check_error_ends_the_task_in_the_triggerer(dagster: ScriptedDagster) -> None:
     """With `fail_on_check_error=False` the run counts as successful."""
-    event = fired(dagster, check("ERROR", success=False), fail_on_check_error=False)
+    event = event_of(dagster, check("ERROR", success=False), fail_on_check_error=False)
 
     assert isinstance(event, TaskSuccessEvent)

@@ -9,7 +9,7 @@ from cryptoassets_airflow import watch
 from cryptoassets_airflow.hook import DagsterHook
 from cryptoassets_airflow.watch import Ending, Watch
 from cryptoassets_tests.airflow_plugin.unit.conftest import ScriptedDagster
-from cryptoassets_tests.airflow_plugin.unit.test_hook import status
+from cryptoassets_tests.airflow_plugin.unit.test_hook import status_answer
 
 
 def end(hook: DagsterHook, deadline: float | None = None) -> Ending:
@@ -20,14 +20,14 @@ def end(hook: DagsterHook, deadline: float | None = None) -> Ending:
 @pytest.mark.parametrize("last", ["SUCCESS", "FAILURE", "CANCELED"])
 def test_waiting_ends_with_the_run(hook: DagsterHook, dagster: ScriptedDagster, last: str) -> None:
     """The webserver may be restarted in the meantime."""
-    dagster.answers["AirflowStatus"] = [status("QUEUED"), 502, "cut", status(last)]
+    dagster.answers["AirflowStatus"] = [status_answer("QUEUED"), 502, "cut", status_answer(last)]
 
     assert Ending(last) == end(hook)
 
 
 def test_waiting_ends_at_the_deadline(hook: DagsterHook, dagster: ScriptedDagster) -> None:
     """A run whose process has died may stay STARTED."""
-    dagster.answers["AirflowStatus"] = [status("STARTED")]
+    dagster.answers["AirflowStatus"] = [status_answer("STARTED")]
 
     assert Ending(watch.TIMED_OUT) == end(hook, time.time() + 0.5)
 
@@ -55,6 +55,6 @@ def test_waiting_ends_when_the_run_was_never_submitted(
 ) -> None:
     """This happens if the webserver is killed during the launch."""
     monkeypatch.setattr(watch, "NEVER_SUBMITTED_SECONDS", 0.3)
-    dagster.answers["AirflowStatus"] = [status("NOT_STARTED")]
+    dagster.answers["AirflowStatus"] = [status_answer("NOT_STARTED")]
 
     assert Ending(watch.NEVER_SUBMITTED) == end(hook)
