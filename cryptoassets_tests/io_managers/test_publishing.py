@@ -36,14 +36,17 @@ INVARIANT = """
     FROM warehouse.loads WHERE partition_key = '2026-10-31-23:00'
 """
 STAGED = "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace"
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+# The first session in the queue of a row waits for its transaction, the others for the tuple.
+WAITING = """
+    SELECT count(*) FROM pg_locks WHERE locktype IN ('transactionid', 'tuple') AND NOT granted
+"""
 
 
-def wait_for_a_waiter(url: str) -> None:
-    """Wait until a session waits for a row that another session has locked."""
+def wait_for_waiters(url: str, wanted: int) -> None:
+    """Wait until `wanted` sessions wait for a row that another session has locked."""
     deadline = time.monotonic() + 20
-    while not warehouse.ask(url, WAITING)[0][0]:
-        assert time.monotonic() < deadline, "nobody waits"
+    while (waiting := warehouse.ask(url, WAITING)[0][0]) < wanted:
+        assert time.monotonic() < deadline, f"{waiting} of {wanted} sessions wait"
         time.sleep(0.02)
 
 
@@ -87,7 +90,7 @@ def test_a_second_publication_waits_for_the_first(
     with ThreadPoolExecutor() as pool, psycopg.connect(database) as first:
         lock(first.cursor(), "warehouse/coin_prices", HOUR)
         second = pool.submit(write, postgres_io_manager, PRICES, HOUR, newer)
-        wait_for_a_waiter(database)
+        wait_for_waiters(database, 1)
         assert [] == warehouse.ledger(database)
         first.rollback()
         second.result(timeout=30)
@@ -124,18 +127,21 @@ def test_two_concurrent_publications_result_in_the_newer_view(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
     """The result does not depend on which of them gets the lock first."""
-    views = [judged_coins(HOUR, range(2)), judged_coins(HOUR, range(3))]
-    for round_number in range(5):
+    for round_number in range(6):
         changed = {"rank": round_number + 1}
         views = [judged_coins(HOUR, range(n + round_number), **changed) for n in (2, 3)]
-        start = threading.Barrier(2)
+        order = views if round_number % 2 else reversed(views)
 
-        def publish(view: pa.Table, start: threading.Barrier = start) -> None:
-            start.wait(timeout=30)
-            write(postgres_io_manager, PRICES, HOUR, view)
+        with ThreadPoolExecutor() as pool, psycopg.connect(database) as other:
+            lock(other.cursor(), "warehouse/coin_prices", HOUR)
+            publications = []
+            for view in order:
+                publications.append(pool.submit(write, postgres_io_manager, PRICES, HOUR, view))
+                wait_for_waiters(database, len(publications))
+            other.rollback()
+            for publication in publications:
+                publication.result(timeout=30)
 
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(publish, views))
         loaded = 3 + round_number
         assert [(HOUR, loaded, loaded, 0, 0)] == warehouse.ledger(database)
         assert loaded == len(warehouse.versions(database))

@@ -1,5 +1,8 @@
 """`upgrade` is idempotent, atomic and safe to run concurrently."""
 
+import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,12 +19,69 @@ from cryptoassets.migrations.runner import run_revisions
 
 pytestmark = pytest.mark.postgres
 
+UPGRADE = """
+import os
+from cryptoassets.migrations import upgrade
+upgrade(os.environ["POSTGRES_URL"])
+"""
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND NOT granted"
+ROWS_OF_THE_FIRST_REVISION = """
+    INSERT INTO warehouse.loads VALUES ('a', 'p', 'run', 3, 1, 1, 1, '2026-01-01Z');
+    INSERT INTO warehouse.coins
+        VALUES ('btc', 'BTC', 'B', 1, 21, NULL, '2026-01-01Z', '2026-01-02Z');
+    CREATE TABLE warehouse.month PARTITION OF warehouse.coin_prices DEFAULT;
+    INSERT INTO warehouse.coin_prices (coin_id, observed_at, price_usd, rank, source, fetched_at,
+        raw_id) VALUES ('btc', '2026-01-01Z', 1.5, 1, 'coincap', '2026-01-01Z', 'x');
+    INSERT INTO warehouse.coin_price_history
+        VALUES ('btc', 'h1', '2026-01-01Z', 1.5, NULL, 'coincap', '2026-01-01Z', 'x');
+    INSERT INTO warehouse.quarantine VALUES ('y', 'a', 'p', '{bad_id}', '{}', '2026-01-01Z', 'run');
+    INSERT INTO warehouse.gaps
+        VALUES ('btc', 'h1', '2026-01-01Z', '2026-01-02Z', '2026-01-03Z', NULL, false);
+    INSERT INTO warehouse.credits VALUES ('2026-01-01Z', '/assets', 18, NULL);
+    INSERT INTO marts.coin_daily VALUES
+        ('btc', '2026-01-01', 1, 2, 1, 2, NULL, NULL, 1, NULL, NULL, 0);
+    INSERT INTO marts.market_daily VALUES ('2026-01-01', 1, 1, 1, 1, 0, 0)
+"""
+TABLES_OF_THE_FIRST_REVISION = (
+    *("warehouse.loads", "warehouse.coins", "warehouse.coin_prices"),
+    *("warehouse.coin_price_history", "warehouse.quarantine", "warehouse.gaps"),
+    *("warehouse.credits", "marts.coin_daily", "marts.market_daily"),
+)
+
 
 def revision(url: str) -> object:
     """Return the revision that is recorded in the database."""
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT version_num FROM warehouse.alembic_version").fetchone()
     return row and row[0]
+
+
+def rows_of_the_first_revision(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """Return all rows of the tables that the first revision created."""
+    with psycopg.connect(url) as connection:
+        return {
+            name: connection.execute(f"TABLE {name}").fetchall()
+            for name in TABLES_OF_THE_FIRST_REVISION
+        }
+
+
+def start_upgrade(url: str) -> "subprocess.Popen[str]":
+    """Start a process that upgrades the database."""
+    return subprocess.Popen(
+        [sys.executable, "-c", UPGRADE],
+        env=os.environ | {"POSTGRES_URL": url},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_waiters(url: str, wanted: int) -> None:
+    """Return when so many sessions wait for a table that another session has locked."""
+    deadline = time.monotonic() + 60
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(WAITING).fetchone() != (wanted,):
+            assert time.monotonic() < deadline, f"fewer than {wanted} sessions wait"
+            time.sleep(0.02)
 
 
 def test_head_is_the_newest_revision() -> None:
@@ -52,20 +112,23 @@ def test_running_it_again_changes_nothing_and_is_fast(database: str) -> None:
 
 
 def test_an_upgrade_from_the_first_revision_keeps_all_rows(empty_database: str) -> None:
-    """Users upgrade databases that they have used for months."""
+    """Users upgrade databases that they have used for months; new columns come last."""
     run_revisions(empty_database, "0001")
     with psycopg.connect(empty_database) as connection:
-        connection.execute(
-            "INSERT INTO warehouse.loads VALUES ('a', 'p', 'run', 3, 1, 1, 1, '2026-01-01Z')"
-        )
+        connection.execute(ROWS_OF_THE_FIRST_REVISION)
+    before = rows_of_the_first_revision(empty_database)
 
     upgrade(empty_database)
 
+    after = rows_of_the_first_revision(empty_database)
     with psycopg.connect(empty_database) as connection:
-        query = "SELECT raw_rows, expired_at FROM warehouse.loads"
-        assert [(3, None)] == connection.execute(query).fetchall()
-        aliases = connection.execute("SELECT alias, coin_id FROM warehouse.coin_aliases")
-        assert [("ripple", "xrp")] == aliases.fetchall()
+        expired = connection.execute("SELECT expired_at FROM warehouse.loads").fetchall()
+        aliases = connection.execute("SELECT alias, coin_id FROM warehouse.coin_aliases").fetchall()
+    assert all(before.values())
+    assert before == {
+        name: [row[: len(before[name][0])] for row in rows] for name, rows in after.items()
+    }
+    assert ([(None,)], [("ripple", "xrp")]) == (expired, aliases)
     assert HEAD == revision(empty_database)
 
 
@@ -75,6 +138,21 @@ def test_concurrent_migrations_upgrade_the_database_to_head(empty_database: str)
         outcomes = list(pool.map(upgrade, [empty_database] * 4))
 
     assert [None] * 4 == outcomes
+    assert HEAD == revision(empty_database)
+
+
+def test_two_processes_upgrade_an_old_database_at_once(empty_database: str) -> None:
+    """They overlap, because both start while a third session has locked the revision."""
+    run_revisions(empty_database, "0001")
+    with psycopg.connect(empty_database) as other:
+        other.execute("LOCK TABLE warehouse.alembic_version IN EXCLUSIVE MODE")
+        started = [start_upgrade(empty_database) for _ in range(2)]
+        wait_for_waiters(empty_database, len(started))
+        other.rollback()
+
+    errors = [process.communicate(timeout=60)[1] for process in started]
+
+    assert [0, 0] == [process.returncode for process in started], errors
     assert HEAD == revision(empty_database)
 
 
