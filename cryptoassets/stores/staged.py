@@ -214,7 +214,7 @@ class StagedPartition:
             raise StoreUnavailableError(
                 f"{self.flow.asset} {partition_name(self.partition)}: tasks staged {wanted[0]:,} "
                 f"valid and {wanted[1]:,} quarantined rows, but the table contains {found}: "
-                "PostgreSQL has restarted in the meantime. Nothing was published; a retry helps"
+                "PostgreSQL may have crashed in the meantime. Nothing was published; a retry helps"
             )
 
 
