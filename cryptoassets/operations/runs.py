@@ -23,7 +23,7 @@ from cryptoassets.operations.events import (
     step_name,
     unrecorded_failure,
 )
-from cryptoassets.operations.interrupts import noticed_interrupts
+from cryptoassets.operations.interrupts import raised_interrupts
 from cryptoassets.operations.progress import Progress
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Runner:
         run_id, failed_before = str(uuid4()), len(self.outcome.failures)
         of_range = range_tags(partition, last) if last else {}
         self.instance.add_event_listener(run_id, self._on_event)
-        with noticed_interrupts() as is_signal_received:
+        with raised_interrupts():
             result = definition.execute_in_process(
                 instance=self.instance,
                 partition_key=None if last else partition,
@@ -158,8 +158,7 @@ class Runner:
                 asset_selection=[dg.AssetKey.from_user_string(asset) for asset in assets] or None,
                 raise_on_error=False,
             )
-            is_interrupted = self._is_interrupted or is_signal_received()
-        if is_interrupted:
+        if self._is_interrupted:
             raise KeyboardInterrupt
         if result.success:
             for sentence in self._range_failures:

@@ -2,37 +2,52 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
+import dagster as dg
 import pytest
 from dagster._utils.interrupts import capture_interrupts
 
-from cryptoassets.operations.interrupts import noticed_interrupts
+from cryptoassets.operations.interrupts import raised_interrupts
+from cryptoassets_tests.operations.toys import DAYS, JOB, toy_definitions, toy_runner
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Restores the handlers of signals after each test."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_that_dagster_ignores_is_detected(number: signal.Signals) -> None:
+def test_a_signal_that_dagster_ignores_ends_the_command(number: signal.Signals) -> None:
     """Dagster captures signals between two steps, and ignores those after the last step."""
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with noticed_interrupts() as has_come:
-            assert not has_come()
+    with pytest.raises(KeyboardInterrupt), raised_interrupts(), capture_interrupts():
+        os.kill(os.getpid(), number)
+
+
+def test_an_error_of_dagster_does_not_hide_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run --every` goes on after such an error, for example if PostgreSQL was restarted."""
+    instance = dg.DagsterInstance.ephemeral()
+    with instance:
+        runner, _ = toy_runner(instance, toy_definitions())
+
+        def fail(*_: object, **_names: object) -> None:
             with capture_interrupts():
-                os.kill(os.getpid(), number)
-            assert has_come()
-    finally:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
+                os.kill(os.getpid(), signal.SIGINT)
+            raise OSError("the server closed the connection")
+
+        monkeypatch.setattr(instance, "handle_new_event", fail)
+        with pytest.raises(KeyboardInterrupt):
+            runner.execute(JOB, DAYS[0])
 
 
 def test_a_background_job_that_ignores_ctrl_c_still_ends_by_sigterm() -> None:
     """For example, `cryptoassets run --every 60 &` in a script, after its first cycle."""
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with noticed_interrupts(), capture_interrupts():
-            pass
-        assert signal.default_int_handler == signal.getsignal(signal.SIGTERM)
-    finally:
-        for each, handler in handlers.items():
-            signal.signal(each, handler)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with raised_interrupts(), capture_interrupts():
+        pass
+    assert signal.default_int_handler == signal.getsignal(signal.SIGTERM)
