@@ -31,3 +31,8 @@ def test_the_drawing_shows_every_class_under_its_base() -> None:
     }
 
     assert parents == drawn_parents(errors.__doc__ or "")
+
+
+def test_an_answer_that_is_not_kept_has_an_empty_body() -> None:
+    """An answer can be readable and still lack what was asked for."""
+    assert b"" == errors.MalformedAnswerError("why", status=200, reason="no_data").body

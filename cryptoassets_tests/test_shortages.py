@@ -33,6 +33,7 @@ def test_other_messages_indicate_no_shortage() -> None:
 def test_a_folder_that_can_be_written_has_no_shortage(tmp_path: Path) -> None:
     """The test write leaves no file behind."""
     assert disk_remedy(tmp_path / "new") is None
+    assert disk_remedy(tmp_path / "new") is None
     assert [] == list((tmp_path / "new").iterdir())
 
 
@@ -40,4 +41,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """Root may write everywhere, but not below a file."""
     (tmp_path / "file").touch()
 
-    assert f"{tmp_path / 'file'} cannot be written" in str(disk_remedy(tmp_path / "file"))
+    assert (
+        f"{tmp_path / 'file'} cannot be written (File exists). Fix its permissions, or set "
+        "CRYPTOASSETS_HOME to a folder that can be written, then run it again"
+    ) == disk_remedy(tmp_path / "file")

@@ -111,6 +111,33 @@ def test_a_coin_that_existed_earlier_has_a_gap_at_its_beginning(
     assert [gap] == history_data.read_gaps()
 
 
+def test_a_coin_of_the_snapshots_without_any_history_is_one_gap(
+    history_data: HistoryData, detect: Detect
+) -> None:
+    """It was listed after the last backfill; the time before its first snapshot is not missing."""
+    history_data.insert_points("bitcoin", ALL_HOURS)
+    history_data.insert_coin("new", 25)
+
+    detect()
+
+    assert [("new", 25, 49, "open")] == history_data.read_gaps()
+
+
+def test_gaps_of_all_coins_that_grew_backwards_are_one_row_each(
+    history_data: HistoryData, detect: Detect
+) -> None:
+    """The rows that the new ones contain are deleted, whichever coin comes last."""
+    for coin in ("bitcoin", "ethereum"):
+        history_data.insert_points(coin, without_hours(10, 11))
+    detect()
+
+    for coin in ("bitcoin", "ethereum"):
+        history_data.delete_points(coin, [8, 9])
+    detect(NOW + 0.1)
+
+    assert [("bitcoin", 8, 12, "open"), ("ethereum", 8, 12, "open")] == history_data.read_gaps()
+
+
 def test_a_filled_gap_is_healed_and_opens_again_if_points_disappear(
     history_data: HistoryData, detect: Detect
 ) -> None:

@@ -1,5 +1,6 @@
 """Windows and their cost: no point is lost or duplicated where windows touch."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryptoassets.backfills.windows import (
+    BackfillCost,
+    backfill_cost,
     closed_until,
     longest_window,
     on_grid,
@@ -14,6 +17,7 @@ from cryptoassets.backfills.windows import (
     price,
     windows,
 )
+from cryptoassets.coincap.credits import Budget
 from cryptoassets.partitions.spans import Span, joined
 from cryptoassets.schemas import INTERVAL_MS
 from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT
@@ -80,3 +84,35 @@ def test_the_price_equals_the_costs_that_api_users_report() -> None:
 
     assert (41, 17) == (price([month], "h1"), price([day], "m5"))
     assert 41 * 3 == price(windows([quarter], longest_window("h1")), "h1")
+
+
+def test_the_cost_of_a_backfill_is_counted_per_group_of_coins_and_in_total() -> None:
+    """Coins with the same missing history cost the same."""
+    month, quarter = (Span(T0, T0 + timedelta(days=days)) for days in (30, 90))
+
+    cost = backfill_cost({"bitcoin": [quarter], "new": [month], "ethereum": [quarter]}, "h1")
+
+    assert {(3, 123): 2, (1, 41): 1} == cost.groups
+    assert (7, 287) == (cost.calls, cost.credits)
+
+
+@pytest.mark.parametrize(
+    ("needed", "spent", "day", "months"),
+    [
+        (400, 0, 1, 1),
+        (401, 0, 1, 2),
+        (800, 0, 1, 2),
+        (801, 0, 1, 3),
+        (1, 999, 16, 2),
+        (400, 999, 16, 2),
+        (401, 999, 16, 3),
+    ],
+)
+def test_a_backfill_takes_the_months_whose_credits_it_needs(
+    needed: int, spent: int, day: int, months: int
+) -> None:
+    """A whole month has 400 of 1,000 credits for history: 100 are the reserve, 500 for prices."""
+    budget = Budget(1_000, spent, datetime(2026, 1, day, tzinfo=UTC))
+
+    assert months == BackfillCost(Counter(), 1, needed).months(budget)
+    assert BackfillCost(Counter(), 1, needed).months(Budget(0, spent, budget.now)) is None

@@ -9,9 +9,10 @@ import pytest
 
 from cryptoassets.coincap.credits import Budget
 from cryptoassets.coincap.protocol import ASSETS_ROUTE, HISTORY_ROUTE
-from cryptoassets.errors import CreditsSpentError, PaceError
-from cryptoassets.resources.credits import CreditMode, PostgresCreditKeeper
-from cryptoassets.resources.postgres import PostgresResource
+from cryptoassets.errors import CreditsSpentError, PaceError, StoreError
+from cryptoassets.resources.credits import CreditMode, CreditTicket, PostgresCreditKeeper
+from cryptoassets.resources.postgres import PostgresResource, address_of
+from cryptoassets.stores.credit_ledger import spent_since
 
 pytestmark = pytest.mark.postgres
 
@@ -52,6 +53,51 @@ def test_a_call_counts_by_its_estimate_until_its_answer_is_counted(keeper: Keepe
     keeper().count(ticket, 21)
 
     assert (18, 21) == (before, credits_spent(keeper()))
+
+
+def test_credits_since_a_moment_are_read_with_and_without_history(
+    keeper: Keeper, postgres: PostgresResource
+) -> None:
+    """Metrics and alerts need both."""
+    keeper().reserve(ASSETS_ROUTE, 18)
+    keeper().reserve(HISTORY_ROUTE, 40)
+    now = datetime.now(UTC)
+
+    with postgres.connect() as connection:
+        spent = spent_since(connection, now - timedelta(minutes=1))
+        of_prices = spent_since(connection, now - timedelta(minutes=1), counts_history=False)
+        later = spent_since(connection, now + timedelta(minutes=1))
+
+    assert (58, 18, 0) == (spent, of_prices, later)
+
+
+@pytest.mark.parametrize(
+    ("use", "activity"),
+    [
+        (lambda keeper: keeper.reserve(ASSETS_ROUTE, 18), "reserving credits"),
+        (
+            lambda keeper: keeper.count(CreditTicket(datetime.now(UTC), ASSETS_ROUTE), 1),
+            "counting credits",
+        ),
+        (credits_spent, "reading the credits"),
+    ],
+)
+def test_a_failure_of_the_ledger_names_the_activity_and_the_server(
+    keeper: Keeper,
+    postgres: PostgresResource,
+    use: Callable[[PostgresCreditKeeper], object],
+    activity: str,
+) -> None:
+    """A fetch then fails before its call, so that no credit is spent without a record."""
+    with postgres.connect() as connection:
+        server = address_of(connection)
+        connection.execute("DROP TABLE warehouse.credits CASCADE")
+
+    with pytest.raises(StoreError) as caught:
+        use(keeper())
+
+    assert f"{activity} " in str(caught.value)
+    assert server in str(caught.value)
 
 
 def test_calls_to_the_simulator_cost_nothing(keeper: Keeper) -> None:

@@ -56,6 +56,7 @@ def judged(*payloads: dict[str, Any]) -> list[dict[str, Any]]:
         ({"type": "metal"}, ["type_unknown"]),
         ({"id": ""}, ["bad_currency"]),
         ({"id": "x" * 201}, ["bad_currency"]),
+        ({"id": None}, ["bad_currency"]),
     ],
 )
 def test_a_rate_is_refused_for_every_rule_that_it_breaks(
@@ -72,3 +73,11 @@ def test_an_id_is_published_in_one_form() -> None:
     (row,) = judged(GOOD | {"id": "icelandic-kro\u0301na"})
 
     assert ("icelandic-kr\u00f3na", []) == (row["currency"], row["reasons"])
+
+
+def test_each_currency_of_an_answer_is_judged_by_itself() -> None:
+    """All rates of an answer have one time; only a second rate of a currency replaces the first."""
+    rows = judged(GOOD, GOOD | {"id": "japanese-yen", "symbol": "JPY"}, GOOD)
+
+    assert ["superseded", "valid", "valid"] == sorted(row["outcome"] for row in rows)
+    assert "valid" == rows[1]["outcome"]

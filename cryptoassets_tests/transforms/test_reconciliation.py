@@ -1,6 +1,6 @@
 """The sentences about documents that are not in exactly one place."""
 
-from cryptoassets.transforms.reconciliation import Counts, difference, ledger_differences
+from cryptoassets.transforms.reconciliation import Counts, difference, ledger_differences, stored_id
 
 
 def test_three_documents_are_named_and_more_are_indicated() -> None:
@@ -24,3 +24,13 @@ def test_a_ledger_row_that_is_missing_or_differs_is_shown_with_both_counts() -> 
         "the ledger shows 7 raw = 4 loaded + 2 quarantined + 1 superseded; "
         "the stores show 7 raw = 3 loaded + 2 quarantined + 1 superseded"
     )
+
+
+def test_an_id_that_postgresql_can_index_is_stored_unchanged() -> None:
+    """A longer one is shortened; its hash keeps it different from others."""
+    longest, longer, other = "x" * 600, "x" * 601, "x" * 600 + "y"
+
+    assert longest == stored_id(longest)
+    assert "a\\u0000b" == stored_id("a\0b")
+    assert {567} == {len(stored_id(longer)), len(stored_id(other))}
+    assert stored_id(longer) != stored_id(other)

@@ -1,0 +1,313 @@
+"""What one answer means: the class, the whole sentence, and whether and when a retry helps."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from cryptoassets.coincap.redaction import BearerKey
+from cryptoassets.coincap.transport import NoAnswer, Received
+from cryptoassets.coincap.verdicts import CallFailure, verdict
+from cryptoassets.errors import (
+    BadKeyError,
+    BlockedError,
+    CoinNotFoundError,
+    CreditsSpentError,
+    MalformedAnswerError,
+    PlanError,
+    RateLimitedError,
+    RequestRefusedError,
+    SourceError,
+    SourceUnavailableError,
+)
+
+KEY = BearerKey("planted-7f3a9c51")
+URL = "https://rest.coincap.io/v3/assets?limit=5"
+AT = datetime(2026, 1, 5, 10, 0, 18, tzinfo=UTC)
+PAGE = b"<html><title>Sign in</title></html>"
+
+
+def received(status: int, body: bytes | str = b"", **headers: str) -> Received:
+    """Return an answer; a text is the value of `error` in a JSON body."""
+    content = json.dumps({"error": body}).encode() if isinstance(body, str) else body
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Received(status, named, content, AT)
+
+
+def shown(sentence: str) -> str:
+    """Return a sentence of a table as it is shown, in one line and with the URL."""
+    return " ".join(sentence.split()).replace("<url>", URL)
+
+
+def failure_of(
+    outcome: Received | NoAnswer, *, url: str = URL, key: BearerKey = KEY
+) -> CallFailure:
+    """Return the verdict on an outcome that is a failure."""
+    failure = verdict(url, outcome, key)
+    assert isinstance(failure, CallFailure)
+    return failure
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "sentence"),
+    [
+        (
+            received(402, "insufficient credits"),
+            CreditsSpentError,
+            """
+            GET <url>: the month's CoinCap credits are spent (HTTP 402: insufficient credits). A
+            retry will not help before the next month (UTC); get a larger plan or lower
+            COINCAP_COINS
+            """,
+        ),
+        (
+            received(403, "Not in your plan"),
+            PlanError,
+            """
+            GET <url>: your CoinCap plan does not cover this call (HTTP 403: Not in your plan).
+            A retry will not help; get a plan that does, or set COINCAP_API_KEY to a key of such
+            a plan
+            """,
+        ),
+        (
+            received(401, "Unknown user planted-7f3a9c51"),
+            BadKeyError,
+            """
+            GET <url>: the API key was refused (HTTP 401: Unknown user ***). A retry will not
+            help; set COINCAP_API_KEY to a valid key
+            """,
+        ),
+        (
+            received(200, "Invalid API key"),
+            BadKeyError,
+            """
+            GET <url>: the API key was refused (HTTP 200: Invalid API key). A retry will not
+            help; set COINCAP_API_KEY to a valid key
+            """,
+        ),
+        (
+            received(403, PAGE),
+            BlockedError,
+            """
+            GET <url>: something in front of CoinCap (a proxy, a firewall, another web server)
+            answered in its place (HTTP 403: a web page titled "Sign in"). A retry will not help
+            until it lets this machine through; check its configuration and COINCAP_URL
+            """,
+        ),
+        (
+            received(401, PAGE),
+            BlockedError,
+            """
+            GET <url>: something in front of CoinCap (a proxy, a firewall, another web server)
+            answered in its place (HTTP 401: a web page titled "Sign in"). A retry will not help
+            until it lets this machine through; check its configuration and COINCAP_URL and
+            COINCAP_API_KEY
+            """,
+        ),
+        (
+            received(302, location="https://user:secret@other.example/login"),
+            SourceError,
+            """
+            GET <url> was refused (HTTP 302). A retry will not help; it redirects to
+            other.example, where the key is not sent; set COINCAP_URL
+            """,
+        ),
+        (
+            received(301),
+            SourceError,
+            """
+            GET <url> was refused (HTTP 301). A retry will not help; it redirects to nowhere,
+            where the key is not sent; set COINCAP_URL
+            """,
+        ),
+        (
+            received(400, "limit is too large"),
+            RequestRefusedError,
+            """
+            GET <url> was refused (HTTP 400: limit is too large). A retry will not help; check
+            COINCAP_URL
+            """,
+        ),
+        (
+            received(404, "deprecated"),
+            SourceError,
+            """
+            GET <url>: there is no such route (HTTP 404: deprecated). A retry will not help;
+            check COINCAP_URL
+            """,
+        ),
+        (
+            received(410, "This version is deprecated"),
+            SourceError,
+            """
+            GET <url>: this version of the API is closed or deprecated (HTTP 410: This version
+            is deprecated). A retry will not help; set COINCAP_URL to https://rest.coincap.io/v3
+            and COINCAP_API_KEY to a key for it
+            """,
+        ),
+        (
+            Received(200, {}, b"abc", AT, "too_large"),
+            MalformedAnswerError,
+            """
+            GET <url> returned an answer that cannot be read (more than 67108864 bytes, HTTP
+            200, 3 bytes). A later retry can help; if the error persists, read the answer in
+            `dead_letters` and check COINCAP_URL
+            """,
+        ),
+        (
+            received(200, b'{"timestamp":1}'),
+            MalformedAnswerError,
+            """
+            GET <url> returned an answer that cannot be read (no_data, HTTP 200, 15 bytes:
+            {"timestamp":1}). A later retry can help; if the error persists, read the answer in
+            `dead_letters` and check COINCAP_URL
+            """,
+        ),
+    ],
+)
+def test_a_permanent_failure_is_one_sentence_with_its_remedy(
+    outcome: Received, kind: type[SourceError], sentence: str
+) -> None:
+    """It names the call without the key, the status, CoinCap's own words, and what to do."""
+    failure = failure_of(outcome)
+
+    assert (kind, shown(sentence)) == (type(failure.error), str(failure.error))
+    assert (False, None) == (failure.is_temporary, failure.wait_seconds)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "seconds", "sentence"),
+    [
+        (
+            NoAnswer("connection refused", was_sent=False),
+            SourceUnavailableError,
+            None,
+            """
+            GET <url> failed: connection refused. A later retry can help; check COINCAP_URL and
+            network
+            """,
+        ),
+        (
+            received(500, "deprecated soon", retry_after="7"),
+            SourceUnavailableError,
+            7.0,
+            """
+            GET <url>: the server failed (HTTP 500: deprecated soon). A later retry can help
+            """,
+        ),
+        (
+            received(503, retry_after="Mon, 05 Jan 2026 10:01:00 GMT"),
+            SourceUnavailableError,
+            42.0,
+            """
+            GET <url>: the server failed (HTTP 503). A later retry can help
+            """,
+        ),
+        (
+            received(503, retry_after="Mon, 05 Jan 2026 09:59:00 GMT"),
+            SourceUnavailableError,
+            0.0,
+            """
+            GET <url>: the server failed (HTTP 503). A later retry can help
+            """,
+        ),
+        (
+            received(408, retry_after="soon"),
+            SourceUnavailableError,
+            None,
+            """
+            GET <url>: the server failed (HTTP 408). A later retry can help
+            """,
+        ),
+        (
+            received(429),
+            RateLimitedError,
+            42.0,
+            """
+            GET <url>: too many calls (HTTP 429). A later retry can help, in 42 s; calls of
+            other programs with the same COINCAP_API_KEY count, too
+            """,
+        ),
+        (
+            received(403, "Too many requests per minute", retry_after="5"),
+            RateLimitedError,
+            5.0,
+            """
+            GET <url>: too many calls (HTTP 403: Too many requests per minute). A later retry
+            can help, in 5 s; calls of other programs with the same COINCAP_API_KEY count, too
+            """,
+        ),
+        (
+            received(200, b'{"error": "slow down", "status": 429}'),
+            RateLimitedError,
+            42.0,
+            """
+            GET <url>: too many calls (HTTP 429: slow down). A later retry can help, in 42 s;
+            calls of other programs with the same COINCAP_API_KEY count, too
+            """,
+        ),
+        (
+            received(200, "Internal, try again"),
+            MalformedAnswerError,
+            None,
+            """
+            GET <url> returned an answer that cannot be read (no_data, HTTP 200, 32 bytes:
+            Internal, try again). A later retry can help; if the error persists, read the answer
+            in `dead_letters` and check COINCAP_URL
+            """,
+        ),
+        (
+            received(200, PAGE),
+            MalformedAnswerError,
+            None,
+            """
+            GET <url> returned an answer that cannot be read (html, HTTP 200, 35 bytes: a web
+            page titled "Sign in"). Something in front of CoinCap answered in its place. A later
+            retry can help; if the error persists, read the answer in `dead_letters` and check
+            COINCAP_URL
+            """,
+        ),
+    ],
+)
+def test_a_temporary_failure_says_when_a_retry_can_help(
+    outcome: Received | NoAnswer, kind: type[SourceError], seconds: float | None, sentence: str
+) -> None:
+    """Without a time from the server, a limit is over when the next minute begins."""
+    failure = failure_of(outcome)
+
+    assert (kind, shown(sentence)) == (type(failure.error), str(failure.error))
+    assert (True, seconds) == (failure.is_temporary, failure.wait_seconds)
+
+
+@pytest.mark.parametrize("answer", [received(404, "no such slug"), received(200, "x not found")])
+def test_an_unknown_coin_is_named_by_its_call_without_the_key(answer: Received) -> None:
+    """The key may be part of the URL that a user has set."""
+    url = "https://rest.coincap.io/v3/assets/x/history?apiKey=planted-7f3a9c51"
+
+    error = failure_of(answer, url=url).error
+
+    assert type(error) is CoinNotFoundError
+    assert str(error).startswith(
+        "GET https://rest.coincap.io/v3/assets/x/history?apiKey=***: the coin does not exist or "
+        f"has no history (HTTP {answer.status}: "
+    )
+    assert str(error).endswith("). A retry will not help; check the slug")
+
+
+def test_a_missing_key_is_not_called_refused() -> None:
+    """The remedy is the same, but the cause is another one."""
+    error = failure_of(received(403, "Forbidden"), key=BearerKey(None)).error
+
+    assert "the API key is missing (HTTP 403: Forbidden)" in str(error)
+
+
+def test_the_key_is_masked_in_what_is_kept_of_an_answer() -> None:
+    """A server may echo the key."""
+    echo = b'{"data": [{"id": "planted-7f3a9c51"}], "timestamp": 1}'
+    good = verdict(URL, received(200, echo), KEY)
+    bad = failure_of(Received(200, {}, b"planted-7f3a9c51 ...", AT, "truncated")).error
+
+    assert not isinstance(good, CallFailure)
+    assert b'"id": "***"' in good[0].body
+    assert isinstance(bad, MalformedAnswerError)
+    assert ("truncated", 200, b"*** ...") == (bad.reason, bad.status, bad.body)
