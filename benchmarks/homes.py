@@ -100,8 +100,9 @@ class Home:
 @contextmanager
 def fresh_home(checkout: Checkout = CURRENT, **settings: str) -> Iterator[Home]:
     """Provide a home with running, empty stores; stop and delete them when the block ends."""
-    # /tmp may be small. If this runs as root, PostgreSQL's account must be able to enter it.
+    # /tmp may be small.
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-bench-", dir="/var/tmp"))
+    # If this runs as root, PostgreSQL's account must be able to enter the folder.
     folder.chmod(0o755)
     home = Home(folder, checkout, settings)
     try:

@@ -66,17 +66,21 @@ LIMITS = {
         0.30, 0.15, "share of wall after session start in which no Spark task runs"
     ),
     "second_run_vs_dcbf970": Limit(0.65, 0.5, "wall of the second `run`, 100 coins"),
-    "warm_100_p95_vs_dcbf970": Limit(0.5, 0.3, "answer to row, 95 of 100, full hour of 100 coins"),
+    "warm_100_p95_vs_dcbf970": Limit(
+        0.5, 0.3, "95th percentile from answer to row, 100 coins, almost full hour"
+    ),
     "warm_2000_p95_vs_dcbf970": Limit(
-        0.4, 0.25, "answer to row, 95 of 100, full hour of 2,000 coins"
+        0.4, 0.25, "95th percentile from answer to row, 2,000 coins, almost full hour"
     ),
     "publish_20m_vs_100k": Limit(
         1.5, 1.3, "publishing an hour into a month of 20 million rows against 100,000"
     ),
-    "audit_2m_vs_dcbf970": Limit(0.35, 0.2, "`audit` of 2 million documents, nothing changed"),
-    "status_2m_vs_dcbf970": Limit(0.2, 0.1, "`status` of 2 million documents, nothing changed"),
+    "audit_2m_vs_dcbf970": Limit(
+        0.35, 0.2, "`audit` of 2 million documents, stores unchanged since the last one"
+    ),
+    "status_2m_vs_dcbf970": Limit(0.2, 0.1, "`status` of 2 million documents, stores unchanged"),
 }
-"""Every key of `ratios`, in display order."""
+"""Every key of `ratios`, in display order; `dcbf970` is the older commit in `baseline`."""
 
 
 @dataclass
@@ -84,7 +88,8 @@ class CaseResult:
     """The results of one case.
 
     Attributes:
-        ways: the runs of each way, in order of execution; the page has a row per way.
+        ways: maps each compared implementation, version or command to its runs, in order of
+            execution; the page has a row for each.
         ratios: maps keys of `LIMITS` to ratios.
         notes: notes for the reader, one sentence each.
         figures: maps names to further numbers; a name ends in the unit.

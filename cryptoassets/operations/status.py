@@ -30,7 +30,7 @@ from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.earlier_data import earlier_publications
 
 _MATERIALIZATIONS_READ = 5
-"""Materializations searched for the clock difference, which those of late documents lack."""
+"""How many are searched for the clock difference: those of late documents usually have none."""
 
 
 @dataclass(frozen=True)

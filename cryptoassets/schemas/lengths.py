@@ -1,8 +1,8 @@
 """The lengths of candles, and the time between snapshots.
 
-What goes here: the lengths by which the marts count points. What stays out: CoinCap's intervals (in
-`intervals`). The rules of history depend on that module, so each change there marks all history as
-judged by older rules.
+What goes here: the lengths from which marts compute how many points to expect. What stays out:
+CoinCap's intervals (in `intervals`), because each change there marks all history as judged by older
+rules; a change here must not.
 """
 
 _MINUTE_MS = 60_000

@@ -86,7 +86,7 @@ class Home:
 
 
 def user_environment() -> dict[str, str]:
-    """A user's environment: without this project's variables, and with buffered output to pipes."""
+    """A user's environment. Without PYTHONUNBUFFERED, output to pipes is buffered."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
     named = {"COLUMNS": "300", "CRYPTOASSETS_SINCE": SINCE}
     return {name: os.environ[name] for name in kept if name in os.environ} | named

@@ -98,7 +98,7 @@ def test_a_permanent_error_ends_the_loop(platform: Platform) -> None:
 
     assert 1 == finished.code
     assert "BadKeyError: later cycles would fail, too" in finished.text
-    assert "1 cycles, 1 of them failed" in finished.text
+    assert "1 cycle, 1 of them failed" in finished.text
 
 
 def test_a_loop_keeps_to_the_pace_of_the_months_credits(platform: Platform) -> None:

@@ -22,7 +22,7 @@ SAMPLE = "v2-2023-03"
 
 @pytest.fixture(scope="module")
 def recorded(samples: Path, make_platform: MakePlatform) -> Iterator[Platform]:
-    """Stores for one test and the recorded answers of March 2023."""
+    """A platform for these tests, whose source replays recorded answers."""
     app = replayed_source(samples / SAMPLE)
     with make_platform(app) as platform:
         yield platform
@@ -38,7 +38,7 @@ def recorded(samples: Path, make_platform: MakePlatform) -> Iterator[Platform]:
 def test_every_recorded_point_is_loaded_with_its_decimals(
     recorded: Platform, samples: Path, interval: str, first: str, last: str, points: int
 ) -> None:
-    """31 days are two windows; no point is lost or doubled at their border."""
+    """The days of `h1` take two calls; no point is lost or doubled where they meet."""
     file = samples / SAMPLE / f"history_bitcoin_{interval}.json"
     expected = {
         (

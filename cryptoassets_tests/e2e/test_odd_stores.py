@@ -69,7 +69,7 @@ def test_odd_documents_and_damaged_files_are_named_and_block_nothing(
     assert before == two_hours.stores.rows(prices)
     assert 1 == healed.code
     assert "cannot be read" not in healed.text
-    assert "1 differences found." in healed.text
+    assert "1 difference found." in healed.text
     assert " documents of coin_snapshots have no valid time and so no partition (" in healed.text
     refused = two_hours.stores.rows(
         "SELECT raw_id FROM warehouse.quarantine WHERE reasons = '{foreign_document}'"

@@ -52,7 +52,7 @@ def test_a_dry_run_lists_partitions_and_deletes_nothing(keeping_5_days: Platform
     finished = keeping_5_days.command("retention", "--dry-run")
 
     assert 0 == finished.code
-    assert "1 partitions from before" in finished.text
+    assert "1 partition from before" in finished.text
     assert "would be deleted: 6 documents, 6 rows" in finished.text
     assert before == contents(keeping_5_days)
 
@@ -74,7 +74,7 @@ def test_an_old_partition_is_deleted_completely_and_not_rebuilt(keeping_5_days: 
     first, second = (keeping_5_days.command("retention") for _ in range(2))
 
     assert (0, 0) == (first.code, second.code), first.text
-    assert "1 partitions from before" in first.text
+    assert "1 partition from before" in first.text
     assert "0 partitions from before" in second.text
     after, documents_left, cleaned_left = contents(keeping_5_days)
     assert (documents - 6, cleaned - 6) == (documents_left, cleaned_left)
@@ -130,7 +130,7 @@ def test_an_interrupted_deletion_is_named_and_finished(keeping_5_days: Platform)
     assert (0, 0) == (audit.code, finished.code), audit.text
     assert f"warehouse/coin_prices {hour} is expiring" in audit.text
     assert f"warehouse/coin_prices {hour} has expired" in refused
-    assert "1 partitions from before" in finished.text
+    assert "1 partition from before" in finished.text
     assert done == contents(keeping_5_days)
 
 

@@ -71,6 +71,6 @@ def test_the_tour_shows_what_it_promises(platform: Platform, stack: Stack) -> No
     assert "100 (1 row)" in printed["Find it in quarantine"]
     assert "0 failed" in printed["Repair the source"]
     assert "foreign_document | 1 " in printed["Damage a document"]
-    assert "1 documents released" in printed["Repair it, and requeue"]
+    assert "1 document released" in printed["Repair it, and requeue"]
     assert "230 raw documents in" in printed["Prove it"]
     assert "exactly once, and the ledger agrees" in printed["Prove it"]

@@ -225,7 +225,7 @@ def test_a_frame_is_written_in_batches(clean_path: Path, session: SparkSession) 
 def test_a_few_rows_are_passed_without_a_file(
     clean_path: Path, session: SparkSession, coins: range
 ) -> None:
-    """The columns are those of a file; checking an empty frame for rows runs no Spark job."""
+    """The frame has the columns that a file would have; `isEmpty` on it runs no Spark job."""
     frames = TemporaryFrames()
     few = daily_coins(DAY, coins)
     frame = frames.frame(session, COIN_DAILY, few.to_batches())

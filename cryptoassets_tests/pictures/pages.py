@@ -33,7 +33,7 @@ class Album:
         folder.mkdir(parents=True, exist_ok=True)
 
     def dagster(self, address: str, hour: str) -> None:
-        """Take the asset graph, a materialization, its plot and the failed check.
+        """Save pictures of the asset graph, a materialization, its plot and the failed check.
 
         Args:
             address: address of Dagster's page.
@@ -63,7 +63,7 @@ class Album:
         self._save("asset-graph")
 
     def dashboard(self, address: str) -> None:
-        """Take the pages of the market and of a coin."""
+        """Save pictures of the market page and of a coin's page."""
         for name, page, text in (
             ("dashboard-market", "", "All coins"),
             ("dashboard-coin", "coin?coin=bitcoin", "Compare"),
@@ -75,7 +75,7 @@ class Album:
             _shrink(file, file.read_bytes())
 
     def compose(self) -> list[str]:
-        """Take the pages of a running docker-compose; return the names of those that are down."""
+        """Save pictures of docker-compose's pages; return the names of those that do not answer."""
         missing = []
         for name, url in (
             ("compose-dagster", "http://localhost:3000/assets"),
@@ -90,7 +90,7 @@ class Album:
         return missing
 
     def _open(self, url: str, text: str = "", width: int = _WIDTH, height: int = _HEIGHT) -> None:
-        """Open a page, wait until it shows a text, and close the dialog of newcomers."""
+        """Open a page, wait until it shows a text, and dismiss a welcome dialog."""
         self._tab.call(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=False,

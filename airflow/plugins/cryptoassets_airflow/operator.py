@@ -138,7 +138,7 @@ class DagsterMaterializeOperator(BaseOperator):
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any
     ) -> Any:
-        """Stop the run if Airflow's own timeout ended the deferral, because it skips `resume`."""
+        """Stop the run if Airflow's own timeout ended the deferral: `resume` is not called then."""
         error = str((next_kwargs or {}).get("error", ""))
         if next_method == "__fail__" and "timeout" in error.lower():
             self._stop_runs(Identity.of(context, self.retries or 0))
@@ -169,7 +169,8 @@ class DagsterMaterializeOperator(BaseOperator):
             tags={**(self.tags or {}), "airflow/try_number": str(try_number)},
         )
         run = hook.launch(request, identity)
-        self.log.info("Launched Dagster run %s for %s", run.run_id, self.partition_key or "all")
+        target = f"partition {self.partition_key}" if self.partition_key else "no partition"
+        self.log.info("Launched Dagster run %s for %s", run.run_id, target)
         return run
 
     def _stop_runs(self, identity: Identity) -> None:

@@ -1,4 +1,4 @@
-"""Reads from the environment when Airflow's catch-up starts.
+"""The time at which Airflow's catch-up starts, read from the environment.
 
 What stays out: the schedules that start at that time (in the DAGs).
 """
