@@ -27,6 +27,7 @@ from cryptoassets.embedded.processes import Program, Programs, free_port
 from cryptoassets.project import project_root
 
 T = TypeVar("T")
+ENDED = {"failed", "upstream_failed", "success", "skipped"}
 TEST_DAGS = Path(__file__).parent / "dags"
 PROGRAMS_OF_2 = {
     "scheduler": ("scheduler", "--skip-serve-logs"),
@@ -145,7 +146,7 @@ class Airflow:
 
         def reached() -> TaskState | None:
             task = self.task(dag_id, run_id, task_id)
-            has_ended = task.state in {"failed", "success", "skipped"} and task.state != state
+            has_ended = task.state in ENDED and task.state != state
             assert not has_ended, (
                 f"{task} instead of {state}: {self.log(dag_id, run_id, task_id)[-3000:]}"
             )
