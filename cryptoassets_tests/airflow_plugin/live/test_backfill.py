@@ -78,32 +78,3 @@ def test_a_backfill_of_days_is_one_run_per_day(
 
     wanted = [day.strftime("%Y-%m-%d") for day in days]
     assert wanted == [key for key in partitions(dagster, DAILY, "refresh_marts") if key in wanted]
-
-
-def test_the_dag_of_the_documentation_is_about_one_day(
-    airflow: Airflow, dagster: Dagster, stores: Stores
-) -> None:
-    """Backfilled, scheduled and triggered by hand, a run processes the day that a user expects."""
-    dag_id = "my_marts"
-    today = hour_before(0).replace(hour=0)
-    day, yesterday = today - timedelta(days=2), today - timedelta(days=1)
-    for midnight in (day, yesterday, today):
-        plant(stores, midnight + timedelta(minutes=1))
-        run_id = airflow.trigger("live_deferred", job="process", partition=hour_key(midnight))
-        airflow.await_task("success", "live_deferred", run_id, within=300)
-
-    backfill(airflow, dag_id, [day])
-    by_hand = airflow.trigger(dag_id)
-
-    airflow.await_task("success", dag_id, by_hand, "candles", within=300)
-
-    def is_over() -> bool:
-        # Airflow has scheduled the run of yesterday when the DAG was switched on.
-        states = Counter(airflow.dag_runs(dag_id).values())
-        assert not states["failed"], airflow.dag_runs(dag_id)
-        return states["success"] == 3
-
-    until(is_over, 300)
-    days = [f"{one:%Y-%m-%d}" for one in (day, yesterday, today)]
-    assert days == partitions(dagster, dag_id, "marts")
-    assert days == partitions(dagster, dag_id, "candles")
