@@ -1,9 +1,10 @@
 """File names that contain the owning process, so that a later process can delete leftover files.
 
-What goes here: the name of this process, and whether a named process is gone. What stays out: the
-files themselves (in the modules that write them).
+What goes here: the name of this process, whether a named process is gone, and its folder. What
+stays out: the files themselves (in the modules that write them).
 """
 
+import contextlib
 import os
 import shutil
 import socket
@@ -29,14 +30,29 @@ def is_gone(name: str) -> bool:
 
 
 def process_folder(parent: Path) -> Path:
-    """Return a folder for this process in `parent`; delete folders whose process is gone."""
+    """Return a folder for this process in `parent`; delete folders whose process is gone.
+
+    JVMs of a process that is gone are killed. Usually they end by themselves, but not if their
+    folder is deleted while they start: their main thread then fails, and the others run on.
+    """
     for folder in parent.glob("*"):
         if is_gone(folder.name):
+            _kill_jvms(folder)
             # Another process may be deleting it at the same time.
             shutil.rmtree(folder, ignore_errors=True)
     folder = parent / process_name()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _kill_jvms(folder: Path) -> None:
+    """Kill the JVMs whose temporary files are in this folder."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            # The script that starts Java has the option in quotes.
+            line = " ".join(process.cmdline()).replace('"', "")
+            if f"-Djava.io.tmpdir={folder}" in line:
+                process.kill()
 
 
 def is_alive(pid: str, start: str) -> bool:

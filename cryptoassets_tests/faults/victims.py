@@ -69,7 +69,10 @@ def processes_of(home: Path, stack: Stack) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with ignoring_ended():
-            is_ours = process.environ().get("CRYPTOASSETS_HOME") == str(home)
+            # A JVM has no variable with the home, but the home is in its options.
+            is_ours = process.environ().get("CRYPTOASSETS_HOME") == str(home) or (
+                f"-Djava.io.tmpdir={home}/" in _line(process)
+            )
             is_zombie = process.status() == psutil.STATUS_ZOMBIE
             if is_ours and process.pid not in servers and not is_zombie:
                 found.append(process)

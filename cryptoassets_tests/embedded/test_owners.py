@@ -1,0 +1,57 @@
+"""What a process left behind is removed by the next one."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cryptoassets.embedded.owners import process_folder, process_name
+
+_NAME = "from cryptoassets.embedded.owners import process_name; print(process_name())"
+
+
+@pytest.fixture
+def gone(tmp_path: Path) -> Path:
+    """The folder of a process that has ended."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _NAME], capture_output=True, text=True, check=True
+    )
+    folder = tmp_path / ended.stdout.strip()
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def sleeping(gone: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Two processes: one with the folder as the temporary folder of Java, and one that reads it."""
+    options = (f"-Djava.io.tmpdir={gone}", str(gone))
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    processes = [subprocess.Popen([*command, option]) for option in options]
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_the_folder_of_a_process_that_is_gone_is_deleted_with_its_jvm(
+    gone: Path, sleeping: list[subprocess.Popen[bytes]]
+) -> None:
+    """A JVM whose folder is deleted while it starts would run for ever."""
+    jvm, other = sleeping
+
+    mine = process_folder(gone.parent)
+
+    assert -9 == jvm.wait(10)
+    assert other.poll() is None
+    assert not gone.exists()
+    assert mine == gone.parent / process_name()
+
+
+def test_folders_of_running_processes_stay(tmp_path: Path) -> None:
+    """Two commands may run at once."""
+    mine = process_folder(tmp_path)
+
+    assert mine == process_folder(tmp_path)
+    assert mine.exists()
