@@ -33,7 +33,7 @@ def test_a_new_hole_is_an_open_gap() -> None:
 
 
 def test_a_gap_that_became_part_of_an_earlier_hole_is_one_row_with_its_first_detection() -> None:
-    """Otherwise its points would be requested once more."""
+    """Otherwise its points would be requested again."""
     kept, dropped = coin_gaps(hours(5, 13)).reconcile([gap(10, 13)])
 
     assert [gap(5, 13)] == kept
