@@ -1,4 +1,4 @@
-"""The operation `backfill`: fetches the history of a span of time, or of the gaps in it.
+"""The operation `backfill`: fetches price history for a time span, or only for the gaps in it.
 
 What goes here: processing week by week, and the result. What stays out: the request and its cost
 (in `backfill_estimate`), what is left to do (in `backfills`), executing jobs (in `runs`).
@@ -15,7 +15,7 @@ from cryptoassets.backfills.gaps import DetectedGaps, days_with_gaps, detect_gap
 from cryptoassets.backfills.request import tags_of
 from cryptoassets.backfills.resource import HistoryResource
 from cryptoassets.backfills.windows import closed_until, on_grid
-from cryptoassets.operations.backfill_estimate import BackfillRequest, credit_budget
+from cryptoassets.operations.backfill_estimate import BackfillRequest
 from cryptoassets.operations.other_flows import refresh_ecb_rates
 from cryptoassets.operations.progress import Progress, number_of
 from cryptoassets.operations.ranges import StretchRunner, changed_keys, compute_marts
@@ -24,13 +24,14 @@ from cryptoassets.operations.session import Session, open_session
 from cryptoassets.partitions.spans import Span, partition_name, partition_window
 from cryptoassets.resources.spark_errors import fail_if_jvm_ended
 from cryptoassets.schemas import HISTORY_FLOW, RAW_COIN_HISTORY
+from cryptoassets.stores.credit_ledger import spent_on_history
 from cryptoassets.stores.mongodb import WINDOWS
 from cryptoassets.upkeep.days import stale_mart_days
 
 
 @dataclass(frozen=True)
 class HistoryCounts:
-    """Points and calls in the lake, and credits spent on history."""
+    """Numbers of points and calls in the lake, and credits spent on history so far."""
 
     points: int
     calls: int
@@ -55,18 +56,19 @@ class BackfillResult:
     """What a backfill did.
 
     Attributes:
-        asked: the requested span, up to the newest point whose interval has ended.
-        interval: of the points, such as h1.
-        days_processed: fetched and published by this backfill.
-        days_done_before: published by an earlier one.
+        asked: the requested span; it ends at the newest point whose interval is over, or earlier.
+        interval: interval of the points, such as h1.
+        days_processed: number of days that this backfill fetched and published.
+        days_done_before: number of days that were already finished.
         new: new points and calls in the lake, and credits spent.
-        coins_without_history: coins of which the source has no history; not requested again.
-        gaps_open: gaps that remain in the span.
-        gaps_healed: gaps that this backfill filled.
-        gaps_unfillable: gaps for which the source has no points.
+        coins_without_history: coins for which the source has no history; they are not requested
+            again.
+        gaps_open: number of gaps that remain in the span.
+        gaps_healed: number of gaps that this backfill filled.
+        gaps_unfillable: number of gaps for which the source has no points.
         stopped: why the fetch ended early although nothing failed, e.g. credits are used up; None:
             it did not end early.
-        failures: one sentence each.
+        failures: one sentence per failure.
         seconds: duration.
     """
 
@@ -99,7 +101,7 @@ def chunk_words(unfinished_days: int, processed_days: int, new: HistoryCounts) -
 
 
 def run_backfill(progress: Progress, asked: BackfillRequest) -> BackfillResult:
-    """Fetch, clean and publish a span, one week at a time; finished days are skipped."""
+    """Fetch, clean and publish a span's history, one week at a time; skip finished days."""
     started = time.monotonic()
     # Spark is not needed if all days are finished.
     with open_session(progress, starts_spark=False, blocks_retention=True) as session:
@@ -133,7 +135,7 @@ class _Backfill:
         if self._asked.gaps_only:
             self._detect()
         else:
-            # The coins are chosen only once, because ranks may change between two chunks.
+            # The coins are chosen only once, because their ranks may change during the backfill.
             with self._history.client() as client:
                 self._coins = self._history.coins(client)
         weeks = chunks(self._days())
@@ -200,7 +202,7 @@ class _Backfill:
         )
 
     def _compute_marts(self) -> None:
-        """Compute the marts of days whose history changed, or whose marts are stale."""
+        """Compute the marts of days whose history changed, and those that are stale."""
         since, until = self._asked.since, self._asked.until
         postgres = self._history.postgres
         with_new_points = {
@@ -218,10 +220,12 @@ class _Backfill:
         points, calls = (
             lake[name].estimated_document_count() for name in (RAW_COIN_HISTORY.name, WINDOWS)
         )
-        return HistoryCounts(points, calls, credit_budget(self._stores).history)
+        with self._stores.postgres.connect() as connection:
+            # Not this month's credits: the backfill may go on after the month has ended.
+            return HistoryCounts(points, calls, spent_on_history(connection))
 
     def result(self, seconds: float) -> BackfillResult:
-        """What was done and what is missing."""
+        """Return what was done and what is still missing."""
         since, until = self._asked.since, self._asked.until
         without = coins_without_history(self._history.mongo.lake()) & set(self._coins or ())
         outcome = self._runner.outcome

@@ -1,7 +1,7 @@
 """Reads the credit ledger `warehouse.credits`.
 
-What goes here: the two queries that fetches, `status` and metrics need. What stays out: reserving
-and counting (in `resources.credits`).
+What goes here: the queries that fetches, `backfill`, `status` and metrics need. What stays out:
+reserving and counting credits (in `resources.credits`).
 """
 
 from dataclasses import replace
@@ -18,9 +18,9 @@ def read_budget(connection: psycopg.Connection[Any], monthly: int, now: datetime
     """Return the budget of the calendar month (UTC) that contains `now`.
 
     Args:
-        connection: of any role that may read `warehouse`.
+        connection: a connection of any role that may read `warehouse`.
         monthly: the plan's credits per calendar month; 0 = no limit.
-        now: aware.
+        now: a time with a time zone.
     """
     month = Budget(monthly=monthly, spent=0, now=now)
     rows = connection.execute(
@@ -36,11 +36,22 @@ def read_budget(connection: psycopg.Connection[Any], monthly: int, now: datetime
 def spent_since(
     connection: psycopg.Connection[Any], moment: datetime, *, counts_history: bool = True
 ) -> int:
-    """Return the credits counted or reserved since `moment`, with or without history."""
+    """Return the credits spent or reserved since `moment`, with or without those for history."""
     rows = connection.execute(
         "SELECT coalesce(sum(coalesce(counted, estimated)), 0)::bigint "
         "FROM warehouse.credits WHERE called_at >= %s AND (%s OR route <> %s)",
         [moment, counts_history, HISTORY_ROUTE],
+    ).fetchall()
+    spent: int = rows[0][0]
+    return spent
+
+
+def spent_on_history(connection: psycopg.Connection[Any]) -> int:
+    """Return the credits spent or reserved for history, in all months."""
+    rows = connection.execute(
+        "SELECT coalesce(sum(coalesce(counted, estimated)), 0)::bigint "
+        "FROM warehouse.credits WHERE route = %s",
+        [HISTORY_ROUTE],
     ).fetchall()
     spent: int = rows[0][0]
     return spent

@@ -1,4 +1,4 @@
-"""The credit ledger: no call without a reservation, and none beyond the budget."""
+"""The credit ledger: every call needs a reservation, and no call may exceed the budget."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from cryptoassets.coincap.protocol import ASSETS_ROUTE, HISTORY_ROUTE
 from cryptoassets.errors import CreditsSpentError, PaceError, StoreError
 from cryptoassets.resources.credits import CreditMode, CreditTicket, PostgresCreditKeeper
 from cryptoassets.resources.postgres import PostgresResource, address_of
-from cryptoassets.stores.credit_ledger import spent_since
+from cryptoassets.stores.credit_ledger import spent_on_history, spent_since
 
 pytestmark = pytest.mark.postgres
 
@@ -21,7 +21,7 @@ Keeper = Callable[..., PostgresCreditKeeper]
 
 @pytest.fixture
 def keeper(postgres: PostgresResource) -> Keeper:
-    """Create keepers on one ledger, as several processes would."""
+    """Return a function that creates keepers, which share one ledger as several processes do."""
 
     def make(monthly: int = 1000, mode: CreditMode = "down_to_reserve") -> PostgresCreditKeeper:
         return PostgresCreditKeeper(postgres.connect, monthly, mode)
@@ -35,7 +35,7 @@ def credits_spent(keeper: PostgresCreditKeeper) -> int:
 
 
 def wait_until_waiting(postgres: PostgresResource, *, sessions: int) -> None:
-    """Return as soon as this many sessions of the test's database wait for a lock."""
+    """Return as soon as this many sessions of the test's database are waiting for a lock."""
     query = (
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -45,8 +45,8 @@ def wait_until_waiting(postgres: PostgresResource, *, sessions: int) -> None:
             time.sleep(0.01)
 
 
-def test_a_call_counts_by_its_estimate_until_its_answer_is_counted(keeper: Keeper) -> None:
-    """CoinCap charges for a call even if the calling process is killed meanwhile."""
+def test_a_call_counts_at_its_estimated_cost_until_its_actual_cost_is_known(keeper: Keeper) -> None:
+    """CoinCap charges for a call even if the calling process is killed before the response."""
     ticket = keeper().reserve(ASSETS_ROUTE, 18)
     before = credits_spent(keeper())
 
@@ -55,20 +55,37 @@ def test_a_call_counts_by_its_estimate_until_its_answer_is_counted(keeper: Keepe
     assert (18, 21) == (before, credits_spent(keeper()))
 
 
+def test_credits_spent_on_history_are_summed_over_all_months(
+    keeper: Keeper, postgres: PostgresResource
+) -> None:
+    """A backfill that crosses the end of a month reports what it has spent in both months."""
+    keeper().reserve(ASSETS_ROUTE, 18)
+    keeper().reserve(HISTORY_ROUTE, 5)
+    with postgres.connect() as connection:
+        connection.execute(
+            "UPDATE warehouse.credits SET called_at = called_at - interval '2 months'"
+        )
+        connection.commit()
+    keeper().count(keeper().reserve(HISTORY_ROUTE, 5), 7)
+
+    with postgres.connect() as connection:
+        assert 12 == spent_on_history(connection)
+
+
 def test_credits_since_a_moment_are_read_with_and_without_history(
     keeper: Keeper, postgres: PostgresResource
 ) -> None:
-    """Metrics and alerts need both."""
+    """Metrics and alerts need both sums."""
     keeper().reserve(ASSETS_ROUTE, 18)
     keeper().reserve(HISTORY_ROUTE, 40)
     now = datetime.now(UTC)
 
     with postgres.connect() as connection:
         spent = spent_since(connection, now - timedelta(minutes=1))
-        of_prices = spent_since(connection, now - timedelta(minutes=1), counts_history=False)
+        without_history = spent_since(connection, now - timedelta(minutes=1), counts_history=False)
         later = spent_since(connection, now + timedelta(minutes=1))
 
-    assert (58, 18, 0) == (spent, of_prices, later)
+    assert (58, 18, 0) == (spent, without_history, later)
 
 
 @pytest.mark.parametrize(
@@ -82,13 +99,13 @@ def test_credits_since_a_moment_are_read_with_and_without_history(
         (credits_spent, "reading the credits"),
     ],
 )
-def test_a_failure_of_the_ledger_names_the_activity_and_the_server(
+def test_a_ledger_error_names_the_activity_and_the_server(
     keeper: Keeper,
     postgres: PostgresResource,
     use: Callable[[PostgresCreditKeeper], object],
     activity: str,
 ) -> None:
-    """A fetch then fails before its call, so that no credit is spent without a record."""
+    """If the reservation fails, the call is not made, so no credit is spent without a record."""
     with postgres.connect() as connection:
         server = address_of(connection)
         connection.execute("DROP TABLE warehouse.credits CASCADE")
@@ -112,7 +129,7 @@ def test_calls_to_the_simulator_cost_nothing(keeper: Keeper) -> None:
 def test_a_reservation_is_committed_before_the_call_is_made(
     keeper: Keeper, postgres: PostgresResource
 ) -> None:
-    """If it were committed after the call, a crash would lose it."""
+    """Otherwise a crash during the call would lose the reservation."""
     ticket = keeper().reserve(ASSETS_ROUTE, 18)
 
     with postgres.connect() as connection:
@@ -130,8 +147,8 @@ def test_the_reserve_is_not_spent(keeper: Keeper) -> None:
     assert 900 == credits_spent(keeper())
 
 
-def test_history_does_not_spend_the_snapshots_share(keeper: Keeper) -> None:
-    """The message says what the credits are kept for; snapshots are still fetched."""
+def test_history_does_not_spend_the_credits_kept_for_snapshots(keeper: Keeper) -> None:
+    """The message says what the credits are kept for; snapshots can still be fetched."""
     keeper().reserve(HISTORY_ROUTE, 890)
     kept = keeper().budget(datetime.now(UTC)).kept_from_history
 
@@ -144,14 +161,14 @@ def test_history_does_not_spend_the_snapshots_share(keeper: Keeper) -> None:
     assert 890 == keeper().budget(datetime.now(UTC)).history
 
 
-def test_a_schedule_faster_than_the_month_is_refused_with_the_time_of_the_next_fetch(
+def test_a_fetch_that_exceeds_the_pace_is_refused_and_the_message_names_the_next_time(
     keeper: Keeper,
 ) -> None:
-    """With one snapshot every 5 minutes, 4,000 credits last 18 hours."""
+    """Without a pace, one snapshot every 5 minutes would spend 4,000 credits in 18 hours."""
     keeper(10**9).reserve(ASSETS_ROUTE, 899_999_000)
     budget = keeper(10**9).budget(datetime.now(UTC))
     if not budget.is_over_pace:
-        pytest.skip("last tenth of the month: spending over pace would already use the reserve")
+        pytest.skip("in the month's last tenth, spending over the pace would use the reserve")
 
     with pytest.raises(PaceError, match=f"{budget.next_fetch_at:%Y-%m-%d %H:%M}"):
         keeper(10**9, "paced").reserve(ASSETS_ROUTE, 1)
@@ -170,14 +187,16 @@ def test_the_pace_is_checked_once_per_fetch(keeper: Keeper) -> None:
 
 
 def test_without_a_limit_every_call_is_allowed_and_counted(keeper: Keeper) -> None:
-    """The setting 0 means a plan without a limit."""
+    """The setting 0 means that the plan has no limit."""
     keeper(0, "paced").reserve(ASSETS_ROUTE, 10**6)
     keeper(0, "paced").reserve(ASSETS_ROUTE, 10**6)
 
     assert 2 * 10**6 == credits_spent(keeper(0))
 
 
-def test_only_one_of_many_gets_the_last_credits(keeper: Keeper, postgres: PostgresResource) -> None:
+def test_only_one_of_several_calls_gets_the_last_credits(
+    keeper: Keeper, postgres: PostgresResource
+) -> None:
     """A manual `run` and the schedule together must not exceed the month's credits."""
 
     def reserve(_: int) -> bool:
@@ -206,7 +225,7 @@ def test_simultaneous_calls_are_each_counted(keeper: Keeper, postgres: PostgresR
 
 
 def test_a_month_is_a_calendar_month_in_utc(keeper: Keeper, postgres: PostgresResource) -> None:
-    """CoinCap's credits are renewed on the first, whatever the server's time zone."""
+    """CoinCap renews credits on the first of the month in UTC, not in the server's time zone."""
     first = datetime(2026, 11, 1, tzinfo=UTC)
     instants = [first - timedelta(microseconds=1), first, datetime(2026, 12, 1, tzinfo=UTC)]
     with postgres.connect() as connection:

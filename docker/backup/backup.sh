@@ -1,5 +1,5 @@
 #!/bin/bash
-# Backs up the platform while it runs: backup.sh FOLDER. Needs docker-compose, and no other program.
+# Backs up the platform while it runs: backup.sh FOLDER. Needs only docker-compose or Docker's plugin.
 # PostgreSQL comes first and MongoDB last, so everything that PostgreSQL refers to is in the cleaned
 # files and in MongoDB. Documents that arrive during the backup are published after the restore.
 set -euo pipefail
@@ -21,7 +21,7 @@ lake() { compose exec -T producer python docker/backup/lake.py "$@"; }
 collections=$(lake collections)
 for collection in $collections; do
     echo "MongoDB: $collection"
-    lake dump "$collection" | gzip > "$folder/$collection.bson.gz"
+    lake dump "$collection" > "$folder/$collection.bson.gz"
 done
 touch "$folder/complete"
 echo "The backup is in $folder"

@@ -1,9 +1,9 @@
-"""Copy the data lake to files of BSON and back.
+"""Copy the data lake to BSON files and back.
 
 Usage: lake.py collections | dump NAME > FILE | restore < TAR
 
-The files have the format of `mongodump`, and servers need not support `mongodump`. Documents are
-not decoded, so they are copied byte for byte.
+The files have the format of `mongodump`, but this script also works with servers that do not
+support `mongodump`. Documents are not decoded, so they are copied byte for byte.
 """
 
 import gzip
@@ -31,13 +31,14 @@ def list_collections(lake: Database[Any]) -> None:
 
 
 def dump(lake: Database[Any], name: str) -> None:
-    """Write all documents of a collection to standard output."""
-    for document in lake[name].find():
-        sys.stdout.buffer.write(document.raw)
+    """Write all documents of a collection to standard output, compressed."""
+    with gzip.open(sys.stdout.buffer, "wb", compresslevel=6) as file:
+        for document in lake[name].find():
+            file.write(document.raw)
 
 
 def restore(lake: Database[Any]) -> None:
-    """Replace all collections with the files `NAME.bson.gz` of the archive on standard input."""
+    """Replace all collections with those in the files `NAME.bson.gz` of the archive on stdin."""
     for name in lake.list_collection_names():
         lake.drop_collection(name)
     with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:

@@ -9,7 +9,8 @@ if [ "${YES:-}" != 1 ]; then
     read -rp "This replaces all data of the platform with the backup in $folder. Type yes: " answer
     [ "$answer" = yes ] || exit 1
 fi
-# No service may write during the restore. The jobs create the roles that own the tables.
+# Stop all services, because none may write during the restore. Then start the databases, and create
+# the roles that will own the restored tables.
 compose down
 compose run --rm postgres-init
 compose run --rm mongo-init
