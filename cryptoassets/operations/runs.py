@@ -1,7 +1,8 @@
 """Executes jobs in this process and collects their results; shared by the operations.
 
-What goes here: running one job for its partitions, its events and the outcome. What stays out:
-which jobs run for which partitions (in the operations) and the jobs (in `jobs`).
+What goes here: running a job for a partition or a range, handling the events of its run, and the
+outcome. What stays out: which jobs run for which partitions (in the operations) and the jobs (in
+`jobs`).
 """
 
 import time
@@ -29,7 +30,7 @@ from cryptoassets.operations.progress import Progress
 if TYPE_CHECKING:
     import dagster as dg
 
-# Commands fetch at once; only schedules keep to the month's pace of credits.
+# Commands may spend credits at any pace; only schedules spread them over the month.
 _RUN_TAGS = {"cryptoassets/credits": "down_to_reserve"}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -39,14 +40,15 @@ class Outcome:
     """What the jobs of one operation did.
 
     Attributes:
-        failures: one sentence each: the asset or check, and what went wrong.
-        warnings: the same for checks of severity WARN.
+        failures: one sentence per failure: the asset or check, and what went wrong.
+        warnings: one sentence per warning, e.g. about a failed check of severity WARN.
+        checks_passed: number of checks that passed.
         materialized: maps asset and partition to the row count, in the order of writing.
-        stopped: why a fetch ended early although nothing failed, i.e. credits are used up.
-        facts: maps asset and partition to the facts of its materialization, by name.
-        errors: names of the errors in `errors` that failed steps.
-        past: failed checks of a replay that judge how a snapshot arrived; maps check and partition
-            to the description.
+        stopped: why a fetch ended early although nothing failed: the credits are used up.
+        facts: maps asset and partition to the facts of the materialization, by name.
+        errors: class names of the errors that made steps fail.
+        past: failed checks that judge how a snapshot arrived. They are not failures if past
+            partitions are processed again. Maps check and partition to the description.
     """
 
     failures: list[str] = field(default_factory=list)
@@ -61,13 +63,13 @@ class Outcome:
     seconds: float = 0.0
 
     def forget_partitions(self) -> None:
-        """Drop the facts of all partitions, because there may be thousands of them."""
+        """Drop row counts and facts of all partitions; there may be thousands of partitions."""
         self.materialized.clear()
         self.facts.clear()
 
 
 def _why_no_partition(key: str) -> str:
-    """Explain why Dagster has no partition of this key."""
+    """Explain why Dagster has no partition with this key."""
     from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
 
     earlier, _ = split_at_first([key])
@@ -80,11 +82,11 @@ class Runner:
     Args:
         progress: receives reports.
         instance: records the runs.
-        definitions: definitions of the jobs; None: the usual ones.
-        is_replay: partitions of the past are processed again. The operation itself reports each
-            partition, and a snapshot that was bad when it arrived is not a failure.
-        retries_ranges: the operation retries the parts of a failed range, so the failure of
-            the range is not reported; a replay always does this.
+        definitions: definitions of the jobs; None: those of the platform.
+        is_replay: past partitions are processed again. The caller then reports partitions and
+            retries failed ranges; a snapshot that was bad when it arrived is not a failure.
+        retries_ranges: the caller retries the parts of a failed range, so the failure of the
+            range itself is not reported; always true if `is_replay`.
     """
 
     def __init__(
@@ -98,7 +100,6 @@ class Runner:
     ) -> None:
         self.progress = progress
         self.instance = instance
-        self._is_interrupted = False
         self._is_range = False
         self._definitions = definitions
         self._is_replay = is_replay
@@ -126,8 +127,8 @@ class Runner:
         Args:
             job: name of the job.
             partition: the partition, or the first one of a range.
-            last: the last partition of a range, whose materializations are not reported
-                separately; None: there is one partition.
+            last: the last partition of a range; None: only one partition. A range's
+                materializations are not reported one by one.
             tags: further tags of the run.
             assets: keys of the job's assets to run; empty: all.
         """
@@ -158,8 +159,6 @@ class Runner:
                 asset_selection=[dg.AssetKey.from_user_string(asset) for asset in assets] or None,
                 raise_on_error=False,
             )
-        if self._is_interrupted:
-            raise KeyboardInterrupt
         if result.success:
             for sentence in self._range_failures:
                 self._report_failure(sentence)
@@ -168,7 +167,7 @@ class Runner:
         return result.success
 
     def _tags(self, run_id: str) -> dict[str, str]:
-        # Set when the run is created, so that a run killed before its first step has them.
+        # Added when the run is created, so even a run killed before its first step has these tags.
         replay = {REPLAY_TAG: "yes"} if self._is_replay else {}
         return {**_RUN_TAGS, **process_tags(run_id), **replay}
 
@@ -185,7 +184,7 @@ class Runner:
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._on_check(event.asset_check_evaluation_data)
         elif event.is_step_failure and is_interrupt(event.step_failure_data.error):
-            self._is_interrupted = True
+            return  # `raised_interrupts` ends the command
         elif event.is_step_failure:
             self.outcome.errors |= error_names(event)
             name = step_name(event) + (f" {self._partitions}" if self._is_replay else "")

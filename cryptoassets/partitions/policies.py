@@ -1,8 +1,9 @@
-"""The partition definitions, the backfill policies, and the tags of a run over a range.
+"""The partition definitions, the backfill policy, and the tags of a run over a range of partitions.
 
-A partition is the UTC hour (snapshots) or UTC day (history, marts) of `observed_at`, regardless of
-which run fetched the row. The first one is that of `CRYPTOASSETS_SINCE`, which is therefore read
-when this module is imported. With `end_offset=1`, the current hour and day are partitions too.
+A partition is the UTC hour (snapshots, rates) or UTC day (history, marts) of `observed_at`,
+regardless of which run fetched the row. The first partition starts on the day in
+`CRYPTOASSETS_SINCE`, so this setting is read when the module is imported. With `end_offset=1`, the
+current hour and day are partitions, too.
 """
 
 import warnings
@@ -12,8 +13,9 @@ import dagster as dg
 
 from cryptoassets.settings import definition_settings
 
-# Partitioned checks and open upstream windows are preview and beta features in Dagster 1.13.
-# docs/adr records why they are used. Without the filters every command would print a warning.
+# In Dagster 1.13, partitioned checks are a preview feature, and
+# `allow_nonexistent_upstream_partitions` is a beta feature. ADR 0011 in docs/adr records why they
+# are used. Without these filters, every command would print a warning.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
@@ -21,9 +23,9 @@ _SINCE = definition_settings().cryptoassets_since
 HOURLY = dg.HourlyPartitionsDefinition(start_date=f"{_SINCE}-00:00", end_offset=1)
 DAILY = dg.DailyPartitionsDefinition(start_date=f"{_SINCE}", end_offset=1)
 
-# A backfill from Dagster's UI is one run, however long its range, because only the run knows which
-# partitions have data: "Materialize all" offers every hour since the first. `rebuild` splits long
-# ranges itself (`upkeep.stretches`).
+# A backfill from Dagster's UI is one run, however long its range. "Materialize all" selects every
+# hour since the first, and only the run can find out which of these hours have data. `rebuild`
+# splits long ranges itself (see `upkeep.stretches`).
 RANGE_IN_ONE_RUN = dg.BackfillPolicy.single_run()
 
 _RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -35,6 +37,6 @@ def range_tags(first: str, last: str) -> dict[str, str]:
 
 
 def range_of(tags: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the first and last partition from the tags of a run over a range, or None."""
+    """Return the first and last partition of a run over a range, from its tags; otherwise None."""
     first, last = (tags.get(name) for name in _RANGE_TAGS)
     return (first, last) if first and last else None

@@ -1,6 +1,6 @@
-"""Time spans: splitting, joining, the spans of partitions, and their names.
+"""Time spans: splitting and joining them, and the spans and names of partitions.
 
-What goes here: time spans and names, without Dagster and without a store. What stays out: which
+What goes here: time spans and names, without using Dagster or a store. What stays out: which
 asset has which partitions (in `policies`).
 """
 
@@ -19,8 +19,8 @@ class Span(NamedTuple):
     end: datetime
 
 
-def without(wanted: Span, known: Iterable[Span]) -> list[Span]:
-    """Return the parts of a span that are not in any known span, oldest first."""
+def uncovered(wanted: Span, known: Iterable[Span]) -> list[Span]:
+    """Return the parts of a span that no known span covers, oldest first."""
     start, end = wanted
     left: list[Span] = []
     for known_start, known_end in sorted(known):
@@ -72,7 +72,7 @@ def partitions_touching(span: Span, length: timedelta) -> list[Span]:
 
 
 def partition_window(name: str) -> Span:
-    """Parse Dagster's key of an hour or a day; the inverse of `partition_name`.
+    """Convert Dagster's key of an hour or a day to a span; the inverse of `partition_name`.
 
     Raises:
         ValueError: the name is not the key of an hour or a day.
@@ -97,7 +97,7 @@ def partition_name(window: Span) -> str:
 def folder_name(window: Span) -> str:
     """Return the name of a partition's Parquet folder.
 
-    It has no colon, because Spark reads a colon as the end of a URI scheme.
+    The name has no colon, because Spark reads a colon as the end of a URI scheme.
     """
     start, end = window
     unit = "hour" if end - start == _HOUR else "day"

@@ -1,6 +1,6 @@
-"""Hypothesis strategies for the bytes of an answer: correct, unusual or damaged.
+"""Hypothesis strategies for the bytes of a response: correct, unusual or damaged.
 
-What goes here: bodies. What stays out: how they must be treated (in `test_any_answer`).
+What goes here: response bodies. What stays out: how they must be treated (in `test_any_answer`).
 """
 
 import json
@@ -46,7 +46,7 @@ def _nested(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 VALUES = st.recursive(_SCALARS, _nested, max_leaves=5) | st.integers(80, 120).map(
     lambda depth: "[" * depth + "]" * depth
 )
-"""Texts of JSON values; some are not JSON."""
+"""Texts of JSON values; some are invalid JSON."""
 
 _COIN = {"id": "bitcoin"} | {name: text for name, text in GOOD_COIN.items() if text is not ABSENT}
 _POINT = {"priceUsd": "1.5", "time": NOW_MS, "date": "2026-11-22T09:30:00.000Z"}
@@ -55,7 +55,7 @@ _FIELDS = {True: _COIN, False: _POINT | {"circulatingSupply": "10"}}
 
 @st.composite
 def bodies(draw: st.DrawFn, *, is_snapshot: bool) -> bytes:
-    """Return the body of an answer with up to four coins, or points of history."""
+    """Return a response body with up to four coins or history points."""
     elements = draw(st.lists(_elements(is_snapshot=is_snapshot), max_size=4))
     stamp = str(NOW_MS) if draw(st.integers(0, 5)) else draw(VALUES)
     members = [f'"timestamp":{stamp}', f'"data":[{",".join(elements)}]']

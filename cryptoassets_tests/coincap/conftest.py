@@ -17,6 +17,6 @@ SHORT = Timeouts(connect_seconds=1, read_seconds=1.5, total_seconds=3)
 
 @pytest.fixture
 def client(source: SourceServer) -> Iterator[CoinCapClient]:
-    """A client of `source` that retries at once."""
+    """A client of `source` with short time-outs and pauses."""
     with CoinCapClient(source.url, retries=QUICK, timeouts=SHORT) as client:
         yield client

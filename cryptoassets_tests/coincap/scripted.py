@@ -1,7 +1,7 @@
-"""A real HTTP server that sends the answers that a test defines.
+"""A real HTTP server that sends the responses that a test defines.
 
-What goes here: the server and its answers. What stays out: the simulator's own faults (in
-`coincap_server.faults`), which modify correct answers.
+What goes here: the server and its responses. What stays out: the simulator's own faults (in
+`coincap_server.faults`), which modify correct responses.
 """
 
 import json
@@ -17,23 +17,23 @@ HTML = {"Content-Type": "text/html; charset=UTF-8", "Server": "cloudflare"}
 
 
 def json_answer(status: int, body: Any, **headers: str) -> HttpAnswer:
-    """Return a JSON answer; a string is sent unchanged."""
+    """Return a JSON response; a string is sent unchanged."""
     text = body if isinstance(body, str) else json.dumps(body)
     return HttpAnswer(status, text.encode(), {"Content-Type": "application/json", **headers})
 
 
 def page_answer(status: int, title: str, words: str = "") -> HttpAnswer:
-    """Return a web page, as a proxy in front of CoinCap sends it."""
+    """Return a web page like one from a proxy in front of CoinCap."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{words}</body></html>"
     return HttpAnswer(status, page.encode(), HTML)
 
 
 @dataclass
 class Script:
-    """Computes the server's answers; a test may change it while the server runs.
+    """Computes the server's responses; a test may replace `answering` while the server runs.
 
     Attributes:
-        answering: maps a request to its answer.
+        answering: maps a request to its response.
         calls: number of requests received.
     """
 
@@ -48,7 +48,7 @@ class Script:
 
 @contextmanager
 def scripted_source(answering: Callable[[Request], HttpAnswer]) -> Iterator[tuple[str, Script]]:
-    """Serve a script; yield the URL and the script."""
+    """Run a server that sends these responses; yield its URL and its script."""
     script = Script(answering)
     with make_server(script) as server:
         yield server.url, script

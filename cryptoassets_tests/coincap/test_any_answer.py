@@ -1,4 +1,4 @@
-"""Whatever bytes arrive: each element becomes a document or a dead letter, and each is judged."""
+"""Each element of any response becomes a document or a dead letter; each document is judged."""
 
 from datetime import UTC, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ OPTIONS = CodecOptions[Any](tz_aware=True, tzinfo=UTC)
 
 
 def page_of(body: bytes) -> Page | None:
-    """Read a body as the client does; None if the whole answer is refused or empty."""
+    """Read a body as the client does; None if the whole response is refused or empty."""
     outcome = verdict(f"{URL}?apiKey={KEY}", Received(200, {}, body, NOW), BearerKey(KEY))
     if isinstance(outcome, CallFailure):
         assert KEY not in str(outcome.error)
@@ -40,7 +40,7 @@ def page_of(body: bytes) -> Page | None:
 
 
 def assert_kept(batch: RawBatch, items: tuple[Item, ...], flow: Flow) -> None:
-    """Assert that each element is in a document or a dead letter, and that all can be stored."""
+    """Assert that each element is in a document or dead letter that can be stored."""
     stored = [bson.decode(bson.encode(one), OPTIONS) for one in batch.documents]
     payloads = {repr(one["payload"]) for one in stored}
     in_documents = [item for item in items if not item.fault and repr(item.value) in payloads]
@@ -55,7 +55,7 @@ def assert_kept(batch: RawBatch, items: tuple[Item, ...], flow: Flow) -> None:
 @settings(NO_TIME_LIMIT, max_examples=30)
 @given(bodies(is_snapshot=True))
 def test_every_coin_of_any_answer_is_kept(body: bytes) -> None:
-    """The bytes include wrong JSON, unusual numbers and keys, and damaged envelopes."""
+    """The bytes include invalid JSON, unusual numbers and keys, and damaged envelopes."""
     page = page_of(body)
     if page is None:
         return
@@ -71,7 +71,7 @@ def test_every_coin_of_any_answer_is_kept(body: bytes) -> None:
 @settings(NO_TIME_LIMIT, max_examples=30)
 @given(bodies(is_snapshot=False))
 def test_every_point_of_any_answer_is_kept(body: bytes) -> None:
-    """The same for history, whose points have their own times."""
+    """Each point becomes a document with the point's own time, or a dead letter."""
     page = page_of(body)
     if page is None:
         return

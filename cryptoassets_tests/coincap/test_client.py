@@ -1,4 +1,4 @@
-"""The client against the simulator, without faults."""
+"""The client's requests, pages and credits, tested with the simulator."""
 
 import gzip
 import json
@@ -27,7 +27,7 @@ T0 = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 class Ledger:
-    """Records the reserved and the counted credits."""
+    """Records reserved and counted credits."""
 
     def __init__(self) -> None:
         """Start empty."""
@@ -35,12 +35,12 @@ class Ledger:
         self.counted: dict[int, int] = {}
 
     def reserve(self, route: str, estimated: int) -> int:
-        """Return the call's index as its ticket."""
+        """Record the call; return its index as its ticket."""
         self.reserved.append((route, estimated))
         return len(self.reserved) - 1
 
     def count(self, ticket: int, counted: int) -> None:
-        """Record the count."""
+        """Record the call's counted credits."""
         self.counted[ticket] = counted
 
 
@@ -56,7 +56,7 @@ def test_unreadable_certificates_raise_a_settings_error(
 
 
 def test_a_snapshot_contains_the_top_coins_unchanged(client: CoinCapClient) -> None:
-    """One call is made, strings stay strings, and the source is named."""
+    """There is one call, strings stay strings, and the snapshot names its source."""
     snapshot = client.snapshot(100)
 
     batch = raw_batch(snapshot)
@@ -65,7 +65,7 @@ def test_a_snapshot_contains_the_top_coins_unchanged(client: CoinCapClient) -> N
     assert {str} == {type(doc["payload"]["priceUsd"]) for doc in batch.documents}
 
 
-def test_a_short_last_page_counts_all_coins_as_asked(client: CoinCapClient) -> None:
+def test_a_short_page_is_recorded_with_all_coins_asked_for(client: CoinCapClient) -> None:
     """The source has 152 coins, but a request for 2,500 must be recorded as 2,500."""
     (fetch,) = raw_batch(client.snapshot(2500)).fetches
 
@@ -93,7 +93,7 @@ def many_coins(tmp_path: Path) -> Iterator[SourceServer]:
 def test_pages_follow_each_other_by_offset(
     many_coins: SourceServer, coins: int, asked: list[tuple[int, int]]
 ) -> None:
-    """No coin is repeated or missing; the last page is recorded with all coins still expected."""
+    """No coin is repeated or missing. The last page records all remaining coins as requested."""
     with CoinCapClient(many_coins.url) as client:
         batch = raw_batch(client.snapshot(coins))
 
@@ -102,7 +102,7 @@ def test_pages_follow_each_other_by_offset(
     assert not any(fetch["is_repeated"] for fetch in batch.fetches)
 
 
-def test_a_repeated_page_is_marked_on_the_whole_fetch(many_coins: SourceServer) -> None:
+def test_a_repeated_page_marks_each_record_of_the_fetch(many_coins: SourceServer) -> None:
     """4,000 rows with 2,000 different coins must not count as 4,000 coins."""
     put_faults(many_coins.url, {"route": "/assets", "kind": "repeat_page"})
 
@@ -146,7 +146,7 @@ def test_rates_keep_their_unicode_ids(client: CoinCapClient) -> None:
     assert {"são-tomé-and-príncipe-dobra-(pre-2018)", "chinese-yuan-(offshore)"} <= ids
 
 
-def test_the_key_is_sent_as_bearer_token() -> None:
+def test_the_key_is_sent_as_a_bearer_token() -> None:
     """Proxies log URLs, so the key must not be sent as `?apiKey=`."""
     with make_server(simulated_source(api_key="k3y")) as server:
         with CoinCapClient(f"{server.url}/v3", api_key="k3y") as client:
@@ -158,7 +158,7 @@ def test_the_key_is_sent_as_bearer_token() -> None:
 def test_a_netrc_entry_does_not_replace_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The library `requests` lets ~/.netrc replace a header, for hosts other than 127.0.0.1."""
+    """`requests` may replace a header with the entry. For 127.0.0.1 the client ignores ~/.netrc."""
     (tmp_path / "netrc").write_text("default login someone password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("NO_PROXY", "*")
@@ -171,7 +171,7 @@ def test_a_netrc_entry_does_not_replace_the_key(
         assert client.snapshot(1).pages
 
 
-def test_a_proxy_of_the_environment_is_ignored_on_loopback(
+def test_a_proxy_from_the_environment_is_ignored_for_loopback(
     source: SourceServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The simulator must be reachable on a machine behind a company's proxy."""
@@ -185,7 +185,7 @@ def test_a_proxy_of_the_environment_is_ignored_on_loopback(
 def test_asking_for_the_kind_of_source_is_not_counted_as_a_call(
     client: CoinCapClient, count_calls: Callable[[], dict[str, dict[str, int]]]
 ) -> None:
-    """Every start asks for the kind, because it decides which stores are used."""
+    """Each start asks for the kind of source, which determines the stores to use."""
     assert "simulator" == client.source_kind()
     assert {} == count_calls()["calls"]
 
@@ -196,8 +196,8 @@ def test_coincap_is_recognized_by_its_host_name() -> None:
         assert "coincap" == client.source_kind()
 
 
-def test_the_kind_of_a_server_that_does_not_answer_is_an_error() -> None:
-    """If it counted as CoinCap, simulated and real data could be mixed."""
+def test_asking_an_unreachable_server_for_its_kind_raises_an_error() -> None:
+    """If such a server counted as CoinCap, simulated and real data could be mixed."""
     with (
         CoinCapClient("http://127.0.0.1:9", retries=QUICK) as client,
         pytest.raises(SourceUnavailableError, match="refused the connection"),
@@ -206,7 +206,7 @@ def test_the_kind_of_a_server_that_does_not_answer_is_an_error() -> None:
 
 
 def test_the_simulator_costs_no_credits(source: SourceServer) -> None:
-    """Its calls are recorded in the ledger with 0 credits."""
+    """The simulator's calls are recorded in the ledger with 0 credits."""
     ledger = Ledger()
 
     with CoinCapClient(source.url, credits=ledger) as client:
@@ -228,7 +228,7 @@ def test_each_retry_is_counted_as_a_call(source: SourceServer, plan_faults: Plan
 
 
 def test_an_incomplete_answer_is_counted_in_full() -> None:
-    """The source charges it in full, and its size is known from the retry's complete answer."""
+    """CoinCap charges it in full; the complete response to the retry shows the cost."""
     ledger = Ledger()
     faults = (
         {"kind": "truncated_gzip", "after": 1, "times": 2},
@@ -246,17 +246,17 @@ def test_an_incomplete_answer_is_counted_in_full() -> None:
     assert {"/assets/{slug}/history": sum(ledger.counted.values())} == counted
 
 
-def test_estimate_and_count_of_the_simulator_agree(
+def test_the_estimate_is_close_to_the_credits_that_the_simulator_counts(
     client: CoinCapClient, count_calls: Callable[[], dict[str, dict[str, int]]]
 ) -> None:
-    """The estimate decides whether a call is made."""
+    """The estimate determines whether a call is made."""
     client.history("bitcoin", "h1", T0, T0 + timedelta(days=30))
 
     assert 41 == pytest.approx(count_calls()["credits"]["/assets/{slug}/history"], abs=2)
 
 
 def test_answers_are_sent_compressed(source: SourceServer) -> None:
-    """2,000 coins are 800 kB uncompressed; CoinCap compresses them, too."""
+    """2,000 coins are 800 kB uncompressed; CoinCap compresses its responses, too."""
     with CoinCapClient(source.url) as client:
         answer = client.snapshot(100).pages[0].answer
 

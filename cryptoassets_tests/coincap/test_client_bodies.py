@@ -1,4 +1,4 @@
-"""Unusual answers over real HTTP: bad parts are kept, good coins are stored, memory is bounded."""
+"""Unusual responses over real HTTP: broken parts are kept as dead letters, in bounded memory."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def test_an_unreadable_answer_becomes_a_dead_letter(
 
 
 def test_a_byte_order_mark_is_ignored(client: CoinCapClient, plan_faults: PlanFaults) -> None:
-    """Some gateways add one."""
+    """Some gateways add such a mark."""
     plan_faults({"kind": "bom"})
 
     assert 100 == len(raw_batch(client.snapshot(100)).documents)
@@ -52,7 +52,7 @@ def test_a_byte_order_mark_is_ignored(client: CoinCapClient, plan_faults: PlanFa
 def test_a_huge_answer_is_refused_in_bounded_memory(
     client: CoinCapClient, plan_faults: PlanFaults, count_calls: CountCalls
 ) -> None:
-    """200 MB of blanks are sent as 200 kB of gzip, so the limit applies after decompression."""
+    """80 MB of spaces are sent as about 80 kB of gzip, so the decompressed size must be limited."""
     plan_faults({"kind": "huge", "megabytes": 80})
     client.source_kind()
 
@@ -80,7 +80,7 @@ def test_an_impossible_timestamp_becomes_a_dead_letter(
 def test_broken_coins_do_not_affect_the_rest_of_the_page(
     client: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
-    """Three bad coins do not keep the other 97 from being stored."""
+    """The page has three broken coins; the other 97 are stored."""
     coins = {
         "bitcoin": {"raw": {"priceUsd": "NaN"}},
         "ethereum": {"append": '"priceUsd":"1"'},
@@ -103,7 +103,7 @@ def test_broken_coins_do_not_affect_the_rest_of_the_page(
 def test_the_same_answer_gives_the_same_documents(
     client: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
-    """A source that repeats its answer must not add documents to the lake."""
+    """A source that repeats its response must not add documents to the lake."""
     plan_faults({"kind": "freeze"})
 
     first, second = raw_batch(client.snapshot(10)), raw_batch(client.snapshot(10))
@@ -112,7 +112,7 @@ def test_the_same_answer_gives_the_same_documents(
 
 
 def test_many_calls_do_not_leak_memory(client: CoinCapClient) -> None:
-    """The process of a micro-batch schedule makes thousands of calls."""
+    """A process that runs micro-batches makes thousands of calls."""
     for _ in range(5):
         client.snapshot(100)
     tracemalloc.start()

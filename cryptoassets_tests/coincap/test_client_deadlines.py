@@ -29,7 +29,7 @@ def seconds_of(call: Callable[[], Any]) -> float:
 
 
 def seconds_until(error: type[SourceError], call: Callable[[], Any]) -> float:
-    """Return how long a call took to fail."""
+    """Return how long a call took until it failed with this error."""
     begin = time.monotonic()
     with pytest.raises(error):
         call()
@@ -48,7 +48,7 @@ def test_a_slow_body_ends_at_the_deadline(source: SourceServer, plan_faults: Pla
 
 
 def test_slow_headers_end_at_the_deadline_too() -> None:
-    """The HTTP library reads the headers, so only shutting down the socket ends the call."""
+    """The HTTP library waits for the headers, so only shutting down the socket ends the call."""
 
     def drip(listener: socket.socket) -> None:
         connection, _ = listener.accept()
@@ -68,7 +68,7 @@ def test_slow_headers_end_at_the_deadline_too() -> None:
     assert 0.4 < took < 1
 
 
-def test_a_silent_server_ends_at_the_read_time_out(
+def test_a_call_to_a_silent_server_ends_at_the_read_time_out(
     source: SourceServer, plan_faults: PlanFaults
 ) -> None:
     """A read time-out is a temporary fault, so the call is retried."""
@@ -86,7 +86,7 @@ def test_a_silent_server_ends_at_the_read_time_out(
 def test_retry_after_is_honoured_in_both_forms(
     client: CoinCapClient, plan_faults: PlanFaults, retry_after: str
 ) -> None:
-    """An earlier retry would be refused again; a much later one wastes time."""
+    """An earlier retry would be refused again; a much later one would waste time."""
     plan_faults({"kind": "status", "status": 429, "retry_after": retry_after, "times": 1})
 
     took = seconds_of(lambda: client.snapshot(1))

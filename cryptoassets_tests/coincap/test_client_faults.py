@@ -1,4 +1,4 @@
-"""Each row of CoinCap's error table over real HTTP: retried if that can help, then raised."""
+"""Each of CoinCap's errors over real HTTP: the call is retried only if a retry can help."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -94,7 +94,7 @@ def test_a_persistent_fault_is_raised_after_a_few_retries(
     ],
     ids=str,
 )
-def test_a_permanent_fault_fails_at_once_with_the_remedy(
+def test_a_permanent_fault_is_raised_at_once_with_its_remedy(
     client: CoinCapClient,
     plan_faults: PlanFaults,
     count_calls: CountCalls,
@@ -114,7 +114,7 @@ def test_a_permanent_fault_fails_at_once_with_the_remedy(
 
 
 def test_an_unknown_coin_is_named(client: CoinCapClient, count_calls: CountCalls) -> None:
-    """The error has its own type, so that the caller can go on with other coins."""
+    """The error has its own type, so that the caller can continue with other coins."""
     with pytest.raises(CoinNotFoundError, match="asdf not found"):
         client.history("asdf", "h1", T0, datetime(2026, 1, 6, tzinfo=UTC))
 

@@ -1,4 +1,4 @@
-"""The source's clock is compared with this machine's, by the answer's timestamp or HTTP date."""
+"""Compares the source's clock with this machine's, using a response's timestamp or HTTP date."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,29 +9,29 @@ from cryptoassets.coincap.clocks import clock_difference_seconds, clock_warning
 from cryptoassets.coincap.models import Answer
 from cryptoassets.settings import SourceKind
 
-OURS = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
-OURS_MS = int(OURS.timestamp() * 1000)
+MACHINE_TIME = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
+MACHINE_MS = int(MACHINE_TIME.timestamp() * 1000)
 DATE = {"date": "Mon, 23 Nov 2026 10:03:00 GMT"}
 
 
 @pytest.mark.parametrize(
     ("source", "timestamp", "headers", "seconds"),
     [
-        ("coincap", OURS_MS + 150_000, DATE, 150.0),
-        ("coincap", OURS_MS - 150_000, {}, -150.0),
+        ("coincap", MACHINE_MS + 150_000, DATE, 150.0),
+        ("coincap", MACHINE_MS - 150_000, {}, -150.0),
         ("simulator", None, DATE, 180.0),
-        ("simulator", str(OURS_MS), DATE, 180.0),
+        ("simulator", str(MACHINE_MS), DATE, 180.0),
         ("replay", 1_533_581_088_278, DATE, 180.0),
         ("replay", 1_533_581_088_278, {"date": "yesterday"}, None),
         ("coincap", None, {}, None),
         ("coincap", True, {}, None),
     ],
 )
-def test_the_difference_is_computed_from_the_answer(
+def test_the_clock_difference_is_computed_from_the_answer(
     source: SourceKind, timestamp: Any, headers: dict[str, str], seconds: float | None
 ) -> None:
-    """A recording of 2018 does not count as a clock that is years behind."""
-    answer = Answer("http://x/assets", 200, source, headers, b"", OURS)
+    """A replay's timestamp of 2018 does not mean that the source's clock is years behind."""
+    answer = Answer("http://x/assets", 200, source, headers, b"", MACHINE_TIME)
 
     assert seconds == clock_difference_seconds(answer, timestamp)
 
@@ -49,7 +49,7 @@ def test_the_difference_is_computed_from_the_answer(
     ],
 )
 def test_more_than_two_minutes_give_a_warning(seconds: float | None, words: str | None) -> None:
-    """The direction does not matter; smaller differences come from caches and the network."""
+    """Either clock may be ahead. Smaller differences are caused by caches and the network."""
     warning = clock_warning(seconds)
 
     assert (words is None) == (warning is None)

@@ -52,14 +52,14 @@ def test_the_next_fetch_is_when_the_pace_allows_it() -> None:
 
 
 def test_overspent_credits_are_renewed_with_the_next_month() -> None:
-    """The wait ends at midnight UTC on the first day of the month, however much was spent."""
+    """The wait ends at midnight UTC on the first day of the next month, however much was spent."""
     budget = Budget(4000, 9000, datetime(2026, 12, 31, 23, tzinfo=UTC))
 
     assert datetime(2027, 1, 1, tzinfo=UTC) == budget.next_fetch_at
     assert 0 == budget.left
 
 
-def test_the_month_is_in_utc_for_every_time_zone() -> None:
+def test_the_month_is_in_utc_whatever_the_time_zone_of_now() -> None:
     """Otherwise a laptop in Tokyo would start the month nine hours early."""
     tokyo = timezone(timedelta(hours=9))
 
@@ -68,8 +68,8 @@ def test_the_month_is_in_utc_for_every_time_zone() -> None:
     assert datetime(2026, 11, 1, tzinfo=UTC) == budget.month_start
 
 
-def test_a_tenth_is_kept_in_reserve() -> None:
-    """Backfills must leave credits for snapshots."""
+def test_a_tenth_of_the_credits_is_kept_in_reserve() -> None:
+    """The reserve is left for calls by other programs."""
     budget = Budget(4000, 3590, MID_MONTH)
 
     assert 400 == budget.reserve
@@ -100,7 +100,7 @@ def test_history_leaves_half_of_the_remaining_pace_to_snapshots() -> None:
 
 
 def test_credits_spent_on_history_slow_snapshots_but_do_not_stop_them() -> None:
-    """After half of the month, snapshots may have spent half of what history left."""
+    """Halfway through the month, snapshots may have spent half of what history left."""
     spent = Budget(4000, 2600, MID_MONTH, history=1000)
 
     assert Budget(4000, 2600, MID_MONTH).is_over_pace
@@ -108,7 +108,7 @@ def test_credits_spent_on_history_slow_snapshots_but_do_not_stop_them() -> None:
     assert not Budget(4000, 2500, MID_MONTH, history=1000).is_over_pace
 
 
-def test_a_plan_without_limit_never_delays_a_call() -> None:
+def test_a_plan_without_a_limit_never_delays_a_call() -> None:
     """COINCAP_MONTHLY_CREDITS=0 means that there is no limit."""
     budget = Budget(0, 10**9, MID_MONTH)
 
@@ -122,7 +122,7 @@ def test_a_plan_without_limit_never_delays_a_call() -> None:
     spent=st.integers(0, 10_000),
     now=st.datetimes(datetime(2018, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
-def test_the_next_fetch_is_never_past_nor_beyond_the_month(spent: int, now: datetime) -> None:
+def test_the_next_fetch_is_between_now_and_the_end_of_the_month(spent: int, now: datetime) -> None:
     """The wait always ends, at the start of the next month at the latest."""
     budget = Budget(4000, spent, now)
 

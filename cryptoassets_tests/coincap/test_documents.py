@@ -35,12 +35,12 @@ def page_of(data: str, timestamp: str = str(NOW_MS), offset: int = 0) -> Page:
 
 
 def snapshot_of(*pages: Page, is_repeated: bool = False) -> Snapshot:
-    """Return pages as one fetch."""
+    """Combine pages into a snapshot."""
     return Snapshot(pages, is_repeated)
 
 
 def test_a_coin_becomes_a_document_with_the_documented_fields() -> None:
-    """Other tools rely on the names of the fields, so they must not change."""
+    """Other tools rely on the field names, so these must not change."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"bitcoin","priceUsd":"1.50"}]')))
 
     observed_at = datetime(2026, 11, 23, 10, 0, 0, 100_000, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_a_coin_becomes_a_document_with_the_documented_fields() -> None:
 
 
 def test_each_page_has_a_record_of_its_fetch() -> None:
-    """Completeness is judged by the number of coins asked for, which no document contains."""
+    """Checks of completeness need the number of requested coins, which no document contains."""
     pages = page_of('[{"id":"a"},{"id":"b"}]'), page_of('[{"id":"c"}]', offset=2)
 
     batch = raw_batch(snapshot_of(*pages, is_repeated=True))
@@ -76,13 +76,13 @@ def test_the_same_answer_twice_is_one_document() -> None:
 
 
 def test_another_answer_for_the_same_instant_is_a_second_document() -> None:
-    """The later one wins downstream; both are kept in raw."""
+    """Both are kept; the rules decide later which of them is used."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"a","rank":"1"},{"id":"a","rank":"2"}]')))
 
     assert 2 == len({document["_id"] for document in batch.documents})
 
 
-def test_ids_differing_by_case_are_different_coins() -> None:
+def test_ids_that_differ_only_in_case_are_different_coins() -> None:
     """Slugs are case-sensitive; ignoring case would merge two coins."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"a"},{"id":"A"}]')))
 
@@ -91,7 +91,7 @@ def test_ids_differing_by_case_are_different_coins() -> None:
 
 @pytest.mark.parametrize("coin", ['{"name":"x"}', '{"id":7}', '{"id":null}', '{"id":["a"]}'])
 def test_a_coin_without_a_string_id_is_a_dead_letter(coin: str) -> None:
-    """It cannot be stored without an id; the rest of the page is stored."""
+    """A coin cannot be stored without an id; the page's other coins are stored."""
     batch = raw_batch(snapshot_of(page_of(f'[{coin},{{"id":"b"}}]')))
 
     assert ["b"] == [document["coin_id"] for document in batch.documents]
@@ -108,8 +108,8 @@ def test_a_dead_letter_contains_the_text_of_the_coin() -> None:
     assert r'{"id":"a","p":NaN,"n":"\ud800"}' == batch.dead_letters[0]["body"]
 
 
-def test_equal_broken_coins_are_two_dead_letters() -> None:
-    """Every broken coin is kept, even duplicates."""
+def test_two_equal_broken_coins_become_two_dead_letters() -> None:
+    """Every broken coin is kept, even if it equals another one."""
     batch = raw_batch(snapshot_of(page_of('[{"n":1},{"n":1}]')))
 
     assert 2 == len({letter["_id"] for letter in batch.dead_letters})
@@ -123,7 +123,7 @@ def test_equal_broken_coins_are_two_dead_letters() -> None:
     ],
 )  # fmt: skip
 def test_a_page_with_an_impossible_time_is_one_dead_letter(timestamp: str) -> None:
-    """Documents of 1970 or 3000 would never be processed."""
+    """Documents dated 1970 or 3000 would never be processed."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"a"},{"id":"b"}]', timestamp)))
 
     assert ((), ()) == (batch.documents, batch.fetches)
@@ -138,7 +138,7 @@ def test_times_at_the_limits_are_kept(timestamp: str) -> None:
 
 
 def test_a_missing_timestamp_is_a_dead_letter() -> None:
-    """Without it the hour of the prices is unknown."""
+    """Without a timestamp, the hour of the prices is unknown."""
     page = page_of('[{"id":"a"}]')
 
     batch = raw_batch(snapshot_of(Page(page.answer, 0, 1, None, page.items)))
@@ -147,7 +147,7 @@ def test_a_missing_timestamp_is_a_dead_letter() -> None:
 
 
 def test_an_unreadable_answer_becomes_a_dead_letter_cut_at_one_mebibyte() -> None:
-    """A body may have 64 MiB, which must not be stored in full."""
+    """A body of up to 64 MiB is accepted, but must not be stored in full."""
     error = MalformedAnswerError("m", status=200, reason="html", body="é".encode() * 2**20)
 
     letter = dead_letter_of(error, URL, FETCHED_AT)
@@ -173,8 +173,8 @@ def test_a_history_point_is_stored_under_its_own_time() -> None:
 
 @given(payload=COINS)
 @settings(max_examples=30, deadline=None)
-def test_the_canonical_payload_is_a_unique_text(payload: dict[str, Any]) -> None:
-    """Quarantine stores this text, so it must contain the whole payload."""
+def test_equal_payloads_have_the_same_canonical_text(payload: dict[str, Any]) -> None:
+    """The text contains the whole payload, because quarantine stores only the text."""
     text = canonical_payload(payload)
     backwards = dict(reversed(payload.items()))
 
@@ -185,10 +185,10 @@ def test_the_canonical_payload_is_a_unique_text(payload: dict[str, Any]) -> None
 
 @given(payload=COINS, other=COINS, slug=st.text(max_size=20), ms=st.integers(0, 2**40))
 @settings(max_examples=30, deadline=None)
-def test_ids_are_equal_exactly_when_content_is(
+def test_ids_are_equal_if_and_only_if_the_payloads_are(
     payload: dict[str, Any], other: dict[str, Any], slug: str, ms: int
 ) -> None:
-    """The same answer twice is one document; a different answer is another document."""
+    """The same response twice is one document; a different response is another document."""
     time = datetime(1990, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
     is_same = canonical_payload(payload) == canonical_payload(other)
 
@@ -199,7 +199,7 @@ def test_ids_are_equal_exactly_when_content_is(
 
 
 def test_the_id_contains_the_interval_between_slug_and_time() -> None:
-    """The same instant may have a point in several intervals."""
+    """Several intervals may have a point at the same instant."""
     found = document_id("bitcoin", "h1", observed_at=FETCHED_AT, payload={})
 
     assert "bitcoin@h1@2026-11-23T10:00:00.123Z@44136fa355b3" == found

@@ -29,7 +29,7 @@ CREDIT_CARD = "<p>This site protects your credit card data, API key and quota. R
 
 
 def error_of(wire: HttpAnswer) -> SourceError:
-    """Request a snapshot from a server that always sends this answer."""
+    """Return the error of a snapshot request to a server that always sends this response."""
     with (
         scripted_source(lambda _: wire) as (url, _),
         CoinCapClient(url, api_key=KEY, retries=QUICK, timeouts=SHORT) as client,
@@ -40,7 +40,7 @@ def error_of(wire: HttpAnswer) -> SourceError:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 451])
-def test_a_web_page_never_counts_as_an_error_of_coincap(status: int) -> None:
+def test_a_web_page_never_counts_as_an_error_from_coincap(status: int) -> None:
     """A block page that contains "credit card" must not be reported as spent credits."""
     error = error_of(page_answer(status, "Access &amp; denied", CREDIT_CARD))
 
@@ -128,8 +128,8 @@ def test_every_common_form_of_a_json_error_is_read(
     ],
     ids=lambda wire: wire.body.decode()[:50],
 )
-def test_a_temporary_error_with_status_200_is_retried(wire: HttpAnswer) -> None:
-    """The retry waits as long as the body asks."""
+def test_a_temporary_error_is_retried_whatever_its_status(wire: HttpAnswer) -> None:
+    """The client waits before the retry if the response asks for it."""
     good = json_answer(200, {"timestamp": 1795428000000, "data": [{"id": "bitcoin"}]})
     answers = iter([wire, good])
 
@@ -168,7 +168,7 @@ def test_a_temporary_error_with_status_200_is_retried(wire: HttpAnswer) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_a_persistent_error_with_status_200_is_shown_with_its_text(
+def test_an_error_that_remains_after_retries_is_shown_with_its_text(
     wire: HttpAnswer, kind: type[SourceError], words: str
 ) -> None:
     """The code `no_data` alone does not explain the cause."""
@@ -178,7 +178,7 @@ def test_a_persistent_error_with_status_200_is_shown_with_its_text(
     assert words in str(error)
 
 
-def test_a_coin_counts_as_unknown_only_if_coincap_itself_answers_so() -> None:
+def test_a_coin_counts_as_unknown_only_if_coincap_itself_reports_it() -> None:
     """Unknown coins are not requested again, so a proxy's 404 page must not count."""
     kinds = []
     for wire in (
@@ -210,8 +210,8 @@ def test_a_coin_counts_as_unknown_only_if_coincap_itself_answers_so() -> None:
     ids=["json", "bearer", "title", "cut", "control"],
 )
 @pytest.mark.parametrize("status", [200, 403, 500])
-def test_the_servers_text_is_redacted_and_cut(status: int, body: Any) -> None:
-    """It is redacted before it is cut, and control characters are removed."""
+def test_the_servers_text_is_redacted_and_shortened(status: int, body: Any) -> None:
+    """The text is redacted before it is cut, and control characters are removed."""
     error = error_of(json_answer(status, body))
 
     assert KEY[:8] not in str(error)
@@ -222,7 +222,7 @@ def test_the_servers_text_is_redacted_and_cut(status: int, body: Any) -> None:
 
 @pytest.mark.parametrize("levels", [500, 900, 5_000])
 def test_a_deeply_nested_error_is_handled_like_any_other(levels: int) -> None:
-    """The depth that Python can parse depends on its version; no depth may cause a traceback."""
+    """The depth that Python can parse varies by version; no depth may cause a traceback."""
     body = '{"error":' * levels + '"deep"' + "}" * levels
 
     error = error_of(json_answer(400, body))

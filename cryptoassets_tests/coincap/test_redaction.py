@@ -21,7 +21,7 @@ KEY = "planted-7f3a9c51"
 
 @pytest.fixture
 def source() -> Iterator[SourceServer]:
-    """A server that accepts a different key."""
+    """A server that accepts every key."""
     with make_server(simulated_source(api_key=None)) as server:
         yield server
 
@@ -44,7 +44,7 @@ def test_no_error_traceback_or_log_shows_the_key(
     caplog: pytest.LogCaptureFixture,
     rule: dict[str, object],
 ) -> None:
-    """Messages are shown in events, logs and pages, and servers may echo a wrong key."""
+    """Messages are shown in events, logs and web pages, and a server may echo a wrong key."""
     caplog.set_level(logging.DEBUG)
     plan_faults(rule)
 
@@ -54,7 +54,7 @@ def test_no_error_traceback_or_log_shows_the_key(
     ):
         client.snapshot(1)
 
-    # Without this test's own frame, whose variables contain the key.
+    # Leave out this test's own frame, whose variables contain the key.
     trace = caught.value.__traceback__
     assert trace is not None
     shown = TracebackException(
@@ -89,7 +89,7 @@ def test_a_dead_letter_does_not_contain_an_echoed_key(
         "APIKEY=another-one",
     ],
 )
-def test_both_forms_of_a_key_are_masked(text: str) -> None:
+def test_a_key_is_masked_as_parameter_and_as_bearer_token(text: str) -> None:
     """CoinCap also accepts `?apiKey=`, so a URL may contain the key."""
     shown = BearerKey(KEY).redacted(text)
 

@@ -17,7 +17,7 @@ PATIENT = RetryPolicy(
 
 
 def outcome_of(*errors: type[SourceError] | None, policy: RetryPolicy = PATIENT) -> str:
-    """Call a source that returns these faults in turn and then repeats the last; None: no fault."""
+    """Call a source with these faults, one per call; the last one repeats. None is a success."""
     faults = itertools.chain(errors, itertools.repeat(errors[-1]))
 
     def ask(_deadline: float) -> str | CallFailure:
@@ -40,7 +40,7 @@ def test_rate_limited_calls_have_their_own_number_of_attempts(
 
 
 def test_by_default_429_is_retried_like_other_faults() -> None:
-    """A snapshot must be fetched within its hour."""
+    """Snapshots use this default, because they must be fetched within their hour."""
     policy = RetryPolicy(attempts=2, first_pause_seconds=0.001, longest_pause_seconds=0.001)
 
     with pytest.raises(RateLimitedError, match="tried 2 times"):
@@ -48,7 +48,7 @@ def test_by_default_429_is_retried_like_other_faults() -> None:
 
 
 def test_many_429s_do_not_use_up_the_attempts_for_other_faults() -> None:
-    """Eight refusals and then two resets are within both limits."""
+    """Eight 429s are within the one limit and two resets within the other; a third reset is not."""
     storm, resets = [RateLimitedError] * 8, [SourceUnavailableError] * 2
 
     assert "good" == outcome_of(*storm, *resets, None)
@@ -79,7 +79,7 @@ def test_pauses_double_within_their_bounds(attempt: int, least: float, most: flo
 
 
 def test_pauses_are_random() -> None:
-    """Otherwise all clients would retry at the same instant after an outage."""
+    """Otherwise, all clients would retry at the same instant after an outage."""
     assert 190 < len({pause_seconds(POLICY, 1, None) for _ in range(200)})
 
 

@@ -13,7 +13,8 @@ from cryptoassets.coincap.verbatim import Envelope, UnreadableError, read_envelo
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-# Keys with a special meaning in a store. Hypothesis finds them in the code; the table tests them.
+# Keys with a special meaning in a store. They are excluded here, because Hypothesis also generates
+# constants that it finds in the code; the table below tests these keys.
 RESERVED_KEYS = {"id", "$date", "$numberDecimal", "__neosqlite_binary__", "__neosqlite_objectid__"}
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")).filter(
     lambda key: key not in RESERVED_KEYS
@@ -27,7 +28,7 @@ COINS = st.dictionaries(KEYS, JSON)
 
 
 def envelope_of(coin_text: str) -> Envelope:
-    """Read an envelope around one coin."""
+    """Read an envelope that contains one coin."""
     return read_envelope(f'{{"timestamp":1,"data":[{coin_text}]}}'.encode())
 
 
@@ -80,7 +81,7 @@ def test_every_storable_coin_is_read_unchanged(coins: list[Any], is_ascii: bool)
     ],
 )
 def test_a_value_that_a_store_would_change_gets_a_reason_code(coin: str, reason: str) -> None:
-    """Otherwise BSON or a double would change it silently."""
+    """Without the code, BSON or a double would change the value silently."""
     assert reason == fault_of(coin)
 
 
@@ -101,7 +102,7 @@ def test_a_value_that_a_store_would_change_gets_a_reason_code(coin: str, reason:
     ],
 )
 def test_unusual_values_that_can_be_stored_are_kept(coin: str) -> None:
-    """Reading does not judge values; the rules do so later."""
+    """Values are not judged when they are read, but later by the rules."""
     assert fault_of(coin) is None
 
 
@@ -114,7 +115,7 @@ def test_unusual_values_that_can_be_stored_are_kept(coin: str) -> None:
     ],
 )
 def test_a_number_that_bson_cannot_represent_is_kept_as_text(number: str) -> None:
-    """If a source sends numbers without quotes, no digits and no coins may be lost."""
+    """If a source sends numbers without quotes, neither digits nor coins may be lost."""
     (item,) = envelope_of(f'{{"id":"a","x":[{number}],"name":"{{"}}').items or ()
 
     assert {"id": "a", "x": [{"$numberDecimal": number}], "name": "{"} == item.value
@@ -124,7 +125,7 @@ def test_a_number_that_bson_cannot_represent_is_kept_as_text(number: str) -> Non
     "broken", ['{"id":"b","p":NaN}', '{"id":"]}\\"","x":' + "[" * 10_000 + "]" * 10_000 + "}", "7"]
 )
 def test_one_broken_coin_does_not_affect_the_others(broken: str) -> None:
-    """The rest of the page is read, whatever this version of Python's parser does."""
+    """The page's other coins are read, whatever nesting this Python version can parse."""
     envelope = envelope_of(f'{{"id":"a"}}, {broken} ,{{"id":"c"}}')
 
     assert envelope.items is not None
@@ -157,7 +158,7 @@ def test_one_broken_coin_does_not_affect_the_others(broken: str) -> None:
     ],
 )
 def test_unreadable_bodies_have_a_reason_code(body: bytes, reason: str) -> None:
-    """Every dead letter has the reason code of its fault."""
+    """The code is stored in the dead letter of such a body."""
     with pytest.raises(UnreadableError) as caught:
         read_envelope(body)
 
@@ -165,7 +166,7 @@ def test_unreadable_bodies_have_a_reason_code(body: bytes, reason: str) -> None:
 
 
 def test_a_byte_order_mark_is_skipped() -> None:
-    """Some gateways add one to a valid answer."""
+    """Some gateways add such a mark to a valid response."""
     assert () == read_envelope(b'\xef\xbb\xbf{"data":[]}').items
 
 
@@ -176,8 +177,8 @@ def test_data_that_is_not_a_list_has_no_items() -> None:
 
 @given(body=st.binary(max_size=200))
 @settings(max_examples=100, deadline=None)
-def test_no_body_raises_another_error(body: bytes) -> None:
-    """Callers handle `UnreadableError` only, not the parser's own errors."""
+def test_unreadable_error_is_the_only_error_that_a_body_can_raise(body: bytes) -> None:
+    """Callers handle only `UnreadableError`, not the parser's own errors."""
     with suppress(UnreadableError):
         read_envelope(body)
 

@@ -1,4 +1,4 @@
-"""What one answer means: the class, the whole sentence, and whether and when a retry helps."""
+"""What a response means: the error's class and message, and whether and when a retry can help."""
 
 import json
 from datetime import UTC, datetime
@@ -28,21 +28,21 @@ PAGE = b"<html><title>Sign in</title></html>"
 
 
 def received(status: int, body: bytes | str = b"", **headers: str) -> Received:
-    """Return an answer; a text is the value of `error` in a JSON body."""
+    """Return a response; a `str` body is sent as the value of `error` in a JSON object."""
     content = json.dumps({"error": body}).encode() if isinstance(body, str) else body
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Received(status, named, content, AT)
 
 
 def shown(sentence: str) -> str:
-    """Return a sentence of a table as it is shown, in one line and with the URL."""
+    """Return an expected message on one line, with the URL filled in."""
     return " ".join(sentence.split()).replace("<url>", URL)
 
 
 def failure_of(
     outcome: Received | NoAnswer, *, url: str = URL, key: BearerKey = KEY
 ) -> CallFailure:
-    """Return the verdict on an outcome that is a failure."""
+    """Return the verdict on an outcome; it must be a failure."""
     failure = verdict(url, outcome, key)
     assert isinstance(failure, CallFailure)
     return failure
@@ -165,10 +165,10 @@ def failure_of(
         ),
     ],
 )
-def test_a_permanent_failure_is_one_sentence_with_its_remedy(
+def test_a_permanent_failure_is_shown_with_its_remedy(
     outcome: Received, kind: type[SourceError], sentence: str
 ) -> None:
-    """It names the call without the key, the status, CoinCap's own words, and what to do."""
+    """The message contains the URL without the key, the status, CoinCap's text, and what to do."""
     failure = failure_of(outcome)
 
     assert (kind, shown(sentence)) == (type(failure.error), str(failure.error))
@@ -184,7 +184,7 @@ def test_a_permanent_failure_is_one_sentence_with_its_remedy(
             None,
             """
             GET <url> failed: connection refused. A later retry can help; check COINCAP_URL and
-            network
+            the network
             """,
         ),
         (
@@ -272,7 +272,7 @@ def test_a_permanent_failure_is_one_sentence_with_its_remedy(
 def test_a_temporary_failure_says_when_a_retry_can_help(
     outcome: Received | NoAnswer, kind: type[SourceError], seconds: float | None, sentence: str
 ) -> None:
-    """Without a time from the server, a limit is over when the next minute begins."""
+    """If the server names no time, a rate limit ends when the next minute begins."""
     failure = failure_of(outcome)
 
     assert (kind, shown(sentence)) == (type(failure.error), str(failure.error))
@@ -280,7 +280,7 @@ def test_a_temporary_failure_says_when_a_retry_can_help(
 
 
 @pytest.mark.parametrize("answer", [received(404, "no such slug"), received(200, "x not found")])
-def test_an_unknown_coin_is_named_by_its_call_without_the_key(answer: Received) -> None:
+def test_an_unknown_coin_is_shown_with_its_url_without_the_key(answer: Received) -> None:
     """The key may be part of the URL that a user has set."""
     url = "https://rest.coincap.io/v3/assets/x/history?apiKey=planted-7f3a9c51"
 
@@ -294,14 +294,14 @@ def test_an_unknown_coin_is_named_by_its_call_without_the_key(answer: Received) 
     assert str(error).endswith("). A retry will not help; check the slug")
 
 
-def test_a_missing_key_is_not_called_refused() -> None:
-    """The remedy is the same, but the cause is another one."""
+def test_a_missing_key_is_not_reported_as_refused() -> None:
+    """The remedy is the same, but the cause differs."""
     error = failure_of(received(403, "Forbidden"), key=BearerKey(None)).error
 
     assert "the API key is missing (HTTP 403: Forbidden)" in str(error)
 
 
-def test_the_key_is_masked_in_what_is_kept_of_an_answer() -> None:
+def test_the_key_is_masked_in_stored_bodies() -> None:
     """A server may echo the key."""
     echo = b'{"data": [{"id": "planted-7f3a9c51"}], "timestamp": 1}'
     good = verdict(URL, received(200, echo), KEY)

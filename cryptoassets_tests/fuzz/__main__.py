@@ -4,7 +4,7 @@ Each group runs for the given time. Hypothesis prints the smallest failing examp
 and add the example to the test as `@example`.
 
 What goes here: which property tests are run, and for how long. What stays out: the properties (in
-the tests, where few examples are tried).
+the tests, which try only a few examples).
 """
 
 import argparse
@@ -28,11 +28,11 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "parser": (
         test_any_answer.test_every_coin_of_any_answer_is_kept,
         test_any_answer.test_every_point_of_any_answer_is_kept,
-        test_verbatim.test_no_body_raises_another_error,
+        test_verbatim.test_unreadable_error_is_the_only_error_that_a_body_can_raise,
         test_verbatim.test_every_storable_coin_is_read_unchanged,
         test_verbatim.test_the_size_in_bson_is_never_underestimated,
-        test_documents.test_the_canonical_payload_is_a_unique_text,
-        test_batches.test_a_damaged_document_is_read_as_alone_or_refused,
+        test_documents.test_equal_payloads_have_the_same_canonical_text,
+        test_batches.test_a_damaged_document_is_read_or_refused_as_when_read_alone,
     ),
     "kernels": (
         test_pages.test_every_document_of_any_snapshot_is_judged,
@@ -42,7 +42,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
         test_numbers.test_doubles_are_rounded_only_at_the_18th_place,
         test_tolerances.test_amounts_next_to_a_limit_are_compared_to_the_last_decimal,
         test_tolerances.test_a_double_is_within_2_to_the_minus_50_of_its_decimal,
-        test_spans.test_each_hour_is_either_known_or_left,
+        test_spans.test_each_wanted_hour_is_either_known_or_uncovered,
         test_windows.test_windows_are_adjacent_and_never_too_long,
     ),
 }
@@ -51,11 +51,11 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
 def main() -> int:
     """Run the groups; return the exit code."""
     options = _options()
-    print(f"Seed {options.seed}, {options.minutes:g} minutes for each of {', '.join(GROUPS)}")
-    chance = random.Random(options.seed)
+    print(f"Seed {options.seed}, {options.minutes:g} minutes per group: {', '.join(GROUPS)}")
+    rng = random.Random(options.seed)
     failures = 0
     for name, tests in GROUPS.items():
-        tried, failed = _run(tests, options.minutes * 60, chance)
+        tried, failed = _run(tests, options.minutes * 60, rng)
         failures += len(failed)
         for test, examples in tried.items():
             print(f"{name:8} {examples:>9,} {'FAILED' if test in failed else 'ok':6} {test}")
@@ -63,9 +63,9 @@ def main() -> int:
 
 
 def _run(
-    tests: tuple[Callable[..., None], ...], seconds: float, chance: random.Random
+    tests: tuple[Callable[..., None], ...], seconds: float, rng: random.Random
 ) -> tuple[Counter[str], set[str]]:
-    """Run tests in turn; return the number of examples of each, and the names of failed ones."""
+    """Run tests in turn; return the number of examples per test, and the names of failed tests."""
     tried: Counter[str] = Counter()
     failed: set[str] = set()
     end = time.monotonic() + seconds
@@ -74,7 +74,7 @@ def _run(
             if test.__name__ in failed or time.monotonic() >= end:
                 continue
             try:
-                tried[test.__name__] += _examples_tried(test, chance.getrandbits(64))
+                tried[test.__name__] += _examples_tried(test, rng.getrandbits(64))
             except Exception:  # noqa: BLE001 - any error of a test is a finding
                 traceback.print_exc()
                 failed.add(test.__name__)

@@ -17,8 +17,8 @@ from cryptoassets.partitions.spans import (
     partitions_in,
     partitions_touching,
     rebuild_command,
+    uncovered,
     within,
-    without,
 )
 from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT
 
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 def hours(start: int, end: int) -> Span:
-    """Return a span in hours since T0."""
+    """Return the span from hour `start` to hour `end`, counted from T0."""
     return Span(T0 + start * HOUR, T0 + end * HOUR)
 
 
@@ -36,9 +36,9 @@ SPANS = st.tuples(st.integers(0, 200), st.integers(1, 80)).map(lambda p: hours(p
 
 @NO_TIME_LIMIT
 @given(wanted=SPANS, known=st.lists(SPANS, max_size=6))
-def test_each_hour_is_either_known_or_remaining(wanted: Span, known: list[Span]) -> None:
+def test_each_wanted_hour_is_either_known_or_uncovered(wanted: Span, known: list[Span]) -> None:
     """Otherwise an hour would be fetched twice, or never."""
-    left = without(wanted, known)
+    left = uncovered(wanted, known)
 
     for index in range(300):
         hour = hours(index, index + 1)
@@ -47,21 +47,21 @@ def test_each_hour_is_either_known_or_remaining(wanted: Span, known: list[Span])
 
 
 def test_holes_close_to_each_other_are_joined() -> None:
-    """Fetching 18 points costs as much as an additional call."""
+    """An additional call costs as much as 18 points, so nearby holes are fetched in one call."""
     holes = [hours(0, 1), hours(5, 6), hours(40, 41)]
 
     assert [hours(0, 6), hours(40, 41)] == joined(holes, nearer_than=18 * HOUR)
     assert [hours(0, 2), hours(3, 4)] == joined([hours(1, 2), hours(3, 4), hours(0, 1)])
 
 
-def test_remaining_spans_begin_and_end_at_the_known_spans() -> None:
-    """An answered window is not requested again, nor a part of it."""
-    assert [hours(0, 2), hours(5, 9)] == without(hours(0, 9), [hours(2, 5), hours(9, 12)])
-    assert [] == without(hours(2, 5), [hours(0, 3), hours(1, 2), hours(3, 9)])
+def test_uncovered_spans_begin_and_end_at_known_spans() -> None:
+    """An answered window is not requested again, not even in part."""
+    assert [hours(0, 2), hours(5, 9)] == uncovered(hours(0, 9), [hours(2, 5), hours(9, 12)])
+    assert [] == uncovered(hours(2, 5), [hours(0, 3), hours(1, 2), hours(3, 9)])
 
 
-def test_a_span_that_only_touches_the_bounds_is_not_within() -> None:
-    """An empty span would be requested as a window without any point."""
+def test_a_span_that_only_touches_the_bounds_is_not_within_them() -> None:
+    """Otherwise an empty window, which contains no point, would be requested."""
     assert [hours(3, 5)] == within([hours(0, 3), hours(2, 5), hours(9, 12)], hours(3, 9))
 
 
@@ -72,18 +72,18 @@ def test_a_span_that_only_touches_the_bounds_is_not_within() -> None:
         ("2026-01-06", "day=2026-01-06", hours(24, 48)),
     ],
 )
-def test_name_and_folder_of_a_partition_are_those_of_its_window(
+def test_the_name_and_the_folder_of_a_partition_match_its_span(
     name: str, folder: str, window: Span
 ) -> None:
-    """Dagster, the ledger and the folders name the same hour or day."""
+    """Dagster's keys, the ledger's keys and the folder names must mean the same hour or day."""
     length = window.end - window.start
     assert (window, name) == (partition_window(name), partition_name(window))
     assert (window, folder) == (folder_window(folder), folder_name(window))
     assert window == partition_around(window.end - timedelta(milliseconds=1), length)
 
 
-def test_names_that_are_no_partition_are_refused() -> None:
-    """A folder of another program is skipped; a mistyped key is named."""
+def test_invalid_partition_names_are_refused() -> None:
+    """A folder of another program is skipped; a mistyped key raises an error that quotes it."""
     with pytest.raises(ValueError, match="2026-01-05-07:30"):
         partition_window("2026-01-05-07:30")
     assert [None, None] == [folder_window(name) for name in ("week=2026-01-05", "day=monday")]
@@ -91,7 +91,7 @@ def test_names_that_are_no_partition_are_refused() -> None:
 
 
 def test_a_span_touches_each_partition_that_it_overlaps() -> None:
-    """A range of hours is processed as a whole, and no hour beyond its end."""
+    """Partly covered hours at both ends are included; the hour after the end is not."""
     quarter = timedelta(minutes=15)
     touched = [hours(1, 2), hours(2, 3), hours(3, 4)]
 
@@ -99,7 +99,7 @@ def test_a_span_touches_each_partition_that_it_overlaps() -> None:
     assert touched == partitions_touching(hours(1, 4), HOUR) == partitions_in(hours(1, 4), HOUR)
 
 
-def test_the_command_names_both_ends_of_a_span() -> None:
+def test_the_rebuild_command_contains_both_ends_of_the_span() -> None:
     """Users copy the command into a terminal."""
     expected = "`cryptoassets rebuild --from 2026-01-05T01:00:00 --to 2026-01-05T04:00:00`"
 

@@ -62,7 +62,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def of_table(raw_documents: Iterable[dict[str, Any]], table: Table) -> list[bytes]:
-    """Documents in BSON, as a server sends them; those of snapshots have no interval."""
+    """Documents of a table as BSON, as a server sends them; only history has an interval."""
     kept = (
         raw_documents
         if table is RAW_COIN_HISTORY
@@ -72,13 +72,13 @@ def of_table(raw_documents: Iterable[dict[str, Any]], table: Table) -> list[byte
 
 
 def read_together(batches: list[bytes], table: Table) -> list[str]:
-    """Rows from the reader of batches."""
+    """Rows as `BatchReader` reads them."""
     reader = BatchReader(table, RANGE, HOUR_SPAN, ASKED, 100, OPTIONS)
     return sorted(map(repr, reader.rows(batches).to_pylist()))
 
 
 def read_alone(batches: list[bytes], table: Table) -> list[str]:
-    """Rows from reading each document separately."""
+    """Rows as `raw_rows` converts them, document by document."""
     found = [one for content in batches for one in bson.decode_all(content, OPTIONS)]
     return sorted(map(repr, raw_rows(found, table, RANGE, HOUR_SPAN, ASKED, 100).to_pylist()))
 
@@ -86,7 +86,7 @@ def read_alone(batches: list[bytes], table: Table) -> list[str]:
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 @given(raw_documents=st.lists(documents(), max_size=12))
 @settings(max_examples=60, deadline=None)
-def test_any_documents_yield_the_same_rows_in_a_batch_as_alone(
+def test_documents_yield_the_same_rows_in_a_batch_as_when_read_alone(
     raw_documents: list[dict[str, Any]], table: Table
 ) -> None:
     """Reasons, prices and checksums must not depend on the other documents of a batch."""
@@ -100,7 +100,7 @@ ORDINARY = document(payload={"symbol": "BTC", "tokens": {"1": ["0x"]}})
 
 
 def with_token(value: Any) -> dict[str, Any]:
-    """Changes that add a value to the payload of an ordinary document."""
+    """A change that replaces `tokens` in the payload of an ordinary document."""
     return {"payload": ORDINARY["payload"] | {"tokens": value}}
 
 
@@ -119,10 +119,10 @@ def with_token(value: Any) -> dict[str, Any]:
         {"payload": {}},
     ],
 )
-def test_an_unusual_document_among_ordinary_ones_yields_the_same_row_as_alone(
+def test_an_unusual_document_yields_the_same_row_in_a_batch_as_when_read_alone(
     change: dict[str, Any],
 ) -> None:
-    """The layout of a batch is taken from its ordinary documents."""
+    """Documents with the same keys are read together; an unusual one must not be misread."""
     changed_one = {key: value for key, value in (ORDINARY | change).items() if value is not ...}
     raw_documents = [
         ORDINARY,
@@ -135,15 +135,15 @@ def test_an_unusual_document_among_ordinary_ones_yields_the_same_row_as_alone(
 
 
 def test_a_payload_that_bson_reads_as_a_reference_is_foreign() -> None:
-    """With the same keys, BSON reads a document or a reference, depending on the values."""
+    """The values of `$ref` and `$id` decide whether BSON reads a document or a reference."""
     raw_documents = [document() | {"payload": {"$ref": name, "$id": 1}} for name in (None, "coins")]
     content = b"".join(of_table(raw_documents, RAW_COIN_SNAPSHOTS))
 
     assert read_alone([content], RAW_COIN_SNAPSHOTS) == read_together([content], RAW_COIN_SNAPSHOTS)
 
 
-def test_a_duplicate_field_is_read_as_alone() -> None:
-    """The last value is used, and it may make the document foreign."""
+def test_a_document_with_a_duplicate_field_is_read_as_when_read_alone() -> None:
+    """The last value of the field is used, and it may make the document foreign."""
     content = bson.encode(ORDINARY)
     fields = content[4:-1] + bson.encode({"source": "another"})[4:]
     twice = (len(fields) + 4).to_bytes(4, "little") + fields
@@ -155,7 +155,7 @@ def test_a_duplicate_field_is_read_as_alone() -> None:
 
 @pytest.mark.parametrize("lengthened", [b"BTC\x00", b"0x\x00", b"simulator\x00"])
 def test_a_text_without_its_terminator_is_refused(lengthened: bytes) -> None:
-    """Otherwise the bytes after it would be read as the next field."""
+    """Otherwise the bytes after the text would be read as the next field."""
     content = bson.encode(ORDINARY)
     damaged = content.replace(lengthened, lengthened[:-1] + b"x", 1)
 
@@ -165,16 +165,16 @@ def test_a_text_without_its_terminator_is_refused(lengthened: bytes) -> None:
 
 @given(raw_documents=st.lists(payloads, min_size=1, max_size=3), data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_damaged_document_is_read_as_alone_or_refused(
+def test_a_damaged_document_is_read_or_refused_as_when_read_alone(
     raw_documents: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    """A wrong length must not make the reader leave the document or the batch."""
+    """A wrong length must not make the reader read beyond the document or the batch."""
     encoded = of_table(
         [document() | {"payload": held} for held in raw_documents], RAW_COIN_SNAPSHOTS
     )
     number = data.draw(st.integers(0, len(encoded) - 1))
     damaged = bytearray(encoded[number])
-    # Every document in MongoDB has an `_id`, whose key comes first.
+    # The key of `_id` is not damaged, because every document in MongoDB starts with an `_id`.
     places = st.integers(len(b"size\x02_id\x00"), len(damaged) - 1) | st.integers(0, 3)
     place = data.draw(places)
     damaged[place] = data.draw(st.integers(0, 255))
@@ -190,8 +190,8 @@ def test_a_damaged_document_is_read_as_alone_or_refused(
     assert expected == read_together([content], RAW_COIN_SNAPSHOTS)
 
 
-def test_documents_of_one_answer_have_one_layout() -> None:
-    """They can be read together, which is five times as fast as one by one."""
+def test_documents_of_the_same_response_have_the_same_layout() -> None:
+    """So they can be read together, which is five times as fast as reading them one by one."""
     raw_documents = [document(f"coin-{n}", payload={"priceUsd": n and "1" * n}) for n in range(5)]
     batch = Batch(b"".join(of_table(raw_documents, RAW_COIN_SNAPSHOTS)))
     layout = layout_of(bson.decode(batch.document(0)))

@@ -44,7 +44,7 @@ BITCOIN = "UPDATE warehouse.coin_prices SET {} WHERE coin_id = 'bitcoin'"
 
 @pytest.fixture
 def connection(database: str) -> Iterator[psycopg.Connection]:
-    """A database with three prices, a quarantined document and a history point."""
+    """A database that contains three prices, a quarantined document and a history point."""
     facts = {"at": HOUR.start + timedelta(minutes=5), "key": partition_name(HOUR)}
     with libpq.connect(database) as connection:
         ensure_months(connection, [HOUR.start.date()])
@@ -54,7 +54,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 
 def checksum(connection: psycopg.Connection) -> str:
-    """The checksum of the hour."""
+    """The checksum of the rows of `HOUR`."""
     return rows_checksum(connection.cursor(), SNAPSHOT_FLOW, HOUR)
 
 
@@ -101,8 +101,10 @@ def test_a_change_of_one_value_changes_the_checksum(
 
 
 @pytest.mark.postgres
-def test_rows_that_swap_a_value_change_the_checksum(connection: psycopg.Connection) -> None:
-    """A plain sum of PostgreSQL's row hashes would not change, because it is a sum per column."""
+def test_swapping_a_value_between_two_rows_changes_the_checksum(
+    connection: psycopg.Connection,
+) -> None:
+    """A plain sum of row hashes would not change: a row hash is a weighted sum of value hashes."""
     before = checksum(connection)
 
     connection.execute(
@@ -121,7 +123,7 @@ def test_rows_that_swap_a_value_change_the_checksum(connection: psycopg.Connecti
 def test_the_checksum_does_not_depend_on_row_order_or_run(
     connection: psycopg.Connection,
 ) -> None:
-    """A rebuild writes the same rows in another order and in another run."""
+    """A rebuild is another run, and may write the same rows in another order."""
     before = checksum(connection)
 
     connection.execute("CREATE TEMPORARY TABLE old AS SELECT * FROM warehouse.coin_prices")
@@ -133,10 +135,10 @@ def test_the_checksum_does_not_depend_on_row_order_or_run(
 
 
 @pytest.mark.postgres
-def test_the_value_is_the_same_in_every_session_and_version(
+def test_the_checksum_is_the_same_in_every_session_and_version_of_postgresql(
     connection: psycopg.Connection,
 ) -> None:
-    """The ledger keeps it for years, and the server may be upgraded during that time."""
+    """The ledger keeps checksums for years, and the server may be upgraded in the meantime."""
     connection.execute("SET TimeZone = 'Asia/Kathmandu'; SET DateStyle = 'German'")
     connection.execute("SET IntervalStyle = 'iso_8601'; SET extra_float_digits = -3")
 
@@ -147,7 +149,7 @@ def test_the_value_is_the_same_in_every_session_and_version(
 def test_checksums_of_a_span_equal_those_of_its_partitions(
     connection: psycopg.Connection,
 ) -> None:
-    """`audit` computes checksums per month, a publication per partition."""
+    """`audit` reads a month at once, and a publication reads a single partition."""
     cursor = connection.cursor()
     connection.execute(PRICES, {"at": NEXT_HOUR.start})
     hours = [(window, partition_name(window)) for window in (HOUR, NEXT_HOUR)]
@@ -161,14 +163,14 @@ def test_checksums_of_a_span_equal_those_of_its_partitions(
 
 @pytest.mark.postgres
 def test_a_partition_without_rows_has_the_checksum_no_rows(connection: psycopg.Connection) -> None:
-    """An hour whose documents are all superseded is published, too."""
+    """The ledger has a checksum for such a partition, too."""
     empty = Span(MONTH.start, MONTH.start + timedelta(hours=1))
 
     assert NO_ROWS == rows_checksum(connection.cursor(), SNAPSHOT_FLOW, empty)
 
 
 def test_the_checksum_of_cleaned_rows_does_not_depend_on_order_or_files() -> None:
-    """A rebuilt hour has other files but the same ledger row."""
+    """A rebuild writes other files, but the checksum in the ledger must not change."""
     rows = judged(*(judged_row(f"coin-{n}") for n in range(5)), broken_row("broken"))
     backwards = rows.take([5, 4, 3, 2, 1, 0])
 
@@ -202,7 +204,7 @@ def test_the_checksum_of_cleaned_rows_is_stable_across_releases() -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_each_value_of_a_cleaned_row_is_included(change: dict[str, Any]) -> None:
-    """That includes single digits, null versus an empty text, and values swapped by two rows."""
+    """A single digit matters, null is not an empty text, and swapped values are noticed."""
     one, other = judged_row("a"), judged_row("b", **change)
     swapped = judged(judged_row("a", **change), judged_row("b"))
 

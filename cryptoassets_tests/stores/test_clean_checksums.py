@@ -1,4 +1,4 @@
-"""Checksums of cleaned rows: rows are decoded unless the bytes of the files are unchanged."""
+"""The checksum of cleaned rows is computed without decoding unchanged files."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ from cryptoassets_tests.io_managers.rows import HOUR, judged, judged_row
 
 TABLE, WINDOW = SNAPSHOT_FLOW.clean, partition_window(HOUR)
 SEALED = "1:7"
-"""This is not the rows' checksum; if it (or its sum) is returned, rows were not decoded."""
+"""Not the real checksum of the rows. If a result equals it, or its sum, no row was decoded."""
 
 
 @pytest.fixture
 def files(clean_path: Path) -> list[Path]:
-    """Two files whose seals are in the mark."""
+    """Two files whose seals (SHA-256 and checksum) are recorded in the `_SUCCESS` mark."""
     files = plant_files(clean_path, HOUR, judged(judged_row("a")), judged(judged_row("b")))
     store, folder = folder_of(TABLE, WINDOW)
     digests = digests_of(store, folder)
@@ -41,8 +41,8 @@ def test_rows_of_unchanged_files_are_not_decoded() -> None:
 
 
 @pytest.mark.parametrize("place", [4, 400, -9], ids=["first page", "middle", "footer"])
-def test_one_changed_byte_is_found(files: list[Path], place: int) -> None:
-    """Both the comparison of stores and publishing the rows find the change."""
+def test_a_single_changed_byte_is_noticed(files: list[Path], place: int) -> None:
+    """Comparing the stores reveals the change, and so does reading the rows to publish them."""
     content = bytearray(files[1].read_bytes())
     content[place] ^= 1
     files[1].write_bytes(content)
@@ -53,7 +53,7 @@ def test_one_changed_byte_is_found(files: list[Path], place: int) -> None:
         read_file(TABLE, changed)
 
 
-def test_files_that_differ_from_the_mark_are_decoded(files: list[Path]) -> None:
+def test_files_are_decoded_if_they_differ_from_those_in_the_mark(files: list[Path]) -> None:
     """Another run may have added or removed a file, or may be rebuilding the partition."""
     renamed = files[0].rename(files[0].with_name("other.parquet"))
     of_both = files_checksum(TABLE, WINDOW)
@@ -65,8 +65,8 @@ def test_files_that_differ_from_the_mark_are_decoded(files: list[Path]) -> None:
     assert sealed_checksum(TABLE, WINDOW) is None
 
 
-def test_the_reported_digest_is_that_of_the_written_file(tmp_path: Path) -> None:
-    """Only the owner of the file may read it."""
+def test_write_file_returns_the_digest_of_the_written_file(tmp_path: Path) -> None:
+    """The file is readable only by its owner."""
     path = tmp_path / "part.parquet"
     rows = judged(judged_row("a"))
 

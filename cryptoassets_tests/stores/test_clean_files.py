@@ -1,4 +1,4 @@
-"""`CLEAN_PATH`: driver and workers use the same place."""
+"""`CLEAN_PATH` names the same location for the driver and the workers."""
 
 import pytest
 
@@ -14,10 +14,10 @@ from cryptoassets.stores.clean_files import clean_store, spark_uri
         ("/var/my clean", "file:///var/my clean/coin_prices"),
     ],
 )
-def test_spark_reads_a_path_below_the_uri_that_was_set(
+def test_spark_gets_a_path_below_the_configured_uri(
     monkeypatch: pytest.MonkeyPatch, clean_path: str, uri: str
 ) -> None:
-    """Arrow uses other names for some file systems, and drops the host of a URI."""
+    """The URI is built from `CLEAN_PATH`, because Arrow renames some schemes and drops the host."""
     monkeypatch.setenv("CLEAN_PATH", clean_path)
     store, root = clean_store()
 
@@ -25,7 +25,7 @@ def test_spark_reads_a_path_below_the_uri_that_was_set(
 
 
 @pytest.mark.parametrize("clean_path", ["ftp://host/clean", "s3a://bucket/clean", "gs://b/clean"])
-def test_a_uri_that_cannot_be_used_is_one_sentence(
+def test_an_unusable_uri_is_refused_with_one_sentence(
     monkeypatch: pytest.MonkeyPatch, clean_path: str
 ) -> None:
     """The message names the allowed values."""

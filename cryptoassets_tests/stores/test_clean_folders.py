@@ -1,4 +1,4 @@
-"""A damaged folder of Parquet counts as missing, but differs from a folder that never existed."""
+"""A damaged Parquet folder counts as missing, but its damage is reported."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -61,8 +61,8 @@ def test_a_damaged_folder_has_no_rows_and_the_damage_is_named(
     assert clean_rows(TABLE, WINDOW, COLUMNS) is None
 
 
-def test_an_incomplete_folder_is_missing_and_not_damaged(folder: Path) -> None:
-    """A killed run may leave one; `audit` reports its documents as not processed."""
+def test_an_incomplete_folder_counts_as_missing_and_not_as_damaged(folder: Path) -> None:
+    """A killed run may leave such a folder; `audit` reports the documents as not processed."""
     (folder / "_SUCCESS").unlink()
     (folder / "part-0.parquet").write_bytes(b"")
 
@@ -70,8 +70,8 @@ def test_an_incomplete_folder_is_missing_and_not_damaged(folder: Path) -> None:
     assert clean_partition(TABLE, WINDOW) is None
 
 
-def test_a_complete_folder_whose_files_are_gone_is_missing(folder: Path) -> None:
-    """It would be read as an hour without documents."""
+def test_a_complete_folder_whose_files_are_gone_counts_as_missing(folder: Path) -> None:
+    """Otherwise it would be read as an hour without documents."""
     remove_files(folder)
 
     assert clean_partition(TABLE, WINDOW) is None
@@ -104,7 +104,7 @@ def test_a_file_in_place_of_a_folder_counts_as_missing_and_can_be_deleted(folder
 def test_a_folder_records_the_version_of_its_rules(
     folder: Path, mark: str | None, *, is_older: bool
 ) -> None:
-    """A folder without a version was judged before versions existed."""
+    """A mark without a version was written before versions existed, so its rules are older."""
     if mark is not None:
         (folder / "_SUCCESS").write_text(mark)
 

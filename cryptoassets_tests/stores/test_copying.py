@@ -68,7 +68,7 @@ def round_trip(url: str, rows: pa.Table) -> pa.Table:
 
 
 def test_values_and_nulls_are_unchanged_after_a_round_trip(database: str) -> None:
-    """COPY has special texts for NULL and the end of data; as values they must be kept."""
+    """COPY gives some texts a special meaning (NULL, end of data); as values they must be kept."""
     rows = coins_named([*ODD_TEXTS, "x" * 10_000, *(text + "a" for text in ODD_TEXTS)])
 
     back = round_trip(database, rows)
@@ -91,7 +91,7 @@ def test_more_rows_than_fit_into_a_message_are_copied(database: str) -> None:
 @settings(
     max_examples=10,
     deadline=None,
-    # Shrinking would need a thousand round trips; a failing list is short enough.
+    # Shrinking would need a thousand round trips, and a failing list is short enough without it.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -106,7 +106,7 @@ def test_more_rows_than_fit_into_a_message_are_copied(database: str) -> None:
 def test_any_text_without_nul_is_unchanged_after_a_round_trip(
     database: str, names: list[str]
 ) -> None:
-    """NUL is the only character that PostgreSQL cannot store; `rules` quarantines it before."""
+    """PostgreSQL cannot store NUL; `rules` quarantines documents that contain it."""
     rows = coins_named(names)
 
     assert rows.to_pylist() == round_trip(database, rows).to_pylist()

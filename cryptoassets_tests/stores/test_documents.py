@@ -1,4 +1,4 @@
-"""A document of another program becomes one row marked as foreign, whatever its types."""
+"""A document that another program wrote becomes one row, which is marked as foreign."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from cryptoassets_tests.io_managers.rows import HOUR, Row, document, start_of
 WINDOW = Span(start_of(HOUR), start_of(HOUR) + timedelta(hours=1))
 POINT = document() | {"interval": "h1"}
 DATES = [STORED_BY_STANDIN["early date"], STORED_BY_STANDIN["late date"]]
-"""Dates outside the window; a server finds their documents in other windows."""
+"""Dates outside `WINDOW`; a server finds documents with these dates in other windows."""
 ODD = STORED_BY_STANDIN | OTHERS
 TYPES = {
     **dict.fromkeys(("_id", "coin_id", "interval"), str),
@@ -23,7 +23,7 @@ TYPES = {
     "payload": dict,
     "source": None,
 }
-"""Maps each field to its proper type; none of the unusual values is a valid source."""
+"""Maps each field to its proper type; None for `source`, because no odd value is a source."""
 
 
 def row(planted: Row) -> Row:
@@ -37,8 +37,8 @@ def row(planted: Row) -> Row:
 
 @pytest.mark.parametrize("field", TYPES)
 @pytest.mark.parametrize("name", ODD)
-def test_a_field_of_another_type_makes_a_marked_row(field: str, name: str) -> None:
-    """One such document made `run`, `audit` and `rebuild` fail, even for other hours."""
+def test_a_field_of_another_type_makes_a_document_foreign(field: str, name: str) -> None:
+    """Such a document must not make `run`, `audit` or `rebuild` fail, in its hour or any other."""
     value = ODD[name]
 
     result = row(changed(POINT, field, value))
@@ -47,8 +47,8 @@ def test_a_field_of_another_type_makes_a_marked_row(field: str, name: str) -> No
 
 
 @pytest.mark.parametrize("value", OTHERS.values(), ids=OTHERS)
-def test_a_payload_with_a_type_that_json_lacks_makes_a_marked_row(value: Any) -> None:
-    """Such a type cannot come from CoinCap, and its text could not be read back."""
+def test_a_payload_type_that_json_lacks_makes_a_document_foreign(value: Any) -> None:
+    """Such a value cannot come from CoinCap, and could not be restored from its text."""
     is_text = isinstance(value, Code)
 
     result = row(POINT | {"payload": {"id": "bitcoin", "deep": [{"priceUsd": value}]}})
@@ -70,17 +70,17 @@ def test_a_payload_with_a_type_that_json_lacks_makes_a_marked_row(value: Any) ->
     ],
     ids=str,
 )
-def test_a_row_is_within_the_window_in_which_the_server_found_it(
+def test_a_row_is_within_the_window_in_which_the_server_found_the_document(
     observed_at: Any, minute: int
 ) -> None:
-    """nx-27017 treats ISO text as a date, and MongoDB finds an array by each of its dates."""
+    """The stand-in nx-27017 reads ISO text as a date; MongoDB finds an array by each date in it."""
     result = row(POINT | {"observed_at": observed_at})
 
     assert result["is_foreign"]
     assert WINDOW[0] + timedelta(minutes=minute) == result["observed_at"]
 
 
-def test_a_document_that_is_found_in_two_ranges_is_a_row_of_only_one() -> None:
+def test_a_document_found_in_two_ranges_becomes_a_row_of_only_one_range() -> None:
     """MongoDB finds an array by each of its dates; two rows would make the counts inconsistent."""
     middle = WINDOW[0] + timedelta(minutes=30)
     ranges = [Span(WINDOW[0], middle), Span(middle, WINDOW[1])]

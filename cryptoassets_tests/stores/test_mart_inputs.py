@@ -1,4 +1,4 @@
-"""The version of a mart's inputs includes the inputs of the earlier rows that it reads."""
+"""The version of a mart's inputs includes the inputs of the earlier rows that the mart reads."""
 
 from datetime import date, timedelta
 
@@ -9,12 +9,16 @@ PRICES, COINS = "warehouse/coin_prices", "marts/coin_daily"
 
 
 def name(days_before: int) -> str:
-    """The input's name: prices of the day this many days before `DAY`."""
+    """The name of an input: the prices of the day that is `days_before` days before `DAY`."""
     return f"{PRICES} {DAY - timedelta(days=days_before)}"
 
 
 def read(hashes: dict[int, str]) -> InputsRead:
-    """The inputs of a run over `DAY`: prices, and earlier rows with the given aliases' hashes."""
+    """The inputs of a run over `DAY`: prices, and earlier rows of `marts/coin_daily`.
+
+    Args:
+        hashes: maps the number of days before `DAY` to the aliases' hash of the row of that day.
+    """
     earlier = {
         DAY - timedelta(days=back): ({name(back): back, name(back + 1): 99}, aliases)
         for back, aliases in hashes.items()
@@ -22,8 +26,8 @@ def read(hashes: dict[int, str]) -> InputsRead:
     return InputsRead({PRICES: {name(0): 7, name(1): 8, name(2): 9}}, earlier, "now")
 
 
-def test_a_day_that_is_read_as_a_close_has_the_version_of_that_close() -> None:
-    """If the earlier row is older than its prices, this day stays stale until both are current."""
+def test_the_version_of_a_close_is_that_of_the_prices_it_was_computed_from() -> None:
+    """If newer prices exist, `DAY` stays stale until the earlier row and `DAY` are recomputed."""
     inputs = read({1: "old", 2: "now", 5: "now", 30: "now", 31: "old"}).of(COINS, DAY, DAY)
 
     expected = {name(0): 7, name(1): 8, name(2): 2, name(5): 5, name(30): 30}
@@ -31,16 +35,16 @@ def test_a_day_that_is_read_as_a_close_has_the_version_of_that_close() -> None:
     assert "now" == inputs.recorded_hash
 
 
-def test_a_close_of_other_aliases_makes_the_day_stale() -> None:
-    """The earlier row may belong to an old slug, so this day is computed again after it."""
+def test_a_close_computed_with_other_aliases_makes_the_day_stale() -> None:
+    """The earlier row may have an old slug. Once it is recomputed, `DAY` must be, too."""
     inputs = read({2: "old"}).of(COINS, DAY, DAY)
 
     assert inputs.has_old_aliases
     assert inputs.recorded_hash is None
 
 
-def test_in_a_range_the_first_days_are_read_as_prices() -> None:
-    """The run itself computes their closes, from the prices that it has read."""
+def test_a_run_reads_closes_only_of_days_before_its_own_prices() -> None:
+    """It reads prices since the day before its first day, and computes closes from them."""
     inputs = read({2: "old", 3: "now"}).of(COINS, DAY, DAY - timedelta(days=1))
 
     assert Inputs({name(0): 7, name(1): 8, name(2): 9, name(3): 3}, "now") == inputs

@@ -16,14 +16,14 @@ from cryptoassets.stores.postgres_errors import typed_errors
 @pytest.mark.parametrize(
     ("sqlstate", "expected", "remedy"),
     [
-        ("40001", StoreUnavailableError, "server runs"),
-        ("40P01", StoreUnavailableError, "server runs"),
+        ("40001", StoreUnavailableError, "server is running"),
+        ("40P01", StoreUnavailableError, "server is running"),
         ("53100", StoreUnavailableError, "free disk space"),
         ("53300", StoreUnavailableError, "max_connections"),
         ("55P03", StoreUnavailableError, "another transaction"),
         ("57014", StoreUnavailableError, "less busy"),
-        ("57P01", StoreUnavailableError, "server runs"),
-        ("25P03", StoreUnavailableError, "server runs"),
+        ("57P01", StoreUnavailableError, "server is running"),
+        ("25P03", StoreUnavailableError, "server is running"),
         ("28P01", SettingsError, "POSTGRES_URL"),
         ("3D000", SettingsError, "POSTGRES_URL"),
         ("23505", ContractViolationError, "constraint"),
@@ -35,7 +35,7 @@ from cryptoassets.stores.postgres_errors import typed_errors
 def test_each_failure_has_its_class_and_remedy(
     sqlstate: str, expected: type[StoreError], remedy: str
 ) -> None:
-    """Orchestrators retry by class; retrying a permanent error would hide it for an hour."""
+    """Orchestrators retry by class. Retrying a permanent error would hide it for an hour."""
     cause = psycopg.errors.lookup(sqlstate)("planted")
 
     with (
@@ -49,20 +49,20 @@ def test_each_failure_has_its_class_and_remedy(
     assert ("A retry can help" in str(e.value)) is e.value.is_retryable
 
 
-def test_our_own_errors_pass_through_unchanged() -> None:
-    """A block may raise its own, more specific errors."""
-    with pytest.raises(ContractViolationError, match=r"^ours$"), typed_errors("a", "b"):
-        raise ContractViolationError("ours")
+def test_errors_of_cryptoassets_pass_through_unchanged() -> None:
+    """The block inside `typed_errors` may raise a more specific error itself."""
+    with pytest.raises(ContractViolationError, match=r"^specific$"), typed_errors("a", "b"):
+        raise ContractViolationError("specific")
 
 
 @pytest.mark.postgres
-def test_a_session_that_the_server_ended_can_be_retried(postgres: PostgresResource) -> None:
+def test_an_error_is_retryable_if_the_server_ended_the_session(postgres: PostgresResource) -> None:
     """PostgreSQL may restart for an upgrade in the middle of a publication."""
     with postgres.connect() as connection, postgres.connect(autocommit=True) as administrator:
         address = address_of(connection)
         administrator.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
 
-        for _ in range(2):  # first the ended session, then the connection known to be closed
+        for _ in range(2):  # first the session ends, then the connection is known to be closed
             with pytest.raises(StoreUnavailableError), typed_errors("publishing", address):
                 connection.execute("SELECT 1")
 

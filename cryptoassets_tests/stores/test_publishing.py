@@ -1,4 +1,4 @@
-"""Each statement of a publication: rows, counts and records are exact."""
+"""The statements of a publication write exactly the expected rows, counts and records."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -59,20 +59,20 @@ def rows_of(cursor: publishing.Cursor, query: str) -> list[dict[str, Any]]:
 
 
 def coin(coin_id: str, minutes: int = 0, **changes: Any) -> dict[str, Any]:
-    """A coin in one snapshot, this many minutes after `SEEN`."""
+    """A coin that was seen in one snapshot, `minutes` after `SEEN`."""
     seen_at = SEEN + timedelta(minutes=minutes)
     row = {"coin_id": coin_id, "symbol": "BTC", "name": "Bitcoin", "rank": 1, "max_supply": None}
     return row | {"explorer": None, "first_seen_at": seen_at, "last_seen_at": seen_at} | changes
 
 
 def stage_coins(cursor: publishing.Cursor, *coins: dict[str, Any]) -> None:
-    """Stage coins, in place of those that were staged before."""
+    """Stage coins; they replace coins that were staged before."""
     cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(STAGED_COINS))
     stage(cursor, COINS, pa.Table.from_pylist([*coins], schema=arrow_schema(COINS)))
 
 
 def refused(cursor: publishing.Cursor, *ids: str, **changes: Any) -> sql.Composable:
-    """Stage quarantined documents in place of those that were staged before."""
+    """Stage quarantined documents; they replace documents that were staged before."""
     staged = sql.Identifier(staging_name(QUARANTINE))
     cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(staged))
     row = {"asset": ASSET, "partition_key": HOUR, "reasons": ["bad_id"], "payload": "{}"}
@@ -83,7 +83,7 @@ def refused(cursor: publishing.Cursor, *ids: str, **changes: Any) -> sql.Composa
 
 
 def loaded(*ids: str) -> sql.Composable:
-    """A query of the staged rows that are loaded."""
+    """A query that returns the ids of valid staged rows."""
     return sql.SQL("(SELECT unnest({}::text[]) AS raw_id)").format(sql.Literal([*ids]))
 
 
@@ -98,8 +98,8 @@ def test_one_written_or_removed_row_is_a_change(changes: Changes, *, is_any: boo
 
 
 @pytest.mark.postgres
-def test_rows_in_scope_are_replaced_and_only_changes_counted(cursor: publishing.Cursor) -> None:
-    """An empty scope is filled by a plain INSERT; later, equal rows are not written."""
+def test_rows_in_scope_are_replaced_and_changes_are_counted(cursor: publishing.Cursor) -> None:
+    """An empty scope is filled by a plain INSERT; later, unchanged rows are not written again."""
     scope = sql.SQL("coin_id LIKE 'b%%'")
     stage_coins(cursor, coin("a"))
     cursor.execute(publishing.insert_staged(COINS, STAGED_COINS))
@@ -122,7 +122,7 @@ def test_rows_in_scope_are_replaced_and_only_changes_counted(cursor: publishing.
 def test_the_quarantine_of_a_partition_is_replaced_and_releases_are_recorded(
     cursor: publishing.Cursor,
 ) -> None:
-    """A released document was loaded, or a later answer took its place."""
+    """A released document was either loaded, or superseded by a later response."""
     other = refused(cursor, "elsewhere", partition_key="2026-10-31-22:00")
     publishing.add_to_quarantine(cursor, other)
     staged = refused(cursor, "stays", "passes", "replaced")
@@ -150,8 +150,8 @@ def test_the_quarantine_of_a_partition_is_replaced_and_releases_are_recorded(
 
 
 @pytest.mark.postgres
-def test_documents_are_added_to_a_quarantine_once(cursor: publishing.Cursor) -> None:
-    """A new snapshot of the open hour leaves the documents of earlier ones."""
+def test_a_document_is_added_to_the_quarantine_only_once(cursor: publishing.Cursor) -> None:
+    """A new snapshot of the current hour keeps the quarantined documents of earlier snapshots."""
     publishing.add_to_quarantine(cursor, refused(cursor, "a", "b"))
 
     again = publishing.add_to_quarantine(cursor, refused(cursor, "b", "c", run_id="run 2"))
@@ -183,7 +183,7 @@ def test_rows_and_reasons_of_a_partition_are_counted(cursor: publishing.Cursor) 
 
 @pytest.mark.postgres
 def test_the_newest_observation_describes_a_coin(cursor: publishing.Cursor) -> None:
-    """An older hour only moves `first_seen_at`; an unchanged coin is not written."""
+    """An older observation only changes `first_seen_at`; an unchanged coin is not written."""
     stage_coins(cursor, coin("a", 5, name="now"), coin("b", 5))
     new = publishing.merge_coins(cursor)
     stage_coins(cursor, coin("a", 1, name="old"), coin("b", 5))
@@ -232,7 +232,7 @@ def test_the_ledger_keeps_the_number_of_the_publication_that_changed_rows(
 
 @pytest.mark.postgres
 def test_a_publication_is_recorded_if_something_changed(cursor: publishing.Cursor) -> None:
-    """Each record has a larger number; 0 means that nothing changed."""
+    """Each record gets a larger number than the previous one; 0 means that nothing changed."""
     nothing = publications.record_load(cursor, LOAD, Changes(), "files", has_other_changes=False)
     first = publications.record_load(cursor, LOAD, Changes(3, 1), "files", has_other_changes=False)
     second = publications.record_load(cursor, LOAD, Changes(), None, has_other_changes=True)
@@ -246,14 +246,16 @@ def test_a_publication_is_recorded_if_something_changed(cursor: publishing.Curso
 
 
 def mart_load(cursor: publishing.Cursor, inputs: Inputs, changes: Changes) -> None:
-    """Record a publication of the mart of `DAY`."""
+    """Record a publication of the mart for `DAY`."""
     load = publications.MartLoad(MART, str(DAY), "run 1", 100)
     publications.write_mart_load(cursor, load, changes, inputs)
 
 
 @pytest.mark.postgres
-def test_a_mart_keeps_its_number_until_its_rows_change(cursor: publishing.Cursor) -> None:
-    """Its inputs are recorded each time, so that it does not stay stale."""
+def test_a_mart_keeps_its_publication_number_until_its_rows_change(
+    cursor: publishing.Cursor,
+) -> None:
+    """Its inputs are recorded by every publication; otherwise it would stay stale."""
     loads = []
     for number, changes in ((1, Changes()), (2, Changes()), (3, Changes(0, 4))):
         mart_load(cursor, Inputs({PRICES_OF_DAY: number}, f"hash {number}"), changes)
@@ -294,7 +296,7 @@ def test_only_inputs_older_than_those_of_the_mart_are_refused(cursor: publishing
     assert (refusal(None, hash_now) or "").startswith(f"{words}{PRICES_OF_DAY} ")
     assert [None] * 3 == [refusal(7, hash_now), refusal(8, hash_now), refusal(7, "of the mart")]
     assert (refusal(7, "other") or "").startswith(f"{words}warehouse/coin_aliases ")
-    # After the ledger was restored, there is no newer input to read.
+    # After the ledger was restored from a backup, there is no newer input to read.
     cursor.execute("UPDATE warehouse.loads SET publication = 5")
     assert [None, None] == [refusal(6, hash_now), refusal(5, hash_now)]
     assert PRICES_OF_DAY in (refusal(4, hash_now) or "")
@@ -304,21 +306,23 @@ PARTITION = Span(SEEN, SEEN + timedelta(hours=1))
 
 
 def clean_file(number: int, **changes: Any) -> CleanFile:
-    """A file of `PARTITION` whose rows begin this many minutes after its start."""
+    """A file whose oldest row is `number` minutes after the start of `PARTITION`."""
     first = SEEN + timedelta(minutes=number)
     file = CleanFile(PARTITION, f"/f/{number}", 1, Seal(f"{number}", f"1:{number}"), first)
     return file._replace(**changes)
 
 
 def clean_files(*files: CleanFile, partitions: tuple[Span, ...] = (PARTITION,)) -> CleanFiles:
-    """All files of partitions; nothing reads them here."""
+    """All files of the partitions; these tests never open a file."""
     no_tasks: Any = None
     return CleanFiles(CLEAN_COIN_PRICES, partitions, files, no_tasks)
 
 
 @pytest.mark.postgres
-def test_the_latest_publication_is_read_with_its_files(cursor: publishing.Cursor) -> None:
-    """Without one, all counts are 0."""
+def test_the_latest_publication_is_read_with_the_hash_of_its_files(
+    cursor: publishing.Cursor,
+) -> None:
+    """If a partition was never published, all counts are 0."""
     none = latest_publication(cursor, ASSET, HOUR)
     for hash_of_files in ("first", "second"):
         number = publications.record_load(
@@ -338,30 +342,30 @@ def test_only_files_added_since_the_latest_publication_are_published() -> None:
     files = [clean_file(number) for number in range(4)]
     published = files[:2]
     checksum = sum_checksums(file.seal.checksum for file in published if file.seal)
-    none = latest_of(files_hash=files_hash(published), clean_checksum=checksum)
+    latest = latest_of(files_hash=files_hash(published), clean_checksum=checksum)
     later = SEEN + timedelta(minutes=2)
 
-    added = addition_to(none, clean_files(files[3], files[1], files[0], files[2]))
+    added = addition_to(latest, clean_files(files[3], files[1], files[0], files[2]))
 
     assert added is not None
-    assert ((files[2], files[3]), later, none) == (added.added.files, added.since, added.latest)
+    assert ((files[2], files[3]), later, latest) == (added.added.files, added.since, added.latest)
     assert 4 == len(added.files.files)
     two_hours = (PARTITION, Span(PARTITION.end, PARTITION.end + timedelta(hours=1)))
-    for latest, judged in (
-        (none, clean_files(*published)),
-        (none, clean_files(*files[1:])),
-        (none, clean_files(*files, partitions=two_hours)),
-        (none, clean_files(*files[:3], clean_file(3, seal=None))),
-        (none, clean_files(*files[:3], clean_file(3, first=None))),
-        (none._replace(files_hash=None), clean_files(*files)),
-        (none._replace(rows_checksum=None), clean_files(*files)),
-        (none._replace(clean_checksum="0"), clean_files(*files)),
+    for records, judged in (
+        (latest, clean_files(*published)),
+        (latest, clean_files(*files[1:])),
+        (latest, clean_files(*files, partitions=two_hours)),
+        (latest, clean_files(*files[:3], clean_file(3, seal=None))),
+        (latest, clean_files(*files[:3], clean_file(3, first=None))),
+        (latest._replace(files_hash=None), clean_files(*files)),
+        (latest._replace(rows_checksum=None), clean_files(*files)),
+        (latest._replace(clean_checksum="0"), clean_files(*files)),
     ):
-        assert addition_to(latest, judged) is None
+        assert addition_to(records, judged) is None
 
 
 def latest_of(**changes: Any) -> Any:
-    """The records of a publication."""
+    """The records of a partition's latest publication."""
     return LatestPublication(rows_checksum="rows")._replace(**changes)
 
 

@@ -1,4 +1,4 @@
-"""Faster ways to compute texts and checksums yield the same results as the plain ways."""
+"""The optimized code for texts and checksums yields the same results as simple code."""
 
 import hashlib
 import io
@@ -59,8 +59,8 @@ def test_the_checksum_equals_its_plain_definition(rows: list[Row]) -> None:
     assert f"{len(rows) + 1}:{total % 2**64}" == clean_checksum(table)
 
 
-def test_rows_of_coins_need_only_the_columns_that_are_read(tmp_path: Path) -> None:
-    """Most bytes of a file are payload, which is not needed for coins."""
+def test_the_columns_that_are_read_for_coins_are_sufficient(tmp_path: Path) -> None:
+    """Most bytes of a file belong to payloads, which are not needed for coins."""
     rows = judged(*(judged_row(f"coin-{n}") for n in range(5)), broken_row("broken"))
     path = tmp_path / "part.parquet"
     pq.write_table(rows, path, write_page_checksum=True)

@@ -1,4 +1,4 @@
-"""Weekly candles are merged from daily rows, from Monday 00:00 UTC, and follow every change."""
+"""Weekly candles start on Monday, 00:00 UTC, are merged from days, and follow each change."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -20,8 +20,8 @@ WEEKS = "SELECT * FROM marts.coin_candles ORDER BY coin_id"
 TINY = Decimal("99999999999999999999.999999999999999999")
 
 
-def test_a_week_is_merged_from_its_days_and_merged_again_when_one_changes(database: str) -> None:
-    """A day without a daily candle counts too: one history point per day is enough for a week."""
+def test_a_week_is_merged_from_its_days_and_again_when_a_day_changes(database: str) -> None:
+    """A day without a daily candle counts, too: a week needs only one history point per day."""
     start = datetime(2026, 11, 23, tzinfo=UTC)
     with psycopg.connect(database) as connection, connection.cursor() as cursor:
         cursor.execute("SET TimeZone = 'Asia/Tokyo'")
@@ -49,5 +49,5 @@ def test_a_week_is_merged_from_its_days_and_merged_again_when_one_changes(databa
 
 @pytest.mark.parametrize("day", [MONDAY, date(2026, 11, 24), date(2026, 11, 29)])
 def test_a_week_starts_on_monday(day: date) -> None:
-    """ISO weeks start on Monday."""
+    """Monday, Tuesday and Sunday belong to the same week."""
     assert monday_of(day) == MONDAY

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for pages of documents with every kind of bad value.
+"""Hypothesis strategies that draw raw rows with every kind of bad value.
 
 What goes here: raw rows of snapshots and of history. What stays out: the expected results.
 """
@@ -39,7 +39,7 @@ ODD_TEXTS = st.sampled_from(
     ]
 )
 DOUBLES = st.floats(allow_nan=False, allow_infinity=False)
-KEPT = numbers.NUMBERS.filter(lambda text: text[-1] in "0123456789").map(ExactNumber)
+LOSSLESS_NUMBERS = numbers.NUMBERS.filter(lambda text: text[-1] in "0123456789").map(ExactNumber)
 ODD_VALUES = (
     ODD_TEXTS
     | numbers.NUMBERS
@@ -48,9 +48,11 @@ ODD_VALUES = (
     | st.sampled_from([value for _, value, _, _ in rules.GOOD_VALUES])
     | st.integers(-(2**63), 2**63 - 1)
     | DOUBLES
-    | KEPT
-    | st.lists(KEPT | st.none(), max_size=2)
-    | st.dictionaries(st.sampled_from(["a", "b.c", "$d", "\u00e9"]), KEPT | ODD_TEXTS, max_size=2)
+    | LOSSLESS_NUMBERS
+    | st.lists(LOSSLESS_NUMBERS | st.none(), max_size=2)
+    | st.dictionaries(
+        st.sampled_from(["a", "b.c", "$d", "\u00e9"]), LOSSLESS_NUMBERS | ODD_TEXTS, max_size=2
+    )
     | st.booleans()
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 )
@@ -59,7 +61,7 @@ SLUGS = ["bitcoin", "Bitcoin", "ripple", "a.b_c-d", "-a", "", "a" * 200, "a" * 2
 
 @st.composite
 def coins(draw: st.DrawFn) -> dict[str, Any]:
-    """Return changes to a good coin: no changes, consistent amounts, or unusual values."""
+    """Draw changes to a good coin: perhaps amounts close to a tolerance, perhaps unusual values."""
     changes: dict[str, Any] = {}
     if draw(st.booleans()):
         price, supply = Decimal(draw(AMOUNTS)), Decimal(draw(AMOUNTS))
@@ -77,7 +79,7 @@ def coins(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def snapshots(draw: st.DrawFn) -> list[Row]:
-    """Return rows of the snapshot with number 0; `at_snapshot` moves them to another snapshot."""
+    """Draw rows of snapshot 0; `at_snapshot` moves them to another snapshot."""
     common = {
         "coins_asked": draw(st.integers(0, 12)),
         "is_repeated": draw(st.sampled_from([False] * 9 + [True])),
@@ -109,7 +111,7 @@ def snapshots(draw: st.DrawFn) -> list[Row]:
 
 
 def at_snapshot(rows: list[Row], number: int) -> list[Row]:
-    """Move rows to the snapshot with this number, and give them other ids."""
+    """Move rows to the snapshot with this number, and give them unique ids."""
     return [
         row
         | {
@@ -140,7 +142,7 @@ TIMES = ["1795338000000", " 1795338000000", "+1795338000000", "1795338000000.0",
 
 @st.composite
 def points(draw: st.DrawFn) -> list[Row]:
-    """Return rows of history: answers for points of two coins."""
+    """Draw rows of history; several rows may be for the same point."""
     rows: list[Row] = []
     for place in range(draw(st.integers(1, 6))):
         kind = draw(st.sampled_from(["good", "odd", "odd", "foreign"]))
@@ -170,5 +172,5 @@ def points(draw: st.DrawFn) -> list[Row]:
 
 
 def as_value(payload: str) -> Any:
-    """Parse a payload."""
+    """Parse the JSON text of a payload."""
     return json.loads(payload)

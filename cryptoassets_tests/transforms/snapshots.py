@@ -1,6 +1,7 @@
-"""Ordinary raw rows in the form of a kernel's input; tests change some of their values.
+"""Builds ordinary raw rows as input for kernels, the functions that judge documents.
 
-What goes here: building tables. What stays out: the expected results.
+What goes here: building rows and tables; tests change some of the values. What stays out: the
+expected results.
 """
 
 import json
@@ -17,7 +18,7 @@ from cryptoassets.schemas import RAW_COIN_SNAPSHOTS, RawTable
 from cryptoassets.transforms.payloads import field_texts, kernel_schema
 
 NO_TIME_LIMIT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Settings of Hypothesis that also work on a busy machine."""
+"""Hypothesis settings that also work on a busy machine."""
 
 START = datetime(2026, 10, 31, 23, tzinfo=UTC)
 Row = dict[str, Any]
@@ -38,17 +39,17 @@ GOOD_COIN = {
 
 
 class _Marker(Enum):
-    """A value that no payload has. Its name is the same in every process."""
+    """A value that no payload contains; an enum, so that test ids are the same in every process."""
 
     ABSENT = "absent"
 
 
 ABSENT = _Marker.ABSENT
-"""Marks a field that is missing in a coin."""
+"""Marks a field that is missing in a coin's payload."""
 
 
 def instant(number: int) -> datetime:
-    """Return the `observed_at` of a snapshot, by its number."""
+    """Return the `observed_at` of the snapshot with this number."""
     return START + timedelta(milliseconds=number)
 
 
@@ -70,7 +71,7 @@ def raw_row(coin_id: str, snapshot: int, /, **changes: Any) -> Row:
 
 
 def raw_table(rows: Iterable[Row], table: RawTable = RAW_COIN_SNAPSHOTS) -> pa.Table:
-    """Convert rows to the form of a kernel's input."""
+    """Convert rows to a kernel's input, which also has the texts of payload fields."""
     fields = table.payload_fields
 
     def with_texts(row: Row) -> Row:

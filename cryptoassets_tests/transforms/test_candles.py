@@ -1,4 +1,4 @@
-"""Candles equal a plain computation: exact, incomplete if points are missing, never filled."""
+"""Candles are exact, equal a computation in plain Python, and contain no made-up prices."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ SNAPSHOT_MINUTES = 5
 
 
 def observation(coin_id: str, minutes: int, usd: Decimal | int, interval: str | None = None) -> Row:
-    """A snapshot, or a history point of an interval, some minutes after midnight."""
+    """Return a snapshot or, with an interval, a history point, some minutes after midnight."""
     at = MIDNIGHT + timedelta(minutes=minutes)
     row = {"coin_id": coin_id, "observed_at": at, "price_usd": Decimal(usd), "source": "replay"}
     row |= {"fetched_at": at, "raw_id": f"{coin_id}@{at}@{interval}"}
@@ -38,7 +38,7 @@ def observation(coin_id: str, minutes: int, usd: Decimal | int, interval: str | 
 
 
 def candles_of(session: SparkSession, rows: list[Row]) -> dict[tuple[str, str, datetime], Row]:
-    """The candles of snapshots and points, by key."""
+    """Compute the candles of snapshots and history points, by coin, interval and start."""
 
     def frame(table: Table, of_table: list[Row]) -> Any:
         arrow = pa.Table.from_pylist(of_table, schema=arrow_schema(table))
@@ -56,7 +56,7 @@ def candles_of(session: SparkSession, rows: list[Row]) -> dict[tuple[str, str, d
 
 @pytest.fixture(scope="module")
 def candles(session: SparkSession) -> dict[tuple[str, str, int], tuple[Any, ...]]:
-    """Figures by coin, interval and hour of the start; one job for all cases."""
+    """Candle values by coin, interval and start hour; one Spark job computes all cases."""
     rows = [
         *(observation("full", minute, minute + 1) for minute in range(0, 60, SNAPSHOT_MINUTES)),
         observation("thin", 61, 7),
@@ -86,12 +86,12 @@ def test_a_full_hour_has_twelve_of_twelve_points(candles: dict[Any, Any]) -> Non
 def test_an_incomplete_candle_is_not_filled_and_an_empty_one_is_absent(
     candles: dict[Any, Any],
 ) -> None:
-    """A chart must show that the machine was off, and no made-up price."""
+    """A chart must show that the machine was off, not a made-up price."""
     assert (7, 7, 7, 7, 1, 12, "snapshots") == candles["thin", "h1", 1]
     assert [1] == [hour for coin, interval, hour in candles if (coin, interval) == ("thin", "h1")]
 
 
-def test_history_counts_in_candles_of_four_times_its_interval(candles: dict[Any, Any]) -> None:
+def test_history_counts_only_in_candles_of_four_or_more_intervals(candles: dict[Any, Any]) -> None:
     """One point per hour does not show the high and low of that hour."""
     assert (1, 1, 1, 1, 4, 4, "history") == candles["fine", "h1", 0]
     assert (1, 4, 1, 4, 4, 4, "history") == candles["coarse", "h4", 0]
@@ -101,7 +101,7 @@ def test_history_counts_in_candles_of_four_times_its_interval(candles: dict[Any,
 
 
 def test_a_mixed_candle_expects_points_at_its_shortest_interval(candles: dict[Any, Any]) -> None:
-    """The snapshot hides the history of its hour; most of the day has no point every 5 minutes."""
+    """A snapshot hides its hour's history. Snapshots are due every 5 minutes: 48 in four hours."""
     assert (9, 9, 2, 9, 4, 48, "mixed") == candles["mixed", "h4", 0]
     assert (2, 2, 2, 2, 1, 12, "snapshots") == candles["mixed", "h1", 1]
 
@@ -129,17 +129,17 @@ OBSERVED = st.lists(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(observed=OBSERVED)
-def test_candles_equal_a_plain_computation(
+def test_candles_equal_a_computation_in_plain_python(
     session: SparkSession, observed: list[tuple[str, int, Decimal, str | None]]
 ) -> None:
-    """Any mix of snapshots and points of any interval, in any order, over two days."""
+    """The prices are any mix of snapshots and history points, in any order, over two days."""
     rows = [observation(coin, 5 * place, usd, interval) for coin, place, usd, interval in observed]
 
     assert expected_candles(rows) == candles_of(session, rows)
 
 
 def expected_candles(rows: list[Row]) -> dict[tuple[str, str, datetime], Row]:
-    """The candles, one by one from the definition."""
+    """Compute the candles one by one, directly from their definition."""
     hours_seen = {
         (row["coin_id"], row["observed_at"].replace(minute=0))
         for row in rows

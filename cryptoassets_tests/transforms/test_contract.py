@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
 
 
 def rows(*changes: dict[str, Any]) -> pa.Table:
-    """Return one valid row per change, each with another coin, and apply the change to it."""
+    """Return one row per change: a valid row with its own coin, to which the change is applied."""
     ordinary = [
         {"raw_id": f"raw {n}", "coin_id": f"coin-{n}", "observed_at": 0, "outcome": "valid"}
         | {"reasons": []}
@@ -117,7 +117,7 @@ def test_a_key_in_three_rows_is_one_duplicate_key() -> None:
 
 
 def test_columns_that_differ_from_the_contract_are_named() -> None:
-    """A kernel that returns another column would otherwise fail in PostgreSQL, without its name."""
+    """Otherwise PostgreSQL would reject a wrong column, with an error that does not name it."""
     reasons = pa.list_(pa.field("element", pa.string(), nullable=False))
     actual = pa.schema([("reasons", reasons), ("observed_at", pa.string()), ("price", pa.int8())])
     numbers = pa.schema([("reasons", pa.list_(pa.int8()))])

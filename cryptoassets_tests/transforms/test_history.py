@@ -81,18 +81,18 @@ def raw_row(name: str, **changes: Any) -> Row:
 
 @pytest.fixture(scope="module")
 def judged() -> pa.Table:
-    """All cases, plus several answers for one point, in one table."""
+    """All cases, plus two points with several responses, judged in one table."""
     rows = [raw_row(name, **changes) for name, (changes, _) in CASES.items()]
-    answers = [
-        raw_row(f"answer {number}", coin_id="again", fetched_at=T0 + timedelta(hours=number))
+    responses = [
+        raw_row(f"response {number}", coin_id="again", fetched_at=T0 + timedelta(hours=number))
         for number in (1, 3, 2)
     ]
-    answers += [
+    responses += [
         raw_row(f"at once {price}", coin_id="twice", point={"priceUsd": price})
         for price in ("1.5", "9.9")
     ]
-    broken = raw_row("answer 4", coin_id="again", point={"priceUsd": "x"})
-    return judge_history(raw_table([*rows, *answers, broken], RAW_COIN_HISTORY))
+    broken = raw_row("response 4", coin_id="again", point={"priceUsd": "x"})
+    return judge_history(raw_table([*rows, *responses, broken], RAW_COIN_HISTORY))
 
 
 def row_of(judged: pa.Table, name: str) -> Row:
@@ -128,20 +128,20 @@ def test_amounts_are_exactly_the_decimals_of_the_source(judged: pa.Table) -> Non
     assert row_of(judged, "no supply")["circulating_supply"] is None
 
 
-def test_the_latest_answer_for_a_point_is_valid(judged: pa.Table) -> None:
-    """A later but broken answer does not replace it."""
-    outcomes = {f"answer {n}": row_of(judged, f"answer {n}")["outcome"] for n in (1, 2, 3, 4)}
+def test_the_latest_good_response_for_a_point_is_valid(judged: pa.Table) -> None:
+    """A broken response does not supersede a good one, even if it is fetched later."""
+    outcomes = {f"response {n}": row_of(judged, f"response {n}")["outcome"] for n in (1, 2, 3, 4)}
 
     assert {
-        "answer 1": "superseded",
-        "answer 2": "superseded",
-        "answer 3": "valid",
-        "answer 4": "quarantined",
+        "response 1": "superseded",
+        "response 2": "superseded",
+        "response 3": "valid",
+        "response 4": "quarantined",
     } == outcomes
 
 
-def test_two_values_for_one_time_in_one_answer_are_quarantined(judged: pa.Table) -> None:
-    """The answer has the prices 1.5 and 9.9 for the same hour, so neither is published."""
+def test_two_prices_for_one_time_in_one_response_are_quarantined(judged: pa.Table) -> None:
+    """The response has the prices 1.5 and 9.9 for the same hour, so neither is published."""
     rows = [row_of(judged, f"at once {price}") for price in ("1.5", "9.9")]
 
     assert [["contradictory_answer"]] * 2 == [row["reasons"] for row in rows]

@@ -1,4 +1,4 @@
-"""Daily figures are computed by time and across days, are exact, and ignore the order of rows."""
+"""Daily figures are exact, and depend on the times of prices but not on the order of rows."""
 
 import itertools
 import math
@@ -31,7 +31,7 @@ TINY = Decimal("1E-18")
 CLOSES = [100, 110, 99, 120, 80, 90, 91, 92, 140]
 
 PATH = [Decimal(100 + (day * 37) % 23) for day in range(33)]
-"""Closes of 33 days that go up and down."""
+"""Daily closes that go up and down, for 33 days."""
 FACTORS = [
     ("1.5", "4"),
     ("0.000000000000000001", "0.5"),
@@ -41,11 +41,11 @@ FACTORS = [
     ("9999999999.999999999999999999", "9999999999.999999999999999999"),
     ("1234567890123456789.5", "0"),
 ]
-"""Price and circulating supply; two products have the most digits that fit, or one more."""
+"""Prices and circulating supplies; one product has the most digits that fit, one has too many."""
 
 
 def price(coin_id: str, day: int, hours: float, usd: str | int | Decimal, **changes: Any) -> Row:
-    """Return an observation some hours after midnight UTC."""
+    """Return a snapshot of a coin, some hours after midnight UTC."""
     observed_at = FIRST_DAY + timedelta(days=day, hours=hours)
     return {
         "coin_id": coin_id,
@@ -59,7 +59,7 @@ def price(coin_id: str, day: int, hours: float, usd: str | int | Decimal, **chan
 
 
 def closes(coin_id: str, by_day: Iterable[tuple[int, int]]) -> list[Row]:
-    """Return one observation per day, at noon."""
+    """Return one snapshot per day, at noon."""
     return [price(coin_id, day, 12, usd) for day, usd in by_day]
 
 
@@ -118,7 +118,7 @@ def frame_of(session: SparkSession, rows: list[Row], table: Table = COIN_PRICES)
 
 
 def daily_of(session: SparkSession, prices: DataFrame, *, is_backwards: bool = False) -> DataFrame:
-    """Return the figures computed from prices, history and aliases."""
+    """Return the figures computed from these prices, and from HISTORY and ALIASES."""
     points = HISTORY[::-1] if is_backwards else HISTORY
     history = frame_of(session, points, COIN_PRICE_HISTORY)
     return coin_daily(prices, history, ALIASES)
@@ -132,14 +132,14 @@ def by_key(daily: DataFrame) -> dict[tuple[str, int], Row]:
 
 @pytest.fixture(scope="module")
 def days(session: SparkSession) -> dict[tuple[str, int], Row]:
-    """The figures of all coins, in one job."""
+    """The daily figures of all coins, computed in one Spark job."""
     daily = daily_of(session, frame_of(session, PRICES))
     assert list(COIN_DAILY.column_names) == daily.columns
     return by_key(daily)
 
 
 def test_open_and_close_follow_time_not_row_order(days: dict[Any, Row]) -> None:
-    """COPY returns rows in any order. Midnight belongs to the new day."""
+    """PostgreSQL returns rows in any order. Midnight belongs to the new day."""
     row = days["unordered", 0]
 
     figures = [row[name] for name in ("open", "high", "low", "close", "observations")]
@@ -165,7 +165,7 @@ def test_amounts_stay_exact(days: dict[Any, Row]) -> None:
 
 
 def test_a_return_compares_with_the_day_before(days: dict[Any, Row]) -> None:
-    """Returns are in percent, with nine places."""
+    """Returns are in percent, with nine decimal places."""
     assert days["steady", 0]["return_pct"] is None
     assert Decimal(10) == days["steady", 1]["return_pct"]
     assert Decimal("-33.333333333") == days["steady", 4]["return_pct"]
@@ -196,7 +196,7 @@ def test_drawdown_is_measured_from_the_peak_of_seven_days(days: dict[Any, Row]) 
 
 
 def test_figures_do_not_depend_on_row_order(session: SparkSession, days: dict[Any, Row]) -> None:
-    """A PostgreSQL database that is rebuilt from raw must be byte-identical."""
+    """A PostgreSQL database that is rebuilt from raw documents must contain the same rows."""
     backwards = frame_of(session, PRICES[::-1]).repartition(3)
 
     assert days == by_key(daily_of(session, backwards, is_backwards=True))
@@ -218,7 +218,7 @@ def test_prices_under_an_old_slug_belong_to_the_coin(days: dict[Any, Row]) -> No
 
 
 def test_volume_comes_only_from_snapshots(days: dict[Any, Row]) -> None:
-    """History points have none, and no market cap without a supply."""
+    """History points have no volume, and without a supply they have no market cap."""
     row = days["unordered", 0]
 
     assert (TINY, 4) == (row["volume_usd_24h"], row["observations"])
@@ -227,8 +227,8 @@ def test_volume_comes_only_from_snapshots(days: dict[Any, Row]) -> None:
     )
 
 
-def test_a_market_cap_of_history_is_the_exact_product_and_marked(days: dict[Any, Row]) -> None:
-    """Rounded half up at the 18th place; the last point with a supply counts."""
+def test_a_market_cap_from_history_is_exact_and_marked_as_derived(days: dict[Any, Row]) -> None:
+    """It is price times supply of the day's last point with a supply, rounded half up."""
     rows = [days[f"supplied-{place}", 0] for place in range(len(FACTORS))]
     products = [exact_product(*map(Decimal, factors)) for factors in FACTORS]
     # 20 digits before the decimal point do not fit into the intermediate results.
@@ -242,12 +242,12 @@ def test_a_market_cap_of_history_is_the_exact_product_and_marked(days: dict[Any,
 
 
 def exact_product(price: Decimal, supply: Decimal) -> Decimal:
-    """The product as an amount."""
+    """The product, rounded to 18 decimal places."""
     with localcontext(prec=80, rounding=ROUND_HALF_UP):
         return (price * supply).quantize(TINY)
 
 
-def test_a_market_cap_of_a_snapshot_has_priority(days: dict[Any, Row]) -> None:
+def test_a_market_cap_from_a_snapshot_has_priority(days: dict[Any, Row]) -> None:
     """This holds even if a history point of the day is newer."""
     row = days["capped", 0]
 
@@ -268,10 +268,10 @@ def test_volatility_of_thirty_days_needs_thirty_returns(days: dict[Any, Row]) ->
     assert deviation * math.sqrt(365) == pytest.approx(annualized, abs=1e-9)
 
 
-def test_the_usual_drawdown_is_negative_and_from_the_peak_of_thirty_days(
+def test_drawdown_from_peak_is_negative_and_looks_back_thirty_days(
     days: dict[Any, Row],
 ) -> None:
-    """`drawdown_pct` keeps its sign and its seven days."""
+    """In contrast, `drawdown_pct` is positive and looks back seven days."""
     figures = [
         (row["drawdown_pct"], row["drawdown_from_peak_pct"])
         for row in (days["falling", day] for day in (0, 3, 6, 7))
@@ -281,7 +281,7 @@ def test_the_usual_drawdown_is_negative_and_from_the_peak_of_thirty_days(
 
 
 def test_the_return_of_24_hours_needs_a_price_24_to_25_hours_before(days: dict[Any, Row]) -> None:
-    """The return since midnight compares with the last price of the day before."""
+    """In contrast, `return_pct` compares with the last price of the day before."""
     found = [days["ending", day]["return_24h_pct"] for day in (0, 1, 2)]
 
     assert [None, 50, None] == found
@@ -289,7 +289,7 @@ def test_the_return_of_24_hours_needs_a_price_24_to_25_hours_before(days: dict[A
 
 
 def test_a_day_shows_how_completely_it_was_observed(days: dict[Any, Row]) -> None:
-    """Weeks are merged from these figures."""
+    """Weekly candles are merged from these figures."""
     names = ("observations", "observations_expected", "source")
 
     assert (4, 288, "snapshots") == tuple(days["unordered", 0][name] for name in names)
@@ -297,10 +297,10 @@ def test_a_day_shows_how_completely_it_was_observed(days: dict[Any, Row]) -> Non
     assert (3, 288, "mixed") == tuple(days["filled", 0][name] for name in names)
 
 
-def test_earlier_rows_give_the_same_figures_as_their_prices(
+def test_earlier_daily_rows_give_the_same_figures_as_the_prices_of_those_days(
     session: SparkSession, days: dict[Any, Row]
 ) -> None:
-    """A run reads two days of prices and 30 days of closes, not a month of prices."""
+    """A run reads two days of prices and 30 days of daily rows, instead of a month of prices."""
     last = 31
     known = [row for (_, day), row in days.items() if day < last - 1]
     earlier = session.createDataFrame(pa.Table.from_pylist(known, schema=arrow_schema(COIN_DAILY)))
@@ -345,7 +345,7 @@ MARKET = [
 
 @pytest.fixture(scope="module")
 def market(session: SparkSession) -> dict[int, Row]:
-    """The rows of the market by day of the month, computed in one job."""
+    """The rows of `marts/market_daily` by day of the month, computed in one Spark job."""
     coins = pa.Table.from_pylist(MARKET, schema=arrow_schema(COIN_DAILY))
     daily = market_daily(session.createDataFrame(coins))
     assert list(MARKET_DAILY.column_names) == daily.columns
@@ -373,12 +373,12 @@ def test_a_sum_that_overflows_is_null(market: dict[int, Row]) -> None:
 
 
 def test_a_total_with_a_derived_market_cap_is_marked(market: dict[int, Row]) -> None:
-    """Total and dominance then depend on circulating supplies from the history."""
+    """The total and bitcoin's share then depend on circulating supplies from the history."""
     assert [None, False, True] == [market[day]["is_market_cap_derived"] for day in (5, 6, 7)]
     assert 25 == market[7]["btc_dominance_pct"]
 
 
 @pytest.mark.parametrize("day", [4, 5, 6], ids=["no bitcoin", "no caps", "zero cap"])
 def test_dominance_without_a_market_cap_is_null(market: dict[int, Row], day: int) -> None:
-    """The share is undefined without bitcoin's cap and for a total of zero."""
+    """Bitcoin's share is undefined if bitcoin has no market cap, or if the total is zero."""
     assert market[day]["btc_dominance_pct"] is None

@@ -33,7 +33,7 @@ VERDICTS: dict[str | None, Verdict] = {
     "1.5e-18": "inexact",  # rounded only in fields that are printed as doubles
     "-0": Decimal(0),
     "-1.5": Decimal("-1.5"),
-    "\u0967\u0968": "malformed",  # Devanagari 12, which Java's parser takes
+    "\u0967\u0968": "malformed",  # Devanagari 12, which Java's parser accepts
     # Texts that some parsers accept.
     "-Infinity": "malformed",
     "inf": "malformed",
@@ -54,7 +54,7 @@ VERDICTS: dict[str | None, Verdict] = {
     "1\x00": "malformed",
     "1e1000": "malformed",
     "1" * 401: "malformed",
-    # Edges of 20 digits before and 18 after the point.
+    # Limits: 20 digits before the decimal point, and 18 after it.
     LARGEST: Decimal(LARGEST),
     f"-{LARGEST}": Decimal(f"-{LARGEST}"),
     f"{LARGEST}0": Decimal(LARGEST),
@@ -110,12 +110,12 @@ def expected_verdict(text: str, *, is_double: bool = False) -> Verdict:
 
 @pytest.mark.parametrize("text", VERDICTS, ids=lambda text: ascii(text)[:40])
 def test_a_text_yields_its_exact_decimal_or_its_problem(text: str | None) -> None:
-    """A plain cast turns many of these silently into 0, NULL or a double."""
+    """A plain cast silently turns many of these texts into 0, NULL or a double."""
     assert [VERDICTS[text]] == judge([text])
 
 
-def test_values_and_problems_keep_the_rows_of_their_texts() -> None:
-    """Unusual texts are parsed separately from the others."""
+def test_values_and_problems_stay_in_the_rows_of_their_texts() -> None:
+    """Unusual texts are parsed separately, so their results must be put back in place."""
     assert list(VERDICTS.values()) == judge(VERDICTS)
     assert [] == judge([])
 
@@ -141,7 +141,7 @@ def test_random_texts_yield_the_exact_decimal_or_a_problem(texts: list[str]) -> 
 @NO_TIME_LIMIT
 @given(TEXTS, st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=50))
 def test_doubles_are_rounded_only_at_the_18th_place(texts: list[str], doubles: list[float]) -> None:
-    """CoinCap prints vwap and change as JavaScript does: up to 17 digits and 24 decimal places."""
+    """CoinCap prints some fields as JavaScript does: with up to 17 digits and 24 decimal places."""
     texts = [*texts, *map(repr, doubles)]
 
     assert [expected_verdict(text, is_double=True) for text in texts] == judge(
@@ -157,6 +157,6 @@ def test_doubles_are_rounded_only_at_the_18th_place(texts: list[str], doubles: l
         *(("\xa07", None), ("\u20037", None), ("7\x80", None), ("x", None)),
     ],
 )
-def test_a_whole_number_may_have_a_sign_and_blanks_around_it(text: str, number: int | None) -> None:
-    """Ranks and times are parsed as Spark's cast does."""
+def test_a_whole_number_may_have_a_sign_and_spaces_around_it(text: str, number: int | None) -> None:
+    """Ranks and times follow the rules of Spark's cast to integers."""
     assert number == whole_number(text)

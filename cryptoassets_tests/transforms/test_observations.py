@@ -1,4 +1,4 @@
-"""Observations: each instant occurs once, snapshots have priority, slugs are current."""
+"""A coin has one observation per instant; snapshots have priority; slugs are current."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ MIDNIGHT = datetime(2026, 10, 25, tzinfo=UTC)
 
 
 def observation(coin_id: str, minutes: float, usd: int, **more: Any) -> Row:
-    """Return the fields that a snapshot and a history point share, some minutes after midnight."""
+    """Return a row some minutes after midnight, with fields that snapshots and history share."""
     at = MIDNIGHT + timedelta(minutes=minutes)
     row = {"coin_id": coin_id, "observed_at": at, "price_usd": Decimal(usd), "source": "replay"}
     return row | {"fetched_at": at, "raw_id": f"{coin_id}@{at}@{more}"} | more
@@ -49,7 +49,7 @@ HISTORY = [
 
 @pytest.fixture(scope="module")
 def rows(session: SparkSession) -> list[Row]:
-    """The observations, computed in one job."""
+    """The observations, computed in one Spark job."""
 
     def frame(rows: list[Row], table: Table) -> Any:
         return session.createDataFrame(pa.Table.from_pylist(rows, schema=arrow_schema(table)))
@@ -75,7 +75,7 @@ def observations_of(rows: list[Row], coin_id: str) -> list[tuple[int, int, bool]
     )
 
 
-def test_history_fills_hours_without_a_snapshot_with_each_instant_once(rows: list[Row]) -> None:
+def test_history_fills_hours_without_a_snapshot_once_per_instant(rows: list[Row]) -> None:
     """The hour from 1:00 has a snapshot; three intervals have a point at midnight."""
     expected = [(0, 2, False), (30, 2, False), (90, 1, True), (120, 2, False), (180, 5, False)]
 
@@ -83,7 +83,7 @@ def test_history_fills_hours_without_a_snapshot_with_each_instant_once(rows: lis
 
 
 def test_an_old_slug_is_merged_into_the_current_slug(rows: list[Row]) -> None:
-    """The second snapshot and the third hour exist under both slugs."""
+    """Both slugs have a snapshot at minute 10, and history in the hour from minute 120."""
     expected = [
         (5, 10, True),
         (10, 11, True),

@@ -14,7 +14,7 @@ from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT, Row, raw_tabl
 
 
 def assert_judged_completely(rows: pa.Table, flow: Flow) -> None:
-    """Assert the conditions for a publication."""
+    """Assert that every row is judged, and that the result may be published."""
     judge = judge_prices if flow is SNAPSHOT_FLOW else judge_history
     judged: pa.Table = judge(rows)
 
@@ -32,7 +32,7 @@ def assert_judged_completely(rows: pa.Table, flow: Flow) -> None:
 @settings(NO_TIME_LIMIT, max_examples=50)
 @given(st.lists(snapshots(), max_size=3))
 def test_every_document_of_any_snapshot_is_judged(pages: list[list[Row]]) -> None:
-    """The documents include bad values, repeated answers, contradictions and foreign documents."""
+    """The documents include bad values, repetitions, contradictions and foreign documents."""
     rows = [row for number, page in enumerate(pages) for row in at_snapshot(page, number)]
 
     assert_judged_completely(raw_table(rows), SNAPSHOT_FLOW)
@@ -41,5 +41,5 @@ def test_every_document_of_any_snapshot_is_judged(pages: list[list[Row]]) -> Non
 @settings(NO_TIME_LIMIT, max_examples=50)
 @given(points())
 def test_every_document_of_any_history_is_judged(rows: list[Row]) -> None:
-    """The documents have bad values, dates, times and intervals."""
+    """The documents include bad values, dates, times and intervals."""
     assert_judged_completely(raw_table(rows, HISTORY_FLOW.raw), HISTORY_FLOW)

@@ -18,7 +18,7 @@ TEXTS: list[tuple[Any, str | None]] = [
     (7, "7"),
     (12345678901234567890, "12345678901234567890"),
     (1e-7, "1e-07"),
-    # Java 17 would write 5.9797935293018336E16, another decimal than the source sent.
+    # Java 17 would write 5.9797935293018336E16, which is not the decimal that the source sent.
     (59797935293018340.0, "5.979793529301834e+16"),
     (ExactNumber("1.50"), "1.50"),
     ({"b": [1, None], "a": {"é": "\n"}}, '{"a":{"é":"\\n"},"b":[1,null]}'),

@@ -1,4 +1,4 @@
-"""Judging returns one row per document with one outcome, and also judges whole snapshots."""
+"""Judging returns one row with one outcome per document, and also judges whole snapshots."""
 
 import hashlib
 from collections import Counter
@@ -32,8 +32,8 @@ def snapshot(number: int, good: int, broken: int = 0, **changes: Any) -> list[Ro
     ]
 
 
-def answer(name: str, seconds: int, **changes: Any) -> Row:
-    """Return a row for the instant of snapshot 20 that was fetched some seconds later."""
+def response(name: str, seconds: int, **changes: Any) -> Row:
+    """Return a row of snapshot 20 that was fetched some seconds after the snapshot's instant."""
     fetched_at = instant(20) + timedelta(seconds=seconds)
     return raw_row(name, 20, raw_id=f"{name} {seconds}", fetched_at=fetched_at, **changes)
 
@@ -45,49 +45,49 @@ ROWS = [
     *snapshot(3, good=3, broken=7),
     *snapshot(4, good=4, broken=6),
     *snapshot(5, good=0, broken=3),
-    # Second answers and foreign documents do not count as further coins.
+    # Second responses and foreign documents do not count as additional coins.
     *snapshot(7, good=3),
     *(raw_row(f"coin-{n}", 7, coins_asked=10) | {"raw_id": f"again {n}"} for n in range(3)),
     raw_row("foreign-3", 7, **FOREIGN, payload="{}"),
-    # If foreign documents were counted, 7 of 11 rows would be broken.
+    # If foreign documents were counted, over 60 % of the rows (7 of 11) would be broken.
     *snapshot(8, good=4, broken=5),
     *(raw_row(f"foreign-{n}", 8, **FOREIGN, payload="{}") for n in range(2)),
     raw_row("foreign", 6, **FOREIGN, payload='{"anything": 1}'),
     raw_row("foreign-2", 6, **FOREIGN, payload=None),
-    # Two answers for the same coin and instant: the later one wins.
-    answer("bitcoin", 1),
-    answer("bitcoin", 2, coin={"name": "Corrected"}),
-    # The latest valid answer wins, although a later answer is broken.
-    answer("ripple", 1),
-    answer("ripple", 2),
-    answer("ripple", 3, **BROKEN),
-    # The later answer wins by its time, not by its id.
-    answer("polkadot", 1) | {"raw_id": "polkadot b"},
-    answer("polkadot", 2, coin={"name": "Corrected"}) | {"raw_id": "polkadot a"},
-    # Two answers fetched at the same time: always the same one wins.
-    answer("tether", 1, payload=raw_row("tether", 20)["payload"]) | {"raw_id": "tether a"},
-    answer("tether", 1) | {"raw_id": "tether b"},
-    # Two values in the same answer: it is unknown which one is correct.
-    answer("solana", 1, coin={"name": "Earlier"}),
-    answer("solana", 2, coin={"vwap24Hr": "2"}) | {"raw_id": "solana a"},
-    answer("solana", 2, coin={"vwap24Hr": "3"}) | {"raw_id": "solana b"},
-    answer("solana", 2, **BROKEN) | {"raw_id": "solana c"},
+    # Two responses for the same coin and instant: the later one wins.
+    response("bitcoin", 1),
+    response("bitcoin", 2, coin={"name": "Corrected"}),
+    # The latest valid response wins, although a later response is broken.
+    response("ripple", 1),
+    response("ripple", 2),
+    response("ripple", 3, **BROKEN),
+    # The later response wins by its time, not by its id.
+    response("polkadot", 1) | {"raw_id": "polkadot b"},
+    response("polkadot", 2, coin={"name": "Corrected"}) | {"raw_id": "polkadot a"},
+    # Two equal responses fetched at the same time: the row with the larger id wins.
+    response("tether", 1, payload=raw_row("tether", 20)["payload"]) | {"raw_id": "tether a"},
+    response("tether", 1) | {"raw_id": "tether b"},
+    # Two values in the same response: it is unknown which value is correct.
+    response("solana", 1, coin={"name": "Earlier"}),
+    response("solana", 2, coin={"vwap24Hr": "2"}) | {"raw_id": "solana a"},
+    response("solana", 2, coin={"vwap24Hr": "3"}) | {"raw_id": "solana b"},
+    response("solana", 2, **BROKEN) | {"raw_id": "solana c"},
     # A broken row does not contradict a valid one.
-    answer("cardano", 1) | {"raw_id": "cardano a"},
-    answer("cardano", 1, **BROKEN) | {"raw_id": "cardano b"},
+    response("cardano", 1) | {"raw_id": "cardano a"},
+    response("cardano", 1, **BROKEN) | {"raw_id": "cardano b"},
     *(raw_row(f"companion-{n}", 20) for n in range(3)),
 ]
 
 
 @pytest.fixture(scope="module")
 def table() -> pa.Table:
-    """All rows judged."""
+    """`ROWS`, judged in one table."""
     return judge_prices(raw_table(ROWS))
 
 
 @pytest.fixture(scope="module")
 def judged(table: pa.Table) -> Judged:
-    """All rows judged, by raw_id."""
+    """The judged rows by raw_id."""
     return {row["raw_id"]: row for row in table.to_pylist()}
 
 
@@ -104,7 +104,7 @@ def _time(number: int) -> float:
 def test_every_document_becomes_one_row_with_the_documented_columns(
     table: pa.Table, judged: Judged
 ) -> None:
-    """Otherwise raw = valid + quarantined + superseded would not be true."""
+    """Otherwise raw = valid + quarantined + superseded would not hold."""
     assert {row["raw_id"] for row in ROWS} == set(judged)
     assert len(ROWS) == table.num_rows
     assert arrow_schema(CLEAN_COIN_PRICES) == table.schema
@@ -113,7 +113,7 @@ def test_every_document_becomes_one_row_with_the_documented_columns(
 @pytest.mark.parametrize(
     ("number", "reasons"),
     [
-        pytest.param(0, {("snapshot_incomplete",): 3}, id="30 of 100 coins"),
+        pytest.param(0, {("snapshot_incomplete",): 3}, id="3 of 10 coins"),
         pytest.param(1, {(): 4}, id="exactly 40 % is enough"),
         pytest.param(2, {("snapshot_incomplete",): 10}, id="a page twice"),
         pytest.param(
@@ -121,11 +121,11 @@ def test_every_document_becomes_one_row_with_the_documented_columns(
             {("snapshot_unreliable",): 3, ("price_usd_missing", "snapshot_unreliable"): 7},
             id="70 % broken",
         ),
-        pytest.param(4, {(): 4, ("price_usd_missing",): 6}, id="exactly 60 % is not over it"),
+        pytest.param(4, {(): 4, ("price_usd_missing",): 6}, id="exactly 60 % is allowed"),
         pytest.param(
             5,
             {("price_usd_missing", "snapshot_incomplete", "snapshot_unreliable"): 3},
-            id="both, in order",
+            id="all reasons, sorted",
         ),
         pytest.param(
             7, {("snapshot_incomplete",): 6, ("foreign_document",): 1}, id="a coin counts once"
@@ -134,14 +134,14 @@ def test_every_document_becomes_one_row_with_the_documented_columns(
         pytest.param(
             8,
             {(): 4, ("price_usd_missing",): 5, ("foreign_document",): 2},
-            id="a foreign document does not belong to the answer",
+            id="foreign documents are not counted",
         ),
     ],
 )
 def test_a_snapshot_is_judged_as_a_whole(
     judged: Judged, number: int, reasons: dict[tuple[str, ...], int]
 ) -> None:
-    """All rows of an incomplete snapshot are quarantined; other snapshots are not affected."""
+    """All rows of an incomplete or mostly broken snapshot are quarantined."""
     assert reasons == reasons_of(judged, number)
 
 
@@ -151,33 +151,33 @@ def test_a_row_is_quarantined_if_and_only_if_it_has_reasons(judged: Judged) -> N
         assert bool(row["reasons"]) == (row["outcome"] == "quarantined")
 
 
-def test_the_later_answer_supersedes_the_earlier(judged: Judged) -> None:
+def test_the_later_response_supersedes_the_earlier(judged: Judged) -> None:
     """CoinCap may send a corrected price for the same instant."""
     assert "superseded" == judged["bitcoin 1"]["outcome"]
     assert "valid" == judged["bitcoin 2"]["outcome"]
 
 
-def test_the_later_answer_supersedes_regardless_of_its_id(judged: Judged) -> None:
-    """An id ends in a hash, so the later answer may have the smaller id."""
+def test_the_later_response_wins_even_if_its_id_is_smaller(judged: Judged) -> None:
+    """An id ends in a hash, so the order of ids says nothing about time."""
     assert "superseded" == judged["polkadot b"]["outcome"]
     assert "valid" == judged["polkadot a"]["outcome"]
 
 
-def test_the_latest_valid_answer_wins_over_a_later_broken_one(judged: Judged) -> None:
+def test_a_broken_response_does_not_supersede_an_earlier_one(judged: Judged) -> None:
     """A broken correction must not remove a good price."""
     outcomes = [judged[f"ripple {seconds}"]["outcome"] for seconds in (1, 2, 3)]
 
     assert ["superseded", "valid", "quarantined"] == outcomes
 
 
-def test_the_id_decides_between_answers_fetched_at_the_same_time(judged: Judged) -> None:
-    """A rebuild must choose the same answer."""
+def test_the_id_decides_between_responses_fetched_at_the_same_time(judged: Judged) -> None:
+    """Therefore a rebuild chooses the same response."""
     assert "superseded" == judged["tether a"]["outcome"]
     assert "valid" == judged["tether b"]["outcome"]
 
 
-def test_both_values_of_a_contradictory_answer_are_quarantined(judged: Judged) -> None:
-    """It is unknown which value is correct; the earlier answer stays valid."""
+def test_both_values_of_a_contradictory_response_are_quarantined(judged: Judged) -> None:
+    """It is unknown which value is correct; the earlier response stays valid."""
     both = [judged[name] for name in ("solana a", "solana b")]
 
     assert [["contradictory_answer"]] * 2 == [row["reasons"] for row in both]
@@ -185,7 +185,7 @@ def test_both_values_of_a_contradictory_answer_are_quarantined(judged: Judged) -
     assert "valid" == judged["solana 1"]["outcome"]
 
 
-def test_a_broken_row_does_not_contradict_others(judged: Judged) -> None:
+def test_a_broken_row_does_not_contradict_other_rows(judged: Judged) -> None:
     """A broken row has its own reason and no usable value."""
     assert ["price_usd_missing"] == judged["solana c"]["reasons"]
     assert ["valid", "quarantined"] == [judged[f"cardano {x}"]["outcome"] for x in "ab"]
@@ -199,8 +199,8 @@ def test_a_foreign_document_is_quarantined_with_its_payload(judged: Judged) -> N
     assert '{"anything": 1}' == row["payload"]
 
 
-def test_ids_that_differ_by_case_are_two_coins() -> None:
-    """Slugs are in lower case, so the other id is quarantined."""
+def test_ids_that_differ_in_case_are_two_coins() -> None:
+    """Slugs are in lower case, so `Bitcoin` is quarantined."""
     rows = [raw_row("bitcoin", 0), raw_row("Bitcoin", 0)]
 
     found = judge_prices(raw_table(rows)).to_pylist()
@@ -227,7 +227,7 @@ def test_coins_are_described_by_their_newest_valid_observation() -> None:
 
 
 def test_merging_the_rows_of_parts_gives_the_rows_of_the_whole_table() -> None:
-    """Each task reads a part of the hour, and the driver merges the resulting rows."""
+    """Each task describes the coins of a part of the hour, and the driver merges the rows."""
     rows = [raw_row(f"coin-{n % 7}", n, coin={"name": f"{n}"}) for n in range(100)]
     rows += [raw_row("coin-3", n, coin={"priceUsd": None}) for n in range(100, 120)]
     judged = judge_prices(raw_table(rows))
@@ -287,7 +287,7 @@ def test_an_id_is_published_in_a_form_that_postgres_can_index(raw_id: str, store
 
 @NO_TIME_LIMIT
 @given(st.randoms(use_true_random=False), st.integers(1, 4))
-def test_documents_in_any_order_are_judged_the_same(
+def test_the_order_of_documents_does_not_change_how_they_are_judged(
     judged: Judged, random: Any, chunks: int
 ) -> None:
     """A rebuild may read documents in another order and in other batches."""
@@ -301,7 +301,7 @@ def test_documents_in_any_order_are_judged_the_same(
 
 
 def test_each_snapshot_is_judged_independently_of_others(judged: Judged) -> None:
-    """Therefore a partition can be divided between tasks, if no snapshot is split."""
+    """Tasks can therefore judge parts of a partition, as long as no snapshot is split."""
     times = {row["observed_at"] for row in ROWS}
     alone = [[row for row in ROWS if row["observed_at"] == time] for time in times]
 
@@ -335,7 +335,7 @@ FIELDS = st.sampled_from(["id", "rank", "symbol", "name", "priceUsd", "supply", 
 def test_no_payload_fails_the_batch_or_passes_unchecked(
     payloads: list[dict[str, Any]],
 ) -> None:
-    """A value of another type quarantines its row; valid rows have all values that are required."""
+    """Each row is quarantined or has all required values, whatever its payload contains."""
     rows = [raw_row("bitcoin", number, coin=coin) for number, coin in enumerate(payloads)]
 
     judged = judge_prices(raw_table(rows)).to_pylist()

@@ -1,4 +1,4 @@
-"""Each rule of the flow `rates` has one row that breaks it."""
+"""A rate is valid, or quarantined with the codes of the rules that it breaks."""
 
 import json
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ GOOD = {"id": "euro", "symbol": "EUR", "type": "fiat", "rateUsd": "1.17450000000
 
 
 def judged(*payloads: dict[str, Any]) -> list[dict[str, Any]]:
-    """Judge rates of one answer."""
+    """Judge the rates of one response."""
     rows = [
         {
             "raw_id": f"{number}",
@@ -59,7 +59,7 @@ def judged(*payloads: dict[str, Any]) -> list[dict[str, Any]]:
         ({"id": None}, ["bad_currency"]),
     ],
 )
-def test_a_rate_is_refused_for_every_rule_that_it_breaks(
+def test_a_rate_is_quarantined_with_every_rule_that_it_breaks(
     changes: dict[str, Any], reasons: list[str]
 ) -> None:
     """A wrong rate would make every price in that currency wrong."""
@@ -68,15 +68,15 @@ def test_a_rate_is_refused_for_every_rule_that_it_breaks(
     assert (reasons, "quarantined" if reasons else "valid") == (row["reasons"], row["outcome"])
 
 
-def test_an_id_is_published_in_one_form() -> None:
-    """An accent may be one character or two, but both ids mean the same currency."""
+def test_an_id_is_published_in_one_unicode_form() -> None:
+    """A letter with an accent is one or two characters, but both ids mean the same currency."""
     (row,) = judged(GOOD | {"id": "icelandic-kro\u0301na"})
 
     assert ("icelandic-kr\u00f3na", []) == (row["currency"], row["reasons"])
 
 
-def test_each_currency_of_an_answer_is_judged_by_itself() -> None:
-    """All rates of an answer have one time; only a second rate of a currency replaces the first."""
+def test_rates_of_different_currencies_do_not_supersede_each_other() -> None:
+    """A rate is superseded only by another rate of the same currency."""
     rows = judged(GOOD, GOOD | {"id": "japanese-yen", "symbol": "JPY"}, GOOD)
 
     assert ["superseded", "valid", "valid"] == sorted(row["outcome"] for row in rows)

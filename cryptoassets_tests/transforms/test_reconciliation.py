@@ -1,10 +1,10 @@
-"""The sentences about documents that are not in exactly one place."""
+"""Messages about documents that are not in exactly one place have counts and a few ids."""
 
 from cryptoassets.transforms.reconciliation import Counts, difference, ledger_differences, stored_id
 
 
-def test_three_documents_are_named_and_more_are_indicated() -> None:
-    """`audit` lists differences of millions of documents in one line each."""
+def test_a_message_names_at_most_three_documents() -> None:
+    """`audit` reports a problem in one line, even if it concerns millions of documents."""
     problem = "are nowhere"
 
     assert "2 are nowhere (a, None)" == difference(2, ["a", None], problem)
@@ -12,8 +12,8 @@ def test_three_documents_are_named_and_more_are_indicated() -> None:
     assert "4 are nowhere (a, b, c, ...)" == difference(4, ["a", "b", "c", "d"], problem)
 
 
-def test_a_ledger_row_that_is_missing_or_differs_is_shown_with_both_counts() -> None:
-    """The person on call compares the two counts."""
+def test_a_ledger_row_that_is_missing_or_differs_is_reported() -> None:
+    """The message about a difference shows the counts of the ledger and of the stores."""
     ledger, actual = Counts(7, 4, 2, 1), Counts(7, 3, 2, 1)
 
     assert [] == ledger_differences(ledger, ledger, 7)
@@ -27,7 +27,7 @@ def test_a_ledger_row_that_is_missing_or_differs_is_shown_with_both_counts() -> 
 
 
 def test_an_id_that_postgresql_can_index_is_stored_unchanged() -> None:
-    """A longer one is shortened; its hash keeps it different from others."""
+    """A longer id is shortened; its hash keeps it different from other ids."""
     longest, longer, other = "x" * 600, "x" * 601, "x" * 600 + "y"
 
     assert longest == stored_id(longest)

@@ -136,7 +136,7 @@ def name_of(value: Any) -> str:
 def test_a_fault_is_quarantined_with_exactly_its_reasons(
     judged: dict[str, Row], number: int
 ) -> None:
-    """The quarantine must show every cause, but no consequences of a cause."""
+    """The quarantine shows all rules that the fault breaks, and no other rules."""
     *_, reasons = FAULTS[number]
 
     row = judged[f"bitcoin@{number}"]
@@ -149,7 +149,7 @@ def test_a_fault_is_quarantined_with_exactly_its_reasons(
     "number", range(len(GOOD_VALUES)), ids=lambda n: name_of(GOOD_VALUES[n][:2])
 )
 def test_a_good_value_is_kept_exactly(judged: dict[str, Row], number: int) -> None:
-    """Zero is a valid volume, a null maximum means no limit, and JSON numbers are accepted."""
+    """A volume of zero is valid, `maxSupply` may be null, and JSON numbers are accepted."""
     *_, column, value = GOOD_VALUES[number]
 
     row = judged[f"bitcoin@{len(FAULTS) + number}"]
@@ -159,7 +159,7 @@ def test_a_good_value_is_kept_exactly(judged: dict[str, Row], number: int) -> No
 
 
 def test_a_fault_does_not_affect_other_coins(judged: dict[str, Row]) -> None:
-    """If one of a hundred coins is bad, only its row is quarantined."""
+    """Only the bad coin's row is quarantined, not the whole snapshot."""
     outcomes = {row["outcome"] for key, row in judged.items() if key.startswith("companion")}
 
     assert {"valid"} == outcomes
@@ -173,7 +173,7 @@ def test_every_reason_code_is_tested_and_explained(judged: dict[str, Row]) -> No
     }
 
     produced = {reason for row in judged.values() for reason in row["reasons"]}
-    # The tests of history assert each of these.
+    # The tests for history assert each of these.
     of_history = {reason for _, reasons in history.CASES.values() for reason in reasons}
 
     assert set(REASONS) - of_snapshots == produced | of_history - of_snapshots
@@ -189,8 +189,8 @@ def test_an_unreadable_number_is_null(judged: dict[str, Row]) -> None:
     assert '"0x10"' in row["payload"]
 
 
-def test_a_rank_that_is_not_valid_is_its_number_if_it_has_one() -> None:
-    """The quarantine shows what was sent, as far as a column of integers can."""
+def test_an_invalid_rank_is_kept_if_it_is_an_integer() -> None:
+    """The quarantine shows what was sent, as far as an integer column can."""
     texts = ["12", "0", "-5", "007", str(2**31), "first", None]
 
     assert [12, 0, -5, 7, None, None, None] == ranks(pa.array(texts)).to_pylist()

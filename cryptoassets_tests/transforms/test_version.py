@@ -15,7 +15,7 @@ BOTH = (CLEAN_COIN_PRICES, CLEAN_COIN_PRICE_HISTORY)
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """The transforms folder in a copy of the package, which tests may edit."""
+    """The `transforms` folder of a copy of the package; tests edit files in it."""
     shutil.copytree(CODE.parent, tmp_path / "package", ignore=shutil.ignore_patterns("*.pyc"))
     return tmp_path / "package" / "transforms"
 
@@ -60,7 +60,7 @@ def edit(path: Path, before: str, after: str) -> None:
             "a text",
             "a date",
         ),
-        *("a rule of snapshots", "a rule of history", "a comment", "a mart"),
+        *("a rule for snapshots", "a rule for history", "a comment", "a mart"),
     ],
 )
 def test_the_version_changes_with_rules_but_not_with_comments(
