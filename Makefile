@@ -11,7 +11,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 UV = $$(command -v uv || echo .uv/bin/uv)
 
-# Without compiled modules, every command would spend seconds on imports.
+# Let Python write compiled modules: without these, every command would spend seconds on imports.
 unexport PYTHONDONTWRITEBYTECODE
 # Ignore an environment that is active in the shell.
 unexport VIRTUAL_ENV
@@ -31,9 +31,9 @@ run: setup  ## Fetch, clean and publish crypto prices once; sets up and starts w
 dev: setup  ## Run the stores and Dagster's UI on http://localhost:3000
 	@$(VENV)/cryptoassets dev
 
-# Two workers, each with its own servers and Spark; the tests of a file stay together. Files run in
-# their given order. If they were sorted by number of tests, the long end-to-end tests would run last,
-# all on one worker.
+# Two workers, each with its own servers and Spark. The tests of a file run on one worker. Files are
+# not sorted by their number of tests: if they were, the long end-to-end tests would run last, all on
+# one worker.
 test: setup-dev  ## Run the tests that need no Docker and no Airflow
 	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(without_long)"
 
@@ -50,7 +50,7 @@ test-airflow3: setup-dev airflow3
 test-airflow2: setup-dev airflow2
 	@$(call test_line,2,airflow2)
 
-test-compose: setup-dev  ## Test the whole platform, running in Docker
+test-compose: setup-dev  ## Test the whole platform in Docker
 	@CRYPTOASSETS_COMPOSE=1 $(VENV)/pytest -v --durations=0 --durations-min=1 -p no:cacheprovider \
 	-m "$(without_long)" cryptoassets_tests/compose
 
@@ -62,11 +62,11 @@ pictures: setup-dev  ## Retake the screenshots in the docs from a fresh run; nee
 
 SEED ?=
 N ?= 200
-faults: setup-dev  ## Kill processes at random N times; SEED=n repeats an earlier sequence of kills
+faults: setup-dev  ## Kill processes at random in N tries, and check every guarantee; SEED=n repeats earlier tries
 	@$(VENV)/python -m cryptoassets_tests.faults --tries $(N) $(if $(SEED),--seed $(SEED))
 
 MINUTES ?= 10
-fuzz: setup-dev  ## Feed random responses to the parser and the rules, for MINUTES each
+fuzz: setup-dev  ## Feed random input to the parser, then to the rules, for MINUTES each
 	@$(VENV)/python -W error -m cryptoassets_tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 EVERY ?= 5
@@ -86,13 +86,13 @@ audit-dependencies: setup-dev  ## Look for known vulnerabilities in the locked P
 test-all:  ## Run all tests, including the long ones (90 minutes)
 	@$(MAKE) test test-airflow test-wheel test-compose without_long=
 
-# Each test marked `long` has a shorter one of the same kind; only `make test-all` runs the long ones.
+# Only `make test-all` runs tests marked `long`. Each has a shorter counterpart that always runs.
 without_long := not long
 
-bench: setup-dev .venv-bench/.ready  ## Run the benchmarks; CASES="200k 1m" runs only these
+bench: setup-dev .venv-bench/.ready  ## Run the benchmarks; CASES="200k 1m" runs only these two
 	@$(VENV)/python -m benchmarks $(CASES)
 
-lint: setup-dev  ## Check style, types, imports between modules, Dagster's definitions
+lint: setup-dev  ## Check style, types, imports between packages, and Dagster's definitions
 	@$(VENV)/ruff check
 	@$(VENV)/ruff format --check
 	@$(VENV)/mypy
@@ -135,7 +135,7 @@ airflow2: .venv-airflow2/.ready  ## Only set up Airflow 2.11 with dagster-airflo
 	@$(call sync,--only-group airflow$*,Setting up Airflow $* in $(@D) - a minute or two ...)
 	@touch $@
 
-# For dlt, with which the benchmarks compare the product; the product does not need it.
+# An environment for dlt. The benchmarks compare the product with dlt; the product does not need dlt.
 .venv-bench/.ready: export UV_PROJECT_ENVIRONMENT = .venv-bench
 .venv-bench/.ready: pyproject.toml uv.lock
 	@$(call sync,--only-group bench,Setting up dlt in .venv-bench ...)
@@ -155,16 +155,16 @@ plugin_tests := cryptoassets_tests/airflow_plugin
 	@$(call sync,--group dev,Adding the tools for tests and lint ...)
 	@touch $@
 
-# With a temporary home, because Dagster's storage in the project's home could start PostgreSQL.
+# Uses a temporary DAGSTER_HOME, because with the project's own one, Dagster could start PostgreSQL.
 define validate_definitions
 home=$$(mktemp -d) && touch "$$home/dagster.yaml" && \
 { DAGSTER_HOME="$$home" $(VENV)/dagster definitions validate; status=$$?; rm -rf "$$home"; exit $$status; }
 endef
 
-# uv's list of 150 packages is hidden; its downloads and the time taken are shown.
+# uv's list of 150 packages is hidden; uv's downloads and the time taken are shown.
 # --inexact: do not remove packages that another group installed.
-# uv gets the interpreter's real path, because it would recreate .venv each time for a shim such as
-# pyenv's.
+# uv gets the interpreter's real path: if it got a shim such as pyenv's, it would recreate .venv each
+# time.
 define sync
 $(PYTHON) scripts/check_python.py && \
 { command -v uv >/dev/null || [ -x .uv/bin/uv ] || $(PYTHON) scripts/get_uv.py .uv; } && \

@@ -1,4 +1,4 @@
-"""Benchmarks: `make bench`, and two separate programs (`backfill`, `airflow_latency`).
+"""Benchmarks: `make bench`, and three separate programs (`airflow_latency`, `backfill`, `soak`).
 
 What goes here: workloads, different ways of doing the same work, measuring each way in its own
 processes, and the page with the results. What stays out: the product; benchmarks use only its

@@ -1,5 +1,7 @@
 """`python -m benchmarks [CASE ...]`: measures cases, stores the results, generates the page.
 
+Each case compares several ways: implementations, versions of the product, or commands.
+
 What goes here: options and the list of cases. What stays out: everything else.
 """
 
@@ -33,7 +35,7 @@ CASES: dict[str, Callable[[Bench], CaseResult]] = {
 
 
 def main() -> int:
-    """Measure the named cases; return the exit code."""
+    """Measure the named cases, or all if none is named; return the exit code."""
     options = _options()
     if options.page:
         page.write(results.read(results.RESULTS))
@@ -50,17 +52,17 @@ def main() -> int:
             try:
                 result = CASES[name](bench)
             except (BenchError, subprocess.SubprocessError) as error:
-                print(f"  not finished; its results are discarded: {error}", file=sys.stderr)
+                print(f"  {name} failed; its results are discarded: {error}", file=sys.stderr)
                 print(f"  logs are in {bench.folder}", file=sys.stderr)
                 failed.append(name)
                 continue
             results.merge(path, name, result, commit=_commit())
             for key, ratio in result.ratios.items():
                 limit = results.LIMITS[key]
-                print(f"  {key} = {ratio:.2f} (must {limit.must}, goal {limit.goal})")
+                print(f"  {key} = {ratio:.2f} (limit {limit.must}, goal {limit.goal})")
             print(f"  done in {(time.monotonic() - started) / 60:.1f} min", flush=True)
         if failed:
-            raise SystemExit(f"Not finished: {', '.join(failed)}")
+            raise SystemExit(f"Failed cases: {', '.join(failed)}")
     if path == results.RESULTS:
         page.write(results.read(path))
     return 0
@@ -72,8 +74,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--scale", type=float, default=1.0, help="use only this share of each workload; for trials"
     )
-    parser.add_argument("--runs", type=int, help="runs per way, instead of the case's default")
-    parser.add_argument("--ways", nargs="+", help="run only these ways; for trials")
+    parser.add_argument("--runs", type=int, help="runs per way; overrides the case's default")
+    parser.add_argument("--ways", nargs="+", help="compare only these ways; for trials")
     parser.add_argument("--page", action="store_true", help="only regenerate docs/benchmarks.md")
     options = parser.parse_args()
     unknown = set(options.cases) - CASES.keys()
@@ -83,7 +85,7 @@ def _options() -> argparse.Namespace:
 
 
 def _commit() -> str:
-    """Return the measured commit, with a `+` if files were changed since."""
+    """Return the checked-out commit; a `+` means that tracked files have uncommitted changes."""
     command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return ended.stdout.strip() or "unknown"

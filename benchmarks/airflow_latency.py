@@ -3,10 +3,10 @@
     python -m benchmarks.airflow_latency [--line 2] [--times 5]
 
 Run it in the project's root, after `make airflow2 airflow3`. It starts a real Airflow and a real
-Dagster with the product's code location, as the live tests do. The operators take turns to trigger
-the same job without a partition. The overhead is the time from the trigger to the task's success,
-minus the time from the creation of the Dagster run to its end. It is caused by the operator and by
-Airflow. dagster-airflow's operator works on Airflow 2 only.
+Dagster with the product's code location, like the tests in `airflow_plugin/live`. The operators
+take turns launching the same unpartitioned job. The overhead is the time from the trigger to the
+task's success, minus the duration of the Dagster run from its creation to its end. It is caused by
+the operator and by Airflow. dagster-airflow's operator works on Airflow 2 only.
 """
 
 import argparse
@@ -33,7 +33,13 @@ DAGSTER_AIRFLOW = {"dagster-airflow's": "launch_by_dagster_airflow"}
 
 @dataclass(frozen=True)
 class Timing:
-    """One launch, in seconds."""
+    """Timing of one launch.
+
+    Attributes:
+        overhead: seconds that the launch took in addition to the Dagster run.
+        run: seconds from the creation of the Dagster run to its end.
+        occupies_worker: the task held a worker slot while it waited for the run.
+    """
 
     overhead: float
     run: float
@@ -43,10 +49,13 @@ class Timing:
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--line", type=int, choices=(2, 3), default=2)
-    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument(
+        "--line", type=int, choices=(2, 3), default=2, help="Airflow's major version"
+    )
+    parser.add_argument("--times", type=int, default=5, help="launches per operator")
     options = parser.parse_args()
-    # If this runs as root, PostgreSQL's account cannot enter every temporary folder.
+    # If this runs as root, PostgreSQL uses another account, which must be able to enter the
+    # temporary folder.
     with tempfile.TemporaryDirectory(prefix="airflow-latency-", dir="/var/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -57,7 +66,7 @@ def main() -> None:
             timings = measure(stack, folder, options.line, options.times)
         finally:
             stack.down()
-    print(f"Airflow {options.line}, {options.times} launches each, in turn; median (worst), s\n")
+    print(f"Airflow {options.line}, {options.times} launches per operator; median (longest), s\n")
     print("| operator | overhead | Dagster run | worker slots while waiting |")
     print("|---|---|---|---|")
     for operator, found in timings.items():
@@ -85,21 +94,21 @@ def measure(stack: Stack, folder: Path, line: int, times: int) -> dict[str, list
         for number in range(times + 1):
             for operator, dag_id in ways.items():
                 timing = launch(airflow, dagster, dag_id)
-                # The first launch of each operator is not counted, because modules are loaded.
+                # The first launch of each operator is not counted, because it also loads modules.
                 if number:
                     timings[operator].append(timing)
     return timings
 
 
 def launch(airflow: Airflow, dagster: Dagster, dag_id: str) -> Timing:
-    """Trigger the DAG once and wait until it has succeeded."""
+    """Trigger the DAG once, wait until it has succeeded, and return the timing."""
     run_id = airflow.trigger(dag_id, job=JOB)
     seen: set[str] = set()
     while "success" not in seen:
         seen.add(airflow.dag_runs(dag_id)[run_id])
         seen.update(f"task {state}" for (state,) in states(airflow, dag_id, run_id))
         if "failed" in seen:
-            raise RuntimeError(f"{dag_id} {run_id} failed; see its log")
+            raise RuntimeError(f"Run {run_id} of the DAG {dag_id} failed; see its log")
         time.sleep(0.2)
     ((queued_at, ended_at),) = airflow.rows(
         "SELECT r.queued_at, t.end_date FROM dag_run r JOIN task_instance t USING (dag_id, run_id)"
@@ -113,7 +122,7 @@ def launch(airflow: Airflow, dagster: Dagster, dag_id: str) -> Timing:
 
 
 def states(airflow: Airflow, dag_id: str, run_id: str) -> list[tuple[str]]:
-    """Return the current states of the tasks of a DAG run."""
+    """Return the current states of a DAG run's tasks."""
     statement = "SELECT state FROM task_instance WHERE dag_id = %s AND run_id = %s"
     return airflow.rows(statement, dag_id, run_id)
 

@@ -1,11 +1,11 @@
-"""Fetches 90 days of 100 coins with `cryptoassets backfill` from a source with injected faults.
+"""Runs `cryptoassets backfill` for 90 days of 100 coins against a source with injected faults.
 
     python -m benchmarks.backfill [--days 90] [--coins 100] [--kill-after 40] [--clean]
 
-The source is the simulator without its identifying header, so that calls cost credits as with
-CoinCap. The output shows time, points, duplicates, gaps, and credits according to the ledger and to
-the source. With `--kill-after N` the command is killed by SIGKILL when N days are published, and
-then started again.
+The source is the simulator without the header that identifies it. Without this header, the product
+counts credits for its calls, as it does with CoinCap. The output shows durations, points,
+duplicates, gaps, and the credits that the ledger and the source have counted. With `--kill-after N`
+the command is killed with SIGKILL once N days are published, and then started again.
 """
 
 import argparse
@@ -56,14 +56,14 @@ class AnonymousService:
         self._service = service
 
     def answer(self, request: Request) -> HttpAnswer:
-        """Answer without the identifying header."""
+        """Answer the request without the identifying header."""
         wire = self._service.answer(request)
         kept = {name: text for name, text in wire.headers.items() if "Source" not in name}
         return HttpAnswer(wire.status, wire.body, kept, wire.transfer_fault)
 
 
 def request_source(url: str, faults: list[dict[str, Any]] | None = None) -> Any:
-    """Read JSON from the source, or set its faults."""
+    """Read JSON from the source (GET), or set its faults if they are given (PUT)."""
     body = None if faults is None else json.dumps(faults).encode()
     method = "GET" if faults is None else "PUT"
     headers = {"Content-Type": "application/json"}
@@ -73,12 +73,12 @@ def request_source(url: str, faults: list[dict[str, Any]] | None = None) -> Any:
 
 
 def backfill(environment: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
-    """Start the command."""
+    """Start `cryptoassets backfill`."""
     return subprocess.Popen([*COMMAND, "backfill", *arguments], env=environment)
 
 
 def start_stores(environment: dict[str, str]) -> str:
-    """Start the stores; return the URL of PostgreSQL."""
+    """Start the stores; return PostgreSQL's URL."""
     subprocess.run([*COMMAND, "up"], env=environment, check=True)
     printed = subprocess.run(
         [*COMMAND, "env"], env=environment, capture_output=True, text=True, check=True
@@ -88,7 +88,7 @@ def start_stores(environment: dict[str, str]) -> str:
 
 
 def query(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """Query PostgreSQL; return no rows while the tables do not exist yet."""
+    """Query PostgreSQL; return no rows if a table does not exist yet."""
     with psycopg.connect(url) as connection:
         try:
             return connection.execute(statement).fetchall()
@@ -97,32 +97,33 @@ def query(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 def kill_when(postgres: str, process: subprocess.Popen[bytes], days: int) -> None:
-    """Kill the command when this many days are published."""
+    """Kill the command once this many days are published."""
     while process.poll() is None:
         time.sleep(0.5)
         published = len(query(postgres, "SELECT FROM warehouse.loads"))
         if published >= days:
             process.send_signal(signal.SIGKILL)
             process.wait()
-            print(f"killed with {published} days published")
+            print(f"killed after {published} days were published")
 
 
 def report(postgres: str, url: str) -> None:
-    """Print the state of the stores."""
+    """Print what PostgreSQL contains, and the calls and credits that the source has counted."""
     facts = {
         "rows, coins, duplicates": "SELECT count(*), count(DISTINCT coin_id), count(*) - count("
         "DISTINCT (coin_id, observed_at)) FROM warehouse.coin_price_history",
-        "days": "SELECT count(*), sum(raw_rows), sum(loaded_rows), sum(superseded_rows), "
-        "sum(quarantined_rows) FROM warehouse.loads",
+        "days; raw, loaded, superseded, quarantined rows": "SELECT count(*), sum(raw_rows), "
+        "sum(loaded_rows), sum(superseded_rows), sum(quarantined_rows) FROM warehouse.loads",
         "gaps (coin, start, end, healed, unfillable)": "SELECT coin_id, gap_start, gap_end, "
         "healed_at, unfillable FROM warehouse.gaps",
-        "credit ledger": "SELECT route, count(*), sum(counted) FROM warehouse.credits GROUP BY 1",
-        "rows written more than once": "SELECT count(DISTINCT xmin::text), count(*) FROM "
-        "warehouse.loads",
+        "credit ledger (route, calls, credits)": "SELECT route, count(*), sum(counted) "
+        "FROM warehouse.credits GROUP BY 1",
+        "transactions that last wrote a load; loads": "SELECT count(DISTINCT xmin::text), "
+        "count(*) FROM warehouse.loads",
     }
     for name, statement in facts.items():
         print(f"{name}: {query(postgres, statement)}")
-    print(f"the source's own count: {request_source(f'{url}/calls')}")
+    print(f"calls and credits counted by the source: {request_source(f'{url}/calls')}")
 
 
 def main() -> None:
@@ -130,8 +131,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--coins", type=int, default=100)
-    parser.add_argument("--kill-after", type=int)
-    parser.add_argument("--clean", action="store_true", help="no faults")
+    parser.add_argument(
+        "--kill-after", type=int, help="kill the command once this many days are published"
+    )
+    parser.add_argument("--clean", action="store_true", help="inject no faults")
     options = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="backfill-", dir="/var/tmp"))
     home.chmod(0o755)
@@ -150,15 +153,15 @@ def main() -> None:
             process = backfill(environment, "--from", since)
             if options.kill_after:
                 kill_when(postgres, process, options.kill_after)
-                print(f"calls before: {request_source(f'{server.url}/calls')}")
+                print(f"calls before the kill: {request_source(f'{server.url}/calls')}")
                 process = backfill(environment, "--from", since)
             print(f"exit {process.wait()} after {time.monotonic() - started:.0f} s")
             report(postgres, server.url)
             request_source(f"{server.url}/faults", FAULTS[:1] if not options.clean else [])
             process = backfill(environment, "--from", since)
-            print(f"again, exit {process.wait()} after {time.monotonic() - started:.0f} s")
+            print(f"second pass: exit {process.wait()} after {time.monotonic() - started:.0f} s")
             process = backfill(environment, "--from", since, "--gaps")
-            print(f"gaps, exit {process.wait()} after {time.monotonic() - started:.0f} s")
+            print(f"gaps only: exit {process.wait()} after {time.monotonic() - started:.0f} s")
             report(postgres, server.url)
             subprocess.run([*COMMAND, "audit"], env=environment, check=False)
         finally:

@@ -1,7 +1,7 @@
-"""The older version with which latencies are compared, in its own folder and environment.
+"""An older version of the product, with which some cases compare the current version.
 
-What goes here: creating folder and environment once, in a cache. What stays out: running this
-version (in the cases).
+What goes here: creating its folder and its Python environment once, in a cache. What stays out:
+running this version (in `cases`).
 """
 
 import os
@@ -20,14 +20,14 @@ def baseline() -> Checkout:
     """Return the checkout of `COMMIT`; create it if it is missing, which takes a minute or two.
 
     Raises:
-        BenchError: this clone does not contain the commit, or the set-up failed.
+        BenchError: this clone does not contain the commit, or the setup failed.
     """
     root = CACHE / COMMIT
     if not root.exists():
         unfinished = CACHE / f"{COMMIT}.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
-        # Extract an archive, because Git would register a worktree in this clone.
+        # Extract an archive instead of adding a worktree, which Git would register in this clone.
         _run(["git", "archive", "--format=tar", f"--output={unfinished}/files.tar", COMMIT], ROOT)
         _run(["tar", "-xf", "files.tar"], unfinished)
         unfinished.rename(root)

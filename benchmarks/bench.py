@@ -1,6 +1,8 @@
-"""The state of one `make bench` that all cases share: options, the data lake, and logs.
+"""The state that all cases of one `make bench` share: options, the MongoDB server, and logs.
 
-What goes here: this state. What stays out: the cases.
+A case compares several ways: implementations, versions of the product, or commands.
+
+What goes here: this state, and the order of the runs. What stays out: the cases.
 """
 
 import re
@@ -21,7 +23,7 @@ Way = TypeVar("Way")
 
 @dataclass(frozen=True)
 class Lake:
-    """A workload in a database of the server; the measured ways only read it."""
+    """A workload, stored in a database on the server; the measured ways only read it."""
 
     url: str
     database: str
@@ -33,9 +35,10 @@ class Bench:
     """The options, and the MongoDB server, which is started when a case first needs it.
 
     Attributes:
-        scale: share of each workload; if below 1, this is a trial, whose results are not kept.
+        scale: share of each workload to use; below 1 for trials.
         runs: runs per way; None means the case's default.
-        ways: run only these ways, for trials; None means all.
+        ways: the only ways to run, for trials; None means all.
+        folder: folder for the logs; it is kept if an error ends the block.
     """
 
     scale: float = 1.0
@@ -57,7 +60,7 @@ class Bench:
 
     @property
     def server(self) -> Server:
-        """The server of all workloads; started on first use."""
+        """The server that stores all workloads; started on first use."""
         if self._server is None:
             self._server = self._stack.enter_context(fastest_server())
             self.report(f"documents come from {self._server.kind}")
@@ -65,7 +68,7 @@ class Bench:
 
     @contextmanager
     def lake(self, name: str) -> Iterator[Lake]:
-        """Load a workload, and delete it when the block ends."""
+        """Load a workload into its own database, which is deleted when the block ends."""
         workload = WORKLOADS[name].scaled(self.scale)
         database = f"bench_{name}"
         lake = Lake(self.server.url, database, workload)
@@ -77,7 +80,7 @@ class Bench:
             loading.drop(lake.url, database)
 
     def number_of_runs(self, default: int) -> int:
-        """Return how often each way runs."""
+        """Return how many times each way runs."""
         return self.runs or default
 
     def select_ways(self, ways: Sequence[str]) -> list[str]:
@@ -95,9 +98,9 @@ class Bench:
 
 
 def in_turn(ways: Sequence[Way], runs: int) -> Iterator[tuple[int, Way]]:
-    """Yield index and way of each run.
+    """Yield the round's number and the way, for each run.
 
-    The order is reversed after each round, so that a slow change of the machine's speed affects
+    The order is reversed after each round, so that a gradual change in the machine's speed affects
     all ways equally.
     """
     for number in range(runs):

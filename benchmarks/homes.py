@@ -1,4 +1,6 @@
-"""Fresh homes: separate stores for one run, created and deleted outside the measured time.
+"""Fresh homes: separate stores, created before and deleted after the measured time.
+
+A home is the folder in `CRYPTOASSETS_HOME`, in which the product keeps its embedded stores.
 
 What goes here: starting the embedded stores of a home with the product's own commands. What stays
 out: the MongoDB-compatible server that all runs share (in `servers`).
@@ -19,7 +21,6 @@ from benchmarks.measuring import BenchError
 
 ROOT = Path(__file__).resolve().parent.parent
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "USER", "JAVA_HOME")
-_PREPARING_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Checkout:
 
     Attributes:
         name: the version's name in the results.
-        root: its folder.
-        environment: the folder of its Python environment.
+        root: the version's folder.
+        environment: the folder of the version's Python environment.
     """
 
     name: str
@@ -38,12 +39,12 @@ class Checkout:
 
     @property
     def command(self) -> Path:
-        """The console script."""
+        """The console script `cryptoassets`."""
         return self.environment / "bin" / "cryptoassets"
 
     @property
     def python(self) -> Path:
-        """Its interpreter."""
+        """The Python interpreter."""
         return self.environment / "bin" / "python"
 
 
@@ -52,7 +53,7 @@ CURRENT = Checkout("ours", ROOT, Path(sys.prefix))
 
 @dataclass(frozen=True)
 class Home:
-    """A CRYPTOASSETS_HOME for one version, with further settings."""
+    """A home for one version, with further settings."""
 
     folder: Path
     checkout: Checkout = CURRENT
@@ -60,7 +61,7 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
-        """All environment variables of a command in this home, without the caller's settings."""
+        """All environment variables for a command in this home, without the caller's settings."""
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         own = {"CRYPTOASSETS_HOME": str(self.folder), "COLUMNS": "300"}
         return {**kept, **own, "DAGSTER_DISABLE_TELEMETRY": "1", **self.settings}
@@ -70,7 +71,7 @@ class Home:
         return replace(self, settings={**self.settings, **settings})
 
     def run(self, *arguments: str, may_fail: bool = False) -> str:
-        """Run a command of the product without measuring it; return its standard output.
+        """Run a `cryptoassets` command without measuring it; return its standard output.
 
         Raises:
             BenchError: the command failed.

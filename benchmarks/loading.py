@@ -1,7 +1,7 @@
 """Loads workloads into a MongoDB-compatible server.
 
-What goes here: inserting. What stays out: choosing the server (in `servers`), the documents (in
-`workload`).
+What goes here: inserting. What stays out: choosing the server (in `servers`), generating the
+documents (in `workload`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,13 +26,13 @@ def load(url: str, database: str, workload: Workload) -> int:
     with MongoClient[Document](url, tz_aware=True) as client:
         client.drop_database(database)
         lake = client[database]
-        # All ways need this index. The product would create it itself.
+        # All ways need this index, but only the product would create it itself.
         lake[RAW].create_index([("observed_at", pymongo.ASCENDING)])
         return insert(lake, workloads.snapshots(workload))
 
 
 def insert(lake: Database[Any], snapshots: Iterable[Snapshot]) -> int:
-    """Insert snapshots and the records of their fetches; return the number of documents."""
+    """Insert snapshots, each with the record of its fetch; return the number of documents."""
     fetches: list[Document] = []
     count = 0
     for batch in _batches(_documents(snapshots, fetches)):

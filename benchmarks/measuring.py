@@ -1,4 +1,4 @@
-"""Measures a command: wall time, CPU time and memory of its process and all its descendants.
+"""Measures a command: its wall time, and the CPU time and memory of its whole process tree.
 
 What goes here: measuring one run. What stays out: which runs are measured and compared (in
 `cases`), sampling processes (in `supervisor`).
@@ -17,17 +17,17 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 class BenchError(Exception):
-    """A benchmark cannot be finished; the message contains the reason and the remedy."""
+    """A benchmark cannot be finished; the message contains the reason."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The figures of one run of a command; the stores, which were started before it, do not count.
+    """The figures for one run of a command; they do not include stores started before the run.
 
     Attributes:
         wall_seconds: time from the command's start to its end.
         cpu_seconds: user and system time of the process tree, including ended processes.
-        peak_pss_mb: largest sum of the tree's proportional set sizes in a sample, MB.
+        peak_pss_mb: largest sum of the processes' proportional set sizes in a sample, MB.
         java_share_of_cpu: Java's share of `cpu_seconds`, estimated from samples.
         load: the machine's one-minute load average before the run.
         output: the command's output.
@@ -49,7 +49,7 @@ def measure(
     log: Path,
     seconds: float = 3600,
 ) -> Measurement:
-    """Run a command to its end.
+    """Run a command and measure it.
 
     Args:
         command: program and arguments.
@@ -83,5 +83,5 @@ def measure(
     if code != 0:
         tail = "\n".join(output.splitlines()[-_TAIL:])
         end = f"was killed after {seconds:.0f} s" if code is None else f"exited with {code}"
-        raise BenchError(f"{command[0]} {end}; its output is in {log} and ends:\n{tail}")
+        raise BenchError(f"{command[0]} {end}; its output is in {log} and ends with:\n{tail}")
     return Measurement(load=load, output=output, **figures)

@@ -22,13 +22,13 @@ _HEAD = Path(__file__).with_suffix(".md")
 
 
 def write(results: Results) -> None:
-    """Write the page and the plots; delete plots without results."""
+    """Write the page and the plots; delete plots that have no results."""
     for name, draw in ((WAYS_PICTURE, _ways_figure), (RATIOS_PICTURE, _ratios_figure)):
         figure = draw(results)
         if figure is None:
             (IMAGES / name).unlink(missing_ok=True)
         else:
-            # Omit matplotlib's version, so that equal results give equal files.
+            # Omit matplotlib's version, so that equal results give identical files.
             figure.savefig(IMAGES / name, dpi=80, metadata={"Software": None})
     PAGE.write_text(text(results))
 
@@ -46,8 +46,8 @@ def text(results: Results) -> str:
 def _ratios_section(results: Results) -> str:
     lines = ["## Ratios", ""]
     if results["ratios"]:
-        lines += [f"![Each ratio against its limits](images/{RATIOS_PICTURE})", ""]
-    lines += ["| key | ratio | must | goal | is |", "|---|---|---|---|---|"]
+        lines += [f"![Each ratio compared with its limits](images/{RATIOS_PICTURE})", ""]
+    lines += ["| key | ratio | must | goal | meaning |", "|---|---|---|---|---|"]
     for key, limit in LIMITS.items():
         ratio = results["ratios"].get(key)
         shown = "not measured"
@@ -83,12 +83,12 @@ def _case_sections(results: Results) -> Iterator[str]:
 
 
 def _table(ways: Mapping[str, list[dict[str, float]]]) -> Iterator[str]:
-    """Yield the lines of a table with the medians of each way."""
+    """Yield the lines of a table with each way's medians."""
     known = {
         "wall_seconds": "wall, s",
         "cpu_seconds": "CPU, s",
         "peak_pss_mb": "peak, MB",
-        "java_share_of_cpu": "of CPU in Java",
+        "java_share_of_cpu": "Java's share of CPU",
         "load": "load before",
     }
     further = {
@@ -140,7 +140,7 @@ def _ratios_figure(results: Results) -> Figure | None:
     axes = figure.subplots()
     for index, key in enumerate(keys):
         limit = LIMITS[key]
-        # A larger speed-up is better, so show its inverse, which compares with the other ratios.
+        # A larger speed-up is better. Show its inverse, so that shorter bars are always better.
         share = limit.must / ratios[key] if limit.is_speedup else ratios[key] / limit.must
         axes.barh(index, share, color=_COLORS[limit.verdict(ratios[key])])
         goal = limit.must / limit.goal if limit.is_speedup else limit.goal / limit.must
@@ -148,5 +148,5 @@ def _ratios_figure(results: Results) -> Figure | None:
     axes.axvline(1, color="black", linestyle="--", linewidth=0.8)
     axes.set_yticks(range(len(keys)), keys, fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("share of the limit; dashes: must, marks: goal")
+    axes.set_xlabel("ratio divided by its limit; dashed line: must, short lines: goal")
     return figure

@@ -27,9 +27,10 @@ class Limit:
     """The limit that a ratio must meet, and the goal that it should reach.
 
     Attributes:
-        must: largest allowed ratio, or the smallest one if `is_speedup`.
+        must: largest allowed ratio; if `is_speedup`, the smallest allowed one.
         goal: a stricter limit.
         meaning: description of the ratio.
+        is_speedup: larger is better.
     """
 
     must: float
@@ -38,7 +39,7 @@ class Limit:
     is_speedup: bool = False
 
     def verdict(self, ratio: float) -> str:
-        """Return `goal`, `must` or `missed`."""
+        """Return `goal` if the ratio meets the goal, `must` if it meets `must`, else `missed`."""
         sign = -1 if self.is_speedup else 1
         if sign * ratio <= sign * self.goal:
             return "goal"
@@ -46,41 +47,53 @@ class Limit:
 
 
 LIMITS = {
-    "cpu_vs_ordinary_200k": Limit(0.65, 0.40, "CPU against ordinary Spark, 200,000 documents"),
-    "wall_vs_ordinary_200k": Limit(0.65, 0.45, "wall against ordinary Spark, 200,000 documents"),
+    "cpu_vs_ordinary_200k": Limit(
+        0.65, 0.40, "CPU time compared with ordinary Spark, 200,000 documents"
+    ),
+    "wall_vs_ordinary_200k": Limit(
+        0.65, 0.45, "wall time compared with ordinary Spark, 200,000 documents"
+    ),
     "wall_vs_distributed_spark_200k": Limit(
-        0.8, 0.6, "wall against distributed Spark, 200,000 documents"
+        0.8, 0.6, "wall time compared with distributed Spark, 200,000 documents"
     ),
     "memory_vs_ordinary_200k": Limit(
-        0.55, 0.40, "peak memory against ordinary Spark, 200,000 documents"
+        0.55, 0.40, "peak memory compared with ordinary Spark, 200,000 documents"
     ),
-    "wall_vs_ordinary_1m": Limit(0.55, 0.35, "wall against ordinary Spark, 1 million documents"),
-    "cpu_vs_plain_200k": Limit(5, 3, "CPU against pyarrow without Spark, 200,000 documents"),
-    "wall_vs_dlt_200k": Limit(0.6, 0.4, "wall against dlt's merge, 200,000 documents"),
-    "wall_5m_vs_1m": Limit(5.5, 5.2, "wall of 5 million documents against 1 million"),
-    "memory_5m_vs_1m": Limit(1.2, 1.1, "peak memory of 5 million documents against 1 million"),
+    "wall_vs_ordinary_1m": Limit(
+        0.55, 0.35, "wall time compared with ordinary Spark, 1 million documents"
+    ),
+    "cpu_vs_plain_200k": Limit(5, 3, "CPU time compared with plain pyarrow, 200,000 documents"),
+    "wall_vs_dlt_200k": Limit(0.6, 0.4, "wall time compared with dlt's merge, 200,000 documents"),
+    "wall_5m_vs_1m": Limit(5.5, 5.2, "wall time with 5 million documents, compared with 1 million"),
+    "memory_5m_vs_1m": Limit(
+        1.2, 1.1, "peak memory with 5 million documents, compared with 1 million"
+    ),
     "speedup_2_vs_1": Limit(
-        1.25, 1.5, "speed-up by a second executor, after session start", is_speedup=True
+        1.25, 1.5, "speed-up from a second executor, without session start", is_speedup=True
     ),
     "serial_share": Limit(
-        0.30, 0.15, "share of wall after session start in which no Spark task runs"
+        0.30, 0.15, "share of the time after session start in which no Spark task runs"
     ),
-    "second_run_vs_dcbf970": Limit(0.65, 0.5, "wall of the second `run`, 100 coins"),
+    "second_run_vs_dcbf970": Limit(
+        0.65, 0.5, "wall time of the second `run` in a home, 100 coins, compared with `dcbf970`"
+    ),
     "warm_100_p95_vs_dcbf970": Limit(
-        0.5, 0.3, "95th percentile from answer to row, 100 coins, almost full hour"
+        0.5, 0.3, "95th percentile of the time from response to row, 100 coins, almost full hour"
     ),
     "warm_2000_p95_vs_dcbf970": Limit(
-        0.4, 0.25, "95th percentile from answer to row, 2,000 coins, almost full hour"
+        0.4, 0.25, "95th percentile of the time from response to row, 2,000 coins, almost full hour"
     ),
     "publish_20m_vs_100k": Limit(
-        1.5, 1.3, "publishing an hour into a month of 20 million rows against 100,000"
+        1.5, 1.3, "time to publish an hour into a month with 20 million rows, compared with 100,000"
     ),
     "audit_2m_vs_dcbf970": Limit(
-        0.35, 0.2, "`audit` of 2 million documents, stores unchanged since the last one"
+        0.35, 0.2, "wall time of `audit`, 2 million documents, unchanged since the last `audit`"
     ),
-    "status_2m_vs_dcbf970": Limit(0.2, 0.1, "`status` of 2 million documents, stores unchanged"),
+    "status_2m_vs_dcbf970": Limit(
+        0.2, 0.1, "wall time of `status`, 2 million documents, unchanged since the last `audit`"
+    ),
 }
-"""Every key of `ratios`, in display order; `dcbf970` is the older commit in `baseline`."""
+"""All possible keys of `ratios`, in display order; `dcbf970` is the older commit in `baseline`."""
 
 
 @dataclass
@@ -88,11 +101,11 @@ class CaseResult:
     """The results of one case.
 
     Attributes:
-        ways: maps each compared implementation, version or command to its runs, in order of
-            execution; the page has a row for each.
+        ways: maps each compared implementation, version or command ("way") to its runs, in order
+            of execution; the page has one row per way.
         ratios: maps keys of `LIMITS` to ratios.
-        notes: notes for the reader, one sentence each.
-        figures: maps names to further numbers; a name ends in the unit.
+        notes: sentences for the page.
+        figures: maps names to further numbers.
     """
 
     ways: dict[str, list[dict[str, float]]] = field(default_factory=dict)
@@ -101,7 +114,7 @@ class CaseResult:
     figures: dict[str, float] = field(default_factory=dict)
 
     def add(self, way: str, measured: Measurement, **further: float) -> None:
-        """Store one run of a way."""
+        """Store one run of a way, with further figures."""
         run = asdict(measured)
         del run["output"]
         self.ways.setdefault(way, []).append(
@@ -109,12 +122,12 @@ class CaseResult:
         )
 
     def medians(self, way: str) -> dict[str, float]:
-        """Return the median of each figure of a way."""
+        """Return the median of each figure over a way's runs."""
         runs = self.ways[way]
         return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
 
     def ratio(self, way: str, other: str, figure: str) -> float:
-        """Return the median ratio of paired runs, which is independent of the machine's speed."""
+        """Return the median ratio of paired runs, which hardly depends on the machine's speed."""
         return paired_ratio(
             [run[figure] for run in self.ways[way]], [run[figure] for run in self.ways[other]]
         )
@@ -133,7 +146,7 @@ def merge(
     The file is replaced atomically under a lock, so that concurrent commands lose no cases.
 
     Raises:
-        KeyError: a ratio is not in `LIMITS`.
+        KeyError: a ratio's key is not in `LIMITS`.
     """
     unknown = result.ratios.keys() - LIMITS.keys()
     if unknown:
@@ -157,7 +170,7 @@ def merge(
 
 
 def read(path: Path) -> Results:
-    """Read the file; if it does not exist, there are no cases."""
+    """Read the file; return no cases if it does not exist."""
     if not path.exists():
         return {"machine": {}, "date": None, "cases": {}, "ratios": {}}
     results: Results = json.loads(path.read_text())

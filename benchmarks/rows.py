@@ -1,4 +1,4 @@
-"""Compares the final rows of two ways one by one.
+"""Compares the rows that two ways have published, row by row.
 
 What goes here: dumping prices and quarantined documents in a common format and order, and comparing
 the dumps. What stays out: creating the rows (in `ways`).
@@ -22,7 +22,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Target:
-    """The schema in which a way stores its rows, and an SQL expression for a row's reasons."""
+    """The schema in which a way stores its rows, and the SQL expression for quarantine reasons."""
 
     schema: str
     reasons: LiteralString
@@ -34,7 +34,7 @@ RIVAL = Target("rival", "reasons")
 
 @dataclass(frozen=True)
 class Rows:
-    """Files with a line per row, sorted by key."""
+    """Files with one line per row, sorted by key."""
 
     prices: Path
     quarantine: Path
@@ -46,13 +46,13 @@ class Rows:
 
 
 def dump(postgres_url: str, target: Target, folder: Path, name: str) -> Rows:
-    """Write all rows of a way to files.
+    """Write all of a way's rows to files.
 
     Args:
         postgres_url: URL of the database.
         target: where the rows are stored in the database.
         folder: folder for the files.
-        name: name of the way, and of the files.
+        name: name of the files, without the suffix.
     """
     rows = Rows(folder / f"{name}.prices", folder / f"{name}.quarantine")
     with psycopg.connect(postgres_url) as connection, connection.cursor() as cursor:
@@ -76,36 +76,36 @@ def dump(postgres_url: str, target: Target, folder: Path, name: str) -> Rows:
 
 
 def _texts(payload: str) -> list[str | None]:
-    """Return the fields of a payload as text, because some ways store numbers and others text."""
+    """Return a payload's fields as text, because some ways store its numbers as text."""
     found: dict[str, Any] = json.loads(payload)
     return [None if found.get(name) is None else str(found[name]) for name in FIELDS]
 
 
-def fail_if_rows_differ(ours: Rows, others: Rows, name: str) -> int:
-    """Compare line by line; return the number of rows.
+def fail_if_rows_differ(first: Rows, other: Rows, name: str) -> int:
+    """Compare a way's rows with those of the way that ran first; return the number of rows.
 
     Raises:
-        BenchError: rows differ, and the message shows the first ones; or there are no rows.
+        BenchError: rows differ (the message shows the first differences), or there are no rows.
     """
     count = 0
     for kind in ("prices", "quarantine"):
         different: list[str] = []
-        for a, b in _pairs(getattr(ours, kind), getattr(others, kind)):
+        for a, b in _pairs(getattr(first, kind), getattr(other, kind)):
             count += 1
             if a != b and len(different) < _SHOWN:
-                different.append(f"  ours:  {a or 'no row'}\n  other: {b or 'no row'}")
+                different.append(f"  first: {a or 'no row'}\n  other: {b or 'no row'}")
         if different:
             shown = "\n".join(different)
             raise BenchError(
-                f"{name} has other {kind} than ours, so the times cannot be compared. "
-                f"The first differences:\n{shown}"
+                f"{name} has other {kind} than the way that ran first, so their times cannot be "
+                f"compared. The first differences:\n{shown}"
             )
     if count == 0:
-        raise BenchError(f"Neither {name} nor ours has written a row")
+        raise BenchError(f"Neither {name} nor the way that ran first has written a row")
     return count
 
 
-def _pairs(ours: Path, others: Path) -> Iterator[tuple[str | None, str | None]]:
-    with ours.open() as first, others.open() as second:
-        for a, b in zip_longest(first, second):
+def _pairs(first: Path, other: Path) -> Iterator[tuple[str | None, str | None]]:
+    with first.open() as first_lines, other.open() as other_lines:
+        for a, b in zip_longest(first_lines, other_lines):
             yield a and a.rstrip("\n"), b and b.rstrip("\n")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def sampled(look: Callable[[], object], seconds: float) -> Iterator[None]:
-    """Call `look` every `seconds` until the block ends."""
+    """Call `look` every `seconds` seconds until the block ends."""
     is_over = threading.Event()
 
     def sample() -> None:

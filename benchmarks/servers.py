@@ -26,16 +26,15 @@ IMAGE = "mongo:8.0"
 _START_SECONDS = 90
 _SLOW = (
     "!" * 78 + "\n"
-    "No MongoDB and no Docker were found, so the embedded nx-27017 serves the documents. It is so\n"
-    f"slow that it hides the differences between the ways. Set {URL_VARIABLE} to a real MongoDB.\n"
-    + "!"
-    * 78
+    "Neither MongoDB nor Docker was found, so the embedded nx-27017 serves the documents. It is\n"
+    "so slow that it hides the differences between the compared ways.\n"
+    f"Set {URL_VARIABLE} to a real MongoDB.\n" + "!" * 78
 )
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; `kind` is a note for the results."""
+    """A running server; `kind` describes it in the results."""
 
     url: str
     kind: str
@@ -43,11 +42,11 @@ class Server:
 
 @contextmanager
 def fastest_server() -> Iterator[Server]:
-    """Provide the server in BENCH_MONGO_URL, else one in Docker, else the embedded one."""
+    """Provide the server in BENCH_MONGO_URL, else one in Docker, else the product's own server."""
     named = os.environ.get(URL_VARIABLE)
     if named:
         _await_answer(named)
-        yield Server(named, f"the server of {URL_VARIABLE}")
+        yield Server(named, f"the server in {URL_VARIABLE}")
         return
     _build_stand_in()
     if _docker("info"):
@@ -63,12 +62,12 @@ def fastest_server() -> Iterator[Server]:
 
 
 def _build_stand_in() -> None:
-    """Run the script that starts Docker and builds an image, if a script is set."""
+    """If a script is set, run it; it starts Docker and builds a substitute for `IMAGE`."""
     script = os.environ.get(STANDINS_VARIABLE)
     if script:
         cache = Path.home() / ".cache" / "cryptoassets-standins"
         environment = {"STANDINS_CACHE": str(cache), **os.environ}
-        # Docker's daemon keeps running, and would keep this process's output open.
+        # Use a log file: Docker's daemon keeps running and would keep this process's output open.
         with (cache.parent / "cryptoassets-bench-standins.log").open("w") as log:
             command = ["bash", script, "mongo"]
             subprocess.run(command, check=True, env=environment, stdout=log, stderr=log)
@@ -84,14 +83,14 @@ def _container() -> Iterator[Server]:
         published = _docker("port", name, "27017/tcp").split()[0]
         url = f"mongodb://{published}/"
         _await_answer(url)
-        digest = _docker("exec", name, "sh", "-c", "command -v ferretdb || true").strip()
-        yield Server(url, "FerretDB in Docker" if digest else f"{IMAGE} in Docker")
+        ferretdb = _docker("exec", name, "sh", "-c", "command -v ferretdb || true").strip()
+        yield Server(url, "FerretDB in Docker" if ferretdb else f"{IMAGE} in Docker")
     finally:
         _docker("rm", "--force", "--volumes", name)
 
 
 def _docker(*arguments: str) -> str:
-    """Return the output of a Docker command; empty if it failed or there is no Docker."""
+    """Return the output of a Docker command; empty if it failed or Docker is not installed."""
     if not shutil.which("docker"):
         return ""
     ended = subprocess.run(

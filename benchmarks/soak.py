@@ -1,10 +1,10 @@
 """`python -m benchmarks.soak`: runs many micro-batches in a row, and measures what grows.
 
-The loop is `cryptoassets run --every 1`: batches that follow each other without a pause do the work
-of as many minutes. The time for which the loop keeps its own runs in Dagster is shortened in the
-same way; otherwise none would be deleted within the measured time.
+The loop is `cryptoassets run --every 1`. A batch usually runs once a minute. Here batches follow
+each other without a pause, so N batches do the work of N minutes. The loop normally deletes its
+Dagster runs after an hour; here it deletes them sooner, so that deletion is measured as well.
 
-What goes here: one long run. What stays out: times (in `cases.warm`).
+What goes here: growth during one long run. What stays out: latencies (in `cases.warm`).
 """
 
 import argparse
@@ -30,7 +30,7 @@ from cryptoassets.embedded.databases import with_database
 
 FEWEST_BATCHES = 6
 WARM_UP_SHARE = 1 / 3
-"""The slopes leave out this share: caches still fill, and no run is old enough to be deleted."""
+"""The slopes leave out the first third: caches still fill, and no run is old enough to delete."""
 _LOOP = """
 import sys
 from datetime import timedelta
@@ -45,7 +45,7 @@ _CYCLE = ("✓", "✗")
 
 @dataclass(frozen=True)
 class Sample:
-    """The state after a batch: the loop with its JVM and workers, and the embedded servers."""
+    """Figures after a batch, for the loop (with its JVM and workers) and the embedded servers."""
 
     loop_mb: float
     servers_mb: float
@@ -67,13 +67,13 @@ LIMITS = {
     "files": 2.0,
     "disk_mb": 0.5,
 }
-"""The largest slopes, per batch."""
+"""The largest allowed growth of each figure per batch."""
 
 
 def main() -> int:
-    """Run the batches and print the table; return 1 if something grows."""
+    """Run the batches and print the table; return 1 if a figure grows or a batch failed."""
     options = _options()
-    # If the benchmark is interrupted, it stops its servers and shows what it has measured.
+    # Like Ctrl-C, SIGTERM stops the servers and shows what has been measured.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     samples: list[Sample] = []
     failed = 0
@@ -106,7 +106,7 @@ def _report(samples: list[Sample], failed: int, batches: int) -> int:
 
 
 def _samples(home: Home, batches: int, kept_seconds: float) -> Generator[Sample | None, None, None]:
-    """Run batches; yield a sample after each of them, or None after one that failed."""
+    """Run batches; yield a sample after each successful batch, and None after a failed one."""
     with _loop(home, kept_seconds) as lines:
         probe: _Probe | None = None
         done = 0
@@ -123,7 +123,7 @@ def _samples(home: Home, batches: int, kept_seconds: float) -> Generator[Sample 
 
 @contextmanager
 def _loop(home: Home, kept_seconds: float) -> Iterator[Iterator[str]]:
-    """Run the loop; yield the lines that it prints; end it like Ctrl-C."""
+    """Run the loop, yield the lines that it prints, and finally stop it as Ctrl-C does."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _LOOP.format(kept_seconds=kept_seconds)],
@@ -144,7 +144,7 @@ def _loop(home: Home, kept_seconds: float) -> Iterator[Iterator[str]]:
 
 
 class _Probe:
-    """Measures the loop, which is this process's child, and the servers of a home."""
+    """Measures the loop, which is this process's child, and the home's servers."""
 
     def __init__(self, home: Home) -> None:
         addresses = home.addresses()
@@ -207,8 +207,10 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak")
-    parser.add_argument("--batches", type=int, default=60)
-    parser.add_argument("--kept-seconds", type=float, default=60, help="how long runs are kept")
+    parser.add_argument("--batches", type=int, default=60, help="number of batches")
+    parser.add_argument(
+        "--kept-seconds", type=float, default=60, help="how long Dagster keeps the loop's runs"
+    )
     return parser.parse_args()
 
 

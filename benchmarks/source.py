@@ -1,6 +1,6 @@
 """Serves a simulated source with any number of coins: `python -m benchmarks.source COINS`.
 
-It runs until it is terminated. The first line of its output is the address.
+The program prints the source's URL and runs until it is terminated.
 """
 
 import math
@@ -19,14 +19,14 @@ from cryptoassets.coincap_server.simulator.routes import SimulatedContent
 
 
 def serve(coins: int) -> None:
-    """Serve a market with this many coins."""
+    """Serve a simulated market with this many coins."""
     with make_server(Service(SimulatedContent(Market(0, coins=many_coins(coins))))) as server:
         print(f"{server.url}/v3", flush=True)
         signal.pause()
 
 
 def many_coins(count: int) -> tuple[Coin, ...]:
-    """Repeat the simulated coins until there are enough, with new ids and lower prices."""
+    """Return the simulated coins, followed by copies with new ids and lower prices."""
     known = simulated_coins()
     coins = [
         coin
@@ -42,7 +42,7 @@ def many_coins(count: int) -> tuple[Coin, ...]:
 
 @contextmanager
 def source(coins: int) -> Iterator[str]:
-    """Run a source in a separate process; provide its address."""
+    """Run a source in a separate process; provide its URL."""
     command = [sys.executable, "-m", "benchmarks.source", str(coins)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:

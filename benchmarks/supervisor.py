@@ -5,8 +5,9 @@
 What goes here: code that must run in a process whose only child is the command. What stays out: the
 meaning of the figures (in `measuring`).
 
-This process adopts orphans of the tree, so the kernel reports the CPU time of every descendant that
-ends. The CPU time of a process includes the time of those children for which it has waited.
+This process adopts descendants whose parents have ended, so that it can wait for them. When it
+waits for a process, the kernel reports the CPU time of that process, including the children for
+which that process has waited itself. So every ended descendant is counted exactly once.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ from benchmarks.sampling import sampled
 
 SAMPLE_SECONDS = 0.4
 STRAGGLER_SECONDS = 20.0
-"""How long other processes may run after the command itself has ended."""
+"""How long descendants may run after the command itself has ended."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -39,7 +40,7 @@ def main() -> None:
 def run(
     command: list[str], environment: dict[str, str], folder: str, log: str, seconds: float
 ) -> dict[str, Any]:
-    """Run a command to its end. If it takes more than `seconds`, kill it; then `code` is None."""
+    """Run a command and return its figures; `code` is None if it was killed after `seconds`."""
     tree = Tree()
     with Path(log).open("w") as output, sampled(tree.sample, SAMPLE_SECONDS):
         started = time.monotonic()
@@ -76,13 +77,13 @@ class Tree:
 
     @property
     def java_share_of_cpu(self) -> float:
-        """The share of JVMs in the sampled CPU time."""
+        """The JVMs' share of the sampled CPU time."""
         seen = self._last_seen.values()
         whole = sum(seconds for _, seconds in seen)
         return sum(seconds for is_java, seconds in seen if is_java) / whole if whole else 0.0
 
     def reap(self, pid: int, deadline: float) -> int | None:
-        """Reap processes until `pid` ends; return its exit code, or None if it took too long."""
+        """Reap processes until `pid` ends; return its exit code, or None if it had to be killed."""
         while time.monotonic() < deadline:
             codes = self._ended()
             if pid in codes:
@@ -108,7 +109,7 @@ class Tree:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
                 if pid == 0:
                     break
-                # This includes the time of children for which the process has waited.
+                # The usage includes the children for which the ended process has waited.
                 self.cpu_seconds += usage.ru_utime + usage.ru_stime
                 codes[pid] = os.waitstatus_to_exitcode(status)
         return codes

@@ -17,7 +17,10 @@ from cryptoassets.coincap.protocol import iso_milliseconds
 Document = dict[str, Any]
 
 SECOND_ANSWERS = 1 / 99
-"""Share of the prices that a second answer supersedes 1.5 s later; 1 % of all documents."""
+"""Share of the prices for which a second response arrives 1.5 s later and supersedes the first.
+
+Second responses are 1 % of all documents.
+"""
 BROKEN = 0.015
 """Share of the documents that break a rule."""
 EIGHT_FAULTS: tuple[tuple[str, Any], ...] = (
@@ -41,8 +44,8 @@ class Workload:
     """Consecutive hours with a fixed number of snapshots and coins.
 
     Attributes:
-        name: name, and also the seed.
-        start: first hour, UTC.
+        name: name, which is also the seed.
+        start: start of the first hour, UTC.
         hours: number of consecutive hours.
         coins: number of coins per snapshot.
         snapshots: number of snapshots per hour, at equal intervals.
@@ -61,7 +64,7 @@ class Workload:
 
     @property
     def second_answers_per_hour(self) -> int:
-        """Number of prices per hour that are answered twice."""
+        """Number of prices per hour for which there are two responses."""
         return round(self.coins * self.snapshots * SECOND_ANSWERS)
 
     @property
@@ -105,7 +108,7 @@ class Coin:
     is_limited: bool
 
     def payload(self, price: float, chance: random.Random) -> Document:
-        """Return the coin as CoinCap would send it at this price."""
+        """Return the coin as CoinCap would send it at this price; `chance` varies other fields."""
         cap = price * self.supply
         return {
             "id": self.slug,
@@ -117,7 +120,7 @@ class Coin:
             "marketCapUsd": f"{cap:.18f}",
             "volumeUsd24Hr": f"{cap * chance.random() * 0.1:.18f}",
             "priceUsd": f"{price:.18f}",
-            # CoinCap sends these two as JavaScript prints a double.
+            # CoinCap sends these two numbers in JavaScript's format for doubles.
             "changePercent24Hr": repr(chance.gauss(0, 3)),
             "vwap24Hr": repr(price * (1 + chance.gauss(0, 0.01))),
             "explorer": f"https://explorer.example/{self.slug}",
@@ -127,7 +130,7 @@ class Coin:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The documents of one fetch in the data lake."""
+    """What one fetch stores in the data lake: a record of the fetch, and a document per coin."""
 
     fetch: Document
     documents: list[Document]
@@ -164,7 +167,7 @@ def snapshots(workload: Workload) -> Iterator[Snapshot]:
 
 
 def document(slug: str, observed_at: datetime, fetched_at: datetime, payload: Document) -> Document:
-    """Return the document of a coin as stored in `coin_snapshots`; times in whole milliseconds."""
+    """Return a coin's document as in `coin_snapshots`; the times must be whole milliseconds."""
     return {
         "_id": document_id(slug, observed_at=observed_at, payload=payload),
         "coin_id": slug,
@@ -176,7 +179,7 @@ def document(slug: str, observed_at: datetime, fetched_at: datetime, payload: Do
 
 
 def fetch(observed_at: datetime, coins: int) -> Document:
-    """Return the record in `snapshot_fetches` for an answer that contains all requested coins."""
+    """Return the record in `snapshot_fetches` for a response with all requested coins."""
     return {
         "_id": f"{iso_milliseconds(observed_at)}@0",
         "observed_at": observed_at,

@@ -1,4 +1,4 @@
-"""Crypto-market data platform: CoinCap to MongoDB to Spark to PostgreSQL as Dagster assets.
+"""Crypto-market data platform: Dagster assets from CoinCap via MongoDB and Spark to PostgreSQL.
 
 What goes here: the names that a notebook uses, as in `import cryptoassets as ca`; see
 `cryptoassets.analysis.api`. The parts are wired together in `cryptoassets.definitions`.
@@ -14,7 +14,7 @@ __all__ = ["Result", "candles", "coins", "history", "prices", "rates", "sql"]
 
 
 def __getattr__(name: str) -> object:
-    # Many processes import this package but read no data, and importing Arrow takes long.
+    # Imported only when used: importing Arrow is slow, and many processes read no data.
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

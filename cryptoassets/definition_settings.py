@@ -1,7 +1,7 @@
-"""The settings that Dagster's definitions need: the first partition, and where raw documents are.
+"""The settings that Dagster's definitions need: the first partition and MongoDB's database.
 
-What goes here: these settings. What stays out: all other settings (in `settings`); if they are
-wrong, the definitions still load.
+What goes here: these settings. What stays out: all other settings (in `settings`). The definitions
+load even if the other settings are wrong.
 """
 
 from datetime import UTC, date, datetime, time
@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from cryptoassets import setting_values
 
 OLDEST_DAY = date(2018, 1, 1)
-"""Documents from before this day are refused when they are fetched."""
+"""Fetched data with an earlier time is rejected."""
 
 
 class DefinitionSettings(BaseSettings):
@@ -24,8 +24,8 @@ class DefinitionSettings(BaseSettings):
 
     cryptoassets_since: date = Field(
         date(2026, 1, 1),
-        description="First day (UTC) with partitions of hours and days. Older data is kept, but "
-        "not processed. No release changes the default.",
+        description="First day (UTC) that has hourly and daily partitions. Older data is kept, but "
+        "not processed. The default stays the same in every release.",
     )
 
     mongo_database: str = Field(
@@ -38,7 +38,7 @@ class DefinitionSettings(BaseSettings):
     @field_validator("cryptoassets_since", mode="before")
     @classmethod
     def _day_of(cls, value: object) -> date:
-        """Take the UTC day of an ISO date or time."""
+        """Return the UTC day of an ISO date or time."""
         try:
             moment = datetime.fromisoformat(str(value).strip())
             day = (moment.astimezone(UTC) if moment.tzinfo else moment).date()
@@ -52,5 +52,5 @@ class DefinitionSettings(BaseSettings):
 
     @property
     def first_partition(self) -> datetime:
-        """Start of the first hour and day."""
+        """Start of the first hourly and daily partition."""
         return datetime.combine(self.cryptoassets_since, time(), UTC)

@@ -1,7 +1,8 @@
 """The only place where the parts are wired together: assets, checks, jobs, IO managers, resources.
 
-What goes here: wiring. What stays out: the parts themselves. Locally there is one code location
-with all layers; in compose, `producer` has the layer raw and `spark-consumer` the others.
+What goes here: wiring. What stays out: the parts themselves. Locally, one code location contains
+all layers. In compose, `producer` contains the layer `raw`, and `spark-consumer` contains the other
+layers.
 """
 
 from collections.abc import Collection, Mapping
@@ -30,8 +31,8 @@ def build_defs(
     """Assemble the definitions of some layers.
 
     Args:
-        layers: of `raw`, `clean`, `warehouse`, `marts`.
-        resources: replace our own, by key.
+        layers: any of `raw`, `clean`, `warehouse` and `marts`.
+        resources: replacements for the default resources, by key.
     """
     return dg.Definitions(
         assets=[*assets.assets_in(layers), *_upstream_elsewhere(layers)],
@@ -40,13 +41,13 @@ def build_defs(
         schedules=jobs.schedules_in(layers),
         sensors=sensors.sensors_in(layers),
         resources={**default_resources(), **(resources or {})},
-        # One SparkSession per run: with a process per step, each step would wait for its start.
+        # All steps share the run's SparkSession. A process per step would need its own session.
         executor=dg.in_process_executor,
     )
 
 
 def _upstream_elsewhere(layers: Collection[str]) -> list[dg.AssetSpec]:
-    """Return specs of the earlier layers' assets, which another code location materializes."""
+    """Return specs of earlier layers' assets that another code location materializes."""
     last = max(ALL.index(name) for name in layers)
     missing = [name for name in ALL[:last] if name not in layers]
     return [
@@ -58,10 +59,10 @@ def _upstream_elsewhere(layers: Collection[str]) -> list[dg.AssetSpec]:
 
 
 def default_resources(*, is_long_lived: bool = False) -> dict[str, Any]:
-    """Return connections and IO managers; each reads the settings when it is first used.
+    """Return the resources and IO managers; each reads the settings when it is first used.
 
     Args:
-        is_long_lived: whether the process runs for hours, see `SparkResource`.
+        is_long_lived: whether the process runs for hours; see `SparkResource`.
     """
     mongo, postgres = MongoResource(), PostgresResource()
     spark = SparkResource(is_long_lived=is_long_lived)
@@ -77,12 +78,12 @@ def default_resources(*, is_long_lived: bool = False) -> dict[str, Any]:
 
 
 def producer() -> dg.Definitions:
-    """Return compose's code location that fetches; its runs need no Java."""
+    """Return the definitions of compose's code location for fetching; its runs need no Java."""
     return build_defs(layers=("raw",))
 
 
 def spark_consumer() -> dg.Definitions:
-    """Return compose's code location that processes; its runs use the Spark cluster."""
+    """Return the definitions of compose's code location for processing on the Spark cluster."""
     return build_defs(layers=("clean", "warehouse", "marts"))
 
 
@@ -92,7 +93,7 @@ def _defs_of(_flows: tuple[str, ...]) -> dg.Definitions:
 
 
 def current_defs() -> dg.Definitions:
-    """Return the definitions of all layers and of the flows that there are now."""
+    """Return the definitions of all layers, built from the current content of `FLOWS`."""
     return _defs_of(tuple(flow.asset for flow in FLOWS))
 
 

@@ -1,8 +1,8 @@
-"""Which variables of the user's shell are passed to the programs that we start.
+"""Which environment variables of the user are passed to the programs that we start.
 
 What goes here: the environment of Spark's JVM, Dagster and Airflow, the variables that PySpark
-would read in our own process, those that HTTPS calls depend on, and secrets in files. What stays
-out: our settings (in `settings`), starting the programs.
+would read in our own process, variables that affect HTTPS calls, and reading secrets from files.
+What stays out: our settings (in `settings`), starting the programs.
 """
 
 import os
@@ -16,7 +16,7 @@ from cryptoassets.errors import SettingsError
 
 _PASSED_TO_EVERY_PROGRAM = (
     *("PATH", "HOME", "USER", "LOGNAME", "TZ"),
-    # Python itself may need these, and so do its workers.
+    # Python may need these, both here and in Spark's Python workers.
     *("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"),
 )
 _PASSED_TO_CLUSTERS = (
@@ -28,30 +28,30 @@ _PASSED_TO_CLUSTERS = (
 _READ_BY_PYSPARK = ("SPARK_", "PYSPARK_", "_PYSPARK_")
 _READ_BY_PYSPARK_TOO = ("MASTER", "ARROW_PRE_0_15_IPC_FORMAT")
 _READ_BY_JAVA = ("JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_OPTS", "CLASSPATH")
-# PGHOST, PGSERVICE, PGTZ, ...: libpq's variables have no underscore, unlike those of pgAdmin.
+# PGHOST, PGSERVICE, PGTZ, ...: libpq's variables have no underscore, unlike pgAdmin's.
 _READ_BY_LIBPQ = re.compile(r"PG[A-Z]+")
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """In the order in which `requests` reads them."""
 UTF8_LOCALE = "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"
-"""The locale of our processes; each system has one of the two."""
+"""The locale of our processes: the first one exists on macOS, the second one on Linux."""
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_OURS = ("SPARK_MASTER", "SPARK_CORES_PER_RUN", *_PASSED_TO_CLUSTERS)
+_KEPT = ("SPARK_MASTER", "SPARK_CORES_PER_RUN", *_PASSED_TO_CLUSTERS)
 
 
 def is_read_by_libpq(name: str) -> bool:
-    """Return whether libpq would read a variable of this name."""
+    """Return whether libpq would read a variable with this name."""
     return _READ_BY_LIBPQ.fullmatch(name) is not None
 
 
 def java_environment(
     master: str, java_home: Path, environment: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Return the whole environment of Spark's JVM and its Python workers.
+    """Return the complete environment of Spark's JVM and its Python workers.
 
-    It is an allow-list, because Spark, Hadoop and Java read hundreds of variables.
+    Only listed variables are passed, because Spark, Hadoop and Java read hundreds of others.
 
     Args:
-        master: SPARK_MASTER; only a cluster's JVM gets the variables that describe one.
+        master: SPARK_MASTER; variables that describe a cluster are passed only if it names one.
         java_home: the Java to use.
         environment: the user's environment.
     """
@@ -63,7 +63,7 @@ def java_environment(
         **local,
         "JAVA_HOME": str(java_home),
         "PYSPARK_PYTHON": sys.executable,
-        # In other locales Java cannot open files with non-ASCII names.
+        # Without a UTF-8 locale, Java cannot open files with non-ASCII names.
         "LC_ALL": UTF8_LOCALE,
     }
 
@@ -71,8 +71,8 @@ def java_environment(
 def remove_pyspark_variables() -> None:
     """Permanently remove the variables that PySpark would read in this process.
 
-    Removing them only while the JVM starts is not enough: PySpark checks at each call whether it is
-    "remote".
+    Removing them only while the JVM starts is not enough: PySpark reads them again at each call, to
+    check whether it is "remote".
     """
     for name in list(os.environ):
         if _is_read_by_pyspark(name):
@@ -81,11 +81,11 @@ def remove_pyspark_variables() -> None:
 
 def _is_read_by_pyspark(name: str) -> bool:
     is_read = name.startswith(_READ_BY_PYSPARK) or name in _READ_BY_PYSPARK_TOO
-    return is_read and name not in _OURS
+    return is_read and name not in _KEPT
 
 
 def ignored_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the names of other programs' variables that have no effect here."""
+    """Return the names of variables for other programs that have no effect here."""
     dagster = _dagster_variables(environment) - {"DAGSTER_HOME"}
     return sorted(
         name
@@ -109,18 +109,18 @@ def without_dagster_variables() -> dict[str, str]:
 
 
 def _dagster_variables(environment: Mapping[str, str] = os.environ) -> set[str]:
-    # The first is our own setting, the second is harmless.
+    # The first variable is our own setting; the second one is harmless.
     kept = {"DAGSTER_RUNS_RETENTION_DAYS", "DAGSTER_DISABLE_TELEMETRY"}
     return {name for name in environment if name.startswith("DAGSTER_")} - kept
 
 
 def without_proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without proxies, for programs that only call this machine."""
+    """Return the environment without proxy variables, for programs that only call this machine."""
     return {name: value for name, value in environment.items() if name.lower() not in _PROXIES}
 
 
 def certificates(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the certificates that the user wants to trust for HTTPS; None: those of `certifi`.
+    """Return the path of the user's trusted HTTPS certificates; None: use those of `certifi`.
 
     Raises:
         SettingsError: a variable names a path that cannot be read as certificates.
@@ -150,7 +150,7 @@ def secret_from_file(variable: str, path: str) -> str:
         path: the file.
 
     Raises:
-        SettingsError: the file is missing, empty or unreadable; the message never quotes it.
+        SettingsError: the file is missing, empty or unreadable; the message never quotes its text.
     """
     try:
         text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")

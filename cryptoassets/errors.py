@@ -1,49 +1,49 @@
-"""The one tree of errors; use it to choose the right `except`.
+"""The only hierarchy of errors; use the drawing below to choose what to catch.
 
-What goes here: every error that this package raises on purpose. What stays out: translation to
-Dagster's `Failure` (in `assets`) and exit codes (in `cli`).
+What goes here: every error that this package raises on purpose. What stays out: translating errors
+to Dagster's `Failure` (in `resources.failures`) and to exit codes (in `cli`).
 
 CryptoassetsError
   + SettingsError                 a setting or an option is wrong; exit code 2
-      + AnalystLoginError         there is no log-in that can only read
+      + AnalystLoginError         there is no read-only log-in, or its role can write
       + ExtraMissingError         an optional package is not installed
   + SourceError                   CoinCap did not return the requested data
       + BadKeyError               401, 403: the key is missing or refused
-      + CreditsSpentError         the month's credits are spent, at CoinCap or by our own ledger
+      + CreditsSpentError         CoinCap or our ledger reports that the month's credits are spent
           + PaceError             credits are left, but it is too early to spend them
-      + PlanError                 the plan does not cover this call, or it is not paid for
-      + BlockedError              a web page or text from a proxy in front of CoinCap
-      + RequestRefusedError       400 and other 4xx: the request itself, e.g. a window too long
+      + PlanError                 the plan does not cover this call, or the plan is not paid for
+      + BlockedError              a proxy in front of CoinCap returned a web page or text
+      + RequestRefusedError       400 and other 4xx: a wrong request, e.g. its window is too long
       + CoinNotFoundError         404: this coin, or its history, does not exist
       + RateLimitedError          429 after all retries
-      + SourceUnavailableError    5xx, timeout, reset, refused connection after all retries
-      + MalformedAnswerError      an answer that cannot be read, or is too large
-          + UnstorableAnswerError   MongoDB can store none of its coins unchanged
-      + EmptyAnswerError          a valid answer without coins
-      + PastPartitionError        a past hour without documents; only current prices are returned
-  + StoreError                    MongoDB, Parquet or PostgreSQL
-      + StoreUnavailableError     no connection, or it was lost
+      + SourceUnavailableError    5xx, timeout, connection reset or refused, after all retries
+      + MalformedAnswerError      a response that cannot be parsed, or is too large
+          + UnstorableAnswerError   MongoDB cannot store any part of the response unchanged
+      + EmptyAnswerError          a valid response without coins
+      + PastPartitionError        a past hour without documents; CoinCap returns only current prices
+  + StoreError                    a problem with MongoDB, Parquet or PostgreSQL
+      + StoreUnavailableError     no connection, or a lost connection
       + StoreNotRunningError      an embedded store is stopped; exit code 3
-      + UpstreamNotMaterializedError  the requested partition does not exist
+      + UpstreamNotMaterializedError  the partition to read is missing or damaged
       + ExpiredPartitionError     retention deleted the partition
       + SchemaMismatchError       columns or types differ from `schemas`
-      + ContractViolationError    keys or counts do not add up; nothing was published
-      + PartitionChangedError     another run wrote a partition between reading and writing it
-      + OlderInputsError          another run has published the mart from newer prices
+      + ContractViolationError    keys or counts are inconsistent; nothing was published
+      + PartitionChangedError     another run wrote a partition while this run was using it
+      + OlderInputsError          another run has already published the mart from newer inputs
       + UnknownRevisionError      newer code migrated the database; this code is too old for it
       + MixedSourcesError         simulated and real data would be mixed in one store
-      + QueryError                PostgreSQL refused a reader's query, or the result fits no type
+      + QueryError                PostgreSQL refused a reader's query, or a value fits no Arrow type
   + SparkJobError                 Spark aborted a job, or its JVM has ended
-      + WorkerCodeError           a Spark worker runs other code than the driver
-      + NoExecutorError           the Spark cluster has given a job no executor for minutes
-  + EmbeddedError                 a server or Java that we start ourselves did not start
+      + WorkerCodeError           a Spark worker runs different code than the driver
+      + NoExecutorError           a job has waited too long for an executor of the Spark cluster
+  + EmbeddedError                 an embedded server, or Java, did not start
 """
 
 from typing import ClassVar
 
 
 class CryptoassetsError(Exception):
-    """Base of all; `is_retryable` is true if the same call may succeed later unchanged."""
+    """Base class; `is_retryable` is true if the same call, unchanged, may succeed later."""
 
     is_retryable: ClassVar[bool] = False
 
@@ -53,7 +53,7 @@ class SettingsError(CryptoassetsError):
 
 
 class AnalystLoginError(SettingsError):
-    """There is no log-in that can only read, or the given one can write."""
+    """There is no read-only log-in, or the role of the given log-in can write."""
 
 
 class ExtraMissingError(SettingsError):
@@ -69,7 +69,7 @@ class BadKeyError(SourceError):
 
 
 class CreditsSpentError(SourceError):
-    """The credits of this month are spent."""
+    """This month's credits are spent."""
 
 
 class PaceError(CreditsSpentError):
@@ -81,11 +81,11 @@ class PlanError(SourceError):
 
 
 class BlockedError(SourceError):
-    """A proxy or firewall in front of the source answered in its place."""
+    """A proxy or firewall in front of the source answered instead of the source."""
 
 
 class RequestRefusedError(SourceError):
-    """The source refuses this request; it may accept another, e.g. for a shorter window."""
+    """The source refused this request; a different one, e.g. for a shorter window, may succeed."""
 
 
 class CoinNotFoundError(SourceError):
@@ -93,24 +93,24 @@ class CoinNotFoundError(SourceError):
 
 
 class RateLimitedError(SourceError):
-    """Still too many requests after all retries."""
+    """The source still returned HTTP 429 (too many requests) after all retries."""
 
     is_retryable = True
 
 
 class SourceUnavailableError(SourceError):
-    """The source could not be reached or answered with a server error after all retries."""
+    """After all retries, the source was still unreachable or still returned a server error."""
 
     is_retryable = True
 
 
 class MalformedAnswerError(SourceError):
-    """An answer that cannot be read.
+    """A response that cannot be parsed or is too large.
 
     Attributes:
-        status: HTTP status of the answer.
+        status: HTTP status of the response.
         reason: one of the reason codes of the collection `dead_letters`.
-        body: the received body, cut at 1 MiB.
+        body: the received body, cut at 1 MiB; empty if the body itself need not be stored.
     """
 
     is_retryable = True
@@ -123,13 +123,13 @@ class MalformedAnswerError(SourceError):
 
 
 class UnstorableAnswerError(MalformedAnswerError):
-    """A readable answer, no part of which MongoDB can store unchanged."""
+    """The response is readable, but MongoDB cannot store any part of it unchanged."""
 
     is_retryable = False
 
 
 class EmptyAnswerError(SourceError):
-    """A valid answer without coins: not a success, and nothing is stored."""
+    """A valid response without coins. It counts as a failure, and nothing is stored."""
 
     is_retryable = True
 
@@ -139,11 +139,11 @@ class PastPartitionError(SourceError):
 
 
 class StoreError(CryptoassetsError):
-    """MongoDB, Parquet or PostgreSQL."""
+    """A problem with MongoDB, Parquet or PostgreSQL."""
 
 
 class StoreUnavailableError(StoreError):
-    """No connection to a store, or the connection was lost."""
+    """A store cannot be reached, or the connection was lost."""
 
     is_retryable = True
 
@@ -153,11 +153,11 @@ class StoreNotRunningError(StoreError):
 
 
 class UpstreamNotMaterializedError(StoreError):
-    """The partition that an asset reads is not in its store."""
+    """The partition that an asset reads is missing from its store, or damaged."""
 
 
 class ExpiredPartitionError(StoreError):
-    """Retention deleted the partition; it is not created again."""
+    """Retention deleted the partition, which is never created again."""
 
 
 class SchemaMismatchError(StoreError):
@@ -165,11 +165,11 @@ class SchemaMismatchError(StoreError):
 
 
 class ContractViolationError(StoreError):
-    """Keys or counts do not add up; nothing was published."""
+    """Keys or counts are inconsistent; nothing was published."""
 
 
 class PartitionChangedError(StoreError):
-    """Another run wrote a partition while this one prepared to add rows to it; none was added."""
+    """Another run wrote a partition while this run was reading it or preparing to write it."""
 
     is_retryable = True
 
@@ -189,7 +189,7 @@ class MixedSourcesError(StoreError):
 
 
 class QueryError(StoreError):
-    """PostgreSQL refused a query of `analysis`, or its result fits no type of Arrow."""
+    """PostgreSQL refused a query from `analysis`, or a value in the result fits no Arrow type."""
 
 
 class SparkJobError(CryptoassetsError):
@@ -197,14 +197,14 @@ class SparkJobError(CryptoassetsError):
 
 
 class WorkerCodeError(SparkJobError):
-    """A Spark worker runs other code, or another Python, than the driver."""
+    """A Spark worker runs different code, or a different Python version, than the driver."""
 
 
 class NoExecutorError(SparkJobError):
-    """The Spark cluster has given a job no executor for minutes, so it was ended."""
+    """The Spark cluster gave a job no executor for minutes, so Spark was stopped."""
 
     is_retryable = True
 
 
 class EmbeddedError(CryptoassetsError):
-    """A server or the Java that we start ourselves did not start."""
+    """An embedded server, or the Java that Spark needs, did not start."""

@@ -1,10 +1,11 @@
-"""Names of the facts that runs report for programs: the operations, the sensors, Airflow's plugin.
+"""Names of the facts that runs report to programs: to operations, sensors and Airflow's plugin.
 
-What goes here: the names, the labels that people see instead, and reading the facts again. What
-stays out: metadata that only people read; it has a label and no name.
+What goes here: the names, the labels that people see instead, writing facts to metadata and reading
+them back. What stays out: metadata that only people read; it has a label and no name.
 
-The names travel in one JSON entry of a materialization's or failure's metadata. The plugin may not
-import this package and has its own list, in `cryptoassets_airflow.facts`; a test compares them.
+A materialization or failure stores all its facts, by name, in one JSON entry of its metadata. The
+plugin must not import this package, so it has its own list of names, in
+`cryptoassets_airflow.facts`; a test compares the two lists.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ METADATA_KEY = "cryptoassets/facts"
 
 
 class Fact(StrEnum):
-    """One name per fact; counts are of one partition, times are ISO, UTC."""
+    """The names of all facts. Counts are per partition; times are in ISO 8601 and UTC."""
 
     DOCUMENTS_RECEIVED = "documents_received"
     DOCUMENTS_NEW = "documents_new"
@@ -43,7 +44,7 @@ class Fact(StrEnum):
 
     @property
     def label(self) -> str:
-        """The metadata key under which people see it in Dagster's UI."""
+        """The metadata key under which people see the fact in Dagster's UI."""
         return _LABELS.get(self, self.value.replace("_", " "))
 
 
@@ -58,7 +59,7 @@ def metadata_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return Dagster's metadata: each fact by its label, and all of them by name in one entry.
 
     Args:
-        facts: values by `Fact`; entries with other keys are only shown, not read.
+        facts: values by `Fact`; entries with other keys are only shown to people.
     """
     shown = {key.label if isinstance(key, Fact) else key: value for key, value in facts.items()}
     by_name = {key.value: value for key, value in facts.items() if isinstance(key, Fact)}

@@ -1,10 +1,10 @@
-"""ASGI middleware that accepts only requests of a page itself and of this platform's programs.
+"""ASGI middleware that accepts only requests from the page itself, from links and from programs.
 
-What goes here: the guard of every page that has no log-in: Dagster's, the dashboard, the metrics.
-What stays out: which requests are foreign (in `origins`).
+What goes here: the guard of every page that has no log-in: Dagster's page, the dashboard, the
+metrics. What stays out: deciding which requests are foreign (in `origins`).
 
-Dagster has no log-in. Its webserver accepts mutations from any web page, by GET and as plain text,
-and any page can read all events over WebSockets.
+Without this guard, Dagster's webserver accepts GraphQL mutations from any web page, even by GET or
+as plain text, and any web page can read all events over WebSockets.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ from cryptoassets.origins import is_from_another_origin
 
 
 def guards(hosts: Sequence[str]) -> list[Middleware]:
-    """Return the middleware that refuses foreign host names, origins and mutations.
+    """Return the middleware that refuses foreign host names, other origins and unsafe requests.
 
     Args:
-        hosts: names, without port, that a request may name.
+        hosts: host names, without port, that are accepted in a request's `Host` header.
     """
     return [
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
@@ -33,20 +33,20 @@ def guards(hosts: Sequence[str]) -> list[Middleware]:
 
 
 class RefuseForeignRequests:
-    """Refuses requests from other origins, GraphQL that is not JSON, and reports about assets."""
+    """Refuses requests from other origins, GraphQL that is not JSON by POST, and asset reports."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request or pass it on."""
-        answer = {"http": _refusal, "websocket": _refusal_of_socket}.get(scope["type"])
-        refusal = answer(scope) if answer else None
+        check = {"http": _refusal, "websocket": _refusal_of_socket}.get(scope["type"])
+        refusal = check(scope) if check else None
         await (refusal or self._app)(scope, receive, send)
 
 
 def _refusal_of_socket(scope: Scope) -> WebSocketClose | None:
-    # Closing before accepting gives the browser status 403.
+    # If a WebSocket is closed before it is accepted, the browser receives status 403.
     return WebSocketClose() if is_from_another_origin(Headers(scope=scope), "GET") else None
 
 
@@ -64,7 +64,7 @@ def _refusal(scope: Scope) -> PlainTextResponse | None:
 def _refusal_of_query(headers: Headers, method: str) -> PlainTextResponse | None:
     if method != "POST":
         return _answer(HTTPStatus.METHOD_NOT_ALLOWED, "GraphQL accepts only POST")
-    # A page of another origin cannot send this type without a preflight request, which is refused.
+    # A page from another origin must ask to send this type (CORS preflight), which is refused.
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return _answer(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "GraphQL accepts only application/json")
     return None

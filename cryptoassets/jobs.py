@@ -1,10 +1,10 @@
 """Jobs and schedules.
 
-What goes here: which assets run together, and when. What stays out: the assets (in `assets`), runs
-that events request (in `sensors`). There are several jobs because a job has one partitioning and
-belongs to one code location.
+What goes here: which assets run together, and when. What stays out: the assets (in `assets`) and
+the sensors, which request runs after events (in `sensors`). There are several jobs, because all
+assets of a job must have the same partitions and be in the same code location.
 
-Airflow is the scheduler. The schedules here are off; they are for users without Airflow.
+Airflow is the scheduler. The schedules here are off by default; they are for users without Airflow.
 """
 
 import subprocess
@@ -25,13 +25,13 @@ from cryptoassets.upkeep.retention_job import retention, retention_daily
 
 RAW_SNAPSHOTS = dg.AssetKey(["raw", SNAPSHOT_FLOW.raw.name])
 SCHEDULE_TAG = "cryptoassets/every_five_minutes"
-"""Tag of the runs of the 5-minute schedule."""
+"""Tag on runs that the 5-minute schedule launched."""
 _MAX_OUTPUT = 2_000
 _HOUR_FORMAT = "%Y-%m-%d-%H:00"
 
 
 def processed_assets(flow: Flow) -> list[str]:
-    """Return the keys of the assets that a flow's job makes from raw documents."""
+    """Return the keys of the assets that a flow's job computes from raw documents."""
     return [asset_of(flow.clean), *flow.also, flow.asset]
 
 
@@ -49,13 +49,13 @@ process = dg.define_asset_job(
 marts = dg.define_asset_job(
     "marts",
     selection=dg.AssetSelection.groups("marts"),
-    description="Compute the daily figures of a day, or of each day of a range, from the "
+    description="Compute the daily figures for a day, or for each day of a range, from the "
     "warehouse.",
 )
 
 
 def _flow_jobs(layers: Collection[str]) -> list[Any]:
-    """Return the part in a code location's layers of each job that fetches and processes a flow."""
+    """Return the jobs that both fetch and process a flow, limited to the assets of these layers."""
     jobs = []
     for flow in FLOWS:
         keys = [asset_of(flow.raw), *processed_assets(flow), *flow.refreshes]
@@ -76,7 +76,7 @@ def _flow_jobs(layers: Collection[str]) -> list[Any]:
     "requests its processing.",
 )
 def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Fetch every 5 minutes; then the sensor `process_what_was_fetched` acts. Off by default."""
+    """Request `ingest` every 5 minutes; `process_what_was_fetched` then requests `process`."""
     moment = context.scheduled_execution_time.astimezone(UTC)
     return dg.RunRequest(
         run_key=moment.isoformat(),
@@ -93,16 +93,16 @@ def ingest_every_five_minutes(context: dg.ScheduleEvaluationContext) -> dg.RunRe
     description="Fetch and publish the exchange rates every 6 hours, and read the ECB's file.",
 )
 def rates_every_six_hours(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """Run `rates` every 6 hours. Off by default."""
+    """Request `rates` every 6 hours."""
     moment = context.scheduled_execution_time.astimezone(UTC)
     return dg.RunRequest(run_key=moment.isoformat(), partition_key=moment.strftime(_HOUR_FORMAT))
 
 
 @dg.op
 def run_command(context: dg.OpExecutionContext) -> None:
-    """Execute `cryptoassets run` and log its lines; fail if it fails."""
-    # Without this tag, the sensor `dead_runs` fails a run of more than 5 minutes. Other runs are
-    # tagged by the resource of a store, which this run does not need.
+    """Execute `cryptoassets run`, log its output, and fail if the command fails."""
+    # Without these tags, the sensor `dead_runs` would mark a run of more than 5 minutes as failed.
+    # Other runs get the tags from the resource of a store; this run uses no such resource.
     context.instance.add_run_tags(context.run_id, process_tags(context.run_id))
     command = [sys.executable, "-m", "cryptoassets.cli", "run"]
     end_of_output = ""
@@ -115,7 +115,7 @@ def run_command(context: dg.OpExecutionContext) -> None:
                 context.log.info("%s", line.rstrip())
                 end_of_output = (end_of_output + line)[-_MAX_OUTPUT:]
         except BaseException:
-            # Otherwise the command would go on after its run was terminated in Dagster's page.
+            # Otherwise the command would continue after a user has terminated the run in Dagster.
             process.terminate()
             raise
     if process.returncode:
@@ -126,8 +126,8 @@ def run_command(context: dg.OpExecutionContext) -> None:
 
 
 @dg.job(
-    description="Fetch and process now: what `cryptoassets run` does. Launches nothing else and "
-    "needs no partition. Its steps appear as runs of the other jobs."
+    description="Fetch and process now, like `cryptoassets run`. Needs no partition, and nothing "
+    "else has to be launched. Each step appears as a run of another job."
 )
 def all_steps_now() -> None:
     """Fetch, clean, check and publish once."""
@@ -136,19 +136,22 @@ def all_steps_now() -> None:
 
 @dg.op
 def fail_runs_without_process(context: dg.OpExecutionContext) -> None:
-    """Fail runs whose process is gone, and log their ids."""
+    """Mark runs whose process is gone as failed, and log their ids."""
     failed = fail_dead_runs(context.instance)
     context.log.info("Failed %d dead runs: %s", len(failed), ", ".join(failed) or "none")
 
 
-@dg.job(description="Do now, once, what the sensor `dead_runs` does. Has no partition.")
+@dg.job(
+    description="Mark runs whose process is gone as failed, like the sensor `dead_runs`, but once, "
+    "now. Needs no partition."
+)
 def end_dead_runs() -> None:
-    """Fail runs whose process is gone."""
+    """Mark runs whose process is gone as failed."""
     fail_runs_without_process()
 
 
 class PurgeConfig(dg.Config):
-    """Options that can be set in the launchpad."""
+    """Options that can be set in Dagster's launchpad."""
 
     older_than_days: float | None = Field(
         None, description="Age in days; default: `DAGSTER_RUNS_RETENTION_DAYS`."
@@ -158,7 +161,7 @@ class PurgeConfig(dg.Config):
 
 @dg.op
 def delete_old_runs(context: dg.OpExecutionContext, config: PurgeConfig) -> None:
-    """Delete superseded runs of that age with their events, and log their number."""
+    """Delete finished runs of that age and their events, and log how many were deleted."""
     days = config.older_than_days
     days = load_settings().dagster_runs_retention_days if days is None else days
     if not days:
@@ -178,7 +181,7 @@ def delete_old_runs(context: dg.OpExecutionContext, config: PurgeConfig) -> None
 
 @dg.job(
     description="Delete finished runs older than DAGSTER_RUNS_RETENTION_DAYS with their events; "
-    "each partition keeps the run that materialized it last. Has no partition."
+    "each partition keeps the run that materialized it last. Needs no partition."
 )
 def purge_old_runs() -> None:
     """Limit the size of Dagster's event log, which Dagster itself does not limit."""
@@ -193,14 +196,14 @@ def purge_old_runs() -> None:
     description="Run `purge_old_runs` every day at 03:17 UTC.",
 )
 def purge_old_runs_daily() -> dg.RunRequest:
-    """Purge at 03:17 UTC. Off by default."""
+    """Request `purge_old_runs` at 03:17 UTC."""
     return dg.RunRequest()
 
 
 def jobs_in(layers: Collection[str]) -> list[Any]:
     """Return the jobs of a code location with these layers."""
     return [
-        # The first one in Dagster's page, which sorts them by name.
+        # Dagster's UI sorts jobs by name and so lists this one first.
         *([all_steps_now] if {"raw", "marts"} <= {*layers} else []),
         *([ingest, end_dead_runs, purge_old_runs] if "raw" in layers else []),
         *([process, retention] if "warehouse" in layers else []),
@@ -214,6 +217,6 @@ def schedules_in(layers: Collection[str]) -> list[dg.ScheduleDefinition]:
     return [
         *([ingest_every_five_minutes, purge_old_runs_daily] if "raw" in layers else []),
         *([retention_daily] if "warehouse" in layers else []),
-        # In compose, each of two code locations has a part of the job, and Airflow launches both.
+        # In compose, each of two code locations has a part of `rates`; Airflow launches both parts.
         *([rates_every_six_hours] if {"raw", "warehouse"} <= {*layers} else []),
     ]

@@ -1,8 +1,8 @@
-"""Every connection to PostgreSQL: defined by its URL alone, with fixed formats of text and time.
+"""All connections to PostgreSQL: only the URL defines them, and value formats are fixed.
 
 What goes here: parsing the URL, the options of every session, and refusing databases that would
 change the values written to them. What stays out: choosing the URL (in `settings` and `embedded`),
-and the errors of statements (in `stores.postgres_errors`).
+and errors that statements raise (in `stores.postgres_errors`).
 """
 
 import os
@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from cryptoassets.environment import is_read_by_libpq
 from cryptoassets.errors import SettingsError, StoreError
 
-# Without this option libpq reads ~/.pgpass; it silently ignores a file that cannot exist.
+# Without this option, libpq would read ~/.pgpass. It silently ignores a file that cannot exist.
 _NO_PASSWORD_FILE = "/dev/null/no-password-file"  # noqa: S105 -- a path
 
 _CONNECTION: dict[str, Any] = {
@@ -29,13 +29,13 @@ _CONNECTION: dict[str, Any] = {
 }
 _LIMITS = {
     "statement_timeout": "15min",
-    # A second run of a partition waits while the first one publishes: seconds, not minutes.
+    # A run waits while another run publishes the same partition, which takes seconds, not minutes.
     "lock_timeout": "2min",
     "idle_in_transaction_session_timeout": "10min",
     # A killed run must not hold its locks until its last statement has finished.
     "client_connection_check_interval": "2s",
 }
-"""Options in the URL override these."""
+"""Options in the URL override these limits."""
 _VALUE_FORMATS = {
     "DateStyle": "ISO,YMD",
     "IntervalStyle": "postgres",
@@ -45,39 +45,39 @@ _VALUE_FORMATS = {
     "extra_float_digits": "1",
     "array_nulls": "on",
     "transform_null_equals": "off",
-    # With stricter levels, a transaction that waited for a lock would not see newer rows.
+    # At stricter levels, a transaction would not see rows committed while it waited for a lock.
     "default_transaction_isolation": "read committed",
 }
-"""They override the URL, ALTER ROLE and ALTER DATABASE, because they define how values are read and
-written."""
+"""These override the URL, ALTER ROLE and ALTER DATABASE, because they define how values are read
+and written."""
 _ENCODING = "UTF8"
-# Our statements name tables with their schema; functions and operators must be PostgreSQL's own.
+# Our statements name tables with their schema, and use only PostgreSQL's functions and operators.
 _SEARCH_PATH = {"search_path": "pg_catalog"}
-# People write `coin_latest` for `marts.coin_latest`; only the owner can create anything there.
+# People can write `coin_latest` for `marts.coin_latest`. Only the owner can create objects there.
 _READER_SETTINGS = {
     "search_path": "pg_catalog,marts,warehouse",
     "default_transaction_read_only": "on",
 }
-# Dagster names its tables without a schema.
+# Dagster's statements name tables without a schema.
 _SEARCH_PATH_OF_DAGSTER = {"search_path": "public"}
 _IS_FULL = re.compile("too many clients|too many connections|connection slots are reserved")
 FULL_REMEDY = "first close other connections, or raise max_connections"
 
 
 def remove_libpq_variables() -> None:
-    """Remove libpq's variables from this process: PGSERVICE and PGTZ override what code passes."""
+    """Remove libpq's variables from this process; some would override what our code passes."""
     for name in [name for name in os.environ if is_read_by_libpq(name)]:
         # Another thread may do the same at the same time.
         os.environ.pop(name, None)
 
 
 def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
-    """Return a new connection to a database that stores text unchanged.
+    """Return a new connection to a writable database that stores text unchanged.
 
     Raises:
         SettingsError: the URL cannot be read, or the database is not UTF-8.
         StoreError: the database is read-only.
-        psycopg.Error: no connection.
+        psycopg.Error: the connection failed.
     """
     remove_libpq_variables()
     parsed = parameters(url)
@@ -91,22 +91,22 @@ def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
 
 
 def connect_to_read(url: str, limits: dict[str, str]) -> psycopg.Connection:
-    """Return a new read-only connection with autocommit; a standby server is accepted, too.
+    """Return a new read-only connection with autocommit; a standby server is accepted as well.
 
     Args:
         url: its role should not be able to write; the caller checks that.
-        limits: options of the session, such as time-outs, which the URL overrides.
+        limits: session options, such as timeouts; options in the URL override them.
 
     Raises:
         SettingsError: the URL cannot be read.
-        psycopg.Error: no connection.
+        psycopg.Error: the connection failed.
     """
     remove_libpq_variables()
     return psycopg.connect(**_parameters(url, limits, _READER_SETTINGS), autocommit=True)
 
 
 def parameters(url: str) -> dict[str, Any]:
-    """Return libpq's parameters: the URL overrides our limits, our value formats override the URL.
+    """Return libpq's parameters: the URL overrides our limits, but not our value formats.
 
     Raises:
         SettingsError: the URL cannot be read.
@@ -115,14 +115,15 @@ def parameters(url: str) -> dict[str, Any]:
 
 
 def _parameters(url: str, limits: dict[str, str], fixed: dict[str, str]) -> dict[str, Any]:
-    """Return the parameters for options that the URL overrides, and for fixed ones.
+    """Return libpq's parameters: the URL overrides `limits`, and `fixed` overrides the URL.
 
-    The settings have checked the form of the URL; only libpq knows the names of its options.
+    `settings` has already checked the form of the URL, but only libpq knows the valid option names.
     """
     try:
         parsed = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        # libpq quotes the option, which may be a part of a password with a question mark.
+        # libpq's message quotes the option. If a password contains a question mark, part of the
+        # password may look like an option.
         raise SettingsError(
             "The URL of PostgreSQL has an option after its question mark that libpq does not know. "
             "A retry will not help; correct POSTGRES_URL or ANALYST_URL. In a password write ? as "
@@ -140,8 +141,8 @@ def address(parsed: dict[str, Any]) -> str:
 
 
 def is_full(error: psycopg.Error) -> bool:
-    """Return whether the server refused a connection because others have taken all of them."""
-    # While connecting, libpq reports the server's message without its SQLSTATE.
+    """Return whether the server refused a connection because all its connections are in use."""
+    # For a failed connection, libpq reports the server's message, but not the SQLSTATE.
     return error.sqlstate == "53300" or _IS_FULL.search(str(error)) is not None
 
 
@@ -160,7 +161,7 @@ def dagster_url(url: str) -> str:
     }
     return urlunsplit(
         parts._replace(
-            # With the driver: in SQLAlchemy 2.1, plain `postgresql` means psycopg 3.
+            # Names the driver, because plain `postgresql` means psycopg 3 in SQLAlchemy 2.1.
             scheme="postgresql+psycopg2",
             query="&".join(
                 f"{quote(name)}={quote(value, safe='')}" for name, value in query.items()
@@ -174,8 +175,8 @@ def not_utf8(database: str, encoding: str | None, server: str) -> SettingsError:
     return SettingsError(
         f"PostgreSQL at {server}: the database {database!r} has the encoding {encoding}, which "
         "cannot store every coin's name; it must be UTF8. Nothing was written and a retry will "
-        "not help: create one with CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8' LOCALE "
-        "'C', and name it in POSTGRES_URL"
+        "not help: create a database with CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8' "
+        "LOCALE 'C', and name it in POSTGRES_URL"
     )
 
 
@@ -185,7 +186,7 @@ def _options(session: dict[str, str]) -> str:
 
 
 def _fail_if_unsuitable(connection: psycopg.Connection, server: str) -> None:
-    # The server reports these when it connects, so no query is needed.
+    # The server reports these parameters when it accepts a connection, so no query is needed.
     reported = connection.info.parameter_status
     encoding = reported("server_encoding")
     if encoding != _ENCODING:
@@ -199,5 +200,5 @@ def _fail_if_unsuitable(connection: psycopg.Connection, server: str) -> None:
         raise StoreError(
             f"PostgreSQL at {server} is read-only for this role. Nothing was written and a retry "
             "will not help; turn off default_transaction_read_only for the database and the role "
-            "of POSTGRES_URL, or set POSTGRES_URL to others"
+            "of POSTGRES_URL, or name another database or role there"
         )

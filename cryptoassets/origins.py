@@ -1,12 +1,12 @@
-"""Which requests come from a web page of another origin, or were sent to a foreign host name.
+"""Recognizes requests that come from another origin's web page or name a foreign host.
 
 What goes here: checking headers. What stays out: HTTP itself (in `guard` and
 `coincap_server.service`).
 
 Any web page can make the browser send requests to this machine. The browser names the page's origin
-in `Origin` or `Sec-Fetch-Site`. With DNS rebinding, a page's own host name resolves to this
-machine: then the origin matches, and only `Host` reveals the page. Programs other than browsers
-send only `Host`.
+in `Origin`, or describes it in `Sec-Fetch-Site`. With DNS rebinding, the host name of a foreign
+page resolves to this machine. Its origin then matches, and only `Host` shows that it is foreign.
+Programs other than browsers send only `Host`.
 """
 
 import re
@@ -18,18 +18,18 @@ _HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:\d*)?")
 
 
 def host_name(headers: Mapping[str, str]) -> str:
-    """Return the host that a request was sent to, in lower case and without its port."""
+    """Return the host name in a request's `Host` header, in lower case and without the port."""
     match = _HOST.fullmatch(headers.get("host", "").lower())
     return match[1] if match else ""
 
 
 def is_from_another_origin(headers: Mapping[str, str], method: str) -> bool:
-    """Return whether a page of another origin made the browser send this request.
+    """Return whether a page from another origin made the browser send this request.
 
     A link, such as Airflow's button, does not count, because it only opens our page.
 
     Args:
-        headers: names in lower case.
+        headers: the request's headers, with names in lower case.
         method: the HTTP method; GET for WebSockets.
     """
     origin = headers.get("origin")

@@ -1,7 +1,7 @@
-"""Where the project's own files are: the checkout, `.env`, Dagster's files, and the home.
+"""Where the project's own files are: the checkout, `.env`, Dagster's files, and the home folder.
 
-What goes here: finding them. What stays out: what `.env` sets (in `settings`), and what is in the
-home (in `embedded`).
+What goes here: finding them. What stays out: the settings in `.env` (in `settings`), and the
+content of the home folder (in `embedded`).
 """
 
 import os
@@ -21,19 +21,20 @@ def checkout() -> Path | None:
 
 
 def project_root() -> Path:
-    """Return the folder of `.env` and of relative paths in settings.
+    """Return the folder that contains `.env`; relative paths in settings start there.
 
-    It is the checkout. For an installed package it is the nearest folder that contains
-    `.cryptoassets`, from the current folder upwards; else the current folder.
+    It is the checkout. For an installed package, it is the current folder or the nearest folder
+    above it that contains `.cryptoassets`. If there is no such folder, it is the current folder.
     """
     here = Path.cwd()
     return checkout() or _folder_with_home(here) or here
 
 
 def settings_file() -> Path:
-    """Return the file `.env` in CRYPTOASSETS_HOME if that variable names a folder with one.
+    """Return the path of `.env`.
 
-    Otherwise return the project's, which need not exist.
+    It is the one in CRYPTOASSETS_HOME if that variable is set and the file exists. Otherwise it is
+    the one in the project's folder, which need not exist.
     """
     named = os.environ.get("CRYPTOASSETS_HOME")
     own = project_root() / Path(named).expanduser() / ENV_FILE if named else None
@@ -41,15 +42,15 @@ def settings_file() -> Path:
 
 
 def dagster_file(name: str) -> Path:
-    """Return the path of `dagster.yaml` or `workspace.yaml`: the checkout's, or the wheel's."""
+    """Return the path of `dagster.yaml` or `workspace.yaml` in the checkout, else in the wheel."""
     return (checkout() or _PACKAGE) / name
 
 
 def default_home() -> Path:
-    """Return the home if CRYPTOASSETS_HOME is not set.
+    """Return the home folder that is used if CRYPTOASSETS_HOME is not set.
 
-    It is `.cryptoassets` in the project's folder. For an installed package without such a folder it
-    is in the user's data folder.
+    It is `.cryptoassets` in the project's folder. If there is neither a checkout nor such a folder,
+    it is `cryptoassets` in the user's data folder.
     """
     if not checkout() and not _folder_with_home(Path.cwd()):
         return user_data_path("cryptoassets", appauthor=False)

@@ -1,7 +1,7 @@
 """Sensors: request runs after events, not at fixed times.
 
 What goes here: what each sensor checks and which runs it requests. What stays out: the jobs (in
-`jobs`), queries of the stores (in `upkeep`).
+`jobs`), and querying the stores (in `upkeep`).
 """
 
 from collections.abc import Collection, Iterator
@@ -27,11 +27,11 @@ from cryptoassets.upkeep.in_use import UNFINISHED_STATUSES
 
 _HEAL_GAPS = "heal_gaps"
 ALERT_WATCH = Watch()
-"""The watch of this process, a code server; all ticks share its one thread."""
+"""Evaluates alerts for this process, a code server; all ticks share its single thread."""
 
 
 def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
-    """Return the sensor `heal_gaps` for the part of `history` in these layers; off by default."""
+    """Return the sensor `heal_gaps` for these layers' part of the job `history`; off by default."""
     fetches, processes = "raw" in layers, "warehouse" in layers
     if not (fetches or processes):
         return []
@@ -49,7 +49,7 @@ def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         unfinished = dg.RunsFilter(job_name="history", statuses=UNFINISHED_STATUSES)
         if context.instance.get_runs(unfinished, limit=1):
-            yield dg.SkipReason("a run of history has not ended")
+            yield dg.SkipReason("a run of the job history has not ended")
             return
         days = days_to_heal(history, fetches=fetches, processes=processes)
         for week in chunks(days)[:1]:
@@ -72,7 +72,7 @@ def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
     "run `ingest` by hand launch `process` themselves.",
 )
 def process_what_was_fetched(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
-    """Process the hour of a scheduled `ingest`; Airflow and users launch `process` themselves."""
+    """Request `process` for the hour of a scheduled `ingest`."""
     run = context.dagster_run
     if SCHEDULE_TAG not in run.tags:
         return dg.SkipReason("not launched by the 5-minute schedule")
@@ -83,13 +83,13 @@ def process_what_was_fetched(context: dg.RunStatusSensorContext) -> dg.RunReques
     run_status=dg.DagsterRunStatus.SUCCESS,
     request_job=marts,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Compute the marts of days whose gaps `heal_gaps` had filled, and of later days "
-    "that look back on them.",
+    description="Recompute the marts of days whose gaps `heal_gaps` has filled, and of later days "
+    "whose figures depend on these days.",
 )
 def marts_of_healed_days(
     context: dg.RunStatusSensorContext, postgres: PostgresResource
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Compute the marts of days whose gaps `heal_gaps` filled, and of days that look back on them.
+    """Request the marts of days whose gaps `heal_gaps` filled, and of days that depend on them.
 
     `backfill --gaps` and Airflow compute the marts themselves.
     """
@@ -107,7 +107,7 @@ def marts_of_healed_days(
 
 
 def late_documents_of(flow: Flow, name: str) -> dg.SensorDefinition:
-    """Return the sensor that processes partitions with documents from another partition's run."""
+    """Return the sensor for partitions that received documents from another partition's run."""
     raw = dg.AssetKey.from_user_string(asset_of(flow.raw))
     processed = [dg.AssetKey.from_user_string(key) for key in processed_assets(flow)]
 
@@ -135,9 +135,9 @@ def late_documents_of(flow: Flow, name: str) -> dg.SensorDefinition:
             if Fact.IS_LATE not in facts_of(stored.metadata):
                 continue
             if partition_window(stored.partition)[0] > now:
-                # The source's clock is ahead, and Dagster has no partition for an hour before it
-                # begins. Until then, this record and those after it are read again; the run key
-                # prevents duplicate runs.
+                # The source's clock is ahead: this hour has not begun, and until it begins, Dagster
+                # has no partition for it. This tick stops here, and the next one reads this record
+                # and later ones again.
                 after -= 1
                 break
             late[stored.partition] = record.storage_id
@@ -183,20 +183,20 @@ def failed_runs(context: dg.RunFailureSensorContext) -> None:
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Mark runs as failed whose process is gone, so that nothing waits for them.",
+    description="Mark runs whose process is gone as failed, so that nothing waits for them.",
 )
 def dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Fail runs whose process is gone, so that nothing waits for them forever."""
+    """Mark runs whose process is gone as failed, so that nothing waits for them forever."""
     failed = fail_dead_runs(context.instance)
-    result = f"failed {', '.join(failed)}" if failed else "every started run has its process"
+    result = f"marked as failed: {', '.join(failed)}" if failed else "no dead run was found"
     return dg.SkipReason(f"{result} ({datetime.now(UTC):%H:%M:%S} UTC)")
 
 
 @dg.sensor(
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Evaluate the conditions of alerts, and send what has started or cleared to "
-    "CRYPTOASSETS_ALERT_URLS. Shows what the evaluation before this one found.",
+    description="Evaluate the conditions for alerts, and notify CRYPTOASSETS_ALERT_URLS of alerts "
+    "that have started or cleared. Each tick shows the result of the previous evaluation.",
 )
 def alerts() -> dg.SkipReason:
     """Evaluate alerts in the background, so that a slow receiver delays no other sensor."""

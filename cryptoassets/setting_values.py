@@ -1,7 +1,7 @@
-"""Refuses values of settings that cannot be used; no message quotes a secret.
+"""Refuses setting values that cannot be used; no message quotes a secret.
 
-What goes here: one function per kind of value, which returns the value or raises. What stays out:
-the settings themselves (in `settings`).
+What goes here: one function per kind of value, which returns the value or raises an error. What
+stays out: the settings themselves (in `settings`).
 """
 
 import re
@@ -9,7 +9,7 @@ import unicodedata
 
 from pydantic import SecretStr, ValidationInfo
 
-# With a bare @ or /, part of the password would be read as the host, and messages name the host.
+# After an unescaped @ or /, part of a password would be read as the host, which messages show.
 _CHARACTER = "(?:[^@/?%]|%[0-9a-fA-F]{2})"
 _HOST = rf"(?:\[[^@/?\]]+\]|(?![^@/?]*[\[\]])(?:(?![:,]){_CHARACTER})*)(?::\d*)?"
 _POSTGRES_URL = re.compile(
@@ -21,7 +21,7 @@ _ALERT_URL = re.compile(r"[A-Za-z][\w+.-]*://\S+", re.ASCII)
 _HTTP_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 _SPARK_MASTER = re.compile(r"local(\[[\d*, ]+\])?|(spark|k8s)://\S+|yarn")
 CLEAN_URI = re.compile(r"hdfs://[^/\s]+/[^\s\[\]{}*?,]*|file:///[^\[\]{}*?,]*")
-# Spark and Hadoop treat these as a pattern, a list or an escape in every path.
+# In every path, Spark and Hadoop read these as a pattern, a list separator or an escape character.
 _MISREAD_IN_PATHS = frozenset('[]{}*?,\\"')
 # MongoDB refuses these in the name of a database.
 _MISREAD_IN_DATABASES = frozenset('/\\. "$*<>:|?')
@@ -31,33 +31,34 @@ _HOST_NAME = re.compile(r"(\*\.)?[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
 def misread_postgres_url(variable: str = "POSTGRES_URL") -> str:
-    """Return the message about a URL of PostgreSQL that cannot be read; it never quotes it."""
+    """Return the message about an unreadable PostgreSQL URL; it does not quote the URL."""
     return (
-        f"{variable} cannot be read. It looks like postgresql://user:password@host:5432/bigdata_db;"
-        " in the password write @ as %40, / as %2F, : as %3A and % as %25"
+        f"{variable} cannot be read. It must look like "
+        "postgresql://user:password@host:5432/bigdata_db; in the password, write @ as %40, / as "
+        "%2F, : as %3A and % as %25"
     )
 
 
 def postgres_url(url: SecretStr | None, field: ValidationInfo) -> SecretStr | None:
-    """Refuse a URL of PostgreSQL if a part of it would be misread."""
+    """Refuse a PostgreSQL URL if part of it would be misread."""
     if url is not None and not _POSTGRES_URL.fullmatch(url.get_secret_value()):
         raise ValueError(misread_postgres_url((field.field_name or "").upper()))
     return url
 
 
 def mongo_url(url: SecretStr | None) -> SecretStr | None:
-    """Refuse a URL of MongoDB if a part of it would be misread."""
+    """Refuse a MongoDB URL if part of it would be misread."""
     if url is not None and not _MONGO_URL.fullmatch(url.get_secret_value()):
         message = (
-            "MONGO_URL cannot be read. It looks like mongodb://user:password@host:27017/; in "
-            "the password write @ as %40, / as %2F, : as %3A and % as %25"
+            "MONGO_URL cannot be read. It must look like mongodb://user:password@host:27017/; in "
+            "the password, write @ as %40, / as %2F, : as %3A and % as %25"
         )
         raise ValueError(message)
     return url
 
 
 def alert_urls(urls: SecretStr | None) -> SecretStr | None:
-    """Refuse addresses of alerts that are not URLs."""
+    """Refuse alert addresses that are not URLs."""
     words = urls.get_secret_value().split() if urls else []
     if not all(_ALERT_URL.fullmatch(word) for word in words):
         message = (
@@ -69,11 +70,11 @@ def alert_urls(urls: SecretStr | None) -> SecretStr | None:
 
 
 def coincap_url(url: str | None) -> str | None:
-    """Refuse other protocols, and secrets in a URL that messages show."""
+    """Refuse protocols other than HTTP, and secrets, because messages show the URL."""
     if url is not None and not _HTTP_URL.fullmatch(url):
         message = "it must look like https://rest.coincap.io/v3"
         raise ValueError(message)
-    # Unlike MongoDB's URL, this URL is shown in messages and stored with answers.
+    # Unlike MongoDB's URL, this URL is shown in messages and stored with responses.
     if url is not None and re.search("[@?#]", url):
         message = (
             "it must contain no user, password, query or fragment, because messages and files "
@@ -85,7 +86,7 @@ def coincap_url(url: str | None) -> str | None:
 
 
 def spark_master(master: str) -> str:
-    """Refuse masters that Spark, or this project, does not support."""
+    """Refuse a master that Spark or this project does not support."""
     if not _SPARK_MASTER.fullmatch(master):
         hint = "; Spark Connect (sc://) is not supported yet" if master[:5] == "sc://" else ""
         message = f"it must look like local[*] or spark://host:7077{hint}"
@@ -94,7 +95,7 @@ def spark_master(master: str) -> str:
 
 
 def mongo_database(name: str) -> str:
-    """Refuse a name that MongoDB refuses."""
+    """Refuse a database name that MongoDB does not accept."""
     is_misread = _MISREAD_IN_DATABASES & set(name) or not name.isprintable()
     if is_misread or len(name.encode()) > _MAX_DATABASE_BYTES:
         message = (
@@ -106,7 +107,7 @@ def mongo_database(name: str) -> str:
 
 
 def host_names(names: str | None) -> str | None:
-    """Refuse everything but host names; `*` alone would allow every web page."""
+    """Refuse everything but host names; `*` alone is refused, as it would allow every page."""
     if not all(_HOST_NAME.fullmatch(name) for name in (names or "").split()):
         message = (
             "it must contain host names without scheme and port, separated by spaces, such as "

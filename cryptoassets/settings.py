@@ -1,7 +1,7 @@
-"""Every setting: variable, type, default, unit; read into a frozen object.
+"""All settings, with variable, type, default and unit, read into an immutable object.
 
 What goes here: what a user can set in the environment or in `.env`; `make reference` writes the
-descriptions to `docs/reference.md`. What stays out: how an empty URL becomes a running server (in
+descriptions to `docs/reference.md`. What stays out: starting a server for a URL that is not set (in
 `embedded`).
 """
 
@@ -22,7 +22,7 @@ from cryptoassets.project import HOME, default_home, project_root, settings_file
 SourceKind = Literal["coincap", "simulator", "replay"]
 """Where data comes from; stored with every document and row."""
 Interval = Literal["m1", "m5", "m15", "m30", "h1", "h2", "h6", "h12", "d1"]
-"""CoinCap's names for the distance between two points of history."""
+"""CoinCap's names for the time between two points of history."""
 
 _Kind = TypeVar("_Kind", bound=DefinitionSettings)
 
@@ -35,14 +35,14 @@ class Settings(DefinitionSettings):
     coincap_url: str | None = Field(
         None,
         description="Base URL of the API, e.g. `https://rest.coincap.io/v3`. Unset: CoinCap v3 "
-        "with a key, the simulator without. A user, password, query or fragment in it is refused, "
-        "because messages show the URL.",
+        "if a key is set, else the simulator. A URL with a user, password, query or fragment is "
+        "refused, because messages show the URL.",
     )
     coincap_api_key: SecretStr | None = Field(
-        None, description="Key of CoinCap v3, sent as bearer token and never logged."
+        None, description="CoinCap v3 API key, sent as a bearer token and never logged."
     )
     coincap_api_key_file: str | None = Field(
-        None, description="File that contains `COINCAP_API_KEY`, instead of that variable."
+        None, description="File that contains the API key; set it instead of `COINCAP_API_KEY`."
     )
     coincap_coins: int = Field(
         100, ge=1, description="Number of coins in a snapshot: the top N by rank."
@@ -51,115 +51,115 @@ class Settings(DefinitionSettings):
         4000,
         ge=0,
         description="Credits of your plan per calendar month (UTC); 0 = no limit. The simulator "
-        "and replays cost none.",
+        "and replays use no credits.",
     )
     coincap_history_interval: Interval = Field(
         "h1",
-        description="Distance between two points of history: m1 m5 m15 m30 h1 h2 h6 h12 d1.",
+        description="Time between two points of history: m1 m5 m15 m30 h1 h2 h6 h12 d1.",
     )
     cryptoassets_currencies: str = Field(
         "euro british-pound-sterling swiss-franc japanese-yen canadian-dollar australian-dollar "
         "chinese-yuan-renminbi indian-rupee polish-zloty swedish-krona",
-        description="CoinCap's ids of the currencies whose rates are fetched, separated by spaces; "
+        description="CoinCap's ids of the currencies whose rates are fetched, separated by spaces. "
         "`none`: no rates are fetched.",
     )
     cryptoassets_ecb_rates: str | None = Field(
         None,
-        description="URL or path of the ECB's history of daily reference rates, as zip or csv: "
-        "`https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip`. `run`, `backfill` "
-        "and the job `rates` read it when a new day is due; prices of days without other rates are "
-        "converted by them.",
+        description="URL or path of the ECB's history of daily reference rates, as zip or csv, "
+        "e.g. `https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist.zip`. `run`, `backfill` "
+        "and the job `rates` read it when a new day's rates are due. These rates convert prices "
+        "on days that have no CoinCap rates.",
     )
     cryptoassets_retention_days: int = Field(
         0,
         ge=0,
-        description="Days before today whose data is kept, plus the 31 days before them, which "
-        "their marts look back on. The command and the job `retention` delete older data. "
-        "0 = keep everything.",
+        description="Number of days before today whose data is kept. The 31 days before them are "
+        "kept as well, because the marts of the kept days depend on them. The command `retention` "
+        "and the job `retention` delete older data. 0 = keep everything.",
     )
     mongo_url: SecretStr | None = Field(
         None,
-        description="URL of MongoDB, the data lake. Unset: an embedded server, started when "
+        description="URL of MongoDB, the data lake. Unset: an embedded server is started when "
         "needed.",
     )
     mongo_url_file: str | None = Field(
         None,
-        description="File that contains `MONGO_URL`, instead of that variable. Each worker "
-        "of a Spark cluster has its own file.",
+        description="File that contains this URL; set it instead of `MONGO_URL`. Each worker of "
+        "a Spark cluster reads the file that this variable names in the worker's environment.",
     )
     postgres_url: SecretStr | None = Field(
         None,
         description="URL of PostgreSQL, e.g. "
         "`postgresql://user:password@localhost:5432/bigdata_db`; its database must be UTF-8. "
-        "Unset: an embedded server, started when needed. `PG*` variables and `~/.pgpass` are "
+        "Unset: an embedded server is started when needed. `PG*` variables and `~/.pgpass` are "
         "ignored; put such options into the URL (`?sslmode=require`, `?passfile=...`).",
     )
     postgres_url_file: str | None = Field(
         None,
-        description="File that contains `POSTGRES_URL`, instead of that variable. Each worker "
-        "of a Spark cluster has its own file.",
+        description="File that contains this URL; set it instead of `POSTGRES_URL`. Each worker of "
+        "a Spark cluster reads the file that this variable names in the worker's environment.",
     )
     analyst_url: SecretStr | None = Field(
         None,
         description="URL of PostgreSQL for everything that only reads: `import cryptoassets`, "
         "`sql`, `export` and the dashboard. Its role must not be able to write. Unset: the role "
-        "`analyst` of the embedded server; with `POSTGRES_URL` set, these refuse to work.",
+        "`analyst` of the embedded server; if `POSTGRES_URL` is set, this URL must be set as well.",
     )
     analyst_url_file: str | None = Field(
-        None, description="File that contains `ANALYST_URL`, instead of that variable."
+        None, description="File that contains this URL; set it instead of `ANALYST_URL`."
     )
     spark_master: str = Field(
         "local[*]",
-        description="Spark's master: `local[*]`, or a cluster such as `spark://host:7077`; `yarn` "
+        description="Spark master: `local[*]`, or a cluster such as `spark://host:7077`; `yarn` "
         "and `k8s://` are accepted but untested.",
     )
     spark_cores_per_run: int = Field(
         0,
         ge=0,
-        description="Cores of a Spark cluster that one run takes. 0: half of all workers' cores, "
-        "because two runs can work at once, if `CRYPTOASSETS_PAGES` names the page of a standalone "
-        "master; else Spark's `spark.cores.max`.",
+        description="Cores of a Spark cluster that each run uses. 0: if `CRYPTOASSETS_PAGES` names "
+        "a standalone master's page, half of the workers' cores, so that two runs can work at "
+        "once; otherwise Spark's `spark.cores.max`.",
     )
     clean_path: str | None = Field(
         None,
-        description="Folder of the cleaned Parquet, which Spark's driver and workers share; "
-        "`hdfs://host:8020/clean` is accepted but untested. Give each source its own folder. "
-        "Unset: a folder `clean` below `CRYPTOASSETS_HOME`, one for each source.",
+        description="Folder for the cleaned Parquet files; Spark's driver and workers must share "
+        "it. `hdfs://host:8020/clean` is accepted but untested. Use a separate folder for each "
+        "source. Unset: a separate folder `clean` for each source, below `CRYPTOASSETS_HOME`.",
     )
     cryptoassets_home: Path = Field(
         HOME,
-        description="Folder of the embedded stores' data, of logs and of Dagster's home; its path "
+        description="Folder for the embedded stores' data, logs and Dagster's home; its path "
         'must not contain any of `[ ] { } * ? , \\ "`. Unset: `.cryptoassets` in the checkout; '
-        "for an installed package the nearest `.cryptoassets` in the current folder or above it, "
+        "for an installed package, the nearest `.cryptoassets` in the current folder or above it, "
         "else the user's data folder, such as `~/.local/share/cryptoassets`.",
     )
     cryptoassets_allowed_hosts: str | None = Field(
         None,
         description="Host names, separated by spaces, under which Dagster's page and the dashboard "
-        "may be opened in addition to localhost; `*.example.com` includes every name below it.",
+        "may be opened, in addition to localhost. `*.example.com` allows every subdomain.",
     )
     cryptoassets_pages: str | None = Field(
         None,
-        description="Where the dashboard finds the other pages, and alerts Dagster's, separated by "
-        "spaces: `NAME=URL` for the reader, or `NAME=URL|URL`, with a second URL for the "
-        "dashboard's own requests. Names: dagster, airflow, spark, pgadmin, mongo-express. Unset: "
-        "their usual ports on localhost.",
+        description="Addresses of other pages, separated by spaces; the dashboard and alerts link "
+        "to them. Each is `NAME=URL`, or `NAME=URL|URL` with a second URL for this platform's own "
+        "requests. Names: dagster, airflow, spark, pgadmin, mongo-express. Unset: their "
+        "usual ports on localhost.",
     )
     cryptoassets_alert_urls: SecretStr | None = Field(
         None,
-        description="Addresses that receive alerts, in apprise's form and separated by spaces, "
+        description="Addresses that receive alerts, as Apprise URLs separated by spaces, "
         "e.g. `slack://...  mailto://...`; never shown. Needs the extra `alerts`. Unset: no "
         "alerts.",
     )
     cryptoassets_alert_urls_file: str | None = Field(
         None,
-        description="File that contains `CRYPTOASSETS_ALERT_URLS`, instead of that variable; "
-        "addresses may be on separate lines.",
+        description="File that contains these addresses, which may be on separate lines; set it "
+        "instead of `CRYPTOASSETS_ALERT_URLS`.",
     )
     dagster_runs_retention_days: float = Field(
         0,
         ge=0,
-        description="Age in days from which the job `purge_old_runs` deletes finished runs with "
+        description="Age in days after which the job `purge_old_runs` deletes finished runs and "
         "their events; 0 = never.",
     )
 
@@ -214,7 +214,7 @@ class Settings(DefinitionSettings):
 
     @cached_property
     def home(self) -> Path:
-        """Absolute folder of embedded stores, logs and Dagster's home."""
+        """Absolute path of the folder for embedded stores, logs and Dagster's home."""
         if "cryptoassets_home" not in self.model_fields_set:
             return default_home().resolve()
         return (project_root() / self.cryptoassets_home.expanduser()).resolve()
@@ -228,24 +228,24 @@ class Settings(DefinitionSettings):
 
     @property
     def pages(self) -> dict[str, tuple[str, str]]:
-        """Addresses of named pages: the one for people, and the one for this platform."""
+        """Maps each page's name to its address for people and the one for our own requests."""
         named = (page.split("=", 1) for page in (self.cryptoassets_pages or "").split())
         parts = ((name, urls.partition("|")) for name, urls in named)
         return {name: (url, probe or url) for name, (url, _, probe) in parts}
 
     @property
     def dagster_page(self) -> str:
-        """Address of Dagster's page for people, without a slash at its end."""
+        """Address of Dagster's page for people, without a trailing slash."""
         return self.pages.get("dagster", ("http://localhost:3000",))[0].rstrip("/")
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
-        """Host names, without port, that requests to Dagster's page may name."""
+        """Host names, without port, that are accepted in the `Host` header of requests."""
         return (*LOOPBACK_HOSTS, *(self.cryptoassets_allowed_hosts or "").split())
 
     @property
     def known_source(self) -> SourceKind | None:
-        """The source, if the settings alone determine it; None: only the server knows."""
+        """The source, if the settings alone determine it; None: the server must be asked."""
         if self.coincap_url is None:
             return "coincap" if self.coincap_api_key else "simulator"
         host = urlsplit(self.coincap_url).hostname or ""

@@ -1,7 +1,7 @@
-"""Shortages of the machine: disk, open files or memory, and what to do about them.
+"""Resource shortages on this machine (disk, open files or memory), and what to do about them.
 
 What goes here: recognizing a shortage from any program's error message, or by a test write. What
-stays out: which part failed (each caller names it).
+stays out: which program or step failed (each caller names it).
 """
 
 import os
@@ -14,23 +14,23 @@ _REMEDIES: dict[tuple[str, ...], str] = {
         *("no space left", "disk full", "disk is full", "quota exceeded", "file too large"),
         "could not extend file",
     ): "The disk is full, or `ulimit -f` is too low. Free some space, or set CRYPTOASSETS_HOME "
-    "to a folder on a larger disk, then run it again",
+    "to a folder on a larger disk, then run the command again",
     ("too many open files", "too many files", "file descriptors"): "The limit on open files is too "
-    "low. Raise it with `ulimit -n 4096`, then run it again",
+    "low. Raise it with `ulimit -n 4096`, then run the command again",
     (
         *("cannot allocate memory", "out of memory", "outofmemory", "memoryerror"),
         *("could not reserve enough space", "could not allocate", "insufficient memory"),
         *("can't start new thread", "native thread", "failed to map segment", "java heap space"),
     ): "Memory is used up, or its limit is too low. End other programs or raise the limit with "
-    "`ulimit -v unlimited`, then run it again",
+    "`ulimit -v unlimited`, then run the command again",
 }
 
 
 def remedy_of(words: str) -> str | None:
-    """Return the shortage that an error's text indicates, with its remedy; None if there is none.
+    """Return the shortage that an error's text indicates, and its remedy; None: no shortage.
 
     Args:
-        words: an error's message in English, with or without its class.
+        words: an error's message in English, with or without the class name of the exception.
     """
     lowered = words.lower()
     for signs, remedy in _REMEDIES.items():
@@ -42,7 +42,7 @@ def remedy_of(words: str) -> str | None:
 def disk_remedy(folder: Path) -> str | None:
     """Try to write to a folder; return the shortage and its remedy, or None if writing works.
 
-    A program that found the disk full cannot always log it, because its log is on the same disk.
+    This detects a full disk even if a program could not log it, because the log is on that disk.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def disk_remedy(folder: Path) -> str | None:
             probe.flush()
     except OSError as error:
         return remedy_of(str(error)) or (
-            f"{folder} cannot be written ({error.strerror}). Fix its permissions, or set "
-            "CRYPTOASSETS_HOME to a folder that can be written, then run it again"
+            f"{folder} is not writable ({error.strerror}). Fix its permissions, or set "
+            "CRYPTOASSETS_HOME to a writable folder, then run the command again"
         )
     return None

@@ -1,7 +1,7 @@
-"""The process from which Spark's Python workers are forked; it imports what tasks need.
+"""The process from which Spark's Python workers are forked; it first imports what tasks need.
 
-What goes here: these imports, then PySpark's own daemon. What stays out: our own modules, which a
-worker must import itself, because the driver may send newer ones than are installed here.
+What goes here: these imports, then PySpark's own daemon. What stays out: our own modules. Each
+worker must import them itself, because the driver may send newer versions than are installed here.
 """
 
 import gc
@@ -14,8 +14,8 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Import, unload our own modules, then serve Spark until it closes the pipe."""
-    # Otherwise numpy starts threads, which do not survive a fork. PyArrow's jemalloc thread does.
+    """Import packages, unload our own modules, then serve Spark until it closes the pipe."""
+    # Otherwise numpy starts threads, which do not survive a fork. PyArrow's jemalloc handles forks.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.path[:] = without_archives(sys.path)
     _import_what_tasks_need()
@@ -29,10 +29,10 @@ def main() -> None:
 
 
 def without_archives(path: Sequence[str]) -> list[str]:
-    """Return the search path without PySpark's archives, if it also finds PySpark unpacked.
+    """Return the search path without PySpark's archives, if it also contains PySpark unpacked.
 
-    Spark puts its archives first. They contain no compiled modules, which costs a second of CPU at
-    each start.
+    Spark puts its archives first in the path. As they contain no compiled modules, importing from
+    them would cost a second of CPU time at each start.
     """
     others = [entry for entry in path if not entry.endswith(".zip")]
     spec = PathFinder.find_spec("pyspark", others)
@@ -46,8 +46,8 @@ def without_archives(path: Sequence[str]) -> list[str]:
 class WithoutPandas(MetaPathFinder):
     """Prevents workers from importing pandas.
 
-    PyArrow would import it for its first array: 0.3 s of CPU and 40 MB for a package that no task
-    needs.
+    PyArrow would import pandas for its first array. That would cost 0.3 s of CPU time and 40 MB for
+    a package that no task needs.
     """
 
     def find_spec(self, fullname: str, _path: object = None, _target: object = None) -> None:

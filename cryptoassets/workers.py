@@ -1,7 +1,7 @@
 """What a task in a Spark worker needs besides its input: the stores' URLs, and the driver's code.
 
 What goes here: code that runs in Spark's Python workers. It imports neither Dagster nor PySpark,
-because each worker would have to load them. What stays out: the driver's side (in
+because every worker would have to load them. What stays out: the code for the driver (in
 `resources.workers`).
 """
 
@@ -30,7 +30,7 @@ _RUN_BY_WORKERS = frozenset(
         *("setting_values.py", "settings.py", "shortages.py", "workers.py"),
     }
 )
-"""Modules and packages that tasks may import; a change elsewhere does not affect a worker."""
+"""Modules and packages that tasks may import; changes to other modules do not affect workers."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Credentials:
     """Where a task reads the stores' URLs; contains only paths, so it may be sent and logged.
 
     Attributes:
-        mongo_file: file on the driver's machine; None: the worker's environment names one.
+        mongo_file: the driver's file with MongoDB's URL, used if the worker's environment names no
+            file; None: the worker's environment must name a file.
         postgres_file: the same for PostgreSQL.
     """
 
@@ -64,9 +65,9 @@ class Credentials:
 
 @cache
 def code_hash() -> str:
-    """Return the hash of the sources that tasks run, and Python's version: `0123456789abcdef/3.11`.
+    """Return a hash of the code that tasks run, and Python's version: `0123456789abcdef/3.11`.
 
-    The sources are those of the package that this process imports, from a folder or an archive.
+    The code is that of the package that this process imports, from a folder or an archive.
     """
     package = resources.files(__name__.partition(".")[0])
     digest = hashlib.sha256()
@@ -78,13 +79,13 @@ def code_hash() -> str:
 
 
 def fail_if_code_differs(expected: str) -> None:
-    """Stop a task whose worker runs other code, or another Python, than the driver.
+    """Fail if this worker runs different code, or a different Python version, than the driver.
 
     Args:
         expected: `code_hash()` of the driver.
 
     Raises:
-        WorkerCodeError: they differ.
+        WorkerCodeError: the code or the Python version differs.
     """
     found = code_hash()
     if found == expected:
@@ -92,7 +93,7 @@ def fail_if_code_differs(expected: str) -> None:
     driver, worker = expected.partition("/")[2], found.partition("/")[2]
     versions = f"; the driver has Python {driver}, this worker {worker}" if driver != worker else ""
     raise WorkerCodeError(
-        f"The Spark worker on {socket.gethostname()} runs other code than the driver: {found} "
+        f"The Spark worker on {socket.gethostname()} runs different code than the driver: {found} "
         f"instead of {expected}{versions}. A retry in the same driver process will not help; "
         "restart the driver, and give the workers the driver's Python"
     )
@@ -103,15 +104,15 @@ def run_task(
     work: Callable[[int], Iterable["pa.RecordBatch"]],
     code: str,
 ) -> Iterator["pa.RecordBatch"]:
-    """Run one task of a job, in the worker.
+    """Run one task of a Spark job, in the worker.
 
     Args:
-        batches: one column with the number of the task.
-        work: yields the task's batches for its number.
+        batches: batches with one column, which contains the number of the task.
+        work: is called with the number of the task, and yields the batches of its result.
         code: `code_hash()` of the driver.
 
     Raises:
-        WorkerCodeError: the worker runs other code.
+        WorkerCodeError: the worker runs different code.
     """
     import pyarrow as pa  # noqa: PLC0415 - the command line only needs `code_hash`
 

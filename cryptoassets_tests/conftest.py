@@ -2,8 +2,8 @@
 
 What goes here: fixtures that all packages use. What stays out: rows and documents (each package
 creates its own). The servers are those of the embedded mode; each starts once per session, when a
-test first needs it. Resources read the settings when they are used, so tests configure them with
-`monkeypatch.setenv`.
+test first needs it. Resources read the settings only when they are used, so tests configure
+resources with `monkeypatch.setenv`.
 """
 
 import os
@@ -53,16 +53,16 @@ SETTINGS_OF_THE_USER = (
 
 
 SINCE = "2018-01-01"
-"""The first partition in all tests, because recorded answers are older than the default."""
-# Set here, because importing `partitions` defines them, and the next conftest may import it.
+"""The first partition in all tests; recorded responses are older than the default one."""
+# Set now, because another conftest may import `partitions`, which then defines the partitions.
 os.environ["CRYPTOASSETS_SINCE"] = SINCE
 
 
 def pytest_configure() -> None:
-    """Handle SIGINT even in a script's background job, where it is ignored.
+    """Handle SIGINT even in a script's background job, for which the shell ignores SIGINT.
 
-    Otherwise Dagster would ignore SIGTERM as well. The servers that tests start would inherit this
-    and would only end by SIGKILL.
+    If SIGINT is ignored, Dagster ignores SIGTERM as well. The servers that tests start would
+    inherit both, so that only SIGKILL could end them.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -70,8 +70,9 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def session_home() -> Iterator[Path]:
-    """CRYPTOASSETS_HOME of the session; all settings of the user are removed."""
-    # Not pytest's folder: if we are root, PostgreSQL's account cannot enter it.
+    """CRYPTOASSETS_HOME of the session; the user's own settings are removed."""
+    # Not in pytest's folder: if root runs the tests, PostgreSQL has another account, which cannot
+    # enter that folder.
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-tests-", dir="/var/tmp"))
     folder.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
@@ -101,19 +102,20 @@ def _without_users_file(
 
 @pytest.fixture(scope="session")
 def stack(session_home: Path) -> Iterator[Stack]:
-    """The embedded servers of the session; each starts when its URL is first requested."""
-    # A MongoDB to use instead, in which tests create their own databases; see `make test-compose`.
+    """The session's embedded servers; each starts when its URL is first requested."""
+    # A MongoDB to use instead of the embedded one; each test has its own database there. See
+    # `make test-compose`.
     test_mongo_url = os.environ.get("CRYPTOASSETS_TEST_MONGO_URL")
     lake = {"mongo_url": SecretStr(test_mongo_url)} if test_mongo_url else {}
     stack = Stack(Settings(_env_file=None, cryptoassets_home=session_home, **lake))
     yield stack
-    # If we are root, PostgreSQL's data may be outside the folder that is deleted.
+    # If root runs the tests, PostgreSQL's data may be outside the home that is deleted afterwards.
     stack.down(erase=True)
 
 
 @pytest.fixture
 def mongo(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[MongoResource]:
-    """The resource, with a separate database for the test."""
+    """The MongoDB resource, with a separate database for the test."""
     monkeypatch.setenv("MONGO_URL", stack.mongo_url())
     monkeypatch.setenv("MONGO_DATABASE", f"lake_{uuid.uuid4().hex[:8]}")
     resource = MongoResource()
@@ -131,7 +133,7 @@ def lake(mongo: MongoResource) -> Lake:
 
 @pytest.fixture
 def clean_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the cleaned Parquet, empty."""
+    """An empty folder for the cleaned Parquet files."""
     folder = tmp_path / "clean"
     monkeypatch.setenv("CLEAN_PATH", str(folder))
     return folder
@@ -139,7 +141,7 @@ def clean_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def spark(session_home: Path) -> Iterator[SparkResource]:
-    """The resource whose session is created once for all tests and stopped at the end."""
+    """The Spark resource; its session is created once for all tests and stopped at the end."""
     resource = SparkResource()
     yield resource
     active = SparkSession.getActiveSession()
@@ -149,5 +151,5 @@ def spark(session_home: Path) -> Iterator[SparkResource]:
 
 @pytest.fixture(scope="session")
 def session(spark: SparkResource) -> SparkSession:
-    """The running session itself."""
+    """The running Spark session."""
     return spark.session

@@ -1,6 +1,6 @@
-"""Which tests run on the same worker of `make test`.
+"""Decides which tests run on the same pytest-xdist worker in `make test`.
 
-What goes here: the groups of files. What stays out: the number of workers (in the Makefile).
+What goes here: the groups of test files. What stays out: the number of workers (in the Makefile).
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-# Each group reads one slow fixture of `e2e.conftest`, which a second worker would create again.
+# Each group uses one slow fixture of `e2e.conftest`, which every further worker would create again.
 _FILES_OF_PLATFORMS = {
     "odd_platform": ("test_audit.py", "test_odd_values.py", "test_requeue.py"),
     "old_and_new": (
@@ -26,7 +26,7 @@ _PLATFORM_OF_FILE = {
 
 
 class ByFileAndPlatform(LoadFileScheduling):
-    """Keeps the tests of a file together, and the files that read the same platform."""
+    """Runs the tests of a file, and all files that use the same platform, on one worker."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
@@ -35,5 +35,5 @@ class ByFileAndPlatform(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndPlatform | None:
-    """Replace `--dist loadfile`."""
+    """Replace the scheduler of `--dist loadfile`."""
     return ByFileAndPlatform(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -1,4 +1,4 @@
-"""The definitions have the agreed names, are complete in Dagster, and load without effects."""
+"""The definitions have the agreed names, are fully described, and load without side effects."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def key_of(name: str) -> dg.AssetKey:
 
 
 def test_the_assets_have_the_agreed_names() -> None:
-    """Publishing materializes the quarantine, and users write the aliases."""
+    """Two assets cannot be run: publishing fills the quarantine, and users edit the aliases."""
     materializable = {key.to_user_string() for key in GRAPH.materializable_asset_keys}
 
     assert set(ASSETS) == materializable
@@ -87,7 +87,7 @@ def test_the_assets_have_the_agreed_names() -> None:
 
 
 @pytest.mark.parametrize("name", ASSETS)
-def test_an_asset_has_its_group_store_and_partitions(name: str) -> None:
+def test_an_asset_has_the_agreed_group_io_manager_and_partitions(name: str) -> None:
     """Scripts, Airflow and a second code location depend on these."""
     group, io_manager, partitions = ASSETS[name]
     node = GRAPH.get(key_of(name))
@@ -99,7 +99,7 @@ def test_an_asset_has_its_group_store_and_partitions(name: str) -> None:
 
 @pytest.mark.parametrize("name", ASSETS)
 def test_an_asset_is_described_for_people(name: str) -> None:
-    """Description, owner, kinds, code version, table and, except in raw, the column lineage."""
+    """It has description, owner, kinds, version and table, and, except in raw, a column lineage."""
     node = GRAPH.get(key_of(name))
     definition = node.assets_def
 
@@ -110,7 +110,7 @@ def test_an_asset_is_described_for_people(name: str) -> None:
     place = name.replace("/", ".").replace("raw.", "datalake.")
     assert place == node.metadata["dagster/table_name"]
     assert node.metadata["dagster/code_references"].code_references
-    # The ECB's rates come from a file.
+    # The ECB's rates come from a file, not from another asset.
     if not name.startswith("raw/") and name != "warehouse/ecb_rates":
         lineage = node.metadata["dagster/column_lineage"].deps_by_column
         assert lineage
@@ -118,23 +118,23 @@ def test_an_asset_is_described_for_people(name: str) -> None:
 
 
 def test_prices_are_stale_after_90_minutes() -> None:
-    """Dagster's daemon compares materializations; `run` and `status` compare the newest price."""
+    """Dagster measures the age of the last materialization, `status` that of the newest price."""
     policy = GRAPH.get(key_of("warehouse/coin_prices")).freshness_policy
 
     assert dg.FreshnessPolicy.time_window(fail_window=policy.fail_window.to_timedelta()) == policy
     assert 90 * 60 == policy.fail_window.to_timedelta().total_seconds()
 
 
-def test_partitions_reach_from_the_setting_into_the_open_hour_and_day() -> None:
-    """New data arrives in the open hour."""
+def test_partitions_start_at_the_setting_and_include_the_current_hour_and_day() -> None:
+    """New data belongs to an hour and a day that have not ended yet."""
     assert f"{SINCE}-00:00" == HOURLY.get_first_partition_key()
     assert SINCE == DAILY.get_first_partition_key()
     assert (1, 1) == (HOURLY.end_offset, DAILY.end_offset)
 
 
 @pytest.mark.parametrize("asset", CHECKS)
-def test_assets_have_their_checks_and_only_schema_checks_block(asset: str) -> None:
-    """A blocking check on merely unusual data would block the current hour forever."""
+def test_assets_have_the_agreed_checks_and_blocking_checks(asset: str) -> None:
+    """A check for merely unusual data must not block, or this data could never be published."""
     of_asset = GRAPH.get_check_keys_for_assets({key_of(asset)})
     blocking = {key.name: GRAPH.get(key).blocking for key in of_asset}
 
@@ -158,7 +158,7 @@ def test_assets_have_their_checks_and_only_schema_checks_block(asset: str) -> No
     ],
 )
 def test_jobs_contain_the_agreed_assets(job: str, assets: set[str]) -> None:
-    """Each job has one partitioning; Airflow launches jobs by name."""
+    """Airflow launches jobs by name and relies on what they contain."""
     definition = defs.resolve_job_def(job)
 
     keys = definition.asset_layer.executable_asset_keys
@@ -166,8 +166,8 @@ def test_jobs_contain_the_agreed_assets(job: str, assets: set[str]) -> None:
     assert definition.description
 
 
-def test_the_jobs_are_frozen() -> None:
-    """Airflow and scripts name the jobs. Dagster's page sorts them; the first does everything."""
+def test_the_jobs_have_the_agreed_names_and_partitions() -> None:
+    """Airflow and scripts use the names. Dagster sorts them and so lists `all_steps_now` first."""
     made = {job.name: defs.resolve_job_def(job.name).partitions_def for job in defs.jobs or []}
 
     hourly, daily = ("ingest", "process", "rates"), ("history", "marts")
@@ -180,13 +180,13 @@ def test_the_jobs_are_frozen() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, parts in ASSETS.items() if parts[2]])
-def test_a_backfill_is_one_run(name: str) -> None:
+def test_a_backfill_of_an_asset_is_one_run(name: str) -> None:
     """A click on "Materialize all" would otherwise launch hundreds of runs."""
     assert dg.BackfillPolicy.single_run() == GRAPH.get(key_of(name)).backfill_policy
 
 
-def test_the_schedules_are_off_and_the_sensors_are_on() -> None:
-    """Airflow is the scheduler, but late documents and dead runs are handled only by Dagster."""
+def test_schedules_are_off_and_all_sensors_except_heal_gaps_are_on() -> None:
+    """Airflow is the scheduler, but only Dagster handles late documents and dead runs."""
     schedules = {one.name: one.default_status for one in defs.schedules or []}
     sensors = {one.name: one.default_status for one in defs.sensors or []}
 
@@ -217,7 +217,7 @@ def test_the_schedules_are_off_and_the_sensors_are_on() -> None:
     ],
 )
 def test_the_layers_load_as_two_code_locations(layers: list[str], job_names: set[str]) -> None:
-    """They are `producer` and `spark-consumer` of the compose file."""
+    """These code locations are `producer` and `spark-consumer` in the compose file."""
     part = build_defs(layers=layers)
     dg.Definitions.validate_loadable(part)
     keys = part.resolve_asset_graph().materializable_asset_keys
@@ -244,7 +244,7 @@ print(json.dumps(seen))
 
 
 def test_loading_the_definitions_has_no_side_effect(tmp_path: Path) -> None:
-    """A broken environment must not break the UI, so no connection, file or process is opened."""
+    """So that a broken environment cannot break the UI, loading only reads files."""
     poison = {
         "CRYPTOASSETS_HOME": "/proc/no/such/home",
         "COINCAP_URL": "http://127.0.0.1:1",
@@ -268,14 +268,14 @@ def test_loading_the_definitions_has_no_side_effect(tmp_path: Path) -> None:
     )
 
     assert 0 == loaded.returncode, loaded.stderr
-    # Dagster's croniter runs `file` to find the architecture of this Python.
+    # The library croniter, which Dagster imports, runs `file` to find out Python's architecture.
     libraries = {"file"}
     effects = [(event, what) for event, what in json.loads(loaded.stdout) if what not in libraries]
     assert [] == effects
 
 
-def test_dagster_validates_the_definitions_in_the_root(tmp_path: Path) -> None:
-    """`dagster dev` reads the root's workspace.yaml, too."""
+def test_dagster_validates_the_definitions_from_the_projects_root(tmp_path: Path) -> None:
+    """Like `dagster dev`, the validation reads workspace.yaml in the project's root."""
     (tmp_path / "dagster.yaml").touch()
 
     validated = subprocess.run(

@@ -1,4 +1,4 @@
-"""Which variables of the user's environment programs get, and which are removed."""
+"""Which environment variables of the user are passed to programs, and which are removed."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ USER_ENVIRONMENT = {
 
 
 def test_spark_gets_a_fixed_list_of_variables_and_nothing_else() -> None:
-    """Spark, Hadoop and Java read hundreds of variables, and must not get CoinCap's key."""
+    """Spark, Hadoop and Java read hundreds of variables, and must not see CoinCap's key."""
     passed = java_environment("local[*]", Path("/java"), USER_ENVIRONMENT)
 
     assert {"PATH", "HOME", "LC_ALL", "JAVA_HOME", "PYSPARK_PYTHON", "SPARK_LOCAL_IP"} == set(
@@ -41,7 +41,7 @@ def test_spark_gets_a_fixed_list_of_variables_and_nothing_else() -> None:
 
 
 def test_the_jvm_of_a_cluster_gets_the_clusters_configuration() -> None:
-    """Compose's sizes are in SPARK_CONF_DIR; YARN cannot be reached without HADOOP_CONF_DIR."""
+    """Compose sets Spark's memory in SPARK_CONF_DIR; Spark finds YARN through HADOOP_CONF_DIR."""
     passed = java_environment("spark://host:7077", Path("/java"), USER_ENVIRONMENT)
 
     assert ("/etc/spark", "/etc/hadoop") == (passed["SPARK_CONF_DIR"], passed["HADOOP_CONF_DIR"])
@@ -51,7 +51,7 @@ def test_the_jvm_of_a_cluster_gets_the_clusters_configuration() -> None:
 def test_pysparks_variables_are_removed_and_our_setting_is_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """PySpark checks at each call whether it is remote, so the removal must be permanent."""
+    """PySpark reads its variables again at each call, so the removal must be permanent."""
     theirs = ("SPARK_REMOTE", "PYSPARK_SUBMIT_ARGS", "SPARK_CONNECT_MODE_ENABLED", "MASTER")
     for name in (*theirs, "SPARK_MASTER"):
         monkeypatch.setenv(name, "local")
@@ -78,7 +78,7 @@ def test_dagsters_variables_are_removed_and_our_setting_is_kept(
     assert "DAGSTER_HOME" in os.environ
 
 
-def test_programs_of_this_machine_get_no_proxy() -> None:
+def test_programs_that_only_call_this_machine_get_no_proxy() -> None:
     """Airflow's tasks call Airflow and Dagster on this machine."""
     assert {"PATH": "/bin"} == without_proxies(
         {"PATH": "/bin", "HTTPS_PROXY": "x", "all_proxy": "x"}
@@ -99,7 +99,7 @@ def test_certificates_that_cannot_be_read_are_named(variable: str, tmp_path: Pat
 
 
 def test_variables_of_other_programs_that_have_no_effect_are_named() -> None:
-    """`doctor` names them, because their owner expects an effect."""
+    """`doctor` lists them, because the user who set them expects an effect."""
     named = USER_ENVIRONMENT | {
         "DAGSTER_HOME": "/d",
         "DAGSTER_X": "1",

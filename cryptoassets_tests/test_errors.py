@@ -1,4 +1,4 @@
-"""The tree of errors in the module's docstring matches the classes."""
+"""The error hierarchy that the docstring of `errors` draws matches the classes."""
 
 import re
 
@@ -33,6 +33,6 @@ def test_the_drawing_shows_every_class_under_its_base() -> None:
     assert parents == drawn_parents(errors.__doc__ or "")
 
 
-def test_an_answer_that_is_not_kept_has_an_empty_body() -> None:
-    """An answer can be readable and still lack what was asked for."""
+def test_the_body_of_a_malformed_answer_is_empty_by_default() -> None:
+    """The error can also mean that a readable response has no usable data, e.g. no valid point."""
     assert b"" == errors.MalformedAnswerError("why", status=200, reason="no_data").body

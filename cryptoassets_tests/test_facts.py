@@ -8,12 +8,12 @@ from cryptoassets.facts import METADATA_KEY, Fact, facts_of, metadata_of
 
 
 def recorded(metadata: dict[str, Any]) -> Any:
-    """The metadata as Dagster stores it."""
+    """Return the metadata as Dagster stores it."""
     return dg.AssetMaterialization("raw", metadata=metadata).metadata
 
 
 def test_people_see_labels_and_programs_read_names() -> None:
-    """A label may contain blanks; metadata without a name are only shown."""
+    """A label may contain spaces; metadata without a name is only shown to people."""
     metadata = recorded(metadata_of({Fact.ROWS_WRITTEN: 3, Fact.IS_LATE: True, "plot": "..."}))
 
     assert {"rows written", "late", "plot", METADATA_KEY} == metadata.keys()

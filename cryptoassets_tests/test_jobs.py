@@ -1,4 +1,4 @@
-"""The schedules."""
+"""The schedules request the right partitions."""
 
 from datetime import UTC, datetime
 

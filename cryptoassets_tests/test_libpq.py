@@ -1,4 +1,4 @@
-"""Every connection: the URL alone defines the server, and value formats are fixed."""
+"""For every connection, the URL alone defines the server, and value formats are fixed."""
 
 import os
 import subprocess
@@ -46,7 +46,7 @@ VARIABLES = {
     "PGTZ": "Asia/Tokyo",
     "PGUSER": "theirs",
 }
-"""The shell variables of a person who works with other servers."""
+"""Shell variables of a user who also works with other servers."""
 
 ODD_SETTINGS = {
     "DateStyle": "'German'",
@@ -60,7 +60,7 @@ ODD_SETTINGS = {
     "default_transaction_isolation": "'serializable'",
     "client_encoding": "'LATIN1'",
 }
-"""Settings of ALTER DATABASE and ALTER ROLE that change the meaning of a statement."""
+"""Settings for ALTER DATABASE that change the meaning of a statement or the form of values."""
 
 VALUES = """
     SELECT 'Doge 🐕', lower('A'), timestamptz '2026-11-23 04:00Z'::text, date '2026-02-01'::text,
@@ -85,7 +85,7 @@ EXPECTED = (
 
 @pytest.fixture
 def odd_database(database: str) -> str:
-    """URL with unusual options of a fully migrated database with unusual settings."""
+    """A URL with unusual options, for a fully migrated database with unusual settings."""
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA theirs")
         connection.execute(
@@ -100,7 +100,7 @@ def odd_database(database: str) -> str:
 
 @pytest.fixture
 def make_database(postgres_url_of: UrlOf) -> Iterator[Callable[[str], str]]:
-    """Create an empty database with an encoding and return its URL."""
+    """A function that creates an empty database with a given encoding and returns its URL."""
     made: list[str] = []
 
     def make(encoding: str) -> str:
@@ -147,7 +147,7 @@ def test_dagsters_own_connections_use_the_same_formats(
 def test_no_password_file_is_read(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A password of another server could be sent, or could make a wrong URL work."""
+    """Otherwise a password for another server could be sent, or could make a wrong URL work."""
     parameters = psycopg.conninfo.conninfo_to_dict(database)
     (tmp_path / ".pgpass").write_text(f"*:*:*:*:{parameters['password']}\n")
     (tmp_path / ".pgpass").chmod(0o600)
@@ -164,7 +164,7 @@ def test_no_password_file_is_read(
 def test_a_database_that_is_not_utf8_is_refused_before_anything_is_written(
     encoding: str, make_database: Callable[[str], str]
 ) -> None:
-    """A coin named `Doge 🐕` was stored wrongly, but ten checks and `audit` passed."""
+    """A coin named `Doge 🐕` was once stored wrongly there, but ten checks and `audit` passed."""
     url = make_database(encoding)
     words = rf"has the encoding {encoding}, .* UTF8\. Nothing was written and a retry will not help"
 
@@ -183,7 +183,7 @@ def test_a_database_that_is_not_utf8_is_refused_before_anything_is_written(
 def test_a_database_for_dagster_that_is_not_utf8_is_refused(
     database: str, make_database: Callable[[str], str]
 ) -> None:
-    """Dagster stores names and messages there."""
+    """Dagster stores names and messages in its database."""
     theirs = psycopg.conninfo.conninfo_to_dict(make_database("LATIN1"))["dbname"]
 
     with pytest.raises(SettingsError, match=f"database '{theirs}' has the encoding LATIN1"):
@@ -214,7 +214,7 @@ def test_a_read_only_database_is_reported_in_one_sentence(
 def test_every_command_reaches_the_stores_whatever_postgresql_variables_the_shell_has(
     database: str, tmp_path: Path
 ) -> None:
-    """PGSSLMODE=require and PGSERVICE used to cause 200 lines with three tracebacks each."""
+    """PGSSLMODE=require and PGSERVICE each used to cause 200 lines with three tracebacks."""
     code = (
         "from cryptoassets.embedded import dagster_instance\n"
         "from cryptoassets.resources.postgres import PostgresResource\n"

@@ -1,4 +1,4 @@
-"""Which headers show that a request comes from a page of another origin."""
+"""Which headers show that a request comes from a page with another origin."""
 
 import pytest
 
@@ -24,7 +24,7 @@ LINK = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     ],
 )
 def test_a_page_of_another_origin_is_recognised(headers: dict[str, str]) -> None:
-    """Another port is another origin, for example a notebook server on the same laptop."""
+    """Another port is another origin: for example, a notebook server on the same laptop."""
     assert is_from_another_origin(HOST | headers, "GET")
 
 
@@ -40,13 +40,13 @@ def test_a_page_of_another_origin_is_recognised(headers: dict[str, str]) -> None
         {"sec-fetch-site": "cross-site", **LINK},
     ],
 )
-def test_our_own_page_programs_and_links_are_not_another_origin(headers: dict[str, str]) -> None:
-    """Airflow's button links to Dagster from another port, and an alert from another site."""
+def test_own_pages_and_programs_and_links_are_accepted(headers: dict[str, str]) -> None:
+    """Airflow's button links to Dagster from another port, links in alerts from another site."""
     assert not is_from_another_origin(HOST | headers, "GET")
 
 
 def test_a_form_of_another_origin_is_not_a_link() -> None:
-    """A submitted form also navigates."""
+    """Submitting a form also opens a page, but can change data."""
     assert is_from_another_origin(HOST | LINK | {"sec-fetch-site": "cross-site"}, "POST")
 
 
@@ -62,5 +62,5 @@ def test_a_form_of_another_origin_is_not_a_link() -> None:
     ],
 )
 def test_the_host_is_read_without_its_port(host: str, name: str) -> None:
-    """The port does not identify the host."""
+    """Only the host name is compared with the allowed names."""
     assert name == host_name({"host": host})

@@ -68,12 +68,12 @@ with dagster_instance() as instance:
 """
 
 
-@pytest.mark.parametrize(("is_scheduled", "asked"), [(True, 1), (False, 0)])
-def test_only_what_the_schedule_fetched_is_processed_by_the_sensor(
-    is_scheduled: bool,  # noqa: FBT001 - a case
-    asked: int,
+@pytest.mark.parametrize(("is_scheduled", "request_count"), [(True, 1), (False, 0)])
+def test_the_sensor_requests_processing_only_after_scheduled_fetches(
+    is_scheduled: bool,  # noqa: FBT001 - a test parameter
+    request_count: int,
 ) -> None:
-    """Airflow launches `process` itself; two runs of one hour would wait for each other."""
+    """Airflow launches `process` itself; two runs for the same hour would wait for each other."""
     tags = {"dagster/partition": "2026-11-23-13:00"}
     tags |= {"cryptoassets/every_five_minutes": "yes"} if is_scheduled else {}
 
@@ -93,17 +93,16 @@ def test_only_what_the_schedule_fetched_is_processed_by_the_sensor(
             dagster_run=result.dagster_run,
             dagster_event=result.get_run_success_event(),
         )
-        answer = sensors.process_what_was_fetched(context)
+        requested = sensors.process_what_was_fetched(context)
 
-    requests = [answer] if isinstance(answer, dg.RunRequest) else []
-    assert asked == len(requests)
-    assert ["2026-11-23-13:00"] * asked == [request.partition_key for request in requests]
+    requests = [requested] if isinstance(requested, dg.RunRequest) else []
+    assert ["2026-11-23-13:00"] * request_count == [request.partition_key for request in requests]
 
 
-def test_a_run_whose_process_was_killed_is_failed_and_no_other(
+def test_only_a_run_whose_process_was_killed_is_marked_as_failed(
     stack: Stack, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Dagster would show it as started forever, and Airflow would wait for it."""
+    """Otherwise Dagster would show the run as started forever, and Airflow would wait for it."""
     folder = tmp_path_factory.mktemp("killed")
     run_id = "0e1f7c6e-0000-4000-8000-0000000000aa"
     with new_platform(stack, migrated_template, folder) as platform:
@@ -133,10 +132,10 @@ def test_a_run_whose_process_was_killed_is_failed_and_no_other(
     assert not psutil.pid_exists(process.pid)
 
 
-def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_command(
+def test_a_run_killed_before_its_start_is_marked_as_failed_by_the_next_command(
     stack: Stack, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Otherwise `retention` and `heal_gaps` would wait for it forever."""
+    """Otherwise `retention` and `heal_gaps` would wait for the run forever."""
     folder = tmp_path_factory.mktemp("created")
     with (
         new_platform(stack, migrated_template, folder) as platform,
@@ -166,7 +165,7 @@ def test_a_run_killed_before_its_start_is_shown_and_then_failed_by_the_next_comm
     assert while_it_lives[1] == run
     failure = failed_ingest(shown)
     assert (1, "killed", run.run_id) == (shown.code, failure["outcome"], failure["run_id"])
-    # This is the time when the run was killed, not when it was marked as failed.
+    # The time of the failure is still when the run was killed, not when it was marked as failed.
     assert failure == failed_ingest(later)
     assert f"Marked run {run.run_id} as failed" in up.text
     assert ended is not None
@@ -198,7 +197,7 @@ def test_a_failed_run_is_logged_with_its_partition_and_error(
     tmp_path_factory: pytest.TempPathFactory,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Alerts need a single line, wherever the logs are sent."""
+    """A single log line contains everything that an alert needs, wherever the logs are sent."""
     folder = tmp_path_factory.mktemp("failed")
     with new_platform(stack, migrated_template, folder) as platform:
         platform.put_faults({"route": "/assets", "kind": "status", "status": 401})
@@ -230,7 +229,7 @@ def failure_line(
 def test_the_sensor_requests_the_days_of_gaps_until_they_are_healed(
     database: str, postgres: PostgresResource, mongo: MongoResource
 ) -> None:
-    """When it is on, gaps are healed automatically."""
+    """Gaps are healed automatically while the sensor is on."""
     history_data = HistoryData(database, mongo.lake())
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
     hours = int((first - T0) / timedelta(hours=1))
@@ -240,7 +239,7 @@ def test_the_sensor_requests_the_days_of_gaps_until_they_are_healed(
     with dg.DagsterInstance.ephemeral() as instance:
 
         def tick() -> Any:
-            # A new resource for each tick, because a tick closes its connections.
+            # A new resource for each tick, because each tick closes its resource's connections.
             history = HistoryResource(mongo=MongoResource(), postgres=postgres)
             with dg.build_sensor_context(instance, resources={"history": history}) as context:
                 return sensor.evaluate_tick(context)
@@ -261,7 +260,7 @@ HEALED = {"dagster/sensor_name": "heal_gaps"}
 
 
 @pytest.mark.parametrize(
-    ("tags", "asked"),
+    ("tags", "requested"),
     [
         (HEALED | range_tags("2026-01-05", "2026-01-07"), [("2026-01-05", "2026-01-07")]),
         # Launched by `backfill --gaps`, which computes the marts itself.
@@ -274,7 +273,7 @@ def test_the_marts_of_healed_days_are_requested(
     database: str,
     postgres: PostgresResource,
     tags: dict[str, str],
-    asked: list[tuple[str, str]],
+    requested: list[tuple[str, str]],
 ) -> None:
     """Otherwise the figures of these days stay wrong until a user recomputes them."""
     with psycopg.connect(database) as connection:
@@ -297,14 +296,14 @@ def test_the_marts_of_healed_days_are_requested(
             dagster_run=result.dagster_run,
             dagster_event=result.get_run_success_event(),
         )
-        answers = list(sensors.marts_of_healed_days(context, postgres=postgres))
+        results = list(sensors.marts_of_healed_days(context, postgres=postgres))
 
-    requests = [answer for answer in answers if isinstance(answer, dg.RunRequest)]
-    assert asked == [range_of(request.tags) for request in requests]
+    requests = [one for one in results if isinstance(one, dg.RunRequest)]
+    assert requested == [range_of(request.tags) for request in requests]
 
 
-def test_an_hour_that_has_not_begun_waits_without_delaying_others() -> None:
-    """If the source's clock is fast, a partition that does not exist yet would fail the tick."""
+def test_an_hour_that_has_not_begun_waits_while_an_earlier_one_is_processed() -> None:
+    """If the source's clock is fast, Dagster has no partition yet for the hour of its documents."""
     now = datetime.now(UTC)
     last, following = (
         (now + shift * timedelta(hours=1)).strftime(HOUR_FORMAT) for shift in (-1, 1)

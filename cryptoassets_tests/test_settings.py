@@ -1,4 +1,4 @@
-"""The settings: defaults, and errors that quote no value."""
+"""The settings have working defaults, and no error message quotes a wrong value."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ URLS = {
 
 
 def test_by_default_everything_is_embedded_and_simulated(session_home: Path) -> None:
-    """A new user sets nothing."""
+    """A new user does not have to set anything."""
     settings = load_settings()
 
     assert (None, None, None) == (settings.coincap_url, settings.mongo_url, settings.postgres_url)
@@ -37,7 +37,7 @@ def test_by_default_everything_is_embedded_and_simulated(session_home: Path) -> 
         ("http://127.0.0.1:8800", None, None),
     ],
 )
-def test_the_settings_determine_the_source_only_where_it_is_certain(
+def test_the_settings_determine_the_source_only_if_it_is_certain(
     url: str | None, key: str | None, source: str | None
 ) -> None:
     """Any other server must be asked which source it serves."""
@@ -55,10 +55,10 @@ def test_the_settings_determine_the_source_only_where_it_is_certain(
         ("2018-01-01T07:30:00Z", "2018-01-01"),
     ],
 )
-def test_the_first_partition_is_a_day_that_no_release_changes(
+def test_the_first_partition_is_the_utc_day_of_the_setting(
     monkeypatch: pytest.MonkeyPatch, text: str, day: str
 ) -> None:
-    """The setting's time of day is dropped; compose passes an empty value if it is not set."""
+    """The time of day is dropped. If the setting is not set, compose passes an empty value."""
     monkeypatch.setenv("CRYPTOASSETS_SINCE", text)
 
     assert day == f"{definition_settings().cryptoassets_since}"
@@ -123,7 +123,7 @@ def test_additional_hosts_do_not_replace_the_names_of_this_machine() -> None:
         ("CRYPTOASSETS_HOME", "/planted\nhome"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named_but_not_quoted(
+def test_an_error_names_the_setting_but_does_not_quote_its_value(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     """A misread URL may contain part of a password."""
@@ -139,7 +139,7 @@ def test_a_value_that_cannot_be_used_is_named_but_not_quoted(
 def test_a_url_is_read_from_a_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    """Secrets are often files, and editors add a final line break."""
+    """Secrets are often stored in files, to which editors add a final line break."""
     (tmp_path / "secret").write_text(f"{URLS[name]}\n")
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
 
@@ -149,10 +149,10 @@ def test_a_url_is_read_from_a_file(
 
 
 @pytest.mark.parametrize("name", sorted(URLS))
-def test_a_file_and_the_variable_itself_are_refused(
+def test_setting_both_a_variable_and_its_file_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    """With two different values, the intended one is unknown."""
+    """It would be unclear which of the two values is intended."""
     monkeypatch.setenv(name, URLS[name])
     monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "secret"))
 
@@ -168,10 +168,10 @@ def test_a_file_and_the_variable_itself_are_refused(
         ("mysql://me:planted@host/base", "POSTGRES_URL cannot be read"),
     ],
 )
-def test_a_file_without_url_is_named_and_not_quoted(
+def test_a_file_without_a_valid_url_is_refused_and_not_quoted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, words: str
 ) -> None:
-    """The message must show which variable names the file."""
+    """The message must show which variable is wrong."""
     if content is not None:
         (tmp_path / "secret").write_text(content)
     monkeypatch.setenv("POSTGRES_URL_FILE", str(tmp_path / "secret"))
@@ -192,7 +192,7 @@ def test_a_file_without_url_is_named_and_not_quoted(
     ],
 )
 def test_urls_that_libpq_accepts_are_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """Sockets, IPv6, several hosts, options."""
+    """URLs can contain a socket, an IPv6 address, several hosts, or options."""
     monkeypatch.setenv("POSTGRES_URL", url)
 
     named = load_settings().postgres_url
@@ -221,7 +221,7 @@ def test_urls_that_libpq_accepts_are_accepted(monkeypatch: pytest.MonkeyPatch, u
 def test_values_that_the_stores_and_spark_accept_are_accepted(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """Replica sets, options, clusters."""
+    """Our own checks must not be stricter than the stores and Spark."""
     monkeypatch.setenv(variable, value)
 
     load_settings()
@@ -276,10 +276,10 @@ def test_the_root_is_the_checkout_whatever_the_current_folder(
         ("SPARK_MASTER", "sc://host:15002", r"local\[\*\] or spark://host:7077; Spark Connect"),
     ],
 )
-def test_an_unsupported_value_is_refused_with_a_supported_one(
+def test_an_unsupported_value_is_refused_and_a_supported_one_is_suggested(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, remedy: str
 ) -> None:
-    """Each used to fail in the middle of a run with an error of MongoDB, Hadoop or PySpark."""
+    """Each value used to fail in the middle of a run with MongoDB's, Hadoop's or Spark's error."""
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(SettingsError, match=rf"{variable}: .*{remedy}"):

@@ -1,4 +1,4 @@
-"""Shortages of the machine are named with their remedy."""
+"""Resource shortages on this machine are reported with a remedy."""
 
 from pathlib import Path
 
@@ -25,23 +25,23 @@ def test_a_shortage_is_recognized_in_the_message_of_any_program(words: str, reme
     assert remedy in str(remedy_of(words))
 
 
-def test_other_messages_indicate_no_shortage() -> None:
-    """A wrong remedy is worse than none."""
+def test_an_unrelated_message_indicates_no_shortage() -> None:
+    """A wrong remedy would mislead the user."""
     assert remedy_of("relation coins already exists") is None
 
 
-def test_a_folder_that_can_be_written_has_no_shortage(tmp_path: Path) -> None:
+def test_a_writable_folder_has_no_shortage(tmp_path: Path) -> None:
     """The test write leaves no file behind."""
     assert disk_remedy(tmp_path / "new") is None
     assert disk_remedy(tmp_path / "new") is None
     assert [] == list((tmp_path / "new").iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """Root may write everywhere, but not below a file."""
+def test_a_folder_that_is_not_writable_is_named(tmp_path: Path) -> None:
+    """The folder is below a file, where even root cannot write."""
     (tmp_path / "file").touch()
 
     assert (
-        f"{tmp_path / 'file'} cannot be written (File exists). Fix its permissions, or set "
-        "CRYPTOASSETS_HOME to a folder that can be written, then run it again"
+        f"{tmp_path / 'file'} is not writable (File exists). Fix its permissions, or set "
+        "CRYPTOASSETS_HOME to a writable folder, then run the command again"
     ) == disk_remedy(tmp_path / "file")

@@ -1,4 +1,4 @@
-"""Where code in a Spark worker finds the stores' URLs, and which version it is."""
+"""Where code in a Spark worker finds the stores' URLs, and how its version is checked."""
 
 import pickle
 import shutil
@@ -19,7 +19,7 @@ URL = "mongodb://planted:planted@host:27017/"
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A file with a URL, with a final line break as editors save it."""
+    """A file that contains a URL and a final line break, which editors add."""
     file = tmp_path / "secret"
     file.write_text(f"{URL}\n")
     return file
@@ -28,7 +28,7 @@ def secret(tmp_path: Path) -> Path:
 def test_the_workers_own_file_takes_precedence_over_the_drivers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, secret: Path
 ) -> None:
-    """On a cluster, executors have their own database role."""
+    """On a cluster, executors can log in with their own database role."""
     named_by_driver = Credentials(str(secret), str(secret))
     monkeypatch.setenv("POSTGRES_URL_FILE", str(tmp_path / "own"))
     (tmp_path / "own").write_text("postgresql://own@host/base")
@@ -46,10 +46,10 @@ def test_credentials_contain_no_url(secret: Path) -> None:
     ("content", "words"),
     [(None, "No such file"), ("", "it is empty"), ("\n", "it is empty"), (b"\xff", "not UTF-8")],
 )
-def test_a_file_without_url_is_named_with_variable_and_host(
+def test_the_error_about_a_file_without_a_url_names_file_variable_and_host(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | bytes | None, words: str
 ) -> None:
-    """The message appears in the driver's log, so it must name the machine."""
+    """The message appears in the driver's log, so it must name the worker's machine."""
     if content is not None:
         text = content.encode() if isinstance(content, str) else content
         (tmp_path / "secret").write_bytes(text)
@@ -60,10 +60,10 @@ def test_a_file_without_url_is_named_with_variable_and_host(
         Credentials().mongo_url()
 
 
-def test_a_worker_without_a_file_names_the_variable_to_set(
+def test_the_error_of_a_worker_without_a_file_names_the_variable_to_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The driver's file is on another machine."""
+    """A cluster's worker cannot read the driver's file, which is on another machine."""
     monkeypatch.setattr("socket.gethostname", lambda: "worker-7")
 
     with pytest.raises(SettingsError, match=r"POSTGRES_URL_FILE is not set .*worker-7"):
@@ -71,7 +71,7 @@ def test_a_worker_without_a_file_names_the_variable_to_set(
 
 
 def test_the_hash_is_the_same_in_a_folder_and_in_an_archive(tmp_path: Path) -> None:
-    """The driver imports the folder, its workers the archive."""
+    """The driver imports the code from a folder; its workers import it from an archive."""
     archive = tmp_path / "package.zip"
     with zipfile.ZipFile(archive, "w") as file:
         for source in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.sql")]:
@@ -80,8 +80,8 @@ def test_the_hash_is_the_same_in_a_folder_and_in_an_archive(tmp_path: Path) -> N
     assert code_hash() == _hash_in(archive)
 
 
-def test_a_changed_rule_changes_the_hash_and_a_changed_command_does_not(tmp_path: Path) -> None:
-    """While a loop runs for weeks, its commands may be updated, but not its rules."""
+def test_the_hash_changes_with_a_rule_but_not_with_a_command(tmp_path: Path) -> None:
+    """While `run --every` runs for weeks, commands may be updated on disk, but not the rules."""
     shutil.copytree(PACKAGE, tmp_path / "cryptoassets")
     (tmp_path / "cryptoassets/cli/run.py").write_text("")
     same = _hash_in(tmp_path)
@@ -93,7 +93,7 @@ def test_a_changed_rule_changes_the_hash_and_a_changed_command_does_not(tmp_path
 
 
 def test_every_module_that_workers_import_is_in_the_hash() -> None:
-    """Otherwise a changed module would run unnoticed."""
+    """Otherwise a worker could run a changed module unnoticed."""
     listed = (
         "import sys, importlib.util, cryptoassets.workers as w\n"
         "roots = {name.removesuffix('.py') for name in w._RUN_BY_WORKERS}\n"
@@ -107,8 +107,8 @@ def test_every_module_that_workers_import_is_in_the_hash() -> None:
     assert "" == _printed(listed, PACKAGE.parent)
 
 
-def test_other_code_is_refused_with_both_hashes() -> None:
-    """A worker with other rules would publish other rows."""
+def test_the_error_about_different_code_contains_both_hashes() -> None:
+    """A worker with different rules would publish different rows."""
     fail_if_code_differs(code_hash())
 
     with pytest.raises(WorkerCodeError, match=rf"{code_hash()} instead of 0123/3\.9; the driver"):

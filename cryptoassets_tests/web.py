@@ -1,4 +1,4 @@
-"""Runs a command that serves a web page, and waits until the page answers."""
+"""Runs a command that serves a web page, and waits until the page responds."""
 
 import os
 import subprocess
@@ -20,12 +20,12 @@ def serving(
     environment: Mapping[str, str],
     **options: Any,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start a command and wait until its page answers; end it by SIGTERM after the block.
+    """Start a command and wait until its page responds; after the block, end it with SIGTERM.
 
     Args:
-        command: the command.
-        health: URL that answers when it is ready.
-        environment: the whole environment.
+        command: the command and its arguments.
+        health: URL that responds without an error as soon as the page is ready.
+        environment: the complete environment of the command.
         options: further arguments of `subprocess.Popen`.
     """
     process = subprocess.Popen(command, env=environment, **options)
@@ -46,7 +46,7 @@ def serving(
 
 
 def answers(url: str) -> bool:
-    """Whether the URL answers without an error."""
+    """Return whether the URL responds without an error."""
     try:
         return requests.get(url, timeout=5).ok
     except requests.ConnectionError:

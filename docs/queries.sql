@@ -1,8 +1,8 @@
--- Ten questions, each with the answer of a small made-up market (three coins, 90 days until 2026-11-23).
+-- Ten questions, each with its answer for a small made-up market (three coins, 90 days until 2026-11-23).
 -- Run them on your own data: cryptoassets sql < one-of-them.sql, or paste them into `cryptoassets sql`, psql or pgAdmin.
--- The same through `import cryptoassets as ca`: questions.ipynb. Tests compare every number.
+-- questions.ipynb answers the same questions in Python (`import cryptoassets as ca`). Tests compare every number.
 
--- 1. Top gainers: which coins rose most since the close of the day before?
+-- 1. Top gainers: which coins rose most since the previous day's close?
 SELECT symbol, close AS price_usd, round(return_pct, 9) AS return_pct
 FROM marts.coin_daily JOIN warehouse.coins USING (coin_id)
 WHERE day = (SELECT max(day) FROM marts.coin_daily) AND return_pct IS NOT NULL
@@ -35,7 +35,7 @@ WHERE b.coin_id = 'bitcoin' AND e.coin_id = 'ethereum'
 -- ------+--------------
 --    89 | -0.081940829
 
--- 4. Drawdown: how far did each coin fall from its highest close, at worst, in 90 days?
+-- 4. Drawdown: how far, at most, was each coin's close below an earlier close in the last 90 days?
 SELECT symbol, round(min(100 * (close / peak - 1)), 9) AS max_drawdown_pct
 FROM (
     SELECT coin_id, close, max(close) OVER (PARTITION BY coin_id ORDER BY day) AS peak
@@ -48,7 +48,7 @@ GROUP BY symbol ORDER BY max_drawdown_pct, symbol LIMIT 10;
 --  ETH    |     -4.859086492
 --  USDT   |      0.000000000
 
--- 5. Candles: Bitcoin's days of the last week. Thin candles have fewer points than expected.
+-- 5. Candles: Bitcoin's daily candles of the last week. If `points` is less than `points_expected`, prices are missing.
 SELECT start_at, open, high, low, close, points, points_expected
 FROM marts.coin_candles
 WHERE coin_id = 'bitcoin' AND "interval" = 'd1'
@@ -64,7 +64,7 @@ ORDER BY start_at;
 --  2026-11-22T00:00:00.000000+00:00 | 88320.000000000000000000 | 88320.000000000000000000 | 86480.000000000000000000 | 86480.000000000000000000 |     24 |              24
 --  2026-11-23T00:00:00.000000+00:00 | 86480.000000000000000000 | 89520.000000000000000000 | 86480.000000000000000000 | 89520.000000000000000000 |     24 |              24
 
--- 6. Dominance: which share of the market cap was Bitcoin's on each day of the last week?
+-- 6. Dominance: what share of the total market cap did Bitcoin have on each day of the last week?
 SELECT day, round(btc_dominance_pct, 9) AS btc_dominance_pct
 FROM marts.market_daily
 WHERE day > (SELECT max(day) FROM marts.market_daily) - 7
@@ -79,7 +79,7 @@ ORDER BY day;
 --  2026-11-22 |      76.539731014
 --  2026-11-23 |      76.865327306
 
--- 7. Prices in euros: the newest price of each coin. Empty where no rate is known.
+-- 7. Prices in euros: the newest price of each coin. It is null if no rate is known.
 SELECT symbol, price_usd, warehouse.price_in(price_usd, 'EUR', observed_at) AS price_eur
 FROM marts.coin_latest ORDER BY rank LIMIT 10;
 --  symbol |                price_usd |                price_eur

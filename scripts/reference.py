@@ -60,9 +60,9 @@ def _commands() -> str:
         ),
     )
     options = (
-        "Before or after the command, `--debug` shows the traceback of an error, and `--quiet` "
-        "(`-q`) prints only warnings and failures, to stderr. `--version` prints the version; "
-        "`--install-completion` makes the Tab key complete commands and options."
+        "`--debug` shows the traceback of an error. `--quiet` (`-q`) prints only warnings and "
+        "failures, to stderr. Both can be given before or after the command. `--version` prints "
+        "the version; `--install-completion` makes the Tab key complete commands and options."
     )
     details = (
         get_docs_for_click(obj=command, ctx=context, indent=2, call_prefix="cryptoassets")
@@ -82,10 +82,10 @@ def _settings() -> str:
         for name, field in Settings.model_fields.items()
     )
     return (
-        "Set them in the environment or in a file `.env` in the project's folder "
-        "([.env.example](../.env.example)), or in a file `.env` in `CRYPTOASSETS_HOME`, which then "
-        "is read instead. None is required. Environment variables override the "
-        "file; an empty variable counts as not set.\n\n"
+        "Set these variables in the environment, or in a file `.env` in the project's folder "
+        "([.env.example](../.env.example)). If `CRYPTOASSETS_HOME` contains a file `.env`, that "
+        "file is read instead. No setting is required. Environment variables override the file; "
+        "an empty variable counts as not set.\n\n"
         + _table(("variable", "default", "meaning"), rows)
     )
 
@@ -104,8 +104,8 @@ def _reasons() -> str:
 
 def _tables() -> str:
     intro = (
-        "The key's columns are bold. The types are PostgreSQL's; Parquet has equivalent types. All "
-        "times are UTC.\n"
+        "Key columns are bold. The types are PostgreSQL's; Parquet has equivalent types. All times "
+        "are UTC.\n"
     )
     postgres = (f"### `{one.full_name}`\n\n{_columns(one)}" for one in POSTGRES_TABLES)
     parquet = (f"### Parquet: `{flow.clean.name}`\n\n{_columns(flow.clean)}" for flow in FLOWS)
@@ -195,7 +195,7 @@ def _job_row(job: dg.JobDefinition) -> tuple[str, ...]:
 
 
 def _options(job: dg.JobDefinition) -> Iterator[str]:
-    """Yield the launchpad's options of a job's ops; assets have no options."""
+    """Yield the options that a job's ops offer in Dagster's launchpad; assets have no options."""
     for node in job.nodes:
         config = getattr(node.definition.config_schema, "config_type", None)
         for name, field in getattr(config, "fields", {}).items():
@@ -236,9 +236,9 @@ def _checks() -> str:
         groups.setdefault(next(iter(one.check_specs)).asset_key, []).append(one)
     parts = (_checks_of(key, groups[key]) for key in _asset_keys() if key in groups)
     return (
-        "If a check of severity ERROR fails, `run` exits with 1 and Airflow's task fails. Failures "
-        "of severity WARN are only shown. If a blocking check fails, downstream assets are not "
-        "written.\n\n"
+        "If a check of severity ERROR fails, `run` exits with 1 and Airflow's task fails. A failed "
+        "check of severity WARN is only shown. If a blocking check fails, downstream assets are "
+        "not written.\n\n"
     ) + "\n".join(parts)
 
 
@@ -246,7 +246,7 @@ def _checks_of(key: dg.AssetKey, groups: list[dg.AssetChecksDefinition]) -> str:
     rows = (
         (
             f"`{spec.name}`",
-            f"{severity_of(spec.name).value}{', blocks' if spec.blocking else ''}",
+            f"{severity_of(spec.name).value}{', blocking' if spec.blocking else ''}",
             spec.description,
         )
         for group in groups
@@ -256,7 +256,7 @@ def _checks_of(key: dg.AssetKey, groups: list[dg.AssetChecksDefinition]) -> str:
         f"- {_names(s.name for s in group.check_specs)}: {one_line(group.node_def.description)}"
         for group in groups
     )
-    table = _table(("check", "when it fails", "passes when"), rows)
+    table = _table(("check", "severity", "passes when"), rows)
     return f"### Checks of `{key.to_user_string()}`\n\n{table}\n" + "\n".join(notes) + "\n"
 
 

@@ -6,8 +6,9 @@ slot while it waits, its link leads to Dagster's cloud product, and a retry laun
 or time limits.
 
 When the DAG is parsed, the operator needs the connection `dagster_airflow` (type `dagster`, with
-`http://host:3000/graphql` as login). Without it, the DAG does not exist. The job is in the code
-location of the raw layer: the Airflow variable `cryptoassets_raw_location`, default `cryptoassets`.
+`http://host:3000/graphql` as login). Without this connection, the DAG does not exist. The job is in
+the raw layer's code location, which is named by the Airflow variable `cryptoassets_raw_location`
+(default `cryptoassets`).
 """
 
 from datetime import datetime, timezone
@@ -20,7 +21,7 @@ CONNECTION = "dagster_airflow"
 
 
 def can_be_declared() -> bool:
-    """Return whether dagster-airflow is installed and has its connection."""
+    """Return whether dagster-airflow is installed and its Airflow connection exists."""
     if find_spec("dagster_airflow") is None:
         return False
     try:
@@ -46,9 +47,9 @@ if can_be_declared():
             task_id="end_dead_runs",
             dagster_conn_id=CONNECTION,
             repository_name="__repository__",
-            # dagster-airflow spells the argument like this. It is not a template.
+            # The misspelling is dagster-airflow's. Airflow renders no templates in this argument.
             repostitory_location_name=Variable.get("cryptoassets_raw_location", "cryptoassets"),
             job_name="end_dead_runs",
-            # The open-source webserver needs no token, but the operator requires some text.
+            # The open-source webserver needs no token, but the operator requires a value.
             user_token="none",  # noqa: S106
         )

@@ -4,11 +4,15 @@ What goes here: declaring the DAGs. What stays out: launching and watching a run
 `cryptoassets_airflow`), what the jobs do (in Dagster).
 
 Settings: the Airflow variables `cryptoassets_raw_location` and `cryptoassets_processing_location`
-are the names of Dagster's code locations (default `cryptoassets`). In the environment of the
-Airflow processes, `CRYPTOASSETS_AIRFLOW_POOL` is the pool (default `default_pool`),
-`CRYPTOASSETS_SINCE` is the first partition, and `CRYPTOASSETS_FIRST_START` is when this platform
-was first started: ISO dates, or dates and times (UTC unless they have an offset). No interval
-before the later of the two is scheduled; intervals from the first partition on can be backfilled.
+are the names of Dagster's code locations (default `cryptoassets`). Three more settings are read
+from the environment of the Airflow processes:
+
+- `CRYPTOASSETS_AIRFLOW_POOL`: the pool of all tasks (default `default_pool`).
+- `CRYPTOASSETS_SINCE`: the first partition. Intervals from then on can be backfilled.
+- `CRYPTOASSETS_FIRST_START`: when this platform was first started. Intervals before this time or
+  before the first partition are not scheduled.
+
+The last two are ISO dates, or dates and times (UTC unless they have an offset).
 """
 
 import os
@@ -26,7 +30,7 @@ from cryptoassets_airflow.since import first_moment
 RAW_LOCATION = "{{ var.value.get('cryptoassets_raw_location', 'cryptoassets') }}"
 PROCESSING_LOCATION = "{{ var.value.get('cryptoassets_processing_location', 'cryptoassets') }}"
 
-# A DAG run that was triggered without a logical date has no data interval.
+# A DAG run that is triggered without a logical date has no data interval; use `run_after` then.
 _START = "(data_interval_start | default(dag_run.run_after))"
 _END = "(data_interval_end | default(dag_run.run_after))"
 HOUR_BEING_FILLED = f"{{{{ {_END}.strftime('%Y-%m-%d-%H:00') }}}}"
@@ -52,7 +56,7 @@ def declare(dag_id: str, cron: str, *, late: timedelta, doc_md: str, **options: 
     alert = late_after(late)
     return DAG(
         dag_id,
-        # "@daily" means different days on Airflow 2 and 3; with a data interval the day is fixed.
+        # "@daily" means different days on Airflow 2 and 3; this timetable is the same on both.
         schedule=CronDataIntervalTimetable(cron, timezone="UTC"),
         doc_md=doc_md,
         tags=["cryptoassets", "dagster"],
@@ -71,10 +75,10 @@ with declare(
     max_active_runs=1,
     dagrun_timeout=timedelta(minutes=40),
     doc_md="""
-Every 5 minutes: fetch a snapshot from CoinCap into MongoDB, then clean the hour with Spark and
-publish it to PostgreSQL, then refresh the marts of the day. Each step is a task with its own
-Dagster run and is retried separately. Hour and day are those of the interval's end.
-Missed intervals are not repeated, because CoinCap only returns current prices.
+Every 5 minutes: fetch a snapshot from CoinCap into MongoDB, then clean the hour's documents with
+Spark and publish them to PostgreSQL, then refresh the day's marts. Each step is a task with its own
+Dagster run and is retried separately. The hour and the day are those that contain the interval's
+end. Missed intervals are not run later, because a snapshot only contains current prices.
 """,
 ):
     # Higher priority than backfills, which share the pool.
@@ -88,7 +92,7 @@ Missed intervals are not repeated, because CoinCap only returns current prices.
         job_name="ingest",
         partition_key=HOUR_BEING_FILLED,
         run_timeout=timedelta(minutes=10),
-        # For a past hour that was never fetched, e.g. if the task is cleared after its hour.
+        # Skip a past hour without documents, e.g. if the task is cleared later.
         skip_on=["PastPartitionError"],
         **first,
     )
@@ -101,8 +105,8 @@ Missed intervals are not repeated, because CoinCap only returns current prices.
         skip_on=["UpstreamNotMaterializedError"],
         **first,
     )
-    # The next snapshot waits for this task, so it has the same priority as the others and a short
-    # timeout: the marts are refreshed five minutes later anyway.
+    # The next snapshot waits for this task, which therefore has the other tasks' priority and a
+    # short timeout. The next DAG run refreshes the marts anyway.
     marts = DagsterMaterializeOperator(
         task_id="refresh_marts",
         location=PROCESSING_LOCATION,
@@ -118,14 +122,15 @@ with declare(
     "process_cryptoassets_hourly",
     "10 * * * *",
     late=timedelta(minutes=45),
-    # The hour in which the platform starts is processed by the snapshots' DAG alone.
+    # Earlier hours have no raw documents.
     start_date=FIRST_HOUR,
     catchup=False,
     max_active_runs=2,
     doc_md="""
-Ten minutes past each hour: process all raw documents of the hour that has closed; nothing is
-fetched. Then refresh the marts of its day. Backfill this DAG to process past hours again: each
-interval is one hourly partition. An hour without raw documents (the platform was off) is skipped.
+Ten minutes past each hour: process all raw documents of the hour that has just ended, without
+fetching anything; then refresh the marts of that hour's day. Backfill this DAG to process past
+hours again: each interval is one hourly partition. An hour without raw documents is skipped; this
+happens if the platform was off.
 """,
 ):
     ready = DagsterReadyOperator(task_id="check_dagster", locations=[PROCESSING_LOCATION])
@@ -156,8 +161,8 @@ with declare(
 Daily, with catch-up from the day of the platform's first start; can be backfilled. Fetch the day's
 history from CoinCap into MongoDB, then clean and publish it, then refresh the day's marts. Each
 step is a task with its own Dagster run and is retried separately. Fetched history is processed even
-if some coins failed. With intervals below half an hour, the last points of a day may be missing;
-`backfill --gaps` fetches them.
+if fetching failed for some coins. If `COINCAP_HISTORY_INTERVAL` is shorter than half an hour, the
+last points of a day may be missing; the command `backfill --gaps` fetches them.
 """,
 ):
     ready = DagsterReadyOperator(
@@ -199,9 +204,9 @@ with declare(
     max_active_runs=1,
     doc_md="""
 Every 6 hours: fetch the exchange rates of `CRYPTOASSETS_CURRENCIES` from CoinCap, then clean and
-publish them. If `CRYPTOASSETS_ECB_RATES` is set and rates of a new business day have been
-published, read the ECB's daily rates.
-Missed intervals are not repeated, because CoinCap only returns current rates.
+publish them. If `CRYPTOASSETS_ECB_RATES` is set, also read the ECB's daily rates when those of a
+new business day have been published.
+Missed intervals are not run later, because CoinCap only returns current rates.
 """,
 ):
     ready = DagsterReadyOperator(

@@ -10,7 +10,7 @@ from cryptoassets_airflow.link import DagsterRunLink
 
 
 class CryptoassetsAirflowPlugin(AirflowPlugin):
-    """Registers the link, because Airflow 2 ignores operator links without a plugin."""
+    """Registers the link, because Airflow 2 ignores operator links that no plugin registers."""
 
     name = "cryptoassets_airflow"
     operator_extra_links = [DagsterRunLink()]  # noqa: RUF012 - Airflow expects a list

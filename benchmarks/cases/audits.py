@@ -1,4 +1,4 @@
-"""`audit` and `status` with unchanged stores, compared with the baseline."""
+"""Measures `audit` and `status` with unchanged stores, compared with the baseline."""
 
 from contextlib import ExitStack
 
@@ -13,7 +13,7 @@ COMMANDS = ("audit", "status")
 
 
 def audits(bench: Bench) -> CaseResult:
-    """`audit` and `status` with 2 million documents in 48 hours, all published."""
+    """Run `audit` and `status` with 2 million documents of 48 hours, all published."""
     before = baseline()
     result = CaseResult(
         notes=[
@@ -29,7 +29,7 @@ def audits(bench: Bench) -> CaseResult:
             home = stack.enter_context(fresh_home(checkout, **settings))
             bench.report(f"{checkout.name} publishes {lake.workload.documents:,} documents")
             home.run("rebuild", "--from", span[0], "--to", span[1])
-            # The first audit may read more than later ones.
+            # The first audit may read more than later audits, so it is not measured.
             home.run("audit")
             homes[checkout.name] = home
         runs = [(command, name) for command in COMMANDS for name in homes]

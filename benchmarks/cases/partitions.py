@@ -1,4 +1,4 @@
-"""Ways to publish documents: 200,000 in one hour, 1 million in 24 hours, 5 million in 120 hours."""
+"""Compares ways to publish documents: from 200,000 of one hour to 5 million of 120 hours."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ _MINUTE_FORMAT = "%Y-%m-%dT%H:%M"
 
 
 def one_hour(bench: Bench) -> CaseResult:
-    """200,000 documents in one hour by every way."""
+    """Publish 200,000 documents of one hour with each implementation."""
     with bench.lake("200k") as lake:
         result = compare(bench, lake, bench.select_ways(WAYS), runs=bench.number_of_runs(5))
     add_ratio(result, "cpu_vs_ordinary_200k", "cpu_seconds", ORDINARY)
@@ -47,22 +47,22 @@ def one_hour(bench: Bench) -> CaseResult:
     add_ratio(result, "wall_vs_distributed_spark_200k", "wall_seconds", DISTRIBUTED)
     add_ratio(result, "cpu_vs_plain_200k", "cpu_seconds", PLAIN)
     add_ratio(result, "wall_vs_dlt_200k", "wall_seconds", DLT)
-    result.notes.append("Ours is the job `process` of that hour in one process.")
+    result.notes.append("Ours runs the job `process` for that hour in one process.")
     return result
 
 
 def one_million(bench: Bench) -> CaseResult:
-    """1 million documents in 24 hours by the ways that use Spark."""
+    """Publish 1 million documents of 24 hours with each implementation that uses Spark."""
     with bench.lake("1m") as lake:
         ways = bench.select_ways((DISTRIBUTED, ORDINARY, OURS))
         result = compare(bench, lake, ways, runs=bench.number_of_runs(3))
     add_ratio(result, "wall_vs_ordinary_1m", "wall_seconds", ORDINARY)
-    result.notes.append("Ours is `cryptoassets rebuild`, which makes the day's marts as well.")
+    result.notes.append("Ours runs `cryptoassets rebuild`, which also computes the day's marts.")
     return result
 
 
 def five_million(bench: Bench) -> CaseResult:
-    """5 million documents in 120 hours by one command, alternating with 1 million."""
+    """Publish 5 million documents of 120 hours, alternating with 1 million of 24 hours."""
     result = CaseResult()
     for number in range(bench.number_of_runs(1)):
         for name in ("1m", "5m"):
@@ -71,7 +71,7 @@ def five_million(bench: Bench) -> CaseResult:
                 _report(bench, f"{OURS}, {name}", number, measured)
     for key, figure in (("wall_5m_vs_1m", "wall_seconds"), ("memory_5m_vs_1m", "peak_pss_mb")):
         result.ratios[key] = result.ratio(f"{OURS}, 5m", f"{OURS}, 1m", figure)
-    result.notes.append("One `cryptoassets rebuild` each, marts of the days included.")
+    result.notes.append("Each run is one `cryptoassets rebuild`, marts included.")
     return result
 
 
@@ -79,7 +79,7 @@ def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> Case
     """Run several ways in turn on the same documents, and compare their final rows.
 
     Raises:
-        BenchError: a way failed, or its rows differ.
+        BenchError: a way failed, or its rows differ from the first way's rows.
     """
     result = CaseResult(notes=[f"Documents came from {bench.server.kind}."])
     first: rows.Rows | None = None
@@ -104,7 +104,7 @@ def compare(bench: Bench, lake: Lake, ways: Sequence[str], *, runs: int) -> Case
 
 
 def add_ratio(result: CaseResult, key: str, figure: str, other: str) -> None:
-    """Store the ratio of this project's way to another way, if both ran."""
+    """Store the ratio of our figure to another way's figure, if both ways ran."""
     if {OURS, other} <= result.ways.keys():
         result.ratios[key] = result.ratio(OURS, other, figure)
 
@@ -113,7 +113,7 @@ def _report(bench: Bench, way: str, number: int, measured: Measurement) -> None:
     bench.report(
         f"run {number + 1}: {way:<18} {measured.wall_seconds:7.1f} s wall, "
         f"{measured.cpu_seconds:7.1f} s CPU, {measured.peak_pss_mb:6,.0f} MB, "
-        f"load {measured.load:.1f} before"
+        f"load before {measured.load:.1f}"
     )
 
 
@@ -127,9 +127,9 @@ class _PublishedRows:
 def _published(
     bench: Bench, lake: Lake, way: str
 ) -> Iterator[tuple[Measurement, _PublishedRows | None]]:
-    """Run a way in a fresh home, whose stores run until the block ends.
+    """Run a way in a fresh home, whose stores keep running until the block ends.
 
-    Ways that only read documents publish no rows.
+    The published rows are None for floors, which only read documents.
     """
     with fresh_home(MONGO_URL=lake.url, MONGO_DATABASE=lake.database) as home:
         if way == OURS:
@@ -146,15 +146,15 @@ def _published(
 def run_product(
     bench: Bench, lake: Lake, home: Home, *options: str, is_job: bool | None = None
 ) -> Measurement:
-    """Publish a lake's hours into a prepared home.
+    """Publish a lake's documents with the product.
 
     Args:
         bench: provides the log file.
         lake: the documents.
-        home: a fresh home with tables.
-        options: options of `process_job`.
-        is_job: True runs the job `process`, False the command `rebuild`. None runs the job if there
-            is only one hour.
+        home: a fresh home whose tables exist.
+        options: options of `process_job`; `rebuild` ignores them.
+        is_job: True runs the job `process`, False the command `rebuild`. None runs the job if the
+            workload has only one hour, else the command.
     """
     workload = lake.workload
     if is_job or (is_job is None and workload.hours == 1):
@@ -182,7 +182,7 @@ def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str
     environment = {
         **home.environment,
         **task.as_environment(),
-        # Python and Spark interpret times without a zone as local times.
+        # Python and Spark interpret times without a time zone as local time.
         "TZ": "UTC",
         "SPARK_FOLDER": str(home.folder / "spark-of-rival"),
     }
@@ -195,7 +195,7 @@ def _run_rival(bench: Bench, lake: Lake, home: Home, way: str, postgres_url: str
 
 
 def _jdbc_jar() -> Path:
-    """Return PostgreSQL's JDBC driver, which Spark's own resolver downloads once."""
+    """Return the path of PostgreSQL's JDBC driver; Spark downloads it if it is missing."""
     group, artifact, version = _JDBC.split(":")
     ivy = CACHE / "ivy"
     jar = ivy / "jars" / f"{group}_{artifact}-{version}.jar"
@@ -208,5 +208,5 @@ def _jdbc_jar() -> Path:
         command = [sys.executable, "-c", program]
         ended = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
         if not jar.exists():
-            raise BenchError(f"{_JDBC} cannot be downloaded from Maven: {ended.stderr[-1000:]}")
+            raise BenchError(f"Cannot download {_JDBC} from Maven: {ended.stderr[-1000:]}")
     return jar

@@ -1,4 +1,4 @@
-"""Publishes an hour into a monthly table with many or few rows."""
+"""Measures whether publishing takes longer if the month's table partition has many rows."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,8 @@ SIZES = {"month of 20 million rows": 20_000_000, "month of 100,000 rows": 100_00
 _ROWS_PER_COIN = 1000
 _MINUTE_FORMAT = "%Y-%m-%dT%H:%M"
 
-# Inserts one row per coin and second, on days of the month that the workload does not use.
+# Inserts 1,000 rows for each of many coins, one per second from the start of the month. The
+# workload is on a later day of this month.
 _FILL = """
 INSERT INTO warehouse.coin_prices (
     coin_id, observed_at, price_usd, market_cap_usd, volume_usd_24h, vwap_usd_24h, change_pct_24h,
@@ -28,20 +29,21 @@ FROM generate_series(0, %(rows)s - 1) AS n
 
 
 def publishing(bench: Bench) -> CaseResult:
-    """Publish hours of 6,000 documents each to `warehouse/coin_prices`, in a warm process."""
+    """Publish hours with 6,000 documents each to `warehouse/coin_prices`, in a warm process."""
     result = CaseResult(
         notes=[
-            "Each run publishes eight hours, a Dagster run per hour; the first hour is not counted."
+            "Each run publishes eight hours, with one Dagster run per hour.",
+            "The first hour is not counted.",
         ]
     )
     with bench.lake("minutes") as lake:
         settings = {"MONGO_URL": lake.url, "MONGO_DATABASE": lake.database}
         month = lake.workload.start.replace(day=1, hour=0)
-        # Each run gets a fresh home: in a used one, its hours would already be published.
+        # Each run needs a fresh home. In a used home, the hours are already published.
         for number, name in in_turn(tuple(SIZES), bench.number_of_runs(1)):
             with fresh_home(CURRENT, **settings) as home:
                 start = lake.workload.start
-                # Publishing the first rows of a month creates its partition of the table.
+                # This creates the month's table partition, which `_fill` needs.
                 first_hour = [
                     f"{moment:{_MINUTE_FORMAT}}" for moment in (start, start + timedelta(hours=1))
                 ]

@@ -1,4 +1,4 @@
-"""The speed-up with a second executor, and the share of the job that is not parallel."""
+"""Measures the speed-up from a second executor, and how much of the job is not parallel."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ ONE, TWO, WATCHED = "one executor", "two executors", "local[2], watched"
 
 
 def scaling(bench: Bench) -> CaseResult:
-    """The job `process` with 200,000 documents after session start, on one and two executors."""
+    """Run the job `process` on one and on two executors, with 200,000 documents of one hour."""
     result = _measured(bench, "200k", runs=3)
     result.ratios["speedup_2_vs_1"] = result.ratio(ONE, TWO, "job")
     result.ratios["serial_share"] = result.medians(WATCHED)["serial_share"]
@@ -31,7 +31,7 @@ def scaling(bench: Bench) -> CaseResult:
 
 
 def scaling_1m(bench: Bench) -> CaseResult:
-    """The same with 1 million documents in one hour, where the fixed part is smaller."""
+    """Like `scaling`, but with 1 million documents, so that fixed costs matter less."""
     result = _measured(bench, "1m_hour", runs=1)
     result.figures["speed-up by a second executor"] = result.ratio(ONE, TWO, "job")
     return result
@@ -40,9 +40,10 @@ def scaling_1m(bench: Bench) -> CaseResult:
 def _measured(bench: Bench, name: str, runs: int) -> CaseResult:
     result = CaseResult(
         notes=[
-            "Executors are those of a Spark master and two workers of one core on this machine;",
-            "the driver and the stores use the same cores. Dagster's storage is opened while the",
-            "session starts, as `rebuild` does.",
+            "A Spark master and two workers with one core each run on this machine.",
+            "The driver and the stores use the same cores.",
+            "As in `rebuild`, Dagster's storage is opened while the Spark session starts.",
+            f"`{WATCHED}` runs without the cluster; only this way measures the serial share.",
         ]
     )
     with bench.lake(name) as lake, _cluster(bench.folder) as (cluster, settings):
@@ -62,7 +63,7 @@ def _measured(bench: Bench, name: str, runs: int) -> CaseResult:
 
 @contextmanager
 def _cluster(folder: Path) -> Iterator[tuple[Cluster, Mapping[str, Mapping[str, str]]]]:
-    """Start a cluster; provide it with the driver's settings for each way."""
+    """Start a cluster; yield the cluster and the driver's settings for each way."""
     cluster_folder = folder / f"cluster-{uuid4().hex[:8]}"
     cluster_folder.mkdir()
     with cluster_in(cluster_folder, Stack(load_settings()).java_home()) as cluster:
@@ -71,7 +72,7 @@ def _cluster(folder: Path) -> Iterator[tuple[Cluster, Mapping[str, Mapping[str, 
             conf = cluster_folder / f"conf-{executors}"
             conf.mkdir()
             defaults = (cluster_folder / "conf" / "spark-defaults.conf").read_text()
-            # Later lines override earlier ones. The session waits for all executors.
+            # Later lines override earlier ones. The limits make the session wait for all executors.
             limits = _LIMITS.format(executors=executors)
             (conf / "spark-defaults.conf").write_text(f"{defaults}{limits}")
             master = cluster.driver_environment()["SPARK_MASTER"]

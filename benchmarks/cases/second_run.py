@@ -1,4 +1,4 @@
-"""The second `cryptoassets run` in a home, including process start, compared with the baseline."""
+"""Measures the second `cryptoassets run` in a home, compared with the baseline."""
 
 from contextlib import ExitStack
 
@@ -10,9 +10,9 @@ from benchmarks.results import CaseResult
 
 
 def second_run(bench: Bench) -> CaseResult:
-    """`cryptoassets run` in a home with an earlier run: 100 coins, all checks, embedded stores."""
+    """Run `cryptoassets run` in a used home: 100 coins, all checks, embedded stores."""
     result = CaseResult(
-        notes=["`run` was run once in the home of each version; then the versions run in turn."]
+        notes=["Each version has its own home. The first `run` in each home is not measured."]
     )
     before = baseline()
     with ExitStack() as stack:

@@ -1,9 +1,9 @@
-"""`run --every` in an almost full hour: time from answer to row, compared with the baseline.
+"""Measures how long `run --every` takes from a response to its rows, compared with the baseline.
 
-The current hour is first filled with snapshots of its earlier minutes. Another connection queries
-PostgreSQL every 50 ms. The time of a snapshot starts at `fetched_at`, when its answer was complete,
-and ends when this connection sees its rows. The first cycle of a process, which reads and judges
-the whole hour, is reported separately.
+The current hour first gets 58 snapshots with earlier times, so that it is almost full. A separate
+connection queries PostgreSQL every 50 ms. A snapshot's time starts at `fetched_at`, when the
+response was complete, and ends when this connection sees its rows. The first cycle of a process,
+which reads and judges the whole hour, is reported separately.
 """
 
 import math
@@ -44,12 +44,12 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Loop:
-    """The parameters of a loop.
+    """The parameters of one `run --every`.
 
     Attributes:
         coins: coins per snapshot.
-        every_seconds: time between two fetches; the slower version must need less per cycle.
-        remaining_seconds: how much of the hour must be left when a version starts.
+        every_seconds: time between two fetches; must be longer than the slower version's cycle.
+        remaining_seconds: time that must be left in the hour when a version starts.
     """
 
     coins: int
@@ -58,24 +58,28 @@ class Loop:
 
 
 def warm_100(bench: Bench) -> CaseResult:
-    """Micro-batches of 100 coins in a full hour, embedded stores."""
+    """Run micro-batches of 100 coins in an almost full hour, with embedded stores."""
     return _warm(bench, Loop(100, 8, 400), "warm_100_p95_vs_dcbf970")
 
 
 def warm_2000(bench: Bench) -> CaseResult:
-    """Micro-batches of 2,000 coins in a full hour, embedded stores."""
+    """Run micro-batches of 2,000 coins in an almost full hour, with embedded stores."""
     return _warm(bench, Loop(2000, 25, 1200), "warm_2000_p95_vs_dcbf970")
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that a share of the values does not exceed."""
+    """Return the smallest of the values that is at least as large as this share of them."""
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
 def _warm(bench: Bench, loop: Loop, ratio: str) -> CaseResult:
     cycles = max(3, round(CYCLES * bench.scale))
     result = CaseResult(
-        notes=[f"{cycles} cycles after the first, one every {loop.every_seconds} s."]
+        notes=[
+            f"A cycle starts every {loop.every_seconds} s.",
+            "Before the first cycle, the hour already has almost as many snapshots as a full hour.",
+            f"The median and the 95th percentile are those of the {cycles} cycles after the first.",
+        ]
     )
     before = baseline()
     checkouts = {one.name: one for one in (CURRENT, before)}
@@ -101,7 +105,7 @@ def _await_hour(bench: Bench, seconds: float) -> None:
     """Wait for the next hour if less than `seconds` are left in this hour."""
     left = _HOUR - (datetime.now(UTC) - _this_hour())
     if left < timedelta(seconds=seconds):
-        bench.report(f"waiting {left.total_seconds() / 60:.0f} min for a new hour")
+        bench.report(f"waiting {left.total_seconds() / 60:.0f} min for the next hour")
         time.sleep(left.total_seconds() + 2)
 
 
@@ -112,7 +116,7 @@ def _this_hour() -> datetime:
 def _answer_to_row(
     bench: Bench, checkout: Checkout, url: str, coins: int, every_seconds: int, cycles: int
 ) -> list[float]:
-    """Return the seconds of each cycle, including the first."""
+    """Return each cycle's seconds from response to row, including the first cycle."""
     settings = {"COINCAP_URL": url, "COINCAP_COINS": str(coins)}
     with ExitStack() as stack:
         home = stack.enter_context(fresh_home(checkout, **settings))
@@ -129,7 +133,7 @@ def _answer_to_row(
 
 
 def _fill(mongo_url: str, database: str, source_url: str, coins: int, snapshots: int) -> None:
-    """Store snapshots of the current hour with times before now."""
+    """Store snapshots with times between the start of the current hour and now."""
     with CoinCapClient(source_url) as client:
         template = raw_batch(client.snapshot(coins))
     now, hour = datetime.now(UTC), _this_hour()
@@ -165,7 +169,7 @@ def _loop(home: Home, every_seconds: int, bench: Bench) -> "subprocess.Popen[byt
 
 
 def _watched(process: "subprocess.Popen[bytes]", postgres_url: str, wanted: int) -> list[float]:
-    """Wait until this many snapshots are visible; return the seconds of each."""
+    """Wait until this many snapshots are visible; return the seconds that each of them took."""
     seen = datetime.now(UTC)
     times: list[float] = []
     deadline = time.monotonic() + _TIMEOUT_SECONDS

@@ -3,8 +3,8 @@
 What goes here: the programs. What stays out: preparing their stores and measuring them (in
 `cases`).
 
-Every program reads its task from the environment (see `task`). `process_job` runs the product. The
-others, the rivals, are what a good engineer would write for this task alone. They apply only the
-rules that the workload breaks. They have no Parquet, rules for whole snapshots, checks, ledger or
-idempotent retries.
+`process_job` runs the product. `floors` only reads the documents. The other programs are called
+rivals: they are what a good engineer would write for this task alone. Rivals and `floors` read the
+task from environment variables (see `task`). Rivals apply only the rules that documents of the
+workload break. They have no Parquet, no rules for whole snapshots, no checks and no ledger.
 """

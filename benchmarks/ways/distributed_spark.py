@@ -1,8 +1,8 @@
 """Distributed Spark: executors read ranges and write rows; no row passes through the driver.
 
-With `mapInPandas` each Spark task reads one range of the time span. The rules are column
+With `mapInPandas`, each Spark task reads one range of the time span. The rules are column
 expressions, as in `ordinary_spark`. `foreachPartition` copies rows to staging tables. A retried
-task would copy its rows twice.
+Spark task would copy its rows twice.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ RANGES = 8
 
 
 def main() -> None:
-    """Publish the documents of the benchmark's task."""
+    """Publish the documents of the benchmark's time span."""
     marks, task = Marks(), task_from_environment()
     rival_tables.create(task.postgres_url)
     spark = session()

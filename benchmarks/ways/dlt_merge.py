@@ -1,8 +1,8 @@
 """dlt, used as in its documentation: one resource per table, type hints, disposition `merge`.
 
 This runs in `.venv-bench`, which contains dlt but not the product. dlt writes rows to files, loads
-them into a staging table and merges by primary key. If a price has several answers,
-the last one is used.
+the files into staging tables and merges by primary key. If there are several responses for a price,
+dlt keeps the one that was fetched last.
 """
 
 import decimal
@@ -41,7 +41,7 @@ _NEWEST: dict[str, Any] = {"fetched_at": {"dedup_sort": "desc"}}
 
 
 def main() -> None:
-    """Publish the documents of the task."""
+    """Publish the documents of the benchmark's time span."""
     marks, task = Marks(), task_from_environment()
     pipeline = dlt.pipeline(
         "rival",
@@ -50,7 +50,7 @@ def main() -> None:
         dataset_name="rival",
     )
 
-    # Both transformers use the same resource, so that the documents are read once.
+    # Both transformers use the same resource, so that the documents are read only once.
     documents = dlt.resource(_judged(task), name="judged", selected=False)
     prices = dlt.transformer(
         _price,

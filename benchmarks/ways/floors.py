@@ -1,4 +1,4 @@
-"""Only reads the documents: `raw_bson` as bytes, `dicts` as pymongo's objects."""
+"""Only reads the documents, as a lower bound: `raw_bson` as bytes, `dicts` as Python objects."""
 
 import sys
 from typing import Any
@@ -9,7 +9,7 @@ from benchmarks.ways.task import BATCH, Marks, task_from_environment
 
 
 def main(kind: str) -> None:
-    """Read the documents of the task and print their size or number."""
+    """Read the documents of the benchmark's time span; print their size or number."""
     marks, task = Marks(), task_from_environment()
     with MongoClient[dict[str, Any]](task.mongo_url, tz_aware=True) as client:
         raw = client[task.database]["coin_snapshots"]

@@ -19,7 +19,7 @@ from benchmarks.ways.task import BATCH, Marks, Task, task_from_environment
 
 
 def main() -> None:
-    """Publish the documents of the task."""
+    """Publish the documents of the benchmark's time span."""
     marks, task = Marks(), task_from_environment()
     rival_tables.create(task.postgres_url)
     spark = session(**{"spark.jars": os.environ["JDBC_JAR"]})

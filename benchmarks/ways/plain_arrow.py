@@ -1,7 +1,7 @@
 """A script without Spark: Arrow columns in one process, rules as Arrow functions, COPY, upsert.
 
-No engine on one machine is likely to need much less time. But the script is limited to one process
-and keeps all documents in memory.
+No other program on one machine is likely to be much faster. However, this script is limited to one
+process and keeps all documents in memory.
 """
 
 import decimal
@@ -47,7 +47,7 @@ _RANK = r"^[1-9][0-9]{0,8}$"
 
 
 def main() -> None:
-    """Publish the documents of the task."""
+    """Publish the documents of the benchmark's time span."""
     marks, task = Marks(), task_from_environment()
     rival_tables.create(task.postgres_url)
     raw = _read(task)
@@ -174,7 +174,7 @@ def _reasons(raw: pa.Table, amounts: dict[str, pa.Array]) -> pa.Array:
 
 
 def _newest(prices: pa.Table) -> pa.Table:
-    """Return the price that was fetched last, for each coin and time."""
+    """Keep only the price that was fetched last, for each coin and time."""
     order = [("coin_id", "ascending"), ("observed_at", "ascending")]
     order += [("fetched_at", "descending"), ("raw_id", "descending")]
     rows = prices.sort_by(order).combine_chunks()

@@ -1,12 +1,13 @@
-"""The product's way: the job `process` for the hours of the task, as the commands run it.
+"""Runs the product's job `process` for the given hours, in the same way as the product's commands.
 
-It runs in one process, which starts Spark while the definitions load, as every command does. The
-hours of a day are one run. `cryptoassets rebuild` does the same and also computes the marts.
+Everything runs in one process, which starts Spark while it loads Dagster's definitions. Each
+Dagster run processes up to 24 hours. `cryptoassets rebuild` does the same and also computes the
+marts.
 
     python -m benchmarks.ways.process_job START END [--watch] [--one-by-one]
 
 `--watch` also measures the share of the job's time in which no Spark task runs. `--one-by-one`
-processes each hour in a separate run, and measures how long publishing it takes.
+processes each hour in a separate Dagster run, and measures how long publishing the hour takes.
 """
 
 import argparse
@@ -33,17 +34,20 @@ _WATCH_SECONDS = 0.04
 
 
 def main() -> None:
-    """Run the job."""
+    """Run the job and print how long its parts took."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("start", type=datetime.fromisoformat, help="UTC, with offset")
-    parser.add_argument("end", type=datetime.fromisoformat, help="not included")
+    parser.add_argument(
+        "start", type=datetime.fromisoformat, help="first hour, such as 2026-02-01T10:00Z"
+    )
+    parser.add_argument("end", type=datetime.fromisoformat, help="end of the last hour")
     parser.add_argument("--watch", action="store_true")
     parser.add_argument("--one-by-one", action="store_true")
     options = parser.parse_args()
-    # As in the product's commands: do this and start the JVM before importing large modules.
+    # Like the product's commands, do this and start the JVM before importing large modules.
     collect_garbage_rarely()
     marks = Marks()
     with prestarted_jvm():
+        # The time for these imports is part of the measured session start.
         from cryptoassets.operations.progress import Silent  # noqa: PLC0415 - measured
         from cryptoassets.operations.session import open_session  # noqa: PLC0415 - measured
 
@@ -78,7 +82,7 @@ def _runs(start: datetime, end: datetime, longest: int) -> Iterator[list[datetim
 
 
 def _run_job(instance: "dg.DagsterInstance", hours: list[datetime]) -> float:
-    """Run the job for consecutive hours; return the seconds that its publishing took."""
+    """Run the job for consecutive hours; return the seconds that publishing took."""
     from cryptoassets.definitions import defs  # noqa: PLC0415 - loaded above
 
     first, last = (f"{hour:{_KEY}}" for hour in (hours[0], hours[-1]))
@@ -98,7 +102,7 @@ def _run_job(instance: "dg.DagsterInstance", hours: list[datetime]) -> float:
 
 
 class SerialTime:
-    """Measures with Spark's status tracker in which share of the time no Spark task runs."""
+    """Measures the share of the time in which no Spark task runs, with Spark's status tracker."""
 
     def __init__(self, tracker: Any) -> None:
         self._tracker = tracker

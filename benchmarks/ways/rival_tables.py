@@ -1,4 +1,4 @@
-"""Tables of the rivals: staging, prices, quarantine, and the upsert between them."""
+"""The rivals' tables for prices and quarantine, and the upsert from their staging tables."""
 
 import psycopg
 

@@ -30,7 +30,7 @@ _A_DOUBLE = r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"
 
 
 def session(**options: str) -> SparkSession:
-    """Return a local session with two cores and 4 GB."""
+    """Return a Spark session; by default it is local, with two cores and 4 GB."""
     os.environ |= {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     builder = SparkSession.builder.master(os.environ.get("SPARK_MASTER", "local[2]"))
     settings = {
@@ -59,11 +59,11 @@ def as_row(document: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def judged(raw: DataFrame) -> DataFrame:
-    """Convert rows of `SCHEMA` to typed and judged rows.
+    """Convert rows of `SCHEMA` to typed rows with the reasons for quarantine.
 
     Returns:
-        `PRICES`, `reasons` (codes separated by commas, or empty) and `payload` (JSON if there are
-        reasons). Superseded answers are left out.
+        The columns `PRICES`, `reasons` (codes separated by commas; empty for valid rows) and
+        `payload` (JSON; NULL for valid rows). Superseded prices are left out.
     """
     typed = raw.select(
         "*",

@@ -1,4 +1,7 @@
-"""The task of a way. One way runs without the product, so this uses only the standard library."""
+"""The task of a benchmarked program, and the timing marks that the program prints.
+
+One of the programs runs without the product, so this module uses only the standard library.
+"""
 
 import json
 import os
@@ -24,7 +27,7 @@ class Task:
 
     @property
     def documents(self) -> dict[str, Any]:
-        """The filter for the documents of the span."""
+        """The MongoDB filter for the documents of the span."""
         return span_filter(self.start, self.end)
 
     def as_environment(self) -> dict[str, str]:
@@ -39,7 +42,7 @@ class Task:
 
 
 def task_from_environment() -> Task:
-    """Read the task of this process."""
+    """Read this process's task from its environment variables."""
     named = os.environ
     return Task(
         named["MONGO_URL"],
@@ -51,19 +54,22 @@ def task_from_environment() -> Task:
 
 
 def span_filter(start: datetime, end: datetime) -> dict[str, Any]:
-    """Return the filter for the documents of a span, excluding its end."""
+    """Return the MongoDB filter for the documents of a span, whose end is exclusive."""
     return {"observed_at": {"$gte": start, "$lt": end}}
 
 
 class Marks:
-    """Measures the seconds between marks, and prints them for the measuring process."""
+    """Measures how long the steps of a program take, and prints this for the measuring process.
+
+    The program sets a mark at the end of each step.
+    """
 
     def __init__(self) -> None:
         self._last = time.monotonic()
         self.seconds: dict[str, float] = {}
 
     def mark(self, name: str) -> None:
-        """Store the seconds since the last mark under this name."""
+        """End the step with this name; store the seconds since the last mark."""
         now = time.monotonic()
         self.seconds[name] = round(now - self._last, 3)
         self._last = now
@@ -74,6 +80,6 @@ class Marks:
 
 
 def marks_in(output: str) -> dict[str, float]:
-    """Return the marks in a process's output, if any."""
+    """Return the marks in a process's output: the seconds of each step, by name."""
     lines: Iterator[str] = (line for line in output.splitlines() if line.startswith(_MARKS))
     return {name: float(s) for line in lines for name, s in json.loads(line[len(_MARKS) :]).items()}

@@ -3,9 +3,9 @@
 What goes here: what a notebook calls. What stays out: SQL (in `selection`), types (in `query`),
 conversions (in `result`).
 
-Every function reads as the role `analyst` and starts nothing: a stopped store is an error that
-names the command. Times are UTC; a datetime without time zone is refused. The examples run in the
-tests, on made-up prices.
+Every function reads as the role `analyst` and starts no server: if PostgreSQL is stopped, the error
+names the command that starts it. Times are UTC; a datetime without a time zone is refused. The
+tests run the examples with made-up prices.
 """
 
 from collections.abc import Iterable
@@ -40,17 +40,18 @@ def prices(
     until: Moment | None = None,
     currency: str = US_DOLLAR,
 ) -> Result:
-    """Read snapshots of coins: `warehouse.coin_prices`, ordered by coin and time.
+    """Read the coins' snapshots from `warehouse.coin_prices`, ordered by coin and time.
 
     Args:
-        coins: id of a coin such as bitcoin, or several; None: all.
-        since: first moment, included.
-        until: last moment, not included.
-        currency: code of a currency; adds amounts in it, such as `price_eur`, at the last rate in
-            the 24 hours before the price, otherwise at the ECB's rate of that day, otherwise null.
+        coins: a coin id such as bitcoin, or several ids; None means all coins.
+        since: start of the period, inclusive.
+        until: end of the period, exclusive.
+        currency: a currency code; for any currency but USD, columns with converted amounts are
+            added, such as `price_eur`. They use the latest rate from the 24 hours before the price,
+            else the ECB's rate for that day; if there is neither, they are null.
 
     Raises:
-        SettingsError: an argument cannot be used, or there is no such coin or currency.
+        SettingsError: an argument is invalid, or the coin or currency is unknown.
 
     >>> import cryptoassets as ca
     >>> bitcoin = ca.prices("bitcoin", since="2026-11-23", until="2026-11-24").arrow()
@@ -73,17 +74,17 @@ def history(
     until: Moment | None = None,
     currency: str = US_DOLLAR,
 ) -> Result:
-    """Read historical prices: `warehouse.coin_price_history`, which `backfill` fills.
+    """Read historical prices from `warehouse.coin_price_history`, which `backfill` fills.
 
     Args:
-        coins: id of a coin such as bitcoin, or several; None: all.
-        interval: distance of the points: m1 m5 m15 m30 h1 h2 h6 h12 d1.
-        since: first moment, included.
-        until: last moment, not included.
-        currency: another currency adds amounts in it, see `prices`.
+        coins: a coin id such as bitcoin, or several ids; None means all coins.
+        interval: time between two points: m1 m5 m15 m30 h1 h2 h6 h12 d1.
+        since: start of the period, inclusive.
+        until: end of the period, exclusive.
+        currency: a currency other than USD adds columns with converted amounts; see `prices`.
 
     Raises:
-        SettingsError: an argument cannot be used, or there is no such coin or currency.
+        SettingsError: an argument is invalid, or the coin or currency is unknown.
 
     >>> import cryptoassets as ca
     >>> len(ca.history("bitcoin", since="2026-11-01", until="2026-11-02"))
@@ -101,18 +102,18 @@ def candles(
     until: Moment | None = None,
     currency: str = US_DOLLAR,
 ) -> Result:
-    """Read candles: `marts.coin_candles`, ordered by coin and time.
+    """Read candles from `marts.coin_candles`, ordered by coin and time.
 
     Args:
-        coins: id of a coin such as bitcoin, or several; None: all.
-        interval: length of a candle: h1 h4 d1, or w1 from Monday.
-        since: first start, included.
-        until: last start, not included.
-        currency: another currency adds prices in it, such as `close_eur`, at the rate of the end of
-            the candle.
+        coins: a coin id such as bitcoin, or several ids; None means all coins.
+        interval: length of a candle: h1 h4 d1 w1. A week starts on Monday.
+        since: only candles that start at or after this time.
+        until: only candles that start before this time.
+        currency: a currency other than USD adds columns with converted prices, such as `close_eur`;
+            they use the rate at the candle's end.
 
     Raises:
-        SettingsError: an argument cannot be used, or there is no such coin or currency.
+        SettingsError: an argument is invalid, or the coin or currency is unknown.
 
     >>> import cryptoassets as ca
     >>> days = ca.candles("bitcoin", since="2026-11-22", until="2026-11-24").arrow()
@@ -124,7 +125,7 @@ def candles(
 
 
 def coins() -> Result:
-    """Read the coins: `warehouse.coins`, the largest first.
+    """Read the coins from `warehouse.coins`, ordered by rank.
 
     >>> import cryptoassets as ca
     >>> ca.coins().arrow()["coin_id"].to_pylist()
@@ -134,15 +135,15 @@ def coins() -> Result:
 
 
 def rates(*, since: Moment | None = None, until: Moment | None = None) -> Result:
-    """Read exchange rates, US dollars per unit of a currency, ordered by currency and time.
+    """Read exchange rates in US dollars per unit of a currency, ordered by currency and time.
 
-    Rates of a moment (`warehouse.fx_rates`) and the ECB's of a day (`warehouse.ecb_rates`): these
-    have source `ecb`, true in `is_daily`, the start of their UTC day in `observed_at`, and null in
-    `currency` and `raw_id`.
+    The result contains CoinCap's rates at a moment (`warehouse.fx_rates`) and the ECB's daily rates
+    (`warehouse.ecb_rates`). The ECB's rates have source `ecb`, true in `is_daily`, the start of
+    their UTC day in `observed_at`, and null in `currency` and `raw_id`.
 
     Args:
-        since: first moment, included.
-        until: last moment, not included.
+        since: start of the period, inclusive.
+        until: end of the period, exclusive.
 
     >>> import cryptoassets as ca
     >>> euro = ca.rates(since="2026-11-21").arrow().slice(0, 2)
@@ -160,15 +161,15 @@ def rates(*, since: Moment | None = None, until: Moment | None = None) -> Result
 def sql(statement: str, parameters: Parameters | None = None) -> Result:
     """Read the rows of your own query.
 
-    NUMERIC becomes decimal128(38, 18); a computed number with more places is rounded. Types that
-    Arrow lacks become text.
+    NUMERIC becomes decimal128(38, 18); a computed number with more decimal places is rounded. Types
+    that Arrow does not have become text.
 
     Args:
-        statement: one SELECT; the schemas `marts` and `warehouse` may be left out.
+        statement: one SELECT; the schema names `marts` and `warehouse` may be left out.
         parameters: values for `%s` or `%(name)s`.
 
     Raises:
-        QueryError: the server refused it.
+        QueryError: the server refused the statement.
 
     >>> import cryptoassets as ca
     >>> ca.sql("select symbol from coins where rank = %s", [1]).arrow().to_pylist()
@@ -194,5 +195,5 @@ def _result(
 
 def _with_interval(wanted: Filter, interval: str, known: Iterable[str]) -> Filter:
     if interval not in known:
-        raise SettingsError(f"{interval!r} is not an interval. Known are {', '.join(known)}")
+        raise SettingsError(f"{interval!r} is not an interval. Known intervals: {', '.join(known)}")
     return replace(wanted, values=(("interval", interval),))

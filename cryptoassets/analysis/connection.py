@@ -1,4 +1,4 @@
-"""The connection of everything that only reads; it logs in as the role `analyst`.
+"""The connection for everything that only reads; it logs in as the role `analyst`.
 
 What goes here: connecting, refusing a role that could write, and typed errors. What stays out: the
 log-in itself (in `embedded.analyst`), queries (in the modules next to this one).
@@ -21,9 +21,9 @@ from cryptoassets.errors import (
 )
 from cryptoassets.settings import load_settings
 
-# A superuser is a member of every role. Reading files and programs counts as writing: COPY FROM
-# PROGRAM runs any command.
-_WHAT_IT_CAN_CHANGE = """
+# A superuser is a member of every role. The rights to use the server's files and programs count as
+# writing, too: COPY FROM PROGRAM runs any command.
+_WHAT_ROLE_CAN_CHANGE = """
     SELECT 'act as the role ' || rolname FROM pg_roles
     WHERE pg_has_role(current_user, oid, 'MEMBER') AND (
         rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls
@@ -47,28 +47,28 @@ _NO_LOGIN = re.compile(
 )
 _TRANSIENT_CLASSES = ("08", "53", "57P", "58")
 _REMEDIES = {
-    "55P03": "A migration changes this table; try again in a minute",
+    "55P03": "A migration is changing this table; try again in a minute",
     "57014": "It took too long, or was cancelled. Ask for fewer rows, or allow more time in "
     "ANALYST_URL: `?options=-c%20statement_timeout%3D30min`",
     "25006": "This connection is read-only",
     "42501": "The role may only read the schemas `warehouse` and `marts`",
-    "42601": "Correct the query; only those that read are accepted, such as SELECT",
+    "42601": "Correct the query; only statements that read are accepted, such as SELECT",
     "42P01": "`cryptoassets sql` lists tables with `\\d`",
-    "42883": "If it belongs to the platform, update the tables: `cryptoassets run`",
+    "42883": "If the function belongs to the platform, update the tables: `cryptoassets run`",
 }
 
 
 def connect() -> psycopg.Connection:
-    """Return a new connection that can only read: autocommit, UTC, with time-outs.
+    """Return a new read-only connection, with autocommit, time-outs and the time zone UTC.
 
-    It starts no server, and never logs in as the owner of the data. Tables of the schemas `marts`
-    and `warehouse` are found without their schema, too.
+    This starts no server, and never logs in as the owner of the data. Queries may name the tables
+    of the schemas `marts` and `warehouse` without their schema.
 
     Raises:
-        AnalystLoginError: there is no such log-in, or its role can write; the message contains the
-            SQL that creates one.
+        AnalystLoginError: the log-in does not exist, or its role can write; the message contains
+            the SQL that creates a read-only log-in.
         StoreNotRunningError: the embedded PostgreSQL is stopped.
-        StoreUnavailableError: no server answers.
+        StoreUnavailableError: the server cannot be reached.
         UpstreamNotMaterializedError: the database has no tables yet.
     """
     url = Stack(load_settings()).analyst_url()
@@ -90,7 +90,7 @@ def connect() -> psycopg.Connection:
 
 @contextmanager
 def query_errors() -> Iterator[None]:
-    """Convert psycopg's errors of a reader's query to those of `errors`; the cause is kept.
+    """Convert psycopg's errors in a reader's query to errors of `cryptoassets.errors`.
 
     Raises:
         StoreUnavailableError: the connection was lost, or the server is out of resources.
@@ -107,7 +107,7 @@ def query_errors() -> Iterator[None]:
         if is_lost or (state or "").startswith(_TRANSIENT_CLASSES):
             raise StoreUnavailableError(
                 f"PostgreSQL did not answer the query: {reason}. A retry can help; check that the "
-                "server runs (`cryptoassets up` starts the embedded one)"
+                "server is running (`cryptoassets up` starts the embedded one)"
             ) from error
         hint = error.diag.message_hint or ""
         remedy = _REMEDIES.get(state or "", hint.rstrip(".") or "Correct the query")
@@ -118,11 +118,11 @@ def _no_connection(error: psycopg.Error, address: str, database: str) -> Cryptoa
     reason = " ".join(str(error).split())
     if _NO_LOGIN.search(reason):
         return AnalystLoginError(
-            f"PostgreSQL at {address} refused the log-in of the role that only reads: {reason}. "
-            "Correct ANALYST_URL, or let an administrator create the log-in:\n"
+            f"PostgreSQL at {address} refused the log-in of the read-only role: {reason}. "
+            "Correct ANALYST_URL, or ask an administrator to create the log-in:\n"
             f"{analyst.how_to_create_login(database)}"
         )
-    remedy = "check that the server runs (`cryptoassets up` starts the embedded one)"
+    remedy = "check that the server is running (`cryptoassets up` starts the embedded one)"
     remedy = libpq.FULL_REMEDY if libpq.is_full(error) else remedy
     return StoreUnavailableError(
         f"PostgreSQL at {address} cannot be reached: {reason}. A retry can help; {remedy}"
@@ -130,10 +130,10 @@ def _no_connection(error: psycopg.Error, address: str, database: str) -> Cryptoa
 
 
 def _fail_if_role_can_write(connection: psycopg.Connection, address: str) -> None:
-    found = connection.execute(_WHAT_IT_CAN_CHANGE).fetchone()
+    found = connection.execute(_WHAT_ROLE_CAN_CHANGE).fetchone()
     if found is not None:
         raise AnalystLoginError(
-            f"The role `{connection.info.user}` of ANALYST_URL at {address} can {found[0]}, and "
+            f"The role `{connection.info.user}` of ANALYST_URL at {address} can {found[0]}, but "
             "this command only works with a role that cannot write. Put the URL of such a role "
             "into ANALYST_URL; this SQL creates one:\n"
             f"{analyst.how_to_create_login(connection.info.dbname)}"

@@ -28,11 +28,12 @@ class ExportRequest:
 
     Attributes:
         table: name of a table, with or without its schema.
-        wanted: which rows.
-        format: of the file.
-        out: the file, or a folder for it; None: in the current folder, named after the table.
-        zone: time zone of times in texts.
-        overwrites: an existing file is replaced.
+        wanted: which rows to write.
+        format: format of the file.
+        out: the file, or a folder; None means the current folder. In a folder, the file is named
+            after the table.
+        zone: time zone in which times are written.
+        overwrites: whether an existing file is replaced.
     """
 
     table: str
@@ -53,15 +54,15 @@ class ExportedFile:
 
 
 def export_table(request: ExportRequest, report: Callable[[int], None]) -> ExportedFile:
-    """Write the rows of a table to a file, which appears under its name when it is complete.
+    """Write the rows of a table to a file, which gets its name only when it is complete.
 
     Args:
         request: what to write.
         report: called with the number of rows read so far.
 
     Raises:
-        SettingsError: the table, the filter or the file cannot be used, or the file exists.
-        ExtraMissingError: the package of the format is not installed.
+        SettingsError: the table, the filter or the file name is invalid, or the file exists.
+        ExtraMissingError: the package that writes this format is not installed.
         StoreError: the file cannot be written.
     """
     table = _table_named(request.table)
@@ -96,14 +97,14 @@ def _table_named(name: str) -> Table:
     found = [table for table in POSTGRES_TABLES if name in (table.name, table.full_name)]
     if not found:
         known = ", ".join(table.full_name for table in POSTGRES_TABLES)
-        raise SettingsError(f"There is no table {name!r}. Known are {known}")
+        raise SettingsError(f"There is no table {name!r}. Known tables: {known}")
     return found[0]
 
 
 def _path(request: ExportRequest, table: Table) -> Path:
     if request.format not in get_args(Format):
         known = ", ".join(get_args(Format))
-        raise SettingsError(f"{request.format!r} is not a format. Known are {known}")
+        raise SettingsError(f"{request.format!r} is not a format. Known formats: {known}")
     out = request.out or Path()
     path = out / f"{table.name}.{request.format}" if out.is_dir() else out
     if not path.parent.is_dir():

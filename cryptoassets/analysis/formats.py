@@ -1,7 +1,7 @@
 """The file formats of exports.
 
-What goes here: one writer for each format; all of them keep only one batch of rows in memory. What
-stays out: names and replacement of files (in `export`).
+What goes here: one writer for each format; each keeps only one batch of rows in memory. What stays
+out: names and replacement of files (in `export`).
 """
 
 from collections.abc import Callable, Iterator
@@ -22,17 +22,17 @@ from cryptoassets.errors import SettingsError
 Format = Literal["parquet", "csv", "duckdb", "xlsx"]
 
 _XLSX_ROWS = 1_048_575
-"""Maximum number of rows of a sheet, below its heading."""
+"""Maximum number of rows in a sheet, without the heading."""
 _XLSX_CHARACTERS = 32_767
 
 
 @dataclass(frozen=True)
 class Writer:
-    """How to write a file.
+    """How to write a file in one format.
 
     Attributes:
-        write: takes the file, the name of the table, its rows and the time zone of texts; returns
-            the number of texts that got an apostrophe.
+        write: takes the file, the table's name, its rows and the time zone for times; returns the
+            number of texts to which `without_formulas` added an apostrophe.
         has_text_amounts: amounts are passed as texts, because the format has no exact decimals.
     """
 
@@ -93,7 +93,7 @@ def _write_xlsx(path: Path, name: str, rows: Rows, zone: tzinfo) -> int:
                 for column, value in enumerate(cells):
                     _write_cell(sheet, (number, column), value, days)
     finally:
-        # This also removes the temporary files of xlsxwriter.
+        # This also removes xlsxwriter's temporary files.
         book.close()
     return escaped
 
@@ -101,7 +101,7 @@ def _write_xlsx(path: Path, name: str, rows: Rows, zone: tzinfo) -> int:
 def _fail_if_too_long(rows: int) -> None:
     if rows > _XLSX_ROWS:
         raise SettingsError(
-            f"A sheet has room for {_XLSX_ROWS:,} rows, and there are more. Choose fewer with "
+            f"A sheet has room for {_XLSX_ROWS:,} rows, but there are more. Choose fewer with "
             "--since and --coins, or write parquet"
         )
 

@@ -1,7 +1,7 @@
-"""The moments that readers give, as dates, times or ISO texts.
+"""Converts the moments that a user gives as dates, times or ISO texts.
 
-What goes here: parsing them into UTC. What stays out: which column they are compared with (in
-`selection`).
+What goes here: converting them to UTC. What stays out: choosing the column with which a moment is
+compared (in `selection`).
 """
 
 from datetime import UTC, date, datetime, time, tzinfo
@@ -19,10 +19,11 @@ def as_utc(moment: Moment, zone: tzinfo = UTC) -> datetime:
     Args:
         moment: a date means midnight. A datetime must have a time zone: without one, some
             libraries assume UTC and others this machine's time zone.
-        zone: the time zone of dates, and of texts without one.
+        zone: the time zone for dates, and for texts that contain none.
 
     Raises:
-        SettingsError: it is not a moment, or a datetime without time zone.
+        SettingsError: the moment is a text that cannot be parsed, or a datetime without a time
+            zone.
     """
     if isinstance(moment, str):
         try:
@@ -37,7 +38,7 @@ def as_utc(moment: Moment, zone: tzinfo = UTC) -> datetime:
     if moment.tzinfo is None:
         raise SettingsError(
             f"The datetime {moment} has no time zone. Write datetime(..., tzinfo=UTC) with "
-            "`from datetime import UTC`, or give a text or a date, which are UTC"
+            "`from datetime import UTC`, or pass a text or a date, which are read as UTC"
         )
     return moment.astimezone(UTC)
 

@@ -1,7 +1,8 @@
 """Runs one query and streams its rows as Arrow batches.
 
-What goes here: which Arrow type a column of any query gets. What stays out: the connection (in
-`connection`), the queries of our own tables (in `selection`), conversions (in `result`).
+What goes here: running any query, and the Arrow types of its columns. What stays out: the
+connection (in `connection`), queries on the platform's tables (in `selection`), conversions (in
+`result`).
 """
 
 import json
@@ -21,7 +22,7 @@ from cryptoassets.schemas import DECIMAL_PRECISION, DECIMAL_SCALE
 
 Parameters = Mapping[str, object] | Sequence[object]
 
-# These statements cannot be part of another query; their few lines are read as texts.
+# These statements cannot be subqueries; their few rows are read as texts.
 _REPORT = re.compile(r"\s*(explain|show)\b", re.IGNORECASE)
 _NUMERIC = 1700
 _TEXT_ARRAYS = (1009, 1015)
@@ -41,7 +42,7 @@ _TYPES: dict[int, pa.DataType] = {
     **dict.fromkeys(_TEXTS, pa.string()),
     **dict.fromkeys(_TEXT_ARRAYS, pa.list_(pa.string())),
 }
-"""Arrow types by the number that PostgreSQL gives its own types; all others become text."""
+"""Arrow types by the OID of the PostgreSQL type; all other types become text."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Rows:
 
     Attributes:
         schema: names and types of the columns, in order.
-        batches: the rows; the query runs while they are consumed, once.
+        batches: the rows, which can be read only once; the query runs while they are read.
         amounts: names of the NUMERIC columns.
     """
 
@@ -69,13 +70,13 @@ def run_query(
     """Run one SELECT, VALUES, TABLE, WITH, EXPLAIN or SHOW.
 
     NUMERIC becomes decimal128(38, 18); a number with more decimal places is rounded half away from
-    zero. Columns with the same name get numbers.
+    zero. Repeated column names get numbers.
 
     Args:
-        connection: of `connection.connect`.
+        connection: a connection from `connection.connect`.
         statement: one statement.
         parameters: values for `%s` or `%(name)s`; without them `%` has no special meaning.
-        has_text_amounts: NUMERIC becomes text with all its decimal places.
+        has_text_amounts: whether NUMERIC becomes text, with all its decimal places.
 
     Raises:
         QueryError: the server refused the statement, or a value fits no Arrow type.
@@ -85,7 +86,7 @@ def run_query(
         return _report(connection, statement)
     query = _as_part(connection, statement, parameters)
     with query_errors():
-        # Only the extended protocol refuses a second statement.
+        # With `prepare`, psycopg uses the extended protocol; only that refuses a second statement.
         head = sql.SQL("SELECT * FROM ({}\n) AS rows LIMIT 0").format(query)
         columns = connection.execute(head, prepare=True).description or []
     if not columns:
@@ -139,7 +140,7 @@ def _expression(
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Number repeated names: Arrow allows them, but pandas, polars and JSON do not."""
+    """Add numbers to repeated names: Arrow allows them, but pandas, polars and JSON do not."""
     unique_names: list[str] = []
     for name in names:
         number, unique = 1, name
@@ -173,7 +174,7 @@ def _batches(
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise QueryError(
-            f"A value of the result fits no type of Arrow: {error}. Cast the column in the query, "
+            f"A value of the result fits no Arrow type: {error}. Cast the column in the query, "
             "for example to text: `amount::text`"
         ) from error
 

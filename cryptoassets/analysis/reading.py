@@ -1,4 +1,4 @@
-"""Runs one statement for a person or another program: amounts and times are exact texts.
+"""Runs one statement for a person or another program; amounts and times become exact texts.
 
 What goes here: what the command `sql` needs. What stays out: printing (in `cli`).
 """
@@ -16,11 +16,11 @@ from cryptoassets.analysis.texts import as_texts
 
 @contextmanager
 def open_rows(statement: str) -> Iterator[Rows]:
-    """Run a statement; amounts and times are texts, and the rows can be read until the block ends.
+    """Run a statement and provide its rows until the block ends; amounts and times are texts.
 
     Raises:
         QueryError: the server refused the statement.
-        AnalystLoginError: there is no log-in that can only read.
+        AnalystLoginError: there is no read-only log-in.
     """
     with closing(connect()) as connection:
         rows = run_query(connection, statement, has_text_amounts=True)

@@ -1,4 +1,4 @@
-"""The result of a query, in the form that the reader's tool needs.
+"""The result of a query, in the form that the user's tool needs.
 
 What goes here: conversions. What stays out: reading (in `query`), files (in `export`).
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Result:
     """Rows that were read at one moment.
 
-    Amounts are decimals with 18 places, exactly as stored; times have the time zone UTC.
+    Amounts are decimals with 18 decimal places, exactly as stored. Times have the time zone UTC.
     """
 
     def __init__(self, table: pa.Table) -> None:
@@ -67,10 +67,10 @@ class Result:
 
 
 def extra_module(name: str, *, extra: str) -> ModuleType:
-    """Import a package that only an extra installs.
+    """Import a package that is only installed with one of the project's extras.
 
     Raises:
-        ExtraMissingError: it is not installed.
+        ExtraMissingError: the package is not installed.
     """
     try:
         return importlib.import_module(name)

@@ -1,7 +1,7 @@
-"""Queries of our own tables: by coin and time, with amounts in another currency.
+"""Queries on the platform's tables: filtered by coin and time, with amounts in any currency.
 
 What goes here: the SQL for `prices`, `history`, `candles`, `rates` and `export`. What stays out:
-running it (in `query`), the rate of a moment (in the SQL function `warehouse.price_in`).
+running the SQL (in `query`), choosing the exchange rate (in the SQL function `warehouse.price_in`).
 """
 
 import re
@@ -35,9 +35,9 @@ _CURRENCY = re.compile(r"[A-Z]{2,10}")
 _OTHER_TIMES = (
     *("gap_start", "first_seen_at", "loaded_at", "published_at", "released_at", "called_at"),
 )
-"""`since` and `until` are compared with the first of these in a table without partitions."""
+"""In a table without partitions, `since` and `until` apply to the first of these columns."""
 _CANDLE = ("open", "high", "low", "close")
-# The last moment of a candle or a day: its amounts are converted at the rate of that moment.
+# The last moment of a candle or a day. Amounts are converted at the rate at that moment.
 _LENGTHS = " ".join(
     f"WHEN '{name}' THEN interval '{milliseconds} milliseconds'"
     for name, milliseconds in CANDLE_MS.items()
@@ -51,14 +51,14 @@ _ENDS = {
 
 @dataclass(frozen=True)
 class Filter:
-    """Which rows of a table, and in which currency.
+    """Which rows of a table are read, and the currency to which amounts are converted.
 
     Attributes:
-        coins: ids of coins; None: all.
-        since: first moment, included; None: from the beginning.
-        until: last moment, not included; None: to the end.
-        currency: ISO code or symbol; amounts are added in it unless it is the US dollar.
-        values: further columns and the value that they must have.
+        coins: coin ids; None means all coins.
+        since: start of the period, inclusive; None means from the beginning.
+        until: end of the period, exclusive; None means to the end.
+        currency: ISO code or symbol; unless it is USD, columns with converted amounts are added.
+        values: further columns, each with the value that it must have.
     """
 
     coins: tuple[str, ...] | None = None
@@ -75,14 +75,14 @@ def make_filter(
     currency: str = US_DOLLAR,
     zone: tzinfo = UTC,
 ) -> Filter:
-    """Check a reader's arguments and return them as a filter.
+    """Check a user's arguments and return them as a filter.
 
     Raises:
-        SettingsError: a moment or the currency cannot be read.
+        SettingsError: a moment or the currency is invalid.
     """
     code = currency.strip().upper()
     if not _CURRENCY.fullmatch(code):
-        raise SettingsError(f"{currency!r} is not a currency. Write its code, such as EUR or JPY")
+        raise SettingsError(f"{currency!r} is not a currency. Write a code, such as EUR or JPY")
     return Filter(
         coins=(coins,) if isinstance(coins, str) else None if coins is None else tuple(coins),
         since=None if since is None else as_utc(since, zone),
@@ -92,10 +92,10 @@ def make_filter(
 
 
 def selection(table: Table, wanted: Filter) -> tuple[str, dict[str, object]]:
-    """Return the query of a table's rows, ordered by its key, and the query's parameters.
+    """Return the query that reads a table's rows, ordered by their key, and its parameters.
 
     Raises:
-        SettingsError: the table has no coins, no times or no amounts, but the filter needs them.
+        SettingsError: the filter needs coins, times or amounts, but the table has none.
     """
     time = _time_column(table)
     conditions: list[str] = []
@@ -123,7 +123,7 @@ def fail_if_unknown(connection: psycopg.Connection, wanted: Filter) -> None:
     """Refuse coins and currencies that the platform has never seen: they are usually misspelt.
 
     Raises:
-        SettingsError: one is unknown; the message suggests others.
+        SettingsError: a coin or the currency is unknown; the message suggests known ones.
     """
     if wanted.coins is not None:
         _fail_if_coin_is_unknown(connection, wanted.coins)
@@ -143,7 +143,7 @@ def _fail_if_coin_is_unknown(connection: psycopg.Connection, coins: tuple[str, .
     with query_errors():
         unknown = connection.execute(query, [list(coins)]).fetchone()
     if unknown is not None:
-        hint = f"Did you mean {unknown[1]}?" if unknown[1] else "`ca.coins()` lists them"
+        hint = f"Did you mean {unknown[1]}?" if unknown[1] else "`ca.coins()` lists all coins"
         raise SettingsError(f"There is no coin {unknown[0]!r}. {hint}")
 
 
@@ -155,9 +155,10 @@ def _fail_if_currency_is_unknown(connection: psycopg.Connection, currency: str) 
     with query_errors():
         known = [symbol for (symbol,) in connection.execute(query)]
     if currency not in known:
-        hint = f"Known are {', '.join([US_DOLLAR, *known])}" if known else "There are no rates yet"
+        codes = ", ".join([US_DOLLAR, *known])
+        hint = f"Known currencies: {codes}" if known else "There are no rates yet"
         raise SettingsError(
-            f"There are no rates of {currency}. {hint}; see CRYPTOASSETS_CURRENCIES"
+            f"There are no rates for {currency}. {hint}; see CRYPTOASSETS_CURRENCIES"
         )
 
 

@@ -1,7 +1,7 @@
-"""Values as texts that people and other programs read without loss.
+"""Converts values to texts, without loss, for people and other programs.
 
-What goes here: the text of each type, and texts that a spreadsheet would take for a formula. What
-stays out: where they are written (in `export` and in the command line).
+What goes here: the text form of each type, and protection from texts that a spreadsheet would treat
+as formulas. What stays out: writing the texts (in `export` and in the command line).
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def with_zone(schema: pa.Schema, zone: tzinfo) -> pa.Schema:
 
 
 def as_texts(batch: pa.RecordBatch, zone: tzinfo) -> pa.RecordBatch:
-    """Return times as ISO texts with their offset, and lists as texts separated by commas."""
+    """Convert times to ISO texts with their UTC offset, and lists to comma-separated texts."""
     columns = []
     for column in batch.columns:
         if _is_moment(column.type):
@@ -38,8 +38,8 @@ def without_formulas(batch: pa.RecordBatch, amounts: Iterable[str]) -> tuple[pa.
     """Put an apostrophe before texts that a spreadsheet would treat as formulas.
 
     Args:
-        batch: texts; coins choose their own names, so one may be `=HYPERLINK(...)`.
-        amounts: columns of numbers, which may begin with a minus sign.
+        batch: any rows; a coin's name is chosen by its creator, so it may be `=HYPERLINK(...)`.
+        amounts: columns whose texts are numbers; these may begin with a minus sign, and are kept.
 
     Returns:
         The batch, and the number of changed cells.

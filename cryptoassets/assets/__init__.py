@@ -1,7 +1,8 @@
 """The software-defined assets: one module per flow, the marts, the quarantine.
 
-What goes here: short functions that load, call and return. What stays out: stores (IO managers
-read and write them) and computation (in `coincap` and `transforms`).
+What goes here: short asset functions that pass their inputs to a function and return its result.
+What stays out: reading and writing stores (in `io_managers`), and computation (in `coincap` and
+`transforms`).
 """
 
 from collections.abc import Collection
@@ -18,12 +19,12 @@ _KINDS = (dg.AssetsDefinition, dg.AssetSpec)
 
 
 def assets_in(layers: Collection[str]) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Return the assets of some layers: those of the flows, the marts and the quarantine."""
+    """Return all assets in these layers: those of the flows, the marts and the quarantine."""
     names = dict.fromkeys([*(flow.assets for flow in FLOWS), *(mart.assets for mart in MARTS)])
     loaded = dg.load_assets_from_modules(map(import_module, names), include_specs=True)
     definitions = [one for one in loaded if isinstance(one, dg.AssetsDefinition)]
     specs = [one for one in loaded if isinstance(one, dg.AssetSpec)]
-    # Dagster's page links each asset to its source.
+    # Dagster's UI then links each asset to its source code.
     linked = dg.with_source_code_references(definitions)
     found = [one for one in (*linked, *specs, quarantine()) if isinstance(one, _KINDS)]
     return [one for one in found if one.key.path[0] in layers]

@@ -16,7 +16,7 @@ from cryptoassets.settings import definition_settings
 _MONGO_DATABASE = definition_settings().mongo_database
 OWNERS = ["team:cryptoassets"]
 HIGH_PRIORITY = {"dagster/priority": "1"}
-"""Op tags of the steps that publish new rows. Other steps, e.g. further checks, run later."""
+"""Op tags of the steps that lead to the publication of new rows; other steps run later."""
 
 
 class AssetArguments(TypedDict):
@@ -42,8 +42,8 @@ def asset_arguments(
     Args:
         table: the schema of the asset's rows.
         group: the layer.
-        version: code version; increase it when the same input yields other rows.
-        fresh_within: age of the newest materialization above which the asset counts as stale.
+        version: code version; increase it when the same input yields different rows.
+        fresh_within: if the newest materialization is older than this, the asset counts as stale.
         columns_from: column lineage; maps an upstream asset to {column: upstream columns}.
     """
     metadata: dict[str, Any] = {
@@ -64,7 +64,7 @@ def asset_arguments(
 
 
 def _place(table: Table) -> str:
-    """Return the name by which an asset's rows are found in their store."""
+    """Return the full name of an asset's table or collection in its store."""
     is_raw = isinstance(table, RawTable)
     return f"{_MONGO_DATABASE}.{table.name}" if is_raw else table.full_name
 
@@ -84,5 +84,5 @@ def column_lineage(
 
 
 def same_columns(table: Table, *, except_for: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
-    """Return the lineage of columns that are passed on unchanged, under the same name."""
+    """Return the column lineage of columns that are passed on unchanged under the same name."""
     return {name: (name,) for name in table.column_names if name not in except_for}

@@ -1,7 +1,7 @@
 """Declares the three assets of a flow: raw, clean and published.
 
-What goes here: decorators, and when a raw asset may fetch. What stays out: the asset functions (in
-each flow's module).
+What goes here: decorators, and the rule for when a raw asset may fetch. What stays out: the asset
+functions (in each flow's module).
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from cryptoassets.resources.credits import CreditMode
 from cryptoassets.schemas import Flow, asset_of
 
 LATE_START = timedelta(minutes=1)
-"""A run may fetch until this long after its partition, e.g. if it starts in the last second. The
-documents are stored in the partition of their own timestamp."""
+"""A run may still fetch this long after the end of its partition, e.g. if it starts in the last
+second. Each document is stored in the partition that contains its timestamp."""
 
 
 AssetDecorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
-"""A decorator, as `dg.asset(...)` returns it."""
+"""The type of the decorator that `dg.asset(...)` returns."""
 
 
 def raw_asset(flow: Flow) -> AssetDecorator:
@@ -41,9 +41,10 @@ def raw_asset(flow: Flow) -> AssetDecorator:
 
 
 def clean_asset(flow: Flow) -> AssetDecorator:
-    """Return the decorator of the asset of a flow's judged rows; its input is named `documents`.
+    """Return the decorator of a flow's clean asset: one judged row per raw document.
 
-    In the column lineage, columns that the raw table does not have come from `payload`.
+    The decorated function's parameter must be named `documents`. In the column lineage, columns
+    that the raw table does not have come from `payload`.
     """
     lineage = {
         name: (name,) if name in flow.raw.column_names else ("payload",)
@@ -64,16 +65,17 @@ def clean_asset(flow: Flow) -> AssetDecorator:
 
 
 def published_asset(flow: Flow, *, fresh_within: timedelta | None = None) -> AssetDecorator:
-    """Return the decorator of the asset of a flow's valid rows; its input is named `judged`.
+    """Return the decorator of a flow's published asset, whose rows are the valid ones.
 
-    The input is all judged rows: valid ones are published in PostgreSQL, quarantined ones in
-    `warehouse/quarantine`. So publishing can verify that every raw document ends up in exactly one
-    place. In a run over several partitions, a partition whose counts do not add up is skipped and
-    named. The other partitions are published, and the run fails.
+    The decorated function's parameter must be named `judged`. It contains all judged rows, not only
+    the valid ones, because publishing verifies that every raw document is counted exactly once: as
+    published, quarantined (in `warehouse/quarantine`) or superseded. In a run over several
+    partitions, a partition whose counts do not add up is not published; all others are. Then the
+    run fails with an error that names the skipped partition.
 
     Args:
         flow: the flow.
-        fresh_within: age of the newest materialization above which the asset counts as stale.
+        fresh_within: if the newest materialization is older than this, the asset counts as stale.
     """
     return dg.asset(
         name=flow.published.name,
@@ -95,9 +97,9 @@ def published_asset(flow: Flow, *, fresh_within: timedelta | None = None) -> Ass
 
 
 def past_partition(context: dg.AssetExecutionContext, flow: Flow) -> RawBatch | None:
-    """Return an empty batch if the run's partitions are in the past; None if one can be fetched.
+    """Return an empty batch if all partitions of the run are in the past; otherwise None.
 
-    The batch fails a run that has no documents in any of its partitions.
+    With this batch, the run fails if none of its partitions has a document.
     """
     window = context.partition_time_window
     if window.start <= datetime.now(UTC) < window.end + LATE_START:
@@ -117,7 +119,7 @@ def past_partition(context: dg.AssetExecutionContext, flow: Flow) -> RawBatch | 
 
 
 def credit_mode(context: dg.AssetExecutionContext) -> CreditMode:
-    """Return how fast the run may spend credits."""
+    """Return the credit mode from the run's tags: how fast the run may spend credits."""
     mode = context.run.tags.get(CREDIT_MODE_TAG)
     return "down_to_reserve" if mode == "down_to_reserve" else "paced"
 

@@ -1,4 +1,4 @@
-"""History: past points as received, judged, and the valid ones in PostgreSQL."""
+"""Assets for the price history: points as received, judged, and published to PostgreSQL."""
 
 import dagster as dg
 
@@ -15,10 +15,11 @@ from cryptoassets.transforms.history import judge_history
 
 @raw_asset(HISTORY_FLOW)
 def coin_history(context: dg.AssetExecutionContext, history: HistoryResource) -> RawStream:
-    """History of the top coins as received, one document per coin, interval, point and answer.
+    """History of the top coins as received, one document per coin, interval, point and response.
 
-    Answered windows are not fetched again. A window may extend beyond the days of the run, because
-    one long call costs less than several short ones; all its points are stored.
+    Each call requests a window of time; windows that CoinCap has answered are not requested again.
+    A window may extend beyond the days of the run, because one call for a long window costs less
+    than several calls for short ones. All points that are received are stored.
     """
     window = context.partition_time_window
     with dagster_failures():
@@ -27,7 +28,7 @@ def coin_history(context: dg.AssetExecutionContext, history: HistoryResource) ->
 
 @clean_asset(HISTORY_FLOW)
 def clean_coin_price_history(documents: RawRanges) -> MappedRaw:
-    """Every raw point of the day with typed columns, the codes of broken rules, and its outcome."""
+    """Every raw point of the day with typed columns, the rules it breaks and its outcome."""
     return documents.mapped(judge_history, CLEAN_COIN_PRICE_HISTORY)
 
 
@@ -35,7 +36,8 @@ def clean_coin_price_history(documents: RawRanges) -> MappedRaw:
 def coin_price_history(judged: CleanFiles) -> CleanFiles:
     """Valid points of the day; each day is published in a separate transaction.
 
-    Takes all judged rows, as `warehouse/coin_prices` does. In a run over several days, a day whose
-    rows do not add up is skipped and named. The other days are published, and the run fails.
+    Publishing verifies that every raw point is counted exactly once: as published, quarantined or
+    superseded. In a run over several days, a day whose counts do not add up is not published; all
+    others are. Then the run fails and names the skipped day.
     """
     return judged

@@ -1,7 +1,7 @@
-"""Declares the asset of a mart that needs only the rows of its own day.
+"""Declares the asset of a mart that, for each day, reads only rows of the same day.
 
 What goes here: the decorator. What stays out: the asset functions (in each mart's module), and
-marts that look back on earlier days (in `assets.marts`).
+marts that also read earlier days (in `assets.marts`).
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ from cryptoassets.partitions.policies import DAILY, RANGE_IN_ONE_RUN
 from cryptoassets.schemas import Mart, Table, asset_of, flow_of
 
 ONE_DAY = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
-"""Maps a day to the hours or the day of an input; later hours of today do not exist yet."""
+"""Maps a day to an input's partitions of that day: 24 hours, or the day itself. Hours of today that
+have not started yet may be missing."""
 
 
 def mart_asset(
@@ -25,12 +26,12 @@ def mart_asset(
 ) -> AssetDecorator:
     """Return the decorator of a mart's asset.
 
-    The function gets one Spark DataFrame per input, under the name of the table, and returns a
-    DataFrame or an Arrow table with the columns of the mart.
+    The decorated function gets each input as a Spark DataFrame, in a parameter with the name of
+    the input's table. It returns a DataFrame or an Arrow table with the columns of the mart.
 
     Args:
         mart: the mart.
-        version: code version; increase it when the same input yields other rows.
+        version: code version; increase it when the same input yields different rows.
         columns_from: column lineage; maps an input to {column: the input's columns}.
     """
     ins = {

@@ -1,4 +1,4 @@
-"""Marts: candles and daily figures in PostgreSQL, computed by Spark from the warehouse."""
+"""Assets of the marts: candles and daily figures, computed by Spark from the warehouse."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -23,7 +23,7 @@ from cryptoassets.schemas.marts.coin_daily import DAYS_READ_BACK, LOOKBACK_DAYS
 from cryptoassets.schemas.marts.market_daily import MARKET_DAILY_MART
 from cryptoassets.transforms import candles, marts
 
-# Upstream partitions may not exist: later hours of today, and hours before the platform's start.
+# Some upstream partitions do not exist: later hours of today, and days before the first one.
 _DAY_BEFORE = dg.TimeWindowPartitionMapping(
     start_offset=-DAYS_READ_BACK, allow_nonexistent_upstream_partitions=True
 )
@@ -38,8 +38,8 @@ _PASSED_ON = ("day", "market_cap_usd", "volume_usd_24h", "is_market_cap_derived"
 
 coin_aliases = dg.AssetSpec(
     _ALIASES,
-    description="Old slugs of coins, which the marts replace by today's slug. Users edit this "
-    "table by hand; no run writes it.",
+    description="Old slugs of coins, which the marts replace with the current slugs. Users edit "
+    "this table by hand; no run writes to it.",
     group_name="warehouse",
     owners=OWNERS,
     kinds={"postgres"},
@@ -48,7 +48,7 @@ coin_aliases = dg.AssetSpec(
 
 
 def _inputs(mapping: dg.TimeWindowPartitionMapping) -> dict[str, dg.AssetIn]:
-    """Prices and history of days (one of the two may be missing), and the aliases."""
+    """Inputs of a mart: prices and history (either may be missing), and the aliases."""
     prices, history = (
         dg.AssetIn(
             key=dg.AssetKey.from_user_string(asset),
@@ -63,7 +63,7 @@ def _inputs(mapping: dg.TimeWindowPartitionMapping) -> dict[str, dg.AssetIn]:
 def _lineage(
     table: Table, time: str, *, from_prices: Mapping[str, tuple[str, ...]]
 ) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Columns of prices, history and aliases that each column of a mart is computed from."""
+    """The columns of prices, history and aliases from which each column of a mart is computed."""
     of_price: dict[str, tuple[str, ...]] = dict.fromkeys(table.column_names, _PRICE)
     of_price |= {"coin_id": ("coin_id",), time: ("observed_at",)}
     from_history: dict[str, tuple[str, ...]] = {
@@ -119,9 +119,9 @@ def coin_daily(
 ) -> DataFrame:
     """Open, high, low, close, returns, volatility and drawdown of each coin on the day.
 
-    Computed from snapshots, and from history in hours in which a coin has no snapshot. Old slugs
-    count as today's. Reads the prices of the day and the day before, and the highs and closes of
-    the 30 days before from its own earlier rows.
+    Computed from snapshots; for hours in which a coin has no snapshot, from history. Old slugs are
+    replaced with the current slugs. Reads the prices of the day and the day before; highs and
+    closes of the 30 days before the day come from this mart's own earlier rows.
     """
     first, last = map(date.fromisoformat, context.partition_key_range)
     read_from = pa.scalar(first - timedelta(days=DAYS_READ_BACK), pa.date32())
@@ -135,7 +135,7 @@ def coin_daily(
     key_prefix="marts",
     io_manager_key="postgres_io_manager",
     ins=_inputs(ONE_DAY),
-    # Weeks are merged from it in PostgreSQL while a day is published.
+    # When a day is published, PostgreSQL merges the candle of its week from `coin_daily`.
     deps=[_COIN_DAILY],
     partitions_def=DAILY,
     backfill_policy=RANGE_IN_ONE_RUN,
@@ -148,11 +148,11 @@ def coin_daily(
     ),
 )
 def coin_candles(prices: DataFrame, history: DataFrame, aliases: pa.Table) -> DataFrame:
-    """Candles of each coin: an hour, four hours, the day, and the week that contains the day.
+    """Candles of each coin: one hour, four hours, one day, and the week that contains the day.
 
-    History counts in a candle only if its interval is at most a quarter of the candle's. Nothing
-    is interpolated. The week is merged from the days of `marts/coin_daily` in the transaction that
-    publishes the day.
+    A history point counts in a candle only if its interval is at most a quarter of the candle's
+    length. Nothing is interpolated. The week's candle is merged from `marts/coin_daily` in the
+    transaction that publishes the day.
     """
     return candles.coin_candles(prices, history, _by_alias(aliases))
 

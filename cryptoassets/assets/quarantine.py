@@ -1,4 +1,4 @@
-"""The asset of the quarantine, to which every flow publishes the rows that break a rule."""
+"""The quarantine asset, where every flow publishes its documents that break a rule."""
 
 import dagster as dg
 
@@ -8,13 +8,13 @@ from cryptoassets.schemas import FLOWS, QUARANTINE, asset_of
 
 
 def quarantine() -> dg.AssetSpec:
-    """Return the asset of the documents that break a rule; it has no step of its own."""
+    """Return the quarantine asset. It has no step: the steps that publish flows write it."""
     published = [f"`{flow.asset}`" for flow in FLOWS]
     return dg.AssetSpec(
         ["warehouse", QUARANTINE.name],
         deps=[dg.AssetKey.from_user_string(asset_of(flow.clean)) for flow in FLOWS],
-        description="Raw documents that break a rule, with every reason. Publishing "
-        f"{' or '.join(published)} writes it in the same transaction.",
+        description="Raw documents that break a rule, with all reasons. Rows are written in the "
+        f"same transaction that publishes {' or '.join(published)}.",
         partitions_def=HOURLY,
         group_name="warehouse",
         owners=OWNERS,

@@ -1,4 +1,4 @@
-"""Rates: exchange rates as received, judged, the valid ones in PostgreSQL, and those of the ECB."""
+"""Assets for exchange rates: raw, judged and published rates, and the ECB's reference rates."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +27,7 @@ from cryptoassets.transforms.rates import judge_rates
 
 @raw_asset(RATES_FLOW)
 def rates(context: dg.AssetExecutionContext, coincap: CoinCapResource) -> RawBatch:
-    """Rates of `CRYPTOASSETS_CURRENCIES` as received, one document per currency and answer.
+    """Rates of `CRYPTOASSETS_CURRENCIES` as received, one document per currency and response.
 
     Only the current hour can be fetched. A run of a past hour keeps the existing documents.
     """
@@ -44,7 +44,7 @@ def clean_fx_rates(documents: RawRanges) -> MappedRaw:
 
 @published_asset(RATES_FLOW, fresh_within=timedelta(hours=24))
 def fx_rates(judged: CleanFiles) -> CleanFiles:
-    """Valid rates of the hour; `warehouse.price_in` converts prices by them."""
+    """Valid rates of the hour; `warehouse.price_in` uses them to convert prices."""
     return judged
 
 
@@ -55,10 +55,11 @@ def fx_rates(judged: CleanFiles) -> CleanFiles:
     **asset_arguments(ECB_RATES, group="warehouse", version="1"),
 )
 def ecb_rates(postgres: PostgresResource) -> dg.MaterializeResult[None]:
-    """The ECB's daily rates since 1999; `warehouse.price_in` uses them on days without others.
+    """The ECB's daily rates since 1999.
 
-    Reads the file of `CRYPTOASSETS_ECB_RATES` when rates of a new business day have been
-    published. `run` and `backfill` read it, too, without a run of this asset.
+    `warehouse.price_in` uses them if CoinCap's rates of the preceding 24 hours are missing. Reads
+    the file in `CRYPTOASSETS_ECB_RATES` when the ECB must have published rates of a new business
+    day. The commands `run` and `backfill` do the same without materializing this asset.
     """
     place = load_settings().cryptoassets_ecb_rates
     with dagster_failures():

@@ -1,4 +1,4 @@
-"""Snapshots: the top coins as received, their judged prices, valid prices, and the coins."""
+"""Assets for snapshots: top coins as received, judged and published prices, and the coins."""
 
 import dagster as dg
 import pyarrow as pa
@@ -25,12 +25,12 @@ from cryptoassets.transforms.prices import judge_prices
 
 @raw_asset(SNAPSHOT_FLOW)
 def coin_snapshots(context: dg.AssetExecutionContext, coincap: CoinCapResource) -> RawBatch:
-    """The top coins of CoinCap as received, one document per coin and answer.
+    """The top coins of CoinCap as received, one document per coin and response.
 
     Only the current hour can be fetched, because CoinCap only returns current prices. A run of a
     past hour keeps the existing documents and reports that in its metadata; it fails if there are
-    none. A run over a range fetches once, if the range contains the current hour, and lists the
-    hours without documents, which are not materialized.
+    no documents. A run over a range fetches once if the range contains the current hour. Hours
+    without documents are not materialized, and the run lists them.
     """
     with dagster_failures():
         past = past_partition(context, SNAPSHOT_FLOW)
@@ -67,17 +67,16 @@ def clean_coin_prices(documents: RawRanges) -> MappedRaw:
     ),
 )
 def coins(judged: CleanFiles) -> pa.Table:
-    """One row per coin, from its newest valid observation; a range of hours is one merge."""
+    """One row per coin, from its newest valid observation; a range of hours is merged at once."""
     return merge_coin_rows(judged.mapped(newest_row_per_coin, COINS, COLUMNS_READ).toArrow())
 
 
 @published_asset(SNAPSHOT_FLOW, fresh_within=FRESH_WITHIN)
 def coin_prices(judged: CleanFiles) -> CleanFiles:
-    """Valid prices of the hour; published with its quarantine and ledger row in one transaction.
+    """Valid prices of the hour, published in one transaction with quarantine and ledger rows.
 
-    Takes all judged rows: valid ones are published here, quarantined ones in
-    `warehouse/quarantine`. So publishing can verify that every raw document ends in exactly one
-    place. In a run over several hours, an hour whose rows do not add up is skipped and named. The
-    other hours are published, and the run fails.
+    Publishing verifies that every raw document is counted exactly once: as published, quarantined
+    or superseded. In a run over several hours, an hour whose counts do not add up is not published;
+    all others are. Then the run fails and names the skipped hour.
     """
     return judged

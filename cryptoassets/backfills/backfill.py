@@ -1,7 +1,7 @@
-"""The remaining work of a backfill, as the stores show it.
+"""Finds the remaining work of a backfill by reading MongoDB and PostgreSQL.
 
-What goes here: which days are finished, and how the others are grouped into runs. What stays out:
-running jobs (in `operations.backfill`), the cost of the missing calls (in `windows`). Dagster's
+What goes here: finding unfinished days, and grouping them into runs. What stays out: running jobs
+(in `operations.backfill`), the cost of the calls that are still needed (in `windows`). Dagster's
 events are not used.
 """
 
@@ -28,7 +28,7 @@ def days_between(since: datetime, until: datetime) -> list[Span]:
 
 
 def chunks(days: Sequence[Span]) -> list[Sequence[Span]]:
-    """Split days into chunks of a week."""
+    """Split days into chunks of up to 7 days."""
     return [days[place : place + CHUNK_DAYS] for place in range(0, len(days), CHUNK_DAYS)]
 
 
@@ -38,9 +38,15 @@ def unfinished(
     wanted: Mapping[str, Sequence[Span]],
     days: Sequence[Span],
 ) -> list[Span]:
-    """Return the unfinished days: something must be fetched, or raw documents are unpublished.
+    """Return the days that overlap a wanted span or have raw documents that are not published.
 
     A day that retention has deleted counts as finished.
+
+    Args:
+        mongo: the data lake.
+        postgres: the warehouse.
+        wanted: the spans that still have to be requested, by coin.
+        days: the days to check.
     """
     collection = mongo.lake()[HISTORY_FLOW.raw.name]
     with postgres.connect() as connection:
@@ -60,17 +66,18 @@ def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) ->
     """Detect gaps and return the days for which a run of `history` has work to do.
 
     Args:
-        history: the resource.
-        fetches: whether the run fetches; then days count whose gaps have had no answer since they
-            were detected.
-        processes: whether the run publishes; then days with unpublished documents count.
+        history: gives access to the stores.
+        fetches: whether the run fetches. If so, the result includes days with gaps for which the
+            source has not answered since the gaps were detected.
+        processes: whether the run publishes. If so, the result includes days with gaps and
+            unpublished documents.
     """
     mongo, postgres, interval = history.mongo, history.postgres, history.interval
     gaps = detect_gaps(mongo, postgres, interval).open
     if not gaps:
         return []
     since, until = min(gap.start for gap in gaps), max(gap.end for gap in gaps)
-    # Dagster has no partition before the first one.
+    # Dagster cannot run days before the first partition.
     since = max(since, load_settings().first_partition)
     days = days_with_gaps(gaps, Span(since, until)) if since < until else []
     request = HistoryRequest(since, until, until, gaps_only=True)
@@ -81,7 +88,7 @@ def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) ->
 
 
 def group_consecutive(days: Sequence[Span]) -> list[list[Span]]:
-    """Group consecutive days; each group is one run."""
+    """Group consecutive days; one run processes each group."""
     groups: list[list[Span]] = []
     for day in days:
         if groups and groups[-1][-1][1] == day[0]:

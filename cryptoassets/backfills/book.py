@@ -9,8 +9,8 @@ start, end, fetched_at, source, outcome, points, first, error}`. The outcomes ar
     points      the source returned points; `points` is their count, `first` the time of the first
     empty       the source answered that the window contains no points
     not_found   the coin, or its history, does not exist: the coin is not requested again
-    failed      there was no answer after all retries, or no point of the answer could be read or
-                was inside the window; `error` is the reason. The window is requested again
+    failed      all attempts failed, or the response had points, but each was unreadable or outside
+                the window; `error` is the reason. The window is requested again
 """
 
 from collections import defaultdict
@@ -27,10 +27,10 @@ from cryptoassets.stores.mongodb import WINDOWS, Document, FieldTypes, Lake, wel
 
 Outcome = Literal["points", "empty", "not_found", "failed"]
 Answers = Mapping[str, Sequence[tuple[Span, datetime]]]
-"""Maps a coin to its answered windows, each with the time of the answer."""
+"""Maps a coin to its answered windows, each with the time of the response."""
 
 _ANSWERED: tuple[Outcome, ...] = ("points", "empty")
-"""Outcomes after which a window is not requested again."""
+"""Outcomes of answered windows, which are not requested again."""
 _CONTROLS = 200
 _FIELDS: FieldTypes = {
     **dict.fromkeys(("coin_id", "interval", "outcome"), (str,)),
@@ -50,7 +50,7 @@ def call_record(
         window: the requested window, or the part of it that the source accepted.
         outcome: see the module's docstring.
         interval: interval of the points.
-        source: the source that answered.
+        source: kind of the source that was called.
         facts: `points`, `first`, `error`, if they apply.
     """
     fetched_at = whole_milliseconds(datetime.now(UTC))
@@ -73,13 +73,14 @@ def call_record(
 
 @dataclass
 class CallRecords:
-    """The outcomes of calls for history of one interval, by coin.
+    """The outcomes of the history calls for one interval, by coin.
 
     Attributes:
-        answers: answered windows, each with the time of the answer.
+        answers: answered windows, each with the time of the response.
         before_listing: the parts of answered windows that lie before the first returned point.
-        listed: times at which the source has, or should have, points of the coin.
-        lost: coins that do not exist at the source.
+        listed: times at which the source has points of the coin, or may have: the first returned
+            points, and the starts of failed windows.
+        lost: coins that do not exist at the source, from calls for any interval.
     """
 
     answers: dict[str, list[tuple[Span, datetime]]] = field(
@@ -120,7 +121,7 @@ def answered(lake: Lake, interval: str, bounds: Span) -> Answers:
 
 
 def failures(lake: Lake, interval: str, bounds: Span) -> dict[str, str]:
-    """Return the latest error of each coin whose calls for windows in a span failed."""
+    """Return the latest error of each coin that has failed calls for windows in a span."""
     touching = _touching(lake, interval, bounds)
     failed = [record for record in touching if record["outcome"] == "failed"]
     failed.sort(key=lambda record: record["fetched_at"])
@@ -128,7 +129,7 @@ def failures(lake: Lake, interval: str, bounds: Span) -> dict[str, str]:
 
 
 def requested_coins(lake: Lake) -> tuple[str, ...]:
-    """Return every coin that was requested, sorted."""
+    """Return every coin that was ever requested, sorted."""
     return tuple(sorted({record["coin_id"] for record in _records(lake, {})}))
 
 
@@ -140,7 +141,7 @@ def coins_without_history(lake: Lake) -> set[str]:
 def control_window(
     lake: Lake, interval: str, wanted: Mapping[str, Sequence[Span]]
 ) -> tuple[str, Span] | None:
-    """Return a coin and a window known to have points, preferably of a coin not in `wanted`."""
+    """Return a coin and one of its windows that had points, preferably a coin not in `wanted`."""
     known = lake[WINDOWS].find({"outcome": "points"}).sort("end", -1).limit(_CONTROLS)
     some = [record for record in well_formed(known, _FIELDS) if record["interval"] == interval]
     others = [record for record in some if record["coin_id"] not in wanted]
@@ -150,7 +151,7 @@ def control_window(
 
 
 def _records(lake: Lake, query: Mapping[str, Any]) -> Iterator[Document]:
-    """Return the records that match; documents of other programs are skipped."""
+    """Return the records that match; documents that other programs wrote are skipped."""
     return well_formed(lake[WINDOWS].find(query), _FIELDS)
 
 

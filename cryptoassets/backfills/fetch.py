@@ -1,7 +1,7 @@
 """Fetches spans of history, coin by coin, and records the outcome of every call.
 
-What goes here: splitting spans into windows that the source accepts, and handling its errors.
-What stays out: choosing spans (in `plan`), the format of a record (in `book`), storing (in
+What goes here: splitting spans into windows that the source accepts, and handling the source's
+errors. What stays out: choosing spans (in `plan`), the format of a record (in `book`), storing (in
 `io_managers`).
 """
 
@@ -40,7 +40,7 @@ _COIN_ERRORS = (RateLimitedError, SourceUnavailableError, MalformedAnswerError, 
 
 @dataclass
 class HistoryFetch:
-    """One pass over coins; iterate over it to make the calls.
+    """One pass over the coins to fetch; iterating over the pass makes the calls.
 
     Attributes:
         client: makes the calls.
@@ -48,8 +48,8 @@ class HistoryFetch:
         source: kind of source, for the records.
         wanted: the spans to request, by coin.
         before: windows that start at or after this time are left for a later pass.
-        control: a coin and a window known to have points; requested if no other coin has points,
-            to find out whether the source is broken.
+        control: a coin and a window known to have points. It is requested if no other call returns
+            points, to find out whether the source is broken.
     """
 
     client: CoinCapClient
@@ -86,8 +86,8 @@ class HistoryFetch:
             self.facts[Fact.STOPPED] = str(error)
         finally:
             self._fill_facts()
-        # Without credits the control window cannot be requested. The records that are held back
-        # are then dropped, and a later run requests their windows again.
+        # Without credits, the control window cannot be requested. Records that are held back are
+        # then dropped, and a later run requests their windows again.
         if self._held_back and Fact.STOPPED not in self.facts:
             self._fail_if_source_is_empty()
             yield RawBatch(windows=tuple(self._held_back))
@@ -119,9 +119,9 @@ class HistoryFetch:
                 pending.appendleft(Span(stop, end))
 
     def _window(self, coin: str, start: datetime, stop: datetime) -> tuple[RawBatch, datetime]:
-        """Request one window, or a shorter one if it is refused; return the batch and its end.
+        """Request a window, shortened if it is refused; return the batch and the window's end.
 
-        The accepted length is also used for the following coins.
+        Later windows, also those of other coins, are at most as long as the shortened one.
         """
         length = stop - start
         for halvings in range(MAX_HALVINGS + 1):
@@ -144,7 +144,7 @@ class HistoryFetch:
         return max(step, length // 2 // step * step)
 
     def _answered(self, coin: str, start: datetime, end: datetime) -> RawBatch:
-        """Return the batch of one answer, with its record."""
+        """Make one call; return the batch of the response, with the record of the call."""
         try:
             batch = history_batch(self.client.history(coin, self.interval, start, end))
         except EmptyAnswerError:
@@ -162,10 +162,10 @@ class HistoryFetch:
         return replace(batch, windows=windows, failure=failure)
 
     def _trusted_records(self, record: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-        """Add a record; return the records to store, which are none until a call returned points.
+        """Add a record; return the records to store, or none if no call has returned points yet.
 
-        Until then the records are held back, because a wrong address answers 404 for every coin,
-        and a broken source may return no points for any coin.
+        Until a call has returned points, the records are held back: they may be wrong, because a
+        wrong address answers 404 for every coin, and a broken source may return no points at all.
         """
         self._held_back.append(record)
         if not self._has_points:
@@ -174,7 +174,7 @@ class HistoryFetch:
         return tuple(trusted)
 
     def _failure(self, coin: str, start: datetime, stop: datetime, error: SourceError) -> RawBatch:
-        """Return the record of a failed window; the coin's other windows are not requested.
+        """Return a batch with the record of a failed call, and its dead letter if it has one.
 
         Raises:
             SourceError: the error, if too many coins in a row failed.
@@ -224,7 +224,7 @@ class HistoryFetch:
         )
 
     def _fill_facts(self) -> None:
-        """Set the facts of the pass; called even if it failed."""
+        """Set the facts of the pass; called even if the pass failed."""
         self.facts.update(self._counts)
         if self._not_found:
             self.facts["coins without history"] = ", ".join(self._not_found)
@@ -235,7 +235,10 @@ class HistoryFetch:
 
 
 def _unusable(batch: RawBatch) -> MalformedAnswerError | None:
-    """Return why no point of an answer can be used, or None if the answer contains no points."""
+    """Return why no point of a response can be used.
+
+    None means that the response contains no points, or only points right next to the window.
+    """
     if batch.dead_letters:
         letter = batch.dead_letters[0]
         why = (

@@ -1,7 +1,7 @@
 """Computes the new rows of `warehouse.gaps` for one coin, from missing points and call records.
 
-What goes here: this computation, without stores. What stays out: finding holes, reading and
-writing rows (in `gaps`).
+What goes here: this computation, without access to the stores. What stays out: finding holes, and
+reading and writing rows (in `gaps`).
 """
 
 from collections.abc import Callable, Sequence
@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptoassets.backfills.book import CallRecords
-from cryptoassets.partitions.spans import Span, within, without
+from cryptoassets.partitions.spans import Span, uncovered, within
 
 
 @dataclass(frozen=True)
 class Gap:
-    """One row of `warehouse.gaps`, without its interval."""
+    """One row of `warehouse.gaps`, without the column `interval`."""
 
     coin_id: str
     start: datetime
@@ -36,15 +36,15 @@ class Gap:
 
 @dataclass(frozen=True)
 class CoinGaps:
-    """The input for the new rows of one coin.
+    """One coin's data, from which its new rows are computed.
 
     Attributes:
-        holes: spans without published points.
+        holes: spans that lack published points, without expired days.
         expired: days that retention deleted.
-        calls: the records of calls.
-        first_point: time of the coin's first published point; None without one.
+        calls: the call records of all coins.
+        first_point: time of the coin's first published point; None if it has no point.
         now: time of this detection.
-        is_published: whether all raw points of a span's days are published.
+        is_published: returns whether all raw points of the days that a span touches are published.
     """
 
     coin_id: str
@@ -56,7 +56,11 @@ class CoinGaps:
     is_published: Callable[[Span], bool]
 
     def reconcile(self, rows: Sequence[Gap]) -> tuple[list[Gap], list[Gap]]:
-        """Return the rows to keep or insert, and the rows to delete."""
+        """Compare a coin's existing rows with its holes.
+
+        Returns:
+            The rows to keep or insert, and the rows to delete.
+        """
         given_up = [gap for gap in rows if gap.unfillable and gap.healed_at is None]
         is_lost = self.coin_id in self.calls.lost
         known = [] if is_lost else [gap.span for gap in given_up]
@@ -81,11 +85,15 @@ class CoinGaps:
         return self._merged(wanted_rows, dropped)
 
     def _open(self, piece: Span, rows: Sequence[Gap]) -> Gap:
-        """Return the row of a hole, unfillable if an answer after its detection did not fill it."""
+        """Return the row of a hole.
+
+        It is unfillable if the coin no longer exists at the source, or if the source has answered
+        for the whole hole since its detection and the published points did not fill the hole.
+        """
         older = [gap for gap in rows if gap.is_open and within([piece], gap.span)]
         detected_at = min((gap.detected_at for gap in older), default=self.now)
         since = [window for window, at in self.calls.answers[self.coin_id] if at > detected_at]
-        is_answered = bool(older) and not without(piece, since) and self.is_published(piece)
+        is_answered = bool(older) and not uncovered(piece, since) and self.is_published(piece)
         is_lost = self.coin_id in self.calls.lost
         return Gap(self.coin_id, *piece, detected_at, unfillable=is_answered or is_lost)
 
@@ -102,7 +110,7 @@ class CoinGaps:
     def _merged(
         self, wanted_rows: dict[datetime, Gap], dropped: list[Gap]
     ) -> tuple[list[Gap], list[Gap]]:
-        """Merge consecutive unfillable gaps into one row."""
+        """Merge adjacent unfillable gaps into one row."""
         kept: list[Gap] = []
         for _, gap in sorted(wanted_rows.items()):
             before = kept[-1] if kept else None
@@ -118,4 +126,4 @@ class CoinGaps:
 
 def subtract_spans(spans: Sequence[Span], known: Sequence[Span]) -> list[Span]:
     """Return the parts of `spans` that are not in `known`."""
-    return [rest for span in spans for rest in without(span, known)]
+    return [rest for span in spans for rest in uncovered(span, known)]

@@ -1,13 +1,13 @@
 """Detects gaps in the history of coins and lists them in `warehouse.gaps`.
 
-What goes here: comparing the expected points with the existing ones. What stays out: the new state
-of a row (in `gap_rows`), planning the fetch of gaps (in `plan`, for `backfill --gaps` and the
-sensor `heal_gaps`).
+What goes here: comparing the expected points with the existing ones. What stays out: computing the
+new state of a row (in `gap_rows`), planning the fetch of gaps (in `plan`, for `backfill --gaps` and
+the sensor `heal_gaps`).
 
-A coin's history should be complete from its listing until now, except for the lag of the source. A
-coin counts as listed from its first point on, or from an earlier time if a snapshot contains it
-then or a call for that time failed. A span before the first point is not a gap if the source
-answered that it has no points there.
+A coin's history should be complete from its listing until now, except for the source's lag. A coin
+counts as listed from the earliest of these times: its first point, its first snapshot, and the
+start of the first window whose call failed. A span before the first point is not a gap if the
+source answered that it has no points there.
 """
 
 from collections import defaultdict
@@ -26,8 +26,8 @@ from cryptoassets.partitions.spans import (
     joined,
     partition_around,
     partitions_touching,
+    uncovered,
     within,
-    without,
 )
 from cryptoassets.resources.locks import lock
 from cryptoassets.resources.mongo import MongoResource
@@ -66,7 +66,7 @@ _WRITE = """
 
 @dataclass(frozen=True)
 class DetectedGaps:
-    """The result of a detection: all open gaps, and those that became healed or unfillable."""
+    """The result of a detection: all open gaps, and the gaps that became healed or unfillable."""
 
     open: list[Gap]
     healed: list[Gap]
@@ -76,7 +76,7 @@ class DetectedGaps:
 def detect_gaps(
     mongo: MongoResource, postgres: PostgresResource, interval: str, now: datetime | None = None
 ) -> DetectedGaps:
-    """Update `warehouse.gaps` from the existing history; a lock admits one process at a time.
+    """Update `warehouse.gaps` from the existing history; only one process can do so at a time.
 
     Args:
         mongo: the data lake.
@@ -129,7 +129,7 @@ def detect_gaps(
 
 
 class _PublishedDays:
-    """Finds out whether the raw points of a day are published, with one query per day."""
+    """Finds out whether the raw points of a day are published, with at most one query per day."""
 
     def __init__(self, lake: Lake, ledger: Mapping[datetime, LedgerRow]) -> None:
         self._lake = lake
@@ -172,7 +172,7 @@ def _holes(
         ]
         listed = on_grid(min(moments).astimezone(UTC), interval)
         if listed < first:
-            holes[coin] += without(Span(listed, first), calls.before_listing.get(coin, []))
+            holes[coin] += uncovered(Span(listed, first), calls.before_listing.get(coin, []))
     return {coin: joined(spans) for coin, spans in holes.items()}
 
 
@@ -210,7 +210,7 @@ def _write(
 def gaps_to_request(
     connection: psycopg.Connection[Any], interval: str, bounds: Span, answers: Answers
 ) -> dict[str, list[Span]]:
-    """Return, per coin, the parts of open gaps that were not answered since their detection."""
+    """Return, per coin, the parts of open gaps without an answer since the gaps were detected."""
     rows = connection.execute(
         "SELECT coin_id, gap_start, gap_end, detected_at FROM warehouse.gaps "
         "WHERE interval = %s AND healed_at IS NULL AND NOT unfillable "
@@ -220,11 +220,11 @@ def gaps_to_request(
     missing: dict[str, list[Span]] = defaultdict(list)
     for coin, start, end, detected_at in rows:
         since = [window for window, at in answers.get(coin, ()) if at > detected_at]
-        missing[coin] += within(without(Span(start, end), since), bounds)
+        missing[coin] += within(uncovered(Span(start, end), since), bounds)
     return missing
 
 
 def days_with_gaps(gaps: Sequence[Gap], bounds: Span) -> list[Span]:
-    """Return the UTC days within bounds that lack a point, oldest first."""
+    """Return the UTC days within bounds that lack at least one point, oldest first."""
     missing = within([gap.span for gap in gaps], bounds)
     return sorted({day for span in missing for day in partitions_touching(span, HISTORY_FLOW.span)})

@@ -1,6 +1,6 @@
-"""Chooses what to request: the coins, and the spans of their history without an answer yet.
+"""Chooses what to request: the coins, and the spans of their history that were not answered yet.
 
-What goes here: the choice, from the records of calls, the newest snapshot and the gaps. What stays
+What goes here: this choice, from the call records, the newest snapshot and the gaps. What stays
 out: splitting spans into windows (in `windows`), making the calls (in `fetch`).
 """
 
@@ -15,13 +15,13 @@ from cryptoassets.backfills.request import HistoryRequest
 from cryptoassets.backfills.windows import CHEAP_POINTS, on_grid, step_of
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import raw_batch
-from cryptoassets.partitions.spans import Span, joined, without
+from cryptoassets.partitions.spans import Span, joined, uncovered
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import RAW_COIN_SNAPSHOTS
 from cryptoassets.stores.mongodb import Lake, end_of_times
 
 _ONE_SNAPSHOT = timedelta(minutes=2)
-"""The timestamps of a fetch's pages differ by seconds."""
+"""Pages this close together belong to one snapshot: their timestamps differ by seconds."""
 
 
 def spans_to_request(
@@ -33,8 +33,8 @@ def spans_to_request(
         lake: contains the records of calls.
         postgres: contains the gaps.
         interval: interval of the points.
-        request: the request of a run; names its coins, unless it is only for gaps.
-        until: end of the time for which points can exist.
+        request: a run's request; must contain coins unless it is only for gaps.
+        until: end of the time range in which points can exist.
     """
     # A span between two points of the grid contains no point to request.
     bounds = Span(on_grid(request.start, interval), on_grid(until, interval))
@@ -47,7 +47,7 @@ def spans_to_request(
         missing = {coin: joined(spans, nearer_than=near) for coin, spans in gaps.items()}
     else:
         missing = {
-            coin: without(bounds, [window for window, _ in answers.get(coin, ())])
+            coin: uncovered(bounds, [window for window, _ in answers.get(coin, ())])
             for coin in request.coins or ()
         }
     return {
@@ -60,8 +60,8 @@ def spans_to_request(
 def followed_coins(lake: Lake, count: int, client: CoinCapClient | None = None) -> tuple[str, ...]:
     """Return the top coins of the newest snapshot.
 
-    Without a snapshot, the coins are fetched from the source if there is a client. Otherwise they
-    are the coins of earlier requests.
+    If there is no snapshot, the client fetches the coins from the source. If there is no client
+    either, the result is the coins of earlier requests.
     """
     coins = coins_of_newest_snapshot(lake, count)
     if coins:
@@ -73,7 +73,7 @@ def followed_coins(lake: Lake, count: int, client: CoinCapClient | None = None) 
 
 
 def coins_of_newest_snapshot(lake: Lake, count: int) -> list[str]:
-    """Return the top coins of the newest snapshot, by rank; none if there is no snapshot."""
+    """Return the top coins of the newest snapshot, by rank; empty if there is no snapshot."""
     snapshots = lake[RAW_COIN_SNAPSHOTS.name]
     moment = end_of_times(snapshots, {}, pymongo.DESCENDING)
     if moment is None:

@@ -1,8 +1,8 @@
 """The history that one run fetches, and the run tags that change it.
 
 What goes here: the request, the tags, and the conversions between them. What stays out: setting the
-tags (`operations.backfill`, the sensor `heal_gaps`), the part of a request that is missing in the
-stores (in `plan`).
+tags (`operations.backfill`, the sensor `heal_gaps`), finding the part of a request that the stores
+lack (in `plan`).
 """
 
 from collections.abc import Mapping
@@ -28,9 +28,10 @@ class HistoryRequest:
     Attributes:
         start: start of the run's first partition, or later.
         end: end of the run's last partition; other runs fetch windows that begin there or later.
-        until: windows may reach beyond `end` up to this time, so that they can have full length.
+        until: windows may reach beyond `end` up to this time, so that they can have full length;
+            None means `end`.
         coins: slugs; None means the top coins of the newest snapshot.
-        gaps_only: whether only open gaps in `warehouse.gaps` are fetched; then windows that were
+        gaps_only: whether only open gaps in `warehouse.gaps` are fetched. If so, windows that were
             answered before the gap was detected are requested again.
     """
 
@@ -45,7 +46,7 @@ def request_of(start: datetime, end: datetime, tags: Mapping[str, str]) -> Histo
     """Return the request of a run for the days from `start` to `end`.
 
     Raises:
-        SettingsError: a tag cannot be read.
+        SettingsError: a tag is not an ISO time.
     """
     try:
         since = datetime.fromisoformat(tags.get(FROM_TAG, start.isoformat()))

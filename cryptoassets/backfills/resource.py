@@ -30,7 +30,7 @@ from cryptoassets.stores.mongodb import typed_errors
 BACKFILL_TIMEOUTS = Timeouts(total_seconds=300.0)
 """Longer than usual: rate limiting (429) may last minutes, and a backfill is not urgent."""
 BACKFILL_RETRIES = RetryPolicy(attempts=6, attempts_when_limited=18)
-"""Status 429 is retried often: it does not depend on the coin, so the next would get it, too."""
+"""Status 429 is retried often, because requests for the next coin would get it, too."""
 
 
 class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -45,7 +45,7 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return load_settings().coincap_history_interval
 
     def fetch(self, request: HistoryRequest) -> RawStream:
-        """Fetch the parts of a request that no stored answer covers; nothing is requested twice.
+        """Fetch the parts of a request that have not been answered yet (see `plan`).
 
         The calls are made while the stream is iterated.
 
@@ -57,7 +57,8 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         until = on_grid(min(request.until or request.end, closed), interval)
         if until <= request.start:
             reason = (
-                f"no {interval} point is available yet; the newest is before {closed:%H:%M} UTC"
+                f"no {interval} point of the requested time is available yet; the newest available "
+                f"point is before {closed:%H:%M} UTC"
             )
             return RawStream(iter(()), {Fact.SKIPPED: reason})
         client = self.client()
@@ -76,7 +77,7 @@ class HistoryResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Args:
             request: a run's request.
-            until: end of the time for which points can exist.
+            until: end of the time range in which points can exist.
             client: used to fetch the list of coins if the data lake contains none.
         """
         if not (request.gaps_only or request.coins):

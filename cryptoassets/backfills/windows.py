@@ -1,7 +1,7 @@
 """Calculates which windows of history to request, and what they cost.
 
-What goes here: pure calculations, in whole milliseconds or aware times. What stays out: calls (in
-`fetch`), earlier requests (in `book`).
+What goes here: pure calculations with whole milliseconds or aware times. What stays out: calls (in
+`fetch`), records of earlier calls (in `book`).
 """
 
 from collections import Counter
@@ -20,20 +20,21 @@ from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import INTERVAL_MS
 
 LAG = timedelta(minutes=30)
-"""Age at which a point must exist: CoinCap's newest points are 8 to 20 minutes old."""
+"""Points of this age must exist: CoinCap's newest points are 8 to 20 minutes old."""
 MAX_HALVINGS = 5
 """How often a refused window is halved before the coin counts as failed."""
 CHEAP_POINTS = 18
-"""Number of points per credit. Gaps that are closer to each other are requested in one call."""
+"""About as many points as cost one credit. Gaps that are at most this many points apart are
+requested in one call, because a second call would cost at least one credit, too."""
 
 
 def step_of(interval: str) -> timedelta:
-    """Return the distance between two points."""
+    """Return the distance between two consecutive points."""
     return timedelta(milliseconds=INTERVAL_MS[interval])
 
 
 def longest_window(interval: str) -> timedelta:
-    """Return the presumed longest window of one call (see `MAX_WINDOW_MS`)."""
+    """Return the longest window that one call can presumably request (see `MAX_WINDOW_MS`)."""
     return timedelta(milliseconds=MAX_WINDOW_MS[interval])
 
 
@@ -44,7 +45,7 @@ def on_grid(moment: datetime, interval: str) -> datetime:
 
 
 def closed_until(now: datetime, interval: str) -> datetime:
-    """Return the end of the time for which points must exist: one step after the newest of them."""
+    """Return the end of the time for which points must exist: one step after the newest point."""
     step = INTERVAL_MS[interval]
     return from_epoch_ms(epoch_ms(now - LAG) // step * step + step)
 
@@ -77,7 +78,7 @@ class BackfillCost:
     """The expected cost of calls.
 
     Attributes:
-        groups: how many coins need the same number of (calls, credits).
+        groups: maps (calls, credits) to the number of coins that need them.
         calls: number of calls for all coins.
         credits: credits for all coins, if the source charges any.
     """
@@ -100,7 +101,7 @@ class BackfillCost:
 
 
 def backfill_cost(wanted: Mapping[str, Sequence[Span]], interval: str) -> BackfillCost:
-    """Return the cost of the calls for the wanted spans, in windows of maximum length."""
+    """Return the cost of requesting the wanted spans in windows of maximum length."""
     groups: Counter[tuple[int, int]] = Counter()
     for spans in wanted.values():
         call_windows = windows(spans, longest_window(interval))

@@ -16,9 +16,9 @@ from cryptoassets.schemas import FLOWS, MARTS
 
 
 def checks_in(layers: Collection[str]) -> list[dg.AssetChecksDefinition]:
-    """Return the checks of the assets in some layers, beginning with those that all flows have.
+    """Return the checks of the assets in some layers, first those that every flow has.
 
-    A mart may define its checks next to its asset.
+    A mart's checks may also be defined in the module of its asset.
     """
     builders = (contract_checks, reconciliation_check)
     common = [build(flow) for build in builders for flow in FLOWS]

@@ -36,19 +36,20 @@ _SHARE = "quarantine_share"
 def contract_checks(flow: Flow) -> dg.AssetChecksDefinition:
     """Return the checks that a flow's judged rows must pass before they are published.
 
-    If a partition of a range fails `keys` or `outcomes`, only this partition is not published.
-    Days are usually processed in ranges, so these two checks do not block runs of days.
+    In a run over several partitions, a partition that fails `keys` or `outcomes` is not published,
+    but the others are. Daily partitions are usually processed in such runs, so these two checks
+    never block daily flows.
     """
     asset = dg.AssetKey(["clean", flow.clean.name])
     has_share = _SHARE not in flow.own_checks
     descriptions = {
-        "columns": "Columns and types are those of the contract",
+        "columns": "Columns and types match the contract",
         "keys": "No key is null or duplicate",
         "outcomes": "raw = valid + quarantined + superseded",
     }
     blocking = [*descriptions] if flow.is_hourly else ["columns"]
     if has_share:
-        descriptions[_SHARE] = f"At most 5 % of the {flow.unit} is quarantined"
+        descriptions[_SHARE] = f"At most 5 % of the {flow.unit}'s documents are quarantined"
 
     def judge(window: Span) -> Iterator[dg.AssetCheckResult]:
         results = list(_contract(asset, flow, window))
@@ -76,8 +77,8 @@ def contract_checks(flow: Flow) -> dg.AssetChecksDefinition:
 def _contract(asset: dg.AssetKey, flow: Flow, window: Span) -> Iterator[dg.AssetCheckResult]:
     """Check a partition file by file.
 
-    Rows of one instant are always in the same file, so files can be checked separately. The check
-    `keys` verifies this, too.
+    All rows with the same `observed_at` are in one file, so files can be checked separately. The
+    check `keys` also verifies this condition.
     """
     judged, key = _cleaned(asset, window), flow.published.key
     files = list(judged.get_fragments())
@@ -112,10 +113,16 @@ def _cleaned(asset: dg.AssetKey, window: Span) -> ds.Dataset:
     name="coin_prices_quality",
     specs=[
         hourly_check(
-            PRICES, "newest_snapshot_complete", "At least 40 % of the requested coins arrived"
+            PRICES,
+            "newest_snapshot_complete",
+            "The newest snapshot has at least 40 % of the requested coins",
         ),
-        hourly_check(PRICES, "newest_snapshot_reliable", "At most 60 % of its rows are broken"),
-        hourly_check(PRICES, _SHARE, "At most 5 % of the hour is quarantined"),
+        hourly_check(
+            PRICES,
+            "newest_snapshot_reliable",
+            "At most 60 % of the newest snapshot's rows are broken",
+        ),
+        hourly_check(PRICES, _SHARE, "At most 5 % of the hour's documents are quarantined"),
         hourly_check(PRICES, "payload_drift", "Coins have the expected keys and JSON types"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Checks of the marts: whether the figures of a candle or a day fit each other."""
+"""Checks of the marts: whether the values of a candle or a day are consistent."""
 
 from collections.abc import Iterator
 
@@ -12,15 +12,15 @@ from cryptoassets.schemas import COIN_CANDLES, COIN_DAILY, Table, asset_of
 
 _NAME = "prices_in_order"
 _PROMISE = (
-    "The lowest price is above zero, open and close are between the lowest and the highest; there "
-    "is a point, and there are not more history points than the grid has"
+    "The lowest price is above zero, and open and close are between the lowest and the highest "
+    "price; there is at least one point, and not more history points than expected"
 )
-# Snapshots may be more frequent than every 5 minutes, so only points of history are limited.
+# Snapshots may be more frequent than every 5 minutes, so only history points are limited.
 _BROKEN = """
     (low <= 0 OR low > least(open, close) OR high < greatest(open, close) OR {points} < 1
         OR source = 'history' AND {points} > {points}_expected)
 """
-# A week is published with each of its days.
+# A weekly candle is published again with each of its days, so check the one that contains the day.
 _BROKEN_CANDLES = f"""
     SELECT format('%%s %%s of %%s', coin_id, interval,
         to_char(start_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
@@ -37,13 +37,13 @@ _BROKEN_DAYS = f"""
 
 
 def _prices_in_order(table: Table, broken: str) -> dg.AssetChecksDefinition:
-    """Return the check of a mart; `broken` selects the names of rows that break the promise."""
+    """Return the check of a mart; `broken` is SQL that names the rows that break the promise."""
     asset = dg.AssetKey.from_user_string(asset_of(table))
 
     @dg.multi_asset_check(
         name=f"{table.name}_{_NAME}",
         specs=[daily_check(asset, _NAME, _PROMISE)],
-        description="Find rows of the day whose figures contradict each other.",
+        description="Find rows of the day whose values contradict each other.",
     )
     def check(
         context: dg.AssetCheckExecutionContext, postgres: PostgresResource

@@ -35,7 +35,7 @@ from cryptoassets.stores.publishing import in_window as within
 from cryptoassets.transforms.outcomes import storable_ids
 from cryptoassets.transforms.reconciliation import Counts, difference, ledger_differences
 
-# The longest time between fetching a document and inserting it.
+# The longest time between fetching a document and inserting it into MongoDB.
 MAX_INSERT_DELAY = timedelta(minutes=2)
 NOT_PROCESSED = "raw documents have not been processed yet"
 NO_DOCUMENT = "cleaned rows have no raw document"
@@ -85,7 +85,7 @@ _DOCUMENTS = """
 
 
 class Reconciliation(NamedTuple):
-    """Problems of a partition, its number of documents, and how many of them wait for a run."""
+    """A partition's problems, its number of documents, and how many of these wait for a run."""
 
     problems: list[str]
     documents: int
@@ -95,7 +95,7 @@ class Reconciliation(NamedTuple):
 def reconcile(
     mongo: MongoResource, postgres: PostgresResource, flow: Flow, window: Span
 ) -> Reconciliation:
-    """Compare the stores for a partition: counts and checksums first, and ids if these differ.
+    """Compare the stores for a partition: first counts and checksums, then ids if these differ.
 
     Args:
         mongo: the data lake.
@@ -108,11 +108,11 @@ def reconcile(
     if _adds_up(postgres, flow, window, documents):
         return Reconciliation([], documents, 0)
     judged = clean_partition(flow.clean, window)
-    return compare_places(mongo, postgres, flow, judged, window, waits_for_its_run=True)
+    return compare_places(mongo, postgres, flow, judged, window, accepts_late_documents=True)
 
 
 def _adds_up(postgres: PostgresResource, flow: Flow, window: Span, documents: int) -> bool:
-    """Return whether documents, Parquet and rows equal those that the ledger recorded."""
+    """Return whether counts and checksums in all stores equal those in the ledger."""
     with postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         row = ledger_row(cursor, flow, window)
@@ -137,7 +137,7 @@ def compare_places(
     judged: ds.Dataset | None,
     window: Span,
     *,
-    waits_for_its_run: bool = False,
+    accepts_late_documents: bool = False,
 ) -> Reconciliation:
     """Compare the stores for a partition, id by id.
 
@@ -147,8 +147,8 @@ def compare_places(
         flow: the kind of document.
         judged: the cleaned partition; None if it does not exist.
         window: one partition.
-        waits_for_its_run: whether to accept documents that arrived during or after the
-            publication; another run will process them.
+        accepts_late_documents: whether documents that arrived during or after the publication
+            are not a problem, because another run will process them.
     """
     key = partition_name(window)
     names: dict[str, sql.Composable] = {
@@ -163,7 +163,7 @@ def compare_places(
     with postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         row = ledger_row(cursor, flow, window)
-        since = row.loaded_at - MAX_INSERT_DELAY if row and waits_for_its_run else None
+        since = row.loaded_at - MAX_INSERT_DELAY if row and accepts_late_documents else None
         cursor.execute(_TABLES)
         documents = raw_documents(mongo, flow, window)
         while chunk := list(islice(documents, _IDS_PER_BATCH)):
@@ -178,7 +178,7 @@ def compare_places(
 
 
 def raw_documents(mongo: MongoResource, flow: Flow, window: Span) -> Iterator[Mapping[str, Any]]:
-    """Return `_id` and `fetched_at` of the raw documents of a partition."""
+    """Return `_id` and `fetched_at` of a partition's raw documents."""
     fields = {"_id": 1, "fetched_at": 1}
     return iter(
         mongo.lake()[flow.raw.name].find(in_window(window), fields, batch_size=_IDS_PER_BATCH)
@@ -186,7 +186,7 @@ def raw_documents(mongo: MongoResource, flow: Flow, window: Span) -> Iterator[Ma
 
 
 def raw_ids(documents: Iterable[Mapping[str, Any]]) -> pa.Array:
-    """Return ids of raw documents in the form that PostgreSQL stores."""
+    """Return the ids of raw documents in the form in which PostgreSQL stores them."""
     return storable_ids(pa.array([lake_id(found["_id"]) for found in documents], pa.string()))
 
 

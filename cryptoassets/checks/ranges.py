@@ -2,9 +2,9 @@
 
 What goes here: reporting results to Dagster. What stays out: what the checks examine.
 
-In a run over a range, an `AssetCheckResult` has no partition, and the partitions of the range would
-stay "planned" forever. Therefore one evaluation event per partition is yielded, followed by the
-empty output that Dagster expects from each check.
+In a run over a range, an `AssetCheckResult` belongs to no partition, and Dagster would show the
+check as "planned" forever for each partition of the range. Therefore one evaluation event per
+partition is yielded, followed by the empty output that Dagster expects from each check.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -34,7 +34,7 @@ def by_partition(
     op_context = context.op_execution_context
     keys = op_context.partition_keys
     if len(keys) > 1:
-        # Partitions of the range without data are not materialized, and there is nothing to check.
+        # Partitions without data are not materialized, so there is nothing to check in them.
         materialized = op_context.instance.get_materialized_partitions(asset)
         keys = [key for key in keys if key in materialized]
     windows = [partition_window(key) for key in keys]

@@ -1,4 +1,4 @@
-"""Checks of the raw layer: whether all history of a day was requested and answered."""
+"""Checks of the raw layer: whether a day's history was requested and answered completely."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -22,7 +22,9 @@ HISTORY = dg.AssetKey(["raw", "coin_history"])
     name="coin_history_answered",
     specs=[
         daily_check(
-            HISTORY, "windows_answered", "The source answered for all tracked coins, all day"
+            HISTORY,
+            "windows_answered",
+            "The source answered for all tracked coins and the whole day",
         )
     ],
 )
@@ -46,7 +48,7 @@ def _answered(
     wanted = history.wanted(replace(request, until=until), until)
     why = failures(history.mongo.lake(), history.interval, window)
     problems = [
-        f"{coin}: {points_in(spans, history.interval)} points of {partition_name(window)} "
+        f"{coin}: {points_in(spans, history.interval)} missing points of {partition_name(window)} "
         f"({why.get(coin, 'not requested yet')[:_SHOWN_CHARACTERS]})"
         for coin, spans in wanted.items()
     ]

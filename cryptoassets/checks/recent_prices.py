@@ -17,16 +17,16 @@ from cryptoassets.stores.publishing import in_window as within
 
 LOOKBACK = timedelta(hours=24)
 # Shorter than the 5 minutes between scheduled snapshots, so that all scheduled snapshots are read.
-# The 23 sampled hours are a multiple of it.
+# The 23 sampled hours must be a multiple of this step.
 SAMPLE_STEP = timedelta(minutes=4)
 UNSAMPLED_SPAN = timedelta(hours=1)
-# The timestamps of a snapshot's pages differ by less than this.
+# A snapshot is fetched in pages, whose timestamps differ by less than this.
 SNAPSHOT_SPAN = timedelta(seconds=30)
 
 _OBSERVED = Table(
     "warehouse",
     "coin_prices",
-    "Recent prices, from which unusual moves are detected.",
+    "Recent prices, in which unusual moves are detected.",
     tuple(c for c in COIN_PRICES.columns if c.name in ("coin_id", "observed_at", "price_usd")),
     COIN_PRICES.key,
 )
@@ -39,8 +39,8 @@ _SAMPLED = sql.SQL(
     "CROSS JOIN LATERAL (SELECT min(observed_at) AS first FROM warehouse.coin_prices "
     "WHERE observed_at >= step AND observed_at < step + {step}) AS snapshot "
     # OFFSET 0 is an optimisation fence: it makes the planner look up each snapshot by index.
-    # Without it, a planner that expects millions of rows reads the whole month for each snapshot,
-    # which took 30 s.
+    # Without it, a planner that expects millions of rows reads a whole month's prices for each
+    # snapshot, which took 30 s.
     "CROSS JOIN LATERAL (SELECT coin_id, observed_at, price_usd FROM warehouse.coin_prices "
     "WHERE observed_at >= snapshot.first "
     "AND observed_at < least(snapshot.first + {span}, step + {step}) OFFSET 0) AS prices"
@@ -48,7 +48,7 @@ _SAMPLED = sql.SQL(
 
 
 class RecentPrices:
-    """The prices of the 24 hours that end with an hour of a run: coin_id, observed_at, price_usd.
+    """The prices of the 24 hours up to the end of each hour of a run.
 
     The last hour is read completely. For the 23 hours before it, one snapshot per 4 minutes is
     read. Without this sampling, one snapshot of 2,000 coins per minute would yield 2.9 million rows
@@ -71,7 +71,7 @@ class RecentPrices:
         )
 
     def before(self, end: datetime) -> pa.Table:
-        """Return the prices of the 24 hours before a time, unordered."""
+        """Return coin_id, observed_at and price_usd of the 24 hours before `end`, unordered."""
         newest = Span(end - UNSAMPLED_SPAN, end)
         whole = self._read(_WHOLE.format(whole=within("observed_at", newest)))
         moments = self._sampled["observed_at"]

@@ -65,7 +65,7 @@ def result(
         problems: one sentence per problem; the check passes if the list is empty. The description
             shows the first five and the number of the others.
         success: the description if the check passes.
-        metadata: further facts by label, with underscores instead of blanks.
+        metadata: further facts by label, with underscores instead of spaces.
     """
     shown = "; ".join(problems[:_SHOWN])
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""

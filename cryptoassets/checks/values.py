@@ -1,4 +1,4 @@
-"""Compares each value of a published row with the cleaned row that it was copied from.
+"""Compares published rows, value by value, with the cleaned rows from which they were copied.
 
 What goes here: reading both rows, and naming the columns that differ. What stays out: missing and
 surplus rows (in `checks.places`).
@@ -30,7 +30,7 @@ def changed_values(
     Args:
         postgres: the warehouse.
         flow: the kind of document.
-        judged: the cleaned partition; None if it does not exist. Then nothing is compared.
+        judged: the cleaned partition; None if it does not exist, and then nothing is compared.
         window: the partition.
 
     Returns:

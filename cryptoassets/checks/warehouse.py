@@ -1,4 +1,4 @@
-"""Checks of the warehouse: whether the three stores agree, and whether prices are plausible."""
+"""Checks of the warehouse: do MongoDB, Parquet and PostgreSQL agree, and are prices plausible?"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -16,7 +16,7 @@ from cryptoassets.schemas import Flow
 from cryptoassets.transforms.moves import MIN_RETURNS, Moves, repeated_share, wild_moves
 
 PRICES = dg.AssetKey(["warehouse", "coin_prices"])
-# Dagster only knows passed and failed, so the description states that nothing was judged yet.
+# A Dagster check either passes or fails, so only its description can say that nothing was judged.
 _NOTHING_TO_JUDGE = (
     f"nothing to judge yet: a coin needs at least {MIN_RETURNS + 2} snapshots within 24 hours"
 )
@@ -74,7 +74,7 @@ def coin_prices_behaviour(
 
 
 class _RecentPricesOfDays:
-    """Reads the recent prices of the run's hours day by day, because a run may have thousands."""
+    """Reads recent prices for one day of the run at a time: a run may cover thousands of hours."""
 
     def __init__(self, postgres: PostgresResource, hours: list[Span]) -> None:
         self._postgres = postgres
@@ -82,7 +82,7 @@ class _RecentPricesOfDays:
         self._day: date | None = None
 
     def of(self, hour: Span) -> RecentPrices:
-        """Return the prices for an hour; call it for the hours in order."""
+        """Return the prices for an hour; the hours must be requested in order."""
         if self._day != hour.start.date():
             self._day = hour.start.date()
             of_day = [one for one in self._hours if one.start.date() == self._day]

@@ -1,6 +1,6 @@
-"""The command `cryptoassets`: thin commands over the operations and the embedded stack.
+"""The command `cryptoassets`: thin commands that call `operations` and `embedded`.
 
-What goes here: options, the display of progress and results, exit codes. What stays out: what a
+What goes here: options, showing progress and results, exit codes. What stays out: what a
 command does (in `operations`). Large packages are imported inside functions, so that `--help` is
 fast.
 """

@@ -2,8 +2,8 @@
 
 It is not a command of `cryptoassets`, because it needs a separate environment, which make sets up.
 
-What goes here: the order of the start, and messages about it. What stays out: Airflow's settings
-(in `embedded.airflow_home`).
+What goes here: starting the programs in order, and messages about this. What stays out: Airflow's
+settings (in `embedded.airflow_home`).
 """
 
 import contextlib
@@ -27,13 +27,13 @@ from cryptoassets.settings import load_settings
 
 PORT, DAGSTER_PORT = 8081, 3000
 READY_SECONDS = 600.0
-"""Far more than the half minute that an idle machine needs."""
+"""Longest wait for Airflow and for Dagster; on an idle machine, they start in half a minute."""
 console = Console(highlight=False)
 
 
 def main() -> None:
-    """Start what is missing, print the addresses, wait for Ctrl-C."""
-    # As in `cli.entry`: only the user may read files of the home.
+    """Start the services that are not running, print their addresses, and wait for Ctrl-C."""
+    # As in `cli.entry`: only this user may read files in the home folder.
     os.umask(0o077)
     print_on_any_stream()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -43,19 +43,21 @@ def main() -> None:
         console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        console.print("Stopped. The stores still run; stop them with [bold]cryptoassets down[/].")
+        console.print(
+            "Stopped. The stores are still running; stop them with [bold]cryptoassets down[/]."
+        )
 
 
 def run_airflow(console: Console, *, port: int, dagster_port: int) -> None:
-    """Run Airflow, and Dagster unless something answers on its port."""
+    """Run Airflow, and also Dagster unless a program already listens on its port."""
     stack = dagster_stack(lambda sentence: console.print(f"  {sentence}."))
-    with console.status("Starting the stores that are missing"):
+    with console.status("Starting the services that are not running"):
         stack.up()
         folder = load_settings().home / "airflow"
         home = AirflowHome(folder, stack.postgres_url("airflow"), dagster_port, port)
     left = kill_leftovers("AIRFLOW_HOME", str(folder))
     if left:
-        console.print(f"  Stopped {left} processes of an earlier start that was killed.")
+        console.print(f"  Stopped processes of an earlier `make airflow` that was killed: {left}.")
     if processes.is_listening(port):
         raise EmbeddedError(f"Port {port} is used by another program. Stop it, then try again")
     home.prepare()
@@ -72,7 +74,7 @@ def run_airflow(console: Console, *, port: int, dagster_port: int) -> None:
 
 
 def prepare_database(console: Console, home: AirflowHome) -> None:
-    """Create or upgrade Airflow's tables, and the pool that its tasks share."""
+    """Create or update Airflow's tables, and the pool that its tasks share."""
     slots = ["pools", "set", "--include-deferred", POOL, str(POOL_SLOTS), "Dagster's runs"]
     with console.status("Preparing Airflow's database: takes half a minute the first time"):
         for arguments in (["db", "migrate"], slots):
@@ -93,7 +95,7 @@ def prepare_database(console: Console, home: AirflowHome) -> None:
 def _start(console: Console, programs: Programs, home: AirflowHome) -> None:
     environment, logs = home.environment(), home.folder / "logs"
     if processes.is_listening(home.dagster_port):
-        console.print(f"  Using the Dagster that already runs on port {home.dagster_port}.")
+        console.print(f"  Using Dagster, which is already running on port {home.dagster_port}.")
     else:
         programs.start(dagster_program(home.dagster_port, logs))
     for name, arguments in PROGRAMS.items():
@@ -106,7 +108,8 @@ def _start(console: Console, programs: Programs, home: AirflowHome) -> None:
     console.print(
         f"Airflow: [bold]{home.url}[/]  (user admin; password admin, or AIRFLOW_ADMIN_PASSWORD)\n"
         f"Dagster: [bold]http://localhost:{home.dagster_port}[/]\n"
-        f"The DAGs are active. Logs: {logs}. Ctrl-C stops Airflow, and Dagster if started here.",
+        f"The DAGs are active. Logs: {logs}. Ctrl-C stops Airflow, and Dagster if this "
+        "command started it.",
         soft_wrap=True,
     )
 
@@ -120,7 +123,7 @@ def dagster_program(port: int, logs: Path) -> Program:
 def _await(url: str, name: str, log: Path, programs: Programs) -> None:
     deadline = time.monotonic() + READY_SECONDS
     session = requests.Session()
-    session.trust_env = False  # a proxy cannot reach our own loopback
+    session.trust_env = False  # a proxy cannot reach this machine's loopback
     while time.monotonic() < deadline:
         with contextlib.suppress(requests.RequestException):
             if session.get(url, timeout=30).ok:

@@ -1,4 +1,4 @@
-"""The commands with their options and help texts, which `make reference` copies."""
+"""The commands with their options and help texts, which `make reference` copies to the docs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +57,7 @@ def options(
 
 @contextmanager
 def _progress_with_java(*, is_json: bool = False) -> Iterator["ConsoleProgress"]:
-    """Start Java before anything large is imported, and show progress until the block ends."""
+    """Start Java in the background before large imports; show progress until the block ends."""
     from cryptoassets.resources.spark_jvm import prestarted_jvm
 
     with prestarted_jvm():
@@ -80,14 +80,15 @@ def run(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Fetch, clean and publish the current hour once; starts what is missing, prints a summary.
+    """Fetch, clean and publish the current hour once; starts services that are not running.
 
-    Runs the jobs ingest, process and marts with their checks. If an asset or a
-    check of severity ERROR fails, the command names it and exits with 1.
+    Runs the jobs ingest, process and marts with their checks, and prints a summary.
+    If an asset or a check of severity ERROR fails, the command names it and exits
+    with 1.
 
-    Also processes hours of any age that have unpublished documents, because a run
-    was killed or documents arrived late, and computes stale marts: up to 24 hours
-    and 28 days per run, newest first. The rest is listed.
+    Also processes up to 24 hours of any age that have unpublished documents, e.g.
+    because a run was killed or documents arrived late, and computes the stale marts
+    of up to 28 days. Further hours and days are listed.
     """
     if every is not None:
         from cryptoassets.resources.spark_jvm import prestarted_jvm
@@ -113,20 +114,21 @@ def run(
 
 @app.command()
 def backfill(
-    since: Annotated[str, _time("--from", help="ISO date or time, UTC; included.")],
+    since: Annotated[str, _time("--from", help="Start, included: ISO date or time, UTC.")],
     until: Annotated[
-        str | None, _time("--to", help="ISO date or time, UTC; not included. Default: now.")
+        str | None,
+        _time("--to", help="End, not included: ISO date or time, UTC. Default: now."),
     ] = None,
     *,
     gaps: Annotated[
-        bool, typer.Option("--gaps", help="Fetch only the gaps in the range again.")
+        bool, typer.Option("--gaps", help="Fetch only gaps that earlier fetches left in the range.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what it would fetch and cost.")
+        bool, typer.Option("--dry-run", help="Fetch nothing; only show the calls and their cost.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Fetch history, clean and publish it; resumes where it was interrupted.
+    """Fetch, clean and publish price history; resumes where an earlier backfill was interrupted.
 
     Works on one week at a time, then computes the marts of the days that changed.
     """
@@ -167,11 +169,12 @@ app.command()(monitoring.metrics)
 
 @app.command()
 def status(*, json: JsonOption = False) -> None:
-    """Show last runs, rows, freshness, checks, waiting documents, credits and disk; starts nothing.
+    """Show runs, rows, freshness, checks, unpublished documents, credits and disk; starts nothing.
 
-    Exits with 1 if the last run, or the last run of ingest, process or marts,
-    failed or was killed, or if documents wait to be published. Also shows marts
-    that are older than their prices, and the difference from the source's clock.
+    Exits with 1 if documents are not published yet, or if the last run, or the last
+    run of ingest, process or marts, failed or was killed. Also warns about marts
+    that are older than their prices, and about a large difference between the
+    source's clock and this machine's.
     """
     from dataclasses import asdict
 
@@ -192,10 +195,10 @@ def requeue(
 ) -> None:
     """Judge quarantined documents and dead letters by the current rules; publish what passes.
 
-    All documents of the same hours and days are judged again; consecutive ones
-    share a run. What passes is published and recorded in
-    warehouse.quarantine_releases. A dead letter that can be stored now becomes a
-    raw document. A second run changes nothing.
+    All documents of the same hours and days are judged again; one run processes
+    consecutive hours or days together. Documents that pass are published and
+    recorded in warehouse.quarantine_releases. A dead letter that can be stored now
+    becomes a raw document. Repeating the command changes nothing.
     """
     from cryptoassets.cli.render import print_requeue
 
@@ -211,18 +214,21 @@ def requeue(
 def rebuild(
     since: Annotated[
         datetime | None,
-        _moment("--from", help="Start: ISO date or time, UTC. Default: the first document."),
+        _moment(
+            "--from", help="Start, included: ISO date or time, UTC. Default: the first document."
+        ),
     ] = None,
     until: Annotated[
         datetime | None,
-        _moment("--to", help="End: ISO date or time, UTC; not included. Default: now."),
+        _moment("--to", help="End, not included: ISO date or time, UTC. Default: now."),
     ] = None,
 ) -> None:
     """Rebuild PostgreSQL and the cleaned Parquet from raw documents alone, entirely or for a range.
 
-    The result is identical to the byte; `audit` checks it. Each run processes up
-    to 24 hours or 7 days and ignores existing Parquet. A failure is reported and
-    does not stop the rest, unless Java ended. Stale marts are computed, too.
+    With unchanged rules, the rebuilt rows equal the earlier ones byte for byte;
+    `audit` checks the result. Each run processes up to 24 hours or 7 days and
+    ignores existing Parquet. A partition that fails is reported and does not stop
+    the others, unless Java has ended. Stale marts are computed, too.
     """
     from cryptoassets.cli.render import print_rebuild
 
@@ -237,7 +243,9 @@ def rebuild(
 @app.command()
 def retention(
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Delete nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be deleted.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Delete data older than CRYPTOASSETS_RETENTION_DAYS, and Dagster's old runs.
@@ -266,12 +274,13 @@ def audit(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Compare all three stores, report differences, and exit 1 if there are any; starts nothing.
+    """Compare all three stores, report differences, exit with 1 if there are any; starts nothing.
 
     Counts raw documents, reads Parquet and tables, and compares their checksums
-    with those of the ledger. Compares documents one by one where a checksum
-    differs or the ledger changed since the last audit. Stale marts are reported,
-    too. Partitions judged by older rules are listed with the command for them.
+    with those in the ledger. Compares documents one by one where a checksum differs
+    or the ledger has changed since the last audit. Stale marts are reported, too.
+    Partitions that were judged by older rules are listed with the command that
+    judges them again.
     """
     from cryptoassets.cli.json_output import audit_json
     from cryptoassets.cli.render import print_audit, progress_on
@@ -285,6 +294,6 @@ def audit(
     raise typer.Exit(FAILED if found.problems else 0)
 
 
-# The list of commands shows the whole first paragraph of each, however narrow the terminal is.
+# `--help` lists each command with its whole first paragraph, however narrow the terminal is.
 for registered in app.registered_commands:
     registered.short_help = cleandoc(registered.callback.__doc__ or "").split("\n\n")[0]

@@ -32,20 +32,21 @@ def doctor(
     context: typer.Context,
     *,
     live: Annotated[
-        bool, typer.Option("--live", help="Also try the source: three calls, at most 30 credits.")
+        bool, typer.Option("--live", help="Also test the source: three calls, at most 30 credits.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask before the calls of --live.")
+        bool, typer.Option("--yes", "-y", help="With --live: do not ask before the calls.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what this machine has, and what would stop a run, with the remedy; starts nothing.
+    """Show what is installed, what would stop a run, and the remedies; starts nothing.
 
-    The output has no secrets and is fit for a bug report. Exits with 1 if something
-    would stop a run.
+    The output contains no secrets, so it can be pasted into a bug report. Exits
+    with 1 if something would stop a run.
 
-    --live needs COINCAP_API_KEY. It shows what its calls to CoinCap cost, asks,
-    judges the answers by the current rules, and writes recordings without the key.
+    --live needs COINCAP_API_KEY. It shows what its calls to CoinCap cost, asks for
+    confirmation, judges the responses by the current rules, and records them
+    without the key.
     """
     from cryptoassets.operations.doctor.report import Report, examine
 
@@ -67,10 +68,10 @@ def doctor(
 
 
 def _try_source(*, asks: bool) -> "list[Finding]":
-    """Ask, then try the source.
+    """Ask for confirmation, then test the source.
 
     Raises:
-        SettingsError: there is no key, or nobody to ask.
+        SettingsError: no key is set, or nobody can be asked because stdin is not a terminal.
     """
     from cryptoassets.operations.doctor.live import plan, try_source
     from cryptoassets.settings import load_settings
@@ -78,20 +79,20 @@ def _try_source(*, asks: bool) -> "list[Finding]":
     settings = load_settings()
     planned = plan(settings)
     words = (
-        f"Three calls to {planned.url} cost about {planned.credits} of CoinCap's credits, at most "
+        f"Three calls to {planned.url} cost about {planned.credits} CoinCap credits, at most "
         f"{planned.most_credits}."
     )
     if asks and not sys.stdin.isatty():
-        raise SettingsError(f"{words} Nothing was called; to agree, add --yes")
+        raise SettingsError(f"{words} No call was made; to agree, add --yes")
     errors.print(words, soft_wrap=True)
     if asks:
-        typer.confirm("Make them?", abort=True, err=True)
+        typer.confirm("Make these calls?", abort=True, err=True)
     folder = settings.home / "recordings" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}"
     return try_source(settings, folder)
 
 
 def print_findings(console: Console, findings: "Iterable[Finding]") -> None:
-    """Print each finding with its remedy below it; a quiet command leaves out what is fine."""
+    """Print findings, each with its remedy below; with `--quiet`, leave out those at level "ok"."""
     shown = for_attention(console)
     for one in findings:
         if console.quiet and one.level == "ok":

@@ -1,6 +1,6 @@
-"""The start and the end of every command: an error is one sentence with its remedy.
+"""Starts and ends every command; reports an error in one sentence with its remedy.
 
-What goes here: settings of the whole process, errors and exit codes. What stays out: the commands
+What goes here: process-wide settings, errors and exit codes. What stays out: the commands
 (in `app`).
 """
 
@@ -36,12 +36,13 @@ _STORES = {
     "psycopg": "PostgreSQL",
     "sqlalchemy": "PostgreSQL, which stores Dagster's runs,",
 }
-"""Maps the package of an error to the store that caused it."""
+"""Maps the package that defines an error to the store that caused the error."""
 
 
 def main() -> None:
-    """Run the command; an error is one sentence with its remedy."""
-    # Only the user may read files of the home, whatever the shell's umask; children inherit this.
+    """Run the command; report an error in one sentence with its remedy."""
+    # Only this user may read files in the home folder, whatever the shell's umask is. Child
+    # processes inherit this.
     os.umask(0o077)
     print_on_any_stream()
     # `doctor` lists these variables.
@@ -49,7 +50,7 @@ def main() -> None:
     remove_pyspark_variables()
     remove_dagster_variables()
     collect_garbage_rarely()
-    # psycopg logs that Ctrl-C interrupted its rollback; Python prints it if there is no handler.
+    # If Ctrl-C interrupts a rollback, psycopg logs this. Without a handler, Python would print it.
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
     # --debug and --quiet are accepted before and after the name of the command.
     is_debug = "--debug" in sys.argv
@@ -72,7 +73,7 @@ def main() -> None:
             raise
         sentence = str(error).strip().partition("\n")[0] or type(error).__name__
         what = f"{store} failed: {sentence}" if store else sentence
-        remedy = remedy or "Check that the server runs; a later retry can help"
+        remedy = remedy or "Check that the server is running; a later retry can help"
         errors.print(f"[bold red]Error:[/] {escape(what)}. {remedy}", soft_wrap=True)
         sys.exit(FAILED)
     except SystemExit as end:
@@ -86,7 +87,7 @@ def main() -> None:
 
 
 def _flush_output() -> None:
-    """Write what is buffered; end quietly if the reader of a pipe, such as `head`, has ended."""
+    """Write buffered output; end quietly if the program that reads it, e.g. `head`, has ended."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

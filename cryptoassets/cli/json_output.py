@@ -1,9 +1,9 @@
 """Results as JSON, for `--json`.
 
-What goes here: one function per result, and the names in its JSON. What stays out: what people read
-(in `render`, `status_tables` and `summary`).
+What goes here: one function per result, and the names in its JSON. What stays out: output for
+people (in `render`, `status_tables` and `summary`).
 
-With `--json`, stdout gets nothing else; progress goes to stderr.
+With `--json`, stdout gets only the JSON; progress goes to stderr.
 """
 
 import json
@@ -17,7 +17,7 @@ from rich.console import Console
 from cryptoassets.cli.terminal import console, errors, print_for_program
 
 if TYPE_CHECKING:
-    # Importing them takes seconds, and each command needs only one of them.
+    # Importing these modules takes seconds, and each command needs only one of them.
     from cryptoassets.coincap.credits import Budget
     from cryptoassets.operations.audit_partitions import Findings
     from cryptoassets.operations.backfill import BackfillResult
@@ -36,7 +36,7 @@ def progress_console(*, is_json: bool) -> Console:
 
 
 def print_json(values: Mapping[str, Any], *, indent: int | None = 2) -> None:
-    """Print an object to stdout; times are ISO texts."""
+    """Print an object to stdout; times are written as ISO strings."""
     print_for_program(json.dumps(values, indent=indent, ensure_ascii=True, default=_text))
 
 
@@ -110,7 +110,7 @@ def backfill_json(result: "BackfillResult") -> Json:
 
 
 def retention_json(result: "RetentionResult", *, is_dry_run: bool) -> Json:
-    """What was deleted, or would be."""
+    """What was deleted, or what a dry run would delete."""
     return {
         "is_dry_run": is_dry_run,
         "before": result.before,

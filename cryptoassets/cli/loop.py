@@ -1,4 +1,4 @@
-"""`run --every`: the clock of the loop, one line per cycle, and the totals at the end.
+"""`run --every`: the loop's clock, one line per cycle, and the totals at the end.
 
 What stays out: what a cycle does (in `operations.cycle`), which failures end the loop (in
 `operations.batches`).
@@ -27,7 +27,7 @@ _MINUTES_PER_DAY = 1440
 
 @dataclass
 class Totals:
-    """What a loop has done so far; times in seconds."""
+    """What a loop has done so far; `answer_to_row` contains a time in seconds per cycle."""
 
     cycles: int = 0
     failed: int = 0
@@ -44,9 +44,10 @@ class Totals:
         self.documents += cycle.documents
         self.rows += cycle.rows
         if cycle.answer_to_row_seconds is not None:
-            # A loop may run for months, so only as many latencies as a day has minutes are kept.
-            last_day = self.answer_to_row[1 - _MINUTES_PER_DAY :]
-            self.answer_to_row = [*last_day, cycle.answer_to_row_seconds]
+            # A loop may run for months, so only the newest 1,440 latencies are kept: with one cycle
+            # per minute, those of a day.
+            newest = self.answer_to_row[1 - _MINUTES_PER_DAY :]
+            self.answer_to_row = [*newest, cycle.answer_to_row_seconds]
 
     def words(self) -> str:
         """Describe the totals in a few sentences."""
@@ -69,7 +70,7 @@ def run_every(console: Console, seconds: float, *, is_json: bool = False) -> int
         is_json: print each cycle as one line of JSON, and everything else to stderr.
 
     Raises:
-        KeyboardInterrupt: SIGINT or SIGTERM was received; raised after the summary.
+        KeyboardInterrupt: SIGINT or SIGTERM was received; raised after the totals are printed.
     """
     totals = Totals()
     shown = progress_console(is_json=is_json)
@@ -95,7 +96,7 @@ def run_every(console: Console, seconds: float, *, is_json: bool = False) -> int
 
 def _beats(seconds: float, progress: Progress) -> Iterator[float]:
     """Wait for each beat of a steady clock and yield its time; missed beats are skipped."""
-    # The start, with its many imports, is over.
+    # Startup, with its many imports, is over.
     collect_garbage_normally()
     beat = time.monotonic()
     while True:
@@ -111,7 +112,7 @@ def _beats(seconds: float, progress: Progress) -> Iterator[float]:
             beat += math.floor(late / seconds) * seconds
             continue
         following = datetime.now(UTC) + timedelta(seconds=beat - now)
-        progress.doing(f"Waiting for {following:%H:%M:%S} UTC")
+        progress.doing(f"Waiting until {following:%H:%M:%S} UTC")
         time.sleep(beat - now)
 
 

@@ -11,21 +11,21 @@ from rich.markup import escape
 
 from cryptoassets.cli.terminal import FAILED, console, for_attention, print_for_program
 
-_ALERTS = "Alerts at the addresses of CRYPTOASSETS_ALERT_URLS."
+_ALERTS = "Alerts to the addresses in CRYPTOASSETS_ALERT_URLS."
 alerts = typer.Typer(name="alerts", help=_ALERTS, short_help=_ALERTS, no_args_is_help=True)
 
 
 @alerts.callback()
 def group() -> None:
-    """Alerts at the addresses of CRYPTOASSETS_ALERT_URLS."""
+    """Alerts to the addresses in CRYPTOASSETS_ALERT_URLS."""
 
 
 @alerts.command("test")
 def alerts_test() -> None:
-    """Send a test message to every address of CRYPTOASSETS_ALERT_URLS.
+    """Send a test message to every address in CRYPTOASSETS_ALERT_URLS.
 
-    Needs the extra `alerts`. Exits with 1 if an address did not get it. Addresses
-    are never shown, because they hold secrets.
+    Needs the extra `alerts`. Exits with 1 if a message could not be delivered.
+    Addresses contain secrets, so only their numbers and schemes are shown.
     """
     from cryptoassets.operations.alerts import send_test_messages
 
@@ -40,7 +40,7 @@ def alerts_test() -> None:
 
 def metrics(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of the server; 0 chooses a free one.")
+        int, typer.Option(min=0, max=65535, help="Port of the server; 0 chooses a free port.")
     ] = 9464,
     host: Annotated[
         str, typer.Option(help="Address to listen on; there is no log-in.")
@@ -49,7 +49,7 @@ def metrics(
     """Serve metrics for Prometheus on http://localhost:9464/metrics until Ctrl-C.
 
     Reads PostgreSQL as the role analyst. Starts no store: while PostgreSQL is
-    stopped, the page has cryptoassets_up 0.
+    stopped, the page shows `cryptoassets_up 0`.
     """
     from cryptoassets.monitoring.metrics_server import serve
 

@@ -1,4 +1,4 @@
-"""Prints the rows of a query as a table, as CSV or as JSON, and what an export wrote.
+"""Prints the rows of a query as a table, CSV or JSON, and the result of an export.
 
 What goes here: rendering. What stays out: reading (in `analysis`).
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cryptoassets.analysis.query import Rows
 
 MAX_ROWS = 1000
-"""Most rows of a printed table."""
+"""Maximum number of rows in a printed table."""
 
 
 def print_query(console: Console, statement: str, output: str) -> None:
@@ -37,14 +37,14 @@ def print_query(console: Console, statement: str, output: str) -> None:
 
 
 def print_export(console: Console, written: "ExportedFile") -> None:
-    """Print the file's path, its number of rows, and how many texts were changed."""
+    """Print the file's path, its number of rows, and how many texts got an apostrophe."""
     console.print(
         f"{written.path}: {number_of(written.rows, 'row')}.", soft_wrap=True, markup=False
     )
     if written.escaped:
         console.print(
-            f"{written.escaped:,} texts that begin with = + - or @ got an apostrophe in front, so "
-            "that a spreadsheet does not treat them as formulas."
+            f"{written.escaped:,} texts that begin with = + - or @ were prefixed with an "
+            "apostrophe, so that a spreadsheet does not treat them as formulas."
         )
 
 
@@ -54,7 +54,7 @@ def _print_table(console: Console, rows: "Rows") -> None:
         shown += list(_cells(batch.slice(0, max(0, MAX_ROWS - count))))
         count += batch.num_rows
     for line in table_lines(rows, shown):
-        # Not rich's table, which would cut digits off where the terminal is narrow.
+        # Not a table from rich, which would cut off digits in a narrow terminal.
         console.print(line, soft_wrap=True, markup=False, emoji=False)
     more = f"; the first {MAX_ROWS:,} are shown, --format csv prints all"
     console.print(
@@ -63,7 +63,7 @@ def _print_table(console: Console, rows: "Rows") -> None:
 
 
 def table_lines(rows: "Rows", shown: Sequence[Sequence[object]]) -> Iterator[str]:
-    """Align cells below their names, numbers on the right, as psql does."""
+    """Yield lines with cells below their column names; numbers are right-aligned, as in psql."""
     cells = [[printable(cell) for cell in row] for row in (rows.schema.names, *shown)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     is_number = [f.name in rows.amounts or _is_number(f.type) for f in rows.schema]
@@ -84,7 +84,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def printable(value: object) -> str:
-    """Return a value for a terminal; control characters, e.g. in a coin's name, are escaped."""
+    """Return a value as text; control characters, which a coin's name may contain, are escaped."""
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

@@ -18,21 +18,25 @@ FileFormat = Literal["parquet", "csv", "duckdb", "xlsx"]
 
 def sql(
     statement: Annotated[
-        str | None, typer.Argument(metavar="SELECT ...", help="One query. Default: a prompt.")
+        str | None,
+        typer.Argument(metavar="SELECT ...", help="One query. Default: from a pipe or a prompt."),
     ] = None,
     output: Annotated[
-        str, typer.Option("--format", metavar="table|csv|json", help="Form of the result.")
+        str, typer.Option("--format", metavar="table|csv|json", help="Format of the result.")
     ] = "table",
 ) -> None:
-    r"""Query PostgreSQL, read-only and without any set-up: one statement, or a prompt with history.
+    r"""Query PostgreSQL, read-only and without set-up: one statement, or a prompt with history.
 
-    Logs in as the role `analyst`, which cannot write. Starts an embedded
-    PostgreSQL that is stopped. The schemas marts and warehouse may be left out.
-    Without an argument, a statement is read from a pipe, or typed at a prompt: end
-    it with a semicolon; \d lists tables, \d TABLE its columns, Ctrl-D ends.
+    Logs in as the role `analyst`, which cannot write. Starts the embedded
+    PostgreSQL if it is stopped. In table names, the schemas marts and warehouse may
+    be left out.
 
-    A table shows up to 1,000 rows; csv and json print all. In json, amounts are
-    texts, so that no digit is lost.
+    Without an argument, a statement is read from a pipe, or statements are typed at
+    a prompt. There, end each statement with a semicolon; \d lists the tables,
+    \d TABLE lists a table's columns, and Ctrl-D ends the prompt.
+
+    The format table shows up to 1,000 rows; csv and json print all rows. In json,
+    amounts are strings, so that no digit is lost.
     """
     if output not in ("table", "csv", "json"):
         raise typer.BadParameter("--format must be table, csv or json")
@@ -66,30 +70,32 @@ def export(  # noqa: PLR0913, PLR0917 -- one per option of the command
         typer.Option(metavar="TIME", help="End, not included: ISO date or time in --tz."),
     ] = None,
     coins: Annotated[
-        str | None, typer.Option(help="Ids of coins, separated by commas. Default: all.")
+        str | None, typer.Option(help="Coin ids, separated by commas. Default: all.")
     ] = None,
     currency: Annotated[
         str, typer.Option(help="Add amounts in this currency, e.g. EUR, where a rate is known.")
     ] = "USD",
     tz: Annotated[
-        str, typer.Option("--tz", help="Time zone of the times, e.g. Europe/Berlin.")
+        str, typer.Option("--tz", help="Time zone of times, e.g. Europe/Berlin.")
     ] = "UTC",
     out: Annotated[
-        Path | None, typer.Option(help="File or folder. Default: TABLE.FORMAT in this folder.")
+        Path | None, typer.Option(help="File or folder. Default: ./TABLE.FORMAT.")
     ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write a table to a file: Parquet, CSV, DuckDB or Excel.
 
-    Reads as the role `analyst`; starts an embedded PostgreSQL that is stopped. The
-    file appears when it is complete; an interrupted export leaves nothing.
+    Reads as the role `analyst`, and starts the embedded PostgreSQL if it is
+    stopped. The file appears when it is complete; an interrupted export leaves no
+    file.
 
-    Amounts keep all digits: Excel and CSV get them as text. In these two formats a
-    text that begins with = + - or @ gets an apostrophe in front, because a
-    spreadsheet would treat it as a formula. --since and --until apply to the first
-    of observed_at, day, start_at, gap_start, first_seen_at and other times that the
-    table has.
+    Amounts keep all digits: Excel and CSV get them as text. In these two formats, a
+    text that begins with = + - or @ is prefixed with an apostrophe, so that a
+    spreadsheet does not treat it as a formula.
+
+    --since and --until apply to one column: the first of observed_at, day,
+    start_at, gap_start, first_seen_at and some other times that the table has.
     """
     from cryptoassets.analysis.export import ExportRequest, export_table
     from cryptoassets.analysis.moments import zone_named
@@ -112,5 +118,5 @@ def _start_missing() -> None:
 
     settings = load_settings()
     if settings.analyst_url is None and settings.postgres_url is None:
-        with console.status("Starting what is missing"):
+        with console.status("Starting the services that are not running"):
             Stack(settings, lambda sentence: console.print(f"  {sentence}.")).postgres_url()

@@ -1,6 +1,6 @@
-"""Prints the progress of operations and their results.
+"""Prints the progress and the results of operations.
 
-What goes here: marks and colours of progress, and one function per result. What stays out: the
+What goes here: symbols and colours of progress, and one function per result. What stays out: the
 tables of `status` (in `status_tables`), the summary of `run` (in `summary`).
 """
 
@@ -17,7 +17,7 @@ from cryptoassets.cli.terminal import for_attention, table_of
 from cryptoassets.operations.progress import number_of
 
 if TYPE_CHECKING:
-    # Importing them takes seconds, and each command needs only one of them.
+    # Importing these modules takes seconds, and each command needs only one of them.
     from cryptoassets.operations.audit_partitions import Findings
     from cryptoassets.operations.backfill import BackfillResult
     from cryptoassets.operations.backfill_estimate import BackfillEstimate
@@ -31,34 +31,34 @@ _DAY = "%Y-%m-%d"
 
 
 class ConsoleProgress:
-    """Prints reports, and shows the current activity next to a spinner."""
+    """Prints reports of progress, and shows the current activity next to a spinner."""
 
     def __init__(self, console: Console, status: Status) -> None:
         self._console = console
         self._status = status
 
     def doing(self, activity: str) -> None:
-        """Show it next to the spinner."""
+        """Show the activity next to the spinner."""
         self._status.update(escape(activity))
 
     def note(self, sentence: str) -> None:
-        """Print it, indented."""
+        """Print the sentence, indented."""
         self._print(f"  {escape(sentence)}")
 
     def warn(self, sentence: str) -> None:
-        """Print it in yellow."""
+        """Print the sentence in yellow."""
         self._print_attention(f"[yellow]  ! {escape(sentence)}[/]")
 
     def fail(self, sentence: str) -> None:
-        """Print it in red."""
+        """Print the sentence in red."""
         self._print_attention(f"[red]  ✗ {escape(sentence)}[/]")
 
     def retry(self, step: str, reason: str) -> None:
-        """Print the step in yellow, and why it is retried."""
+        """Print the step in yellow, and the reason for the retry."""
         self._print(f"[yellow]  ↻ {escape(step)}[/]  {escape(reason)}")
 
     def done(self, name: str, result: str = "", seconds: float | None = None) -> None:
-        """Print it with a green mark."""
+        """Print the name and the result with a green tick."""
         words = f"{name:<24} {result}" if result else name
         took = "" if seconds is None else f"  [dim]{seconds:.1f} s[/]"
         self._print(f"[green]  ✓[/] {escape(words)}{took}")
@@ -82,7 +82,7 @@ def print_rebuild(console: Console, result: "RebuildResult") -> None:
     """Print how many partitions were rebuilt."""
     words = f"{result.rebuilt} of {result.wanted} partitions rebuilt from raw"
     if result.expired:
-        words += f"; {result.expired} have expired and were skipped"
+        words += f"; expired and skipped: {result.expired}"
     if result.failures:
         words += f"; failures: {len(result.failures)}"
     console.print(escape(f"{words}. `cryptoassets audit` checks the result."))
@@ -117,9 +117,9 @@ def print_audit(console: Console, home: str, found: "Findings") -> None:
         attention.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if found.problems:
         attention.print(
-            f"{number_of(len(found.problems), 'difference')} found. For documents of hours that "
-            "are not published yet, use `cryptoassets run`. For days of history and all other "
-            "differences from raw, use `cryptoassets rebuild --from --to`."
+            f"{number_of(len(found.problems), 'difference')} found. For hours with unpublished "
+            "documents, use `cryptoassets run`. For days of history, and for all other differences "
+            "from the raw documents, use `cryptoassets rebuild --from --to`."
         )
         return
     console.print(
@@ -133,7 +133,7 @@ def print_estimate(console: Console, estimate: "BackfillEstimate") -> None:
     """Print what a backfill would fetch and cost."""
     cost, coins = estimate.cost, estimate.coins
     if estimate.is_number_of_coins_assumed:
-        console.print(f"The coins are not known before the first snapshot: {coins} are assumed.")
+        console.print(f"No coins are known before the first snapshot: {coins} are assumed.")
     if cost.calls:
         table = table_of("coins", "calls each", "credits each", "credits")
         for (calls, credits_each), number in sorted(cost.groups.items(), reverse=True):
@@ -160,7 +160,7 @@ def print_estimate(console: Console, estimate: "BackfillEstimate") -> None:
 
 
 def print_backfill(console: Console, result: "BackfillResult") -> None:
-    """Print what was done and what is missing."""
+    """Print what was done and what is still missing."""
     asked = result.asked
     console.print(
         f"History {asked.since:%Y-%m-%d %H:%M} to {asked.until:%Y-%m-%d %H:%M} UTC, interval "
@@ -170,7 +170,9 @@ def print_backfill(console: Console, result: "BackfillResult") -> None:
     )
     without = ", ".join(result.coins_without_history)
     if without:
-        console.print(f"The source has no history of these coins, not requested again: {without}.")
+        console.print(
+            f"The source has no history of these coins, which are not requested again: {without}."
+        )
     console.print(f"Gaps: {_gaps(result)} (warehouse.gaps).")
     if result.stopped:
         for_attention(console).print(f"[red]Stopped:[/] {escape(result.stopped)}", soft_wrap=True)
@@ -194,7 +196,7 @@ def _gaps(result: "BackfillResult") -> str:
 
 
 def print_retention(console: Console, result: "RetentionResult", *, is_dry_run: bool) -> None:
-    """Print what was deleted, or would be, and which old partitions are kept."""
+    """Print what was deleted (or would be, in a dry run), and which old partitions are kept."""
     done = "would be deleted" if is_dry_run else "deleted"
     if result.before is None:
         console.print("CRYPTOASSETS_RETENTION_DAYS is not set: all data is kept.")
@@ -206,7 +208,7 @@ def print_retention(console: Console, result: "RetentionResult", *, is_dry_run: 
             f"{number_of(sum(one.documents for one in going), 'document')}, "
             f"{number_of(sum(one.rows for one in going), 'row')}, "
             f"{sum(one.clean_bytes for one in going) / 1e6:,.1f} MB of Parquet; "
-            f"{result.records:,} records of fetches, dead letters and publications.",
+            f"{result.records:,} dead letters and records of fetches and publications.",
             soft_wrap=True,
         )
         for one in result.candidates:
@@ -215,13 +217,13 @@ def print_retention(console: Console, result: "RetentionResult", *, is_dry_run: 
                 sentence = f"[yellow]  ! {name}[/] is kept: {one.held}"
                 for_attention(console).print(sentence, soft_wrap=True)
     if result.runs is None:
-        console.print("DAGSTER_RUNS_RETENTION_DAYS is not set: all of Dagster's runs are kept.")
+        console.print("DAGSTER_RUNS_RETENTION_DAYS is not set: all Dagster runs are kept.")
     else:
-        console.print(f"{result.runs:,} of Dagster's runs {done} with their events.")
+        console.print(f"{number_of(result.runs, 'Dagster run')} {done}, with their events.")
 
 
 def _retention_table(going: "Sequence[Candidate]") -> Table:
-    """One line per day and asset; hours are summed up."""
+    """Return a table with one row per day and asset; the hours of a day are summed up."""
     table = table_of("day", "asset", "partitions", "documents", "rows", "Parquet MB")
     for day, asset in sorted({(f"{c.partition.start:{_DAY}}", c.partition.asset) for c in going}):
         some = [

@@ -1,4 +1,4 @@
-"""The commands for the embedded servers: `dev`, `up`, `down`, `env` and `source`.
+"""The commands `dev`, `dashboard`, `up`, `down`, `env` and `source`.
 
 What goes here: their options and help texts, which `make reference` copies. What stays out: what
 they do (in `stores` and `coincap_server`).
@@ -15,7 +15,7 @@ from cryptoassets.cli.terminal import console, print_for_program, print_for_shel
 def dev(
     port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
 ) -> None:
-    """Start what is missing, then Dagster on http://localhost:3000.
+    """Start the services that are not running, then Dagster on http://localhost:3000.
 
     Dagster refuses requests from web pages of another origin.
     """
@@ -25,9 +25,9 @@ def dev(
 
 
 def dashboard(
-    port: Annotated[int, typer.Option(help="Port of the page.")] = 8501,
+    port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8501,
 ) -> None:
-    """Start what is missing, then the dashboard on http://localhost:8501.
+    """Start the services that are not running, then the dashboard on http://localhost:8501.
 
     Shows the market, each coin and the pipeline. Reads as the role analyst and
     refuses requests from web pages of another origin. Needs the extra dashboard.
@@ -38,9 +38,9 @@ def dashboard(
 
 
 def up() -> None:
-    """Start the embedded stores and source that the settings do not name.
+    """Start an embedded server for each store, and for the source, unless the settings name one.
 
-    Prints their addresses.
+    Prints the addresses of the embedded servers.
     """
     from cryptoassets.cli.stores import start
 
@@ -49,13 +49,14 @@ def up() -> None:
 
 def down(
     *,
-    erase: Annotated[bool, typer.Option("--erase", help="Also delete their data.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Also delete the data of the current source.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Stop the embedded stores and source; their data is kept.
+    """Stop the embedded stores and source; without --erase, all data is kept.
 
-    With --erase the data of the current source is deleted, too, after a
-    confirmation.
+    With --erase, the data of the current source is deleted after a confirmation.
     """
     from cryptoassets.cli.stores import stop, what_is_erased
 
@@ -67,7 +68,8 @@ def down(
 def env() -> None:
     """Print the current settings as KEY=value lines, secrets included; starts nothing.
 
-    A store is listed only while it runs. If one is stopped, the exit code is 3.
+    The address of an embedded server is printed only while the server is running.
+    If one is stopped, the command exits with 3.
     """
     from cryptoassets.cli.stores import environment
 
@@ -81,7 +83,7 @@ def source(
         typer.Option(
             exists=True,
             file_okay=False,
-            help="Folder of recorded answers: assets.json, history_<slug>_<interval>.json, "
+            help="Folder of recorded responses: assets.json, history_<slug>_<interval>.json, "
             "rates.json.",
         ),
     ] = None,
@@ -94,7 +96,7 @@ def source(
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the simulated market.")] = 1,
 ) -> None:
-    """Serve a CoinCap-compatible API: simulated, or recorded answers with --replay."""
+    """Serve a CoinCap-compatible API: with simulated prices, or recorded ones with --replay."""
     from cryptoassets.coincap_server.sources import run_source
     from cryptoassets.settings import load_settings
 

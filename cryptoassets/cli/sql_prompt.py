@@ -1,7 +1,7 @@
 """The prompt of `cryptoassets sql`.
 
 What goes here: reading statements, and the commands that begin with a backslash. What stays out:
-running them (in `analysis`), printing rows (in `query_output`).
+running statements (in `analysis`), printing rows (in `query_output`).
 """
 
 from prompt_toolkit import PromptSession
@@ -18,7 +18,7 @@ from cryptoassets.settings import load_settings
 
 
 def run_prompt(console: Console, output: str) -> None:
-    r"""Read statements and print their rows until Ctrl-D or `\q`; each has its own connection."""
+    r"""Read statements and print their rows until Ctrl-D or `\q`, each on its own connection."""
     home = load_settings().home
     home.mkdir(parents=True, exist_ok=True)
     names = [table.full_name for table in POSTGRES_TABLES]
@@ -68,7 +68,7 @@ def _describe(console: Console, command: str) -> None:
     word, _, name = command.rstrip(";").partition(" ")
     found = [one for one in POSTGRES_TABLES if name.strip() in ("", one.name, one.full_name)]
     if word not in ("\\d", "\\dt") or not found:
-        console.print("Known are \\d, \\d TABLE and \\q.")
+        console.print("Unknown command or table. Known commands: \\d, \\d TABLE and \\q.")
         return
     shown = ScreenTable(box=None, show_header=False, pad_edge=False)
     for table in found:

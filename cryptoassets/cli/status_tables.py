@@ -55,7 +55,7 @@ def _runs(status: Status) -> Table:
 
 
 def publications_table(publications: Sequence[Publication]) -> Table:
-    """The last publications: what changed, and by which run."""
+    """Return a table of the last publications: what changed, and which run changed it."""
     table = table_of("last publication of", "partition", "rows", "run", "age")
     for one in publications:
         removed = f", {one.rows_removed:,} removed" if one.rows_removed else ""
@@ -111,7 +111,7 @@ def _warnings(status: Status) -> Iterator[str]:
 
 def _failures(status: Status) -> Iterator[str]:
     for run in status.failed_runs:
-        partition = f" of {run.partition}" if run.partition else ""
+        partition = f" for {run.partition}" if run.partition else ""
         verb = "was killed" if run.outcome == "killed" else "failed"
         age = _age(_seconds_since(run.ended_at))
         yield f"The last run of {run.job}{partition} {verb} {age} ago: {run.error}"
@@ -121,7 +121,7 @@ def _failures(status: Status) -> Iterator[str]:
         if earlier:
             yield earlier_documents(earlier)
         waiting = [partition for partition in waiting if partition.partition not in earlier]
-        remedy = "`cryptoassets backfill` or `rebuild` of those days"
+        remedy = "`cryptoassets backfill` or `rebuild` for those days"
         remedy = remedy if flow.is_of_past else "`cryptoassets run`"
         documents = sum(partition.documents for partition in waiting)
         if waiting:

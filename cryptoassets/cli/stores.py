@@ -1,4 +1,4 @@
-"""The commands `up`, `down`, `env`, `dev` and `dashboard`, which control the embedded servers."""
+"""What `up`, `down`, `env`, `dev` and `dashboard` do: they control or show the embedded servers."""
 
 import os
 import shlex
@@ -26,13 +26,13 @@ from cryptoassets.project import dagster_file
 from cryptoassets.settings import Settings, load_settings
 
 _SOURCE = "source"
-"""Name of the server that is not a store."""
+"""Name of the only embedded server that is not a store."""
 
 
 def start(console: Console) -> None:
-    """Start the servers that the settings do not name, and print their addresses."""
+    """Start the servers that the settings do not name, and print the servers' addresses."""
     stack = dagster_stack(lambda sentence: console.print(f"  {sentence}."))
-    with console.status("Starting what is missing"):
+    with console.status("Starting the services that are not running"):
         stack.up()
         with dagster_instance() as instance:
             dead = fail_dead_runs(instance)
@@ -55,7 +55,7 @@ def _print_servers(console: Console, stack: Stack) -> None:
 
 
 def stop(console: Console, *, erase: bool) -> None:
-    """Stop the embedded servers; with `erase` also delete the data of the current source."""
+    """Stop the embedded servers; with `erase`, also delete the data of the current source."""
     for sentence in Stack(load_settings()).down(erase=erase) or ["No embedded server was running"]:
         console.print(f"{sentence}.", soft_wrap=True)
 
@@ -71,14 +71,14 @@ def what_is_erased() -> str:
 
 
 def environment() -> Iterator[str]:
-    """The current settings as shell lines, secrets included.
+    """Yield the current settings as lines for a shell, including secrets.
 
     Raises:
-        StoreNotRunningError: an embedded server is stopped; raised after the other lines.
+        StoreNotRunningError: an embedded server is stopped; raised after all lines are yielded.
     """
     settings = load_settings()
     with starting_nothing():
-        # The same stack as for `up`, which starts even if the source does not answer.
+        # Like `up`, this works even if the source does not answer.
         stack = dagster_stack()
         stopped = stack.stopped()
         values = _values(settings, stack, stopped)
@@ -90,7 +90,8 @@ def environment() -> Iterator[str]:
 
 def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[str, object]:
     key, hosts = settings.coincap_api_key, settings.cryptoassets_allowed_hosts
-    # Empty means not set. Otherwise a shell that evaluates these lines would have both variables.
+    # Empty means not set. Without these lines, a shell that evaluates the output would have both
+    # the URL and its file set, which is refused.
     unset_files = {
         **({"MONGO_URL_FILE": ""} if settings.mongo_url_file else {}),
         **({"POSTGRES_URL_FILE": ""} if settings.postgres_url_file else {}),
@@ -120,7 +121,7 @@ def _analyst_url(stack: Stack) -> dict[str, object]:
     try:
         return {"ANALYST_URL": stack.analyst_url()}
     except (AnalystLoginError, StoreNotRunningError):
-        # Only commands that read need it, and their errors explain how to create it.
+        # Only commands that read need this login, and their errors explain how to create it.
         return {}
 
 
@@ -142,8 +143,8 @@ def run_dagster_dev(console: Console, port: int) -> int:
     _fail_if_port_is_used(port, "dev")
     start(console)
     console.print(
-        f"Starting Dagster, takes about 15 s: [bold]http://localhost:{port}[/]  "
-        "(Ctrl-C stops it, but not the stores)"
+        f"Starting Dagster (takes about 15 s): [bold]http://localhost:{port}[/]  "
+        "(Ctrl-C stops Dagster, but not the stores)"
     )
     variables = dagster_environment()
     workspace = dagster_file("workspace.yaml")
@@ -169,7 +170,8 @@ def run_dashboard(console: Console, port: int) -> int:
     console.print(
         f"Dashboard: [bold]http://localhost:{port}[/]  (Ctrl-C stops it, but not the stores)"
     )
-    # Streamlit reads hundreds of variables; those that matter are set in `dashboard.server`.
+    # Streamlit reads hundreds of variables, so the user's are removed. `dashboard.server` sets the
+    # ones that matter.
     variables = {name: value for name, value in os.environ.items() if name[:10] != "STREAMLIT_"}
     return _run_until_stopped(["cryptoassets.dashboard", "--port", str(port)], variables)
 
@@ -177,8 +179,12 @@ def run_dashboard(console: Console, port: int) -> int:
 def _run_until_stopped(
     module: list[str], variables: dict[str, str], folder: str | None = None
 ) -> int:
-    """Run a module of this package as a process until a signal; return its exit code."""
-    # In a background shell SIGINT is ignored, and a child would inherit that.
+    """Run a module of this package as a process, until it ends or a signal stops it.
+
+    Returns:
+        The exit code of the process.
+    """
+    # A shell's background job ignores SIGINT, and a child process would inherit this.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", *module], env=variables, cwd=folder, start_new_session=True

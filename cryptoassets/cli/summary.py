@@ -1,4 +1,4 @@
-"""The summary at the end of `run`: the content of each store, the checks, and what to try next."""
+"""The summary at the end of `run`: rows in each store, the checks, and what to try next."""
 
 import shutil
 import sys
@@ -19,7 +19,7 @@ from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
 from cryptoassets.settings import load_settings
 
 _CAPTION = (
-    "Counts of published tables come from the ledger, without weekly candles; "
+    "Counts of published tables are read from the ledger and do not include weekly candles; "
     "`audit` checks that the rows exist."
 )
 _PAGES = {
@@ -30,7 +30,7 @@ _PAGES = {
 
 
 def print_summary(console: Console, outcome: Outcome) -> None:
-    """Print counts by store, the checks, and commands that show the data."""
+    """Print the row counts by store, the checks, and commands that show the data."""
     try:
         with open_stores() as stores:
             console.print(_counts(outcome.source, store_counts(stores)))
@@ -39,7 +39,7 @@ def print_summary(console: Console, outcome: Outcome) -> None:
                 freshness = read_freshness(connection, COIN_PRICES, FRESH_WITHIN)
             print_freshness(console, freshness)
     except CryptoassetsError as error:
-        console.print(f"The stores could not be counted: {escape(str(error))}", soft_wrap=True)
+        console.print(f"The rows could not be counted: {escape(str(error))}", soft_wrap=True)
     console.print(
         f"Checks: {outcome.checks_passed} passed, {len(outcome.warnings)} warned, "
         f"{len(outcome.failures)} failed. {outcome.seconds:.0f} s in total."
@@ -65,9 +65,9 @@ def print_summary(console: Console, outcome: Outcome) -> None:
 
 
 def _page(command: str, name: str) -> tuple[str, str]:
-    """Return the address of a page, or the command that serves it, and what the page shows.
+    """Return where to find a page, and what it shows.
 
-    Docker-compose sets the addresses; elsewhere a command serves the page.
+    Docker-compose sets the page's address; elsewhere, the command that serves the page is returned.
     """
     verb, purpose, address = _PAGES[name]
     served = load_settings().pages.get(name)
@@ -85,7 +85,7 @@ def _counts(source: str, counts: list[StoreCount]) -> Table:
 
 
 def _command_name() -> str:
-    """`cryptoassets` if that is on PATH, else the path by which it was called."""
+    """Return `cryptoassets` if it is on PATH, else the path with which the command was called."""
     return "cryptoassets" if shutil.which("cryptoassets") else _from_here(Path(sys.argv[0]))
 
 

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleDimensions
 from rich.table import Table
 
 UNLIMITED = 10_000
-"""Columns of a stream that is no terminal."""
+"""Width, in columns, that is assumed for a stream that is not a terminal."""
 
 
 class UnwrappedConsole(Console):
@@ -21,7 +21,7 @@ class UnwrappedConsole(Console):
 
     @property  # type: ignore[misc]
     def size(self) -> ConsoleDimensions:
-        """The terminal's size; without a terminal, no line is too long."""
+        """The terminal's size; without a terminal, a width that no line exceeds."""
         return super().size if self.is_terminal else ConsoleDimensions(UNLIMITED, 25)
 
 
@@ -40,9 +40,9 @@ def for_attention(console: Console) -> Console:
 
 
 def table_of(*headings: str) -> Table:
-    """Return a table without lines; in a narrow terminal, cells are folded, not cut.
+    """Return a table without borders; in a narrow terminal, cells are folded, not truncated.
 
-    Two cut names might look alike.
+    Two truncated names might look alike.
     """
     table = Table(box=None)
     for heading in headings:
@@ -51,9 +51,9 @@ def table_of(*headings: str) -> Table:
 
 
 def print_on_any_stream() -> None:
-    """Replace characters that a stream's encoding lacks with plain marks or escapes.
+    """Make stdout and stderr print ASCII in place of characters that their encoding lacks.
 
-    Cron, pipes and old terminals may only support ASCII, but names may contain any character.
+    Cron, pipes and old terminals may support only ASCII, but names may contain any character.
     """
     codecs.register_error("cryptoassets", _plain)
     for stream in (sys.stdout, sys.stderr):
@@ -62,7 +62,7 @@ def print_on_any_stream() -> None:
 
 
 def print_for_shell(line: str) -> None:
-    """Print a line for a shell: without wrapping and markup, and with paths byte for byte."""
+    """Print a line for a shell: without wrapping or markup, and with paths byte for byte."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.flush()
         sys.stdout.buffer.write(os.fsencode(line) + b"\n")
@@ -72,7 +72,7 @@ def print_for_shell(line: str) -> None:
 
 
 def print_for_program(text: str) -> None:
-    """Print text for a program at once, without wrapping and markup."""
+    """Print text for a program immediately, without wrapping or markup."""
     print(text, flush=True)  # noqa: T201 - output for a program
 
 

@@ -1,6 +1,7 @@
 """The command `tour`: its options, what it prints, and waiting for Enter.
 
-What stays out: the steps (in `operations.tour`) and their shell (in `operations.tour_home`).
+What stays out: the steps (in `operations.tour`), and running their commands (in
+`operations.tour_home`).
 """
 
 import sys
@@ -22,19 +23,19 @@ def tour(
         bool, typer.Option("--yes", "-y", help="Do not wait for Enter between steps.")
     ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the tour's data at the end, and say where.")
+        bool, typer.Option("--keep", help="Keep the tour's data, and print where it is.")
     ] = False,
 ) -> None:
-    """Show in ten minutes how it works: a price, a broken snapshot, quarantine, repair, audit.
+    """Show in ten minutes how the platform works: prices, quarantine, repair, audit.
 
-    Every step is real: it shows the command, runs it and prints its output. The
-    tour has a simulator and databases of its own, whatever key and URLs are set,
-    and removes them at the end. Waits for Enter before each step, in a terminal.
+    Each step shows its commands, runs them and prints their output. The tour uses
+    its own simulator and databases, even if a key or URLs are set, and removes them
+    at the end. In a terminal, it waits for Enter before each step.
     """
     from cryptoassets.operations.tour import STEPS, take_tour
     from cryptoassets.operations.tour_home import open_tour_home
 
-    # The guide is what was asked for, so `--quiet` does not silence it.
+    # The guide's text is what the user asked for, so `--quiet` does not suppress it.
     screen = UnwrappedConsole(highlight=False)
     guide = ConsoleGuide(screen, waits=not yes and sys.stdin.isatty(), steps=len(STEPS))
     with open_tour_home(keeps=keep) as home:
@@ -57,17 +58,17 @@ class ConsoleGuide:
         self._console.print(
             f"[bold]A tour in {self._steps} steps.[/] It works with its own simulator and "
             f"databases in {escape(folder)}. Ctrl-C ends it and removes them.\n"
-            "To type its commands in another terminal, first type there:",
+            "To repeat its commands in another terminal, first run this there:",
         )
         self.command(preparation)
 
     def begin(self, step: "Step", number: int) -> None:
-        """Print title and words, and wait for Enter."""
+        """Print the step's title and explanation, and wait for Enter."""
         self._console.print(f"\n[bold cyan]{number}/{self._steps} {escape(step.title)}[/]")
         self._console.print(escape(step.words))
         if self._waits:
             try:
-                self._console.input("[dim]Enter runs it, Ctrl-C ends the tour.[/] ")
+                self._console.input("[dim]Enter runs this step, Ctrl-C ends the tour.[/] ")
             except EOFError:
                 raise KeyboardInterrupt from None
 
@@ -85,12 +86,12 @@ class ConsoleGuide:
         )
 
     def farewell(self, kept: str | None, *, is_done: bool) -> None:
-        """Print where kept data is, and what to do next."""
+        """Print where the data is if it is kept, and what to do next."""
         if kept:
             self._console.print(f"\nThe tour's data is kept in {escape(kept)}.", soft_wrap=True)
         if is_done:
             self._console.print(
-                f"\n[bold green]That was the tour.[/] {'' if kept else 'Its data is removed. '}"
+                f"\n[bold green]That was the tour.[/] {'' if kept else 'Its data was removed. '}"
                 "Your own platform starts with [bold]cryptoassets run[/]; then see "
                 "[bold]cryptoassets dev[/], [bold]dashboard[/] and [bold]status[/]."
             )

@@ -11,7 +11,11 @@ CHUNK_BYTES = 64 * 1024
 
 
 class BoundedBody:
-    """Collects a body up to `MAX_BODY_BYTES`, decompressing it in bounded steps."""
+    """Collects a body up to `MAX_BODY_BYTES`, decompressing it in bounded steps.
+
+    Attributes:
+        fault: reason code if the body is too large or cannot be decompressed, else None.
+    """
 
     def __init__(self, encoding: str) -> None:
         self._chunks: list[bytes] = []
@@ -41,7 +45,7 @@ class BoundedBody:
             self.fault = "bad_encoding"
 
     def end(self) -> str | None:
-        """Return the reason code if the compressed stream is incomplete."""
+        """Return a reason code if the compressed stream is incomplete, else None."""
         if self._gzip is None or self._gzip.eof or not self._size:
             return None
         return "truncated"

@@ -1,7 +1,7 @@
 """The client of CoinCap v3 and of compatible servers.
 
 What goes here: routes, pages and credits. What stays out: sockets (in `transport`), the meaning of
-a status (in `verdicts`), retries (in `retries`), documents (in `documents`).
+an HTTP status (in `verdicts`), retries (in `retries`), documents (in `documents`).
 """
 
 import unicodedata
@@ -58,9 +58,10 @@ def snapshot_credits(coins: int) -> int:
 class CoinCapClient:
     """A client of CoinCap v3; use it as a context manager, or `close` it.
 
-    Every method raises the narrowest `SourceError`: BadKeyError, CreditsSpentError,
-    CoinNotFoundError, RateLimitedError, SourceUnavailableError, MalformedAnswerError or
-    EmptyAnswerError. A refused request or a closed version of the API raises a plain SourceError.
+    A failed call raises the narrowest `SourceError`: BadKeyError, BlockedError, CoinNotFoundError,
+    CreditsSpentError, EmptyAnswerError, MalformedAnswerError, PlanError, RateLimitedError,
+    RequestRefusedError or SourceUnavailableError. A redirect, an unknown route or a closed version
+    of the API raises a plain SourceError.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class CoinCapClient:
         base_url: str,
         *,
         api_key: str | None = None,
-        credits: CreditKeeper = UNMETERED,  # noqa: A002 - the word of the domain
+        credits: CreditKeeper = UNMETERED,  # noqa: A002 - the domain's word
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -80,7 +81,7 @@ class CoinCapClient:
         self._retries = retries
         self._transport = Transport(base_url, self._key, timeouts, now)
         self.last_url = public_url(self._base_url)
-        """URL of the last request, without the key; for the dead letter of an error."""
+        """URL of the last request, without the key; stored in the dead letter of a bad response."""
 
     def __enter__(self) -> Self:
         return self
@@ -98,7 +99,9 @@ class CoinCapClient:
         self._transport.close()
 
     def snapshot(self, coins: int) -> Snapshot:
-        """Fetch the top coins by rank, in pages of at most 2,000; a short page is the last.
+        """Fetch the top coins by rank, in pages of at most 2,000 coins.
+
+        A page with fewer coins than requested is the last.
 
         Args:
             coins: number of coins to request, at least 1.
@@ -121,7 +124,7 @@ class CoinCapClient:
         return Snapshot(tuple(pages), is_repeated)
 
     def history(self, slug: str, interval: str, start: datetime, end: datetime) -> HistoryAnswer:
-        """Fetch the points of one coin in [start, end); both bounds are sent, in ms.
+        """Fetch one coin's points in [start, end); both bounds are sent to the source.
 
         Args:
             slug: CoinCap's id of the coin.
@@ -152,16 +155,16 @@ class CoinCapClient:
 
         Args:
             route: a flow's route whose path has no parameters, e.g. `/rates`.
-            ids: request only these rows; all if empty.
+            ids: ids of the requested rows; if empty, all rows are requested.
             rows: expected number of rows.
 
         Raises:
-            EmptyAnswerError: the answer contains no rows.
+            EmptyAnswerError: the response contains no rows.
         """
         names = ",".join(unicodedata.normalize("NFC", one) for one in ids)
         answer, envelope = self._call(route, route, {"ids": names} if ids else {}, rows)
         if not envelope.items:
-            raise self._empty(answer, "no row")
+            raise self._empty(answer, "no rows")
         return Page(answer, 0, rows, envelope.members.get("timestamp"), envelope.items)
 
     def source_kind(self) -> SourceKind:
@@ -178,7 +181,8 @@ class CoinCapClient:
             outcome = self._transport.get(url, deadline)
             if isinstance(outcome, Received):
                 kind = source_kind_of(outcome)
-                # If the simulator is down, a gateway's error must not be taken for CoinCap.
+                # If the simulator is down, a gateway may return 5xx or 429. Such a response must
+                # not be taken for one from CoinCap.
                 is_own_server = kind != "coincap"
                 is_fault = outcome.status >= HTTPStatus.INTERNAL_SERVER_ERROR
                 is_limit = outcome.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -198,7 +202,8 @@ class CoinCapClient:
         if not items and offset == 0:
             raise self._empty(answer, "no coins")
         is_short = len(items) < limit
-        # A short page counts as asked for all remaining coins, so that missing coins are noticed.
+        # No page follows a short one, so record that it should have contained all remaining coins.
+        # Otherwise missing coins would not be noticed.
         coins_asked = coins - offset if is_short else limit
         stamp = envelope.members.get("timestamp")
         is_last = is_short or offset + limit >= coins
@@ -232,7 +237,7 @@ class CoinCapClient:
         return self._ask(f"{self._base_url}{path}{query}", metered)
 
     def _correct_costs(self, incomplete: list[Any], cost: int) -> None:
-        """Charge incomplete answers like the complete one, because the server does so."""
+        """Count each incomplete response at the cost of the complete one, as CoinCap does."""
         while incomplete:
             self._credits.count(incomplete.pop(), cost)
 
@@ -245,8 +250,8 @@ class CoinCapClient:
 def _cost(outcome: Received | NoAnswer, estimated: int) -> int:
     """Return the credits that CoinCap charges for one call; 0 for this project's own servers.
 
-    A call without an answer costs 1 credit if the request was sent. CoinCap charges an incomplete
-    answer in full, so its size is estimated until a retry receives the complete answer.
+    A call without a response costs 1 credit if the request was sent. CoinCap charges an incomplete
+    response in full, so its cost is estimated until a retry receives the complete response.
     """
     if isinstance(outcome, NoAnswer):
         return 1 if outcome.was_sent else 0

@@ -1,6 +1,6 @@
-"""The difference between the source's clock and this machine's, computed from one answer.
+"""The difference between the source's clock and this machine's, computed from one response.
 
-What goes here: reading the answer's time. What stays out: refusing an impossible timestamp (in
+What goes here: reading the response's time. What stays out: refusing an impossible timestamp (in
 `documents`).
 """
 
@@ -17,9 +17,9 @@ def clock_difference_seconds(answer: Answer, timestamp: Any) -> float | None:
     """Return how many seconds the source's clock is ahead of this machine's, or None if unknown.
 
     Args:
-        answer: the source's answer; its `Date` header is used if `timestamp` is not a number.
-        timestamp: timestamp in the answer's envelope, ms. Ignored for a replay, whose timestamps
-            may be recorded ones.
+        answer: the source's response; its `Date` header is used if `timestamp` is not a number.
+        timestamp: timestamp in the response's envelope, ms. Ignored for a replay, which may return
+            recorded timestamps.
     """
     is_number = type(timestamp) in (int, float)
     if is_number and answer.source != "replay":

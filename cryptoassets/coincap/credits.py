@@ -1,7 +1,7 @@
 """What CoinCap's calls cost, and how fast a month's credits may be spent.
 
 What goes here: pure rules, and the interface through which a client reserves and reports credits.
-What stays out: the ledger itself, which is a table of PostgreSQL (in `resources`).
+What stays out: the ledger itself, which is a PostgreSQL table (in `resources`).
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from cryptoassets.schemas import FLOWS, SNAPSHOT_FLOW
 BYTES_PER_CREDIT = 2_500
 RESERVE_SHARE = 0.1
 SNAPSHOT_SHARE = 0.5
-"""Share of the credits for the rest of the month that history leaves for snapshots."""
+"""History leaves snapshots this share of the credits that the pace allows until the month ends."""
 
 
 class CreditKeeper(Protocol):
-    """Reserves credits before each call and records its cost afterwards; a retry is a call, too."""
+    """Reserves credits before each call, also before a retry, and then records the call's cost."""
 
     def reserve(self, route: str, estimated: int) -> Any:
         """Reserve credits for one call.
 
         Args:
-            route: the call without parameters, e.g. `/assets/{slug}/history`.
+            route: the call's path with placeholders, e.g. `/assets/{slug}/history`.
             estimated: credits the call is expected to cost.
 
         Returns:
@@ -34,7 +34,7 @@ class CreditKeeper(Protocol):
         """
 
     def count(self, ticket: Any, counted: int) -> None:
-        """Replace the estimate with the answer's cost, which is 0 for this project's servers."""
+        """Replace the estimate with the actual cost, which is 0 for this project's own servers."""
 
 
 class _Unmetered:
@@ -57,7 +57,7 @@ def estimated_credits(route: str, rows: int) -> int:
 
 
 def counted_credits(body_bytes: int) -> int:
-    """Return the credits of one answered call: 1, plus 1 per started 2,500 uncompressed bytes."""
+    """Return one call's cost: 1 credit, plus 1 per started 2,500 bytes of uncompressed body."""
     return 1 + -(-body_bytes // BYTES_PER_CREDIT)
 
 
@@ -67,9 +67,9 @@ class Budget:
 
     Attributes:
         monthly: the plan's credits per month; 0 = no limit.
-        spent: credits counted, or reserved, since the month began.
+        spent: credits counted or reserved since the month began.
         now: current time, aware.
-        history: the part of `spent` that history used.
+        history: the part of `spent` that was spent on history.
     """
 
     monthly: int
@@ -84,7 +84,7 @@ class Budget:
 
     @property
     def left(self) -> int:
-        """Credits left this month, never below 0; 0 without a limit."""
+        """Credits left this month, never below 0; 0 if the plan has no limit."""
         return max(0, self.monthly - self.spent)
 
     @property
@@ -122,7 +122,7 @@ class Budget:
     def is_over_pace(self) -> bool:
         """Whether snapshots spent more than the elapsed part of the month allows.
 
-        Credits spent on history slow the pace of snapshots, but do not stop them.
+        Credits spent on history make snapshots less frequent, but do not stop them.
         """
         return self.is_limited and self._paced_spent > self._paced_monthly * self.elapsed_share
 
@@ -136,14 +136,14 @@ class Budget:
 
     @property
     def next_fetch_at(self) -> datetime:
-        """When the pace allows the next fetch: now, or at the latest when the next month begins."""
+        """When the pace allows the next fetch; at the latest when the next month begins."""
         if not self.is_over_pace:
             return self.now
         share = min(1.0, self._paced_spent / self._paced_monthly)
         return self.month_start + (self.next_month - self.month_start) * share
 
     def next_snapshot_at(self, estimated: int) -> datetime:
-        """Return when pace and reserve allow a snapshot: now, or at the latest next month.
+        """Return when pace and reserve allow a snapshot; at the latest when the next month begins.
 
         Args:
             estimated: credits that the snapshot is expected to cost.
@@ -157,8 +157,9 @@ class Budget:
 
         Args:
             estimated: credits the call is expected to cost.
-            down_to_reserve: whether the reserve must be left; False allows spending it.
-            is_history: whether the call is for history, which also leaves credits for snapshots.
+            down_to_reserve: True if the reserve must not be spent.
+            is_history: whether the call requests history, which must also leave credits for
+                snapshots.
         """
         kept = self.reserve if down_to_reserve else 0
         kept = self.kept_from_history if is_history else kept

@@ -3,7 +3,7 @@
 What goes here: connections that another thread can shut down. What stays out: how long a call may
 take (in `models.Timeouts`).
 
-A read time-out restarts with each byte, so it never ends a call to a very slow server.
+A read time-out restarts with each received byte, so it never ends a call to a very slow server.
 """
 
 import socket
@@ -20,7 +20,7 @@ _running = threading.local()
 
 
 class CutOff:
-    """Shuts down the socket of this thread's call at a deadline (a time of `time.monotonic`)."""
+    """Shuts down the socket of this thread's call at a deadline, a `time.monotonic` value."""
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
@@ -42,14 +42,15 @@ class CutOff:
         _running.cut_off = None
 
     def watch(self, connection_socket: Any) -> None:
-        """Set the socket to shut down; shut it down now if the deadline has passed."""
+        """Remember the call's socket; shut it down now if the deadline has already passed."""
         self._socket = connection_socket
         if monotonic() >= self._deadline:
             self._cut()
 
     def _cut(self) -> None:
         try:
-            # The base class's method: TLS sockets would first exchange closing messages.
+            # Call the base class's method: `SSLSocket.shutdown` would drop the TLS state that the
+            # other thread still uses.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         except (OSError, TypeError):
             return  # closed already, or not yet open
@@ -82,15 +83,15 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """Makes connections that a deadline can shut down, with or without a proxy."""
+    """Opens connections that a deadline can shut down, with or without a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools for connections without a proxy."""
+        """Create the pools of connections without a proxy."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Make the pools for connections through a proxy."""
+        """Create the pools of connections through a proxy."""
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
         return manager

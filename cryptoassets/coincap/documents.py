@@ -1,7 +1,8 @@
-"""Converts answers to documents for the data lake; unusable parts become dead letters.
+"""Converts responses to documents for the data lake; unusable parts become dead letters.
 
-What goes here: the exact form of `coin_snapshots`, `coin_history`, `dead_letters` and the record
-of each fetch. What stays out: writing them (in `io_managers`) and judging values (in `transforms`).
+What goes here: the exact form of the documents in `coin_snapshots`, `coin_history` and
+`dead_letters`, and of fetch records. What stays out: writing documents (in `io_managers`) and
+judging values (in `transforms`).
 """
 
 import hashlib
@@ -31,21 +32,22 @@ _YEAR_10000_MS = 253_402_300_800_000
 
 @dataclass(frozen=True)
 class RawBatch:
-    """What is stored for one answer; times are aware, UTC, whole milliseconds.
+    """What is stored for one snapshot or response; times are aware, UTC, whole milliseconds.
 
     Attributes:
         documents: `{_id, coin_id, observed_at, fetched_at, source, payload}`; other flows have the
             fields of their `raw.identity` in place of `coin_id`. Each `_id` is unique.
         dead_letters: `{_id, url, fetched_at, status, reason, body}`.
-        outside: number of readable history points that lie more than one step outside the window.
-        fetches: one per page: `{_id, observed_at, fetched_at, source, offset, coins_asked,
+        outside: number of readable history points that are more than one interval outside the
+            requested window.
+        fetches: one record per page: `{_id, observed_at, fetched_at, source, offset, coins_asked,
             coins_received, is_repeated}`. A page with a bad timestamp has none.
-        windows: one per call of history, see `backfills.book`.
-        skipped: why nothing was fetched, if this is not an error.
-        if_empty: raised if the run's partitions have no document.
-        facts: further metadata of the run, by `Fact` or label.
-        failure: raised after the dead letters are stored; for history, why the window is not
-            covered.
+        windows: one record per history call; see `backfills.book`.
+        skipped: reason why nothing was fetched, if that is not an error.
+        if_empty: error to raise if none of the run's partitions has a document.
+        facts: further metadata of the run; the keys are `Fact` members or labels.
+        failure: error to raise after the dead letters are stored. For history, no error is raised:
+            it is the reason why the window will be requested again.
     """
 
     documents: tuple[dict[str, Any], ...] = ()
@@ -65,7 +67,8 @@ class RawStream:
 
     Attributes:
         batches: can be iterated once.
-        facts: metadata of the run, by `Fact` or label; complete after the last batch.
+        facts: metadata of the run; the keys are `Fact` members or labels. Complete after the last
+            batch.
     """
 
     batches: Iterator[RawBatch]
@@ -73,7 +76,7 @@ class RawStream:
 
 
 def raw_batch(snapshot: Snapshot) -> RawBatch:
-    """Convert a snapshot to documents, dead letters and the record of each page."""
+    """Convert a snapshot to documents, dead letters and one fetch record per page."""
     documents: dict[str, dict[str, Any]] = {}
     dead_letters: list[dict[str, Any]] = []
     fetches: list[dict[str, Any]] = []
@@ -88,7 +91,7 @@ def raw_batch(snapshot: Snapshot) -> RawBatch:
 
 
 def listing_batch(flow: Flow, page: Page) -> RawBatch:
-    """Convert the rows of an answer to documents of a flow; `observed_at` is the answer's time."""
+    """Convert a response's rows to a flow's documents, observed at the response's timestamp."""
     answer = page.answer
     observed_at = market_time(page.timestamp, answer.fetched_at)
     if observed_at is None:
@@ -112,8 +115,8 @@ def history_batch(history: HistoryAnswer) -> RawBatch:
     """Convert history points to documents; `observed_at` is the point's own time.
 
     Points outside the window are ignored: the call for the adjacent window returns them. Some
-    sources include the points directly before and after the window; only points farther away are
-    counted as `outside`.
+    sources include the points directly before and after the window, so only points farther away
+    are counted as `outside`.
     """
     step = timedelta(milliseconds=INTERVAL_MS[history.interval])
     names = {"coin_id": history.slug, "interval": history.interval}
@@ -140,8 +143,8 @@ def market_time(timestamp: Any, fetched_at: datetime) -> datetime | None:
     """Convert a timestamp in milliseconds to a UTC time; None if it is not plausible.
 
     Args:
-        timestamp: as sent; anything but a JSON number returns None.
-        fetched_at: time of this machine's clock when the answer was complete.
+        timestamp: as sent; the result is None for anything but a JSON number.
+        fetched_at: time of this machine's clock when the response was complete.
     """
     is_number = isinstance(timestamp, int | float) and not isinstance(timestamp, bool)
     if not is_number or not 0 <= timestamp < _YEAR_10000_MS:
@@ -152,7 +155,7 @@ def market_time(timestamp: Any, fetched_at: datetime) -> datetime | None:
 
 
 def canonical_payload(payload: Any) -> str:
-    """Return the canonical text of a payload: sorted keys, no blanks, ASCII escapes."""
+    """Return the canonical text of a payload: sorted keys, no whitespace, ASCII escapes."""
     return _CANONICAL.encode(payload)
 
 
@@ -163,12 +166,12 @@ def document_id(*names: str, observed_at: datetime, payload: Any) -> str:
 
 
 def dead_letter_of(error: MalformedAnswerError, url: str, fetched_at: datetime) -> dict[str, Any]:
-    """Return the dead letter of an answer that could not be read.
+    """Return the dead letter of a response that could not be read.
 
     Args:
         error: the client's error.
         url: the requested URL without the key; the client's `last_url`.
-        fetched_at: aware time at which the answer was received.
+        fetched_at: aware time at which the response was received.
     """
     answer = Answer(url, error.status, "coincap", {}, b"", whole_milliseconds(fetched_at))
     return _dead_letter(answer, error.reason, error.body.decode(errors="replace"))
@@ -207,7 +210,7 @@ def _fetch_record(page: Page, observed_at: datetime, *, is_repeated: bool) -> di
 
 def _dead_letter(answer: Answer, reason: str, body: str, position: int = 0) -> dict[str, Any]:
     fetched_at = whole_milliseconds(answer.fetched_at)
-    # The position distinguishes two equal broken coins of one answer.
+    # The position distinguishes two equal broken coins in one response.
     name = [answer.url, iso_milliseconds(fetched_at), reason, str(position), body]
     return {
         "_id": hashlib.sha256("\n".join(name).encode(errors="replace")).hexdigest(),

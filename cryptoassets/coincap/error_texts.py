@@ -1,7 +1,7 @@
-"""The error text of an answer without data, and whether CoinCap itself wrote it.
+"""The error text of a response without data, and whether CoinCap itself wrote it.
 
 What goes here: reading a JSON error, the title of a web page or plain text. What stays out: what
-follows from the text (in `verdicts`).
+the text means for the call (in `verdicts`).
 """
 
 import html
@@ -25,7 +25,7 @@ _WAIT = re.compile(
 
 @dataclass(frozen=True)
 class ErrorText:
-    """The error text of one answer.
+    """The error text of one response.
 
     Attributes:
         text: the text as one line without control characters, redacted and shortened; empty if
@@ -34,8 +34,8 @@ class ErrorText:
             for a web page or plain text, which a proxy or gateway wrote.
         json_error: the text of the JSON error, or empty. Only this text is checked for wording
             about used-up credits, an invalid key or a rate limit.
-        status: `statusCode` of the JSON error; None: it has none.
-        wait_seconds: how long the JSON error asks to wait; None: it names no time.
+        status: the HTTP error status that the JSON error contains; None if it contains none.
+        wait_seconds: how long the JSON error asks to wait; None if it names no time.
     """
 
     text: str
@@ -46,7 +46,7 @@ class ErrorText:
 
     @property
     def shown(self) -> str:
-        """The text with a colon in front, to append to a message; empty if there is no text."""
+        """The text after a colon, to append to a message; empty if there is no text."""
         return f": {self.text}" if self.text else ""
 
 
@@ -107,6 +107,7 @@ def _wait_seconds(error: str) -> float | None:
 
 
 def _one_line(text: str, key: BearerKey) -> str:
-    # A terminal would interpret control characters. Redact first: cutting may leave half a key.
+    # A terminal would interpret control characters. Redact before cutting: half a key would not be
+    # recognized.
     printable = "".join(char if char.isprintable() else " " for char in text)
     return key.redacted(" ".join(printable.split()))[:_SHOWN_CHARS]

@@ -1,4 +1,4 @@
-"""Parses JSON without loss: a value that Python or BSON would change is kept as text, or marked.
+"""Parses JSON without loss: values that Python or BSON would change are kept as text or refused.
 
 A number that neither a double nor an int64 represents exactly is kept as `{"$numberDecimal":
 text}`, like a decimal in MongoDB's Extended JSON. `transforms.payloads` reads it as a number.
@@ -21,31 +21,32 @@ from typing import Any
 from cryptoassets.schemas import NUMBER_KEY
 
 MAX_NESTING = 90
-"""MongoDB refuses 100 levels, and a stored document adds a few to those of its payload."""
+"""MongoDB refuses 100 levels of nesting; a document has a few more levels than its payload."""
 MAX_BSON_BYTES = 15 * 1024 * 1024
-"""MongoDB refuses 16 MiB."""
+"""MongoDB refuses documents of 16 MiB."""
 _DECODED_KEYS = {NUMBER_KEY, "$date", "__neosqlite_binary__", "__neosqlite_objectid__"}
 """Keys with a special meaning in a store.
 
 `NUMBER_KEY` marks a number kept as text (see above). MongoDB stores the other keys unchanged, but
 nx-27017, the embedded server that replaces it, returns such objects as dates, bytes or ObjectIds.
-CoinCap does not send any of these keys. Both stores refuse them, so that they store the same data.
+CoinCap does not send any of these keys. They are refused for both servers, so that both store the
+same data.
 """
 _INT64 = 2**63
 _LONGEST_INT64_TEXT = 20
 _MAX_NUMBER_LENGTH = 400
-"""No rule accepts a longer number, and Java's parser refuses numbers of 1,000 characters."""
+"""No rule accepts a longer number, and Java's JSON parser refuses more than 1,000 characters."""
 
 
 @dataclass(frozen=True)
 class Unrepresentable:
-    """Marks a part of a parsed value that cannot be represented; `reason` is a reason code."""
+    """Replaces a part of a parsed value that cannot be represented; `reason` is a reason code."""
 
     reason: str
 
 
 class ExactNumber(dict[str, str]):
-    """A JSON number kept as text, because the stores have no common type that is exact for it."""
+    """A JSON number kept as text, because no type common to both stores represents it exactly."""
 
     def __init__(self, text: str) -> None:
         """Keep the text."""
@@ -111,7 +112,7 @@ def is_too_deep(value: Any) -> bool:
 
 
 def _faults_within(element: Any) -> Iterator[str]:
-    # Not recursive, because values may be nested deeper than Python's stack.
+    # Not recursive, because values may be nested deeper than Python's recursion limit.
     pending: list[tuple[Any, int]] = [(element, 1)]
     while pending:
         value, depth = pending.pop()

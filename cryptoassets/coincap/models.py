@@ -13,7 +13,7 @@ from cryptoassets.settings import SourceKind
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long one call may take, seconds; `total` includes its retries and pauses."""
+    """How long one call may take, in seconds; `total_seconds` includes its retries and pauses."""
 
     connect_seconds: float = 5.0
     read_seconds: float = 15.0
@@ -28,8 +28,8 @@ class RetryPolicy:
 
     Attributes:
         attempts: number of failed calls after which the last error is raised.
-        attempts_when_limited: the same for calls that fail with 429 (too many calls per minute),
-            which are counted separately. None: as many as `attempts`.
+        attempts_when_limited: the same limit for calls that fail with 429 (too many calls per
+            minute), which are counted separately. None: `attempts` applies.
         first_pause_seconds: pause after the first fault.
         longest_pause_seconds: longest pause, unless the server asks for a longer one.
     """
@@ -42,7 +42,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Answer:
-    """One readable HTTP answer.
+    """One readable HTTP response.
 
     Attributes:
         url: the requested URL, without the key.
@@ -61,12 +61,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Item:
-    """One element of an answer's `data`.
+    """One element of a response's `data`.
 
     Attributes:
         value: the parsed element, in which strings stay strings; None if it has a fault.
-        text: its JSON as received.
-        fault: reason code if it cannot be stored unchanged, else None.
+        text: the element's JSON as received.
+        fault: reason code if the element cannot be stored unchanged, else None.
     """
 
     value: Any
@@ -76,7 +76,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Page:
-    """One answer that lists rows; `coins_asked` is how many it should contain."""
+    """One response that lists rows.
+
+    Attributes:
+        coins_asked: how many rows were expected. If the page is short, these are all rows of the
+            request that earlier pages did not contain.
+    """
 
     answer: Answer
     offset: int
@@ -90,8 +95,8 @@ class Snapshot:
     """One fetch of the top coins, in pages.
 
     Attributes:
-        pages: by offset, at least one.
-        is_repeated: a later page repeated coins of an earlier one.
+        pages: at least one, ordered by offset.
+        is_repeated: whether at least half of the coins on a page were already on earlier pages.
     """
 
     pages: tuple[Page, ...]
@@ -99,13 +104,13 @@ class Snapshot:
 
     @property
     def source(self) -> SourceKind:
-        """Kind of the server that sent it."""
+        """Kind of the server that sent the snapshot."""
         return self.pages[0].answer.source
 
 
 @dataclass(frozen=True)
 class HistoryAnswer:
-    """The points of one coin in [start, end), oldest first, as sent."""
+    """The response to a request for one coin's points in [start, end); items are in sent order."""
 
     slug: str
     interval: str

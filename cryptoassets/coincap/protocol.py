@@ -1,7 +1,7 @@
-"""CoinCap's protocol: routes, windows of history, formats of time, and kinds of source.
+"""CoinCap's protocol: routes, history windows, time formats, and kinds of source.
 
 What goes here: what the client and this project's server (`coincap_server`) must agree on. What
-stays out: the intervals' names and lengths (in `schemas.intervals`), the price of an answer (in
+stays out: the intervals' names and lengths (in `schemas.intervals`), the cost of a call (in
 `credits`), which windows are requested (in `backfills`).
 """
 
@@ -15,7 +15,7 @@ HISTORY_ROUTE = "/assets/{slug}/history"
 RATES_ROUTE = "/rates"
 
 SOURCE_HEADER = "X-Cryptoassets-Source"
-"""Kind of source, sent with every answer of this project's server; CoinCap does not send it."""
+"""Names the kind of source. Only this project's server sends this header, in every response."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS = 86_400_000
@@ -31,8 +31,8 @@ MAX_WINDOW_MS = {
     "h12": 365 * _DAY_MS,
     "d1": 20 * 365 * _DAY_MS + 5 * _DAY_MS,
 }
-"""Longest window of one history call in v2, milliseconds. v3 does not document it, so the fetch
-halves a window that is refused."""
+"""Longest window of one history call in v2, in milliseconds. v3 documents no limit, so
+`backfills.fetch` halves a window that is refused."""
 
 
 def epoch_ms(time: datetime) -> int:

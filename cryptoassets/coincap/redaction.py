@@ -22,11 +22,11 @@ class BearerKey:
         return f"BearerKey({MASK if self._key else None})"
 
     def header(self) -> dict[str, str]:
-        """Return the header to send; empty without a key."""
+        """Return the header to send; empty if there is no key."""
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
 
     def redacted(self, text: str) -> str:
-        """Return the text with this key, and everything that looks like a key, masked."""
+        """Return the text; this key and everything that looks like a key are masked."""
         if self._key:
             text = text.replace(self._key, MASK)
         return _BEARER.sub(rf"\1{MASK}", _KEY_PARAMETER.sub(rf"\1{MASK}", text))
@@ -37,7 +37,7 @@ class BearerKey:
 
 
 def public_url(url: str) -> str:
-    """Return the URL without user, password and key."""
+    """Return the URL without user and password; its key is masked."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return _KEY_PARAMETER.sub(rf"\1{MASK}", urlunsplit(parts._replace(netloc=host)))

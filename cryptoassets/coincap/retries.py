@@ -1,4 +1,4 @@
-"""Retries a call while its fault is temporary and the deadline allows.
+"""Retries a call as long as its fault is temporary and attempts and time are left.
 
 What goes here: pauses and their bounds. What stays out: which faults are temporary (in `verdicts`).
 """
@@ -23,7 +23,7 @@ def call_with_retries(
     """Return the first successful outcome.
 
     Args:
-        ask: makes one call; receives the deadline as a time of `time.monotonic`.
+        ask: makes one call; receives the deadline as a `time.monotonic` value.
         policy: number of attempts and length of pauses.
         total_seconds: limit for all calls and pauses together.
 
@@ -48,7 +48,7 @@ def call_with_retries(
 
 
 def pause_seconds(policy: RetryPolicy, attempt: int, asked_seconds: float | None) -> float:
-    """Return how long to wait after an attempt.
+    """Return how long to wait after a failed attempt.
 
     Args:
         policy: first and longest pause.

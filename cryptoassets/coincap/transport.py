@@ -1,7 +1,7 @@
 """Makes one GET request in bounded time and memory.
 
-What goes here: sockets, time-outs, the rate limit. What stays out: what a status
-means (in `verdicts`), retries and credits (in `client`).
+What goes here: sockets, time-outs, the rate limit. What stays out: what a status means (in
+`verdicts`), retries (in `retries`) and credits (in `client`).
 """
 
 from collections.abc import Callable
@@ -23,14 +23,14 @@ from cryptoassets.environment import certificates
 from cryptoassets.errors import SettingsError
 
 CALLS_PER_MINUTE = 600
-"""CoinCap's limit on every plan."""
+"""CoinCap's limit, which is the same for every plan."""
 _UNUSABLE_PROXY = (requests.exceptions.InvalidSchema, requests.exceptions.InvalidProxyURL)
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
 class Received:
-    """An answer; `fault` is the reason code if its body is incomplete, else None."""
+    """A response; `fault` is a reason code if its body is incomplete or unusable, else None."""
 
     status: int
     headers: dict[str, str]
@@ -41,7 +41,7 @@ class Received:
 
 @dataclass(frozen=True)
 class NoAnswer:
-    """A call without an answer; if the request `was_sent`, the server may have counted it."""
+    """A call without a response; if the request `was_sent`, the server may have charged for it."""
 
     why: str
     was_sent: bool
@@ -56,14 +56,15 @@ class Transport:
         self._key = key
         self._timeouts = timeouts
         self._now = now
-        # `limit_statuses` is empty: otherwise a 429 would block the next calls. The client retries.
+        # `limit_statuses` is empty: otherwise the session would delay the calls that follow a 429.
+        # The client decides when to retry.
         self._session: requests.Session = LimiterSession(
             per_minute=CALLS_PER_MINUTE, limit_statuses=(), max_delay=timeouts.total_seconds
         )
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter())
         if urlsplit(base_url).hostname in _LOOPBACK_HOSTS:
-            self._session.trust_env = False  # a proxy cannot reach this machine's loopback
+            self._session.trust_env = False  # a proxy cannot reach a loopback address
         elif base_url.startswith("https:"):
             certificates()
 
@@ -76,7 +77,7 @@ class Transport:
 
         Args:
             url: the full URL.
-            deadline: when to stop a running call, as a time of `time.monotonic`.
+            deadline: when to stop the call if it is still running, as a `time.monotonic` value.
         """
         timeouts = (self._timeouts.connect_seconds, self._timeouts.read_seconds)
         with CutOff(deadline):
@@ -84,7 +85,7 @@ class Transport:
                 response = self._session.get(
                     url,
                     headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
-                    # As `auth`, because an entry in ~/.netrc would replace a header.
+                    # Pass the key as `auth`: an entry in ~/.netrc would replace a header.
                     auth=self._authorize,
                     timeout=timeouts,
                     stream=True,
@@ -123,12 +124,12 @@ class Transport:
         if monotonic() >= deadline:
             return NoAnswer(self._timeout_reason(), was_sent=True)
         if body.fault:
-            response.raw.close()  # a connection with unread bytes must not be used again
+            response.raw.close()  # a connection with unread bytes must not be reused
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Received(response.status_code, headers, body.content, self._now(), fault)
 
     def _timeout_reason(self) -> str:
-        return f"it did not send a complete answer within {self._timeouts.total_seconds:g} s"
+        return f"the server sent no complete answer within {self._timeouts.total_seconds:g} s"
 
     def _no_answer(self, error: Exception, deadline: float) -> NoAnswer:
         if monotonic() >= deadline:
@@ -138,20 +139,20 @@ class Transport:
             return NoAnswer(f"no connection within {seconds:g} s", was_sent=False)
         if isinstance(error, requests.Timeout | ReadTimeoutError):
             seconds = self._timeouts.read_seconds
-            return NoAnswer(f"it sent nothing for {seconds:g} s", was_sent=True)
+            return NoAnswer(f"the server sent nothing for {seconds:g} s", was_sent=True)
         why = _why_never_sent(error)
         if why is not None:
             return NoAnswer(why, was_sent=False)
-        return NoAnswer("it broke the connection", was_sent=True)
+        return NoAnswer("the server broke the connection", was_sent=True)
 
 
 def _why_never_sent(error: Exception) -> str | None:
     if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names did not reach it"
+        return "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names did not reach the server"
     if "NewConnectionError" in repr(error) or "NameResolutionError" in repr(error):
-        return "it refused the connection or is unknown"
+        return "the server refused the connection or is unknown"
     if isinstance(error, requests.exceptions.SSLError):
-        return "its TLS certificate cannot be verified, or TLS failed"
+        return "the server's TLS certificate cannot be verified, or TLS failed"
     return None
 
 

@@ -1,9 +1,10 @@
-"""Splits an answer into its elements, each with its original text.
+"""Splits a response into its elements, each with its original text.
 
-What goes here: the envelope's outer two levels. What stays out: values (in `lossless`).
+What goes here: the outer two levels of the JSON, which are the envelope and its list `data`. What
+stays out: values (in `lossless`).
 
-Python's JSON parser reads each value. This module reads the envelope around them, so that the text
-of a broken coin is known and the other coins of the page can still be read.
+This module reads the envelope; Python's JSON parser reads each value in it. If a coin is broken,
+its text is therefore known, and the page's other coins can still be read.
 """
 
 import json
@@ -15,12 +16,12 @@ from typing import Any
 from cryptoassets.coincap.lossless import DECODER, is_too_deep, storage_fault
 from cryptoassets.coincap.models import Item
 
-_BLANKS = re.compile(r"[ \t\n\r]*")
+_WHITESPACE = re.compile(r"[ \t\n\r]*")
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 class UnreadableError(ValueError):
-    """A body that is not an envelope; `reason` is a reason code of a dead letter."""
+    """A body that is not an envelope; `reason` is the reason code for its dead letter."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -32,8 +33,8 @@ class Envelope:
     """A JSON object whose `data` is split into its elements.
 
     Attributes:
-        members: all members except a `data` that is a list.
-        items: the elements of `data`; None if it is absent or not a list.
+        members: all members, except `data` if it is a list.
+        items: the elements of `data`; None if `data` is absent or not a list.
     """
 
     members: dict[str, Any]
@@ -41,7 +42,7 @@ class Envelope:
 
 
 def read_envelope(body: bytes) -> Envelope:
-    """Split a body into envelope and elements; a byte order mark is ignored.
+    """Split a body into its envelope and elements; a byte order mark is ignored.
 
     Raises:
         UnreadableError: html, bad_utf8, too_deep, duplicate_keys, not_an_object or not_json.
@@ -50,7 +51,7 @@ def read_envelope(body: bytes) -> Envelope:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UnreadableError("bad_utf8") from None
-    start = _skip_blanks(text, 0)
+    start = _skip_whitespace(text, 0)
     if text[start : start + 1] == "<":
         raise UnreadableError("html")
     try:
@@ -65,7 +66,7 @@ def read_envelope(body: bytes) -> Envelope:
 
 
 class _Splitter:
-    """Splits one text; each method takes the start of a part and returns its end."""
+    """Splits one text; methods that read a part take its start and return its end."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -74,27 +75,27 @@ class _Splitter:
 
     def envelope(self, start: int) -> Envelope:
         end = self._read_members(start, "}", self._member)
-        if _skip_blanks(self._text, end) != len(self._text):
+        if _skip_whitespace(self._text, end) != len(self._text):
             raise json.JSONDecodeError("more than one value", self._text, end)
         return Envelope(self._members, None if self._items is None else tuple(self._items))
 
     def _read_members(self, start: int, closing: str, read: Callable[[int], int]) -> int:
         """Call `read` at the start of each member between two brackets."""
         text = self._text
-        at = _skip_blanks(text, start + 1)
+        at = _skip_whitespace(text, start + 1)
         if text[at] == closing:
             return at + 1
         while True:
-            at = _skip_blanks(text, read(at))
+            at = _skip_whitespace(text, read(at))
             if text[at] == closing:
                 return at + 1
-            at = _skip_blanks(text, self._expect(",", at))
+            at = _skip_whitespace(text, self._expect(",", at))
 
     def _member(self, at: int) -> int:
         text = self._text
         self._expect('"', at)
         key, at = DECODER.raw_decode(text, at)
-        at = _skip_blanks(text, self._expect(":", _skip_blanks(text, at)))
+        at = _skip_whitespace(text, self._expect(":", _skip_whitespace(text, at)))
         if key in self._members or (key == "data" and self._items is not None):
             raise UnreadableError("duplicate_keys")
         if key == "data" and text[at] == "[":
@@ -110,7 +111,7 @@ class _Splitter:
         try:
             value, end = DECODER.raw_decode(self._text, start)
         except RecursionError:
-            # The parser's own limit depends on Python's version, so find the end without it.
+            # The parser's limit depends on Python's version, so find the end without the parser.
             value, end = None, self._end_of_nested(start)
             fault: str | None = "too_deep"
         else:
@@ -132,6 +133,6 @@ class _Splitter:
         return at + 1
 
 
-def _skip_blanks(text: str, at: int) -> int:
-    found = _BLANKS.match(text, at)
+def _skip_whitespace(text: str, at: int) -> int:
+    found = _WHITESPACE.match(text, at)
     return found.end() if found else at

@@ -1,4 +1,4 @@
-"""Decides what one answer means: success, a temporary fault, or a permanent error.
+"""Decides what one response means: success, a temporary fault, or a permanent error.
 
 What goes here: CoinCap's error table. What stays out: reading error texts (in `error_texts`),
 waiting and retrying (in `retries`).
@@ -68,17 +68,19 @@ class CallFailure:
 
 
 def source_kind_of(outcome: Received) -> SourceKind:
-    """Return the kind of source that the header names; without the header it is CoinCap."""
+    """Return the kind of source that the header names; without this header, it is CoinCap."""
     return source_named(outcome.headers.get(SOURCE_HEADER.lower(), ""))
 
 
 def verdict(
     url: str, outcome: Received | NoAnswer, key: BearerKey
 ) -> tuple[Answer, Envelope] | CallFailure:
-    """Return the answer of a call to `url`, or how it failed."""
+    """Return the response to a request for `url`, or the failure of the call."""
     shown_url = key.redacted(public_url(url))
     if isinstance(outcome, NoAnswer):
-        message = f"GET {shown_url} failed: {outcome.why}. {_LATER}; check COINCAP_URL and network"
+        message = (
+            f"GET {shown_url} failed: {outcome.why}. {_LATER}; check COINCAP_URL and the network"
+        )
         return CallFailure(SourceUnavailableError(message), is_temporary=True)
     if outcome.status != HTTPStatus.OK:
         error_text = read_error_text(outcome.body, key)
@@ -105,7 +107,7 @@ def verdict(
 
 
 def _judge_error_with_status_200(shown_url: str, outcome: Received, key: BearerKey) -> CallFailure:
-    """Return the failure of an answer with status 200 that contains an error instead of data."""
+    """Return the failure of a response with status 200 that contains an error instead of data."""
     error_text = read_error_text(outcome.body, key)
     if error_text.status is not None:
         return _judge_error_status(
@@ -137,7 +139,8 @@ def _malformed(shown_url: str, outcome: Received, reason: str, key: BearerKey) -
         reason=reason,
         body=key.redacted_bytes(outcome.body)[:MAX_STORED_BODY_BYTES],
     )
-    # A retry would transfer 64 MiB again. An object without data is an answer on purpose.
+    # A retry would transfer 64 MiB again. A server that sends an object without `data` does so on
+    # purpose.
     is_final = reason in ("too_large", "no_data") and not _TEMPORARY.search(error_text.json_error)
     return CallFailure(error, is_temporary=not is_final)
 
@@ -182,7 +185,7 @@ def _permanent_error(
 def _failure_in_json_error(
     shown_url: str, outcome: Received, error_text: ErrorText
 ) -> CallFailure | None:
-    """Return the failure if CoinCap's JSON error is about credits, pace, plan or version."""
+    """Return the failure if CoinCap's JSON error is about credits, pace, plan or API version."""
     status, error = outcome.status, error_text.json_error
     place = f"(HTTP {status}{error_text.shown})"
     may_be_closed = status != HTTPStatus.NOT_FOUND and status < HTTPStatus.INTERNAL_SERVER_ERROR

@@ -1,6 +1,6 @@
-"""The types of requests and answers, and CoinCap's paging.
+"""The types of requests and responses, and CoinCap's paging.
 
-What goes here: what does not depend on an HTTP library. What stays out: sockets (in `server`).
+What goes here: code that does not depend on an HTTP library. What stays out: sockets (in `server`).
 """
 
 import json
@@ -33,7 +33,7 @@ class Request:
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """An answer as bytes; `transfer_fault` is a fault that the server produces while sending."""
+    """A response as bytes; `transfer_fault` is a fault that the server produces while sending."""
 
     status: int
     body: bytes
@@ -52,7 +52,7 @@ class HttpAnswer:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer whose parts are JSON texts, so that recorded values are sent unchanged.
+    """A response whose parts are JSON texts, so that recorded values are sent unchanged.
 
     Attributes:
         timestamp: JSON text of the envelope's timestamp; None omits it.
@@ -81,12 +81,12 @@ class Reply:
         return "{" + ",".join(members) + "}"
 
     def wire(self) -> HttpAnswer:
-        """Encode the answer."""
+        """Encode the response."""
         return HttpAnswer(self.status, self.text().encode())
 
 
 def error_reply(status: int, message: str, now_ms: int) -> Reply:
-    """Return an error as CoinCap words it: `{"error": ..., "timestamp": ...}`."""
+    """Return an error in CoinCap's form: `{"error": ..., "timestamp": ...}`."""
     return Reply(status, str(now_ms), error=message)
 
 
@@ -95,10 +95,10 @@ class BadQueryError(ValueError):
 
 
 def select_page(coins: Sequence[T], query: dict[str, str]) -> Sequence[T]:
-    """Return the page that `limit` and `offset` ask for.
+    """Return the page that `limit` and `offset` select.
 
     Raises:
-        BadQueryError: not a number, negative, or a limit above 2,000.
+        BadQueryError: a parameter is not a whole number, or the limit is above 2,000.
     """
     limit = _whole_number(query, "limit", DEFAULT_LIMIT)
     offset = _whole_number(query, "offset", 0)

@@ -1,7 +1,7 @@
-r"""Makes this project's servers send faulty answers on demand, for tests and demonstrations.
+r"""Makes this project's server return faulty responses on demand, for tests and demonstrations.
 
-What goes here: rules, and what each kind does to an answer. What stays out: faults while sending
-(in `server`).
+What goes here: the rules, and what each kind of fault does to a response. What stays out: faults
+while a response is sent (in `server`).
 
 `PUT /faults` takes a JSON list of rules. The first rule that matches a call and is not used up is
 applied. `DELETE /faults` clears all rules.
@@ -11,33 +11,34 @@ applied. `DELETE /faults` clears all rules.
     route   "/assets", "/assets/{slug}", "/assets/{slug}/history", "/rates", a path such as
             "/assets/bitcoin/history", or "*" (default)
     times   number of calls to which the rule is applied; default: all
-    after   number of matching calls that are answered without a fault first; default 0
+    after   number of matching calls that get a response without a fault first; default 0
 
     kind            does                                             further members
-    status          answers with an error only                       status, retry_after, body
-                    (retry_after "date" sends an HTTP date 1 s ahead; body replaces the JSON)
-    reset           resets the connection without an answer
-    slow            sends headers, then 1 byte per second
-    truncated_gzip  compresses, and leaves out the second half
-    bad_length      Content-Length is twice the length of the body
-    html            200 with an HTML page
+    status          returns an error                                 status, retry_after, body
+                    (retry_after "date" sends an HTTP date about 1 s ahead; body replaces the JSON)
+    reset           resets the connection without a response
+    slow            sends the headers, then 1 byte per second
+    truncated_gzip  compresses the body, and omits its second half
+    bad_length      sends a Content-Length of twice the body's length
+    html            sends an HTML page with status 200
     bad_utf8        puts the byte FF into the body
     bom             puts a byte order mark before the body
-    too_deep        nests 10,000 lists into the envelope
-    huge            sends `megabytes` (200) MB                       megabytes
-    empty           `data: []`
-    no_data         an envelope without `data`
-    deprecated      the body with which v2 announced its deprecation
-    cut             keeps the first `coins` elements                 coins
-    repeat_page     answers every offset with the first page
-    freeze          answers as of the time when the rule was set
-    timestamp       replaces the timestamp: `value` is any JSON,     value, shift_ms
-                    without it none is sent; `shift_ms` is added to the real one
-    patch           changes coins, named by id (points: by date)     coins
+    too_deep        adds 10,000 nested lists to the envelope
+    huge            appends `megabytes` MB of spaces (default 200)   megabytes
+    empty           sends `data: []`
+    no_data         sends an envelope without `data`
+    deprecated      sends the body with which v2 announced its deprecation
+    cut             keeps the first `coins` elements (default 30)    coins
+    repeat_page     returns the first page for every offset
+    freeze          returns data as of the time when the rule was set
+    timestamp       replaces the timestamp by `value` (any JSON),    value, shift_ms
+                    or adds `shift_ms` to it; with neither, no timestamp is sent
+    patch           changes coins by id, or history points by date   coins
                     {"bitcoin": {"set": {"priceUsd": 5}, "delete": ["name"],
                      "raw": {"vwap24Hr": "NaN"}, "append": "\"rank\":\"1\"", "text": "[]"}}
-                    set: JSON values; raw: JSON texts; append: members as text, duplicates too;
-                    text: the whole coin as text; null instead of a patch leaves the coin out
+                    set: JSON values; raw: JSON texts; append: text of more members, also of
+                    duplicate ones; text: the whole coin as text; null instead of a patch omits
+                    the coin
 """
 
 import json
@@ -98,7 +99,7 @@ class Rule:
         return self.seen > after and (times is None or self.seen <= after + times)
 
     def apply(self, request: Request, now_ms: int, reply_to: ReplyTo) -> HttpAnswer:
-        """Return the faulty answer."""
+        """Return the faulty response."""
         if self.kind == "status":
             return self._status(now_ms)
         if self.kind == "freeze":
@@ -157,8 +158,8 @@ class Rule:
                 nested = b"[" * _NESTING + b"]" * _NESTING
                 return replace(wire, body=wire.body.replace(b"{", b'{"deep":' + nested + b",", 1))
             case "huge":
-                blanks = b" " * (self.options.get("megabytes", 200) * _MEGABYTE)
-                return replace(wire, body=wire.body + blanks)
+                spaces = b" " * (self.options.get("megabytes", 200) * _MEGABYTE)
+                return replace(wire, body=wire.body + spaces)
         transfer_fault = next((kind for kind in _TRANSFER_FAULTS if kind == self.kind), None)
         return replace(wire, transfer_fault=transfer_fault)
 
@@ -174,7 +175,7 @@ class Faults:
         """Replace all rules with a list of rules from parsed JSON.
 
         Raises:
-            InvalidFaultError: it is not a list of objects, or a kind does not exist.
+            InvalidFaultError: the JSON is not a list of objects, or a kind does not exist.
         """
         if not isinstance(rules, list):
             raise InvalidFaultError("faults are a JSON list of rules")
@@ -183,7 +184,7 @@ class Faults:
             self._rules = new_rules
 
     def rules(self) -> list[dict[str, Any]]:
-        """Return the rules as set, with the number of calls each has matched."""
+        """Return the rules as set, with the number of calls that each has matched."""
         with self._lock:
             return [
                 {"route": r.route, "kind": r.kind, **r.options, "seen": r.seen} for r in self._rules

@@ -1,7 +1,8 @@
-"""Serves recorded answers from a folder; every coin is sent with its original text.
+"""Serves recorded responses from a folder; every coin is sent with its original text.
 
-What goes here: `assets.json`, `history_<slug>_<interval>.json`, `rates.json` in CoinCap's own form,
-v2 or v3, compressed by gzip or not. What stays out: simulated answers (in `simulator`).
+What goes here: reading and serving `assets.json`, `history_<slug>_<interval>.json` and
+`rates.json`. They have the form of CoinCap v2 or v3, and may be compressed by gzip. What stays out:
+simulated responses (in `simulator`).
 """
 
 import json
@@ -33,7 +34,7 @@ _SHOWN_CHARACTERS = 80
 
 @dataclass(frozen=True)
 class _File:
-    """One recorded answer: each element as a value for filters and as the text to send."""
+    """One recorded response: each element as a value for filters and as the text to send."""
 
     version: tuple[int, int]
     timestamp: str | None
@@ -41,15 +42,15 @@ class _File:
 
 
 class Recording:
-    """A folder of recorded answers; changed files are read again."""
+    """A folder of recorded responses; changed files are read again."""
 
     source: SourceKind = "replay"
 
     def __init__(self, folder: Path, *, as_recorded: bool = False) -> None:
-        """Read every answer once, so that a broken file is reported at the start.
+        """Read every file once, so that a broken file is reported at the start.
 
         Raises:
-            SettingsError: the folder contains no answer, or one that cannot be read.
+            SettingsError: the folder contains no recorded response, or one that cannot be read.
         """
         self._folder = folder
         self._is_as_recorded = as_recorded
@@ -66,7 +67,7 @@ class Recording:
             self._file(name)
 
     def reply(self, request: Request, now_ms: int) -> Reply:
-        """Answer one GET from the folder; 404 if its answer was not recorded."""
+        """Return the recorded response to a GET request, or 404 if none was recorded."""
         try:
             return self._recorded(request, now_ms)
         except BadQueryError as error:

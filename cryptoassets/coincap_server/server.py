@@ -1,7 +1,7 @@
 """Serves a CoinCap-compatible source over HTTP.
 
-What goes here: bytes, threads and ports. What stays out: the answers (in `service`), serving until
-a signal is received (in `sources`).
+What goes here: bytes, threads and ports. What stays out: the responses (in `service`), serving
+until a signal is received (in `sources`).
 """
 
 import gzip
@@ -31,10 +31,10 @@ class App(Protocol):
 
 
 class SourceServer:
-    """A running server; a context manager that stops it.
+    """A running server; use it as a context manager, or `close` it.
 
     Attributes:
-        url: base URL, `http://127.0.0.1:<port>`; `/v3` below it serves the same.
+        url: base URL, `http://127.0.0.1:<port>`; all paths are also served below `/v3`.
     """
 
     def __init__(self, server: "_Server") -> None:
@@ -71,7 +71,7 @@ def make_server(app: App, port: int = 0, host: str = "127.0.0.1") -> SourceServe
 
     Args:
         app: answers the requests, e.g. `sources.simulated_source()`.
-        port: 0 chooses a free one.
+        port: 0 chooses a free port.
         host: address to listen on; loopback unless in a container.
 
     Raises:

@@ -5,8 +5,9 @@ What goes here: everything between HTTP (in `server`) and the content (in `simul
 
     GET    /health   200 and the kind of source; needs no key
     GET    /calls    {"calls": {route: n}, "credits": {route: n}} as CoinCap would count them
-    GET    /faults   the current rules (see `faults`); PUT replaces them (application/json), DELETE
-                     clears them; PUT and DELETE refuse web pages and host names except localhost
+    GET    /faults   the current rules (see `faults`). PUT replaces them (application/json), DELETE
+                     clears them. PUT and DELETE are accepted only on a loopback host name, and not
+                     from a web page of another origin
 """
 
 import json
@@ -34,16 +35,16 @@ COIN_ROUTE = "/assets/{slug}"
 
 
 class Content(Protocol):
-    """Answers for a given time; each kind of source implements it."""
+    """The responses of one kind of source, as of a given time."""
 
     source: SourceKind
 
     def reply(self, request: Request, now_ms: int) -> Reply:
-        """Answer one GET.
+        """Return the response to a GET request.
 
         Args:
-            request: path without `/v3`, as sent.
-            now_ms: the time to answer for, ms since 1970.
+            request: the request as sent, but its path without `/v3`.
+            now_ms: the time as of which data is returned, ms since 1970.
         """
 
 
@@ -66,7 +67,7 @@ class Service:
         self._credits: Counter[str] = Counter()
 
     def answer(self, request: Request) -> HttpAnswer:
-        """Answer one request; every answer names its source in a header."""
+        """Answer one request; every response names its source in a header."""
         request = request.without_prefix("/v3")
         wire = self._own_answer(request) or self._metered_answer(request)
         return wire.with_header(SOURCE_HEADER, self._content.source)

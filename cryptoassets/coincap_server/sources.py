@@ -25,7 +25,7 @@ def _utc_now() -> datetime:
 def simulated_source(
     seed: int = 0, *, api_key: str | None = None, now: Callable[[], datetime] = _utc_now
 ) -> Service:
-    """Return a source of simulated prices; the same seed and instant give the same answer."""
+    """Return a source of simulated prices; the same seed and instant give the same response."""
     return Service(SimulatedContent(Market(seed)), api_key=api_key, now=now)
 
 
@@ -36,16 +36,16 @@ def replayed_source(
     api_key: str | None = None,
     now: Callable[[], datetime] = _utc_now,
 ) -> Service:
-    """Return a source of recorded answers.
+    """Return a source of recorded responses.
 
     Args:
         folder: contains `assets.json`, `history_<slug>_<interval>.json`, `rates.json`.
-        as_recorded: keep the timestamp of a recorded snapshot instead of the current time.
-        api_key: refuse calls without it.
+        as_recorded: send recorded responses with their recorded timestamp, not the current time.
+        api_key: refuse calls without this key; None accepts every call.
         now: the clock for timestamps.
 
     Raises:
-        SettingsError: the folder contains no answer, or one that cannot be read.
+        SettingsError: the folder contains no recorded response, or one that cannot be read.
     """
     return Service(Recording(folder, as_recorded=as_recorded), api_key=api_key, now=now)
 
@@ -63,9 +63,9 @@ def run_source(  # noqa: PLR0913 - one parameter per option of the command
     """Serve in the main thread until SIGTERM or SIGINT, as the command `source` does.
 
     Args:
-        port: 0 chooses a free one.
-        replay: folder of recorded answers; None simulates.
-        as_recorded: keep the timestamps of recorded snapshots.
+        port: 0 chooses a free port.
+        replay: folder of recorded responses; None: prices are simulated.
+        as_recorded: send recorded responses with their recorded timestamp.
         seed: seed of the simulated prices.
         api_key: refuse calls without this key; None accepts every call.
         announce: called with the base URL when the server is ready.

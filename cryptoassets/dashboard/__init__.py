@@ -1,4 +1,5 @@
 """The dashboard: the market, each coin and the pipeline, as pages in the browser.
 
-What goes here: pages and charts. What stays out: queries (in `analysis`). It reads as `analyst`.
+What goes here: pages, charts and their SQL. What stays out: the connection (in `analysis`), which
+uses the role `analyst` and can only read.
 """

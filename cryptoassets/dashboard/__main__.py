@@ -5,14 +5,15 @@ import contextlib
 
 from streamlit.logger import set_log_level
 
-# Before the import, because Streamlit warns about each cache declared outside a reader's session.
+# Set before the import of modules that declare caches outside a reader's session: Streamlit would
+# warn about each of these caches.
 set_log_level("ERROR")
 
 from cryptoassets.dashboard.server import serve  # noqa: E402
 
 
 def main() -> None:
-    """Read the options and serve."""
+    """Read the options and serve the dashboard."""
     parser = argparse.ArgumentParser(prog="python -m cryptoassets.dashboard")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8501)

@@ -1,6 +1,6 @@
-"""The other pages of the platform: their addresses, whether they answer, and Dagster's last runs.
+"""The platform's web pages: their addresses, whether they respond, and Dagster's newest runs.
 
-What goes here: requests to those pages. What stays out: showing the answers (in `views`).
+What goes here: requests to these pages. What stays out: showing the results (in `views`).
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,16 @@ _PARTITION_TAGS = (
 
 @dataclass(frozen=True)
 class PlatformPage:
-    """A page: where the reader opens it, where this server reaches it, and what it is for."""
+    """A web page of the platform.
+
+    Attributes:
+        name: name of the program that serves it.
+        url: the address that the reader opens.
+        probe: the address that this server requests.
+        purpose: what the page is for.
+        user: the user name to log in with.
+        start: how to start the page.
+    """
 
     name: str
     url: str
@@ -85,7 +94,7 @@ _PAGES = (
 
 @dataclass(frozen=True)
 class Health:
-    """Whether a page answers; `detail` describes the answer or names the command that starts it."""
+    """Whether a page responds; `detail` describes the response or says how to start the page."""
 
     is_up: bool
     detail: str
@@ -93,7 +102,7 @@ class Health:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of Dagster."""
+    """A Dagster run."""
 
     run_id: str
     job: str
@@ -104,12 +113,12 @@ class Run:
 
 @st.cache_resource(ttl=_CACHE_SECONDS, show_spinner=False)
 def _settings() -> Settings:
-    """Return cached settings: reading takes 10 ms, and a table of runs needs them for each link."""
+    """Return the settings, cached: reading them takes 10 ms, and each link to a run needs them."""
     return load_settings()
 
 
 def platform_pages() -> list[PlatformPage]:
-    """Every page of the platform, at the addresses that CRYPTOASSETS_PAGES names."""
+    """Return every page of the platform; CRYPTOASSETS_PAGES overrides their usual addresses."""
     named = _settings().pages
     pages = []
     for page in _PAGES:
@@ -120,38 +129,38 @@ def platform_pages() -> list[PlatformPage]:
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
 def health_of(pages: Sequence[PlatformPage]) -> list[Health]:
-    """Request all pages at the same time."""
+    """Request all pages in parallel, and return the health of each."""
     with ThreadPoolExecutor(len(pages)) as pool:
         return list(pool.map(_health, pages))
 
 
 def _health(page: PlatformPage) -> Health:
     try:
-        answer = requests.get(page.probe, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
+        response = requests.get(page.probe, timeout=_TIMEOUT_SECONDS, allow_redirects=False)
     except requests.RequestException:
         return Health(is_up=False, detail=f"not running; start it with {page.start}")
     # A page that asks for a log-in is healthy.
-    if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Health(is_up=True, detail="answers")
-    return Health(is_up=False, detail=f"answers with an error ({answer.status_code})")
+    if response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Health(is_up=True, detail="responding")
+    return Health(is_up=False, detail=f"responding with an error ({response.status_code})")
 
 
 def dagster_link(run_id: str) -> str:
-    """Address of a run on Dagster's page."""
+    """Return the address of a run's page in Dagster."""
     return f"{_settings().dagster_page}/runs/{run_id}"
 
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
 def last_runs(limit: int) -> list[Run] | None:
-    """The newest runs, newest first; None if Dagster does not answer."""
+    """Return the newest runs, newest first; None if Dagster does not respond as expected."""
     address = urljoin(platform_pages()[0].probe, "/graphql")
     try:
-        answer = requests.post(
+        response = requests.post(
             address,
             json={"query": _RUNS, "variables": {"limit": limit}},
             timeout=_TIMEOUT_SECONDS,
         )
-        found = answer.json()["data"]["runsOrError"]["results"]
+        found = response.json()["data"]["runsOrError"]["results"]
         return [_run(one) for one in found]
     except (requests.RequestException, ValueError, KeyError, TypeError):
         return None

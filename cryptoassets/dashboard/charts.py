@@ -1,7 +1,7 @@
-"""Plotly figures that can be read in light and dark, on a screen and on a phone.
+"""Plotly charts that are readable in light and dark mode, on a large screen and on a phone.
 
-What goes here: the form of the charts. What stays out: which values they show. Values are rounded
-as decimals before they become floats; hover texts show the decimals.
+What goes here: how charts look. What stays out: which values they show. Values are rounded as
+decimals before they become floats; hover texts are made from the decimals.
 """
 
 import time
@@ -19,9 +19,9 @@ COLORS = ("#4f8ef7", "#f59e42", "#1f9d55", "#a970f0", "#e25c9b", "#17a2a8")
 GAIN, LOSS, NEUTRAL = "#1f9d55", "#e05252", "#8b95a5"
 _GRID = "rgba(128, 128, 128, 0.18)"
 _DIGITS = 7
-_FIGURES_SECONDS = 0.3
+_NUMBERS_FIRST_SECONDS = 0.3
 _FEW_DAYS = 8
-"""With fewer days than this, each day gets a tick; otherwise Plotly would put some at noon."""
+"""With fewer days than this, each day gets a tick. Plotly's default would add ticks at noon."""
 _DAY, _MONTH = 86_400_000, "M1"
 _TIME_FORMATS = [
     {"dtickrange": [None, _DAY - 1], "value": "%H:%M\n%-d %b"},
@@ -35,14 +35,14 @@ Amounts = Sequence[Decimal | None]
 
 
 def plotted(amounts: Amounts) -> list[float | None]:
-    """Values for the browser: rounded to seven digits, so that it never shows binary noise."""
+    """Return floats for the browser, rounded to seven digits to hide binary rounding errors."""
     return [None if one is None else float(f"{one:.{_DIGITS}g}") for one in amounts]
 
 
 def line(
     times: Times, amounts: Amounts, texts: Sequence[str], name: str = "", **options: Any
 ) -> go.Scatter:
-    """A line; None interrupts it. The texts appear when the pointer is over a point."""
+    """Return a line, interrupted at None. Hovering over a point shows its text."""
     color = options.pop("color", COLORS[0])
     return go.Scatter(
         x=list(times),
@@ -57,7 +57,7 @@ def line(
 
 
 def bars(times: Times, amounts: Amounts, texts: Sequence[str], name: str, color: str) -> go.Bar:
-    """One bar per time."""
+    """Return one bar per time."""
     return go.Bar(
         x=list(times),
         y=plotted(amounts),
@@ -69,7 +69,7 @@ def bars(times: Times, amounts: Amounts, texts: Sequence[str], name: str, color:
 
 
 def candles(starts: Times, rows: Sequence[Mapping[str, Any]], currency: str) -> list[Any]:
-    """Candles; those with less than half of their expected points are drawn faint."""
+    """Return candles; those with less than half of their expected points are drawn faint."""
     groups: tuple[tuple[str, bool, float], ...] = (("candle", False, 1.0), ("thin", True, 0.35))
     drawn = []
     for name, is_thin, opacity in groups:
@@ -88,7 +88,7 @@ def candles(starts: Times, rows: Sequence[Mapping[str, Any]], currency: str) -> 
             go.Candlestick(
                 x=[start for start, _ in chosen],
                 **prices,
-                name="with less than half of its points" if is_thin else name,
+                name="less than half of the expected points" if is_thin else name,
                 opacity=opacity,
                 increasing={"line": {"color": GAIN, "width": 1}, "fillcolor": GAIN},
                 decreasing={"line": {"color": LOSS, "width": 1}, "fillcolor": LOSS},
@@ -106,18 +106,19 @@ def _candle_text(row: Mapping[str, Any], currency: str) -> str:
     return "<br>".join([*words, f"<b>close {figures.price(row['close'], currency)}</b>", points])
 
 
-def let_figures_appear() -> None:
+def show_numbers_first() -> None:
     """Wait a moment when a reader opens the first page, so that numbers appear before charts.
 
-    The browser draws at once what arrives together, and its first chart takes a second.
+    The browser draws everything that arrives together in one step, and its first chart takes a
+    second. Without the pause, the numbers would appear only with the chart.
     """
-    if "has_figures" not in st.session_state:
-        st.session_state["has_figures"] = True
-        time.sleep(_FIGURES_SECONDS)
+    if "has_numbers" not in st.session_state:
+        st.session_state["has_numbers"] = True
+        time.sleep(_NUMBERS_FIRST_SECONDS)
 
 
 def show(traces: Sequence[Any], **options: Any) -> None:
-    """Write a chart to the page; see `figure`."""
+    """Add a chart to the page; see `figure` for the options."""
     st.plotly_chart(
         figure(traces, **options),
         config={"displayModeBar": False, "displaylogo": False, "responsive": True},
@@ -127,14 +128,14 @@ def show(traces: Sequence[Any], **options: Any) -> None:
 def figure(
     traces: Sequence[Any], *, unit: str = "", prefix: str = "", height: int = 320, **layout: Any
 ) -> go.Figure:
-    """Put traces into a chart.
+    """Return a chart of some traces.
 
     Args:
         traces: lines, bars or candles.
-        unit: written after the values of the axis.
-        prefix: written before them.
+        unit: appended to each value on the y axis, e.g. " %".
+        prefix: put before each value on the y axis, e.g. "$".
         height: in pixels.
-        layout: further options of Plotly's layout.
+        layout: further options for Plotly's layout.
     """
     has_names = sum(trace.showlegend is not False and bool(trace.name) for trace in traces) > 1
     xaxis = {
@@ -156,7 +157,7 @@ def figure(
         "separatethousands": True,
         "nticks": 6,
     }
-    # The layout is set at once, because Plotly takes 10 ms to check each change of a figure.
+    # The whole layout is passed at once, because Plotly takes 10 ms to validate each later change.
     whole = {
         "height": height,
         "margin": {"l": 8, "r": 8, "t": 36 if has_names else 12, "b": 8},

@@ -1,7 +1,7 @@
-"""Figures as text: rounded as decimals, never as binary fractions.
+"""Numbers and times as text; numbers are rounded as decimals, never as binary floats.
 
-What goes here: numbers, amounts, ages and times as a reader expects them. What stays out: tables
-and charts (in `tables` and `charts`).
+What goes here: the text form of amounts, percentages, ages and times. What stays out: tables and
+charts (in `tables` and `charts`).
 """
 
 from datetime import date, datetime
@@ -17,19 +17,19 @@ _TWO_DECIMALS_FROM = 100
 
 
 def symbol(currency: str) -> str:
-    """The sign of a currency, in front of amounts; its code and a blank if it has none."""
+    """The prefix of amounts: the currency's sign, or its code and a space if it has no sign."""
     return _SYMBOLS.get(currency, f"{currency} ")
 
 
 def price(amount: Decimal | None, currency: str) -> str:
-    """A price: two decimals from 100 on, else five significant digits."""
+    """A price: two decimals from 100 upwards, five significant digits below 100."""
     if amount is None:
         return UNKNOWN
     return f"{symbol(currency)}{rounded(amount):,f}"
 
 
 def rounded(amount: Decimal) -> Decimal:
-    """A price in as many digits as are shown."""
+    """Round a price to the digits that are shown."""
     if abs(amount) >= _TWO_DECIMALS_FROM or not amount:
         return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
     decimals = _SIGNIFICANT_DIGITS - 1 - amount.adjusted()
@@ -47,7 +47,7 @@ def total(amount: Decimal | None, currency: str) -> str:
 
 
 def percent(share: Decimal | None, *, is_signed: bool = False, decimals: int = 2) -> str:
-    """A percentage; with a sign if it is a change."""
+    """A percentage; `is_signed` adds a plus sign to positive values."""
     if share is None:
         return UNKNOWN
     text = _fixed(share, decimals)
@@ -58,12 +58,12 @@ def percent(share: Decimal | None, *, is_signed: bool = False, decimals: int = 2
 
 
 def count(number: int | Decimal | None) -> str:
-    """A whole number with separators."""
+    """A whole number with thousands separators."""
     return UNKNOWN if number is None else f"{int(number):,}"
 
 
 def age(seconds: float | Decimal | None) -> str:
-    """A time span in its largest unit."""
+    """A time span in its largest unit, e.g. 1.5 h."""
     if seconds is None:
         return UNKNOWN
     for size, unit in _AGES:

@@ -1,4 +1,4 @@
-"""The price of a coin with its gaps and its quarantined points.
+"""The chart of a coin's price, with gaps and quarantined documents.
 
 What goes here: where the line is interrupted, and where rejected documents are marked. What stays
 out: the other charts of the page (in `views.coin`).
@@ -21,7 +21,7 @@ from cryptoassets.dashboard.reader import Reader
 from cryptoassets.dashboard.reading import Row
 
 _PAUSE = 3
-"""The line is interrupted where two points are this many times the usual distance apart."""
+"""The line is interrupted between points more than this many median intervals apart."""
 _MIN_PAUSE = timedelta(minutes=15)
 _MAX_TEXT_LENGTH = 60
 
@@ -29,7 +29,7 @@ _MAX_TEXT_LENGTH = 60
 def show_price(
     prices: Sequence[Row], gaps: Sequence[Row], quarantine: Sequence[Row], reader: Reader
 ) -> None:
-    """Write the chart to the page."""
+    """Add the chart to the page."""
     known = [row for row in prices if row["price"] is not None]
     if not known:
         st.caption("No prices in this range.")
@@ -74,7 +74,7 @@ def _legend(gaps: Sequence[Row], quarantine: Sequence[Row]) -> str:
 def _with_pauses(
     rows: Sequence[Row], reader: Reader
 ) -> tuple[list[datetime], list[Decimal | None], list[str]]:
-    """The points of the line; a point without a price interrupts it."""
+    """Return the points of the line; a point without a price in each pause interrupts the line."""
     distances = [after["observed_at"] - before["observed_at"] for before, after in pairwise(rows)]
     longest = max(median(distances) * _PAUSE, _MIN_PAUSE) if distances else _MIN_PAUSE
     times: list[datetime] = []
@@ -94,14 +94,15 @@ def _with_pauses(
 def _rejected(
     quarantine: Sequence[Row], shown: Sequence[Decimal], reader: Reader
 ) -> go.Scatter | None:
-    """Crosses at the rejected prices; at the edge of the chart if they are beyond it."""
+    """Return a cross per rejected price; out-of-range prices are marked at the line's minimum."""
     times, heights, texts = [], [], []
     for row in quarantine:
         time = _time_of(row["raw_id"])
         if time is None:
             continue
         sent, amount = _price_of(row["payload"])
-        # A rejected price was sent in dollars, so in other currencies its position is approximate.
+        # Rejected prices are in dollars and are not converted, so their positions are only
+        # approximate if the chart shows another currency.
         is_inside = amount is not None and min(shown) <= amount <= max(shown)
         times.append(reader.local(time))
         heights.append(amount if amount is not None and is_inside else min(shown))
@@ -129,13 +130,13 @@ def _time_of(raw_id: str) -> datetime | None:
 
 
 def _price_of(payload: str | None) -> tuple[str, Decimal | None]:
-    """The price of a document as it was sent, and as a number if it is one."""
+    """Return a document's price as text and as a number, which is None if the text is not one."""
     try:
         document = json.loads(payload or "", parse_float=str, parse_int=str)
     except ValueError:
         return "a document that cannot be shown", None
     sent = document.get("priceUsd") if isinstance(document, dict) else None
-    # The text comes from outside, and Plotly reads tags in it.
+    # The text comes from outside, and Plotly would interpret HTML tags in it.
     shown = escape(str(sent)[:_MAX_TEXT_LENGTH])
     try:
         amount = Decimal(str(sent))

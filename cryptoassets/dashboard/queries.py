@@ -1,4 +1,4 @@
-"""The SQL of the pages; each statement returns few rows.
+"""The SQL statements of the pages; each returns a limited number of rows.
 
 What goes here: plain SQL, with `%(name)s` for parameters. What stays out: running it (in
 `reading`).
@@ -60,7 +60,7 @@ CANDLES = """
         WHERE coin_id = %(coin)s AND interval = %(interval)s AND start_at >= now() - %(range)s
     ) AS candles ORDER BY start_at
 """
-# At most about 500 points: the last price of each step.
+# The last price of each step; the caller's step yields at most about 500 prices.
 PRICES = """
     SELECT DISTINCT ON (step) date_bin(%(step)s, observed_at, timestamptz '2018-01-01 00:00Z')
         AS step, observed_at, {price_usd @ observed_at} AS price, origin

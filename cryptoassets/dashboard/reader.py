@@ -1,7 +1,7 @@
 """The reader's choices, which apply to every page: currency and time zone.
 
-What goes here: choosing them, and the times and banner that depend on them. What stays out: the
-pages (in `views`).
+What goes here: the two choices, the times and links that depend on them, and the banner about
+prices that are not real. What stays out: the pages (in `views`).
 """
 
 from dataclasses import dataclass
@@ -29,25 +29,25 @@ class Reader:
     """The choices of the person who looks at the page.
 
     Attributes:
-        currency: of the amounts, e.g. USD.
-        zone: of the times; days are always UTC days.
+        currency: the currency of amounts, e.g. USD.
+        zone: the time zone of times; days are always UTC days.
     """
 
     currency: str
     zone: ZoneInfo
 
     def local(self, time: datetime) -> datetime:
-        """A time in the reader's zone, without the zone: Plotly shows it as it is."""
+        """Return a time in the reader's zone as a naive datetime, which Plotly shows unchanged."""
         return time.astimezone(self.zone).replace(tzinfo=None)
 
     def coin_link(self, coin_id: str) -> str:
-        """Address of a coin's page with the same choices."""
+        """Return the address of a coin's page that keeps the reader's choices."""
         choices = {"coin": coin_id, "currency": self.currency, "zone": self.zone.key}
         return f"/coin?{urlencode(choices)}"
 
 
 def choose_reader(title: str) -> Reader:
-    """Show the title of the page and the two choices next to it."""
+    """Show the page's title and, next to it, the two choices; return what was chosen."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.header(title, anchor=False)
         choices = st.container(horizontal=True, width=340)
@@ -61,7 +61,7 @@ def choose_reader(title: str) -> Reader:
 
 
 def show_banner() -> None:
-    """Warn if the prices are not those of CoinCap."""
+    """Warn if prices are simulated or replayed."""
     for row in rows_of({"sources": queries.SOURCES})["sources"]:
         if row["source"] in _BANNERS:
             st.warning(_BANNERS[row["source"]], icon=":material/science:")
@@ -71,13 +71,13 @@ def _currencies() -> list[str]:
     try:
         rates = rows_of({"rates": queries.CURRENCIES})["rates"]
     except CryptoassetsError:
-        # The page itself shows what is wrong.
+        # The page itself will show this error.
         rates = []
     return ["USD", *(row["symbol"] for row in rates if row["symbol"] != "USD")]
 
 
 def _zone_names() -> list[str]:
-    """All time zones, the browser's own first."""
+    """Return the time zones to choose from, the browser's own first."""
     own = st.context.timezone or _UTC
     try:
         ZoneInfo(own)

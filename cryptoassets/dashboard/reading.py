@@ -1,6 +1,6 @@
-"""Reads rows for a page as `analyst`: short statements, each in a transaction of its own.
+"""Reads rows for a page as the role `analyst`: short statements, each in its own transaction.
 
-What goes here: running the statements of `queries`, and keeping rows for a few seconds and
+What goes here: running the statements of `queries`, caching rows for 15 seconds, and keeping
 connections for a minute. What stays out: how to connect (in `analysis.connection`).
 """
 
@@ -24,13 +24,14 @@ from cryptoassets.settings import load_settings
 Row = dict[str, Any]
 
 CACHE_SECONDS = 15
-# A reader gives up after 10 s, and must never make a writer wait.
+# A statement is cancelled after 10 s. It waits at most 1 s for a lock, because writers would queue
+# behind a waiting reader.
 _LIMITS = "SET statement_timeout = '10s'; SET lock_timeout = '1s'"
-# A new connection takes longer than all queries of a page. It also checks the role's rights, which
-# are therefore checked again each minute.
+# Connections are kept, because opening one takes longer than all queries of a page. They are
+# replaced after a minute, because only `connect` checks that the role still cannot write.
 _KEPT_SECONDS = 60.0
 _idle: list[tuple[psycopg.Connection, float]] = []
-"""Connections that no page uses, and when each was opened, a value of `time.monotonic()`."""
+"""Connections that are not in use, each with its opening time by `time.monotonic()`."""
 _AMOUNT = re.compile(r"\{(\w+) @ ([^}]+)\}")
 
 
@@ -38,15 +39,15 @@ _AMOUNT = re.compile(r"\{(\w+) @ ([^}]+)\}")
 def rows_of(
     queries: Mapping[str, str], currency: str = "USD", **parameters: object
 ) -> dict[str, list[Row]]:
-    """Run statements on one connection; return the rows of each by its name.
+    """Run statements on one connection; return the rows of each statement under its name.
 
     Args:
-        queries: statements of `queries` by name.
+        queries: statements of the module `queries`, by name.
         currency: the reader's currency.
         parameters: values for `%(name)s`.
 
     Raises:
-        CryptoassetsError: no connection, or a statement failed or took too long.
+        CryptoassetsError: there is no connection, or a statement failed or took too long.
     """
 
     def read(connection: psycopg.Connection) -> dict[str, list[Row]]:
@@ -62,7 +63,7 @@ def rows_of(
 
 @dataclass(frozen=True)
 class PlatformState:
-    """What alerts and metrics report, too: the newest price, gaps and CoinCap's credits."""
+    """The newest price, open gaps and CoinCap's credits, as alerts and metrics report them."""
 
     price: NewestRow
     gaps: OpenGaps
@@ -71,7 +72,7 @@ class PlatformState:
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def platform_state() -> PlatformState:
-    """Read the state in the same way as alerts and metrics.
+    """Read the state in the same way as alerts and metrics do.
 
     Raises:
         CryptoassetsError: see `rows_of`.
@@ -91,7 +92,7 @@ _Found = TypeVar("_Found")
 
 
 def _with_connection(read: Callable[[psycopg.Connection], _Found]) -> _Found:
-    """Read with a kept connection, or with a new one if there is none or the server closed it."""
+    """Call `read` with a kept connection, or a new one if none is kept or the server closed it."""
     while True:
         connection, opened_at = _idle.pop() if _idle else (None, time.monotonic())
         is_kept = connection is not None
@@ -115,7 +116,7 @@ def _with_connection(read: Callable[[psycopg.Connection], _Found]) -> _Found:
 
 
 def converted(query: str, currency: str) -> str:
-    """Replace `{amount @ time}` with the amount in a currency; it is null if no rate is valid."""
+    """Replace `{amount @ time}` with SQL that converts the amount: null if no rate is valid."""
     if currency == "USD":
         return _AMOUNT.sub(r"\1", query)
     return _AMOUNT.sub(r"warehouse.price_in(\1, %(currency)s, (\2)::timestamptz)", query)

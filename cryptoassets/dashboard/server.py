@@ -1,7 +1,7 @@
-"""The web server of the dashboard: Streamlit behind the same guard as Dagster's page.
+"""The dashboard's web server: Streamlit behind the same request guard as Dagster's page.
 
-What goes here: the server's configuration. What stays out: the pages (in `app`), which requests are
-foreign (in `origins`).
+What goes here: the server's configuration. What stays out: the pages (in `app`), and deciding which
+requests come from another origin (in `origins`).
 """
 
 import gc
@@ -22,8 +22,8 @@ from cryptoassets.settings import load_settings
 _SCRIPT = Path(__file__).with_name("app.py")
 ICON = Path(__file__).with_name("icon.svg")
 _INDEX = Path(st.__file__).parent / "static" / "index.html"
-# Without these tags, the browser of a reader who opens /coin would look for the server below /coin
-# at first, and its console would show errors.
+# Without these tags, a browser that opens /coin would first look for the server below /coin, and
+# its console would show errors.
 _SERVER_IS_AT_ROOT = (
     '<head><base href="/"><script>'
     'window.__streamlit = {BACKEND_BASE_URL: location.origin + "/"};</script>'
@@ -38,7 +38,7 @@ def serve(host: str, port: int) -> None:
         _SCRIPT,
         routes=[Route(path, _index) for path in _PATHS],
         middleware=guards(hosts),
-        lifespan=_with_modules,
+        lifespan=_preload_modules,
     )
     app.run(
         config={
@@ -66,10 +66,11 @@ def serve(host: str, port: int) -> None:
 
 
 @asynccontextmanager
-async def _with_modules(_app: object) -> AsyncIterator[None]:
-    """Draw once before the first reader comes, because the first draw loads modules for a second.
+async def _preload_modules(_app: object) -> AsyncIterator[None]:
+    """Draw an empty chart before the first reader arrives: loading chart modules takes a second.
 
-    Streamlit collects garbage after each script, and need not search what was loaded before.
+    Streamlit collects garbage after each script run. Everything loaded so far is frozen, so that
+    the collector does not search it each time.
     """
     st.set_page_config(page_icon=str(ICON))
     charts.show([])

@@ -1,7 +1,7 @@
-"""Tables as HTML: figures right-aligned, links, readable in light and dark and on a phone.
+"""HTML tables with links, readable in light and dark mode and on a phone.
 
-What goes here: a table from texts. What stays out: which rows it has. Streamlit's own table draws
-on a canvas, whose texts cannot be selected or found.
+What goes here: making a table of texts. What stays out: which rows it has. Streamlit's own tables
+are not used: they are drawn on a canvas, where text can be neither selected nor searched.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ _STYLE = """<style>
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, perhaps with a link, a second line in grey, or a CSS class."""
+    """A text, optionally with a link, a grey note after it, and a CSS class."""
 
     text: str
     link: str | None = None
@@ -38,7 +38,7 @@ class Cell:
 
     @property
     def html(self) -> str:
-        """The cell's content; texts from the source are escaped."""
+        """The cell's content as HTML; all texts are escaped."""
         shown = escape(self.text)
         if self.link is not None:
             target = "_self" if self.link.startswith("/") else "_blank"
@@ -48,14 +48,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Heading:
-    """A column: `n` aligns right, `c` is code; `wide` is hidden on a phone."""
+    """A column and its CSS classes: `n` for numbers, `c` for code; phones hide `wide` columns."""
 
     text: str
     style: str = ""
 
 
 def show_table(headings: Sequence[Heading], rows: Iterable[Sequence[Cell | str]]) -> None:
-    """Write a table to the page."""
+    """Add a table to the page."""
     head = "".join(f'<th class="{one.style}">{escape(one.text)}</th>' for one in headings)
     body = "".join(
         f"<tr>{''.join(_cell(cell, one) for cell, one in zip(row, headings, strict=True))}</tr>"
@@ -73,5 +73,5 @@ def _cell(cell: Cell | str, heading: Heading) -> str:
 
 
 def change_style(text: str) -> str:
-    """The CSS class of a signed figure."""
+    """Return the CSS class for a number with a sign: `up`, `down` or none."""
     return {"+": "up", "-": "down"}.get(text[:1], "")

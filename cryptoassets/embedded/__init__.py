@@ -1,7 +1,8 @@
-"""Stores, source, Java and Dagster's home without Docker: starts what the settings do not name.
+"""Embedded mode: runs the stores and the source that the settings do not name, without Docker.
 
-What goes here: finding programs, starting and stopping them, providing URLs. What stays out:
-connections (in `resources`), the commands `up` and `down` (in `cli`).
+What goes here: finding programs and Java, starting and stopping servers, providing URLs and
+Dagster's home. What stays out: connections (in `resources`), the commands `up` and `down` (in
+`cli`).
 """
 
 from cryptoassets.embedded.dagster_home import (

@@ -1,8 +1,8 @@
-"""The account that PostgreSQL runs as when we are root: PostgreSQL refuses to run as root.
+"""The account that runs PostgreSQL if we are root, because PostgreSQL refuses to run as root.
 
 What goes here: choosing the account and checking what it can access. What stays out: where the
-files go when it cannot access our folder (in `postgres_files`). This module creates no account and
-changes no permissions.
+files go if the account cannot access our folder (in `postgres_files`). This module creates no
+account and changes no permissions.
 """
 
 import os
@@ -24,7 +24,7 @@ class Account:
     gid: int
 
     def as_options(self) -> dict[str, Any]:
-        """Return the options with which `subprocess` runs something as this account."""
+        """Return the arguments that make `subprocess` run a program as this account."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_enter(self, folder: Path) -> bool:

@@ -20,12 +20,12 @@ from cryptoassets.settings import definition_settings
 
 VENV = ".venv-airflow3"
 POOL = "dagster"
-# Dagster executes two runs at once; a third waits in its queue, so that Dagster never idles.
+# Dagster executes two runs at once; a third waits in Dagster's queue, so Dagster is never idle.
 POOL_SLOTS = 3
 PASSWORD_VARIABLE = "AIRFLOW_ADMIN_PASSWORD"  # noqa: S105 - a name
 
 PROGRAMS = {
-    # No log servers: they would listen on every interface, and the files are on this machine.
+    # Log servers would listen on every interface, and are not needed: the logs are on this machine.
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
@@ -71,11 +71,11 @@ class AirflowHome:
         password = os.environ.get(PASSWORD_VARIABLE) or "admin"
         self._write("passwords.json", json.dumps({"admin": password}))
         if not (self.folder / "since").exists():
-            # The DAGs schedule no hour before this time: there is nothing to process.
+            # The DAGs schedule no hour before this time, because earlier hours have no data.
             self._write("since", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
 
     def environment(self) -> dict[str, str]:
-        """Return the environment for every program of Airflow; call `prepare` first."""
+        """Return the environment for all of Airflow's programs; call `prepare` first."""
         inherited = {
             name: value
             for name, value in without_proxies(os.environ).items()
@@ -95,13 +95,13 @@ class AirflowHome:
                 "load_examples": "False",
                 "dags_are_paused_at_creation": "False",
                 "executor": "LocalExecutor",
-                # The default of 32 starts as many processes.
+                # The default is 32, and Airflow starts that many processes.
                 "parallelism": "4",
                 "execution_api_server_url": f"http://{LOOPBACK}:{self.port}/execution/",
                 "fernet_key": self._secret("fernet"),
                 "simple_auth_manager_users": "admin:admin",
                 "simple_auth_manager_passwords_file": str(self.folder / "passwords.json"),
-                # True gives an administrator's token to anyone who asks.
+                # If this is True, anyone who asks gets an administrator's token.
                 "simple_auth_manager_all_admins": "False",
             },
             "database": {
@@ -143,7 +143,7 @@ class AirflowHome:
         }
 
     def _secret(self, name: str) -> str:
-        """Return a secret of 32 bytes, the same at each start."""
+        """Return a secret of 32 random bytes, which is the same at each start."""
         file = self.folder / f"{name}.secret"
         if not file.exists():
             # Airflow's Fernet needs URL-safe base64 with padding.

@@ -1,7 +1,8 @@
-"""The role `analyst`, with which everything that only reads logs in.
+"""The PostgreSQL role `analyst`, which is used wherever data is only read.
 
 What goes here: its limits, its password in the embedded PostgreSQL, and the SQL that gives it a
-log-in elsewhere. What stays out: what it may read (in `migrations`), connecting (in `analysis`).
+log-in on other servers. What stays out: what it may read (in `migrations`), connecting (in
+`analysis`).
 """
 
 import secrets
@@ -11,15 +12,16 @@ PASSWORD_FILE = "analyst-password"  # noqa: S105 -- a file name
 READ_ONLY = {"default_transaction_read_only": "on"}
 LIMITS = {
     "statement_timeout": "10min",
-    # A reader waits only for a migration, and must not queue in front of the next writer.
+    # A reader waits for a lock only during a migration. A reader that waits too long would block
+    # the next writer, which is behind it in the queue.
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "1min",
 }
-"""Defaults that a session may override. A longer query would keep deleted rows on disk."""
+"""Defaults, which a session may override. Longer queries would keep deleted rows on disk."""
 
 
 def login_statements(password: str) -> list[str]:
-    """Return the SQL that creates the role if missing and lets it log in, one line each."""
+    """Return one-line SQL statements that create the role if missing and let it log in."""
     options = (READ_ONLY | LIMITS).items()
     limits = [f"ALTER ROLE {ROLE} SET {name} = '{value}';" for name, value in options]
     return [
@@ -41,7 +43,7 @@ def how_to_create_login(database: str) -> str:
 
 
 def private_statements(databases: tuple[str, ...]) -> list[str]:
-    """Return the SQL that lets only roles with explicit rights connect; `analyst` has none."""
+    """Return the SQL that closes databases to roles without explicit rights, e.g. `analyst`."""
     names = ", ".join(databases)
     return [f"REVOKE CONNECT, TEMPORARY ON DATABASE {names} FROM PUBLIC;"]
 

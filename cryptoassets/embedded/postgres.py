@@ -38,11 +38,11 @@ _OPTIONS = {
 
 
 class PostgresServer(EmbeddedServer):
-    """The PostgreSQL server of one set."""
+    """The PostgreSQL server of one set of stores."""
 
     name = "postgres"
     title = "PostgreSQL"
-    stop_signal = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
+    stop_signal = signal.SIGINT  # a "fast" shutdown: ends sessions, writes a checkpoint
 
     @property
     def inside(self) -> Path:
@@ -69,24 +69,24 @@ class PostgresServer(EmbeddedServer):
             return "PostgreSQL (embedded)"
 
     def url(self, port: int) -> str:
-        """Return the URL of the product's database, without password."""
+        """Return the URL of the product's database, without a password."""
         return f"postgresql://{SUPERUSER}@{processes.LOOPBACK}:{port}/{DATABASES[0]}"
 
     def secret_url(self, port: int, database: str = DATABASES[0]) -> str:
-        """Return the URL with password."""
+        """Return the URL with the password."""
         password = self._password_file.read_text().strip()
         return f"postgresql://{SUPERUSER}:{password}@{processes.LOOPBACK}:{port}/{database}"
 
     def analyst_url(self, port: int) -> str | None:
-        """Return the URL of the role that only reads; None: it has no log-in until a restart."""
+        """Return the URL of the read-only role; None: the role gets a log-in at the next start."""
         try:
             password = self._analyst_password_file.read_text().strip()
         except FileNotFoundError:
             return None
         return f"postgresql://{analyst.ROLE}:{password}@{processes.LOOPBACK}:{port}/{DATABASES[0]}"
 
-    def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- its pid file knows more
-        """Return whether its pid file shows that it accepts connections; recovery takes time."""
+    def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- the pid file is enough
+        """Return whether the pid file shows that PostgreSQL accepts connections after recovery."""
         try:
             lines = (self.folder / "postmaster.pid").read_text().splitlines()
         except OSError:
@@ -99,7 +99,7 @@ class PostgresServer(EmbeddedServer):
             self.inside.mkdir()
             self.inside.chmod(0o700)
             if self._account and self._account.can_enter(self.set_home.parent):
-                # Under root, PostgreSQL runs as another account, which must reach its data.
+                # If we are root, PostgreSQL runs as another account, which must reach its data.
                 for folder in (self.set_home, self.inside):
                     folder.chmod(0o711)
         place = postgres_files.choose_folder(self.inside, self._account)
@@ -116,7 +116,7 @@ class PostgresServer(EmbeddedServer):
             self._give_analyst_a_login()
 
     def launch(self, port: int) -> "subprocess.Popen[bytes]":
-        """Start the server, after waiting until the process of a killed one has disappeared."""
+        """Wait until a killed server's process has disappeared, then start the server."""
         with suppress(OSError, ValueError):
             processes.await_reaped(int((self.folder / "postmaster.pid").read_text().split()[0]))
         options = [f"--{key}={value}" for key, value in (_OPTIONS | {"port": str(port)}).items()]
@@ -156,7 +156,7 @@ class PostgresServer(EmbeddedServer):
         return self.base_folder / analyst.PASSWORD_FILE
 
     def _give_analyst_a_login(self) -> None:
-        # The file is written last, so that an interrupted start repeats the statements.
+        # The file is written last: after an interruption, the next start repeats the statements.
         password = analyst.new_password()
         others = ("postgres", "template1", *DATABASES[1:])
         statements = [*analyst.login_statements(password), *analyst.private_statements(others)]
@@ -204,7 +204,7 @@ class PostgresServer(EmbeddedServer):
         self._run_single_user(folder, [f"CREATE DATABASE {name};" for name in DATABASES])
 
     def _run_single_user(self, folder: Path, statements: list[str]) -> None:
-        # One statement per line; no other process can see them.
+        # The statements go to stdin, one per line; no other process can see them.
         text = "".join(f"{statement}\n" for statement in statements)
         self._run_program("postgres", "--single", "-D", str(folder), "postgres", text=text)
 
@@ -247,5 +247,5 @@ class PostgresServer(EmbeddedServer):
             )
 
 
-# Not our environment: the server's account can read it, and ours may contain an API key.
+# Not our own environment, which may contain an API key: the server's account can read this one.
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": UTF8_LOCALE, "HOME": "/"}

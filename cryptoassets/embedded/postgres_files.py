@@ -23,7 +23,7 @@ def find_programs() -> Path:
     """Return the folder with `initdb` and `postgres`: the wheel's, else those on PATH.
 
     Raises:
-        EmbeddedError: there are none.
+        EmbeddedError: PostgreSQL is not installed.
     """
     spec = importlib.util.find_spec(_WHEEL)
     for location in (spec and spec.submodule_search_locations) or ():
@@ -52,26 +52,26 @@ def choose_folder(inside: Path, account: Account | None) -> Path:
 
     Args:
         inside: the folder in our home; must exist.
-        account: who runs PostgreSQL; None: the current user.
+        account: the account that runs PostgreSQL; None: the current user.
     """
     earlier = outside_folder(inside)
     if earlier is not None or account is None or (inside / "data").exists():
         return earlier or inside
     if account.can_enter(inside.parent):
         return inside
-    # The random part differs for each home: a new home must not find the data of a deleted one.
+    # Add a random part: a new home at the same path must not find the data of a deleted home.
     name = f"{_short_hash(inside)}-{secrets.token_hex(4)}"
     outside = OUTSIDE / name
     for folder in (OUTSIDE, outside):
         if not folder.exists():
             folder.mkdir()
-            folder.chmod(0o755)  # not reduced by our umask
+            folder.chmod(0o755)  # `mkdir` would apply our umask
     (inside / "elsewhere").write_text(f"{outside}\n")
     return outside
 
 
 def reachable_programs(programs: Path, folder: Path, account: Account | None) -> Path:
-    """Return programs that `account` can run: these, or a copy of them next to the data."""
+    """Return a folder of programs that `account` can run: `programs`, or a copy near the data."""
     if account is None or account.can_run(programs / "postgres"):
         return programs
     packages, version = programs.parents[2], importlib.metadata.version(_WHEEL)

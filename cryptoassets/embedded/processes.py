@@ -32,9 +32,9 @@ def free_port() -> int:
 
 
 def bind_error(port: int) -> str | None:
-    """Return why no server could listen on this loopback port now; None: one could."""
+    """Return why a server could not listen on this loopback port now; None: it could."""
     with socket.socket() as probe:
-        # As servers do: connections of the previous server may still be closing.
+        # Servers set this option, too: connections of the previous server may still be closing.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -54,7 +54,7 @@ def is_serving(pid: int, folder: Path) -> bool:
     """Return whether this process is alive and was started by us to serve `folder`.
 
     A pid alone proves nothing, because pids are reused. A start time proves little, because it
-    changes when the machine's clock is set. The folder is an argument of every command we start.
+    changes when the machine's clock is set. The folder is an argument of every server we start.
     """
     try:
         return str(folder) in psutil.Process(pid).cmdline()
@@ -63,7 +63,7 @@ def is_serving(pid: int, folder: Path) -> bool:
 
 
 def pids_serving(folder: Path) -> list[int]:
-    """List running processes started to serve `folder`, e.g. by a command that was killed."""
+    """List the pids of processes that serve `folder`; a killed command may have started them."""
     return [process.pid for process in psutil.process_iter() if is_serving(process.pid, folder)]
 
 
@@ -81,7 +81,7 @@ def start_detached(
         command: program and arguments; one argument of a server is the folder it serves.
         environment: the program's whole environment.
         log: gets stdout and stderr; renamed to `.old` when it has grown large.
-        account: who the program runs as; None: the current user.
+        account: the account that the program runs as; None: the current user.
         folder: its working directory.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def start_detached(
             umask=0o077,
             **(account.as_options() if account else {}),
         )
-    # A thread must wait for it, or it would stay a zombie while this command runs.
+    # A thread waits for the process, which would otherwise stay a zombie while this command runs.
     threading.Thread(target=process.wait, daemon=True, name=f"reap-{process.pid}").start()
     return process
 
@@ -121,7 +121,7 @@ class Program:
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> None:
-        """Start it in its own session, so that Ctrl-C reaches only us, and we stop it in order."""
+        """Start it in its own session: Ctrl-C reaches only us, and we stop programs in order."""
         self.process = start_detached(
             self.command, log=self.log, environment=self.environment, folder="."
         )
@@ -153,7 +153,7 @@ class Programs:
                 program.start()
 
     def stop(self) -> None:
-        """Stop all programs at the same time, the last started first."""
+        """Signal all programs, the last started first, then wait until all have ended."""
         families = [
             _ask_to_stop(program.process.pid, program.stop_signal)
             for program in reversed(self._programs)
@@ -166,7 +166,7 @@ class Programs:
 
 
 def kill_leftovers(environment_variable: str, value: str) -> int:
-    """Kill the programs that an earlier, killed command left running; return how many.
+    """Kill the programs that a killed command has left running; return how many were killed.
 
     They are recognised by an environment variable that names our folder.
     """
@@ -196,7 +196,7 @@ def _ask_to_stop(pid: int, by: signal.Signals) -> list[psutil.Process]:
 
 
 def _await_end(family: list[psutil.Process], deadline: float) -> None:
-    """Wait until `deadline` (monotonic) for the first process, then kill what still runs."""
+    """Wait until `deadline` (monotonic) for the first process, then kill all that still run."""
     while family and _is_alive(family[0]) and time.monotonic() < deadline:
         time.sleep(0.02)
     _kill(family)
@@ -213,9 +213,10 @@ def _kill(processes: Sequence[psutil.Process]) -> None:
 
 
 def await_reaped(pid: int) -> None:
-    """Wait until a process that was killed has no entry any more; its parent may be slow.
+    """Wait until a killed process has left the process table, which depends on its parent.
 
-    Until then, a signal reaches it, and a program that finds its pid in a file believes it runs.
+    Until then, its pid accepts signals. A program that finds this pid in a file believes that the
+    process is running.
     """
     deadline = time.monotonic() + STOP_SECONDS
     with suppress(psutil.NoSuchProcess):

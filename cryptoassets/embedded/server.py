@@ -1,7 +1,7 @@
-"""What all our servers have in common: how they are started once, found, restarted, stopped.
+"""What all embedded servers have in common: how each is started once, found, restarted, stopped.
 
-What goes here: the lock, the state file and the order of a start. What stays out: the programs
-themselves (in `postgres`, `mongo`, `source`).
+What goes here: the lock, the state file and the steps of a start. What stays out: the programs
+of the servers (in `postgres`, `mongo`, `source`).
 """
 
 import json
@@ -32,7 +32,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """One server as `status` and `up` show it; `url` never holds a password."""
+    """One server, as shown by `status` and `up`; `url` never contains a password."""
 
     name: str
     kind: str
@@ -57,7 +57,7 @@ class State:
 
 
 def not_running(titles: Sequence[str], home: Path) -> StoreNotRunningError:
-    """Return the error of a command that needs servers but starts none."""
+    """Return the error for a command that needs running servers but does not start any."""
     *others, last = titles
     names = " and ".join([", ".join(others), last] if others else [last]).replace(" The ", " the ")
     verb = "is" if len(titles) == 1 else "are"
@@ -68,7 +68,7 @@ def not_running(titles: Sequence[str], home: Path) -> StoreNotRunningError:
 
 
 class EmbeddedServer(ABC):
-    """A server of one set; every method may be called by several processes at once."""
+    """A server of one set of stores; several processes may call any method at the same time."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -85,16 +85,16 @@ class EmbeddedServer(ABC):
     @property
     @abstractmethod
     def folder(self) -> Path:
-        """Where its data is; part of its command line, by which we recognise it."""
+        """The server's data folder; its path in the command line identifies the process."""
 
     @property
     @abstractmethod
     def kind(self) -> str:
-        """The program that runs, as shown by `status`."""
+        """The program's name, as shown by `status`."""
 
     @abstractmethod
     def url(self, port: int) -> str:
-        """Return the URL without password."""
+        """Return the URL without a password."""
 
     @abstractmethod
     def prepare(self) -> None:
@@ -104,25 +104,25 @@ class EmbeddedServer(ABC):
     def launch(self, port: int) -> "subprocess.Popen[bytes]":
         """Start the program."""
 
-    def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- PostgreSQL asks its pid file
-        """Return whether it answers."""
+    def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- used by PostgreSQL only
+        """Return whether the server answers."""
         return processes.is_listening(port)
 
     def ensure(self) -> int:
-        """Return the port of the server; starts it when it is not running.
+        """Return the server's port; if the server is not running, start it first.
 
         Raises:
-            EmbeddedError: it cannot be started; the message gives the reason and the remedy.
-            StoreNotRunningError: it is not running, and this process starts nothing.
+            EmbeddedError: the server cannot be started; the message gives the reason and remedy.
+            StoreNotRunningError: the server is stopped, and this process may not start servers.
         """
-        with self.disk_errors_named():
+        with self.disk_errors_explained():
             port = self.running_port()
             if port is not None:
                 return port
             if not EmbeddedServer.may_start:
                 raise not_running([self.title], self.set_home)
             with self.locked():
-                # Another command may have started it while we waited.
+                # Another command may have started the server while we waited for the lock.
                 port = self.running_port()
                 return port if port is not None else self._start()
 
@@ -137,16 +137,16 @@ class EmbeddedServer(ABC):
         return state.port if is_up else None
 
     def stop(self) -> bool:
-        """Stop it if we started it; return whether anything was stopped."""
+        """Stop the server if one of our commands started it; return whether it was running."""
         if not self._state_file.exists():
             return False
-        with self.disk_errors_named(), self.locked():
+        with self.disk_errors_explained(), self.locked():
             stopped = self._stop_all()
             self.remember(replace(self.state(), pid=None))
         return stopped
 
     def status(self) -> ServerStatus:
-        """Return what is known about it, without starting anything."""
+        """Return what is known about the server, without starting it."""
         state, port = self.state(), self.running_port()
         return ServerStatus(
             name=self.name,
@@ -172,7 +172,7 @@ class EmbeddedServer(ABC):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold this server's start lock; the kernel releases it when we die."""
+        """Hold this server's start lock; the kernel releases it if this process dies."""
         for needed in (self._state_file.parent, self.log.parent):
             needed.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._state_file.with_suffix(".lock"), timeout=LOCK_SECONDS)
@@ -186,14 +186,14 @@ class EmbeddedServer(ABC):
             ) from error
 
     @contextmanager
-    def disk_errors_named(self) -> Iterator[None]:
-        """Turn the errors of a full or unwritable disk into an `EmbeddedError`."""
+    def disk_errors_explained(self) -> Iterator[None]:
+        """Convert an `OSError`, e.g. from a full disk, into an `EmbeddedError` with a remedy."""
         try:
             yield
         except OSError as error:
             remedy = remedy_of(str(error)) or (
-                "Free some space or fix the permissions, or set CRYPTOASSETS_HOME to a folder "
-                "that can be written"
+                "Free some space or fix the permissions, or set CRYPTOASSETS_HOME to a "
+                "writable folder"
             )
             raise EmbeddedError(
                 f"{self.title} cannot be started: {error.filename or self.set_home}: "
@@ -223,8 +223,8 @@ class EmbeddedServer(ABC):
         raise EmbeddedError(f"{self.title} did not start: {reason}. {remedy}")
 
     def _port_of_slow_start(self) -> int | None:
-        # The server may have been started by a command that was killed, or be too busy to answer
-        # at once. Do not stop it, because others may be using it.
+        # A command that was killed may have started the server, or the server may be too busy to
+        # answer at once. Do not stop the server, because other commands may be using it.
         state, deadline = self.state(), time.monotonic() + READY_SECONDS
         while state.pid and processes.is_serving(state.pid, self.folder):
             port = self.running_port()
@@ -255,7 +255,8 @@ class EmbeddedServer(ABC):
         return False
 
     def _stop_all(self) -> bool:
-        # The state names one process; a command killed during a start may have left another.
+        # The state file names one process, but a command that was killed during a start may have
+        # left another one.
         pids = processes.pids_serving(self.folder)
         for pid in pids:
             processes.stop(pid, by=self.stop_signal)
@@ -273,9 +274,10 @@ class EmbeddedServer(ABC):
 
 @contextmanager
 def starting_nothing() -> Iterator[None]:
-    """Make a stopped server an error inside this context, for commands that only show things.
+    """Make a stopped server an error inside this context, for commands that only show data.
 
-    This applies to every thread, and to what Dagster opens by itself from `dagster.yaml`.
+    This applies to every thread, and also when Dagster itself opens the storage that `dagster.yaml`
+    names.
     """
     before, EmbeddedServer.may_start = EmbeddedServer.may_start, False
     try:

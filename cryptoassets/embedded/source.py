@@ -1,4 +1,4 @@
-"""The source: which one it is, and our own CoinCap-compatible server when the settings name none.
+"""The source of the data: asking a server which one it is, and running our CoinCap simulator.
 
 What goes here: asking a server which source it serves, and running the simulator as a process. What
 stays out: the simulator itself (in `coincap_server`) and the client (in `coincap`).
@@ -27,7 +27,7 @@ class SimulatorServer(EmbeddedServer):
     """The simulator as a separate process; it stores no data."""
 
     name = "source"
-    title = "The simulator of CoinCap"
+    title = "The CoinCap simulator"
 
     @property
     def folder(self) -> Path:
@@ -43,8 +43,8 @@ class SimulatorServer(EmbeddedServer):
         """Return the base URL."""
         return f"http://{processes.LOOPBACK}:{port}"
 
-    def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- HTTP knows no pid
-        """Return whether it answers."""
+    def is_ready(self, pid: int, port: int) -> bool:  # noqa: ARG002 -- HTTP needs no pid
+        """Return whether the simulator answers."""
         return (
             processes.is_listening(port)
             and source_header_of(f"{self.url(port)}/health") is not None
@@ -65,14 +65,14 @@ class SimulatorServer(EmbeddedServer):
 
 
 def ask_source(url: str, answers_file: Path) -> SourceKind:
-    """Ask the server at `url` which source it serves; the answer is stored for when it is down.
+    """Ask the server at `url` which source it serves; if the server is down, use its last answer.
 
     Args:
         url: COINCAP_URL.
-        answers_file: JSON file of earlier answers by URL; need not exist.
+        answers_file: JSON file with the last answer per URL; need not exist.
 
     Raises:
-        SourceUnavailableError: no answer, now or earlier.
+        SourceUnavailableError: the server does not answer, and it has never answered.
     """
     answers = _read_answers(answers_file)
     header = source_header_of(f"{url.rstrip('/')}/health")
@@ -91,7 +91,7 @@ def ask_source(url: str, answers_file: Path) -> SourceKind:
 
 
 def source_header_of(url: str) -> str | None:
-    """Return the source header of the server's answer (empty: no header); None: no answer."""
+    """Return the source header of the response, empty if it has none; None: no response."""
     try:
         with _opener(url).open(url, timeout=ASK_SECONDS) as response:
             return str(response.headers.get(SOURCE_HEADER, ""))
@@ -108,9 +108,9 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
         return urllib.request.build_opener(urllib.request.ProxyHandler({}))
     if not url.startswith("https:"):
         return urllib.request.build_opener()
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 -- heavy, and simulators speak HTTP
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH  # noqa: PLC0415 -- heavy, and simulators use HTTP
 
-    # The same certificates as the client trusts; SSL_CERT_FILE is ignored.
+    # Trust the same certificates as the CoinCap client does; SSL_CERT_FILE is ignored.
     trusted = environment.certificates() or Path(DEFAULT_CA_BUNDLE_PATH)
     context = ssl.create_default_context(
         cafile=None if trusted.is_dir() else trusted, capath=trusted if trusted.is_dir() else None

@@ -1,7 +1,7 @@
-"""The entry point of the embedded mode: provides URLs and starts what the settings do not name.
+"""The entry point of embedded mode: provides URLs; starts servers that the settings do not name.
 
-What goes here: which set of stores is in use, and which servers we start. What stays out: how each
-server is started (in the modules next to this one).
+What goes here: which set of stores is in use (there is one set per source), and which servers we
+start. What stays out: how each server is started (in the modules next to this one).
 """
 
 import shutil
@@ -27,7 +27,7 @@ class Stack:
     """Provides URLs; a server that the settings do not name is started when its URL is requested.
 
     Args:
-        report: gets each message once, as a sentence without full stop.
+        report: called once with each message, a sentence without a full stop.
         source: the source whose stores are used, if the caller knows it; None: taken from the
             settings or from the server at COINCAP_URL.
     """
@@ -50,7 +50,8 @@ class Stack:
         """The source that the data comes from.
 
         Raises:
-            SourceUnavailableError: only the server at COINCAP_URL knows, and it has never answered.
+            SourceUnavailableError: only the server at COINCAP_URL knows the source, and that server
+                has never answered.
         """
         known = self._given_source or self._settings.known_source
         if known is not None:
@@ -59,7 +60,7 @@ class Stack:
         return source.ask_source(url, self._settings.home / "sources.json")
 
     def source_url(self) -> str:
-        """Return the base URL of the source; starts the simulator when the settings name none."""
+        """Return the source's base URL; if the settings name no source, start the simulator."""
         if self._settings.coincap_url:
             return self._settings.coincap_url
         if self._settings.coincap_api_key:
@@ -68,7 +69,7 @@ class Stack:
         return server.url(server.ensure())
 
     def mongo_url(self) -> str:
-        """Return the URL of MongoDB, including its password."""
+        """Return MongoDB's URL, including the password."""
         if self._settings.mongo_url:
             return self._settings.mongo_url.get_secret_value()
         return self._mongo.url(self._mongo.ensure())
@@ -77,7 +78,8 @@ class Stack:
         """Return the libpq URL of a database, including its password.
 
         Args:
-            database: None: the product's. Any other is created on the same server if missing.
+            database: its name; None: the product's database. Any other database is created on the
+                same server if it is missing.
         """
         named = self._settings.postgres_url
         if named:
@@ -92,12 +94,12 @@ class Stack:
         return databases.with_database(url, database)
 
     def analyst_url(self) -> str:
-        """Return the URL of PostgreSQL's role that only reads, including its password.
+        """Return PostgreSQL's URL for the read-only role `analyst`, including its password.
 
-        Starts nothing.
+        PostgreSQL is not started.
 
         Raises:
-            AnalystLoginError: there is no such log-in; the message contains the SQL for one.
+            AnalystLoginError: the role has no log-in; the message explains how to create one.
             StoreNotRunningError: the embedded PostgreSQL is stopped.
         """
         settings = self._settings
@@ -117,13 +119,13 @@ class Stack:
         url = self._postgres.analyst_url(port)
         if url is None:
             raise AnalystLoginError(
-                "PostgreSQL was started by an older version, which gave the role `analyst` no "
-                "log-in. Restart it: `cryptoassets down`, then `cryptoassets up`"
+                "PostgreSQL was started by an older version of cryptoassets, which gave the role "
+                "`analyst` no log-in. Restart it: `cryptoassets down`, then `cryptoassets up`"
             )
         return url
 
     def clean_path(self) -> str:
-        """Return the folder or URI of the cleaned Parquet."""
+        """Return the folder or URI of the cleaned Parquet files."""
         named = self._settings.clean_path
         if named is None:
             return str(self.set_home / "clean")
@@ -131,10 +133,11 @@ class Stack:
 
     @property
     def dagster_home(self) -> Path:
-        """Folder of Dagster's logs and files, created if missing.
+        """Folder for Dagster's logs and files, created if missing.
 
-        They belong to the runs in PostgreSQL. If the settings name a PostgreSQL, it stores the runs
-        of all sources, so the folder does not depend on the source, which may be down.
+        These files belong to runs that are stored in PostgreSQL. A PostgreSQL server named in the
+        settings stores the runs of all sources. The folder then does not depend on the source, so
+        Dagster can start even if the source is down and therefore unknown.
         """
         named = self._settings.postgres_url is not None
         home = (self._settings.home if named else self.set_home) / "dagster"
@@ -143,7 +146,7 @@ class Stack:
 
     @property
     def spark_folder(self) -> Path:
-        """Folder of Spark's local files and of files for its workers; created if missing."""
+        """Folder for Spark's local files and for files that workers need; created if missing."""
         folder = self.set_home / "spark"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -163,7 +166,7 @@ class Stack:
         )
 
     def up(self) -> None:
-        """Start everything that the settings do not name, at the same time.
+        """Start all servers that the settings do not name, in parallel.
 
         Raises:
             EmbeddedError: CRYPTOASSETS_HOME has no free space, or a server did not start.
@@ -177,10 +180,10 @@ class Stack:
                 started.result()
 
     def down(self, *, erase: bool = False) -> list[str]:
-        """Stop the servers of all sets.
+        """Stop the servers of all sets of stores.
 
         Args:
-            erase: also delete data, logs and cleaned Parquet of the set in use; keep other sets.
+            erase: also delete data, logs and cleaned Parquet files, but only of the set in use.
 
         Returns:
             One sentence for each action.
@@ -191,11 +194,11 @@ class Stack:
         return actions + (self._erase() if erase else [])
 
     def servers(self) -> list[ServerStatus]:
-        """Return the status of each server that the settings do not name; starts nothing."""
+        """Return the status of each server that the settings do not name; do not start any."""
         return [server.status() for server in self._wanted]
 
     def stopped(self) -> dict[str, str]:
-        """Return the servers that we would start and that are not running: name to title."""
+        """Return names and titles of the stopped servers that the settings do not name."""
         return {
             server.name: server.title for server in self._wanted if server.running_port() is None
         }
@@ -208,7 +211,7 @@ class Stack:
     @property
     def _wanted(self) -> Sequence[EmbeddedServer]:
         named = self._settings
-        # In this order, so that `source` is not requested when every URL is named.
+        # `self.source` may have to ask the server at COINCAP_URL, so it is read only if needed.
         servers: list[EmbeddedServer] = []
         if named.postgres_url is None:
             servers.append(self._postgres)
@@ -240,11 +243,11 @@ class Stack:
 
     @property
     def set_home(self) -> Path:
-        """Folder of the embedded stores of the current source."""
+        """Folder of the current source's embedded stores."""
         return self._home_of(self.source)
 
     def _home_of(self, kind: SourceKind) -> Path:
-        # Data of CoinCap is never mixed with data of other sources.
+        # Data from CoinCap is never mixed with data from other sources.
         return self._settings.home if kind == "simulator" else self._settings.home / kind
 
     def _servers_of(self, set_home: Path) -> Sequence[EmbeddedServer]:

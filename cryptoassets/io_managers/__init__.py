@@ -1,4 +1,4 @@
-"""One IO manager per store: MongoDB (raw), Parquet by Spark (clean), PostgreSQL (warehouse, marts).
+"""One IO manager per store: MongoDB (raw), Parquet (clean), PostgreSQL (warehouse, marts).
 
 What goes here: where a partition of an asset is stored, how it is written atomically and how it is
 loaded. What stays out: connections (in `resources`), what Spark's tasks read and copy (in `stores`)

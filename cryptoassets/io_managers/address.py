@@ -1,7 +1,7 @@
-"""Maps asset keys and Dagster contexts to tables and time spans, and names remedies.
+"""Maps asset keys and Dagster contexts to tables and time spans; says how to create a partition.
 
-What goes here: what follows from Dagster's keys and contexts, without a connection. What stays out:
-spans and their names (in `partitions.spans`), reading and writing.
+What goes here: what can be derived from Dagster's keys and contexts, without a connection. What
+stays out: spans and their names (in `partitions.spans`), reading and writing.
 """
 
 from datetime import UTC, timedelta
@@ -29,7 +29,7 @@ def window_of(context: dg.InputContext | dg.OutputContext) -> Span:
 
 
 def partitions_of(context: dg.InputContext | dg.OutputContext, length: timedelta) -> list[Span]:
-    """The partitions of this length that a context writes or reads, oldest first."""
+    """The partitions that a context writes or reads, each of this length, oldest first."""
     return partitions_in(window_of(context), length)
 
 

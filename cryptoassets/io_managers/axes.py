@@ -19,16 +19,16 @@ _TIME_STEPS = (
 )
 _YEAR = timedelta(days=365)
 _ROUNDING = 1e-9
-"""Smaller differences are errors of binary fractions: 1.1 / 1 - 1 is not 0.1."""
+"""Smaller relative differences are floating-point errors: 1.1 - 1 is not exactly 0.1."""
 
 
 @dataclass(frozen=True)
 class Ticks:
-    """Values of the ticks, lowest first, and how values are written.
+    """The values of an axis's ticks, lowest first, and the number format of the labels.
 
     Attributes:
-        decimals: digits after the point that neighbouring ticks need to differ.
-        is_signed: whether values are written with a sign, because they are changes.
+        decimals: digits after the decimal point; enough for the labels of all ticks to differ.
+        is_signed: whether positive values are written with `+`, because they are changes.
     """
 
     values: tuple[float, ...]
@@ -47,12 +47,15 @@ class Ticks:
 
     @classmethod
     def for_values(cls, values: Sequence[float], *, is_signed: bool) -> "Ticks":
-        """Return no ticks, for values without an axis; the largest value gets three digits."""
+        """A format without ticks, for a chart without a value axis.
+
+        The largest value is written with at least three significant digits.
+        """
         largest = max(abs(value) for value in values) or 1
         return cls((), max(0, 2 - math.floor(math.log10(largest))), is_signed)
 
     def text(self, value: float, further_decimals: int = 0) -> str:
-        """The value in plain digits; zero has no sign."""
+        """Write a value with thousands separators and without an exponent; zero has no sign."""
         decimals = self.decimals + further_decimals
         rounded = round(value, decimals) or 0.0
         sign = "+" if self.is_signed and rounded else ""
@@ -60,7 +63,10 @@ class Ticks:
 
 
 def round_ticks(values: Sequence[float]) -> Ticks:
-    """Ticks at round numbers around all values; signed if one of the values is exactly zero."""
+    """Ticks at round numbers that enclose all values.
+
+    They are signed if a value is exactly zero: such values are changes since a start.
+    """
     low, high = min(values), max(values)
     if high - low <= _ROUNDING * max(abs(low), abs(high)):
         half = abs(low) / 100 or 1.0
@@ -77,7 +83,7 @@ def round_ticks(values: Sequence[float]) -> Ticks:
 
 
 def time_ticks(first: datetime, last: datetime) -> list[datetime]:
-    """Ticks at round times in UTC from first to last; at least one."""
+    """Round times in UTC from `first` to `last`; if there are none, only `first`."""
     span = last - first
     step = next((one for one in _TIME_STEPS if span / one < _TIMES), _TIME_STEPS[-1])
     origin = datetime(2018, 1, 1, tzinfo=UTC)
@@ -90,7 +96,7 @@ def time_ticks(first: datetime, last: datetime) -> list[datetime]:
 
 
 def time_label(time: datetime, span: timedelta) -> str:
-    """Time of day within a day, day and time within a few days, else the day."""
+    """Write a time as precisely as an axis of this span needs: from minutes to months."""
     if span <= _DAY:
         return f"{time:%H:%M}"
     if span < 3 * _DAY:

@@ -1,7 +1,7 @@
 """Three kinds of charts as SVG, which every browser can display.
 
-What goes here: shapes and positions. What stays out: what is drawn (in `plots`), round numbers and
-times at the axes (in `axes`). matplotlib is not used because importing it takes longer than
+What goes here: shapes and positions. What stays out: what is drawn (in `plots`), and the choice of
+the ticks on the axes (in `axes`). matplotlib is not used because importing it takes longer than
 publishing 100 coins.
 """
 
@@ -14,12 +14,12 @@ from cryptoassets.io_managers.axes import Ticks, round_ticks, time_label, time_t
 
 _WIDTH, _HEIGHT = 760, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 92, 540, 52, 306
-"""Edges of the line chart; the names of the lines are to its right."""
+"""Edges of a line chart's plot area; the lines' names are to the right of it."""
 _TITLE, _MARGIN = 26, 16
 _MIDDLE = 390
-"""Position of zero in a bar chart."""
+"""Position of zero in a bar chart with negative values."""
 _ZERO_OF_SIZES = 200
-"""Position of zero if no value is negative."""
+"""Position of zero in a bar chart without negative values."""
 _MAX_BAR_WIDTH = 190.0
 _ROW = 26
 _LABEL_HEIGHT = 17
@@ -33,16 +33,16 @@ _MAX_NAME_LENGTH = 20
 
 Points = Sequence[tuple[datetime, float]]
 Candle = tuple[datetime, float, float, float, float]
-"""Start, open, high, low, close."""
+"""Start time, open, high, low, close."""
 
 
 def line_chart(lines: Mapping[str, Points], title: str, unit: str) -> bytes:
-    """Draw one line over time per name.
+    """Draw one line per name; the x axis is time.
 
     Args:
-        lines: each has at least one point, in order of time.
+        lines: maps each name to at least one point, in order of time.
         title: what is shown.
-        unit: written after each value, with a blank in front of it if it needs one.
+        unit: appended to each value as is; include a leading space if needed.
     """
     moments = [time for line in lines.values() for time, _ in line]
     values = [value for line in lines.values() for _, value in line]
@@ -64,12 +64,12 @@ def line_chart(lines: Mapping[str, Points], title: str, unit: str) -> bytes:
 
 
 def candle_chart(candles: Sequence[Candle], title: str, unit: str) -> bytes:
-    """Draw candles of equal length in order of time.
+    """Draw candles; the x axis is time.
 
     Args:
-        candles: at least two.
+        candles: at least two, all of the same length, in order of time.
         title: what is shown.
-        unit: written after each value.
+        unit: appended to each value as is; include a leading space if needed.
     """
     values = [value for candle in candles for value in candle[1:]]
     first, last = candles[0][0], candles[-1][0]
@@ -89,7 +89,7 @@ def candle_chart(candles: Sequence[Candle], title: str, unit: str) -> bytes:
 
 
 def bar_chart(bars: Sequence[tuple[str, float]], title: str, unit: str) -> bytes:
-    """Draw one bar per row to the left or right of zero, with its name and value."""
+    """Draw one bar per name, labelled with name and value; negative bars point to the left."""
     longest = max(abs(value) for _, value in bars) or 1
     is_signed = any(value < 0 for _, value in bars)
     zero, space = (_MIDDLE, _MAX_BAR_WIDTH) if is_signed else (_ZERO_OF_SIZES, 2 * _MAX_BAR_WIDTH)
@@ -110,7 +110,10 @@ def bar_chart(bars: Sequence[tuple[str, float]], title: str, unit: str) -> bytes
 
 @dataclass(frozen=True)
 class _Axes:
-    """Positions of times and values; times go from `inset` right of the left edge to `right`."""
+    """Positions of times and values.
+
+    The first time is `inset` pixels to the right of the left edge, and the last time is at `right`.
+    """
 
     first: datetime
     last: datetime
@@ -128,7 +131,7 @@ class _Axes:
         return _BOTTOM - share * (_BOTTOM - _TOP)
 
     def draw(self, chart: ET.Element, unit: str) -> None:
-        """Draw a grid line per value, a tick per time, and the period below."""
+        """Draw a grid line per tick value and a tick per time, and write the period below."""
         span = self.last - self.first
         for value in self.ticks.values:
             y = self.y_of(value)
@@ -143,13 +146,13 @@ class _Axes:
 
 
 def _period(first: datetime, last: datetime) -> str:
-    """The days at the bottom of a chart."""
+    """The first and the last day of a chart, or its only day."""
     start, end = f"{first:%-d %B %Y}", f"{last:%-d %B %Y}"
     return f"{start} (UTC)" if start == end else f"{start} to {end} (UTC)"
 
 
 def _names(chart: ET.Element, ends: Sequence[tuple[float, str, str, str]]) -> None:
-    """Write the names of lines next to their ends, far enough from each other to be read."""
+    """Write each line's name and last value next to its end, without overlaps."""
     ordered = sorted(ends)
     lowest = float(_TOP)
     for place, (y, name, value, color) in enumerate(ordered):

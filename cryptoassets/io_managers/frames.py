@@ -1,12 +1,12 @@
-"""Arrow batches as a Spark DataFrame; larger ones pass through a temporary Parquet file.
+"""Turns Arrow batches into a Spark DataFrame; many rows pass through a temporary Parquet file.
 
 What goes here: passing rows from the driver's Arrow to Spark. What stays out: where the batches
 come from.
 
-`createDataFrame` of an Arrow table holds all rows in Python and a second time on the JVM's heap. A
-file next to the cleaned Parquet needs only one batch at a time in either of them. Executors on
-other machines can read it, because they can read `CLEAN_PATH`. For a few rows, neither the file nor
-the job that reads it pays off.
+`createDataFrame` holds all rows of an Arrow table in Python, and a second copy on the JVM's heap.
+With a file, each of the two holds only one batch at a time. Executors on other machines can read
+the file, because it is under `CLEAN_PATH`, like the cleaned Parquet. A few rows are passed
+directly, which is faster than writing a file and running a job that reads it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ class TemporaryFrames:
     def frame(
         self, session: SparkSession, table: Table, batches: Iterable[pa.RecordBatch]
     ) -> DataFrame:
-        """Write the batches to a file one by one, and read it lazily; pass a few rows directly.
+        """Return the batches as a DataFrame, which reads them from a file unless they are few rows.
 
         Args:
             session: the Spark session that reads.
@@ -49,7 +49,7 @@ class TemporaryFrames:
             rows = pa.Table.from_batches(head, schema=arrow_schema(table))
             self.rows += rows.num_rows
             frame = session.createDataFrame(rows, schema=table.spark_schema)
-            # In one partition, which Spark can group and sort without a shuffle.
+            # Spark can group and sort a single partition without a shuffle.
             return frame.coalesce(1) if rows.num_rows else frame
         store, folder = scratch_folder(table.name)
         store.create_dir(folder, recursive=True)

@@ -1,8 +1,8 @@
-"""Publishes a partition of judged rows: table, quarantine and ledger in one transaction.
+"""Publishes a partition of judged rows: writes table, quarantine and ledger in one transaction.
 
 What goes here: what is refused before anything is written, and the order of the steps. What stays
-out: staging the rows (in `stores.staging`), the SQL statements (in `publishing`), Dagster (in
-`postgres`).
+out: judging rows as valid, quarantined or superseded (in `transforms`), staging them (in
+`stores.staging`), the SQL statements (in `publishing`), Dagster (in `postgres`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ from cryptoassets.stores.publishing import Changes, Checksums, Cursor, Load
 from cryptoassets.stores.staged import StagedPartition
 
 Transaction = Callable[[str], AbstractContextManager[Cursor]]
-"""Opens a transaction for an action, which messages name; raises `CryptoassetsError`."""
+"""Opens a transaction; takes the action to name in error messages, e.g. `publishing <asset>`."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Publication:
     """The result of publishing one partition.
 
     Attributes:
-        load: counts of the staged rows.
+        load: the ledger row with the partition's counts.
         staged: the staged rows.
         previous_raw_rows: number of raw documents in the previous publication.
         row_count: number of rows that the table has for the partition now.
         changes: rows written and removed.
         released: number of documents that left the quarantine.
-        reasons: numbers of quarantined documents per reason code, the most frequent first.
+        reasons: maps reason codes to numbers of quarantined documents, most frequent first.
     """
 
     load: Load
@@ -81,9 +81,10 @@ def publish(
         ContractViolationError: keys or counts are inconsistent; nothing was published.
         MixedSourcesError: the database holds rows of another kind of source.
         ExpiredPartitionError: retention deleted the partition.
-        PartitionChangedError: only added rows are staged, and the rows published before them have
-            changed since; nothing was published. The whole partition must be staged.
-        StoreError: the database refused or the connection was lost; nothing was published.
+        PartitionChangedError: only added rows are staged, but the rows published earlier have
+            changed; nothing was published. The whole partition must be staged.
+        StoreError: the database refused a statement, or the connection was lost; nothing was
+            published.
     """
     flow, window = staged.flow, staged.partition
     partition = partition_name(window)
@@ -119,7 +120,7 @@ def publish(
             staged.files_hash,
             has_other_changes=bool(refusals) or are_counts_new,
         )
-        # If the ledger was lost, the table may have rows without a publication number.
+        # If the ledger was lost, even unchanged rows need a publication number.
         has_other_rows = bool(changes) or loaded != load.loaded_rows
         checksums = Checksums(staged.clean_checksum, _rows_checksum(cursor, staged, refused))
         publishing.write_ledger(cursor, load, checksums, number if has_other_rows else 0)
@@ -156,10 +157,10 @@ def _rows_checksum(cursor: Cursor, staged: StagedPartition, refused: sql.Composa
 
 
 def _make_months(cursor: Cursor, window: Span) -> None:
-    """Create this month's partition and the next one, and commit before anything is published.
+    """Create the table partitions of a window's month and the next; commit before rows are written.
 
-    A query that was planned before a partition existed does not read it, although the query may
-    see the new ledger row. Therefore a month is committed before its first rows.
+    A query that was planned before a table partition existed does not read it, but may see the new
+    ledger row. Therefore the partition is committed before its first rows are published.
     """
     month = window[0].date().replace(day=1)
     ensure_months(cursor.connection, [month, month + timedelta(days=32)])
@@ -173,7 +174,7 @@ def refuse_mixed_sources(cursor: Cursor, sources: set[str]) -> None:
         sources: sources of the valid rows to publish.
 
     Raises:
-        MixedSourcesError: with a remedy.
+        MixedSourcesError: the tables hold rows of the other kind; the message names a remedy.
     """
     for flow in FLOWS if sources else ():
         table = sql.Identifier(flow.published.schema, flow.published.name)
@@ -181,8 +182,8 @@ def refuse_mixed_sources(cursor: Cursor, sources: set[str]) -> None:
         row = cursor.execute(sql.SQL("SELECT source FROM {} LIMIT 1").format(table)).fetchone()
         if row and {source == "coincap" for source in sources} != {row[0] == "coincap"}:
             message = (
-                f"PostgreSQL holds prices of source {row[0]!r}; those of "
-                f"{', '.join(sorted(sources))} would mix with them. A retry will not help; set "
+                f"PostgreSQL holds data of source {row[0]!r}; data of source "
+                f"{', '.join(sorted(sources))} would mix with it. A retry will not help; set "
                 "POSTGRES_URL and MONGO_URL to separate databases for each source, or set "
                 "neither (the embedded stores are separate for each source)"
             )
@@ -193,7 +194,7 @@ def left_out_message(left_out: Sequence[str], partitions: int) -> str:
     """Name the partitions of a run that could not be published.
 
     Args:
-        left_out: one sentence each.
+        left_out: one sentence per such partition.
         partitions: number of partitions of the run.
     """
     if partitions == 1:

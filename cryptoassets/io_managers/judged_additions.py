@@ -1,7 +1,7 @@
 """Publishes only the files that were added to a partition since its latest publication.
 
-What goes here: when this is possible, and staging these files. What stays out: finding them (in
-`stores.additions`), publishing the staged rows (in `judged`).
+What goes here: deciding whether this is possible, and staging the files. What stays out: finding
+the files (in `stores.additions`), publishing the staged rows (in `judged`).
 """
 
 from cryptoassets.errors import PartitionChangedError
@@ -23,7 +23,7 @@ def publish_addition(
     run_id: str,
     judged: JudgedRows,
 ) -> Publication | None:
-    """Publish the added files of a run's only partition; raises the same errors as `publish`.
+    """Publish the added files of a run's only partition; raises errors as `judged.publish` does.
 
     Args:
         postgres: the warehouse.
@@ -34,7 +34,8 @@ def publish_addition(
         judged: all rows of the run.
 
     Returns:
-        None if nothing was published, because the whole partition must be published.
+        None if nothing was published, e.g. because nothing was added or the partition has changed;
+        then the whole partition must be published.
     """
     if not isinstance(judged, CleanFiles) or len(judged.partitions) != 1:
         return None

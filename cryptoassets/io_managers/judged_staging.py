@@ -1,7 +1,7 @@
-"""Stages judged rows by Spark's tasks, so that they can be published partition by partition.
+"""Copies judged rows to a staging table, from which they are published partition by partition.
 
-What goes here: the Spark job that copies the rows, and the lifetime of the staging table. What
-stays out: the task (in `stores.staging`), publishing (in `judged`).
+What goes here: the Spark jobs that copy rows, and the lifetime of the staging table. What stays
+out: the task of such a job (in `stores.staging`), publishing (in `judged`).
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,8 @@ from cryptoassets.stores.staging import (
 from cryptoassets.workers import code_hash
 
 JudgedRows: TypeAlias = "CleanFiles | DataFrame | pa.Table"
-"""Judged rows as an asset returns them. Each instant is in one partition of a DataFrame."""
+"""Judged rows as an asset returns them. In a DataFrame, all rows with the same `observed_at` must
+be in the same Spark partition."""
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def _with_files(staged: StagedPartition, judged: "JudgedRows | Addition") -> Sta
 
 
 def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFiles) -> list[Staged]:
-    """Run the job that copies files; collect it once, because each evaluation copies again."""
+    """Run the job that copies files. Call `collect` only once: each call copies the rows again."""
     groups = judged.groups()
     if not groups:
         return []
@@ -103,7 +104,7 @@ def _stage_files(spark: SparkResource, table: str, flow: Flow, judged: CleanFile
 
 
 def _stage_frame(table: str, flow: Flow, judged: DataFrame, partitions: list[Span]) -> list[Staged]:
-    """Run the job that copies a DataFrame; collect it once, as in `_stage_files`."""
+    """Run the job that copies a DataFrame. Call `collect` only once, as in `_stage_files`."""
     rows = judged.select(*flow.judged_columns)
     work = StageBatches(flow, table, tuple(partitions), credentials(mongo=False), code_hash())
     return [Staged(**row.asDict()) for row in rows.mapInArrow(work, STAGED_SCHEMA).collect()]

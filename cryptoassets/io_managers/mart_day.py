@@ -1,7 +1,7 @@
 """Publishes one day of a mart.
 
-What goes here: the order of the statements in its transaction. What stays out: the transaction and
-the report (in `postgres`), each statement (in `stores`).
+What goes here: the order of the statements in the publishing transaction. What stays out: opening
+the transaction and reporting (in `postgres`), each statement (in `stores`).
 """
 
 from dataclasses import replace
@@ -34,10 +34,10 @@ def publish_day(
 
     Args:
         cursor: cursor of the publishing transaction.
-        load: the ledger row.
+        load: the row to write to `warehouse.mart_loads`.
         rows: all rows of the day.
-        window: the day.
-        inputs: what the run has read.
+        window: the span of the day.
+        inputs: the versions of the inputs that the run has read.
         first: first day of the run.
 
     Raises:
@@ -55,7 +55,7 @@ def publish_day(
 
 
 def _replace_day(cursor: publishing.Cursor, mart: Mart, window: Span) -> Changes:
-    """Make a mart's rows of a day equal to the staged rows, and merge the day into its week."""
+    """Make a mart's rows of a day equal to the staged rows; update its weekly rows, if any."""
     day = reading.scope(mart.table, window)
     if not mart.merged:
         return publishing.replace_rows(cursor, mart.table, day)

@@ -1,7 +1,7 @@
 """Metadata about written partitions that IO managers report to Dagster.
 
-What goes here: metadata values under Dagster's standard keys. What stays out: definition metadata
-(in `assets`).
+What goes here: metadata values under Dagster's standard keys. What stays out: the metadata
+of asset definitions (in `assets`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,8 +63,9 @@ def report(
         table: table that describes the written rows.
         uri: location of the rows, without credentials.
         partition_rows: number of rows that this partition has now.
-        facts: further counts and texts, by `Fact` if programs read them, else by label.
-        partition: one partition of a run over several; None for the only partition of a run.
+        facts: further counts and texts; the keys are `Fact` members if programs read the values,
+            otherwise labels.
+        partition: the partition that was written, if the run has several; otherwise None.
     """
     lineage = context.definition_metadata.get("dagster/column_lineage")
     reported = {
@@ -81,13 +82,13 @@ def report(
 
 
 def log_materializations(context: dg.OutputContext, partitions: Iterable[str]) -> None:
-    """Log the materialization of published partitions in a run that fails because of others.
+    """Log materializations of the published partitions in a run that fails because of others.
 
     Dagster itself logs the materializations of a range only if handling the output succeeds.
 
     Args:
         context: context of the output.
-        partitions: partitions whose metadata was reported before.
+        partitions: the published partitions; their metadata must already be reported.
     """
     for partition in partitions:
         reported = context.step_context.get_asset_metadata(context.asset_key, partition)
@@ -97,14 +98,15 @@ def log_materializations(context: dg.OutputContext, partitions: Iterable[str]) -
 
 
 def materialize_only(context: dg.OutputContext, windows: Sequence[Span]) -> None:
-    """Let Dagster record only some partitions of a run as materialized, once output is handled.
+    """Make Dagster record only these partitions as materialized when `handle_output` returns.
 
     Without this, all partitions of a range would turn green, even those without data. Dagster has
-    no public way to materialize a part of a range; the test of a range covers these attributes.
+    no public way to materialize part of a range, so this changes private attributes; the tests of
+    ranges fail if a Dagster version renames them.
 
     Args:
         context: context of the written output.
-        windows: the partitions; empty: nothing is recorded.
+        windows: the partitions to record; if empty, nothing is recorded.
     """
     if not windows:
         context._asset_key = None  # noqa: SLF001 - see above
@@ -117,12 +119,12 @@ def materialize_only(context: dg.OutputContext, windows: Sequence[Span]) -> None
 def report_empty(
     context: dg.OutputContext, empty: Sequence[Span], facts: Mapping[str, Any]
 ) -> None:
-    """Log the partitions of a run that have no data, which are not materialized.
+    """Log the partitions of a run that have no data and are therefore not materialized.
 
     Args:
         context: context of the written output.
         empty: partitions without data, oldest first; nothing is logged if there are none.
-        facts: why, by `Fact` or label.
+        facts: the reason and counts; the keys are `Fact` members or labels.
     """
     if not empty:
         return
@@ -144,7 +146,7 @@ def report_empty(
 
 
 def _names(windows: Sequence[Span]) -> list[str]:
-    """Name adjoining partitions by the first and the last one."""
+    """Name each range of adjoining partitions by its first and its last partition."""
     length = windows[0].end - windows[0].start
     bounds = (
         [partition_name(Span(first, first + length)) for first in (start, end - length)]

@@ -1,4 +1,4 @@
-"""MongoDB, the data lake: stores raw documents by `_id`, loads them by range of `observed_at`.
+"""MongoDB, the data lake: stores raw documents by `_id` and loads them by `observed_at`.
 
 What goes here: storing a batch without loss or duplicates, and loading a partition in the form that
 the downstream asset requests. What stays out: creating documents (`coincap.documents`).
@@ -64,15 +64,15 @@ class MongoIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: RawBatch | RawStream) -> None:
         """Store documents by `_id`; existing documents stay unchanged.
 
-        Documents of other partitions are stored, too. For a batch, a materialization is logged for
-        each other partition. For a stream none is logged, because the windows of history extend
-        into partitions that other runs process.
+        Documents that belong to partitions outside the run are stored, too. For a batch, a
+        materialization is logged for each of these partitions. For a stream, none is logged,
+        because history windows extend into partitions that other runs process.
 
         Raises:
             dagster.Failure: SchemaMismatchError: the value has another type. MixedSourcesError:
-                real and other data would be mixed; nothing was stored. ExpiredPartitionError:
+                real and simulated data would be mixed; nothing was stored. ExpiredPartitionError:
                 retention deleted the partition. StoreUnavailableError: the connection was lost;
-                the same batch can be stored again. Or the batch's own `failure`.
+                the same batch can be stored again. Or the batch's own `failure` or `if_empty`.
         """
         with dagster_failures():
             shapes.refuse_other_types(context.asset_key, obj, RawBatch, RawStream)
@@ -120,7 +120,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
         counts: Mapping[Span, int],
         facts: Mapping[str, Any],
     ) -> None:
-        """Report the partitions that have documents, which are materialized, and the others."""
+        """Report partitions with documents as materialized, and the others as empty."""
         if not counts:
             # Otherwise the partitions would count as never fetched. A range needs only one record.
             record = _skip_record(context, partitions[-1], facts.get(Fact.SKIPPED))
@@ -164,9 +164,9 @@ class MongoIOManager(dg.ConfigurableIOManager):
         """Load partitions in the form of the downstream asset's annotation.
 
         Raises:
-            dagster.Failure: UpstreamNotMaterializedError: a partition is missing, i.e. it has no
-                document and no run recorded that there was nothing to fetch. A range is refused if
-                all of its partitions are missing.
+            dagster.Failure: UpstreamNotMaterializedError: the partition is missing: it has no
+                document, and no run recorded that there was nothing to fetch. A range is refused
+                only if all of its partitions are missing.
                 ExpiredPartitionError: retention deleted all partitions.
             TypeError: the annotation is not supported.
         """
@@ -220,7 +220,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
                 dg.AssetMaterialization(
                     asset_key=context.asset_key,
                     partition=key,
-                    description=f"Stored by the run of {run}",
+                    description=f"Stored by the run for {run}",
                     metadata=metadata_of(
                         {**facts, Fact.DOCUMENTS_RECEIVED: count, Fact.IS_LATE: True}
                     ),
@@ -243,7 +243,7 @@ def _counts(lake: Lake, table: Table, partitions: Sequence[Span]) -> dict[Span, 
 
 
 def _next_step(table: Table, window: Span) -> dict[str, str]:
-    """What follows a fetch that was launched by hand."""
+    """The jobs to launch next, for a user who launched only the fetch."""
     flow = _flow_from(table)
     if flow.fetch_job is None:
         return {}
@@ -252,7 +252,7 @@ def _next_step(table: Table, window: Span) -> dict[str, str]:
 
 
 def _skip_record(context: dg.OutputContext, window: Span, why: str | None) -> Document:
-    """The record of a run that had nothing to store: its partition is empty, not missing."""
+    """A record that the run had nothing to store; its partition counts as empty, not missing."""
     partition = partition_name(window)
     return {
         "_id": f"{context.asset_key.to_user_string()}@{partition}@{context.run_id}",

@@ -1,7 +1,7 @@
-"""A chart of the published rows, for the page of the materialization in Dagster.
+"""A chart of the published rows, for the materialization's page in Dagster.
 
-What goes here: one function per table with a chart. What stays out: numbers (in `metadata`), shapes
-(in `drawing`). Charts are optional; the numbers are enough to judge a run.
+What goes here: one function per table that has a chart. What stays out: numbers (in `metadata`),
+shapes (in `drawing`). Charts are optional; the numbers are enough to judge a run.
 """
 
 import base64
@@ -31,7 +31,7 @@ def plot_of(table: Table, rows: pa.Table) -> dg.MarkdownMetadataValue | None:
 
 
 def _prices(rows: pa.Table) -> bytes | None:
-    """Prices of the largest coins in the hour, as change from each coin's first price."""
+    """The price changes of the largest coins, each since the coin's first price in the hour."""
     if len(pc.unique(rows["observed_at"])) == 1:
         return None
     ordered = rows.sort_by([("observed_at", "ascending")])
@@ -53,24 +53,24 @@ def _largest_coins(ordered: pa.Table) -> list[str]:
 
 
 def _day_of_coins(rows: pa.Table) -> bytes | None:
-    """The largest gainers and losers of the day; on the first day, the largest coins."""
+    """The day's largest gainers and losers; without enough returns, the largest coins."""
     day = f"{rows['day'][0].as_py():%-d %B %Y} (UTC)"
     known = rows.filter(pc.is_valid(rows["return_pct"])).sort_by([("return_pct", "descending")])
     if known.num_rows >= 2 * _BARS:
         ends = pa.concat_tables([known.slice(0, _BARS), known.slice(known.num_rows - _BARS)])
         bars = zip(ends["coin_id"].to_pylist(), _floats(ends["return_pct"]), strict=True)
-        title = f"Largest gains and losses of {day}, from the close of the day before"
+        title = f"Largest gains and losses on {day}, since the close of the day before"
         return bar_chart(list(bars), title, " %")
     by_cap = [("market_cap_usd", "descending"), ("coin_id", "ascending")]
     largest = rows.filter(pc.is_valid(rows["market_cap_usd"])).sort_by(by_cap).slice(0, 2 * _BARS)
     caps = [cap / _BILLION for cap in _floats(largest["market_cap_usd"])]
     names = largest["coin_id"].to_pylist()
-    title = f"Largest coins by market cap on {day}; returns need the day before"
+    title = f"Largest coins by market cap on {day}; too few coins have returns"
     return bar_chart(list(zip(names, caps, strict=True)), title, " bn $") if caps else None
 
 
 def _market(rows: pa.Table) -> bytes | None:
-    """Market cap of all coins up to the published day."""
+    """The market cap of all coins per day, up to the published day."""
     known = rows.filter(pc.is_valid(rows["market_cap_usd"])).sort_by("day")
     caps = [cap / _BILLION for cap in _floats(known["market_cap_usd"])]
     if len(caps) < 2:  # noqa: PLR2004 - a line has two ends
@@ -81,7 +81,7 @@ def _market(rows: pa.Table) -> bytes | None:
 
 
 def _candles(rows: pa.Table) -> bytes | None:
-    """Bitcoin's hourly candles of the day; without any, those of the coin with the most candles."""
+    """The hourly candles of Bitcoin, or of the coin with the most candles if Bitcoin has none."""
     hourly = rows.filter(pc.equal(rows["interval"], "h1"))
     coins = pc.value_counts(hourly["coin_id"]).to_pylist()
     if not coins:

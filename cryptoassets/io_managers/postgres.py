@@ -1,8 +1,8 @@
 """PostgreSQL, the warehouse and the marts: each partition is published atomically.
 
-What goes here: how each asset is published, from Spark DataFrames and Arrow tables, and loading
-ranges. What stays out: publishing judged rows (in `judged`), the SQL statements (in `publishing`,
-`reading`) and copying (in `copying`).
+What goes here: choosing how to publish an asset's value, and loading ranges. What stays out:
+publishing judged rows (in `judged`), the SQL statements (in `publishing`, `reading`), and copying
+(in `copying`).
 """
 
 from collections.abc import Iterator
@@ -51,11 +51,11 @@ from cryptoassets.stores.publishing import Changes, Load
 QUARANTINE_KEY = dg.AssetKey(["warehouse", "quarantine"])
 _DAY = timedelta(days=1)
 _MAX_REREADS = 3
-"""How often a mart is recomputed because newer inputs were published in the meantime."""
+"""How often a mart may be recomputed because newer inputs were published in the meantime."""
 
 
 class PostgresIOManager(dg.ConfigurableIOManager):
-    """Publishes DataFrames and Arrow tables; loads the range of a partition as either type."""
+    """Publishes Parquet files, DataFrames and Arrow tables; loads DataFrames and Arrow tables."""
 
     postgres: dg.ResourceDependency[PostgresResource]
     spark: dg.ResourceDependency[SparkResource]
@@ -68,15 +68,15 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     ) -> None:
         """Publish each partition in one transaction.
 
-        The published asset of a `Flow` takes judged rows (columns of the flow's `clean`) and
-        writes the table, the quarantine and the ledger. Judged rows that have fewer raw rows than
-        the ledger are older; they are not published. Rows of `warehouse/coins` are merged. The
-        partition of every other asset is replaced.
+        The published asset of a `Flow` returns judged rows, with the columns of the flow's `clean`.
+        They are written to the table and the quarantine, and counted in the ledger. If the ledger
+        counts more raw documents, these rows are older and are not published. Rows of
+        `warehouse/coins` are merged into the table. For all other assets, partitions are replaced.
 
         Raises:
             dagster.Failure: SchemaMismatchError, ContractViolationError, MixedSourcesError,
-                StoreError, ... Nothing was published; in a range, nothing of the partitions that
-                the message names.
+                StoreError, ... Nothing was published. If the run has several partitions, this is
+                true only of the partitions that the message names.
         """
         with dagster_failures(retries=STEP_RETRIES), spark_errors():
             key = context.asset_key
@@ -96,7 +96,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                     self._replace_mart(context, table, rows)
 
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table:
-        """Read the rows of the range: as an Arrow table if annotated as one, else as a DataFrame.
+        """Read the range as an Arrow table if the input is annotated as one, else as a DataFrame.
 
         All inputs of a step are read in one transaction. Rows of a DataFrame pass through this
         process one batch at a time.
@@ -113,7 +113,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             window = address.window_of(context) if context.has_asset_partitions else None
             where = self.postgres.address
             is_arrow = context.dagster_type.typing_type is pa.Table
-            # Started before the transaction, which must not wait for the JVM.
+            # Start Spark before the transaction, which must not wait for the JVM.
             session = None if is_arrow else self.spark.session
             with (
                 typed_errors(f"reading {table.full_name}", where),
@@ -131,7 +131,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
             return rows
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:
-        """Delete temporary files of DataFrames and the recorded versions of inputs."""
+        """End the reading transaction; delete temporary files and the noted versions of inputs."""
         self._reading.end()
         self._frames.clear()
         self._inputs.clear()
@@ -275,7 +275,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         context.log_event(
             dg.AssetMaterialization(
                 asset_key=QUARANTINE_KEY,
-                # Partitions of the quarantine are hours, so a day is only named in the metadata.
+                # The quarantine has hourly partitions, so only the metadata can name a day.
                 partition=load.partition_key if publication.staged.flow.is_hourly else None,
                 metadata={
                     "dagster/uri": f"{self.postgres.address}/{QUARANTINE.full_name}",
@@ -288,7 +288,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
 
 
 def _rows(key: dg.AssetKey, table: Table, obj: Any) -> pa.Table:
-    """Rows of an asset that no flow publishes, as an Arrow table."""
+    """The rows of an asset that belongs to no flow, as an Arrow table."""
     shapes.refuse_other_types(key, obj, DataFrame, pa.Table)
     shapes.refuse_other_columns(key, obj, table, table.column_names)
     return obj.select(*table.column_names).toArrow() if isinstance(obj, DataFrame) else obj

@@ -1,4 +1,4 @@
-"""A few published rows, for the page of the materialization in Dagster.
+"""A few published rows, for the materialization's page in Dagster.
 
 What goes here: the query to PostgreSQL. What stays out: the chart (in `plots`) and the table of the
 first rows (in `metadata`).
@@ -26,7 +26,7 @@ _DAYS_BEFORE = timedelta(days=90)
 
 
 def preview_rows(cursor: Cursor, table: Table, window: Span) -> pa.Table:
-    """A bounded number of rows of a partition, for a preview.
+    """Read a limited number of a partition's rows, for a preview.
 
     Args:
         cursor: any cursor.
@@ -34,8 +34,8 @@ def preview_rows(cursor: Cursor, table: Table, window: Span) -> pa.Table:
         window: the partition.
 
     Returns:
-        Columns of the table, oldest rows first. For prices, all rows of the five top-ranked coins
-        of the newest snapshot.
+        Columns of the table, oldest rows first. For prices: all rows of the five coins that have
+        the best ranks in the newest snapshot.
     """
     name = sql.Identifier(table.schema, table.name)
     condition = sql.SQL(_LARGEST_COINS if table is COIN_PRICES else _FIRST).format(
@@ -47,7 +47,7 @@ def preview_rows(cursor: Cursor, table: Table, window: Span) -> pa.Table:
 
 
 def rows_to_draw(cursor: Cursor, table: Table, rows: pa.Table, day: Span) -> pa.Table:
-    """The rows that the chart of a published day shows: its own, or the market's last 90 days."""
+    """The rows for a published day's chart; for the market, also those of the 90 days before it."""
     if table is not MARKET_DAILY:
         return rows
     columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))

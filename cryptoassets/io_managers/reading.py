@@ -23,9 +23,9 @@ from cryptoassets.stores.publishing import Cursor
 
 
 def scope(table: Table, window: Span | None) -> sql.Composable:
-    """The condition that a row belongs to a window.
+    """The SQL condition for the rows that belong to a window.
 
-    Every row does if the window is None or if the table has no time column.
+    All rows do if the window is None or if the table has no time column.
     """
     column = table.time_column
     if window is None or column is None:
@@ -36,7 +36,7 @@ def scope(table: Table, window: Span | None) -> sql.Composable:
 
 
 def rows_of_day(table: Table, rows: pa.Table, window: Span) -> pa.Table:
-    """The rows of one day of several, by the table's time column."""
+    """Select the rows of one day by the table's time column; without such a column, all rows."""
     column = table.time_column
     if column is None:
         return rows
@@ -79,7 +79,7 @@ def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri:
     """Refuse an empty range, unless it was published as empty."""
     asset = context.asset_key.to_user_string()
     either = [asset, context.definition_metadata.get(ALTERNATIVE_INPUT)]
-    # Always in the same order, whichever of the two inputs is loaded first.
+    # The message names the two inputs in the same order, whichever of them is loaded first.
     wanted = [flow.asset for flow in FLOWS if flow.asset in either] or [asset]
     if flow_into(address.table_of(context.asset_key)) is None:
         is_there = _was_materialized(context)
@@ -90,12 +90,12 @@ def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri:
         remedy = address.remedy(dg.AssetKey.from_user_string(wanted[0]), partition)
         message = f"{wanted[0]} has no rows for {partition} in {uri}. {remedy}"
         if len(wanted) > 1:
-            message += f"; or {wanted[1]}, which has none either (`cryptoassets backfill`)"
+            message += f"; or {wanted[1]}, which has no rows either (`cryptoassets backfill`)"
         raise UpstreamNotMaterializedError(message)
 
 
 def _was_materialized(context: dg.InputContext) -> bool:
-    """Whether Dagster has a materialization; marts are not in the ledger, and may be empty."""
+    """Whether Dagster recorded a materialization of the input; a materialized mart may be empty."""
     wanted = dg.AssetRecordsFilter(
         asset_key=context.asset_key, asset_partitions=list(context.asset_partition_keys)
     )

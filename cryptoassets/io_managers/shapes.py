@@ -1,7 +1,7 @@
 """Refuses values of a wrong type or with wrong columns before anything is written.
 
-What goes here: checking the type and the columns of an asset's return value. What stays out: the
-values (in `transforms.rules`), keys and counts (in `transforms.contract`).
+What goes here: checking the type and the columns of an asset's return value. What stays out:
+checking values (in `transforms.rules`), and keys and counts (in `transforms.contract`).
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ def refuse_other_types(key: dg.AssetKey, value: object, *allowed: type) -> None:
     """Raise unless the value is an instance of one of the types.
 
     Raises:
-        SchemaMismatchError: names the asset and both types.
+        SchemaMismatchError: names the asset, the allowed types and the value's type.
     """
     if not isinstance(value, allowed):
         names = " or ".join(
@@ -35,7 +35,7 @@ def refuse_other_types(key: dg.AssetKey, value: object, *allowed: type) -> None:
 def refuse_other_columns(
     key: dg.AssetKey, rows: DataFrame | pa.Table, table: Table, names: Iterable[str]
 ) -> None:
-    """Raise unless rows have the named columns of a table with its types; ignore other columns.
+    """Raise unless rows have the named columns, with the table's types; ignore other columns.
 
     Raises:
         SchemaMismatchError: names the asset and the columns.
@@ -55,7 +55,7 @@ def refuse_other_columns(
 
 
 def refuse_any_difference(key: dg.AssetKey, frame: DataFrame, table: Table) -> None:
-    """Raise unless a frame has exactly the columns of a table, with its order and types.
+    """Raise unless a frame has exactly a table's columns, in the same order, with the same types.
 
     Raises:
         SchemaMismatchError: names the asset and the columns.

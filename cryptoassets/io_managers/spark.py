@@ -1,7 +1,7 @@
 """Cleaned rows as Parquet, written and read by Spark's tasks, one folder per partition.
 
 What goes here: writing to a temporary folder and renaming it, so that a folder with `_SUCCESS` is
-complete; loading it as files or as a DataFrame. What stays out: examining a folder (in
+complete; loading folders as files or as a DataFrame. What stays out: examining a folder (in
 `clean_folders`), moving folders (in `clean_writing`), reading MongoDB (in `stores.raw`).
 """
 
@@ -65,16 +65,16 @@ class SparkIOManager(dg.ConfigurableIOManager):
 
     spark: dg.ResourceDependency[SparkResource]
     max_files: int = 64
-    """A partition with more files than this (plus those its rows need) is rewritten, because each
-    reader opens all of its files."""
+    """A partition that has this many files, plus one per `MAX_DOCUMENTS` rows, is rewritten,
+    because each reader opens all of its files."""
 
     def handle_output(self, context: dg.OutputContext, obj: DataFrame | MappedRaw) -> None:
         """Write partitions to a temporary folder, then replace the existing ones.
 
-        Raw documents are read again if some arrive during the read. If the current rules have
-        judged a partition and newer snapshots arrived, only those are read, and their file is
-        added. A result with fewer rows than the existing one is older and is dropped, because a raw
-        partition only grows.
+        Raw documents are read again if more of them arrive during the read. If the existing rows
+        were judged by the current rules, only newer snapshots are read, and their rows are added in
+        new files. A result with fewer rows than the existing one must be older, because a raw
+        partition only grows; it is dropped.
 
         Raises:
             dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped.
@@ -160,10 +160,10 @@ class SparkIOManager(dg.ConfigurableIOManager):
         partitions: list[Span],
         read: "ReadResult | None" = None,
     ) -> None:
-        """Move partitions from the temporary folder to their own folders, except older ones."""
+        """Move partitions from the temporary folder to their own folders, except older results."""
         store, _ = clean_store()
         only_one = len(partitions) == 1
-        # Later steps of the run read a folder, even if there are no documents at all.
+        # Keep at least one, because later steps of the run read a folder even without documents.
         kept = windows_in(store, temporary, partitions) or partitions[-1:]
         for window in kept:
             _, folder = folder_of(table, window)
@@ -196,12 +196,12 @@ class SparkIOManager(dg.ConfigurableIOManager):
         filled = kept if read is None or read.counted else []
         metadata.report_empty(context, [one for one in partitions if one not in filled], {})
         metadata.materialize_only(context, filled)
-        # A lost task may still be writing there; the next run deletes what remains.
+        # A lost task may still be writing to this folder; a later run deletes what remains.
         with contextlib.suppress(OSError):
             delete_folder(store, temporary)
 
     def load_input(self, context: dg.InputContext) -> CleanFiles | DataFrame:
-        """Load partitions as their files or as a lazy DataFrame, by the asset's annotation.
+        """Load partitions as files or as a lazy DataFrame, depending on the asset's annotation.
 
         Raises:
             dagster.Failure: UpstreamNotMaterializedError: a folder is missing, incomplete or
@@ -211,7 +211,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
             files = self._files(context)
             if context.dagster_type.typing_type is CleanFiles:
                 return files
-            # Without a row count, which would need the footer of every file.
+            # No row count is passed: it would require the footer of every file.
             self.spark.prepare_for()
             folders = [spark_uri(*folder_of(files.table, window)) for window in files.partitions]
             return self.spark.session.read.schema(files.table.spark_schema).parquet(*folders)
@@ -249,9 +249,9 @@ class ReadResult:
 
     Attributes:
         source: the documents.
-        fetches: the records of fetches by which the documents were judged.
-        counted: the number of documents.
-        known: the existing contents to which newer rows are added; None if all documents were read.
+        fetches: the fetch records by which the documents were judged.
+        counted: the number of documents, counted after the read.
+        known: the existing contents to which newer rows are added; None to replace the contents.
         files: seals of the written files, by name.
     """
 
@@ -262,11 +262,11 @@ class ReadResult:
     files: Mapping[str, Seal]
 
     def has_grown(self) -> bool:
-        """Whether there are more documents now than were read, so that a larger read is newer."""
+        """Whether documents have arrived since the read; only then can another result be newer."""
         return self.source.count() > self.counted
 
     def judged_by(self, parts: Iterable[FilePart]) -> str:
-        """See `FolderContents.judged_by`, for rows up to the newest one of some files."""
+        """The value of `FolderContents.judged_by` for rows up to the newest one in these files."""
         newest = max((part.last for part in parts if part.last), default=None)
         return self.source.judged_by(self.fetches, newest)
 

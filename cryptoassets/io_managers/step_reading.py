@@ -1,6 +1,7 @@
 """The transaction in which a step reads all of its inputs, so that they are consistent.
 
-What goes here: when it begins and when it ends. What stays out: what is read in it (in `reading`).
+What goes here: when the transaction begins and ends. What stays out: what is read in it (in
+`reading`).
 
 If a mart read prices and history at different moments, it could count an hour twice or not at all.
 The transaction locks no rows, but PostgreSQL keeps old row versions until it ends.
@@ -18,8 +19,8 @@ from cryptoassets.stores.publishing import Cursor
 class StepReading:
     """One REPEATABLE READ transaction for all inputs of a step.
 
-    It ends after the last input, when an input fails, and before another step or another attempt
-    of the same step reads. If a step stops before that, `end` ends the transaction.
+    It ends after the step's last input, after an error, or before another step (or another attempt
+    of the same step) reads. If none of these happens, call `end`.
     """
 
     def __init__(self) -> None:
@@ -52,7 +53,7 @@ class StepReading:
             self.end()
 
     def end(self) -> None:
-        """End the transaction, if there is one."""
+        """End the transaction, if it is open."""
         if self._connection is not None:
             self._connection.close()
         self._connection = None

@@ -1,4 +1,4 @@
-"""Upgrades the schema of PostgreSQL to its newest revision.
+"""Upgrades the PostgreSQL schema to the newest revision.
 
 What goes here: checking whether a database is up to date, and upgrading it (with alembic as a
 library, without `alembic.ini`). What stays out: the SQL (in `versions`), the tables as the code
@@ -12,22 +12,26 @@ import psycopg
 
 from cryptoassets import libpq
 
-# The names of the modules are enough: importing alembic is slow.
+# The revisions are found by module name, because importing alembic is slow.
 _NAMES = sorted(path.stem for path in (Path(__file__).parent / "versions").glob("*_*.py"))
 HEAD = max(name[1:5] for name in _NAMES if name.startswith("r"))
-"""The newest revision of the platform, from the module `r<number>_<words>`."""
+"""The platform's newest revision: the number in the name of its module, `r<number>_<words>`."""
 _HEADS = {HEAD, *[name[:8] for name in _NAMES if name.startswith("own_")][-1:]}
-"""Also the newest of the user's own revisions, from the module `own_<number>_<words>`."""
+"""`HEAD` and, if the user has added revisions, the newest of them, e.g. `own_0001` (from the module
+`own_0001_<words>`)."""
 
 
 def upgrade(url: str) -> None:
-    """Upgrade the schema to the newest revisions; fast if it has them, safe with other callers.
+    """Upgrade the schema to the newest revisions; fast if it is current, safe to call concurrently.
 
     Args:
-        url: `postgresql://user:password@host:port/database` of a role that may create schemas.
+        url: `postgresql://user:password@host:port/database`. The user needs the right to
+            create schemas.
 
     Raises:
-        UnknownRevisionError: newer code has migrated the database to a revision unknown here.
+        UnknownRevisionError: newer code has migrated the database to a revision that this code
+            does not know.
+        SchemaMismatchError: a revision cannot create a relation, because its name is in use.
         SettingsError: the database is not UTF-8.
         StoreError: the database is read-only.
         psycopg.Error: the server returned another error; nothing was changed.
@@ -35,7 +39,7 @@ def upgrade(url: str) -> None:
     with libpq.connect(url) as connection:
         if _revisions(connection) == _HEADS:
             return
-    # Imported only here, because most connections need no migration.
+    # Imported only if needed: this module imports alembic, which is slow.
     from cryptoassets.migrations.runner import run_revisions  # noqa: PLC0415
 
     run_revisions(url)

@@ -1,7 +1,7 @@
-"""Runs alembic with one connection and one transaction; a lock admits one migration at a time.
+"""Runs alembic on one connection, in one transaction; a lock allows one migration at a time.
 
 What goes here: all use of alembic and SQLAlchemy for migrations. What stays out: the quick check
-whether a migration is needed (in the package), so that this module is usually not imported.
+whether a migration is needed (in `__init__`, which imports this module only if it is).
 """
 
 import logging
@@ -19,8 +19,9 @@ from cryptoassets import libpq
 from cryptoassets.errors import SchemaMismatchError, UnknownRevisionError
 
 _LOG = logging.getLogger(__name__)
-_FIRST_MIGRATORS = 3
-# Migrations lock alembic's own table, so it is created first. Readers cannot lock it.
+_ATTEMPTS = 3
+# Migrations lock alembic's table, so it is created first. Roles that may only read the table cannot
+# block this lock.
 _LOCKED_TABLE = """
     CREATE SCHEMA IF NOT EXISTS warehouse;
     CREATE TABLE IF NOT EXISTS warehouse.alembic_version (
@@ -40,28 +41,30 @@ def run_revisions(url: str, last: str = "heads") -> None:
     """Run the missing revisions up to `last`, all in one transaction.
 
     Raises:
-        UnknownRevisionError: newer code has migrated the database to a revision unknown here.
+        UnknownRevisionError: newer code has migrated the database to a revision that this code
+            does not know.
         SchemaMismatchError: a revision cannot create a relation, because its name is in use.
         psycopg.Error: the server returned another error.
     """
     engine = sa.create_engine(
-        # libpq parses the URL, because it supports more forms of URLs than SQLAlchemy.
+        # libpq parses the URL, because it accepts more URL formats than SQLAlchemy does.
         "postgresql+psycopg://",
         creator=partial(_connect, url),
         poolclass=sa.NullPool,
     )
     try:
-        for left in reversed(range(_FIRST_MIGRATORS)):
+        for left in reversed(range(_ATTEMPTS)):
             try:
                 _run(engine, last)
                 break
             except (sa.exc.IntegrityError, sa.exc.ProgrammingError) as error:
-                # If two processes create the schema, the second one fails when the first commits.
+                # If two processes create the schema at the same time, the second one fails when
+                # the first one commits. Then the second one tries again.
                 if left == 0 or not isinstance(error.orig, psycopg.errors.UniqueViolation):
                     raise
     except sa.exc.DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.DuplicateTable):
-            raise _in_the_way(engine, error.orig) from None
+            raise _name_conflict(engine, error.orig) from None
         if isinstance(error.orig, psycopg.Error):
             # SQLAlchemy's message would contain the revision's full SQL.
             raise error.orig from None
@@ -70,7 +73,7 @@ def run_revisions(url: str, last: str = "heads") -> None:
 
 def _run(engine: sa.Engine, last: str) -> None:
     with engine.begin() as connection:
-        # Creating an index over years of rows may take long.
+        # Creating an index over years of rows may take a long time.
         connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
         connection.execute(sa.text("SET LOCAL lock_timeout = '60s'"))
         connection.execute(sa.text(_LOCKED_TABLE))
@@ -98,13 +101,13 @@ def _upgrade(connection: sa.Connection, last: str) -> None:
         raise _unknown_revision(connection) from None
 
 
-def _in_the_way(engine: sa.Engine, error: psycopg.Error) -> SchemaMismatchError:
+def _name_conflict(engine: sa.Engine, error: psycopg.Error) -> SchemaMismatchError:
     """Return an error that names the conflicting relation with its schema."""
     message = error.diag.message_primary or str(error)
     with engine.connect() as connection:
         database = connection.execute(sa.text("SELECT current_database()")).scalar_one()
         relations = connection.execute(sa.text(_RELATIONS)).all()
-    # Compare words without quotes, because the form of quotes depends on the server's language.
+    # Compare words without quotation marks, whose style depends on the server's language.
     words = set(re.findall(r"\w+", message))
     found = ", ".join(name for name, relation in relations if relation in words) or message
     return SchemaMismatchError(

@@ -1,8 +1,8 @@
-"""The state of alerts in PostgreSQL: open conditions, and which address received which message.
+"""The state of alerts in PostgreSQL: open conditions, and which messages each address received.
 
 What goes here: the tables `warehouse.alerts` and `warehouse.last_runs`. What stays out: deciding
-which conditions hold (in `conditions`), sending (in `channels`). Callers hold the lock of
-`evaluation`, so one process at a time writes here.
+which conditions hold (in `conditions`), sending messages (in `channels`). Callers that write hold
+the lock that `evaluation` takes, so only one process writes at a time.
 """
 
 from collections.abc import Collection, Sequence
@@ -19,7 +19,7 @@ from cryptoassets.monitoring.warehouse import Connection
 Phase = Literal["start", "clear"]
 
 _OPEN = "SELECT kind, subject FROM warehouse.alerts WHERE cleared_at IS NULL"
-# While a condition holds, its words may change, but not the time when it began.
+# While a condition is open, its description may change, but not the time when it began.
 _KEEP = """
     INSERT INTO warehouse.alerts (
         kind, subject, opened_at, since, severity, message, place, remedy, run_id, cleared_at,
@@ -48,7 +48,8 @@ _SENT = {
     "clear": "UPDATE warehouse.alerts SET clear_sent_to = clear_sent_to || %s "
     "WHERE (kind, subject, opened_at) = (%s, %s, %s)",
 }
-# An address that has accepted nothing for a week is wrong, and its messages are outdated.
+# If an address has not accepted the all-clear within a week, the address is probably wrong, and
+# the message is outdated.
 _FORGET = """
     DELETE FROM warehouse.alerts
     WHERE clear_sent_to @> %(addresses)s AND cleared_at IS NOT NULL
@@ -68,7 +69,7 @@ _LAST_RUN = """
 
 @dataclass(frozen=True)
 class Alert:
-    """A row of `warehouse.alerts`."""
+    """A row of `warehouse.alerts`: a condition that is open, or has messages left to send."""
 
     kind: str
     subject: str
@@ -84,7 +85,7 @@ class Alert:
     clear_sent_to: list[str]
 
     def phases_missing_at(self, address: str) -> list[Phase]:
-        """Return the messages that an address has not received yet, in their order."""
+        """Return the phases whose message an address has not received yet, in order."""
         missing: list[Phase] = []
         if address not in self.start_sent_to:
             missing.append("start")
@@ -94,12 +95,12 @@ class Alert:
 
 
 def open_keys(connection: Connection) -> set[tuple[str, str]]:
-    """Return kind and subject of the open conditions."""
+    """Return the kind and subject of each open condition."""
     return set(connection.execute(_OPEN).fetchall())
 
 
 def record_conditions(connection: Connection, found: Collection[Condition]) -> None:
-    """Open conditions that are new, and clear those that no longer hold, in one transaction."""
+    """Record the conditions that hold, and clear all others, in one transaction."""
     with connection.transaction():
         for kind, subject in open_keys(connection) - {condition.key for condition in found}:
             connection.execute(_CLEAR, [kind, subject])
@@ -108,7 +109,7 @@ def record_conditions(connection: Connection, found: Collection[Condition]) -> N
 
 
 def record_runs(connection: Connection, runs: Sequence[LastRun]) -> None:
-    """Keep the last run of each job for metrics, which cannot read Dagster's own tables."""
+    """Store each job's last run for `/metrics`, which cannot read Dagster's own tables."""
     with connection.transaction():
         for run in runs:
             row = [run.job, run.run_id, run.partition, run.outcome, run.ended_at, run.seconds]
@@ -116,16 +117,16 @@ def record_runs(connection: Connection, runs: Sequence[LastRun]) -> None:
 
 
 def alerts(connection: Connection) -> list[Alert]:
-    """Return all alerts that are open or have messages to send, oldest first."""
+    """Return all alerts that are open or have messages left to send, oldest first."""
     with connection.cursor(row_factory=class_row(Alert)) as cursor:
         return cursor.execute(_ALERTS).fetchall()
 
 
 def record_sent(connection: Connection, alert: Alert, phase: Phase, address: str) -> None:
-    """Record that an address received a message."""
+    """Record that an address received the message of a phase."""
     connection.execute(_SENT[phase], [[address], alert.kind, alert.subject, alert.opened_at])
 
 
 def delete_cleared(connection: Connection, addresses: Sequence[str]) -> None:
-    """Delete cleared alerts whose all-clear every address received, or that are a week old."""
+    """Delete alerts whose all-clear every address has received, or that cleared a week ago."""
     connection.execute(_FORGET, {"addresses": list(addresses)})

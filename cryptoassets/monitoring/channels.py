@@ -1,8 +1,10 @@
-"""Sends messages to the addresses of CRYPTOASSETS_ALERT_URLS, by apprise.
+"""Sends messages to the addresses in CRYPTOASSETS_ALERT_URLS, with apprise.
 
-What goes here: the only use of apprise. An address holds secrets, in a form that depends on the
-service, so it is never shown: messages name its position in the setting and its scheme, and the
-table of alerts contains a digest. What stays out: the messages (in `messages`).
+What goes here: all uses of apprise. What stays out: the text of messages (in `messages`).
+
+An address contains secrets, and where they are in it depends on the service. So no address is ever
+shown: logs and errors name its position in the setting and its scheme, and `warehouse.alerts`
+contains a digest.
 """
 
 import hashlib
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
 _LOGGERS = ("apprise", "urllib3.connectionpool")
 _SEND_SECONDS = 30.0
 _unfinished: dict[str, threading.Thread] = {}
-"""The last delivery to each address, by digest; while it hangs, no other one starts."""
+"""The thread of the last delivery to each address, by the address's digest. While the thread is
+running, no other delivery to this address starts."""
 _MIN_SECRET_LENGTH = 3
 _DIGEST_CHARACTERS = 8
-"""Enough to distinguish a few addresses, and too few to find a password by trying."""
+"""Enough to distinguish a few addresses, but too few to find a password by brute force."""
 
 
 class Channel:
@@ -35,10 +38,10 @@ class Channel:
 
     Args:
         url: the address.
-        number: its position in CRYPTOASSETS_ALERT_URLS, from 1.
+        number: the address's position in CRYPTOASSETS_ALERT_URLS, from 1.
 
     Raises:
-        SettingsError: apprise is not installed, or does not know this kind of address.
+        SettingsError: apprise is not installed, or does not support this kind of address.
     """
 
     def __init__(self, url: str, number: int) -> None:
@@ -53,8 +56,8 @@ class Channel:
     def send(self, message: Message) -> str | None:
         """Send a message; return why it was not delivered, or None if it was.
 
-        Takes 30 s at most. Apprise has time limits for connecting and for each read, but a receiver
-        that answers one byte a second would never exceed them.
+        Takes 30 s at most. Apprise only limits the time to connect and the time of each read, and a
+        receiver that sends one byte per second would never exceed these limits.
         """
         earlier = _unfinished.get(self.digest)
         if earlier is not None and earlier.is_alive():
@@ -74,26 +77,26 @@ class Channel:
                 is_sent = self._receiver.notify(
                     body=message.body, title=message.title, notify_type=message.level
                 )
-            except Exception as error:  # noqa: BLE001 - plugins of a hundred services
+            except Exception as error:  # noqa: BLE001 - apprise's plugins may raise anything
                 return self._redacted(f"{type(error).__name__}: {error}")
         return None if is_sent else self._redacted("; ".join(complaints) or "no reason given")
 
     def _redacted(self, text: str) -> str:
-        """Return a reason without any part of the address."""
+        """Return a text in which every part of the address is masked."""
         for part in self._parts:
             text = text.replace(part, MASK)
         return text
 
 
 def _parts(url: str) -> list[str]:
-    """Return everything in an address that could be a secret, the longest first."""
+    """Return all parts of an address that could be secrets, longest first."""
     rest = url.partition("://")[2]
     parts = {part for form in (rest, unquote(rest)) for part in re.split(r"[/:@?&=,#]", form)}
     return sorted((one for one in {rest, *parts} if len(one) >= _MIN_SECRET_LENGTH), key=len)[::-1]
 
 
 def channels(urls: Sequence[str]) -> list[Channel]:
-    """Return the channels of the addresses.
+    """Return one channel per address.
 
     Raises:
         SettingsError: see `Channel`.
@@ -103,7 +106,7 @@ def channels(urls: Sequence[str]) -> list[Channel]:
 
 def _receiver(url: str, name: str, parts: Collection[str]) -> "apprise.Apprise":
     try:
-        import apprise  # noqa: PLC0415 - an extra
+        import apprise  # noqa: PLC0415 - an optional dependency
     except ImportError as error:
         raise SettingsError(
             "CRYPTOASSETS_ALERT_URLS is set, and alerts need the extra `alerts`, which is not "
@@ -124,14 +127,14 @@ def _receiver(url: str, name: str, parts: Collection[str]) -> "apprise.Apprise":
 
 @contextmanager
 def _quiet(parts: Collection[str]) -> Iterator[list[str]]:
-    """Collect apprise's warnings, and keep every part of an address out of the logs.
+    """Collect apprise's warnings, and keep all parts of an address out of the logs.
 
     Args:
         parts: the parts of the address, none of which may be logged.
     """
     apprise_filter, https_filter = _Silence(()), _Silence(parts)
     apprise_log, https_log = (logging.getLogger(name) for name in _LOGGERS)
-    # Filters, because a handler could not stop other handlers of the process.
+    # These are filters, because a handler could not keep records from the process's other handlers.
     apprise_log.setLevel(logging.WARNING)
     apprise_log.addFilter(apprise_filter)
     https_log.addFilter(https_filter)
@@ -143,7 +146,7 @@ def _quiet(parts: Collection[str]) -> Iterator[list[str]]:
 
 
 class _Silence(logging.Filter):
-    """Drops and collects records that contain one of the parts; without parts, all records."""
+    """Collects and drops records that contain one of the parts; without parts, all records."""
 
     def __init__(self, parts: Collection[str]) -> None:
         super().__init__()

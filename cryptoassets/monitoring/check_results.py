@@ -1,7 +1,7 @@
 """The latest evaluation of each check, read from Dagster.
 
-What goes here: reading evaluations. What stays out: the checks (in `checks`), showing them (in
-`cli.status_tables`), which of them start an alert (in `conditions`).
+What goes here: reading evaluations. What stays out: the checks (in `checks`), showing evaluations
+(in `cli.status_tables`), deciding which of them start an alert (in `conditions`).
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class CheckStatus:
     """The latest evaluation of a check.
 
     Attributes:
-        is_replay: this is not a new failure, because a replay of past partitions evaluated a check
-            that judges how documents arrive.
+        is_replay: the check judges how documents arrived, and it failed when a replay processed
+            past partitions again. Such a failure is not new.
     """
 
     asset: str
@@ -38,8 +38,8 @@ class CheckStatus:
 
 
 def latest_checks(instance: dg.DagsterInstance) -> list[CheckStatus]:
-    """The latest evaluation of each check that was ever evaluated, in alphabetical order."""
-    # A run that is in progress, or was killed, has planned checks that were not evaluated.
+    """Return the latest evaluation of each check that was ever evaluated, in alphabetical order."""
+    # Leaves out checks that a running or killed run has planned but not evaluated.
     ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
     found = []
     for key in _check_keys(tuple(flow.asset for flow in FLOWS)):
@@ -75,5 +75,5 @@ def _is_replay(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 @cache
 def _check_keys(_flows: tuple[str, ...]) -> list[dg.AssetCheckKey]:
-    """The keys of all checks, whichever location evaluates them; cached until the flows change."""
+    """The keys of all checks in all code locations; cached until the flows change."""
     return sorted((key for one in checks_in(LAYERS) for key in one.check_keys), key=str)

@@ -1,7 +1,7 @@
-"""Which signals need attention: the conditions that alerts report, and their words.
+"""Decides which signals need attention: the conditions that alerts report, and their texts.
 
 What goes here: a pure function from signals to conditions. What stays out: reading the signals (in
-`signals`), which conditions are new (in `alert_book`), the form of a message (in `messages`).
+`signals`), which conditions are new (in `alert_book`), the layout of a message (in `messages`).
 """
 
 from collections import Counter
@@ -21,12 +21,13 @@ from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
 from cryptoassets.schemas.monitoring import AlertKind
 
 MIN_FREE_SHARE = 0.10
-"""The condition starts when less than this share of the home's disk is free."""
+"""`low_disk` starts when less than this share of the disk with CRYPTOASSETS_HOME is free."""
 CLEARING_FREE_SHARE = 0.12
-"""The condition clears at this share; with one limit, a run's files would toggle it all day."""
+"""`low_disk` clears at this share. With a single limit, the temporary files of runs could start and
+clear it all day."""
 
 _MAX_RUNS_PER_JOB = 5
-"""If every run fails, the first failures are enough."""
+"""If every run of a job fails, alerts for the first failures are enough."""
 _INTERRUPTED = "DagsterExecutionInterruptedError"
 _RUN_REMEDIES = {
     **dict.fromkeys(("ingest", "process", "marts"), "cryptoassets run"),
@@ -41,12 +42,12 @@ class Condition:
     """Something that needs attention.
 
     Attributes:
-        subject: what it concerns; with the kind, it identifies the condition.
-        since: when it began, as far as known.
-        what: one sentence without full stop.
-        where: partition, table or folder.
-        remedy: a command or an action.
-        run_id: the run that shows it.
+        subject: what the condition concerns; kind and subject together identify it.
+        since: when the condition began, as far as known.
+        what: what is wrong, in one sentence without a full stop.
+        where: the partition, job, asset, table or folder.
+        remedy: what to do: a command or an action.
+        run_id: the run that failed, or that evaluated the failed check.
     """
 
     kind: AlertKind
@@ -60,7 +61,7 @@ class Condition:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Kind and subject."""
+        """Kind and subject, which identify the condition."""
         return self.kind, self.subject
 
 
@@ -69,7 +70,7 @@ def conditions(signals: Signals, open_keys: Collection[tuple[str, str]] = ()) ->
 
     Args:
         signals: the state of the platform.
-        open_keys: kind and subject of the conditions that held at the last evaluation.
+        open_keys: kind and subject of each condition that held at the last evaluation.
     """
     now = datetime.now(UTC)
     is_disk_open = ("low_disk", signals.disk.folder) in open_keys
@@ -88,7 +89,7 @@ def conditions(signals: Signals, open_keys: Collection[tuple[str, str]] = ()) ->
 
 
 def _failed_runs(runs: Collection[LastRun]) -> Iterator[Condition]:
-    """Return one condition per failed run, or per job that fetches only the present."""
+    """Return one condition per failed run, at most `_MAX_RUNS_PER_JOB` per job."""
     reported: Counter[str] = Counter()
     for run in runs:
         if _needs_attention(run) and reported[run.job] < _MAX_RUNS_PER_JOB:
@@ -97,7 +98,10 @@ def _failed_runs(runs: Collection[LastRun]) -> Iterator[Condition]:
 
 
 def _needs_attention(run: LastRun) -> bool:
-    """Return whether a run failed by itself; failed checks are reported separately."""
+    """Return whether to report a run as failed.
+
+    Runs interrupted with Ctrl-C are not reported. Failed checks are reported separately.
+    """
     is_interrupted = _INTERRUPTED in (run.error or "")
     return run.is_failure and not (run.is_failed_check or is_interrupted)
 
@@ -142,10 +146,10 @@ def _stale_price(price: NewestRow, source: str) -> Iterator[Condition]:
         subject="warehouse/coin_prices",
         severity="error",
         since=price.observed_at + FRESH_WITHIN,
-        what=f"The newest price is of {price.observed_at:%Y-%m-%d %H:%M} UTC, and at most "
-        f"{allowed} minutes are allowed",
+        what=f"The newest price is from {price.observed_at:%Y-%m-%d %H:%M} UTC, but it may be at "
+        f"most {allowed} minutes old",
         where=f"table warehouse.coin_prices, source {source}",
-        remedy="cryptoassets status shows what failed or waits; cryptoassets run fetches now",
+        remedy="cryptoassets status shows what failed or is waiting; cryptoassets run fetches now",
     )
 
 
@@ -180,8 +184,8 @@ def _low_credits(credit: CreditStatus, now: datetime) -> Iterator[Condition]:
         f"{credit.reserve:,}, and snapshots need {credit.needed_for_a_week:,} within a week or "
         "until the month ends",
         where="table warehouse.credits",
-        remedy="fetch less often or fewer coins (COINCAP_COINS), or take a larger plan and raise "
-        "COINCAP_MONTHLY_CREDITS",
+        remedy="fetch less often or fewer coins (COINCAP_COINS), or switch to a larger plan and "
+        "raise COINCAP_MONTHLY_CREDITS",
     )
 
 

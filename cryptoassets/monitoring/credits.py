@@ -1,4 +1,4 @@
-"""CoinCap's credits: what is spent, how long the rest lasts, and whether a week's need is left.
+"""CoinCap's credits: how many are spent, and how long the remaining ones will last.
 
 What goes here: the figures that `status`, alerts and metrics show. What stays out: the rules (in
 `coincap.credits`), the table (in `stores.credit_ledger`).
@@ -20,14 +20,15 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class CreditStatus:
-    """CoinCap's credits this month; times are ISO, UTC.
+    """CoinCap's credits this month; times are in ISO format, UTC.
 
     Attributes:
-        left: None: the plan has no limit.
-        lasts_until: when the reserve is reached at the pace of the last 24 hours; None: not in
-            this month.
-        needed_for_a_week: what fetches other than history cost in 7 days at the pace of the last 24
-            hours, or until the month ends if that is sooner; at least one snapshot.
+        left: None if the plan has no limit.
+        spent_today: credits spent in the last 24 hours.
+        lasts_until: when the reserve is reached at the pace of the last 24 hours; None if that is
+            not in this month.
+        needed_for_a_week: cost of all fetches except history in the next 7 days, or until the month
+            ends if that is sooner, at the pace of the last 24 hours; at least one snapshot's cost.
     """
 
     monthly: int
@@ -42,15 +43,15 @@ class CreditStatus:
 
     @property
     def is_low(self) -> bool:
-        """Whether less than a week's need is left above the reserve."""
+        """Whether fewer credits are left above the reserve than are needed for a week."""
         return self.left is not None and self.left - self.reserve < self.needed_for_a_week
 
 
 def read_credits(connection: psycopg.Connection[Any], monthly: int, coins: int) -> CreditStatus:
-    """Read the ledger of credits.
+    """Read the credit ledger `warehouse.credits`.
 
     Args:
-        connection: of any role that may read `warehouse`.
+        connection: its role must be allowed to read `warehouse`.
         monthly: the plan's credits per calendar month (UTC); 0 = no limit.
         coins: coins in a snapshot.
     """
@@ -73,12 +74,12 @@ def read_credits(connection: psycopg.Connection[Any], monthly: int, coins: int) 
 
 def _needed_for_a_week(budget: Budget, per_day: int, coins: int) -> int:
     days = min(_WEEK, budget.next_month - budget.now) / _DAY
-    # If nothing can be fetched any more, nothing is spent, but one snapshot is still needed.
+    # While no fetch is possible, the measured pace falls to 0, but a snapshot is still needed.
     return max(int(per_day * days), estimated_credits(ASSETS_ROUTE, coins))
 
 
 def _lasts_until(budget: Budget, today: int) -> str | None:
-    """When the reserve is reached at the pace of the last 24 hours; None: not in this month."""
+    """When the reserve is reached at the pace of the last 24 hours; None if not in this month."""
     if not (budget.is_limited and today):
         return None
     days = max(0, budget.left - budget.reserve) / today

@@ -1,4 +1,4 @@
-"""How full the disk with the home is."""
+"""How full the disk with the folder CRYPTOASSETS_HOME is."""
 
 import shutil
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class DiskSpace:
-    """Space of the disk that holds a folder, in bytes."""
+    """Free and total space of the disk that contains a folder."""
 
     folder: str
     free_bytes: int
@@ -15,7 +15,7 @@ class DiskSpace:
 
     @property
     def free_share(self) -> float:
-        """From 0 to 1."""
+        """The free share of the disk, from 0 to 1."""
         return self.free_bytes / self.total_bytes if self.total_bytes else 1.0
 
 

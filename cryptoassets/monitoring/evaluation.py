@@ -1,10 +1,11 @@
-"""Evaluates the conditions once, and sends the messages that are due.
+"""Evaluates the conditions of alerts once, and sends the messages that are due.
 
-What goes here: the order of the steps, and the lock that lets one process at a time do them. What
-stays out: each step (in the modules next to this one), when it is done (in `watch`).
+What goes here: the order of the steps, and the lock that lets only one process at a time do them.
+What stays out: the steps (in the modules next to this one), when to evaluate (in `watch`).
 
-The state is committed before anything is sent, and each delivery right after it. If the process is
-killed in between, at most the one message that it was sending is sent twice.
+The state is committed before any message is sent, and each delivery is recorded as soon as it
+succeeds. If the process is killed in between, at most the message that it was sending is sent
+twice.
 """
 
 from dataclasses import dataclass, field
@@ -36,7 +37,9 @@ class Evaluation:
     """What one evaluation found and sent.
 
     Attributes:
-        is_skipped: another process was evaluating.
+        is_skipped: another process was evaluating, so this one did nothing.
+        conditions: number of conditions that hold.
+        sent: number of messages that were delivered.
         undelivered: why messages were not delivered, one sentence per address.
     """
 
@@ -46,7 +49,7 @@ class Evaluation:
     undelivered: list[str] = field(default_factory=list)
 
     def words(self) -> str:
-        """Describe the evaluation in a sentence without full stop."""
+        """Describe the evaluation in a sentence without a full stop."""
         if self.is_skipped:
             return "another process is evaluating"
         sentence = f"{self.conditions} conditions hold, {self.sent} messages sent"
@@ -54,10 +57,10 @@ class Evaluation:
 
 
 def evaluate(instance: dg.DagsterInstance, postgres: PostgresResource) -> Evaluation:
-    """Read the signals, record what has started and cleared, and send the messages that are due.
+    """Read the signals, record which conditions hold, and send the messages that are due.
 
     Raises:
-        SettingsError: the alerts' addresses cannot be used; the conditions are recorded.
+        SettingsError: an address for alerts cannot be used; the conditions are recorded first.
         StoreError, psycopg.Error, sqlalchemy.exc.SQLAlchemyError: PostgreSQL does not answer.
     """
     settings = load_settings()
@@ -69,12 +72,12 @@ def evaluate(instance: dg.DagsterInstance, postgres: PostgresResource) -> Evalua
 
 
 def report(connection: Connection, signals: Signals, settings: Settings) -> Evaluation:
-    """Record the conditions of these signals, and send the messages that are due.
+    """Record the conditions that hold given these signals, and send the messages that are due.
 
     Args:
         connection: in autocommit mode.
         signals: the state of the platform.
-        settings: the addresses.
+        settings: the addresses, and what messages show: the home, and Dagster's URL.
     """
     found = conditions(signals, open_keys(connection))
     record_runs(connection, signals.runs)
@@ -88,7 +91,10 @@ def report(connection: Connection, signals: Signals, settings: Settings) -> Eval
 
 
 def _send(connection: Connection, channel: Channel, settings: Settings, result: Evaluation) -> None:
-    """Send what an address has not received yet; after a failure, the next evaluation continues."""
+    """Send an address the messages that it has not received yet; stop at the first failure.
+
+    The next evaluation continues with the message that failed.
+    """
     for alert in alerts(connection):
         for phase in alert.phases_missing_at(channel.digest):
             problem = channel.send(message_of(alert, phase, settings))

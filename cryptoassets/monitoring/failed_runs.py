@@ -1,10 +1,10 @@
-"""Failed runs that no later run has made up for, read from Dagster.
+"""Unresolved failures: failed runs that no later run has made up for, read from Dagster.
 
-What goes here: which failures still count. What stays out: the last run of each job (in
-`last_runs`), the words of a failure (in `conditions`).
+What goes here: which failures are unresolved. What stays out: the last run of each job (in
+`last_runs`), describing a failure (in `conditions`).
 
-The last run of a job is not enough for alerts: in the minute between two evaluations a run of one
-day can fail and the run of the next day succeed.
+For alerts, it is not enough to read each job's last run: in the minute between two evaluations, the
+run of one day can fail, and the run of the next day can succeed.
 """
 
 from collections.abc import Collection
@@ -17,18 +17,20 @@ from cryptoassets.embedded.dead_runs import dead_runs
 from cryptoassets.monitoring.last_runs import LastRun, describe_run, partitions_of
 
 LOOKS_BACK = timedelta(days=7)
-"""Older failures are ignored."""
+"""Runs that were created earlier are ignored."""
 FETCH_JOBS = ("ingest", "rates")
-"""Jobs that fetch only the present: nobody can repeat a past run, so any later success counts."""
+"""Jobs that fetch only current data. A past run cannot be repeated, so any later success resolves a
+failure, whatever the partitions of the two runs are."""
 _MAX_READ = 1000
 _MAX_DESCRIBED = 20
 
 
 def unresolved_failures(instance: dg.DagsterInstance) -> list[LastRun]:
-    """Return the newest unresolved failure per job and partitions, oldest first; changes nothing.
+    """Return the newest unresolved failure of each job and partition range, oldest first.
 
     A later successful run of the same job resolves a failure if it materialized the same assets and
-    their partitions overlap. A killed run whose process is gone counts as failed.
+    the partitions of the two runs overlap. A run whose process is gone counts as failed, but is not
+    marked as failed here.
     """
     dead = {run.run_id for run in dead_runs(instance)}
     failed = [
@@ -39,7 +41,7 @@ def unresolved_failures(instance: dg.DagsterInstance) -> list[LastRun]:
     for job, group in groupby(sorted(failed, key=_job), key=_job):
         succeeded = _records(instance, dg.DagsterRunStatus.SUCCESS, job)
         left = [one for one in sorted(group, key=_age) if not _is_resolved(one, succeeded)]
-        unresolved += {_subject(one.dagster_run): one for one in left}.values()
+        unresolved += {_partition_range(one.dagster_run): one for one in left}.values()
     return [
         describe_run(instance, one, is_dead=one.dagster_run.run_id in dead)
         for one in sorted(unresolved, key=_age)[:_MAX_DESCRIBED]
@@ -64,20 +66,20 @@ def _is_resolved(failed: dg.RunRecord, succeeded: Collection[dg.RunRecord]) -> b
 
 
 def _has_same_assets(failed: dg.DagsterRun, later: dg.DagsterRun) -> bool:
-    """Whether a later run of a job materialized what the failed run should have materialized."""
+    """Whether the later run materialized all assets that the failed run was to materialize."""
     if later.asset_selection is None:
         return True
     return failed.asset_selection is not None and failed.asset_selection <= later.asset_selection
 
 
 def _overlaps(failed: dg.DagsterRun, later: dg.DagsterRun) -> bool:
-    ours, theirs = _subject(failed), _subject(later)
-    if ours is None or theirs is None:
+    failed_range, later_range = _partition_range(failed), _partition_range(later)
+    if failed_range is None or later_range is None:
         return True
-    return ours[0] <= theirs[1] and theirs[0] <= ours[1]
+    return failed_range[0] <= later_range[1] and later_range[0] <= failed_range[1]
 
 
-def _subject(run: dg.DagsterRun) -> tuple[str, str] | None:
+def _partition_range(run: dg.DagsterRun) -> tuple[str, str] | None:
     return None if run.job_name in FETCH_JOBS else partitions_of(run)
 
 

@@ -1,4 +1,4 @@
-"""The last run of each job: whether it succeeded, failed or was killed, and when it ended.
+"""The last run of each job: how and when it ended.
 
 What goes here: reading Dagster's runs. What stays out: showing them (in `cli`), marking killed runs
 as failed (in `embedded.dead_runs`).
@@ -23,21 +23,22 @@ RunOutcome = Literal["succeeded", "failed", "killed", "canceled"]
 
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _DECISIVE = ("ingest", "process", "marts")
-"""Jobs that every `run` executes: the success of another job does not make up for a failure."""
+"""Jobs that every `cryptoassets run` executes. If the last run of one of them failed, a later
+success of another job does not make up for that."""
 _KILLED_WORDS = (KILLED, "unexpectedly exited")
-"""Words in the error of a killed run: this project's, and those of Dagster's code server."""
+"""Phrases in the error of a killed run: one from this project, one from Dagster's code server."""
 
 
 @dataclass(frozen=True)
 class LastRun:
-    """The last run of a job that has ended or was killed.
+    """A job's last run that has ended or was killed.
 
     Attributes:
-        partition: its key; `first to last` for a range; None: the job has no partition.
-        ended_at: ISO, UTC; for a killed run the time of its last event.
+        partition: the partition key; `first to last` for a range; None if the run has no partition.
+        ended_at: in ISO format, UTC; for a killed run, the time of its last event.
         error: the error in one sentence.
-        seconds: how long the run took; None: it never started, or was killed.
-        is_failed_check: all steps succeeded, and a check of severity ERROR failed.
+        seconds: how long the run took; None if it never started or was killed.
+        is_failed_check: all steps succeeded, but a check of severity ERROR failed.
     """
 
     job: str
@@ -51,12 +52,12 @@ class LastRun:
 
     @property
     def is_failure(self) -> bool:
-        """Whether it failed or was killed; a canceled run did neither."""
+        """Whether the run failed or was killed; a canceled run is not a failure."""
         return self.outcome in {"failed", "killed"}
 
 
 def last_runs(instance: dg.DagsterInstance) -> list[LastRun]:
-    """The last run of each job that has ended or was killed, newest first; changes nothing."""
+    """Return each job's last run that has ended or was killed, newest first; changes nothing."""
     dead = {run.run_id for run in dead_runs(instance)}
     newest: dict[str, dg.RunRecord] = {}
     for record in _candidates(instance, sorted(dead)):
@@ -71,7 +72,11 @@ def last_runs(instance: dg.DagsterInstance) -> list[LastRun]:
 
 
 def failures(runs: list[LastRun]) -> list[LastRun]:
-    """Return which of the newest run and the last `ingest`, `process` and `marts` failed."""
+    """Return the failures among the newest run and the last runs of `ingest`, `process`, `marts`.
+
+    Args:
+        runs: the last run of each job, newest first.
+    """
     decisive = [run for place, run in enumerate(runs) if place == 0 or run.job in _DECISIVE]
     return [run for run in decisive if run.is_failure]
 
@@ -84,18 +89,18 @@ def _candidates(instance: dg.DagsterInstance, dead: list[str]) -> Iterator[dg.Ru
 
 
 def _job_names() -> list[str]:
-    """All jobs, and the one with which Dagster's page materializes chosen assets."""
+    """All jobs, including the implicit one with which Dagster's UI materializes selected assets."""
     return [*(job.name for job in jobs_in(LAYERS)), IMPLICIT_ASSET_JOB_NAME]
 
 
 def partitions_of(run: dg.DagsterRun) -> tuple[str, str] | None:
-    """Return the first and the last partition of a run; None: it has none."""
+    """Return the first and the last partition of a run; None if the run has no partition."""
     one = run.tags.get("dagster/partition")
     return range_of(run.tags) or ((one, one) if one else None)
 
 
 def describe_run(instance: dg.DagsterInstance, record: dg.RunRecord, *, is_dead: bool) -> LastRun:
-    """Return what became of a run that has ended, or whose process is gone."""
+    """Describe a run that has ended, or whose process is gone (`is_dead`)."""
     run = record.dagster_run
     outcome, error = ("killed", KILLED) if is_dead else _outcome(instance, run)
     ended = record.end_time or record.update_timestamp.timestamp()
@@ -120,7 +125,7 @@ def _seconds(record: dg.RunRecord) -> float | None:
 
 
 def _last_event_time(instance: dg.DagsterInstance, run_id: str) -> float | None:
-    """Time of a killed run's last event, without the event that later marked it as failed."""
+    """Time of a killed run's last event, not counting the event that later marked it as failed."""
     newest = instance.get_records_for_run(run_id, limit=2, ascending=False).records
     for record in newest:
         event = record.event_log_entry.dagster_event
@@ -133,7 +138,7 @@ def _outcome(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[RunOutco
     if run.status == dg.DagsterRunStatus.CANCELED:
         return "canceled", None
     if run.status == dg.DagsterRunStatus.SUCCESS:
-        # As for the exit code of `run`, a failed check of severity ERROR counts as a failure.
+        # A failed check of severity ERROR counts as a failure, as in the exit code of `run`.
         error = next(_failed_checks(instance, run), None)
         return ("failed", error) if error else ("succeeded", None)
     error = _error(instance, run.run_id)
@@ -154,7 +159,7 @@ def _failed_checks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator
 
 
 def _error(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The error of the first step that failed, else of the run."""
+    """The error of the first step that failed; if no step failed, the error of the run."""
     failed = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     for record in instance.get_records_for_run(run_id, of_type=failed).records:
         event = record.event_log_entry.dagster_event

@@ -1,7 +1,7 @@
-"""The text of a message: what, where, since when, what to do, and a link to the run.
+"""The text of a message: what is wrong, where, since when, what to do, and a link to the run.
 
-What goes here: plain text for every kind of receiver. What stays out: the sentences of a condition
-(in `conditions`), sending (in `channels`).
+What goes here: plain text for every kind of receiver. What stays out: the sentences that describe a
+condition (in `conditions`), sending (in `channels`).
 """
 
 import socket
@@ -27,7 +27,7 @@ class Message:
     """One message.
 
     Attributes:
-        level: how receivers that use colours show it.
+        level: kind of the message; some receivers show it as a colour.
     """
 
     title: str
@@ -36,7 +36,7 @@ class Message:
 
 
 def message_of(alert: Alert, phase: Phase, settings: Settings) -> Message:
-    """Return the message by which an alert starts or clears."""
+    """Return the message that reports the start or the end of an alert."""
     title = f"{_TITLES.get(alert.kind, alert.kind)}: {alert.subject}"
     where = f"Where: {alert.place}; on {socket.gethostname()}, home {settings.home}"
     if phase == "clear":
@@ -60,7 +60,15 @@ def message_of(alert: Alert, phase: Phase, settings: Settings) -> Message:
 
 
 def outage_message(sentence: str, since: datetime, *, is_over: bool = False) -> Message:
-    """Return the message that alerts cannot be evaluated, because PostgreSQL does not answer."""
+    """Return the message that reports the start or the end of an outage of PostgreSQL.
+
+    During the outage, alerts cannot be evaluated.
+
+    Args:
+        sentence: the error.
+        since: when the outage was detected.
+        is_over: whether PostgreSQL answers again.
+    """
     title = "PostgreSQL does not answer"
     lines = [
         f"What: {'this is over' if is_over else 'alerts cannot be evaluated'}: {sentence}",
@@ -74,7 +82,7 @@ def outage_message(sentence: str, since: datetime, *, is_over: bool = False) -> 
 
 
 def trial_message(settings: Settings) -> Message:
-    """Return the message of `cryptoassets alerts test`."""
+    """Return the message that `cryptoassets alerts test` sends."""
     lines = [
         "What: this is a test. Alerts of this platform arrive here",
         f"Where: on {socket.gethostname()}, home {settings.home}",

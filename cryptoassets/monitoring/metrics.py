@@ -1,4 +1,4 @@
-"""The metrics of the page `/metrics`, read from the ledger and from indexes at each scrape.
+"""The metrics on the page `/metrics`, read from PostgreSQL at each scrape.
 
 What goes here: names, help texts and values. What stays out: the queries (in `warehouse` and
 `credits`), the HTTP server (in `metrics_server`).
@@ -20,11 +20,11 @@ from cryptoassets.settings import Settings
 
 
 class WarehouseCollector(Collector):
-    """Reads all metrics in one snapshot of the database.
+    """Reads all metrics from one consistent snapshot of the database.
 
     Args:
-        connect: opens a connection that can only read, in autocommit mode.
-        settings: the plan of CoinCap, the interval of the history.
+        connect: opens a read-only connection in autocommit mode.
+        settings: credits per month, coins in a snapshot, interval of the history.
     """
 
     def __init__(self, connect: Callable[[], Connection], settings: Settings) -> None:
@@ -32,18 +32,16 @@ class WarehouseCollector(Collector):
         self._settings = settings
 
     def describe(self) -> list[Metric]:
-        """Return nothing, so that registering reads no database."""
+        """Return nothing, so that registering the collector does not query the database."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Return every metric; while PostgreSQL does not answer, only `cryptoassets_up 0`."""
+        """Return all metrics; if PostgreSQL does not answer, only `cryptoassets_up 0`."""
         try:
             found = self._read()
         except CryptoassetsError:
             found = []
-        help_text = (
-            "Whether PostgreSQL answered: 1; or 0, in which case there are no other metrics."
-        )
+        help_text = "1 if PostgreSQL answered; otherwise 0, and there are no other metrics."
         yield _gauge("cryptoassets_up", help_text, float(bool(found)))
         yield from found
 
@@ -73,11 +71,13 @@ def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
 def _rows(connection: Connection) -> Iterator[Metric]:
     documents = GaugeMetricFamily(
         "cryptoassets_documents",
-        "Raw documents by the ledger: loaded, quarantined or superseded.",
+        "Raw documents that were loaded, quarantined or superseded, according to the ledger.",
         labels=["asset", "outcome"],
     )
     rows = GaugeMetricFamily(
-        "cryptoassets_rows", "Rows of a published table by the ledger.", labels=["asset"]
+        "cryptoassets_rows",
+        "Rows of a published table, according to the ledger.",
+        labels=["asset"],
     )
     share = GaugeMetricFamily(
         "cryptoassets_quarantine_ratio",
@@ -121,12 +121,12 @@ def _lag(connection: Connection) -> Iterator[Metric]:
 def _credits(left: CreditStatus) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "cryptoassets_credits_spent",
-        "CoinCap's credits spent in this calendar month (UTC), which starts again at 0.",
+        "CoinCap's credits spent in this calendar month (UTC); 0 when a month begins.",
         value=left.spent,
     )
     yield _gauge(
         "cryptoassets_credits_needed_for_a_week",
-        "Credits that snapshots need in a week, or until the month ends.",
+        "Credits that snapshots need in a week, or until the month ends if that is sooner.",
         left.needed_for_a_week,
     )
     if left.left is not None:
@@ -141,14 +141,16 @@ def _credits(left: CreditStatus) -> Iterator[Metric]:
 def _gaps(gaps: OpenGaps) -> Iterator[Metric]:
     yield _gauge("cryptoassets_open_gaps", "Gaps in the history that can be filled.", gaps.gaps)
     yield _gauge(
-        "cryptoassets_coins_with_open_gaps", "Coins with such a gap in their history.", gaps.coins
+        "cryptoassets_coins_with_open_gaps",
+        "Coins whose history has gaps that can be filled.",
+        gaps.coins,
     )
 
 
 def _runs(connection: Connection) -> Iterator[Metric]:
     duration = GaugeMetricFamily(
         "cryptoassets_run_duration_seconds",
-        "How long the last ended run of a job took.",
+        "How long the last completed run of a job took.",
         labels=["job"],
     )
     ended = GaugeMetricFamily(
@@ -158,7 +160,7 @@ def _runs(connection: Connection) -> Iterator[Metric]:
     )
     failed = GaugeMetricFamily(
         "cryptoassets_last_run_failed",
-        "Whether the last ended run of a job failed or was killed: 1 or 0.",
+        "1 if the last completed run of a job failed or was killed, otherwise 0.",
         labels=["job"],
     )
     for run in warehouse.job_runs(connection):

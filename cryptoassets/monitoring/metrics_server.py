@@ -1,6 +1,7 @@
-"""Serves the page `/metrics` to Prometheus, and to no web page of another origin.
+"""Serves the page `/metrics` to Prometheus, and refuses requests from web pages of other origins.
 
-What goes here: HTTP. What stays out: the metrics (in `metrics`), the log-in (in `analysis`).
+What goes here: HTTP. What stays out: the metrics (in `metrics`), the log-in to PostgreSQL (in
+`analysis`).
 """
 
 import socket
@@ -42,11 +43,11 @@ def serve(host: str, port: int, *, announce: Callable[[str], None]) -> None:
 
     Args:
         host: address to listen on.
-        port: 0 chooses a free one.
-        announce: gets the address of the page.
+        port: port to listen on; 0 chooses a free one.
+        announce: called with the URL of the page.
 
     Raises:
-        SettingsError: the port cannot be used.
+        SettingsError: the server cannot listen on this address and port.
     """
     app = metrics_app(load_settings())
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -56,7 +57,7 @@ def serve(host: str, port: int, *, announce: Callable[[str], None]) -> None:
             listening.bind((host, port))
         except OSError as error:
             raise SettingsError(
-                f"Port {port} of {host} cannot be used ({error.strerror}). Stop the program that "
+                f"Port {port} on {host} cannot be used ({error.strerror}). Stop the program that "
                 "uses it, or choose another port: cryptoassets metrics --port 9465"
             ) from error
         announce(f"http://{host}:{listening.getsockname()[1]}/metrics")

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
-    """The message of the first error from `errors` in the chain of causes, else of the last one."""
+    """Return the message of the first of this project's own errors in the chain of causes.
+
+    If there is none, return the message of the last error, with a remedy for resource shortages.
+    """
     text = "failed"
     while error is not None:
         text = str(error.message).strip()

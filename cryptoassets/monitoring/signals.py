@@ -1,7 +1,7 @@
-"""The signals of the platform's health, gathered once for alerts.
+"""The signals of the platform's health, from which alerts are evaluated.
 
-What goes here: gathering. What stays out: reading each of them (in the modules next to this one),
-which of them need attention (in `conditions`).
+What goes here: gathering the signals. What stays out: reading each signal (in the modules next to
+this one), deciding which signals need attention (in `conditions`).
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Signals:
     """The state of the platform at one moment.
 
     Attributes:
-        source: where the data comes from.
-        interval: CoinCap's interval of the history.
+        source: kind of the source of the data, e.g. `simulator`.
+        interval: interval between points of the history, e.g. `h1`.
         runs: the last run of each job.
         failed_runs: failed runs that no later run has made up for, oldest first.
         checks: the latest evaluation of each check.
@@ -55,9 +55,9 @@ def read_signals(
     """Read all signals; changes nothing.
 
     Args:
-        instance: knows runs and checks.
-        connection: of any role that may read `warehouse`.
-        settings: the home, the plan of CoinCap, the interval of the history.
+        instance: contains runs and evaluations of checks.
+        connection: its role must be allowed to read `warehouse`.
+        settings: the home, credits per month, coins in a snapshot, interval of the history.
     """
     return Signals(
         source=_source(settings),
@@ -76,5 +76,5 @@ def _source(settings: Settings) -> str:
     try:
         return Stack(settings).source
     except SourceUnavailableError:
-        # Only the server at COINCAP_URL knows its kind, and it has never answered.
+        # Only the server at COINCAP_URL could report its kind, and it has never answered.
         return "unknown"

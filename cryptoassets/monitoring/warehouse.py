@@ -1,10 +1,10 @@
 """What the warehouse records about itself: ledger, newest price, gaps, open alerts, last runs.
 
-What goes here: queries for any role that may read `warehouse`. They read the ledger and indexes,
-never whole tables of prices, because `/metrics` runs them every few seconds. What stays out:
+What goes here: queries for any role that may read `warehouse`. They read small tables and indexes,
+but never scan a table of prices, because `/metrics` runs them every few seconds. What stays out:
 credits (in `credits`), what Dagster records (in `last_runs` and `check_results`).
 
-Neither Dagster nor Spark is imported, so that the page `/metrics` needs little memory.
+This module imports neither Dagster nor Spark, so that the server of `/metrics` needs little memory.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _OPEN_GAPS = """
         max(gap_end) AS last, min(detected_at) AS detected_at
     FROM warehouse.gaps WHERE interval = %s AND healed_at IS NULL AND NOT unfillable
 """
-# Keys of hours and days both begin with the day.
+# The keys of hourly and daily partitions begin with the date, so they can be compared with a date.
 _LEDGER = """
     SELECT asset, sum(raw_rows)::bigint AS raw_rows, sum(loaded_rows)::bigint AS loaded_rows,
         sum(quarantined_rows)::bigint AS quarantined_rows,
@@ -55,7 +55,10 @@ _LAST_RUNS = "SELECT job, outcome, ended_at, duration_seconds FROM warehouse.las
 
 @dataclass(frozen=True)
 class NewestRow:
-    """The newest row by market time, and its age by PostgreSQL's clock; None: no row."""
+    """Market time and age of a table's newest row; both are None if the table is empty.
+
+    The age is computed with PostgreSQL's clock.
+    """
 
     observed_at: datetime | None
     age: timedelta | None
@@ -63,12 +66,14 @@ class NewestRow:
 
 @dataclass(frozen=True)
 class OpenGaps:
-    """Gaps in the history that are neither filled nor given up.
+    """Summary of the gaps in the history that are neither filled nor marked as unfillable.
 
     Attributes:
-        first: the first missing point; None without gaps.
-        last: the first point after the last gap; None without gaps.
-        detected_at: when the oldest was found; None without gaps.
+        gaps: number of gaps.
+        coins: number of coins that have gaps.
+        first: time of the first missing point; None if there are no gaps.
+        last: time of the first point after the last gap; None if there are no gaps.
+        detected_at: when the first of these gaps was detected; None if there are no gaps.
     """
 
     gaps: int
@@ -84,7 +89,8 @@ class AssetLedger:
 
     Attributes:
         loaded_at: time of the newest publication.
-        recent_raw_rows, recent_quarantined_rows: of today's and yesterday's partitions (UTC).
+        recent_raw_rows: raw documents in the partitions of yesterday and today (UTC).
+        recent_quarantined_rows: documents in quarantine from the same partitions.
     """
 
     asset: str
@@ -108,7 +114,7 @@ class MartLedger:
 
 @dataclass(frozen=True)
 class JobRun:
-    """The last ended run of a job; see `schemas.LAST_RUNS`."""
+    """A job's last run that has ended; see `schemas.LAST_RUNS`."""
 
     job: str
     outcome: str
@@ -117,14 +123,14 @@ class JobRun:
 
 
 def newest_row(connection: Connection, table: Table) -> NewestRow:
-    """Return time and age of the newest row of a table with an index on `observed_at`."""
+    """Return time and age of a table's newest row; the table needs an index on `observed_at`."""
     query = sql.SQL(_NEWEST).format(sql.Identifier(table.schema, table.name))
     with connection.cursor(row_factory=class_row(NewestRow)) as cursor:
         return cursor.execute(query).fetchone() or NewestRow(None, None)
 
 
 def open_gaps(connection: Connection, interval: str) -> OpenGaps:
-    """Return the open gaps of one of CoinCap's intervals."""
+    """Return a summary of the open gaps in the history of one interval, e.g. `h1`."""
     with connection.cursor(row_factory=class_row(OpenGaps)) as cursor:
         found = cursor.execute(_OPEN_GAPS, [interval]).fetchone()
     return found or OpenGaps(0, 0, None, None, None)
@@ -143,17 +149,17 @@ def mart_totals(connection: Connection) -> list[MartLedger]:
 
 
 def publications(connection: Connection) -> int:
-    """Return the number of the newest publication."""
+    """Return the sequence number of the newest publication; 0 if there is none."""
     rows = connection.execute(_PUBLICATIONS).fetchall()
     return int(rows[0][0])
 
 
 def open_alerts(connection: Connection) -> dict[str, int]:
-    """Return the number of open alerts by kind; a kind without any is absent."""
+    """Return the number of open alerts per kind; kinds without open alerts are absent."""
     return dict(connection.execute(_OPEN_ALERTS).fetchall())
 
 
 def job_runs(connection: Connection) -> list[JobRun]:
-    """Return the last ended run of each job."""
+    """Return each job's last run that has ended."""
     with connection.cursor(row_factory=class_row(JobRun)) as cursor:
         return cursor.execute(_LAST_RUNS).fetchall()

@@ -1,7 +1,7 @@
-"""Evaluates alerts in a thread, so that no run waits for a receiver.
+"""Evaluates alerts in a thread, so that no run waits until messages are delivered.
 
-What goes here: when an evaluation is done, and what happens if it cannot be done. What stays out:
-the evaluation (in `evaluation`). Dagster's sensor and `run --every` each have one watch.
+What goes here: when to evaluate, and what happens if an evaluation fails. What stays out: the
+evaluation (in `evaluation`). Dagster's sensor and `run --every` each have their own `Watch`.
 """
 
 import threading
@@ -24,7 +24,7 @@ _OUTAGES = (StoreUnavailableError, psycopg.OperationalError, SQLAlchemyError)
 
 
 class Watch:
-    """Evaluates in the background, one evaluation at a time."""
+    """Evaluates alerts in the background, one evaluation at a time."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -35,13 +35,13 @@ class Watch:
         self._started_at = float("-inf")
 
     def evaluate_soon(self, *, at_most_every: float = 0.0) -> str:
-        """Evaluate now, or after the evaluation that is running; return at once.
+        """Start an evaluation now, or after the running one; return without waiting.
 
         Args:
-            at_most_every: do nothing if the last evaluation started fewer seconds ago.
+            at_most_every: do nothing if an evaluation started less than this many seconds ago.
 
         Returns:
-            What the evaluation before this one found.
+            The result of the last evaluation that has ended, in words.
         """
         with self._guard:
             if time.monotonic() < self._started_at + at_most_every:
@@ -54,7 +54,7 @@ class Watch:
             return self._last
 
     def wait(self, seconds: float) -> str:
-        """Wait for the running evaluation, at most this long; return what was found last."""
+        """Wait for the running evaluation, at most this long; return the last result in words."""
         thread = self._thread
         if thread is not None:
             thread.join(seconds)
@@ -77,7 +77,7 @@ class Watch:
             with dagster_instance() as instance:
                 result = evaluate(instance, PostgresResource())
             self._end_outage()
-        except Exception as error:  # noqa: BLE001 - whatever fails here must not end the watch
+        except Exception as error:  # noqa: BLE001 - no failure may end the watch
             sentence = str(error).strip().partition("\n")[0] or type(error).__name__
             log.warning("alerts were not evaluated", error=sentence)
             if isinstance(error, _OUTAGES):

@@ -1,4 +1,4 @@
-"""The operation `alerts test`: one message to every address.
+"""The operation `alerts test`: sends one test message to every alert address.
 
 What stays out: the alerts themselves (in `monitoring`).
 """
@@ -13,7 +13,7 @@ from cryptoassets.settings import load_settings
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message to one address; `problem` is None if it was delivered."""
+    """The result of sending to one address; `problem` is None if the message was delivered."""
 
     address: str
     problem: str | None
@@ -23,7 +23,7 @@ def send_test_messages() -> list[Delivery]:
     """Send a test message to every address, and return the result for each.
 
     Raises:
-        SettingsError: there is no address, an address cannot be used, or apprise is not installed.
+        SettingsError: no address is set, an address cannot be used, or apprise is not installed.
     """
     settings = load_settings()
     if not settings.alert_urls:

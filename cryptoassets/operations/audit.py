@@ -1,7 +1,7 @@
-"""The operation `audit`: compares every hour and day across the three stores, then coins and marts.
+"""The operation `audit`: compares all partitions in the stores, then checks coins and marts.
 
-What goes here: the order, and the audit of coins and marts. What stays out: the audit of partitions
-(in `audit_partitions`).
+What goes here: the order of these steps, and the checks of coins and marts. What stays out:
+comparing the partitions in MongoDB, Parquet and PostgreSQL (in `audit_partitions`).
 """
 
 from cryptoassets.operations.audit_partitions import ComparedStores, Findings, compare_flow
@@ -31,10 +31,10 @@ _PRICED_WITHOUT_COIN = """
 
 
 def audit_stores(progress: Progress, *, is_full: bool = False) -> Findings:
-    """Compare the stores; starts nothing.
+    """Compare the stores; start no store.
 
     Args:
-        progress: receives the partition that is being compared.
+        progress: shows which partition is being compared.
         is_full: compare every document, even if an earlier audit has compared it.
 
     Raises:
@@ -67,7 +67,9 @@ def _coins_with_wrong_times(postgres: PostgresResource) -> list[str]:
         coins = inconsistent_coins(connection)
     by_remedy = {
         f"judged by older rules: run {REJUDGE_COMMANDS}": [c for c in coins if c.is_refused],
-        "`cryptoassets rebuild` of the hour repairs them": [c for c in coins if not c.is_refused],
+        "run `cryptoassets rebuild` for the hour of that time": [
+            c for c in coins if not c.is_refused
+        ],
     }
     return [
         f"{len(found)} coins have a first_seen_at or last_seen_at without a published price "
@@ -92,4 +94,4 @@ def _misdescribed_coins(postgres: PostgresResource) -> list[str]:
         return []
     shown = ", ".join(f"{coin_id}: {', '.join(names)}" for coin_id, names in found[:_SHOWN])
     words = f"coins in warehouse.coins differ from their newest valid document ({shown})"
-    return [f"{len(found)} {words}: `cryptoassets rebuild` of their last hour repairs them"]
+    return [f"{len(found)} {words}: run `cryptoassets rebuild` for the hour of their last_seen_at"]

@@ -1,4 +1,6 @@
-"""Compares the partitions of a flow in the three stores: counts and checksums first, then ids.
+"""Compares a flow's partitions in MongoDB, Parquet and PostgreSQL.
+
+Counts and checksums are compared first, then ids and values.
 
 What goes here: which partitions exist, what is compared in each, and the findings. What stays out:
 the comparison itself (in `checks.places` and `checks.values`), counts and checksums (in
@@ -51,8 +53,8 @@ class Findings:
     Attributes:
         problems: differences, one sentence each.
         notes: differences that will resolve themselves, and what was not compared.
-        counted: how many partitions of each flow were compared, in words.
-        documents: raw documents compared.
+        counted: one phrase per flow: how many of its partitions were compared.
+        documents: number of raw documents compared.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -83,7 +85,7 @@ def compare_flow(stores: ComparedStores, flow: Flow, found: Findings, progress: 
         stores: the stores to compare.
         flow: the kind of document.
         found: receives the findings.
-        progress: receives the partition that is being compared.
+        progress: shows which partition is being compared.
     """
     _FlowAudit(stores, flow, found, progress).compare()
 
@@ -185,7 +187,7 @@ class _FlowAudit:
         )
 
     def _compare_all(self, window: Span) -> Reconciliation:
-        """Compare ids and values of all three stores."""
+        """Compare ids and values in all three stores."""
         flow, stores = self._flow, self._stores
         damage = clean_damage(flow.clean, window)
         judged = None if damage else clean_partition(flow.clean, window)
@@ -202,7 +204,7 @@ class _FlowAudit:
     def _checksum_differences(
         self, window: Span, row: LedgerRow | None, *, has_differences: bool
     ) -> list[str]:
-        """Differences that only checksums detect: in columns that are compared nowhere else."""
+        """Return differences in columns that only the checksums cover."""
         if row is None:
             return []
         remedy = f"{rebuild_command(window)} rebuilds them from raw"
@@ -238,7 +240,7 @@ class _FlowAudit:
 
 
 def _files_differ(flow: Flow, window: Span, row: LedgerRow) -> bool | None:
-    """Whether the Parquet differs from the published rows; None: not comparable."""
+    """Whether the Parquet differs from the published rows; None: a checksum is missing."""
     checksum = files_checksum(flow.clean, window)
     if row.clean_checksum is None or checksum is None:
         return None
@@ -248,13 +250,13 @@ def _files_differ(flow: Flow, window: Span, row: LedgerRow) -> bool | None:
 def _without_partition(
     mongo: MongoResource, flow: Flow, starts: list[datetime], in_partitions: int
 ) -> list[str]:
-    """Report documents that are in no partition, e.g. because a program wrote a date as text."""
+    """Report documents that are in no partition, e.g. because their date was stored as text."""
     collection = mongo.lake()[flow.raw.name]
     missing = count_all(collection) - in_partitions
     if missing == 0:
         return []
-    # A query by date also finds some of these documents: some servers match text, and MongoDB
-    # matches an array if any of its dates is in the range.
+    # A query by date also finds some of these documents: some servers match dates that are stored
+    # as text, and MongoDB matches an array if any date in it is in the range.
     in_partitions_by_query = {
         lake_id(document["_id"])
         for start in starts

@@ -1,6 +1,7 @@
-"""The request of a `backfill`, and its estimated cost: `backfill --dry-run`.
+"""What a `backfill` requests, and the estimated cost that `backfill --dry-run` shows.
 
-What goes here: reading the bounds, and the estimate. What stays out: the backfill (in `backfill`).
+What goes here: parsing `--from` and `--to`, and the estimate. What stays out: the backfill itself
+(in `backfill`).
 """
 
 from dataclasses import dataclass
@@ -21,21 +22,21 @@ from cryptoassets.settings import load_settings
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """The requested span: from, to (not included), and whether to fetch only the gaps in it."""
+    """The time span from `since` to `until` (excluded); with `gaps_only`, only the gaps in it."""
 
     since: datetime
     until: datetime
     gaps_only: bool = False
 
     def request(self, coins: tuple[str, ...] | None = None) -> HistoryRequest:
-        """The whole span as a request to the resource."""
+        """Return the whole span as a request for `HistoryResource`."""
         return HistoryRequest(
             self.since, self.until, self.until, coins=coins, gaps_only=self.gaps_only
         )
 
 
 def backfill_request(since: str, until: str | None, *, gaps_only: bool) -> BackfillRequest:
-    """Read the bounds; a date means its first instant, no time zone means UTC.
+    """Parse the bounds. A date without a time means midnight; a time without a zone is in UTC.
 
     Raises:
         SettingsError: a bound cannot be read, or the span is empty.
@@ -68,7 +69,7 @@ def _moment(text: str, option: str) -> datetime:
 
 
 def credit_budget(stores: Stores) -> Budget:
-    """Read this month's credits."""
+    """Read how many of this month's credits are spent."""
     monthly = stores.settings.coincap_monthly_credits
     keeper = PostgresCreditKeeper(stores.postgres.connect, monthly, "history")
     return keeper.budget(datetime.now(UTC))
@@ -82,9 +83,11 @@ class BackfillEstimate:
         coins: number of coins.
         cost: cost of all calls.
         interval: interval of the points, such as h1.
-        months: calendar months that the backfill takes with the plan's credits; None: no limit.
-        budget: credits of this month.
-        is_number_of_coins_assumed: the coins are unknown, because there is no snapshot yet.
+        months: how many calendar months the backfill takes with the plan's credits; None: the plan
+            has no limit.
+        budget: this month's credits.
+        is_number_of_coins_assumed: `coins` is the setting COINCAP_COINS, because no snapshot names
+            the coins yet.
     """
 
     coins: int

@@ -55,6 +55,6 @@ def _windows_of_live_runs(instance: dg.DagsterInstance) -> Iterator[Span]:
     dead = {run.run_id for run in dead_runs(instance)}
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES)):
         window = window_of(run)
-        # The partition of a run of `marts` is a day, but the run publishes no documents.
+        # A run of `marts` also has a partition, a day, but publishes no documents.
         if window and run.job_name != "marts" and run.run_id not in dead:
             yield window

@@ -45,20 +45,23 @@ _CYCLES_PER_PURGE = 10
 _ALERT_SECONDS = 30
 """Shortest time between two evaluations of alerts while cycles succeed."""
 _LAST_ALERT_SECONDS = 20
-"""How long a loop that ends because of a failure waits for the alerts about it."""
-# Dagster's instance keeps a listener for each run that it has seen.
+"""If a failure ends the loop, it waits at most this long for the alerts to be sent."""
+# Dagster's instance keeps a listener for each run that it has seen, so the loop opens a new
+# instance after this many cycles.
 _CYCLES_PER_INSTANCE = 60
 
 
 def micro_batches(
     progress: Progress, seconds: float, beats: Iterator[float]
 ) -> Generator[Cycle, None, None]:
-    """Start what is missing, then run a cycle at each beat until the caller stops.
+    """Start the services that are not running yet, then run a cycle at each beat of a clock.
+
+    The caller ends the loop by closing the generator.
 
     Args:
-        progress: receives reports; cycles only report their current activity.
+        progress: receives reports; during cycles only the current activity.
         seconds: interval between beats.
-        beats: waits for each beat and yields its time, a value of `time.monotonic()`.
+        beats: waits for the next beat and yields its time, a value of `time.monotonic()`.
 
     Yields:
         Each cycle that ended, successful or not.
@@ -90,16 +93,17 @@ def micro_batches(
         except SQLAlchemyError as error:
             raise StoreUnavailableError(
                 "PostgreSQL, which stores Dagster's runs, does not answer. A later retry can help; "
-                "check that the server runs, and start again"
+                "check that the server is running, and start again"
             ) from error
         except GeneratorExit:
-            # The caller ends the loop because of a failure. Ctrl-C leaves nothing to report.
+            # The caller ends the loop after a failure, whose alerts must still be sent. Ctrl-C
+            # raises KeyboardInterrupt instead, and needs no alert.
             watch.wait(_LAST_ALERT_SECONDS)
             raise
 
 
 def reason_to_stop(cycle: Cycle, failed_in_a_row: int) -> str | None:
-    """Why the loop must end after a cycle; None: it continues."""
+    """Return why the loop must end after this cycle; None: it continues."""
     fatal = sorted(cycle.outcome.errors & FATAL_ERRORS)
     if fatal:
         names = ", ".join(fatal)
@@ -110,7 +114,7 @@ def reason_to_stop(cycle: Cycle, failed_in_a_row: int) -> str | None:
 
 
 def _purge(instance: "DagsterInstance", tag: str) -> None:
-    """Delete the loop's own successful runs that are an hour old and superseded by later ones."""
+    """Delete the loop's own successful runs that ended over an hour ago and are superseded."""
     now = datetime.now(UTC)
     purge_runs(
         instance,
@@ -119,5 +123,5 @@ def _purge(instance: "DagsterInstance", tag: str) -> None:
         keep_failed=True,
         tags={BATCH_TAG: tag},
     )
-    # A run leaves reference cycles, which Python seldom collects by itself.
+    # Each run leaves reference cycles, which Python seldom collects by itself.
     gc.collect()

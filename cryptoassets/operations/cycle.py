@@ -30,10 +30,10 @@ from cryptoassets.upkeep.coins import repair_coins
 from cryptoassets.upkeep.earlier_data import earlier_publications
 
 BATCH_TAG = "cryptoassets/every"
-"""Tag of each run of a loop, with the loop's interval; the loop finds its own runs by it."""
+"""Tag on each run of a loop, by which the loop finds its own runs; its value is the interval."""
 
 LATEST_MARTS_SECONDS = 600
-"""Marts that take longer than the pause between cycles are still computed this often."""
+"""Stale marts are computed this often even if that takes longer than the pause between cycles."""
 
 _RAW, _PRICES = "raw/coin_snapshots", "warehouse/coin_prices"
 
@@ -133,7 +133,7 @@ class Cycles:
             PyMongoError,
             OSError,
         ) as error:
-            # An error outside of a step: for example, PostgreSQL with Dagster's runs is down.
+            # An error outside a step: for example, the database of Dagster's runs is down.
             cycle.is_done = False
             runner.outcome.errors.add(type(error).__name__)
             runner.outcome.failures.append(str(error).strip().partition("\n")[0])
@@ -141,7 +141,7 @@ class Cycles:
         return cycle
 
     def _fetch(self, runner: Runner) -> bool:
-        """Fetch; record hours with new documents and, once per hour, unfinished work."""
+        """Fetch and record hours with new documents; once per hour, look for unfinished work."""
         now = datetime.now(UTC)
         hour = now.strftime("%Y-%m-%d-%H:00")
         if self._looked_back_in_hour != hour:
@@ -175,26 +175,26 @@ class Cycles:
                 days.add(partition[:10])
             else:
                 is_done = False
-                # The existing Parquet may be the cause: the next run judges the hour from raw.
+                # The existing Parquet may be the cause, so the next run judges all raw documents.
                 require_full_read(SNAPSHOT_FLOW.clean, partition_window(partition))
-                # The next cycle retries the newest hour; others are retried in the next hour, so
-                # that an hour that always fails does not end the loop.
+                # The next cycle retries the newest hour. Older hours are retried once per hour:
+                # one that always fails must not fail every cycle and thereby end the loop.
                 if place == 0:
                     continue
             self.unprocessed.remove(partition)
         self.stale_days |= days
         if days - {str(datetime.now(UTC).date())}:
-            # The marts of later days depend on these days.
+            # The marts of later days depend on these days, so they are stale, too.
             self.stale_days |= days_left_behind(PostgresResource()).keys
         if any(facts.get(Fact.ROWS_REMOVED) for facts in runner.outcome.facts.values()):
-            # A changed rule may have refused the document that described a coin.
+            # A changed rule may have quarantined the document from which a coin's row was made.
             repair_coins(PostgresResource())
         if is_done:
             cycle.answer_to_row_seconds = _answer_to_row(runner.outcome)
         return is_done
 
     def _run_other_flows(self, runner: Runner) -> bool:
-        """Run the other flows once per hour; new prices come first."""
+        """Run the other flows once per hour, after new prices have been processed."""
         if self._ran_others_in_hour == self._looked_back_in_hour:
             return True
         self._ran_others_in_hour = self._looked_back_in_hour
@@ -206,7 +206,7 @@ class Cycles:
         return now + self._seconds_per_day < ends_by or now > self._marts_at + LATEST_MARTS_SECONDS
 
     def _compute_marts(self, runner: Runner, ends_by: float) -> bool:
-        """Compute the marts of the newest day and one older day, and of more while there is time.
+        """Compute marts of the newest day and one older day, and of further days if time permits.
 
         Among the older days the oldest comes first, because later days depend on it.
         """
@@ -214,12 +214,12 @@ class Cycles:
         *older, newest = sorted(self.stale_days)
         for place, day in enumerate([newest, *older]):
             started = time.monotonic()
-            # At least one older day: otherwise cycles without spare time would never compute any.
+            # Compute at least one older day; without spare time, none would ever be computed.
             if place > 1 and started + self._seconds_per_day > ends_by:
                 break
             if not runner.execute("marts", day, tags=self.tags):
                 is_done = False
-                # As with hours: the next cycle retries the newest day, others are retried hourly.
+                # As in `_process`: the next cycle retries the newest day; older days wait an hour.
                 if place == 0:
                     continue
             self.stale_days.remove(day)

@@ -1,7 +1,7 @@
-"""How many bytes of disk the platform uses.
+"""How many bytes the platform uses on disk.
 
-What goes here: folders, and databases of servers that are not in the home. What stays out: the
-space that is left (in `monitoring.disk`).
+What goes here: the sizes of folders, and of databases whose servers are not in the home (the folder
+CRYPTOASSETS_HOME). What stays out: the free space (in `monitoring.disk`).
 """
 
 import contextlib
@@ -20,10 +20,10 @@ _DATABASES = """
 
 
 def disk_use(stores: Stores, connection: Connection) -> int:
-    """Return the bytes of the home, of the cleaned files, and of the databases.
+    """Return the total size of the home, the cleaned files and the databases, in bytes.
 
-    Embedded stores are in the home, except a PostgreSQL whose account may not enter the home.
-    Cleaned files at a URI are not counted.
+    Embedded stores are in the home; PostgreSQL's data is elsewhere if the account that runs it may
+    not enter the home. Cleaned files are not counted if CLEAN_PATH is a URI.
     """
     home, clean = stores.settings.home, stores.stack.clean_path()
     total = _folder_bytes(home)

@@ -1,7 +1,7 @@
 """Describes Dagster's events as text.
 
-What goes here: reading one event or materialization. What stays out: receiving the events of a run
-(in `runs`), errors (in `monitoring.sentences`).
+What goes here: reading one event or materialization. What stays out: receiving a run's events (in
+`runs`), describing errors (in `monitoring.sentences`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,10 +24,10 @@ _REMARKS = (Fact.DOCUMENTS_OF_OTHER_PARTITIONS, Fact.DEAD_LETTERS, Fact.NEXT_FET
 
 
 def describe_materialization(facts: Mapping[str, Any], rows: int) -> Iterator[str]:
-    """Describe a materialization in parts of a few words.
+    """Yield short phrases that describe a materialization.
 
     Args:
-        facts: its facts, by name.
+        facts: the materialization's facts, by name.
         rows: its row count.
     """
     if Fact.SKIPPED in facts:
@@ -46,13 +46,13 @@ def describe_materialization(facts: Mapping[str, Any], rows: int) -> Iterator[st
 
 
 def _counted(count: int, label: str) -> str:
-    """A count before its label: "1 row written", "100 rows written", "100 valid"."""
+    """Put a count before its label: "1 row written", "100 rows written", "100 valid"."""
     noun, _, participle = label.partition(" ")
     return f"{number_of(count, noun[:-1])} {participle}" if participle else f"{count:,} {label}"
 
 
 def step_name(event: "dg.DagsterEvent") -> str:
-    """The step of an event, written as the key of its asset."""
+    """Return the name of an event's step, written like its asset key."""
     return (event.step_key or "").replace("__", "/")
 
 
@@ -63,12 +63,12 @@ def is_interrupt(error: "dg.SerializableErrorInfo | None") -> bool:
 
 def unrecorded_failure() -> str:
     """Explain the failure of a run whose events could not be stored."""
-    remedy = disk_remedy(load_settings().home) or "Read the lines above, then run it again"
+    remedy = disk_remedy(load_settings().home) or "Read the lines above, then run the command again"
     return f"it failed, and PostgreSQL could not record why. {remedy}"
 
 
 def error_names(event: "dg.DagsterEvent") -> set[str]:
-    """The name of the class in `errors` whose error failed a step; set by `resources.failures`."""
+    """Return the class name of the error that made a step fail; `resources.failures` notes it."""
     noted = event.step_failure_data.user_failure_data
     facts = facts_of(noted.metadata) if noted else {}
     return {facts[Fact.ERROR]} if Fact.ERROR in facts else set()

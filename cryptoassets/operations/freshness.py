@@ -1,8 +1,8 @@
 """Freshness: how old the newest row of a table is by market time, compared with the allowed age.
 
-What goes here: reading it, and the sentence that `run` and `status` show. What stays out: the
-allowed age (declared by each asset). Dagster's page compares the newest materialization with the
-same allowed age, because Dagster does not know the rows.
+What goes here: reading the age, and the sentence that `run` and `status` show. What stays out: the
+allowed age (declared by each asset). Dagster's own page compares the age of the newest
+materialization with the same allowed age, because Dagster does not know the rows' times.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from cryptoassets.schemas import Table
 
 @dataclass(frozen=True)
 class Freshness:
-    """The age of a table's newest row by PostgreSQL's clock; None: the table is empty."""
+    """The age of a table's newest row by PostgreSQL's clock; it is None if the table is empty."""
 
     age_seconds: float | None
     allowed_seconds: float
     is_fresh: bool
 
     def sentence(self) -> str:
-        """The freshness of prices in one sentence."""
+        """Describe the freshness of prices in one sentence."""
         if self.age_seconds is None:
             return "No price has been published yet."
         minutes, allowed = self.age_seconds / 60, self.allowed_seconds / 60
@@ -32,7 +32,7 @@ class Freshness:
 
 
 def read_freshness(connection: Connection, table: Table, allowed: timedelta) -> Freshness:
-    """Read the age of the newest row of a table that has `observed_at`."""
+    """Read the age of the newest row by `observed_at`, and compare it with the allowed age."""
     age = newest_row(connection, table).age
     return Freshness(
         age_seconds=None if age is None else round(age.total_seconds(), 1),

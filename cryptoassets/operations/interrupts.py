@@ -1,7 +1,7 @@
 """Lets Ctrl-C end a command while Dagster executes a job.
 
-What goes here: detecting a signal whatever handler is set. Dagster installs its own handlers while
-it executes a job, and ignores a signal that is received after the last step.
+What goes here: detecting a signal regardless of the installed handler. Dagster installs its own
+handlers while it executes a job, and ignores a signal that is received after the last step.
 """
 
 import os
@@ -17,12 +17,14 @@ _ENDING_SIGNALS = {int(signal.SIGINT), int(signal.SIGTERM)}
 def raised_interrupts() -> Iterator[None]:
     """Raise KeyboardInterrupt at the end of the block if SIGINT or SIGTERM was received inside.
 
-    It replaces an error of the block: a loop that goes on after errors must not go on after Ctrl-C.
+    It replaces any other error that the block raises: a loop that continues after errors must not
+    continue after Ctrl-C.
 
-    SIGTERM's handler is restored, because Dagster replaces it with SIGINT's. Otherwise only
-    SIGKILL would end a background job of a shell script, because such a job ignores SIGINT.
+    SIGTERM's handler is restored, because Dagster replaces it with SIGINT's. A background job of a
+    shell script ignores SIGINT. If its SIGTERM handler stayed replaced, it would ignore SIGTERM,
+    too, and only SIGKILL could end it.
 
-    Outside the main thread, where no signal is delivered, it does nothing.
+    Outside the main thread, where no signal is delivered, this function does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -3,7 +3,7 @@
 What goes here: a small file in the home. What stays out: what is compared (in `audit_partitions`).
 
 The file only saves time. A partition that it lacks, or that has changed since, is compared again.
-It is safe to delete the file, to restore it from a backup, or to use that of another version.
+It is safe to delete the file, to restore it from a backup, or to use another version's file.
 """
 
 import contextlib
@@ -24,17 +24,17 @@ _NAME = "audits.json"
 
 
 class LastAudit:
-    """The compared partitions, each with a digest of its ledger row and files at that time.
+    """The compared partitions, each with a digest of its ledger row and files when compared.
 
     Args:
-        settings: name the home and the compared stores.
+        settings: determine the home, and which of the compared stores are embedded.
         addresses: addresses of the three stores.
     """
 
     def __init__(self, settings: Settings, addresses: tuple[str, str, str]) -> None:
         self._file = settings.home / _NAME
         named = (settings.mongo_url, settings.postgres_url)
-        # An embedded server may have another port after each start.
+        # An embedded server's port may change, so only its database name counts.
         parts = [
             address if url else f"embedded/{address.rpartition('/')[2]}"
             for address, url in zip(addresses, named, strict=False)
@@ -45,7 +45,7 @@ class LastAudit:
         self._now = datetime.now(UTC).isoformat(timespec="seconds")
 
     def compared_at(self, flow: Flow, window: Span, row: LedgerRow, files: str) -> datetime | None:
-        """When a partition was compared, if its ledger row and files have not changed since."""
+        """When a partition was compared; None if its ledger row or files have changed since."""
         digest, _, moment = self._known.get(_key(flow, window), "").partition(" ")
         if digest == _digest(row, files):
             with contextlib.suppress(ValueError):
@@ -68,7 +68,7 @@ class LastAudit:
         self._known.pop(_key(flow, window), None)
 
     def save(self) -> None:
-        """Replace the file; errors are ignored, because they only make the next audit slower."""
+        """Replace the file; ignore errors, which only make the next audit slower."""
         entries = {**_read(self._file), self._stores: self._known}
         temporary = self._file.with_name(f"{_NAME}.{os.getpid()}")
         with contextlib.suppress(OSError):

@@ -18,7 +18,7 @@ _LAST = """
 
 @dataclass(frozen=True)
 class Publication:
-    """A publication that changed something; `published_at` is ISO, UTC."""
+    """A publication that changed something; `published_at` is an ISO time in UTC."""
 
     publication: int
     asset: str

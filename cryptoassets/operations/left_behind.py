@@ -17,11 +17,11 @@ from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
 from cryptoassets.upkeep.partitions import partitions_waiting, partitions_without_parquet
 
 MAX_HOURS = 24
-"""Number of unfinished hours that one run processes, newest first; takes a minute or two."""
+"""How many unfinished hours one run processes at most, newest first; takes a minute or two."""
 MAX_DAYS = 28
-"""Number of days whose stale marts one `run` computes: four weeks, each in one run of the job."""
+"""Maximum number of days whose stale marts one `run` computes, seven days per Dagster run."""
 NEWEST_DAYS = 7
-"""How many of these days are the newest; the rest are the oldest, because later ones need them."""
+"""How many of these are the newest stale days. The others are the oldest, which later days need."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class LeftBehind:
 
     Attributes:
         keys: keys of the partitions that this run processes.
-        rest: a sentence that names the others and the command for them; None: there are none.
+        rest: a sentence about the partitions that this run does not process and the command
+            that processes them; None: this run processes all.
     """
 
     keys: set[str]
@@ -38,7 +39,7 @@ class LeftBehind:
 
 
 def started_hours(hours: Collection[str]) -> list[str]:
-    """The keys of hours that have started, oldest first.
+    """Return those hours that have started, oldest first.
 
     A source whose clock is fast sends documents of the next hour. Dagster has no partition for
     that hour until it starts.
@@ -48,7 +49,7 @@ def started_hours(hours: Collection[str]) -> list[str]:
 
 
 def hours_left_behind(stores: Stores, now: datetime, flow: Flow = SNAPSHOT_FLOW) -> LeftBehind:
-    """A flow's unpublished hours of any age, and hours of the last day without usable Parquet."""
+    """Find unpublished hours of any age, and the last day's hours without usable Parquet."""
     waiting = partitions_waiting(stores.mongo, stores.postgres, flow, now)
     without_parquet = partitions_without_parquet(stores.mongo, stores.postgres, flow, now)
     keys = started_hours({*(partition.key for partition in waiting), *without_parquet})
@@ -59,9 +60,9 @@ def hours_left_behind(stores: Stores, now: datetime, flow: Flow = SNAPSHOT_FLOW)
 
 
 def days_left_behind(postgres: PostgresResource) -> LeftBehind:
-    """Days of any age whose marts are stale: the newest week, and the oldest ones.
+    """Find days whose marts are stale; if there are too many, choose the newest and the oldest.
 
-    A day stays stale until the days that it depends on are computed, so the oldest come first.
+    A day stays stale until the days that it depends on are computed, so the oldest are included.
     """
     keys = [str(day) for day in stale_mart_days(postgres)]
     oldest, newest = keys[: MAX_DAYS - NEWEST_DAYS], keys[-NEWEST_DAYS:]
@@ -73,7 +74,7 @@ def days_left_behind(postgres: PostgresResource) -> LeftBehind:
 
 
 def rest_of_days(postgres: PostgresResource) -> str | None:
-    """A sentence that names the days whose marts are still stale; None: there are none."""
+    """Return a sentence about the days whose marts are still stale; None: no mart is stale."""
     keys = [str(day) for day in stale_mart_days(postgres)]
     return _sentence(keys, "more days have stale marts", "oldest") if keys else None
 

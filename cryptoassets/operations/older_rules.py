@@ -1,6 +1,6 @@
 """Partitions that were judged by older rules, e.g. before an upgrade of this platform.
 
-What goes here: how many there are, in words, and reporting them once after the rules changed. What
+What goes here: describing how many there are, and reporting them once after the rules changed. What
 stays out: judging them again (in `rebuild` and `requeue`).
 """
 
@@ -23,9 +23,9 @@ _FILE = "rules.json"
 
 
 def report_older_rules(stores: Stores, runner: Runner) -> None:
-    """Warn of partitions judged by older rules, once after the rules of a flow changed.
+    """Warn about partitions judged by older rules, once after each change of a flow's rules.
 
-    The file in the home only prevents repetitions. `audit` lists these partitions each time.
+    The file `rules.json` only prevents repeated warnings. `audit` lists these partitions each time.
     """
     file = stores.stack.set_home / _FILE
     reported, current = _read(file), {flow.asset: rules_version(flow.clean) for flow in FLOWS}
@@ -44,7 +44,7 @@ def report_older_rules(stores: Stores, runner: Runner) -> None:
 
 
 def words_of_older_rules(flow: Flow, windows: Sequence[Span]) -> list[str]:
-    """Report how many partitions were judged by older rules, even if the stores agree."""
+    """Describe how many partitions were judged by older rules; return [] if there are none."""
     if not windows:
         return []
     first, last = partition_name(windows[0]), partition_name(windows[-1])
@@ -55,7 +55,7 @@ def words_of_older_rules(flow: Flow, windows: Sequence[Span]) -> list[str]:
 
 
 def counted(flow: Flow, count: int) -> str:
-    """Return a number of partitions in words."""
+    """Return a number of partitions with its unit, e.g. "3 hours"."""
     return f"{count} {flow.unit}{'s' if count != 1 else ''}"
 
 

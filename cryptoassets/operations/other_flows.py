@@ -1,7 +1,7 @@
-"""The flows that a run fetches besides snapshots: when they are due, and their unfinished work.
+"""The flows (kinds of documents) that a run fetches besides snapshots.
 
-What goes here: which partitions their jobs run for. What stays out: snapshots and marts (in `run`
-and `cycle`), executing a job (in `runs`).
+What goes here: when these flows are due, and for which partitions their jobs run. What stays out:
+snapshots and marts (in `run` and `cycle`), executing a job (in `runs`).
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,10 @@ from cryptoassets.stores.mongodb import end_of_times
 def run_other_flows(
     stores: Stores, runner: Runner, now: datetime, tags: Mapping[str, str] = MappingProxyType({})
 ) -> bool:
-    """Fetch each flow that is due, and process what is not published; return whether all succeeded.
+    """Fetch each flow that is due, and process unpublished partitions.
+
+    Returns:
+        Whether all jobs succeeded.
 
     Args:
         stores: the stores.
@@ -45,7 +48,7 @@ def run_other_flows(
             current = partition_name(partition_around(now, flow.span))
             fetched = [asset_of(flow.raw), *processed_assets(flow)]
             is_done = runner.execute(flow.job, current, tags=tags, assets=fetched) and is_done
-            # An answer belongs to the partition of its own time, whichever run fetched it.
+            # An answer belongs to the partition of its own timestamp, whichever run fetched it.
             raw = asset_of(flow.raw)
             wanted |= {key for name, key in runner.outcome.materialized if name == raw}
             wanted.discard(current)
@@ -58,7 +61,10 @@ def run_other_flows(
 
 
 def refresh_ecb_rates(stores: Stores, runner: Runner, now: datetime) -> None:
-    """Read the ECB's file if a new day is due; a failure only warns, as prices do not need it."""
+    """Read the ECB's rates if those of a new day are due.
+
+    A failure is only a warning, because publishing prices does not need these rates.
+    """
     file = stores.settings.cryptoassets_ecb_rates
     try:
         changed = ecb_rates.refresh_ecb_rates(stores.postgres, file, now)
@@ -66,11 +72,11 @@ def refresh_ecb_rates(stores: Stores, runner: Runner, now: datetime) -> None:
         runner.warn(str(error))
     else:
         if changed is not None:
-            runner.progress.done("ECB", f"{changed:,} daily rates new or changed")
+            runner.progress.done("ECB", f"{changed:,} new or changed daily rates")
 
 
 def is_due(stores: Stores, flow: Flow, now: datetime) -> bool:
-    """Whether a flow's newest document is too old, and the credits allow a fetch."""
+    """Whether to fetch a flow now: its newest document is too old, and the credits allow it."""
     if flow.ids_setting and not requested_ids(flow, stores.settings):
         return False
     newest = end_of_times(stores.mongo.lake()[flow.raw.name], {}, pymongo.DESCENDING)

@@ -1,7 +1,7 @@
 """How an operation reports its progress.
 
-What goes here: the protocol, implementations that show little or nothing, and how reports shorten a
-list. What stays out: colours and marks (in `cli.render`).
+What goes here: the protocol, implementations that show little or nothing, and how reports write
+lists and counts. What stays out: colours and symbols (in `cli.render`).
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 def first_of(names: Sequence[object], limit: int) -> str:
-    """The first names, separated by commas; dots stand for the others."""
+    """Join the first names with commas; append dots if there are more."""
     return ", ".join(map(str, names[:limit])) + (", ..." if len(names) > limit else "")
 
 
@@ -22,7 +22,7 @@ class Progress(Protocol):
     """Receives reports while an operation runs; each argument is plain text without markup."""
 
     def doing(self, activity: str) -> None:
-        """Show the current activity; replaces the previous one."""
+        """Show the current activity instead of the previous one."""
 
     def note(self, sentence: str) -> None:
         """Report information that needs no action."""
@@ -37,7 +37,7 @@ class Progress(Protocol):
         """Report that a step failed and is retried."""
 
     def done(self, name: str, result: str = "", seconds: float | None = None) -> None:
-        """Report a part that succeeded.
+        """Report that a part of the operation succeeded.
 
         Args:
             name: name of the part.
@@ -69,7 +69,7 @@ class Silent:
 
 
 class ActivityOnly(Silent):
-    """Passes on the current activity only, because a loop prints its own line per cycle."""
+    """Shows only the current activity, because a loop prints its own line per cycle."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

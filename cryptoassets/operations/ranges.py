@@ -1,4 +1,4 @@
-"""Processes stretches of consecutive partitions, one run each; for operations on past partitions.
+"""Processes partitions in stretches: consecutive partitions that one run processes together.
 
 What goes here: halving a stretch that fails until the failing partition is found, and the marts of
 days. What stays out: which partitions are processed (in the operations), how long a stretch is (in
@@ -27,7 +27,7 @@ class FinishedStretch:
 
 
 class StretchRunner:
-    """Executes jobs over stretches.
+    """Executes jobs for stretches of partitions.
 
     Args:
         runner: must not report the failure of a range, because the range's parts are retried.
@@ -40,13 +40,13 @@ class StretchRunner:
     def run(
         self, job: str, stretch: Stretch, *, assets: Collection[str] = (), place: str = ""
     ) -> Iterator[FinishedStretch]:
-        """Run a stretch; a partition that fails is reported and does not stop the others.
+        """Run a job for a stretch; a partition that fails is reported and does not stop the others.
 
         Args:
             job: name of the job.
             stretch: consecutive partitions.
             assets: keys of the job's assets to run; empty: all.
-            place: position among all partitions, for the display of progress.
+            place: position among all partitions, for the progress display.
 
         Raises:
             SparkJobError: Spark's JVM has ended, so no other partition can be processed.
@@ -83,11 +83,11 @@ def name_of(stretch: Stretch) -> str:
 def compute_marts(
     stretches: StretchRunner, postgres: PostgresResource, touched: Collection[date]
 ) -> None:
-    """Compute the marts of days whose prices changed, and of later days that depend on them.
+    """Compute the marts of the touched days, and of later days that depend on them.
 
     Args:
         stretches: executes the job.
-        postgres: finds the days that depend on others.
+        postgres: used to find the later days.
         touched: days whose prices changed, and days whose marts are stale.
     """
     plan = days_to_compute(postgres, touched)

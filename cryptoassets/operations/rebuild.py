@@ -1,6 +1,6 @@
-"""The operation `rebuild`: rebuilds PostgreSQL and the cleaned Parquet from raw alone.
+"""The operation `rebuild`: rebuilds PostgreSQL and the cleaned Parquet from raw documents alone.
 
-What goes here: which partitions of a window are rebuilt, and which cannot be. What stays out:
+What goes here: which partitions of a window can be rebuilt, and which cannot. What stays out:
 processing (in `reprocess`) and checking the result (in `audit`).
 """
 
@@ -27,12 +27,12 @@ from cryptoassets.upkeep.partitions import (
 
 @dataclass(frozen=True)
 class Plan:
-    """Partitions of a window, oldest first.
+    """The partitions of a window; each list is sorted, oldest first.
 
     Attributes:
-        wanted: partitions with raw documents.
-        orphans: partitions with rows, but without raw documents.
-        expired: partitions that retention deleted.
+        wanted: partitions that have raw documents and are therefore rebuilt.
+        orphans: partitions that have rows in PostgreSQL but no raw documents; they are reported.
+        expired: partitions that retention deleted; they are skipped.
     """
 
     wanted: list[Partition]
@@ -45,10 +45,10 @@ class RebuildResult:
     """What a rebuild did.
 
     Attributes:
-        wanted: partitions with raw documents.
-        rebuilt: number of them that succeeded.
-        expired: partitions that retention deleted.
-        failures: one sentence each; includes partitions without raw documents.
+        wanted: number of partitions with raw documents.
+        rebuilt: number of partitions that were rebuilt successfully.
+        expired: number of partitions that retention deleted.
+        failures: one sentence per failure; for a partition without raw documents, only its key.
     """
 
     wanted: int
@@ -58,13 +58,13 @@ class RebuildResult:
 
 
 def rebuild(progress: Progress, since: datetime | None, until: datetime | None) -> RebuildResult:
-    """Rebuild every partition of a window from raw.
+    """Rebuild every partition of a window from raw documents.
 
     Args:
         progress: receives reports.
-        since: start, UTC; the whole hour, or day of history, that contains it is rebuilt; None: no
-            limit.
-        until: end, UTC, not included; None: now.
+        since: start of the window in UTC; the partition that contains it is rebuilt completely;
+            None: no limit.
+        until: end of the window in UTC, not included; None: no limit.
 
     Raises:
         SettingsError: the window is empty.
@@ -102,7 +102,7 @@ def _restore_ledger(reprocessing: Reprocessing) -> None:
     with stores.postgres.connect() as connection, connection.cursor() as cursor:
         restored = restore_ledger(cursor, stores.mongo.lake())
     if restored:
-        reprocessing.progress.note(f"Restored {restored} expired partitions in the ledger.")
+        reprocessing.progress.note(f"Restored the ledger rows of {restored} expired partitions.")
 
 
 def _plan(reprocessing: Reprocessing, window: Span) -> Plan:

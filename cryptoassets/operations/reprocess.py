@@ -1,7 +1,8 @@
-"""Processes partitions again from raw, then the marts of their days; for `rebuild` and `requeue`.
+"""Processes partitions again from raw documents, then computes the marts of their days.
 
-What goes here: one session for many partitions, one run per stretch, and the results of each. What
-stays out: which partitions are processed (in `rebuild` and `requeue`), the jobs (in `jobs`).
+What goes here: what the operations `rebuild` and `requeue` share. One session processes many
+partitions, with one run per stretch of consecutive partitions. What stays out: which partitions are
+processed (in `rebuild` and `requeue`), the jobs (in `jobs`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -49,7 +50,7 @@ class Reprocessing:
     def process(
         self, partitions: Iterable[Partition], finished: Callable[[FinishedStretch], None]
     ) -> list[Partition]:
-        """Process partitions, one run per stretch; report a failure and go on with the rest.
+        """Process partitions, one run per stretch; report failures and continue.
 
         Args:
             partitions: partitions with raw documents.
@@ -67,7 +68,7 @@ class Reprocessing:
             started += len(stretch)
             for partition in stretch:
                 require_full_read(flow.clean, partition.window)
-            # Only the assets after the fetch, so that CoinCap is not called again.
+            # Run only the assets after the fetch, so that CoinCap is not called again.
             assets = processed_assets(flow)
             for done in self._stretches.run(flow.job, stretch, assets=assets, place=place):
                 succeeded += done.partitions
@@ -87,7 +88,7 @@ class Reprocessing:
         return [one for one in wanted if one.key not in left_out]
 
     def counts(self, done: FinishedStretch) -> str:
-        """Describe how many documents of a run were loaded, quarantined and superseded."""
+        """Describe how many of a run's documents were loaded, quarantined and superseded."""
         facts = [self.outcome.facts.get((one.asset, one.key), {}) for one in done.partitions]
         raw, *others = (
             sum(partition.get(name, 0) for partition in facts)
@@ -104,7 +105,7 @@ class Reprocessing:
         return partition.key in changed_keys(self.outcome, partition.asset)
 
     def finish(self, changed_partitions: Iterable[Partition], days: Collection[date] = ()) -> None:
-        """Update coins and marts, which depend on prices; includes stale marts of other days.
+        """Update what depends on prices: `warehouse.coins`, the marts of changed days, stale marts.
 
         Args:
             changed_partitions: partitions whose rows may have changed.
@@ -123,15 +124,15 @@ class Reprocessing:
         self._report_past()
 
     def _report_past(self) -> None:
-        """Report failed checks that judge how documents arrived in the past."""
+        """Report failures of checks that judge how documents arrived when they were fetched."""
         by_check: dict[str, dict[str, str]] = {}
         for (check, partition), words in sorted(self.outcome.past.items()):
             by_check.setdefault(check, {})[partition] = words
         for check, found in by_check.items():
             shown = first_of(list(found), _SHOWN)
             self.progress.warn(
-                f"{check} fails for {number_of(len(found), 'partition')} ({shown}), judging how "
-                f"the documents arrived at that time: {next(iter(found.values()))}"
+                f"{check} fails for {number_of(len(found), 'partition')} ({shown}), because of "
+                f"how the documents arrived at that time: {next(iter(found.values()))}"
             )
 
     def _documents(self, partition: Partition) -> int:
@@ -141,9 +142,9 @@ class Reprocessing:
 
 @contextmanager
 def open_reprocessing(progress: Progress) -> Iterator[Reprocessing]:
-    """Start what is missing; no partition is deleted until the context ends.
+    """Open a session; retention deletes no partition until the context ends.
 
-    Spark starts in the background; the first partition waits for it.
+    Spark starts in the background; processing waits until it is ready.
     """
     with open_session(progress, blocks_retention=True) as session:
         yield Reprocessing(session)

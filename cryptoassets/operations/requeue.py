@@ -1,8 +1,8 @@
 """The operation `requeue`: judges quarantined documents and dead letters by the current rules.
 
-What goes here: which partitions contain them, and the results. What stays out: reading dead letters
-(in `upkeep.dead_letters`), processing (in `reprocess`) and the audit trail (in
-`stores.publishing`).
+What goes here: finding the partitions with such documents, and reporting the results. What stays
+out: reading dead letters (in `upkeep.dead_letters`), processing (in `reprocess`) and recording
+which documents were released from quarantine (in `stores.publishing`).
 """
 
 from collections import Counter
@@ -34,7 +34,13 @@ _REMAINING = "SELECT reasons FROM warehouse.quarantine WHERE asset = %s AND part
 
 @dataclass(frozen=True)
 class RequeueResult:
-    """The result of a requeue: partitions processed, documents released, failures as sentences."""
+    """The result of a requeue.
+
+    Attributes:
+        partitions: number of partitions that were to be processed.
+        released: number of documents that were released from quarantine.
+        failures: one sentence per failure.
+    """
 
     partitions: int
     released: int
@@ -43,7 +49,7 @@ class RequeueResult:
 
 @dataclass(frozen=True)
 class _QuarantineCounts:
-    """How many documents of a partition were ever released, and how many are in quarantine."""
+    """How many documents of a partition were ever released; how many are in quarantine, and why."""
 
     released: int
     remaining: int
@@ -51,12 +57,12 @@ class _QuarantineCounts:
 
 
 def requeue(progress: Progress, reason: str | None) -> RequeueResult:
-    """Read dead letters, and process every partition with quarantined documents again.
+    """Read dead letters again, and reprocess every partition with quarantined documents.
 
     Args:
         progress: receives reports.
-        reason: only partitions with a document that broke this rule, and dead letters of this
-            reason; None: all.
+        reason: code of a rule or of a dead letter; only partitions with a document that broke
+            this rule, and dead letters with this code, are processed; None: all are.
 
     Raises:
         SettingsError: no rule and no dead letter has this code.
@@ -78,7 +84,7 @@ def requeue(progress: Progress, reason: str | None) -> RequeueResult:
 
 
 def _read_letters(progress: Progress, stores: Stores, reason: str | None) -> frozenset[Partition]:
-    """Read dead letters again; return the partitions that got documents."""
+    """Read dead letters again; return the partitions that received documents."""
     lake = stores.mongo.lake()
     with typed_errors(stores.mongo.address):
         letters = letter_reasons(lake)
@@ -99,7 +105,7 @@ def _read_letters(progress: Progress, stores: Stores, reason: str | None) -> fro
 
 
 class _Requeue:
-    """Compares the quarantine of each partition before and after it was processed."""
+    """Counts each partition's released documents before and after the partition is processed."""
 
     def __init__(self, reprocessing: Reprocessing, partitions: list[Partition]) -> None:
         self._reprocessing = reprocessing
@@ -109,12 +115,13 @@ class _Requeue:
         self.changed: list[Partition] = []
 
     def report(self, finished: FinishedStretch) -> None:
-        """Report the result for each partition of a run."""
+        """Report the result of each partition that a run processed."""
         for partition in finished.partitions:
             counts = _counts(self._postgres, partition)
             released = counts.released - self._before[partition]
             self.released[partition] = released
-            # The current rules may also refuse rows that were published before.
+            # Even if nothing is released, the partition may have changed: the current rules may
+            # reject rows that were published before.
             if self._reprocessing.has_changed(partition):
                 self.changed.append(partition)
             reasons = ", ".join(f"{code} {count}" for code, count in counts.reasons.most_common())

@@ -1,4 +1,4 @@
-"""The operation `retention`: deletes old partitions from all stores, and Dagster's old runs.
+"""The operation `retention`: deletes old partitions from all stores, and old Dagster runs.
 
 What goes here: opening the stores. What stays out: what is deleted, and how (in `upkeep.retention`,
 `embedded.old_runs`).
@@ -24,7 +24,7 @@ def apply_retention(progress: Progress, *, is_dry_run: bool) -> RetentionResult:
         before, runs_before = bounds(stores.settings, datetime.now(UTC))
         progress.doing("Looking for old partitions and runs")
         if not is_dry_run:
-            # The partitions of a killed run count as in use until it is marked as failed.
+            # A killed run's partitions count as in use until the run is marked as failed.
             fail_dead_runs(instance)
         targets = RetentionTargets(stores.mongo, stores.postgres, instance)
         report = progress.doing

@@ -1,7 +1,7 @@
-"""The operation `run`: runs each job once for the current hour, and for unfinished work.
+"""The operation `run`: processes the current hour, and what earlier runs left unfinished.
 
-What goes here: which jobs run for which partitions. What stays out: starting what they need (in
-`session`), executing a job (in `runs`), the jobs themselves (in `jobs`).
+What goes here: which jobs run for which partitions. What stays out: starting the services that the
+jobs need (in `session`), executing a job (in `runs`), the jobs themselves (in `jobs`).
 """
 
 import time
@@ -25,7 +25,7 @@ def run_once(progress: Progress) -> Outcome:
 
 
 def _run_jobs(session: Session, runner: Runner) -> None:
-    """Run the jobs that have work to do."""
+    """Run the jobs; if the fetch fails, run no other job."""
     from cryptoassets.operations.left_behind import (
         days_left_behind,
         hours_left_behind,
@@ -45,18 +45,18 @@ def _run_jobs(session: Session, runner: Runner) -> None:
         return
     runner.progress.doing("Starting Spark")
     session.await_spark()
-    # An answer with the time 14:00:00.1 belongs to 14:00, whichever hour's run fetched it.
+    # Not only the current hour: a response belongs to the hour of its own timestamp.
     raw = {key for (_, key), rows in runner.outcome.materialized.items() if rows}
-    # The current hour first, so that an older hour that always fails does not delay it.
+    # Process the newest hour first: an older hour that always fails must not delay it.
     hours = reversed(started_hours(raw | waiting.keys))
     done = [hour for hour in hours if runner.execute("process", hour)]
-    # A changed rule may have refused the document that described a coin.
+    # A changed rule may have quarantined the document from which a coin's row was made.
     repair_coins(postgres)
     run_other_flows(session.stores, runner, now)
     stale = days_left_behind(postgres)
     days = {date.fromisoformat(key[:10]) for key in {*done, *stale.keys}}
     compute_marts(StretchRunner(runner), postgres, days)
-    # Later days that depend on the chosen ones were computed, too.
+    # Look again: later days that depend on the computed days may have been computed, too.
     rest = stale.rest and rest_of_days(postgres)
     for sentence in filter(None, (waiting.rest, rest, earlier_publications(postgres))):
         runner.warn(sentence)

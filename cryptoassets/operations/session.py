@@ -1,10 +1,10 @@
 """Opens what operations need: settings, stores, Dagster's instance and Spark, once each.
 
-What goes here: starting what is missing, in parallel, and closing it. What stays out: the servers
-(in `embedded`), Spark's settings (in `resources.spark_jvm`).
+What goes here: starting services that are not running yet, in parallel, and opening connections.
+What stays out: the servers (in `embedded`), Spark's settings (in `resources.spark_jvm`).
 
-Starting stores, Java and Python's imports take seconds each. Therefore this module only imports
-large packages when they are needed.
+Starting a store, starting Java and importing a large Python package take seconds each. Therefore
+this module imports large packages only when they are needed.
 """
 
 import signal
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from cryptoassets.resources.postgres import PostgresResource
 
 _SOURCE = "source"
-"""Name of the embedded server that is not a store; operations that only read do not need it."""
+"""The only embedded server that is not a store; operations that only read do not need it."""
 
 
 @dataclass(frozen=True)
 class Stores:
-    """The stores that the settings name, and the settings."""
+    """The settings, and the stores that they configure."""
 
     settings: Settings
     stack: Stack
@@ -70,7 +70,7 @@ def open_stores() -> Iterator[Stores]:
 
 @contextmanager
 def open_running_stores() -> Iterator[Stores]:
-    """Open the stores for an operation that only reads; starts nothing.
+    """Open the stores for an operation that only reads; start nothing.
 
     Raises:
         StoreNotRunningError: an embedded store is stopped; the message names all of them.
@@ -88,12 +88,12 @@ def open_running_stores() -> Iterator[Stores]:
 def open_session(
     progress: Progress, *, starts_spark: bool = True, blocks_retention: bool = False
 ) -> Iterator[Session]:
-    """Start what is missing and open everything; SIGTERM interrupts like Ctrl-C.
+    """Start services that are not running and open everything; SIGTERM interrupts like Ctrl-C.
 
     Args:
         progress: receives reports.
         starts_spark: start Spark at once, while the stores start; False: when it is first awaited.
-        blocks_retention: no partition is deleted while the session is open.
+        blocks_retention: retention deletes no partition while the session is open.
     """
     from cryptoassets.embedded.dead_runs import fail_dead_runs
 
@@ -120,7 +120,7 @@ def start_platform(
     """
     started = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    progress.doing("Starting what is missing")
+    progress.doing("Starting the services that are not running")
     stack = Stack(load_settings(), report=lambda sentence: progress.note(f"{sentence}."))
     with ThreadPoolExecutor(max_workers=2) as pool:
         stores = pool.submit(stack.up)
@@ -142,7 +142,7 @@ class _SparkStart:
         self._start: Future[None] | None = None
 
     def begin(self) -> Future[None]:
-        """Start unless already started; also load the definitions, which every job needs."""
+        """Start Spark unless already started; also load the definitions, which every job needs."""
         if self._start is None:
             import cryptoassets.resources.spark
 
@@ -156,7 +156,7 @@ class _SparkStart:
 
 
 def warm_up_spark(*, is_long_lived: bool = False) -> None:
-    """Start the session and one worker per executor, and let each worker run a small task."""
+    """Start the Spark session, and let a Python worker of each executor run a small task."""
     from cryptoassets.resources.spark import SparkResource
     from cryptoassets.resources.spark_errors import spark_errors
     from cryptoassets.stores.warming import SCHEMA, warm
@@ -167,7 +167,7 @@ def warm_up_spark(*, is_long_lived: bool = False) -> None:
 
 
 def source_words(stack: Stack) -> str:
-    """Describe the source and how to get real prices; outside the checkout also the home."""
+    """Describe the source, and how to get real prices; outside the checkout, add the home."""
     words = {
         "coincap": "CoinCap",
         "simulator": "simulator (not real prices; set COINCAP_API_KEY for CoinCap)",

@@ -1,6 +1,6 @@
 """The operation `status`: last runs, assets, checks, waiting documents, credits and disk space.
 
-What goes here: gathering them. What stays out: the tables that are printed (in
+What goes here: gathering this information. What stays out: the tables that are printed (in
 `cli.status_tables`).
 """
 
@@ -30,15 +30,20 @@ from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets.upkeep.earlier_data import earlier_publications
 
 _MATERIALIZATIONS_READ = 5
-"""How many are searched for the clock difference: those of late documents usually have none."""
+"""How many of the newest materializations are searched for the clock difference, which may be
+missing in some of them."""
 
 
 @dataclass(frozen=True)
 class AssetStatus:
-    """One asset; times are ISO, UTC; ages in seconds. None: never materialized, or no limit.
+    """One asset; a value is None if the asset was never materialized or has no limit.
 
     Attributes:
-        age_seconds: since the newest partition was materialized last.
+        rows: row count of the last materialization of the newest partition.
+        last_partition: the newest partition that was materialized.
+        materialized_at: when it was last materialized: an ISO time in UTC.
+        age_seconds: seconds since `materialized_at`.
+        fresh_within_seconds: how old the newest row may be.
         is_fresh: whether the newest row is young enough, see `operations.freshness`.
     """
 
@@ -53,16 +58,17 @@ class AssetStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """What `status` shows; the names are those of `status --json`.
+    """What `status` shows; the field names are the keys of `status --json`.
 
     Attributes:
         failed_runs: failures among the newest run and the last `ingest`, `process` and `marts`.
         last_publications: the newest records of `warehouse.load_history`, newest first.
         waiting: partitions with documents that were fetched but not published.
-        freshness: of prices.
-        earlier_data: a sentence about data from before the first partition; None: there is none.
-        clock_difference_seconds: between the source's clock and this machine's; None: unknown.
-        disk_bytes: bytes of the home, the cleaned files and the databases.
+        earlier_data: a sentence about data from before the first partition; None: no such data.
+        clock_difference_seconds: how far the source's clock is ahead of this machine's; None:
+            unknown.
+        freshness: how fresh the prices are.
+        disk_bytes: total size of the home, the cleaned files and the databases.
     """
 
     home: str
@@ -90,7 +96,7 @@ class Status:
 
 
 def read_status() -> Status:
-    """Gather the status; starts and changes nothing.
+    """Gather the status without starting or changing anything.
 
     Raises:
         StoreNotRunningError: an embedded store is stopped.
@@ -127,7 +133,7 @@ def read_status() -> Status:
 
 
 def _clock_difference(instance: dg.DagsterInstance) -> float | None:
-    """Seconds between the source's clock and this machine's, as measured by the newest fetch."""
+    """Return how far the source's clock was ahead of this machine's at the newest fetch."""
     for record in instance.fetch_materializations(
         RAW_SNAPSHOTS, limit=_MATERIALIZATIONS_READ
     ).records:
@@ -170,7 +176,7 @@ def _assets(instance: dg.DagsterInstance, connection: Connection) -> list[AssetS
 
 
 def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> dg.EventLogRecord | None:
-    """The last materialization of the newest partition; rebuilt old partitions do not count."""
+    """Return the newest partition's last materialization; rebuilt older ones do not count."""
     partition = max(instance.get_materialized_partitions(key), default=None)
     if partition is None:
         return None

@@ -26,7 +26,8 @@ _PUBLISHED = """
     SELECT coalesce(sum(loaded_rows), 0)::bigint, (SELECT max(observed_at) FROM {table})
     FROM warehouse.loads WHERE asset = {asset} AND expired_at IS NULL
 """
-# The newest row of the last partition with quarantined rows: no index orders quarantine by time.
+# The newest time is read only from the last partition with quarantined rows, because no index
+# orders the whole quarantine by time.
 _QUARANTINED = """
     SELECT coalesce(sum(quarantined_rows), 0)::bigint, (
         SELECT max(first_seen_at) FROM warehouse.quarantine, (

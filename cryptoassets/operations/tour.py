@@ -18,7 +18,7 @@ _SHOW_QUARANTINE = (
 
 
 def _python(code: str) -> str:
-    """Return the lines that run code with the addresses of the stores in the environment."""
+    """Return shell lines that run Python code with the stores' addresses in the environment."""
     return f"{_LOAD_ADDRESSES}\npython -c '{code}'"
 
 
@@ -31,9 +31,9 @@ class Step:
     """One step of the tour.
 
     Attributes:
-        title: what it does, in a few words.
+        title: what the step does, in a few words.
         words: what happens, and what to look at.
-        commands: texts for a shell, each run to its end.
+        commands: shell commands, run one after the other.
         code: the expected exit code of each command.
     """
 
@@ -46,7 +46,7 @@ class Step:
 STEPS = (
     Step(
         "Fetch, clean and publish",
-        "`run` fetches 100 coins from the simulator, stores each answer unchanged in MongoDB, "
+        "`run` fetches 100 coins from the simulator, stores each response unchanged in MongoDB, "
         "judges every document with Spark, and publishes the valid ones to PostgreSQL.",
         ("cryptoassets run",),
     ),
@@ -57,8 +57,8 @@ STEPS = (
     ),
     Step(
         "Break the source",
-        "From now on, the simulator sends only 30 of 100 coins. `env` prints the addresses of "
-        "everything, so that any program can use them.",
+        "From now on, the simulator sends only 30 of 100 coins. `env` prints the addresses of the "
+        "stores and the source, so that any program can use them.",
         (
             _python(
                 f"import os, requests; print(requests.put({_FAULTS}, "
@@ -74,7 +74,7 @@ STEPS = (
         code=1,
     ),
     Step(
-        "Find it in quarantine",
+        "Find the documents in quarantine",
         "Nothing is lost: the 30 documents are in quarantine, each with its reason. The first "
         "snapshot's 100 prices are unchanged.",
         (_SHOW_QUARANTINE, 'cryptoassets sql "select count(*) as prices from coin_prices"'),
@@ -103,7 +103,7 @@ STEPS = (
         ),
     ),
     Step(
-        "Repair it, and requeue",
+        "Repair the document, and requeue",
         "`requeue` judges the documents in quarantine again. The repaired one is released; the 30 "
         "of the incomplete snapshot remain.",
         (
@@ -133,15 +133,15 @@ class Guide(Protocol):
         """Show a command before it runs."""
 
     def unexpected(self, text: str, code: int) -> None:
-        """Report that a command ended with another exit code than expected."""
+        """Report that a command ended with an unexpected exit code."""
 
 
 def take_tour(guide: Guide, run: Callable[[str], int], steps: Sequence[Step] = STEPS) -> bool:
-    """Run the steps one by one; return whether all commands ended as expected.
+    """Run the steps until a command ends unexpectedly; return whether all ended as expected.
 
     Args:
-        guide: shows them.
-        run: runs a text as a shell does, and returns its exit code.
+        guide: shows the steps.
+        run: runs a shell command, and returns its exit code.
         steps: the steps.
     """
     for number, step in enumerate(steps, start=1):

@@ -24,7 +24,7 @@ from cryptoassets.project import ENV_FILE
 from cryptoassets.settings import Settings, load_settings
 
 _SETTINGS = """\
-# Settings of the tour. The file .env of the project is not read.
+# Settings of the tour. The project's .env file is not read.
 CRYPTOASSETS_CURRENCIES=none
 """
 _GRACE_SECONDS = 5.0
@@ -36,15 +36,16 @@ class TourHome:
     """The folder of the tour's stores.
 
     Attributes:
-        unset: the user's variables that would affect the commands; the tour removes them.
+        unset: the user's environment variables that would affect the tour's commands, which run
+            without these variables.
     """
 
     folder: Path
     unset: tuple[str, ...]
 
     def preparation(self) -> str:
-        """Return the lines after which the tour's commands can be typed in another terminal."""
-        # The other terminal may have no active environment, even if this one has.
+        """Return shell lines that prepare another terminal for the tour's commands."""
+        # The virtual environment may not be active in the other terminal.
         programs = shlex.quote(str(Path(sys.executable).parent))
         lines = [
             f'export PATH={programs}:"$PATH"',
@@ -53,9 +54,9 @@ class TourHome:
         return "\n".join([*lines, *([f"unset {' '.join(self.unset)}"] if self.unset else [])])
 
     def run(self, text: str) -> int:
-        """Run a text with `sh`, printing its output to ours; return its exit code."""
+        """Run a shell command, which prints to the output of this process; return its exit code."""
         *lines, last = text.split("\n")
-        # With `exec` our signals reach the program itself.
+        # With `exec`, our signals reach the program itself instead of the shell.
         script = "\n".join([*lines, f"exec {last}"])
         process = subprocess.Popen(
             ["/bin/sh", "-c", script], env=tour_environment(self.folder), stdin=subprocess.DEVNULL
@@ -68,7 +69,7 @@ class TourHome:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a command; Ctrl-C has already reached it, but a signal to this process alone has not."""
+    """End a command; Ctrl-C has already reached it, but SIGTERM to this process alone has not."""
     for seconds, end in ((_GRACE_SECONDS, process.terminate), (_STOP_SECONDS, process.kill)):
         try:
             process.wait(seconds)
@@ -80,13 +81,13 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def users_settings(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Return the variables of the environment that are settings, except the home."""
+    """Return the names of environment variables that are settings, except the home's."""
     names = {name.upper() for name in Settings.model_fields} - {"CRYPTOASSETS_HOME"}
     return tuple(sorted(name for name in environment if name.upper() in names))
 
 
 def tour_environment(home: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment of the tour's commands: none of the user's settings."""
+    """Return the environment of the tour's commands, without the user's settings and proxies."""
     unset = users_settings(environment)
     kept = {name: value for name, value in environment.items() if name not in unset}
     path = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '/usr/bin:/bin')}"
@@ -97,10 +98,10 @@ def tour_environment(home: Path, environment: Mapping[str, str] = os.environ) ->
 def open_tour_home(*, keeps: bool) -> Iterator[TourHome]:
     """Create the tour's home; at the end stop its servers and remove it.
 
-    An interrupted tour leaves nothing; what a killed one has left is removed first.
+    An interrupted tour leaves no data behind; the data of a killed tour is removed first.
 
     Args:
-        keeps: keep the folder; its servers are stopped.
+        keeps: keep the folder at the end, and only stop its servers.
 
     Raises:
         EmbeddedError: another tour is running.

@@ -1,7 +1,7 @@
-"""CoinCap as a resource: a client configured from the settings, with its credits in PostgreSQL.
+"""CoinCap as a Dagster resource: configured from the settings, with its credits in PostgreSQL.
 
 What goes here: which URL and key to use, and whether credits allow a fetch now. What stays out:
-HTTP (in `coincap.client`) and documents (in `coincap.documents`).
+HTTP (in `coincap.client`) and the form of documents (in `coincap.documents`).
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ from cryptoassets.schemas import Flow
 from cryptoassets.settings import Settings, load_settings
 
 CREDIT_MODE_TAG = "cryptoassets/credits"
-"""Run tag with a CreditMode; a run without it keeps to the month's pace, as schedules must."""
+"""Run tag whose value is a CreditMode; runs without it are `paced`, as scheduled runs must be."""
 
 
 class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -41,12 +41,14 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Fetch the top `COINCAP_COINS` coins, unless the month's credits do not allow it yet.
 
         Returns:
-            Documents, dead letters and fetch records; or an empty batch whose `skipped` is
-            `credits` and whose facts name the time of the next fetch. For an answer that cannot be
-            read: a batch with its dead letter, and the error as `failure`.
+            Documents, dead letters and fetch records. If the credits do not allow a fetch: an empty
+            batch whose `skipped` is `credits` and whose facts contain the time of the next fetch.
+            If the response cannot be read: a batch with its dead letter, and the error as
+            `failure`.
 
         Raises:
-            SourceError: CoinCap refused, was unreachable or returned nothing; nothing to store.
+            SourceError: CoinCap refused the call, was unreachable or returned no coins. There is
+                nothing to store.
         """
         settings = load_settings()
         keeper = PostgresCreditKeeper(self.postgres.connect, settings.coincap_monthly_credits, mode)
@@ -58,20 +60,21 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             try:
                 return _batch_of(client.snapshot(settings.coincap_coins))
             except PaceError:
-                # Another fetch was waiting for the same moment and was faster.
+                # Meanwhile, another fetch has spent the credits that the pace allowed.
                 return _skipped(keeper.budget(datetime.now(UTC)), cost)
             except MalformedAnswerError as error:
                 letter = dead_letter_of(error, client.last_url, datetime.now(UTC))
                 return RawBatch(dead_letters=(letter,), failure=error)
 
     def fetch_listing(self, flow: Flow, mode: CreditMode) -> RawBatch:
-        """Fetch what a flow's route lists now, unless the credits do not allow it.
+        """Fetch the current rows of a flow's route, unless the credits do not allow it.
 
         Returns:
             See `fetch_snapshot`.
 
         Raises:
-            SourceError: CoinCap refused, was unreachable or returned nothing; nothing to store.
+            SourceError: CoinCap refused the call, was unreachable or returned no rows. There is
+                nothing to store.
         """
         settings = load_settings()
         ids = requested_ids(flow, settings)
@@ -90,13 +93,19 @@ class CoinCapResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 def requested_ids(flow: Flow, settings: Settings) -> tuple[str, ...]:
-    """Return the ids that a fetch requests; empty: all, or with `ids_setting` none."""
+    """Return the ids that a fetch of a flow requests.
+
+    An empty result means all rows or, if the flow has an `ids_setting`, that nothing is fetched.
+    """
     listed = str(getattr(settings, flow.ids_setting)) if flow.ids_setting else ""
     return () if listed == "none" else tuple(listed.split())
 
 
 def is_recorded(flow: Flow, settings: Settings) -> bool:
-    """Return whether a replayed folder has an answer for a flow's route; it costs no credits."""
+    """Return whether the replayed folder contains a response for a flow's route.
+
+    Asking costs no credits.
+    """
     ids = requested_ids(flow, settings)
     with CoinCapClient(Stack(settings).source_url()) as client:
         try:
@@ -141,14 +150,14 @@ def _storable(batch: RawBatch, first: Page) -> RawBatch:
         return batch
     letter = batch.dead_letters[0]
     status, reason = letter["status"], letter["reason"]
-    what = f"No part of the answer of {letter['url']} could be stored: {reason}."
+    what = f"No part of the response from {letter['url']} could be stored: {reason}."
     if reason == "bad_timestamp":
         shown = clock_warning(difference) or f"Its timestamp is {first.timestamp!r}"
-        why = f"{what} {shown}. A later retry can help; the answer is kept in `dead_letters`"
+        why = f"{what} {shown}. A later retry can help; the response is kept in `dead_letters`"
         return replace(batch, failure=MalformedAnswerError(why, status=status, reason=reason))
     why = (
         f"{what} MongoDB cannot store it unchanged, so a retry will not help while the source "
-        "sends this. It is kept in `dead_letters`; once the rule is changed, `cryptoassets requeue "
-        f"--reason {reason}` reads it again"
+        "sends such responses. This one is kept in `dead_letters`; once the rule that refused it "
+        f"has changed, `cryptoassets requeue --reason {reason}` reads it again"
     )
     return replace(batch, failure=UnstorableAnswerError(why, status=status, reason=reason))

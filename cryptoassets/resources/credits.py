@@ -1,7 +1,7 @@
-"""The credit ledger `warehouse.credits`: read before each CoinCap call and updated after it.
+"""The ledger `warehouse.credits`: reserves credits before each CoinCap call, then counts them.
 
 What goes here: the bookkeeping, which is safe with concurrent processes. What stays out: what a
-call costs and how fast a month's credits may be spent (in `coincap.credits`).
+call costs, and how fast a month's credits may be spent (in `coincap.credits`).
 """
 
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from cryptoassets.stores.credit_ledger import read_budget
 from cryptoassets.stores.postgres_errors import typed_errors
 
 CreditMode = Literal["paced", "down_to_reserve", "history"]
-"""`paced`: spends no faster than the month passes, for schedules. `down_to_reserve`: spends at any
-pace. `history`: also keeps what snapshots need until the end of the month. None of them spends the
-reserve."""
+"""How fast a fetch may spend credits. `paced`, for schedules: no faster than the month passes.
+`down_to_reserve`: at any pace. `history`: at any pace, but it leaves snapshots a share of the
+credits until the end of the month. No mode spends the reserve."""
 
 _LOCK = "credits"
-_LARGER_PLAN = "with a larger plan raise COINCAP_MONTHLY_CREDITS"
+_LARGER_PLAN = "get a larger plan and raise COINCAP_MONTHLY_CREDITS"
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class CreditTicket:
 class PostgresCreditKeeper:
     """Keeps credits in PostgreSQL; create one keeper per fetch.
 
-    The pace is checked only at the first call of a fetch. Otherwise the first page of a snapshot
-    with several pages would stop the snapshot itself.
+    The pace is checked only at the first call of a fetch. Otherwise the cost of a snapshot's first
+    page could prevent the snapshot's next pages from being fetched.
 
     Args:
-        connect: opens a connection, not autocommitting; it is closed here.
+        connect: opens a connection without autocommit, which this class closes.
         monthly: the plan's credits per calendar month (UTC); 0 = no limit.
     """
 
@@ -55,7 +55,7 @@ class PostgresCreditKeeper:
         self._is_history = mode == "history"
 
     def reserve(self, route: str, estimated: int) -> CreditTicket:
-        """Reserve credits and commit before the call is made, so that a crash counts them as spent.
+        """Reserve credits and commit before the call; after a crash, they still count as spent.
 
         Raises:
             CreditsSpentError: the budget does not allow it; nothing was reserved.
@@ -66,7 +66,7 @@ class PostgresCreditKeeper:
             typed_errors("reserving credits", address_of(connection)),
             connection.transaction(),
         ):
-            # One process at a time; otherwise two could both take the last credit.
+            # One process at a time; otherwise two processes could both spend the last credit.
             lock(connection.cursor(), _LOCK)
             budget = read_budget(connection, self._monthly, _clock(connection))
             self._fail_if_spent(budget, route, estimated)
@@ -75,7 +75,7 @@ class PostgresCreditKeeper:
         return CreditTicket(called_at, route)
 
     def count(self, ticket: CreditTicket, counted: int) -> None:
-        """Replace the estimate with the actual cost of the answer; 0 for our own servers.
+        """Replace the estimate with the call's actual cost; 0 for the simulator and replays.
 
         Raises:
             StoreError: the ledger cannot be reached; the estimate remains.
@@ -109,9 +109,9 @@ class PostgresCreditKeeper:
             if self._is_history:
                 kept = f"{budget.kept_from_history} are kept for snapshots and in reserve"
             raise CreditsSpentError(
-                f"{route} was not called: {state}, it costs about {estimated}, and "
-                f"{kept}. A retry will not help before "
-                f"{budget.next_month:%Y-%m-%d} UTC; {_LARGER_PLAN}"
+                f"{route} was not called: {state}, the call costs about {estimated}, "
+                f"and {kept}. A retry will not help before "
+                f"{budget.next_month:%Y-%m-%d} UTC; to fetch earlier, {_LARGER_PLAN}"
             )
         if self._must_check_pace and budget.is_over_pace:
             raise PaceError(
@@ -122,17 +122,17 @@ class PostgresCreditKeeper:
 
 
 def _clock(connection: psycopg.Connection[Any]) -> datetime:
-    # The server's clock, which also sets the rows' times. Not now(): it is the time when the
-    # transaction began, before the wait for the lock.
+    # The server's clock, which also sets the rows' times. Not now(), which returns the start of the
+    # transaction, before the wait for the lock.
     rows = connection.execute("SELECT clock_timestamp()").fetchall()
     now: datetime = rows[0][0]
     return now
 
 
 def _insert(connection: psycopg.Connection[Any], route: str, estimated: int) -> datetime:
-    """Insert the row of a call; return its time, which together with the route is its key."""
+    """Insert a call's row; return the row's time, which together with the route is its key."""
     row = None
-    while row is None:  # after the clock was set back, an older row may have the same time
+    while row is None:  # if the clock was set back, an older row may have the same time
         row = connection.execute(
             "INSERT INTO warehouse.credits (called_at, route, estimated) "
             "VALUES (clock_timestamp(), %s, %s) ON CONFLICT DO NOTHING RETURNING called_at",

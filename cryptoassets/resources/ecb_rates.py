@@ -1,9 +1,10 @@
 """The ECB's daily reference rates: reads the history file and merges it into PostgreSQL.
 
-What goes here: reading the file, by URL or path, and when new rates are due. What stays out:
-current rates (the flow `rates`), which rate a price uses (SQL, in `migrations`).
+What goes here: reading the file from a URL or a path, and deciding when new rates are due. What
+stays out: current rates (the flow `rates`), choosing the rate that converts a price (SQL, in
+`migrations`).
 
-The rates are reference data: the file can be read again at any time, so it is not kept in the lake.
+The file is not stored in the data lake, because it can be downloaded again at any time.
 """
 
 import csv
@@ -22,7 +23,7 @@ from cryptoassets.stores.postgres_errors import typed_errors
 
 _SECONDS = 30
 _PUBLISHED_AT = timedelta(hours=15, minutes=30)
-"""Time of day, UTC, by which the rates of a business day are published."""
+"""UTC time of day by which the rates of a business day are published."""
 _PLACE = Decimal("1e-18")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 _MERGE = """
@@ -37,7 +38,7 @@ Rate = tuple[str, date, Decimal]
 
 
 def refresh_ecb_rates(postgres: PostgresResource, place: str | None, now: datetime) -> int | None:
-    """Merge the history file if the rates of a new business day must have been published.
+    """Merge the history file if it should contain newer rates than PostgreSQL by now.
 
     Args:
         postgres: the warehouse.
@@ -45,7 +46,7 @@ def refresh_ecb_rates(postgres: PostgresResource, place: str | None, now: dateti
         now: the current time.
 
     Returns:
-        How many rates are new or changed; None if nothing was due, or there is no file.
+        Number of new or changed rates; None if no new rates are due, or if no file is set.
 
     Raises:
         SourceUnavailableError, SettingsError: see `load_ecb_rates`.
@@ -56,7 +57,7 @@ def refresh_ecb_rates(postgres: PostgresResource, place: str | None, now: dateti
 
 
 def is_due(postgres: PostgresResource, now: datetime) -> bool:
-    """Whether rates of a business day after the newest stored one must have been published."""
+    """Return whether rates newer than the stored ones should have been published by now."""
     day = (now - _PUBLISHED_AT).date()
     day -= timedelta(days=max(0, day.isoweekday() - 5))
     with postgres.connect() as connection:
@@ -65,7 +66,7 @@ def is_due(postgres: PostgresResource, now: datetime) -> bool:
 
 
 def load_ecb_rates(postgres: PostgresResource, place: str, now: datetime) -> int:
-    """Merge the rates of a history file into `warehouse.ecb_rates`; return how many changed.
+    """Merge a history file into `warehouse.ecb_rates`; return the number of new or changed rates.
 
     Args:
         postgres: the warehouse.
@@ -74,7 +75,7 @@ def load_ecb_rates(postgres: PostgresResource, place: str, now: datetime) -> int
 
     Raises:
         SourceUnavailableError: the file cannot be read.
-        SettingsError: it is not in the ECB's form.
+        SettingsError: the file does not have the ECB's format.
     """
     rates = list(rates_in(_content(place)))
     with (
@@ -90,10 +91,12 @@ def load_ecb_rates(postgres: PostgresResource, place: str, now: datetime) -> int
 
 
 def rates_in(content: bytes) -> Iterator[Rate]:
-    """Read the file: one line per business day, units of each currency per euro.
+    """Convert the rates in a history file to US dollars per unit.
+
+    Each line of the file contains one business day's rates, as units of each currency per euro.
 
     Raises:
-        SettingsError: it is not in the ECB's form.
+        SettingsError: the file does not have the ECB's format.
     """
     try:
         if content.startswith(b"PK"):

@@ -1,10 +1,10 @@
-"""Translates our errors for Dagster: fail permanently, or request a retry of the step.
+"""Translates our errors for Dagster, into a failure or into a request to retry the step.
 
-What goes here: the one translation, used by asset bodies and IO managers. What stays out: the
+What goes here: the only translation, used by asset bodies and IO managers. What stays out: the
 errors themselves (in `errors`).
 
-No asset has a `RetryPolicy`: Dagster applies it to interrupts too, so a run that should stop would
-start its step again.
+No asset has a `RetryPolicy`: Dagster would apply it to interrupts, too, so that an interrupted run
+would start its step again instead of stopping.
 """
 
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ _PAUSE_SECONDS = 2
 
 @contextmanager
 def dagster_failures(*, retries: int = 0) -> Iterator[None]:
-    """Raise our errors as `dg.Failure` with the same sentence.
+    """Raise our errors as `dg.Failure` with the same message, or as `dg.RetryRequested`.
 
     Args:
-        retries: how often the whole step may be retried after an error that may be temporary.
+        retries: how often Dagster may retry the whole step after a retryable error.
     """
     try:
         yield

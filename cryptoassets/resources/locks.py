@@ -1,8 +1,9 @@
 """Locks between processes: rows of `warehouse.partition_locks`, which only writers can lock.
 
 What goes here: taking a lock. What stays out: what each lock protects (in the modules that use it).
-Advisory locks are not used, because any role that may log in can take them, even `analyst`. A lock
-ends with its transaction, so a killed process holds no locks.
+
+Advisory locks are not used, because every role that can log in may take them, even `analyst`. A
+lock is released when its transaction ends, so a killed process holds no locks.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ _ADD_ROW = """
     ON CONFLICT DO NOTHING
 """
 _ROW = "SELECT FROM warehouse.partition_locks WHERE (asset, partition_key) = (%s, %s)"
-# transaction_timeout exists since PostgreSQL 17.
+# Selected from pg_settings, because transaction_timeout does not exist before PostgreSQL 17.
 _STAY_OPEN = """
     SELECT set_config(name, '0', true) FROM pg_settings
     WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
@@ -25,11 +26,12 @@ def lock(cursor: psycopg.Cursor[Any], asset: str, partition_key: str = "") -> No
     """Wait for a lock, and hold it until the transaction ends.
 
     Args:
-        cursor: in the transaction, or about to begin it; not autocommitting.
-        asset: what is locked, e.g. `warehouse/coin_prices`.
-        partition_key: Dagster's; empty: the whole asset.
+        cursor: belongs to a connection without autocommit; begins a transaction if none is open.
+        asset: the name of the lock, usually an asset's key, e.g. `warehouse/coin_prices`.
+        partition_key: Dagster's key of the partition to lock; empty if the lock is not for a
+            partition.
     """
-    # This already waits for another transaction that has added the row and has not ended yet.
+    # If another open transaction has added this row, the INSERT already waits for its end.
     cursor.execute(_ADD_ROW, [asset, partition_key])
     cursor.execute(f"{_ROW} FOR UPDATE", [asset, partition_key])
 
@@ -38,8 +40,8 @@ def hold_shared(connection: psycopg.Connection[Any], asset: str) -> None:
     """Wait for a shared lock, and hold it until the connection is closed.
 
     Args:
-        connection: new, not autocommitting; used for nothing else.
-        asset: what is locked.
+        connection: a new connection without autocommit, used for nothing else.
+        asset: the name of the lock.
     """
     _begin_long_transaction(connection, asset)
     connection.execute(f"{_ROW} FOR SHARE", [asset, ""])
@@ -49,11 +51,11 @@ def hold_exclusive(connection: psycopg.Connection[Any], asset: str) -> bool:
     """Take an exclusive lock if it is free, and hold it until the connection is closed.
 
     Args:
-        connection: new, not autocommitting; used for nothing else.
-        asset: what is locked.
+        connection: a new connection without autocommit, used for nothing else.
+        asset: the name of the lock.
 
     Returns:
-        Whether it was free.
+        Whether the lock was free and is now held.
     """
     _begin_long_transaction(connection, asset)
     row = connection.execute(f"{_ROW} FOR UPDATE SKIP LOCKED", [asset, ""]).fetchone()
@@ -61,7 +63,7 @@ def hold_exclusive(connection: psycopg.Connection[Any], asset: str) -> bool:
 
 
 def _begin_long_transaction(connection: psycopg.Connection[Any], asset: str) -> None:
-    # Committed first, because others can only lock a row that they can see.
+    # Committed now, because another transaction can only lock a row that it can see.
     connection.execute(_ADD_ROW, [asset, ""])
     connection.commit()
     connection.execute(_STAY_OPEN)

@@ -1,7 +1,7 @@
 """MongoDB: the connection to the data lake.
 
-What goes here: which server, and its indexes. What stays out: queries (in `stores.mongodb`), the
-form of a document (in `coincap.documents`).
+What goes here: choosing the server, and creating indexes. What stays out: queries (in
+`stores.mongodb`), the form of a document (in `coincap.documents`).
 """
 
 import dagster as dg
@@ -34,7 +34,7 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
 
         Raises:
             StoreUnavailableError: no server answers at MONGO_URL within 8 seconds.
-            SettingsError: the log-in is refused.
+            SettingsError: the server refuses the log-in.
         """
         if self._client is None:
             settings = load_settings()
@@ -48,7 +48,7 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
                             [(column, pymongo.ASCENDING)]
                         )
                 except BaseException:
-                    # Also if the run is interrupted here: nothing else can close the client yet.
+                    # Also after an interrupt, because nothing else can close this client yet.
                     client.close()
                     raise
             self._client, self._name = client, settings.mongo_database
@@ -62,7 +62,7 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
         return f"mongodb://{host}:{port}/{lake.name}"
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Tag the run with its process."""
+        """Tag the run with the process that executes it."""
         tag_run_with_process(context)
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:

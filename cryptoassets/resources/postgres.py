@@ -1,7 +1,7 @@
 """Connections to PostgreSQL.
 
-What goes here: where the server is, and the monthly partitions of `coin_prices` that writers need.
-What stays out: session settings (in `libpq`), reading and publishing partitions (in
+What goes here: connecting to the server, and creating the monthly partitions of `coin_prices` that
+writers need. What stays out: session settings (in `libpq`), reading and publishing partitions (in
 `io_managers.postgres`), the schema (in `migrations`), credits (in `resources.credits`).
 """
 
@@ -39,12 +39,15 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
     _stack: Stack | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Tag the run with its process."""
+        """Tag the run with the process that executes it."""
         tag_run_with_process(context)
 
     @property
     def url(self) -> str:
-        """URL with password, for drivers that connect by themselves; starts a missing server."""
+        """The URL with its password, for drivers that open their own connections.
+
+        Starts the embedded server if needed.
+        """
         if self._stack is None:
             self._stack = Stack(load_settings())
         return self._stack.postgres_url()
@@ -55,11 +58,12 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
         return libpq.address(libpq.parameters(self.url))
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """Return a new connection in UTC with timeouts; the schema is up to date.
+        """Return a new connection in UTC and with timeouts, after bringing the schema up to date.
 
         Raises:
             StoreUnavailableError: no server answers, or it is not ready.
-            SettingsError: POSTGRES_URL cannot be read or is refused, or its database is not UTF-8.
+            SettingsError: POSTGRES_URL is malformed, the server refuses its log-in, or its database
+                is not UTF-8.
             StoreError: the database is read-only.
             EmbeddedError: the embedded server does not start.
         """
@@ -72,13 +76,14 @@ class PostgresResource(dg.ConfigurableResource["PostgresResource"]):
 
 
 def ensure_months(connection: psycopg.Connection[Any], months: Collection[date]) -> None:
-    """Create the missing partitions of `warehouse.coin_prices`; safe with concurrent callers.
+    """Create the missing monthly partitions of `warehouse.coin_prices`.
 
-    Part of the caller's transaction if there is one, else committed at once.
+    Several processes may do this at the same time. If the caller has an open transaction, the
+    partitions are created in it; otherwise they are committed at once.
 
     Args:
-        connection: of the owner of `warehouse`; autocommit or not.
-        months: any day of each UTC month that will get rows.
+        connection: a connection as the owner of `warehouse`, with or without autocommit.
+        months: for each UTC month that will get rows, any day of that month.
     """
     firsts = {date(month.year, month.month, 1) for month in months}
     with connection.transaction():
@@ -100,7 +105,7 @@ def _month_name(first: date) -> str:
 
 
 def _missing(connection: psycopg.Connection[Any], firsts: set[date]) -> list[date]:
-    # Not to_regclass(): it may return a cached result from before the lock.
+    # Not to_regclass(), which may return a result that was cached before the lock.
     rows = connection.execute(
         "SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = pg_class.oid "
         "WHERE inhparent = 'warehouse.coin_prices'::regclass AND relname = ANY (%s)",
@@ -111,8 +116,8 @@ def _missing(connection: psycopg.Connection[Any], firsts: set[date]) -> list[dat
 
 
 def _make_month(connection: psycopg.Connection[Any], first: date) -> None:
-    # Not CREATE ... PARTITION OF: it would block all readers of coin_prices and copy no comments.
-    # Attaching a table avoids both.
+    # Not CREATE ... PARTITION OF, which would block all readers of coin_prices and would not copy
+    # comments.
     following = (first + timedelta(days=32)).replace(day=1)
     statement = """
         CREATE TABLE {month} (LIKE warehouse.coin_prices INCLUDING ALL);
@@ -123,7 +128,7 @@ def _make_month(connection: psycopg.Connection[Any], first: date) -> None:
     connection.execute(
         sql.SQL(statement).format(
             month=sql.Identifier("warehouse", _month_name(first)),
-            comment=sql.Literal(f"Rows of warehouse.coin_prices of the UTC month {first:%Y-%m}."),
+            comment=sql.Literal(f"Rows of warehouse.coin_prices in the UTC month {first:%Y-%m}."),
             start=sql.Literal(f"{first} 00:00:00+00"),
             end=sql.Literal(f"{following} 00:00:00+00"),
         )

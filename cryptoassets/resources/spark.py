@@ -1,4 +1,4 @@
-"""The only source of a SparkSession: dagster-pyspark's resource, configured from the settings.
+"""Creates the process's SparkSession, with dagster-pyspark and the project's settings.
 
 What goes here: creating a session, preparing it for many or few rows, and running tasks in its
 Python workers. What stays out: what the session computes.
@@ -31,23 +31,25 @@ from cryptoassets.workers import code_hash, run_task
 
 _LOCK = threading.Lock()
 MANY_ROWS = 20_000
-"""With at least this many rows, plans are compiled and the driver's rows are passed in a file."""
+"""With at least this many rows, plans are compiled, and the driver passes its rows to Spark in a
+file."""
 _jvms: list[Jvm] = []
-"""The JVM of this process, if it has started; kept here so that its standard input stays open."""
+"""The JVMs that this process has started, the current one last. They are kept here because a JVM
+exits when its standard input is closed."""
 
 
 class SparkResource(dg.ConfigurableResource[SparkSession]):
-    """Provides the session of this process; created on first use, kept until the process ends."""
+    """Provides this process's session, which is created on first use and kept until the end."""
 
     is_long_lived: bool = False
-    """Whether the process runs for hours, so that its JVM may spend time on better compilation."""
+    """Whether the process runs for hours; if so, its JVM spends more time on compiling its code."""
 
     @property
     def session(self) -> SparkSession:
-        """The SparkSession, on `SPARK_MASTER`.
+        """This process's SparkSession, on `SPARK_MASTER`.
 
         Raises:
-            EmbeddedError: no Java was found, or it did not start.
+            EmbeddedError: Java was not found or did not start.
         """
         with _LOCK, STOPPING:
             running = _running_session()
@@ -64,14 +66,18 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
 
     @property
     def executors(self) -> int:
-        """How many executors the session has now; a local Spark counts as one."""
+        """The session's current number of executors, at least 1; a local Spark counts as one."""
         context = self.session.sparkContext
         if str(context.master).startswith("local"):
             return 1
         return max(1, executor_count(context))
 
     def prepare_for(self, rows: int | None = None) -> None:
-        """Compile the plans that follow, unless they read few rows; None: number unknown."""
+        """Make Spark compile the following query plans, unless they read few rows.
+
+        Args:
+            rows: how many rows the plans read; None if unknown, which counts as many.
+        """
         is_worth_it = rows is None or rows >= MANY_ROWS
         for name, value in compiled_plans(is_worth_it=is_worth_it).items():
             self.session.conf.set(name, value)
@@ -79,22 +85,22 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
     def tasks(
         self, work: Callable[[int], Iterable[pa.RecordBatch]], count: int, schema: str
     ) -> DataFrame:
-        """Return rows that tasks produce lazily, each task from its index.
+        """Return a lazy DataFrame of the rows that tasks produce, each from its index.
 
         Args:
-            work: a function, or a `partial` of one, from a module that workers can import. It gets
-                the index of the task and yields its batches.
-            count: how many tasks.
-            schema: of the batches, as Spark DDL.
+            work: a function, or a `partial` of one, from a module that workers can import. It is
+                called with a task's index, and yields this task's batches.
+            count: number of tasks.
+            schema: the batches' schema, as Spark DDL.
         """
         run = partial(run_task, work=work, code=code_hash())
         return self.session.range(0, count, 1, count).mapInArrow(run, schema)
 
 
 def _running_session() -> SparkSession | None:
-    """Return the session of this process; None: there is none, or it was stopped."""
-    # Not `getOrCreate`: it would set every setting again, also those of `prepare_for`.
-    session = SparkSession._instantiatedSession  # noqa: SLF001 - the active one is per thread
+    """Return this process's session; None if it does not exist or was stopped."""
+    # Not `getOrCreate`, which would reset every setting, including those of `prepare_for`.
+    session = SparkSession._instantiatedSession  # noqa: SLF001 - the active session is per thread
     return None if session is None or session._sc._jsc is None else session  # noqa: SLF001
 
 
@@ -130,5 +136,5 @@ def jvm_output_tail() -> str:
 
 
 def jvm_exit_code() -> int | None:
-    """Return the exit code of this process's JVM; None: it is running, or there is none."""
+    """Return the exit code of this process's JVM; None if it is running or was never started."""
     return _jvms[-1].process.poll() if _jvms else None

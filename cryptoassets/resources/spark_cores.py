@@ -1,4 +1,4 @@
-"""How many cores of a Spark cluster one run takes.
+"""Computes how many cores of a Spark cluster one run takes.
 
 What goes here: asking the master of a standalone cluster for its workers. What stays out: the other
 settings of the session (in `spark_jvm`).
@@ -10,15 +10,15 @@ from urllib.request import urlopen
 from cryptoassets.settings import Settings
 
 _RUNS_AT_ONCE = 2
-"""As `max_concurrent_runs` in `dagster.yaml`."""
+"""The same number as `max_concurrent_runs` in `dagster.yaml`."""
 _SECONDS = 5.0
 
 
 def cores_per_run(settings: Settings) -> int | None:
-    """Return the number of cores, so that two runs at once use all workers.
+    """Return how many cores a run takes, so that two concurrent runs use all workers' cores.
 
-    None: Spark's own configuration decides, because the address of the master's page is not known,
-    or because the page does not answer.
+    None means that Spark's own configuration decides. This is so if the master is not standalone,
+    if the address of its page is not set, or if this page does not list any live workers.
     """
     if settings.spark_cores_per_run:
         return settings.spark_cores_per_run
@@ -26,7 +26,7 @@ def cores_per_run(settings: Settings) -> int | None:
         return None
     page = settings.pages["spark"][1].rstrip("/")
     try:
-        with urlopen(f"{page}/json/", timeout=_SECONDS) as answer:  # noqa: S310 - http by the check of pages
+        with urlopen(f"{page}/json/", timeout=_SECONDS) as answer:  # noqa: S310 - settings allow only http(s)
             return _share(json.load(answer)["workers"])
     except (OSError, ValueError, LookupError, TypeError):
         return None

@@ -1,7 +1,7 @@
 """Translates Spark's errors into ours, and ends Spark's jobs on an interrupt.
 
-What goes here: one sentence instead of a Java stack trace, and whether a retry can help. What stays
-out: the session (in `spark`).
+What goes here: replacing a Java stack trace with one sentence, and deciding whether a retry can
+help. What stays out: the session (in `spark`).
 """
 
 import re
@@ -36,14 +36,15 @@ _RAISED_BY_TASK = re.compile(rf"^{re.escape(errors.__name__)}\.(\w+): (.+)$", re
 
 @contextmanager
 def spark_errors() -> Iterator[None]:
-    """Turn errors of Spark and of the bridge to its JVM into ours; the cause is kept.
+    """Turn errors from Spark and from the connection to its JVM into our errors.
 
-    A SIGINT inside this context cancels Spark's jobs. PySpark delivers an interrupt only after the
-    job has ended, and a job that waits for a free executor may never end.
+    The original error is kept as the cause. A SIGINT inside this context cancels Spark's jobs.
+    Otherwise PySpark would deliver the interrupt only after the job has ended, and a job that waits
+    for a free executor may never end.
 
     Raises:
         CryptoassetsError: the error that a task raised in its Python worker.
-        StoreUnavailableError: files were replaced while they were read; a retry helps.
+        StoreUnavailableError: files were replaced while they were being read; a retry helps.
         UpstreamNotMaterializedError: files are damaged.
         NoExecutorError: the cluster gave the job no executor.
         SparkJobError: the job failed, or the JVM is gone.
@@ -63,26 +64,26 @@ def spark_errors() -> Iterator[None]:
         is_missing = isinstance(error, FileNotFoundError)
         if is_missing or any(word in str(error) for word in _FILE_MISSING):
             raise StoreUnavailableError(
-                f"The Parquet was replaced while it was read: {sentence}. A retry helps"
+                f"The Parquet was replaced while it was being read: {sentence}. A retry helps"
             ) from error
         if _UNREADABLE in str(error):
-            # The line about the file comes after the line about the call.
+            # The first line of the text only names the failed call; a later line names the file.
             line = next(line for line in str(error).splitlines() if _UNREADABLE in line)
             sentence = line.partition("] ")[2].partition(".  SQLSTATE")[0]
             raise UpstreamNotMaterializedError(
                 f"The cleaned Parquet cannot be read: {sentence}. A retry will not help; "
-                "`cryptoassets rebuild` of that hour or day creates it again from raw"
+                "`cryptoassets rebuild` of that hour or day recreates it from the raw documents"
             ) from error
-        # A JVM that has ended wrote the reason to its log, unless the disk is full.
+        # A JVM that has ended usually wrote the reason to its log, but cannot if the disk is full.
         remedy = remedy_of(f"{error}\n{jvm_output_tail()}")
         remedy = remedy or disk_remedy(Stack(load_settings()).spark_folder)
-        remedy = remedy or "A retry in the same process will not help; run it again"
+        remedy = remedy or "A retry in the same process will not help; start a new run"
         raise SparkJobError(f"Spark failed: {sentence}. {remedy}") from error
 
 
 def _raised_by_task(text: str) -> CryptoassetsError | None:
     """Return the `CryptoassetsError` that a task raised, parsed from the stack trace in `text`."""
-    # Python prints the causes before the error, and Java repeats the whole trace.
+    # The last match is the error: Python prints causes first, and Java repeats the whole trace.
     match = next(reversed(list(_RAISED_BY_TASK.finditer(text))), None)
     kind = getattr(errors, match[1], None) if match else None
     if match is None or kind is None:
@@ -92,7 +93,7 @@ def _raised_by_task(text: str) -> CryptoassetsError | None:
 
 
 def fail_if_jvm_ended() -> None:
-    """Stop a command that would otherwise continue with a JVM that has ended.
+    """Fail if this process's JVM has ended; a command calls this between units of work.
 
     Raises:
         SparkJobError: the JVM that this process started has ended.
@@ -122,7 +123,7 @@ def _interrupts_end_jobs() -> Iterator[None]:
     def end_jobs(number: int, frame: FrameType | None) -> None:
         context = SparkContext._active_spark_context  # noqa: SLF001 - makes no call to the JVM
         if context is not None:
-            # In its own thread: this thread's connection to the JVM may be in the middle of a call.
+            # In a new thread, because this thread may be in the middle of a call to the JVM.
             threading.Thread(target=context.cancelAllJobs, daemon=True).start()
         try:
             before(number, frame)
@@ -134,7 +135,7 @@ def _interrupts_end_jobs() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError) as error:
-        # The cancelled job's error, raised at the same time, would hide the interrupt.
+        # The cancelled job raises an error, too, which would hide the interrupt.
         if raised:
             raise raised[0] from error
         raise

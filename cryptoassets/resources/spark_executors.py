@@ -1,10 +1,10 @@
-"""Ends a Spark application that gets no executor, so that the run fails instead of waiting.
+"""Ends a Spark application that gets no executor, so that its run fails instead of waiting.
 
 What goes here: counting executors, and the thread that watches them. What stays out: the session
 (in `spark`), raising the error (in `spark_errors`).
 
-Spark itself waits forever: for a worker with room, or for a master that was restarted and no longer
-knows the application.
+Spark itself would wait forever for a worker with enough room, or for a master that was restarted
+and no longer knows the application.
 """
 
 import threading
@@ -14,23 +14,23 @@ from py4j.protocol import Py4JError
 from pyspark import SparkContext
 
 WAIT = "spark.cryptoassets.executorWait"
-"""Spark's configuration may change how long an application waits, e.g. to `20min`."""
+"""Option in Spark's configuration: how long jobs wait for an executor, e.g. `20min`."""
 _DEFAULT_WAIT = "5min"
 STOPPING = threading.Lock()
 """Held while a context is being stopped, so that a new context is created only afterwards."""
 _CHECK_SECONDS = 1.0
 _sentences: list[str] = []
-"""Why this process has ended a context whose jobs have not reported their error yet."""
+"""The reason why this process has stopped a context, until `why_stopped` returns it."""
 
 
 def executor_count(context: SparkContext) -> int:
-    """How many executors an application on a cluster has now."""
+    """Return how many executors an application on a cluster has now."""
     # The list also contains the driver.
     return int(context._jsc.sc().getExecutorMemoryStatus().size()) - 1  # noqa: SLF001
 
 
 def watch_executors(context: SparkContext) -> None:
-    """Stop the context if its jobs have no executor for too long; call it once per context.
+    """Stop the context if its jobs have no executor for too long; call this once per context.
 
     A local Spark needs no executor and is not watched.
     """
@@ -40,7 +40,10 @@ def watch_executors(context: SparkContext) -> None:
 
 
 def why_stopped() -> str | None:
-    """Return, once, why the context was stopped for lack of executors; None: it was not."""
+    """Return why the context was stopped for lack of executors, else None.
+
+    The reason is returned only once.
+    """
     return _sentences.pop() if _sentences else None
 
 
@@ -53,7 +56,7 @@ def _watch(context: SparkContext, seconds: float) -> None:
             if time.monotonic() - jobs_waiting_since > seconds:
                 with STOPPING:
                     _sentences[:] = [_sentence(context, seconds)]
-                    # A later session registers again, which helps if the master was restarted.
+                    # A new session registers again, which helps if the master was restarted.
                     context.stop()
                 return
             time.sleep(_CHECK_SECONDS)
@@ -67,5 +70,5 @@ def _sentence(context: SparkContext, seconds: float) -> str:
         f"The Spark cluster {context.master} gave this run no executor for {seconds:.0f} s. A "
         "retry helps when the cluster has room again: check on the master's page that it lists "
         f"the workers and that they have free cores and memory. {WAIT} in Spark's configuration "
-        "sets the time"
+        "sets this time limit"
     )

@@ -1,4 +1,4 @@
-"""Spark's JVM for the current settings: its configuration, and starting it before it is needed.
+"""Configures Spark's JVM from the current settings, and starts it before it is needed.
 
 What goes here: code that needs neither Dagster nor PySpark, because importing them takes as long as
 starting the JVM. What stays out: the session (in `spark`), the process (in `embedded.jvm`).
@@ -28,20 +28,20 @@ _SHARED = {
     **compiled_plans(is_worth_it=False),
     # Spark's web UI has no log-in, so any web page could send requests to its buttons.
     "spark.ui.killEnabled": "false",
-    # Otherwise each call on a Column records its line in our code, for messages that we do not
-    # show: 0.9 s of the 1.6 s that building the plan of one snapshot takes.
+    # Otherwise each Column call records the line that made the call, for messages that we do not
+    # show. Recording takes 0.9 s of the 1.6 s for building one snapshot's plan.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
-    # A byte that changed on the disk must be an error and not a wrong price.
+    # A byte that changed on the disk must cause an error, not a wrong price.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
     # The same compression as in files that tasks write.
     "spark.sql.parquet.compression.codec": "zstd",
-    # Not Spark's INT96, which other readers take for nanoseconds without a time zone.
+    # Not Spark's default, INT96, which other readers take for nanoseconds without a time zone.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.ui.showConsoleProgress": "false",
 }
-"""Settings of every session; a cluster keeps its own sizes."""
+"""Settings of every session. They contain no sizes: a cluster's own configuration sets those."""
 _LOCAL = {
-    # A cluster sets this in its own configuration, once its workers have the package installed.
+    # A cluster's own configuration sets this, if the package is installed on its workers.
     "spark.python.daemon.module": "cryptoassets.worker_daemon",
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
@@ -49,15 +49,16 @@ _LOCAL = {
     "spark.driver.memory": "768m",
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
-    # Only the UI needs these, and it is off. Plans of 1,000 executions would fill a small heap.
+    # The UI is off, so little needs to be kept for it. By default, Spark keeps the plans of 1,000
+    # executions, which would fill a small heap.
     "spark.sql.ui.retainedExecutions": "20",
     "spark.ui.retainedJobs": "50",
-    # Hadoop ignores the process's umask; only our user may read the Parquet.
+    # Hadoop ignores the process's umask. With this one, only our user can read the Parquet.
     "spark.hadoop.fs.permissions.umask-mode": "077",
     "spark.ui.retainedStages": "50",
     "spark.ui.retainedTasks": "500",
 }
-"""Further settings of a local driver, for 100 coins or 200,000 documents."""
+"""Further settings of a local driver, sized for 100 coins or 200,000 documents."""
 
 
 @contextlib.contextmanager
@@ -68,11 +69,12 @@ def prestarted_jvm(*, is_long_lived: bool = False) -> Iterator[None]:
     are reported when the session starts, not here.
 
     Args:
-        is_long_lived: as `SparkResource.is_long_lived`.
+        is_long_lived: see `SparkResource.is_long_lived`.
     """
     with contextlib.suppress(CryptoassetsError, OSError):
         settings = load_settings()
-        # Otherwise the server at COINCAP_URL would have to be asked, and it may be down.
+        # If the settings do not determine the source, only the server at COINCAP_URL knows it, and
+        # this server may be down.
         if settings.known_source is not None:
             stack = Stack(settings)
             master = settings.spark_master
@@ -91,19 +93,20 @@ def prestarted_jvm(*, is_long_lived: bool = False) -> Iterator[None]:
 def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> dict[str, Any]:
     """Return Spark's configuration for the current settings.
 
-    All of Spark's folders are in our home.
+    All of Spark's folders are below CRYPTOASSETS_HOME.
     """
     folder = process_folder(stack.spark_folder / "local")
     java_options = [
         f"-Dlog4j2.configurationFile={_LOG_CONFIG.as_uri()}",
-        # Not /tmp: if it is full, the JVM is ended by a signal or the first job fails.
+        # These options avoid /tmp: if it were full, a signal would end the JVM, or the first job
+        # would fail.
         "-XX:-UsePerfData",
         f'-Djava.io.tmpdir="{folder}"',
         f'-XX:ErrorFile="{stack.log_of("java_error_%p")}"',
     ]
     if master.startswith("local"):
-        # Rows go through the Python workers, so the JVM needs only a small heap. Its default size
-        # depends on the machine's memory.
+        # Rows go through the Python workers, so the JVM needs only a small heap. The default size
+        # of the heap depends on the machine's memory.
         java_options += ["-XX:+UseSerialGC", "-Xms64m", "-Xmn32m"]
         java_options += stack.java_options(is_long_lived=is_long_lived)
     cores = cores_per_run(load_settings())
@@ -111,7 +114,7 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
         "spark.master": master,
         **_SHARED,
         **(_LOCAL if master.startswith("local") else {}),
-        # An executor has one core, so a run has an executor on each of several workers.
+        # If executors have one core each, a run gets executors on several workers.
         **({"spark.cores.max": str(cores)} if cores else {}),
         "spark.driver.extraJavaOptions": " ".join(java_options),
         "spark.local.dir": str(folder),

@@ -1,7 +1,7 @@
-"""What the driver passes to Spark's workers: where the stores' URLs are, and its own code.
+"""What the driver passes to Spark's workers: where to find the stores' URLs, and its own code.
 
-What goes here: the driver's side. What stays out: what runs in a worker (in the top-level module
-`workers`).
+What goes here: code that runs in the driver. What stays out: code that runs in a worker (in the
+top-level module `workers`).
 """
 
 import atexit
@@ -23,15 +23,15 @@ from cryptoassets.workers import Credentials, code_hash
 
 _FIRST_DATE_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 _shipped: set[str] = set()
-"""Ids of the applications whose workers have this package."""
+"""Ids of the Spark applications whose workers have received this package."""
 
 
 def ship_package(session: SparkSession) -> None:
-    """Send this process's package to a session's workers, where it precedes the installed version.
+    """Send this process's package to a session's workers, to be used instead of an installed one.
 
-    A local Spark reads the same files anyway. Done once per session; later calls do nothing.
+    Only the first call per session sends it. A local Spark needs nothing: it reads the same files.
     """
-    # Computed now, while the files are still those that this process imported.
+    # Computed and cached now, while the files are still those that this process imported.
     code_hash()
     context = session.sparkContext
     if str(context.master).startswith("local") or context.applicationId in _shipped:
@@ -44,7 +44,7 @@ def package_archive(folder: Path) -> Path:
     """Return this package as an importable archive; the same sources give the same bytes.
 
     Args:
-        folder: for archives, one per version of the sources.
+        folder: where archives are stored, one per version of the sources.
     """
     root = Path(cryptoassets.__file__).parent
     content = io.BytesIO()
@@ -67,13 +67,13 @@ def package_archive(folder: Path) -> Path:
 def credentials(*, mongo: bool = True, postgres: bool = True) -> Credentials:
     """Return where tasks find the stores' URLs, without the URLs themselves.
 
-    For a local Spark the URLs are written to files that only this user can read. They are deleted
-    when this process ends, or by the next driver if this process is killed. For a cluster nothing
-    is written: the environment of each worker names its files.
+    For a local Spark, the URLs are written to files that only this user can read. These files are
+    deleted when this process ends or, if it is killed, by the next driver. For a cluster, nothing
+    is written: the environment of each worker names the files with its URLs.
 
     Args:
-        mongo: tasks read the data lake; starts the embedded MongoDB if it is not running.
-        postgres: tasks write to PostgreSQL; starts the embedded server likewise.
+        mongo: whether tasks read the data lake. If so, the embedded MongoDB is started if needed.
+        postgres: whether tasks write to PostgreSQL. If so, the embedded one is started if needed.
     """
     settings = load_settings()
     if not settings.spark_master.startswith("local"):
@@ -93,7 +93,7 @@ def _write(folder: Path, store: str, url: str) -> str:
     path = folder / f"{process_name()}.{store}"
     if not path.exists():
         atexit.register(_delete, path, os.getpid())
-    # Replaced atomically, as tasks may be reading it. Only this user can read mkstemp's files.
+    # Replaced atomically, because tasks may be reading it. Only this user can read mkstemp's files.
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f"{process_name()}.")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(url)
@@ -101,7 +101,7 @@ def _write(folder: Path, store: str, url: str) -> str:
 
 
 def _delete(path: Path, owner: int) -> None:
-    # A fork of this process also runs this at its exit, and must not delete the file.
+    # A forked child of this process also calls this at its exit, and must not delete the file.
     if os.getpid() == owner:
         path.unlink(missing_ok=True)
 
@@ -109,5 +109,5 @@ def _delete(path: Path, owner: int) -> None:
 def _delete_orphans(folder: Path) -> None:
     for file in folder.iterdir():
         if is_gone(file.name.rpartition(".")[0]):
-            with contextlib.suppress(OSError):  # another driver may delete it too
+            with contextlib.suppress(OSError):  # another driver may be deleting it, too
                 file.unlink()

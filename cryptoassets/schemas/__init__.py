@@ -1,8 +1,8 @@
 """The tables as plain data: columns, types, units, nullability, keys and comments.
 
-What goes here: the rows of each store. The Spark schema, the COPY column lists, the checks and the
-docs are derived from these definitions. What stays out: the DDL (frozen in `migrations`; a test
-compares the two) and all computations (in `transforms`).
+What goes here: the structure of the rows in each store. The Spark schema, the COPY column lists,
+the checks and the docs are derived from these definitions. What stays out: the DDL (frozen in
+`migrations`; a test compares the two) and all computations (in `transforms`).
 """
 
 from cryptoassets.schemas.columns import PRICE_MEASURES
@@ -59,7 +59,7 @@ from cryptoassets.schemas.warehouse import (
 )
 
 NUMBER_KEY = "$numberDecimal"
-"""The only key of an object that represents a number in a payload; its text is the value."""
+"""In payloads, an object whose only key is this one represents a number, written as text."""
 
 POSTGRES_TABLES = (
     COINS,
@@ -80,7 +80,7 @@ POSTGRES_TABLES = (
     *(mart.table for mart in MARTS),
     COIN_LATEST,
 )
-"""Tables and views of PostgreSQL, in the order in which data flows through them."""
+"""Tables and views in PostgreSQL, in the order in which data flows through them."""
 
 __all__ = [
     "ALERTS",

@@ -18,5 +18,5 @@ _ARROW_TYPES: dict[ColumnType, pa.DataType] = {
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    """Return the Arrow schema of a table, in table order."""
+    """Return the Arrow schema of a table, with its columns in the same order."""
     return pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in table.columns])

@@ -1,4 +1,4 @@
-"""The class `Flow`: one route of CoinCap, from raw documents to a table of the warehouse.
+"""The class `Flow`: how the data of one CoinCap route gets from raw documents to the warehouse.
 
 What goes here: the classes, and the columns that all raw or all cleaned tables have. What stays
 out: the individual flows (in `schemas.flows`, one module each).
@@ -12,21 +12,21 @@ from cryptoassets.schemas.columns import OBSERVED_AT, RAW_ID, SOURCE
 from cryptoassets.schemas.table import Column, Table
 
 _FETCHED_AT = Column(
-    "fetched_at", "timestamptz", "When the answer was received, UTC", is_nullable=True
+    "fetched_at", "timestamptz", "When the response was received, UTC", is_nullable=True
 )
 _JSON = "JSON with ASCII escapes"
 
 
 @dataclass(frozen=True)
 class RawTable(Table):
-    """Raw documents as they are loaded from the MongoDB collection of the same name.
+    """A table of raw documents, as loaded from the MongoDB collection of the same name.
 
     Attributes:
         documents: one or two sentences about the contents of the collection.
         identity: text fields that identify what a document describes, e.g. `coin_id`.
         payload_fields: the fields of the payload that the rules read.
-        has_fetch_records: whether `snapshot_fetches` has records of each answer, from which the
-            rules know how many coins were requested.
+        has_fetch_records: whether fetches are recorded in the collection `snapshot_fetches`. From
+            these records, the rules know how many coins were requested.
     """
 
     documents: str = ""
@@ -48,31 +48,33 @@ class RawTable(Table):
 
 @dataclass(frozen=True)
 class Flow:
-    """The path of one kind of raw document to PostgreSQL.
+    """How one kind of raw document gets from MongoDB to PostgreSQL.
 
     Attributes:
         raw: rows as loaded from the MongoDB collection of the same name.
-        clean: Parquet with one judged row per raw document.
-        published: the table of valid rows; it has one ledger row per partition.
+        clean: Parquet files with one row per raw document, judged by the rules.
+        published: the table of valid rows. The ledger, `warehouse.loads`, has one row per
+            published partition.
         span: length of a partition: an hour or a day.
         route: CoinCap's route, without parameters.
-        bytes_per_row: size of one row of an answer, used to estimate credits.
-        every: `run` fetches if the newest document is older than this; zero: each time. None:
-            `backfill` fetches past values, in windows of several partitions.
-        job: the job that cleans and publishes a partition and, without `fetch_job`, fetches it.
+        bytes_per_row: size of one row of a response, used to estimate credits.
+        every: `run` fetches if the newest document is older than this. Zero: `run` fetches each
+            time. None: `backfill` fetches past values, in windows of several partitions.
+        job: the job that cleans and publishes a partition. It also fetches, unless `fetch_job` is
+            set.
         fetch_job: the job that fetches, if `job` does not.
         assets: the module with the asset declarations.
         rules: the modules that judge the rows, except those that all flows share. The first one
             may define `REASONS`, which maps reason codes to their meaning.
-        job_description: what `job` does, for Dagster's pages.
+        job_description: what `job` does, as shown in Dagster.
         ids_setting: the setting that lists the `ids` to request; None: all rows are requested.
-        rows: expected number of rows per answer if all are requested.
-        id_fields: fields of a row that become the document's `raw.identity`.
-        also: further assets that `job` makes from `clean`.
-        refreshes: keys of assets without partitions that `job` brings up to date, too.
-        own_checks: names of common checks that this flow reports in check functions of its own.
+        rows: expected number of rows per response if all rows are requested.
+        id_fields: fields of a row whose values become the document's `raw.identity` fields.
+        also: keys of further assets that `job` computes from `clean`.
+        refreshes: keys of assets without partitions that `job` refreshes, too.
+        own_checks: names of common checks for which this flow has its own check functions.
         is_by_month: whether the published table is partitioned by UTC month.
-        feeds_marts: whether the marts of a day are computed from its rows.
+        feeds_marts: whether the daily marts are computed from the rows of this flow.
     """
 
     raw: RawTable
@@ -108,7 +110,7 @@ class Flow:
 
     @property
     def unit(self) -> str:
-        """Length of a partition in a word: hour or day."""
+        """Length of a partition as a word: hour or day."""
         return "hour" if self.is_hourly else "day"
 
     @property
@@ -118,7 +120,7 @@ class Flow:
 
     @property
     def judged_columns(self) -> tuple[str, ...]:
-        """Columns of `clean` that a publication needs."""
+        """Columns of `clean` that are needed to publish its rows."""
         return (*self.published.column_names, "outcome", "reasons", "payload")
 
 

@@ -1,4 +1,4 @@
-"""The values of the column `interval`: CoinCap's names and their lengths."""
+"""The values of the column `interval`: CoinCap's names of intervals, and their lengths."""
 
 _MINUTE_MS = 60_000
 
@@ -13,4 +13,5 @@ INTERVAL_MS = {
     "h12": 720 * _MINUTE_MS,
     "d1": 1440 * _MINUTE_MS,
 }
-"""Length of each interval in milliseconds. Each divides a day, so its grid starts at midnight."""
+"""Length of each interval in milliseconds. A day is a multiple of each of them, so there is always
+a point at midnight."""

@@ -1,7 +1,7 @@
 """The class `Mart`: a table with one set of rows per UTC day, computed from other tables.
 
 What goes here: the class, and columns that several marts have. What stays out: the individual
-marts (in `schemas.marts`, one module each), the computation (in `transforms`).
+marts (in `schemas.marts`, one module each), and the computation (in `transforms`).
 """
 
 from dataclasses import dataclass
@@ -15,15 +15,16 @@ OBSERVED_BY = "What the prices come from: snapshots, history or mixed"
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart and what its rows depend on. A day is computed again when any of these changes.
+    """A mart, and what its rows depend on. If an input of a day changes, `run` recomputes the day.
 
     Attributes:
         table: has a column `day` (date) or `start_at` (timestamptz).
-        inputs: the published tables and marts that its asset reads.
+        inputs: the published tables and marts that the mart's asset reads.
         assets: the module with the asset declaration.
-        lookback_days: number of earlier days that its rows depend on; only `coin_daily` has any.
-        has_aliases: whether it reads `warehouse.coin_aliases`.
-        merged: marts whose rows are merged into it while it is published.
+        lookback_days: number of earlier days on which a day's rows depend; 0 for most marts.
+        has_aliases: whether the asset reads `warehouse.coin_aliases`.
+        merged: marts whose stored rows are also used when this mart is published, e.g. daily rows
+            for weekly candles.
     """
 
     table: Table
@@ -45,10 +46,10 @@ class Mart:
 
     @property
     def input_assets(self) -> tuple[str, ...]:
-        """The keys of the assets that it reads."""
+        """The keys of the assets in `inputs`."""
         return tuple(map(asset_of, self.inputs))
 
     @property
     def merged_assets(self) -> tuple[str, ...]:
-        """The keys of the assets that are merged into it."""
+        """The keys of the assets in `merged`."""
         return tuple(map(asset_of, self.merged))

@@ -1,4 +1,4 @@
-"""How the pipeline worked, and what needs attention: a view, and the tables that alerts write."""
+"""Alerts, the last run of each job, and a view of the pipeline's work per day."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ from cryptoassets.schemas.table import Column, Table
 AlertKind = Literal[
     "failed_run", "failed_check", "stale_price", "open_gap", "low_credits", "low_disk"
 ]
-"""The column `kind` of `warehouse.alerts`."""
+"""The values of the column `kind` of `warehouse.alerts`."""
 
 ALERTS = Table(
     "warehouse",

@@ -1,4 +1,4 @@
-"""The classes that describe a table: columns with types, a key, comments.
+"""The classes that describe a table: its key, and its columns with types and comments.
 
 What goes here: these classes. What stays out: the tables themselves (in the other modules).
 """
@@ -41,10 +41,10 @@ class Table:
     """One table, view or DataFrame.
 
     Attributes:
-        schema: the layer or the PostgreSQL schema.
+        schema: the PostgreSQL schema; for raw and cleaned tables, `raw` or `clean`.
         key: columns that identify a row; unique and never null.
-        is_merged: whether the table has one row per key over all partitions, so that publishing
-            merges rows into it. Otherwise publishing replaces the rows of a partition.
+        is_merged: whether publishing merges rows into the table, because a key has only one row
+            across all partitions. Otherwise publishing replaces the rows of a partition.
     """
 
     schema: str
@@ -66,7 +66,7 @@ class Table:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Names in table order."""
+        """Names of the columns, in table order."""
         return tuple(column.name for column in self.columns)
 
     @property

@@ -1,10 +1,10 @@
-"""Which files were added to a partition since its latest publication; only these are published.
+"""Finds the files added to a partition since its latest publication, to publish only these.
 
 What goes here: comparing the files with the records of the latest publication. What stays out:
 adding files (in `clean_writing`), staging and publishing their rows (in `io_managers`).
 
-A file with newer snapshots is added to a folder without changing the other files. Every written
-file gets a new name, so a hash of the names identifies the rows that a publication published.
+Newer snapshots are written to additional files; the other files of the folder stay unchanged.
+Every file gets a unique name, so a hash of the names identifies the rows that were published.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _LATEST = """
 
 
 class LatestPublication(NamedTuple):
-    """The records of a partition's latest publication; without one, all counts are 0."""
+    """What is recorded about a partition's latest publication; without one, counts are 0."""
 
     raw_rows: int = 0
     loaded_rows: int = 0
@@ -48,7 +48,7 @@ class Addition:
     Attributes:
         latest: that publication.
         files: all files of the partition.
-        added: those that were added.
+        added: the files that were added.
         since: `observed_at` of the oldest added row; all rows of the other files are older.
     """
 
@@ -59,13 +59,13 @@ class Addition:
 
 
 def latest_publication(cursor: Cursor, asset: str, partition_key: str) -> LatestPublication:
-    """Read the records of a partition's latest publication."""
+    """Read what is recorded about a partition's latest publication."""
     row = cursor.execute(_LATEST, [asset, partition_key]).fetchone()
     return LatestPublication(*row) if row else LatestPublication()
 
 
 def files_hash(files: Sequence[CleanFile]) -> str:
-    """Identify the files of a publication, and the code that judges and publishes their rows."""
+    """Hash the names of files, together with the code that judges and publishes their rows."""
     return hash_of([code_hash(), *(file.name for file in files)])
 
 
@@ -73,12 +73,12 @@ def addition_to(latest: LatestPublication, judged: CleanFiles) -> Addition | Non
     """Find the files that were added since the latest publication of a partition.
 
     Args:
-        latest: the records of that publication.
+        latest: what is recorded about that publication.
         judged: all files of the partition.
 
     Returns:
-        None if nothing was added, or if the latest publication did not publish exactly the other
-        files with the current code. Then the whole partition must be published.
+        None if nothing was added, or if the other files are not exactly those that the current code
+        published in the latest publication. In both cases the whole partition must be published.
     """
     if len(judged.partitions) != 1 or not latest.files_hash or not latest.rows_checksum:
         return None

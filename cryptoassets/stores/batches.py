@@ -1,9 +1,9 @@
-"""Converts batches of raw documents to rows of their table, without a Python object per value.
+"""Converts batches of raw documents to table rows, without creating a Python object per value.
 
-What goes here: rows of documents that this platform wrote, and the text of their payloads. What
-stays out: the position of a value in BSON (in `layouts`), rows of other documents (in `documents`).
+What goes here: converting documents that this platform wrote, and writing their payloads as JSON.
+What stays out: finding values in BSON (in `layouts`), converting other documents (in `documents`).
 
-The rows are the same as those of `documents.raw_rows`; tests compare the two.
+The rows are the same as `documents.raw_rows` returns; tests compare them.
 """
 
 import json
@@ -44,18 +44,21 @@ from cryptoassets.transforms.payloads import field_texts, kernel_schema
 TextOf = Callable[[bytes], tuple[str | None, str | None]]
 """See `_text_of`."""
 _MAX_LAYOUTS = 8
-"""Number of layouts per batch; documents of further layouts are read one by one."""
+"""Maximum number of layouts per batch; documents with further layouts are read one by one."""
 _BSON_TYPES = {str: STRING, datetime: DATE, dict: DOCUMENT}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _YEAR_9999_MS = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _ESCAPED = r"[^ !#-\[\]-~]"
-"""A character that must be escaped in ASCII JSON."""
+"""Matches a character that must be escaped in ASCII JSON."""
 
 
 @dataclass(frozen=True)
 class BatchReader:
-    """Converts batches of one range to rows; the fields are the arguments of `raw_rows`."""
+    """Converts batches of documents from one range to rows.
+
+    The fields are the arguments of `raw_rows`, and the codec options of the MongoDB collection.
+    """
 
     table: RawTable
     span: Span
@@ -65,16 +68,16 @@ class BatchReader:
     options: CodecOptions[Any]
 
     def rows(self, batches: Iterable[bytes]) -> pa.Table:
-        """The same rows as `raw_rows` returns, but possibly in another order."""
+        """Return the same rows as `raw_rows`, but possibly in another order."""
         parts = [self._plain_rows([])]
-        # Many documents of a range have the same value.
+        # Cached, because many documents of a range contain the same values.
         text_of = cache(_text_of)
         for content in batches:
             parts += self._parts(Batch(content), text_of)
         return pa.concat_tables(parts).combine_chunks()
 
     def _parts(self, batch: Batch, text_of: TextOf) -> list[pa.Table]:
-        """The rows of one batch: those of each layout, then all others."""
+        """The rows of one batch: those of documents that match a layout, then all others."""
         parts: list[pa.Table] = []
         others: list[int] = []
         rest = batch.numbers
@@ -84,7 +87,7 @@ class BatchReader:
             part, read = self._rows_alike(batch, rest, text_of)
             parts.append(part)
             unread = np.setdiff1d(rest, read, assume_unique=True)
-            # If the first document was not read by its own layout, no other layout will match it.
+            # If the first document could not be read with its own layout, no other layout fits.
             is_tried = unread == rest[0]
             others += unread[is_tried].tolist()
             rest = unread[~is_tried]
@@ -99,7 +102,7 @@ class BatchReader:
     def _rows_alike(
         self, batch: Batch, rows: Integers, text_of: TextOf
     ) -> tuple[pa.Table, Integers]:
-        """The rows of documents with the same layout as the first one, and their numbers.
+        """The rows of documents with the first document's layout, and these documents' numbers.
 
         Documents that need the full checks of `documents` are left out.
         """
@@ -158,7 +161,7 @@ class BatchReader:
         return pa.table(arrays, schema=kernel_schema(self.table)), is_read
 
     def _asked_of(self, observed: Integers) -> dict[str, pa.Array]:
-        """What was requested for each time; there are few distinct times."""
+        """What was requested for each row's snapshot; looked up only once per distinct time."""
         moments, places = np.unique(observed, return_inverse=True)
         default = (self.coins_asked, False)
         requests = [self.asked.get(_EPOCH + int(ms) * _MILLISECOND, default) for ms in moments]
@@ -170,12 +173,12 @@ class BatchReader:
 
 
 class _Texts(NamedTuple):
-    """One field of all payloads.
+    """The values of one field in all payloads.
 
     Attributes:
         as_field: the text that the rules read, see `transforms.payloads.field_texts`.
-        as_json: the value in the JSON of `canonical_payload`.
-        is_read: false if the value does not exist in JSON.
+        as_json: the value as `canonical_payload` writes it.
+        is_read: false if JSON cannot represent the value.
     """
 
     as_field: pa.Array
@@ -205,7 +208,7 @@ def _texts(batch: Batch, element: Element, text_of: TextOf) -> _Texts:
 
 
 def _text_of(element: bytes) -> tuple[str | None, str | None]:
-    """A value as the rules read it, and as JSON; None twice if JSON has no such value."""
+    """Convert a value to the rules' text and to JSON; both are None if JSON cannot represent it."""
     document = struct.pack("<i", len(element) + 5) + element + b"\0"
     try:
         ((name, value),) = bson.decode(document).items()
@@ -228,7 +231,7 @@ def _quoted(strings: pa.Array) -> pa.Array:
 
 
 def _joined(texts: dict[str, _Texts], count: int) -> pa.Array:
-    """The payloads in the form of `canonical_payload`."""
+    """The payloads as `canonical_payload` writes them."""
     pieces: list[Any] = []
     for key in sorted(texts):
         pieces += [f"{',' if pieces else '{'}{json.dumps(key)}:", texts[key].as_json]

@@ -1,8 +1,8 @@
 """Checksums of a partition's published rows and of its cleaned rows.
 
-What goes here: one value per partition, which changes with any row or value, but not with the
-order of rows. What stays out: the ledger that stores the values (in `stores.publishing`), and what
-a difference means (in `operations.audit_partitions`).
+What goes here: computing a checksum per partition. It changes if any row or value changes, but does
+not depend on the order of rows. What stays out: storing the checksums in the ledger (in
+`stores.publishing`), and interpreting differences (in `operations.audit_partitions`).
 """
 
 import hashlib
@@ -28,7 +28,7 @@ NO_ROWS = f"{_EMPTY} {_EMPTY}"
 """The checksum of a partition without rows in its table and in the quarantine."""
 _KEY_FORMATS = {3_600: "YYYY-MM-DD-HH24:00", 86_400: "YYYY-MM-DD"}
 _NOT_HASHED = ("asset", "partition_key", "run_id")
-"""Columns of the quarantine that identify the partition or the run that last wrote the row."""
+"""Columns of the quarantine that only name the partition, or the run that last wrote the row."""
 _HASHED_OF_QUARANTINE = [column for column in QUARANTINE.columns if column.name not in _NOT_HASHED]
 # PostgreSQL's hash of a numeric ignores its sign, and that of a timestamp has only 32 bits.
 # Therefore the binary wire format of these values is hashed.
@@ -38,8 +38,8 @@ _BINARY_FORMAT: dict[str, LiteralString] = {
 }
 
 # The hash of a record is a weighted sum of the hashes of its values. A plain sum of record hashes
-# would not change if two rows swapped a value. Therefore each record's hash is hashed again, as
-# text, because no other hash function keeps 64 bits.
+# would not change if two rows swapped a value. Therefore each record's hash is hashed again. It is
+# hashed as text, because PostgreSQL's hash of an integer has only 32 bits, too.
 _CHECKSUM = """
     count(*) || ':' || sum(hashtextextended(hash_record_extended(ROW({values}), 0)::text, 0))
 """
@@ -66,10 +66,11 @@ _ADDED = """
 
 
 def rows_checksums(cursor: psycopg.Cursor[Any], flow: Flow, span: Span) -> dict[str, str]:
-    """Compute the checksums of the rows in the table and in quarantine, per partition of a span.
+    """Compute one checksum per partition of a span, for its rows in the table and in quarantine.
 
-    All columns except `run_id` are included, every value counts exactly, and the order of rows does
-    not matter. The value does not depend on the session or the version of PostgreSQL (14 or later).
+    All columns count, except those that only name the partition or the run. Every value counts
+    exactly, and the order of rows does not matter. The result does not depend on the session or
+    the version of PostgreSQL (14 or later).
 
     Args:
         cursor: any cursor; in a publishing transaction it sees the rows of that transaction.
@@ -78,8 +79,8 @@ def rows_checksums(cursor: psycopg.Cursor[Any], flow: Flow, span: Span) -> dict[
             month of a large table.
 
     Returns:
-        Maps partition keys to checksums. A partition without rows is missing; its checksum is
-        `NO_ROWS`.
+        Maps partition keys to checksums. A partition without rows is left out; its checksum
+        is `NO_ROWS`.
     """
     keys = [partition_name(window) for window in partitions_in(span, flow.span)]
     query = sql.SQL(_CHECKSUMS).format(
@@ -102,13 +103,13 @@ def rows_checksum(cursor: psycopg.Cursor[Any], flow: Flow, window: Span) -> str:
 def added_rows_checksum(
     cursor: psycopg.Cursor[Any], flow: Flow, span: Span, refused: sql.Composable
 ) -> str:
-    """The checksum of a part of one partition; see `rows_checksums`.
+    """The checksum of some rows of one partition; see `rows_checksums`.
 
     Args:
         cursor: cursor in the publishing transaction.
         flow: the flow whose published table is read.
-        span: the part's rows in the table.
-        refused: a query in brackets with the `raw_id` of the part's rows in quarantine.
+        span: the times of these rows in the table.
+        refused: a query in parentheses that returns the `raw_id` of these rows in quarantine.
     """
     query = sql.SQL(_ADDED).format(refused=refused, **_hashed(flow, span))
     parts = cursor.execute(query).fetchone() or ()
@@ -116,7 +117,7 @@ def added_rows_checksum(
 
 
 def _hashed(flow: Flow, span: Span) -> dict[str, sql.Composable]:
-    """The parts that both queries share: what is hashed, and in which tables and times."""
+    """The parameters that both queries share: what is hashed, from which table, asset and times."""
     return {
         "published": _checksum(flow.published.columns),
         "table": sql.Identifier(flow.published.schema, flow.published.name),
@@ -128,7 +129,7 @@ def _hashed(flow: Flow, span: Span) -> dict[str, sql.Composable]:
 
 
 def sum_rows_checksums(first: str, second: str) -> str:
-    """The checksum of two parts of a partition that have no row in common."""
+    """Combine the checksums of two parts of a partition that have no row in common."""
     return " ".join(
         ":".join(str(int(a) + int(b)) for a, b in zip(*pair, strict=True))
         for pair in zip(*(_numbers(checksum) for checksum in (first, second)), strict=True)
@@ -140,16 +141,18 @@ def _numbers(checksum: str) -> list[list[str]]:
 
 
 def rows_in_checksum(checksum: str) -> tuple[int, int]:
-    """The numbers of rows in the table and in quarantine that a checksum of rows contains."""
+    """Return the numbers of rows in the table and in quarantine, which a checksum contains."""
     published, quarantined = (int(part.partition(":")[0]) for part in checksum.split(" "))
     return published, quarantined
 
 
 def clean_checksum(judged: pa.Table) -> str:
-    """The checksum of cleaned rows: every value counts exactly, order and files do not matter.
+    """The checksum of cleaned rows.
+
+    Every value counts exactly. The order of rows and their division into files do not matter.
 
     Args:
-        judged: columns of a cleaned table, in the table's order.
+        judged: rows with the columns of a cleaned table, in the table's order.
 
     Returns:
         `<number of rows>:<sum of their hashes>`; see `sum_checksums`.
@@ -165,13 +168,13 @@ def clean_checksum(judged: pa.Table) -> str:
 
 
 def sum_checksums(checksums: Iterable[str]) -> str:
-    """The checksum of all rows, from the checksums of their parts."""
+    """Combine the checksums of parts of cleaned rows, which have no row in common."""
     parts = [tuple(map(int, checksum.split(":"))) for checksum in checksums]
     return f"{sum(rows for rows, _ in parts)}:{sum(total for _, total in parts) % _MODULUS}"
 
 
 def _texts(column: pa.Array) -> pa.Array:
-    """Values as texts; null becomes a text that no value has."""
+    """Convert values to texts; null becomes a text that no value has."""
     if pa.types.is_list(column.type):
         column = pc.binary_join(column, _BETWEEN_ITEMS)
     is_time = pa.types.is_timestamp(column.type)

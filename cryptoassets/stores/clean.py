@@ -1,7 +1,7 @@
-"""Passes cleaned rows on as the files that contain them; Spark's tasks open the files.
+"""Represents cleaned rows by the files that contain them; Spark's tasks open the files.
 
-What goes here: the handle that an asset gets, and reading a file in a worker. What stays out: which
-folder is complete (in `stores.clean_folders`), how the rows are used.
+What goes here: the handle that an asset receives, and reading a file. What stays out: which folders
+are complete (in `stores.clean_folders`), how the rows are used.
 """
 
 import hashlib
@@ -28,11 +28,12 @@ FILES_PER_TASK = 32
 BYTES_PER_TASK = 4 * 1024 * 1024
 """Small files share a task: 24 hours of 100 coins fit into one task."""
 _MAPPED_BYTES_FACTOR = 8
-"""A task may map this many times the bytes that it may copy, because copying takes longer."""
+"""A task that maps rows may read this many times the bytes of a task that copies rows to
+PostgreSQL, because copying takes longer."""
 
 
 class Seal(NamedTuple):
-    """The SHA-256 of a file's bytes and the checksum of its rows, recorded at writing."""
+    """The SHA-256 of a file's bytes and the checksum of its rows, recorded when it was written."""
 
     digest: str
     checksum: str
@@ -42,10 +43,10 @@ class CleanFile(NamedTuple):
     """One committed Parquet file.
 
     Attributes:
-        partition: the partition of all its rows.
+        partition: the partition to which all its rows belong.
         path: a path or URI that workers can open.
         size: in bytes.
-        seal: None if none was recorded at writing.
+        seal: None if none was recorded when the file was written.
         first: `observed_at` of its oldest row; None if unknown or if it is the only file.
     """
 
@@ -63,7 +64,7 @@ class CleanFile(NamedTuple):
 
 @dataclass(frozen=True)
 class CleanFiles:
-    """Cleaned rows of one or more partitions, by their files; read only when needed.
+    """Cleaned rows of one or more partitions, represented by files that are read when needed.
 
     Attributes:
         table: describes the columns.
@@ -93,12 +94,12 @@ class CleanFiles:
         return tuple(map(tuple, found))
 
     def mapped(self, kernel: Kernel, table: Table, columns: Sequence[str]) -> "DataFrame":
-        """The rows that a kernel returns for each file, lazily.
+        """The rows that a kernel returns for each file, computed lazily.
 
         Args:
             kernel: takes the rows of a file; all rows of an instant are in the same file. It should
                 return few rows compared with its input.
-            table: describes the columns that it returns.
+            table: describes the columns that the kernel returns.
             columns: the columns that the kernel reads.
         """
         groups = replace(self, max_bytes=self.max_bytes * _MAPPED_BYTES_FACTOR).groups()
@@ -123,7 +124,7 @@ class FileTask:
 
 
 class FileRead(NamedTuple):
-    """The rows of a file, with the columns of its table, and their checksum."""
+    """The rows of a file, with all columns of its table, and the checksum of the rows."""
 
     rows: pa.Table
     checksum: str

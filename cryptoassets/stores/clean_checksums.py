@@ -1,7 +1,7 @@
-"""The checksum of the cleaned rows that a partition's Parquet holds now.
+"""The checksum of the cleaned rows that a partition's Parquet files contain now.
 
-What goes here: computing it from the files, or taking it from the `_SUCCESS` mark if the bytes have
-not changed. What stays out: the definition of the checksum (in `stores.checksums`), what a
+What goes here: computing it from the files, or from the mark `_SUCCESS` if the bytes have not
+changed. What stays out: the definition of the checksum (in `stores.checksums`), what a
 difference means (in `checks`).
 """
 
@@ -34,9 +34,9 @@ def files_checksum(table: Table, window: Span) -> str | None:
 
 
 def sealed_checksum(table: Table, window: Span) -> str | None:
-    """As `files_checksum`, but without decoding rows if the bytes of all files are unchanged.
+    """Like `files_checksum`, but do not decode rows if the bytes of all files are unchanged.
 
-    Reading the bytes takes a twentieth of the time that decoding the rows takes.
+    Reading only the bytes takes a twentieth of the time.
     """
     store, folder = folder_of(table, window)
     # `files_checksum` handles files that are missing or cannot be read.

@@ -1,7 +1,7 @@
 """Where cleaned Parquet is stored: a file system that driver and workers share.
 
 What goes here: `CLEAN_PATH` as a pyarrow file system, and the URI of a path for Spark. What stays
-out: which folder belongs to which partition (in `io_managers`).
+out: which folder belongs to which partition (in `clean_folders`).
 """
 
 import contextlib
@@ -24,7 +24,7 @@ def clean_store() -> tuple[fs.FileSystem, str]:
     """Return the file system of `CLEAN_PATH` and the path of its root, without a trailing slash.
 
     Raises:
-        SettingsError: the file system refuses the URI.
+        SettingsError: PyArrow cannot use the URI.
     """
     uri = Stack(load_settings()).clean_path()
     try:
@@ -38,7 +38,7 @@ def clean_store() -> tuple[fs.FileSystem, str]:
 
 
 def spark_uri(store: fs.FileSystem, path: str) -> str:
-    """Return a path below the root as a URI for Spark, with scheme and host of `CLEAN_PATH`."""
+    """Return a path below the root as a URI for Spark, with the scheme and host of `CLEAN_PATH`."""
     if isinstance(store, fs.LocalFileSystem):
         return f"file://{path}"
     root_uri = Stack(load_settings()).clean_path().rstrip("/")
@@ -47,14 +47,17 @@ def spark_uri(store: fs.FileSystem, path: str) -> str:
 
 
 def shared_path(store: fs.FileSystem, path: str) -> str:
-    """Return a path below the root as workers open it with PyArrow; any characters are allowed."""
+    """Return a path below the root in the form that workers pass to PyArrow.
+
+    A local path is not converted to a URI, so it may contain any characters.
+    """
     return path if isinstance(store, fs.LocalFileSystem) else spark_uri(store, path)
 
 
 def scratch_folder(name: str) -> tuple[fs.FileSystem, str]:
-    """Return the path of a new folder for this process below `SCRATCH`; it is not created yet.
+    """Return the file system, and a path below `SCRATCH` for a new folder of this process.
 
-    Deletes the folders of processes that are gone.
+    The new folder is not created. Scratch folders of processes that have ended are deleted.
 
     Args:
         name: the purpose of the folder.
@@ -62,9 +65,9 @@ def scratch_folder(name: str) -> tuple[fs.FileSystem, str]:
     store, root = clean_store()
     selector = fs.FileSelector(f"{root}/{SCRATCH}", allow_not_found=True)
     for entry in store.get_file_info(selector):
-        # Whether another host's process is alive is unknown, but no run lasts that long.
+        # It is unknown whether a process on another host is alive, but no run takes this long.
         is_old = entry.mtime and datetime.now(UTC) - entry.mtime > MAX_RUN_DURATION
         if is_old or is_gone(entry.base_name.partition("+")[0]):
-            with contextlib.suppress(OSError):  # another run may delete it too
+            with contextlib.suppress(OSError):  # another run may be deleting it, too
                 store.delete_dir(entry.path)
     return store, f"{root}/{SCRATCH}/{process_name()}+{name}-{uuid4().hex}"

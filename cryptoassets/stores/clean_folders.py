@@ -1,8 +1,8 @@
 """The state of a partition's Parquet folder: complete, damaged or missing, and its rules version.
 
-What goes here: examining a folder. What stays out: writing it (in `clean_writing`), Spark (in
-`io_managers.spark`), rules (in `transforms`). A damaged folder counts as missing, so its partition
-is rebuilt from raw.
+What goes here: examining a folder. What stays out: writing one (in `clean_writing`), Spark (in
+`io_managers.spark`), rules (in `transforms`). A complete folder has a mark, the file `_SUCCESS`. A
+damaged folder counts as missing, so its partition is rebuilt from raw documents.
 """
 
 import contextlib
@@ -46,20 +46,20 @@ def folder_of(table: Table, window: Span) -> tuple[fs.FileSystem, str]:
 
 
 def written_partitions(table: Table, windows: Sequence[Span]) -> list[Span]:
-    """The partitions that have a folder, complete or not; those without documents have none."""
+    """The partitions that have a folder, complete or not; one without documents may have none."""
     store, root = clean_store()
     return windows_in(store, f"{root}/{table.name}", windows)
 
 
 def windows_in(store: fs.FileSystem, folder: str, windows: Sequence[Span]) -> list[Span]:
-    """The partitions that have a folder of their own in this folder, which may be missing."""
+    """The partitions that have a subfolder in `folder`; none if `folder` does not exist."""
     entries = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
     names = {entry.base_name for entry in entries}
     return [window for window in windows if folder_name(window) in names]
 
 
 def clean_partition(table: Table, window: Span) -> ds.Dataset | None:
-    """The rows of a partition under `CLEAN_PATH`; None if it is missing or damaged."""
+    """The rows of a partition under `CLEAN_PATH`; None if the partition is missing or damaged."""
     store, folder = folder_of(table, window)
     return dataset_of(store, folder) if is_complete(store, folder) else None
 
@@ -67,10 +67,10 @@ def clean_partition(table: Table, window: Span) -> ds.Dataset | None:
 def clean_rows(
     table: Table, window: Span, columns: list[str], wanted: pc.Expression | None = None
 ) -> pa.Table | None:
-    """Read rows of a partition; None if it is missing or damaged.
+    """Read rows of a partition; None if the partition is missing or damaged.
 
     Raises:
-        FileNotFoundError: another run replaced it at the same time.
+        FileNotFoundError: another run replaced the partition during the read.
     """
     found = clean_partition(table, window)
     try:
@@ -82,12 +82,12 @@ def clean_rows(
 
 
 def clean_damage(table: Table, window: Span) -> str | None:
-    """Why a complete partition cannot be read, found by reading all of it; None if it can."""
+    """Check all bytes of a complete partition; return why it cannot be read, or None if it can."""
     return damage(*folder_of(table, window), is_thorough=True)
 
 
 def is_of_older_rules(table: Table, window: Span) -> bool:
-    """Whether a partition exists and was judged by other rules than the current ones."""
+    """Whether a partition exists and was judged by rules other than the current ones."""
     store, folder = folder_of(table, window)
     if not has_mark(store, folder):
         return False
@@ -96,13 +96,13 @@ def is_of_older_rules(table: Table, window: Span) -> bool:
 
 @dataclass(frozen=True)
 class FolderContents:
-    """Contents of a complete partition's Parquet folder, from its listing and footers.
+    """Contents of a complete partition's folder, from the file names and the Parquet footers.
 
     Attributes:
         files: names of the Parquet files.
         rows: number of rows, one per raw document that was read.
         newest: `observed_at` of the newest row; None if there are no rows.
-        judged_by: identifies the fetch records by which the rows were judged; empty if unknown.
+        judged_by: hash of the fetch records with which the rows were judged; empty if unknown.
     """
 
     files: frozenset[str]
@@ -112,7 +112,7 @@ class FolderContents:
 
 
 def reusable_contents(table: Table, window: Span) -> FolderContents | None:
-    """The contents to which newer rows can be added; None if the partition must be rebuilt.
+    """A partition's contents if newer rows can be added to them; None if it must be rebuilt.
 
     Contents are reusable if they are complete, undamaged and judged by the current rules.
     """
@@ -134,7 +134,7 @@ def reusable_contents(table: Table, window: Span) -> FolderContents | None:
 
 @dataclass(frozen=True)
 class FilePart:
-    """One Parquet file: its row count, and the first and last `observed_at`; None without rows."""
+    """One Parquet file: row count, and first and last `observed_at` (both None without rows)."""
 
     name: str
     rows: int
@@ -165,7 +165,7 @@ def _part(name: str, footer: pq.FileMetaData) -> FilePart:
 
 
 def shared_instants(parts: Iterable[FilePart]) -> list[str]:
-    """List files whose times overlap; in that case a snapshot may have been judged in two parts."""
+    """Describe files whose times overlap: a snapshot may have been judged in two parts."""
     dated = sorted((part for part in parts if part.rows), key=lambda part: (part.first, part.last))
     return [
         f"{after.name} begins at {after.first}, before {before.name} ends ({before.last})"
@@ -175,7 +175,7 @@ def shared_instants(parts: Iterable[FilePart]) -> list[str]:
 
 
 def dataset_of(store: fs.FileSystem, folder: str) -> ds.Dataset:
-    """The rows of a folder, lazily; a check compares the schema of the files."""
+    """The rows of a folder, read lazily; the files' schemas are compared by a check, not here."""
     return ds.dataset(folder, filesystem=store, format=_CHECKED)
 
 
@@ -221,16 +221,16 @@ def require_full_read(table: Table, window: Span) -> None:
         except FileNotFoundError:
             raise
         except OSError:
-            # On a full disk files can still be deleted; the partition then counts as missing.
+            # On a full disk, files can still be deleted. Without a mark, it counts as missing.
             unmark(store, folder)
 
 
 def unchanged_files_hash(table: Table, window: Span) -> str | None:
-    """Hash the names and bytes of a partition's files, if the files are as they were written.
+    """Hash the names and bytes of a partition's files, if they have not changed since writing.
 
     Returns:
-        The hash. None if a file has changed, if the partition is missing, or if it was written
-        before marks recorded the hash of the bytes.
+        The hash. None if a file has changed, if the partition is missing, or if its mark is from a
+        version that did not record a hash of the bytes.
     """
     store, folder = folder_of(table, window)
     try:
@@ -263,8 +263,8 @@ def damage(store: fs.FileSystem, folder: str, *, is_thorough: bool = False) -> s
     Args:
         store: file system of the folder.
         folder: folder of a partition.
-        is_thorough: not only read the footers, but compare all bytes with those that were written.
-            If the mark has no hash of the bytes, compare each page with its checksum instead.
+        is_thorough: not only read the footers, but compare a hash of all bytes with the mark's. If
+            the mark has none, compare each page with its checksum instead.
     """
     name = folder
     try:
@@ -281,7 +281,7 @@ def damage(store: fs.FileSystem, folder: str, *, is_thorough: bool = False) -> s
             if written:
                 return "its bytes have changed since it was written"
     except FileNotFoundError:
-        # Another run has just replaced it.
+        # Another run has just replaced the folder.
         return None
     except (OSError, pa.ArrowInvalid) as error:
         return f"{name.rpartition('/')[2]}: {str(error).partition(chr(10))[0]}"

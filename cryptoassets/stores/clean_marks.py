@@ -1,6 +1,6 @@
-"""The file `_SUCCESS`, which marks a complete folder of cleaned Parquet and describes its files.
+"""The mark of a complete Parquet folder: a file `_SUCCESS`, which describes the other files.
 
-What goes here: reading and writing it. What stays out: its interpretation (in `clean_folders`).
+What goes here: reading and writing marks. What stays out: interpreting them (in `clean_folders`).
 """
 
 import hashlib
@@ -19,13 +19,14 @@ _FILE_LINE = re.compile(r"(\S+) (\S+) (\S+)")
 
 
 class Mark(NamedTuple):
-    """The lines of a mark; older marks have only the first three or only the first.
+    """The lines of a mark; older marks have only the first three lines, or only the first.
 
     Attributes:
         rules: version of the rules that judged the rows.
         written: hash of the bytes of all files.
-        judged: `FolderContents.judged_by`, a blank, and a hash of the file names; may be empty.
-        files: one line per file that a task wrote: name, SHA-256, checksum of the rows.
+        judged: `FolderContents.judged_by`, a space, and a hash of the file names; may be empty.
+        files: maps the name of each file that a task wrote to its seal. Each file has a line with
+            its name, its SHA-256 and the checksum of its rows.
     """
 
     rules: str
@@ -47,7 +48,7 @@ def hash_of(texts: Iterable[str]) -> str:
 def digests_of(
     store: fs.FileSystem, folder: str, names: Collection[str] | None = None
 ) -> dict[str, str]:
-    """SHA-256 of the bytes of a folder's Parquet files, by name; `names` None means all files."""
+    """The SHA-256 of a folder's Parquet files, by name; all files if `names` is None."""
     digests = {}
     for name in parquet_files(store, folder) if names is None else names:
         with store.open_input_file(f"{folder}/{name}") as file:
@@ -68,7 +69,7 @@ def write_mark(store: fs.FileSystem, folder: str, mark: Mark) -> None:
 
 
 def read_mark(store: fs.FileSystem, folder: str) -> Mark:
-    """Read the lines of a mark; lines that an older mark does not have are empty."""
+    """Read a mark; lines that an older mark does not have become empty."""
     with store.open_input_stream(f"{folder}/{_SUCCESS}") as file:
         lines = file.read().decode(errors="replace").split("\n")
     rules, written, judged = (*lines, "", "")[:3]

@@ -1,7 +1,7 @@
 """Moves cleaned Parquet into a partition's folder: replaces the folder, or adds files to it.
 
-What goes here: what is refused, and the order of the steps. What stays out: examining a folder (in
-`clean_folders`), writing the rows (in `writing`).
+What goes here: the checks before files are moved, and the order of the steps. What stays out:
+examining a folder (in `clean_folders`), writing the rows (in `writing`).
 """
 
 import errno
@@ -36,7 +36,7 @@ from cryptoassets.stores.clean_marks import parquet_files, unmark
 from cryptoassets.stores.writing import WrittenFile
 
 ATTEMPTS = "attempts"
-"""Subfolder of a temporary folder; holds the files of all attempts of tasks."""
+"""Subfolder of a temporary folder, for the files of all task attempts."""
 
 
 class RowSummary(NamedTuple):
@@ -60,7 +60,7 @@ def summarize_rows(rows: ds.Dataset) -> RowSummary:
 
 
 def refuse_shared_instants(parts: Iterable[FilePart], table: Table, window: Span) -> None:
-    """Refuse files that share an instant, because snapshot rules need the whole snapshot.
+    """Refuse files whose times overlap, because some rules need a whole snapshot at once.
 
     Raises:
         ContractViolationError: names two such files.
@@ -83,7 +83,7 @@ def refuse_mixed_views(parts: Iterable[FilePart], folder: str) -> None:
     """
     if shared_instants(parts):
         raise PartitionChangedError(
-            f"Two runs have added the same snapshot to {folder}. A retry helps: the later one "
+            f"Two runs have added the same snapshot to {folder}. A retry helps: the later run "
             "removes its file, or the next run rebuilds the partition"
         )
 
@@ -117,11 +117,11 @@ def move_written_files(
 ) -> None:
     """Move the files of successful attempts to the folders of their partitions.
 
-    Files of other attempts, e.g. of lost tasks, stay in the subfolder and are not used.
+    Files of other attempts, e.g. of lost tasks, stay in the subfolder `ATTEMPTS` and are not used.
 
     Args:
         store: file system of the folder.
-        temporary: temporary folder; holds `ATTEMPTS` and gets one folder per partition with rows.
+        temporary: temporary folder; contains `ATTEMPTS` and gets a folder per partition with rows.
         written: files that successful attempts reported.
 
     Raises:
@@ -168,11 +168,11 @@ def replace_folder(store: fs.FileSystem, temporary: str, table: Table, window: S
 
 
 def add_files(store: fs.FileSystem, temporary: str, folder: str, base: FolderContents) -> None:
-    """Move files from a temporary folder into the folder of a partition, each atomically.
+    """Move each file of a temporary folder into the folder of a partition, atomically.
 
     Raises:
-        PartitionChangedError: another run has written the folder since `base` was read. The files
-            of this run were removed again.
+        PartitionChangedError: another run has written the folder since `base` was read. If this
+            run had already moved files, they were removed again.
     """
     new_files = parquet_files(store, temporary)
     _refuse_change(store, folder, base.files)
@@ -209,11 +209,11 @@ def delete_clean(table: Table, window: Span) -> None:
 
 
 def delete_folder(store: fs.FileSystem, folder: str) -> None:
-    """Delete a folder, or a file of that name, if it exists."""
+    """Delete a folder, or a file with its name, if it exists."""
     kind = store.get_file_info(folder).type
     if kind == fs.FileType.File:
         store.delete_file(folder)
     elif kind != fs.FileType.NotFound:
-        # The mark is deleted first: meanwhile, readers see a missing partition and not half of one.
+        # The mark is deleted first, so that no reader takes half a partition for a complete one.
         unmark(store, folder)
         store.delete_dir(folder)

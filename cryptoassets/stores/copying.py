@@ -1,7 +1,7 @@
-"""Copies Arrow tables to and from PostgreSQL by COPY.
+"""Copies Arrow tables to and from PostgreSQL with COPY.
 
-What goes here: converting and transferring rows. What stays out: transactions and what is
-published.
+What goes here: converting and transferring rows. What stays out: transactions, and the choice of
+rows.
 """
 
 import io
@@ -32,7 +32,7 @@ def stage(cursor: psycopg.Cursor[Any], table: Table, rows: pa.Table) -> None:
     Args:
         cursor: cursor in a transaction.
         table: a table in the database; its columns are taken from `rows` by name.
-        rows: at least the columns of `table`, with its Arrow types.
+        rows: have at least the columns of `table`, with their Arrow types.
     """
     cursor.execute(
         sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {}) ON COMMIT DROP").format(
@@ -82,12 +82,12 @@ def _flat(rows: pa.Table) -> pa.Table:
 
 
 def copy_out(cursor: psycopg.Cursor[Any], table: Table, query: sql.Composable) -> pa.Table:
-    """Read the rows of a query that has the columns of a table, with exact decimals.
+    """Run a query that returns the columns of a table, and read its rows with exact decimals.
 
     Args:
         cursor: any cursor.
         table: names and types of the query's columns, in order.
-        query: a query that contains its parameters, because COPY takes none.
+        query: a query with its parameters already inserted, because COPY accepts none.
     """
     return pa.Table.from_batches(copy_batches(cursor, table, query), schema=arrow_schema(table))
 

@@ -1,8 +1,8 @@
 """Converts raw documents to rows; documents of other programs are kept and marked as foreign.
 
-What goes here: distinguishing this platform's documents from others, whatever BSON types they have.
-What stays out: queries to MongoDB (in `mongodb`), creating documents (in `coincap.documents`),
-rules (in `transforms`).
+What goes here: distinguishing this platform's documents from foreign ones, which may contain any
+BSON types. What stays out: queries to MongoDB (in `mongodb`), creating documents (in
+`coincap.documents`), rules (in `transforms`).
 """
 
 import json
@@ -21,15 +21,15 @@ from cryptoassets.stores.mongodb import Asked, Document
 from cryptoassets.transforms.payloads import field_texts, kernel_schema
 
 _COLUMNS = ("observed_at", "raw_id", "fetched_at", "source", "payload", "is_foreign")
-"""The columns that all raw tables have; those of the table's `identity` follow."""
+"""The columns that all raw tables have; the columns in the table's `identity` follow."""
 _SOURCES = frozenset(get_args(SourceKind))
 
 
 def is_ours(document: Document, table: RawTable) -> bool:
-    """Whether every field has the BSON type that this platform writes."""
+    """Whether a document has the field types and a source that this platform writes."""
     types = table.document_types
-    # Exact types, because BSON's Code is a subclass of str. This runs for every document, so it is
-    # a single comparison in C.
+    # Types must be equal, because BSON's Code is a subclass of str. All types are compared at once,
+    # in C, because this runs for every document.
     found = tuple(map(type, map(document.get, types)))
     return found == tuple(types.values()) and document["source"] in _SOURCES
 
@@ -47,14 +47,14 @@ def raw_rows(
     Args:
         documents: the documents that the server returned for the range.
         table: table of their collection.
-        span: the range. A document that counts for another time of the partition is skipped; it
-            belongs to the range of that time.
+        span: the range. A document that counts for a time outside the range is skipped; the
+            range that contains that time includes it.
         partition: the partition that contains the range.
         asked: what was requested for the snapshots of the range.
-        coins_asked: number of coins assumed for a snapshot without a fetch record.
+        coins_asked: number of requested coins, assumed for snapshots without a fetch record.
 
     Returns:
-        Columns of `transforms.payloads.kernel_schema(table)`.
+        A table with the columns of `transforms.payloads.kernel_schema(table)`.
     """
     rows: list[tuple[Any, ...]] = []
     payloads: list[Mapping[str, Any]] = []
@@ -78,7 +78,7 @@ def raw_rows(
 
 
 def _texts(payloads: list[Mapping[str, Any]], field: str) -> pa.Array:
-    """A field of all payloads as text."""
+    """The values of one field in all payloads, as texts."""
     try:
         # Usually all values are text or null, which Arrow converts without Python code per value.
         return pa.array([payload.get(field) for payload in payloads], pa.string())
@@ -89,7 +89,7 @@ def _texts(payloads: list[Mapping[str, Any]], field: str) -> pa.Array:
 def _row_of(
     document: Document, table: RawTable, span: Span, partition: Span
 ) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
-    """The fields of one row, and the payload for the rules, empty for a foreign document."""
+    """The fields of one row, and the payload for the rules (empty for a foreign document)."""
     document_id = document["_id"]
     raw_id = document_id if type(document_id) is str else lake_id(document_id)
     payload = _payload_text(document) if is_ours(document, table) else None
@@ -110,7 +110,7 @@ def _row_of(
 
 
 def lake_id(document_id: object) -> str:
-    """An `_id` as text; other types than str are prefixed by the type, so that ids stay unique."""
+    """Convert an `_id` to text. Unless it is a str, its type comes first, so ids stay unique."""
     if type(document_id) is str:
         return document_id
     # BSON's Code is a str in Python, and str() would omit its scope.
@@ -119,9 +119,9 @@ def lake_id(document_id: object) -> str:
 
 
 def time_of(value: object) -> datetime | None:
-    """The time of a value that the server compares with dates, or None.
+    """Convert a value that MongoDB compares with dates to a time; return None for other values.
 
-    That is a date or, on nx-27017, the ISO text of a date.
+    Such a value is a date or, on the embedded nx-27017, a date as ISO text.
     """
     if isinstance(value, datetime):
         return value
@@ -143,11 +143,11 @@ def _payload_text(document: Document) -> str | None:
 
 
 def _time_within(observed_at: Any, partition: Span, span: Span) -> datetime:
-    """The time under which a document counts; it is always within the partition.
+    """The time for which a document counts; it is always within the partition.
 
-    MongoDB finds an array by each of its dates. It also finds an array in every range if one date
-    is before the range and another one after it. Such a document counts for the earliest of its
-    dates in the partition or, without one, for the start of the partition.
+    If `observed_at` is an array, MongoDB finds the document by each date in the array, and also in
+    every range that lies between two of the dates. Such a document counts for the earliest of its
+    dates in the partition or, if there is none, for the start of the partition.
     """
     is_array = isinstance(observed_at, list)
     values = observed_at if is_array else [observed_at]

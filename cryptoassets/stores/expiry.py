@@ -1,9 +1,9 @@
-"""Partitions that retention deleted: marked in the ledger and in the lake, and never rebuilt.
+"""Partitions that retention deleted: they are marked in ledger and lake, and never rebuilt.
 
-What goes here: the two marks, and refusing marked partitions. What stays out: which partitions are
-deleted, and when (in `upkeep.retention`).
+What goes here: setting both marks, and refusing marked partitions. What stays out: which partitions
+are deleted, and when (in `upkeep.retention`).
 
-The mark in the lake contains the ledger row, so that a lost ledger can be restored from the lake.
+The mark in the lake contains a copy of the ledger row, from which a lost ledger can be restored.
 """
 
 from collections.abc import Collection, Iterable
@@ -32,7 +32,7 @@ _RECORD_FIELDS: FieldTypes = {
 
 
 def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Document | None:
-    """Delete a partition's rows and quarantine, and mark its ledger row as expired.
+    """Delete a partition's published and quarantined rows, and mark its ledger row as expired.
 
     Call it while holding the lock of the partition.
 
@@ -63,7 +63,7 @@ def expire_rows(cursor: Cursor, flow: Flow, window: Span, documents: int) -> Doc
 
 
 def refuse_expired(cursor: Cursor, asset: str, partition_keys: Collection[str]) -> None:
-    """Refuse the partitions if one of them is marked as expired in the ledger.
+    """Raise an error if one of the partitions is marked as expired in the ledger.
 
     Raises:
         ExpiredPartitionError: names the first expired partition.
@@ -74,13 +74,13 @@ def refuse_expired(cursor: Cursor, asset: str, partition_keys: Collection[str]) 
 
 
 def record_expired(lake: Lake, flow: Flow, partition_key: str, row: Document) -> None:
-    """Record in the lake that a partition has expired, with its ledger row."""
+    """Record in the lake that a partition has expired, together with its ledger row."""
     note = {"_id": _id(flow.raw.full_name, partition_key), "asset": flow.asset}
     insert_new(lake[EXPIRED], [{**note, "partition_key": partition_key, **row}])
 
 
 def expired_keys(lake: Lake, raw: str, partition_keys: Iterable[str]) -> set[str]:
-    """Which partitions of a collection (`raw.<name>`) are recorded as expired in the lake."""
+    """Return the partitions of a collection (`raw.<name>`) that the lake records as expired."""
     by_id = {_id(raw, key): key for key in partition_keys}
     found = lake[EXPIRED].find({"_id": {"$in": list(by_id)}}, {"_id": 1})
     return {by_id[note["_id"]] for note in found}
@@ -89,8 +89,8 @@ def expired_keys(lake: Lake, raw: str, partition_keys: Iterable[str]) -> set[str
 def without_expired(lake: Lake, table: Table, batch: RawBatch) -> RawBatch:
     """Remove documents of partitions that are recorded as expired in the lake.
 
-    A batch may contain such documents, because a window of history is longer than a day and an
-    answer may have the timestamp of any hour.
+    A batch may contain such documents, because a history window is longer than a day, and a
+    response may have the timestamp of any hour.
     """
     span = span_of(table)
     keys = [
@@ -105,10 +105,10 @@ def without_expired(lake: Lake, table: Table, batch: RawBatch) -> RawBatch:
 
 
 def refuse_if_all_expired(lake: Lake, raw: str, partition_keys: Iterable[str]) -> None:
-    """Refuse the partitions if all of them are recorded as expired in the lake.
+    """Raise an error if all of the partitions are recorded as expired in the lake.
 
     Raises:
-        ExpiredPartitionError: names the first of them.
+        ExpiredPartitionError: names the first partition.
     """
     wanted = list(partition_keys)
     expired = expired_keys(lake, raw, wanted)
@@ -127,7 +127,7 @@ def restore_ledger(cursor: Cursor, lake: Lake) -> int:
 
 
 def _is_own_record(note: Document) -> bool:
-    """Whether a record can be a ledger row; other programs may write to the lake, too."""
+    """Whether a record contains a valid ledger row; other programs may write to the lake, too."""
     flow = next((flow for flow in FLOWS if flow.asset == note.get("asset")), None)
     return (
         flow is not None
@@ -138,7 +138,7 @@ def _is_own_record(note: Document) -> bool:
 
 
 def delete_documents(lake: Lake, flow: Flow, window: Span) -> None:
-    """Delete the raw documents of a partition and the records of their fetches."""
+    """Delete the raw documents of a partition, and their fetch records."""
     lake[flow.raw.name].delete_many(documents_of(window))
     name = _id(flow.raw.full_name, partition_name(window))
     lake[FETCHES].delete_many({"_id": {"$gte": f"{name}@", "$lt": f"{name}A"}})

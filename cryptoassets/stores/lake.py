@@ -33,7 +33,7 @@ _MAX_BODY_LENGTH = 1 << 20
 
 @dataclass(frozen=True)
 class InsertResult:
-    """The number of new documents, and the refused ones with the server's error code."""
+    """The number of inserted documents; and each refused document, with the server's error code."""
 
     inserted: int
     refused: list[tuple[Document, int]]
@@ -87,7 +87,7 @@ def store_batch(lake: Lake, table: Table, batch: RawBatch) -> StoredCounts:
     stored = insert_new(lake[table.name], batch.documents)
     refused = [dead_letter_of_refused(document, code) for document, code in stored.refused]
     insert_new(lake[DEAD_LETTERS], refused)
-    # A window may count as fetched only after its points are stored.
+    # A history window with a record counts as fetched, so its points must be stored first.
     insert_new(lake[WINDOWS], batch.windows)
     return StoredCounts(stored.inserted, dead_letters.inserted + len(refused))
 
@@ -96,7 +96,7 @@ def refuse_mixed_sources(lake: Lake, batch: RawBatch) -> None:
     """Refuse to mix simulated and real data in the raw collections.
 
     Raises:
-        MixedSourcesError: with a remedy.
+        MixedSourcesError: only one of new and existing data is real; the message names a remedy.
     """
     for table in (flow.raw for flow in FLOWS) if batch.documents else ():
         newest = _newest_own_document(lake, table)
@@ -113,7 +113,7 @@ def refuse_mixed_sources(lake: Lake, batch: RawBatch) -> None:
 
 
 def _newest_own_document(lake: Lake, table: RawTable) -> Document | None:
-    """The newest document that this platform wrote; foreign documents must not block fetches."""
+    """The newest document that this platform wrote; foreign documents do not block fetches."""
     return first_match(
         lake[table.name],
         {"source": {"$in": list(get_args(SourceKind))}},
@@ -123,7 +123,7 @@ def _newest_own_document(lake: Lake, table: RawTable) -> Document | None:
 
 
 def was_skipped(lake: Lake, asset: str, first: str, last: str) -> bool:
-    """Whether a run recorded that it had nothing to store for one of these partitions."""
+    """Whether a run recorded that a partition from `first` to `last` had nothing to store."""
     # Not filtered by partition_key, because nx-27017 would treat '2026-11-23-10:00' as a date.
     named = {"$gte": f"{asset}@{first}@", "$lt": f"{asset}@{last}A"}
     return lake[FETCHES].find_one({"_id": named}) is not None

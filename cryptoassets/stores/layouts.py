@@ -1,10 +1,11 @@
-"""Reads documents with the same fields in the same order from BSON as Arrow columns.
+"""Reads BSON documents that have the same fields in the same order into Arrow columns.
 
 What goes here: vectorised reading of documents that this platform wrote. What stays out: all other
-documents, which `documents` reads value by value with the same result.
+documents, which `documents` reads value by value, with the same result.
 
-Documents of one answer have the same keys in the same order; only the lengths of texts differ. So
-the positions of a field in all documents are computed at once, without a Python object per value.
+Documents from one response have the same keys in the same order; only the lengths of texts differ.
+Therefore numpy computes the positions of a field in all documents at once, without a Python object
+per value.
 """
 
 import struct
@@ -26,7 +27,7 @@ _ARRAY = 0x04
 _FIXED_SIZES = {0x01: 8, 0x08: 1, DATE: 8, NULL: 0, 0x10: 4, 0x12: 8}
 """Maps a BSON type to the size of its values in bytes: double, bool, date, null, int, long."""
 _SIZED = {STRING: 4, DOCUMENT: 0, _ARRAY: 0}
-"""Maps a BSON type that begins with a length to the number of bytes not included in the length."""
+"""Maps a BSON type that begins with a length to the number of bytes that the length omits."""
 _LEAST_SIZE = 5
 """Size of an empty string, document or array in bytes, including its length and its NUL."""
 _LONGEST_KEY = 255
@@ -44,7 +45,7 @@ class Layout(NamedTuple):
 
 
 class Element(NamedTuple):
-    """Positions of one field in each document: element, value and end; and its BSON type."""
+    """Where one field, its value and its end are in each document; and the field's BSON type."""
 
     start: Integers
     value: Integers
@@ -57,7 +58,7 @@ class Element(NamedTuple):
 
 
 class Batch:
-    """A buffer of concatenated BSON documents, as a server sent them."""
+    """A buffer of concatenated BSON documents, as the server sent them."""
 
     def __init__(self, content: bytes) -> None:
         self._length = len(content)
@@ -78,8 +79,8 @@ class Batch:
             layout: a layout without duplicate keys.
 
         Returns:
-            Maps each field, or `payload.<key>`, to its positions in the documents that have the
-            layout; and the numbers of these documents.
+            A map from each field, or `payload.<key>`, to its positions in the documents that have
+            the layout; and the numbers of these documents.
         """
         at, ends = self.starts[rows] + 4, self.ends[rows]
         is_alike = np.ones(len(rows), bool)
@@ -100,7 +101,10 @@ class Batch:
         return {name: element.of(alike) for name, element in found.items()}, rows[alike]
 
     def _element(self, at: Integers, key: str, is_alike: NDArray[np.bool_]) -> Element:
-        """The element at each position; clears `is_alike` if it has another key or type."""
+        """Read the element at each position; clear `is_alike` where the element does not fit.
+
+        An element fits if it has the key, a known type, and a length within the buffer.
+        """
         name = key.encode() + b"\0"
         start = np.minimum(at, self._length)
         types = self._viewed("u1")[start]
@@ -117,7 +121,7 @@ class Batch:
         return Element(start, value, end, types)
 
     def _viewed(self, kind: str) -> NDArray[Any]:
-        """The buffer as an array with one (overlapping) item of a type per byte position."""
+        """The buffer as an array of overlapping items of a type, one item per byte position."""
         item = np.dtype(kind)
         return np.ndarray(
             (len(self._content) - item.itemsize + 1,), item, self._content, strides=(1,)
@@ -139,7 +143,7 @@ class Batch:
         return found
 
     def elements(self, some: Element) -> pa.Array:
-        """The bytes of each element; with a length and a NUL they would be a document."""
+        """The bytes of each element; a length before and a NUL after them make them a document."""
         return self._slices(some.start, some.end, np.ones(len(some.start), bool))
 
     def _slices(self, starts: Integers, ends: Integers, is_wanted: NDArray[np.bool_]) -> pa.Array:

@@ -1,7 +1,7 @@
 """The ledger: what `warehouse.loads` records about the latest publication of each partition.
 
 What goes here: statements that read or change only this table. What stays out: the rows that
-publishing writes (in `stores.publishing`), statements that join it with other tables.
+publishing writes (in `stores.publishing`), statements that join this table with others.
 """
 
 from collections.abc import Collection
@@ -23,14 +23,14 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class LedgerRow(Counts):
-    """The ledger's row of a partition.
+    """The row of one partition in the ledger.
 
     Attributes:
-        expired_at: when retention deleted the partition; None: it exists.
+        expired_at: when retention deleted the partition; None if it did not.
         publication: number of the latest publication that changed rows of the table.
-        loaded_at: when it was published.
-        clean_checksum, rows_checksum: see `stores.checksums`; None: published by a version that did
-            not record them.
+        loaded_at: when the partition was last published.
+        clean_checksum, rows_checksum: see `stores.checksums`; None if the version that published
+            the partition did not record them.
     """
 
     expired_at: datetime | None
@@ -41,7 +41,7 @@ class LedgerRow(Counts):
 
     @property
     def counts(self) -> Counts:
-        """The counts alone, to compare them with others."""
+        """Only the counts, to compare them with other counts."""
         return Counts(self.raw_rows, self.loaded_rows, self.quarantined_rows, self.superseded_rows)
 
 
@@ -55,9 +55,9 @@ EXPIRED_COLUMNS = (
     *("run_id", "raw_rows", "loaded_rows", "quarantined_rows", "superseded_rows"),
     *("loaded_at", "expired_at"),
 )
-"""Columns of an expired partition, besides its key; the lake keeps a copy of them."""
+"""Columns of an expired partition's ledger row, except its key; the lake keeps a copy of them."""
 _EXPIRE = sql.SQL(
-    # Truncated to milliseconds, because the lake stores it as a BSON date, too.
+    # `expired_at` is truncated to milliseconds, because the lake keeps it as a BSON date.
     "UPDATE warehouse.loads "
     "SET expired_at = coalesce(expired_at, date_trunc('milliseconds', now())), "
     "clean_checksum = NULL, rows_checksum = NULL "
@@ -71,13 +71,13 @@ _RESTORE = sql.SQL("INSERT INTO warehouse.loads ({}) VALUES ({}) ON CONFLICT DO 
 
 
 def ledger_of(cursor: Cursor, flow: Flow) -> dict[datetime, LedgerRow]:
-    """The rows of all partitions of a flow, by their start."""
+    """The ledger rows of all partitions of a flow, by the start of the partition."""
     rows = cursor.execute(_LEDGER, [flow.asset])
     return {partition_window(key)[0]: LedgerRow(*row) for key, *row in rows}
 
 
 def ledger_row(cursor: Cursor, flow: Flow, window: Span) -> LedgerRow | None:
-    """The row of a partition; None: it was never published."""
+    """The ledger row of a partition; None if the partition was never published."""
     row = cursor.execute(_ROW, [flow.asset, partition_name(window)]).fetchone()
     return LedgerRow(*row) if row else None
 
@@ -95,14 +95,15 @@ def is_any_published(cursor: Cursor, assets: Collection[str], window: Span) -> b
 
 
 def expire(cursor: Cursor, asset: str, partition_key: str, documents: int) -> dict[str, Any] | None:
-    """Mark a partition as expired; return its row, with `EXPIRED_COLUMNS`.
+    """Mark a partition as expired; return the `EXPIRED_COLUMNS` of its row.
 
     Args:
         cursor: cursor in a transaction.
         asset: asset of the partition.
         partition_key: its key.
-        documents: number of raw documents that the partition has now. If no publication has
-            processed all of them, nothing is marked and None is returned.
+        documents: number of raw documents that the partition has now. If the latest publication
+            processed fewer, the partition is not marked and None is returned, unless it is marked
+            already.
     """
     row = cursor.execute(_EXPIRE, [asset, partition_key, documents]).fetchone()
     return dict(zip(EXPIRED_COLUMNS, row, strict=True)) if row else None
@@ -119,5 +120,5 @@ def first_expired(cursor: Cursor, asset: str, partition_keys: Collection[str]) -
 
 
 def restore_expired(cursor: Cursor, row: dict[str, Any]) -> bool:
-    """Insert the row of an expired partition unless there is one; return whether it was missing."""
+    """Insert the row of an expired partition if it is missing; return whether it was."""
     return cursor.execute(_RESTORE, row).rowcount > 0

@@ -4,11 +4,12 @@ What goes here: the versions of the inputs. What stays out: which inputs a mart 
 `schemas.marts`), recording publications and refusing old inputs (in `publications`), and which
 marts are stale (in `upkeep.days`).
 
-The version of an input on a day is the sum of the publication numbers of its partitions. Numbers
-only grow, so a publication always increases the sum. `marts/coin_daily` depends on prices of 30
-earlier days but reads most of them as closes of its own earlier rows. The version of such a day is
-the one from which the mart's row of that day was computed, so a day stays stale until the days
-before it are up to date.
+The version of an input on a day is the sum of the publication numbers of its partitions of that
+day. A partition's number only grows, so a publication always increases the sum.
+
+`marts/coin_daily` depends on the prices of 30 earlier days, but for most of these days it reads the
+closes in its own rows. The versions for such a day are those from which the mart's rows of that day
+were computed. Therefore a day stays stale until the days before it are up to date.
 """
 
 from collections.abc import Collection
@@ -51,7 +52,7 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Inputs:
-    """The version of the inputs of a mart partition.
+    """The versions of the inputs from which one partition of a mart is computed.
 
     Attributes:
         numbers: maps `<asset> <day>` to the version of the input on that day.
@@ -66,20 +67,20 @@ class Inputs:
 
     @property
     def recorded_hash(self) -> str | None:
-        """The hash to store; None makes the mart stale."""
+        """The aliases' hash to store; None if old aliases were used, so the mart stays stale."""
         return None if self.has_old_aliases else self.aliases_hash
 
 
 @dataclass
 class InputsRead:
-    """The versions of the inputs that a run has read; they match the rows that it has read."""
+    """The versions of the inputs that a run has read; they match the rows that the run has read."""
 
     _numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     _earlier: dict[date, tuple[dict[str, int], str | None]] = field(default_factory=dict)
     _aliases_hash: str | None = None
 
     def note(self, cursor: Cursor, table: Table, window: Span | None) -> None:
-        """Read the version of an input, in the same database snapshot as its rows."""
+        """Read the version of an input, in the database snapshot from which its rows are read."""
         if table is COIN_ALIASES:
             self._aliases_hash = aliases_hash_now(cursor)
         elif window is not None:
@@ -91,12 +92,13 @@ class InputsRead:
                 self._earlier = {day: (inputs, aliases) for day, inputs, aliases in found}
 
     def of(self, mart: str, day: date, first: date) -> Inputs:
-        """The version of the inputs of one partition of a mart.
+        """The versions of the inputs of one partition of a mart.
 
         Args:
             mart: the mart.
             day: its partition.
-            first: first day of the run; `coin_daily` reads earlier days from its own rows.
+            first: first day of the run. More than `DAYS_READ_BACK` days before it, `coin_daily`
+                reads its own rows instead of prices.
         """
         made_from = mart_named(mart)
         read_from = first - DAYS_READ_BACK * _DAY
@@ -116,7 +118,7 @@ class InputsRead:
         return Inputs(numbers, aliases_hash, has_old_aliases)
 
     def clear(self) -> None:
-        """Delete all recorded versions at the end of the run."""
+        """Forget all versions, at the end of the run."""
         self._numbers.clear()
         self._earlier.clear()
         self._aliases_hash = None
@@ -128,7 +130,7 @@ def numbers_of(cursor: Cursor, assets: Collection[str], first: date, last: date)
 
 
 def readable_inputs(cursor: Cursor, mart: str, day: date, first: date) -> Inputs:
-    """The versions that a run from `first` would read now for one partition of a mart."""
+    """The versions that a run whose first day is `first` would read now for a mart's partition."""
     made_from = mart_named(mart)
     oldest = day - made_from.lookback_days * _DAY
     numbers = {asset: numbers_of(cursor, [asset], oldest, day) for asset in made_from.input_assets}

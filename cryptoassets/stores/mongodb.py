@@ -1,6 +1,6 @@
 """Queries to MongoDB from the driver and from Spark's workers: client, counts, ranges, errors.
 
-What goes here: pymongo, without Dagster. What stays out: what a document means (in `documents`),
+What goes here: queries with pymongo alone. What stays out: what a document means (in `documents`),
 inserting (in `stores.lake`), choosing the server (in `resources.mongo`).
 """
 
@@ -30,7 +30,7 @@ WINDOWS = "history_windows"
 EXPIRED = "expired_partitions"
 
 RECORD_DESCRIPTIONS = {
-    DEAD_LETTERS: "Answers, or coins of an answer, that could not be read or stored unchanged: "
+    DEAD_LETTERS: "Responses, or coins in a response, that could not be read or stored unchanged: "
     "`_id`, `url`, `fetched_at`, `status` (HTTP), `reason` and `body`, cut at 1 MiB.",
     FETCHES: "One record per page of a snapshot: what was requested and received. `observed_at`, "
     "`fetched_at`, `source`, `offset`, `coins_asked`, `coins_received`, `is_repeated`. A fetch "
@@ -41,12 +41,12 @@ RECORD_DESCRIPTIONS = {
     EXPIRED: "One record per partition that retention deleted: `asset`, `partition_key` and the "
     "partition's ledger row.",
 }
-"""The collections of the lake without raw documents of a flow, and what they contain."""
+"""The lake's collections other than those of raw documents, and what they contain."""
 
 FieldTypes = Mapping[str, tuple[type, ...]]
-"""Maps a field to the Python types of its BSON types, as pymongo reads them."""
+"""Maps a field to its allowed types: the Python types that pymongo returns for BSON types."""
 Asked = Mapping[datetime, tuple[int, bool]]
-"""Maps a snapshot's time to the number of requested coins, and whether a page was repeated."""
+"""Maps a snapshot's time to the number of requested coins and to whether a page was repeated."""
 
 BATCH = 5_000
 _MAX_COINS = 2**31 - 1
@@ -59,19 +59,19 @@ _FETCH_FIELDS: FieldTypes = {
 
 
 class Fetches(NamedTuple):
-    """What was requested and how many coins were received, by time of the snapshot."""
+    """What was requested, and how many coins were received, by the time of the snapshot."""
 
     asked: Asked
     received: Mapping[datetime, int]
 
 
 def open_client(url: str) -> MongoClient[Document]:
-    """A client with timeouts that can read any BSON date; it does not connect yet."""
+    """Create a client that has timeouts and can read any BSON date; it does not connect yet."""
     return MongoClient(
         url,
         tz_aware=True,
-        # A date after the year 9999 is read as another type. By default it would raise an error
-        # and make the other documents unreadable, too.
+        # A date after the year 9999 is read as another type. By default, such a date would raise
+        # an error, and the other documents could not be read, either.
         datetime_conversion="DATETIME_AUTO",
         appname="cryptoassets",
         serverSelectionTimeoutMS=8_000,
@@ -81,12 +81,12 @@ def open_client(url: str) -> MongoClient[Document]:
 
 
 def has_types(document: Document, fields: FieldTypes) -> bool:
-    """Whether each field has exactly one of its types; subclasses such as BSON's Code differ."""
+    """Whether each field has one of its types; subclasses, such as BSON's Code, do not count."""
     return all(name in document and type(document[name]) in fields[name] for name in fields)
 
 
 def well_formed(documents: Iterable[Document], fields: FieldTypes) -> Iterator[Document]:
-    """Skip documents in which a field has another type; other programs may write here, too."""
+    """Skip documents in which a field has another type; other programs may write to the lake."""
     return (document for document in documents if has_types(document, fields))
 
 
@@ -97,7 +97,7 @@ def first_match(
     sort: tuple[str, int],
     matches: Callable[[Document], bool],
 ) -> Document | None:
-    """The first document in an order that also passes a check in Python, such as a type check."""
+    """The first document, in the given order, that matches the query and passes `matches`."""
     # Usually the very first document passes, and with a limit the server reads only that one.
     for limit in (1, 0):
         for document in collection.find(query, sort=[sort], limit=limit):
@@ -109,7 +109,7 @@ def first_match(
 def end_of_times(
     collection: Collection[Document], query: Mapping[str, Any], order: int
 ) -> datetime | None:
-    """The first (`pymongo.ASCENDING`) or last `observed_at` that is a date; None if none is."""
+    """The oldest (`pymongo.ASCENDING`) or newest `observed_at` that is a date; None if none is."""
     found = first_match(
         collection,
         query,
@@ -134,7 +134,7 @@ def url_address(url: str) -> str:
 
 @contextmanager
 def typed_errors(address: str) -> Iterator[None]:
-    """Convert pymongo's errors to `CryptoassetsError`s, without credentials."""
+    """Convert pymongo's errors to `CryptoassetsError`s, which contain no credentials."""
     try:
         yield
     except OperationFailure as error:
@@ -165,21 +165,21 @@ def count_in(collection: Collection[Document], window: Span) -> int:
 
 def count_matching(collection: Collection[Document], query: Mapping[str, Any]) -> int:
     """The exact number of documents that match a non-empty filter; see also `count_all`."""
-    # count_documents() would be an aggregation, for which nx-27017 reads every document: 16 s for
-    # 120,000 documents. Even find_one() takes 4 s there. This command takes 0.3 s. All are exact.
+    # count_documents() would be an aggregation, for which the embedded nx-27017 reads every
+    # document: 16 s for 120,000 documents. This command takes 0.3 s there, and is exact, too.
     counted = collection.database.command("count", collection.name, query=query)
     return int(counted["n"])
 
 
 def count_all(collection: Collection[Document]) -> int:
     """The exact number of documents in a collection."""
-    # Without a filter MongoDB would answer from metadata, which may be wrong after a crash.
+    # Without a filter, MongoDB would count from metadata, which may be wrong after a crash.
     return count_matching(collection, {"_id": {"$exists": True}})
 
 
 def documents_in(collection: Collection[Document], window: Span) -> Iterator[Document]:
     """The documents of a partition, unordered."""
-    # Without a batch size the answer may exceed the message limit of the server.
+    # Without a batch size, a response may exceed the server's limit for messages.
     return iter(collection.find(in_window(window), batch_size=BATCH))
 
 

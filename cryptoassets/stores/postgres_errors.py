@@ -21,7 +21,8 @@ from cryptoassets.errors import (
 
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
 _TRANSIENT_STATES = ("25P03", "25P04", "55006", "55P03")
-"""SQLSTATEs of transient errors: connections, conflicts, resources, operators, time-outs."""
+"""SQLSTATEs of transient errors: lost connections, conflicts, locks, a lack of resources, operator
+intervention and time-outs."""
 
 _LOGIN_STATES = ("28000", "28P01", "3D000")
 # While connecting, libpq reports the server's message without its SQLSTATE.
@@ -31,12 +32,12 @@ _LOGIN_SENTENCE = re.compile(
 )
 
 _REACHABLE = (
-    "check that the server runs and is reachable (`cryptoassets up` starts the embedded one)"
+    "check that the server is running and reachable (`cryptoassets up` starts the embedded one)"
 )
 _REMEDIES = {
-    "53100": "first free disk space where the server keeps its data",
+    "53100": "free disk space where the server keeps its data, then retry",
     "55P03": "another transaction holds the lock; retry after it has ended",
-    "57014": "it was cancelled or took too long; retry when the server is less busy",
+    "57014": "the statement was cancelled or took too long; retry when the server is less busy",
     "25006": "the database is read-only: set POSTGRES_URL to one that accepts writes",
     "42P07": "another program's table has that name: rename or move it",
     "42501": "grant the missing right to the role in POSTGRES_URL",
@@ -45,7 +46,7 @@ _REMEDIES = {
 
 @contextmanager
 def typed_errors(action: str, address: str) -> Iterator[None]:
-    """Convert psycopg's errors to `CryptoassetsError`s; the cause is kept.
+    """Convert psycopg's errors to `CryptoassetsError`s, whose cause is the original error.
 
     Args:
         action: the action to name in messages, e.g. `publishing coin_prices 2026-11-23-10:00`.
@@ -54,7 +55,7 @@ def typed_errors(action: str, address: str) -> Iterator[None]:
     Raises:
         StoreUnavailableError: no connection, a conflict, a full disk; a retry can help.
         SettingsError: the server refused the log-in.
-        ContractViolationError: a key or a check of the database refused the rows.
+        ContractViolationError: a key or check constraint refused the rows.
         StoreError: any other error.
     """
     try:
@@ -64,7 +65,7 @@ def typed_errors(action: str, address: str) -> Iterator[None]:
 
 
 def _typed(error: psycopg.Error, action: str, address: str) -> CryptoassetsError:
-    # Only the primary message, because details and context quote rows.
+    # Only the primary message, because details and context may quote values of rows.
     reason = " ".join((error.diag.message_primary or str(error)).split())
     what = f"PostgreSQL at {address}: {action} failed: {reason}. "
     if _is_refused_login(error):

@@ -1,6 +1,6 @@
 """Publication numbers: what changed when, and from which publications a mart was computed.
 
-What goes here: recording a publication, the numbers of a mart's inputs, and refusing inputs that
+What goes here: recording a publication and the numbers of a mart's inputs, and refusing inputs that
 are older than those of the existing mart. What stays out: the rows (in `publishing`), what a run
 has read (in `mart_inputs`), and which marts are stale (in `upkeep.days`).
 
@@ -50,7 +50,7 @@ _NO_JUDGING_COUNTS = dict.fromkeys(
 
 @dataclass(frozen=True)
 class MartLoad:
-    """One publication of a mart: the UTC day as Dagster's key, and the number of rows."""
+    """One publication of a mart; `partition_key` is Dagster's key of the UTC day."""
 
     asset: str
     partition_key: str
@@ -73,7 +73,7 @@ def record_load(
     Args:
         cursor: cursor in the publishing transaction.
         load: counts of the publication.
-        changes: changes of the table.
+        changes: changes to the table.
         files_hash: see `stores.additions`; None if the rows are not from files.
         has_other_changes: whether anything besides the table's rows changed: the counts or the
             quarantine.
@@ -107,9 +107,9 @@ def refuse_older_inputs(cursor: Cursor, mart: str, day: date, inputs: Inputs, fi
     _, numbers, aliases_hash = existing
     older = [name for name, number in numbers.items() if inputs.numbers.get(name, 0) < number]
     if older:
-        # After the ledger was restored from a backup or partly deleted, the mart may record numbers
-        # that no longer exist. Then only inputs with a newer publication that can be read count as
-        # older.
+        # If the ledger was restored from a backup or partly deleted, the mart may have recorded
+        # numbers that no longer exist. Therefore an input counts as older only if a newer
+        # publication of it can be read now.
         now = readable_inputs(cursor, mart, day, first).numbers
         older = [name for name in older if inputs.numbers.get(name, 0) < now.get(name, 0)]
     # Hashes have no order. The run's hash counts as older if it equals neither the mart's nor the
@@ -125,7 +125,9 @@ def refuse_older_inputs(cursor: Cursor, mart: str, day: date, inputs: Inputs, fi
 
 
 def write_mart_load(cursor: Cursor, load: MartLoad, changes: Changes, inputs: Inputs) -> None:
-    """Store the inputs of a mart partition, and record the publication if it changed rows.
+    """Store the inputs of a mart partition.
+
+    The publication is recorded if it changed rows or is the first one of the partition.
 
     Args:
         cursor: cursor in the publishing transaction, which holds the lock of the partition.

@@ -3,8 +3,8 @@
 What goes here: statements and their order inside one transaction. What stays out: connections,
 Dagster, Spark (in `io_managers.postgres`).
 
-Every function works inside the caller's transaction and writes only rows that are new, changed or
-removed. The current hour is published twelve times, and most of its rows do not change.
+Every function works inside the caller's transaction and touches only rows that are new, changed or
+obsolete. The current hour is published twelve times, and most of its rows stay unchanged.
 """
 
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ Cursor = psycopg.Cursor[Any]
 
 @dataclass(frozen=True)
 class Load(Counts):
-    """One ledger row that a publication writes."""
+    """The row that a publication writes to the ledger, `warehouse.loads`."""
 
     asset: str
     partition_key: str
@@ -38,11 +38,11 @@ class Changes:
     rows_removed: int = 0
 
     def __bool__(self) -> bool:
-        """Whether there is any change."""
+        """Whether any row was written or removed."""
         return bool(self.rows_written or self.rows_removed)
 
     def __add__(self, other: "Changes") -> "Changes":
-        """Add the changes of two steps of one transaction."""
+        """Add up the changes of two steps in the same transaction."""
         return Changes(
             self.rows_written + other.rows_written, self.rows_removed + other.rows_removed
         )
@@ -50,7 +50,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Checksums:
-    """Checksums for the ledger, see `stores.checksums`; `clean` is None if there are no files."""
+    """Checksums for the ledger (see `stores.checksums`); `clean` is None without Parquet files."""
 
     clean: str | None
     rows: str
@@ -59,7 +59,7 @@ class Checksums:
 def count_rows(
     cursor: Cursor, table: Table, scope: sql.Composable, asset: str, partition_key: str
 ) -> tuple[int, int]:
-    """Count the rows of a table in scope, and the quarantined rows of a partition."""
+    """Count the rows of a table that match `scope`, and the quarantined rows of a partition."""
     query = sql.SQL(
         "SELECT (SELECT count(*) FROM {table} WHERE {scope}), (SELECT count(*) "
         "FROM warehouse.quarantine WHERE asset = {asset} AND partition_key = {key})"
@@ -74,7 +74,7 @@ def count_rows(
 
 
 def count_reasons(cursor: Cursor, asset: str, partition_key: str) -> dict[str, int]:
-    """Numbers of quarantined documents of a partition per reason code, the most frequent first."""
+    """Count the quarantined documents of a partition per reason code, most frequent first."""
     cursor.execute(
         "SELECT reason, count(*) FROM warehouse.quarantine, unnest(reasons) AS reason "
         "WHERE asset = %s AND partition_key = %s GROUP BY 1 ORDER BY 2 DESC, 1",
@@ -84,7 +84,7 @@ def count_reasons(cursor: Cursor, asset: str, partition_key: str) -> dict[str, i
 
 
 def in_window(column: str, window: tuple[date, date]) -> sql.Composable:
-    """The condition that a row's time or day is within a window."""
+    """The SQL condition that a row's time or day lies in a window."""
     start, end = window
     return sql.SQL("{column} >= {start} AND {column} < {end}").format(
         column=sql.Identifier(column), start=sql.Literal(start), end=sql.Literal(end)
@@ -109,7 +109,7 @@ def delete_unstaged(table: Table, scope: sql.Composable, staged: sql.Composable)
 def merge_staged(
     table: Table, staged: sql.Composable, *, ignored: tuple[str, ...] = ()
 ) -> sql.Composed:
-    """INSERT staged rows; UPDATE those that differ in a column that is not ignored."""
+    """INSERT staged rows; UPDATE existing rows that differ in a column that is not ignored."""
     values = [name for name in table.column_names if name not in table.key]
     compared = [name for name in values if name not in ignored]
     return sql.SQL(
@@ -149,7 +149,7 @@ def replace_rows(
         cursor: cursor in the publishing transaction.
         table: the table to write.
         scope: condition on key columns that selects the rows to replace.
-        staged: a table or a query in brackets; None means the temporary table of `stage`.
+        staged: a table or a query in parentheses; None means the table that `stage` created.
     """
     staged = staged or sql.Identifier(staging_name(table))
     any_row = sql.SQL("SELECT FROM {} WHERE {} LIMIT 1").format(
@@ -169,13 +169,13 @@ def merge_rows(
     *,
     ignored: tuple[str, ...] = (),
 ) -> Changes:
-    """Make the rows in scope equal to the staged rows; their keys may exist outside the scope, too.
+    """Make the rows in scope equal to the staged rows, whose keys may also exist outside the scope.
 
     Args:
         cursor: cursor in the publishing transaction.
         table: the table to write.
         scope: condition that selects the rows to replace.
-        staged: a table or a query in brackets.
+        staged: a table or a query in parentheses.
         ignored: columns whose differences alone do not cause an update.
     """
     removed = cursor.execute(delete_unstaged(table, scope, staged)).rowcount
@@ -186,17 +186,17 @@ def merge_rows(
 def replace_quarantine(
     cursor: Cursor, load: Load, valid: sql.Composable, refused: sql.Composable
 ) -> tuple[Changes, int]:
-    """Make an asset's quarantine of a partition equal to the staged rows.
+    """Make the quarantined rows of an asset's partition equal to the staged rows.
 
     Args:
         cursor: cursor in the publishing transaction.
-        load: asset and partition.
-        valid: query of the staged rows for the table.
-        refused: query of the staged rows for the quarantine.
+        load: identifies the asset, the partition and the run.
+        valid: query that selects the staged rows for the published table.
+        refused: query that selects the staged rows for the quarantine.
 
     Returns:
-        Rows of the quarantine written and removed, and the number of released documents. Each
-        release has a row in `warehouse.quarantine_releases`.
+        The quarantine rows that were written and removed, and the number of documents that were
+        released from the quarantine. Each release has a row in `warehouse.quarantine_releases`.
     """
     scope = sql.SQL("asset = {} AND partition_key = {}").format(
         sql.Literal(load.asset), sql.Literal(load.partition_key)
@@ -207,7 +207,7 @@ def replace_quarantine(
 
 
 def add_to_quarantine(cursor: Cursor, refused: sql.Composable) -> Changes:
-    """Add the staged rows to the quarantine, and leave the other rows of the partition there."""
+    """Add the staged rows to the quarantine; keep the other rows of the partition."""
     statement = merge_staged(QUARANTINE, refused, ignored=("run_id",))
     return Changes(cursor.execute(statement).rowcount)
 
@@ -231,9 +231,9 @@ def _record_releases(
 
 
 def merge_coins(cursor: Cursor) -> Changes:
-    """Upsert staged coins: the newest observation describes a coin.
+    """Upsert staged coins; the newest observation of a coin determines its name, rank etc.
 
-    The oldest observation sets `first_seen_at`.
+    The oldest observation determines `first_seen_at`.
     """
     described = [name for name in COINS.column_names if not name.endswith("_at")][1:]
     staged = sql.Identifier(staging_name(COINS))
@@ -244,7 +244,7 @@ def merge_coins(cursor: Cursor) -> Changes:
         ).format(sql.Identifier(name))
         for name in described
     ]
-    # Ordered, so that concurrent runs lock the coins in the same order.
+    # Sorted, so that concurrent runs lock the coins in the same order and cannot deadlock.
     statement = sql.SQL(
         "INSERT INTO warehouse.coins AS there ({columns}) "
         "SELECT {columns} FROM {staged} ORDER BY coin_id "
@@ -268,9 +268,9 @@ def write_ledger(cursor: Cursor, load: Load, checksums: Checksums, publication: 
 
     Args:
         cursor: cursor in that transaction.
-        load: the counts.
-        checksums: checksums of the published rows.
-        publication: its number; 0 if no row of the table changed, then the old number is kept.
+        load: the partition and its counts.
+        checksums: checksums of the cleaned and of the published rows.
+        publication: its number; if no row of the table changed, pass 0 to keep the old number.
     """
     names = [name for name in LOADS.column_names if name not in ("loaded_at", "expired_at")]
     replaced = [name for name in names if name != "publication"]

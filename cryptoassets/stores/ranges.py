@@ -3,8 +3,9 @@
 What goes here: where a partition is split, and reading a range. What stays out: running the tasks,
 and rules (in `transforms`).
 
-Ranges start on whole seconds, because nx-27017 compares times as text and may order fractions of a
-second wrongly. No snapshot is split: all documents of one `observed_at` are in one range.
+Ranges start on whole seconds, because nx-27017 (the stand-in for MongoDB) compares times as text
+and may order fractions of a second wrongly. A snapshot is never split: all documents with the same
+`observed_at` are in the same range.
 """
 
 import math
@@ -21,9 +22,9 @@ from cryptoassets.stores.batches import BatchReader
 from cryptoassets.stores.mongodb import Asked, Lake, batches_in
 
 MAX_DOCUMENTS = 10_000
-"""Approximate number of documents per range; a task needs about 8 kB for each of them."""
+"""Approximate maximum number of documents per range; a task needs about 8 kB per document."""
 _STEPS = 360
-"""Documents of unknown time are assumed to be spread evenly over this many moments."""
+"""Documents whose times are unknown are assumed to be spread evenly over this many moments."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class RawRange:
     Attributes:
         span: the range, on whole seconds.
         partition: the partition that contains the range.
-        after: only newer documents are read; None means all documents.
-        asked: what was requested for the snapshots of the range.
+        after: only documents newer than this are read; None means all documents.
+        asked: what was requested for each snapshot in the range.
     """
 
     span: Span
@@ -50,7 +51,7 @@ def cut(
 
     Args:
         span: a partition, or the newer part of one; starts on a whole second.
-        expected: known numbers of documents by time.
+        expected: the known document counts, by time.
         documents: total number of documents.
         limit: maximum number of documents per range, approximately.
 
@@ -78,13 +79,13 @@ def cut(
 
 
 def read_range(lake: Lake, table: RawTable, part: RawRange, coins_asked: int) -> pa.Table:
-    """Read the documents of a range as rows that a kernel judges.
+    """Read the documents of a range as input rows for a kernel (see `raw.Kernel`).
 
     Args:
         lake: the database.
         table: the raw table of a flow.
         part: the range.
-        coins_asked: number of coins assumed for a snapshot without a fetch record.
+        coins_asked: number of requested coins, assumed for snapshots without a fetch record.
     """
     collection = lake[table.name]
     reader = BatchReader(

@@ -1,7 +1,8 @@
 """Divides raw documents into time ranges, which Spark's tasks read and judge.
 
-What goes here: the handle that an asset gets, and its task. What stays out: where partitions are
-split (in `ranges`), rules (in `transforms`), writing judged rows.
+What goes here: the handle through which an asset accesses raw documents, and the task that reads
+them. What stays out: where partitions are split (in `ranges`), rules (in `transforms`), writing
+judged rows (in `writing`).
 """
 
 import hashlib
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH = 10_000
 Kernel = Callable[[pa.Table], pa.Table]
-"""Maps the rows of a whole range to rows; a function in a module that workers can import."""
+"""Maps all rows of a range to result rows; a function in a module that workers can import."""
 
 
 class Tasks(Protocol):
@@ -45,17 +46,17 @@ class Tasks(Protocol):
     def __call__(
         self, work: Callable[[int], Iterable[pa.RecordBatch]], count: int, schema: str
     ) -> "DataFrame":
-        """The rows that `count` tasks return; each task gets its index."""
+        """Return the rows of `count` tasks; each task is called with its index."""
 
 
 @dataclass(frozen=True)
 class RangeTask:
-    """What a task needs to read and map its range; sent to the worker, so without secrets.
+    """What a task needs to read and map its range; sent to workers, so it contains no secrets.
 
     Attributes:
         table: the raw table of the documents.
         database: name of the MongoDB database.
-        coins_asked: coin count assumed for a snapshot without a fetch record.
+        coins_asked: number of requested coins, assumed for snapshots without a fetch record.
         ranges: the ranges of all tasks.
         kernel: maps the rows of one range.
         credentials: where the worker finds MongoDB's URL.
@@ -90,10 +91,10 @@ class RawRanges:
         flow: the kind of document.
         window: time span of the partitions.
         lake: the driver's connection, for counts and fetch records.
-        coins_asked: coin count assumed for a snapshot without a fetch record.
+        coins_asked: number of requested coins, assumed for snapshots without a fetch record.
         tasks: runs tasks on executors.
         credentials: returns the credentials for the executors.
-        documents_per_task: approximate count.
+        documents_per_task: approximate maximum number of documents that a task reads.
     """
 
     flow: Flow
@@ -114,33 +115,36 @@ class RawRanges:
         return count_in(self.lake[self.flow.raw.name], self.window)
 
     def sum_of_counts(self) -> int:
-        """Sum of the partitions' counts; a document with several dates counts in each of them."""
+        """Add up the counts of the partitions.
+
+        A document with an array of dates counts in each partition that contains one of the dates.
+        """
         collection = self.lake[self.flow.raw.name]
         return sum(count_in(collection, partition) for partition in self.partitions)
 
     def fetches(self) -> Fetches:
-        """What was requested and received for each answer; empty if no fetch is recorded."""
+        """What was requested and received per snapshot; empty if the flow has no fetch records."""
         if not self.flow.raw.has_fetch_records:
             return Fetches({}, {})
         return fetches_in(self.lake, self.window)
 
     def judged_by(self, fetches: Fetches, until: datetime | None) -> str:
-        """Return a hash of the requested coins, an input of the rules besides the documents.
+        """Return a hash of what was requested; the rules depend on it, not only on the documents.
 
         Args:
-            fetches: see `fetches`.
-            until: time of the newest snapshot; None if there is none.
+            fetches: the result of `fetches()`.
+            until: time of the newest snapshot to include; None if there are no snapshots.
         """
         asked = fetches.asked.items()
         known = [(at.isoformat(), *request) for at, request in asked if until and at <= until]
         return hashlib.sha256(repr((self.coins_asked, sorted(known))).encode()).hexdigest()[:16]
 
     def documents(self) -> list[Document]:
-        """All documents, in the driver."""
+        """All documents, read by the driver."""
         return list(documents_in(self.lake[self.flow.raw.name], self.window))
 
     def arrow(self) -> pa.Table:
-        """All documents as rows of the raw table, in the driver."""
+        """All documents as rows of the raw table, read by the driver."""
         parts = self.ranges(self.fetches())
         rows = [read_range(self.lake, self.flow.raw, part, self.coins_asked) for part in parts]
         return pa.concat_tables(rows).select(self.flow.raw.column_names)
@@ -153,8 +157,9 @@ class RawRanges:
         """The rows that a kernel returns for each range.
 
         Args:
-            kernel: takes the rows of a range, columns of `transforms.payloads.kernel_schema`.
-            table: describes the columns that it returns.
+            kernel: takes the rows of a range, with the columns of
+                `transforms.payloads.kernel_schema`.
+            table: describes the columns that the kernel returns.
         """
         return MappedRaw(self, kernel, table)
 
@@ -162,8 +167,9 @@ class RawRanges:
         """Split the partitions into ranges, one per task.
 
         Args:
-            fetches: see `fetches`.
-            after: only newer documents are included; allowed for a single partition.
+            fetches: the result of `fetches()`.
+            after: only documents newer than this are included; None means all documents. Allowed
+                only if there is a single partition.
         """
         parts = []
         for partition, documents in self._documents_of(fetches.received, after).items():
@@ -176,15 +182,16 @@ class RawRanges:
     def _documents_of(
         self, received: Mapping[datetime, int], after: datetime | None
     ) -> dict[Span, int]:
-        """Estimate the number of documents of each partition that has any.
+        """Estimate the number of documents in each partition; leave out partitions without any.
 
-        A run of "Materialize all" has thousands of hours, most of them without documents. Such
-        hours get no task. If documents arrive in one of them, the count after the read differs.
+        A "Materialize all" run covers thousands of hours, most of them without documents. Such
+        hours get no task. If documents arrive in one of them during the read, the caller notices,
+        because it counts the documents after the read.
         """
         partitions, collection = self.partitions, self.lake[self.flow.raw.name]
         if after is not None:
             (partition,) = partitions
-            # The counts of new fetches are known. A count after the read verifies them anyway.
+            # The fetch records contain the counts. The caller verifies them after the read anyway.
             expected = sum(count for moment, count in received.items() if moment > after)
             newer = Span(after.replace(microsecond=0), partition.end)
             return {partition: expected or count_in(collection, newer)}
@@ -195,7 +202,7 @@ class RawRanges:
         for moment, count in received.items():
             known[partition_around(moment, self.flow.span)] += count
         if len(known) < len(partitions):
-            # If no partition has documents, the task of the first one returns no rows.
+            # If no partition has documents, a single task, for the first one, returns no rows.
             partitions = with_documents(collection, partitions) or partitions[:1]
         unknown = max(0, total - known.total())
         if unknown > self.documents_per_task:
@@ -219,16 +226,17 @@ class MappedRaw:
     table: Table
 
     def frame(self) -> "DataFrame":
-        """The rows, lazily; the ranges are computed now."""
+        """The rows as a lazy DataFrame; only the ranges are computed immediately."""
         task = self.task(self.source.fetches())
         return self.source.tasks(task, len(task.ranges), self.table.spark_schema)
 
     def task(self, fetches: Fetches, after: datetime | None = None) -> RangeTask:
-        """The work of the tasks, one per range; the ranges are computed now.
+        """The work of the tasks, one task per range; the ranges are computed immediately.
 
         Args:
             fetches: the result of `source.fetches()`.
-            after: only newer documents are read; allowed for a single partition.
+            after: only documents newer than this are read; None means all documents. Allowed only
+                if there is a single partition.
         """
         source = self.source
         return RangeTask(

@@ -1,7 +1,7 @@
-"""Which partitions of a collection of raw documents have documents.
+"""Finds the partitions in which a collection of raw documents has documents.
 
-What goes here: finding them by their distinct times. What stays out: counting (in `mongodb`), which
-partitions are published (in `upkeep.partitions`).
+What goes here: finding these partitions by the distinct times of the documents. What stays out:
+counting documents (in `mongodb`), which partitions are published (in `upkeep.partitions`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from cryptoassets.stores.documents import time_of
 from cryptoassets.stores.mongodb import Document, end_of_times, in_window
 
 _SLICE = timedelta(days=30)
-"""Even with a snapshot every 5 s, the distinct times of a slice fit into one answer (16 MB)."""
+"""Even with a snapshot every 5 s, a slice's distinct times fit into one server reply (16 MB)."""
 
 
 def starts_in(collection: Collection[Document], length: timedelta, window: Span) -> set[datetime]:
-    """Return the starts of the partitions of this length that have documents in a window."""
+    """Return the start of each partition of this length that has documents in a window."""
     return {
         partition_around(moment, length).start
         for part in _slices(collection, window)
@@ -29,14 +29,19 @@ def starts_in(collection: Collection[Document], length: timedelta, window: Span)
 
 
 def with_documents(collection: Collection[Document], partitions: Sequence[Span]) -> list[Span]:
-    """Return the partitions that have documents; all have the same length, oldest first."""
+    """Return those partitions that have documents.
+
+    Args:
+        collection: a collection of raw documents.
+        partitions: at least one, all of the same length, oldest first.
+    """
     first, last = partitions[0], partitions[-1]
     starts = starts_in(collection, first.end - first.start, Span(first.start, last.end))
     return [partition for partition in partitions if partition.start in starts]
 
 
 def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
-    """Split the part of a window with documents, so that its distinct times fit into an answer."""
+    """Split the part of a window that has documents into slices of at most `_SLICE`."""
     start, last = (
         end_of_times(collection, in_window(window), order) or window.end
         for order in (pymongo.ASCENDING, pymongo.DESCENDING)

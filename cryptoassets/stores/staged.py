@@ -1,4 +1,4 @@
-"""The staging table of one publication, and queries of the rows to publish from it.
+"""The staging table of one publication, and the queries that select the rows to publish from it.
 
 What goes here: creating and dropping the table, and selecting a partition's rows. What stays out:
 copying rows to it (in `staging`), publishing (in `io_managers.judged`).
@@ -23,14 +23,14 @@ from cryptoassets.stores.publishing import Load
 from cryptoassets.stores.staging import SCHEMA, Cursor, Staged
 
 EXECUTOR = "executor"
-"""Role of a cluster's workers, if it exists; it may only insert into staging tables."""
+"""Role that a cluster's workers use, if it exists; it may only insert into staging tables."""
 
 _LOCKED = psycopg.errors.LockNotAvailable
 _OWNERS = """
     SELECT relname, obj_description(pg_class.oid, 'pg_class') FROM pg_class
     WHERE relnamespace = to_regnamespace('staging') AND relkind = 'r'
 """
-# Processes of other roles are visible only by their number; backend_start is null then.
+# If a process belongs to another role, only its pid is visible, and backend_start is null.
 _IS_ALIVE = """
     SELECT FROM pg_stat_activity
     WHERE pid = %s AND coalesce(backend_start::text, %s) = %s
@@ -42,11 +42,11 @@ _OWN_PROCESS = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid 
 def staging_table(connection: psycopg.Connection[Any], flow: Flow, run_id: str) -> Iterator[str]:
     """Create the staging table of one publication, yield its name, and drop it at the end.
 
-    The table is registered to the connection. Other runs do not drop it while the connection is
-    open.
+    The table's comment identifies the connection. Other runs do not drop the table while this
+    connection is open.
 
     Args:
-        connection: in autocommit mode; not used for anything else in the meantime.
+        connection: in autocommit mode; used only for this table until the block ends.
         flow: determines the published table.
         run_id: the Dagster run that publishes.
     """
@@ -96,7 +96,7 @@ def _drop(connection: psycopg.Connection[Any], name: str) -> None:
 
 @contextmanager
 def _with_short_lock_timeout(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """A transaction or savepoint that does not wait long for locks, e.g. those of lost tasks."""
+    """A transaction or savepoint that waits at most 1 s for locks, e.g. those of lost tasks."""
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '1s'")
         yield
@@ -104,16 +104,17 @@ def _with_short_lock_timeout(connection: psycopg.Connection[Any]) -> Iterator[No
 
 @dataclass(frozen=True)
 class StagedPartition:
-    """The staged rows of one partition, from all collected attempts.
+    """The staged rows of one partition, from all attempts whose reports were collected.
 
     Attributes:
         table: name of the table in the schema `staging`.
         flow: determines the published table.
         partition: the span of the partition.
-        parts: one report per attempt.
-        files_hash: identifies the files that contain all rows of the partition; None if its rows
+        parts: the reports of these attempts.
+        files_hash: identifies the files that contain all rows of the partition; None if the rows
             are not from files.
-        addition: the staged rows, if these are not all rows of the partition.
+        addition: describes the added files if only their rows are staged; None if all rows of the
+            partition are staged.
     """
 
     table: str
@@ -125,7 +126,7 @@ class StagedPartition:
 
     @property
     def problems(self) -> list[str]:
-        """Violations of the contract, one sentence each."""
+        """Violations of the conditions in `transforms.contract`, one sentence each."""
         return [problem for part in self.parts for problem in part.problems]
 
     @property
@@ -164,12 +165,12 @@ class StagedPartition:
         return sum(getattr(part, outcome) for part in self.parts)
 
     def valid_rows(self) -> sql.Composed:
-        """SQL query of the rows for the published table."""
+        """SQL query that selects the rows for the published table."""
         columns = sql.SQL(", ").join(map(sql.Identifier, self.flow.published.column_names))
         return self._rows(columns, "valid")
 
     def refused_rows(self, run_id: str) -> sql.Composed:
-        """SQL query of the rows for `warehouse.quarantine`."""
+        """SQL query that selects the rows for `warehouse.quarantine`."""
         values = {
             "asset": sql.Literal(self.flow.asset),
             "run_id": sql.Literal(run_id),
@@ -188,21 +189,22 @@ class StagedPartition:
         )
 
     def _is_own(self) -> sql.Composed:
-        """The SQL condition for the partition's rows, of attempts with collected reports."""
+        """The SQL condition for the partition's rows from attempts whose reports were collected."""
         return sql.SQL("partition_key = {} AND attempt = ANY({})").format(
             sql.Literal(partition_name(self.partition)),
             sql.Literal([part.attempt for part in self.parts]),
         )
 
     def drop(self, cursor: Cursor) -> None:
-        """Drop the staging table when the transaction commits."""
+        """Drop the staging table; this takes effect when the transaction commits."""
         _drop(cursor.connection, self.table)
 
     def refuse_lost_rows(self, cursor: Cursor) -> None:
-        """Refuse to publish unless the table has exactly the rows that tasks have staged.
+        """Refuse to publish unless the staging table has as many rows as the tasks reported.
 
         Raises:
-            StoreUnavailableError: PostgreSQL has crashed, which empties unlogged tables.
+            StoreUnavailableError: the numbers differ. A crash of PostgreSQL, for example, empties
+                unlogged tables.
         """
         wanted = (self._count("valid"), self._count("quarantined"))
         query = sql.SQL(
@@ -236,7 +238,7 @@ def staged_partitions(
 def prepare_staged(
     connection: psycopg.Connection[Any], table: str, flow: Flow, partitions: int
 ) -> None:
-    """Prepare a staging table for reading it partition by partition.
+    """Index and analyze a staging table, which is then read partition by partition.
 
     Args:
         connection: the connection of `staging_table`.
@@ -249,7 +251,7 @@ def prepare_staged(
         # The index is optional: without it, each partition needs a scan of the whole table.
         with contextlib.suppress(_LOCKED), _with_short_lock_timeout(connection):
             connection.execute(sql.SQL("CREATE INDEX ON {} (partition_key)").format(name))
-    # Only columns that the planner needs: analyzing the others would take 0.5 s.
+    # Only the columns that the planner needs, because analyzing the others would take 0.5 s.
     planned = ("partition_key", "attempt", "outcome", *flow.published.key)
     columns = sql.SQL(", ").join(map(sql.Identifier, planned))
     with connection.transaction():

@@ -1,4 +1,4 @@
-"""Copies judged rows to a staging table in PostgreSQL, in Spark's tasks.
+"""Copies judged rows to a staging table in PostgreSQL; runs in Spark's tasks.
 
 What goes here: copying rows in a worker, and what a task reports. What stays out: the table and the
 queries on it (in `staged`).
@@ -37,15 +37,15 @@ _QUARANTINE_COLUMNS = ("raw_id", "fetched_at", "reasons", "payload")
 
 @dataclass(frozen=True)
 class Staged:
-    """Report of one attempt about the rows of one partition that it staged.
+    """An attempt's report about the rows that it staged for one partition.
 
     Attributes:
-        attempt: identifies the rows; unique per attempt.
+        attempt: unique id of the attempt, which is stored in each of its rows.
         partition_key: Dagster's key of the partition.
-        raw, valid, quarantined, superseded: row counts; superseded rows are counted, not staged.
-        problems: violations of the contract, one sentence each.
+        raw, valid, quarantined, superseded: row counts; superseded rows are counted but not staged.
+        problems: violations of the conditions in `transforms.contract`, one sentence each.
         sources: sources of the valid rows.
-        checksum: checksum of all rows if they are those of a Parquet file, otherwise empty.
+        checksum: checksum of all rows if they come from a Parquet file; otherwise empty.
     """
 
     attempt: str
@@ -75,7 +75,7 @@ _ARROW_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class StageTask:
-    """What a task needs to copy the rows of some files; sent to the worker, without secrets."""
+    """What a task needs to copy the rows of files; sent to workers, so it contains no secrets."""
 
     flow: Flow
     table: str
@@ -121,7 +121,7 @@ class StageBatches:
 
 @contextmanager
 def _copying(flow: Flow, credentials: Credentials) -> Iterator[Cursor]:
-    """A transaction of a task, in the worker; it is committed at the end of the block."""
+    """Open a task's transaction, in the worker; it is committed at the end of the block."""
     url = credentials.postgres_url()
     address = libpq.address(libpq.parameters(url))
     with (
@@ -147,11 +147,11 @@ def stage_rows(
     """Copy the valid and the quarantined rows of a partition, in the caller's transaction.
 
     Args:
-        cursor: cursor of a role that may insert.
+        cursor: cursor of a role that may insert into the table.
         table: name of the table in the schema `staging`.
         flow: determines the published table.
-        judged: columns of `flow.clean`.
-        partition: the partition of all rows.
+        judged: rows with at least the columns `flow.judged_columns`.
+        partition: the partition to which all rows belong.
         attempt: unique id of this attempt.
     """
     counted = tally(judged)

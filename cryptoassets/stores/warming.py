@@ -1,10 +1,10 @@
-"""The first task of a session: its worker imports the modules that later tasks need."""
+"""The first task of a Spark session; it makes a worker import the modules that later tasks need."""
 
 from collections.abc import Iterator
 
 import pyarrow as pa
 
-# Modules that the platform's tasks use; the worker keeps them for later tasks.
+# The platform's tasks use these modules; the worker keeps them in memory for later tasks.
 from cryptoassets.stores import raw, staging, writing
 from cryptoassets.transforms import coins, history, prices
 
@@ -14,5 +14,5 @@ SCHEMA = "nothing STRING"
 
 
 def warm(_number: int) -> Iterator[pa.RecordBatch]:
-    """Return no rows."""
+    """Return no rows; calling this function has already made the worker import the modules."""
     return iter(())

@@ -1,11 +1,12 @@
 """Weekly candles, merged from `marts.coin_daily` in the transaction that publishes a day.
 
 What goes here: the SQL. What stays out: the other candles (in `transforms.candles`), and when a
-week is merged (in `io_managers.postgres`).
+week is merged (in `io_managers.mart_day`).
 
-A week is computed from its seven days, never from prices: the days already include every
-observation, and every history interval is shorter than a day. The week is merged under a lock, so
-the candle is correct even if several of its days are published at the same time.
+A week is computed from its seven days, not from prices. The days include every observation, and
+every observation counts in a weekly candle: no history interval is longer than a day, so a week has
+room for more points than a candle requires. The week is merged under a lock, so the candle is
+correct even if several of its days are published at the same time.
 """
 
 from datetime import date, timedelta
@@ -30,12 +31,12 @@ _WEEK_SCOPE = "interval = 'w1' AND start_at = {monday}::date::timestamp AT TIME 
 
 
 def monday_of(day: date) -> date:
-    """The first day of the week of a day."""
+    """The Monday of the week that contains a day."""
     return day - timedelta(days=day.weekday())
 
 
 def merge_week(cursor: Cursor, day: date) -> Changes:
-    """Make the weekly candles of a day's week equal to the days of `marts.coin_daily`.
+    """Recompute the weekly candles of the week that contains `day` from `marts.coin_daily`.
 
     Args:
         cursor: cursor in the publishing transaction, which holds the lock of the week.

@@ -1,10 +1,10 @@
 """Writes mapped rows as Parquet, one file per range, in the task that computed the rows.
 
 What goes here: writing a file in a worker, and what a task reports. What stays out: moving the
-files to their folders (in `stores.clean_writing`), the rows (in `raw`).
+files to their folders (in `stores.clean_writing`), computing the rows (in `raw`).
 
 Spark may run a task twice. Each attempt writes a separate file to a folder that no reader sees, and
-reports the file when it is complete. Only files that the driver has collected are used.
+reports the file when it is complete. Only files whose reports the driver has collected are used.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from cryptoassets.stores.clean import Seal
 from cryptoassets.stores.mongodb import Fetches
 from cryptoassets.stores.raw import MappedRaw, RangeTask
 
-# Nearly all values of these columns are distinct, so a dictionary would not pay off.
+# Nearly all values of these columns are distinct, so dictionary encoding would not pay off.
 _MOSTLY_DISTINCT = frozenset({"raw_id", "payload"})
 _SCHEMA = "folder STRING, name STRING, rows BIGINT, digest STRING, checksum STRING"
 _ARROW_SCHEMA = pa.schema(
@@ -45,11 +45,11 @@ class WrittenFile(NamedTuple):
     """Report about one written file.
 
     Attributes:
-        folder: name of its partition's folder, see `spans.folder_name`.
+        folder: name of the folder of the file's partition; see `spans.folder_name`.
         name: name of the file.
         rows: number of rows in the file.
-        digest: SHA-256 of its bytes.
-        checksum: checksum of its rows, see `checksums.clean_checksum`.
+        digest: SHA-256 of the file's bytes.
+        checksum: checksum of the file's rows; see `checksums.clean_checksum`.
     """
 
     folder: str
@@ -67,13 +67,14 @@ class WrittenFile(NamedTuple):
 def write_ranges(
     mapped: MappedRaw, folder: str, fetches: Fetches, *, after: datetime | None = None
 ) -> list[WrittenFile]:
-    """Read, map and write documents as Parquet by tasks; a range without rows yields no file.
+    """Let tasks read, map and write documents as Parquet; a range without rows yields no file.
 
     Args:
         mapped: the documents and their kernel.
         folder: an existing folder that driver and workers share: a local path or a URI.
         fetches: the result of `mapped.source.fetches()`.
-        after: only newer documents are read; allowed for a single partition.
+        after: only documents newer than this are read; None means all documents. Allowed only if
+            there is a single partition.
     """
     work = mapped.task(fetches, after)
     task = WriteTask(work, mapped.table, folder)
@@ -84,7 +85,7 @@ def write_ranges(
 
 @dataclass(frozen=True)
 class WriteTask:
-    """What a task needs to write its range; sent to the worker, without secrets."""
+    """What a task needs to write its range; sent to workers, so it contains no secrets."""
 
     work: RangeTask
     table: Table
@@ -111,7 +112,7 @@ def write_file(uri: str, rows: pa.Table) -> str:
         rows: the rows to write.
 
     Raises:
-        StoreError: the file cannot be written.
+        StoreError: the file could not be written.
     """
     content, path = _encoded(rows), uri
     try:
@@ -123,9 +124,9 @@ def write_file(uri: str, rows: pa.Table) -> str:
     except (OSError, ValueError) as error:
         remedy = remedy_of(str(error)) or (
             "A retry will not help unless CLEAN_PATH is a folder that driver and workers share and "
-            "may write"
+            "can write to"
         )
-        raise StoreError(f"{path} cannot be written: {error}. {remedy}") from error
+        raise StoreError(f"{path} could not be written: {error}. {remedy}") from error
     return hashlib.sha256(content).hexdigest()
 
 

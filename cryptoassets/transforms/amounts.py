@@ -1,7 +1,7 @@
-"""Exact arithmetic with amounts, which are decimals with 18 places.
+"""Exact arithmetic with amounts, which are decimals with 18 decimal places.
 
-What goes here: operations for which Spark's own would round. What stays out: statistics, which are
-computed as doubles (in `marts`).
+What goes here: operations whose results Spark's own operators would round. What stays out:
+statistics, which are computed as doubles (in `marts`).
 """
 
 from pyspark.sql import Column
@@ -10,22 +10,22 @@ from pyspark.sql import functions as F
 from cryptoassets.schemas import DECIMAL_PRECISION, DECIMAL_SCALE
 
 AMOUNT = f"decimal({DECIMAL_PRECISION},{DECIMAL_SCALE})"
-# Types whose products and sums Spark computes without rounding: at most 38 digits are needed.
+# Spark multiplies and adds values of these types without rounding: results need at most 38 digits.
 _WHOLE, _FRACTION, _TERM = "decimal(19,0)", "decimal(18,18)", "decimal(37,18)"
 
 
 def exact_product(left: str, right: str) -> Column:
-    """The product of two columns of amounts, rounded half up at the 18th place.
+    """The product of two columns of amounts, rounded half up at the 18th decimal place.
 
     Args:
-        left: name of a column of amounts that are not negative.
-        right: the same.
+        left: name of a column with amounts that are not negative.
+        right: name of another such column.
 
     Returns:
         An amount; null if a factor is null, or if a factor or the product has 20 or more digits
         before the decimal point.
     """
-    # Spark's product of two amounts would keep only 6 places. Parts are short enough to be exact.
+    # Spark's product of two amounts would keep only 6 decimal places. Products of parts are exact.
     (left_whole, left_rest), (right_whole, right_rest) = map(_parts, (left, right))
     terms = [
         left_whole * right_whole,
@@ -40,7 +40,7 @@ def exact_product(left: str, right: str) -> Column:
 
 
 def _parts(name: str) -> tuple[Column, Column]:
-    """An amount's digits before and after the decimal point."""
+    """Split an amount into its digits before and after the decimal point."""
     amount = F.col(name).try_cast(_TERM)
     whole = F.floor(amount).try_cast(_WHOLE)
     return whole, (amount - whole).try_cast(_FRACTION)

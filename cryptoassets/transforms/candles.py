@@ -1,8 +1,8 @@
-"""Candles from observations.
+"""Computes candles from observations.
 
-What goes here: which points count in a candle, and its figures. What stays out: which prices are
-used (in `observations`), and weeks, which are merged from `marts.coin_daily` when a day is
-published (in `stores.weeks`).
+What goes here: which points count in a candle, and the candle's values. What stays out: choosing
+between prices of the same moment (in `observations`), and weekly candles, which are merged from
+`marts.coin_daily` when a day is published (in `stores.weeks`).
 """
 
 from collections.abc import Mapping
@@ -16,21 +16,21 @@ from cryptoassets.transforms.observations import observations
 CANDLES_OF_A_DAY = ("h1", "h4", "d1")
 MIXED = "mixed"
 _MIN_POINTS = 4
-"""History counts in a candle only if the candle has room for at least this many points."""
+"""A history point counts in a candle only if at least this many of its intervals fit into it."""
 
 
 def coin_candles(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
-    """Aggregate prices to candles of an hour, four hours and a day.
+    """Aggregate prices into candles of one hour, four hours and one day.
 
     Args:
         prices: columns of `schemas.COIN_PRICES`, unordered.
-        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered; used in hours in which the
-            coin has no snapshot, and in candles at least four times as long as the interval of
-            the history.
-        aliases: maps old slugs to today's.
+        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered. A point is used only if
+            its coin has no snapshot in that hour, and only in candles at least four times as long
+            as the point's interval.
+        aliases: maps old slugs (coin ids) to current slugs.
 
     Returns:
-        Columns of `schemas.COIN_CANDLES`, unordered. A candle without a point is absent.
+        Columns of `schemas.COIN_CANDLES`, unordered. Candles without points are absent.
     """
     observed = observations(prices, history, aliases)
     candle = F.explode(
@@ -55,12 +55,12 @@ def coin_candles(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
 
 
 def expected_points(length_ms: Column) -> Column:
-    """A length divided by the shortest interval among the grouped observations."""
+    """How many points fit into a length, at the shortest interval of the grouped observations."""
     return F.floor(F.first(length_ms) / F.min("interval_ms"))
 
 
 def observed_by() -> Column:
-    """What the grouped observations are: snapshots, history or mixed."""
+    """The kind of the grouped observations: snapshots, history or mixed."""
     return (
         F.when(F.every("is_snapshot"), "snapshots")
         .when(~F.some("is_snapshot"), "history")
@@ -72,11 +72,11 @@ def _candle(name: str) -> Column:
     """The candle of an observation; null if the observation does not count in it."""
     length_ms = CANDLE_MS[name]
     length_s = length_ms // 1000
-    # Days have 86,400 seconds in Unix time, so every grid starts at midnight.
+    # Every day has 86,400 seconds in Unix time, so a candle of each length starts at midnight.
     start = F.timestamp_seconds(F.floor(F.unix_timestamp("observed_at") / length_s) * length_s)
-    is_fine = F.col("is_snapshot") | (F.col("interval_ms") * _MIN_POINTS <= length_ms)
+    is_counted = F.col("is_snapshot") | (F.col("interval_ms") * _MIN_POINTS <= length_ms)
     return F.when(
-        is_fine,
+        is_counted,
         F.struct(
             F.lit(name).alias("interval"),
             start.alias("start_at"),

@@ -1,4 +1,4 @@
-"""Computes one row per coin from its newest valid observation.
+"""Computes one row per coin, from the coin's newest valid observation.
 
 What goes here: computing the rows of one part of the data, and merging the rows of several parts.
 What stays out: which rows are valid (in `prices`) and writing (in `io_managers`).
@@ -32,14 +32,14 @@ def newest_row_per_coin(judged: pa.Table) -> pa.Table:
 
 
 def merge_coin_rows(parts: pa.Table) -> pa.Table:
-    """Merge rows of coins that were computed from several parts of the data.
+    """Merge coin rows that were computed from separate parts of the data.
 
     Args:
         parts: columns of `schemas.COINS`; a coin may have several rows.
 
     Returns:
         The same columns, one row per coin, unordered. Each row has the newest description, the
-        oldest `first_seen_at` and the newest `last_seen_at`.
+        earliest `first_seen_at` and the latest `last_seen_at`.
     """
     parts = parts.combine_chunks()
     coins = parts["coin_id"].combine_chunks().dictionary_encode().indices.to_numpy()

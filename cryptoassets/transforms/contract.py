@@ -1,8 +1,7 @@
 """Checks the conditions that judged rows must meet before they are published.
 
 What goes here: counting violations in Arrow columns, and the messages about them. The blocking
-checks and the PostgreSQL IO manager call the same functions. What stays out: where the rows come
-from.
+checks and the PostgreSQL IO manager call the same functions. What stays out: reading the rows.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ OUTCOMES = ("valid", "quarantined", "superseded")
 
 @dataclass(frozen=True)
 class Tally:
-    """Number of rows of a partition per outcome; `other` must be zero."""
+    """Number of a partition's rows per outcome; `other` must be zero."""
 
     raw: int
     valid: int
@@ -37,7 +36,7 @@ def tally(judged: pa.Table) -> Tally:
 
 
 def column_problems(actual: pa.Schema, expected: pa.Schema) -> list[str]:
-    """List columns that are missing, unexpected or of another type; the order is ignored."""
+    """List columns that are missing, unexpected or of the wrong type; their order is ignored."""
     problems = [f"{name} is unexpected" for name in actual.names if name not in expected.names]
     for field in expected:
         if field.name not in actual.names:
@@ -49,7 +48,7 @@ def column_problems(actual: pa.Schema, expected: pa.Schema) -> list[str]:
 
 def _is_same_type(actual: pa.DataType, expected: pa.DataType) -> bool:
     if pa.types.is_list(actual) and pa.types.is_list(expected):
-        # Writers give list items different names and nullability.
+        # Writers differ in the name and the nullability that they give to list items.
         return bool(actual.value_type == expected.value_type)
     return bool(actual == expected)
 
@@ -64,7 +63,7 @@ def conservation_problems(judged: pa.Table) -> list[str]:
         judged: columns `outcome` and `reasons`.
     """
     counted = tally(judged)
-    # Without fill_null, the comparison with a null would be null, and the row would pass.
+    # Without fill_null, the comparison for null `reasons` would be null, and the row would pass.
     has_reasons = pc.fill_null(pc.greater(pc.list_value_length(judged["reasons"]), 0), False)
     is_quarantined = pc.equal(judged["outcome"], "quarantined")
     unexplained = pc.sum(pc.xor(has_reasons, is_quarantined)).as_py() or 0
@@ -77,11 +76,11 @@ def conservation_problems(judged: pa.Table) -> list[str]:
 
 
 def key_problems(judged: pa.Table, key: tuple[str, ...]) -> list[str]:
-    """List null and duplicate keys: `raw_id` of all rows, and `key` of the valid ones.
+    """List null and duplicate keys: `raw_id` of all rows, and `key` of valid rows.
 
     Args:
         judged: columns `raw_id`, `outcome` and those of `key`.
-        key: the primary key of the table in which valid rows are published.
+        key: the primary key of the table to which valid rows are published.
     """
     valid = judged.filter(pc.equal(judged["outcome"], "valid"))
     problems = []

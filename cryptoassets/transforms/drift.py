@@ -1,6 +1,7 @@
 """Schema drift of the payload: keys that are new, missing, or of another JSON type.
 
-What goes here: the known form of a coin in CoinCap's answers. What stays out: values (in `rules`).
+What goes here: the form in which CoinCap is known to send a coin. What stays out: checking values
+(in `rules`).
 """
 
 import json
@@ -12,7 +13,7 @@ from cryptoassets.transforms.rules import SOURCE_FIELDS
 
 _TEXT = (str, type(None))
 _REQUIRED = {"id", "rank", "symbol", "name", *SOURCE_FIELDS.values()}
-# The first answers of v2 had no `explorer`; v3 added `tokens`.
+# The first responses of API v2 had no `explorer`; API v3 added `tokens`.
 _OPTIONAL = {"explorer": _TEXT, "tokens": (dict, type(None))}
 
 
@@ -35,7 +36,7 @@ def drift(payloads: Iterable[str]) -> list[str]:
 
 
 def _as_sent(members: dict[str, object]) -> object:
-    """Return an object as the source sent it; a number stored as an object becomes a number."""
+    """Return an object as the source sent it: an object that stores a number becomes the number."""
     return float(str(members[NUMBER_KEY])) if members.keys() == {NUMBER_KEY} else members
 
 

@@ -1,7 +1,7 @@
 """Turns raw history points into typed, judged rows: exactly one row per raw document.
 
-What goes here: the kernel of `clean/coin_price_history` and its rules. What stays out: the meaning
-of reason codes (in `rules`), outcomes (in `outcomes`), parsing dates (in `times`).
+What goes here: the function that computes `clean/coin_price_history`, and its rules. What stays
+out: the meaning of reason codes (in `rules`), outcomes (in `outcomes`), parsing dates (in `times`).
 """
 
 from collections.abc import Callable
@@ -46,9 +46,10 @@ def judge_history(raw: pa.Table) -> pa.Table:
         raw: columns of `payloads.kernel_schema(RAW_COIN_HISTORY)`.
 
     Returns:
-        Columns of `schemas.CLEAN_COIN_PRICE_HISTORY`, one row per input row, in the same order. If
-        there are several answers for a (coin_id, interval, observed_at), the one with the latest
-        `fetched_at` is valid.
+        Columns of `schemas.CLEAN_COIN_PRICE_HISTORY`, one row per input row, in the same order.
+        Rows with reasons are quarantined. If several other rows have the same (coin_id, interval,
+        observed_at), the one with the latest `fetched_at` is valid; the earlier ones are
+        superseded.
     """
     key = {name: raw[name].combine_chunks() for name in COIN_PRICE_HISTORY.key}
     texts = payload_texts(raw, RAW_COIN_HISTORY)
@@ -64,7 +65,11 @@ def judge_history(raw: pa.Table) -> pa.Table:
 
 
 def _time_breaches(texts: Texts, interval: pa.Array, observed_at: pa.Array) -> Breaches:
-    """Find rows that are not on the grid of their interval, and rows with contradictory times."""
+    """Find rows that break a rule on times.
+
+    These are rows with an unknown interval, rows whose time is not a multiple of the interval, and
+    rows with contradictory times.
+    """
     observed = observed_at.cast(pa.int64()).to_numpy() // 1000
     names = pa.array(INTERVAL_MS)
     number = pc.index_in(interval, names)
@@ -78,11 +83,11 @@ def _time_breaches(texts: Texts, interval: pa.Array, observed_at: pa.Array) -> B
 
 
 def _rows_of_two_times(texts: Texts, observed: NDArray[np.int64]) -> Rows:
-    """Find rows whose `time`, or `date` if present, differs from the document's time.
+    """Find rows without a `time`, and rows whose `time` or `date` differs from the document's time.
 
     Args:
         texts: fields of the payload.
-        observed: time of the document, milliseconds since 1970.
+        observed: time of each document, in milliseconds since 1970.
     """
     usual_time = pa.array(observed).cast(pa.string())
     usual_date = pc.strftime(
@@ -97,7 +102,7 @@ def _rows_of_two_times(texts: Texts, observed: NDArray[np.int64]) -> Rows:
 def _rows_that_differ(
     texts: pa.Array, usual: pa.Array, expected: NDArray[np.int64], read: Callable[[str], int | None]
 ) -> Rows:
-    """Find rows whose text is not the usual one and does not parse to the expected value."""
+    """Find rows whose text is not `usual` and does not parse to the expected value."""
     odd = rows_where(pc.not_equal(texts, usual))
     pairs = zip(texts.take(pa.array(odd)).to_pylist(), expected[odd], strict=True)
     differing: Rows = odd[np.array([read(text) != number for text, number in pairs], bool)]

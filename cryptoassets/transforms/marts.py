@@ -1,8 +1,9 @@
-"""Daily figures from prices.
+"""Computes daily figures from prices.
 
-What goes here: the figures of coins and of the market. What stays out: which prices are used (in
-`observations`). Percentages are computed as doubles and rounded to 9 places. Amounts stay exact
-decimals.
+What goes here: the figures of each coin and of the whole market. What stays out: choosing between
+prices of the same moment (in `observations`).
+
+Percentages are computed as doubles and rounded to 9 decimal places. Amounts stay exact decimals.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ DAYS_OF_PEAK = 30
 _PCT_PLACES = 9
 _DAYS_PER_YEAR = 365
 _DAY_US = 86_400_000_000
-_OLDEST_24H_US = 3_600_000_000
+_HOUR_US = 3_600_000_000
 BITCOIN = "bitcoin"
 
 
@@ -32,20 +33,21 @@ def coin_daily(
     aliases: Mapping[str, str],
     earlier: DataFrame | None = None,
 ) -> DataFrame:
-    """Aggregate prices to one row per coin and UTC day, for every day that they cover.
+    """Aggregate prices into one row per coin and UTC day.
 
     Args:
         prices: columns of `schemas.COIN_PRICES`, unordered.
-        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered; used in hours in which the
-            coin has no snapshot.
-        aliases: maps old slugs to today's.
-        earlier: columns of `schemas.COIN_DAILY`, unordered: days before those of the prices. They
-            count in the statistics, and are returned too.
+        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered; used only in hours in
+            which the coin has no snapshot.
+        aliases: maps old slugs (coin ids) to current slugs.
+        earlier: columns of `schemas.COIN_DAILY`, unordered; the rows of days before the first day
+            of `prices`. These days count in the statistics. They are also returned, but with
+            nulls in columns such as `volume_usd_24h`.
 
     Returns:
-        Columns of `schemas.COIN_DAILY`, unordered. A day without prices is absent. Statistics are
-        complete only if the input covers the `LOOKBACK_DAYS` before the day. A return needs a
-        price on the day before.
+        Columns of `schemas.COIN_DAILY`, unordered. Days without prices are absent. Statistics are
+        complete only if the input covers the `LOOKBACK_DAYS` before the day. `return_pct` is null
+        if the coin has no price on the day before.
     """
     observed = observations(prices, history, aliases)
     days = _days(observed.withColumn("price_24h_before", _price_24h_before()))
@@ -69,10 +71,10 @@ def coin_daily(
 
 def _days(observed: DataFrame) -> DataFrame:
     first, last = F.min_by, F.max_by
-    # A history point at the end of the day must not hide the snapshot's figures.
+    # Volume and market cap come from the last snapshot, even if a history point is newer.
     of_snapshot = F.when(F.col("is_snapshot"), F.col("observed_at"))
     snapshot_cap = last("market_cap_usd", of_snapshot)
-    # Only history points with a supply have a market cap; it is used on days without a snapshot.
+    # On days without a snapshot, the market cap comes from the last history point that has one.
     known = F.when(F.col("market_cap_usd").isNotNull(), F.col("observed_at"))
     derived_cap = F.when(~F.some("is_snapshot"), last("market_cap_usd", known))
     is_derived = F.when(snapshot_cap.isNotNull(), F.lit(False)).when(
@@ -98,9 +100,9 @@ def _days(observed: DataFrame) -> DataFrame:
 
 
 def _price_24h_before() -> Column:
-    """The last price that is 24 to 25 hours older than the observation."""
+    """The newest price that is 24 to 25 hours older than the observation."""
     by_time = Window.partitionBy("coin_id").orderBy(F.unix_micros("observed_at"))
-    return F.last("price_usd").over(by_time.rangeBetween(-_DAY_US - _OLDEST_24H_US, -_DAY_US))
+    return F.last("price_usd").over(by_time.rangeBetween(-_DAY_US - _HOUR_US, -_DAY_US))
 
 
 def _previous_close() -> Column:
@@ -111,7 +113,7 @@ def _previous_close() -> Column:
 
 
 def _volatility(returns: int) -> Column:
-    """The sample standard deviation of the last daily returns; null unless all are known."""
+    """The sample standard deviation of the last `returns` daily returns; null if a day has none."""
     last_days = _last_days(returns)
     is_complete = F.count("return_double").over(last_days) == returns
     return F.when(is_complete, F.stddev_samp("return_double").over(last_days))
@@ -131,7 +133,7 @@ def _change(now: Column, before: Column) -> Column:
 
 
 def market_daily(coins: DataFrame) -> DataFrame:
-    """Aggregate the coins of each day to one row.
+    """Aggregate the coins of each day into one row.
 
     Args:
         coins: columns of `schemas.COIN_DAILY`.

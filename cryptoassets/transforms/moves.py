@@ -1,6 +1,6 @@
-"""Detects unusual price moves, compared with each coin's own past, and prices that do not change.
+"""Detects price moves that are unusual for their coin, and prices that do not change.
 
-What goes here: the statistics. What stays out: which prices are compared (in `checks`).
+What goes here: the statistics. What stays out: choosing the prices (in `checks`).
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 Places = np.ndarray[Any, np.dtype[np.int64]]
 
 Z_LIMIT = 8.0
-# Below these floors a z-score is meaningless, e.g. for a stablecoin that moves 0.1 % after a day
-# without any change.
+# Without these floors, tiny moves would have huge z-scores, e.g. if a stablecoin moves by 0.1 %
+# after a day without changes.
 MAD_FLOOR = 0.0005
 RETURN_FLOOR = 0.02
 MIN_RETURNS = 12
-"""Number of earlier returns that a coin needs to be judged."""
+"""A coin is judged only if it has at least this many earlier returns."""
 MIN_COINS_COMPARED = 5
-"""With fewer coins, unchanged prices are normal: they may all be stablecoins."""
+"""With fewer coins, unchanged prices prove nothing: all of the coins may be stablecoins."""
 MARKET_SHARE = 0.3
 """If at least this share of the judged coins moves unusually, the whole market has moved."""
 
@@ -50,7 +50,7 @@ class Moves:
 
     @property
     def is_market_wide(self) -> bool:
-        """Whether so many coins moved that it counts as one market event."""
+        """Whether so many coins moved unusually that this counts as one market event."""
         return len(self.wild) >= max(2, self.judged * MARKET_SHARE)
 
 
@@ -61,7 +61,7 @@ def wild_moves(prices: pa.Table) -> Moves:
     pause, e.g. while a laptop sleeps, would count as unusual only because the pause was long.
 
     Args:
-        prices: columns coin_id, observed_at, price_usd; the newest observation and earlier ones,
+        prices: columns coin_id, observed_at, price_usd; the newest and earlier observations,
             unordered.
     """
     if prices.num_rows == 0:
@@ -88,9 +88,9 @@ def wild_moves(prices: pa.Table) -> Moves:
 
 
 def repeated_share(prices: pa.Table) -> float:
-    """Return the share of coins whose newest price equals the price before.
+    """Return the share of coins whose newest price equals their previous price.
 
-    The share is 0 if there are too few coins to compare.
+    The share is 0 if there are too few coins, or fewer than two snapshots, to compare.
 
     Args:
         prices: columns coin_id, observed_at, price_usd, unordered.
@@ -113,7 +113,7 @@ def _prices_at(prices: pa.Table, moment: pa.Scalar) -> dict[str, Decimal]:
 def _newest_moves(logs: Floats, seconds: Floats, counts: Places) -> tuple[Floats, Floats]:
     """Compute the newest return of each coin in percent, and its z-score.
 
-    The computation is vectorized: a loop over 2,000 coins would take a second.
+    The computation is vectorized, because a loop over 2,000 coins would take a second.
 
     Args:
         logs: logarithms of the prices, coin by coin, oldest first.

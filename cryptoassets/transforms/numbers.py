@@ -3,8 +3,8 @@
 What goes here: deciding whether a text is a number that fits NUMERIC(38,18). What stays out: what a
 number means (in `rules`).
 
-Arrow's own cast is not suitable: 'bad' makes it fail for the whole column, and it accepts '+1',
-'.5' and '1e5'.
+Arrow's own cast is not suitable: a single text such as 'bad' makes it fail for the whole column,
+and it accepts '+1' and '.5', which are malformed here.
 """
 
 import re
@@ -26,27 +26,28 @@ _TOO_LARGE = Decimal(10) ** _INTEGER_DIGITS
 # One digit more than the decimal type has, because rounding may carry.
 _ROUNDED = Context(prec=DECIMAL_PRECISION + 1, rounding=ROUND_HALF_UP)
 
-# A double has at most 17 significant digits, but its shortest text can have 24 decimal places.
+# A double's shortest text has at most 17 significant digits, but it may have 24 decimal places.
 _DOUBLE_DIGITS = 17
 
 BLANKS = "".join(map(chr, [*range(33), 127]))
+"""The space and the control characters."""
 _WHOLE = re.compile(r"[+-]?[0-9]{1,400}")
 
 
 def exact_decimals(texts: pa.Array, *, is_double: bool) -> tuple[pa.Array, dict[str, list[int]]]:
-    """Parse texts as DECIMAL(38,18), and list the rows whose text has no exact value.
+    """Parse texts as DECIMAL(38,18), and list the rows whose text has no exact value in this type.
 
     Args:
         texts: numbers as received; null is allowed.
-        is_double: whether the source prints this field as the shortest text of a double. Such a
-            text may have digits beyond the 18th place; the value is rounded to 18 places, possibly
-            to zero. In other fields, and in texts with more digits than a double has, any digit
-            beyond the 18th place is `inexact`.
+        is_double: whether the source prints this field as the shortest text of a double. If so, a
+            text with at most 17 significant digits is rounded to 18 decimal places, possibly to
+            zero. Any other text that would have to be rounded is a problem.
 
     Returns:
-        The values, which are null for null and for rows with a problem; and the rows of each
-        problem: `malformed`, `overflow` (more than 20 digits before the point), `underflow` (not
-        zero, but zero when rounded to 18 places) or `inexact` (digits beyond the 18th place).
+        The values, and the rows of each problem. A value is null if its text is null or has a
+        problem. The problems are `malformed`, `overflow` (more than 20 digits before the decimal
+        point), `underflow` (not zero, but zero when rounded to 18 decimal places) and `inexact`
+        (any other number with digits beyond the 18th decimal place).
     """
     is_plain = pc.match_substring_regex(texts, _PLAIN)
     values = pc.if_else(is_plain, texts, pa.scalar(None, pa.string())).cast(DECIMAL)
@@ -87,6 +88,6 @@ def _significant_digits(mantissa: str) -> int:
 
 
 def whole_number(text: str) -> int | None:
-    """Parse a whole number, which may have a sign and blanks around it; None if it is not one."""
+    """Parse a whole number with optional sign and surrounding `BLANKS`; None for any other text."""
     digits = text.strip(BLANKS)
     return int(digits) if _WHOLE.fullmatch(digits) else None

@@ -1,10 +1,10 @@
 """Combines snapshots with history points of hours without a snapshot.
 
 What goes here: choosing a price if several tables, slugs or intervals have one for the same moment.
-What stays out: the figures computed from these prices (in `marts`).
+What stays out: the figures computed from these prices (in `marts`, `candles`).
 
 Two small Spark queries first check whether there is any history, and whether any snapshot has an
-old slug. Usually neither is the case, and the plan that handles both takes three times as long.
+old slug. Usually neither is the case, and a plan that handles both would take three times as long.
 """
 
 from collections.abc import Mapping
@@ -22,19 +22,21 @@ COLUMNS = ("coin_id", "observed_at", "price_usd", "volume_usd_24h", "market_cap_
 
 
 def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
-    """Combine snapshots and history into one row per coin and instant, under today's slugs.
+    """Combine snapshots and history into one row per coin and instant, under current slugs.
 
     Args:
         prices: columns of `schemas.COIN_PRICES`, unordered.
         history: columns of `schemas.COIN_PRICE_HISTORY`, unordered.
-        aliases: maps old slugs to today's; a target is never an alias itself.
+        aliases: maps old slugs (coin ids) to current slugs, none of which is itself an alias.
 
     Returns:
-        `COLUMNS`, `is_snapshot` and `interval_ms`, the distance to the next observation of its kind
-        (snapshots: 5 minutes); unordered. History is used only for hours in which the coin has no
-        snapshot; its volume is null, and its market cap is price times circulating supply. If both
-        an old slug and today's have a row for one instant (snapshots) or one hour (history),
-        today's wins. If several intervals have a point for one instant, the shortest interval wins.
+        `COLUMNS`, `is_snapshot` and `interval_ms` (the interval of a history point; 5 minutes for
+        snapshots), unordered. History is used only for hours in which the coin has no snapshot. The
+        volume of a history point is null, and its market cap is price times circulating supply.
+
+        If an old slug and the current slug both have a snapshot for the same instant, or history
+        for the same hour, the current slug wins. If several intervals have a point for the same
+        instant, the shortest interval wins.
     """
     snapshots = _snapshots(prices, aliases)
     rows = snapshots.select(
@@ -63,7 +65,7 @@ def _snapshots(prices: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
     if not aliases or prices.where(F.col("coin_id").isin(*aliases)).isEmpty():
         return prices
     renamed = _renamed(prices, aliases)
-    # Only coins with an old slug can have two rows per instant; the others need no sort.
+    # Only coins with an old slug can have two rows per instant, so only their rows are sorted.
     has_alias = F.col("coin_id").isin(*aliases.values())
     at_one_instant = Window.partitionBy("coin_id", "observed_at").orderBy(*_todays_slug_first())
     choice = F.row_number().over(at_one_instant)
@@ -87,7 +89,7 @@ def _points(history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
 
 
 def _renamed(rows: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
-    """Add today's slug as `coin_id`; keep the row's own slug as `slug`, and add `is_old_slug`."""
+    """Set `coin_id` to the current slug; keep the original as `slug`, and add `is_old_slug`."""
     slug = F.col("slug")
     todays = F.create_map(*map(F.lit, chain(*aliases.items())))[slug] if aliases else F.lit(None)
     return (

@@ -1,8 +1,9 @@
-"""Sets reasons and outcomes of judged rows, and selects the columns to publish.
+"""Sets the reasons and outcomes of judged rows, and selects the columns to publish.
 
-What goes here: choosing one of several answers, finding contradictory answers, lists of reasons,
-and ids that PostgreSQL can store. What stays out: the rules (in `rules`) and everything that is
-specific to one kind of document (in `prices`, `history`).
+What goes here: choosing one of several rows with the same key, finding contradictory rows, building
+the lists of reasons, and converting ids to a form that PostgreSQL can index. What stays out: the
+rules (in `rules`) and everything that is specific to one kind of document (in `prices`, `history`,
+`rates`).
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ Rows = NDArray[np.int64]
 """Indices of rows in a table, ascending."""
 
 Breaches = Mapping[str, Rows]
-"""Maps a reason code to the rows that break the rule."""
+"""Maps a reason code to the rows that break its rule."""
 
 _OUTCOMES = ("valid", "quarantined", "superseded")
 
@@ -38,12 +39,12 @@ def judged_rows(
     values: Mapping[str, pa.Array],
     breaches: Breaches,
 ) -> pa.Table:
-    """Rows of a cleaned table: one per raw document, in the same order, with its outcome.
+    """Build the rows of a cleaned table: one per raw document, in the same order.
 
     Args:
         raw: columns of `payloads.kernel_schema`.
         clean: the cleaned table.
-        of_key: for each row, the number of its observation, see `groups`.
+        of_key: for each row, the number of its key, e.g. of its coin and time; see `groups`.
         values: the columns that were read from the payload.
         breaches: the rows that break each rule.
     """
@@ -71,7 +72,10 @@ def is_broken(breaches: Breaches, count: int) -> NDArray[np.bool_]:
 
 
 def foreign_apart(breaches: Breaches, is_foreign: pa.Array) -> Breaches:
-    """Replace all breaches of foreign documents by the single breach `foreign_document`."""
+    """Replace all breaches of foreign documents with the single breach `foreign_document`.
+
+    Foreign documents are those that this platform did not write.
+    """
     foreign = is_foreign.to_numpy(zero_copy_only=False)
     ours = {code: rows[~foreign[rows]] for code, rows in breaches.items()}
     return {**ours, "foreign_document": np.flatnonzero(foreign)}
@@ -90,12 +94,12 @@ def reason_lists(breaches: Breaches, count: int) -> pa.Array:
 
 
 def groups(*columns: pa.Array) -> NDArray[np.int64]:
-    """Number the rows so that rows with equal columns get the same number; nulls are equal."""
+    """Give rows with equal values in all columns the same number; nulls are equal."""
     numbers = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         encoded = column.dictionary_encode(null_encoding="encode")
         pairs = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
-        # Renumbered from zero, so that the next product stays below the square of the row count.
+        # Renumbered from zero, so that the next products stay below the square of the row count.
         numbers = np.unique(pairs, return_inverse=True)[1]
     return numbers
 
@@ -103,13 +107,13 @@ def groups(*columns: pa.Array) -> NDArray[np.int64]:
 def contradictions(
     of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table
 ) -> NDArray[np.int64]:
-    """Find rows of answers that contain two different values for the same key.
+    """Find rows whose response contains different payloads for the same key.
 
-    Neither value is used, because it is unknown which one is correct. Answers fetched at other
-    times are not affected, and broken rows are ignored.
+    None of these payloads is used, because it is unknown which one is correct. Responses fetched at
+    other times are not affected, and broken rows are ignored.
 
     Args:
-        of_key: the number of each row's observation.
+        of_key: the number of each row's key.
         broken: whether each row breaks a rule.
         raw: columns `fetched_at` and `payload`.
     """
@@ -128,14 +132,14 @@ def contradictions(
 def outcomes(of_key: NDArray[np.int64], broken: NDArray[np.bool_], raw: pa.Table) -> pa.Array:
     """Set the outcome of each row.
 
-    A broken row is `quarantined`. Among the other rows of an observation the latest answer is
-    `valid`, and the earlier ones are `superseded`.
+    A broken row is `quarantined`. Among the other rows with the same key, the row fetched last is
+    `valid`, and the earlier rows are `superseded`.
 
     Args:
-        of_key: the number of each row's observation.
+        of_key: the number of each row's key.
         broken: whether each row breaks a rule.
-        raw: columns `fetched_at` and `raw_id`. If two answers have the same time, the answer with
-            the larger id counts as the latest.
+        raw: columns `fetched_at` and `raw_id`. If two rows have the same `fetched_at`, the row with
+            the larger `raw_id` counts as fetched last.
     """
     rows = _rivals(of_key, broken)
     rivals = raw.select(["fetched_at", "raw_id"]).take(pa.array(rows))
@@ -157,15 +161,15 @@ def _rivals(of_key: NDArray[np.int64], broken: NDArray[np.bool_]) -> Rows:
 
 
 def publication(judged: pa.Table, flow: Flow) -> pa.Table:
-    """Select the columns that a publication needs.
+    """Select the columns that are needed to publish the rows.
 
     Args:
         judged: columns of `flow.clean`.
         flow: determines the published table.
 
     Returns:
-        `flow.judged_columns`, one row per input row. `raw_id` is in the form that PostgreSQL can
-        index; `payload` is null unless the row is quarantined.
+        `flow.judged_columns`, one row per input row. `raw_id` has a form that PostgreSQL can index.
+        `payload` is null unless the row is quarantined.
     """
     is_quarantined = pc.equal(judged["outcome"], "quarantined")
     changed = {

@@ -1,8 +1,8 @@
 """Extracts the payload fields that the rules read, as one text column per field.
 
-What goes here: their text, and the columns of a kernel's input. What stays out: which fields they
-are (in `schemas.flows`), reading documents (in `stores`) and the meaning of a text (in `numbers`,
-`rules`).
+What goes here: converting values to text, and the input columns of a kernel, which is a function
+that judges documents. What stays out: the list of fields (in `schemas.flows`), reading documents
+(in `stores`) and the meaning of a text (in `numbers`, `rules`).
 """
 
 import json
@@ -16,16 +16,16 @@ from cryptoassets.schemas.arrow import arrow_schema
 
 
 def field_texts(payload: Mapping[str, Any], fields: Iterable[str]) -> tuple[str | None, ...]:
-    """Return the text of each field; the rules can thus judge values of any JSON type.
+    """Return the text of each field, so that the rules can judge values of any JSON type.
 
     Args:
         payload: the payload of a document that this platform wrote, as MongoDB returned it.
         fields: keys of the payload.
 
     Returns:
-        Strings unchanged; None for null and for missing fields; for other values their JSON text,
-        with sorted keys and without blanks. A number that raw stores as `{"$numberDecimal": text}`
-        becomes that text.
+        One text per field. Strings are unchanged, null and missing fields become None, and other
+        values become their JSON text, with sorted keys and without whitespace. A number that the
+        document stores as `{"$numberDecimal": text}` becomes that text.
     """
     get = payload.get
     # Called for each document, so the usual types are checked by identity, which is fast.
@@ -42,7 +42,7 @@ def _text(value: Any) -> str:
 
 
 def _as_sent(value: Any) -> Any:
-    """Replace objects that represent a number in raw by the text of the number."""
+    """Replace each object that stores a number with the text of the number."""
     if isinstance(value, dict):
         kept = value.get(NUMBER_KEY)
         if len(value) == 1 and isinstance(kept, str):
@@ -52,7 +52,7 @@ def _as_sent(value: Any) -> Any:
 
 
 def kernel_schema(table: RawTable) -> pa.Schema:
-    """Return the columns of a kernel's input: those of a raw table, then `payload.<field>`."""
+    """Return a kernel's input columns: the raw table's, then one `payload.<field>` per field."""
     texts = [pa.field(payload_column(field), pa.string()) for field in table.payload_fields]
     return pa.schema([*arrow_schema(table), *texts])
 

@@ -1,8 +1,8 @@
 """Turns raw coin snapshots into typed, judged rows: exactly one row per raw document.
 
-What goes here: the kernel of `clean/coin_prices`, and the rules that concern a whole snapshot. What
-stays out: rules on single rows (in `rules`), outcomes (in `outcomes`) and daily figures (in
-`marts`).
+What goes here: the function that computes `clean/coin_prices`, and the rules that concern a whole
+snapshot. What stays out: rules for single rows (in `rules`), outcomes (in `outcomes`) and daily
+figures (in `marts`).
 """
 
 import numpy as np
@@ -33,12 +33,12 @@ def judge_prices(raw: pa.Table) -> pa.Table:
     """Parse every raw document, list the rules it breaks and set its outcome.
 
     Args:
-        raw: columns of `payloads.kernel_schema(RAW_COIN_SNAPSHOTS)`, whole snapshots only.
+        raw: columns of `payloads.kernel_schema(RAW_COIN_SNAPSHOTS)`; all rows of each snapshot.
 
     Returns:
-        Columns of `schemas.CLEAN_COIN_PRICES`, one row per input row, in the same order. `outcome`
-        is `quarantined` if `reasons` is not empty; otherwise `valid` for the latest `fetched_at` of
-        a (coin_id, observed_at) and `superseded` for the earlier ones.
+        Columns of `schemas.CLEAN_COIN_PRICES`, one row per input row, in the same order. Rows with
+        reasons are quarantined. If several other rows have the same (coin_id, observed_at), the one
+        with the latest `fetched_at` is valid; the earlier ones are superseded.
     """
     coin_id, observed_at = (raw[name].combine_chunks() for name in ("coin_id", "observed_at"))
     texts = payload_texts(raw, RAW_COIN_SNAPSHOTS)
@@ -66,7 +66,7 @@ def _snapshot_breaches(
     Args:
         raw: see `judge_prices`.
         of_key: the number of each row's coin and snapshot.
-        broken: whether each row breaks a rule on single rows.
+        broken: whether each row breaks a rule for single rows.
     """
     of_snapshot = groups(raw["observed_at"].combine_chunks())
     first_of_key = np.unique(of_key, return_index=True)[1]
@@ -74,7 +74,7 @@ def _snapshot_breaches(
     coins_seen = np.bincount(
         of_snapshot[first_of_key[has_coin[first_of_key]]], minlength=raw.num_rows
     )
-    # Foreign documents were not part of the source's answer, so they are not counted.
+    # Foreign documents were not part of the source's response, so they are not counted.
     ours = ~raw["is_foreign"].to_numpy()
     documents = np.bincount(of_snapshot[ours], minlength=raw.num_rows)
     of_broken = np.bincount(of_snapshot[ours & broken], minlength=raw.num_rows)

@@ -1,7 +1,8 @@
-"""Turn raw rates into typed, judged rows: exactly one row per raw document.
+"""Turns raw exchange rates into typed, judged rows: exactly one row per raw document.
 
-What goes here: the kernel of `clean/fx_rates` and its rules. What stays out: what all flows share
-(in `outcomes`), prices in a currency (SQL functions, in `migrations`).
+What goes here: the function that computes `clean/fx_rates`, and its rules. What stays out: code
+that all kinds of data share (in `outcomes`), and converting prices to a currency (SQL functions in
+`migrations`).
 """
 
 import pyarrow as pa
@@ -31,8 +32,8 @@ def judge_rates(raw: pa.Table) -> pa.Table:
         raw: columns of `payloads.kernel_schema(RAW_RATES)`.
 
     Returns:
-        Columns of `CLEAN_FX_RATES`, one row per input row, in the same order. `currency` is in
-        Unicode's form NFC, in which `CRYPTOASSETS_CURRENCIES` is sent.
+        Columns of `CLEAN_FX_RATES`, one row per input row, in the same order. `currency` is
+        normalized to Unicode NFC, as the ids in `CRYPTOASSETS_CURRENCIES` are when requested.
     """
     texts = payload_texts(raw, RAW_RATES)
     typed, unreadable = measures(texts, FIELDS)

@@ -1,6 +1,7 @@
 """Collects the reason codes of all flows.
 
-What goes here: `known_reasons`. What stays out: the codes (in `rules`, and in each flow's rules).
+What goes here: `known_reasons`. What stays out: the codes (in `rules`, and in the flow's own
+module, e.g. `rates`).
 """
 
 from importlib import import_module
@@ -10,7 +11,7 @@ from cryptoassets.transforms.rules import REASONS
 
 
 def known_reasons() -> dict[str, str]:
-    """Return the meaning of each reason code: the common ones, then those of each flow."""
+    """Return the meaning of each reason code: the common codes, then those of each flow."""
     meanings = dict(REASONS)
     for flow in FLOWS:
         meanings |= getattr(import_module(flow.rules[0]), "REASONS", {})

@@ -1,4 +1,4 @@
-"""Formats messages about raw documents that do not end in exactly one place.
+"""Formats messages about raw documents that did not end up in exactly one place.
 
 What goes here: how documents are counted and named in messages. What stays out: comparing the
 stores (in `checks.places`).
@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# PostgreSQL's index entries have at most 2,704 bytes, and a character takes at most 4.
+# A PostgreSQL index entry has at most 2,704 bytes, and a character takes at most 4 bytes.
 MAX_ID_CHARACTERS = 600
 
 _SHOWN = 3
@@ -16,7 +16,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Counts:
-    """The raw documents of a partition, counted by where they ended."""
+    """A partition's raw documents, counted by the place where they ended up."""
 
     raw_rows: int
     loaded_rows: int
@@ -57,8 +57,8 @@ def ledger_differences(ledger: Counts | None, actual: Counts, documents: int) ->
     """List differences between the ledger and the stores.
 
     Args:
-        ledger: counts of the ledger row; None if the partition was never published.
-        actual: counts of the stores.
+        ledger: counts in the ledger row; None if the partition was never published.
+        actual: counts in the stores.
         documents: number of documents in the lake.
     """
     if ledger is None:

@@ -4,7 +4,7 @@ What goes here: reason codes, the rules for coins of a snapshot, and the rules t
 with snapshots. What stays out: rules that concern a whole snapshot (in `prices`), parsing numbers
 (in `numbers`).
 
-A code is `<column>_<problem>` or a separate word; `REASONS` explains each code.
+A code is `<column>_<problem>` or a phrase such as `off_grid`; `REASONS` explains each code.
 """
 
 from collections.abc import Collection, Mapping
@@ -34,7 +34,8 @@ SOURCE_FIELDS = {
 HISTORY_FIELDS = {"price_usd": "priceUsd", "circulating_supply": "circulatingSupply"}
 """The same mapping for a history point."""
 
-# CoinCap v3 prints these two as JavaScript prints a double, and all others with at most 18 places.
+# CoinCap v3 prints these two as JavaScript prints a double, and other numbers with at most 18
+# decimal places.
 DOUBLE_FIELDS = frozenset({"vwap_usd_24h", "change_pct_24h"})
 
 SUPPLY_TOLERANCE = Decimal("1e-9")
@@ -55,7 +56,7 @@ NUMBER_PROBLEMS = {
 
 
 def number_reasons(column: str, field: str) -> dict[str, str]:
-    """The reason codes of a column that is read as exact decimal from a field of the payload."""
+    """Map the reason codes of a column that is parsed as an exact decimal to their meanings."""
     return {f"{column}_{problem}": f"{field} {words}" for problem, words in NUMBER_PROBLEMS.items()}
 
 
@@ -87,7 +88,7 @@ REASONS: dict[str, str] = {
     "contradictory_answer": "one answer holds this coin or point more than once, and differently",
     "foreign_document": "not written by this platform: a field is missing or of another BSON type",
 }
-"""Maps every reason code to its meaning."""
+"""Maps reason codes to their meanings; `reasons.known_reasons` adds the codes of other flows."""
 
 Texts = Mapping[str, pa.Array]
 """Maps a payload field to its texts, one per row."""
@@ -120,12 +121,12 @@ def coin_measures(texts: Texts) -> tuple[Measures, Breaches]:
 
 
 def is_slug(texts: pa.Array) -> pa.Array:
-    """Return whether each text is the id of a coin; null for null."""
+    """Return whether each text has the form of a coin id; null for null."""
     return pc.match_substring_regex(texts, _COIN_ID)
 
 
 def ranks(texts: pa.Array) -> pa.Array:
-    """Parse ranks as INT; a text that is not a valid rank becomes its integer value, or null."""
+    """Parse ranks as INT; an invalid rank becomes its integer value, or null if none fits."""
     is_rank = pc.match_substring_regex(texts, _RANK)
     values = pc.if_else(is_rank, texts, pa.scalar(None, pa.string())).cast(pa.int32())
     odd = pc.invert(pc.fill_null(is_rank, True))
@@ -135,7 +136,7 @@ def ranks(texts: pa.Array) -> pa.Array:
 
 
 def identity_breaches(texts: Texts, coin_id: pa.Array) -> Breaches:
-    """Find rows that break a rule on id, rank or texts."""
+    """Find rows that break a rule on the id, the rank, or the symbol, name or explorer."""
     is_own_slug = pc.and_(is_slug(texts["id"]), pc.equal(texts["id"], coin_id))
     has_nul = [
         pc.fill_null(pc.match_substring(texts[field], "\x00"), False)
@@ -156,7 +157,7 @@ def plausibility_breaches(texts: Texts, typed: Measures) -> Breaches:
 
     Args:
         texts: fields of the payload.
-        typed: the measures of a coin.
+        typed: the coins' measures.
     """
     price, supply, cap, most, change = (
         typed[name]

@@ -1,10 +1,10 @@
-"""Compares amounts with a tolerance, exactly to the last decimal.
+"""Compares amounts with a tolerance, exactly to the last decimal place.
 
 What goes here: comparisons of whole columns. What stays out: the tolerances (in `rules`).
 
 Most rows are compared as doubles. Rows whose difference is too close to the tolerance for doubles
-are compared as Python decimals, because a product of two amounts has up to 76 digits, which is the
-maximum of Arrow's decimals.
+are compared as Python decimals. Arrow's decimals have at most 76 digits: a product of two amounts
+can have as many, and needs more when it is multiplied by the tolerance.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cryptoassets.transforms.outcomes import Rows
 
-# The error of a cast to double, and of each operation on it, is below 2**-50 of the amounts.
+# The errors of a cast to double and of each operation on doubles are below 2**-50 of the amounts.
 _MARGIN = 1e-12
 _EXACT = Context(prec=100)
 
@@ -25,7 +25,7 @@ def rows_above(amounts: pa.Array, limits: pa.Array, tolerance: Decimal) -> Rows:
     """Find rows whose amount exceeds its limit by more than a share of the limit.
 
     Args:
-        amounts: DECIMAL(38,18). Rows with a null are never found.
+        amounts: DECIMAL(38,18). Rows with a null are never returned.
         limits: DECIMAL(38,18).
         tolerance: share of the limit.
     """
@@ -43,7 +43,7 @@ def rows_apart(amounts: pa.Array, ones: pa.Array, others: pa.Array, tolerance: D
     """Find rows whose amount differs from a product by more than a share of the product.
 
     Args:
-        amounts: DECIMAL(38,18). Rows with a null are never found.
+        amounts: DECIMAL(38,18). Rows with a null are never returned.
         ones: DECIMAL(38,18); the first factors.
         others: DECIMAL(38,18); the second factors.
         tolerance: share of the product.

@@ -15,16 +15,16 @@ _SHARED = (
     *("transforms.rules", "transforms.tolerances", "transforms.numbers", "transforms.outcomes"),
     *("transforms.payloads", "stores.documents", "stores.batches", "stores.layouts"),
 )
-"""The modules that judge the rows of every flow or build rows from documents."""
+"""The modules that judge the rows of every flow, or that build rows from documents."""
 
 
 @cache
 def rules_version(table: Table, folder: Path = Path(__file__).parent) -> str:
-    """Hash the code that judges the rows of a cleaned table, without comments and docstrings.
+    """Hash the code that judges the rows of a cleaned table; comments and docstrings do not count.
 
     Args:
         table: a cleaned table.
-        folder: the folder of the code.
+        folder: the `transforms` folder of the code.
 
     Raises:
         KeyError: the table belongs to no flow.

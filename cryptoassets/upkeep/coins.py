@@ -1,9 +1,9 @@
-"""Rows of `warehouse.coins` that contradict the existing prices: finding and repairing them.
+"""Finds and repairs rows of `warehouse.coins` that contradict the existing prices.
 
-What goes here: what `merge_coins` cannot do, because it sees one hour and never goes back. When a
-changed rule quarantines a coin's newest (or oldest) observation, the coin's row still describes
-that observation. What stays out: the ordinary update of coins (in `transforms.outcomes` and
-`stores.publishing`).
+What goes here: repairs that `merge_coins` cannot do. For example, when a changed rule quarantines a
+coin's newest or oldest observation, the coin's row still describes that observation, because
+`merge_coins` only moves `last_seen_at` forward and `first_seen_at` back. What stays out: the
+ordinary update of coins (in `transforms.outcomes` and `stores.publishing`).
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ _DESCRIBED = tuple(
     name for name in COINS.column_names if name != "coin_id" and not name.endswith("_at")
 )
 
-# Prices that retention deleted are no contradiction: such a coin keeps its first and last time.
+# A price that retention deleted is no contradiction: the coin keeps that first or last time.
 _INCONSISTENT = """
     WITH seen AS (
         SELECT coin_id, first_seen_at, last_seen_at,
@@ -54,7 +54,7 @@ _IS_UNSEEN = """
         AND expired_at IS NOT NULL
     )
 """
-# A document's id begins with slug and time, see `coincap.documents.document_id`.
+# A document's id begins with the slug and the time, see `coincap.documents.document_id`.
 _IS_REFUSED = """
     EXISTS (
         SELECT FROM warehouse.quarantine WHERE asset = 'warehouse/coin_prices'
@@ -68,12 +68,14 @@ _IS_REFUSED = """
 
 @dataclass(frozen=True)
 class InconsistentCoin:
-    """A coin whose `first_seen_at` or `last_seen_at` has no price.
+    """A coin without a price at its `first_seen_at` or `last_seen_at`.
 
     Attributes:
         stored_last_at: `last_seen_at` as it is stored.
-        first_at, last_at: times of the first and last existing price; None: there is none.
-        is_refused: whether the documents of these times are in quarantine, because a rule changed.
+        first_at, last_at: correct values of `first_seen_at` and `last_seen_at`; None if no price
+            exists.
+        is_refused: whether the document of each of these two times that has no price is in
+            quarantine, as after a rule change.
     """
 
     coin_id: str
@@ -84,7 +86,7 @@ class InconsistentCoin:
 
 
 def inconsistent_coins(connection: psycopg.Connection[Any]) -> list[InconsistentCoin]:
-    """Return coins whose `first_seen_at` or `last_seen_at` has no row in the price table."""
+    """Return coins without a price at `first_seen_at` or `last_seen_at`, unless it has expired."""
     first, last = sql.Identifier("first_seen_at"), sql.Identifier("last_seen_at")
     query = sql.SQL(_INCONSISTENT).format(
         is_unseen_first=sql.SQL(_IS_UNSEEN).format(moment=first),
@@ -96,11 +98,11 @@ def inconsistent_coins(connection: psycopg.Connection[Any]) -> list[Inconsistent
 
 
 def misdescribed_coins(connection: psycopg.Connection[Any]) -> list[tuple[str, list[str]]]:
-    """Return coins whose columns differ from the cleaned row of their `last_seen_at`.
+    """Return coins whose columns differ from their cleaned row at `last_seen_at`.
 
     Returns:
-        Each coin_id with the columns that differ. A coin is skipped if its hour has no Parquet, or
-        if it has no valid row of that time (see `inconsistent_coins`).
+        Each coin_id with the columns that differ. A coin is skipped if the hour of `last_seen_at`
+        has no Parquet or no valid row of the coin at that time (see `inconsistent_coins`).
     """
     query = sql.SQL(
         "SELECT coin_id, last_seen_at, {} FROM warehouse.coins ORDER BY coin_id"
@@ -118,11 +120,14 @@ def misdescribed_coins(connection: psycopg.Connection[Any]) -> list[tuple[str, l
 
 
 def repair_coins(postgres: PostgresResource) -> list[str]:
-    """Update inconsistent coins from their newest existing price; delete those without a price.
+    """Update inconsistent coins from their newest existing price; delete coins without a price.
+
+    A repaired row has the values that it would have if only the existing prices had been
+    published. A coin is not changed if its columns must come from a price that has no cleaned row;
+    process the hour of that price first.
 
     Returns:
-        The ids of the repaired coins, sorted. A repaired row is as if the prices had arrived in
-        order. A coin whose newest price has no cleaned row is not changed: process that hour first.
+        The ids of the repaired coins, sorted.
     """
     with postgres.connect() as connection:
         found = inconsistent_coins(connection)
@@ -158,7 +163,7 @@ def _describe(
 
 
 def _descriptions(newest: dict[str, datetime | None]) -> dict[str, dict[str, Any]]:
-    """Return each coin's columns from the cleaned row of its newest price, if Parquet exists."""
+    """Return each coin's columns from the cleaned row of its newest price, if that row exists."""
     by_hour: dict[datetime, dict[str, datetime]] = defaultdict(dict)
     for coin_id, moment in newest.items():
         if moment is not None:
@@ -176,7 +181,7 @@ def _descriptions(newest: dict[str, datetime | None]) -> dict[str, dict[str, Any
         try:
             rows = clean_rows(SNAPSHOT_FLOW.clean, Span(hour, hour + _HOUR), columns, is_wanted)
         except FileNotFoundError:
-            # Another run is replacing the hour, and will update its coins.
+            # Another run is replacing the hour's Parquet, and will update the coins of that hour.
             continue
         for row in rows.to_pylist() if rows is not None else ():
             if row["observed_at"] == newest_by_coin[row["coin_id"]]:

@@ -1,8 +1,8 @@
-"""Which days of the marts are stale, or depend on prices that changed.
+"""Finds the days whose marts are stale, or depend on prices that changed.
 
-What goes here: the one definition of stale, finding the days that look back on a changed day, and
-grouping days into runs. What stays out: the figures (in `transforms.marts`), publication numbers
-(in `stores.publications`).
+What goes here: the only definition of stale marts, finding later days whose figures use a changed
+day, and grouping days into runs. What stays out: computing figures (in `transforms.marts`),
+publication numbers (in `stores.publications`).
 """
 
 from collections.abc import Collection, Iterator
@@ -38,7 +38,7 @@ _ROWS = """
     WHERE left(partition_key, 10) = ANY(%(days)s) GROUP BY 1
 """
 
-# A mart whose look-back has partly expired cannot be computed again.
+# The marts of a day cannot be computed again if an earlier day that they use has expired.
 _STALE = """
     WITH inputs AS (
         SELECT asset, left(partition_key, 10)::date AS day, sum(loaded_rows) AS loaded_rows,
@@ -79,7 +79,8 @@ _STALE = """
     LEFT JOIN week_candles USING (monday) WHERE weeks.coins <> coalesce(week_candles.candles, 0)
     {each_mart} ORDER BY 1
 """
-# `coin_daily` looks back: its inputs are compared above, here only its rows are counted.
+# The inputs of `coin_daily`, which also uses earlier days, are compared above; here, only its rows
+# are counted.
 _STALE_MART = """
     UNION SELECT computable.day FROM computable
     LEFT JOIN loads AS made ON made.day = computable.day AND made.asset = {mart}
@@ -101,11 +102,11 @@ _STALE_MART = """
 
 @dataclass(frozen=True)
 class MartDays:
-    """Days of the marts.
+    """The days whose marts are affected by a change.
 
     Attributes:
         to_compute: days to compute again, oldest first.
-        kept: days that stay as they are, oldest first, because prices that they need have expired.
+        kept: days that stay as they are because prices that they need have expired; oldest first.
     """
 
     to_compute: list[date]
@@ -113,7 +114,7 @@ class MartDays:
 
 
 def days_to_compute(postgres: PostgresResource, touched: Collection[date]) -> MartDays:
-    """Return the days whose figures may change: `touched`, and later days that look back on them.
+    """Return the days whose figures may change: `touched`, and later days that use these days.
 
     A later day is included only if the marts already contain it.
     """
@@ -134,7 +135,7 @@ def days_to_compute(postgres: PostgresResource, touched: Collection[date]) -> Ma
 
 
 def _days_before(day: date, *, has_mart: bool = True) -> list[date]:
-    """The day and the earlier days that it needs; a day without a mart needs fewer."""
+    """Return the day and the earlier days that it needs; a day without a mart needs fewer."""
     needed = DAYS_KEPT_BEFORE if has_mart else DAYS_READ_BACK
     return [day - timedelta(days=n) for n in range(needed + 1)]
 
@@ -142,9 +143,9 @@ def _days_before(day: date, *, has_mart: bool = True) -> list[date]:
 def stale_mart_days(postgres: PostgresResource) -> list[date]:
     """Return days whose marts were not computed from the current publications and aliases.
 
-    A day is also stale if it has prices but no mart, or if its marts lack rows. Existing marts that
-    look back on expired data are left out, because they cannot be computed again; so are days
-    before the first partition. Oldest first.
+    A day is also stale if it has prices but no mart, or if its marts lack rows. Days before the
+    first partition are left out, and days whose existing marts use expired data, because these
+    marts cannot be computed again. Oldest first.
     """
     facts = {
         "prices": list(COIN_DAILY_MART.input_assets),
@@ -161,7 +162,7 @@ def stale_mart_days(postgres: PostgresResource) -> list[date]:
 
 
 def _stale_mart(mart: Mart) -> sql.Composed:
-    """SQL that selects days on which a mart lacks rows or was computed from other inputs."""
+    """Return SQL that selects days whose mart lacks rows or was computed from outdated inputs."""
     time = mart.table.time_column
     of_instant = time is not None and time.type == "timestamptz"
     return sql.SQL(_STALE_MART).format(
@@ -177,7 +178,7 @@ def _stale_mart(mart: Mart) -> sql.Composed:
 
 
 def stretches_of_marts(postgres: PostgresResource, days: Collection[date]) -> Iterator[Stretch]:
-    """Group days into stretches that one run of `marts` can process, oldest first."""
+    """Group consecutive days into stretches, oldest first; a run of `marts` processes each."""
     rows = rows_by_day(postgres, days)
     partitions = [
         Partition(datetime.combine(day, time(), UTC), "marts", timedelta(days=1)) for day in days

@@ -1,8 +1,8 @@
-"""Reads dead letters again with the current code: readable ones become raw documents.
+"""Reads dead letters again with the current code: letters that it can read become raw documents.
 
-What goes here: finding the answer that a letter belongs to, and moving letters that can be read
-now. What stays out: reading JSON (in `coincap`), processing the partitions (in the command
-`requeue`).
+What goes here: finding the request and the fetch record of a letter, and storing the documents of
+letters that can be read now. What stays out: reading JSON (in `coincap`), processing the partitions
+(in the command `requeue`).
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ _LETTER_FIELDS: FieldTypes = {
     "reason": (str,),
     "body": (str,),
 }
-"""A letter without these fields is kept: another program wrote it, or it names no request."""
+"""A letter that lacks one of these fields is kept: another program may have written it."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,20 @@ def letter_reasons(lake: Lake) -> list[str]:
 
 
 def reread_dead_letters(lake: Lake, source: SourceKind, reason: str | None = None) -> RereadResult:
-    """Store the documents in dead letters that can be read now, and then delete those letters.
+    """Store the documents of all dead letters that can be read now, and delete these letters.
 
     Args:
         lake: the database.
-        source: source of the letters, which do not name it. The fetch record of a snapshot's
-            letter does, and then its source is used.
-        reason: only letters with this code; None: all.
+        source: source of the documents, because letters do not name it. If a snapshot's letter has
+            a fetch record, the source in that record is used instead.
+        reason: read only letters with this code; None: all letters.
 
     Raises:
         MixedSourcesError: the documents would mix with those of another source.
     """
     partitions: set[Partition] = set()
     documents = read = remaining = 0
-    # Read all ids first: bodies have up to 1 MiB, and new letters may be written in the meantime.
+    # Read only the ids first: bodies have up to 1 MiB, and new letters may arrive in the meantime.
     letter_ids = [one["_id"] for one in lake[DEAD_LETTERS].find(_of(reason), {"_id": 1})]
     for letter_id in letter_ids:
         letter = lake[DEAD_LETTERS].find_one({"_id": letter_id})
@@ -93,7 +93,7 @@ def _of(reason: str | None) -> dict[str, str]:
 
 
 def _documents_of(lake: Lake, letter: Document, source: SourceKind) -> tuple[Flow, RawBatch] | None:
-    """Return the documents of a letter, except those of expired partitions; None: unreadable."""
+    """Return a letter's documents, except those of expired partitions; None if unreadable."""
     if not has_types(letter, _LETTER_FIELDS):
         return None
     asked = urlsplit(letter["url"])
@@ -114,7 +114,7 @@ def _documents_of(lake: Lake, letter: Document, source: SourceKind) -> tuple[Flo
 
 
 def _envelope_of(body: str) -> Envelope:
-    """Read a whole answer; a single coin or point is read as an answer without timestamp."""
+    """Parse a response; a single coin or point is parsed as a response without a timestamp."""
     envelope = read_envelope(body.encode())
     return read_envelope(f'{{"data":[{body}]}}'.encode()) if envelope.items is None else envelope
 
@@ -148,5 +148,5 @@ def _coins(
         stamp, source = epoch_ms(fetch["observed_at"]), fetch["source"]
     page = Page(_answer_to(letter, source), offset, limit, stamp, envelope.items or ())
     batch = raw_batch(Snapshot((page,), is_repeated=False))
-    # The record of the fetch already exists and counts the whole page.
+    # The fetch record already exists and counts the whole page.
     return batch if fetch is None else replace(batch, fetches=())

@@ -1,7 +1,7 @@
 """Data from before the first partition: kept, and reported until `CRYPTOASSETS_SINCE` covers it.
 
-What goes here: the sentences that report it. What stays out: refusing to process it (each command
-does).
+What goes here: the messages that report such data. What stays out: refusing to process it, which
+each command does itself.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ _OLDEST = """
 
 
 def split_at_first(keys: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split partition keys into those before the first partition and the others, in order."""
+    """Split partition keys into those before the first partition and all others, in order."""
     first = load_settings().first_partition
     earlier = {key for key in keys if partition_window(key).start < first}
     return [key for key in keys if key in earlier], [key for key in keys if key not in earlier]
 
 
 def earlier_documents(keys: Sequence[str]) -> str:
-    """Return the sentence about partitions before the first one, which have documents."""
+    """Return a message about partitions that have documents but precede the first partition."""
     first, last = min(keys), max(keys)
     day = max(first[:10], f"{OLDEST_DAY}")
     shown = first if first == last else f"{len(keys)} partitions, {first} to {last}"
@@ -37,7 +37,10 @@ def earlier_documents(keys: Sequence[str]) -> str:
 
 
 def earlier_publications(postgres: PostgresResource) -> str | None:
-    """Return the warning about older ledger rows while `CRYPTOASSETS_SINCE` is not set."""
+    """Return a warning about ledger rows from before the first partition.
+
+    None if there are no such rows, or if `CRYPTOASSETS_SINCE` is set.
+    """
     settings = load_settings()
     if "cryptoassets_since" in settings.model_fields_set:
         return None

@@ -1,7 +1,7 @@
-"""The time ranges that Dagster's runs are working on.
+"""The time ranges that Dagster runs are working on.
 
 What goes here: finding the partitions of unfinished runs. What stays out: what callers do with
-them.
+these partitions.
 """
 
 from datetime import timedelta
@@ -24,10 +24,10 @@ _PARTITION = "dagster/partition"
 
 
 def in_use(instance: dg.DagsterInstance) -> dict[str, Span]:
-    """Return the range of each unfinished run, including the days that marts look back on.
+    """Return the range of each unfinished run, including the earlier days that marts use.
 
     Returns:
-        Run id to range; runs without an hour or day partition are absent.
+        Maps run ids to ranges; runs without an hour or day partition are absent.
     """
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES))
     ranges = {run.run_id: window_of(run) for run in runs}
@@ -38,7 +38,7 @@ def in_use(instance: dg.DagsterInstance) -> dict[str, Span]:
 
 
 def window_of(run: dg.DagsterRun) -> Span | None:
-    """Return the range of a run's partitions; None: it has no hour or day partition."""
+    """Return the range of a run's partitions; None if it has no hour or day partition."""
     one = run.tags.get(_PARTITION, "")
     first, last = range_of(run.tags) or (one, one)
     try:

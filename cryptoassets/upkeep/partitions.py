@@ -1,7 +1,7 @@
-"""Which partitions each store contains, found by indexes and folder listings.
+"""Finds the partitions that each store contains, with indexes and folder listings.
 
-What goes here: the starts of partitions, store by store. What stays out: their contents (in
-`checks.places`).
+What goes here: finding when the partitions of each store start. What stays out: reading the
+contents of partitions (in `checks.places`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ ALL_TIME = Span(_EPOCH, datetime(9999, 1, 1, tzinfo=UTC))
 
 @dataclass(frozen=True, order=True)
 class Partition:
-    """One partition of a flow, by its start; sorts by time."""
+    """One partition of a flow; partitions sort by start time."""
 
     start: datetime
     asset: str
@@ -48,12 +48,12 @@ class Partition:
 
     @property
     def key(self) -> str:
-        """Dagster's key."""
+        """The partition key in Dagster."""
         return partition_name(self.window)
 
     @property
     def day(self) -> datetime:
-        """The UTC day that contains it."""
+        """The start of the UTC day that contains the partition."""
         return self.start.replace(hour=0)
 
 
@@ -63,7 +63,7 @@ def partition_of(flow: Flow, start: datetime) -> Partition:
 
 
 def raw_starts(mongo: MongoResource, flow: Flow, window: Span = ALL_TIME) -> set[datetime]:
-    """Return the starts of partitions with raw documents, from their distinct times."""
+    """Return the start of each partition that has raw documents."""
     return starts_in(mongo.lake()[flow.raw.name], flow.span, window)
 
 
@@ -77,18 +77,20 @@ def partitions_waiting(
 ) -> list[Partition]:
     """Return partitions with raw documents that have not been published, oldest first.
 
-    They exist after a run that was killed after its fetch, or after a late answer. An expired
-    partition is never included. If everything is published, two queries show it, however long the
-    history. Otherwise the newest times are searched first, by bisection.
+    Such documents are left by a run that was killed between fetching and publishing, or arrive with
+    a late response. Expired partitions are never included. If everything is published, two queries
+    suffice to find that out, no matter how much history exists. Otherwise, a bisection searches the
+    newest times first.
 
     Args:
         mongo: the data lake.
         postgres: the warehouse.
         flow: the kind of document.
-        now: where the search starts.
-        is_estimate_enough: trust the server's own count of the collection; if it equals the
-            ledger's count, count only the newest day. After a crash of the server its count may be
-            wrong for earlier days; a run then still finds their documents.
+        now: current time, from which the search goes back.
+        is_estimate_enough: whether to trust the server's own count of the whole collection. If it
+            equals the ledger's count, only the newest day is counted. After a server crash, the
+            server's count may be wrong, so documents of earlier days may be missed; `run`, which
+            counts exactly, still finds them.
     """
     collection = mongo.lake()[flow.raw.name]
     ledger = ledger_rows(postgres, flow)
@@ -112,13 +114,13 @@ def partitions_waiting(
 
 
 def _growing_windows(flow: Flow, now: datetime) -> Iterator[Span]:
-    """Split all time until the end of the next partition into windows, newest first."""
+    """Split all time until the end of the next partition into growing windows, newest first."""
     end = _EPOCH + ((now - _EPOCH) // flow.span + 2) * flow.span
     span = timedelta(days=1)
     while end > OLDEST_OBSERVATION:
         start = max(OLDEST_OBSERVATION, end - span)
         yield Span(start, end)
-        # Recent hours are more likely, and each count reads its whole window.
+        # Waiting partitions are usually recent, and counting reads the whole window.
         end, span = start, 8 * span
 
 
@@ -129,13 +131,15 @@ def differing_counts(
     window: Span,
     counted: int,
 ) -> Iterator[tuple[datetime, int]]:
-    """Find partitions whose number of documents is not the expected one, by bisection.
+    """Find partitions that do not have the expected number of documents, by bisection.
+
+    Partitions whose differences cancel each other out may be missed.
 
     Args:
         collection: a flow's raw documents.
-        expected: number of documents by the start of the partition; 0 for absent partitions.
+        expected: maps the start of a partition to its expected number of documents; 0 if absent.
         span: length of a partition.
-        window: where to search; partitions whose differences cancel out may be missed.
+        window: where to search.
         counted: number of documents in the window.
 
     Yields:
@@ -160,7 +164,7 @@ def _published_in(published: Mapping[datetime, int], window: Span) -> int:
 def partitions_without_parquet(
     mongo: MongoResource, postgres: PostgresResource, flow: Flow, now: datetime
 ) -> set[str]:
-    """Return the keys of the last day's published partitions with missing or damaged Parquet."""
+    """Return keys of the last day's published partitions whose Parquet is missing or damaged."""
     open_partition = partition_around(now, flow.span).start
     window = Span(open_partition - timedelta(days=1), open_partition)
     raw = raw_starts(mongo, flow, window)
@@ -177,14 +181,14 @@ def partitions_without_parquet(
 def ledger_rows(
     postgres: PostgresResource, flow: Flow, window: Span = ALL_TIME
 ) -> dict[datetime, LedgerRow]:
-    """Return the ledger's row of each partition in the window, by its start."""
+    """Return the ledger row of each partition in the window, by the partition's start."""
     with postgres.connect() as connection:
         found = ledger_of(connection.cursor(), flow)
     return {start: row for start, row in found.items() if window[0] <= start < window[1]}
 
 
 def table_starts(postgres: PostgresResource, flow: Flow, window: Span = ALL_TIME) -> set[datetime]:
-    """Return the starts of partitions with rows in the published table."""
+    """Return the start of each partition that has rows in the published table."""
     query = sql.SQL(
         "SELECT DISTINCT date_trunc({}, observed_at) FROM {} "
         "WHERE observed_at >= %s AND observed_at < %s"
@@ -197,7 +201,7 @@ def table_starts(postgres: PostgresResource, flow: Flow, window: Span = ALL_TIME
 
 
 def clean_starts(flow: Flow, window: Span = ALL_TIME) -> set[datetime]:
-    """Return the starts of partitions with a folder under `CLEAN_PATH`, complete or not."""
+    """Return the start of each partition with a folder under `CLEAN_PATH`, complete or not."""
     store, root = clean_store()
     selector = fs.FileSelector(f"{root}/{flow.clean.name}", allow_not_found=True)
     spans = (folder_window(entry.base_name) for entry in store.get_file_info(selector))

@@ -1,13 +1,13 @@
 """Retention: deletes old partitions from all stores; the ledger records the deletion.
 
 What goes here: which partitions may be deleted, and in which order their parts are deleted. What
-stays out: the age (a setting), and the callers (the command `retention`, the job of that name).
+stays out: the age (a setting), and the callers (the command `retention`, and the job `retention`).
 
-A partition's rows, quarantine, Parquet and raw documents are deleted together. The order makes a
-kill harmless. First, one transaction deletes the rows and sets `expired_at` in the ledger; from
-then on nothing is published there again. Then the data lake records it, and Parquet and raw
-documents are deleted. After a kill, the next retention finds the rest by `expired_at` and deletes
-it first.
+A partition's rows, quarantine, Parquet and raw documents are deleted together, in an order that
+makes a kill harmless. First, one transaction deletes the rows and sets `expired_at` in the ledger;
+from then on, nothing is published in this partition again. Then the data lake records that the
+partition has expired, and Parquet and raw documents are deleted. After a kill, the next retention
+finds and deletes what remains of the partition.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,9 +62,9 @@ class Candidate:
     Attributes:
         documents: number of raw documents.
         rows: number of rows in the table and in quarantine.
-        clean_bytes: size of its Parquet.
-        held: why it is kept for now; None: it may be deleted.
-        is_stuck: whether it is kept until someone acts.
+        clean_bytes: size of the partition's Parquet.
+        held: why the partition is kept for now; None: it may be deleted.
+        is_stuck: whether the partition is kept until a user processes its documents.
     """
 
     partition: Partition
@@ -77,12 +77,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class RetentionResult:
-    """The result of a retention, or of its dry run.
+    """The result of a retention or a dry run.
 
     Attributes:
         before: the start of the oldest day that is kept; None: all data is kept.
-        candidates: partitions before it; those that are not held were deleted.
-        records: number of deleted dead letters and records of fetches and publications.
+        candidates: partitions before `before`; those that are not held were deleted.
+        records: number of deleted dead letters, fetch records and publication records.
         runs: number of deleted Dagster runs; None: all are kept.
     """
 
@@ -110,7 +110,7 @@ def retain(
         report: gets progress messages.
 
     Raises:
-        StoreUnavailableError: another process is reading many partitions.
+        StoreUnavailableError: another process reads many partitions, or runs a retention.
     """
     found: list[Candidate] = []
     records = 0
@@ -140,7 +140,7 @@ def _expired(
 
 
 def bounds(settings: Settings, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """Return the times before which data and Dagster's runs are deleted; None: all are kept."""
+    """Return the times before which data and Dagster runs are deleted; None: all are kept."""
     days, run_days = settings.cryptoassets_retention_days, settings.dagster_runs_retention_days
     runs_before = now - timedelta(days=run_days) if run_days else None
     return bound(now, days) if days else None, runs_before
@@ -150,16 +150,16 @@ def bound(now: datetime, days: int) -> datetime:
     """Return the start of the oldest day that is kept.
 
     Args:
-        now: aware.
-        days: whole days before today whose marts can still be computed; they look back on
-            `DAYS_KEPT_BEFORE` more, which are kept too.
+        now: current time, aware.
+        days: number of whole days before today whose marts must stay computable. These marts use
+            `DAYS_KEPT_BEFORE` earlier days, which are kept too.
     """
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=days + DAYS_KEPT_BEFORE)
 
 
 def candidates(targets: RetentionTargets, before: datetime) -> list[Candidate]:
-    """Return partitions before a time that still contain data, oldest first."""
+    """Return partitions that start before a time and still contain data, oldest first."""
     window = Span(ALL_TIME[0], before)
     found = []
     for flow in FLOWS:
@@ -192,10 +192,10 @@ def _held_by_runs(candidate: Candidate, running: dict[str, Span]) -> Candidate:
 
 
 def expire(targets: RetentionTargets, partition: Partition) -> str | None:
-    """Delete one partition from all stores; also completes an earlier, killed deletion.
+    """Delete one partition from all stores; this also completes a deletion that was killed.
 
     Returns:
-        None, or why it was kept: a run started to work on it, or new documents arrived.
+        None, or why the partition was kept: a run is working on it, or new documents arrived.
     """
     flow, window = flow_named(partition.asset), partition.window
     # Checked again: a run may have started since the partitions were listed.
@@ -219,7 +219,7 @@ def expire(targets: RetentionTargets, partition: Partition) -> str | None:
 
 
 def delete_fetch_records(mongo: MongoResource, before: datetime, *, is_dry_run: bool) -> int:
-    """Delete dead letters and records of fetches from before a time; return how many."""
+    """Delete dead letters and fetch records from before a time; return their number."""
     lake, old = mongo.lake(), {"fetched_at": {"$lt": before}}
     collections = [lake[name] for name in (DEAD_LETTERS, FETCHES)]
     if is_dry_run:
@@ -228,7 +228,7 @@ def delete_fetch_records(mongo: MongoResource, before: datetime, *, is_dry_run: 
 
 
 def delete_load_history(postgres: PostgresResource, before: datetime, *, is_dry_run: bool) -> int:
-    """Delete records of publications from before a time; return how many.
+    """Delete publication records from before a time; return their number.
 
     The ledger keeps the latest publication of each partition.
     """
@@ -248,7 +248,7 @@ def blocking_retention(postgres: PostgresResource) -> Iterator[None]:
 
     The lock ends with the connection, so a killed process blocks nothing.
     """
-    # Closed without a commit, so that a connection that the server has dropped is not a failure.
+    # Closed without a commit, which would fail if the server has dropped the connection.
     with closing(postgres.connect()) as connection:
         with typed_errors("waiting for retention", postgres.address):
             hold_shared(connection, _LOCK)
@@ -257,7 +257,7 @@ def blocking_retention(postgres: PostgresResource) -> Iterator[None]:
 
 @contextmanager
 def exclusive_retention(postgres: PostgresResource) -> Iterator[None]:
-    """Hold exclusively the lock of `blocking_retention`.
+    """Hold the lock of `blocking_retention` exclusively.
 
     Raises:
         StoreUnavailableError: another process reads many partitions, or runs a retention.

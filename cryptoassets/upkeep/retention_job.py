@@ -1,7 +1,7 @@
-"""Retention in Dagster: a job without partitions, and a schedule that is off.
+"""Retention in Dagster: a job without partitions, and a schedule that is off by default.
 
-What goes here: the same as the command `retention`, for users without a shell. What stays out:
-which data is deleted, and how (in `retention`).
+What goes here: a job that does the same as the command `retention`, for users without a shell. What
+stays out: which data is deleted, and how (in `retention`).
 """
 
 from datetime import UTC, datetime
@@ -44,8 +44,8 @@ def delete_what_is_old(
             name = f"{one.partition.asset} {one.partition.key}"
             context.log.warning("%s was kept: %s", name, one.held)
     context.log.info(
-        "%s %d partitions, %d records of fetches, dead letters and publications, "
-        "%d of Dagster's runs",
+        "%s %d partitions, %d dead letters and records of fetches and publications, "
+        "%d Dagster runs",
         "Would delete" if config.dry_run else "Deleted",
         sum(one.held is None for one in result.candidates),
         result.records,
@@ -55,7 +55,7 @@ def delete_what_is_old(
 
 @dg.job(
     description="Delete partitions older than CRYPTOASSETS_RETENTION_DAYS from all stores, and "
-    "Dagster's runs older than DAGSTER_RUNS_RETENTION_DAYS. Has no partition."
+    "Dagster runs older than DAGSTER_RUNS_RETENTION_DAYS. The job has no partitions."
 )
 def retention() -> None:
     """Limit the size of the stores."""
@@ -70,5 +70,5 @@ def retention() -> None:
     description="Run `retention` every day at 03:41 UTC.",
 )
 def retention_daily() -> dg.RunRequest:
-    """Run the retention at 03:41 UTC. Off by default."""
+    """Run the job at 03:41 UTC; off by default."""
     return dg.RunRequest()

@@ -1,7 +1,7 @@
 """Stretches: consecutive partitions that one run processes together.
 
 What goes here: which partitions follow each other, and how many of them one run takes. What stays
-out: which partitions there are (in `upkeep.partitions`), running them (in `operations.ranges`).
+out: finding partitions (in `upkeep.partitions`), running stretches (in `operations.ranges`).
 """
 
 from collections import defaultdict
@@ -14,7 +14,8 @@ MAX_DOCUMENTS = 200_000
 """Maximum number of raw documents in one run over several partitions; a single partition may
 have more."""
 MAX_SPAN = {timedelta(hours=1): timedelta(days=1), timedelta(days=1): timedelta(days=7)}
-"""Maps the span of a partition to the longest stretch; short, so a failed run loses little."""
+"""Maps a partition's span to the longest stretch; stretches are short, so that a failed run loses
+little work."""
 
 Stretch = list[Partition]
 
@@ -22,11 +23,11 @@ Stretch = list[Partition]
 def stretches(
     partitions: Iterable[Partition], documents: Callable[[Partition], int]
 ) -> Iterator[Stretch]:
-    """Group partitions into stretches of one asset without gaps, oldest first.
+    """Group each asset's partitions into stretches without gaps, oldest first.
 
     Args:
         partitions: in any order, of any assets.
-        documents: returns a partition's number of documents; called when the partition is reached.
+        documents: returns a partition's number of documents; called only when it is needed.
     """
     by_asset: dict[str, Stretch] = defaultdict(list)
     for partition in sorted(partitions):

@@ -1,4 +1,4 @@
-"""Which partitions are unchanged since their publication, by counts and checksums alone.
+"""Finds partitions that are unchanged since their publication, from counts and checksums alone.
 
 What goes here: what `audit` checks before it compares documents. This module counts the data lake's
 documents, computes the checksums of the table's rows, and compares both with the ledger. What stays
@@ -26,13 +26,14 @@ from cryptoassets.stores.mongodb import Document, count_in, end_of_times, in_win
 from cryptoassets.upkeep.partitions import ALL_TIME, differing_counts
 
 _COUNTING_SECONDS = 20.0
-"""Time limit of counting partitions one by one; a server without a good index would take hours."""
+"""Time limit for counting partitions one by one; without a good index, this would take hours."""
 _SHARE_TO_TRY = 0.05
+"""Share of the time limit after which the total time is estimated from the counts so far."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """Ledger and table of a flow from one database snapshot, by the start of a partition.
+    """A flow's ledger and checksums from one database snapshot, by the start of a partition.
 
     Attributes:
         ledger: the ledger's rows.
@@ -88,7 +89,7 @@ def published_partitions(
 
 
 def published_partition(postgres: PostgresResource, flow: Flow, window: Span) -> Published:
-    """Read the ledger and compute the checksums of one partition."""
+    """Read one partition's ledger row, and compute the checksums of its current rows."""
     with postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         checksums = rows_checksums(cursor, flow, window)
@@ -124,7 +125,7 @@ class RawCounts:
     Attributes:
         counts: number of documents; 0 for absent partitions.
         are_exact: whether each partition was counted. If not, an extra document in one partition
-            may hide a missing one in another.
+            may hide a missing document in another.
     """
 
     counts: dict[datetime, int]
@@ -140,14 +141,15 @@ def raw_counts(
 ) -> RawCounts:
     """Count raw documents per partition.
 
-    The embedded stand-in reads its whole collection for each count. For such a server, windows are
-    bisected instead, and only where a window's count differs from the ledger.
+    The embedded stand-in for MongoDB reads the whole collection for each count, so counting each
+    partition would take too long. In this case, windows are counted, and only those whose count
+    differs from `expected` are bisected.
 
     Args:
         mongo: the data lake.
         flow: the kind of document.
         expected: number of documents by the start of each known partition.
-        seconds: how long counting these one by one may take.
+        seconds: how long counting the known partitions one by one may take.
     """
     collection = mongo.lake()[flow.raw.name]
     counted = _counted_one_by_one(collection, flow, expected, seconds)
@@ -178,7 +180,7 @@ def _counted_one_by_one(
     for start in sorted(expected, reverse=True):
         counts[start] = count_in(collection, Span(start, start + flow.span))
         spent = time.monotonic() - started
-        # The first count may include connecting, so it does not predict the others.
+        # The first count may include connecting, so it does not predict the time of later counts.
         if spent > _SHARE_TO_TRY * seconds and spent / len(counts) * len(expected) > seconds:
             return None
     return counts

@@ -1,7 +1,7 @@
 """Serve Dagster's page: `python -m cryptoassets.webserver --workspace workspace.yaml`.
 
-What goes here: what the command `dagster-webserver` does, plus this package's middleware. What
-stays out: the middleware itself (in `guard`).
+What goes here: what the command `dagster-webserver` does, plus the guards. What stays out: the
+guards themselves (in `guard`).
 """
 
 import argparse
@@ -22,11 +22,11 @@ from cryptoassets.settings import load_settings
 
 _POLL_MS = 2000
 _SHUTDOWN_SECONDS = 10
-"""Pages keep connections open, which would otherwise prevent the server from stopping."""
+"""How long a stopping server waits for its connections: open pages never close theirs."""
 
 
 class GuardedWebserver(DagsterWebserver[Any, Any]):
-    """Dagster's webserver, which accepts only its own page and programs of this platform."""
+    """Dagster's webserver, which refuses requests from web pages of other origins."""
 
     def build_middleware(self) -> list[Middleware]:
         """Put the guards before Dagster's own middleware."""

@@ -1,4 +1,4 @@
-"""Reads a run as the plugin does, with Dagster's GraphQL in this process instead of a webserver."""
+"""Reads a run with the plugin's query, but without a webserver: GraphQL runs in this process."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The plugin reads the facts that runs report, by the same names."""
+"""The plugin reads facts by the names under which the product's runs report them."""
 
 import dagster as dg
 import pytest
@@ -16,7 +16,7 @@ LATE = {Fact.DOCUMENTS_RECEIVED: 7, Fact.IS_LATE: True}
 
 
 def test_the_plugin_uses_only_names_of_existing_facts() -> None:
-    """Neither package may import the other, so a renamed fact would be missing without an error."""
+    """Neither package may import the other, so no import fails if the product renames a fact."""
     names = {value for name, value in vars(plugin).items() if name.isupper()}
 
     assert product.METADATA_KEY == plugin.METADATA_KEY

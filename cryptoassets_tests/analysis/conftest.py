@@ -25,7 +25,7 @@ def market_url(stack: Stack, postgres_url_of: UrlOf, migrated_template: str) -> 
 
 @pytest.fixture
 def market(market_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """URL of the made-up market, which the settings also name."""
+    """URL of the made-up market, to which ANALYST_URL is set."""
     monkeypatch.setenv("ANALYST_URL", market_url)
     return market_url
 

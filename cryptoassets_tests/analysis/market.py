@@ -1,4 +1,4 @@
-"""A small made-up market in PostgreSQL: three coins, 90 days until 2026-11-23, same in every run.
+"""A small made-up market in PostgreSQL: 3 coins, 90 days up to 2026-11-23, the same in each run.
 
 What goes here: the rows that examples, questions and exports read. What stays out: the tables
 themselves (the database is fully migrated).
@@ -10,7 +10,7 @@ import psycopg
 
 from cryptoassets.resources.postgres import ensure_months
 
-# The price of a coin on a day: it rises slowly and jumps up and down, always in the same way.
+# The daily prices of bitcoin and ethereum rise slowly and jump up and down; tether stays at 1 USD.
 _SEED = """
 CREATE TEMPORARY TABLE coin ON COMMIT DROP AS
     SELECT * FROM (VALUES
@@ -85,7 +85,7 @@ CREATE TEMPORARY TABLE rate ON COMMIT DROP AS
             AS currency (currency, symbol, usd_per_unit),
         generate_series(timestamptz '2026-08-26 00:00Z', '2026-11-23 00:00Z', '1 day') AS day;
 
--- As on a real platform: rates of a moment since it was started, before that those of the ECB.
+-- As on a real platform: CoinCap's rates since it was started, and the ECB's rates before that.
 INSERT INTO warehouse.fx_rates (currency, symbol, observed_at, usd_per_unit, type, source,
         fetched_at, raw_id)
     SELECT currency, symbol, day, usd_per_unit, 'fiat', 'simulator', day, currency || '@' || day

@@ -1,7 +1,7 @@
-"""The questions of `docs/queries.sql`: their statements, and their answers as shown there.
+"""The questions in `docs/queries.sql`: their SQL statements, and their answers as shown there.
 
-What goes here: reading the page, and writing answers as the page shows them. What stays out: the
-comparison with other ways to get the numbers (in the tests and in `docs/questions.ipynb`).
+What goes here: reading the page, and formatting answers as the page shows them. What stays out:
+computing the same answers in Python (in `docs/questions.ipynb`), and comparing them (in the tests).
 """
 
 import re
@@ -21,7 +21,7 @@ def statements() -> list[str]:
 
 
 def page_with_answers() -> str:
-    """The page with the answers that the database gives now."""
+    """The page with the current answers from the database."""
     without_answers = re.sub(r"^--(  | -).*\n", "", PAGE.read_text(), flags=re.MULTILINE)
     parts = without_answers.split(";\n")
     answers = map(answer, statements())
@@ -29,7 +29,7 @@ def page_with_answers() -> str:
 
 
 def answer(statement: str) -> str:
-    """The rows of a statement as comments."""
+    """The rows that a statement returns, as SQL comments."""
     with open_rows(statement) as rows:
         shown = [row for b in rows.batches for row in zip(*b.to_pydict().values(), strict=True)]
         return "".join(f"-- {line}\n" for line in table_lines(rows, shown))

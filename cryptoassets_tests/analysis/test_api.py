@@ -1,4 +1,4 @@
-"""`import cryptoassets as ca`: exact values, explicit times, and cheap to import."""
+"""`import cryptoassets as ca`: exact values, explicit time zones and a fast import."""
 
 import doctest
 import subprocess
@@ -26,8 +26,8 @@ FIRST = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("name", [name for name in ca.__all__ if name != "Result"])
-def test_the_example_of_each_function_is_true(name: str) -> None:
-    """People copy it before they read the rest."""
+def test_the_example_in_each_docstring_is_correct(name: str) -> None:
+    """Users copy the example before they read the text."""
     tests = doctest.DocTestFinder(recurse=False).find(getattr(api, name), name)
     runner = doctest.DocTestRunner()
 
@@ -38,8 +38,8 @@ def test_the_example_of_each_function_is_true(name: str) -> None:
     assert 0 == runner.failures
 
 
-def test_every_form_has_the_exact_price_and_the_moment_in_utc() -> None:
-    """A double would lose the last digits, and a naive time would depend on the reader's zone."""
+def test_every_result_format_has_the_exact_price_and_the_time_in_utc() -> None:
+    """A double would lose the last digits; a naive time would depend on the user's time zone."""
     bitcoin = ca.prices("bitcoin", since=FIRST, until=FIRST + timedelta(hours=1))
 
     table, frame = bitcoin.arrow(), bitcoin.pandas()
@@ -66,8 +66,8 @@ def test_every_form_has_the_exact_price_and_the_moment_in_utc() -> None:
         datetime(2026, 11, 23, 1, tzinfo=timezone(timedelta(hours=1))),
     ],
 )
-def test_a_moment_may_be_a_text_a_date_or_a_time_with_zone(since: Any) -> None:
-    """Texts and dates without zone are UTC, as in every command."""
+def test_a_moment_may_be_a_text_a_date_or_a_time_with_a_time_zone(since: Any) -> None:
+    """Texts and dates without a time zone are UTC, as in every command."""
     assert 24 == len(ca.prices("bitcoin", since=since))
 
 
@@ -78,19 +78,25 @@ def test_a_moment_may_be_a_text_a_date_or_a_time_with_zone(since: Any) -> None:
         (lambda: ca.prices(since="yesterday"), "'yesterday' is not a date or time"),
         (lambda: ca.prices("BTC"), "There is no coin 'BTC'. Did you mean bitcoin?"),
         (lambda: ca.prices(["bitcoin", "bitcoinn"]), r"no coin 'bitcoinn'. `ca.coins\(\)`"),
-        (lambda: ca.history("bitcoin", interval="h3"), "'h3' is not an interval. Known are m1, m5"),
-        (lambda: api.candles(interval="m5"), "'m5' is not an interval. Known are h1, h4, d1, w1"),
+        (
+            lambda: ca.history("bitcoin", interval="h3"),
+            "'h3' is not an interval. Known intervals: m1, m5",
+        ),
+        (
+            lambda: api.candles(interval="m5"),
+            "'m5' is not an interval. Known intervals: h1, h4, d1, w1",
+        ),
         (lambda: ca.prices(currency="1; drop"), "is not a currency"),
     ],
 )
-def test_an_argument_without_a_match_is_refused(call: Callable[[], ca.Result], words: str) -> None:
+def test_an_invalid_argument_is_refused(call: Callable[[], ca.Result], words: str) -> None:
     """An empty result would look like missing data."""
     with pytest.raises(SettingsError, match=words):
         call()
 
 
-def test_a_query_may_have_any_types_and_names() -> None:
-    """Computed numbers are rounded, repeated names numbered, unknown types become text."""
+def test_a_query_may_return_any_types_and_column_names() -> None:
+    """Numbers are rounded, repeated names get numbers, and types unknown to Arrow become text."""
     table = ca.sql("""
         SELECT 2 / 3::numeric AS a, 1 AS a, ARRAY['x', NULL, 'a,"b'] AS texts, NULL::text[] AS none,
             '{"k": 1}'::jsonb AS json, true AS is_true, 1.5::float8 AS double, '' AS empty,
@@ -119,15 +125,15 @@ def test_a_query_may_have_any_types_and_names() -> None:
     ] == table.to_pylist()
 
 
-def test_rows_that_are_only_null_are_rows() -> None:
-    """In CSV such a row is an empty line."""
+def test_a_row_that_is_only_null_is_not_lost() -> None:
+    """Rows are read from PostgreSQL as CSV, in which such a row is an empty line."""
     table = ca.sql("SELECT NULLIF(n, 2) AS n FROM generate_series(1, 3) AS n ORDER BY 1;").arrow()
 
     assert [1, 3, None] == table["n"].to_pylist()
 
 
-def test_a_large_result_arrives_in_order_and_complete() -> None:
-    """More than one batch is read."""
+def test_a_large_result_is_complete_and_in_order() -> None:
+    """It is read in more than one batch."""
     table = ca.sql("SELECT n, repeat('x', 100) FROM generate_series(1, %s) AS n", [200_000]).arrow()
 
     assert 1 < table["n"].num_chunks
@@ -141,20 +147,20 @@ def test_a_large_result_arrives_in_order_and_complete() -> None:
         ("SELECT 1; SELECT 2", "refused the query"),
         ("SELECT 1) AS x; DROP TABLE coins; --", "refused the query"),
         ("DELETE FROM coins", "refused the query"),
-        ("SELECT 'Infinity'::numeric AS a", "fits no type of Arrow"),
-        ("SELECT 1e30::numeric AS a", "fits no type of Arrow"),
+        ("SELECT 'Infinity'::numeric AS a", "fits no Arrow type"),
+        ("SELECT 1e30::numeric AS a", "fits no Arrow type"),
         ("SELECT FROM coins", "has no columns"),
         (" ; ", "There is no statement"),
     ],
 )
-def test_a_failed_read_is_one_sentence(statement: str, words: str) -> None:
-    """A traceback of the driver helps nobody."""
+def test_a_failed_query_raises_the_platforms_own_error(statement: str, words: str) -> None:
+    """The message says what to do; a traceback from the database driver would not."""
     with pytest.raises(QueryError, match=words):
         ca.sql(statement)
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Libraries for data frames are optional, to keep the core small."""
+    """Libraries for data frames are optional, so that the basic installation stays small."""
     monkeypatch.setitem(sys.modules, "polars", None)
     monkeypatch.setitem(sys.modules, "duckdb", None)
     coins = ca.coins()
@@ -165,8 +171,8 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         coins.duckdb()
 
 
-def test_the_import_alone_loads_nothing() -> None:
-    """Every worker and every command imports the package."""
+def test_importing_the_package_loads_no_other_modules() -> None:
+    """Every worker and every command imports the package, so this must be fast."""
     code = (
         "import sys, cryptoassets; "
         "print([m for m in sys.modules if m.startswith('cryptoassets.') or m == 'pyarrow'])"
@@ -179,17 +185,17 @@ def test_the_import_alone_loads_nothing() -> None:
     assert "[]" == answer.stdout.strip()
 
 
-def test_duckdb_is_a_relation_of_its_own_kind() -> None:
-    """The relation can be filtered and written without a copy in pandas."""
+def test_the_duckdb_result_is_a_duckdb_relation() -> None:
+    """Such a relation can be filtered and written without a copy in pandas."""
     assert isinstance(ca.coins().duckdb(), duckdb.DuckDBPyRelation)
 
 
-def test_a_candle_is_converted_at_its_end_and_an_unknown_currency_is_an_error() -> None:
-    """The rate must be that of the time of the close; an unknown code is usually misspelt."""
+def test_a_candle_is_converted_at_the_rate_at_its_end() -> None:
+    """The close is the price at the end. An unknown currency is refused: it is usually misspelt."""
     table = ca.candles("bitcoin", since="2026-11-23", currency="jpy").arrow()
 
     assert Decimal("13987500.000000000000000000") == table["close_jpy"][0].as_py()
-    with pytest.raises(SettingsError, match=r"no rates of EURO\. Known are USD, EUR, JPY"):
+    with pytest.raises(SettingsError, match=r"no rates for EURO\. Known currencies: USD, EUR, JPY"):
         ca.prices("bitcoin", currency="euro")
     with pytest.raises(SettingsError, match=r"warehouse\.coins has no amounts"):
         selection(table_named("warehouse.coins"), make_filter(currency="EUR"))

@@ -1,4 +1,4 @@
-"""The reader's connection: it cannot write, starts nothing, and shows how to create its log-in."""
+"""The read-only connection cannot write, starts no server, and shows how to create its log-in."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def reader(analyst_url: str) -> Iterator[psycopg.Connection]:
 def test_a_reader_reads_in_utc_and_finds_tables_without_their_schema(
     reader: psycopg.Connection,
 ) -> None:
-    """Text and time have the same form in every query; people type short names."""
+    """Times look the same in every query, and users can type short table names."""
     row = reader.execute(
         "SELECT current_user, current_setting('TimeZone'), (SELECT count(*) FROM coin_latest)"
     ).fetchone()
@@ -64,16 +64,16 @@ def test_a_reader_stops_waiting_before_it_blocks_a_migration(reader: psycopg.Con
 def test_a_reader_cannot_write_even_after_leaving_read_only_mode(
     reader: psycopg.Connection, statement: str
 ) -> None:
-    """A prompt accepts any statement, so the role itself must have no rights."""
+    """The SQL prompt accepts any statement, so the role itself must not be allowed to write."""
     with pytest.raises(QueryError, match=r"permission denied|must be|read-only"), query_errors():
         reader.execute(statement)
 
 
 @pytest.mark.usefixtures("database")
-def test_a_stopped_server_is_an_error_that_names_the_command(
+def test_if_the_server_is_stopped_the_error_names_the_command_that_starts_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Importing the package in a notebook must not start servers."""
+    """Reading in a notebook must not start servers."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
 
     with pytest.raises(StoreNotRunningError, match=r"PostgreSQL is not running.*cryptoassets up"):
@@ -82,10 +82,10 @@ def test_a_stopped_server_is_an_error_that_names_the_command(
     assert [] == list(tmp_path.iterdir())
 
 
-def test_without_a_log_in_the_sql_is_printed_and_the_owner_is_never_used(
+def test_without_a_log_in_the_error_contains_the_sql_that_creates_it(
     database: str, monkeypatch: pytest.MonkeyPatch, postgres_url_of: Callable[[str], str]
 ) -> None:
-    """The owner may be a superuser, who can run programs even in a read-only transaction."""
+    """The owner's log-in is not used instead: a superuser could run programs on the server."""
     monkeypatch.setenv("POSTGRES_URL", database)
     with pytest.raises(AnalystLoginError, match="ANALYST_URL is not set") as caught:
         connect()
@@ -106,7 +106,7 @@ def test_without_a_log_in_the_sql_is_printed_and_the_owner_is_never_used(
 
 
 def test_a_role_that_can_write_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The separate log-in exists to prevent this mistake."""
+    """A separate log-in is useless if it can write."""
     monkeypatch.setenv("ANALYST_URL", database)
 
     with pytest.raises(AnalystLoginError, match=r"role `admin` of ANALYST_URL.*cannot write"):
@@ -126,8 +126,10 @@ def test_a_refused_log_in_is_reported_without_the_password(
     assert "planted" not in str(caught.value)
 
 
-def test_a_server_that_does_not_answer_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A restart may help here, unlike with a missing log-in."""
+def test_if_the_server_does_not_answer_the_error_suggests_a_retry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The server may be restarting. A missing log-in is a different error: a retry cannot help."""
     monkeypatch.setenv("ANALYST_URL", "postgresql://analyst:planted@127.0.0.1:1/bigdata_db")
 
     with pytest.raises(StoreUnavailableError, match="A retry can help") as caught:
@@ -136,10 +138,10 @@ def test_a_server_that_does_not_answer_is_worth_a_retry(monkeypatch: pytest.Monk
     assert "planted" not in str(caught.value)
 
 
-def test_a_database_without_tables_names_the_command_that_creates_them(
+def test_if_there_are_no_tables_the_error_names_the_command_that_creates_them(
     analyst_url: str, empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`cryptoassets up` creates no tables."""
+    """After `cryptoassets up` the server is running, but there are no tables yet."""
     name = psycopg.conninfo.conninfo_to_dict(empty_database)["dbname"]
     monkeypatch.setenv("ANALYST_URL", analyst_url.rpartition("/")[0] + f"/{name}")
 

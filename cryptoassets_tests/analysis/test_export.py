@@ -1,4 +1,4 @@
-"""Exports are exact in every format, complete or absent, and overwrite no existing file."""
+"""Exports are exact in every format, never incomplete, and do not overwrite existing files."""
 
 import csv
 from datetime import UTC, date, datetime
@@ -25,14 +25,14 @@ BERLIN = zone_named("Europe/Berlin")
 
 
 def export(out: Path, kind: str, table: str = "coin_prices", **changes: Any) -> Any:
-    """Export bitcoin's prices of 2026-11-23, Berlin time."""
+    """Export bitcoin's prices of 2026-11-23 (UTC), with times in Berlin's time zone."""
     wanted = make_filter("bitcoin", "2026-11-23T01:00", "2026-11-24T01:00", zone=BERLIN)
     request = {"table": table, "wanted": wanted, "format": kind, "out": out, "zone": BERLIN}
     return export_table(ExportRequest(**(request | changes)), lambda _rows: None)
 
 
 def test_parquet_has_exact_decimals_and_the_time_zone(tmp_path: Path) -> None:
-    """The moments are the same in every zone."""
+    """The moments are the same as in UTC."""
     written = export(tmp_path, "parquet")
 
     table = pq.read_table(written.path)
@@ -48,7 +48,7 @@ def test_parquet_has_exact_decimals_and_the_time_zone(tmp_path: Path) -> None:
     )
 
 
-def test_duckdb_has_a_table_of_the_same_name(tmp_path: Path) -> None:
+def test_a_duckdb_file_has_a_table_named_like_the_exported_one(tmp_path: Path) -> None:
     """The file opens with `duckdb prices.duckdb`."""
     written = export(tmp_path / "prices.duckdb", "duckdb")
 
@@ -59,7 +59,7 @@ def test_duckdb_has_a_table_of_the_same_name(tmp_path: Path) -> None:
 
 
 def test_csv_has_exact_texts_and_times_with_their_offset(tmp_path: Path) -> None:
-    """Nothing is written as 1E-18, and no reader has to guess the zone."""
+    """No number is written as 1E-18, and nobody has to guess the time zone."""
     written = export(tmp_path, "csv")
 
     with written.path.open(newline="") as file:
@@ -82,7 +82,7 @@ def test_xlsx_has_amounts_as_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_a_text_that_a_spreadsheet_would_calculate_gets_an_apostrophe(
+def test_a_text_that_a_spreadsheet_would_evaluate_gets_an_apostrophe(
     tmp_path: Path, kind: str, market_url: str, postgres_url_of: Any
 ) -> None:
     """The creator of a coin chooses its name; negative amounts are not formulas."""
@@ -114,7 +114,7 @@ def test_a_text_that_a_spreadsheet_would_calculate_gets_an_apostrophe(
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "duckdb", "xlsx"])
 def test_every_table_can_be_written_in_every_format(tmp_path: Path, kind: str) -> None:
-    """Lists, days, booleans and empty tables included."""
+    """This includes lists, days, booleans and empty tables."""
     for table in ("quarantine", "gaps", "marts.coin_daily", "credits", "coin_latest"):
         written = export(tmp_path, kind, table, wanted=make_filter(), overwrites=True)
         assert written.path.stat().st_size > 0
@@ -122,8 +122,8 @@ def test_every_table_can_be_written_in_every_format(tmp_path: Path, kind: str) -
     assert [] == list(tmp_path.glob(".*"))
 
 
-def test_an_existing_file_is_only_replaced_by_force(tmp_path: Path) -> None:
-    """It may be somebody's work."""
+def test_an_existing_file_is_only_replaced_with_force(tmp_path: Path) -> None:
+    """The file may contain somebody's work."""
     (tmp_path / "coin_prices.csv").write_text("mine")
 
     with pytest.raises(SettingsError, match=r"coin_prices.csv exists.*--force"):
@@ -135,7 +135,7 @@ def test_an_existing_file_is_only_replaced_by_force(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "duckdb", "xlsx"])
-def test_an_interrupted_export_leaves_nothing(tmp_path: Path, kind: str) -> None:
+def test_an_interrupted_export_leaves_no_file(tmp_path: Path, kind: str) -> None:
     """An incomplete file would look like a complete one."""
 
     def interrupt(_rows: int) -> None:
@@ -152,8 +152,8 @@ def test_an_interrupted_export_leaves_nothing(tmp_path: Path, kind: str) -> None
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"table": "nowhere"}, SettingsError, "no table 'nowhere'. Known are warehouse.coins"),
-        ({"format": "ods"}, SettingsError, "'ods' is not a format. Known are parquet, csv"),
+        ({"table": "nowhere"}, SettingsError, "no table 'nowhere'. Known tables: warehouse.coins"),
+        ({"format": "ods"}, SettingsError, "'ods' is not a format. Known formats: parquet, csv"),
         ({"out": Path("/no/such/file")}, SettingsError, "folder /no/such does not exist"),
         ({"out": Path("/proc/x.csv")}, StoreError, "/proc/x.csv cannot be written"),
         ({"table": "loads"}, SettingsError, "warehouse.loads has no coins"),
@@ -162,18 +162,18 @@ def test_an_interrupted_export_leaves_nothing(tmp_path: Path, kind: str) -> None
         ({"wanted": make_filter("bitcoinn")}, SettingsError, "no coin 'bitcoinn'"),
     ],
 )  # fmt: skip
-def test_misuse_is_one_sentence(
+def test_misuse_is_refused_with_a_reason(
     tmp_path: Path, changes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    """Each names what is wrong."""
+    """Each message names what is wrong."""
     with pytest.raises(error, match=words):
         export(**({"out": tmp_path, "kind": "csv"} | changes))
 
     assert [] == list(tmp_path.iterdir())
 
 
-def test_a_lost_server_leaves_nothing(tmp_path: Path, market_url: str) -> None:
-    """The connection may end in the middle of a file."""
+def test_a_lost_connection_leaves_no_file(tmp_path: Path, market_url: str) -> None:
+    """The connection may be lost while the file is being written."""
     with psycopg.connect(market_url, autocommit=True) as other:
 
         def end_connection(_rows: int) -> None:

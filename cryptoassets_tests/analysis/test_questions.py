@@ -1,4 +1,4 @@
-"""The ten questions: the answers that the pages show, from SQL and through `ca`, are the same."""
+"""The ten questions in the docs have the same answers in SQL, in Python and on the page."""
 
 import json
 import os
@@ -28,7 +28,10 @@ def test_the_page_shows_the_answers_of_its_queries(tmp_path: Path) -> None:
 
 
 def test_the_notebook_gets_the_same_numbers_through_python(market: str, tmp_path: Path) -> None:
-    """Amounts are compared exactly, statistics to the ninth place; it shows its answers."""
+    """Amounts are compared exactly, statistics to the ninth decimal place.
+
+    The answers saved in the notebook must be up to date, too.
+    """
     notebook = nbformat.read(questions.NOTEBOOK, as_version=4)
     shown = shown_answers(notebook)
     last = nbformat.v4.new_code_cell("import json; print(json.dumps(answers, default=str))")
@@ -48,13 +51,13 @@ def test_the_notebook_gets_the_same_numbers_through_python(market: str, tmp_path
 
 
 def alike(value: object, printed: object) -> object:
-    """A value of SQL in the form in which the notebook printed it."""
+    """A value from SQL in the form in which the notebook printed it."""
     if isinstance(printed, float):
         return float(str(value))
     return str(value) if isinstance(value, Decimal | date) else value
 
 
 def shown_answers(notebook: nbformat.NotebookNode) -> list[str]:
-    """The text of each output."""
+    """The text of each output saved in the notebook."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [output["data"]["text/plain"] for output in outputs if "data" in output]

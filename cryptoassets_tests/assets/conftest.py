@@ -1,4 +1,4 @@
-"""A platform on which each test materializes one asset of the current hour."""
+"""A platform on which the tests of a module materialize assets."""
 
 from collections.abc import Iterator
 
@@ -12,6 +12,6 @@ __all__ = ["make_platform"]
 
 @pytest.fixture(scope="module")
 def platform(make_platform: MakePlatform) -> Iterator[Platform]:
-    """Empty stores and a simulator, shared by a module."""
+    """A simulator and stores that are empty at first, shared by the tests of a module."""
     with make_platform() as platform:
         yield platform

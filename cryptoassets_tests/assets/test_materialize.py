@@ -1,6 +1,6 @@
-"""Each asset can be materialized alone for the current hour, but not without its store.
+"""Each asset can be materialized alone for the current hour, but not if its store is unavailable.
 
-The tests materialize assets as the UI does: with the job over all assets and one asset selected.
+The tests materialize assets as the UI does: with the job of all assets, and one asset selected.
 """
 
 from datetime import UTC, datetime
@@ -77,7 +77,7 @@ def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
 def test_each_asset_materializes_alone_in_flow_order(
     platform: Platform, now: dict[str, str], asset: str, partition: str, rows: int
 ) -> None:
-    """The asset's page in the UI shows what was written and where."""
+    """The metadata on the asset's page in the UI shows what was written, and where."""
     result = materialize(platform, asset, now[partition])
 
     assert result.success
@@ -102,7 +102,7 @@ def test_each_asset_materializes_alone_in_flow_order(
 def test_a_missing_upstream_partition_is_an_error_with_a_remedy(
     platform: Platform, asset: str, upstream: str, partition: str
 ) -> None:
-    """The message names asset, partition and remedy; the step is not retried."""
+    """The message names the asset, the partition and the remedy; the step is not retried."""
     result = materialize(platform, asset, partition)
 
     data = failure(result)
@@ -153,7 +153,7 @@ def test_a_range_fetches_once_and_materializes_only_hours_with_documents(
 def test_a_range_without_any_data_succeeds_and_materializes_no_partition(
     platform: Platform, now: dict[str, str]
 ) -> None:
-    """The last step used to fail without a cleaned partition. These tests fetch no rates."""
+    """`CRYPTOASSETS_CURRENCIES` is `none` here. The publishing step used to fail in this case."""
     hours = range_tags(f"{EARLIER:{HOUR_FORMAT}}", now[HOUR])
 
     result = platform.execute("rates", None, tags=hours)
@@ -193,10 +193,10 @@ class UnavailableStore(dg.ConfigurableIOManager):
         ("postgres_io_manager", "marts/market_daily", DAY),
     ],
 )
-def test_an_asset_fails_without_its_io_manager(
+def test_an_asset_fails_if_its_store_is_unavailable(
     platform: Platform, now: dict[str, str], io_manager: str, asset: str, partition: str
 ) -> None:
-    """Asset functions do not open stores themselves."""
+    """Assets read and write only through IO managers, so an IO manager's failure fails the step."""
     definitions = build_defs(resources={io_manager: UnavailableStore()})
 
     result = materialize(platform, asset, now[partition], definitions)

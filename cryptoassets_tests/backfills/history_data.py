@@ -1,4 +1,4 @@
-"""Inserts history into the stores without running jobs: points, records of calls, ledger rows.
+"""Inserts history into the stores without running jobs: points, call records, ledger rows.
 
 What goes here: inserting test data. What stays out: the expected results (in the tests).
 """
@@ -59,7 +59,7 @@ class HistoryData:
     def insert_window(
         self, coin: str, start: int, end: int, outcome: str, **overrides: Any
     ) -> None:
-        """Insert the record of a call; `overrides` replace its fields, e.g. `fetched_at` (T0)."""
+        """Insert a call record; `overrides` replace its fields, e.g. `fetched_at`, which is T0."""
         record = {
             "coin_id": coin,
             "interval": "h1",
@@ -84,7 +84,7 @@ class HistoryData:
 
         Args:
             day: number of days after T0.
-            raw_rows: documents that were read and loaded.
+            raw_rows: number of documents that were read and loaded.
             expired: whether retention has deleted the day's partition.
         """
         key = (T0 + timedelta(days=day)).strftime("%Y-%m-%d")

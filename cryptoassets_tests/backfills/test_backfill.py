@@ -28,7 +28,7 @@ def test_ninety_days_are_thirteen_chunks_of_whole_days() -> None:
 
 
 def test_consecutive_days_are_one_run() -> None:
-    """A finished day between them splits the run, and is not processed again."""
+    """A finished day in between is not processed again; the days around it become two runs."""
     days = days_between(T0, T0 + 5 * DAY)
 
     assert [days[:2], days[3:]] == group_consecutive([*days[:2], *days[3:]])
@@ -118,7 +118,7 @@ def test_the_coins_are_the_top_coins_of_the_newest_snapshot(
     postgres: PostgresResource,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """COINCAP_COINS coins are chosen by rank; documents of other programs are ignored."""
+    """The setting COINCAP_COINS limits their number; other programs' documents are ignored."""
     monkeypatch.setenv("COINCAP_COINS", "2")
     for coin, rank, hour in (("old", "1", 0), ("b", "2", 5), ("a", "1", 5), ("c", "3", 5)):
         payload = {"id": coin, "rank": rank}

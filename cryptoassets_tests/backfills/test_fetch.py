@@ -1,4 +1,4 @@
-"""Passes over coins against the simulator: every call is recorded."""
+"""Fetching history from the simulator, coin by coin, and recording the calls."""
 
 import json
 from collections import Counter
@@ -45,7 +45,7 @@ TWO_DAYS = days(0, 2)
 
 @pytest.fixture
 def fetch(client: CoinCapClient) -> Fetch:
-    """Create a pass over coins, with one span for each coin."""
+    """Create a pass over coins, with the same span for each coin."""
 
     def make(*coins: str, wanted: Span = TWO_DAYS, **changes: Any) -> HistoryFetch:
         plan = {coin: [wanted] for coin in coins}
@@ -56,14 +56,14 @@ def fetch(client: CoinCapClient) -> Fetch:
 
 
 def run_pass(fetch: HistoryFetch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the documents and records of all batches."""
+    """Make the calls of a pass; return the documents and records of all batches."""
     batches = list(fetch)
     documents = [document for batch in batches for document in batch.documents]
     return documents, [record for batch in batches for record in batch.windows]
 
 
 def test_no_point_is_lost_or_duplicated_where_windows_touch(fetch: Fetch) -> None:
-    """61 days of h1 are three calls: 30, 30 and 1 day."""
+    """61 days of h1 need three calls: for 30, 30 and 1 day."""
     documents, records = run_pass(fetch("bitcoin", wanted=days(0, 61)))
 
     assert 61 * 24 == len(documents) == len({document["_id"] for document in documents})
@@ -76,8 +76,8 @@ def test_no_point_is_lost_or_duplicated_where_windows_touch(fetch: Fetch) -> Non
     ]
 
 
-def test_windows_that_begin_later_are_skipped_but_one_may_reach_beyond(fetch: Fetch) -> None:
-    """A chunk of a week is fetched with windows of a month, which later chunks need not request."""
+def test_windows_may_end_but_not_begin_after_the_requested_chunk(fetch: Fetch) -> None:
+    """A week is fetched in a window of a month, which later weeks need not request again."""
     documents, records = run_pass(fetch("bitcoin", wanted=days(0, 61), before=days(0, 7)[1]))
 
     assert [days(0, 30)] == [(record["start"], record["end"]) for record in records]
@@ -87,7 +87,7 @@ def test_windows_that_begin_later_are_skipped_but_one_may_reach_beyond(fetch: Fe
 def test_a_refused_window_is_halved_and_the_accepted_length_is_used_from_then_on(
     fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
 ) -> None:
-    """The table of longest windows is not official; if it is wrong, the run must not fail."""
+    """The table of longest windows is not official: a run must not fail if the table is wrong."""
     plan_faults({"route": HISTORY, "kind": "status", "status": 400, "times": 2})
 
     documents, records = run_pass(fetch("bitcoin", "ethereum", wanted=days(0, 15)))
@@ -98,7 +98,7 @@ def test_a_refused_window_is_halved_and_the_accepted_length_is_used_from_then_on
     assert 10 == count_calls()["calls"][HISTORY]
 
 
-def test_a_missing_coin_does_not_stop_the_others_and_is_recorded(
+def test_a_missing_coin_is_recorded_and_does_not_stop_other_coins(
     fetch: Fetch, plan_faults: PlanFaults
 ) -> None:
     """A 404 must not end a backfill, and the coin must not be requested again."""
@@ -113,10 +113,10 @@ def test_a_missing_coin_does_not_stop_the_others_and_is_recorded(
     assert "ethereum" == history_fetch.facts["coins without history"]
 
 
-def test_a_failed_coin_is_recorded_and_the_others_continue(
+def test_a_failed_coin_is_recorded_and_does_not_stop_other_coins(
     fetch: Fetch, plan_faults: PlanFaults
 ) -> None:
-    """A failed window is not covered, so the next pass requests it again."""
+    """A failed window does not count as answered, so the next pass requests it again."""
     plan_faults({"route": "/assets/ethereum/history", "kind": "reset"})
     history_fetch = fetch("bitcoin", "ethereum", "tether")
 
@@ -129,7 +129,7 @@ def test_a_failed_coin_is_recorded_and_the_others_continue(
     assert "broke the connection" in records[1]["error"]
 
 
-def test_a_source_that_is_down_is_not_asked_for_every_coin(
+def test_a_source_that_is_down_is_not_called_for_every_coin(
     fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
 ) -> None:
     """A hundred coins with a minute of retries each would take more than an hour."""
@@ -141,8 +141,8 @@ def test_a_source_that_is_down_is_not_asked_for_every_coin(
     assert 5 * QUICK.attempts == count_calls()["calls"][HISTORY]
 
 
-def test_long_rate_limiting_is_survived(source: SourceServer, plan_faults: PlanFaults) -> None:
-    """A backfill's retries outlast eight 429 answers followed by two resets."""
+def test_a_pass_survives_long_rate_limiting(source: SourceServer, plan_faults: PlanFaults) -> None:
+    """A backfill's retries outlast eight 429 responses followed by two resets."""
     assert BACKFILL_RETRIES.attempts < 8
     storm = {"route": HISTORY, "kind": "status", "status": 429, "retry_after": "0", "times": 8}
     plan_faults(storm, {"route": HISTORY, "kind": "reset", "after": 8, "times": 2})
@@ -158,7 +158,7 @@ def test_long_rate_limiting_is_survived(source: SourceServer, plan_faults: PlanF
 def test_a_source_without_points_for_any_coin_leaves_no_record(
     fetch: Fetch, plan_faults: PlanFaults, control: tuple[str, Span] | None
 ) -> None:
-    """`data: []` for every coin is a fault of the source; a record would hide the gap forever."""
+    """`data: []` for every coin is a source fault; if recorded, it would hide the gap forever."""
     plan_faults({"route": HISTORY, "kind": "empty"})
     batches: list[RawBatch] = []
 
@@ -171,7 +171,7 @@ def test_a_source_without_points_for_any_coin_leaves_no_record(
 def test_coins_without_points_are_recorded_when_another_coin_has_points(
     fetch: Fetch, plan_faults: PlanFaults
 ) -> None:
-    """A coin that is not listed yet does not count as an outage, even if it is requested alone."""
+    """A coin that is not listed yet is no sign of an outage, even if it is requested alone."""
     plan_faults({"route": "/assets/bitcoin/history", "kind": "empty"})
 
     _, alone = run_pass(fetch("bitcoin", control=("tether", days(0, 1))))
@@ -188,8 +188,8 @@ class LimitedCredits:
         """Allow this many calls."""
         self._left = calls
 
-    def reserve(self, route: str, estimated: int) -> None:  # noqa: ARG002 - the protocol's
-        """Count down."""
+    def reserve(self, route: str, estimated: int) -> None:  # noqa: ARG002 - needed by the protocol
+        """Allow one call, or raise an error if none is left."""
         self._left -= 1
         if self._left < 0:
             raise CreditsSpentError(f"{route} was not called: spent")
@@ -201,7 +201,7 @@ class LimitedCredits:
 def test_a_source_that_knows_no_coin_leaves_no_record(
     fetch: Fetch, plan_faults: PlanFaults
 ) -> None:
-    """A wrong address answers 404 for each coin; if recorded, no coin would be requested again."""
+    """A wrong address answers 404 for each coin, which must not exclude the coins forever."""
     plan_faults({"route": HISTORY, "kind": "status", "status": 404})
     batches: list[RawBatch] = []
 
@@ -222,7 +222,7 @@ def two_call_client(source: SourceServer) -> Iterator[CoinCapClient]:
 def test_spent_credits_end_the_pass_and_keep_earlier_answers(
     two_call_client: CoinCapClient,
 ) -> None:
-    """Answers that were paid for are stored; the rest is fetched next month."""
+    """Points that were paid for are stored; the missing ones can be fetched next month."""
     plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
     history_fetch = HistoryFetch(two_call_client, "h1", "simulator", plan, days(0, 1)[1])
 
@@ -232,10 +232,10 @@ def test_spent_credits_end_the_pass_and_keep_earlier_answers(
     assert "was not called: spent" in history_fetch.facts["stopped"]
 
 
-def test_credits_that_end_before_any_point_are_reported_as_spent(
+def test_spent_credits_are_reported_even_if_no_call_returned_points(
     two_call_client: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
-    """Then no credits are left for the control window, so nothing is recorded."""
+    """No credits are left to request the control window, so nothing is recorded."""
     plan_faults({"route": HISTORY, "kind": "empty"})
     plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
     history_fetch = HistoryFetch(
@@ -254,10 +254,10 @@ def test_a_refused_key_ends_the_pass_at_once(fetch: Fetch, plan_faults: PlanFaul
         run_pass(fetch("bitcoin", "ethereum"))
 
 
-def test_an_unreadable_answer_is_stored_as_dead_letter(
+def test_an_unreadable_response_is_stored_as_a_dead_letter(
     fetch: Fetch, plan_faults: PlanFaults
 ) -> None:
-    """Users need the answer to find the cause."""
+    """Users need the response to find the cause."""
     plan_faults({"route": "/assets/ethereum/history", "kind": "html"})
 
     batches = list(fetch("bitcoin", "ethereum"))
@@ -271,7 +271,7 @@ def test_an_unreadable_answer_is_stored_as_dead_letter(
 def test_a_window_whose_points_cannot_be_read_counts_as_failed(
     fetch: Fetch, plan_faults: PlanFaults, time: object
 ) -> None:
-    """Text or seconds in `time` used to be recorded as "empty", which hid the gap forever."""
+    """Windows with text or seconds in `time` used to be recorded as "empty", which hid the gap."""
     odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": time}} for hour in range(24)}
     plan_faults({"route": "/assets/ethereum/history", "kind": "patch", "coins": odd})
     history_fetch = fetch("bitcoin", "ethereum", wanted=days(0, 0.5))
@@ -289,7 +289,7 @@ def test_a_window_whose_points_cannot_be_read_counts_as_failed(
 
 
 def test_a_window_counts_as_failed_if_the_source_ignores_start_and_end() -> None:
-    """Such a coin used to be recorded as having no history."""
+    """Such a coin used to be recorded as having no points."""
     simulator = simulated_source()
 
     def send_old_points(request: Request) -> HttpAnswer:
@@ -307,7 +307,7 @@ def test_a_window_counts_as_failed_if_the_source_ignores_start_and_end() -> None
 
 
 def test_points_right_next_to_the_window_are_not_a_fault() -> None:
-    """Many sources include the window's end, and a coin may have been listed at that hour."""
+    """Many sources include the window's end, which may be the first point of a new coin."""
     simulator = simulated_source()
     end_ms = epoch_ms(TWO_DAYS[1])
 
@@ -325,7 +325,7 @@ def test_points_right_next_to_the_window_are_not_a_fault() -> None:
 def test_a_source_with_an_unknown_point_format_ends_the_pass(
     fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
 ) -> None:
-    """Otherwise a hundred coins at forty credits each would be spent on unreadable answers."""
+    """Otherwise, unreadable responses for a hundred coins would cost forty credits each."""
     odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": "x"}} for hour in range(24)}
     plan_faults({"route": HISTORY, "kind": "patch", "coins": odd})
     coins = ("bitcoin", "ethereum", "tether", "xrp", "solana", "cardano", "dogecoin")

@@ -19,20 +19,20 @@ def gap(start: int, end: int, *, unfillable: bool = False) -> Gap:
 
 
 def coin_gaps(*holes: Span, first_point: int | None = 0) -> CoinGaps:
-    """Return the input of a detection at hour 50, without any answer since the earlier ones."""
+    """Return the input of a detection at hour 50, without any call records."""
     first = None if first_point is None else at(first_point)
     return CoinGaps("bitcoin", [*holes], [], CallRecords(), first, at(50), lambda _: True)
 
 
 def test_a_new_hole_is_an_open_gap() -> None:
-    """Its time of detection is now."""
+    """Its `detected_at` is the time of this detection."""
     kept, dropped = coin_gaps(hours(5, 8)).reconcile([])
 
     assert [Gap("bitcoin", at(5), at(8), at(50))] == kept
     assert [] == dropped
 
 
-def test_a_gap_that_became_part_of_an_earlier_hole_is_one_row_with_its_first_detection() -> None:
+def test_a_gap_that_now_starts_earlier_stays_one_row_and_keeps_its_detection_time() -> None:
     """Otherwise its points would be requested again."""
     kept, dropped = coin_gaps(hours(5, 13)).reconcile([gap(10, 13)])
 
@@ -41,7 +41,7 @@ def test_a_gap_that_became_part_of_an_earlier_hole_is_one_row_with_its_first_det
 
 
 def test_a_gap_whose_points_exist_now_is_healed() -> None:
-    """It ends where the next hole begins."""
+    """If only its first points exist, the healed gap ends where the remaining hole begins."""
     whole, _ = coin_gaps().reconcile([gap(5, 8)])
     part, _ = coin_gaps(hours(6, 8)).reconcile([gap(5, 8)])
 
@@ -49,8 +49,8 @@ def test_a_gap_whose_points_exist_now_is_healed() -> None:
     assert [replace(gap(5, 6), healed_at=at(50)), gap(6, 8)] == part
 
 
-def test_a_gap_before_the_first_point_that_is_no_longer_expected_is_unfillable() -> None:
-    """The source has answered that the coin was not listed yet."""
+def test_a_gap_in_the_time_before_the_listing_is_unfillable() -> None:
+    """It is no longer a hole, because the source answered that it has no points there."""
     later, _ = coin_gaps(first_point=30).reconcile([gap(25, 30)])
     never, _ = coin_gaps(first_point=None).reconcile([gap(25, 30)])
 
@@ -58,7 +58,7 @@ def test_a_gap_before_the_first_point_that_is_no_longer_expected_is_unfillable()
 
 
 def test_adjacent_unfillable_gaps_become_one_row() -> None:
-    """The gap after the last point of a delisted coin grows every day."""
+    """Otherwise a delisted coin, whose last gap grows every day, would get a row per day."""
     rows = [gap(5, 6, unfillable=True), gap(6, 8, unfillable=True), gap(9, 10, unfillable=True)]
 
     kept, dropped = coin_gaps(hours(5, 8), hours(9, 10)).reconcile(rows)

@@ -18,23 +18,23 @@ pytestmark = [pytest.mark.mongo, pytest.mark.postgres]
 
 Detect = Callable[..., DetectedGaps]
 NOW = 48.5
-"""Hours after T0; the newest expected point is that of hour 48."""
+"""Hours after T0; the newest expected point is at hour 48."""
 ALL_HOURS = range(49)
 
 
 @pytest.fixture
 def detect(mongo: MongoResource, postgres: PostgresResource) -> Detect:
-    """Detect gaps at an hour."""
+    """Detect gaps as of an hour after T0."""
     return lambda hour=NOW: detect_gaps(mongo, postgres, "h1", at(hour))
 
 
 def without_hours(*missing: int) -> list[int]:
-    """Return all hours of the series except some."""
+    """Return all hours except the missing ones."""
     return [hour for hour in ALL_HOURS if hour not in missing]
 
 
 def test_a_complete_series_has_no_gap(history_data: HistoryData, detect: Detect) -> None:
-    """The newest expected point is half an hour old."""
+    """Points that are less than half an hour old are not expected yet."""
     history_data.insert_points("bitcoin", ALL_HOURS)
 
     assert [] == detect().open
@@ -42,7 +42,7 @@ def test_a_complete_series_has_no_gap(history_data: HistoryData, detect: Detect)
 
 
 def test_holes_inside_and_at_the_end_are_listed(history_data: HistoryData, detect: Detect) -> None:
-    """Comparing only the ends of a series would miss the first two."""
+    """Comparing only the ends of a series would miss the first two holes."""
     history_data.insert_points("bitcoin", without_hours(5, 10, 11, 12, 47, 48))
     history_data.insert_points("ethereum", ALL_HOURS)
 
@@ -58,7 +58,7 @@ def test_holes_inside_and_at_the_end_are_listed(history_data: HistoryData, detec
 def test_a_second_detection_changes_nothing_and_a_growing_gap_is_one_row(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """A sensor detects gaps every ten minutes."""
+    """A sensor detects gaps every ten minutes, which must not add rows."""
     history_data.insert_points("bitcoin", range(40))
     detect()
     before = history_data.read_gaps()
@@ -73,7 +73,7 @@ def test_a_second_detection_changes_nothing_and_a_growing_gap_is_one_row(
 def test_the_time_before_the_listing_is_not_a_gap(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """The source answered that it has no points, because the coin was not traded yet."""
+    """The source answered that it has no points there: the coin was not traded yet."""
     history_data.insert_window("new", 0, 20, "empty")
     history_data.insert_window("new", 20, 49, "points", first=at(30))
     history_data.insert_points("new", range(30, 49))
@@ -96,13 +96,13 @@ def test_the_time_before_the_listing_is_not_a_gap(
     ],
     ids=["a failed call", "in an earlier snapshot", "first points in quarantine"],
 )
-def test_a_coin_that_existed_earlier_has_a_gap_at_its_beginning(
+def test_a_coin_listed_before_its_first_stored_point_starts_with_a_gap(
     history_data: HistoryData,
     detect: Detect,
     plant: Callable[[HistoryData], None],
     gap: tuple[object, ...],
 ) -> None:
-    """A coin may be listed before its first stored point."""
+    """In each case, the coin counts as listed before its first stored point."""
     plant(history_data)
     history_data.insert_points("new", range(30, 49))
 
@@ -111,10 +111,10 @@ def test_a_coin_that_existed_earlier_has_a_gap_at_its_beginning(
     assert [gap] == history_data.read_gaps()
 
 
-def test_a_coin_of_the_snapshots_without_any_history_is_one_gap(
+def test_a_listed_coin_without_history_has_one_gap(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """It was listed after the last backfill; the time before its first snapshot is not missing."""
+    """The gap starts at the first snapshot: the coin was listed after the last backfill."""
     history_data.insert_points("bitcoin", ALL_HOURS)
     history_data.insert_coin("new", 25)
 
@@ -123,10 +123,10 @@ def test_a_coin_of_the_snapshots_without_any_history_is_one_gap(
     assert [("new", 25, 49, "open")] == history_data.read_gaps()
 
 
-def test_gaps_of_all_coins_that_grew_backwards_are_one_row_each(
+def test_a_gap_that_starts_earlier_than_before_stays_one_row_per_coin(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """The rows that the new ones contain are deleted, whichever coin comes last."""
+    """A longer gap replaces the shorter one inside it, for every coin and not only the last."""
     for coin in ("bitcoin", "ethereum"):
         history_data.insert_points(coin, without_hours(10, 11))
     detect()
@@ -159,7 +159,7 @@ def test_a_filled_gap_is_healed_and_opens_again_if_points_disappear(
 def test_the_rest_of_a_partly_filled_gap_stays_open(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """The rest keeps its `detected_at`, so that it is not requested again."""
+    """The rest keeps its `detected_at`, so that answers received since then still count for it."""
     history_data.insert_points("bitcoin", without_hours(5, 6, 7))
     detect()
 
@@ -170,7 +170,7 @@ def test_the_rest_of_a_partly_filled_gap_stays_open(
     assert at(NOW) == found.open[0].detected_at
 
 
-def test_a_gap_that_an_answer_since_detection_did_not_fill_is_unfillable(
+def test_a_gap_that_is_still_open_after_an_answer_is_unfillable(
     history_data: HistoryData, detect: Detect
 ) -> None:
     """Otherwise it would be requested again and again, and cost credits each time."""
@@ -301,10 +301,10 @@ def test_simultaneous_detections_write_each_gap_once(
     assert 2 == len(history_data.read_gaps())
 
 
-def test_the_days_of_gaps_are_the_days_that_lack_a_point(
+def test_only_days_that_lack_a_point_are_days_with_gaps(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """Only these days are processed again."""
+    """`backfill --gaps` processes only these days."""
     history_data.insert_points("bitcoin", without_hours(23, 24, 47))
 
     gaps = detect().open
@@ -336,7 +336,7 @@ def await_waiting_sessions(url: str, count: int) -> list[tuple[int, list[int]]]:
 def test_a_detection_waits_for_an_earlier_one(
     history_data: HistoryData, detect: Detect, database: str
 ) -> None:
-    """Otherwise the later one could overwrite newer rows with outdated ones."""
+    """Otherwise, a slow detection could overwrite newer rows with outdated ones."""
     history_data.insert_points("bitcoin", without_hours(5))
 
     with ThreadPoolExecutor() as pool, psycopg.connect(database) as held:

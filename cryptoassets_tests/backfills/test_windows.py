@@ -87,7 +87,7 @@ def test_the_price_equals_the_costs_that_api_users_report() -> None:
 
 
 def test_the_cost_of_a_backfill_is_counted_per_group_of_coins_and_in_total() -> None:
-    """Coins with the same missing history cost the same."""
+    """Coins that cost the same form a group."""
     month, quarter = (Span(T0, T0 + timedelta(days=days)) for days in (30, 90))
 
     cost = backfill_cost({"bitcoin": [quarter], "new": [month], "ethereum": [quarter]}, "h1")
@@ -108,10 +108,10 @@ def test_the_cost_of_a_backfill_is_counted_per_group_of_coins_and_in_total() -> 
         (401, 999, 16, 3),
     ],
 )
-def test_a_backfill_takes_the_months_whose_credits_it_needs(
+def test_a_backfill_takes_as_many_months_as_its_credits_need(
     needed: int, spent: int, day: int, months: int
 ) -> None:
-    """A whole month has 400 of 1,000 credits for history: 100 are the reserve, 500 for prices."""
+    """A month leaves 400 of 1,000 credits for history: 100 are reserved, 500 are for snapshots."""
     budget = Budget(1_000, spent, datetime(2026, 1, day, tzinfo=UTC))
 
     assert months == BackfillCost(Counter(), 1, needed).months(budget)

@@ -1,4 +1,4 @@
-"""Measuring a run includes all its processes, and no others."""
+"""Measurements of a run include all its processes, and no other processes."""
 
 import os
 import signal
@@ -33,8 +33,8 @@ def test_the_cpu_time_of_an_ended_child_is_included(form: str, tmp_path: Path) -
     assert 0.7 <= took.cpu_seconds < 1.7
 
 
-def test_pages_that_processes_share_count_once(tmp_path: Path) -> None:
-    """Forked workers share most of their memory, which RSS would count for each worker."""
+def test_shared_memory_is_counted_once(tmp_path: Path) -> None:
+    """Forked workers share most of their memory, but RSS would count it for each worker."""
     program = (
         "import os, time\n"
         "block = bytearray(os.urandom(1)) * 100_000_000\n"
@@ -48,13 +48,13 @@ def test_pages_that_processes_share_count_once(tmp_path: Path) -> None:
 
 
 def test_the_output_of_the_command_is_kept(tmp_path: Path) -> None:
-    """Ways print their marks, which are read from the output."""
+    """Benchmarked programs print timing marks, which are read from the output."""
     assert "hello" in measured("print('hello')", tmp_path).output
 
 
-def test_a_command_that_fails_is_shown_with_the_end_of_its_output(tmp_path: Path) -> None:
+def test_the_error_for_a_failed_command_shows_the_end_of_its_output(tmp_path: Path) -> None:
     """An aborted run must not be stored as a very fast one."""
-    with pytest.raises(BenchError, match=r"exited with 3; .* ends:\nthe reason"):
+    with pytest.raises(BenchError, match=r"exited with 3; .* ends with:\nthe reason"):
         measured("import sys; print('the reason'); sys.exit(3)", tmp_path)
 
 
@@ -71,7 +71,7 @@ def test_a_command_that_takes_too_long_is_killed_with_its_children(tmp_path: Pat
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
-def test_a_command_that_is_killed_by_a_signal_has_failed(tmp_path: Path) -> None:
+def test_a_command_that_a_signal_kills_has_failed(tmp_path: Path) -> None:
     """The kernel may kill a JVM when the machine runs out of memory."""
     program = f"import os; os.kill(os.getpid(), {signal.SIGKILL.value})"
 

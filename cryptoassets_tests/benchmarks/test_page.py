@@ -14,7 +14,7 @@ def test_the_page_is_generated_from_the_stored_results() -> None:
     assert page.PAGE.read_text() == page.text(read(results.RESULTS))
 
 
-def test_a_case_is_shown_with_medians_and_its_ratio_with_the_limits(tmp_path: Path) -> None:
+def test_the_page_shows_medians_and_compares_ratios_with_limits(tmp_path: Path) -> None:
     """Readers look for these figures first."""
     result = CaseResult(ratios={"cpu_vs_ordinary_200k": 0.7}, notes=["A note."])
     for seconds in (1.0, 9.0, 2.0):
@@ -29,8 +29,8 @@ def test_a_case_is_shown_with_medians_and_its_ratio_with_the_limits(tmp_path: Pa
     assert "A note." in shown
 
 
-def test_marks_of_a_way_are_found_in_its_output() -> None:
-    """Libraries print other lines before and after."""
+def test_timing_marks_are_found_in_the_output_of_a_program() -> None:
+    """Libraries print other lines before and after the marks."""
     assert {"session": 1.5} == marks_in('WARN something\nMARKS {"session": 1.5}\nbye')
 
 

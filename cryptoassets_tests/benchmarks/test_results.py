@@ -29,7 +29,7 @@ def case(wall: float, **ratios: float) -> CaseResult:
     return result
 
 
-def test_a_case_is_merged_and_others_are_kept(path: Path) -> None:
+def test_storing_a_case_keeps_the_other_cases(path: Path) -> None:
     """Cases take hours, so it must be possible to measure a single case."""
     merge(path, "1m", case(40.0, wall_vs_ordinary_1m=0.5), commit="def", now=NOW)
 
@@ -70,12 +70,12 @@ def test_the_file_has_the_four_documented_keys(path: Path) -> None:
 
 
 def test_a_ratio_is_the_median_of_pairs() -> None:
-    """The second pair ran while the machine was busy, so both took twice as long."""
+    """The second pair ran while the machine was busy, so both of its runs took twice as long."""
     assert paired_ratio([1.0, 2.4, 1.4], [2.0, 4.0, 2.0]) == pytest.approx(0.6)
 
 
-def test_ways_run_forwards_and_then_backwards() -> None:
-    """If the machine becomes slower over time, this must affect all ways equally."""
+def test_the_second_round_runs_in_reverse_order() -> None:
+    """If the machine becomes slower over time, this must affect all compared programs equally."""
     assert [(0, "a"), (0, "b"), (1, "b"), (1, "a")] == list(in_turn(("a", "b"), 2))
 
 

@@ -47,20 +47,20 @@ def published(database: str, folder: Path, price_of_rival: str) -> None:
 
 @pytest.mark.postgres
 def test_equal_rows_are_equal_in_every_storage_format(database: str, tmp_path: Path) -> None:
-    """Ways store reasons in different orders, and some store a payload's numbers as text."""
+    """Programs store reasons in different orders, and some store a payload's numbers as text."""
     published(database, tmp_path, "0.1")
 
 
 @pytest.mark.postgres
 def test_one_different_digit_is_found(database: str, tmp_path: Path) -> None:
-    """A way that rounds amounts would do less work than the others."""
+    """A program that rounds amounts would do less work than the other programs."""
     with pytest.raises(BenchError, match=r"ordinary Spark has other prices (.|\n)*bitcoin"):
         published(database, tmp_path, "0.100000000000000001")
 
 
 @pytest.mark.postgres
-def test_two_ways_without_rows_are_not_equal(database: str, tmp_path: Path) -> None:
-    """Both may have read an empty data lake."""
+def test_comparing_two_programs_without_rows_fails(database: str, tmp_path: Path) -> None:
+    """Both programs may have read an empty data lake."""
     rows = dump(database, OURS, tmp_path, "ours")
 
     with pytest.raises(BenchError, match="written a row"):
@@ -68,8 +68,8 @@ def test_two_ways_without_rows_are_not_equal(database: str, tmp_path: Path) -> N
 
 
 @pytest.mark.postgres
-def test_a_staged_answer_is_published_once(database: str) -> None:
-    """The rivals' upsert may run twice."""
+def test_staged_rows_are_published_once(database: str) -> None:
+    """Running the upsert twice must not duplicate rows."""
     rival_tables.create(database)
     with psycopg.connect(database) as connection:
         staged = _PRICES.format(schema="rival", price="1").replace("coin_prices", "staged_prices")

@@ -34,7 +34,7 @@ def test_a_scaled_workload_has_the_reported_number_of_documents() -> None:
 
 
 def test_every_fault_occurs_in_the_right_share() -> None:
-    """Otherwise a way that ignores a rule could be faster without being noticed."""
+    """Otherwise a program that ignores a rule could be faster without being noticed."""
     made = [document["payload"] for document in documents("200k", 0.1)]
 
     counts = {
@@ -46,8 +46,8 @@ def test_every_fault_occurs_in_the_right_share() -> None:
     assert sum(counts.values()) / len(made) == pytest.approx(BROKEN, rel=0.15)
 
 
-def test_some_prices_are_answered_twice() -> None:
-    """Ways must use the later answer, so the workload must contain such prices."""
+def test_some_prices_have_two_responses() -> None:
+    """Programs must use the later response, so the workload must contain such prices."""
     made = documents("200k", 0.01)
 
     keys = {(document["coin_id"], document["observed_at"]) for document in made}

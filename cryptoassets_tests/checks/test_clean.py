@@ -1,4 +1,4 @@
-"""The checks of Parquet read one file at a time, and find problems in all files."""
+"""The checks of the clean layer read one Parquet file at a time, and find problems in all files."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -106,7 +106,7 @@ def test_a_problem_in_any_file_is_reported(
 
 
 def test_the_newest_snapshot_is_found_among_all_files(clean_path: Path) -> None:
-    """It is not always in the last file by name."""
+    """The newest snapshot is not always in the file whose name sorts last."""
     broken = [refused(30, coin, "snapshot_incomplete") for coin in ("a", "b")]
     plant_files(clean_path, HOUR, judged(*broken), judged(at(0), at(0, "ether")))
 

@@ -33,7 +33,7 @@ def payload(*without: str, **changes: object) -> str:
     "changes", [{}, {"explorer": None}, {"explorer": "https://x", "tokens": {"1": ["0x"]}}]
 )
 def test_every_recorded_form_of_a_coin_is_known(changes: dict[str, Any]) -> None:
-    """The first answers of v2 had no `explorer`; v3 added `tokens`."""
+    """The first responses of API v2 had no `explorer`; API v3 added `tokens`."""
     assert [] == drift([payload(**changes)])
 
 
@@ -50,7 +50,7 @@ def test_every_recorded_form_of_a_coin_is_known(changes: dict[str, Any]) -> None
     ],
 )
 def test_differences_are_named_and_counted(text: str, change: str) -> None:
-    """With the message, a reader knows what to look for in CoinCap's change log."""
+    """The message shows which key to look for in CoinCap's change log."""
     assert [f"{change} in 1 of 2 coins"] == drift([text, payload()])
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.postgres
 DAY = datetime(2019, 6, 6, tzinfo=UTC)
 """A Thursday."""
 GOOD = ("good", "d1", DAY, 2, 4, 1, 3, 300, 288, "snapshots")
-"""Snapshots may be more frequent than every 5 minutes."""
+"""More points than expected are fine: snapshots may be more frequent than every 5 minutes."""
 BROKEN = [
     ("high", "h1", DAY, 2, 2, 1, 3, 1, 12, "snapshots"),
     ("low", "h4", DAY, 2, 4, 3, 3, 1, 48, "snapshots"),
@@ -22,7 +22,7 @@ BROKEN = [
     ("week", "w1", DAY - timedelta(days=3), 0, 4, 0, 3, 1, 7, "mixed"),
 ]
 OTHER_DAY = ("other", "d1", DAY - timedelta(days=1), 2, 1, 3, 3, 1, 288, "snapshots")
-"""Broken, but not of this day."""
+"""A broken candle of another day, which the check must not report."""
 
 
 @dg.asset(key=["marts", "coin_candles"], partitions_def=DAILY)
@@ -41,8 +41,8 @@ def evaluation(postgres: PostgresResource) -> dg.AssetCheckEvaluation:
     return found
 
 
-def test_a_candle_that_contradicts_itself_is_named(postgres: PostgresResource) -> None:
-    """Every chart and every strategy relies on it."""
+def test_candles_with_contradictory_values_are_reported(postgres: PostgresResource) -> None:
+    """Charts and trading strategies rely on consistent candles."""
     with postgres.connect() as connection:
         connection.cursor().executemany(
             "INSERT INTO marts.coin_candles (coin_id, interval, start_at, open, high, low, close, "

@@ -39,14 +39,14 @@ def observations(
 
 
 def market(coins: int, last: dict[int, float], *, past: int = 20) -> pa.Table:
-    """Return the prices of calm coins; `last` sets the newest return of some, by index."""
+    """Return the prices of calm coins; `last` maps indexes of some coins to their newest return."""
     calm = list(itertools.islice(itertools.cycle(CALM), past))
     return pa.concat_tables(
         observations(f"coin-{number}", [*calm, last.get(number, 0.001)]) for number in range(coins)
     )
 
 
-def test_one_wild_coin_is_named_with_its_return_and_z() -> None:
+def test_one_wild_coin_is_reported_with_its_return_and_z_score() -> None:
     """An extreme price is usually an error of the source."""
     moves = wild_moves(market(10, {3: 0.5}))
 
@@ -65,7 +65,7 @@ def test_a_fall_counts_as_much_as_a_rise() -> None:
 
 
 def test_a_market_wide_move_is_one_event() -> None:
-    """A hundred alerts at once would not be read."""
+    """Nobody would read a hundred alerts at once."""
     moves = wild_moves(market(10, dict.fromkeys(range(4), -0.1)))
 
     assert 4 == len(moves.wild)
@@ -80,14 +80,14 @@ def test_a_calm_market_raises_no_alert() -> None:
 
 
 def test_a_small_move_of_a_stablecoin_is_not_wild() -> None:
-    """After a day without changes the z-score of any move is infinite, so the floors apply."""
+    """After a day without changes, a 1 % move has a high z-score; `RETURN_FLOOR` ignores it."""
     flat = observations("tether", [0.0] * 20 + [0.01])
 
     assert [] == wild_moves(flat).wild
 
 
 def test_returns_are_scaled_by_the_time_they_span() -> None:
-    """After a pause of twelve hours a larger return is normal."""
+    """After a pause of twelve hours, a larger return is normal."""
     pause = {20: timedelta(hours=12)}
     calm = list(itertools.islice(itertools.cycle(CALM), 20))
 
@@ -137,7 +137,7 @@ def _ended_at_once(coin: pa.Table) -> pa.Array:
 
 
 def test_without_prices_there_are_no_moves() -> None:
-    """Before the first run there are no prices."""
+    """Before the first run, there are no prices."""
     moves = wild_moves(market(1, {}).slice(0, 0))
 
     assert (None, 0, []) == (moves.observed_at, moves.judged, moves.wild)

@@ -1,4 +1,4 @@
-"""The reconciliation compares counts first, ids if counts differ, and reports each problem."""
+"""The reconciliation compares counts and checksums, then ids if these differ."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -47,7 +47,7 @@ Compare = Callable[[], Reconciliation]
 def connection(
     lake: Lake, postgres: PostgresResource, clean_path: Path
 ) -> Iterator[psycopg.Connection]:
-    """Five documents: a and d are loaded, b and one with an unusual id are quarantined."""
+    """Five documents: a and d are loaded, b and `ODD` are quarantined, c is superseded."""
     names = ("a", "b", "c", "d", ODD)
     lake["coin_snapshots"].insert_many(
         [{"_id": name, "observed_at": START, "fetched_at": LONG_AGO} for name in names]
@@ -78,13 +78,13 @@ def by_ids(mongo: MongoResource, postgres: PostgresResource) -> Compare:
 
 @pytest.fixture
 def by_counts_first(mongo: MongoResource, postgres: PostgresResource) -> Compare:
-    """A function that compares as the check does after each publication."""
+    """A function that compares counts and checksums first, as the check does."""
     return lambda: reconcile(mongo, postgres, SNAPSHOT_FLOW, WINDOW)
 
 
 @pytest.mark.usefixtures("connection")
 def test_a_consistent_partition_has_no_problems(by_ids: Compare, by_counts_first: Compare) -> None:
-    """The tests below rely on this."""
+    """The other tests start from this state."""
     assert Reconciliation([], 5, 0) == by_ids()
     assert Reconciliation([], 5, 0) == by_counts_first()
 
@@ -118,14 +118,14 @@ def test_a_consistent_partition_has_no_problems(by_ids: Compare, by_counts_first
         ("DELETE FROM warehouse.loads", ["the ledger has no row for this partition"]),
     ],
 )
-def test_changes_in_postgresql_are_named(
+def test_changes_in_postgresql_are_reported(
     connection: psycopg.Connection,
     by_ids: Compare,
     by_counts_first: Compare,
     statement: str,
     problems: list[str],
 ) -> None:
-    """The counts reveal each change, and then ids are compared."""
+    """Counts or checksums reveal each change, and then ids are compared."""
     connection.execute(statement)
 
     for found in (by_ids(), by_counts_first()):
@@ -136,7 +136,7 @@ def test_changes_in_postgresql_are_named(
 
 @pytest.mark.usefixtures("connection")
 def test_all_documents_are_counted_and_three_are_shown(lake: Lake, by_ids: Compare) -> None:
-    """The documents fill more than one batch; ids are shown in ascending order."""
+    """The documents fill more than one batch; the shown ids are the first in ascending order."""
     ids = [f"new {number:05}" for number in range(10_001)]
     lake["coin_snapshots"].insert_many(
         [{"_id": name, "observed_at": START, "fetched_at": LONG_AGO} for name in ids]
@@ -156,7 +156,7 @@ def test_all_documents_are_counted_and_three_are_shown(lake: Lake, by_ids: Compa
 def test_a_document_that_arrived_during_publication_is_not_a_problem(
     lake: Lake, connection: psycopg.Connection, by_ids: Compare, by_counts_first: Compare
 ) -> None:
-    """Micro-batches may overlap; another run will process the document. `audit` reports it."""
+    """Micro-batches may overlap: another run will process the document. Only `audit` reports it."""
     (now,) = connection.execute("SELECT now()").fetchone() or (None,)
     for name, fetched_at in (("young", now), ("text", "2999"), ("old", LONG_AGO)):
         lake["coin_snapshots"].insert_one(
@@ -173,7 +173,7 @@ def test_a_document_that_arrived_during_publication_is_not_a_problem(
 def test_a_partition_without_its_parquet_files_is_still_compared(
     clean_path: Path, connection: psycopg.Connection, by_counts_first: Compare
 ) -> None:
-    """A user may have deleted the folder."""
+    """A user may have deleted the files."""
     del connection
     for file in (clean_path / "coin_prices").glob("*/*"):
         file.unlink()

@@ -23,7 +23,7 @@ HOUR_END = datetime(2026, 11, 23, 14, tzinfo=UTC)
 def test_micro_batches_are_sampled_and_scheduled_snapshots_are_not(
     postgres: PostgresResource, minutes: int, expected: int, hours_of_run: int
 ) -> None:
-    """One snapshot of 2,000 coins per minute would be 2.9 million rows per day."""
+    """With one snapshot of 2,000 coins per minute, a day has 2.9 million rows."""
     with postgres.connect() as connection:
         ensure_months(connection, [HOUR_END.date()])
         connection.execute(

@@ -30,7 +30,7 @@ def plant(postgres: PostgresResource, rows: Iterator[tuple[str, datetime, float]
 
 
 def prices(newest: dict[str, float]) -> Iterator[tuple[str, datetime, float]]:
-    """Yield twenty calm prices per coin, five minutes apart; `newest` sets some newest prices."""
+    """Yield 20 calm prices per coin, five minutes apart, then one that `newest` can replace."""
     for number in range(10):
         for step in range(20):
             moment = END - timedelta(minutes=5 * (21 - step))
@@ -64,7 +64,7 @@ def test_unchanged_prices_warn_of_a_stale_answer(postgres: PostgresResource) -> 
 
 
 def test_a_wild_price_warns_and_names_the_coin(postgres: PostgresResource) -> None:
-    """The check for stale answers passes."""
+    """The check `stale_answer` passes, because prices have changed."""
     plant(postgres, prices({"coin-3": 200.0}))
 
     found = evaluations(postgres)

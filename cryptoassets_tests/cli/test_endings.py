@@ -1,4 +1,4 @@
-"""How a command starts and ends: quick imports, and no error about a closed pipe."""
+"""How a command starts and ends: fast imports, and no error if a pipe is closed early."""
 
 import json
 import os
@@ -18,8 +18,8 @@ main()
 BUFFERED = "from cryptoassets.cli import entry; print('row'); entry._flush_output()"
 
 
-def test_garbage_is_not_collected_during_imports_and_at_the_end() -> None:
-    """Collections would take a third of the time of `status` and `audit`."""
+def test_garbage_is_not_collected_during_imports_or_at_exit() -> None:
+    """Otherwise, collections would take a third of the run time of `status` and `audit`."""
     ended = subprocess.run(
         [sys.executable, "-c", COMMAND, "down"], capture_output=True, text=True, check=True
     )
@@ -29,8 +29,8 @@ def test_garbage_is_not_collected_during_imports_and_at_the_end() -> None:
     assert searches < 10
 
 
-def test_a_reader_that_ends_early_is_no_error() -> None:
-    """`cryptoassets sql ... --format csv | head -1` must not end with an error of Python."""
+def test_a_pipe_whose_reader_ends_early_causes_no_error() -> None:
+    """`cryptoassets sql ... --format csv | head -1` must not end with a Python error."""
     reader, writer = os.pipe()
     os.close(reader)
 

@@ -1,4 +1,4 @@
-"""Promises of help and misuse: help is fast, and misuse has its own exit code."""
+"""Help is fast and complete, and misuse has its own exit code."""
 
 import json
 import resource
@@ -44,7 +44,7 @@ def command(folder: Path, *arguments: str, **environment: str) -> subprocess.Com
 
 
 def cpu_seconds_of_children() -> float:
-    """CPU time of the commands so far, which does not depend on the load of the machine."""
+    """CPU time of the commands so far, which does not depend on the machine's load."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -58,8 +58,8 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert f" {verb} " in shown.stdout
 
 
-def test_help_in_a_narrow_terminal_cuts_nothing() -> None:
-    """A truncated sentence does not explain the command."""
+def test_help_is_not_truncated_in_a_narrow_terminal() -> None:
+    """The list of commands must show whole sentences."""
     group = get_command(app)
 
     context = group.make_context("cryptoassets", [], resilient_parsing=True, terminal_width=60)
@@ -109,7 +109,7 @@ def test_misuse_exits_with_2_and_names_the_error(
     assert "Traceback" not in shown.stderr
 
 
-def test_a_wrong_setting_is_misuse_with_one_sentence(tmp_path: Path) -> None:
+def test_a_wrong_setting_is_reported_as_misuse_in_one_sentence(tmp_path: Path) -> None:
     """The sentence names the variable; `--debug` anywhere in the command shows the traceback."""
     shown = command(tmp_path, "env", COINCAP_COINS="many")
     debugged = command(tmp_path, "env", "--debug", COINCAP_COINS="many")
@@ -122,7 +122,7 @@ def test_a_wrong_setting_is_misuse_with_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_output_of_env_sets_urls_and_unsets_their_files(tmp_path: Path) -> None:
-    """URL and file together would be refused; an empty variable counts as not set."""
+    """Setting a URL and its file is refused; an empty variable counts as not set."""
     (tmp_path / "mongo").write_text("mongodb://me@127.0.0.1:1/")
     (tmp_path / "postgres").write_text("postgresql://me@127.0.0.1:1/base")
     (tmp_path / "analyst").write_text("postgresql://reader@127.0.0.1:1/base")
@@ -141,7 +141,7 @@ def test_the_output_of_env_sets_urls_and_unsets_their_files(tmp_path: Path) -> N
 
 
 def test_the_version_is_printed(tmp_path: Path) -> None:
-    """Bug reports contain the version."""
+    """`--version` prints the name and the version, e.g. for a bug report."""
     shown = command(tmp_path, "--version")
 
     assert f"cryptoassets {version('cryptoassets')}\n" == shown.stdout
@@ -162,7 +162,7 @@ def test_doctor_prints_json_and_hides_secrets(tmp_path: Path) -> None:
 
 
 def test_a_shell_can_complete_commands(tmp_path: Path) -> None:
-    """The call is that of the script that `--show-completion` prints."""
+    """The environment is the one that the script printed by `--show-completion` sets."""
     typed = {"COMP_WORDS": "cryptoassets re", "COMP_CWORD": "1"}
 
     shown = command(tmp_path, _CRYPTOASSETS_COMPLETE="complete_bash", **typed)

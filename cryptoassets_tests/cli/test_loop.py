@@ -1,12 +1,12 @@
-"""The totals that `run --every` prints at its end."""
+"""The totals that `run --every` prints when it ends."""
 
 from cryptoassets.cli.loop import Totals
 from cryptoassets.operations.cycle import Cycle
 from cryptoassets.operations.runs import Outcome
 
 
-def test_totals_count_cycles_and_their_latency() -> None:
-    """The totals sum up every cycle since the loop started."""
+def test_totals_count_cycles_and_contain_their_latency() -> None:
+    """The totals cover all cycles since the loop started."""
     totals = Totals()
     facts = {("raw/coin_snapshots", "2026-03-01-13:00"): {"documents_new": 1000}}
     for seconds in (3.0, 1.0, 2.0):
@@ -22,8 +22,8 @@ def test_totals_count_cycles_and_their_latency() -> None:
     assert 1 == totals.failed_in_a_row
 
 
-def test_totals_stay_small_in_a_loop_of_months() -> None:
-    """Only the latencies of the last day are kept; otherwise memory would grow without bound."""
+def test_totals_stay_small_in_a_loop_that_runs_for_months() -> None:
+    """Only the newest 1,440 latencies are kept; otherwise memory use would grow without bound."""
     totals = Totals()
     for number in range(3_000):
         totals.add(Cycle(Outcome(), is_done=True, answer_to_row_seconds=float(number)))

@@ -54,7 +54,7 @@ def test_a_table_shows_every_digit(
 def test_csv_and_json_are_exact_and_can_be_read_by_programs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """JSON numbers are doubles in most languages, so amounts are texts."""
+    """Most languages read JSON numbers as doubles, so amounts are written as strings."""
     command(monkeypatch, "sql", "--format", "json", QUERY)
     rows = json.loads(capsys.readouterr().out)
     command(monkeypatch, "sql", "--format", "csv", QUERY)
@@ -66,10 +66,10 @@ def test_csv_and_json_are_exact_and_can_be_read_by_programs(
 
 
 @pytest.mark.parametrize(("output", "shown"), [("csv", '"symbol"\n'), ("json", "[]\n")])
-def test_no_rows_are_still_a_result(
+def test_an_empty_result_is_still_valid_csv_or_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], output: str, shown: str
 ) -> None:
-    """A program must not fail on an empty file."""
+    """A program that reads it must not fail, as it would with an empty file."""
     command(monkeypatch, "sql", "--format", output, "SELECT symbol FROM coins WHERE false")
 
     assert shown == capsys.readouterr().out
@@ -95,14 +95,14 @@ def test_a_statement_can_come_from_a_pipe(
         (["export", "coins", "--since", "soon"], 2, "'soon' is not a date or time"),
     ],
 )
-def test_misuse_is_one_sentence(
+def test_misuse_is_reported_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     code: int,
     words: str,
 ) -> None:
-    """No traceback."""
+    """No traceback is printed."""
     assert code == command(monkeypatch, *arguments)
 
     shown = capsys.readouterr().err
@@ -113,7 +113,7 @@ def test_misuse_is_one_sentence(
 def test_an_export_prints_what_it_wrote(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """The path and the number of rows, for a log."""
+    """The output contains the path and the number of rows, e.g. for a log."""
     arguments = ["--coins", "bitcoin, ethereum", "--format", "csv", "--out", str(tmp_path)]
 
     assert 0 == command(monkeypatch, "export", "coin_prices", *arguments)
@@ -139,6 +139,6 @@ def test_the_prompt_keeps_a_history_and_survives_errors(
     assert "+select nothing;" in (tmp_path / "sql_history").read_text()
 
 
-def test_a_coin_cannot_control_the_terminal() -> None:
-    """The name of a coin may contain escape sequences."""
+def test_a_coin_name_cannot_control_the_terminal() -> None:
+    """A coin's name may contain escape sequences, which are printed in escaped form."""
     assert r"\x1b[31mred\n" == printable("\x1b[31mred\n")

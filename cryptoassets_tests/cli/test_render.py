@@ -36,18 +36,18 @@ from cryptoassets.upkeep.retention import RetentionResult
 
 @pytest.fixture
 def console() -> Console:
-    """A console whose text can be read."""
+    """A console that prints to a string."""
     return Console(file=StringIO(), width=200, highlight=False)
 
 
 def printed_lines(console: Console) -> list[str]:
-    """The printed lines."""
+    """Return the lines printed so far."""
     assert isinstance(console.file, StringIO)
     return console.file.getvalue().splitlines()
 
 
 def test_a_name_in_brackets_is_not_markup(console: Console) -> None:
-    """A coin's name or an error may contain [red] or [/], which rich would interpret."""
+    """A coin's name or an error may contain [red] or [/], which rich would interpret as markup."""
     with progress_on(console) as progress:
         assert isinstance(progress, ConsoleProgress)
         progress.doing("fetching [/odd]")
@@ -66,7 +66,7 @@ def test_a_name_in_brackets_is_not_markup(console: Console) -> None:
 def test_a_quiet_command_prints_only_warnings_and_failures(
     console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Cron sends each output by mail, so a success prints nothing."""
+    """Cron mails all output, so a successful command must print nothing."""
     console.quiet = True
 
     with progress_on(console) as progress:
@@ -85,7 +85,7 @@ def test_a_quiet_command_prints_only_warnings_and_failures(
 def test_with_json_only_the_result_is_on_stdout(
     console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A program reads stdout; a person still sees the progress."""
+    """A program reads stdout, while a person sees the progress on stderr."""
     outcome = Outcome(materialized={("raw/rates", "2026-11-27-08:00"): 10}, source="simulator")
 
     with progress_on(progress_console(is_json=True)) as progress:
@@ -98,10 +98,10 @@ def test_with_json_only_the_result_is_on_stdout(
     assert "stores" in printed.err
 
 
-def test_the_json_of_a_dry_run_has_what_it_would_cost_and_delete(
+def test_a_dry_run_prints_costs_or_deletions_as_json(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A script uses it to decide whether to continue."""
+    """Scripts can use these values to decide whether to continue."""
     since, until = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
     budget = Budget(monthly=4000, spent=100, now=until)
     cost = BackfillCost(Counter({(1, 25): 2}), calls=2, credits=50)
@@ -115,8 +115,8 @@ def test_the_json_of_a_dry_run_has_what_it_would_cost_and_delete(
     assert "2026-03-01T00:00:00+00:00" == json.loads(capsys.readouterr().out)["before"]
 
 
-def test_a_chunk_that_is_only_published_does_not_look_idle() -> None:
-    """`0 points, 0 calls` three times looked as if nothing happened for minutes."""
+def test_a_week_that_is_published_but_not_fetched_does_not_look_idle() -> None:
+    """`0 points, 0 calls` would look as if nothing had happened for minutes."""
     none, some = HistoryCounts(0, 0, 0), HistoryCounts(7200, 30, 90)
 
     assert "already done" == chunk_words(0, 0, none)
@@ -145,14 +145,14 @@ def test_an_audit_names_each_difference_and_the_commands_for_them(console: Conso
     assert "cryptoassets rebuild" in " ".join(lines[4:])
 
 
-def test_results_name_their_failures(console: Console) -> None:
-    """The exit code alone does not show the number of failures."""
+def test_results_show_the_number_of_failures(console: Console) -> None:
+    """The exit code only shows that there were failures."""
     print_rebuild(console, RebuildResult(wanted=5, rebuilt=3, expired=1, failures=["a", "b"]))
     print_requeue(console, RequeueResult(partitions=2, released=7, failures=["a"]))
     print_requeue(console, RequeueResult(partitions=0, released=0, failures=[]))
 
     rebuilt = (
-        "3 of 5 partitions rebuilt from raw; 1 have expired and were skipped; failures: 2. "
+        "3 of 5 partitions rebuilt from raw; expired and skipped: 1; failures: 2. "
         "`cryptoassets audit` checks the result."
     )
     requeued = "7 documents released from 2 partitions; failures: 1."
@@ -164,7 +164,7 @@ def test_a_stopped_backfill_shows_how_to_continue(
     console: Console,
     gaps_only: bool,  # noqa: FBT001 - a case
 ) -> None:
-    """The credits may be spent before the span is complete; stored points are kept."""
+    """The credits may run out before the span is complete; stored points are kept."""
     since, until = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
     result = BackfillResult(
         asked=BackfillRequest(since, until, gaps_only),

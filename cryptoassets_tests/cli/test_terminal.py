@@ -24,7 +24,7 @@ errors.print("↻ \\udcff")
     [("ascii", r"+ Doge \U0001f415 x \xe9"), ("latin-1", "+ Doge \\U0001f415 x é")],
 )
 def test_a_stream_that_lacks_a_character_gets_plain_text(encoding: str, line: str) -> None:
-    """A tick that cron, a pipe or an old terminal cannot print must not be an error."""
+    """Printing a tick to cron, a pipe or an old terminal must not raise an error."""
     printed = subprocess.run(
         [sys.executable, "-c", PRINT],
         env=os.environ | {"PYTHONIOENCODING": encoding},
@@ -48,24 +48,24 @@ def test_a_utf8_stream_gets_ticks_and_names_unchanged() -> None:
     assert printed.stdout.startswith("✓ Doge 🐕 ✗ é\n".encode())
 
 
-def test_a_file_gets_whole_lines_and_a_terminal_gets_its_width() -> None:
-    """A log is searched by line; `COLUMNS` describes a terminal, not a file."""
+def test_lines_are_wrapped_in_a_terminal_but_not_in_a_file() -> None:
+    """Logs are searched line by line. `COLUMNS` applies to a terminal, not to a file."""
     sentence = "word " * 100
 
-    lines = [
+    consoles = [
         UnwrappedConsole(file=stream, _environ={"COLUMNS": "60"}, force_terminal=is_terminal)
         for stream, is_terminal in ((io.StringIO(), False), (io.StringIO(), True))
     ]
-    for console in lines:
+    for console in consoles:
         console.print(sentence)
 
-    in_file, in_terminal = (console.file.getvalue().splitlines() for console in lines)  # type: ignore[attr-defined]
+    in_file, in_terminal = (one.file.getvalue().splitlines() for one in consoles)  # type: ignore[attr-defined]
     assert [sentence] == in_file
     assert max(map(len, in_terminal)) <= 60
 
 
 def test_names_in_a_narrow_table_keep_all_their_characters() -> None:
-    """Truncated names of two assets would look alike."""
+    """Two truncated asset names would look alike."""
     names = ["warehouse/coin_price_history", "warehouse/coin_prices"]
     narrow = Console(file=io.StringIO(), width=30)
     table = table_of("asset", "rows")

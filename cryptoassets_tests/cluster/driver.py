@@ -1,6 +1,6 @@
 """A driver in a separate process: runs tasks on the cluster, prints their reports, then waits.
 
-What goes here: a script that `test_workers` starts with a modified package on PYTHONPATH.
+What goes here: a script that `test_workers` starts with a modified `cryptoassets` on PYTHONPATH.
 """
 
 import json

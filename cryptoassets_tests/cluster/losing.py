@@ -1,7 +1,8 @@
-"""A driver that processes an hour while one task is lost between its commit and its report.
+"""A driver that processes an hour of prices; in each job, one task is lost after its commit.
 
-What goes here: a script that `test_lost_tasks` starts. The environment names the stores. The tasks
-are those of the platform, and one of them fails or is delayed after its work is done.
+What goes here: a script that `test_lost_tasks` starts, with environment variables that name the
+stores. It runs the project's real tasks, but the lost task fails, is killed or is delayed after its
+work is done.
 """
 
 import json
@@ -36,12 +37,12 @@ from cryptoassets_tests.io_managers.rows import HOUR, document, start_of
 START = start_of(HOUR)
 SNAPSHOTS, COINS, COINS_PER_TASK = 8, 5, 10
 LOST = 1
-"""Number of the task that is lost."""
+"""Number of the task that is lost in each job."""
 Work = Callable[[int], Iterable[pa.RecordBatch]]
 
 
 def lose(number: int, work: Work, mishap: str, folder: str) -> Iterator[pa.RecordBatch]:
-    """Do a task's work; the first attempt of task `LOST` fails or is delayed before it reports."""
+    """Do a task's work, but lose the first attempt of task `LOST` before it reports its result."""
     batches = list(work(number))
     attempts = sorted(Path(folder).glob(f"{type(work).__name__}-{number}-*"))
     note = Path(folder) / f"{type(work).__name__}-{number}-{len(attempts)}"
@@ -64,7 +65,7 @@ def _await(second: Path) -> None:
 
 
 class LosingSpark(SparkResource):
-    """Runs each job with one task that is lost."""
+    """Loses one task of each job."""
 
     mishap: str
     folder: str
@@ -76,7 +77,7 @@ class LosingSpark(SparkResource):
 
 
 def plant(lake: Lake) -> None:
-    """Store an hour of several snapshots; one of five coins is quarantined."""
+    """Store several snapshots of one hour; each has five coins, and one coin breaks a rule."""
     for minute in range(SNAPSHOTS):
         at = START + timedelta(minutes=minute)
         prices = ["1.5"] * (COINS - 1) + ["-1"]
@@ -90,7 +91,7 @@ def plant(lake: Lake) -> None:
 
 
 def main(mishap: str, folder: str) -> None:
-    """Process the hour; print the number of tasks of each job."""
+    """Process the hour; print the number of Parquet files, and of the groups that tasks read."""
     mongo, postgres = MongoResource(), PostgresResource()
     spark = LosingSpark(mishap=mishap, folder=folder)
     clean = SparkIOManager(spark=spark)
@@ -108,9 +109,10 @@ def main(mishap: str, folder: str) -> None:
         )
         write(clean, CLEAN, HOUR, ranges.mapped(judge_prices, CLEAN_COIN_PRICES))
         files: CleanFiles = read(clean, CLEAN, HOUR, CleanFiles)
-        apart = replace(files, tasks=spark.tasks, max_bytes=1)
-        write(PostgresIOManager(postgres=postgres, spark=spark), PRICES, HOUR, apart)
-    sys.stdout.write(json.dumps({"files": len(apart.files), "groups": len(apart.groups())}) + "\n")
+        # The limit of 1 byte puts each file into a group, and so a task, of its own.
+        split = replace(files, tasks=spark.tasks, max_bytes=1)
+        write(PostgresIOManager(postgres=postgres, spark=spark), PRICES, HOUR, split)
+    sys.stdout.write(json.dumps({"files": len(split.files), "groups": len(split.groups())}) + "\n")
 
 
 if __name__ == "__main__":

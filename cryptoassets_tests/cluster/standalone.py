@@ -1,7 +1,7 @@
-"""A Spark cluster on this machine, configured by settings alone.
+"""A Spark cluster on this machine, which drivers use through settings only.
 
-What goes here: starting and stopping it, the environment of a driver, and everything that it
-displays. What stays out: what drivers do (in the tests).
+What goes here: starting and stopping the cluster, a driver's environment, and collecting everything
+that the cluster displays. What stays out: what drivers do (in the tests).
 """
 
 import os
@@ -22,7 +22,8 @@ from cryptoassets_tests.e2e.homes import user_environment
 SPARK = Path(pyspark.__file__).parent
 START_SECONDS = 90
 _QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
-# The first tasks wait for both executors; on a busy machine they would otherwise use only one.
+# `spark.scheduler.*` makes the first tasks wait for both executors. On a busy machine, they would
+# otherwise use only one.
 _DRIVER_SETTINGS = """
 spark.driver.host            127.0.0.1
 spark.driver.bindAddress     127.0.0.1
@@ -43,12 +44,12 @@ spark.eventLog.dir           file://{event_log}
 
 @dataclass(frozen=True)
 class Cluster:
-    """A master and two workers with one core and a separate scratch folder each.
+    """A master and two workers, which have one core and a scratch folder each.
 
     Attributes:
-        folder: folder of all files; workers read `mongo-url` and `postgres-url` in it.
+        folder: contains all files; workers read the files `mongo-url` and `postgres-url` in it.
         port: port of the master.
-        pages: addresses of the web pages of master and workers.
+        pages: addresses of the master's and the workers' web pages, the master's first.
     """
 
     folder: Path
@@ -57,7 +58,7 @@ class Cluster:
 
     @property
     def clean(self) -> Path:
-        """The CLEAN_PATH of driver and workers."""
+        """The CLEAN_PATH of the driver and the workers."""
         return self.folder / "clean"
 
     def set_urls(self, mongo_url: str, postgres_url: str) -> None:
@@ -78,7 +79,7 @@ class Cluster:
         }
 
     def visible_texts(self, driver_page: str, application: str) -> str:
-        """Everything that Spark shows about a running application: pages, APIs and event log."""
+        """Return all that Spark shows about a running application: pages, APIs and event logs."""
         interface = f"{driver_page}/api/v1/applications/{application}"
         addresses = [
             *(page + path for page in self.pages for path in ("/", "/json/")),
@@ -104,14 +105,14 @@ def cluster_in(folder: Path, java_home: Path) -> Iterator[Cluster]:
     hosts = ("127.0.0.1", "127.0.0.1", "127.0.0.2")
     pages = tuple(f"http://{host}:{page}" for host, page in zip(hosts, page_ports, strict=True))
     with ExitStack() as started:
-        master = master_words(port, page_ports[0])
+        master = master_command(port, page_ports[0])
         started.enter_context(daemon(master, folder / "master", java_home, {}))
         await_page(pages[0], "ALIVE")
         for number, page_port in enumerate(page_ports[1:]):
             scratch = folder / f"worker-{number}"
             # Two hosts, because Spark never runs two attempts of a task on one host at once.
             host = ("--host", f"127.0.0.{number + 1}")
-            worker = worker_words(port, page_port, scratch, *host)
+            worker = worker_command(port, page_port, scratch, *host)
             files = {
                 "MONGO_URL_FILE": str(folder / "mongo-url"),
                 "POSTGRES_URL_FILE": str(folder / "postgres-url"),
@@ -124,13 +125,13 @@ def cluster_in(folder: Path, java_home: Path) -> Iterator[Cluster]:
         yield Cluster(folder, port, pages)
 
 
-def master_words(port: int, page_port: int) -> tuple[str, ...]:
-    """Class and arguments of a master."""
+def master_command(port: int, page_port: int) -> tuple[str, ...]:
+    """Return the class and the arguments that start a master."""
     return ("master.Master", "--port", str(port), "--webui-port", str(page_port))
 
 
-def worker_words(master: int, page_port: int, scratch: Path, *more: str) -> tuple[str, ...]:
-    """Class and arguments of a worker with one core for the master at this port."""
+def worker_command(master: int, page_port: int, scratch: Path, *more: str) -> tuple[str, ...]:
+    """Return the class and the arguments that start a one-core worker for the master's port."""
     return (
         *("worker.Worker", "--webui-port", str(page_port), "--cores", "1", "--memory", "700m"),
         *(*more, "--work-dir", str(scratch / "work"), f"spark://127.0.0.1:{master}"),
@@ -139,11 +140,11 @@ def worker_words(master: int, page_port: int, scratch: Path, *more: str) -> tupl
 
 @contextmanager
 def daemon(
-    words: tuple[str, ...], folder: Path, java_home: Path, environment: Mapping[str, str]
+    command: tuple[str, ...], folder: Path, java_home: Path, environment: Mapping[str, str]
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a class of `org.apache.spark.deploy`, which listens on loopback only."""
+    """Run a class of `org.apache.spark.deploy` that listens on loopback only."""
     folder.mkdir(exist_ok=True)
-    name, *arguments = words
+    name, *arguments = command
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [
@@ -170,19 +171,19 @@ def daemon(
     try:
         yield process
     finally:
-        # A worker that is terminated gracefully ends its own executors.
+        # Not killed, because only a worker that ends gracefully ends its executors.
         process.terminate()
         process.wait(timeout=60)
 
 
-def await_page(page: str, words: str) -> None:
-    """Wait until the state that a master or worker reports contains these words."""
+def await_page(page: str, text: str) -> None:
+    """Wait until the state that a master or worker reports contains this text."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            if words in urlopen(f"{page}/json/", timeout=10).read().decode():
+            if text in urlopen(f"{page}/json/", timeout=10).read().decode():
                 return
         except OSError:
             pass
-        assert time.monotonic() < deadline, f"{page} does not show {words}"
+        assert time.monotonic() < deadline, f"{page} does not show {text}"
         time.sleep(0.2)

@@ -35,7 +35,7 @@ spark.speculation.minTaskRuntime  200ms
 
 
 def stores_of(lake: Lake, database: str) -> dict[str, str]:
-    """Environment variables with the stores of a test."""
+    """Return the environment variables that name a test's stores."""
     return {
         "MONGO_URL": Stack(load_settings()).mongo_url(),
         "MONGO_DATABASE": lake.name,
@@ -60,7 +60,7 @@ def process(mishap: str, folder: Path, environment: dict[str, str]) -> list[str]
 
 
 def assert_each_row_is_published_once(database: str) -> None:
-    """Check the rows; one of the five coins of each snapshot is quarantined."""
+    """Check the rows; in each snapshot, one of the five coins is quarantined."""
     documents, valid = SNAPSHOTS * COINS, SNAPSHOTS * (COINS - 1)
     assert [(HOUR, documents, valid, SNAPSHOTS, 0)] == warehouse.ledger(database)
     assert [(valid, valid)] == warehouse.ask(database, PRICES)
@@ -70,7 +70,7 @@ def assert_each_row_is_published_once(database: str) -> None:
 def test_a_task_that_fails_after_its_commit_is_retried(
     lake: Lake, database: str, clean_path: Path, tmp_path: Path
 ) -> None:
-    """Rows that its first attempt staged or wrote as Parquet are not used."""
+    """Rows that the failed attempt staged or wrote as Parquet are not used."""
     folder = tmp_path / "attempts"
     folder.mkdir()
 
@@ -88,7 +88,7 @@ def test_a_task_that_fails_after_its_commit_is_retried(
 def test_a_task_of_a_lost_or_slow_executor_runs_on_another_executor(
     lake: Lake, database: str, tmp_path: Path, cluster: Cluster, mishap: str
 ) -> None:
-    """With speculation the same task runs twice, and both attempts commit."""
+    """If the executor is slow, speculation runs the task twice, and both attempts commit."""
     folder = tmp_path / "attempts"
     conf = tmp_path / "conf"
     for path in (folder, conf):

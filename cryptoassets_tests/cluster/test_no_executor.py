@@ -13,8 +13,8 @@ from cryptoassets_tests.cluster.standalone import (
     Cluster,
     await_page,
     daemon,
-    master_words,
-    worker_words,
+    master_command,
+    worker_command,
 )
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(400)]
@@ -34,7 +34,7 @@ try:
     count()
 except NoExecutorError as error:
     print(error.is_retryable, error, flush=True)
-# On a busy machine, the executor takes longer to start.
+# Wait longer now, because an executor starts slowly on a busy machine.
 SparkContext._gateway.jvm.System.setProperty("spark.cryptoassets.executorWait", "5min")
 sys.stdin.readline()
 print(count(), flush=True)
@@ -50,13 +50,13 @@ spark.cryptoassets.executorWait  4s
 def test_a_run_fails_if_a_restarted_master_has_forgotten_its_application(
     stack: Stack, tmp_path: Path
 ) -> None:
-    """Such a run once waited two hours, because a driver never registers with a new master."""
+    """Such a run once waited two hours: a driver never registers again with a restarted master."""
     port, page_port, worker_page = (free_port() for _ in range(3))
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf/spark-defaults.conf").write_text(SETTINGS)
     cluster = Cluster(tmp_path, port, ())
     page, java_home = f"http://127.0.0.1:{page_port}", stack.java_home()
-    master, folder = master_words(port, page_port), tmp_path / "master"
+    master, folder = master_command(port, page_port), tmp_path / "master"
     with ExitStack() as started:
         with daemon(master, folder, java_home, {}) as killed:
             await_page(page, "ALIVE")
@@ -65,7 +65,7 @@ def test_a_run_fails_if_a_restarted_master_has_forgotten_its_application(
             killed.kill()
         started.enter_context(daemon(master, folder, java_home, {}))
         refusal = driver.stdout.readline() if driver.stdout else ""
-        worker = worker_words(port, worker_page, tmp_path / "worker")
+        worker = worker_command(port, worker_page, tmp_path / "worker")
         started.enter_context(daemon(worker, tmp_path / "worker", java_home, {}))
         counted, _ = driver.communicate("\n")
 

@@ -1,4 +1,4 @@
-"""Workers of a cluster run the driver's code and do not reveal passwords."""
+"""A cluster's workers run the driver's code and do not reveal passwords."""
 
 import json
 import shutil
@@ -15,14 +15,14 @@ import cryptoassets
 from cryptoassets_tests.cluster import driver
 from cryptoassets_tests.cluster.standalone import Cluster
 
-# Starts six JVMs: 30 s on idle cores, minutes on busy ones.
+# Starts six JVMs, which takes 30 s on an idle machine and minutes on a busy one.
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 PASSWORD = "planted-7c1f"
 
 
 @dataclass(frozen=True)
 class Observation:
-    """The report of a driver with a changed rule, and all texts that were publicly visible then."""
+    """The report of a driver with a changed rule, and all texts that were visible meanwhile."""
 
     report: dict[str, Any]
     visible_texts: str
@@ -31,7 +31,7 @@ class Observation:
 
 @pytest.fixture(scope="module")
 def observation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Observation:
-    """Run a driver whose package is a copy with an additional reason that workers do not have."""
+    """Run a driver with a modified package, which has a reason that the workers' package lacks."""
     copy = tmp_path_factory.mktemp("changed")
     shutil.copytree(Path(cryptoassets.__file__).parent, copy / "cryptoassets")
     with (copy / "cryptoassets/transforms/rules.py").open("a") as rules:
@@ -58,7 +58,7 @@ def observation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> O
 
 
 def test_both_workers_run_the_rules_of_the_driver(observation: Observation) -> None:
-    """The installed package of the workers is older than the driver's."""
+    """The package installed on the workers lacks the additional reason of the driver's package."""
     seen = observation.report["seen"]
 
     assert {"worker-0", "worker-1"} == {Path(task["folder"]).parents[2].name for task in seen}
@@ -66,14 +66,14 @@ def test_both_workers_run_the_rules_of_the_driver(observation: Observation) -> N
 
 
 def test_workers_read_their_own_urls(observation: Observation) -> None:
-    """The driver's URLs have more rights than a task needs."""
+    """The database users in the driver's URLs have more rights than a task needs."""
     seen = observation.report["seen"]
 
     assert [["//executor", "//executor"]] * 2 == [task["users"] for task in seen]
 
 
 def test_a_worker_with_other_code_is_refused(observation: Observation) -> None:
-    """Rows that other rules judged must not be published; the error names both versions."""
+    """Rows judged by other rules must not be published; the error names both versions."""
     refusal = observation.report["refusal"]
 
     assert refusal.startswith("WorkerCodeError: The Spark worker on ")

@@ -40,19 +40,19 @@ def source() -> Iterator[SourceServer]:
 
 @pytest.fixture
 def plan_faults(source: SourceServer) -> PlanFaults:
-    """Set the fault rules of `source`."""
+    """Return a function that sets the fault rules of `source`."""
     return lambda *rules: put_faults(source.url, *rules)
 
 
 @pytest.fixture
 def count_calls(source: SourceServer) -> Callable[[], dict[str, dict[str, int]]]:
-    """Return the calls that `source` counted."""
+    """Return a function that reads the calls and credits that `source` has counted."""
     return lambda: get_json(f"{source.url}/calls")
 
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """The folder of recorded answers."""
+    """The folder of recorded responses that CRYPTOASSETS_SAMPLES names."""
     folder = os.environ.get("CRYPTOASSETS_SAMPLES")
     if not folder:
         pytest.skip("CRYPTOASSETS_SAMPLES is not set: no recorded answers to compare with")
@@ -69,6 +69,6 @@ def put_faults(url: str, *rules: dict[str, Any]) -> None:
 
 
 def get_json(url: str) -> Any:
-    """GET and parse."""
+    """GET a URL and parse the JSON body."""
     with urllib.request.urlopen(url) as answer:
         return json.load(answer)

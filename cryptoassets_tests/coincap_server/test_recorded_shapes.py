@@ -1,4 +1,4 @@
-"""The simulator's answers have the shapes of recorded ones."""
+"""The simulator's responses have the same form as CoinCap's recorded responses."""
 
 import json
 import re
@@ -14,9 +14,9 @@ AT_18_PLACES = ("supply", "maxSupply", "marketCapUsd", "volumeUsd24Hr", "priceUs
 
 
 def recorded(samples: Path, name: str) -> dict[str, Any]:
-    """Return one recorded answer."""
-    answer: dict[str, Any] = json.loads((samples / name).read_text())
-    return answer
+    """Return one recorded response."""
+    response: dict[str, Any] = json.loads((samples / name).read_text())
+    return response
 
 
 def kinds_of(rows: list[dict[str, Any]]) -> dict[str, set[str]]:
@@ -26,7 +26,7 @@ def kinds_of(rows: list[dict[str, Any]]) -> dict[str, set[str]]:
     }
 
 
-def test_a_coin_has_the_keys_and_types_of_v3_in_their_order(
+def test_a_coin_has_the_keys_and_types_of_v3_in_the_same_order(
     source: SourceServer, samples: Path
 ) -> None:
     """Code that works with the simulator must work with CoinCap."""
@@ -51,7 +51,7 @@ def test_amounts_have_18_places_as_in_v3(source: SourceServer, samples: Path, ke
 
 
 def test_a_point_has_all_keys_of_v2_history(source: SourceServer, samples: Path) -> None:
-    """The recorded v3 answer has no circulatingSupply; the recorded v2 answer has every key."""
+    """The recorded v3 response has no circulatingSupply; the recorded v2 response has all keys."""
     theirs = recorded(samples, "v2-2023-03/history_bitcoin_h1.json")["data"]
 
     ours = get_json(f"{source.url}/assets/bitcoin/history?interval=h1")["data"]
@@ -62,7 +62,7 @@ def test_a_point_has_all_keys_of_v2_history(source: SourceServer, samples: Path)
 
 
 def test_rates_have_the_keys_and_types_of_v2(source: SourceServer, samples: Path) -> None:
-    """There is no recorded answer of v3 for rates."""
+    """No v3 response for rates has been recorded."""
     theirs = recorded(samples, "v2-2020-01-14/rates.json")["data"]
 
     ours = get_json(f"{source.url}/rates")["data"]

@@ -1,4 +1,4 @@
-"""Recorded answers are served unchanged."""
+"""Recorded responses are served unchanged."""
 
 import gzip
 import json
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def replay(folder: Path) -> Iterator[SourceServer]:
-    """A server of the recording, with current timestamps."""
+    """A server that serves the recording with current timestamps."""
     with make_server(replayed_source(folder)) as server:
         yield server
 
@@ -48,14 +48,14 @@ def test_coins_are_sent_with_their_recorded_text(replay: SourceServer) -> None:
 
 
 def test_snapshots_get_the_current_timestamp(replay: SourceServer) -> None:
-    """Recorded answers can be processed in the current partition."""
+    """Therefore recorded coins can be processed in the current partition."""
     with CoinCapClient(replay.url, retries=QUICK) as client:
         (fetch,) = raw_batch(client.snapshot(3)).fetches
 
     assert abs((datetime.now(UTC) - fetch["observed_at"]).total_seconds()) < 5
 
 
-def test_as_recorded_keeps_the_time(folder: Path) -> None:
+def test_as_recorded_keeps_the_recorded_time(folder: Path) -> None:
     """Recorded prices are published in the hour in which they were recorded."""
     with (
         make_server(replayed_source(folder, as_recorded=True)) as server,
@@ -79,7 +79,7 @@ def test_as_recorded_keeps_the_time(folder: Path) -> None:
 def test_paging_and_filters_work_as_in_the_api(
     replay: SourceServer, query: str, ids: list[str]
 ) -> None:
-    """A recording of 2,000 coins is fetched in pages, too."""
+    """The client fetches a large recording in pages, as it does with CoinCap."""
     assert ids == [coin["id"] for coin in get_json(f"{replay.url}/assets?{query}")["data"]]
 
 
@@ -110,10 +110,10 @@ def test_a_changed_file_is_read_again(replay: SourceServer, folder: Path) -> Non
     assert ["new"] == [coin["id"] for coin in get_json(f"{replay.url}/assets")["data"]]
 
 
-def test_a_file_broken_while_serving_is_an_error_not_an_old_answer(
+def test_a_file_that_breaks_while_it_is_served_is_reported_as_an_error(
     replay: SourceServer, folder: Path
 ) -> None:
-    """Serving the old answer would hide the mistake."""
+    """Serving the file's earlier content would hide the mistake."""
     (folder / "assets.json").write_text("{")
 
     with pytest.raises(HTTPError) as caught:
@@ -136,7 +136,7 @@ def test_a_broken_recording_is_reported_at_the_start(tmp_path: Path, content: st
 
 @pytest.mark.parametrize("name", ["assets.json", "assets.json.gz"])
 def test_a_gzipped_recording_is_served(tmp_path: Path, name: str) -> None:
-    """`curl` without --compressed stores the gzipped answer, and users compress files."""
+    """`curl` without --compressed stores the gzipped response, and users compress files."""
     (tmp_path / name).write_bytes(gzip.compress(f'{{"data": [{COINS}]}}'.encode()))
 
     with make_server(replayed_source(tmp_path)) as server:
@@ -159,7 +159,7 @@ def test_a_gzipped_recording_is_served(tmp_path: Path, name: str) -> None:
 def test_the_message_shows_what_is_wrong_with_a_recording(
     tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
-    """This includes faults of gzipped files and of a point's time."""
+    """It also describes faults in a gzipped file and in the time of a point."""
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(SettingsError, match=name) as caught:
@@ -169,7 +169,7 @@ def test_the_message_shows_what_is_wrong_with_a_recording(
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    """With a typo in --replay every answer would be 404."""
+    """Otherwise a typo in --replay would lead to 404 for every request."""
     with pytest.raises(SettingsError, match="No recorded answer"):
         replayed_source(tmp_path / "typo")
 
@@ -179,7 +179,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     [("v2-2018-08-06", 100), ("v2-2020-01-14", 26), ("v2-2023-03", 5), ("v3-2025-12", 4)],
 )
 def test_every_recorded_page_is_fetched_unchanged(samples: Path, name: str, coins: int) -> None:
-    """Parsing does not change the values of real answers."""
+    """Parsing does not change the values in real responses."""
     recorded = json.loads((samples / name / "assets.json").read_text())["data"]
 
     with (

@@ -1,4 +1,4 @@
-"""The server over HTTP: what every kind of source shares."""
+"""The HTTP server, and the features that all kinds of sources share."""
 
 import json
 import signal
@@ -19,7 +19,7 @@ from cryptoassets_tests.coincap_server.fixtures import PlanFaults, get_json
 
 
 def status_and_source(url: str) -> tuple[int, str | None]:
-    """GET and return the status and the source header of the answer."""
+    """GET a URL; return the status and the source header of the response."""
     try:
         with urllib.request.urlopen(url) as answer:
             return answer.status, answer.headers["X-Cryptoassets-Source"]
@@ -48,7 +48,7 @@ def status_and_source(url: str) -> tuple[int, str | None]:
     ],
 )
 def test_every_answer_names_its_source(source: SourceServer, path: str, status: int) -> None:
-    """Errors, too: an answer without the header counts as CoinCap's."""
+    """This includes errors: a response without the header counts as CoinCap's."""
     assert (status, "simulator") == status_and_source(source.url + path)
 
 
@@ -59,7 +59,7 @@ def test_a_source_with_a_key_answers_only_health_checks_without_it() -> None:
         assert (200, "simulator") == status_and_source(f"{server.url}/health")
 
 
-def test_an_unknown_coin_is_answered_as_coincap_does(source: SourceServer) -> None:
+def test_the_response_for_an_unknown_coin_is_like_coincaps(source: SourceServer) -> None:
     """The body has the recorded form, with error and timestamp."""
     with pytest.raises(HTTPError) as caught:
         get_json(f"{source.url}/assets/asdf")
@@ -81,10 +81,10 @@ def test_calls_and_credits_are_counted_by_route(source: SourceServer) -> None:
     assert {"/assets": 4, "/assets/{slug}": 2} == counted["credits"]
 
 
-def test_a_rule_applies_to_its_route_and_times_only(
+def test_a_rule_applies_only_to_its_route_and_number_of_calls(
     source: SourceServer, plan_faults: PlanFaults
 ) -> None:
-    """Tests choose exactly which call fails."""
+    """Tests can choose exactly which call fails."""
     plan_faults(
         {"route": "/assets/{slug}", "kind": "status", "status": 503, "after": 1, "times": 1}
     )
@@ -108,7 +108,7 @@ def test_faults_are_cleared_by_delete(source: SourceServer, plan_faults: PlanFau
 
 @pytest.mark.parametrize("rules", [b"{", b"{}", b'[{"kind":"typo"}]', b"[1]"])
 def test_a_wrong_rule_is_refused(source: SourceServer, rules: bytes) -> None:
-    """With a typo in a rule, a test would pass without testing anything."""
+    """Otherwise a test with a typo in a rule could pass without testing anything."""
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{source.url}/faults", rules, headers, method="PUT")
 
@@ -151,7 +151,7 @@ def test_a_web_page_cannot_put_or_clear_faults(
 def test_a_shift_is_added_to_the_real_timestamp(
     source: SourceServer, plan_faults: PlanFaults
 ) -> None:
-    """An answer whose timestamp is an hour later belongs to another partition."""
+    """A response whose timestamp is an hour later belongs to another partition."""
     plan_faults({"kind": "timestamp", "shift_ms": 3_600_000, "times": 1})
 
     shifted, true = (get_json(f"{source.url}/assets")["timestamp"] for _ in range(2))
@@ -190,7 +190,7 @@ def test_a_stopped_source_does_not_answer() -> None:
 
 
 def test_many_clients_are_answered_at_once(source: SourceServer) -> None:
-    """Only the counts are locked, not the answers."""
+    """A lock protects only the counts; responses are computed at the same time."""
     threads = [
         threading.Thread(target=get_json, args=(f"{source.url}/assets?limit=1",)) for _ in range(8)
     ]
@@ -203,7 +203,7 @@ def test_many_clients_are_answered_at_once(source: SourceServer) -> None:
 
 
 def test_a_used_port_is_reported(source: SourceServer) -> None:
-    """The error of a second source on the same port contains the remedy."""
+    """The error names the option that chooses another port."""
     port = urlsplit(source.url).port or 0
 
     with pytest.raises(SettingsError, match=f"Port {port} .* --port"):

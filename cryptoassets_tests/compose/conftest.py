@@ -1,4 +1,4 @@
-"""The platform that the live tests share; see `test_platform` for what they need."""
+"""The running platform that tests share; `test_platform` describes what they need."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from cryptoassets.project import project_root
 from cryptoassets_tests.compose.platform import Platform
 
 IMAGES = ("postgres", "mongo", "mongo-express", "pgadmin4", "airflow3")
-"""The images that the script in CRYPTOASSETS_STANDINS builds; compose builds our own images."""
+"""Images that the script in CRYPTOASSETS_STANDINS builds; compose builds the project's images."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The platform as run by compose, queried as a user would.
+"""The platform as run by compose, and the queries that a user would make.
 
 What goes here: compose commands and one query per service. What stays out: the expectations (in
 `test_platform` and `test_upkeep`).
@@ -50,7 +50,7 @@ def compose_program() -> list[str]:
 
 
 def wait_until(question: Callable[[], Answer], what: str, *, seconds: float) -> Answer:
-    """Call `question` until it returns a non-empty answer; else fail with the last error."""
+    """Call `question` until its answer is not empty; after `seconds`, fail with the last error."""
     deadline, last = time.monotonic() + seconds, ""
     while time.monotonic() < deadline:
         try:
@@ -68,7 +68,7 @@ class Platform:
 
     Attributes:
         root: a copy of the clone, whose files may be changed.
-        project: the name that separates its containers and volumes from others.
+        project: the name that separates its containers and volumes from other projects'.
     """
 
     root: Path
@@ -85,7 +85,7 @@ class Platform:
     def ask_compose(
         self, *arguments: str, seconds: float = 900
     ) -> subprocess.CompletedProcess[str]:
-        """Run compose on this project; return the result even if it failed."""
+        """Run compose on this project; return the result even if compose failed."""
         return subprocess.run(
             [*compose_program(), "--env-file", os.devnull, "-p", self.project, *arguments],
             cwd=self.root,
@@ -97,7 +97,7 @@ class Platform:
         )
 
     def compose(self, *arguments: str, seconds: float = 900) -> str:
-        """Run compose and return its output; fail if it fails."""
+        """Run compose on this project and return its output; fail if compose failed."""
         ended = self.ask_compose(*arguments, seconds=seconds)
         assert ended.returncode == 0, f"{arguments}: {ended.stdout[-500:]}{ended.stderr[-3000:]}"
         return ended.stdout
@@ -127,7 +127,7 @@ class Platform:
         }
 
     def unwell(self) -> dict[str, str]:
-        """Return the services that are neither healthy nor, without health check, running."""
+        """Return the services that are neither healthy nor (without a health check) running."""
         return {name: state for name, state in self.services().items() if state not in WELL}
 
     def containers(self) -> dict[str, dict[str, Any]]:
@@ -143,7 +143,7 @@ class Platform:
         return {one["Config"]["Labels"][label]: one for one in json.loads(inspected.stdout)}
 
     def secrets(self) -> set[str]:
-        """Return the content of every file of passwords and keys in the running containers."""
+        """Return all passwords and keys in the secret files of the running containers."""
         folder = "/run/cryptoassets"
         found: set[str] = set()
         for name, one in self.containers().items():
@@ -166,7 +166,7 @@ class Platform:
             return {document.raw for document in client["datalake"]["coin_snapshots"].find()}
 
     def airflow(self, path: str, body: object = None) -> dict[str, Any]:
-        """Return the answer of Airflow's API to the user admin/admin."""
+        """Call Airflow's API as the user admin/admin and return its response."""
         base = f"http://127.0.0.1:{PORTS['AIRFLOW_PORT']}"
         login = {"username": "admin", "password": "admin"}
         token = _read(f"{base}/auth/token", login)["access_token"]
@@ -213,14 +213,14 @@ class Platform:
         return state
 
     def dagster(self, query: str) -> dict[str, Any]:
-        """Return Dagster's answer to a GraphQL query."""
+        """Return Dagster's response to a GraphQL query."""
         data: dict[str, Any] = _read(
             f"http://127.0.0.1:{PORTS['DAGSTER_PORT']}/graphql", {"query": query}
         )["data"]
         return data
 
     def pgadmin_is_connected(self) -> bool:
-        """Log in to pgAdmin and return whether it connects to the server without a password."""
+        """Log in to pgAdmin; return whether it connects to PostgreSQL without a password prompt."""
         base = f"http://127.0.0.1:{PORTS['PGADMIN_PORT']}"
         opener = urllib.request.build_opener(
             urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())

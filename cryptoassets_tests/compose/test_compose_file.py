@@ -33,13 +33,13 @@ CONTRACT_PORTS = {
     "metrics": "9464",
     "mongo": "27017",
 }
-# Long lines are URLs and health checks; a document start is useless in a file with one document.
+# Allowed: long lines (URLs and health checks), and no `---` in a file with a single document.
 YAML_RULES = (
     "{extends: default, rules: {line-length: disable, document-start: disable, "
     "braces: {max-spaces-inside: 0}}}"
 )
-# Rules of order, two rules that reject an image with a build or a variable as an interface, and
-# two rules that misread a list on one line.
+# Disabled: rules about order, one that rejects `image` next to `build`, one that rejects a variable
+# as a port's interface, and two that misread a list on one line.
 DCLINT_RULES = (
     "--max-warnings=0",
     *(
@@ -55,7 +55,7 @@ WITHOUT_LOG_IN = {"dagster-webserver", "dashboard", "metrics", "spark-master"}
 
 
 def has_compose() -> bool:
-    """Return whether compose is available; no daemon is needed."""
+    """Return whether compose is installed; it needs no Docker daemon to check the file."""
     if shutil.which(compose_program()[0]) is None:
         return False
     asked = subprocess.run([*compose_program(), "version"], capture_output=True, check=False)
@@ -89,14 +89,14 @@ def resolved_file(**environment: str) -> dict[str, Any]:
 
 
 def passwords(**environment: str) -> dict[str, str]:
-    """Return the passwords that the preflight gets."""
+    """Return the passwords that compose passes to the preflight."""
     text = resolved_file(**environment)["configs"]["passwords"]["content"]
     found: dict[str, str] = preflight().read_settings(text)
     return found
 
 
 def preflight() -> ModuleType:
-    """Import the script, which is not part of a package."""
+    """Import the script that checks and distributes the passwords before any service starts."""
     return import_script("preflight/preflight.py")
 
 
@@ -109,10 +109,10 @@ def files_of(volume: str) -> dict[str, str]:
 
 
 def tool(name: str) -> str:
-    """Return the path of a tool of the dev group."""
+    """Return the path of a tool from the dependency group `dev`."""
     path = Path(sys.executable).with_name(name)
     if not path.exists():
-        pytest.skip(f"needs {name} of the dev group: make setup-dev")
+        pytest.skip(f"needs {name} from the dev group: make setup-dev")
     return str(path)
 
 
@@ -124,7 +124,7 @@ def complaints(*command: str) -> str:
 
 @needs_compose
 def test_compose_accepts_the_file_without_a_dotenv_and_without_warnings() -> None:
-    """A new user has no .env, and would first see a warning about an unset variable."""
+    """Without a .env, the first thing new users see must not be a warning about a variable."""
     ended = subprocess.run(
         [*compose_program(), "--env-file", os.devnull, "config", "-q"],
         cwd=ROOT,
@@ -138,8 +138,8 @@ def test_compose_accepts_the_file_without_a_dotenv_and_without_warnings() -> Non
 
 
 @needs_compose
-def test_every_port_is_the_documented_one_and_on_loopback() -> None:
-    """Dagster and Spark have no log-in, and the others have a publicly known password."""
+def test_every_port_is_as_documented_and_only_on_loopback() -> None:
+    """Some services have no log-in, and the others have publicly known default passwords."""
     published = {
         name: [(port["host_ip"], port["published"]) for port in service["ports"]]
         for name, service in resolved().items()
@@ -164,7 +164,7 @@ def test_services_without_log_in_stay_on_loopback_with_any_bind_address() -> Non
 
 @needs_compose
 def test_every_service_rotates_its_log_and_has_a_memory_limit() -> None:
-    """One service without them can fill the disk or use all memory."""
+    """A single service without these limits can fill the disk or use all memory."""
     services = resolved()
 
     unlimited = {
@@ -188,8 +188,8 @@ def test_every_service_waits_for_the_preflight() -> None:
 
 
 @needs_compose
-def test_a_change_of_the_code_does_not_change_the_image_of_the_preflight() -> None:
-    """All services depend on it, so `up --build` would recreate even the databases."""
+def test_a_code_change_does_not_change_the_preflights_image() -> None:
+    """All services depend on the preflight, so `up --build` would recreate even the databases."""
     job = resolved()["preflight"]
 
     assert "build" not in job
@@ -204,7 +204,7 @@ def test_a_change_of_the_code_does_not_change_the_image_of_the_preflight() -> No
 
 @needs_compose
 def test_our_own_images_are_not_pulled_from_a_registry() -> None:
-    """Otherwise the first `up` would report that access was denied."""
+    """Otherwise the first `up` would report that the registry denied access."""
     own = {n: s for n, s in resolved().items() if s["image"].startswith("cryptoassets/")}
 
     assert {"never"} == {service.get("pull_policy") for service in own.values()}
@@ -213,8 +213,8 @@ def test_our_own_images_are_not_pulled_from_a_registry() -> None:
 
 
 @needs_compose
-def test_the_preflight_knows_every_password_of_the_file() -> None:
-    """An unknown password could still have its default while a port is open."""
+def test_the_preflight_checks_every_password_in_the_compose_file() -> None:
+    """A password that is not checked could still be the default while a port is open."""
     given = passwords()
 
     assert ("", "") == (given.pop("COINCAP_API_KEY"), given.pop("CRYPTOASSETS_ALERT_URLS"))
@@ -223,7 +223,7 @@ def test_the_preflight_knows_every_password_of_the_file() -> None:
 
 @needs_compose
 def test_no_service_has_a_secret_in_its_definition() -> None:
-    """`docker inspect` shows it to everybody who may use Docker."""
+    """`docker inspect` shows the definition to everybody who may use Docker."""
     own = {name: f"planted-{name}" for name in (*preflight().DEFAULTS, "COINCAP_API_KEY")}
 
     file = resolved_file(**own, CRYPTOASSETS_ALERT_URLS="planted-urls")
@@ -236,7 +236,7 @@ def test_no_service_has_a_secret_in_its_definition() -> None:
 
 @needs_compose
 def test_every_service_mounts_only_its_own_secrets() -> None:
-    """The files of the others are in other volumes, and it cannot change its own."""
+    """Other services' secrets are in other volumes, and no service can change its own."""
     file = resolved_file()
     mounted = {
         name: [one for one in service.get("volumes", ()) if "secrets-" in one.get("source", "")]
@@ -257,7 +257,7 @@ def test_every_service_mounts_only_its_own_secrets() -> None:
 
 @needs_compose
 def test_a_worker_only_gets_the_urls_of_its_own_role() -> None:
-    """Its tasks need neither the driver's rights nor any other password."""
+    """A Spark worker's tasks need neither the driver's rights nor any other password."""
     given = resolved()["spark-worker"]["environment"]
 
     assert [] == [v for n, v in given.items() if "://" in v and "JAVA" not in n]
@@ -268,7 +268,7 @@ def test_a_worker_only_gets_the_urls_of_its_own_role() -> None:
 
 @needs_compose
 def test_every_service_has_few_rights() -> None:
-    """A program that is broken into cannot do more than the service does."""
+    """An attacker who takes over a service can do no more than that service."""
     services = resolved()
 
     assert [] == [n for n, one in services.items() if one.get("cap_drop") != ["ALL"]]
@@ -282,8 +282,11 @@ def test_every_service_has_few_rights() -> None:
 
 
 @needs_compose
-def test_a_page_is_in_the_network_of_its_own_store_only() -> None:
-    """Mongo Express need not reach PostgreSQL, nor pgAdmin MongoDB; no page reaches the code."""
+def test_a_web_page_only_reaches_its_own_store() -> None:
+    """Mongo Express cannot reach PostgreSQL, and pgAdmin cannot reach MongoDB.
+
+    Neither can reach the code locations.
+    """
     networks = {name: set(one.get("networks", ())) for name, one in resolved().items()}
 
     assert {"lake", "pages"} == networks["mongo-express"]
@@ -295,8 +298,8 @@ def test_a_page_is_in_the_network_of_its_own_store_only() -> None:
 
 
 @needs_compose
-def test_no_web_page_can_control_dagster_or_spark() -> None:
-    """Neither has a log-in; the guard's own tests are in `webserver.test_guard`."""
+def test_no_foreign_web_page_can_control_dagster_or_spark() -> None:
+    """Neither has a log-in. `webserver.test_guard` tests the guard in front of Dagster."""
     services = resolved(CRYPTOASSETS_ALLOWED_HOSTS="dagster.example.com")
 
     dagster = services["dagster-webserver"]
@@ -311,7 +314,7 @@ def test_no_web_page_can_control_dagster_or_spark() -> None:
 
 @needs_compose
 def test_the_dashboard_only_gets_the_url_of_the_analyst() -> None:
-    """Whoever can open its page may read the tables, and nothing else."""
+    """Whoever can open the dashboard may read the tables, but do nothing else."""
     given = resolved(MONGO_PORT="1", DAGSTER_PORT="23000")["dashboard"]["environment"]
 
     assert {"ANALYST_URL_FILE"} == {name for name in given if "URL" in name}
@@ -324,7 +327,7 @@ def test_the_dashboard_only_gets_the_url_of_the_analyst() -> None:
 
 @needs_compose
 def test_drivers_wait_for_the_roles_of_their_tasks() -> None:
-    """The roles are set up at each `up`; an earlier run would fail with existing volumes."""
+    """Each `up` sets up the roles; on existing volumes, a run that starts earlier would fail."""
     services = resolved()
 
     for name in ("postgres-init", "mongo-init"):
@@ -358,7 +361,7 @@ def test_the_preflight_accepts_open_ports_with_the_users_own_passwords() -> None
 
 
 def test_the_preflight_names_a_password_that_would_break_a_url() -> None:
-    """`p@ss` in POSTGRES_URL would be read as a host."""
+    """In POSTGRES_URL, the part of `p@ss` after the @ would be read as the host."""
     script = preflight()
 
     [refusal] = script.problems({**script.DEFAULTS, "POSTGRES_PASSWORD": "p@ss"})
@@ -367,7 +370,7 @@ def test_the_preflight_names_a_password_that_would_break_a_url() -> None:
 
 
 def test_every_variable_is_documented_with_its_default() -> None:
-    """Users look for settings there, and not in the compose file."""
+    """Users look for settings in `.env.example` and in the docs, not in the compose file."""
     used = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", (ROOT / "docker-compose.yml").read_text()))
     example, page = ((ROOT / name).read_text() for name in (".env.example", "docs/compose.md"))
 
@@ -377,18 +380,18 @@ def test_every_variable_is_documented_with_its_default() -> None:
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=str)
 def test_hadolint_has_no_complaints(dockerfile: Path) -> None:
-    """Each ignore is in the file with its reason."""
+    """Every ignored rule is named in the Dockerfile, with the reason."""
     assert complaints(tool("hadolint"), str(dockerfile)) == ""
 
 
 @pytest.mark.skipif(shutil.which("dclint") is None, reason="needs dclint: npm install -g dclint")
 def test_dclint_has_no_complaints() -> None:
-    """The rules of order are switched off, because the file's order is deliberate."""
+    """The rules about order are disabled, because the file's order is deliberate."""
     assert complaints("dclint", "docker-compose.yml", *DCLINT_RULES) == ""
 
 
 def test_yamllint_has_no_complaints() -> None:
-    """Parsers treat duplicate keys differently."""
+    """For example, YAML parsers differ in how they treat duplicate keys."""
     files = ["docker-compose.yml", "docker/dagster/workspace.yaml", "dagster.yaml"]
 
     assert complaints(tool("yamllint"), "-s", "-d", YAML_RULES, *files) == ""
@@ -396,7 +399,7 @@ def test_yamllint_has_no_complaints() -> None:
 
 @needs_compose
 def test_metrics_gets_only_the_url_of_the_read_only_role() -> None:
-    """The page has no log-in, so whoever breaks into it must not be able to write."""
+    """The service has no log-in, so whoever breaks into it must not be able to write."""
     environment = resolved()["metrics"]["environment"]
 
     assert {"ANALYST_URL_FILE"} == {name for name in environment if "URL" in name}

@@ -1,9 +1,9 @@
-"""The running platform, queried as a user would; `make test-compose`.
+"""The running platform, queried as a user would; run by `make test-compose`.
 
 What goes here: tests of the running platform, in the order in which a user would look. What stays
-out: checks of the file alone (in `test_compose_file`), killing, stopping and changing it (in
-`test_upkeep`). If no image can be pulled, CRYPTOASSETS_STANDINS names a script that builds
-stand-ins; they test the wiring, not the real images.
+out: checks of the compose file alone (in `test_compose_file`); killing, stopping and changing the
+platform (in `test_upkeep`). If images cannot be pulled, set CRYPTOASSETS_STANDINS to a script that
+builds stand-ins; the tests then check the wiring, but not the real images.
 """
 
 import json
@@ -43,13 +43,13 @@ def test_airflow_publishes_rows_without_any_user_action(platform: Platform) -> N
         "a scheduled DAG run that succeeded",
         seconds=240,
     )
-    # Its last task refreshes the marts of the day; the hourly DAG runs up to 70 minutes later.
+    # By now this DAG's last task has refreshed the day's marts; the hourly DAG does so much later.
     [(coins,)] = platform.query("SELECT count(*)::int FROM marts.coin_daily")
     assert coins >= 100
 
 
-def test_nothing_before_the_first_start_is_scheduled(platform: Platform) -> None:
-    """Without raw documents such runs could only fail."""
+def test_no_interval_before_the_first_start_is_scheduled(platform: Platform) -> None:
+    """Such intervals have no raw documents, so their runs could only fail."""
     for dag in ("process_cryptoassets_hourly", "materialize_cryptoassets_daily"):
         assert [] == [run for run in platform.airflow_runs(dag) if run["state"] == "failed"]
 
@@ -64,23 +64,23 @@ def test_every_service_is_healthy_within_its_memory_limit(platform: Platform) ->
 
 
 def test_mongo_express_shows_a_raw_document(platform: Platform) -> None:
-    """It reads with a read-only user; MongoDB's stand-in ignores roles."""
+    """Mongo Express logs in as a read-only user. The stand-in for MongoDB ignores roles."""
     assert "bitcoin@" in platform.mongo_express_page()
 
 
 def test_mongo_express_asks_for_the_password(platform: Platform) -> None:
-    """It shows the whole data lake."""
+    """Mongo Express shows the whole data lake."""
     with pytest.raises(urllib.error.HTTPError, match="401"):
         platform.mongo_express_page("wrong")
 
 
-def test_pgadmin_connects_without_a_typed_password(platform: Platform) -> None:
-    """Users should not have to register the server by hand."""
+def test_pgadmin_connects_without_asking_for_a_password(platform: Platform) -> None:
+    """Users should not have to register the PostgreSQL server by hand."""
     assert platform.pgadmin_is_connected()
 
 
 def test_spark_has_a_worker_and_a_finished_application(platform: Platform) -> None:
-    """The processing runs on the cluster."""
+    """Snapshots are processed on the Spark cluster."""
 
     def states() -> set[str]:
         # A driver disconnects shortly after its run has succeeded.
@@ -90,8 +90,8 @@ def test_spark_has_a_worker_and_a_finished_application(platform: Platform) -> No
     assert platform.spark_state()["aliveworkers"] == 1
 
 
-def test_dagster_has_both_locations_and_their_assets_materialized(platform: Platform) -> None:
-    """A run cannot span two locations, but their assets form one graph."""
+def test_the_assets_of_both_dagster_code_locations_are_materialized(platform: Platform) -> None:
+    """A run cannot span two code locations, but their assets form one graph."""
     nodes = platform.dagster("{assetNodes{assetKey{path} assetMaterializations(limit:1){runId}}}")
 
     materialized = {
@@ -102,8 +102,8 @@ def test_dagster_has_both_locations_and_their_assets_materialized(platform: Plat
     assert {"raw/coin_snapshots", "clean/coin_prices", "warehouse/coin_prices"} <= materialized
 
 
-def test_the_analyst_sees_nothing_of_dagster(platform: Platform) -> None:
-    """Databases and roles are separate."""
+def test_the_analyst_cannot_connect_to_dagsters_database(platform: Platform) -> None:
+    """The role may connect to the user's database only."""
     [(databases,)] = platform.query(
         "SELECT array_agg(datname::text ORDER BY datname) FROM pg_database "
         "WHERE has_database_privilege(current_user, datname, 'CONNECT') AND NOT datistemplate "
@@ -119,7 +119,7 @@ def test_docker_inspect_and_sparks_page_show_no_secret(platform: Platform) -> No
     descriptions = platform.containers()
 
     assert len(secrets) >= 13
-    # The default passwords are words such as `admin`, which are names of users as well.
+    # The default passwords are words such as `admin`, which are also user names.
     long = {secret for secret in secrets if len(secret) > 8}
     shown = json.dumps([descriptions, platform.spark_state()])
     assert [] == [secret for secret in long if secret in shown]
@@ -130,7 +130,7 @@ def test_docker_inspect_and_sparks_page_show_no_secret(platform: Platform) -> No
         assert set() == values & secrets
 
 
-def test_the_platform_is_no_superuser_and_owns_its_tables(platform: Platform) -> None:
+def test_the_platforms_role_is_no_superuser_and_owns_the_tables(platform: Platform) -> None:
     """A mistake in the platform must not be able to reach anything else on the server."""
     owners = "SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = ANY (%s)"
     schemas = "'{warehouse,marts,staging}'"
@@ -141,8 +141,8 @@ def test_the_platform_is_no_superuser_and_owns_its_tables(platform: Platform) ->
 
 
 @pytest.mark.usefixtures("platform")
-def test_the_tests_of_the_data_lake_pass_on_this_mongodb() -> None:
-    """`make test` runs them on a stand-in. They need the root user to create databases."""
+def test_the_data_lakes_tests_pass_on_this_mongodb() -> None:
+    """`make test` runs these tests on a stand-in. They log in as root to create databases."""
     url = f"mongodb://admin:admin@127.0.0.1:{PORTS['MONGO_PORT']}/?authSource=admin"
 
     modules = ("test_mongo", "test_mongo_loading", "test_mongo_verbatim", "test_expiry")

@@ -16,12 +16,12 @@ from cryptoassets.migrations.runner import run_revisions
 from cryptoassets_tests.compose.scripts import import_script
 
 LogIn = Callable[[str, str, str], str]
-"""From an administrator's URL, a role and its password to the URL that the role uses."""
+"""Takes an administrator's URL, a role and its password; returns the URL that the role uses."""
 
 
 @pytest.fixture
 def roles() -> ModuleType:
-    """The script of the job."""
+    """The script that creates the roles."""
     return import_script("postgres/roles.py")
 
 
@@ -53,7 +53,7 @@ def log_in(roles: ModuleType) -> Iterator[LogIn]:
 def test_the_role_is_created_on_existing_volumes_and_its_password_is_updated(
     database: str, log_in: LogIn
 ) -> None:
-    """PostgreSQL's init folder only runs on an empty volume; a user may change .env later."""
+    """PostgreSQL runs its init scripts only on an empty volume; a user may change .env later."""
     first = log_in(database, "executor", "first")
     second = log_in(database, "executor", "second")
 
@@ -64,10 +64,10 @@ def test_the_role_is_created_on_existing_volumes_and_its_password_is_updated(
 
 
 @pytest.mark.postgres
-def test_on_an_empty_volume_everything_belongs_to_the_platform(
+def test_on_an_empty_volume_the_platforms_role_owns_everything(
     empty_database: str, log_in: LogIn
 ) -> None:
-    """It is not a superuser, and needs no other rights than those of an owner."""
+    """The role is not a superuser, and needs no rights other than an owner's."""
     url = log_in(empty_database, "cryptoassets", "own")
 
     with psycopg.connect(url) as connection:
@@ -79,10 +79,10 @@ def test_on_an_empty_volume_everything_belongs_to_the_platform(
 
 
 @pytest.mark.postgres
-def test_a_volume_of_an_older_version_is_handed_over(
+def test_the_tables_of_an_older_version_get_the_platforms_role_as_owner(
     empty_database: str, log_in: LogIn, roles: ModuleType
 ) -> None:
-    """There the platform logged in as `admin`, and a user may have added a view."""
+    """Older versions logged in as `admin`. A view that a user has added keeps its owner."""
     run_revisions(empty_database, "0003")
     with psycopg.connect(empty_database) as connection:
         admin = connection.info.user
@@ -123,8 +123,8 @@ def owners(connection: psycopg.Connection) -> set[str]:
 
 
 @pytest.mark.postgres
-def test_a_task_copies_into_the_table_of_its_publication(database: str, log_in: LogIn) -> None:
-    """The driver only grants INSERT on this table."""
+def test_a_spark_task_can_copy_into_its_runs_staging_table(database: str, log_in: LogIn) -> None:
+    """The driver grants the task's role only INSERT on this table."""
     url = log_in(database, "executor", "executor")
     with psycopg.connect(database, autocommit=True) as driver:
         driver.execute("CREATE UNLOGGED TABLE staging.of_a_run (coin_id text)")
@@ -153,8 +153,8 @@ def test_a_task_copies_into_the_table_of_its_publication(database: str, log_in: 
         "CREATE TABLE public.mine ()",
     ],
 )
-def test_a_task_can_do_nothing_else(database: str, log_in: LogIn, statement: str) -> None:
-    """Workers on many machines are the easiest to attack."""
+def test_a_spark_task_can_do_nothing_else(database: str, log_in: LogIn, statement: str) -> None:
+    """Workers run on many machines, so they are the easiest to attack."""
     url = log_in(database, "executor", "executor")
     with psycopg.connect(database, autocommit=True) as driver:
         driver.execute("CREATE UNLOGGED TABLE staging.of_another_run (number int)")

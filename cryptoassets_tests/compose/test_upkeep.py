@@ -1,4 +1,4 @@
-"""Killing, stopping and changing the platform: data is kept and lost containers are restarted.
+"""Killing, stopping and changing the platform: data is kept, killed containers are restarted.
 
 What goes here: tests that kill or recreate containers. What stays out: the undisturbed platform (in
 `test_platform`).
@@ -12,11 +12,25 @@ import pytest
 from cryptoassets_tests.compose.platform import SNAPSHOTS, Platform, wait_until
 
 WAVES = (
-    ("mongo-express", "pgadmin", "coincap-simulator", "spark-worker", "airflow-dag-processor"),
-    ("postgres", "dagster-webserver", "dagster-daemon", "airflow-webserver", "airflow-scheduler"),
+    (
+        "mongo-express",
+        "pgadmin",
+        "coincap-simulator",
+        "spark-worker",
+        "airflow-dag-processor",
+        "metrics",
+    ),
+    (
+        "postgres",
+        "dagster-webserver",
+        "dagster-daemon",
+        "airflow-webserver",
+        "airflow-scheduler",
+        "dashboard",
+    ),
 )
 KILLED_DURING_A_RUN = ("mongo", "spark-master", "producer", "airflow-triggerer")
-"""Together with `spark-consumer`, every container is killed once."""
+"""With WAVES and `spark-consumer`, these are all services that keep running."""
 
 pytestmark = [
     pytest.mark.skipif(
@@ -28,8 +42,8 @@ pytestmark = [
 
 
 def kill(platform: Platform, service: str) -> None:
-    """Kill all processes of a container; after `docker kill` Docker would not restart it."""
-    # Killed by the container's own user: in these containers root may not kill others' processes.
+    """Kill all processes in a container. After `docker kill`, Docker would not restart it."""
+    # This runs as the service's own user: root may not kill other users' processes here.
     # The result is ignored, because compose may lose the connection to the killed container.
     platform.ask_compose("exec", "-T", service, "sh", "-c", "kill -9 -1")
 
@@ -71,7 +85,7 @@ def assert_audit_passes(platform: Platform) -> None:
 
 
 def runs_of_processing(platform: Platform, status: str) -> dict[str, str]:
-    """Map Dagster's ids of the runs of `process` with a status to Airflow's DAG run ids."""
+    """Map Dagster's to Airflow's run ids, for the snapshot DAG's `process` runs with a status."""
     query = f'{{runsOrError(filter:{{pipelineName:"process",statuses:[{status}]}}){{'
     answer = platform.dagster(query + "... on Runs{results{runId tags{key value}}}}}")
     tags = {
@@ -86,7 +100,7 @@ def runs_of_processing(platform: Platform, status: str) -> dict[str, str]:
 
 
 def a_running_run(platform: Platform) -> tuple[str, str]:
-    """Return a run of `process` that uses the cluster, and its DAG run; launch one if needed."""
+    """Return a `process` run that uses the Spark cluster, and its DAG run; launch it if needed."""
     if not runs_of_processing(platform, "STARTED"):
         platform.take_a_snapshot()
 
@@ -94,7 +108,7 @@ def a_running_run(platform: Platform) -> tuple[str, str]:
         has_application = platform.spark_state()["activeapps"]
         return runs_of_processing(platform, "STARTED") if has_application else {}
 
-    return next(iter(wait_until(running, "a running run", seconds=400).items()))
+    return next(iter(wait_until(running, "a run on the cluster", seconds=400).items()))
 
 
 @pytest.mark.parametrize(
@@ -105,10 +119,10 @@ def test_killed_containers_are_restarted(platform: Platform, services: tuple[str
     kill_and_await(platform, services)
 
 
-def test_a_run_survives_the_restart_of_sparks_master_and_of_the_services_that_await_it(
+def test_a_run_survives_restarts_of_the_services_that_it_depends_on(
     platform: Platform,
 ) -> None:
-    """If the master lost its state, the driver would wait for executors forever."""
+    """If Spark's master lost its state, the driver would wait for executors forever."""
     _, dag_run = a_running_run(platform)
 
     kill_and_await(platform, KILLED_DURING_A_RUN)
@@ -117,7 +131,7 @@ def test_a_run_survives_the_restart_of_sparks_master_and_of_the_services_that_aw
 
 
 def test_a_killed_run_is_repeated(platform: Platform) -> None:
-    """Dagster fails the run of the killed container, and Airflow's retry launches a second one."""
+    """Dagster marks the run as failed, and Airflow's retry launches a second run."""
     killed, dag_run = a_running_run(platform)
 
     kill(platform, "spark-consumer")
@@ -127,8 +141,8 @@ def test_a_killed_run_is_repeated(platform: Platform) -> None:
     assert_audit_passes(platform)
 
 
-def test_data_is_kept_over_down_and_up(platform: Platform) -> None:
-    """`down` without `-v` deletes containers but no data; `up --build` then is an upgrade."""
+def test_data_survives_down_and_up(platform: Platform) -> None:
+    """`down` without `-v` deletes containers but no data; `up --build` afterwards is an upgrade."""
     rows = "SELECT count(*) FROM warehouse.coin_prices WHERE observed_at <= '{}'"
     [(newest,)] = platform.query("SELECT max(observed_at)::text FROM warehouse.coin_prices")
     before = platform.query(rows.format(newest))
@@ -165,9 +179,9 @@ def test_a_backup_is_restored_into_empty_volumes(platform: Platform) -> None:
 
 
 def test_a_changed_transform_is_used_after_build_and_up(platform: Platform) -> None:
-    """A rule that refuses prices above 10,000 USD is applied by the two documented commands.
+    """The two documented commands apply a new rule: it refuses prices above 10,000 USD.
 
-    Then the command for all services, with the same change, must not recreate the databases.
+    After that, the command that rebuilds all services must not recreate the databases.
     """
     rules = platform.root / "cryptoassets/transforms/rules.py"
     original = rules.read_text()
@@ -198,7 +212,7 @@ def test_a_changed_transform_is_used_after_build_and_up(platform: Platform) -> N
 
 
 def test_no_container_ran_out_of_memory_in_these_tests(platform: Platform) -> None:
-    """The documented memory limits come from measurements."""
+    """The documented memory limits were measured, so they must be sufficient."""
     killed = [n for n, one in platform.containers().items() if one["State"]["OOMKilled"]]
 
     assert [] == killed
@@ -207,7 +221,7 @@ def test_no_container_ran_out_of_memory_in_these_tests(platform: Platform) -> No
 def test_nothing_starts_with_default_passwords_and_an_open_port(
     platform: Platform,
 ) -> None:
-    """Tests the whole platform; the preflight alone is tested in `test_compose_file`."""
+    """This tests the whole platform; `test_compose_file` tests the preflight alone."""
     opened = Platform(platform.root, project=f"{platform.project}-opened")
     opened.environment["BIND_ADDRESS"] = "0.0.0.0"  # noqa: S104
 

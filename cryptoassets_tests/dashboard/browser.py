@@ -1,8 +1,8 @@
 """A headless Chromium that tests control through its debugging protocol.
 
-What goes here: opening pages, waiting for texts, taking pictures, and reading the console. What
-stays out: the pages. The option `--virtual-time-budget` does not wait for WebSockets, through which
-Streamlit sends its pages.
+What goes here: opening pages, waiting for texts, taking screenshots, and reading the console. What
+stays out: what the pages must show (in the tests). Chromium's option `--virtual-time-budget` cannot
+replace the waiting: it ignores WebSockets, through which Streamlit sends its pages.
 """
 
 import base64
@@ -35,13 +35,13 @@ Scheme = Literal["light", "dark"]
 
 
 class Tab:
-    """One page in the browser."""
+    """One tab of the browser."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._numbers = itertools.count(1)
         self.problems: list[str] = []
-        """Errors and warnings of the console, exceptions, and addresses of other hosts."""
+        """Errors and warnings in the console, exceptions, and requests to other hosts."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call("Performance.enable", timeDomain="threadTicks")
@@ -72,7 +72,7 @@ class Tab:
                 self.problems.append(f"request to {url}")
 
     def set_window(self, width: int, scheme: Scheme) -> None:
-        """Set the width of the window and the preferred colours."""
+        """Set the width of the window and the preferred colour scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=_HEIGHT, deviceScaleFactor=1, mobile=width < 600,
@@ -81,7 +81,7 @@ class Tab:
         self.call("Emulation.setEmulatedMedia", features=features)
 
     def open(self, url: str, *texts: str) -> float:
-        """Open a page; return the seconds until all texts are visible and nothing is pending."""
+        """Open a page and wait as `wait_for` does; return how many seconds this took."""
         start = time.monotonic()
         self.call("Page.navigate", url=url)
         self.wait_for(*texts)
@@ -101,12 +101,12 @@ class Tab:
 
         Args:
             is_ready: the condition.
-            wanted: description of the condition.
+            wanted: noun phrase for what is missing if the condition does not hold.
             seconds: longest time to wait.
         """
         deadline = time.monotonic() + seconds
         while not is_ready(shown := str(self.value("document.body?.innerText || ''"))):
-            assert time.monotonic() < deadline, f"no {wanted} after {seconds:.0f} s: {shown}"
+            assert time.monotonic() < deadline, f"no {wanted} within {seconds:.0f} s: {shown}"
             time.sleep(0.05)
 
     def click(self, text: str) -> None:
@@ -127,16 +127,16 @@ class Tab:
         return found["result"].get("value")
 
     def metric(self, label: str) -> str:
-        """The figure that is shown below a label."""
+        """Return the number that is shown below a label."""
         return str(self.value("document.body.innerText").split(f"{label}\n\n")[1].split("\n")[0])
 
     def processor_seconds(self) -> float:
-        """Processor time that the page's scripts, layout and drawing have used."""
+        """Return the processor time that the page's scripts, layout and drawing have used."""
         metrics = self.call("Performance.getMetrics")["metrics"]
         return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
     def picture(self, file: Path) -> None:
-        """Save a picture of the whole page, when no element is a placeholder any more."""
+        """Save a screenshot of the whole page, once no element is a placeholder any more."""
         self.wait_until(lambda _shown: self.value(_IS_WHOLE), "page without placeholders")
         height = self.value(
             "Math.max(...['stMain', 'stMainBlockContainer'].map("

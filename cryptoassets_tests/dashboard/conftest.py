@@ -1,4 +1,4 @@
-"""A running dashboard, with and without data, and a browser to look at it.
+"""A running dashboard, a database with data for it, and a browser that opens its pages.
 
 What goes here: fixtures. What stays out: the rows (in `market.sql`), the browser's protocol (in
 `browser`).
@@ -40,7 +40,7 @@ def served(analyst_url: str | None, **environment: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def market(stack: Stack, postgres_url_of: UrlOf, migrated_template: str) -> Iterator[str]:
-    """Name of a database with 100 coins over 90 days."""
+    """The analyst's URL of a database with prices of 100 coins over 90 days."""
     name = f"market_{uuid.uuid4().hex[:8]}"
     administer(postgres_url_of, "CREATE DATABASE {} TEMPLATE {}", name, migrated_template)
     with psycopg.connect(postgres_url_of(name)) as connection:
@@ -54,7 +54,7 @@ def market(stack: Stack, postgres_url_of: UrlOf, migrated_template: str) -> Iter
 
 @pytest.fixture(scope="session")
 def dashboard(market: str) -> Iterator[str]:
-    """Address of a dashboard with data; no other page of the platform runs."""
+    """Address of a dashboard with data; no other page of the platform is running."""
     with served(market, CRYPTOASSETS_PAGES=f"dagster=http://localhost:{free_port()}") as address:
         yield address
 

@@ -1,4 +1,5 @@
--- 100 coins over 90 days, with everything that the pages show: gaps, quarantined points, thin candles. Names are hostile.
+-- 100 coins over 90 days, with everything that the pages show: gaps, quarantined documents, candles with few points.
+-- One coin's name and some payloads contain HTML, which the pages must escape.
 INSERT INTO warehouse.coins (coin_id, symbol, name, rank, first_seen_at, last_seen_at)
 SELECT coin_id, upper(left(coin_id, 4)), CASE number WHEN 7 THEN '<script>alert("&")</script>' ELSE initcap(coin_id) END,
     number, now() - interval '90 days', now()
@@ -70,6 +71,6 @@ SELECT publication, asset, partition_key, run_id, raw_rows, loaded_rows, quarant
 INSERT INTO warehouse.credits (called_at, route, estimated, counted)
 SELECT now() - calls * interval '7 hours', '/assets', 3, 3 FROM generate_series(1, 60) AS calls;
 
--- Valid for the newest prices only.
+-- This rate is valid for the newest prices only.
 INSERT INTO warehouse.fx_rates (currency, symbol, observed_at, usd_per_unit, type, source, fetched_at, raw_id)
 VALUES ('euro', 'EUR', now() - interval '30 minutes', 1.25, 'fiat', 'simulator', now(), 'euro');

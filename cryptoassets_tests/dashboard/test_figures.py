@@ -1,4 +1,4 @@
-"""Figures are rounded as decimals, and written as readers expect."""
+"""Numbers are rounded as decimals, and shown in the form that readers expect."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,13 +22,13 @@ from cryptoassets.dashboard.reading import converted
         ("0", "$0.00"),
     ],
 )
-def test_prices_keep_five_digits_and_plain_notation(amount: str, text: str) -> None:
-    """Binary fractions would show 0.30000000000000004, and floats 1.2346e-08."""
+def test_prices_are_rounded_and_have_no_exponent(amount: str, text: str) -> None:
+    """Floats would be shown as 0.30000000000000004 or 1.2346e-08."""
     assert text == figures.price(Decimal(amount), "USD")
 
 
 def test_amounts_carry_the_sign_or_code_of_their_currency() -> None:
-    """Readers choose their currency."""
+    """Readers choose the currency, so each amount must show it."""
     assert "€1.71 T" == figures.total(Decimal("1712345678901.23"), "EUR")
     assert "CHF 512.00 B" == figures.total(Decimal("512000000000"), "CHF")
     assert "¥999" == figures.total(Decimal("999.4"), "JPY")
@@ -56,13 +56,13 @@ def test_times_are_in_the_readers_zone() -> None:
     assert "28 Nov 2026, 00:30" == figures.moment(time, ZoneInfo("Europe/Berlin"))
 
 
-def test_the_browser_gets_no_binary_noise() -> None:
+def test_the_browser_gets_no_binary_rounding_errors() -> None:
     """Plotly shows every digit that it gets."""
     assert [0.3, None, 86650.09] == plotted([Decimal("0.1") * 3, None, Decimal("86650.0874241")])
 
 
 def test_amounts_are_converted_in_sql_only() -> None:
-    """In dollars no rate is needed."""
+    """Amounts in dollars need no conversion."""
     query = "SELECT {close @ day + interval '1 day'} AS close"
 
     assert "SELECT close AS close" == converted(query, "USD")

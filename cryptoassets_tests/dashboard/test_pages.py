@@ -1,7 +1,7 @@
 """Every page in a real browser: at two widths, light and dark, with data and without.
 
 What goes here: what a reader sees, and what the browser's console reports. What stays out: single
-requests (in `test_server`), texts of figures (in `test_figures`).
+requests (in `test_server`), numbers as text (in `test_figures`).
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.postgres,
     pytest.mark.skipif(
         CHROMIUM is None,
-        reason="needs a browser: apt-get install chromium (`.ci/run` does it as root)",
+        reason="needs a browser: apt-get install chromium (`.ci/run` installs it if run as root)",
     ),
 ]
 
@@ -38,7 +38,7 @@ FIRST_PAINT_SECONDS = 2.0
 def test_a_page_shows_its_data_without_an_error(
     tab: Tab, dashboard: str, page: str, width: str, scheme: Scheme, tmp_path: Path
 ) -> None:
-    """Nothing is wider than the window, the console is clean, and no other host is asked."""
+    """Nothing is wider than the window; no console errors, and no requests to other hosts."""
     tab.problems.clear()
     tab.set_window(WIDTHS[width], scheme)
 
@@ -68,7 +68,7 @@ def test_amounts_in_another_currency_are_converted_or_explained(tab: Tab, dashbo
 
 
 def test_a_link_opens_the_page_of_its_coin(tab: Tab, dashboard: str) -> None:
-    """Every link once opened the page of the first coin."""
+    """In an earlier version, every link opened the page of the first coin."""
     tab.open(f"{dashboard}/", "All coins")
     link = tab.value("document.querySelector('.ca a[href*=coin-60]').href")
 
@@ -78,9 +78,10 @@ def test_a_link_opens_the_page_of_its_coin(tab: Tab, dashboard: str) -> None:
 
 
 def test_the_first_paint_takes_less_than_two_seconds(tab: Tab, dashboard: str) -> None:
-    """With 100 coins over 90 days: processor time of browser and server, in one of three tries.
+    """At least one of three tries must be fast enough, with 100 coins over 90 days.
 
-    The elapsed time would also include other work of this machine.
+    The processor time of browser and server is measured, because the elapsed time would also
+    include other work on this machine.
     """
     tab.set_window(WIDTHS["screen"], "light")
     port = dashboard.rpartition(":")[2]
@@ -100,7 +101,7 @@ def test_the_first_paint_takes_less_than_two_seconds(tab: Tab, dashboard: str) -
 def test_a_page_does_not_wait_for_a_writer(
     tab: Tab, dashboard: str, market: str, stack: Stack
 ) -> None:
-    """A reader that waits for a lock would make the next publication wait behind it."""
+    """If a reader waited for a lock, the next publication would have to wait for the reader."""
     database = market.rsplit("/", 1)[-1]
 
     with psycopg.connect(stack.postgres_url(database=database)) as writer:
@@ -120,7 +121,7 @@ def empty(stack: Stack, migrated_template: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page or "market")
 def test_a_page_without_data_shows_what_to_do(tab: Tab, empty: str, page: str) -> None:
-    """A newcomer opens the dashboard before the first run."""
+    """A newcomer may open the dashboard before the first run."""
     tab.problems.clear()
 
     tab.open(f"{empty}/{page}", "Mongo Express" if page == "platform" else "cryptoassets run")
@@ -130,6 +131,6 @@ def test_a_page_without_data_shows_what_to_do(tab: Tab, empty: str, page: str) -
 
 
 def test_a_page_names_the_command_that_starts_stopped_stores(tab: Tab, tmp_path: Path) -> None:
-    """Readers cannot know which servers a page needs."""
+    """Readers need not know which servers a page needs."""
     with served(None, CRYPTOASSETS_HOME=str(tmp_path)) as address:
         tab.open(address, "The stores are stopped.", "cryptoassets up")

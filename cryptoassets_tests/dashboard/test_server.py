@@ -30,15 +30,15 @@ SOCKET = {
     ],
     ids=["page", "socket", "rebinding", "fetch", "no-cors", "foreign socket", "rebound socket"],
 )
-def test_only_the_dashboards_own_page_is_answered(
+def test_only_requests_from_the_dashboards_own_page_are_accepted(
     dashboard: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    """The dashboard has no log-in, and any page in the user's browser can send it requests."""
-    with requests.get(f"{dashboard}{path}", headers=headers, timeout=20, stream=True) as answer:
-        assert status == answer.status_code
+    """The dashboard has no log-in, and any website in the user's browser can send it requests."""
+    with requests.get(f"{dashboard}{path}", headers=headers, timeout=20, stream=True) as response:
+        assert status == response.status_code
 
 
-def test_without_the_extra_the_command_names_it() -> None:
+def test_the_command_names_the_extra_that_is_not_installed() -> None:
     """A traceback about a missing module would not say what to install."""
     script = (
         "import sys; sys.modules['streamlit'] = None; sys.argv = ['cryptoassets', 'dashboard']; "

@@ -31,7 +31,7 @@ def links(page: Path) -> list[str]:
 
 
 def links_to_headings(page: Path) -> list[tuple[Path, str]]:
-    """Return the targets of links with an anchor: the page with the heading, and the anchor."""
+    """Return the target page and the anchor of each link that has an anchor."""
     return [
         ((page.parent / path).resolve() if path else page, anchor)
         for path, anchor in _targets(page)
@@ -46,7 +46,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def _targets(page: Path) -> list[tuple[str, str]]:
-    """Return path and anchor of each link within the project; one of them may be empty."""
+    """Return each link within the project as path and anchor; one of the two may be empty."""
     targets = _LINK.findall(_FENCE.sub("", page.read_text()))
     inside = [t for t in targets if not t.startswith(("http://", "https://"))]
     return [(path, anchor) for path, _, anchor in (t.partition("#") for t in inside)]

@@ -30,7 +30,7 @@ def test_linked_files_and_pictures_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_linked_headings_exist(page: Path) -> None:
-    """With a wrong anchor, a browser shows the top of the page."""
+    """With a wrong anchor, a browser shows the top of the page instead of the heading."""
     linked = [(to, anchor) for to, anchor in links_to_headings(page) if to.suffix == ".md"]
 
     assert [] == [(name_of(to), a) for to, a in linked if a not in anchors(to)]
@@ -38,7 +38,7 @@ def test_linked_headings_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ADRS, ids=name_of)
 def test_a_decision_record_has_the_five_headings(page: Path) -> None:
-    """With a common form, readers find the reason for a decision quickly."""
+    """The same headings in every record help readers to find the reason for a decision."""
     assert re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE) == HEADINGS
 
 
@@ -50,7 +50,7 @@ def test_every_decision_record_is_in_the_index() -> None:
 
 
 def test_pictures_are_small_and_used() -> None:
-    """Everyone who clones the repository downloads them."""
+    """Everyone who clones the repository downloads every picture."""
     pictures = sorted((ROOT / "docs" / "images").iterdir())
 
     assert [] == [p.name for p in pictures if p.stat().st_size > MAX_PICTURE_BYTES]
@@ -70,5 +70,5 @@ def test_make_targets_in_the_documentation_exist(page: Path) -> None:
 
 
 def test_the_changelog_has_a_section_for_unreleased_changes() -> None:
-    """Every change that users notice gets a line there."""
+    """Every change that users notice gets a line in this section."""
     assert "\n## Unreleased\n" in (ROOT / "CHANGELOG.md").read_text()

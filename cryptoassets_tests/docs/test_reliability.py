@@ -1,4 +1,4 @@
-"""The page on reliability names existing tests and the promises that the campaign judges."""
+"""`docs/reliability.md` names existing tests, and every promise that the campaign judges."""
 
 import re
 
@@ -23,7 +23,7 @@ def test_each_named_test_exists() -> None:
 
 
 def test_the_latest_campaign_judged_every_promise() -> None:
-    """A campaign that judged fewer promises would look just as good."""
+    """A campaign that skipped some promises must not look as good as a complete one."""
     rows = re.findall(r"^\| ([^|#]+?) \| (\d+) \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
 
     assert list(PROMISES) == [promise for promise, _, _ in rows]

@@ -1,4 +1,4 @@
-"""Platforms: one per test, and one with odd values that many tests read."""
+"""Platforms for tests: an empty one per test, and filled ones that many tests read or copy."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -27,7 +27,7 @@ def make_platform(
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> MakePlatform:
-    """Create empty stores with the caller's source and settings, see `new_platform`."""
+    """Return a function that creates a platform with empty stores; see `new_platform`."""
 
     def make(app: App | None = None, **settings: str) -> AbstractContextManager[Platform]:
         folder = tmp_path_factory.mktemp("platform")
@@ -45,7 +45,7 @@ def platform(make_platform: MakePlatform) -> Iterator[Platform]:
 
 @pytest.fixture(scope="session")
 def odd_platform(make_platform: MakePlatform) -> Iterator[Platform]:
-    """Stores after one run whose answer contained all `odd_values`; tests only read them."""
+    """Stores after one run in which the source sent all `odd_values`. Tests may only read them."""
     with make_platform() as platform:
         platform.put_faults({"route": "/assets", "kind": "patch", "coins": odd_values.PATCHES})
         platform.results.append(platform.command("run"))
@@ -55,14 +55,17 @@ def odd_platform(make_platform: MakePlatform) -> Iterator[Platform]:
 
 @pytest.fixture
 def copy(odd_platform: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
-    """A copy of consistent stores, including quarantined documents and dead letters."""
+    """A copy of `odd_platform`, with quarantined rows and dead letters; a test may damage it."""
     with copied(odd_platform, stack, tmp_path) as platform:
         yield platform
 
 
 @pytest.fixture(scope="session")
 def old_and_new(make_platform: MakePlatform) -> Iterator[Platform]:
-    """An hour 40 days ago and the current hour, each with a refused document; tests only read."""
+    """Stores with an hour 40 days ago and the current hour, each with a refused document.
+
+    Tests may only read them.
+    """
     with make_platform(COINCAP_COINS="5") as platform:
         shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -40 * 86_400_000}
         platform.put_faults(shift)
@@ -83,6 +86,6 @@ def old_and_new(make_platform: MakePlatform) -> Iterator[Platform]:
 
 @pytest.fixture
 def two_hours(old_and_new: Platform, stack: Stack, tmp_path: Path) -> Iterator[Platform]:
-    """A copy of stores with an old hour and a new hour."""
+    """A copy of `old_and_new` that a test may change."""
     with copied(old_and_new, stack, tmp_path) as platform:
         yield platform

@@ -1,7 +1,7 @@
 """Runs the product as a user does: each command is a separate process, in a fresh home.
 
-What goes here: starting the console script with only its home set. What stays out: the product in
-the test process (in `platforms`).
+What goes here: starting the console script with only its home set. What stays out: running the
+product in the test process (in `platforms`).
 """
 
 import os
@@ -23,7 +23,7 @@ _MAX_SECONDS = 150
 
 @dataclass(frozen=True)
 class Home:
-    """A folder for CRYPTOASSETS_HOME; its stores and source are the embedded ones."""
+    """A folder for CRYPTOASSETS_HOME; commands use the embedded stores and source in it."""
 
     folder: Path
     umask: int = -1
@@ -33,9 +33,9 @@ class Home:
         """Run the console script to its end, in a folder outside the project.
 
         Args:
-            arguments: of the command.
+            arguments: the command's arguments.
             limit: shell command that runs first, e.g. `ulimit -n 100`.
-            environment: variables in addition to the user's.
+            environment: variables in addition to `user_environment`.
         """
         finished = subprocess.run(
             ["/bin/sh", "-c", f'{limit} && exec "$0" "$@"', COMMAND, *arguments],
@@ -52,9 +52,9 @@ class Home:
         return CommandResult(finished.returncode, finished.stdout)
 
     def open_to_others(self) -> list[str]:
-        """Files that other users can read, write or execute, and folders they can list.
+        """Files that other users can read, write or run, and folders that they can list or change.
 
-        Files may disappear during the search, because an ending JVM deletes its temporary files.
+        Files may disappear during the search, because a JVM that ends deletes its temporary files.
         """
         found = []
         for path in self.folder.rglob("*"):
@@ -69,13 +69,13 @@ class Home:
 
     @cached_property
     def settings(self) -> dict[str, str]:
-        """The output of `cryptoassets env`, parsed as a shell would."""
+        """The output of `cryptoassets env`, parsed as a shell would parse it."""
         lines = shlex.split(self.command("env").text)
         return dict(line.split("=", 1) for line in lines)
 
     @property
     def stores(self) -> Stores:
-        """The stores at the addresses that `env` prints."""
+        """The stores at the addresses that `cryptoassets env` prints."""
         named = self.settings
         return Stores(
             named["MONGO_URL"],
@@ -86,7 +86,7 @@ class Home:
 
 
 def user_environment() -> dict[str, str]:
-    """A user's environment. Without PYTHONUNBUFFERED, output to pipes is buffered."""
+    """Return a user's environment. It lacks PYTHONUNBUFFERED, so output to pipes is buffered."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER")
     named = {"COLUMNS": "300", "CRYPTOASSETS_SINCE": SINCE}
     return {name: os.environ[name] for name in kept if name in os.environ} | named

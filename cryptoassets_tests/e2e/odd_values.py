@@ -32,7 +32,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "tron": ("Infinity", {"set": {"vwap24Hr": "Infinity"}}, "vwap_usd_24h_malformed"),
     "chainlink": ("1E400", {"set": {"volumeUsd24Hr": "1E400"}}, "volume_usd_24h_overflow"),
     "stellar": ("empty", {"set": {"volumeUsd24Hr": ""}}, "volume_usd_24h_malformed"),
-    "sui": ("blanks", {"set": {"volumeUsd24Hr": " 1.5 "}}, "volume_usd_24h_malformed"),
+    "sui": ("spaces", {"set": {"volumeUsd24Hr": " 1.5 "}}, "volume_usd_24h_malformed"),
     "uniswap": ("comma", {"set": {"volumeUsd24Hr": "1,234.5"}}, "volume_usd_24h_malformed"),
     "aave": ("hexadecimal", {"set": {"volumeUsd24Hr": "0x10"}}, "volume_usd_24h_malformed"),
     "near-protocol": ("Devanagari", {"set": {"volumeUsd24Hr": "१२"}}, "volume_usd_24h_malformed"),
@@ -43,14 +43,14 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
 
 DEAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "avalanche": ("lone surrogate", {"raw": {"name": '"\\ud800"'}}, "bad_text"),
-    "hedera-hashgraph": ("doubled key", {"append": '"rank":"1"'}, "duplicate_keys"),
+    "hedera-hashgraph": ("duplicate key", {"append": '"rank":"1"'}, "duplicate_keys"),
     "bitcoin-cash": (
         "a JSON number of 401 digits",
         {"raw": {"volumeUsd24Hr": "1" * 401}},
         "number_not_representable",
     ),
 }
-"""Values that become dead letters, by coin: MongoDB would change them. Else as above."""
+"""Values that become dead letters (MongoDB would change them), by coin: as in REFUSED."""
 
 PATCHES: dict[str, dict[str, Any]] = {
     **{coin: patch for coin, (_, patch, _, _) in EXACT.items()},

@@ -37,7 +37,10 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class CommandResult:
-    """Result of a command; `text` is its whole output, each run of white space as one blank."""
+    """Result of a command; `text` is its output.
+
+    `Platform.command` replaces each sequence of white space in the output by one space.
+    """
 
     code: int
     text: str
@@ -86,7 +89,7 @@ class Platform:
         return CommandResult(int(str(code or 0)), " ".join(printed.getvalue().split()))
 
     def execute(self, job: str, partition: str | None, **options: Any) -> dg.ExecuteInProcessResult:
-        """Run a job of the definitions on the real instance; a failure is returned, not raised."""
+        """Run one of the product's Dagster jobs; a failure is returned, not raised."""
         with self.applied_settings(), dagster_instance() as instance:
             return defs.resolve_job_def(job).execute_in_process(
                 instance=instance,
@@ -102,7 +105,7 @@ class Platform:
 
 
 MakePlatform = Callable[..., contextlib.AbstractContextManager[Platform]]
-"""`new_platform` with servers, template and folder already given."""
+"""Makes a platform from a source and settings; see `new_platform`."""
 
 
 def put_faults(url: str, *rules: dict[str, Any]) -> None:
@@ -133,7 +136,7 @@ def new_platform(
     Args:
         stack: the session's servers.
         template: name of a PostgreSQL database to copy.
-        folder: for the cleaned Parquet.
+        folder: the folder for cleaned Parquet files.
         app: the source; by default a simulated one.
         settings: further environment variables.
     """
@@ -143,8 +146,8 @@ def new_platform(
     with make_server(app or simulated_source()) as server:
         named = {
             "COINCAP_URL": server.url,
-            # Fetching rates would change the numbers of partitions and calls that tests of prices
-            # expect. `test_rates` sets currencies.
+            # Tests of prices count partitions and calls, so no rates are fetched. `test_rates` sets
+            # currencies.
             "CRYPTOASSETS_CURRENCIES": "none",
             "MONGO_URL": stores.mongo_url,
             "MONGO_DATABASE": name,

@@ -1,4 +1,4 @@
-"""Reads the stores for tests: rows, sorted dumps, documents, Parquet.
+"""Reads the stores for tests: rows, sorted dumps, documents and Parquet files.
 
 What goes here: reads, and the few plain writes that tests need. What stays out: running the product
 (in `platforms` and `homes`).
@@ -41,7 +41,7 @@ _NOT_DUMPED = (
 )
 _DUMPED = [table for table in POSTGRES_TABLES if table not in _NOT_DUMPED]
 PUBLISHED = tuple(table.full_name for table in _DUMPED if table not in (LOADS, QUARANTINE))
-"""Tables of which no byte may change when a snapshot is quarantined completely."""
+"""Tables that must not change by a single byte when a whole snapshot is quarantined."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Stores:
 
     @contextmanager
     def lake(self) -> Iterator[Lake]:
-        """The lake's database."""
+        """Provide the data lake's MongoDB database."""
         with MongoClient[dict[str, Any]](self.mongo_url, tz_aware=True) as client:
             yield client[self.mongo_database]
 
     def documents(self, collection: str = "coin_snapshots") -> list[dict[str, Any]]:
-        """All documents of a collection, by `_id`."""
+        """Return all documents of a collection, sorted by `_id`."""
         with self.lake() as lake:
             return sorted(lake[collection].find({}), key=lambda document: str(document["_id"]))
 
@@ -72,22 +72,22 @@ class Stores:
             return cursor.fetchall() if cursor.description else []
 
     def count(self, table: str) -> int:
-        """Rows of a table."""
+        """Return the number of rows in a table."""
         query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(*table.split(".")))
         return int(self.rows(query)[0][0])
 
     def dump(self) -> Dump:
-        """Every table as PostgreSQL's own text: maps tables to sorted lines."""
+        """Map each dumped table to its sorted rows, as PostgreSQL's COPY writes them."""
         with psycopg.connect(self.postgres_url) as connection, connection.cursor() as cursor:
             cursor.execute("SET TimeZone = 'UTC'")
             return {table.full_name: sorted(_lines(cursor, table)) for table in _DUMPED}
 
     def cleaned(self) -> pa.Table:
-        """All rows of `clean/coin_prices` under CLEAN_PATH."""
+        """Return all rows of `clean/coin_prices` under CLEAN_PATH."""
         return ds.dataset(self.clean / "coin_prices", format="parquet").to_table()
 
     def outcomes(self) -> dict[str, int]:
-        """Cleaned rows by outcome."""
+        """Return the number of cleaned rows per outcome."""
         outcomes = self.cleaned()["outcome"].to_pylist()
         return {name: outcomes.count(name) for name in sorted(set(outcomes))}
 

@@ -1,4 +1,4 @@
-"""`audit` finds and names everything that is missing between the stores.
+"""`audit` finds and names every difference between the stores.
 
 Each test damages a copy of the same stores in one place.
 """
@@ -23,7 +23,7 @@ def hour_of(platform: Platform) -> str:
 
 
 def test_consistent_stores_pass(copy: Platform) -> None:
-    """Otherwise the tests below would prove nothing."""
+    """If `audit` always failed, the tests below would prove nothing."""
     documents = odd_values.STORED + len(copy.stores.documents("rates"))
 
     audit = copy.command("audit")
@@ -78,7 +78,7 @@ def test_consistent_stores_pass(copy: Platform) -> None:
     ],
 )
 def test_damage_in_postgresql_is_named(copy: Platform, statement: str, words: str) -> None:
-    """Causes: a user with psql, restoring only one table, or a bug of the product."""
+    """Possible causes: a user with psql, a restore of only one table, or a bug in the product."""
     copy.stores.rows(statement)
 
     audit = copy.command("audit")
@@ -176,12 +176,12 @@ def test_a_change_in_postgresql_since_the_last_audit_is_found(
         (b"PAR1", b"PAR2", "its Parquet cannot be read"),
         (b"parquet-cpp-arrow", b"parquet-cpp-Arrow", "bytes have changed since it was"),
     ],
-    ids=["a byte without which it cannot be read", "a byte that no value depends on"],
+    ids=["a byte needed to read the file", "a byte that no value depends on"],
 )
 def test_one_byte_changed_in_parquet_is_found(
     audited: Platform, old: bytes, new: bytes, words: str
 ) -> None:
-    """Causes: a failing disk or an incomplete copy. A rebuild of the table would read the byte."""
+    """Possible causes: a failing disk or an incomplete copy. A rebuild would read this file."""
     [file] = audited.stores.clean.glob("coin_prices/*/*.parquet")
     before, _, after = file.read_bytes().rpartition(old)
     file.write_bytes(before + new + after)
@@ -192,8 +192,8 @@ def test_one_byte_changed_in_parquet_is_found(
     assert "`cryptoassets rebuild --from" in audit.text
 
 
-def test_parquet_that_was_written_again_is_compared_again(audited: Platform) -> None:
-    """Materializing only `clean/coin_prices` damages nothing, but outdates the comparison."""
+def test_parquet_that_was_rewritten_is_compared_again(audited: Platform) -> None:
+    """Materializing only `clean/coin_prices` is harmless, but makes the last comparison stale."""
     [file] = audited.stores.clean.glob("coin_prices/*/*.parquet")
     file.rename(file.with_name("part-of-another-run.parquet"))
 
@@ -228,7 +228,7 @@ def test_a_document_that_another_program_wrote_is_named_and_then_quarantined(
 
 
 def test_a_document_without_time_is_named(copy: Platform) -> None:
-    """It belongs to no partition, so no run processes it."""
+    """Such a document belongs to no partition, so no run processes it."""
     with copy.stores.lake() as lake:
         lake["coin_snapshots"].insert_one({"_id": "timeless", "payload": {}})
 
@@ -242,7 +242,7 @@ def test_a_document_without_time_is_named(copy: Platform) -> None:
 
 
 def test_a_deleted_raw_document_is_found(copy: Platform) -> None:
-    """Raw is the only store that cannot be rebuilt."""
+    """Raw documents are the only data that cannot be rebuilt."""
     with copy.stores.lake() as lake:
         lake["coin_snapshots"].delete_one({"coin_id": "bitcoin"})
 
@@ -253,7 +253,7 @@ def test_a_deleted_raw_document_is_found(copy: Platform) -> None:
 
 
 def test_processing_an_hour_again_restores_a_deleted_row(copy: Platform) -> None:
-    """Everything after raw can be rebuilt byte for byte."""
+    """Everything but the raw documents can be rebuilt byte for byte."""
     before = copy.stores.dump()
     copy.stores.rows("DELETE FROM warehouse.coin_prices")
     copy.stores.rows("DELETE FROM warehouse.quarantine")

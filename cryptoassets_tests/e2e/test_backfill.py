@@ -28,26 +28,26 @@ MISSING_POINT = LAST - timedelta(days=2)
 
 @dataclass(frozen=True)
 class Results:
-    """The results of each command."""
+    """The results of all commands, and what was published or counted after some of them."""
 
     platform: Platform
-    priced: CommandResult
+    estimate: CommandResult
     killed_days: dict[str, str]
     killed_counts: tuple[int, int]
     resumed: CommandResult
     resumed_days: dict[str, str]
     healed: CommandResult
     healed_counts: tuple[int, int]
-    again: CommandResult
+    repeated: CommandResult
 
 
 def days_of(platform: Platform) -> dict[str, str]:
-    """Published days, each with the transaction that wrote it."""
+    """Map each published day to the id of the transaction that wrote it."""
     return dict(platform.stores.rows("SELECT partition_key, xmin::text FROM warehouse.loads"))
 
 
 def kill_after_the_first_chunk(platform: Platform) -> None:
-    """Start the command as a process, and kill it when a week is published."""
+    """Start a backfill as a separate process, and kill it when seven days are published."""
     environment = {**user_environment(), **platform.settings}
     environment["CRYPTOASSETS_HOME"] = os.environ["CRYPTOASSETS_HOME"]
     with subprocess.Popen(
@@ -66,7 +66,10 @@ def kill_after_the_first_chunk(platform: Platform) -> None:
 def results(
     make_platform: MakePlatform, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Results]:
-    """Estimate, kill, resume, delete a row, fill gaps; the source lacks one point."""
+    """Make a dry run, a backfill that is killed, the same backfill again, and fill gaps twice.
+
+    The source lacks one point, and one published row is deleted before the gaps are filled.
+    """
     file = tmp_path_factory.mktemp("ecb") / "hist.csv"
     days = (LAST - timedelta(days=back) for back in range(DAYS + 1))
     file.write_text("\n".join(["Date,USD,", *(f"{day:%Y-%m-%d},1.1," for day in days)]))
@@ -78,7 +81,7 @@ def results(
     with make_platform(UnnamedSimulator(), **settings) as platform:
         missing = {f"{MISSING_POINT:%Y-%m-%d}T00:00:00.000Z": None}
         platform.put_faults({"route": "/assets/tether/history", "kind": "patch", "coins": missing})
-        priced = platform.command("backfill", *RANGE, "--dry-run")
+        estimate = platform.command("backfill", *RANGE, "--dry-run")
         kill_after_the_first_chunk(platform)
         killed = days_of(platform), counted_by(platform)
         resumed = platform.command("backfill", *RANGE)
@@ -90,11 +93,11 @@ def results(
         )
         healed = platform.command("backfill", *RANGE, "--gaps")
         calls = counted_by(platform)
-        again = platform.command("backfill", *RANGE, "--gaps")
-        yield Results(platform, priced, *killed, resumed, resumed_days, healed, calls, again)
+        repeated = platform.command("backfill", *RANGE, "--gaps")
+        yield Results(platform, estimate, *killed, resumed, resumed_days, healed, calls, repeated)
 
 
-def test_past_prices_have_a_price_in_euros(results: Results) -> None:
+def test_past_prices_can_be_converted_to_euros(results: Results) -> None:
     """CoinCap's `/rates` returns current rates only, so a backfill reads the ECB's file."""
     counted = results.platform.stores.rows(
         "SELECT count(*) > 0, count(*) - count(warehouse.price_in(price_usd, 'EUR', observed_at)) "
@@ -105,20 +108,20 @@ def test_past_prices_have_a_price_in_euros(results: Results) -> None:
 
 
 def counted_by(platform: Platform) -> tuple[int, int]:
-    """Calls and credits of history, as counted by the source."""
+    """Return the number of history calls and their credits, as counted by the source."""
     counted = get_json(f"{platform.source_url}/calls")
     return counted["calls"].get(HISTORY, 0), counted["credits"].get(HISTORY, 0)
 
 
 def test_the_dry_run_shows_the_cost_and_fetches_nothing(results: Results) -> None:
-    """16 days of h1 are one call and 24 credits per coin."""
-    assert 0 == results.priced.code
-    assert "3 coins, 3 calls, about 69 CoinCap credits" in results.priced.text
-    assert "It takes 1 calendar month with this plan" in results.priced.text
+    """16 days of hourly points cost one call and about 23 credits per coin."""
+    assert 0 == results.estimate.code
+    assert "3 coins, 3 calls, about 69 CoinCap credits" in results.estimate.text
+    assert "It takes 1 calendar month with this plan" in results.estimate.text
 
 
 def test_a_killed_backfill_resumes_without_repeating_fetches_or_writes(results: Results) -> None:
-    """Finished days keep their rows; stored windows are not requested again."""
+    """Finished days keep their rows, and stored responses are not requested again."""
     assert 7 <= len(results.killed_days) <= DAYS
     assert 0 == results.resumed.code, results.resumed.text
     assert (COINS, results.killed_counts[1]) == results.killed_counts
@@ -129,7 +132,7 @@ def test_a_killed_backfill_resumes_without_repeating_fetches_or_writes(results: 
 
 
 def test_a_point_that_the_source_lacks_is_listed_as_a_gap(results: Results) -> None:
-    """The window was answered, but one point is missing."""
+    """The source answered the call, but one point is missing from the response."""
     assert "Gaps: 1 open in this range; `cryptoassets backfill --gaps`" in results.resumed.text
 
 
@@ -138,7 +141,7 @@ def test_gaps_are_filled_or_given_up_and_then_not_requested_again(results: Resul
     assert 0 == results.healed.code, results.healed.text
     words = "Gaps: 0 open in this range, 1 healed, 1 that the source cannot fill"
     assert words in results.healed.text
-    assert "Gaps: 0 open in this range, 0 healed, 0 that" in results.again.text
+    assert "Gaps: 0 open in this range, 0 healed, 0 that" in results.repeated.text
     assert results.healed_counts == counted_by(results.platform)
     assert [("bitcoin", True, False), ("tether", False, True)] == results.platform.stores.rows(
         "SELECT coin_id, healed_at IS NOT NULL, unfillable FROM warehouse.gaps "
@@ -148,7 +151,7 @@ def test_gaps_are_filled_or_given_up_and_then_not_requested_again(results: Resul
 
 
 def test_each_existing_point_is_loaded_exactly_once(results: Results) -> None:
-    """Every point of the span except the one that the source lacks."""
+    """This covers the whole range, except the point that the source lacks."""
     rows = results.platform.stores.rows(
         "SELECT coin_id, count(*), count(DISTINCT observed_at), max(observed_at) < %s "
         "FROM warehouse.coin_price_history GROUP BY 1 ORDER BY 1",
@@ -169,11 +172,11 @@ def test_the_marts_of_changed_days_are_computed_at_the_end(results: Results) -> 
     assert [(DAYS,)] == days
     assert f"marts of {SINCE} to " in results.resumed.text
     assert "marts of" in results.healed.text
-    assert "marts of" not in results.again.text
+    assert "marts of" not in results.repeated.text
 
 
 def test_the_ledger_counts_the_credits_that_the_source_counts(results: Results) -> None:
-    """This includes calls before the kill, retries and calls for gaps."""
+    """This includes calls before the kill, retries, and calls to fill gaps."""
     ((calls, counted),) = results.platform.stores.rows(
         "SELECT count(*), sum(counted)::int FROM warehouse.credits WHERE route = %s", HISTORY
     )
@@ -190,10 +193,10 @@ def test_the_ledger_counts_the_credits_that_the_source_counts(results: Results) 
         (("--from", "2026-01-02", "--to", "2999-01-01"), "is in the future"),
     ],
 )
-def test_impossible_bounds_exit_with_2(
+def test_an_impossible_range_exits_with_2(
     results: Results, arguments: tuple[str, ...], words: str
 ) -> None:
-    """Nothing is started."""
+    """No run is started."""
     finished = results.platform.command("backfill", *arguments)
 
     assert 2 == finished.code

@@ -1,6 +1,7 @@
 """A bad snapshot is quarantined completely, `run` fails, and good rows are not changed.
 
-One sequence of runs in the test process. `test_run` tests a snapshot of 30 coins as a user sees it.
+The tests read the results of one sequence of runs in the test process. `test_run` tests a snapshot
+with only 30 coins as a user sees it.
 """
 
 import json
@@ -19,7 +20,11 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 @dataclass(frozen=True)
 class Results:
-    """A good snapshot, a mostly broken one, an empty answer, a good one; a dump after each."""
+    """The results of four runs and a final audit.
+
+    The source sends a good snapshot, a mostly broken one, an empty one and another good one. After
+    each run, the tables are dumped.
+    """
 
     platform: Platform
     good: Dump
@@ -31,7 +36,7 @@ class Results:
 
 @pytest.fixture(scope="module")
 def results(make_platform: MakePlatform) -> Iterator[Results]:
-    """Make all runs once, because each takes seconds."""
+    """Make all runs once for all tests, because each takes seconds."""
     with make_platform() as platform:
 
         def run(*faults: dict[str, Any]) -> tuple[CommandResult, Dump]:
@@ -58,7 +63,7 @@ def test_a_mostly_broken_snapshot_makes_run_fail_and_name_the_check(results: Res
 
 
 def test_a_mostly_broken_snapshot_is_quarantined_completely(results: Results) -> None:
-    """The 39 good-looking coins are not loaded either; each row has the reason."""
+    """The 39 good-looking coins are not loaded either; each quarantined row names the reason."""
     rows = results.platform.stores.rows(
         "SELECT count(*), count(*) FILTER (WHERE 'price_usd_missing' = ANY(reasons)) "
         "FROM warehouse.quarantine WHERE 'snapshot_unreliable' = ANY(reasons)"
@@ -69,7 +74,7 @@ def test_a_mostly_broken_snapshot_is_quarantined_completely(results: Results) ->
 
 
 @pytest.mark.parametrize("what", ["broken", "empty"])
-def test_a_bad_answer_does_not_change_earlier_rows(results: Results, what: str) -> None:
+def test_a_bad_response_does_not_change_earlier_rows(results: Results, what: str) -> None:
     """Readers see the same rows as before, byte for byte."""
     _, after = getattr(results, what)
 
@@ -77,7 +82,7 @@ def test_a_bad_answer_does_not_change_earlier_rows(results: Results, what: str) 
         assert results.good[table] == after[table], table
 
 
-def test_an_empty_answer_stores_nothing_and_fails(results: Results) -> None:
+def test_an_empty_response_stores_nothing_and_fails_the_run(results: Results) -> None:
     """`data: []` with status 200 is not a success."""
     finished, after = results.empty
 
@@ -88,7 +93,7 @@ def test_an_empty_answer_stores_nothing_and_fails(results: Results) -> None:
 
 
 def test_the_next_good_snapshot_is_published(results: Results) -> None:
-    """A bad answer must not block its hour."""
+    """A bad response must not block later snapshots of the same hour."""
     finished, after = results.healed
 
     assert 0 == finished.code, finished.text
@@ -97,12 +102,12 @@ def test_the_next_good_snapshot_is_published(results: Results) -> None:
 
 
 def test_another_good_run_only_adds_one_snapshot(results: Results) -> None:
-    """Rows of the first run are not changed."""
+    """The rows of the first good run are not changed."""
     before, (_, after) = results.good, results.healed
 
     assert 200 == len(after["warehouse.coin_prices"])
     assert set(before["warehouse.coin_prices"]) < set(after["warehouse.coin_prices"])
-    # The coin of rank 100 may have changed within seconds.
+    # Between the two runs, another coin may have moved to rank 100.
     coins = {row.partition(b"\t")[0] for row in after["warehouse.coin_prices"]}
     for table in ("warehouse.coins", "marts.coin_daily"):
         assert coins == {row.partition(b"\t")[0] for row in after[table]}

@@ -20,7 +20,7 @@ _COINS = 100
 
 @dataclass(frozen=True)
 class Loop:
-    """The result of a loop that a signal stopped, and the seconds that it took to end."""
+    """The result of a loop that a signal stopped, and how long it took to end after the signal."""
 
     finished: CommandResult
     seconds_to_end: float
@@ -57,11 +57,11 @@ _REFUSE_OLD_HOUR = """
 
 
 def test_a_loop_continues_after_faults_and_ends_at_ctrl_c(platform: Platform) -> None:
-    """An empty answer fails one cycle, and so does an earlier hour that cannot be published.
+    """One cycle fails with an empty response, another with an earlier hour that it cannot publish.
 
-    The earlier hour is tried once per hour, not in each cycle, and left to a later run.
+    The loop tries the earlier hour only once per hour, not in each cycle. A later run publishes it.
     """
-    # In the next hour the loop would correctly retry the unfinished hour.
+    # In the next hour, the loop would correctly try the earlier hour again.
     hour = this_hour()
     shift = {"route": "/assets", "kind": "timestamp", "shift_ms": -2 * 3_600_000}
     platform.put_faults(shift)
@@ -78,7 +78,7 @@ def test_a_loop_continues_after_faults_and_ends_at_ctrl_c(platform: Platform) ->
     assert text.endswith("Stopped.")
     assert len(re.findall(r"100 documents new, 100 rows written, answer to row", text)) >= 2
     assert "not this hour" in text
-    # There is one more if a new hour has begun in the meantime.
+    # A third cycle fails if a new hour has begun in the meantime.
     assert 2 <= len(re.findall(r"✗ \d\d:\d\d:\d\d", text)) <= 3, text
     assert re.search(r"cycles, [23] of them failed; [2-9]00 documents new", text)
     assert loop.seconds_to_end < 30
@@ -91,7 +91,7 @@ def test_a_loop_continues_after_faults_and_ends_at_ctrl_c(platform: Platform) ->
 
 
 def test_a_permanent_error_ends_the_loop(platform: Platform) -> None:
-    """The source may block a client that sends sixty refused calls per hour."""
+    """The source may block a client that keeps repeating a refused call."""
     platform.put_faults({"route": "/assets", "kind": "status", "status": 401})
 
     finished = platform.command("run", "--every", "1")
@@ -102,7 +102,7 @@ def test_a_permanent_error_ends_the_loop(platform: Platform) -> None:
 
 
 def test_a_loop_keeps_to_the_pace_of_the_months_credits(platform: Platform) -> None:
-    """One fetch per minute would spend the month's free credits in a day and a half."""
+    """One fetch per minute would spend the free plan's monthly credits in less than four hours."""
     platform.stores.rows("INSERT INTO warehouse.credits VALUES (now(), '/assets', 4000, 4000)")
 
     loop = loop_until(platform, lambda: len(platform.stores.documents("snapshot_fetches")) > 1)
@@ -112,8 +112,8 @@ def test_a_loop_keeps_to_the_pace_of_the_months_credits(platform: Platform) -> N
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon"])
-def test_an_interval_that_is_too_short_exits_with_2(platform: Platform, seconds: str) -> None:
-    """Nothing is started."""
+def test_an_invalid_interval_exits_with_2(platform: Platform, seconds: str) -> None:
+    """No cycle is started."""
     finished = platform.command("run", "--every", seconds)
 
     assert 2 == finished.code

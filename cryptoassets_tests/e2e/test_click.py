@@ -1,4 +1,4 @@
-"""A click on "Materialize all" in Dagster's page is safe, although it offers every partition."""
+"""A click on "Materialize all" in Dagster's UI is safe, although it requests every partition."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ from cryptoassets_tests.web import serving
 
 pytestmark = [
     *(pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(900)),
-    # `assets.test_materialize` is a shorter test, which launches the range without the page.
+    # `assets.test_materialize` is a shorter test: it launches the same range without the UI.
     pytest.mark.long,
     pytest.mark.skipif(
         CHROMIUM is None, reason="needs a browser: apt-get install chromium (`.ci/run` does it)"
@@ -36,7 +36,15 @@ _CLICK_SECONDS, _MAX_SECONDS = 60, 800
 
 @dataclass(frozen=True)
 class ClickResult:
-    """What the click has caused: runs, materialized partitions, raw documents, fetches."""
+    """What the click caused.
+
+    Attributes:
+        runs: the launched runs.
+        partitions: the materialized partitions of each asset.
+        hours: hours that have raw snapshots.
+        days: days that have raw history.
+        fetches: the number of fetched snapshots.
+    """
 
     runs: list[dg.DagsterRun]
     partitions: dict[str, set[str]]
@@ -47,7 +55,7 @@ class ClickResult:
 
 @contextmanager
 def served(platform: Platform) -> Iterator[str]:
-    """Serve Dagster's page for a platform."""
+    """Serve Dagster's UI for a platform."""
     environment = os.environ | user_environment() | platform.settings
     address = f"http://localhost:{(port := free_port())}"
     command = [str(COMMAND), "dev", "--port", str(port)]
@@ -75,7 +83,7 @@ def materialize_all(address: str, profile: Path, instance: dg.DagsterInstance) -
 
 
 def runs_of(instance: dg.DagsterInstance, backfill: str) -> list[dg.DagsterRun]:
-    """Wait until the backfill has ended; return its runs."""
+    """Wait until the backfill and its runs have ended; return the runs."""
     deadline = time.monotonic() + _MAX_SECONDS
     while True:
         found = instance.get_backfill(backfill)
@@ -88,7 +96,7 @@ def runs_of(instance: dg.DagsterInstance, backfill: str) -> list[dg.DagsterRun]:
 
 
 def materialized(instance: dg.DagsterInstance, since: float) -> dict[str, set[str]]:
-    """The partitions of each asset that were materialized since a time."""
+    """Return each asset's partitions that were materialized since a time."""
     partitions: dict[str, set[str]] = {}
     for key in instance.all_asset_keys():
         wanted = dg.AssetRecordsFilter(asset_key=key, after_timestamp=since)
@@ -102,7 +110,7 @@ def materialized(instance: dg.DagsterInstance, since: float) -> dict[str, set[st
 def clicked(
     make_platform: MakePlatform, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ClickResult]:
-    """Click once, because it takes minutes. Two months have 1,400 hours."""
+    """Click once for all tests, because it takes minutes: two months have 1,400 hours."""
     started = time.time()
     since = datetime.now(UTC).date() - timedelta(days=60)
     with make_platform(COINCAP_COINS=f"{COINS}", CRYPTOASSETS_SINCE=f"{since}") as platform:
@@ -127,7 +135,7 @@ def clicked(
 
 
 def test_few_runs_are_launched_and_one_snapshot_is_fetched(clicked: ClickResult) -> None:
-    """The page offers every hour, but only the current one can be fetched."""
+    """The click requests every hour, but only the current one can be fetched."""
     assert 1 <= len(clicked.runs) <= 10
     assert 1 == clicked.fetches
     assert 1 == len(clicked.hours)
@@ -147,5 +155,5 @@ def test_only_partitions_with_data_turn_green(clicked: ClickResult) -> None:
 
 
 def test_every_run_succeeds(clicked: ClickResult) -> None:
-    """The backfill itself fails, because for Dagster partitions without data have failed."""
+    """Only the backfill itself fails, because Dagster counts partitions without data as failed."""
     assert [dg.DagsterRunStatus.SUCCESS] * len(clicked.runs) == [run.status for run in clicked.runs]

@@ -1,4 +1,4 @@
-"""Scheduled fetches keep to the month's pace of credits; `run` may spend down to the reserve."""
+"""Scheduled fetches spend a month's credits evenly; `run` may spend all but the reserve."""
 
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ def spend(platform: Platform, credits_spent: int) -> None:
 
 
 def skip_observation(result: dg.ExecuteInProcessResult) -> dg.AssetObservation:
-    """The run's observation of the hour, which has no documents and is not materialized."""
+    """Return the run's observation of the hour, which must not have been materialized."""
     assert [] == result.asset_materializations_for_node("raw__coin_snapshots")
     (event,) = [one for one in result.all_events if one.event_type_value == "ASSET_OBSERVATION"]
     return event.asset_observation_data.asset_observation
@@ -47,7 +47,7 @@ def test_a_scheduled_ingest_without_credits_skips_and_succeeds(
 def test_a_scheduled_ingest_that_would_need_the_reserve_skips_until_next_month(
     platform: Platform,
 ) -> None:
-    """The pace would allow the fetch, but not the reserve; this is not a failed run either."""
+    """The pace would allow the fetch, but the reserve does not. The run succeeds here, too."""
     result = platform.with_settings(COINCAP_MONTHLY_CREDITS="18").execute("ingest", this_hour())
 
     observation = skip_observation(result)
@@ -60,11 +60,11 @@ def test_a_scheduled_ingest_that_would_need_the_reserve_skips_until_next_month(
 def test_the_slower_of_two_concurrent_fetches_skips(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For example the loop and the schedule: one spends credits that the other has just counted."""
+    """Example: a loop and a schedule. One spends the credits that the other found available."""
     spend(platform, 899_999_000)
     budget = Budget(10**9, 899_999_000, datetime.now(UTC))
     if not budget.is_over_pace:
-        pytest.skip("the last tenth of a month: nothing can be over its pace and above the reserve")
+        pytest.skip("in the last tenth of a month, spending above the pace uses the reserve")
     monkeypatch.setattr(Budget, "next_snapshot_at", lambda budget, _: budget.now)
 
     result = platform.with_settings(COINCAP_MONTHLY_CREDITS=str(10**9)).execute(

@@ -1,4 +1,4 @@
-"""One run of the marts over several days gives the same rows as one run per day."""
+"""One run that computes the marts of several days gives the same rows as one run per day."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ FIRST = datetime(2026, 10, 20, tzinfo=UTC)
 DAYS = [f"{FIRST + timedelta(days=number):%Y-%m-%d}" for number in range(8, 11)]
 RANGE = range_tags(DAYS[0], DAYS[-1])
 MARTS = ("marts.coin_daily", "marts.market_daily")
-# The ninth day has no price, and bitcoin has an old slug until the fifth.
+# Counted from 0, day 9 has no snapshot, and bitcoin has an old slug before day 5.
 _PRICES = """
     INSERT INTO warehouse.coin_prices
     (coin_id, observed_at, price_usd, market_cap_usd, rank, source, fetched_at, raw_id)
@@ -51,7 +51,7 @@ class Results:
 
 
 def plant(platform: Platform) -> None:
-    """Publish prices and history of twelve days directly."""
+    """Insert twelve days of prices and history into the tables, without runs."""
     facts = {
         "first": FIRST,
         "last": FIRST + timedelta(days=12, seconds=-1),
@@ -80,7 +80,7 @@ def results(make_platform: MakePlatform) -> Iterator[Results]:
 
 
 def test_one_run_gives_the_same_rows_as_one_run_per_day(results: Results) -> None:
-    """Byte for byte: look-back, history and aliases do not depend on the range."""
+    """They are equal byte for byte: look-back, history and aliases do not depend on the range."""
     assert results.by_range.success
     assert all(result.success for result in results.by_day)
     for table in MARTS:
@@ -89,7 +89,7 @@ def test_one_run_gives_the_same_rows_as_one_run_per_day(results: Results) -> Non
 
 
 def test_each_day_has_a_materialization_with_its_own_count(results: Results) -> None:
-    """On the day without prices of bitcoin, the history of ethereum is counted."""
+    """The day without snapshots has one coin: ethereum, from its history."""
     materializations = [
         event.step_materialization_data.materialization
         for event in results.by_range.all_events

@@ -1,4 +1,4 @@
-"""If something is missing, the user sees one sentence with the remedy."""
+"""If something is missing or wrong, the user sees one sentence that names the remedy."""
 
 import json
 import uuid
@@ -29,7 +29,7 @@ KEY = "planted-key-8d1f0c2b7e"
 
 
 class WithoutHeader:
-    """A server that does not name its source, like CoinCap."""
+    """A simulator that, like CoinCap, does not name its source in a header."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -41,7 +41,7 @@ class WithoutHeader:
 
 @pytest.fixture(scope="module")
 def shared(make_platform: MakePlatform) -> Iterator[Platform]:
-    """Empty stores and a source that requires a key; its runs store nothing."""
+    """Stores, which are empty at first, and a source that requires a key."""
     source = simulated_source(api_key=KEY)
     with make_platform(source, COINCAP_API_KEY=KEY) as platform:
         yield platform
@@ -78,10 +78,10 @@ def shared(make_platform: MakePlatform) -> Iterator[Platform]:
         ({}, {"kind": "no_data"}, "returned an answer that cannot be read (no_data"),
     ],
 )
-def test_a_refusal_of_the_source_is_one_sentence(
+def test_a_refusal_by_the_source_is_reported_in_one_sentence(
     shared: Platform, settings: dict[str, str], fault: dict[str, Any] | None, words: str
 ) -> None:
-    """It contains the asset, the cause and the remedy, and never a key."""
+    """The sentence names the asset, the cause and the remedy, and never contains a key."""
     shared.put_faults(*([{"route": "/assets"} | fault] if fault else []))
 
     finished = shared.with_settings(**settings).command("run")
@@ -121,8 +121,8 @@ def test_a_failure_that_dagster_cannot_record_fails_the_run(shared: Platform) ->
     assert "it failed, and PostgreSQL could not record why" in finished.text
 
 
-def test_an_unreachable_source_is_one_sentence(shared: Platform) -> None:
-    """Nothing is started, because it is unknown whose data the source serves."""
+def test_an_unreachable_source_is_reported_in_one_sentence(shared: Platform) -> None:
+    """Nothing is started, because the platform cannot know whose data the source serves."""
     gone = shared.with_settings(COINCAP_URL=f"http://127.0.0.1:{free_port()}")
 
     finished = gone.command("run")
@@ -150,7 +150,7 @@ def test_ingest_in_dagster_names_an_unreachable_source(
 
 
 def test_missing_certificates_are_named_without_retries(shared: Platform, tmp_path: Path) -> None:
-    """Removing conda leaves such a variable; a run once tried four times and named no cause."""
+    """Removing conda may leave REQUESTS_CA_BUNDLE set, but without its file."""
     missing = str(tmp_path / "cacert.pem")
     settings = {"COINCAP_URL": "https://coincap.invalid/v3", "REQUESTS_CA_BUNDLE": missing}
 
@@ -163,8 +163,8 @@ def test_missing_certificates_are_named_without_retries(shared: Platform, tmp_pa
 
 
 @pytest.mark.parametrize("verb", ["run", "audit", "status"])
-def test_an_unreachable_postgresql_is_one_sentence(shared: Platform, verb: str) -> None:
-    """PostgreSQL stores Dagster's runs, too, so no run can start."""
+def test_an_unreachable_postgresql_is_reported_in_one_sentence(shared: Platform, verb: str) -> None:
+    """PostgreSQL also stores Dagster's runs, so no run can start."""
     port = free_port()
     gone = shared.with_settings(POSTGRES_URL=f"postgresql://me:planted@127.0.0.1:{port}/bigdata_db")
 
@@ -178,7 +178,7 @@ def test_an_unreachable_postgresql_is_one_sentence(shared: Platform, verb: str) 
 
 
 @pytest.mark.parametrize("verb", ["run", "audit", "status"])
-def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -> None:
+def test_a_database_of_newer_code_is_reported_in_one_sentence(shared: Platform, verb: str) -> None:
     """This happens with an older checkout, or if only one of two code locations was updated."""
     move = "UPDATE warehouse.alembic_version SET version_num = %s"
     # A separate URL, because a process checks each URL only once.
@@ -218,7 +218,7 @@ def test_a_database_of_newer_code_is_one_sentence(shared: Platform, verb: str) -
 def test_an_unsuitable_database_is_refused_before_any_write(
     shared: Platform, stack: Stack, encoding: str, done_before: str, code: int, words: str
 ) -> None:
-    """One of them once stored a name with an emoji wrongly, and every check passed."""
+    """Such a database once stored a name with an emoji wrongly, and every check passed."""
     name = f"unfit_{uuid.uuid4().hex[:8]}"
     create = f"CREATE DATABASE {{}} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
     administer(stack, create, name)
@@ -238,8 +238,8 @@ def test_an_unsuitable_database_is_refused_before_any_write(
     administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
 
 
-def test_an_unreachable_mongodb_is_one_sentence(shared: Platform) -> None:
-    """The sentence has the address but not the password; `--debug` shows the traceback."""
+def test_an_unreachable_mongodb_is_reported_in_one_sentence(shared: Platform) -> None:
+    """The sentence contains the address but no password; `--debug` adds the traceback."""
     port = free_port()
     gone = shared.settings | {"MONGO_URL": f"mongodb://me:planted@127.0.0.1:{port}"}
     home = Home(shared.stores.clean.parent)
@@ -281,8 +281,8 @@ def test_a_wrong_setting_exits_with_2(shared: Platform, variable: str, value: st
     assert "nted" not in finished.text
 
 
-def test_the_key_is_in_no_event_log_or_document(shared: Platform, stack: Stack) -> None:
-    """Neither after a successful fetch nor after a refused one."""
+def test_the_key_is_in_no_event_and_in_no_document(shared: Platform, stack: Stack) -> None:
+    """This holds after a successful fetch and after a refused one."""
     shared.put_faults()
     good = shared.execute("ingest", this_hour())
     shared.put_faults(

@@ -1,4 +1,4 @@
-"""One run fetches, cleans and publishes a range of days of history, and repeats nothing."""
+"""One run fetches, cleans and publishes several days of history; a second run repeats nothing."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from cryptoassets_tests.e2e.wrong_rules import refuse_tether
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
 
-# The first three by rank. In the simulator, the fourth and the fifth swap ranks between hours.
+# In the simulator, the first three coins keep their ranks; the fourth and the fifth swap theirs.
 DAYS, COINS = 3, 3
 LAST = (datetime.now(UTC) - timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
 KEYS = [f"{LAST - timedelta(days=number):%Y-%m-%d}" for number in reversed(range(DAYS))]
 RANGE = range_tags(KEYS[0], KEYS[-1])
-# One of the 18 h1 points of bitcoin that a fault makes odd is quarantined; ethereum does not exist.
+# One hourly point of bitcoin has an invalid price; the source does not know ethereum.
 ODD = f"{KEYS[1]}T05:00:00.000Z"
 FAULTS = (
     {
@@ -31,7 +31,6 @@ FAULTS = (
     },
     {"route": "/assets/ethereum/history", "kind": "status", "status": 404},
 )
-_POINTS = "SELECT coin_id, count(*), count(DISTINCT observed_at) FROM {} GROUP BY 1 ORDER BY 1"
 _PUBLISHED = "SELECT * FROM warehouse.coin_price_history ORDER BY coin_id, observed_at"
 _QUARANTINED_FOR = (
     "SELECT split_part(raw_id, '@', 1), partition_key FROM warehouse.quarantine WHERE reasons = %s"
@@ -42,7 +41,7 @@ _VERSIONS = "SELECT raw_id, xmin::text FROM warehouse.coin_price_history"
 
 @dataclass(frozen=True)
 class Results:
-    """One run over a range with empty stores, and the same run again."""
+    """The results of a run over a range, which starts with empty stores, and of its repetition."""
 
     platform: Platform
     first: dg.ExecuteInProcessResult
@@ -52,7 +51,7 @@ class Results:
 
 
 def calls_of(platform: Platform) -> int:
-    """The number of history calls that the source counted."""
+    """Return the number of history calls that the source counted."""
     counted: dict[str, Any] = get_json(f"{platform.source_url}/calls")
     return int(counted["calls"].get("/assets/{slug}/history", 0))
 
@@ -82,7 +81,7 @@ def test_every_valid_point_is_published_once(results: Results) -> None:
 
 
 def test_each_day_has_its_own_ledger_row_folder_and_quarantine(results: Results) -> None:
-    """A day is a partition, even if one run processes several."""
+    """Each day is a partition, even if one run processes several days."""
     ledger = results.platform.stores.rows(
         "SELECT partition_key, raw_rows, loaded_rows, quarantined_rows FROM warehouse.loads"
     )
@@ -96,8 +95,8 @@ def test_each_day_has_its_own_ledger_row_folder_and_quarantine(results: Results)
     assert [(KEYS[1], ["price_usd_malformed"])] == refused
 
 
-def test_dagster_has_rows_and_checks_of_each_day(results: Results) -> None:
-    """A backfill from Dagster's page is one run over a range, too."""
+def test_dagster_has_row_counts_and_checks_of_each_day(results: Results) -> None:
+    """A backfill that is launched in Dagster's UI is also one run over a range."""
     events = results.first.all_events
     materializations = [
         e.step_materialization_data.materialization for e in events if e.is_step_materialization
@@ -122,13 +121,13 @@ def test_dagster_has_rows_and_checks_of_each_day(results: Results) -> None:
 def test_the_same_run_again_fetches_and_writes_nothing(results: Results) -> None:
     """Calls cost credits, and published rows are not rewritten."""
     assert results.second.success
-    # One call per coin, and one for the coin that does not exist.
+    # One call per coin, including the coin that the source does not know.
     assert [COINS, COINS] == results.calls
     assert results.versions[0] == results.versions[1]
 
 
 def test_audit_finds_no_difference(results: Results) -> None:
-    """`audit` compares history in the same way as prices."""
+    """`audit` compares history in the same way as snapshots."""
     finished = results.platform.command("audit")
 
     assert 0 == finished.code, finished.text
@@ -136,7 +135,7 @@ def test_audit_finds_no_difference(results: Results) -> None:
 
 
 def test_a_single_day_is_processed_like_a_range(results: Results) -> None:
-    """Airflow launches single days."""
+    """Airflow launches one run per day."""
     result = results.platform.execute("history", KEYS[1])
 
     assert result.success

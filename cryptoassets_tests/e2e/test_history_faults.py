@@ -1,4 +1,4 @@
-"""Unusable history is named, the command fails, and a later command requests it again."""
+"""If history is unusable, `backfill` names the coin and fails; a later one requests it again."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark]
 
 LAST = (datetime.now(UTC) - timedelta(days=2)).replace(hour=0, minute=0, second=0, microsecond=0)
 HOURS = 6
-STRETCH = (
+RANGE = (
     "--from",
     f"{LAST:%Y-%m-%dT%H:%M}",
     "--to",
@@ -26,10 +26,13 @@ _QUARANTINED = "SELECT raw_id, reasons FROM warehouse.quarantine"
 
 
 class OddHistory:
-    """A simulator; until repaired, three coins have useless history, and one has odd history."""
+    """A simulator that sends odd history for four coins until `is_odd` is set to False.
+
+    The history of three coins is unusable; that of the fourth has two prices at the same time.
+    """
 
     def __init__(self) -> None:
-        """Start with the fault."""
+        """Start with odd history."""
         self._simulator = simulated_source()
         self.is_odd = True
 
@@ -55,7 +58,7 @@ class OddHistory:
 
 @dataclass(frozen=True)
 class Results:
-    """A backfill while the source is faulty, and another after its repair."""
+    """The results of a backfill while the source is faulty, and of another after its repair."""
 
     platform: Platform
     odd: CommandResult
@@ -69,32 +72,34 @@ def results(make_platform: MakePlatform) -> Iterator[Results]:
     """Run both backfills."""
     source = OddHistory()
     with make_platform(source, COINCAP_COINS="4") as platform:
-        odd = platform.command("backfill", *STRETCH)
+        odd = platform.command("backfill", *RANGE)
         points = dict(platform.stores.rows(_POINTS))
         quarantined = platform.stores.rows(_QUARANTINED)
         source.is_odd = False
-        yield Results(platform, odd, points, quarantined, platform.command("backfill", *STRETCH))
+        yield Results(platform, odd, points, quarantined, platform.command("backfill", *RANGE))
 
 
 def test_coins_with_unusable_points_are_named_and_the_command_fails(results: Results) -> None:
-    """`time` as text or in seconds, and old points for every request, used to look like success."""
+    """The times are texts (bitcoin), in seconds (ethereum), or outside the range (tether)."""
     assert 1 == results.odd.code, results.odd.text
     for coin in ("bitcoin", "ethereum"):
         assert (
-            f"{coin}: 6 points of {LAST:%Y-%m-%d} (none of its 6 points can be" in results.odd.text
+            f"{coin}: 6 missing points of {LAST:%Y-%m-%d} (none of its 6 points can be"
+            in results.odd.text
         )
-    assert f"tether: 6 points of {LAST:%Y-%m-%d} (none of its 25 points is" in results.odd.text
+    problem = f"tether: 6 missing points of {LAST:%Y-%m-%d} (none of its 25 points is"
+    assert problem in results.odd.text
     assert {"xrp": HOURS - 1} == results.odd_points
 
 
 def test_two_prices_at_the_same_time_are_both_quarantined(results: Results) -> None:
-    """Both are kept, but neither is published."""
+    """Both points are kept, but neither is published."""
     assert [["contradictory_answer"]] * 2 == [reasons for _, reasons in results.quarantined]
     assert all(raw_id.startswith("xrp@h1@") for raw_id, _ in results.quarantined)
 
 
 def test_the_same_command_fetches_again_after_the_repair(results: Results) -> None:
-    """No unusable answer was recorded as covering its window."""
+    """An unusable response does not count as an answer for its time range."""
     points = dict(results.platform.stores.rows(_POINTS))
 
     assert 0 == results.good.code, results.good.text

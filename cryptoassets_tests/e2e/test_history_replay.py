@@ -22,7 +22,7 @@ SAMPLE = "v2-2023-03"
 
 @pytest.fixture(scope="module")
 def recorded(samples: Path, make_platform: MakePlatform) -> Iterator[Platform]:
-    """A platform for these tests, whose source replays recorded answers."""
+    """A platform whose source replays recorded responses."""
     app = replayed_source(samples / SAMPLE)
     with make_platform(app) as platform:
         yield platform
@@ -38,7 +38,7 @@ def recorded(samples: Path, make_platform: MakePlatform) -> Iterator[Platform]:
 def test_every_recorded_point_is_loaded_with_its_decimals(
     recorded: Platform, samples: Path, interval: str, first: str, last: str, points: int
 ) -> None:
-    """The days of `h1` take two calls; no point is lost or doubled where they meet."""
+    """The `h1` points take two calls; none is lost or duplicated where the two ranges meet."""
     file = samples / SAMPLE / f"history_bitcoin_{interval}.json"
     expected = {
         (

@@ -1,7 +1,8 @@
-"""Variables that the user's shell sets for other programs do not change a run.
+"""Variables that the user's shell sets for other programs do not affect `run`.
 
-One run with all such variables and the strictest umask. Its folder has a name with every odd
-character, and an earlier run in it was interrupted by a full disk.
+All tests share one home, and the name of its folder contains odd characters. In this home, `run`
+first fails on a full disk, then succeeds, both times with all these variables and the strictest
+umask.
 """
 
 import shutil
@@ -25,7 +26,7 @@ pytestmark = [
 
 ODD_NAME = "a b#%41:;é🐕'&$`!~|<>()=+@^"
 BAD_OPTION = "-XX:NoSuchOption"
-# A limit of the shell, because creating a full disk requires the right to mount one.
+# A shell limit simulates a full disk, because mounting a small disk requires special rights.
 FULL_DISK = "ulimit -f 64"
 NOWHERE = "/no/such/place"
 DEAD_PROXY = "http://127.0.0.1:9"
@@ -100,7 +101,7 @@ NETWORK = {
     }.items()
     for name in (upper, upper.lower())
 }
-# Java encodes file names by the locale; Python encodes its output by PYTHONIOENCODING.
+# The locale decides how Java encodes file names, PYTHONIOENCODING how Python encodes its output.
 ENCODING = {"LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii"}
 HOSTILE = {**LIBPQ, **SPARK, **HADOOP_AND_JAVA, **DAGSTER_AND_AIRFLOW, **NETWORK, **ENCODING}
 
@@ -120,44 +121,46 @@ def home() -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def full_disk(home: Home) -> CommandResult:
-    """The result of the home's first command, run on a full disk."""
+    """The result of the first command in the home: `run` on a full disk."""
     return home.command("run", limit=FULL_DISK, **HOSTILE)
 
 
 @pytest.fixture(scope="module")
 def run(home: Home, full_disk: CommandResult) -> CommandResult:
-    """The result of a run in this environment, after the one on a full disk."""
-    # A server that the first command has started keeps the limit of its shell.
+    """The result of `run` with these variables, after the attempt on a full disk."""
+    # Servers that the first command has started would keep the limit of its shell.
     home.command("down", **HOSTILE)
     return home.command("run", **HOSTILE)
 
 
-def test_a_full_disk_is_one_sentence_and_no_java_is_left(
+def test_a_full_disk_is_reported_in_one_sentence_and_no_java_is_left(
     home: Home, full_disk: CommandResult
 ) -> None:
-    """`run` used to hang, or to print a hundred lines of Java and leave the JVM running."""
+    """`run` used to hang, or to print a hundred lines of Java output and leave the JVM running."""
     assert 1 == full_disk.code, full_disk.text
     assert "The disk is full, or `ulimit -f` is too low" in full_disk.text
     assert "Traceback" not in full_disk.text
     assert [] == java_of(home.folder.parent)
 
 
-def test_a_run_succeeds_in_spite_of_foreign_variables(home: Home, run: CommandResult) -> None:
-    """Embedded programs use only our settings."""
+def test_a_run_ignores_variables_that_are_set_for_other_programs(
+    home: Home, run: CommandResult
+) -> None:
+    """Embedded programs use only the platform's own settings."""
     assert 0 == run.code, run.text
     assert "100 valid, 0 quarantined" in run.text
     assert "0 failed" in run.text
     assert (home.folder / "clean" / "coin_prices").is_dir()
 
 
-def test_marks_are_ascii_on_an_ascii_stream(run: CommandResult) -> None:
-    """The first tick could not be printed, so the run used to fail before doing anything."""
+def test_progress_symbols_are_ascii_if_the_output_is_ascii(run: CommandResult) -> None:
+    """`run` used to fail before doing anything, because it could not print a check mark (✓)."""
     assert run.text.isascii()
     assert "  + raw/coin_snapshots" in run.text
 
 
 def test_java_prints_nothing_and_writes_no_event_log(home: Home, run: CommandResult) -> None:
-    """A hundred lines of Java would hide the important line."""
+    """A hundred lines of Java output would hide the line that matters."""
     assert "Exception" not in run.text
     assert "Java" not in run.text
     assert not (home.folder / "dagster" / "history").exists()
@@ -167,9 +170,9 @@ def test_java_prints_nothing_and_writes_no_event_log(home: Home, run: CommandRes
 def test_no_other_user_can_open_a_file_under_the_strictest_umask(
     home: Home, run: CommandResult
 ) -> None:
-    """If root starts PostgreSQL, it runs as another account, which must reach its data.
+    """The run succeeds, although PostgreSQL runs as another account if root starts it.
 
-    `test_run` tests the laxest umask.
+    `test_run` tests the most permissive umask.
     """
     assert 0 == run.code, run.text
     assert [] == home.open_to_others()
@@ -178,7 +181,7 @@ def test_no_other_user_can_open_a_file_under_the_strictest_umask(
 def test_a_secret_in_coincap_url_is_refused_and_stored_nowhere(
     home: Home, run: CommandResult
 ) -> None:
-    """The secret used to be in sources.json, in messages and in every dead letter."""
+    """Such a secret used to appear in sources.json, in messages and in every dead letter."""
     for verb, url in (
         ("run", "http://me:planted@127.0.0.1:9/v3"),
         ("status", "http://127.0.0.1:9/v3?apiKey=planted"),

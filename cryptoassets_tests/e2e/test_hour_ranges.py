@@ -33,7 +33,7 @@ Verdicts = dict[tuple[str | None, str], bool]
 
 
 def snapshot(number: int, minute: int, coins: int = COINS) -> list[dict[str, Any]]:
-    """The documents of one snapshot, one per coin, at a minute of the hour with this number."""
+    """The documents of one snapshot, one per coin, taken `minute` minutes into hour `number`."""
     moment = FIRST + timedelta(hours=number, minutes=minute)
     return [
         document(
@@ -46,7 +46,7 @@ def snapshot(number: int, minute: int, coins: int = COINS) -> list[dict[str, Any
 
 
 def documents() -> Iterator[dict[str, Any]]:
-    """Two snapshots per hour; a coin has no price, one occurs twice, a snapshot is incomplete."""
+    """Two snapshots per hour: one coin has no price, one occurs twice, one snapshot is cut."""
     for number in range(len(HOURS)):
         yield from snapshot(number, 5)
         yield from snapshot(number, 35, coins=1 if number == 2 else COINS)
@@ -58,7 +58,7 @@ def documents() -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What runs left behind: every table, the ordered cleaned rows, Dagster's events."""
+    """The result of one or more runs: all tables, sorted cleaned rows, and Dagster's events."""
 
     dump: Dump
     cleaned: pa.Table
@@ -69,14 +69,14 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Events:
-    """Results of checks, and row counts of materializations, by partition."""
+    """Check results by partition and check, and row counts by asset and partition."""
 
     verdicts: Verdicts
     row_counts: dict[tuple[str, str | None], int]
 
 
 def read_events(*results: dg.ExecuteInProcessResult) -> Events:
-    """Read the events of some runs."""
+    """Read the check results and row counts from the events of these runs."""
     events = [event for result in results for event in result.all_events]
     evaluations = [
         event.asset_check_evaluation_data
@@ -100,7 +100,7 @@ def read_events(*results: dg.ExecuteInProcessResult) -> Events:
 
 
 def read_result(platform: Platform, *results: dg.ExecuteInProcessResult) -> RunResult:
-    """Read the stores and the events of some runs."""
+    """Read the stores, and the events of these runs."""
     events = read_events(*results)
     return RunResult(
         platform.stores.dump(),
@@ -113,7 +113,18 @@ def read_result(platform: Platform, *results: dg.ExecuteInProcessResult) -> RunR
 
 @dataclass(frozen=True)
 class Scenarios:
-    """The same documents in one run, in one per hour, and with an hour that PostgreSQL rejects."""
+    """The results of processing the same documents in several ways, in this order.
+
+    Attributes:
+        by_range: one run over all hours.
+        by_hour: one run per hour.
+        with_a_bad_hour: one run over all hours, while PostgreSQL rejects the hour `BAD`.
+        ledger: the hours that this run published.
+        materialized_by_bad_run: the hours that Dagster recorded as materialized by this run.
+        rebuilt: `rebuild`, while PostgreSQL still rejects `BAD`.
+        ledger_of_rebuilt: the hours that are published after `rebuild`.
+        with_an_unfetched_hour: one run over the last hour and an hour that was never fetched.
+    """
 
     by_range: RunResult
     by_hour: RunResult
@@ -132,12 +143,12 @@ def delete_results(platform: Platform) -> None:
 
 
 def ledger_of(platform: Platform) -> list[str]:
-    """Published hours."""
+    """The published hours, oldest first."""
     return [key for (key,) in platform.stores.rows(LEDGER)]
 
 
 def materialized_by(platform: Platform, run_id: str, asset: str) -> set[str | None]:
-    """Partitions of an asset that Dagster recorded as materialized by a run, even if it failed."""
+    """Partitions of an asset that Dagster recorded as materialized by a run, even a failed one."""
     wanted = dg.AssetRecordsFilter(dg.AssetKey.from_user_string(asset), asset_partitions=HOURS)
     with platform.applied_settings(), dagster_instance() as instance:
         records = instance.fetch_materializations(wanted, limit=100).records
@@ -177,14 +188,14 @@ def scenarios(make_platform: MakePlatform) -> Iterator[Scenarios]:
 
 
 def test_one_run_gives_the_same_result_as_one_run_per_hour(scenarios: Scenarios) -> None:
-    """Tables byte for byte, and the cleaned rows one by one."""
+    """Tables are compared byte for byte, cleaned rows one by one."""
     assert scenarios.by_range.is_success
     assert scenarios.by_hour.dump == scenarios.by_range.dump
     assert scenarios.by_hour.cleaned.equals(scenarios.by_range.cleaned)
 
 
 def test_each_hour_has_its_own_check_results(scenarios: Scenarios) -> None:
-    """The incomplete snapshot fails the check of its own hour only."""
+    """An incomplete snapshot fails only the check of its own hour."""
     assert scenarios.by_hour.verdicts == scenarios.by_range.verdicts
     assert {(hour, name) for hour in HOURS for _, name in scenarios.by_hour.verdicts} == set(
         scenarios.by_range.verdicts
@@ -198,7 +209,7 @@ def test_each_hour_has_its_own_check_results(scenarios: Scenarios) -> None:
 
 
 def test_each_hour_has_a_materialization_with_its_own_count(scenarios: Scenarios) -> None:
-    """A run writes `warehouse/coins` once, so every hour shows the count of the whole run."""
+    """Except for `warehouse/coins`: a run writes it once, so each hour shows the run's total."""
     clean, prices = (
         [scenarios.by_range.row_counts[asset, hour] for hour in HOURS]
         for asset in ("clean/coin_prices", "warehouse/coin_prices")
@@ -209,8 +220,8 @@ def test_each_hour_has_a_materialization_with_its_own_count(scenarios: Scenarios
     assert {5} == {scenarios.by_range.row_counts["warehouse/coins", hour] for hour in HOURS}
 
 
-def test_a_bad_hour_is_skipped_and_named_and_the_others_are_published(scenarios: Scenarios) -> None:
-    """Dagster records the materializations of the others, although the run failed."""
+def test_a_bad_hour_is_reported_and_the_other_hours_are_published(scenarios: Scenarios) -> None:
+    """Dagster records the materializations of the other hours, although the run fails."""
     result = scenarios.with_a_bad_hour
     words = " ".join(
         str(event.step_failure_data.user_failure_data.description)
@@ -245,7 +256,7 @@ def test_rebuild_needs_one_run_for_consecutive_hours_and_summarizes_old_check_fa
     assert f"{hours} 18 documents: 15 loaded, 2 quarantined, 1 superseded" in text
     assert f"✓ marts of {HOURS[0][:10]} to {HOURS[-1][:10]}" in text
     check = "clean/coin_prices newest_snapshot_complete"
-    assert f"{check} fails for 1 partition ({HOURS[2]}), judging how the documents arrived" in text
+    assert f"{check} fails for 1 partition ({HOURS[2]}), because of how the documents" in text
 
 
 def test_an_hour_that_was_never_fetched_is_left_out_and_listed(scenarios: Scenarios) -> None:

@@ -1,7 +1,8 @@
-"""An answer belongs to the hour of its timestamp, whichever run fetched it.
+"""A response belongs to the hour of its timestamp, no matter which run fetched it.
 
-The timestamps here lie in the previous hour. The next hour, of an answer fetched at 10:59:59, could
-only be tested in the last ten minutes of an hour, and is handled by the same code.
+In most of these tests the response belongs to the previous hour. It can also belong to the next
+hour, e.g. if it was requested at 10:59:59. The same code handles this case, but it could be tested
+only in the last ten minutes of an hour: timestamps farther in the future are refused.
 """
 
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class LateRun:
-    """A run whose answer has a timestamp of an hour ago."""
+    """A run that received a response with a timestamp of an hour ago."""
 
     platform: Platform
     finished: CommandResult
@@ -38,7 +39,7 @@ class LateRun:
 
 @pytest.fixture(scope="module")
 def late(make_platform: MakePlatform) -> Iterator[LateRun]:
-    """One `run` whose answer belongs to the previous hour."""
+    """One `run` whose response belongs to the previous hour."""
     with make_platform() as platform:
         platform.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": -HOUR_MS})
         with platform.applied_settings(), dagster_instance() as instance:
@@ -62,7 +63,7 @@ def test_the_run_that_fetched_a_late_answer_publishes_it(late: LateRun) -> None:
 
 
 def test_the_hour_of_a_late_answer_gets_a_materialization(late: LateRun) -> None:
-    """In Dagster's UI the partition must not be empty while its rows exist."""
+    """In Dagster's UI the partition must not look empty although its rows exist."""
     with late.platform.applied_settings(), dagster_instance() as instance:
         records = instance.fetch_materializations(
             dg.AssetRecordsFilter(RAW_SNAPSHOTS, after_storage_id=int(late.cursor)), limit=9
@@ -91,7 +92,7 @@ def test_the_plugin_reads_the_facts_of_every_asset(late: LateRun) -> None:
 
 
 def test_the_run_warns_if_the_clocks_differ(late: LateRun) -> None:
-    """Prices are stored under the source's time; `status` reads the difference."""
+    """Prices are stored under the source's time; `status` shows the difference."""
     with late.platform.applied_settings(), dagster_instance() as instance:
         records = instance.fetch_materializations(
             dg.AssetRecordsFilter(RAW_SNAPSHOTS, after_storage_id=int(late.cursor)), limit=9
@@ -107,7 +108,7 @@ def test_the_run_warns_if_the_clocks_differ(late: LateRun) -> None:
 
 
 def test_the_sensor_requests_one_run_for_the_hour(late: LateRun) -> None:
-    """With Dagster's schedules, no command processes the hour."""
+    """If Dagster's schedule fetched the response, only the sensor processes its hour."""
     with late.platform.applied_settings(), dagster_instance() as instance:
 
         def tick(cursor: str | None) -> Any:
@@ -122,8 +123,10 @@ def test_the_sensor_requests_one_run_for_the_hour(late: LateRun) -> None:
     assert "no late documents" == second.skip_message
 
 
-def test_a_clock_two_days_back_stores_nothing_and_the_next_run_succeeds(late: LateRun) -> None:
-    """If stored, a snapshot from the future would stay the newest for two days."""
+def test_a_timestamp_two_days_ahead_publishes_nothing_and_the_next_run_succeeds(
+    late: LateRun,
+) -> None:
+    """If it were published, a snapshot from the future would be the newest for two days."""
     platform, two_days = late.platform, 48 * HOUR_MS
     before = platform.stores.dump()
     platform.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": two_days})

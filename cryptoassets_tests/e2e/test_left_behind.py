@@ -1,7 +1,7 @@
-"""The next run finishes what a kill, a late answer or a dead JVM left unfinished.
+"""The next run finishes what a kill, a late response or a dead JVM left unfinished.
 
-The stores are set to the state after a kill: documents fetched and not processed, or published
-without marts.
+The tests put the stores into the state after a kill: documents that are fetched but not processed,
+or published prices without marts.
 """
 
 import os
@@ -29,7 +29,7 @@ HOURS = [datetime(2026, 10, day, 10, tzinfo=UTC) for day in range(1, 9)]
 
 
 def test_run_finishes_work_of_any_age(two_hours: Platform) -> None:
-    """Documents of an hour ten days ago, and prices of two days without marts."""
+    """The work is an unprocessed hour ten days ago, and two days with missing or stale marts."""
     ten_days_ago = datetime.now(UTC) - timedelta(days=10)
     hour, day = ten_days_ago.strftime(HOUR_FORMAT), ten_days_ago.date()
     two_hours.put_faults({"route": "/assets", "kind": "timestamp", "shift_ms": -10 * 86_400_000})
@@ -51,7 +51,8 @@ def test_run_finishes_work_of_any_age(two_hours: Platform) -> None:
     assert [(5,)] == two_hours.stores.rows(LOADED_OF_HOUR, hour)
     assert [(5,)] == two_hours.stores.rows(MARTS_OF_DAY, day)
 
-    # A user edits the aliases: all marts are stale. No partition needs a rebuild.
+    # A user edits the aliases, so all marts are stale. `rebuild` computes them, although its
+    # range contains no partition.
     two_hours.stores.rows("INSERT INTO warehouse.coin_aliases VALUES ('old', 'new')")
     red, rebuilt, green = (
         two_hours.command(*arguments)
@@ -65,7 +66,7 @@ def test_run_finishes_work_of_any_age(two_hours: Platform) -> None:
 
 
 def test_the_loop_computes_missing_marts(two_hours: Platform) -> None:
-    """On a machine with only `run --every`, no other command computes them."""
+    """If a machine runs only `run --every`, no other command computes them."""
     [(day,)] = two_hours.stores.rows("SELECT min(day) FROM marts.coin_daily")
     two_hours.stores.rows("DELETE FROM marts.market_daily WHERE day = %s", day)
 
@@ -88,7 +89,7 @@ def waiting_hours(platform: Platform) -> Platform:
 def test_rebuild_stops_at_the_first_partition_when_the_jvm_is_killed(
     waiting_hours: Platform,
 ) -> None:
-    """The out-of-memory killer ends Java first, and nothing can be rebuilt without it."""
+    """The out-of-memory killer ends Java first, and nothing can be rebuilt without Java."""
     environment = os.environ | user_environment() | waiting_hours.settings
     with subprocess.Popen(
         [COMMAND, "rebuild"],

@@ -1,7 +1,7 @@
-"""A command ends soon with one sentence if the machine has too few resources.
+"""If a resource is short, a command ends soon and reports the cause in one sentence.
 
-Limits of the shell restrict open files, memory and file sizes. `test_hostile_environment` tests a
-full disk, and the next run.
+Shell limits (`ulimit`) restrict open files, memory and file sizes. `test_hostile_environment` tests
+a disk that is full from the start, and the run after that.
 """
 
 import hashlib
@@ -18,22 +18,22 @@ from cryptoassets_tests.e2e.homes import Home
 from cryptoassets_tests.e2e.platforms import put_faults
 
 _ALMOST_FULL_DISK = "ulimit -f 160"
-"""80 kB per file. Servers that are already running have no such limit."""
+"""At most 80 kB per file. Servers that are already running are not limited."""
 _LARGE_TEXT = "".join(hashlib.sha256(bytes([n % 256, n // 256])).hexdigest() for n in range(3_000))
-"""The text hardly compresses, so the Parquet of a coin with this text exceeds the limit."""
+"""Hashes hardly compress, so the Parquet file of a coin with this text exceeds the limit."""
 _LARGE_COIN = {
     "route": "/assets",
     "kind": "patch",
     "coins": {"solana": {"set": {"explorer": f"https://{_LARGE_TEXT}"}}},
 }
 _LOADED = "SELECT sum(loaded_rows) FROM warehouse.loads WHERE asset = 'warehouse/coin_prices'"
-# Root ignores file modes, unless it gives up the right to do so.
+# Root can write to a read-only folder, unless it drops these capabilities.
 _AS_OTHERS = 'exec setpriv --bounding-set -dac_override,-dac_read_search,-fowner "$0" "$@"'
 
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Home]:
-    """A home without any finished run."""
+    """A new home for all tests of this module."""
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-home-", dir="/var/tmp"))
     folder.chmod(0o755)
     home = Home(folder)
@@ -43,7 +43,7 @@ def home() -> Iterator[Home]:
 
 
 def java_of(folder: Path) -> list[int]:
-    """Java processes of the home in a folder."""
+    """Ids of the Java processes whose command line contains the path of this folder."""
     return [
         process.pid
         for process in psutil.process_iter(["name", "cmdline"])
@@ -61,10 +61,10 @@ def java_of(folder: Path) -> list[int]:
         ("ulimit -v 1200000", "Memory is used up, or its limit is too low"),
     ],
 )
-def test_a_missing_resource_is_one_sentence_and_no_java_is_left(
+def test_a_resource_shortage_is_reported_in_one_sentence_and_no_java_is_left(
     home: Home, limit: str, words: str
 ) -> None:
-    """`run` used to hang, or to print a hundred lines of Java and leave the JVM running."""
+    """`run` used to hang, or to print a hundred lines of Java output and leave the JVM running."""
     finished = home.command("run", limit=limit)
 
     assert 1 == finished.code, finished.text
@@ -73,7 +73,7 @@ def test_a_missing_resource_is_one_sentence_and_no_java_is_left(
     assert [] == java_of(home.folder)
 
 
-def test_a_read_only_home_is_one_sentence(home: Home) -> None:
+def test_a_read_only_home_is_reported_in_one_sentence(home: Home) -> None:
     """Linux may remount a volume read-only after a disk error."""
     home.folder.chmod(0o500)
     try:
@@ -82,14 +82,14 @@ def test_a_read_only_home_is_one_sentence(home: Home) -> None:
         home.folder.chmod(0o755)
 
     assert 1 == finished.code, finished.text
-    assert "cannot be" in finished.text
-    assert "or set CRYPTOASSETS_HOME to a folder that can be written" in finished.text
+    assert "cannot be" in finished.text or "is not writable" in finished.text
+    assert "or set CRYPTOASSETS_HOME to a " in finished.text
     assert "Traceback" not in finished.text
     assert [] == java_of(home.folder)
 
 
 @pytest.mark.long
-def test_a_disk_that_fills_between_fetch_and_process_is_one_sentence(home: Home) -> None:
+def test_a_disk_that_fills_after_the_fetch_is_reported_in_one_sentence(home: Home) -> None:
     """The documents are stored, so the next run has to publish them."""
     assert 0 == home.command("up").code
     put_faults(home.settings["COINCAP_URL"], _LARGE_COIN)

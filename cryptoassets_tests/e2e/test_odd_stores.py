@@ -1,6 +1,7 @@
 """Odd documents and damaged files do not block other hours.
 
-One sequence of commands: odd things are named, and everything else is processed.
+The test runs a sequence of commands. They report the odd documents and the damaged files, and
+process everything else.
 """
 
 import os
@@ -21,9 +22,13 @@ NOTE = "judged by older rules: run `rebuild` or `requeue`"
 
 
 def plant_odd_documents(platform: Platform, observed_at: Any) -> set[str]:
-    """Store odd values in two fields of a good document; return ids of those without an hour."""
+    """Store copies of a good document, each with an odd value in one of three fields.
+
+    Returns:
+        Ids of the copies with an odd `observed_at`, which belong to no hour.
+    """
     good = platform.stores.documents()[-1] | {"observed_at": observed_at}
-    # The stand-in compares text with dates, so the text names a day outside all ranges.
+    # nx-27017 compares text with dates, so the text must be a day outside every queried range.
     values = {
         name: value.replace("2026-10-31", "2019-10-31") if isinstance(value, str) else value
         for name, value in STORED_BY_STANDIN.items()
@@ -41,19 +46,19 @@ def plant_odd_documents(platform: Platform, observed_at: Any) -> set[str]:
 
 
 def folders(platform: Platform) -> list[Path]:
-    """Folders of the hours, oldest first."""
+    """The Parquet folders of all hours, oldest first."""
     return sorted((platform.stores.clean / "coin_prices").glob("hour=*"))
 
 
-def test_odd_documents_and_damaged_files_are_named_and_block_nothing(
+def test_odd_documents_and_damaged_files_are_reported_and_block_nothing(
     two_hours: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Text instead of a date used to end every command, and a truncated file blocked its hour."""
+    """Text instead of a date used to make every command fail; a truncated file blocked its hour."""
     prices = "SELECT * FROM warehouse.coin_prices ORDER BY coin_id, observed_at"
     before = two_hours.stores.rows(prices)
     old, new = folders(two_hours)
     newest = max(one["observed_at"] for one in two_hours.stores.documents())
-    homeless = plant_odd_documents(two_hours, newest + timedelta(milliseconds=1))
+    undated = plant_odd_documents(two_hours, newest + timedelta(milliseconds=1))
     truncate(old)
     remove_files(new)
 
@@ -79,21 +84,25 @@ def test_odd_documents_and_damaged_files_are_named_and_block_nothing(
         assert "Traceback" not in finished.text
 
     with two_hours.stores.lake() as lake:
-        documents = list(lake["coin_snapshots"].find({"_id": {"$in": sorted(homeless)}}))
-        lake["coin_snapshots"].delete_many({"_id": {"$in": sorted(homeless)}})
+        documents = list(lake["coin_snapshots"].find({"_id": {"$in": sorted(undated)}}))
+        lake["coin_snapshots"].delete_many({"_id": {"$in": sorted(undated)}})
     _assert_run_repairs_what_a_rule_refuses(two_hours, old, monkeypatch)
     with two_hours.stores.lake() as lake:
         lake["coin_snapshots"].insert_many(documents)
     for verb in ("run", "status"):
         finished = two_hours.command(verb)
         assert 0 == finished.code, finished.text
-        assert NOTE not in finished.text, "it is said once"
+        assert NOTE not in finished.text, "the note must be shown only once"
 
 
 def _assert_run_repairs_what_a_rule_refuses(
     platform: Platform, old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a rule changed, `audit` failed until `rebuild`; `run` says once what to do."""
+    """After a rule change, `run` repairs what the new rule refuses, and `audit` succeeds.
+
+    `audit` used to fail until `rebuild` had run. `run` reports only once which hours were judged by
+    older rules.
+    """
     (old / "_SUCCESS").write_text("another version")
     for noted in Path(os.environ["CRYPTOASSETS_HOME"]).rglob("rules.json"):
         noted.write_text('{"warehouse/coin_prices": "another version"}')

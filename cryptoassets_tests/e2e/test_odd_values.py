@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 @pytest.mark.parametrize("coin", odd_values.EXACT)
 def test_a_storable_value_is_exact(odd_platform: Platform, coin: str) -> None:
-    """Text, numbers and 38 digits are never converted to a double."""
+    """No value passes through a double, neither JSON numbers nor amounts with 38 digits."""
     _, _, column, value = odd_values.EXACT[coin]
 
     rows = odd_platform.stores.rows(

@@ -1,7 +1,7 @@
-"""If others use up PostgreSQL's limits: a clear error, no change, and a later run succeeds.
+"""If others hold a lock or all connections of PostgreSQL, a run fails and changes nothing.
 
-Row 17 of `docs/reliability.md`. The faults are real: another session holds the lock or the
-connections.
+The error is clear, and a later run succeeds. These are tests of row 17 in `docs/reliability.md`.
+The faults are real: other sessions hold the lock or the connections.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ LOCK = "LOCK TABLE warehouse.coin_prices IN ACCESS EXCLUSIVE MODE"
 
 @pytest.fixture(scope="module")
 def fetched(make_platform: MakePlatform) -> Iterator[tuple[Platform, str]]:
-    """A platform with an hour that is fetched but not processed, and the key of this hour."""
+    """A platform with an hour that is fetched but not processed, and the key of that hour."""
     with make_platform(COINCAP_COINS="5") as platform:
         hour = this_hour()
         assert platform.execute("ingest", hour).success
@@ -38,10 +38,10 @@ def published(platform: Platform) -> Dump:
     ("option", "words"),
     [
         ("lock_timeout", "another transaction holds the lock; retry after it has ended"),
-        ("statement_timeout", "it was cancelled or took too long; retry when the server is less"),
+        ("statement_timeout", "the statement was cancelled or took too long; retry when"),
     ],
 )
-def test_a_lock_of_a_reader_fails_a_publication_and_leaves_nothing_half_published(
+def test_a_publication_that_waits_too_long_for_a_lock_fails_and_changes_nothing(
     fetched: tuple[Platform, str], option: str, words: str
 ) -> None:
     """Someone locks the table by hand for longer than the session's time limit."""
@@ -61,10 +61,10 @@ def test_a_lock_of_a_reader_fails_a_publication_and_leaves_nothing_half_publishe
     assert before == published(platform)
 
 
-def test_a_server_without_a_free_connection_is_one_sentence(
+def test_a_server_without_a_free_connection_is_reported_in_one_sentence(
     fetched: tuple[Platform, str],
 ) -> None:
-    """Another program's pool has taken all connections; the remedy names the limit."""
+    """Another program's pool has taken all connections; the message names the limit to raise."""
     platform, _ = fetched
 
     with ExitStack() as others:

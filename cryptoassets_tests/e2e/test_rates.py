@@ -1,4 +1,4 @@
-"""`run` fetches rates when they are old, and reads the ECB's file."""
+"""`run` fetches rates if the stored ones are old, and reads the ECB's file."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ TEN = Settings.model_fields["cryptoassets_currencies"].default
 def test_a_run_fetches_rates_and_the_next_run_does_not(
     make_platform: MakePlatform, tmp_path: Path
 ) -> None:
-    """Rates of ten currencies cost few credits: they are requested by id, once in six hours."""
+    """Rates of ten currencies cost few credits: they are requested by id, every six hours."""
     file = tmp_path / "hist.csv"
     file.write_text("Date,USD,JPY,\n2026-01-05,1.2,180,\n")
     with make_platform(

@@ -1,4 +1,4 @@
-"""An emptied PostgreSQL is rebuilt from raw byte for byte."""
+"""The tables of an emptied PostgreSQL are rebuilt from raw documents, byte for byte."""
 
 import shutil
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ DERIVED = "coins, warehouse.coin_prices, warehouse.fx_rates, warehouse.quarantin
 
 
 def test_emptied_stores_are_rebuilt_byte_for_byte(two_hours: Platform) -> None:
-    """No backup is needed, except of raw, which cannot be rebuilt."""
+    """Prices, rates and marts need no backup, because raw documents suffice to rebuild them."""
     before = two_hours.stores.dump()
     outcomes = two_hours.stores.outcomes()
     two_hours.stores.rows(f"TRUNCATE warehouse.{DERIVED}, {MARTS}")
@@ -30,8 +30,8 @@ def test_emptied_stores_are_rebuilt_byte_for_byte(two_hours: Platform) -> None:
     assert 0 == audit.code, audit.text
 
 
-def test_rows_without_raw_documents_are_named_and_kept(two_hours: Platform) -> None:
-    """If raw is lost, the rows in PostgreSQL may be the only copy."""
+def test_rows_without_raw_documents_are_reported_and_kept(two_hours: Platform) -> None:
+    """If raw documents are lost, the rows in PostgreSQL may be the only copy."""
     before = two_hours.stores.dump()
     with two_hours.stores.lake() as lake:
         oldest = lake["coin_snapshots"].find_one(sort=[("observed_at", 1)])["observed_at"]
@@ -46,10 +46,10 @@ def test_rows_without_raw_documents_are_named_and_kept(two_hours: Platform) -> N
     assert before == two_hours.stores.dump()
 
 
-def test_a_document_of_an_unknown_hour_does_not_block_other_hours(
+def test_a_document_from_before_2018_does_not_block_other_hours(
     two_hours: Platform,
 ) -> None:
-    """A document from before 2018 is named, and the rest is rebuilt."""
+    """Its hour, which is before the first partition, is reported; all other hours are rebuilt."""
     with two_hours.stores.lake() as lake:
         lake["coin_snapshots"].insert_one(
             {"_id": "foreign-2017", "observed_at": datetime(2017, 12, 31, 23, tzinfo=UTC)}
@@ -64,7 +64,7 @@ def test_a_document_of_an_unknown_hour_does_not_block_other_hours(
 
 
 def test_swapped_bounds_exit_with_2(two_hours: Platform) -> None:
-    """They must not look like a window without data."""
+    """The mistake must not look like a time range without data."""
     finished = two_hours.command("rebuild", "--from", "2026-02-01", "--to", "2026-01-01")
 
     assert 2 == finished.code

@@ -1,4 +1,4 @@
-"""Recorded answers of CoinCap are loaded, and every amount equals its text."""
+"""CoinCap's recorded responses are loaded, and every amount equals its recorded text."""
 
 import json
 import os
@@ -26,7 +26,7 @@ _LAST_PLACE = Decimal("1e-18")
 
 @pytest.fixture
 def samples() -> Path:
-    """The folder of recorded answers."""
+    """The folder of recorded responses that CRYPTOASSETS_SAMPLES names."""
     folder = os.environ.get("CRYPTOASSETS_SAMPLES")
     if not folder:
         pytest.skip("CRYPTOASSETS_SAMPLES is not set: no recorded answers to load")
@@ -35,7 +35,7 @@ def samples() -> Path:
 
 @contextmanager
 def replay(folder: Path) -> Iterator[str]:
-    """Run `cryptoassets source --replay` as a user does; yields the printed URL."""
+    """Run `cryptoassets source --replay` as a user does, and yield the URL that it prints."""
     with subprocess.Popen(
         [COMMAND, "source", "--replay", str(folder), "--port", "0"],
         env=user_environment(),
@@ -53,7 +53,7 @@ def replay(folder: Path) -> Iterator[str]:
 def test_a_recorded_page_is_loaded_with_every_digit(
     samples: Path, stack: Stack, spark: SparkResource, session_home: Path, sample: str, coins: int
 ) -> None:
-    """The text has 18 decimal places, which a double would lose."""
+    """Prices have 18 decimal places, some of which a double would lose."""
     with replay(samples / sample) as url:
         of_replay = Stack(Settings(_env_file=None, cryptoassets_home=session_home, coincap_url=url))
         stores = Stores(
@@ -90,7 +90,7 @@ def newest_documents(stores: Stores, coins: int) -> list[dict[str, Any]]:
 
 
 def expected_row(payload: dict[str, Any]) -> dict[str, Any]:
-    """A coin's texts as decimals; the source's doubles end at the 18th place."""
+    """A coin's texts as decimals; fields that CoinCap prints as doubles are rounded."""
     amounts = {}
     for column, field in SOURCE_FIELDS.items():
         text = payload.get(field)

@@ -1,4 +1,4 @@
-"""After a rule was corrected, `requeue` releases each document from quarantine exactly once."""
+"""After a wrong rule is corrected, `requeue` releases the affected documents exactly once."""
 
 from decimal import Decimal
 
@@ -75,7 +75,7 @@ def test_documents_that_a_corrected_rule_accepts_are_released_once(
 def test_rows_refused_by_the_current_rules_are_also_removed_from_the_marts(
     copy: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is released, but the prices of these rows are removed."""
+    """Nothing is released, but the rows that the rules now refuse are removed."""
     refuse_fully_mined_coins(monkeypatch)
     before = copy.stores.count("warehouse.coin_prices")
 
@@ -89,7 +89,7 @@ def test_rows_refused_by_the_current_rules_are_also_removed_from_the_marts(
 
 
 def test_requeue_computes_the_marts_that_a_killed_requeue_did_not_reach(copy: Platform) -> None:
-    """The document is already released, so the quarantine no longer shows its day."""
+    """The killed `requeue` had released the document, so the quarantine no longer has its day."""
     ((hour,),) = copy.stores.rows(HOURS)
     copy.stores.rows(
         "INSERT INTO warehouse.quarantine_releases (asset, raw_id, released_at, partition_key, "
@@ -107,7 +107,7 @@ def test_requeue_computes_the_marts_that_a_killed_requeue_did_not_reach(copy: Pl
 
 
 def test_a_reason_without_documents_starts_no_run(copy: Platform) -> None:
-    """Nothing changes."""
+    """The command reports that nothing is quarantined for this reason."""
     finished = copy.command("requeue", "--reason", "rank_missing")
 
     assert (0, "Nothing is quarantined for rank_missing.") == (finished.code, finished.text)

@@ -1,4 +1,4 @@
-"""Retention deletes old partitions completely, but none that are still read."""
+"""Retention deletes old partitions completely, except those that a run still needs."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,10 @@ LEDGER = """
 
 @pytest.fixture
 def keeping_5_days(two_hours: Platform) -> Platform:
-    """The look-back of 31 days makes it 36 days, so the hour of 40 days ago may be deleted."""
+    """An hour 40 days ago, which may be deleted, and the current hour.
+
+    The setting keeps 5 days, and 31 more are kept because marts look back on them.
+    """
     return two_hours.with_settings(CRYPTOASSETS_RETENTION_DAYS="5")
 
 
@@ -32,13 +35,13 @@ def old_hour(platform: Platform) -> str:
 
 
 def contents(platform: Platform) -> tuple[Dump, int, int]:
-    """All rows in PostgreSQL, and the counts of the lake and of Parquet."""
+    """All rows in PostgreSQL, the number of raw documents, and the number of rows in Parquet."""
     stores = platform.stores
     return stores.dump(), len(stores.documents()), stores.cleaned().num_rows
 
 
 def failure_of(platform: Platform, job: str, partition: str) -> str:
-    """Why a job failed."""
+    """Run a job that must fail, and return why it failed."""
     result = platform.execute(job, partition)
     assert not result.success
     (event,) = [event for event in result.all_events if event.is_step_failure]
@@ -46,7 +49,7 @@ def failure_of(platform: Platform, job: str, partition: str) -> str:
 
 
 def test_a_dry_run_lists_partitions_and_deletes_nothing(keeping_5_days: Platform) -> None:
-    """Users can see the effect without a risk to their data."""
+    """Users can see what would be deleted without risking their data."""
     before = contents(keeping_5_days)
 
     finished = keeping_5_days.command("retention", "--dry-run")
@@ -110,8 +113,8 @@ def test_expired_partitions_are_not_fetched_again(keeping_5_days: Platform) -> N
     assert calls == get_json(f"{keeping_5_days.source_url}/calls")
 
 
-def test_an_interrupted_deletion_is_named_and_finished(keeping_5_days: Platform) -> None:
-    """The rows were deleted, and documents and Parquet still exist."""
+def test_an_interrupted_deletion_is_reported_and_completed(keeping_5_days: Platform) -> None:
+    """The rows and the Parquet were deleted, but the raw documents still exist."""
     hour = old_hour(keeping_5_days)
     documents = keeping_5_days.stores.documents()
     keeping_5_days.command("retention")
@@ -134,8 +137,8 @@ def test_an_interrupted_deletion_is_named_and_finished(keeping_5_days: Platform)
     assert done == contents(keeping_5_days)
 
 
-def test_expired_partitions_of_a_lost_ledger_are_restored(keeping_5_days: Platform) -> None:
-    """Otherwise a rebuild would give another ledger, and `ingest` could store part of an hour."""
+def test_lost_ledger_rows_of_expired_partitions_are_restored(keeping_5_days: Platform) -> None:
+    """Otherwise the rebuilt ledger would differ, and `ingest` could store part of that hour."""
     keeping_5_days.command("retention")
     before = keeping_5_days.stores.dump()
     hour = old_hour(keeping_5_days)
@@ -144,7 +147,7 @@ def test_expired_partitions_of_a_lost_ledger_are_restored(keeping_5_days: Platfo
     rebuilt = keeping_5_days.command("rebuild", "--to", f"{hour[:10]}T23:59")
 
     assert 0 == rebuilt.code, rebuilt.text
-    assert "0 of 0 partitions rebuilt from raw; 1 have expired" in rebuilt.text
+    assert "0 of 0 partitions rebuilt from raw; expired and skipped: 1" in rebuilt.text
     assert before == keeping_5_days.stores.dump()
 
 
@@ -175,8 +178,10 @@ def test_unprocessed_documents_are_kept(keeping_5_days: Platform) -> None:
     ],
     ids=["its hour", "a range around it", "marts that look back on it"],
 )
-def test_partitions_of_a_running_job_stay(keeping_5_days: Platform, tags: dict[str, str]) -> None:
-    """A backfill reads the partitions it was launched for."""
+def test_partitions_that_a_run_needs_are_kept(
+    keeping_5_days: Platform, tags: dict[str, str]
+) -> None:
+    """The tags of an unfinished run show which partitions it may still read."""
     hour, before = old_hour(keeping_5_days), contents(keeping_5_days)
     day = datetime.fromisoformat(hour[:10])
     keys = {"hour": hour} | {
@@ -200,7 +205,7 @@ def test_partitions_of_a_running_job_stay(keeping_5_days: Platform, tags: dict[s
 
 
 def test_nothing_is_deleted_while_a_command_reads_many_partitions(keeping_5_days: Platform) -> None:
-    """Between two chunks of a backfill no run is active, so its lock must prevent the deletion."""
+    """Between two Dagster runs of a backfill, only the backfill's lock prevents the deletion."""
     before = contents(keeping_5_days)
 
     with keeping_5_days.applied_settings(), blocking_retention(PostgresResource()):
@@ -211,7 +216,7 @@ def test_nothing_is_deleted_while_a_command_reads_many_partitions(keeping_5_days
 
 
 def test_days_that_marts_look_back_on_are_kept() -> None:
-    """Five days can be recomputed, and the first of them depends on 31 more."""
+    """Five days can be recomputed, and the first of them depends on the 31 days before it."""
     now = datetime(2026, 11, 23, 13, 30, tzinfo=UTC)
 
     assert datetime(2026, 10, 18, tzinfo=UTC) == bound(now, 5)

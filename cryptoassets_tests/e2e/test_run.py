@@ -1,7 +1,7 @@
 """`cryptoassets run` as a new user sees it: the console script, a fresh home, no settings.
 
-One sequence of two runs; each test checks one part of the results. A second good run is in
-`test_bad_snapshots`.
+A fixture makes two runs, and each test checks one part of their results. A second good run is
+tested in `test_bad_snapshots`.
 """
 
 import json
@@ -31,7 +31,13 @@ pytestmark = [
 
 @dataclass(frozen=True)
 class Results:
-    """A good run, then one whose answer has only 30 of 100 coins; a dump after each."""
+    """A good run, then one whose response has only 30 of 100 coins; a dump after each.
+
+    Attributes:
+        unused: commands before the first run, when no server was running.
+        left_unused: whether the home was still empty after them.
+        cut: the second run.
+    """
 
     home: Home
     unused: dict[str, CommandResult]
@@ -83,12 +89,12 @@ def results(home: Home) -> Results:
 
 
 @pytest.mark.parametrize("verb", ["env", "status", "audit"])
-def test_a_command_that_only_shows_starts_no_server(results: Results, verb: str) -> None:
-    """Reading the status in some folder must not leave three servers running."""
+def test_a_command_that_only_reads_starts_no_server(results: Results, verb: str) -> None:
+    """`status` in an unused home must not leave three servers running."""
     finished = results.unused[verb]
 
     assert 3 == finished.code, finished.text
-    named = {"env": "PostgreSQL, MongoDB and the simulator of CoinCap"}
+    named = {"env": "PostgreSQL, MongoDB and the CoinCap simulator"}
     assert f"{named.get(verb, 'PostgreSQL and MongoDB')} are not running" in finished.text
     assert f"home: {results.home.folder}" in finished.text
     assert "Run `cryptoassets up`" in finished.text
@@ -105,7 +111,7 @@ def test_env_prints_the_settings_that_need_no_server(results: Results) -> None:
 
 
 def test_the_first_run_succeeds_and_lists_the_stores(results: Results) -> None:
-    """It is the first output that a new user sees."""
+    """This is the first output that a new user sees."""
     assert 0 == results.first.code, results.first.text
     assert "simulator (not real prices; set COINCAP_API_KEY for CoinCap)" in results.first.text
     for name in ("datalake.coin_snapshots", "warehouse.coin_prices", "marts.market_daily"):
@@ -115,15 +121,15 @@ def test_the_first_run_succeeds_and_lists_the_stores(results: Results) -> None:
     assert "cryptoassets audit" in results.first.text
 
 
-def test_every_store_holds_every_coin_of_the_first_run(results: Results) -> None:
-    """Documents, cleaned rows and table rows are one snapshot of 100 coins."""
+def test_every_table_has_every_coin_of_the_first_run(results: Results) -> None:
+    """The first run publishes one snapshot of 100 coins."""
     assert 100 == len(results.after_first["warehouse.coin_prices"])
     assert 100 == len(results.after_first["warehouse.coins"])
     assert 100 == len(results.after_first["marts.coin_daily"])
     assert [] == results.after_first["warehouse.quarantine"]
 
 
-def test_rows_documents_and_parquet_hold_the_same_ids(results: Results) -> None:
+def test_rows_documents_and_parquet_have_the_same_ids(results: Results) -> None:
     """The sets of ids are equal, not only the counts."""
     stores = results.home.stores
     documents = {document["_id"] for document in stores.documents()}
@@ -158,7 +164,7 @@ def test_status_reports_fresh_prices_as_json(results: Results) -> None:
 
 
 def test_status_reports_good_runs_and_no_waiting_documents(results: Results) -> None:
-    """A cron job needs this and the exit code."""
+    """A cron job needs these facts and the exit code."""
     runs = {run["job"]: run for run in results.status["last_runs"]}
 
     assert 0 == results.status_code
@@ -173,11 +179,11 @@ def test_status_reports_good_runs_and_no_waiting_documents(results: Results) -> 
 
 
 def test_status_fails_after_a_failed_run_and_names_the_cause(results: Results) -> None:
-    """Dagster's run succeeded; a failed check that blocks nothing made `run` exit with 1."""
+    """The Dagster run succeeded, but a failed non-blocking check made `run` exit with 1."""
     finished = results.status_after_cut
 
     assert 1 == finished.code
-    assert "The last run of process of " in finished.text
+    assert "The last run of process for " in finished.text
     assert " failed " in finished.text
     assert "clean/coin_prices newest_snapshot_complete: " in finished.text
 
@@ -218,7 +224,7 @@ def test_a_cut_snapshot_is_quarantined_completely_and_earlier_rows_do_not_change
 
 
 def test_dagsters_history_is_in_postgresql(results: Results) -> None:
-    """The history includes the failed run, its checks and its events."""
+    """The history includes the run with the failed check, and all events."""
     url = results.home.settings["POSTGRES_URL"].replace("/bigdata_db", "/dagster")
     with psycopg.connect(url) as connection:
         runs = connection.execute(
@@ -240,7 +246,7 @@ def test_dagsters_history_is_in_postgresql(results: Results) -> None:
 
 
 def test_no_other_user_can_open_a_file_of_the_home(results: Results) -> None:
-    """With umask 0, everybody on the machine could read data, logs, Parquet and state."""
+    """The home has umask 0, so the platform itself must restrict the file modes."""
     assert [] == results.home.open_to_others()
     assert list(results.home.folder.glob("**/coin_prices/**/*.parquet"))
 
@@ -265,7 +271,7 @@ def test_the_password_of_postgresql_is_in_no_log_event_or_output(results: Result
 
 
 def test_sql_and_export_start_a_stopped_postgresql(results: Results, tmp_path: Path) -> None:
-    """`import cryptoassets` does not start it. This test is the last: it stops the stores."""
+    """`import cryptoassets` does not start it. This must be the last test: it stops the stores."""
     for arguments in (
         ("sql", "--format", "csv", "select count(*) as coins from coins"),
         ("export", "coin_daily", "--format", "csv", "--out", str(tmp_path / "days.csv")),
@@ -279,7 +285,7 @@ def test_sql_and_export_start_a_stopped_postgresql(results: Results, tmp_path: P
 
 
 def _texts(folder: Path) -> list[Path]:
-    """Logs and output of runs: everything that a user may send to somebody else."""
+    """Logs and Dagster's files, which a user may send to somebody else."""
     below = [*(folder / "logs").rglob("*"), *(folder / "dagster").rglob("*")]
     return [path for path in below if path.is_file()]
 

@@ -1,6 +1,6 @@
-"""`run` quotes the source's own words for each kind of answer, and stores no wrong value.
+"""`run` quotes the source's own error messages, and loads exact values from odd responses.
 
-One platform, one server; each step is a `run` with another answer.
+All runs use one platform and one server, which gives each run another response.
 """
 
 import json
@@ -19,23 +19,23 @@ from cryptoassets_tests.e2e.platforms import CommandResult, MakePlatform, Platfo
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 REFUSALS: dict[str, tuple[HttpAnswer, tuple[str, ...]]] = {
-    "S-1": (
+    "web page": (
         page_answer(403, "Access denied", "<p>This site protects your credit card data.</p>"),
         ("something in front of CoinCap", 'a web page titled "Access denied"'),
     ),
-    "S-2": (
+    "credits": (
         json_answer(402, {"error": "Payment Required: insufficient credits"}),
         ("credits are spent", "Payment Required: insufficient credits"),
     ),
-    "S-3": (
+    "plan": (
         json_answer(403, {"error": "Your plan does not include this endpoint"}),
         ("plan does not cover this call", "Your plan does not include this endpoint"),
     ),
-    "S-4 credits": (
+    "credits, status 200": (
         json_answer(200, {"error": "You exceeded your monthly credit limit"}),
         ("credits are spent", "You exceeded your monthly credit limit"),
     ),
-    "S-4 pace": (
+    "rate limit, status 200": (
         json_answer(200, {"statusCode": 429, "message": "Rate limit. Try again in 1 seconds."}),
         ("too many calls", "Rate limit. Try again in 1 seconds.", "later retry can help"),
     ),
@@ -44,7 +44,7 @@ EXACT = "0.123456789012345678"
 
 
 def coin_text(number: int, **changes: str) -> str:
-    """JSON text of a good coin; changes are JSON texts."""
+    """The JSON text of a good coin; `changes` replaces the JSON texts of members."""
     members = {
         "id": f'"coin-{number}"',
         "rank": f'"{number + 1}"',
@@ -63,7 +63,7 @@ def coin_text(number: int, **changes: str) -> str:
 
 
 def odd_page() -> HttpAnswer:
-    """Ten coins: one without quotes, one with a tiny change, one twice with two prices."""
+    """Ten coins: one has unquoted numbers, one a tiny change, and one occurs twice."""
     coins = [
         coin_text(0, priceUsd=EXACT, marketCapUsd="null", volumeUsd24Hr="12345678901234567890.5"),
         coin_text(1, changePercent24Hr='"-3.3e-21"'),
@@ -86,7 +86,7 @@ class Results:
 
 @pytest.fixture(scope="module")
 def results(make_platform: MakePlatform) -> Iterator[Results]:
-    """Make all runs."""
+    """Make all runs once for all tests."""
     answers = [json_answer(404, {"error": "not yet"})]
 
     def answering(request: Request) -> HttpAnswer:
@@ -104,7 +104,7 @@ def results(make_platform: MakePlatform) -> Iterator[Results]:
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_run_names_the_cause_and_quotes_the_source(results: Results, name: str) -> None:
-    """A wrong cause would make users buy credits or replace a valid key."""
+    """If it named a wrong cause, users would buy credits or replace a valid key."""
     finished = results.refused[name]
 
     assert 1 == finished.code, finished.text
@@ -113,7 +113,7 @@ def test_run_names_the_cause_and_quotes_the_source(results: Results, name: str) 
 
 
 def test_values_of_an_odd_page_are_exact(results: Results) -> None:
-    """A number without quotes keeps its digits, and a tiny change is zero."""
+    """A number without quotes keeps its digits, and a tiny change is rounded to zero."""
     rows: dict[str, tuple[Any, ...]] = {
         row[0]: row[1:]
         for row in results.platform.stores.rows(
@@ -129,7 +129,7 @@ def test_values_of_an_odd_page_are_exact(results: Results) -> None:
 
 
 def test_a_coin_that_is_twice_in_a_page_is_quarantined_with_both_prices(results: Results) -> None:
-    """The order of hashes must not decide which price is loaded."""
+    """Neither price is loaded, because nothing shows which one is right."""
     rows = results.platform.stores.rows("SELECT reasons, payload FROM warehouse.quarantine")
 
     assert [["contradictory_answer"]] * 2 == [reasons for reasons, _ in rows]

@@ -55,7 +55,7 @@ def status_while_a_run_works(platform: Platform, hour: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def shown(make_platform: MakePlatform) -> Iterator[StatusOutput]:
-    """A waiting hour, a day with stale marts, a source whose clock is wrong."""
+    """`status` with a waiting hour, a day with stale marts and a source with a wrong clock."""
     with make_platform(COINCAP_COINS="5") as platform:
         hour = this_hour()
         assert platform.execute("ingest", hour).success
@@ -87,13 +87,13 @@ def test_waiting_documents_are_counted_and_exit_with_1(shown: StatusOutput) -> N
 def test_documents_of_a_live_run_do_not_count_as_waiting(shown: StatusOutput) -> None:
     """Otherwise `status` would warn during every run.
 
-    Checks that a run had planned but not evaluated used to end `status` with a traceback.
+    If a run had planned checks but not evaluated them yet, `status` used to print a traceback.
     """
     assert 0 == shown.while_it_is_processed["documents_waiting"]
 
 
-def test_stale_marts_are_named(shown: StatusOutput) -> None:
-    """A run that was killed before the marts leaves figures of older prices."""
+def test_stale_marts_are_reported(shown: StatusOutput) -> None:
+    """If a run is killed before it computes the marts, they still show figures of older prices."""
     assert "2019-03-01" in shown.facts["stale_mart_days"]
     assert "The marts of 2019-03-01" in shown.for_people.text
     assert "are older than their prices" in shown.for_people.text

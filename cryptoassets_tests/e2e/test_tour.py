@@ -1,4 +1,4 @@
-"""The tour runs from the first price to the audit, with the commands that it shows."""
+"""The tour runs the commands that it shows, from the first price to the audit."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 
 class Listener:
-    """A guide of the tour that keeps the output of commands by the title of their step."""
+    """A guide for the tour that records the output of each step, by the title of the step."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -26,7 +26,7 @@ class Listener:
         self.failures: list[str] = []
 
     def begin(self, step: Step, number: int) -> None:
-        """Remember the step."""
+        """Remember the title of the step."""
         self._title = step.title
         assert number == len(self.printed) + 1
         self.printed[self._title] = ""
@@ -39,7 +39,7 @@ class Listener:
         self.failures.append(f"{text}: {code}: {self.printed[self._title]}")
 
     def run(self, text: str) -> int:
-        """Run `cryptoassets` in this process, which has a warm Spark, and others with `sh`."""
+        """Run `cryptoassets` in this process, where Spark is warm, and other commands in `sh`."""
         if text.startswith("cryptoassets "):
             finished = self._platform.command(*shlex.split(text)[1:])
             code, output = finished.code, finished.text
@@ -67,10 +67,10 @@ def test_the_tour_shows_what_it_promises(platform: Platform, stack: Stack) -> No
     printed = listener.printed
     assert "| BTC |" in printed["See a price"]
     assert "newest_snapshot_complete: the snapshot of" in printed["Watch the check fail"]
-    assert "snapshot_incomplete | 30" in printed["Find it in quarantine"]
-    assert "100 (1 row)" in printed["Find it in quarantine"]
+    assert "snapshot_incomplete | 30" in printed["Find the documents in quarantine"]
+    assert "100 (1 row)" in printed["Find the documents in quarantine"]
     assert "0 failed" in printed["Repair the source"]
     assert "foreign_document | 1 " in printed["Damage a document"]
-    assert "1 document released" in printed["Repair it, and requeue"]
+    assert "1 document released" in printed["Repair the document, and requeue"]
     assert "230 raw documents in" in printed["Prove it"]
     assert "exactly once, and the ledger agrees" in printed["Prove it"]

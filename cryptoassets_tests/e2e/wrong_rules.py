@@ -26,13 +26,13 @@ def refuse_tether(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def judge_prices(raw: pa.Table) -> pa.Table:
-    """The kernel of prices with a wrong tolerance."""
+    """The price kernel, with a wrong tolerance for supplies."""
     with _changed(rules, "SUPPLY_TOLERANCE", Decimal("-1e-9")):
         return prices.judge_prices(raw)
 
 
 def judge_history(raw: pa.Table) -> pa.Table:
-    """The kernel of history with a wrong pattern for slugs."""
+    """The history kernel, with a wrong pattern for slugs."""
 
     def is_slug(texts: pa.Array) -> pa.Array:
         return pc.and_(rules.is_slug(texts), pc.not_equal(texts, "tether"))
@@ -43,7 +43,7 @@ def judge_history(raw: pa.Table) -> pa.Table:
 
 @contextmanager
 def _changed(module: ModuleType, name: str, value: Any) -> Iterator[None]:
-    """Change a rule until the block ends; otherwise later tests in this worker would use it."""
+    """Change a rule until the block ends; later tests in this worker need the right rule."""
     right = getattr(module, name)
     setattr(module, name, value)
     try:

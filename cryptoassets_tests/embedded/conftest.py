@@ -1,4 +1,4 @@
-"""A separate home with real servers for each test, stopped and deleted afterwards."""
+"""Gives each test its own home with real servers, which are stopped and deleted afterwards."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ MakeStack = Callable[..., Stack]
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A home that PostgreSQL's account can enter; it cannot enter pytest's own folders."""
+    """A CRYPTOASSETS_HOME that PostgreSQL's account can enter, unlike pytest's own folders."""
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-", dir="/var/tmp"))
     folder.chmod(0o755)
     yield folder
@@ -25,7 +25,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def initialised_files() -> Iterator[Path]:
-    """PostgreSQL's folder in a home after the first start, which takes almost a second of CPU."""
+    """PostgreSQL's folder after a first start, made only once: it takes almost a second of CPU."""
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-", dir="/var/tmp"))
     folder.chmod(0o755)
     stack = Stack(Settings(_env_file=None, cryptoassets_home=folder))
@@ -37,8 +37,8 @@ def initialised_files() -> Iterator[Path]:
 
 @pytest.fixture
 def later_start(home: Path, initialised_files: Path) -> None:
-    """A home that already has PostgreSQL's files, for tests that do not need a first start."""
-    # Not `shutil`: if we are root, another account owns the files.
+    """Copy PostgreSQL's files to the home, for tests that do not need a first start."""
+    # `shutil` would change the owner: if we are root, the files belong to another account.
     subprocess.run(["/bin/cp", "-a", str(initialised_files), str(home)], check=True)
 
 
@@ -50,7 +50,7 @@ def messages() -> list[str]:
 
 @pytest.fixture
 def make_stack(home: Path, messages: list[str]) -> Iterator[MakeStack]:
-    """Create stacks on this test's home, as separate commands would; settings by keyword."""
+    """Create stacks on this test's home, as separate commands would; keywords are settings."""
     stacks: list[Stack] = []
 
     def make(**settings: object) -> Stack:

@@ -45,32 +45,32 @@ def kill(pid: int) -> None:
 
 
 def main_pids(folder: Path) -> list[int]:
-    """List the servers of `folder`, without their forked children."""
+    """List the pids of the servers of `folder`, without their forked children."""
     pids = pids_serving(folder)
     return [pid for pid in pids if psutil.Process(pid).ppid() not in pids]
 
 
 def keep_row(stack: Stack, number: int) -> None:
-    """Commit a row."""
+    """Insert a row and commit."""
     with psycopg.connect(stack.postgres_url()) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS kept (number int)")
         connection.execute("INSERT INTO kept VALUES (%s)", (number,))
 
 
 def kept_rows(stack: Stack) -> list[int]:
-    """Read the rows of `keep_row`."""
+    """Read the rows that `keep_row` inserted."""
     with psycopg.connect(stack.postgres_url()) as connection:
         return [row[0] for row in connection.execute("SELECT number FROM kept ORDER BY 1")]
 
 
 def keep_document(stack: Stack, number: int) -> None:
-    """Insert a document, acknowledged."""
+    """Insert a document and wait until the server acknowledges it."""
     with pymongo.MongoClient(stack.mongo_url()) as client:
         client["datalake"]["kept"].insert_one({"_id": number})
 
 
 def kept_documents(stack: Stack) -> list[int]:
-    """Read the documents of `keep_document`."""
+    """Read the documents that `keep_document` inserted."""
     with pymongo.MongoClient(stack.mongo_url()) as client:
         return sorted(document["_id"] for document in client["datalake"]["kept"].find({}))
 

@@ -1,4 +1,4 @@
-"""Dagster's home: one instance file, runs on PostgreSQL, nothing in SQLite."""
+"""Dagster's home: one instance file, runs stored in PostgreSQL, nothing in SQLite."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def toy_job() -> None:
 def instance(
     home: Path, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[dg.DagsterInstance]:
-    """The instance, opened as by a command in another folder."""
+    """Dagster's instance, opened from a folder outside the project."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     for name in ("POSTGRES_URL", "COINCAP_URL", "COINCAP_API_KEY"):
@@ -58,7 +58,7 @@ def instance(
 
 @pytest.fixture
 def silent_source() -> Iterator[socket.socket]:
-    """A server that accepts connections and never answers; `accept` does not block."""
+    """A server that accepts connections and never answers; its `accept` does not block."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -67,10 +67,10 @@ def silent_source() -> Iterator[socket.socket]:
 
 
 @pytest.mark.timeout(180)
-def test_with_named_stores_dagster_loads_the_definitions_and_asks_no_source(
+def test_with_stores_named_in_the_settings_dagster_loads_without_asking_the_source(
     home: Path, make_stack: MakeStack, silent_source: socket.socket, tmp_path: Path
 ) -> None:
-    """While the source was down, compose's Dagster and thus Airflow's scheduler did not start."""
+    """Otherwise Docker Compose would not start Dagster and Airflow while the source is down."""
     variables = {
         "CRYPTOASSETS_HOME": str(home),
         "COINCAP_URL": f"http://127.0.0.1:{silent_source.getsockname()[1]}",
@@ -98,7 +98,7 @@ def test_with_named_stores_dagster_loads_the_definitions_and_asks_no_source(
 def test_with_embedded_stores_dagster_starts_although_the_source_has_never_answered(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kind of source is unknown, but no data is stored yet."""
+    """Nothing was fetched yet, so Dagster can use CoinCap's stores until the source is known."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     monkeypatch.setenv("COINCAP_URL", f"http://127.0.0.1:{free_port()}")
     messages: list[str] = []
@@ -106,15 +106,15 @@ def test_with_embedded_stores_dagster_starts_although_the_source_has_never_answe
     stack = dagster_stack(messages.append)
 
     assert home / "coincap" == stack.set_home
-    assert ["COINCAP_URL does not answer: Dagster starts, and fetches fail until it does"] == (
-        messages
-    )
+    assert [
+        "COINCAP_URL does not answer: Dagster starts, but fetching fails until the source answers"
+    ] == messages
 
 
 def test_a_source_that_answers_later_does_not_move_dagsters_runs(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise Dagster would look for a run in a database other than the one that has it."""
+    """Otherwise Dagster would look for its runs in a database that does not contain them."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     with make_server(simulated_source()) as source:
         monkeypatch.setenv("COINCAP_URL", source.url)
@@ -129,7 +129,7 @@ def test_a_source_that_answers_later_does_not_move_dagsters_runs(
 def test_runs_and_events_are_stored_in_postgresql(
     make_stack: MakeStack, instance: dg.DagsterInstance
 ) -> None:
-    """SQLite is locked as soon as two processes write."""
+    """In SQLite, one of two processes that write at the same time fails with a lock error."""
     result = toy_job.execute_in_process(instance=instance)
 
     with psycopg.connect(make_stack().postgres_url("dagster")) as connection:
@@ -144,7 +144,7 @@ def test_runs_and_events_are_stored_in_postgresql(
 def test_files_of_runs_stay_below_home(
     home: Path, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    """Without DAGSTER_HOME Dagster would keep them in a folder that it deletes on exit."""
+    """Without DAGSTER_HOME, Dagster would keep them in a folder that it deletes on exit."""
     toy_job.execute_in_process(instance=instance)
 
     assert str(home / "dagster") == instance.root_directory
@@ -156,15 +156,15 @@ def test_files_of_runs_stay_below_home(
 def test_the_instance_sends_no_telemetry_and_limits_the_time_of_runs(
     instance: dg.DagsterInstance,
 ) -> None:
-    """The default launcher has no health check: only a time limit ends a killed run."""
+    """The default launcher has no health check: only a time limit marks a killed run as failed."""
     assert False is instance.get_settings("telemetry")["enabled"]
     assert 7200 == instance.run_monitoring_settings["max_runtime_seconds"]
 
 
-def test_subprocesses_get_a_home_with_the_one_instance_file(
+def test_subprocesses_get_a_dagster_home_with_our_instance_file(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
-    """`dagster dev` warns that nothing will be kept when DAGSTER_HOME is not set."""
+    """Without DAGSTER_HOME, `dagster dev` warns that nothing will be kept."""
     environment = dagster_environment()
 
     assert str(home / "dagster") == environment["DAGSTER_HOME"]
@@ -174,10 +174,10 @@ def test_subprocesses_get_a_home_with_the_one_instance_file(
 
 
 @pytest.mark.parametrize("named", ["/nonexistent/dagster", "dagster", "{other}"])
-def test_a_home_of_another_project_is_not_used(
+def test_the_dagster_home_of_another_project_is_not_used(
     home: Path, tmp_path: Path, instance: dg.DagsterInstance, named: str
 ) -> None:
-    """A shell that is used for two projects has the DAGSTER_HOME of one of them."""
+    """In a shell that is used for two projects, DAGSTER_HOME may belong to the other one."""
     (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: true\n")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -191,10 +191,10 @@ def test_a_home_of_another_project_is_not_used(
     assert "DAGSTER_GRPC_PORT" not in environment
 
 
-def test_a_home_with_a_copy_of_our_file_is_used(
+def test_a_dagster_home_with_a_copy_of_our_instance_file_is_used(
     home: Path, tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compose's containers have such a home."""
+    """The containers of Docker Compose have such a DAGSTER_HOME."""
     (tmp_path / "dagster.yaml").write_text((project_root() / "dagster.yaml").read_text())
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 
@@ -202,7 +202,7 @@ def test_a_home_with_a_copy_of_our_file_is_used(
 
 
 def test_ctrl_c_does_not_end_the_processes_that_copy_output(tmp_path: Path) -> None:
-    """Ctrl-C reaches them in a terminal: one printed a traceback, the other lost the last lines."""
+    """In a terminal, Ctrl-C reaches them too: they used to print tracebacks and lose lines."""
     this = psutil.Process()
     before = this.children()
 

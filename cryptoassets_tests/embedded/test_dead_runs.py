@@ -1,4 +1,4 @@
-"""Dead runs: runs whose process is gone are failed, and runs with a live process never are."""
+"""Dead runs: a run is marked as failed if its process is gone, but not if it is still alive."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.postgres
 _GRPC_TAG = ".dagster/grpc_info"
 _GONE_SERVER = {_GRPC_TAG: '{"host": "localhost", "socket": "/tmp/no-such-socket"}'}
 _DEAD_PID = "4194999"
-"""Above the largest process id of Linux."""
+"""Larger than any process id on Linux."""
 _CODE = """
 import dagster as dg
 @dg.op
@@ -50,7 +50,7 @@ NOT_STARTED, QUEUED, STARTING, STARTED, CANCELING = (
 
 @pytest.fixture
 def instance(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    """The session's instance without daemon heartbeats; its new runs are deleted after the test."""
+    """The shared instance, without daemon heartbeats; the test's runs are deleted afterwards."""
     monkeypatch.setenv("POSTGRES_URL", stack.postgres_url())
     with dagster_instance() as opened:
         opened.wipe_daemon_heartbeats()
@@ -67,7 +67,7 @@ def a_run(
     idle_time: timedelta,
     tags: dict[str, str],
 ) -> str:
-    """Create a run with a status whose last update was `idle_time` ago; return its id."""
+    """Create a run that has this status and was last updated `idle_time` ago; return its id."""
     location = RegisteredCodeLocationOrigin("cryptoassets")
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), "end_dead_runs")
     run_id = instance.create_run_for_job(
@@ -87,7 +87,7 @@ def a_run(
 @pytest.mark.parametrize(
     ("status", "minutes", "tags", "is_dead"),
     [
-        # Dagster creates a run, then starts it; other processes may act in between.
+        # Dagster creates a run, then starts it; another process may look for dead runs in between.
         (NOT_STARTED, 1, {}, False),
         (NOT_STARTED, 6, {}, True),
         (STARTING, 1, _GONE_SERVER, False),
@@ -104,7 +104,7 @@ def a_run(
         (STARTED, 121, {}, True),
     ],
 )
-def test_a_run_without_a_process_tag_is_dead_after_a_time_without_updates(
+def test_a_run_without_a_process_tag_is_dead_after_some_time_without_updates(
     stack: Stack,
     instance: dg.DagsterInstance,
     status: dg.DagsterRunStatus,
@@ -113,7 +113,7 @@ def test_a_run_without_a_process_tag_is_dead_after_a_time_without_updates(
     *,
     is_dead: bool,
 ) -> None:
-    """Otherwise `retention` and `heal_gaps` would wait forever for such a killed run."""
+    """Otherwise `retention` and `heal_gaps` would wait forever for a killed run."""
     run_id = a_run(stack, instance, status, timedelta(minutes=minutes), tags)
 
     failed = fail_dead_runs(instance)
@@ -125,7 +125,7 @@ def test_a_run_without_a_process_tag_is_dead_after_a_time_without_updates(
 
 
 def test_a_queued_run_is_left_to_a_live_daemon(stack: Stack, instance: dg.DagsterInstance) -> None:
-    """A queued run waits for its turn, because only two runs execute at once."""
+    """The daemon will start it later: only two runs execute at once, and the others are queued."""
     run_id = a_run(stack, instance, QUEUED, timedelta(hours=1), {})
     heartbeat = DaemonHeartbeat(time.time(), "QUEUED_RUN_COORDINATOR", None, None)
     instance.add_daemon_heartbeat(heartbeat)
@@ -134,10 +134,10 @@ def test_a_queued_run_is_left_to_a_live_daemon(stack: Stack, instance: dg.Dagste
 
 
 @pytest.mark.parametrize("status", [NOT_STARTED, STARTED, CANCELING])
-def test_a_run_is_dead_as_soon_as_its_tagged_process_is(
+def test_a_run_is_dead_as_soon_as_its_tagged_process_is_gone(
     stack: Stack, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
-    """Commands tag a run with their process on creation, so the next command need not wait."""
+    """Commands tag runs with their process, so the next command finds dead runs without waiting."""
     living = a_run(stack, instance, status, timedelta(hours=3), {})
     instance.add_run_tags(living, process_tags(living))
     killed = a_run(stack, instance, status, timedelta(), {})
@@ -147,7 +147,7 @@ def test_a_run_is_dead_as_soon_as_its_tagged_process_is(
 
 
 def test_another_hosts_process_id_is_ignored(stack: Stack, instance: dg.DagsterInstance) -> None:
-    """With two machines on one database, the same pid means different processes."""
+    """If two machines share a database, the same pid means a different process on each."""
     run_id = a_run(stack, instance, STARTED, timedelta(hours=1), {})
     instance.add_run_tags(run_id, {PROCESS_TAG: f"elsewhere {_DEAD_PID} 1.0 {run_id}"})
 
@@ -157,7 +157,7 @@ def test_another_hosts_process_id_is_ignored(stack: Stack, instance: dg.DagsterI
 def test_a_re_executed_run_is_not_judged_by_the_process_of_the_first_run(
     stack: Stack, instance: dg.DagsterInstance
 ) -> None:
-    """Dagster's UI copies all tags, and the first run's process has ended."""
+    """Dagster's UI copies all tags of the first run, whose process has ended."""
     copied = f"{socket.gethostname()} {_DEAD_PID} 1.0 another-run"
     run_id = a_run(stack, instance, NOT_STARTED, timedelta(), {PROCESS_TAG: copied})
 
@@ -167,7 +167,7 @@ def test_a_re_executed_run_is_not_judged_by_the_process_of_the_first_run(
 def test_a_started_run_that_its_code_server_does_not_execute_is_dead(
     stack: Stack, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    """The server was restarted, like a container, and has lost the run."""
+    """This happens if the code server, e.g. a container, was restarted during the run."""
     file = tmp_path / "code.py"
     file.write_text(_CODE)
     origin = LoadableTargetOrigin(executable_path=sys.executable, python_file=str(file))
@@ -187,7 +187,7 @@ def test_a_started_run_that_its_code_server_does_not_execute_is_dead(
 def test_a_long_run_behind_a_proxy_is_not_dead(
     stack: Stack, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    """The code server of `dagster dev` is a proxy, which does not answer which runs it executes."""
+    """The code server of `dagster dev` is a proxy, which cannot tell which runs are executing."""
     address = f"unix:{tmp_path / 'socket'}"
     proxy = grpc.server(ThreadPoolExecutor(1))
     proxy.add_insecure_port(address)

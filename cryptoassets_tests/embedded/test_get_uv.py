@@ -1,4 +1,4 @@
-"""The bootstrap script on a machine whose Python has no pip."""
+"""The scripts that `make` runs first: installing uv without pip, and checking Python's version."""
 
 import hashlib
 import importlib.util
@@ -22,7 +22,7 @@ OLD, NEW = "uv-0.9.9-py3-none-{tag}.whl", "uv-0.10.1-py3-none-{tag}.whl"
 
 
 def wheel(text: str) -> bytes:
-    """Create a wheel whose uv is a shell script."""
+    """Return a wheel whose `uv` is a shell script that prints `text`."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("uv-1.data/scripts/uv", f"#!/bin/sh\necho {text}\n")
@@ -32,7 +32,7 @@ def wheel(text: str) -> bytes:
 
 @pytest.fixture
 def script() -> ModuleType:
-    """The script as a module."""
+    """`get_uv.py`, imported as a module."""
     spec = importlib.util.spec_from_file_location("get_uv", SCRIPTS / "get_uv.py")
     assert spec is not None
     assert spec.loader is not None
@@ -43,7 +43,7 @@ def script() -> ModuleType:
 
 @pytest.fixture
 def index(tmp_path: Path, script: ModuleType) -> Iterator[str]:
-    """A PEP 503 index with two releases for this machine and a newer one for another."""
+    """A PEP 503 index: two releases for this machine, newer ones that are for Windows or yanked."""
     folder = tmp_path / "simple" / "uv"
     folder.mkdir(parents=True)
     here = "manylinux_2_17_x86_64.manylinux2014_x86_64"
@@ -66,7 +66,7 @@ def index(tmp_path: Path, script: ModuleType) -> Iterator[str]:
 
 
 def run_without_pip(target: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the script with Python isolated from installed packages, as on Debian."""
+    """Run `get_uv.py` with a Python that finds no installed packages, as on Debian."""
     return subprocess.run(
         [sys.executable, "-S", SCRIPTS / "get_uv.py", target],
         env={"PATH": "/usr/bin:/bin", "HOME": str(target.parent), **environment},
@@ -80,7 +80,7 @@ def run_without_pip(target: Path, **environment: str) -> "subprocess.CompletedPr
 def test_the_newest_fitting_wheel_comes_from_the_configured_index(
     tmp_path: Path, index: str, how: str
 ) -> None:
-    """Companies allow only their own index, set for uv or for pip."""
+    """Many companies allow only their own package index, which is set for uv or for pip."""
     environment = {how: index}
     if how == "pip.conf":
         (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {index}/\n")
@@ -106,7 +106,7 @@ def test_a_wheel_that_was_changed_is_refused(tmp_path: Path, index: str) -> None
     assert not (tmp_path / "got").exists()
 
 
-def test_a_network_error_is_one_sentence_without_a_password(tmp_path: Path) -> None:
+def test_a_network_error_is_reported_in_one_sentence_without_a_password(tmp_path: Path) -> None:
     """URLs of company indexes may contain credentials."""
     answer = run_without_pip(tmp_path / "got", PIP_INDEX_URL="http://me:s3cret@127.0.0.1:1/simple")
 
@@ -116,8 +116,8 @@ def test_a_network_error_is_one_sentence_without_a_password(tmp_path: Path) -> N
     assert "s3cret" not in answer.stdout + answer.stderr
 
 
-def test_a_python_that_is_too_old_is_named_in_one_sentence() -> None:
-    """Debian 11 has 3.9; the check must come before any newer syntax."""
+def test_a_python_that_is_too_old_is_reported_in_one_sentence() -> None:
+    """Debian 11 has Python 3.9; the checking script must not contain any newer syntax."""
     source = (SCRIPTS / "check_python.py").read_text().replace("import sys", "import sys\n", 1)
     old = source.replace("sys.version_info", "(3, 9, 2)")
 

@@ -1,4 +1,4 @@
-"""Java: the machine's if Spark supports it, else the wheel's; and it starts quickly."""
+"""Java: the machine's is used if Spark supports it, else the wheel's; flags speed up its start."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ print(row.price, session._jvm.java.lang.System.getProperty("java.version"))
 
 
 def fake_java(folder: Path, version: str, code: int = 0) -> Path:
-    """Create a Java home whose `java` only prints its version."""
+    """Create a Java home whose `java` prints its version and exits with `code`."""
     program = folder / "bin" / "java"
     program.parent.mkdir(parents=True)
     program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\nexit {code}\n")
@@ -31,7 +31,7 @@ def fake_java(folder: Path, version: str, code: int = 0) -> Path:
 
 @pytest.mark.parametrize("version", ["17.0.15", "21.0.8", "25"])
 def test_a_supported_java_of_the_machine_is_used(tmp_path: Path, version: str) -> None:
-    """A user who sets JAVA_HOME has a reason."""
+    """A user who sets JAVA_HOME wants that Java to be used."""
     home = fake_java(tmp_path / "java", version)
     program = home / "bin" / "java"
 
@@ -52,7 +52,7 @@ def test_a_supported_java_on_path_is_used_instead_of_an_old_java_home(tmp_path: 
 def test_the_wheels_java_is_used_instead_of_one_that_spark_cannot_use(
     tmp_path: Path, version: str, code: int
 ) -> None:
-    """An old Java, or one that does not start, counts as missing."""
+    """A Java that Spark does not support, or that does not start, counts as missing."""
     bad = fake_java(tmp_path / "bad", version, code)
 
     assert java.wheel_java() == java.find_java({"PATH": str(bad / "bin")})
@@ -77,9 +77,9 @@ def test_the_shim_drops_the_argument_that_causes_a_warning_at_each_start(tmp_pat
 
 @pytest.mark.spark
 def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
-    """`uv sync` alone must install a Java; the wheel's lacks a module that Spark names."""
+    """`uv sync` alone must install a usable Java; the wheel's lacks a module that Spark names."""
     shim = java.write_shim(tmp_path / "with space", java.wheel_java())
-    # A path without an archive: Java must silently ignore it.
+    # The archive does not exist at this path: Java must silently ignore that.
     archive = ClassArchive(tmp_path / "archive", java.wheel_java())
     options = [
         *quick_start_options(tmp_path, java.wheel_java()),
@@ -100,12 +100,12 @@ def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
 
 
 def test_without_an_archive_only_flags_that_every_java_knows_are_passed(tmp_path: Path) -> None:
-    """The archive saves seconds, but is optional."""
+    """The class archive saves seconds, but is optional."""
     assert ["-XX:TieredStopAtLevel=1"] == quick_start_options(tmp_path, java.wheel_java())
 
 
 def test_an_archive_is_used_only_by_the_java_that_made_it(tmp_path: Path) -> None:
-    """An update of Java or Spark makes it unusable."""
+    """An archive becomes unusable when Java or Spark is updated."""
     home = fake_java(tmp_path / "java", "17.0.15")
     program = home / "bin" / "java"
     archive = ClassArchive(tmp_path, program)

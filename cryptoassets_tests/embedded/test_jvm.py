@@ -1,4 +1,4 @@
-"""Spark's JVM starts within a time limit, or is ended and one sentence gives the reason."""
+"""Spark's JVM starts within a time limit; else it is ended, and one sentence gives the reason."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ from cryptoassets.errors import EmbeddedError
 
 pytestmark = pytest.mark.spark
 
-# Runs in a separate process, which has its own limits and ends by itself.
+# Runs in a separate process, to which resource limits can be applied.
 START = """
 import json, resource, sys
 from pathlib import Path
@@ -35,7 +35,7 @@ except EmbeddedError as error:
 
 
 def java_of(folder: Path) -> list[psutil.Process]:
-    """Return the processes whose environment contains this folder."""
+    """Return the JVM processes that write their address to this folder."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -48,20 +48,20 @@ def java_of(folder: Path) -> list[psutil.Process]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The folder of the JVM's temporary files; its log is next to it."""
+    """The folder for the JVM's temporary files; the JVM's log is next to this folder."""
     return tmp_path / "spark"
 
 
 @pytest.fixture
 def config(stack: Stack) -> dict[str, str]:
-    """A small session that starts quickly."""
+    """The configuration of a small Spark session that starts quickly."""
     options = " ".join(["-XX:+UseSerialGC", *stack.java_options()])
     return {"spark.master": "local[1]", "spark.driver.extraJavaOptions": options}
 
 
 @pytest.fixture
 def environment(stack: Stack) -> dict[str, str]:
-    """The environment of the JVM."""
+    """The JVM's environment variables."""
     return java_environment("local[1]", stack.java_home())
 
 
@@ -69,7 +69,7 @@ def environment(stack: Stack) -> dict[str, str]:
 def start(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> Callable[[str, int], str]:
-    """A function that starts the JVM in a process with a resource limit; returns its output."""
+    """A function that starts the JVM from a process with a resource limit; returns the output."""
 
     def run(kind: str, limit: int) -> str:
         arguments = json.dumps([str(folder), config, environment, kind, limit])
@@ -94,10 +94,10 @@ def start(
         ("RLIMIT_AS", 1_500_000_000, "raise the limit with `ulimit -v unlimited`"),
     ],
 )
-def test_a_shortage_is_one_sentence_and_leaves_no_java(
+def test_a_shortage_is_reported_in_one_sentence_and_leaves_no_jvm(
     folder: Path, start: Callable[[str, int], str], kind: str, limit: int, remedy: str
 ) -> None:
-    """The cause used to be below a hundred lines of Java output, or missing."""
+    """The cause used to be hidden below a hundred lines of Java output, or missing."""
     printed = start(kind, limit)
 
     assert printed.startswith("Spark cannot be started. "), printed
@@ -109,7 +109,7 @@ def test_a_shortage_is_one_sentence_and_leaves_no_java(
 def test_a_jvm_that_cannot_write_its_address_is_ended(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """If the disk is full, PySpark would wait forever and the JVM would outlive it."""
+    """On a full disk, PySpark itself would wait forever, and the JVM would outlive PySpark."""
     folder.mkdir()
     with ThreadPoolExecutor() as pool:
         started = pool.submit(start_jvm, config, environment, folder, folder.parent / "spark.log")
@@ -127,7 +127,7 @@ def test_a_jvm_that_cannot_write_its_address_is_ended(
 def test_a_jvm_ends_with_the_process_that_started_it(
     folder: Path, start: Callable[[str, int], str]
 ) -> None:
-    """Its standard input is closed when our process ends, even if it is killed."""
+    """The JVM's standard input is closed when our process ends, even if our process is killed."""
     assert "" == start("", 0)
 
     _, alive = psutil.wait_procs(java_of(folder), timeout=30)
@@ -135,10 +135,10 @@ def test_a_jvm_ends_with_the_process_that_started_it(
     assert [] == alive
 
 
-def test_a_java_that_fails_is_quoted_with_its_log(
+def test_the_error_of_a_failing_java_is_quoted_with_the_path_of_its_log(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """The log contains all other problems."""
+    """The log contains everything else that Java printed."""
     bad = folder.parent / "bad" / "bin" / "java"
     bad.parent.mkdir(parents=True)
     bad.write_text("#!/bin/sh\necho 'Error: no such VM'\nexit 1\n")
@@ -152,7 +152,7 @@ def test_a_java_that_fails_is_quoted_with_its_log(
 def test_a_jvm_started_in_advance_is_used(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """It starts while Python imports modules; starting a second JVM would take as long again."""
+    """The JVM starts while Python imports modules; starting another would take as long again."""
     folder.mkdir()
     log = folder.parent / "spark.log"
     prestart_jvm(config, environment, folder, log)
@@ -169,7 +169,7 @@ def test_a_jvm_started_in_advance_is_used(
 def test_a_jvm_started_in_advance_with_other_settings_is_replaced(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """A loop uses other flags than a single run, and tests change settings between runs."""
+    """A loop uses different flags than a single run, and tests change settings between runs."""
     folder.mkdir()
     log = folder.parent / "spark.log"
     prestart_jvm({**config, "spark.master": "local[2]"}, environment, folder, log)
@@ -186,7 +186,7 @@ def test_a_jvm_started_in_advance_with_other_settings_is_replaced(
 def test_an_unused_jvm_is_ended_and_leaves_no_files(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """The stores may fail to start, or there may be nothing to do."""
+    """The JVM remains unused if the stores fail to start, or if there is nothing to do."""
     folder.mkdir()
     prestart_jvm(config, environment, folder, folder.parent / "spark.log")
 

@@ -1,4 +1,4 @@
-"""The data lake's server: which program is used, and what it reports."""
+"""The data lake's server: which program is used, and what is reported to the user."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from cryptoassets_tests.embedded import servers
 pytestmark = pytest.mark.mongo
 MakeStack = Callable[..., Stack]
 
-# Used in place of mongod: accepts its options, so that a test sees them in a real process.
+# Replaces mongod and accepts its options, so that a test can read them from a real process.
 MONGOD = """#!{python}
 import socket, sys, time
 options = dict(zip(sys.argv[1::1], sys.argv[2::1]))
@@ -26,7 +26,7 @@ time.sleep(600)
 
 @pytest.fixture
 def mongod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A `mongod` on PATH."""
+    """Put our replacement of `mongod` on PATH."""
     program = tmp_path / "bin" / "mongod"
     program.parent.mkdir()
     program.write_text(MONGOD.format(python=sys.executable))
@@ -37,7 +37,7 @@ def mongod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def no_mongod(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No `mongod` on PATH."""
+    """Make sure that no `mongod` is on PATH."""
     monkeypatch.setenv("PATH", "/nowhere")
 
 
@@ -56,7 +56,7 @@ def test_the_stand_in_is_reported_once(
 def test_the_stand_in_keeps_all_files_below_home(
     home: Path, make_stack: MakeStack, no_mongod: None
 ) -> None:
-    """By default it uses the folder for temporary files, which is shared and emptied at boot."""
+    """By default, nx-27017 writes to the shared temporary folder, which is emptied at boot."""
     stack = make_stack()
     for number in range(50):
         servers.keep_document(stack, number)
@@ -73,7 +73,7 @@ def test_the_stand_in_keeps_all_files_below_home(
 def test_mongod_on_path_is_preferred_and_bound_to_loopback(
     make_stack: MakeStack, messages: list[str], mongod: Path
 ) -> None:
-    """An installed MongoDB is better than a stand-in."""
+    """The stand-in is only for machines without MongoDB."""
     stack = make_stack()
     stack.mongo_url()
 
@@ -85,7 +85,7 @@ def test_mongod_on_path_is_preferred_and_bound_to_loopback(
     assert [] == messages
 
 
-def test_a_set_keeps_using_the_program_that_created_it(
+def test_a_set_of_stores_keeps_using_the_program_that_created_it(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch, mongod: Path
 ) -> None:
     """Another program would show an empty data lake next to a full warehouse."""

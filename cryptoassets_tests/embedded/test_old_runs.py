@@ -1,4 +1,4 @@
-"""The purge deletes Dagster's runs that nothing depends on completely, and keeps all others."""
+"""The purge deletes every trace of Dagster runs that nothing depends on, and keeps the others."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ def purged_toy() -> Iterator[dg.MaterializeResult]:
 
 @pytest.fixture
 def instance(stack: Stack) -> Iterator[dg.DagsterInstance]:
-    """The session's instance; the runs of the test are deleted afterwards."""
+    """The shared instance; the test's runs are deleted afterwards."""
     with dagster_instance() as opened:
         yield opened
         for run in opened.get_runs(dg.RunsFilter(tags=_TAGS)):
@@ -44,7 +44,7 @@ def materialize(instance: dg.DagsterInstance, day: str) -> str:
 def test_a_superseded_run_is_deleted_with_events_checks_and_logs(
     stack: Stack, instance: dg.DagsterInstance
 ) -> None:
-    """When Dagster itself deletes a run, its check results and files stay behind."""
+    """When Dagster itself deletes a run, the run's check results and files stay behind."""
     older, newer = materialize(instance, "2026-01-01"), materialize(instance, "2026-01-01")
 
     purge = purge_runs(instance, TOMORROW, tags=_TAGS)
@@ -74,7 +74,7 @@ def test_the_run_that_last_materialized_a_partition_is_kept(instance: dg.Dagster
     assert run_ids == {run.run_id for run in instance.get_runs(dg.RunsFilter(tags=_TAGS))}
 
 
-def test_a_dry_run_reports_the_same_and_deletes_nothing(instance: dg.DagsterInstance) -> None:
+def test_a_dry_run_reports_the_same_runs_and_deletes_nothing(instance: dg.DagsterInstance) -> None:
     """The next purge deletes exactly the runs that the dry run lists."""
     older = materialize(instance, "2026-01-01")
     materialize(instance, "2026-01-01")
@@ -86,8 +86,8 @@ def test_a_dry_run_reports_the_same_and_deletes_nothing(instance: dg.DagsterInst
     assert dry_run == purge_runs(instance, TOMORROW, tags=_TAGS)
 
 
-def test_runs_that_are_young_or_unfinished_are_kept(instance: dg.DagsterInstance) -> None:
-    """A run in progress has partitions that it has not written yet."""
+def test_recent_runs_and_unfinished_runs_are_kept(instance: dg.DagsterInstance) -> None:
+    """An unfinished run may still write partitions."""
     older = materialize(instance, "2026-01-01")
     materialize(instance, "2026-01-01")
     unfinished = instance.create_run_for_job(jobs.end_dead_runs, tags=_TAGS)
@@ -103,7 +103,7 @@ def test_runs_that_are_young_or_unfinished_are_kept(instance: dg.DagsterInstance
 def test_the_job_does_nothing_until_an_age_is_set(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By default the purge is off, so that runs that a user has seen in Dagster stay there."""
+    """By default the purge is off, so that a user finds every earlier run in Dagster."""
     older = materialize(instance, "2026-01-01")
     materialize(instance, "2026-01-01")
 

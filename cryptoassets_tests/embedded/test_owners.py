@@ -1,4 +1,4 @@
-"""What a process left behind is removed by the next one."""
+"""The folder and the JVM that a process left behind are removed by the next process."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def gone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sleeping(gone: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Two processes: one with the folder as the temporary folder of Java, and one that reads it."""
+    """Two processes: one has the folder as its `java.io.tmpdir`, one as an ordinary argument."""
     options = (f"-Djava.io.tmpdir={gone}", str(gone))
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     processes = [subprocess.Popen([*command, option]) for option in options]
@@ -38,7 +38,7 @@ def sleeping(gone: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
 def test_the_folder_of_a_process_that_is_gone_is_deleted_with_its_jvm(
     gone: Path, sleeping: list[subprocess.Popen[bytes]]
 ) -> None:
-    """A JVM whose folder is deleted while it starts would run for ever."""
+    """A JVM whose folder is deleted while the JVM starts would run forever."""
     jvm, other = sleeping
 
     mine = process_folder(gone.parent)
@@ -50,7 +50,7 @@ def test_the_folder_of_a_process_that_is_gone_is_deleted_with_its_jvm(
 
 
 def test_folders_of_running_processes_stay(tmp_path: Path) -> None:
-    """Two commands may run at once."""
+    """Two commands may run at the same time."""
     mine = process_folder(tmp_path)
 
     assert mine == process_folder(tmp_path)

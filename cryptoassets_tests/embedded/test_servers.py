@@ -1,4 +1,4 @@
-"""All embedded servers are started once, found later, restarted and stopped."""
+"""Each embedded server is started once, then found by later commands, restarted and stopped."""
 
 import json
 import os
@@ -33,14 +33,14 @@ print(stack.postgres_url(), stack.mongo_url(), sep="\\n")
 
 
 def start_command(home: Path) -> "subprocess.Popen[str]":
-    """Start a user's command in a separate process."""
+    """Start a command that needs both stores in a separate process, as a user would."""
     environment = {**os.environ, "CRYPTOASSETS_HOME": str(home)}
     command = [sys.executable, "-c", COMMAND]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def test_five_commands_at_once_start_each_server_once(home: Path, make_stack: MakeStack) -> None:
-    """Airflow, the UI and a person may all start in the same second."""
+    """Airflow, Dagster's UI and a user may all start the servers in the same second."""
     commands = [start_command(home) for _ in range(5)]
     answers = [command.communicate(timeout=100)[0].splitlines()[-2:] for command in commands]
 
@@ -53,7 +53,7 @@ def test_five_commands_at_once_start_each_server_once(home: Path, make_stack: Ma
 
 @pytest.mark.usefixtures("later_start")
 def test_servers_outlive_their_command_until_down(home: Path, make_stack: MakeStack) -> None:
-    """A second run must not wait for another start."""
+    """The next command must not wait for the servers to start again."""
     start_command(home).communicate(timeout=100)
     stack = make_stack()
     running = [status.pid for status in stack.servers() if status.is_running]
@@ -135,7 +135,7 @@ def test_a_killed_server_is_restarted_with_its_data_at_the_next_use(make_stack: 
 def test_a_server_started_by_a_killed_command_is_found_and_replaced(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """A command killed before it wrote the state must not lead to two servers on the same data."""
+    """A command killed before it wrote the state file must not cause two servers on one folder."""
     stack = make_stack()
     servers.keep_document(stack, 1)
     lost = servers.running_pid(stack, "mongo")
@@ -146,7 +146,7 @@ def test_a_server_started_by_a_killed_command_is_found_and_replaced(
     assert 1 == len(servers.main_pids(home / "mongo" / "nx-27017"))
 
 
-def test_a_start_that_was_killed_is_repeated(home: Path, make_stack: MakeStack) -> None:
+def test_a_first_start_that_was_killed_is_repeated(home: Path, make_stack: MakeStack) -> None:
     """A user may press Ctrl-C or close the laptop during the first start."""
     command = start_command(home)
     deadline = time.monotonic() + 30
@@ -194,7 +194,7 @@ def test_servers_that_the_settings_name_are_not_started(home: Path, make_stack: 
 
 
 @pytest.mark.usefixtures("later_start")
-def test_sets_of_different_sources_are_separate(make_stack: MakeStack) -> None:
+def test_the_stores_of_different_sources_are_separate(make_stack: MakeStack) -> None:
     """Invented prices in the real database would make every chart wrong."""
     invented, real = make_stack(), make_stack(coincap_api_key="key")
 
@@ -208,7 +208,7 @@ def test_sets_of_different_sources_are_separate(make_stack: MakeStack) -> None:
 
 
 @pytest.mark.usefixtures("later_start")
-def test_erase_deletes_the_current_set_and_keeps_the_others(
+def test_erase_deletes_the_stores_of_one_source_and_keeps_the_others(
     home: Path, make_stack: MakeStack
 ) -> None:
     """Real data costs credits; erasing the simulator's data must not delete it."""
@@ -223,8 +223,8 @@ def test_erase_deletes_the_current_set_and_keeps_the_others(
     assert [2] == servers.kept_rows(make_stack(coincap_api_key="key"))
 
 
-def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    """A traceback of mkdir does not help the user."""
+def test_a_home_that_is_not_writable_is_reported_in_one_sentence(tmp_path: Path) -> None:
+    """A traceback from `mkdir` would not help the user."""
     (tmp_path / "file").write_text("")
     stack = Stack(Settings(_env_file=None, cryptoassets_home=tmp_path / "file"))
 
@@ -232,7 +232,7 @@ def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         stack.postgres_url()
 
 
-def test_a_full_disk_is_one_sentence_and_the_next_start_works(
+def test_a_full_disk_is_reported_in_one_sentence_and_the_next_start_works(
     home: Path, make_stack: MakeStack
 ) -> None:
     """The first start needs 50 MB; with less, no incomplete data directory may stay behind."""
@@ -254,8 +254,8 @@ def test_a_full_disk_is_one_sentence_and_the_next_start_works(
         subprocess.run(["/usr/bin/env", "umount", "--lazy", str(home)], check=True)
 
 
-def test_an_unreadable_state_counts_as_empty(home: Path, make_stack: MakeStack) -> None:
-    """A full disk may have truncated the file."""
+def test_an_unreadable_state_file_counts_as_empty(home: Path, make_stack: MakeStack) -> None:
+    """A full disk may have truncated the state file."""
     (home / "run").mkdir()
     (home / "run" / "mongo.json").write_text("{")
 
@@ -267,7 +267,7 @@ def test_an_unreadable_state_counts_as_empty(home: Path, make_stack: MakeStack) 
 def test_a_stopped_server_is_an_error_for_commands_that_may_not_start_it(
     home: Path, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This is for commands that only show data. Dagster opens PostgreSQL, but must not start it."""
+    """Commands that only show data start no server, not even when they open Dagster's instance."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     stack = make_stack()
 
@@ -282,7 +282,7 @@ def test_a_stopped_server_is_an_error_for_commands_that_may_not_start_it(
 def test_env_prints_running_stores_and_names_stopped_ones(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """A script that reads the lines must not get the URL of a stopped server."""
+    """A script that reads the printed lines must not get the URL of a stopped server."""
     url = make_stack().postgres_url()
 
     finished = subprocess.run(
@@ -297,5 +297,5 @@ def test_env_prints_running_stores_and_names_stopped_ones(
     assert 3 == finished.returncode
     assert f"POSTGRES_URL={url}" in lines
     assert not [line for line in lines if line.startswith(("MONGO_URL", "COINCAP_URL"))]
-    assert "MongoDB and the simulator of CoinCap are not running" in finished.stderr
+    assert "MongoDB and the CoinCap simulator are not running" in finished.stderr
     assert {"mongo", "source"} == set(make_stack().stopped())

@@ -1,4 +1,4 @@
-"""The source: the simulator as a process, and which source a server serves."""
+"""The simulator runs as a process, and a server at COINCAP_URL is asked which source it serves."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_without_key_and_url_the_simulator_is_started(make_stack: MakeStack) -> 
 
 
 def test_a_killed_simulator_is_restarted_at_its_old_address(make_stack: MakeStack) -> None:
-    """Dagster's UI may run for days."""
+    """Dagster's UI may run for days, and keeps using the old address."""
     stack = make_stack()
     url = stack.source_url()
     servers.kill(servers.running_pid(stack, "source"))
@@ -35,19 +35,21 @@ def test_a_killed_simulator_is_restarted_at_its_old_address(make_stack: MakeStac
     assert url == make_stack().source_url()
 
 
-def test_the_source_of_a_server_is_known_even_when_the_server_is_down_later(
+def test_the_source_of_a_server_is_remembered_while_the_server_is_down(
     make_stack: MakeStack,
 ) -> None:
-    """`status` must find the right set of stores without the source."""
+    """`status` must find the right set of stores even if the server does not respond."""
     with make_server(simulated_source()) as server:
-        answered = make_stack(coincap_url=server.url).source
+        source_while_up = make_stack(coincap_url=server.url).source
 
-    assert "simulator" == answered
+    assert "simulator" == source_while_up
     assert "simulator" == make_stack(coincap_url=server.url).source
 
 
-def test_a_server_that_never_answered_is_one_sentence(home: Path, make_stack: MakeStack) -> None:
-    """If the kind of source were guessed, invented prices could be mixed with real ones."""
+def test_the_source_of_a_server_that_never_answered_is_not_guessed(
+    home: Path, make_stack: MakeStack
+) -> None:
+    """After a wrong guess, invented prices could be mixed with real ones."""
     stack = make_stack(coincap_url=f"http://127.0.0.1:{free_port()}")
 
     with pytest.raises(SourceUnavailableError, match="COINCAP_URL"):

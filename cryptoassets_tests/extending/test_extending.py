@@ -1,4 +1,4 @@
-"""A flow that is written as in docs/extending.md works everywhere; nothing else is edited."""
+"""A flow written as docs/extending.md shows works everywhere, without changes to other files."""
 
 import json
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 PAGE = (project_root() / "docs" / "extending.md").read_text(encoding="utf-8")
 DDL = PAGE.partition("```sql\n")[2].partition("```")[0]
 TOY = EXCHANGE_FLOW.asset
-BOOKS = (
+LEDGER = (
     "SELECT raw_rows, loaded_rows, quarantined_rows, expired_at IS NOT NULL FROM warehouse.loads "
     "WHERE asset = 'warehouse/exchange_volumes'"
 )
@@ -35,15 +35,15 @@ QUARANTINE = (
 
 
 class WithExchanges:
-    """The simulator with an additional route; one of its three rows breaks a rule."""
+    """The simulator with the additional route `/exchanges`, which returns three rows."""
 
     def __init__(self) -> None:
-        """Simulate."""
+        """Start the simulator; one of the three volumes breaks a rule."""
         self._simulator = simulated_source()
         self.volumes: list[Any] = ["1500.5", "20", "-1"]
 
     def answer(self, request: Request) -> HttpAnswer:
-        """Answer `/exchanges`, and pass on all else."""
+        """Answer `/exchanges`; pass all other requests to the simulator."""
         if not request.path.endswith("/exchanges"):
             return self._simulator.answer(request)
         rows = [{"exchangeId": f"e{n}", "volumeUsd": one} for n, one in enumerate(self.volumes)]
@@ -54,7 +54,7 @@ class WithExchanges:
 
 @pytest.fixture
 def toy_flow() -> Iterator[None]:
-    """Add the toy to the flows, as if its module were in `cryptoassets/schemas/flows`."""
+    """Add the toy flow to `FLOWS`, as if its module were in `cryptoassets/schemas/flows`."""
     FLOWS.append(EXCHANGE_FLOW)
     yield
     FLOWS.remove(EXCHANGE_FLOW)
@@ -62,27 +62,27 @@ def toy_flow() -> Iterator[None]:
 
 @pytest.fixture
 def platform(toy_flow: None, make_platform: MakePlatform) -> Iterator[Platform]:
-    """Empty stores, in which the toy's migration has run."""
+    """Empty stores in which the toy flow's migration has run."""
     with make_platform(WithExchanges(), COINCAP_COINS="5") as platform:
         platform.stores.rows(DDL)
         yield platform
 
 
 def status_of(platform: Platform) -> dict[str, Any]:
-    """The status as programs read it."""
+    """The output of `cryptoassets status --json`."""
     found: dict[str, Any] = json.loads(platform.command("status", "--json").text)
     return found
 
 
-def test_a_flow_works_from_its_route_to_retention(platform: Platform) -> None:
-    """This covers raw to warehouse, quarantine, ledger, checks, rebuild, requeue, audit, status."""
+def test_a_flow_is_fetched_published_checked_audited_and_rebuilt(platform: Platform) -> None:
+    """The quarantine, the ledger and `status` include the flow, too."""
     loaded = [("e0", "1500.500000000000000000"), ("e1", "20.000000000000000000")]
 
     first, second = platform.command("run"), platform.command("run")
 
     assert (0, 0) == (first.code, second.code), first.text + second.text
     assert loaded == platform.stores.rows(VOLUMES)
-    assert [(3, 2, 1, False)] == platform.stores.rows(BOOKS)
+    assert [(3, 2, 1, False)] == platform.stores.rows(LEDGER)
     assert [(["volume_usd_24h_negative"],)] == platform.stores.rows(QUARANTINE)
     assert 3 == len(platform.stores.documents("exchanges")), "the second run fetched too early"
 
@@ -106,8 +106,8 @@ def test_a_flow_works_from_its_route_to_retention(platform: Platform) -> None:
     assert 0 == platform.command("audit").code
 
 
-def test_a_late_rule_a_dead_letter_and_old_documents(platform: Platform) -> None:
-    """Requeue reads the route's dead letters; retention deletes its old partitions."""
+def test_requeue_and_retention_include_the_flow(platform: Platform) -> None:
+    """`requeue` reads the route's dead letters; `retention` deletes the flow's old partitions."""
     body = '{"exchangeId":"late","volumeUsd":"3"}'
     letter = {
         "_id": "letter",
@@ -126,16 +126,16 @@ def test_a_late_rule_a_dead_letter_and_old_documents(platform: Platform) -> None
     assert [("late", "3.000000000000000000")] == platform.stores.rows(VOLUMES)
     assert 0 == platform.command("requeue", "--reason", "volume_usd_24h_negative").code
 
-    kept = platform.with_settings(CRYPTOASSETS_RETENTION_DAYS="1").command("retention")
+    deleted = platform.with_settings(CRYPTOASSETS_RETENTION_DAYS="1").command("retention")
 
-    assert 0 == kept.code, kept.text
+    assert 0 == deleted.code, deleted.text
     assert [] == platform.stores.rows(VOLUMES) == platform.stores.documents("exchanges")
-    assert [(1, 1, 0, True)] == platform.stores.rows(BOOKS)
+    assert [(1, 1, 0, True)] == platform.stores.rows(LEDGER)
     assert 0 == platform.command("audit").code
 
 
 def test_dagster_knows_the_flow(toy_flow: None) -> None:
-    """Its assets, lineage, checks, job and the quarantine's dependency come from the flow."""
+    """Dagster has its assets, lineage, checks and job; the quarantine depends on the flow."""
     defs = current_defs()
     graph = defs.resolve_asset_graph()
     (published,) = [key for key in graph.get_all_asset_keys() if key.to_user_string() == TOY]
@@ -157,7 +157,7 @@ def test_dagster_knows_the_flow(toy_flow: None) -> None:
 
 
 @pytest.mark.parametrize("name", ["toy_flow", "toy_rules", "toy_assets"])
-def test_the_page_shows_the_code_of_the_toy(name: str) -> None:
+def test_the_page_shows_the_code_of_the_toy_flow(name: str) -> None:
     """Users copy the code from the page, so it must be the tested code."""
     code = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
     shown = PAGE.replace("cryptoassets.assets.exchanges", "cryptoassets_tests.extending.toy_assets")

@@ -1,4 +1,4 @@
-"""The tutorial's files and commands work in a copy of the checkout, used as a reader would."""
+"""The tutorial's files and commands work in a copy of the checkout, as they would for a reader."""
 
 import os
 import re
@@ -20,14 +20,13 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 PAGE = (project_root() / "docs" / "tutorial.md").read_text(encoding="utf-8")
 FILES = re.findall(r"^`(cryptoassets/\S+\.py)`:\n\n```python\n(.*?)```", PAGE, re.M | re.S)
-QUESTION = "select count(*) as rows from coin_ranges"
 
 
 class Checkout:
     """A copy of the package with the tutorial's files, and the stores that its commands use."""
 
     def __init__(self, folder: Path, platform: Platform) -> None:
-        """Copy, then write the files of the page."""
+        """Copy the package, then write the tutorial's files."""
         self.folder, self.platform = folder, platform
         root = project_root()
         shutil.copytree(root / "cryptoassets", folder / "cryptoassets")
@@ -56,7 +55,7 @@ def checkout(make_platform: MakePlatform, tmp_path: Path) -> Iterator[Checkout]:
 
 
 def test_the_tutorial_works_as_written(checkout: Checkout) -> None:
-    """The mart is computed, checked, audited, and computed again when rows are missing."""
+    """`run` computes the mart; `audit` finds that rows are missing; `run` computes them again."""
     assert 3 == len(FILES)
     rows = checkout.platform.stores.rows
 

@@ -1,4 +1,4 @@
-"""Exchanges as received, judged, and the valid ones in PostgreSQL."""
+"""Assets for exchanges: as received, judged, and published to PostgreSQL."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ from cryptoassets_tests.extending.toy_rules import judge_exchanges
 
 @raw_asset(EXCHANGE_FLOW)
 def exchanges(context: dg.AssetExecutionContext, coincap: CoinCapResource) -> RawBatch:
-    """The exchanges as received, one document per exchange and answer."""
+    """The exchanges as received, one document per exchange and response."""
     with dagster_failures():
         past = past_partition(context, EXCHANGE_FLOW)
         return past or coincap.fetch_listing(EXCHANGE_FLOW, credit_mode(context))

@@ -11,8 +11,8 @@ _VOLUME = Column("volume_usd_24h", "numeric", "Trading volume of 24 hours, US do
 
 RAW_EXCHANGES = raw_table(
     "exchanges",
-    "Raw documents of MongoDB as they are loaded: one row per exchange and answer.",
-    documents="Raw documents, one per exchange and answer.",
+    "Raw documents of MongoDB as they are loaded: one row per exchange and response.",
+    documents="Raw documents, one per exchange and response.",
     identity=(_ID,),
     payload_fields=("exchangeId", "volumeUsd"),
     what="exchange",

@@ -1,7 +1,7 @@
-"""`make faults SEED=1 N=200`: kill, check, repeat; exit 1 if a promise was broken.
+"""`make faults SEED=1 N=200`: kill processes, check all promises, repeat; exit 1 if one is broken.
 
-What goes here: the options, preparing the platform, the loop. What stays out: one try (in
-`campaign`), the tables (in `tally`).
+What goes here: the options, preparing the platform, the loop over all tries. What stays out: what a
+try does (in `campaign`), the tables (in `tally`).
 """
 
 import argparse
@@ -23,13 +23,14 @@ from cryptoassets_tests.faults.victims import ignoring_ended, processes_of
 def main() -> int:
     """Run the campaign; return the exit code."""
     options = _options()
-    # If the campaign is stopped, it must stop its servers, too. If the shell ignores SIGINT, the
-    # commands under attack must not inherit this.
+    # If the campaign is stopped, it must stop its servers, too. Even if the shell ignores SIGINT,
+    # the commands under attack must not ignore it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = options.seed if options.seed is not None else random.randrange(10**6)
     print(f"Seed {seed}, {options.tries} tries", flush=True)
-    # Not below /tmp: if we are root, PostgreSQL's account must be able to enter the folder.
+    # Not below /tmp: if root runs this, PostgreSQL uses another account, which must be able to
+    # enter the folder.
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-faults-", dir="/var/tmp"))
     folder.chmod(0o755)
     home = FaultHome(folder / "home")
@@ -58,13 +59,13 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument(
-        "--seed", type=int, help="repeats the campaign with this seed; default: random"
+        "--seed", type=int, help="repeat the campaign with this seed; default: random"
     )
     parser.add_argument("--tries", type=int, default=200)
     parser.add_argument("--first", type=int, default=1, help="number of the first try")
-    parser.add_argument("--attacks", type=int, help="how many per try; default: 1 to 3, random")
+    parser.add_argument("--attacks", type=int, help="attacks per try; default: 1 to 3, random")
     parser.add_argument("--stop", action="store_true", help="stop at the first broken promise")
-    parser.add_argument("--keep", action="store_true", help="keep home and outputs")
+    parser.add_argument("--keep", action="store_true", help="keep the home and all outputs")
     return parser.parse_args()
 
 
@@ -75,7 +76,8 @@ def _prepare(home: FaultHome) -> None:
     for arguments in (["run"], ["backfill", "--from", days[0], "--to", days[1]], ["run"]):
         code, text = home.run(*arguments)
         if code != 0:
-            sys.exit(f"`cryptoassets {' '.join(arguments)}` without any fault: {code}\n{text}")
+            name = " ".join(arguments)
+            sys.exit(f"`cryptoassets {name}` failed before the first attack: {code}\n{text}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ _ANY = (KILL, STOP, INTERRUPT)
 LAUNCH = "launch"
 """Not a command: a run that Dagster launches in a separate process."""
 CLUSTER = "run on a cluster"
-"""The command `run` with a standalone Spark: a master, a worker and its executor."""
+"""The command `run` on a standalone Spark cluster: a master, two workers and their executors."""
 ENDLESS = "run --every"
 
 _SIGNALS = {
@@ -45,7 +45,7 @@ _WEIGHTS = {
 COMMANDS = tuple(_WEIGHTS)
 _USUAL_SECONDS = {ENDLESS: 15.0, "backfill": 12.0, "rebuild": 14.0, LAUNCH: 12.0, CLUSTER: 18.0}
 _OTHERS_SECONDS = 8.0
-"""How long the other commands take on an idle machine; this machine's pace is measured."""
+"""How long all other commands take on an idle machine; on a slow machine, kills happen later."""
 _PUBLISHING = ("run", ENDLESS, "backfill", "rebuild", LAUNCH, CLUSTER)
 _PUBLICATION_SECONDS = 1.0
 _CLUSTERED_SHARE = 0.5
@@ -55,7 +55,7 @@ PAIRS = (
 )
 _PAIRS_SHARE = 0.3
 _ATTACKS_IN_A_ROW = (1, 1, 2, 3)
-# Days of history that the campaign fetches; retention deletes the old ones again.
+# Days of history that backfills fetch, counted back from today; retention deletes the old days.
 _RECENT_DAYS, _OLD_DAYS = range(4, 9), range(40, 43)
 _OLD_SHARE = 0.25
 RETENTION_DAYS = 20
@@ -67,12 +67,13 @@ class Attack:
     """One kill.
 
     Attributes:
-        name: the first command, as the table counts it.
+        name: the first command, by the name that the tables show.
         commands: arguments of one command, or of two that run at once.
         victim: which process is killed; see `VICTIMS`.
-        choice: selects one of several such processes; from 0 to 1.
+        choice: a number from 0 to 1 that selects one of several such processes.
         signal: the signal that is sent.
-        at_publication: whether `seconds` start when rows are staged, not when the command starts.
+        at_publication: whether `seconds` count from the staging of rows, not from the command's
+            start.
         seconds: time until the kill on an idle machine.
     """
 
@@ -134,7 +135,7 @@ def _draw_one(chance: random.Random) -> Attack:
 
 def _commands(names: tuple[str, ...], chance: random.Random) -> tuple[tuple[str, ...], ...]:
     today = datetime.now(UTC)
-    # Two backfills at once overlap by one or two days.
+    # If two backfills run at once, their ranges overlap by one or two days.
     first = chance.choice(_OLD_DAYS if chance.random() < _OLD_SHARE else _RECENT_DAYS)
     days = iter((first, first - chance.choice((0, 1))))
     commands: list[tuple[str, ...]] = []

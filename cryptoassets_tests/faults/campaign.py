@@ -1,6 +1,6 @@
 """One try of the campaign: attacks in a row, then the next command, then the verdicts.
 
-What goes here: carrying out attacks and printing what happened. What stays out: drawing them (in
+What goes here: carrying out attacks and printing what happened. What stays out: drawing attacks (in
 `attacks`), what must hold (in `promises`).
 """
 
@@ -26,17 +26,18 @@ _ENDLESS_SECONDS = 10.0
 _MISSES_END_SECONDS = 60.0
 """How long an attack waits for a publication or for its victim to appear."""
 _EXECUTOR_WAIT = "20s"
-"""The step is tried three times, so a run without executors ends after a minute."""
-# Keeps the quarantine from being empty, so that `requeue` has work.
+"""How long a step waits for executors. The step is tried three times, so a run without
+executors ends after a minute."""
+# A coin with a bad price is quarantined, so that `requeue` has work.
 _BAD_COIN = {"route": "/assets", "kind": "patch", "coins": {"solana": {"set": {"priceUsd": "x"}}}}
 
 
 class Campaign:
-    """Attacks one platform again and again.
+    """Attacks the same platform in every try.
 
     Args:
         home: the platform.
-        readers: they read during all attacks.
+        readers: compare tables during all attacks.
     """
 
     def __init__(self, home: FaultHome, readers: Readers) -> None:
@@ -62,7 +63,7 @@ class Campaign:
         for promise, verdict in broken:
             print(f"      {promise}: {verdict}", flush=True)
         if NEXT in dict(broken):
-            # The next try begins with a platform that works.
+            # The next try must begin with a platform that works.
             self._home.run("run")
         return bool(broken)
 
@@ -94,7 +95,7 @@ class Campaign:
         deadline = time.monotonic() + attack.seconds * self._home.pace
         while time.monotonic() < deadline and is_running():
             time.sleep(0.01)
-        # Before the victim has started, there is nothing to kill: wait for it.
+        # If the victim has not started yet, wait for it.
         deadline = time.monotonic() + _MISSES_END_SECONDS
         while True:
             pids = [one.process.pid for one in running if one.process.poll() is None]
@@ -107,7 +108,7 @@ class Campaign:
 
     def _verdict_on_end(self, running: Running) -> str:
         if "--every" in running.arguments:
-            # A loop continues after a fault of a server, so it is stopped as a user would.
+            # The loop continues after a server fault, so it is stopped with SIGINT, as by Ctrl-C.
             running.wait(_ENDLESS_SECONDS)
             send([running.process.pid], 0, INTERRUPT)
         if running.wait(_END_SECONDS * self._home.pace) is not None:
@@ -124,7 +125,7 @@ def _cluster(home: FaultHome) -> Iterator[Mapping[str, str]]:
         with cluster_in(folder, home.stack.java_home()) as cluster:
             cluster.set_urls(home.stack.mongo_url(), home.stack.postgres_url())
             settings = folder / "conf/spark-defaults.conf"
-            # Do not wait for both executors, because the worker of one may be killed.
+            # Do not wait for both executors, because one of the workers may be killed.
             lines = settings.read_text().splitlines(keepends=True)
             kept = [line for line in lines if "RegisteredRes" not in line]
             settings.write_text("".join([*kept, f"{WAIT} {_EXECUTOR_WAIT}\n"]))

@@ -60,11 +60,11 @@ class FaultHome:
 
     @property
     def pace(self) -> float:
-        """How many times slower than an idle machine this machine is, by the latest runs."""
+        """How many times slower this machine is than an idle machine, by the latest runs."""
         return max(1.0, min(self._run_seconds, default=_RUN_SECONDS) / _RUN_SECONDS)
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of every command; it marks the processes of this campaign."""
+        """Return the environment of every command, which identifies this campaign's processes."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return kept | {
             "CRYPTOASSETS_HOME": str(self.folder),
@@ -76,7 +76,7 @@ class FaultHome:
     def start(
         self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
     ) -> Running:
-        """Start a command, or launch a run, in a separate session: signals reach nothing else."""
+        """Start a command or launch a run, in its own session: signals to it reach nothing else."""
         self._outputs += 1
         command = [str(COMMAND), *arguments]
         if arguments[0] == LAUNCH:
@@ -106,7 +106,7 @@ class FaultHome:
         return code, running.text()
 
     def end(self, running: Running) -> None:
-        """Kill a command that does not end, with its children."""
+        """Kill a command that does not end, and its child processes."""
         for process in family(running.process.pid):
             with ignoring_ended():
                 process.kill()
@@ -124,7 +124,7 @@ class FaultHome:
         return self.stack.clean_path()
 
     def await_staging(self, is_running: Callable[[], bool], seconds: float) -> None:
-        """Wait until a publication copies rows or the command has ended, at most `seconds`."""
+        """Wait up to `seconds` until a publication copies rows or the command has ended."""
         deadline = time.monotonic() + seconds
         query = "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'staging')"
         while is_running() and time.monotonic() < deadline:

@@ -1,8 +1,8 @@
-"""Launch a Dagster run as `dagster dev` does, and wait for its end: exit 0 if it succeeded.
+"""Launches a Dagster run as `dagster dev` does, and waits for its end; exits 0 if it succeeded.
 
 What goes here: a code server, Dagster's own launcher, and ending the run on SIGTERM or SIGINT as
-the button "Terminate" does. What stays out: Dagster's web server and daemon, which only ask for
-launches and take seconds of CPU per minute.
+the button "Terminate" does. What stays out: Dagster's web server and daemon, which only request
+launches, but take several seconds of CPU time per minute.
 """
 
 import signal
@@ -25,7 +25,7 @@ from cryptoassets.definitions import defs
 from cryptoassets.embedded import dagster_instance
 
 _HEARTBEAT_SECONDS = 30
-"""The code server ends if its runs have ended and its caller has been silent for this time."""
+"""The code server ends if its runs have ended and it gets no heartbeat for this long."""
 _CODE = LoadableTargetOrigin(
     executable_path=sys.executable, module_name="cryptoassets.definitions", attribute="defs"
 )
@@ -33,7 +33,7 @@ _CODE = LoadableTargetOrigin(
 
 def main(job: str, partition: str) -> int:
     """Launch a job for a partition; return the exit code."""
-    # Even if the caller's shell ignores SIGINT.
+    # Needed if the caller's shell ignores SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     with (
@@ -70,13 +70,13 @@ def _create(instance: DagsterInstance, job: str, partition: str) -> DagsterRun:
     )
 
 
-def _wait(instance: DagsterInstance, run_id: str, beat: object) -> int:
+def _wait(instance: DagsterInstance, run_id: str, heartbeat: object) -> int:
     while True:
         run = instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return 0 if run is not None and run.is_success else 1
-        if callable(beat):
-            beat()
+        if callable(heartbeat):
+            heartbeat()
         time.sleep(0.5)
 
 

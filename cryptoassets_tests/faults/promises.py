@@ -1,4 +1,4 @@
-"""What must hold after each kill, whether or not it hit a process.
+"""What must hold after each attack, whether or not it hit a process.
 
 What goes here: reading the stores before and after, and comparing. What stays out: carrying out the
 attack (in `campaign`).
@@ -31,7 +31,7 @@ KEPT = ""
 """Verdict on a promise that holds; any other verdict describes the violation."""
 
 _ORPHAN_SECONDS = 40.0
-"""How long to wait: Dagster's code server ends half a minute after its parent was killed."""
+"""How long processes may take to end: Dagster's code server ends 30 s after its parent's kill."""
 # A run that has not started counts as open only after `dead_runs.START_LIMIT` without updates.
 _OPEN_RUNS = """
     SELECT run_id, status FROM runs
@@ -61,8 +61,8 @@ class State:
 
     Attributes:
         documents: `_id` of every raw document that retention does not delete.
-        partitions: checksum of the rows of each partition before the open hour that retention
-            does not delete.
+        partitions: checksum of each partition's rows, except the current hour and the partitions
+            that retention deletes.
     """
 
     documents: frozenset[str]
@@ -70,7 +70,7 @@ class State:
 
 
 def state_of(home: FaultHome) -> State:
-    """Read the state of running stores."""
+    """Read the state of the stores, which must be running."""
     stores = home.stores()
     now = datetime.now(UTC)
     oldest = now - timedelta(days=RETENTION_DAYS)
@@ -92,7 +92,7 @@ def state_of(home: FaultHome) -> State:
 def verdicts(home: FaultHome, before: State) -> Iterator[tuple[str, str]]:
     """Run the next command and yield each promise with its verdict.
 
-    A run that fails makes the other verdicts meaningless, so they are left out.
+    If this command fails, only its own verdict is yielded: all others would be meaningless.
 
     Args:
         home: the platform.

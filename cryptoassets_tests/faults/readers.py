@@ -1,7 +1,7 @@
-"""Readers that compare tables with each other during all attacks, as the role `analyst`.
+"""Readers, as the role `analyst`, that compare tables with each other during all attacks.
 
-What goes here: invariants over several tables in one statement, which sees one snapshot. What stays
-out: checks that need a quiet platform (in `promises`).
+What goes here: invariants over several tables, checked by one statement, which sees one snapshot.
+What stays out: checks that need a quiet platform (in `promises`).
 """
 
 import threading
@@ -16,7 +16,7 @@ from cryptoassets_tests.faults.home import FaultHome
 
 READERS = 2
 _SHARE_OF_TIME = 0.1
-"""Share of the time in which a reader reads; the commands under attack need the CPU, too."""
+"""Share of its time that a reader spends reading; the commands under attack need the CPU, too."""
 _COUNTS = """
     SELECT asset, partition_key, 'rows', loaded_rows, found FROM (
         SELECT loads.*, CASE asset
@@ -65,7 +65,7 @@ _MART_COUNTS = """
         FROM warehouse.mart_loads AS loads
     ) AS counted WHERE loaded_rows <> found
 """
-# A mart may be older than its input. If its record says that it is current, figures must agree.
+# A mart may be older than its input. If its record names the current input, figures must agree.
 _MARKET = """
     SELECT 'marts/market_daily', market.day::text, 'sums', market.coins, coins.coins
     FROM marts.market_daily AS market
@@ -106,7 +106,7 @@ class Readers:
     """Threads that read until they are stopped.
 
     Attributes:
-        reads: number of answered statements.
+        reads: number of successful reads.
         violations: rows that contradict each other, which must never be visible.
     """
 

@@ -1,6 +1,6 @@
 """Counts verdicts and kills, and prints them as tables.
 
-What goes here: adding up. What stays out: the verdicts (in `promises`).
+What goes here: the counts and the tables. What stays out: the verdicts (in `promises`).
 """
 
 import collections
@@ -19,10 +19,10 @@ class Tally:
 
     Attributes:
         judged: how often each promise was judged.
-        broken: how often it was broken.
+        broken: how often each promise was broken.
         kills: how often a process was hit, by command and by victim.
         pairs: how many kills happened while two commands ran.
-        missed: attacks whose victim did not exist at that moment.
+        missed: number of attacks whose victim did not exist at that moment.
     """
 
     judged: collections.Counter[str] = field(default_factory=collections.Counter)

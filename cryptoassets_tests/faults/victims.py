@@ -17,10 +17,10 @@ IsMatch = Callable[[psutil.Process], bool]
 
 
 def victims(name: str, stack: Stack, commands: Sequence[int], folder: Path) -> list[int]:
-    """Return the pids of the running processes that `attacks.VICTIMS` calls by this name.
+    """Return the pids of the running processes of one kind.
 
     Args:
-        name: the victim.
+        name: the kind, from `attacks.VICTIMS`.
         stack: the servers.
         commands: pids of the commands under attack.
         folder: the campaign's folder, in which the Spark cluster's processes run.
@@ -45,7 +45,7 @@ def victims(name: str, stack: Stack, commands: Sequence[int], folder: Path) -> l
 
 
 def send(pids: Sequence[int], choice: float, number: signal.Signals) -> bool:
-    """Send a signal to one of these processes; return whether there was one."""
+    """Send a signal to one of these processes; return whether the process existed."""
     if not pids:
         return False
     try:
@@ -69,7 +69,7 @@ def processes_of(home: Path, stack: Stack) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with ignoring_ended():
-            # A JVM has no variable with the home, but the home is in its options.
+            # A JVM's environment does not contain the home, but its options do.
             is_ours = process.environ().get("CRYPTOASSETS_HOME") == str(home) or (
                 f"-Djava.io.tmpdir={home}/" in _line(process)
             )
@@ -80,7 +80,7 @@ def processes_of(home: Path, stack: Stack) -> list[psutil.Process]:
 
 
 def await_no_process(home: Path, stack: Stack, seconds: float) -> list[psutil.Process]:
-    """Wait at most `seconds` until no process is left; return those that are."""
+    """Wait up to `seconds` until no process is left; return the processes that still run."""
     deadline = time.monotonic() + seconds
     while (left := processes_of(home, stack)) and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -118,7 +118,7 @@ def _servers(stack: Stack, name: str) -> list[int]:
 
 
 def _backends(stack: Stack) -> list[int]:
-    """Processes that serve connections of the platform or of Dagster."""
+    """Return the pids of processes that serve connections of the platform or of Dagster."""
     return [
         pid
         for postmaster in _servers(stack, "postgres")

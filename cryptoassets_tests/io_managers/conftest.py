@@ -12,17 +12,17 @@ from cryptoassets.resources.spark import SparkResource
 
 @pytest.fixture
 def mongo_io_manager(mongo: MongoResource, spark: SparkResource) -> MongoIOManager:
-    """The IO manager of the lake."""
+    """The IO manager for the data lake."""
     return MongoIOManager(mongo=mongo, spark=spark)
 
 
 @pytest.fixture
 def spark_io_manager(clean_path: object, spark: SparkResource) -> SparkIOManager:
-    """The IO manager of the cleaned Parquet."""
+    """The IO manager for the cleaned Parquet."""
     return SparkIOManager(spark=spark)
 
 
 @pytest.fixture
 def postgres_io_manager(postgres: PostgresResource, spark: SparkResource) -> PostgresIOManager:
-    """The IO manager of the warehouse."""
+    """The IO manager for the warehouse."""
     return PostgresIOManager(postgres=postgres, spark=spark)

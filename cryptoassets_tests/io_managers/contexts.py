@@ -1,4 +1,4 @@
-"""Writes and reads partitions as Dagster does, without the assets.
+"""Writes and reads partitions as Dagster does, but without running assets.
 
 What goes here: contexts with the real keys and partitions. What stays out: values (in `rows`).
 """

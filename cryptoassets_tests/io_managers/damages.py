@@ -22,16 +22,16 @@ def empty(folder: Path) -> None:
 
 
 def overwrite(folder: Path) -> None:
-    """Replace the content of the first file by something else."""
+    """Replace the content of the first file with text."""
     _first(folder).write_bytes(b"<html>502 Bad Gateway</html>" * 99)
 
 
 def flip(folder: Path) -> None:
-    """Change letters of the rows; only the checksums of the pages reveal the change."""
+    """Change letters in the rows of the first file; only checksums reveal the change."""
     path = _first(folder)
-    held = path.read_bytes()
-    assert b"coin-" in held
-    path.write_bytes(held.replace(b"coin-", b"koin-"))
+    content = path.read_bytes()
+    assert b"coin-" in content
+    path.write_bytes(content.replace(b"coin-", b"koin-"))
 
 
 def flip_in(folder: Path, column: str) -> None:
@@ -41,19 +41,19 @@ def flip_in(folder: Path, column: str) -> None:
     chunk = footer.row_group(0).column(footer.schema.names.index(column))
     pages = [chunk.data_page_offset, chunk.dictionary_page_offset]
     last = min(page for page in pages if page) + chunk.total_compressed_size - 1
-    held = bytearray(path.read_bytes())
-    held[last] ^= 1
-    path.write_bytes(held)
+    content = bytearray(path.read_bytes())
+    content[last] ^= 1
+    path.write_bytes(content)
 
 
 def remove_files(folder: Path) -> None:
-    """Delete the files but keep `_SUCCESS`."""
+    """Delete all Parquet files."""
     for path in folder.glob("*.parquet"):
         path.unlink()
 
 
 def nest(folder: Path) -> None:
-    """Replace the first file by a folder."""
+    """Replace the first file with a folder."""
     path = _first(folder)
     path.unlink()
     path.mkdir()

@@ -1,8 +1,8 @@
-"""Publishes in processes that are killed before each statement in turn; prints final states.
+"""Publishes in child processes, kills each at a different statement, and prints the final states.
 
-What goes here: the killed process, which the test runs as `python -m`. What stays out: the expected
-states (in `test_publishing`). It forks for each kill, because importing everything again would take
-seconds.
+What goes here: the program, which `test_publishing` runs with `python -m`. What stays out: the
+expected states (in that test). The program forks for each kill, because a new process would need
+seconds to import everything again.
 """
 
 import json
@@ -26,7 +26,7 @@ from cryptoassets_tests.io_managers.rows import HOUR, broken_row, judged, judged
 
 
 class DyingPostgres(PostgresResource):
-    """Connections that count statements, COMMIT included, and kill the process at one of them."""
+    """Connections that count statements, including COMMIT, and kill the process at one of them."""
 
     _steps_left: int = PrivateAttr(default=0)
 
@@ -65,19 +65,23 @@ class DyingPostgres(PostgresResource):
 
 
 def first_view() -> pa.Table:
-    """Two prices and two broken rows."""
+    """The rows that a first run publishes: two valid and two broken ones."""
     rows = [judged_row("kept"), judged_row("vanishing", rank=1)]
     return judged(*rows, broken_row("fixed"), broken_row("broken"))
 
 
 def later_view() -> pa.Table:
-    """One row is new, one is missing, one is fixed, one changes its reason."""
+    """What a later run publishes: a new rank, a new fault, a fixed row, a new reason, a new row."""
     rows = [judged_row("kept", rank=2), broken_row("vanishing"), judged_row("fixed")]
     return judged(*rows, broken_row("broken", reasons=["bad_id"]), judged_row("new"))
 
 
 def state_after_death(view: Callable[[], pa.Table], steps: int) -> tuple[bool, dict[str, Any]]:
-    """Publish in a child that is killed after some steps; return whether it was, and the state."""
+    """Publish in a child process that is killed after `steps` steps, if it needs more.
+
+    Returns:
+        Whether it was killed, and the state in which it left the database.
+    """
     child = os.fork()
     if child == 0:
         postgres = DyingPostgres()
@@ -93,8 +97,11 @@ def state_after_death(view: Callable[[], pa.Table], steps: int) -> tuple[bool, d
 
 
 def main() -> None:
-    """Publish two views; print for each the state after a kill at step 0, 1, 2, ... and at none."""
-    # Done once here, so that the children need not migrate the schema and import Dagster.
+    """Publish both views, and print the states of the database for each.
+
+    The last state is that without a kill; the others follow a kill at step 0, 1, 2, ...
+    """
+    # Migrate the schema and import Dagster once here, so that the children need not do it.
     PostgresResource().connect().close()
     with dg.build_output_context():
         first_view()

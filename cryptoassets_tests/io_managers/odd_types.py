@@ -1,4 +1,4 @@
-"""A value of every BSON type, for tests that store it in fields of another type."""
+"""Values of every BSON type, for tests that store them in fields that need another type."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +41,10 @@ STORED_BY_STANDIN: dict[str, Any] = {
     "early date": datetime(1, 1, 1, tzinfo=UTC),
     "late date": datetime(9999, 12, 31, tzinfo=UTC),
 }
-"""Maps names to values that nx-27017 can store; `...` means that the field is missing."""
+"""Maps names to values that nx-27017, the stand-in for MongoDB, can store.
+
+`...` means that the field is missing.
+"""
 
 OTHERS: dict[str, Any] = {
     "nan": float("nan"),
@@ -56,10 +59,10 @@ OTHERS: dict[str, Any] = {
     "uuid": Binary(b"0" * 16, 4),
     "date beyond 9999": DatetimeMS(9_999_999_999_999_999),
 }
-"""Further values that only MongoDB can store."""
+"""Further values, which MongoDB can store but nx-27017 cannot."""
 
 
 def changed(document: dict[str, Any], field: str, value: Any) -> dict[str, Any]:
-    """A copy of a document with another value in a field, or without the field."""
-    kept = {name: held for name, held in document.items() if name != field}
+    """A copy of a document with another value in a field, or without the field if it is `...`."""
+    kept = {name: old for name, old in document.items() if name != field}
     return kept if value is ... else kept | {field: value}

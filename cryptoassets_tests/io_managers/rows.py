@@ -29,12 +29,12 @@ def start_of(partition: str) -> datetime:
 
 
 def coin(number: int) -> str:
-    """The slug of a coin, by number."""
+    """The slug of a numbered coin."""
     return f"coin-{number}"
 
 
 def document(coin_id: str = "bitcoin", partition: str = HOUR, **changes: Any) -> Row:
-    """A raw document at a partition's first instant; `payload` adds fields to its payload."""
+    """A raw document at a partition's first instant; the argument `payload` adds fields."""
     payload = {"id": coin_id, "rank": "1", "symbol": "BTC", "name": "Bitcoin", "priceUsd": "1.5"}
     payload |= changes.pop("payload", {})
     observed_at = changes.pop("observed_at", start_of(partition))

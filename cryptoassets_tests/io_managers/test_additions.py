@@ -60,11 +60,11 @@ TABLES = "warehouse.coin_prices, warehouse.quarantine, warehouse.loads"
 PRICE = "SELECT price_usd FROM warehouse.coin_prices WHERE raw_id = '1-0'"
 CHANGED, PUBLISHED = [(Decimal(7),)], [(Decimal("1.5"),)]
 CHANGE_A_DIGIT = "UPDATE warehouse.coin_prices SET price_usd = 7 WHERE raw_id = '1-0'"
-"""Only publishing the whole partition restores this price."""
+"""A manual change of a price; only publishing the whole partition restores the price."""
 
 
 def snapshot(minute: int, *kinds: str) -> pa.Table:
-    """The judged rows of one snapshot; each kind (outcome or reason code) is one coin."""
+    """The judged rows of one snapshot, one coin per kind (an outcome or a reason code)."""
     rows = []
     for number, kind in enumerate(kinds):
         same: Row = {"observed_at": start_of(HOUR) + timedelta(minutes=minute)}
@@ -77,7 +77,7 @@ def snapshot(minute: int, *kinds: str) -> pa.Table:
 
 @dataclass
 class Hour:
-    """The cleaned files of an hour and its publications.
+    """An hour: its cleaned files, and its rows in PostgreSQL.
 
     Attributes:
         spark: loads the files.
@@ -116,7 +116,7 @@ class Hour:
         delete_folder(clean_store()[0], str(self.folder))
 
     def load(self) -> CleanFiles:
-        """The files as `warehouse/coin_prices` gets them."""
+        """Load the files as `warehouse/coin_prices` does."""
         with dg.build_input_context(
             asset_key=CLEAN,
             partition_key=HOUR,
@@ -128,16 +128,16 @@ class Hour:
         return files
 
     def publish(self, files: CleanFiles | None = None, **to: PostgresIOManager) -> Any:
-        """Publish the hour; return the context."""
+        """Publish the given files, by default all current ones; return the output context."""
         return write(to.get("to", self.postgres), PRICES, HOUR, files or self.load())
 
     def execute(self, statement: str) -> None:
-        """Change the database by hand."""
+        """Change the database as a user might do manually."""
         with psycopg.connect(self.database) as connection:
             connection.execute(statement)  # type: ignore[arg-type]
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
+        """The rows that a query returns."""
         return warehouse.ask(self.database, query)
 
     def dump(self) -> dict[str, list[str]]:
@@ -145,7 +145,7 @@ class Hour:
         return warehouse.dump(self.database)
 
     def checksums(self) -> tuple[str, str]:
-        """The checksum in the ledger, and that of the rows as `audit` computes it."""
+        """The checksum in the ledger, and the one that `audit` computes from the rows."""
         with psycopg.connect(self.database) as connection:
             cursor = connection.cursor()
             kept = latest_publication(cursor, SNAPSHOT_FLOW.asset, HOUR).rows_checksum
@@ -166,7 +166,7 @@ def hour(
 
 @pytest.fixture
 def growing(hour: Hour) -> Hour:
-    """An hour whose first file is published, and whose second one is not."""
+    """An hour with two files, of which only the first is published."""
     hour.add(snapshot(1, "valid", "valid", "bad_id"))
     hour.publish()
     hour.add(snapshot(2, "valid", "superseded", "price_usd_missing"))
@@ -181,10 +181,10 @@ SNAPSHOTS = st.lists(st.lists(KINDS, min_size=1, max_size=5), min_size=2, max_si
     max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(snapshots=SNAPSHOTS)
-def test_the_result_is_that_of_publishing_everything(
+def test_publishing_only_added_files_gives_the_same_rows_as_publishing_all_files(
     hour: Hour, snapshots: list[list[str]]
 ) -> None:
-    """Table, quarantine and ledger are equal, whatever the outcomes of the added rows are."""
+    """Table, quarantine and ledger are equal, whatever outcomes the added rows have."""
     hour.clear()
     hour.execute(f"TRUNCATE {TABLES}, warehouse.load_history")
     for minute, kinds in enumerate(snapshots):
@@ -200,8 +200,8 @@ def test_the_result_is_that_of_publishing_everything(
     assert kept == actual
 
 
-def test_only_added_rows_are_written_and_a_changed_digit_is_found(growing: Hour) -> None:
-    """Rows that were published before are not read again; the ledger's checksum is the true one."""
+def test_only_added_rows_are_written_and_a_manual_change_is_found(growing: Hour) -> None:
+    """Published rows are not compared again, but the ledger's checksum reveals the change."""
     before = warehouse.versions(growing.database)
     growing.execute(CHANGE_A_DIGIT)
 
@@ -229,36 +229,38 @@ def test_only_added_rows_are_written_and_a_changed_digit_is_found(growing: Hour)
 
 
 CAUSES = {
-    "a row is missing": "DELETE FROM warehouse.coin_prices WHERE raw_id = '1-1'",
-    "a row is too many": (
+    "a missing row": "DELETE FROM warehouse.coin_prices WHERE raw_id = '1-1'",
+    "an extra row": (
         "INSERT INTO warehouse.coin_prices SELECT 'x', observed_at, price_usd, market_cap_usd, "
         "volume_usd_24h, vwap_usd_24h, change_pct_24h, supply, max_supply, rank, source, "
         "fetched_at, 'x' FROM warehouse.coin_prices LIMIT 1"
     ),
-    "a document is missing in quarantine": "DELETE FROM warehouse.quarantine",
+    "a missing document in quarantine": "DELETE FROM warehouse.quarantine",
     "published by other code": "UPDATE warehouse.load_history SET files_hash = 'other'",
     "published before files were recorded": "UPDATE warehouse.load_history SET files_hash = NULL",
-    "the history was deleted": "DELETE FROM warehouse.load_history",
-    "the ledger was deleted": "DELETE FROM warehouse.loads",
-    "other cleaned rows": "UPDATE warehouse.loads SET clean_checksum = '3:7'",
-    "no checksum of the rows": "UPDATE warehouse.loads SET rows_checksum = NULL",
+    "deleted history": "DELETE FROM warehouse.load_history",
+    "deleted ledger": "DELETE FROM warehouse.loads",
+    "published from other cleaned rows": "UPDATE warehouse.loads SET clean_checksum = '3:7'",
+    "published without a checksum": "UPDATE warehouse.loads SET rows_checksum = NULL",
 }
 
 
-@pytest.mark.parametrize("cause", [*CAUSES, "rewritten", "a late document", "not from files"])
-def test_the_whole_partition_is_published_if_anything_else_has_changed(
+@pytest.mark.parametrize(
+    "cause", [*CAUSES, "rewritten files", "a late document", "published without files"]
+)
+def test_the_whole_partition_is_published_unless_files_were_only_added(
     growing: Hour, cause: str
 ) -> None:
-    """The changed digit shows that all rows were compared."""
+    """The manually changed price is restored, so all rows were compared."""
     match cause:
-        case "rewritten":
+        case "rewritten files":
             growing.rewrite()
         case "a late document":
             late = pa.concat_tables([growing.files.popitem()[1], snapshot(0, "valid")])
             growing.rewrite()
             growing.add(late.slice(3))
             growing.add(late.slice(0, 3))
-        case "not from files":
+        case "published without files":
             (first, _) = growing.files.values()
             other = judged(judged_row("other", raw_id="other"))
             write(growing.postgres, PRICES, HOUR, pa.concat_tables([first.slice(0, 2), other]))
@@ -275,9 +277,9 @@ def test_the_whole_partition_is_published_if_anything_else_has_changed(
     assert growing.dump() == found
 
 
-def test_a_row_in_the_time_of_the_added_rows_is_replaced(growing: Hour) -> None:
-    """The table has the published rows and no others."""
-    growing.execute(CAUSES["a row is too many"])
+def test_an_extra_row_in_the_time_range_of_the_added_rows_is_removed(growing: Hour) -> None:
+    """Afterwards the table contains only rows from the files."""
+    growing.execute(CAUSES["an extra row"])
     growing.execute(
         "UPDATE warehouse.coin_prices SET observed_at = '2026-10-31T23:02Z' WHERE raw_id = 'x'"
     )
@@ -293,10 +295,10 @@ MEANWHILE: list[Callable[[], object]] = []
 
 
 class OvertakenPostgres(PostgresResource):
-    """Connections that call a function right before the lock of a partition is taken."""
+    """Connections that call the functions in `MEANWHILE` right before they lock a partition."""
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """Connect as usual, with that interruption."""
+        """Connect as usual, but with a cursor that calls the functions."""
         connection = super().connect(autocommit=autocommit)
 
         class OvertakenCursor(psycopg.Cursor[Any]):
@@ -309,16 +311,16 @@ class OvertakenPostgres(PostgresResource):
         return connection
 
 
-@pytest.mark.parametrize("other", ["the same files", "one more file", "fewer files"])
-def test_a_run_that_is_overtaken_compares_everything_again(
-    growing: Hour, spark: SparkResource, other: str
+@pytest.mark.parametrize("published", ["the same files", "one more file", "fewer files"])
+def test_a_run_that_is_overtaken_compares_all_rows(
+    growing: Hour, spark: SparkResource, published: str
 ) -> None:
-    """Another run publishes after this one has read the ledger and staged its rows."""
+    """Another run publishes after this run has read the ledger and staged its rows."""
     earlier = growing.load()
-    if other == "one more file":
+    if published == "one more file":
         growing.add(snapshot(3, "valid", "bad_id"))
     theirs = growing.load()
-    if other == "fewer files":
+    if published == "fewer files":
         growing.add(snapshot(3, "valid", "bad_id"))
         earlier = growing.load()
     MEANWHILE.append(lambda: growing.publish(theirs))
@@ -353,7 +355,7 @@ def test_a_publisher_killed_at_any_statement_changes_everything_or_nothing(
             cursor.count_down()
 
     with staged_rows(postgres, spark, SNAPSHOT_FLOW, "r", addition, [WINDOW]) as (staged,):
-        while not publishes(transaction, staged):
+        while not try_to_publish(transaction, staged):
             assert before == growing.dump()
             kills += 1
 
@@ -361,7 +363,7 @@ def test_a_publisher_killed_at_any_statement_changes_everything_or_nothing(
     assert [(HOUR, 6, 3, 2, 1)] == warehouse.ledger(growing.database)
 
 
-def publishes(transaction: Transaction, staged: StagedPartition) -> bool:
+def try_to_publish(transaction: Transaction, staged: StagedPartition) -> bool:
     """Publish the rows; return False if the connection was closed."""
     try:
         publish(transaction, staged, "r")
@@ -373,17 +375,17 @@ def publishes(transaction: Transaction, staged: StagedPartition) -> bool:
 class _ClosingCursor(psycopg.Cursor[Any]):
     """A cursor that closes its connection before one of its statements."""
 
-    def __init__(self, connection: psycopg.Connection[Any], left: int) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], statements_left: int) -> None:
         super().__init__(connection)
-        self._left = left
+        self._statements_left = statements_left
 
     def count_down(self) -> None:
-        """Count a statement, and close the connection if none is left."""
-        if self._left == 0:
+        """Count down one statement; close the connection if no statement is left."""
+        if self._statements_left == 0:
             self.connection.close()
             # A connection that is closed before its commit raises nothing by itself.
             raise psycopg.OperationalError
-        self._left -= 1
+        self._statements_left -= 1
 
     def execute(self, *args: Any, **kwargs: Any) -> Any:
         self.count_down()

@@ -34,7 +34,7 @@ Process = Callable[[Kernel], dg.OutputContext]
 
 
 def judge_while_documents_arrive(raw: pa.Table, url: str, database: str, limit: int) -> pa.Table:
-    """A kernel that inserts a document into the first minute when it gets the last range."""
+    """A kernel that inserts a document at the start of the hour while it judges the last range."""
     has_last = raw["observed_at"].to_pylist()[-1] == START + timedelta(minutes=SNAPSHOTS - 1)
     with MongoClient(url) as client:
         collection = client[database]["coin_snapshots"]
@@ -46,7 +46,7 @@ def judge_while_documents_arrive(raw: pa.Table, url: str, database: str, limit: 
 
 @pytest.fixture
 def process(lake: Lake, spark: SparkResource, clean_path: Path) -> Process:
-    """Map the hour's documents in four tasks and store the result."""
+    """A function that maps the hour's documents in four tasks and stores the result."""
     for minute in range(SNAPSHOTS):
         observed_at = START + timedelta(minutes=minute)
         some = [document(f"coin-{n}", observed_at=observed_at) for n in range(COINS)]
@@ -54,9 +54,9 @@ def process(lake: Lake, spark: SparkResource, clean_path: Path) -> Process:
         record = {"observed_at": observed_at, "coins_asked": COINS, "is_repeated": False}
         lake[FETCHES].insert_one({"_id": str(minute), "coins_received": COINS, **record})
     window = Span(START, START + timedelta(hours=1))
-    of_lake = partial(credentials, postgres=False)
+    lake_credentials = partial(credentials, postgres=False)
     ranges = RawRanges(
-        SNAPSHOT_FLOW, window, lake, COINS, spark.tasks, of_lake, documents_per_task=15
+        SNAPSHOT_FLOW, window, lake, COINS, spark.tasks, lake_credentials, documents_per_task=15
     )
 
     def store(kernel: Kernel) -> dg.OutputContext:
@@ -66,8 +66,8 @@ def process(lake: Lake, spark: SparkResource, clean_path: Path) -> Process:
     return store
 
 
-def test_no_instant_is_split_between_two_tasks(process: Process, clean_path: Path) -> None:
-    """Rules over a whole snapshot need all of its documents."""
+def test_no_snapshot_is_split_between_two_tasks(process: Process, clean_path: Path) -> None:
+    """Some rules need all documents of a snapshot."""
     process(judge_prices)
 
     store, root = clean_store()
@@ -81,7 +81,7 @@ def test_no_instant_is_split_between_two_tasks(process: Process, clean_path: Pat
 def test_documents_that_arrive_between_two_tasks_are_read_too(
     process: Process, lake: Lake, clean_path: Path, limit: int
 ) -> None:
-    """Otherwise the result would not contain all raw documents although it is taken as complete."""
+    """Otherwise the result would lack documents although it is marked as complete."""
     url = Stack(load_settings()).mongo_url()
 
     process(partial(judge_while_documents_arrive, url=url, database=lake.name, limit=limit))
@@ -93,7 +93,7 @@ def test_documents_that_arrive_between_two_tasks_are_read_too(
 def test_documents_that_keep_arriving_make_the_step_retry(
     process: Process, lake: Lake, clean_path: Path
 ) -> None:
-    """An incomplete read is not written."""
+    """The result of an incomplete read is not written."""
     url = Stack(load_settings()).mongo_url()
     kernel = partial(judge_while_documents_arrive, url=url, database=lake.name, limit=99)
 

@@ -24,13 +24,22 @@ from cryptoassets_tests.io_managers.rows import (
 
 @dataclass(frozen=True)
 class Store:
-    """One IO manager with an asset of its layer; rows are identified by numbered coins."""
+    """An IO manager and an asset that it stores; each row belongs to a numbered coin.
+
+    Attributes:
+        io_manager: the IO manager.
+        key: the asset.
+        partitions: two neighbouring partitions, the earlier first.
+        value_of: creates the asset's value for a partition from the numbers of coins.
+        malformed: a value that lacks a column, or a list of documents instead of a batch.
+        form: how a downstream asset loads the rows.
+    """
 
     io_manager: dg.ConfigurableIOManager
     key: dg.AssetKey
     partitions: tuple[str, str]
     value_of: Callable[[str, range], Any]
-    lacking_a_column: Any
+    malformed: Any
     form: type = pa.Table
 
     def write(self, partition: str, rows: int) -> dg.OutputContext:
@@ -38,7 +47,7 @@ class Store:
         return self.write_value(partition, self.value_of(partition, range(rows)))
 
     def write_value(self, partition: str, value: Any) -> dg.OutputContext:
-        """Store a value that an asset returned."""
+        """Store a value as if the asset had returned it."""
         return contexts.write(self.io_manager, self.key, partition, value)
 
     def coins(self, partition: str) -> list[str]:
@@ -136,7 +145,7 @@ def test_rerunning_a_partition_replaces_only_that_partition(store: Store) -> Non
 
 
 def test_neighbouring_partitions_share_no_row(store: Store) -> None:
-    """The first instant of an hour belongs to this hour and not to the hour before."""
+    """A partition's first instant belongs to this partition and not to the one before."""
     first, second = store.partitions
 
     store.write(second, rows=2)
@@ -145,8 +154,8 @@ def test_neighbouring_partitions_share_no_row(store: Store) -> None:
     assert {first: 1, second: 2} == store.row_counts()
 
 
-def test_a_missing_upstream_is_named_with_its_remedy(store: Store) -> None:
-    """The message names asset, partition and remedy, and there is no useless retry."""
+def test_a_missing_upstream_partition_is_named_with_its_remedy(store: Store) -> None:
+    """The message names asset, partition and remedy. Retries, which cannot help, are disabled."""
     written, missing = store.partitions
     store.write(written, rows=1)
 
@@ -163,7 +172,7 @@ def test_a_missing_upstream_is_named_with_its_remedy(store: Store) -> None:
 @pytest.mark.parametrize(
     "spoil",
     [
-        pytest.param(lambda store: store.lacking_a_column, id="columns"),
+        pytest.param(lambda store: store.malformed, id="columns"),
         pytest.param(lambda _: "not rows", id="type"),
     ],
 )
@@ -195,7 +204,7 @@ def test_metadata_counts_the_rows_of_the_partition(store: Store) -> None:
 
 
 def test_metadata_has_the_location_without_credentials(store: Store) -> None:
-    """Everybody who opens the UI can read the location."""
+    """Everybody who opens the UI can read the location, so it must not contain a password."""
     partition, _ = store.partitions
 
     uri = contexts.logged(store.write(partition, rows=1))["dagster/uri"]

@@ -1,4 +1,4 @@
-"""Partitions that retention deleted are never stored in the lake again."""
+"""The lake accepts no documents for partitions that retention has deleted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,7 +36,7 @@ def point(partition: str) -> Row:
 def fetch_history(
     io_manager: MongoIOManager, batches: Iterator[RawBatch], first: str = DAY, last: str = NEXT_DAY
 ) -> dg.ExecuteInProcessResult:
-    """Store a stream of batches in the lake, by one run over several days."""
+    """Store a stream of batches in the lake, in one run over several days."""
 
     @dg.asset(
         key=HISTORY,
@@ -55,8 +55,8 @@ def fetch_history(
     )
 
 
-def test_an_expired_hour_takes_no_documents(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
-    """New documents would never match the ledger row of the expired hour."""
+def test_an_expired_hour_accepts_no_documents(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
+    """With new documents, the lake would not match the ledger row of the expired hour."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     with pytest.raises(dg.Failure, match=f"raw/coin_snapshots {HOUR} has expired") as caught:
@@ -70,7 +70,7 @@ def test_an_expired_hour_takes_no_documents(mongo_io_manager: MongoIOManager, la
 def test_a_late_run_does_not_mark_an_expired_hour_as_empty(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A run of a past hour fetches nothing; a record of it would mean that the hour was empty."""
+    """A run for a past hour fetches nothing. This must not be recorded as an empty hour."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     with pytest.raises(dg.Failure, match="has expired"):
@@ -82,17 +82,17 @@ def test_a_late_run_does_not_mark_an_expired_hour_as_empty(
 def test_an_expired_hour_is_not_reported_as_missing(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """The remedy for a missing hour, to materialize it first, cannot work for an expired one."""
+    """The remedy for a missing hour (materialize it) cannot work for an expired hour."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     with pytest.raises(dg.Failure, match=f"{HOUR} has expired: retention deleted it"):
         read(mongo_io_manager, RAW, HOUR, pa.Table)
 
 
-def test_documents_of_an_expired_hour_are_left_out_and_the_others_stored(
+def test_documents_of_an_expired_hour_are_left_out_and_other_documents_are_stored(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A faulty source may send an old timestamp; no run is launched for the expired hour."""
+    """A faulty source may send an old timestamp. This must not launch a run for the old hour."""
     expire(lake, SNAPSHOT_FLOW, HOUR)
 
     context = write(
@@ -120,10 +120,10 @@ def test_history_of_expired_days_is_not_requested(
     assert 0 == lake["coin_history"].count_documents({})
 
 
-def test_a_partly_expired_range_is_fetched_for_the_other_days(
+def test_only_unexpired_days_of_a_partly_expired_range_are_stored(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A window of history is longer than a day, so the limit of retention may be inside it."""
+    """A history window is longer than a day, so the retention limit may be inside it."""
     expire(lake, HISTORY_FLOW, DAY)
 
     result = fetch_history(mongo_io_manager, iter([batch(point(DAY), point(NEXT_DAY))]))

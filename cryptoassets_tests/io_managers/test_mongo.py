@@ -32,7 +32,7 @@ LETTER = {
 }
 
 
-def test_the_same_answer_twice_is_one_document(mongo_io_manager: MongoIOManager) -> None:
+def test_a_document_that_is_sent_twice_is_stored_once(mongo_io_manager: MongoIOManager) -> None:
     """If an acknowledgement is lost, a retry sends the batch again."""
     same = document()
 
@@ -44,10 +44,10 @@ def test_the_same_answer_twice_is_one_document(mongo_io_manager: MongoIOManager)
     assert 2 == logged(again)["dagster/partition_row_count"]
 
 
-def test_another_answer_for_the_same_instant_is_stored_in_addition(
+def test_another_response_for_the_same_instant_is_stored_in_addition(
     mongo_io_manager: MongoIOManager,
 ) -> None:
-    """CoinCap may correct an answer; the clean layer decides which answer is used."""
+    """CoinCap may correct a response; the clean layer decides which response is used."""
     corrected = document(payload={"priceUsd": "1.6"})
 
     write(mongo_io_manager, RAW, HOUR, batch(document()))
@@ -58,7 +58,7 @@ def test_another_answer_for_the_same_instant_is_stored_in_addition(
 
 
 def test_existing_documents_are_not_changed(mongo_io_manager: MongoIOManager) -> None:
-    """Raw is immutable, so a document keeps the time of its first fetch."""
+    """Raw documents are immutable, so a document keeps the time of its first fetch."""
     first = document()
     later = first | {"fetched_at": first["fetched_at"] + timedelta(minutes=5)}
 
@@ -68,10 +68,10 @@ def test_existing_documents_are_not_changed(mongo_io_manager: MongoIOManager) ->
     assert [first] == read(mongo_io_manager, RAW, HOUR, Documents)
 
 
-def test_documents_of_another_hour_are_stored_and_logged_for_it(
+def test_documents_of_another_hour_are_stored_and_logged_for_that_hour(
     mongo_io_manager: MongoIOManager,
 ) -> None:
-    """An answer with the time 00:00:00 that the run of 23:00 fetched must be processed, too."""
+    """The run for 23:00 may fetch documents of 00:00; these must be processed, too."""
     context = write(mongo_io_manager, RAW, HOUR, batch(document(), document("ripple", NEXT_HOUR)))
 
     late = materializations(context)["raw/coin_snapshots", NEXT_HOUR]
@@ -85,7 +85,7 @@ def test_documents_of_another_hour_are_stored_and_logged_for_it(
 def test_dead_letters_are_stored_in_addition_to_documents(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A coin that cannot be read does not block the others and is not lost."""
+    """An unreadable coin does not block other coins, and is not lost."""
     context = write(mongo_io_manager, RAW, HOUR, batch(document(), dead_letters=(LETTER,)))
 
     assert [LETTER] == list(lake["dead_letters"].find())
@@ -93,7 +93,7 @@ def test_dead_letters_are_stored_in_addition_to_documents(
     assert 1 == logged(context)["dagster/partition_row_count"]
 
 
-def test_an_answer_with_only_dead_letters_fails_after_storing_them(
+def test_a_response_with_only_dead_letters_fails_after_they_are_stored(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
     """The run fails and may be retried; the dead letters are in the lake."""
@@ -108,24 +108,24 @@ def test_an_answer_with_only_dead_letters_fails_after_storing_them(
         read(mongo_io_manager, RAW, HOUR, pa.Table)
 
 
-@pytest.mark.parametrize("there", ["coincap", "simulator"])
+@pytest.mark.parametrize("source", ["coincap", "simulator"])
 def test_a_foreign_document_does_not_determine_the_source(
-    mongo_io_manager: MongoIOManager, lake: Lake, there: str
+    mongo_io_manager: MongoIOManager, lake: Lake, source: str
 ) -> None:
-    """As the newest document it would otherwise block every further fetch of real prices."""
-    write(mongo_io_manager, RAW, HOUR, batch(document(source=there)))
+    """The newest document may be from another program; it must not block further fetches."""
+    write(mongo_io_manager, RAW, HOUR, batch(document(source=source)))
     lake["coin_snapshots"].insert_one({"_id": "bare", "observed_at": start_of(NEXT_HOUR)})
 
-    context = write(mongo_io_manager, RAW, HOUR, batch(document("ripple", source=there)))
+    context = write(mongo_io_manager, RAW, HOUR, batch(document("ripple", source=source)))
 
     assert 2 == logged(context)["dagster/partition_row_count"]
 
 
 @pytest.mark.parametrize(("stored", "new"), [("coincap", "simulator"), ("replay", "coincap")])
-def test_real_and_other_prices_are_never_mixed(
+def test_real_prices_are_never_mixed_with_others(
     mongo_io_manager: MongoIOManager, lake: Lake, stored: str, new: str
 ) -> None:
-    """Simulated prices among real ones could not be recognised."""
+    """Otherwise a figure could be computed from real and simulated prices."""
     write(mongo_io_manager, RAW, HOUR, batch(document(source=stored)))
 
     with pytest.raises(dg.Failure, match="MONGO_URL, MONGO_DATABASE and POSTGRES_URL") as caught:
@@ -143,7 +143,7 @@ def test_real_and_other_prices_are_never_mixed(
 
 
 def test_simulated_and_recorded_data_may_be_mixed(mongo_io_manager: MongoIOManager) -> None:
-    """Neither is real, and every row names its source."""
+    """Neither of them is real, and every row names its source."""
     write(mongo_io_manager, RAW, HOUR, batch(document(source="simulator")))
 
     context = write(mongo_io_manager, RAW, HOUR, batch(document("ripple", source="replay")))

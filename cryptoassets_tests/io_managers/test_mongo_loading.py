@@ -1,4 +1,4 @@
-"""Loading from the lake: every document in every form, foreign documents included."""
+"""Loading from the lake: every document in every form, including foreign documents."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -28,7 +28,7 @@ Documents = list[dict[str, Any]]
 
 
 def fetch_record(offset: int, **changes: Any) -> Row:
-    """The record of one page for which 60 coins were requested."""
+    """The fetch record of one page, for which 60 coins were requested."""
     counts = {"offset": offset, "coins_asked": 60, "coins_received": 1, "is_repeated": False}
     times = {"observed_at": start_of(HOUR), "fetched_at": start_of(HOUR), "source": "simulator"}
     return {"_id": f"page {offset}"} | counts | times | changes
@@ -53,10 +53,10 @@ def rows_by_id(io_manager: MongoIOManager) -> dict[str, Row]:
     ],
     ids=str,
 )
-def test_a_foreign_document_is_loaded_and_marked(
+def test_a_foreign_document_is_loaded_and_marked_as_foreign(
     mongo_io_manager: MongoIOManager, lake: Lake, change: Row
 ) -> None:
-    """If it were dropped silently, nobody would find it."""
+    """Another program wrote the document. If it were dropped silently, nobody would find it."""
     planted = document("planted") | change
     write(mongo_io_manager, RAW, HOUR, batch(document()))
     lake["coin_snapshots"].insert_one(planted)
@@ -69,10 +69,10 @@ def test_a_foreign_document_is_loaded_and_marked(
     assert not found[document()["_id"]]["is_foreign"]
 
 
-def test_a_document_without_payload_is_loaded_and_marked(
+def test_a_document_without_payload_is_loaded_and_marked_as_foreign(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A missing payload differs from an empty one."""
+    """A missing payload must not be taken for an empty one."""
     lake["coin_snapshots"].insert_one({"_id": "bare", "observed_at": start_of(HOUR)})
 
     assert rows_by_id(mongo_io_manager)["bare"]["is_foreign"]
@@ -82,7 +82,7 @@ def test_a_document_without_payload_is_loaded_and_marked(
 def test_a_partition_is_loaded_in_the_form_of_the_annotation(
     mongo_io_manager: MongoIOManager,
 ) -> None:
-    """The forms are Spark, Arrow and plain Python."""
+    """The forms are a Spark DataFrame, an Arrow table and a list of dictionaries."""
     stored = document(payload={"name": "Ünïcode 🚀"})
     write(mongo_io_manager, RAW, HOUR, batch(stored))
 
@@ -95,7 +95,7 @@ def test_a_partition_is_loaded_in_the_form_of_the_annotation(
     assert table.to_pylist() == frame.to_pylist()
 
 
-def test_another_annotation_is_refused_and_the_supported_ones_are_named(
+def test_an_unsupported_annotation_is_refused_and_the_supported_ones_are_named(
     mongo_io_manager: MongoIOManager,
 ) -> None:
     """The message tells the author of an asset which annotations are possible."""
@@ -105,7 +105,7 @@ def test_another_annotation_is_refused_and_the_supported_ones_are_named(
         read(mongo_io_manager, RAW, HOUR, dict)
 
 
-def test_a_snapshot_is_judged_by_the_number_of_requested_coins(
+def test_each_row_has_the_number_of_coins_requested_for_its_snapshot(
     mongo_io_manager: MongoIOManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """COINCAP_COINS may change later, so it is used only for snapshots without a fetch record."""
@@ -128,14 +128,19 @@ def test_a_skipped_fetch_makes_the_partition_empty_not_missing(
 
     assert 0 == read(mongo_io_manager, RAW, HOUR, pa.Table).num_rows
     assert [] == read(mongo_io_manager, RAW, HOUR, Documents)
-    (said,) = [one for one in context.get_logged_events() if isinstance(one, dg.AssetObservation)]
-    assert ("credits", 3) == (said.metadata["skipped"].value, said.metadata["left"].value)
+    (observation,) = [
+        one for one in context.get_logged_events() if isinstance(one, dg.AssetObservation)
+    ]
+    assert ("credits", 3) == (
+        observation.metadata["skipped"].value,
+        observation.metadata["left"].value,
+    )
 
 
-def test_only_partitions_with_documents_become_tasks(
+def test_only_partitions_with_documents_get_tasks(
     mongo_io_manager: MongoIOManager, lake: Lake
 ) -> None:
-    """A click on "Materialize all" requests each hour of the year, and once made 8,000 tasks."""
+    """A click on "Materialize all" requests every hour of the year; this once made 8,000 tasks."""
     write(mongo_io_manager, RAW, HOUR, batch(document(), document("ripple", NEXT_HOUR)))
     hour = read(mongo_io_manager, RAW, HOUR, RawRanges)
     span = Span(start_of(HOUR) - timedelta(300), start_of(NEXT_HOUR) + timedelta(1))
@@ -146,8 +151,8 @@ def test_only_partitions_with_documents_become_tasks(
     assert [HOUR, NEXT_HOUR] == [partition_name(one.partition) for one in ranges]
 
 
-def test_partitions_are_read_by_an_index(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
-    """A year of snapshots has ten million documents, an hour only a thousand."""
+def test_documents_have_an_index_on_time(mongo_io_manager: MongoIOManager, lake: Lake) -> None:
+    """Without the index, reading an hour (a thousand documents) would scan a year (ten million)."""
     write(mongo_io_manager, RAW, HOUR, batch(document()))
 
     indexes = lake["coin_snapshots"].index_information().values()
@@ -156,7 +161,7 @@ def test_partitions_are_read_by_an_index(mongo_io_manager: MongoIOManager, lake:
 
 
 def test_documents_of_any_kind_are_counted_exactly(lake: Lake) -> None:
-    """The fast command must return the same numbers as `count_documents`."""
+    """The faster `count` command must return the same numbers as `count_documents`."""
     long_ago = {"fetched_at": {"$lt": start_of(NEXT_HOUR)}}
     dated = [document(f"coin-{n}", key) for n in range(3) for key in (HOUR, NEXT_HOUR)]
     odd = [{"_id": 7}, {"_id": ObjectId()}, {"_id": "text", "fetched_at": "yesterday"}]

@@ -28,7 +28,7 @@ Documents = list[dict[str, Any]]
 def test_any_key_is_kept_or_becomes_a_dead_letter(
     mongo_io_manager: MongoIOManager, lake: Lake, key: str
 ) -> None:
-    """MongoDB's own syntax in a payload must neither be executed nor be lost."""
+    """MongoDB syntax in a payload must be neither executed nor lost."""
     odd = document(payload={key: {key: "kept"}})
 
     write(mongo_io_manager, RAW, HOUR, batch(odd, document("ripple")))
@@ -41,7 +41,7 @@ def test_any_key_is_kept_or_becomes_a_dead_letter(
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-# Keys with a special meaning for MongoDB or its stand-in; random texts would not find them.
+# Keys that MongoDB or its stand-in nx-27017 interprets; random texts would not contain them.
 KEYS = TEXTS | st.sampled_from(
     [
         "id",
@@ -76,7 +76,7 @@ JSON_OBJECTS = st.recursive(
 def test_every_accepted_payload_is_returned_unchanged(
     mongo_io_manager: MongoIOManager, lake: Lake, payloads: list[Row]
 ) -> None:
-    """Types, digits, NULs and injected operators are kept."""
+    """Types, digits, NULs and injected operators do not change."""
     lake["coin_snapshots"].delete_many({})
     lake["dead_letters"].delete_many({})
     stored = [document(payload=p) for p in payloads if storage_fault(p) is None]
@@ -94,7 +94,7 @@ def test_every_accepted_payload_is_returned_unchanged(
 def test_a_number_without_quotes_keeps_all_its_digits(
     mongo_io_manager: MongoIOManager, lake: Lake, number: str
 ) -> None:
-    """No number type of the stores fits, so the text is stored and read as a number."""
+    """Neither a double nor an int64 holds it exactly, so its text is stored, marked as a number."""
     (item,) = read_envelope(f'{{"data":[{{"priceUsd":{number}}}]}}'.encode()).items or ()
 
     write(mongo_io_manager, RAW, HOUR, batch(document(payload=item.value)))

@@ -32,7 +32,7 @@ FOLDER = "coin_prices/hour=2026-10-31T23"
 
 
 class Judge(Protocol):
-    """Process the hour as the job does, and return its cleaned rows by `raw_id`."""
+    """Processes the hour as the job does, and returns its cleaned rows, sorted by `raw_id`."""
 
     def __call__(self, *, whole: bool = False) -> pa.Table:
         """Add newer rows to the partition, or judge the whole hour in a separate folder."""
@@ -42,7 +42,7 @@ class Judge(Protocol):
 def judge(
     lake: Lake, spark: SparkResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Judge:
-    """Provide a `Judge`; a partition is rewritten when it has three files."""
+    """A `Judge` that rewrites a partition instead of adding a fourth file."""
     resources = default_resources()
     resources["spark_io_manager"] = SparkIOManager(spark=spark, max_files=3)
     job = build_defs(resources=resources).resolve_job_def("process")
@@ -73,31 +73,31 @@ def snapshot(
 
 
 def arrivals(lake: Lake) -> Iterator[str]:
-    """Add documents to the hour one step after the other, and name each step."""
+    """Add documents to the hour step by step, and yield a name for each step."""
     raw = lake["coin_snapshots"]
     snapshot(lake, 1, 4)
-    yield "the first"
+    yield "the first snapshot"
     snapshot(lake, 2, 3)
     snapshot(lake, 3, 2, asked=10)
     snapshot(lake, 4, 3, payload={"priceUsd": "-1"})
-    yield "newer ones, truncated and broken"
+    yield "newer snapshots, one of them truncated and one broken"
     again = {
         "observed_at": START + timedelta(minutes=1),
         "fetched_at": START + timedelta(minutes=9),
     }
     raw.insert_one(document("coin-0", payload={"priceUsd": "2.5"}, **again))
-    yield "another answer for an instant that was judged"
+    yield "another response for an instant that was already judged"
     snapshot(lake, 5, 2)
     raw.insert_one(document("coin-9", observed_at=START + timedelta(minutes=1.5)))
-    yield "a late one"
+    yield "a newer snapshot and a late document"
     raw.insert_one({"_id": 7, "observed_at": START + timedelta(minutes=6), "payload": None})
-    yield "a foreign one"
+    yield "a document that another program wrote"
     snapshot(lake, 4.5, 1, asked=1)
     snapshot(lake, 55, 2)
-    yield "the last"
+    yield "a late and a newer snapshot"
 
 
-def test_added_rows_equal_those_of_judging_everything(
+def test_adding_rows_gives_the_same_result_as_judging_everything(
     lake: Lake, judge: Judge, tmp_path: Path
 ) -> None:
     """Existing rows are kept only if newer documents cannot change them."""
@@ -130,7 +130,7 @@ def test_only_newer_documents_are_judged(lake: Lake, judge: Judge, tmp_path: Pat
 
 
 def test_a_damaged_partition_is_rebuilt(lake: Lake, judge: Judge, tmp_path: Path) -> None:
-    """If rows were added to it, every cycle would fail until the end of the hour."""
+    """If rows were added to the partition, every cycle would fail until the end of the hour."""
     snapshot(lake, 1, 3)
     judge()
 
@@ -143,7 +143,7 @@ def test_a_damaged_partition_is_rebuilt(lake: Lake, judge: Judge, tmp_path: Path
 def test_a_partition_is_rewritten_before_it_has_too_many_files(
     lake: Lake, judge: Judge, tmp_path: Path
 ) -> None:
-    """One batch per second would create 3,600 files per hour, which each reader must open."""
+    """One batch per second would create 3,600 files per hour; each reader opens all of them."""
     folder = tmp_path / "clean" / FOLDER
 
     for minute in (1, 2, 3, 4):
@@ -155,7 +155,7 @@ def test_a_partition_is_rewritten_before_it_has_too_many_files(
 
 
 def test_files_are_not_added_to_a_folder_that_another_run_has_changed(clean_path: Path) -> None:
-    """If two runs write one hour, the run that adds files removes them again."""
+    """Otherwise the folder would mix the results of two runs."""
     store, root = clean_store()
     for name in ("temporary/part-1.parquet", "hour/part-0.parquet", "hour/part-x.parquet"):
         (clean_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -170,32 +170,40 @@ def test_files_are_not_added_to_a_folder_that_another_run_has_changed(clean_path
 
 @pytest.mark.parametrize(
     "change",
-    ["asked for more", "a page twice", "record gone", "setting", "rules", "file renamed", "failed"],
+    [
+        "more coins requested",
+        "page repeated",
+        "fetch record deleted",
+        "setting changed",
+        "rules changed",
+        "file renamed",
+        "earlier run failed",
+    ],
 )
 def test_a_partition_is_rebuilt_if_an_input_or_a_file_has_changed(
     lake: Lake, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
-    """The cases are all inputs of judging, changed files, and a failed run."""
+    """The cases cover every input of the rules, a changed file and a failed run."""
     folder = tmp_path / "clean" / FOLDER
     snapshot(lake, 1, 3)
     judge()
     (written,) = folder.glob("*.parquet")
     fetch = lake[FETCHES]
     match change:
-        case "asked for more":
+        case "more coins requested":
             fetch.update_one({}, {"$set": {"coins_asked": 9}})
-        case "a page twice":
+        case "page repeated":
             fetch.update_one({}, {"$set": {"is_repeated": True}})
-        case "record gone":
+        case "fetch record deleted":
             fetch.delete_many({})
-        case "setting":
+        case "setting changed":
             monkeypatch.setenv("COINCAP_COINS", "7")
-        case "rules":
+        case "rules changed":
             mark = folder / "_SUCCESS"
             mark.write_text(mark.read_text().replace(mark.read_text()[:4], "0000", 1))
         case "file renamed":
             written.rename(folder / "part-00000-another-run.parquet")
-        case "failed":
+        case "earlier run failed":
             monkeypatch.setenv("CLEAN_PATH", str(tmp_path / "clean"))
             require_full_read(SNAPSHOT_FLOW.clean, Span(START, START + timedelta(hours=1)))
 

@@ -1,4 +1,4 @@
-"""Charts on the page of a materialization show its rows, whatever names the coins have."""
+"""Charts on a materialization's page show its rows, whatever the coins are called."""
 
 import base64
 from datetime import date, timedelta
@@ -19,12 +19,12 @@ ODD = "<script>alert('&')\0\x1b</script>"
 
 
 def picture(table: Table, rows: pa.Table) -> ET.Element:
-    """The chart of some rows, parsed as a browser would."""
+    """The chart of the rows, parsed as a browser would parse it."""
     plot = plot_of(table, rows)
     assert plot is not None
     form, _, encoded = str(plot.value).partition(";base64,")
     assert f"![{table.name}](data:image/svg+xml" == form
-    return ET.fromstring(base64.b64decode(encoded.rstrip(")")))  # noqa: S314 - our own
+    return ET.fromstring(base64.b64decode(encoded.rstrip(")")))  # noqa: S314 - trusted XML
 
 
 def texts(drawn: ET.Element) -> list[str]:
@@ -33,7 +33,7 @@ def texts(drawn: ET.Element) -> list[str]:
 
 
 def hour_of(*coins: str, price: int = 100) -> pa.Table:
-    """Prices of coins in two snapshots; the second is 10 % higher."""
+    """Prices of coins in two snapshots; each price rises by 10 %."""
     return judged(
         *(
             judged_row(
@@ -49,7 +49,7 @@ def hour_of(*coins: str, price: int = 100) -> pa.Table:
 
 
 def test_prices_of_the_five_largest_coins_are_lines() -> None:
-    """Prices are relative to the first price, so bitcoin and a stablecoin fit into one chart."""
+    """Lines show changes in percent, so bitcoin and a stablecoin fit into one chart."""
     coins = ["bitcoin", "ethereum", ODD, "tether", "xrp", "sixth"]
 
     drawn = picture(COIN_PRICES, hour_of(*coins))
@@ -75,7 +75,7 @@ def test_returns_of_a_day_are_bars_from_gainers_to_losers() -> None:
 
 
 def test_the_first_day_shows_the_largest_coins() -> None:
-    """A newcomer has no returns yet, and would find no chart."""
+    """There are no returns yet, so the chart shows market caps instead."""
     rows = daily_coins("2026-11-26", range(3), market_cap_usd=Decimal(10**9 * 1234))
 
     words = texts(picture(COIN_DAILY, rows))
@@ -84,7 +84,7 @@ def test_the_first_day_shows_the_largest_coins() -> None:
 
 
 def test_the_market_is_a_line_over_days() -> None:
-    """A chart needs at least two days."""
+    """The line shows the market cap of all coins."""
     days = [{"day": date(2026, 11, 1 + day), "coins": 1, "gainers": 0, "losers": 0,
              "market_cap_usd": Decimal(10**9 * (2000 + day))} for day in range(20)]  # fmt: skip
 
@@ -94,8 +94,8 @@ def test_the_market_is_a_line_over_days() -> None:
     assert "1 November 2026 to 20 November 2026 (UTC)" in words
 
 
-def test_candles_are_those_of_bitcoin_by_hour() -> None:
-    """A chart of every coin would be unreadable, and mixing candles of four lengths is wrong."""
+def test_the_candle_chart_shows_hourly_candles_of_bitcoin() -> None:
+    """A chart with the candles of all coins, or of all four lengths, would be unreadable."""
     rows = [
         {"coin_id": coin, "interval": interval, "start_at": start_of(HOUR) - timedelta(hours=hour),
          "open": Decimal(100 + hour), "high": Decimal(120), "low": Decimal(90),
@@ -123,8 +123,8 @@ def test_candles_are_those_of_bitcoin_by_hour() -> None:
         ([0.0, 4e12], ["0", "+1,000,000,000,000"]),
     ],
 )
-def test_ticks_are_round_numbers_that_differ(values: list[float], labels: list[str]) -> None:
-    """An axis once showed "+1e2" with ticks from -0.08 to 0.04."""
+def test_ticks_are_distinct_round_numbers(values: list[float], labels: list[str]) -> None:
+    """Labels have enough digits to differ, and never an exponent."""
     ticks = round_ticks(values)
 
     assert labels == [ticks.text(value) for value in ticks.values][: len(labels)]
@@ -140,6 +140,6 @@ def test_ticks_are_round_numbers_that_differ(values: list[float], labels: list[s
     ],
     ids=["one snapshot", "prices of zero", "no returns", "no rows"],
 )
-def test_there_is_no_chart_without_data(table: Table, rows: pa.Table) -> None:
+def test_there_is_no_chart_without_enough_data(table: Table, rows: pa.Table) -> None:
     """An empty chart would look like an error."""
     assert plot_of(table, rows) is None

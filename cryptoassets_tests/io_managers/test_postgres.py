@@ -29,10 +29,10 @@ from cryptoassets_tests.io_managers.rows import (
 )
 
 pytestmark = pytest.mark.postgres
-SUPERSEDED = {"outcome": "superseded", "raw_id": "earlier answer"}
+SUPERSEDED = {"outcome": "superseded", "raw_id": "earlier response"}
 
 
-def test_every_raw_document_is_in_the_ledger_once(
+def test_the_ledger_counts_every_raw_document_once(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
     """Raw = loaded + quarantined + superseded."""
@@ -49,7 +49,7 @@ def test_every_raw_document_is_in_the_ledger_once(
 def test_quarantine_keeps_every_reason_and_the_payload(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Reasons and payload show the effect of a rule, and `requeue` reads them."""
+    """Reasons and payload show why a document was refused; `requeue` selects by reason."""
     row = broken_row(reasons=["price_usd_missing", "rank_missing"], payload='{"id": "\\u0000"}')
 
     context = write(postgres_io_manager, PRICES, HOUR, judged(row))
@@ -64,7 +64,7 @@ def test_quarantine_keeps_every_reason_and_the_payload(
 
 
 def test_a_rerun_rewrites_nothing(postgres_io_manager: PostgresIOManager, database: str) -> None:
-    """The current hour is published twelve times, and each rewrite would cause bloat and WAL."""
+    """The current hour is published twelve times, and rewriting rows would cause bloat and WAL."""
     rows = judged(judged_row(), broken_row())
     write(postgres_io_manager, PRICES, HOUR, rows, run_id="first")
     before, dump = warehouse.versions(database), warehouse.dump(database)
@@ -83,7 +83,7 @@ def test_a_rerun_rewrites_nothing(postgres_io_manager: PostgresIOManager, databa
 def test_only_rows_that_differ_are_rewritten(
     postgres_io_manager: PostgresIOManager, database: str, change: dict[str, Any]
 ) -> None:
-    """NULL and a value are different, too."""
+    """Replacing NULL with a value counts as a difference, too."""
     others = [judged_row("ethereum"), judged_row("ripple")]
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), *others))
     before = warehouse.versions(database)
@@ -98,7 +98,7 @@ def test_only_rows_that_differ_are_rewritten(
 def test_rows_that_are_no_longer_valid_are_removed(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """After a change of the rules, a document must not be both in the table and in quarantine."""
+    """After a rule change, a document must not be both in the table and in quarantine."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), judged_row("ripple")))
 
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), broken_row("ripple")))
@@ -111,11 +111,11 @@ def test_each_release_from_quarantine_is_recorded_once(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
     """The record explains why a price appeared later: a rule was fixed."""
-    was_later = {"fetched_at": start_of(HOUR) + timedelta(minutes=1)}
+    fetched_later = {"fetched_at": start_of(HOUR) + timedelta(minutes=1)}
     refused = [broken_row("ripple"), broken_row("tron"), broken_row("nem")]
     write(postgres_io_manager, PRICES, HOUR, judged(*refused), run_id="first")
     superseded = judged_row("tron", outcome="superseded")
-    newer = judged_row("tron", raw_id="newer", **was_later)
+    newer = judged_row("tron", raw_id="newer", **fetched_later)
     fixed = judged(judged_row("ripple"), superseded, newer, broken_row("nem"))
 
     contexts = [
@@ -152,10 +152,10 @@ def test_quarantine_of_a_partition_is_replaced(
     assert expected == warehouse.ask(database, query)
 
 
-def test_a_quarantined_document_moves_from_another_partition(
+def test_a_quarantined_document_moves_to_the_published_partition(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """A row of the same document under another partition must not make publishing fail."""
+    """If the quarantine has the document under another partition, publishing must not fail."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(), broken_row()))
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE warehouse.quarantine SET partition_key = '2026-01-01-00:00'")
@@ -169,7 +169,7 @@ def test_a_quarantined_document_moves_from_another_partition(
 def test_an_older_view_publishes_nothing_and_reports_it(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """If two runs process an hour, the run that read fewer documents may end last."""
+    """Of two runs for an hour, the one that read fewer documents (the older view) may end last."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(3)))
     before = warehouse.dump(database)
 
@@ -190,10 +190,10 @@ def test_an_hour_with_only_quarantined_rows_is_empty_not_missing(
     assert 0 == read(postgres_io_manager, PRICES, HOUR, pa.Table).num_rows
 
 
-def test_months_are_created_before_their_first_rows(
+def test_month_partitions_are_created_before_their_first_rows(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """The partition of the next month is created in advance."""
+    """The next month's partition is created in advance."""
     for hour in (NEXT_HOUR, HOUR):
         write(postgres_io_manager, PRICES, hour, judged_coins(hour, range(1)))
 

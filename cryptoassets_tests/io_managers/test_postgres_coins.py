@@ -1,4 +1,4 @@
-"""Coins are described by their newest observation; a day of a mart is replaced completely."""
+"""The newest observation describes a coin; a day's rows in a mart are replaced completely."""
 
 import itertools
 
@@ -41,10 +41,10 @@ def test_coins_do_not_depend_on_the_order_of_hours(
     assert [expected] == warehouse.ask(database, query)
 
 
-def test_a_coin_of_an_older_hour_is_not_rewritten(
+def test_an_older_hour_does_not_rewrite_a_coin(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """A coin whose values do not change is not rewritten, either."""
+    """The same hour does not rewrite it either, if no value has changed."""
     for hour in ("2026-10-31-22:00", HOUR):
         write(postgres_io_manager, COINS, hour, seen_coin("bitcoin", start_of(hour)))
     query = "SELECT xmin::text, name FROM warehouse.coins"

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.postgres
 def test_rows_that_violate_the_contract_are_not_published(
     postgres_io_manager: PostgresIOManager, database: str, rows: list[Any], problem: str
 ) -> None:
-    """Publishing refuses them even if the checks are disabled."""
+    """Publishing refuses them even if the asset checks are disabled."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row()))
     before = warehouse.dump(database)
 
@@ -66,10 +66,10 @@ def test_nothing_changes_if_the_database_refuses_a_row(
 
 
 @pytest.mark.parametrize(("stored", "new"), [("coincap", "simulator"), ("replay", "coincap")])
-def test_real_and_other_prices_are_never_mixed(
+def test_real_prices_are_never_mixed_with_others(
     postgres_io_manager: PostgresIOManager, database: str, stored: str, new: str
 ) -> None:
-    """A new lake may be used while POSTGRES_URL still names the old warehouse."""
+    """A user may switch to another lake while POSTGRES_URL still names the old warehouse."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(source=stored)))
     before = warehouse.dump(database)
     next_hour = judged(judged_row(partition=NEXT_HOUR, source=new))
@@ -85,7 +85,7 @@ def test_real_and_other_prices_are_never_mixed(
 def test_ids_that_are_too_long_for_an_index_are_quarantined(
     postgres_io_manager: PostgresIOManager, spark: SparkResource, database: str
 ) -> None:
-    """A slug of 10 kB or with a NUL must not block other coins or collide with a similar one."""
+    """A slug of 10 kB or with a NUL neither blocks other coins nor collides with a similar slug."""
     long = [f"{'x' * 5_000}{number}{'y' * 5_000}" for number in (1, 2)]
     ids = [*long, "nul\x00id", INJECTION, "🚀" * 600]
     rows = judged(judged_row(), *(broken_row(raw_id=raw_id, coin_id=raw_id) for raw_id in ids))

@@ -91,7 +91,7 @@ def another(postgres: PostgresResource, spark: SparkResource) -> PostgresIOManag
     return PostgresIOManager(postgres=postgres, spark=spark)
 
 
-def coins_of_the_mart(database: str) -> int:
+def count_mart_rows(database: str) -> int:
     """The number of rows in the mart."""
     return len(warehouse.ask(database, "SELECT FROM marts.coin_daily"))
 
@@ -99,7 +99,7 @@ def coins_of_the_mart(database: str) -> int:
 def test_a_mart_computed_from_newer_prices_by_another_run_is_not_replaced(
     postgres_io_manager: PostgresIOManager, another: PostgresIOManager, database: str
 ) -> None:
-    """A run reads prices, another publishes newer prices and the mart, then the first continues."""
+    """After a run has read its prices, another run publishes newer prices and the mart."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
     views = [judged_coins(HOUR, range(3))]
 
@@ -113,7 +113,7 @@ def test_a_mart_computed_from_newer_prices_by_another_run_is_not_replaced(
 
     assert result.success
     assert [2, 3] == read
-    assert 3 == coins_of_the_mart(database)
+    assert 3 == count_mart_rows(database)
     [(number,)] = warehouse.ask(database, NUMBERS)
     assert [({f"warehouse/coin_prices {DAY}": number},)] == warehouse.ask(database, MADE_FROM)
 
@@ -121,7 +121,7 @@ def test_a_mart_computed_from_newer_prices_by_another_run_is_not_replaced(
 def test_a_run_that_is_overtaken_in_every_attempt_fails(
     postgres_io_manager: PostgresIOManager, another: PostgresIOManager, database: str
 ) -> None:
-    """It reads its inputs four times; the marts of the other runs are kept."""
+    """The run reads its inputs four times; the mart of the other runs is kept."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
     views = iter(range(2, 20))
 
@@ -141,7 +141,7 @@ def test_a_run_that_is_overtaken_in_every_attempt_fails(
         f"marts/coin_daily {DAY} was computed in the meantime from a newer publication"
         in cause.message
     )
-    assert 5 == coins_of_the_mart(database)
+    assert 5 == count_mart_rows(database)
 
 
 def test_aliases_that_changed_during_a_run_are_read_again(
@@ -168,7 +168,7 @@ def test_aliases_that_changed_during_a_run_are_read_again(
 def test_the_ledger_has_the_checksum_of_the_published_rows(
     postgres_io_manager: PostgresIOManager, postgres: PostgresResource, database: str
 ) -> None:
-    """`audit` compares it with the rows and thereby finds manual changes."""
+    """`audit` compares this checksum with the rows, and so finds manual changes."""
     hour = partition_window(HOUR)
     views = (
         judged(judged_row(), broken_row()),
@@ -192,10 +192,10 @@ INTERRUPTIONS: list[Callable[[], object]] = []
 
 
 class InterruptedPostgres(PostgresResource):
-    """Connections that run an interruption right before the numbers of inputs are read."""
+    """Connections that call `INTERRUPTIONS` right before they read publication numbers."""
 
     def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """Connect as usual, with interruptions."""
+        """Connect as usual, but with a cursor that calls the functions."""
         connection = super().connect(autocommit=autocommit)
 
         class InterruptedCursor(psycopg.Cursor[Any]):
@@ -211,7 +211,7 @@ class InterruptedPostgres(PostgresResource):
 def test_recorded_numbers_match_the_rows_that_were_read(
     another: PostgresIOManager, postgres: PostgresResource, spark: SparkResource, database: str
 ) -> None:
-    """Otherwise a mart of older rows could have a newer number and would never be stale."""
+    """Otherwise a mart of older rows could record a newer number and would never be stale."""
     write(another, PRICES, HOUR, judged_coins(HOUR, range(2)))
     INTERRUPTIONS.append(lambda: write(another, PRICES, HOUR, judged_coins(HOUR, range(3))))
 
@@ -226,7 +226,7 @@ def test_recorded_numbers_match_the_rows_that_were_read(
 def test_a_mart_can_be_computed_after_its_ledger_was_lost_or_restored(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """After a restore, numbers may have gone backwards, so there are no newer inputs to read."""
+    """After a restore, a mart may record publications that no longer exist."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
     make_mart(postgres_io_manager)
     with psycopg.connect(database) as connection:
@@ -240,7 +240,7 @@ def test_a_mart_can_be_computed_after_its_ledger_was_lost_or_restored(
 def test_a_publication_gets_a_larger_number_only_if_rows_change(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Otherwise marts would become stale for no reason. The history also records quarantines."""
+    """Otherwise marts would become stale for no reason. The history records other changes, too."""
     valid, refused = judged_row("a"), broken_row("b")
     views = [
         judged(refused),
@@ -268,7 +268,7 @@ def test_a_publication_gets_a_larger_number_only_if_rows_change(
     assert [first, second] == [history[1][0], history[3][0]]
 
 
-def test_marts_are_stale_from_the_publication_of_prices_until_their_own(
+def test_new_prices_make_marts_stale_until_the_marts_are_published(
     postgres_io_manager: PostgresIOManager, postgres: PostgresResource, database: str
 ) -> None:
     """A run may be killed between the two publications. An unchanged mart keeps its number."""

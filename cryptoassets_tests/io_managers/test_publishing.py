@@ -36,7 +36,8 @@ INVARIANT = """
     FROM warehouse.loads WHERE partition_key = '2026-10-31-23:00'
 """
 STAGED = "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace"
-# The first session in the queue of a row waits for its transaction, the others for the tuple.
+# Of the sessions that wait for a locked row, the first waits for the transaction that holds the
+# lock, the others wait for the tuple.
 WAITING = """
     SELECT count(*) FROM pg_locks WHERE locktype IN ('transactionid', 'tuple') AND NOT granted
 """
@@ -46,7 +47,7 @@ def wait_for_waiters(url: str, wanted: int) -> None:
     """Wait until `wanted` sessions wait for a row that another session has locked."""
     deadline = time.monotonic() + 20
     while (waiting := warehouse.ask(url, WAITING)[0][0]) < wanted:
-        assert time.monotonic() < deadline, f"{waiting} of {wanted} sessions wait"
+        assert time.monotonic() < deadline, f"{waiting} of {wanted} sessions are waiting"
         time.sleep(0.02)
 
 
@@ -55,7 +56,7 @@ def test_a_publisher_killed_between_any_two_statements_changes_everything_or_not
     database: str,
 ) -> None:
     """The process is killed by SIGKILL at each of its statements in turn."""
-    answer = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-m", "cryptoassets_tests.io_managers.dying"],
         env={**os.environ, "POSTGRES_URL": database},
         cwd=project_root(),
@@ -63,7 +64,7 @@ def test_a_publisher_killed_between_any_two_statements_changes_everything_or_not
         check=True,
     )
 
-    for publication in json.loads(answer.stdout):
+    for publication in json.loads(finished.stdout):
         before, states = publication["before"], [state["rows"] for state in publication["states"]]
         undisturbed = states[-1]
         first_after = states.index(undisturbed)
@@ -73,11 +74,11 @@ def test_a_publisher_killed_between_any_two_statements_changes_everything_or_not
         assert before != undisturbed
         assert 2 <= len(killed_after_commit)
         assert [undisturbed] * len(killed_after_commit) == killed_after_commit
-        # A query planned before a month existed would see its ledger rows but not its prices.
-        # Therefore the empty month is committed before the transaction that fills it.
+        # A query planned before a month's partition existed would see the month's ledger rows but
+        # not its prices. Therefore the empty partition is committed before it is filled.
         last_before = publication["states"][first_after - 1]
         assert "warehouse.coin_prices_2026_10" in last_before["months"]
-    # Each publication drops the staging tables of killed ones.
+    # Each publication drops the staging tables of killed publications.
     assert [] == warehouse.ask(database, STAGED)
 
 
@@ -126,7 +127,7 @@ def test_an_analyst_cannot_block_a_publication(
 def test_two_concurrent_publications_result_in_the_newer_view(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """The result does not depend on which of them gets the lock first."""
+    """The result does not depend on which publication gets the lock first."""
     for round_number in range(6):
         changed = {"rank": round_number + 1}
         views = [judged_coins(HOUR, range(n + round_number), **changed) for n in (2, 3)]
@@ -164,7 +165,7 @@ def test_publications_of_other_partitions_do_not_wait(
 def test_no_reader_sees_a_partial_publication(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Table, quarantine and ledger agree in every snapshot during 30 publications."""
+    """Table, quarantine and ledger agree in every query during 30 publications."""
     views: list[tuple[int, ...]] = []
     is_over = threading.Event()
 
@@ -187,6 +188,6 @@ def test_no_reader_sees_a_partial_publication(
 
 
 def view_number(number: int) -> pa.Table:
-    """A growing set of rows; at each step half of them move between table and quarantine."""
+    """A growing set of rows; at each step, all earlier rows move between table and quarantine."""
     makers = (judged_row, broken_row)
     return judged(*(makers[(n + number) % 2](coin(n)) for n in range(20 + number)))

@@ -37,7 +37,7 @@ def point(coin: str, day: int, **changes: Any) -> dict[str, Any]:
 
 
 def publish(io_manager: PostgresIOManager, *rows: dict[str, Any]) -> dg.ExecuteInProcessResult:
-    """Publish the rows of three days by one run."""
+    """Publish the rows of three days in one run."""
     table = pa.Table.from_pylist(list(rows), schema=arrow_schema(CLEAN_COIN_PRICE_HISTORY))
 
     @dg.asset(
@@ -57,8 +57,8 @@ def publish(io_manager: PostgresIOManager, *rows: dict[str, Any]) -> dg.ExecuteI
     )
 
 
-def test_names_and_windows_of_partitions_are_inverse() -> None:
-    """Each of Dagster's keys can be parsed, and a range can be split into its partitions."""
+def test_partition_names_and_windows_can_be_converted_into_each_other() -> None:
+    """Dagster's partition keys can be parsed, and a range can be split into its partitions."""
     windows = [partition_window(day) for day in DAYS]
 
     assert windows == partitions_in((windows[0][0], windows[-1][1]), timedelta(days=1))
@@ -80,7 +80,7 @@ def test_each_day_is_published_with_its_own_ledger_row(
 
 
 @pytest.mark.postgres
-def test_a_bad_day_is_skipped_and_named_and_the_others_are_published(
+def test_a_bad_day_is_named_and_the_other_days_are_published(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
     """One duplicate key must not block the other days."""

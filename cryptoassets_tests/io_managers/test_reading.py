@@ -1,4 +1,4 @@
-"""Marts read snapshots or history under current slugs, and fail if there is neither."""
+"""Marts read snapshots or history, map old slugs to current ones, and fail if both are missing."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -29,13 +29,13 @@ FIGURES = (
 
 def make_day(postgres_io_manager: PostgresIOManager) -> dg.ExecuteInProcessResult:
     """Materialize the day's figures from the warehouse."""
-    of_warehouse = {"dagster/io_manager_key": "postgres_io_manager"}
+    from_warehouse = {"dagster/io_manager_key": "postgres_io_manager"}
     return dg.materialize(
         [
             coin_daily_asset,
             coin_aliases,
-            dg.AssetSpec(PRICES, partitions_def=HOURLY, metadata=of_warehouse),
-            dg.AssetSpec(HISTORY, partitions_def=DAILY, metadata=of_warehouse),
+            dg.AssetSpec(PRICES, partitions_def=HOURLY, metadata=from_warehouse),
+            dg.AssetSpec(HISTORY, partitions_def=DAILY, metadata=from_warehouse),
         ],
         partition_key=DAY,
         resources={"postgres_io_manager": postgres_io_manager},
@@ -69,7 +69,7 @@ def test_a_day_is_computed_from_the_existing_hours(
 def test_a_day_without_snapshots_is_computed_from_history(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """A user backfills a year without snapshots and has added an alias."""
+    """The user has added an alias; the history has prices under the old slug, too."""
     warehouse.ask(
         database, "INSERT INTO warehouse.coin_aliases VALUES ('old-btc', 'bitcoin') RETURNING alias"
     )
@@ -83,7 +83,7 @@ def test_a_day_without_snapshots_is_computed_from_history(
     assert expected == warehouse.ask(database, FIGURES)
 
 
-def test_a_day_without_snapshots_and_history_fails_with_a_remedy(
+def test_a_day_without_snapshots_or_history_fails_with_a_remedy(
     postgres_io_manager: PostgresIOManager,
 ) -> None:
     """The day must not be published as empty."""
@@ -93,4 +93,4 @@ def test_a_day_without_snapshots_and_history_fails_with_a_remedy(
     message = event.step_failure_data.user_failure_data.description
     assert "warehouse/coin_prices has no rows for" in message
     assert "A retry will not help; first materialize warehouse/coin_prices for" in message
-    assert "or warehouse/coin_price_history, which has none either" in message
+    assert "or warehouse/coin_price_history, which has no rows either" in message

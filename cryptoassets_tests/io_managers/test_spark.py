@@ -1,4 +1,4 @@
-"""Cleaned Parquet is complete or missing, exact, and never replaced by an older view."""
+"""Cleaned Parquet is complete or missing, keeps exact values, and never goes back to older rows."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -46,7 +46,7 @@ class Store:
         return rows
 
 
-def test_a_folder_without_its_mark_is_missing(store: Store, clean_path: Path) -> None:
+def test_a_folder_without_a_success_file_counts_as_missing(store: Store, clean_path: Path) -> None:
     """A run that is killed while writing leaves files, which must not be used."""
     store.write(judged_coins(HOUR, range(2)))
     (clean_path / FOLDER / "_SUCCESS").unlink()
@@ -55,8 +55,8 @@ def test_a_folder_without_its_mark_is_missing(store: Store, clean_path: Path) ->
         store.read()
 
 
-def test_a_folder_without_its_mark_is_replaced(store: Store, clean_path: Path) -> None:
-    """The check against older views must ignore the files of a killed run."""
+def test_a_folder_without_a_success_file_is_replaced(store: Store, clean_path: Path) -> None:
+    """The check that drops results with fewer rows must ignore the files of a killed run."""
     store.write(judged_coins(HOUR, range(3)))
     (clean_path / FOLDER / "_SUCCESS").unlink()
 
@@ -66,7 +66,7 @@ def test_a_folder_without_its_mark_is_replaced(store: Store, clean_path: Path) -
 
 
 def test_an_older_view_is_dropped_and_reported(store: Store) -> None:
-    """Raw only grows, so of two concurrent runs the slower one may have read fewer rows."""
+    """Raw partitions only grow, so of two concurrent runs the one that read fewer rows is older."""
     store.write(judged_coins(HOUR, range(3)))
 
     context = store.write(judged_coins(HOUR, range(2)))
@@ -77,7 +77,7 @@ def test_an_older_view_is_dropped_and_reported(store: Store) -> None:
 
 
 def test_a_view_with_the_same_number_of_rows_replaces_the_existing_one(store: Store) -> None:
-    """After a change of the rules the same documents are judged again."""
+    """After a rule change, the same documents are judged again."""
     store.write(judged(judged_row(rank=1)))
 
     store.write(judged(judged_row(rank=2)))
@@ -151,7 +151,7 @@ def test_metadata_counts_each_outcome(store: Store) -> None:
 def test_a_damaged_partition_is_refused_with_a_remedy_and_can_be_replaced(
     store: Store, clean_path: Path, name: str
 ) -> None:
-    """Comparing a new view with the damaged one used to fail, which blocked the hour."""
+    """Comparing new rows with the damaged partition used to fail, which blocked the hour."""
     store.write(judged_coins(HOUR, range(3)))
     DAMAGES[name](clean_path / FOLDER)
 
@@ -164,10 +164,10 @@ def test_a_damaged_partition_is_refused_with_a_remedy_and_can_be_replaced(
 
 
 @pytest.mark.parametrize("column", ["source", "outcome", "raw_id", "price_usd"])
-def test_a_damaged_page_does_not_block_a_new_view(
+def test_a_damaged_parquet_page_does_not_block_new_rows(
     store: Store, clean_path: Path, column: str
 ) -> None:
-    """The existing rows are read to compare them with the new view, which must not fail."""
+    """New rows are compared with the existing ones; this must not fail if those are damaged."""
     store.write(judged_coins(HOUR, range(3)))
     flip_in(clean_path / FOLDER, column)
 
@@ -179,7 +179,7 @@ def test_a_damaged_page_does_not_block_a_new_view(
 def test_bytes_that_changed_on_the_disk_are_not_read_as_other_prices(
     store: Store, session: SparkSession, clean_path: Path
 ) -> None:
-    """The footer is intact, so only the checksum of a page reveals the damage."""
+    """The footer is intact, so only a page checksum reveals the damage."""
     store.write(judged_coins(HOUR, range(3)))
     for local_checksum in (clean_path / FOLDER).glob(".*.crc"):
         local_checksum.unlink()

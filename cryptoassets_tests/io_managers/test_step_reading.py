@@ -1,4 +1,4 @@
-"""A step reads all inputs consistently, and its transaction does not stay open."""
+"""A step reads all inputs consistently, and does not leave its transaction open."""
 
 import weakref
 from collections.abc import Callable, Iterator
@@ -57,19 +57,19 @@ MANY_ROWS = sql.SQL("""
 class OtherIOManager(dg.IOManager):
     """The IO manager of an input outside PostgreSQL; it runs a function while loading."""
 
-    def __init__(self, happens: Callable[[], object]) -> None:
-        self._happens = happens
+    def __init__(self, while_loading: Callable[[], object]) -> None:
+        self._while_loading = while_loading
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store nothing."""
 
     def load_input(self, context: dg.InputContext) -> object:  # noqa: ARG002
         """Run the function."""
-        return self._happens()
+        return self._while_loading()
 
 
 def history(*coins: str) -> pa.Table:
-    """One point of the day per coin."""
+    """History with one point per coin on the day."""
     rows = [point(coin, 1, 7) for coin in coins]
     return pa.Table.from_pylist(rows, schema=arrow_schema(CLEAN_COIN_PRICE_HISTORY))
 
@@ -78,7 +78,7 @@ def make_mart(
     io_manager: PostgresIOManager,
     body: Callable[..., Any],
     keys: dict[str, dg.AssetKey],
-    happens: Callable[[], object] = lambda: None,
+    while_loading: Callable[[], object] = lambda: None,
 ) -> dg.ExecuteInProcessResult:
     """Materialize `marts/coin_daily` of the day with the given asset function."""
     mart = dg.asset(
@@ -97,7 +97,7 @@ def make_mart(
     return dg.materialize(
         [mart, *specs],
         partition_key=DAY,
-        resources={"store": io_manager, "other": OtherIOManager(happens)},
+        resources={"store": io_manager, "other": OtherIOManager(while_loading)},
         raise_on_error=False,
     )
 
@@ -110,7 +110,7 @@ def test_rows_published_between_two_inputs_of_a_mart_are_not_read(
 ) -> None:
     """Old history and new prices would be inconsistent.
 
-    Dagster loads inputs in the order of their names, so prices are the last.
+    Dagster loads inputs in the order of their names, so prices are loaded last.
     """
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
     write(postgres_io_manager, HISTORY, DAY, history("a"))
@@ -133,8 +133,8 @@ def test_rows_published_between_two_inputs_of_a_mart_are_not_read(
 
     assert make_mart(interrupted, coin_daily, keys).success
 
-    no_transaction_while_it_computes = (0,)
-    assert [(2, 1, aliases_known), no_transaction_while_it_computes] == read
+    no_transaction_while_computing = (0,)
+    assert [(2, 1, aliases_known), no_transaction_while_computing] == read
     assert [start_of(DAY).date()] == stale_mart_days(postgres)
 
 
@@ -164,14 +164,14 @@ def test_a_retried_step_reads_the_current_rows(
     assert [1, 1] == open_transactions
 
 
-def test_a_step_that_fails_between_two_inputs_leaves_no_transaction(
+def test_a_step_that_fails_between_two_inputs_leaves_no_open_transaction(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """In a long-running process it would make PostgreSQL keep all old row versions."""
+    """An open transaction would make PostgreSQL keep old row versions while the process runs."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(1)))
 
     def fail() -> None:
-        raise dg.Failure("it is away")
+        raise dg.Failure("the other store is unavailable")
 
     def coin_daily(prices: pa.Table, other: int, aliases: pa.Table) -> Any:
         raise NotImplementedError
@@ -202,7 +202,7 @@ def test_rows_are_read_in_batches(database: str) -> None:
 
 @pytest.mark.spark
 def test_a_frame_is_written_in_batches(clean_path: Path, session: SparkSession) -> None:
-    """Each batch becomes a row group of the file; the batches are never all in memory."""
+    """Each batch becomes a row group of the file; memory never holds all batches."""
     alive: list[weakref.ref[pa.RecordBatch]] = []
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -225,7 +225,7 @@ def test_a_frame_is_written_in_batches(clean_path: Path, session: SparkSession) 
 def test_a_few_rows_are_passed_without_a_file(
     clean_path: Path, session: SparkSession, coins: range
 ) -> None:
-    """The frame has the columns that a file would have; `isEmpty` on it runs no Spark job."""
+    """Even an empty DataFrame has the right columns; its `isEmpty` runs no Spark job."""
     frames = TemporaryFrames()
     few = daily_coins(DAY, coins)
     frame = frames.frame(session, COIN_DAILY, few.to_batches())

@@ -1,6 +1,6 @@
-"""Queries of PostgreSQL for tests: which rows exist, and which were rewritten.
+"""PostgreSQL queries for tests: which rows exist, and which were rewritten.
 
-What goes here: queries. What stays out: publishing, which always uses the IO manager.
+What goes here: queries. What stays out: publishing, for which tests use the IO manager.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ VERSIONS = """
 
 
 def ask(url: str, query: str) -> list[tuple[Any, ...]]:
-    """The rows of a query."""
+    """The rows that a query returns."""
     with psycopg.connect(url) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.execute(query).fetchall()
@@ -48,12 +48,12 @@ def _texts(url: str, table: Table) -> list[tuple[Any, ...]]:
 
 
 def versions(url: str) -> dict[str, str]:
-    """The last transaction that wrote each price and quarantined document, by raw_id."""
+    """The id of the transaction that last wrote each price or quarantined document, by raw_id."""
     return dict(ask(url, VERSIONS))
 
 
 def ledger(url: str) -> list[tuple[Any, ...]]:
-    """Partition, raw, loaded, quarantined and superseded rows of each publication."""
+    """Each partition's key, and its numbers of raw, loaded, quarantined and superseded rows."""
     return ask(
         url,
         "SELECT partition_key, raw_rows, loaded_rows, quarantined_rows, superseded_rows "

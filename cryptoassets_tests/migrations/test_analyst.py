@@ -20,14 +20,14 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def analyst(database: str) -> Iterator[psycopg.Connection]:
-    """A connection with the role analyst, to a database with one monthly partition of prices."""
+    """A connection with the role analyst to a database with one monthly partition of prices."""
     grants = Path(migrations.__file__).with_name("versions") / "r0001_analyst.sql"
     with psycopg.connect(database, autocommit=True) as connection:
-        # A copied database does not have the rights on the database itself, so grant them again.
+        # Copying a database does not copy the rights on the database itself, so set them again.
         connection.execute(grants.read_text())
         ensure_months(connection, [date(2026, 11, 1)])
-        connection.execute("CREATE TABLE public.of_others (secret text)")
-        connection.execute("CREATE TABLE staging.of_a_publication (raw_id text)")
+        connection.execute("CREATE TABLE public.unrelated (secret text)")
+        connection.execute("CREATE TABLE staging.staged_rows (raw_id text)")
         connection.execute("SET ROLE analyst")
         yield connection
 
@@ -48,7 +48,7 @@ def unprivileged_owner(postgres_url_of: Callable[[str], str]) -> Iterator[str]:
 
 
 def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) -> None:
-    """This includes months created after the migration, which do not inherit rights."""
+    """This includes monthly partitions created after the migration, which do not inherit rights."""
     relations = analyst.execute(
         "SELECT nspname, relname FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
         "WHERE nspname IN ('warehouse', 'marts') AND relkind IN ('r', 'p', 'v')"
@@ -58,7 +58,7 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
         analyst.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(*relation)))
 
     assert ("warehouse", "coin_prices_2026_11") in relations
-    # The two additional tables are Alembic's table and the month.
+    # The two additional tables are Alembic's table and the monthly partition.
     assert len(POSTGRES_TABLES) + 2 == len(relations)
 
 
@@ -73,10 +73,10 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
         "CREATE TABLE warehouse.mine ()",
         "CREATE TABLE public.mine ()",
         "CREATE TABLE staging.mine ()",
-        "SELECT * FROM staging.of_a_publication",
+        "SELECT * FROM staging.staged_rows",
         "CREATE TEMPORARY TABLE mine ()",
         "CREATE SCHEMA mine",
-        "SELECT * FROM public.of_others",
+        "SELECT * FROM public.unrelated",
         "SELECT rolpassword FROM pg_authid",
         "INSERT INTO warehouse.partition_locks VALUES ('mine', '')",
         "SELECT FROM warehouse.partition_locks FOR UPDATE",
@@ -88,7 +88,7 @@ def test_the_analyst_can_read_every_table_and_view(analyst: psycopg.Connection) 
     ],
 )
 def test_the_analyst_can_do_nothing_else(analyst: psycopg.Connection, statement: str) -> None:
-    """People and dashboards log in with this role."""
+    """People and dashboards log in with this role, which must therefore be read-only."""
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         analyst.execute(statement)
 
@@ -111,7 +111,7 @@ def test_readers_cannot_use_the_staging_schema_despite_default_privileges(
         assert [] == readers.fetchall()
 
 
-def test_a_migration_gives_the_analyst_no_log_in(
+def test_a_migration_does_not_allow_the_analyst_to_log_in(
     empty_database: str, postgres_url_of: Callable[[str], str]
 ) -> None:
     """On a company's server only an administrator may decide who logs in."""
@@ -129,10 +129,10 @@ def test_a_migration_gives_the_analyst_no_log_in(
     assert (False,) == row
 
 
-def test_an_owner_who_may_not_create_roles_gets_everything_except_the_analyst(
+def test_an_owner_who_may_not_create_roles_gets_everything_except_the_role_analyst(
     unprivileged_owner: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On a company's server only administrators create roles, so a warning must be enough."""
+    """On a company's server only administrators create roles, so the upgrade only warns."""
     upgrade(unprivileged_owner)
 
     with psycopg.connect(unprivileged_owner) as connection:

@@ -1,4 +1,4 @@
-"""The view `warehouse.pipeline_daily` accounts for documents, lag and credits of each UTC day."""
+"""The view `warehouse.pipeline_daily` shows documents, lag and credits per UTC day."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -24,8 +24,8 @@ PUBLISHED = """
 SPENT = "INSERT INTO warehouse.credits VALUES (%s, %s, %s, %s)"
 
 
-def test_a_day_has_its_lag_quarantine_and_credits(database: str) -> None:
-    """Lag is the median over publications; one that changed no price does not count."""
+def test_each_day_shows_its_lag_documents_and_credits(database: str) -> None:
+    """The lag is the median over the day's publications, without those that changed no prices."""
     with psycopg.connect(database) as connection:
         connection.execute("SET TimeZone = 'America/New_York'")
         ensure_months(connection, [HOUR.date()])

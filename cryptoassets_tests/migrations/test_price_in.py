@@ -9,12 +9,12 @@ import pytest
 pytestmark = pytest.mark.postgres
 
 FRIDAY = "2026-04-03"
-"""Good Friday: the ECB has no rate from then to Easter Monday, 6 April."""
+"""Good Friday: the ECB publishes no rates from this day to Easter Monday, 6 April."""
 
 
 @pytest.fixture
 def connection(database: str) -> Iterator[psycopg.Connection]:
-    """A connection as analyst, in which rates of euros and yen were stored."""
+    """A connection with the role analyst, in a transaction that has inserted rates."""
     with psycopg.connect(database) as connection:
         for currency, symbol, moment, rate in (
             ("euro", "EUR", "2026-05-05 10:00+00", "1.1"),
@@ -58,10 +58,10 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
         ("EUR", "2026-04-13 00:00+00", None),
     ],
 )
-def test_the_rate_of_a_moment(
+def test_the_rate_at_a_moment(
     connection: psycopg.Connection, currency: str, moment: str, expected: str | None
 ) -> None:
-    """It is the last rate of the 24 hours before, else the ECB's rate of the last business day."""
+    """It is the last rate of the past 24 hours, or else the ECB's rate of the last business day."""
     query = "SELECT warehouse.usd_per_unit_at(%s, %s)"
     (rate,) = connection.execute(query, [currency, moment]).fetchone() or (None,)
 
@@ -83,7 +83,7 @@ def test_the_rate_of_a_moment(
 def test_a_price_is_rounded_half_up_at_the_18th_place(
     connection: psycopg.Connection, price: str, currency: str
 ) -> None:
-    """The result equals that of Python's exact decimals."""
+    """The result equals the one that Python computes with exact decimals."""
     rate = Decimal({"EUR": "1.2", "JPY": "0.007"}[currency])
     exact = Context(prec=99, rounding=ROUND_HALF_UP)
     expected = exact.quantize(exact.divide(Decimal(price), rate), Decimal("1e-18"))

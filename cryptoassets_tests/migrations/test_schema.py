@@ -1,4 +1,4 @@
-"""The schema in a database equals `cryptoassets.schemas`."""
+"""The tables in the database are those that `cryptoassets.schemas` describes."""
 
 from datetime import date
 
@@ -56,9 +56,9 @@ WITHOUT_COMMENT = """
 
 @pytest.mark.parametrize("table", POSTGRES_TABLES, ids=lambda table: table.full_name)
 def test_columns_in_the_database_equal_those_in_schemas(database: str, table: Table) -> None:
-    """COPY lists, checks and docs are derived from `schemas`, but the DDL is written separately."""
+    """Checks, docs and COPY statements use `schemas`, but the DDL is written separately."""
     expected = [
-        # Columns of a view have no NOT NULL constraint, and an age is not an amount.
+        # Columns of a view have no NOT NULL constraint; `age_seconds` has no fixed precision.
         (c.name, TYPES[c.type], c.comment, c.is_nullable or table in VIEWS)
         if c.name != "age_seconds"
         else (c.name, "numeric", c.comment, True)
@@ -71,7 +71,7 @@ def test_columns_in_the_database_equal_those_in_schemas(database: str, table: Ta
 
 @pytest.mark.parametrize("table", POSTGRES_TABLES, ids=lambda table: table.full_name)
 def test_keys_and_table_comments_equal_those_in_schemas(database: str, table: Table) -> None:
-    """Without the key in the database, a retry could duplicate rows."""
+    """Without the primary key in the database, a retry could duplicate rows."""
     with psycopg.connect(database) as connection:
         key = connection.execute(KEY, [table.full_name]).fetchone()
         comment = connection.execute(
@@ -83,7 +83,7 @@ def test_keys_and_table_comments_equal_those_in_schemas(database: str, table: Ta
 
 
 def test_everything_in_the_schemas_has_a_comment(database: str) -> None:
-    """PgAdmin shows the comments, also those of Alembic's table and of the months of prices."""
+    """Users read the comments in pgAdmin, also on Alembic's table and the partitions of prices."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [date(2026, 11, 1)])
 
@@ -129,7 +129,7 @@ INSERT_PRICES = """
 def test_coin_latest_returns_the_newest_row_per_coin_without_reading_old_months(
     database: str,
 ) -> None:
-    """A dashboard queries it every few seconds, and a year of prices is 10 million rows."""
+    """Dashboards query this view every few seconds, and a year of prices has 10 million rows."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [date(2026, month, 1) for month in (9, 10, 11)])
         for day in ("2026-09-02 00:00Z", "2026-10-02 00:00Z", "2026-11-02 00:00Z"):

@@ -76,7 +76,7 @@ def start_upgrade(url: str) -> "subprocess.Popen[str]":
 
 
 def wait_for_waiters(url: str, wanted: int) -> None:
-    """Return when so many sessions wait for a table that another session has locked."""
+    """Return as soon as `wanted` sessions wait for a table that another session has locked."""
     deadline = time.monotonic() + 60
     with psycopg.connect(url, autocommit=True) as connection:
         while connection.execute(WAITING).fetchone() != (wanted,):
@@ -85,7 +85,7 @@ def wait_for_waiters(url: str, wanted: int) -> None:
 
 
 def test_head_is_the_newest_revision() -> None:
-    """HEAD is read from file names; with an outdated value every start would run alembic."""
+    """HEAD is derived from file names; if it were wrong, every start would run alembic."""
     script = ScriptDirectory(str(Path(migrations.__file__).parent))
 
     assert [HEAD] == script.get_heads()
@@ -99,11 +99,11 @@ def test_an_empty_database_is_upgraded_to_head(empty_database: str) -> None:
 
 
 def test_a_migrated_database_is_only_read(database: str) -> None:
-    """Every process calls `upgrade` at its first connection, so usually alembic must not start."""
+    """Every process calls `upgrade` when it first connects, so alembic must run only if needed."""
     with psycopg.connect(database) as connection:
         connection.execute("INSERT INTO warehouse.credits VALUES (now(), '/assets', 18, NULL)")
         connection.commit()
-        # A migration would wait for this lock, and fail.
+        # A migration would wait for this lock until it timed out.
         connection.execute("LOCK TABLE warehouse.alembic_version IN EXCLUSIVE MODE")
 
         upgrade(database)
@@ -112,7 +112,7 @@ def test_a_migrated_database_is_only_read(database: str) -> None:
 
 
 def test_an_upgrade_from_the_first_revision_keeps_all_rows(empty_database: str) -> None:
-    """Users upgrade databases that they have used for months; new columns come last."""
+    """Users upgrade databases with months of data. New columns come last and are not compared."""
     run_revisions(empty_database, "0001")
     with psycopg.connect(empty_database) as connection:
         connection.execute(ROWS_OF_THE_FIRST_REVISION)
@@ -133,7 +133,7 @@ def test_an_upgrade_from_the_first_revision_keeps_all_rows(empty_database: str) 
 
 
 def test_concurrent_migrations_upgrade_the_database_to_head(empty_database: str) -> None:
-    """In compose two code locations start at the same time."""
+    """In Docker Compose, two code locations start at the same time."""
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(upgrade, [empty_database] * 4))
 
@@ -141,8 +141,8 @@ def test_concurrent_migrations_upgrade_the_database_to_head(empty_database: str)
     assert HEAD == revision(empty_database)
 
 
-def test_two_processes_upgrade_an_old_database_at_once(empty_database: str) -> None:
-    """They overlap, because both start while a third session has locked the revision."""
+def test_two_processes_can_upgrade_an_old_database_at_the_same_time(empty_database: str) -> None:
+    """The upgrades overlap, because both start while a third session has locked Alembic's table."""
     run_revisions(empty_database, "0001")
     with psycopg.connect(empty_database) as other:
         other.execute("LOCK TABLE warehouse.alembic_version IN EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-"""Fixtures of alerts: a receiver, and settings that name it."""
+"""Fixture for tests of alerts: a receiver of messages."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from cryptoassets_tests.monitoring.receiver import Receiver, listening
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    """A receiver, whose address is in CRYPTOASSETS_ALERT_URLS."""
+    """A running receiver whose address is in CRYPTOASSETS_ALERT_URLS."""
     with listening() as server:
         monkeypatch.setenv("CRYPTOASSETS_ALERT_URLS", server.url)
         yield server

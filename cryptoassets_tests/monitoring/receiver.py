@@ -1,4 +1,4 @@
-"""A receiver of alerts: a real HTTP server on loopback, which apprise's `json://` posts to."""
+"""A receiver of alerts: a real HTTP server on loopback, for apprise's `json://` addresses."""
 
 import json
 import threading
@@ -13,7 +13,12 @@ SECRET = "tok3n-of-the-receiver"
 
 @dataclass
 class Receiver:
-    """Keeps what has arrived, in order; answers with `status`, unless it hangs."""
+    """Keeps the messages that it has accepted, in order.
+
+    Attributes:
+        status: HTTP status of its responses; it accepts messages only with status 200.
+        hangs: its responses never end.
+    """
 
     port: int = 0
     status: int = 200
@@ -22,11 +27,11 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Its address for apprise, with secrets."""
+        """The receiver's address for apprise, with secrets."""
         return f"json://me:{SECRET}@127.0.0.1:{self.port}/{SECRET}"
 
     def titles(self) -> list[str]:
-        """Return the titles that arrived since the last call, without the name of the product."""
+        """Return the titles received since the last call, without the prefix `cryptoassets: `."""
         titles = [body["title"].removeprefix("cryptoassets: ") for body in self.bodies]
         self.bodies.clear()
         return titles
@@ -34,7 +39,7 @@ class Receiver:
 
 @contextmanager
 def listening() -> Iterator[Receiver]:
-    """Serve a receiver."""
+    """Run a receiver until the block ends."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):

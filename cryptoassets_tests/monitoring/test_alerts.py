@@ -1,4 +1,4 @@
-"""Alerts: one message when a condition starts, one when it clears, and no other.
+"""Alerts: one message when a condition starts, one when it clears, and no further messages.
 
 PostgreSQL and the receiver are real. `test_watch` tests how signals are read from Dagster.
 """
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.postgres
 
 NOW = datetime.now(UTC)
 EARLIER = "2026-11-23T10:05:00+00:00"
-WELL = Signals(
+HEALTHY = Signals(
     source="simulator",
     interval="h1",
     runs=[LastRun("process", "2026-11-23-10:00", "run-1", "succeeded", EARLIER, None, 12.5)],
@@ -39,7 +39,7 @@ WELL = Signals(
     credits=CreditStatus(4000, 100, 3900, 400, 0, EARLIER, 100, None, 700),
     disk=DiskSpace("/home", 50, 100),
 )
-"""Nothing needs attention."""
+"""Signals of a platform on which nothing needs attention."""
 
 
 def check(severity: str) -> CheckStatus:
@@ -51,11 +51,11 @@ def check(severity: str) -> CheckStatus:
     )
 
 
-FAILED = replace(WELL.runs[0], outcome="failed", error="warehouse/coin_prices: disk full")
+FAILED = replace(HEALTHY.runs[0], outcome="failed", error="warehouse/coin_prices: disk full")
 GAP = OpenGaps(1, 1, NOW - timedelta(days=2), NOW - timedelta(days=1), NOW - timedelta(hours=1))
 CASES: dict[str, tuple[Signals, str, list[str]]] = {
     "failed run": (
-        replace(WELL, failed_runs=[FAILED]),
+        replace(HEALTHY, failed_runs=[FAILED]),
         "run failed: process 2026-11-23-10:00",
         [
             "What: The job process failed: warehouse/coin_prices: disk full",
@@ -66,32 +66,32 @@ CASES: dict[str, tuple[Signals, str, list[str]]] = {
         ],
     ),
     "failed check": (
-        replace(WELL, checks=[check("ERROR")]),
+        replace(HEALTHY, checks=[check("ERROR")]),
         "check not passed: warehouse/coin_prices price_moves",
         ["price_moves of warehouse/coin_prices failed: 3 coins", "/runs/r"],
     ),
     "warning check": (
-        replace(WELL, checks=[check("WARN")]),
+        replace(HEALTHY, checks=[check("WARN")]),
         "check not passed: warehouse/coin_prices price_moves",
         ["price_moves of warehouse/coin_prices warns: 3 coins"],
     ),
     "stale price": (
-        replace(WELL, price=NewestRow(NOW - timedelta(hours=2), timedelta(hours=2))),
+        replace(HEALTHY, price=NewestRow(NOW - timedelta(hours=2), timedelta(hours=2))),
         "prices are stale: warehouse/coin_prices",
-        ["at most 90 minutes are allowed", "What to do: cryptoassets status"],
+        ["it may be at most 90 minutes old", "What to do: cryptoassets status"],
     ),
     "open gap": (
-        replace(WELL, gaps=GAP),
+        replace(HEALTHY, gaps=GAP),
         "gap in the history: history h1",
         ["1 open gap in 1 coin", "What to do: cryptoassets backfill --gaps --from 20"],
     ),
     "low credits": (
-        replace(WELL, credits=replace(WELL.credits, left=1000)),
+        replace(HEALTHY, credits=replace(HEALTHY.credits, left=1000)),
         "credits run low: coincap",
         ["600 of CoinCap's 4,000 credits are left above the reserve of 400", "need 700"],
     ),
     "low disk": (
-        replace(WELL, disk=DiskSpace("/home", 9, 100)),
+        replace(HEALTHY, disk=DiskSpace("/home", 9, 100)),
         "disk is nearly full: /home",
         ["Only 9.0% of the disk is free", "What to do: free some space"],
     ),
@@ -111,40 +111,40 @@ def report_signals(connection: psycopg.Connection[Any], signals: Signals) -> Eva
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_one_message_when_it_starts_and_one_when_it_clears(
+def test_a_condition_sends_one_message_when_it_starts_and_one_when_it_clears(
     connection: psycopg.Connection[Any], receiver: Receiver, case: str
 ) -> None:
-    """It says what, where, since when and what to do. Repeated evaluations send no message."""
+    """The first message contains all facts. Repeated evaluations send no further messages."""
     signals, title, words = CASES[case]
 
-    report_signals(connection, WELL)
+    report_signals(connection, HEALTHY)
     assert [] == receiver.titles()
     report_signals(connection, signals)
     (message,) = receiver.bodies
     assert [title] == receiver.titles()
     report_signals(connection, signals)
     assert [] == receiver.titles()
-    report_signals(connection, WELL)
+    report_signals(connection, HEALTHY)
     assert [f"resolved: {title}"] == receiver.titles()
-    report_signals(connection, WELL)
+    report_signals(connection, HEALTHY)
 
     assert [] == receiver.titles()
     assert [] == [word for word in words if word not in message["message"]]
     assert [(0,)] == connection.execute("SELECT count(*) FROM warehouse.alerts").fetchall()
 
 
-def test_a_message_that_was_not_delivered_is_tried_again(
+def test_a_message_that_was_not_delivered_is_sent_again(
     connection: psycopg.Connection[Any], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other address gets each message only once; both get the messages in order."""
+    """The working address gets each message only once; both addresses get them in order."""
     broken, (title, cleared) = CASES["stale price"][0], titles_of("stale price")
     with listening() as other:
         monkeypatch.setenv("CRYPTOASSETS_ALERT_URLS", f"{receiver.url}  {other.url}")
         receiver.status = 500
         first = report_signals(connection, broken)
-        report_signals(connection, WELL)
+        report_signals(connection, HEALTHY)
         receiver.status = 200
-        last = report_signals(connection, WELL)
+        last = report_signals(connection, HEALTHY)
 
         assert [title, cleared] == receiver.titles()
         assert [title, cleared] == other.titles()
@@ -163,7 +163,7 @@ def titles_of(case: str) -> tuple[str, str]:
 def test_a_receiver_that_is_down_is_named_without_its_secrets(
     connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    """Logs and Dagster's page show the result of an evaluation."""
+    """Logs and Dagster's UI show the result of an evaluation, so it must not contain secrets."""
     caplog.set_level("DEBUG")
     monkeypatch.setenv("CRYPTOASSETS_ALERT_URLS", f"json://me:{SECRET}@127.0.0.1:1/{SECRET}")
 
@@ -176,10 +176,10 @@ def test_a_receiver_that_is_down_is_named_without_its_secrets(
     assert SECRET not in str(rows)
 
 
-def test_without_the_extra_an_error_names_it(
+def test_a_missing_extra_for_alerts_is_named_in_the_error(
     connection: psycopg.Connection[Any], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The alerts' library is optional. The condition is recorded, so `/metrics` shows it."""
+    """Apprise is optional. The condition is recorded nevertheless, so `/metrics` shows it."""
     monkeypatch.setitem(sys.modules, "apprise", None)
 
     with pytest.raises(SettingsError, match=r"extra `alerts`.*install 'cryptoassets\[alerts\]'"):
@@ -192,7 +192,7 @@ def test_without_the_extra_an_error_names_it(
 def test_without_addresses_conditions_are_recorded_for_metrics(
     connection: psycopg.Connection[Any],
 ) -> None:
-    """An address that is set later receives the messages of conditions that still hold."""
+    """If an address is set later, it receives messages about the conditions that still hold."""
     signals = CASES["low disk"][0]
 
     result = report_signals(connection, signals)
@@ -201,20 +201,20 @@ def test_without_addresses_conditions_are_recorded_for_metrics(
     assert (1, 0, [("low_disk",)]) == (result.conditions, result.sent, kinds)
 
 
-def test_a_disk_at_the_limit_does_not_start_and_clear_all_day() -> None:
-    """Free space varies with the temporary files of runs."""
-    at_11_percent = replace(WELL, disk=DiskSpace("/home", 11, 100))
+def test_a_disk_near_the_limit_does_not_start_and_clear_alerts_all_day() -> None:
+    """Temporary files of runs change the free space, so an open alert clears at a higher limit."""
+    at_11_percent = replace(HEALTHY, disk=DiskSpace("/home", 11, 100))
 
     assert [] == conditions(at_11_percent)
     assert ["low_disk"] == [one.kind for one in conditions(at_11_percent, {("low_disk", "/home")})]
 
 
-def test_a_failure_of_everything_is_a_few_messages() -> None:
-    """A backfill of a year by days could fail 365 times; a fetch fails for the present only."""
+def test_if_all_runs_fail_only_a_few_alerts_start() -> None:
+    """A year's backfill could fail 365 times. The alert for a failed fetch names no partition."""
     failed = [replace(FAILED, partition=f"2026-11-{day}-10:00") for day in range(10, 30)]
     fetches = [replace(FAILED, job="ingest")]
 
-    found = [one.subject for one in conditions(replace(WELL, failed_runs=[*failed, *fetches]))]
+    found = [one.subject for one in conditions(replace(HEALTHY, failed_runs=[*failed, *fetches]))]
 
     assert ["ingest", "process 2026-11-10-10:00"] == sorted(found)[:2]
     assert 6 == len(found)
@@ -223,19 +223,20 @@ def test_a_failure_of_everything_is_a_few_messages() -> None:
 @pytest.mark.parametrize(
     "signals",
     [
-        # The check itself is reported.
-        replace(WELL, failed_runs=[replace(FAILED, is_failed_check=True)]),
-        replace(WELL, failed_runs=[replace(FAILED, outcome="canceled")]),
-        # Ctrl-C.
+        # A failed check has an alert of its own.
+        replace(HEALTHY, failed_runs=[replace(FAILED, is_failed_check=True)]),
+        replace(HEALTHY, failed_runs=[replace(FAILED, outcome="canceled")]),
+        # Interrupted with Ctrl-C.
         replace(
-            WELL, failed_runs=[replace(FAILED, error="marts: x.DagsterExecutionInterruptedError")]
+            HEALTHY,
+            failed_runs=[replace(FAILED, error="marts: x.DagsterExecutionInterruptedError")],
         ),
-        replace(WELL, checks=[replace(check("ERROR"), is_replay=True)]),
+        replace(HEALTHY, checks=[replace(check("ERROR"), is_replay=True)]),
         # A new platform has no price yet, and a plan may have no limit.
-        replace(WELL, price=NewestRow(None, None)),
-        replace(WELL, credits=replace(WELL.credits, left=None)),
+        replace(HEALTHY, price=NewestRow(None, None)),
+        replace(HEALTHY, credits=replace(HEALTHY.credits, left=None)),
     ],
 )
-def test_what_needs_no_attention_starts_nothing(signals: Signals) -> None:
-    """A false alarm at night teaches people to ignore the next one."""
+def test_signals_that_need_no_attention_start_no_alert(signals: Signals) -> None:
+    """An alert about any of these signals would be a false alarm."""
     assert [] == conditions(signals)

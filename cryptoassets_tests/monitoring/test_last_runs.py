@@ -1,6 +1,6 @@
-"""`status` fails for the latest runs only, not for every failure of the past.
+"""`status` fails only if one of the latest runs failed, not because of older failures.
 
-Reading runs from Dagster is tested in the end-to-end tests of `run` and of the sensors.
+The end-to-end tests of `run` and of the sensors test how runs are read from Dagster.
 """
 
 import pytest
@@ -9,7 +9,7 @@ from cryptoassets.monitoring.last_runs import LastRun, RunOutcome, failures
 
 
 def a_run(job: str, outcome: RunOutcome) -> LastRun:
-    """The last run of a job."""
+    """Return the last run of a job."""
     return LastRun(job, "2026-11-23-10:00", job, outcome, "2026-11-23T10:05:00+00:00", None)
 
 
@@ -17,7 +17,7 @@ def a_run(job: str, outcome: RunOutcome) -> LastRun:
     ("newest_first", "failed"),
     [
         ([("marts", "succeeded"), ("process", "succeeded"), ("ingest", "succeeded")], []),
-        # After an hour that failed, `run` continues with the marts of other days.
+        # After a failed hour, `run` continues with the marts of other days.
         ([("marts", "succeeded"), ("process", "failed"), ("ingest", "succeeded")], ["process"]),
         ([("ingest", "killed"), ("marts", "succeeded"), ("process", "succeeded")], ["ingest"]),
         ([("history", "failed"), ("marts", "succeeded")], ["history"]),
@@ -27,7 +27,7 @@ def a_run(job: str, outcome: RunOutcome) -> LastRun:
         ([], []),
     ],
 )
-def test_the_last_run_and_those_of_the_main_jobs_decide(
+def test_only_the_newest_run_and_the_last_runs_of_the_main_jobs_count(
     newest_first: list[tuple[str, RunOutcome]], failed: list[str]
 ) -> None:
     """An old failure of another job must not make every later `status` exit with 1."""

@@ -1,4 +1,4 @@
-"""`/metrics` shows figures of the ledger, read as analyst; it refuses foreign pages."""
+"""`/metrics` shows what `analyst` reads from the warehouse, and refuses other origins' requests."""
 
 import socket
 import threading
@@ -27,12 +27,12 @@ ROWS = """
     INSERT INTO warehouse.alerts
     VALUES ('failed_run', 'process', now(), now(), 'error', 'm', 'p', 'r', NULL, NULL, '{}', '{}')
 """
-"""The ledger of two hours, a call, a gap, a run, an alert."""
+"""Ledger rows of two hours, and one API call, one gap, one run and one alert."""
 
 
 @pytest.fixture
 def page(analyst_url: str) -> Iterator[int]:
-    """The port of a page that shows the test's database."""
+    """Serve `/metrics` for the test's database; return the port."""
     config = uvicorn.Config(metrics_app(load_settings()), log_level="warning")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -47,14 +47,14 @@ def scrape(port: int, headers: dict[str, str] | None = None) -> tuple[int, str]:
     """Return the page's status and text."""
     connection = HTTPConnection("127.0.0.1", port, timeout=20)
     connection.request("GET", "/metrics", headers=headers or {})
-    answer = connection.getresponse()
-    text = answer.read().decode()
+    response = connection.getresponse()
+    text = response.read().decode()
     connection.close()
-    return answer.status, text
+    return response.status, text
 
 
 def samples(port: int) -> dict[str, float]:
-    """Scrape; return each sample by its name and the values of its labels."""
+    """Scrape the page; return the samples by name and label values."""
     status, text = scrape(port)
     assert 200 == status, text
     families = list(text_string_to_metric_families(text))
@@ -69,7 +69,7 @@ def samples(port: int) -> dict[str, float]:
 def test_the_page_shows_rows_lag_quarantine_credits_gaps_and_durations(
     page: int, database: str
 ) -> None:
-    """Standard names with units; the quarantine's share is that of recent partitions."""
+    """Metric names contain units. The quarantine ratio counts only recent partitions."""
     with psycopg.connect(database) as connection:
         connection.execute(ROWS)
 
@@ -88,12 +88,12 @@ def test_the_page_shows_rows_lag_quarantine_credits_gaps_and_durations(
         "cryptoassets_alerts failed_run": 1,
         "cryptoassets_alerts low_disk": 0,
     }.items() <= found.items()
-    # There is no price yet.
+    # The table of prices is empty.
     assert "cryptoassets_price_lag_seconds" not in found
 
 
-def test_a_scrape_reads_no_table_of_prices(page: int, database: str) -> None:
-    """Prometheus asks every few seconds, and a year of prices is 10 million rows."""
+def test_a_scrape_does_not_scan_price_tables(page: int, database: str) -> None:
+    """Prometheus scrapes every few seconds, and a year of prices has 10 million rows."""
     read = (
         "SELECT coalesce(sum(seq_scan), 0) FROM pg_stat_user_tables "
         "WHERE relname ~ '^(coin_prices|coin_price_history|quarantine|coin_daily)'"
@@ -107,10 +107,10 @@ def test_a_scrape_reads_no_table_of_prices(page: int, database: str) -> None:
         assert before == connection.execute(read).fetchone()
 
 
-def test_without_postgresql_the_page_reports_that_it_is_not_up(
+def test_without_postgresql_the_page_only_shows_cryptoassets_up_0(
     page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An error page would look like a broken exporter."""
+    """A response with an error status would look like a broken exporter."""
     monkeypatch.setenv("ANALYST_URL", "postgresql://analyst:s3cret@127.0.0.1:1/none")
 
     assert {"cryptoassets_up": 0.0} == samples(page)

@@ -1,4 +1,4 @@
-"""The watch: Dagster's signals arrive, no message is sent twice, no run waits."""
+"""The watch reports failures that Dagster records, sends no message twice and delays no run."""
 
 import time
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ CHECKED = dg.AssetKey(["warehouse", "coin_prices"])
 
 @pytest.fixture
 def instance(postgres: PostgresResource) -> Iterator[dg.DagsterInstance]:
-    """Dagster's own instance, without the runs of other tests."""
+    """The real Dagster instance, without the runs of other tests."""
     with dagster_instance() as opened:
         for run in opened.get_runs():
             opened.delete_run(run.run_id)
@@ -68,10 +68,10 @@ def report_check(instance: dg.DagsterInstance, *, passed: bool) -> None:
     )
 
 
-def test_the_sensor_reports_failed_runs_and_checks_and_their_end(
+def test_the_sensor_reports_failed_runs_and_checks_and_when_they_are_resolved(
     instance: dg.DagsterInstance, receiver: Receiver, database: str
 ) -> None:
-    """The tick returns at once, and the message follows."""
+    """The test waits for the thread that sends the messages; a tick does not."""
     run_id = end_run(instance, is_success=False)
     report_check(instance, passed=False)
 
@@ -94,12 +94,12 @@ def test_the_sensor_reports_failed_runs_and_checks_and_their_end(
 
 
 def tick(instance: dg.DagsterInstance) -> str:
-    """Let the sensor evaluate, and wait for its thread; return what it found."""
+    """Let the sensor evaluate, and wait for its thread; return the result in words."""
     sensors.alerts.evaluate_tick(dg.build_sensor_context(instance))
     return sensors.ALERT_WATCH.wait(60)
 
 
-def test_the_success_of_another_hour_hides_no_failure(
+def test_the_success_of_another_hour_does_not_hide_a_failure(
     instance: dg.DagsterInstance, postgres: PostgresResource, receiver: Receiver
 ) -> None:
     """Between two evaluations one hour can fail and the next one succeed."""
@@ -111,7 +111,7 @@ def test_the_success_of_another_hour_hides_no_failure(
     end_run(instance, is_success=True, first="2026-11-23-08:00", last="2026-11-23-10:00")
     evaluate(instance, postgres)
 
-    # This machine may have further problems, such as a full disk.
+    # Other alerts may start, too, e.g. if the disk of this machine is almost full.
     assert RUN in started
     assert [f"resolved: {RUN}"] == receiver.titles()
 
@@ -124,7 +124,7 @@ def test_two_processes_send_each_message_once(
 
     with postgres.connect() as other:
         assert hold_exclusive(other, "alerts")
-        while_the_other_works = evaluate(instance, postgres)
+        while_locked = evaluate(instance, postgres)
     watches = [Watch(), Watch()]
     for watch in watches:
         watch.evaluate_soon()
@@ -132,14 +132,14 @@ def test_two_processes_send_each_message_once(
         watch.wait(60)
     evaluate(instance, postgres)
 
-    assert while_the_other_works.is_skipped
+    assert while_locked.is_skipped
     assert 1 == receiver.titles().count(RUN)
 
 
-def test_a_receiver_that_hangs_delays_nobody(
+def test_a_receiver_that_hangs_delays_no_run_or_sensor(
     instance: dg.DagsterInstance, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No run or sensor may wait for a chat service, and other addresses get their messages."""
+    """No run or sensor may wait for a chat service, and other addresses still get messages."""
     end_run(instance, is_success=False)
     monkeypatch.setattr(channels, "_SEND_SECONDS", 2.0)
     with listening() as stuck:
@@ -163,13 +163,13 @@ def test_a_receiver_that_hangs_delays_nobody(
         assert "it still has not answered an earlier message" in sensors.ALERT_WATCH.wait(60)
 
 
-def test_an_unreachable_postgresql_is_reported_once_and_its_return_too(
+def test_an_unreachable_postgresql_and_its_return_are_each_reported_once(
     instance: dg.DagsterInstance,
     database: str,
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The state of alerts is in PostgreSQL, so the process must remember this condition itself."""
+    """The state of alerts is in PostgreSQL, so this condition must be kept in memory."""
     watch = Watch()
 
     monkeypatch.setenv("POSTGRES_URL", "postgresql://me:s3cret@127.0.0.1:1/none")

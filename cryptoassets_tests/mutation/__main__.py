@@ -3,7 +3,8 @@
 mutmut creates the mutants in the folder `mutants`; `[tool.mutmut]` in `pyproject.toml` names the
 modules and the unit tests.
 
-What goes here: the choice of mutants, and the table. What stays out: running tests (in `runs`).
+What goes here: choosing mutants, and the table of results. What stays out: running tests (in
+`runs`).
 """
 
 import argparse
@@ -41,7 +42,7 @@ _SQL = re.compile(r"\b(SELECT|INSERT INTO|FROM|WHERE|VALUES|ON CONFLICT|EXCLUDED
 
 
 def main() -> int:
-    """Test the chosen mutants, print the table; return the exit code."""
+    """Test the chosen mutants and print the results; return the exit code."""
     options = _options()
     if not options.reuse:
         _create()
@@ -53,7 +54,7 @@ def main() -> int:
         code = pytest.main(
             [
                 *("-q", "-s", "-p", "no:cacheprovider", "-m", options.tests),
-                # Other styles parse the source, and a file with all its mutants is very long.
+                # Other styles parse the source file, which is very long with all its mutants.
                 "--tb=native",
                 *config().pytest_add_cli_args_test_selection,
             ],
@@ -65,7 +66,7 @@ def main() -> int:
 
 
 def _create() -> None:
-    """Copy the code to `mutants`, with all mutants of the named modules."""
+    """Copy the code to `mutants`, with all mutants of the configured modules."""
     shutil.rmtree(_MUTANTS, ignore_errors=True)
     _MUTANTS.mkdir()
     with contextlib.redirect_stdout(io.StringIO()):
@@ -74,7 +75,7 @@ def _create() -> None:
 
 
 def _chosen(every: int, groups: list[str]) -> list[str]:
-    """Choose every n-th mutant of each group, so that repeated runs test the same ones."""
+    """Choose every n-th mutant of each group; repeated runs choose the same mutants."""
     names = [
         name
         for meta in sorted(_MUTANTS.rglob("*.py.meta"))
@@ -117,7 +118,7 @@ def _report(runs: MutantRuns) -> int:
 
 
 def _is_same_sql(change: str) -> bool:
-    """Return whether only letters' case differs in SQL without literals: an equivalent mutant."""
+    """Return whether a mutant is equivalent: it changes only the case of SQL without literals."""
     old, new = (
         [line[1:] for line in change.splitlines() if line.startswith(sign)] for sign in "-+"
     )
@@ -136,16 +137,18 @@ def _change(name: str) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cryptoassets_tests.mutation")
-    parser.add_argument("mutants", nargs="*", help="names of mutants, instead of every n-th")
+    parser.add_argument("mutants", nargs="*", help="mutants to test, instead of every n-th")
     parser.add_argument("--reuse", action="store_true", help="do not create the mutants again")
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=[*GROUPS])
     parser.add_argument(
         "--tests",
         metavar="MARKERS",
         default="not spark and not hypothesis",
-        help="pytest's -m; by default neither slow tests nor those with random examples",
+        help="pytest's -m; the default leaves out slow tests and tests with random examples",
     )
-    parser.add_argument("--every", type=int, default=5, help="1 tests all mutants: about 3,500")
+    parser.add_argument(
+        "--every", type=int, default=5, metavar="N", help="test every N-th mutant (1: about 3,500)"
+    )
     return parser.parse_args()
 
 

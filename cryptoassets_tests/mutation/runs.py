@@ -1,10 +1,10 @@
-"""Runs the unit tests of each mutant, all in one pytest session.
+"""Runs the unit tests of all mutants in one pytest session.
 
 What goes here: which tests reach a function, and whether a mutant fails one of them. What stays
 out: creating mutants (mutmut), choosing and counting them (in `__main__`).
 
-mutmut's own runner starts a pytest session per mutant: collecting the tests and starting PostgreSQL
-would take longer than the tests.
+mutmut's own runner starts a pytest session per mutant, so collecting tests and starting PostgreSQL
+would take longer than the tests themselves.
 """
 
 import itertools
@@ -21,11 +21,11 @@ from mutmut.state import state
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
 
 LONGEST_CPU_SECONDS, LONGEST_SECONDS = 30, 600
-"""A mutant whose test takes longer counts as killed: it loops or waits endlessly. A slow machine
-needs more seconds, but hardly more of its processor's time."""
+"""If a test takes longer, it probably loops or waits endlessly, and the mutant counts as killed. On
+a busy machine, a test takes more seconds but hardly more CPU seconds, so these limits differ."""
 _CPU_SECONDS = 10
-"""For all tests of a mutant together. If all tests reach a function, its slowest ones are left out;
-the unit tests of such a function are fast."""
+"""Limit for all tests of a mutant together. If many tests reach a function, the slowest are left
+out. The function's own unit tests are fast, so they remain."""
 
 
 class MutantTimeoutError(BaseException):
@@ -33,7 +33,7 @@ class MutantTimeoutError(BaseException):
 
 
 class MutantRuns:
-    """A pytest plugin that runs tests for each mutant in place of running each test once.
+    """A pytest plugin that runs tests for each mutant, instead of running each test once.
 
     Attributes:
         killers: the test that failed for each mutant; None if the mutant survived.
@@ -50,7 +50,7 @@ class MutantRuns:
         self.left_out: list[str] = []
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run all tests once to learn what they reach, then the tests of each mutant."""
+        """Run all tests once to learn which functions they reach, then those of each mutant."""
         for number in (signal.SIGALRM, signal.SIGPROF):
             signal.signal(number, _stop)
         self._learn(session.items)
@@ -66,10 +66,10 @@ class MutantRuns:
         return True
 
     def _learn(self, items: list[pytest.Item]) -> None:
-        """Run each test once without a mutant; the fastest test of a function comes first.
+        """Run each test once without a mutant; store the tests that reach each function.
 
-        A fixture of a module is set up within one test, but what it reaches is tested by all tests
-        that use it. The tests of a module stay together for the same reason.
+        A module's fixture is set up within one test, but every test that uses the fixture counts as
+        reaching the functions that the fixture calls.
         """
         reached: dict[pytest.Item, set[str]] = {}
         by_fixture: dict[tuple[Path, str], set[str]] = defaultdict(set)
@@ -80,8 +80,8 @@ class MutantRuns:
             failed = _failure(item, following)
             self._cpu_seconds[item.nodeid] = time.process_time() - started
             if failed:
-                # It would fail with every mutant. Tests of deadlines may fail on a busy machine.
-                print(f"\nLeft out, fails without any mutant: {item.nodeid}", flush=True)
+                # It would fail for every mutant. A test of a deadline may fail on a busy machine.
+                print(f"\nLeft out, because it fails without a mutant: {item.nodeid}", flush=True)
                 self.left_out.append(item.nodeid)
                 continue
             reached[item] = set(state()._stats)  # noqa: SLF001 - as above
@@ -95,7 +95,10 @@ class MutantRuns:
         self._tests = {function: self._chosen(tests) for function, tests in reaching.items()}
 
     def _chosen(self, tests: list[pytest.Item]) -> list[pytest.Item]:
-        """Return the fastest tests of a function, in the order in which they run."""
+        """Return the fastest tests of a function, fastest first, but grouped by module.
+
+        Thus a module's fixtures are set up only once per mutant.
+        """
         fastest_first = sorted(tests, key=lambda item: self._cpu_seconds[item.nodeid])
         total = itertools.accumulate(self._cpu_seconds[item.nodeid] for item in fastest_first)
         chosen = [
@@ -114,7 +117,8 @@ class MutantRuns:
             return None
         set_mutant_under_test(mutant)
         killer = None
-        # Fixtures of a module may hold results of this mutant, so the module is left at the end.
+        # Fixtures of a module may hold results of this mutant. They are torn down at the end,
+        # because the last test is followed by a test of another module.
         elsewhere = next(one for one in items if one.path != tests[-1].path)
         for item, following in zip(tests, [*tests[1:], elsewhere], strict=True):
             if _failure(item, following):
@@ -125,7 +129,7 @@ class MutantRuns:
 
 
 def _module_fixtures(item: pytest.Item) -> list[str]:
-    """Return the names of the fixtures that a test shares with others of its module."""
+    """Return the names of the fixtures that a test shares with other tests of its module."""
     found = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # noqa: SLF001
     return [name for name, definitions in found.items() if definitions[-1].scope == "module"]
 

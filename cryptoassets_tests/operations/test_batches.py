@@ -1,4 +1,4 @@
-"""Which failures end the loop."""
+"""Which failures end the loop of `run --every`."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_a_fatal_error_ends_the_loop(error: str) -> None:
     assert reason.startswith(f"{error}: ")
 
 
-def test_a_temporary_error_ends_the_loop_only_after_many_cycles() -> None:
+def test_a_temporary_error_ends_the_loop_only_after_many_failed_cycles() -> None:
     """The loop must survive a restart of MongoDB."""
     cycle = cycle_with("StoreUnavailableError")
 

@@ -7,7 +7,7 @@ RAW, PRICES = "raw/coin_snapshots", "warehouse/coin_prices"
 
 
 def test_documents_and_rows_are_summed_over_the_hours_of_a_cycle() -> None:
-    """An answer at the end of an hour has documents of two hours."""
+    """A response at the end of an hour may contain documents of two hours."""
     facts = {
         (RAW, "2026-03-01-13:00"): {"documents_new": 40},
         (RAW, "2026-03-01-14:00"): {"documents_new": 60},
@@ -21,8 +21,8 @@ def test_documents_and_rows_are_summed_over_the_hours_of_a_cycle() -> None:
     assert ["100 documents new", "99 rows written", "answer to row 1.3 s", "cycle 4.0 s"] == words
 
 
-def test_a_skipped_fetch_is_explained_and_counts_nothing() -> None:
-    """Without the reason, a loop that waits for credits looks broken."""
+def test_a_skipped_fetch_is_explained_instead_of_counted() -> None:
+    """Without the reason, a loop that waits for credits would look broken."""
     facts = {(RAW, "2026-03-01-13:00"): {"skipped": "credits", "next_fetch_at": "15:00"}}
 
     words = list(Cycle(Outcome(facts=facts, failures=["a failure"]), seconds=0.2).words())

@@ -1,4 +1,4 @@
-"""`doctor` names what would stop a run, keeps secrets, and judges the real source's answers."""
+"""`doctor` finds what would stop a run, hides secrets, and judges the real source's responses."""
 
 import json
 import re
@@ -47,10 +47,10 @@ KEY = "planted-key-4711"
         (findings.address("MongoDB", "MONGO_URL", "db:27017", is_reachable=False), "problem"),
     ],
 )
-def test_only_what_would_stop_a_run_is_a_problem_and_each_has_a_remedy(
+def test_findings_have_the_right_level_and_a_remedy_if_not_ok(
     finding: Finding, level: Level
 ) -> None:
-    """A reader must not have to guess what to do."""
+    """Only what would stop a run is a problem. Users must not have to guess what to do."""
     assert level == finding.level
     assert (level == "ok") == (not finding.remedy)
     assert Report([finding]).is_ready == (level != "problem")
@@ -74,7 +74,7 @@ def test_the_users_name_is_not_in_a_report() -> None:
     )
 
 
-def test_a_report_holds_no_secret_and_starts_nothing(
+def test_a_report_contains_no_secret_and_nothing_is_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Passwords and keys are replaced, wherever they are set."""
@@ -94,7 +94,7 @@ def test_a_report_holds_no_secret_and_starts_nothing(
     assert not (tmp_path / "home").exists()
 
 
-def test_a_setting_that_cannot_be_used_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_setting_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of the machine is still examined."""
     monkeypatch.setenv("COINCAP_COINS", "many")
 
@@ -106,18 +106,18 @@ def test_a_setting_that_cannot_be_used_is_a_problem(monkeypatch: pytest.MonkeyPa
 
 
 def live_settings(url: str | None = None, key: str | None = KEY) -> Settings:
-    """Settings with a source."""
+    """Settings with this URL and API key."""
     return Settings(_env_file=None, coincap_url=url, coincap_api_key=key)
 
 
-def test_without_a_key_live_says_what_to_do() -> None:
+def test_without_a_key_doctor_live_explains_what_to_do() -> None:
     """A newcomer has no key."""
     with pytest.raises(SettingsError, match=r"put `COINCAP_API_KEY=\.{3}` into the file \.env"):
         plan(live_settings(key=None))
 
 
-def test_live_makes_three_cheap_calls_whose_recordings_can_be_replayed(tmp_path: Path) -> None:
-    """Someone with a key can send recordings with which others reproduce a problem."""
+def test_doctor_live_makes_three_cheap_calls_and_records_them_for_replay(tmp_path: Path) -> None:
+    """Users with a key can send recordings, with which developers reproduce a problem."""
     with make_server(simulated_source(api_key=KEY)) as server:
         settings = live_settings(server.url)
         found = try_source(settings, tmp_path)
@@ -137,8 +137,8 @@ def test_live_makes_three_cheap_calls_whose_recordings_can_be_replayed(tmp_path:
     assert KEY.encode() not in recorded
 
 
-def test_live_names_where_the_source_differs(tmp_path: Path) -> None:
-    """Examples: a new field, a broken value, a page that is no JSON, an echoed key."""
+def test_doctor_live_reports_where_the_source_differs(tmp_path: Path) -> None:
+    """Examples: a new field, a missing value, a page that is not JSON, an echoed API key."""
     with make_server(simulated_source()) as server:
         coins = {"bitcoin": {"set": {"new": KEY}}, "ethereum": {"delete": ["priceUsd"]}}
         put_faults(

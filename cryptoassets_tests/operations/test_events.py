@@ -20,5 +20,5 @@ from cryptoassets.operations.events import describe_materialization
     ],
 )
 def test_counts_come_with_their_nouns(facts: dict[Fact, int], words: str) -> None:
-    """A materialization without facts is described by its rows."""
+    """A materialization without facts is described by its row count."""
     assert words == ", ".join(describe_materialization(facts, rows=1))

@@ -1,4 +1,4 @@
-"""Freshness is the age of the newest price, whenever it was published."""
+"""Freshness is the age of the newest price, regardless of when it was published."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -28,7 +28,7 @@ _PRICE = """
 def test_a_price_is_fresh_for_90_minutes(
     postgres: PostgresResource, database: str, minutes: int, sentence: str
 ) -> None:
-    """A replay publishes old prices now, which does not make them fresh."""
+    """A replay publishes old prices now, but that does not make them fresh."""
     at = datetime.now(UTC) - timedelta(minutes=minutes)
     with psycopg.connect(database) as connection:
         ensure_months(connection, [date(at.year, at.month, 1)])

@@ -14,7 +14,7 @@ from cryptoassets_tests.operations.toys import DAYS, JOB, toy_definitions, toy_r
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Restores the handlers of signals after each test."""
+    """Restores the signal handlers after each test."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in kept.items():
@@ -28,8 +28,8 @@ def test_a_signal_that_dagster_ignores_ends_the_command(number: signal.Signals) 
         os.kill(os.getpid(), number)
 
 
-def test_an_error_of_dagster_does_not_hide_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`run --every` goes on after such an error, for example if PostgreSQL was restarted."""
+def test_a_dagster_error_does_not_hide_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run --every` continues after errors, e.g. a PostgreSQL restart, but not after Ctrl-C."""
     instance = dg.DagsterInstance.ephemeral()
     with instance:
         runner, _ = toy_runner(instance, toy_definitions())
@@ -44,7 +44,7 @@ def test_an_error_of_dagster_does_not_hide_ctrl_c(monkeypatch: pytest.MonkeyPatc
             runner.execute(JOB, DAYS[0])
 
 
-def test_a_background_job_that_ignores_ctrl_c_still_ends_by_sigterm() -> None:
+def test_sigterm_still_ends_a_background_job_that_ignores_ctrl_c() -> None:
     """For example, `cryptoassets run --every 60 &` in a script, after its first cycle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)

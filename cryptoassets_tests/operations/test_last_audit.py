@@ -21,7 +21,7 @@ ADDRESSES = ("mongodb://127.0.0.1:1/datalake", "postgresql://127.0.0.1:2/bigdata
 
 
 def record_of(home: Path, addresses: tuple[str, str, str] = ADDRESSES, **named: str) -> LastAudit:
-    """The record for these stores; stores without an address are the embedded ones."""
+    """The record for these stores; stores without a URL in `named` are embedded."""
     urls = {name: SecretStr(url) for name, url in named.items()}
     return LastAudit(Settings(_env_file=None, cryptoassets_home=home, **urls), addresses)
 
@@ -35,8 +35,8 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_partition_with_an_unchanged_ledger_row_is_known_with_its_time(home: Path) -> None:
-    """Other flows and other partitions are unknown."""
+def test_the_time_of_the_last_comparison_is_known_if_nothing_has_changed(home: Path) -> None:
+    """Other flows, other partitions and other files are unknown."""
     last = record_of(home)
 
     at = last.compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
@@ -71,7 +71,7 @@ def test_a_partition_whose_ledger_row_changed_is_compared_again(
     "text", ["", "{", "[]", '{"stores": 1}', '{"%s": {"%s": ["old form"]}}', "\x00"]
 )
 def test_an_unusable_file_is_ignored_and_replaced(home: Path, text: str) -> None:
-    """If the file is truncated or of another version, everything is compared again."""
+    """If the file is truncated or in another format, everything is compared again."""
     [file] = home.iterdir()
     file.write_text(text)
 
@@ -96,8 +96,8 @@ def test_embedded_stores_are_recognised_at_any_port(home: Path) -> None:
     )
 
 
-def test_stores_of_another_address_have_their_own_record(home: Path) -> None:
-    """If the source is switched and switched back, partitions are not compared again."""
+def test_stores_at_another_address_have_their_own_record(home: Path) -> None:
+    """After switching to other stores and back, partitions are not compared again."""
     others = record_of(home, (*ADDRESSES[:2], "/other"))
     others.note(HISTORY_FLOW, HOUR, ROW, FILES)
     others.save()
@@ -106,7 +106,7 @@ def test_stores_of_another_address_have_their_own_record(home: Path) -> None:
 
 
 def test_a_partition_with_differences_is_forgotten(home: Path) -> None:
-    """The next audit must report the differences again, even if counts are equal."""
+    """The next audit must report the differences again, even if nothing has changed since."""
     last = record_of(home)
 
     last.forget(SNAPSHOT_FLOW, HOUR)
@@ -115,7 +115,7 @@ def test_a_partition_with_differences_is_forgotten(home: Path) -> None:
     assert record_of(home).compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES) is None
 
 
-def test_a_home_that_cannot_be_written_is_not_an_error(home: Path) -> None:
+def test_a_file_that_cannot_be_replaced_is_not_an_error(home: Path) -> None:
     """On a full disk `audit` must still report its findings."""
     [file] = home.iterdir()
     file.unlink()

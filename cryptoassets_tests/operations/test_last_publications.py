@@ -1,4 +1,4 @@
-"""`status` shows which runs published what, newest first."""
+"""`status` shows which runs published which partitions, newest first."""
 
 import io
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.postgres
 def test_the_newest_publications_are_listed_with_their_runs(
     postgres: PostgresResource, database: str
 ) -> None:
-    """After a surprise, users first ask who changed this partition, and when."""
+    """After a surprise, users first ask which run changed the partition, and when."""
     with psycopg.connect(database) as connection:
         connection.execute(
             "INSERT INTO warehouse.load_history (publication, asset, partition_key, run_id, "

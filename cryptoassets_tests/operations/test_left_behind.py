@@ -1,4 +1,4 @@
-"""The hours that `run` and `run --every` process."""
+"""The unfinished hours and days that `run` and `run --every` process."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ from cryptoassets.upkeep.earlier_data import earlier_publications
 
 
 def test_an_hour_is_processed_only_after_it_has_started() -> None:
-    """The clock of a source may be ten minutes fast; Dagster has no partition for such an hour."""
+    """If the source's clock is fast, documents may belong to an hour without a partition yet."""
     now = datetime.now(UTC)
     hours = [now + timedelta(hours=number) for number in (2, -1, 0)]
     ahead, before, open_hour = (hour.strftime("%Y-%m-%d-%H:00") for hour in hours)
@@ -32,10 +32,10 @@ def test_an_hour_is_processed_only_after_it_has_started() -> None:
 @pytest.mark.mongo
 @pytest.mark.postgres
 @pytest.mark.usefixtures("postgres")
-def test_what_one_run_does_not_process_is_reported_with_the_command_for_it(
+def test_partitions_that_a_run_leaves_unfinished_are_reported_with_a_command(
     lake: Lake, database: str
 ) -> None:
-    """A `run` must not take hours if PostgreSQL was emptied or a year of marts is stale."""
+    """A `run` must not take hours if PostgreSQL was emptied or the marts of a year are stale."""
     first = datetime(2026, 1, 5, tzinfo=UTC)
     hours = [first + timedelta(hours=number) for number in range(MAX_HOURS + 26)]
     lake["coin_snapshots"].insert_many({"_id": str(hour), "observed_at": hour} for hour in hours)
@@ -57,16 +57,17 @@ def test_what_one_run_does_not_process_is_reported_with_the_command_for_it(
     assert "`cryptoassets rebuild --from 2026-01-05 --to 2026-01-07` processes all" in waiting.rest
     assert MAX_DAYS == len(stale.keys)
     assert stale.rest is not None
-    # Later days depend on the oldest days, and people look at the newest week.
+    # The run computes the oldest days, on which later days depend, and the newest week, which
+    # people look at. A day in between remains.
     assert "1 more days have stale marts (2025-01-22 to 2025-01-22)" in stale.rest
 
 
 @pytest.mark.mongo
 @pytest.mark.postgres
-def test_data_from_before_the_first_partition_is_named_and_kept(
+def test_data_from_before_the_first_partition_is_reported_and_kept(
     lake: Lake, database: str, postgres: PostgresResource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dagster has no partition for such data; a home of an older release keeps all its rows."""
+    """Dagster has no partition for such data, which an older release may have published."""
     hours = [datetime(2026, 1, day, tzinfo=UTC) for day in (4, 5, 6)]
     lake["coin_snapshots"].insert_many({"_id": str(hour), "observed_at": hour} for hour in hours)
     with psycopg.connect(database) as connection:
@@ -90,10 +91,10 @@ def test_data_from_before_the_first_partition_is_named_and_kept(
     assert set() == stale
 
 
-def test_a_backfill_before_the_first_partition_names_the_variable(
+def test_a_backfill_before_the_first_partition_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Prices without a partition must not be fetched."""
+    """Prices without a partition must not be fetched; the error names the setting to change."""
     monkeypatch.delenv("CRYPTOASSETS_SINCE")
 
     with pytest.raises(SettingsError, match=r"2026-01-01: .* set CRYPTOASSETS_SINCE=2025-12-31 "):

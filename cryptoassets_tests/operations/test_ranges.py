@@ -1,4 +1,4 @@
-"""Stretches of partitions: a partition that fails does not stop the others."""
+"""A stretch of consecutive partitions: a partition that fails does not stop the others."""
 
 from datetime import timedelta
 
@@ -12,8 +12,8 @@ from cryptoassets_tests.operations.toys import ASSET, DAYS, JOB, toy_definitions
 STRETCH = [Partition(partition_window(day)[0], ASSET, timedelta(days=1)) for day in DAYS]
 
 
-def test_a_stretch_is_halved_until_the_failure_is_one_partition() -> None:
-    """A bad partition is named, and the other partitions of its stretch are processed."""
+def test_a_stretch_is_halved_until_the_failing_partition_is_found() -> None:
+    """The failing partition is reported, and the others of its stretch are processed."""
     with dg.DagsterInstance.ephemeral() as instance:
         definitions = toy_definitions(failing=[DAYS[2]])
         runner, reports = toy_runner(instance, definitions, is_replay=True)

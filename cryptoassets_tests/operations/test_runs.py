@@ -27,7 +27,7 @@ def test_a_materialization_is_reported_and_counted(instance: dg.DagsterInstance)
     assert (1, []) == (runner.outcome.checks_passed, runner.outcome.failures)
 
 
-def test_a_failed_step_is_one_sentence_with_the_name_of_its_error(
+def test_a_failed_step_is_reported_in_one_sentence_and_its_error_is_recorded(
     instance: dg.DagsterInstance,
 ) -> None:
     """`run --every` stops after some errors and continues after others."""
@@ -43,7 +43,7 @@ def test_a_failed_step_is_one_sentence_with_the_name_of_its_error(
 
 
 def test_a_check_of_severity_warn_is_not_a_failure(instance: dg.DagsterInstance) -> None:
-    """A warning does not stop the publication."""
+    """A warning does not prevent publication."""
     runner, reports = toy_runner(instance, toy_definitions(suspicious=[DAYS[0]]))
 
     assert runner.execute(JOB, DAYS[0])
@@ -65,7 +65,7 @@ def test_a_future_partition_is_refused_without_a_run(
 
 
 def test_a_replay_reports_nothing_by_itself(instance: dg.DagsterInstance) -> None:
-    """`rebuild` prints one line per stretch instead of one line per asset and partition."""
+    """`rebuild` itself prints one line per run instead of one per asset and partition."""
     runner, reports = toy_runner(instance, toy_definitions(), is_replay=True)
 
     assert runner.execute(JOB, DAYS[0])

@@ -1,4 +1,4 @@
-"""The counts that `run` and `status` show are those of the ledger."""
+"""The counts that `run` and `status` show are read from the ledger."""
 
 from datetime import date
 
@@ -31,10 +31,10 @@ _PLANTED = """
 """
 
 
-def test_rows_are_those_of_the_ledger_without_what_has_expired(
+def test_row_counts_come_from_the_ledger_without_expired_partitions(
     postgres: PostgresResource, mongo: MongoResource, database: str
 ) -> None:
-    """Counting years of prices would make `status` slower by seconds."""
+    """Counting years of prices would make `status` seconds slower."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [date(2026, 10, 1)])
         connection.execute(_PLANTED)

@@ -27,11 +27,11 @@ class Notes:
         self.shown.append(f"$ {text}")
 
     def unexpected(self, text: str, code: int) -> None:
-        """Record the exit."""
+        """Record the command and its exit code."""
         self.shown.append(f"{text}: {code}")
 
 
-def test_the_tour_ends_at_the_first_command_that_ends_unexpectedly() -> None:
+def test_the_tour_stops_at_the_first_unexpected_exit_code() -> None:
     """Later steps would show misleading results."""
     steps = (Step("one", "", ("fails",), code=1), Step("two", "", ("works", "fails", "works")))
     notes = Notes()
@@ -41,8 +41,8 @@ def test_the_tour_ends_at_the_first_command_that_ends_unexpectedly() -> None:
     assert ["1 one", "$ fails", "2 two", "$ works", "$ fails", "fails: 1"] == notes.shown
 
 
-def test_every_command_is_valid_for_a_shell() -> None:
-    """Users can type each command."""
+def test_every_command_has_valid_shell_syntax() -> None:
+    """Users can type each command in a shell."""
     for step in STEPS:
         for text in step.commands:
             checked = subprocess.run(
@@ -52,7 +52,7 @@ def test_every_command_is_valid_for_a_shell() -> None:
 
 
 def test_none_of_the_users_settings_reaches_the_tour() -> None:
-    """Whatever key or URLs are set, the tour uses a simulator and databases of its own."""
+    """Whatever key or URLs are set, the tour uses its own simulator and databases."""
     users = {"COINCAP_API_KEY": "k", "MONGO_URL": "m", "https_proxy": "p", "PATH": "/bin", "A": "b"}
 
     environment = tour_environment(Path("/tour"), users)
@@ -88,8 +88,8 @@ def test_a_tours_home_has_its_own_settings_and_is_removed(
     assert not home.folder.exists()
 
 
-def test_a_kept_home_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--keep` is for those who want to look around afterwards."""
+def test_a_home_is_kept_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--keep` is for users who want to look at the data afterwards."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
     monkeypatch.setenv("COINCAP_API_KEY", "key")
 

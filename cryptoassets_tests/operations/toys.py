@@ -1,6 +1,7 @@
 """A toy code location and a recording `Progress`, for tests of operations.
 
-What goes here: jobs whose partitions fail where a test chooses. It needs neither stores nor Spark.
+What goes here: a job that fails for the partitions that a test chooses, and that needs neither
+stores nor Spark.
 """
 
 from collections.abc import Collection
@@ -20,7 +21,7 @@ DAYS = ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04")
 
 @dataclass
 class Reports:
-    """Records each report as its kind and its text."""
+    """Records the kind and the text of each report."""
 
     texts: list[tuple[str, str]] = field(default_factory=list)
 
@@ -56,7 +57,7 @@ class Reports:
 def toy_definitions(
     failing: Collection[str] = (), suspicious: Collection[str] = ()
 ) -> dg.Definitions:
-    """A job over one daily asset with one check.
+    """A job for one daily asset with one check.
 
     Args:
         failing: days whose materialization fails; a range with such a day fails, too.
@@ -69,7 +70,7 @@ def toy_definitions(
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def prices(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        """Three rows each day."""
+        """Claim to have written three rows per day."""
         broken = sorted(set(context.partition_keys) & set(failing))
         if broken:
             raise dg.Failure(
@@ -95,6 +96,6 @@ def toy_definitions(
 def toy_runner(
     instance: dg.DagsterInstance, definitions: dg.Definitions, *, is_replay: bool = False
 ) -> tuple[Runner, Reports]:
-    """A runner of the toy job, and what it reports."""
+    """A runner of the toy job, and the reports that the runner makes."""
     reports = Reports()
     return Runner(reports, instance, definitions=definitions, is_replay=is_replay), reports

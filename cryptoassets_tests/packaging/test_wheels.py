@@ -1,7 +1,7 @@
-"""The wheels as a user installs them: no checkout, an empty current folder.
+"""The wheels, installed as a user would: without a checkout, in an empty current folder.
 
 `make test-wheel` builds the wheels and runs these tests. `make test` skips them, because they
-install every package into another environment.
+install all dependencies into another environment.
 """
 
 import os
@@ -29,7 +29,7 @@ def wheel(name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def bin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The commands of a new environment that contains the platform's wheel."""
+    """The folder of commands in a new environment, in which the platform's wheel is installed."""
     environment = tmp_path_factory.mktemp("installed") / "venv"
     uv = os.environ["UV"]
     subprocess.run([uv, "venv", "-q", environment], check=True)
@@ -42,14 +42,14 @@ def bin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def user(tmp_path: Path, bin_folder: Path) -> Iterator["User"]:
-    """A user with an empty current folder and an empty data folder; the stores are stopped."""
+    """A user with an empty current folder and no data; the test's stores are stopped at the end."""
     someone = User(tmp_path, bin_folder)
     yield someone
     someone.cryptoassets("down")
 
 
 class User:
-    """Runs commands of the installed package in a folder of its own."""
+    """Runs the installed command in this user's own folder."""
 
     def __init__(self, folder: Path, bin_folder: Path) -> None:
         self.here = folder / "here"
@@ -58,7 +58,7 @@ class User:
         self._bin = bin_folder
 
     def cryptoassets(self, *arguments: str, folder: Path | None = None, code: int = 0) -> str:
-        """Run the command, which must end with this exit code; return what it printed."""
+        """Run the command, which must end with the exit code `code`; return its stdout."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         done = subprocess.run(
             [self._bin / "cryptoassets", *arguments],
@@ -72,7 +72,7 @@ class User:
         return done.stdout
 
 
-def test_run_in_an_empty_folder_keeps_its_data_in_the_users_data_folder(user: User) -> None:
+def test_run_in_an_empty_folder_stores_data_in_the_users_data_folder(user: User) -> None:
     """The output names the folder; the current folder stays empty."""
     shown = user.cryptoassets("run")
 
@@ -95,7 +95,7 @@ def test_the_nearest_home_above_the_current_folder_is_used(user: User) -> None:
 
 
 def test_airflow_loads_the_plugin_from_its_own_wheel(tmp_path: Path) -> None:
-    """Airflow finds the plugin by its entry point, and its tests pass with the installed files."""
+    """Airflow finds the installed plugin by its entry point."""
     installed = tmp_path / "installed"
     python = AIRFLOW.parent / "python"
     options = ["-q", "--no-deps", "--target", installed, "--python", python]

@@ -1,4 +1,4 @@
-"""The workflows of GitHub run nothing that a laptop cannot run."""
+"""GitHub workflows run only make targets, which every developer can run, too."""
 
 import re
 import shutil
@@ -15,8 +15,8 @@ MAKEFILE = (project_root() / "Makefile").read_text()
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
-def test_every_step_of_a_workflow_calls_a_make_target_that_exists(file: Path) -> None:
-    """A failure can then be reproduced locally, and no step exists only on GitHub."""
+def test_every_step_of_a_workflow_runs_an_existing_make_target(file: Path) -> None:
+    """Therefore every failure on GitHub can be reproduced locally."""
     jobs = yaml.safe_load(file.read_text())["jobs"]
 
     commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
@@ -43,8 +43,8 @@ def test_actionlint_accepts_the_workflows() -> None:
     assert 0 == checked.returncode, checked.stdout
 
 
-def test_the_devcontainer_starts_with_make_run() -> None:
-    """A newcomer who opens the container sees prices."""
+def test_a_new_devcontainer_runs_make_run() -> None:
+    """A newcomer who opens the container finds prices in it."""
     file = (project_root() / ".devcontainer" / "devcontainer.json").read_text()
 
     assert "make run" in yaml.safe_load(file)["postCreateCommand"]

@@ -1,6 +1,7 @@
-"""Fills a fresh platform, then takes the screenshots in the documentation: `make pictures`.
+"""Fills a fresh platform, then takes the screenshots for the documentation: `make pictures`.
 
-What goes here: what happens before the pictures. What stays out: the pages (in `pages`).
+What goes here: preparing the platform, and the order of the pictures. What stays out: the pages
+(in `pages`).
 """
 
 import argparse
@@ -25,7 +26,7 @@ _HISTORY = {"COINCAP_HISTORY_INTERVAL": "h6"}
 
 
 def main() -> None:
-    """Take the pictures; pages of docker-compose are left out if it is not running."""
+    """Take the pictures; leave out the pages of docker-compose if it is not running."""
     parser = argparse.ArgumentParser(prog="make pictures", description=__doc__)
     parser.add_argument("--out", type=Path, default=project_root() / "docs" / "images")
     chosen = parser.parse_args()
@@ -44,12 +45,12 @@ def main() -> None:
         album.dagster(dagster, hour)
         album.dashboard(dashboard)
         for name in album.compose():
-            print(f"{name} was not taken again: docker-compose is not running")
+            print(f"{name} was not retaken: docker-compose is not running")
     print(f"The pictures are in {chosen.out}")
 
 
 def _fill(home: Home) -> str:
-    """Load history and snapshots, the last one incomplete; return the first snapshot's hour."""
+    """Load history and snapshots, of which the last is incomplete; return the first one's hour."""
     since = (datetime.now(UTC) - timedelta(days=_DAYS)).date()
     print(f"Loading history since {since}: takes some minutes", flush=True)
     _run_command(home, "backfill", "--from", str(since))
@@ -71,14 +72,14 @@ def _run_command(home: Home, *arguments: str) -> None:
 
 def _environment(home: Home) -> dict[str, str]:
     named = user_environment() | {"CRYPTOASSETS_HOME": str(home.folder)} | _HISTORY
-    # Tests set it because they use data of earlier years; a newcomer does not.
+    # Tests set this variable, because they use data from earlier years. A newcomer does not set it.
     del named["CRYPTOASSETS_SINCE"]
     return named
 
 
 @contextmanager
 def _page(home: Home, command: str, health: str) -> Iterator[str]:
-    """Run a command that serves a page, until it is no longer needed."""
+    """Run a command that serves a page until the block ends; yield the page's address."""
     port = free_port()
     address = f"http://localhost:{port}"
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -26,7 +26,7 @@ _UNFOLD = """(one => one && one.dispatchEvent(new MouseEvent('click', {bubbles: 
 
 
 class Album:
-    """A folder that gets the pictures of one browser tab."""
+    """Saves pictures of the pages in a browser tab to a folder."""
 
     def __init__(self, tab: Tab, folder: Path) -> None:
         self._tab, self._folder = tab, folder
@@ -52,13 +52,13 @@ class Album:
         self._save("failed-check")
 
     def _graph(self, address: str) -> None:
-        """The graph of all assets, with its groups open."""
+        """Save a picture of the graph of all assets, with its groups open."""
         self._open(f"{address}/asset-groups", "raw", width=_GRAPH_WIDTH, height=_GRAPH_HEIGHT)
         time.sleep(5)
         for _group in range(4):
             self._tab.value(_UNFOLD)
             time.sleep(3)
-        # Opened groups overflow the window; a new visit fits them into it.
+        # Opened groups overflow the window; loading the page again fits the graph into the window.
         self._open(str(self._tab.value("location.href")), "coin_daily", _GRAPH_WIDTH, _GRAPH_HEIGHT)
         self._save("asset-graph")
 
@@ -75,7 +75,7 @@ class Album:
             _shrink(file, file.read_bytes())
 
     def compose(self) -> list[str]:
-        """Save pictures of docker-compose's pages; return the names of those that do not answer."""
+        """Save pictures of docker-compose's pages; return the names of those not taken."""
         missing = []
         for name, url in (
             ("compose-dagster", "http://localhost:3000/assets"),
@@ -107,6 +107,6 @@ class Album:
 
 
 def _shrink(file: Path, picture: bytes) -> None:
-    """Save a picture with few colours: everyone who clones the repository downloads it."""
+    """Save a picture with few colours, because everyone who clones the repository downloads it."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     image.quantize(_COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)

@@ -21,15 +21,15 @@ UrlOf = Callable[[str], str]
 
 
 TEST_TEMPLATE = "CRYPTOASSETS_TEST_POSTGRES_TEMPLATE"
-"""Variable with the admin URL of an empty, fully migrated database, which tests copy."""
+"""Environment variable: admin URL of a fully migrated database without rows, which tests copy."""
 
 
 @pytest.fixture(scope="session")
 def postgres_url_of(request: pytest.FixtureRequest) -> UrlOf:
-    """Start the session's server; return a function from a database's name to its admin URL.
+    """Start the session's server; return a function that maps a database's name to its admin URL.
 
-    The server does not wait for the disk, because no test cuts the power. Otherwise each commit
-    would take milliseconds, and a run has hundreds of commits.
+    The server does not wait for the disk, because no test simulates a power failure. Otherwise each
+    of a test session's hundreds of commits would take milliseconds.
     """
     template = os.environ.get(TEST_TEMPLATE)
     if template:
@@ -76,7 +76,7 @@ def database(postgres_url_of: UrlOf, migrated_template: str) -> Iterator[str]:
 
 @pytest.fixture
 def analyst_url(stack: Stack, database: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """URL of the role that only reads, in the test's database; also set as ANALYST_URL."""
+    """URL of the test's database for the read-only role `analyst`; also set as ANALYST_URL."""
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     url = with_database(stack.analyst_url(), str(name))
     monkeypatch.setenv("ANALYST_URL", url)
@@ -85,12 +85,12 @@ def analyst_url(stack: Stack, database: str, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def postgres(database: str, monkeypatch: pytest.MonkeyPatch) -> PostgresResource:
-    """The resource, configured with the test's database."""
+    """A resource that connects to the test's database."""
     monkeypatch.setenv("POSTGRES_URL", database)
     return PostgresResource()
 
 
 def administer(url_of: UrlOf, statement: str, *names: str) -> None:
-    """Run a statement that cannot run in a transaction, with names in place of `{}`."""
+    """Run a statement that cannot run in a transaction; each `{}` is replaced with a name."""
     with psycopg.connect(url_of("postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

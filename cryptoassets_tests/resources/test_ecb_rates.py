@@ -1,4 +1,4 @@
-"""The ECB's daily reference rates, tested with a made-up file of the same form."""
+"""The ECB's daily reference rates, tested with a made-up file in the ECB's format."""
 
 import io
 import zipfile
@@ -31,18 +31,18 @@ _YEAR_OF_BITCOIN = """
 """
 
 
-def ecb_csv(days: int = 400, *, changed: str = "0.85") -> bytes:
-    """A file with one line per business day, newest first, as the ECB writes it."""
+def ecb_csv(days: int = 400, *, gbp: str = "0.85") -> bytes:
+    """Return a file with one line per business day, newest first, as the ECB writes it."""
     lines = ["Date,USD,JPY,GBP,ISK,"]
     for back in range(days):
         day = NOW.date() - timedelta(days=back)
         if day.isoweekday() <= 5 and day not in HOLIDAYS:
-            lines.append(f"{day},1.1,170.5,{changed},N/A,")
+            lines.append(f"{day},1.1,170.5,{gbp},N/A,")
     return "\n".join(lines).encode()
 
 
 def zip_of(content: bytes) -> bytes:
-    """The file as the ECB serves it."""
+    """Compress the file, as the ECB serves it."""
     into = io.BytesIO()
     with zipfile.ZipFile(into, "w") as archive:
         archive.writestr("eurofxref-hist.csv", content)
@@ -64,14 +64,14 @@ def test_a_line_becomes_dollars_per_unit_rounded_half_up() -> None:
 def test_a_year_of_bitcoin_in_euros_has_no_gap(
     postgres: PostgresResource, database: str, tmp_path: Path
 ) -> None:
-    """Weekends and holidays have the rate of the last business day, in SQL and in Python."""
+    """On weekends and holidays, SQL and Python use the rate of the last business day."""
     file = tmp_path / "hist.zip"
     file.write_bytes(zip_of(ecb_csv()))
 
     was_due = is_due(postgres, NOW)
     first = load_ecb_rates(postgres, str(file), NOW)
     again = load_ecb_rates(postgres, str(file), NOW)
-    file.write_bytes(ecb_csv(changed="0.86"))
+    file.write_bytes(ecb_csv(gbp="0.86"))
     corrected = load_ecb_rates(postgres, str(file), NOW)
 
     assert (True, 0) == (was_due, again)
@@ -99,10 +99,10 @@ def test_a_year_of_bitcoin_in_euros_has_no_gap(
     ],
     ids=["that evening", "Sunday", "Monday before the rates are out", "Monday evening"],
 )
-def test_the_file_is_due_when_the_next_business_day_is_published(
+def test_the_file_is_due_when_newer_rates_should_be_published(
     postgres: PostgresResource, tmp_path: Path, now: datetime, *, expected: bool
 ) -> None:
-    """`run` may be called every five minutes."""
+    """`run` may be called every five minutes, but must not read the file each time."""
     file = tmp_path / "hist.csv"
     file.write_bytes(ecb_csv(3))
     load_ecb_rates(postgres, str(file), NOW)
@@ -110,10 +110,10 @@ def test_the_file_is_due_when_the_next_business_day_is_published(
     assert expected == is_due(postgres, now)
 
 
-def test_a_file_that_is_no_history_of_rates_is_refused(
+def test_a_file_without_rates_is_refused_and_a_missing_file_may_be_retried(
     postgres: PostgresResource, tmp_path: Path
 ) -> None:
-    """The setting may contain the address of any page."""
+    """The setting may name the wrong page, or a file that cannot be read at the moment."""
     page = tmp_path / "page.html"
     page.write_text("<html>\n<p>no rates</p>")
 
@@ -126,14 +126,17 @@ def test_a_file_that_is_no_history_of_rates_is_refused(
 def test_dagster_reads_the_file_once_a_day(
     postgres: PostgresResource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Users of Dagster and Airflow never call `run`. If the file is missing, their run fails."""
+    """Users of Dagster and Airflow never call `run`, so a Dagster asset also reads the file.
+
+    If the file is missing, the Dagster run fails.
+    """
     file = tmp_path / "hist.csv"
 
     unset = materialized(postgres)
     monkeypatch.setenv("CRYPTOASSETS_ECB_RATES", str(file))
     with pytest.raises(dg.Failure, match="CRYPTOASSETS_ECB_RATES cannot be read"):
         materialized(postgres)
-    # The asset compares with the real clock.
+    # The asset uses the real clock.
     file.write_text(f"Date,USD,JPY,\n{datetime.now(UTC):%Y-%m-%d},1.1,170.5,")
     read, again = materialized(postgres), materialized(postgres)
 

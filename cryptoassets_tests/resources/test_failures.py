@@ -1,4 +1,4 @@
-"""Dagster is asked to retry if that can help, and gets the error's name."""
+"""Dagster is asked to retry a step if that can help; a failure contains the error's name."""
 
 import dagster as dg
 import pytest
@@ -12,7 +12,7 @@ PERMANENT = ContractViolationError("Keys do not add up")
 
 
 def test_a_temporary_error_is_retried() -> None:
-    """A server that restarts at night must not wake anybody."""
+    """If a server restarts at night, the run should succeed without anybody's help."""
     with pytest.raises(dg.RetryRequested) as asked, dagster_failures(retries=STEP_RETRIES):
         raise TEMPORARY
 
@@ -22,8 +22,8 @@ def test_a_temporary_error_is_retried() -> None:
 
 
 @pytest.mark.parametrize(("error", "retries"), [(PERMANENT, STEP_RETRIES), (TEMPORARY, 0)])
-def test_a_permanent_error_fails_at_once(error: Exception, retries: int) -> None:
-    """A retried step would only fail later in the same way."""
+def test_a_step_fails_at_once_if_it_must_not_be_retried(error: Exception, retries: int) -> None:
+    """Either the error is permanent, or the step has no retries."""
     with pytest.raises(dg.Failure) as failed, dagster_failures(retries=retries):
         raise error
 
@@ -33,8 +33,8 @@ def test_a_permanent_error_fails_at_once(error: Exception, retries: int) -> None
 
 
 @pytest.mark.parametrize("error", [PERMANENT, TEMPORARY])
-def test_a_failure_carries_the_name_of_its_error(error: Exception) -> None:
-    """The loop uses it to decide whether to continue, and dashboards group by it."""
+def test_a_failure_contains_the_name_of_its_error(error: Exception) -> None:
+    """`run --every` uses the name to decide whether to continue; dashboards group by the name."""
     with pytest.raises(dg.Failure) as failed, dagster_failures():
         raise error
 
@@ -44,7 +44,7 @@ def test_a_failure_carries_the_name_of_its_error(error: Exception) -> None:
     assert {"error": name, "may pass by itself": is_retryable} == metadata
 
 
-def test_a_foreign_error_is_not_translated() -> None:
-    """Such an error is a bug, not a failure of a store; its traceback shows the place."""
+def test_an_error_of_another_kind_is_not_translated() -> None:
+    """Such an error is a bug, and its traceback shows where the bug is."""
     with pytest.raises(ZeroDivisionError), dagster_failures(retries=STEP_RETRIES):
         raise ZeroDivisionError

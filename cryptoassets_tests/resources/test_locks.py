@@ -1,4 +1,4 @@
-"""Locks: one exclusive holder or several shared ones; no lock outlives its connection."""
+"""A lock has one exclusive holder or several shared ones; no lock outlives its connection."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.postgres
 def impatient_server(
     postgres: PostgresResource, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that ends idle transactions at once."""
+    """Make the server end the transactions of new connections after one second."""
     options = "-c%20idle_in_transaction_session_timeout%3D1s%20-c%20transaction_timeout%3D1s"
     monkeypatch.setenv("POSTGRES_URL", f"{database}?options={options}")
 
 
 @pytest.fixture
 def connect(database: str) -> Iterator[Callable[[], psycopg.Connection]]:
-    """Open connections that are closed at the end."""
+    """Return a function that opens connections, which are closed after the test."""
     opened: list[psycopg.Connection] = []
 
     def make() -> psycopg.Connection:
@@ -43,7 +43,10 @@ def connect(database: str) -> Iterator[Callable[[], psycopg.Connection]]:
 def test_a_waiter_gets_a_lock_when_the_holders_transaction_ends(
     connect: Callable[[], psycopg.Connection], *, is_first: bool
 ) -> None:
-    """This also holds when the lock's row is new, because two runs may start a partition."""
+    """This also holds if the lock's row does not exist yet.
+
+    Two runs may start the same new partition at the same time.
+    """
     if not is_first:
         with connect() as earlier:
             lock(earlier.cursor(), "warehouse/coin_prices", "2026-11-23-04:00")
@@ -74,7 +77,7 @@ def test_readers_of_many_partitions_share_a_lock_that_retention_takes_exclusivel
 def test_a_lock_that_is_held_for_hours_ignores_the_time_limits_of_transactions(
     impatient_server: None, postgres: PostgresResource, database: str
 ) -> None:
-    """A backfill holds it in a transaction that is idle."""
+    """A backfill holds its lock in an idle transaction."""
     held = "SELECT count(*) FROM pg_locks WHERE relation = 'warehouse.partition_locks'::regclass"
     with blocking_retention(postgres), closing(psycopg.connect(database)) as onlooker:
         time.sleep(1.5)
@@ -87,7 +90,7 @@ def test_a_lock_that_is_held_for_hours_ignores_the_time_limits_of_transactions(
 def test_a_lock_lost_with_its_connection_does_not_fail_finished_work(
     postgres: PostgresResource, database: str
 ) -> None:
-    """PostgreSQL may be restarted during a backfill, whose own statements are retried."""
+    """A backfill retries its statements after a restart of PostgreSQL, and need not fail."""
     end = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "
         "'cryptoassets' AND datname = current_database()"

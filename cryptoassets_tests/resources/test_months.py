@@ -1,4 +1,4 @@
-"""`ensure_months`: creates each month once, before its rows, without blocking readers."""
+"""`ensure_months` creates each monthly partition once, without blocking readers."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -27,7 +27,10 @@ PRICE = """
 
 
 def test_months_are_created_once_with_bounds_in_utc(postgres: PostgresResource) -> None:
-    """Any day of a month may be given; a second call is no error; December ends in a new year."""
+    """Any day of a month may be passed, and a second call changes nothing.
+
+    December's partition ends on January 1 of the next year.
+    """
     with postgres.connect() as connection:
         connection.execute("SET TimeZone = 'Asia/Tokyo'")
 
@@ -41,7 +44,7 @@ def test_months_are_created_once_with_bounds_in_utc(postgres: PostgresResource) 
 
 
 def test_rows_land_in_the_month_of_their_utc_time(postgres: PostgresResource) -> None:
-    """The first instant of a month belongs to its partition, the instant before does not."""
+    """The first instant of a month belongs to its partition; the instant before does not."""
     with postgres.connect() as connection:
         ensure_months(connection, [date(2026, 10, 1), date(2026, 11, 1)])
 
@@ -52,7 +55,7 @@ def test_rows_land_in_the_month_of_their_utc_time(postgres: PostgresResource) ->
     assert ("warehouse.coin_prices_2026_11",) == first
 
 
-def test_a_month_has_the_same_key_as_its_parent(postgres: PostgresResource) -> None:
+def test_a_monthly_partition_has_the_primary_key_of_its_parent(postgres: PostgresResource) -> None:
     """A partition attached without its key would allow duplicate rows."""
     with postgres.connect() as connection:
         ensure_months(connection, [date(2026, 11, 1)])
@@ -62,8 +65,10 @@ def test_a_month_has_the_same_key_as_its_parent(postgres: PostgresResource) -> N
             connection.execute(PRICE, ["2026-11-01T00:00:00Z"])
 
 
-def test_months_roll_back_with_the_callers_transaction(postgres: PostgresResource) -> None:
-    """A publication is atomic, including its partition."""
+def test_new_partitions_are_rolled_back_with_the_callers_transaction(
+    postgres: PostgresResource,
+) -> None:
+    """A failed publication must not leave a new partition behind."""
     with postgres.connect() as connection:
         connection.execute("DELETE FROM warehouse.coin_prices")
         ensure_months(connection, [date(2026, 11, 1)])
@@ -73,7 +78,7 @@ def test_months_roll_back_with_the_callers_transaction(postgres: PostgresResourc
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
-def test_two_processes_can_create_the_same_months_at_once(
+def test_several_callers_can_create_the_same_months_at_once(
     postgres: PostgresResource,
     autocommit: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
@@ -106,8 +111,10 @@ def test_creating_a_month_neither_waits_for_readers_nor_blocks_them(
         assert [] == reader.execute("SELECT * FROM marts.coin_latest").fetchall()
 
 
-def test_another_programs_table_with_the_name_of_a_month_is_named(database: str) -> None:
-    """Such a table was once mistaken for the month, whose rows were refused without a reason."""
+def test_an_error_names_another_programs_table_that_has_the_name_of_a_partition(
+    database: str,
+) -> None:
+    """Such a table was once mistaken for the partition, and rows were refused without a reason."""
     with psycopg.connect(database) as connection:
         connection.execute("CREATE TABLE warehouse.coin_prices_2026_11 (x int)")
 

@@ -1,4 +1,4 @@
-"""Connections: current schema, UTC, time limits, and no password in messages."""
+"""Connections have the current schema, UTC and time limits; messages contain no password."""
 
 import socket
 import traceback
@@ -13,10 +13,10 @@ from cryptoassets.resources.postgres import PostgresResource, address_of
 pytestmark = pytest.mark.postgres
 
 
-def test_a_first_connection_migrates_the_schema(
+def test_the_first_connection_migrates_the_schema(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Users need no manual migration, not even in compose."""
+    """Users never migrate manually, not even with Docker Compose."""
     monkeypatch.setenv("POSTGRES_URL", empty_database)
 
     with PostgresResource().connect() as connection:
@@ -25,7 +25,7 @@ def test_a_first_connection_migrates_the_schema(
 
 
 def test_a_connection_is_in_utc_and_has_time_limits(postgres: PostgresResource) -> None:
-    """A run that hangs on a lock holds its Airflow slot until someone looks."""
+    """Without limits, a run that waits for a lock could occupy its Airflow slot forever."""
     names = ("TimeZone", "application_name", "statement_timeout", "lock_timeout")
 
     with postgres.connect() as connection:
@@ -58,15 +58,15 @@ def test_the_address_names_server_and_database_only(postgres: PostgresResource) 
 
 
 def test_dagster_cannot_show_the_url(postgres: PostgresResource) -> None:
-    """The UI shows a resource's config to everybody."""
+    """Dagster's UI shows a resource's config to everybody, and the URL contains a password."""
     assert {} == PostgresResource.to_config_schema().as_field().config_type.fields
     assert "postgresql://" not in repr(postgres)
 
 
-def test_a_refused_password_names_the_setting_and_not_the_password(
+def test_the_error_for_a_refused_password_names_the_setting_and_not_the_password(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A retry with the same password would only lock the account."""
+    """The message advises against a retry, which could lock the account."""
     parameters = psycopg.conninfo.conninfo_to_dict(database)
     url = f"postgresql://admin:planted-secret@127.0.0.1:{parameters['port']}/bigdata_db"
     monkeypatch.setenv("POSTGRES_URL", url)
@@ -91,7 +91,7 @@ def test_a_refused_password_names_the_setting_and_not_the_password(
 def test_a_url_that_cannot_be_read_is_refused_without_being_quoted(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Drivers quote such URLs: parts of a password appeared in the log as host names."""
+    """Drivers quote such URLs: parts of a password once appeared in the log as host names."""
     monkeypatch.setenv("POSTGRES_URL", url)
 
     with pytest.raises(SettingsError, match="POSTGRES_URL cannot be read") as e:
@@ -104,7 +104,7 @@ def test_a_url_that_cannot_be_read_is_refused_without_being_quoted(
 def test_an_unknown_option_of_the_url_is_refused_without_being_quoted(
     option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be the end of a password that contains a question mark."""
+    """What looks like an option may be the end of a password that contains a question mark."""
     monkeypatch.setenv("POSTGRES_URL", f"postgresql://admin:1/x?{option}")
 
     with pytest.raises(SettingsError, match=r"option .* that libpq does not know") as e:
@@ -116,7 +116,7 @@ def test_an_unknown_option_of_the_url_is_refused_without_being_quoted(
 def test_an_unreachable_server_is_named_and_a_retry_suggested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A restart of the server takes seconds, and a run should survive it."""
+    """A restart of the server takes only seconds, so a run should survive it."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}/bigdata_db"

@@ -9,10 +9,10 @@ pytestmark = pytest.mark.spark
 
 
 @pytest.mark.parametrize(("rows", "is_worth_it"), [(MANY_ROWS, True), (MANY_ROWS - 1, False)])
-def test_plans_are_compiled_for_many_rows_until_something_else_is_prepared(
+def test_plans_are_compiled_only_for_many_rows(
     spark: SparkResource, rows: int, *, is_worth_it: bool
 ) -> None:
-    """Each use of the session once restored the settings that it was created with."""
+    """`prepare_for` once had no effect: each access to the session restored its first settings."""
     spark.prepare_for(rows)
 
     expected = compiled_plans(is_worth_it=is_worth_it)

@@ -20,7 +20,7 @@ WORKERS = [
 
 @pytest.fixture
 def page() -> Iterator[str]:
-    """The address of a master's page, as of Spark 4."""
+    """The address of a server that imitates the page of a Spark 4 master."""
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -48,16 +48,16 @@ def cluster(page: str, cores: int = 0, master: str = "spark://master:7077") -> S
 
 
 def test_a_run_takes_half_of_the_cores_of_all_workers(page: str) -> None:
-    """With three workers, two once did nothing."""
+    """Once, a run used only one of three workers."""
     assert 3 == cores_per_run(cluster(page))
 
 
-def test_a_user_can_choose_the_number(page: str) -> None:
-    """Where runs never overlap, a run can have all cores."""
+def test_a_user_can_choose_the_number_of_cores(page: str) -> None:
+    """If runs never overlap, a run can have all cores."""
     assert 6 == cores_per_run(cluster(page, cores=6))
 
 
-def test_without_a_master_that_answers_spark_decides(page: str) -> None:
-    """The session then fails or waits by itself; a local Spark has no workers."""
+def test_spark_decides_if_no_master_responds_or_spark_is_local(page: str) -> None:
+    """If the master is down, creating the session fails or waits. A local Spark has no workers."""
     assert cores_per_run(cluster("http://127.0.0.1:9")) is None
     assert cores_per_run(cluster(page, master="local[*]")) is None

@@ -19,7 +19,7 @@ from cryptoassets.resources.spark import SparkResource
 from cryptoassets.resources.spark_errors import spark_errors
 
 class InterruptedRun(BaseException):
-    "What Dagster raises in a run that is to end; it is no Exception either."
+    "Like the error with which Dagster interrupts a run, it is not an Exception."
 
 def interrupt(number, frame):
     raise InterruptedRun
@@ -41,7 +41,7 @@ os._exit(0)
 
 
 def test_an_interrupt_ends_a_job_that_would_not_end() -> None:
-    """Without executors a job never ends: the process of a cancelled run kept running."""
+    """A job without executors never ends, so a cancelled run's process once kept running."""
     ended = subprocess.run(
         [sys.executable, "-c", INTERRUPTED],
         env=os.environ | {"SPARK_MASTER": "local[1]"},

@@ -1,4 +1,4 @@
-"""The JVM that starts with a command is used, or ends with the command."""
+"""The JVM that a command starts in advance ends with the command if no session uses it."""
 
 import subprocess
 import sys
@@ -29,22 +29,25 @@ from cryptoassets_tests.embedded.test_jvm import java_of
 home = Path({home!r})
 try:
     with prestarted_jvm():
-        # Spark's start script may run a second Java at this moment, which prints the command line.
+        # One or two: the start script may also be running a Java that prints the command line.
         print("started" if java_of(home) else "not started")
         raise ValueError("the window is empty")
 except ValueError as error:
     print(error)
-# `end` waits only for the first process of the start script.
+# `prestarted_jvm` waits for the end of the start script's first process only.
 deadline = time.monotonic() + 20
 while java_of(home) and time.monotonic() < deadline:
     time.sleep(0.05)
 print(len(java_of(home)), "left")
 """
-"""A command that fails because of its options, in a process that continues."""
+"""A command that fails because of its options, in a process that then continues."""
 
 
 def test_a_command_that_fails_before_it_needs_spark_leaves_no_java(home: Path) -> None:
-    """In a Python shell the JVM would keep running. A subprocess has no JVM from other tests."""
+    """Otherwise a Python shell would keep an unused JVM.
+
+    This runs in a subprocess, which has no JVM from other tests.
+    """
     finished = subprocess.run(
         [sys.executable, "-c", FAILING.format(home=str(home))],
         cwd=project_root(),
@@ -61,10 +64,10 @@ def test_a_command_that_fails_before_it_needs_spark_leaves_no_java(home: Path) -
     ("setting", "value"),
     [("COINCAP_URL", "http://127.0.0.1:9"), ("COINCAP_COINS", "many"), ("SPARK_MASTER", "sc://x")],
 )
-def test_unknown_sources_and_wrong_settings_are_left_to_the_first_use_of_spark(
+def test_no_jvm_is_started_in_advance_if_the_source_is_unknown_or_a_setting_is_wrong(
     home: Path, monkeypatch: pytest.MonkeyPatch, setting: str, value: str
 ) -> None:
-    """The command itself reports wrong settings, after the work that comes before."""
+    """Nothing is raised here: the command reports the problem when it needs the setting."""
     monkeypatch.setenv(setting, value)
 
     with prestarted_jvm():

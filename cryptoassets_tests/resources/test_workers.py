@@ -1,4 +1,4 @@
-"""What the driver passes to its workers."""
+"""What the driver passes to its workers: its code, and where to find the stores' URLs."""
 
 import shutil
 import subprocess
@@ -36,7 +36,7 @@ def _stores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_stores")
 def test_urls_are_in_files_that_only_their_user_can_read() -> None:
-    """Other users of the machine may see the folder's path in a command line."""
+    """Other users of the machine may know the files' paths, e.g. from a command line."""
     given = credentials()
 
     assert ("mongodb://me:planted@host:27017/", "postgresql://me:planted@host/base") == (
@@ -49,10 +49,10 @@ def test_urls_are_in_files_that_only_their_user_can_read() -> None:
 
 
 @pytest.mark.usefixtures("_stores")
-def test_a_driver_deletes_its_files_and_those_of_one_that_was_killed(
+def test_a_driver_deletes_its_own_files_and_those_of_a_killed_driver(
     stack: Stack,
 ) -> None:
-    """No password may stay on the disk because a run was killed."""
+    """A killed run must not leave a password on the disk."""
     own = Path(str(credentials().mongo_file))
     of_ended = _driver("ends").exists()
     orphan = _driver("is killed")
@@ -64,8 +64,8 @@ def test_a_driver_deletes_its_files_and_those_of_one_that_was_killed(
 
 
 @pytest.mark.usefixtures("_stores")
-def test_on_a_cluster_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker cannot read the driver's disk, and has its own database role."""
+def test_no_urls_are_written_for_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster's workers cannot read the driver's disk, and use a database role of their own."""
     monkeypatch.setenv("SPARK_MASTER", "spark://elsewhere:7077")
 
     assert Credentials(None, None) == credentials()
@@ -89,8 +89,11 @@ def test_the_same_sources_give_the_same_archive(
 def test_workers_start_with_the_imports_of_tasks_and_without_our_modules(
     monkeypatch: pytest.MonkeyPatch, session: SparkSession
 ) -> None:
-    """Shared imports save time, but our installed modules may be older than the driver's."""
-    # A different environment starts a new daemon, so that no worker has run a task before.
+    """Importing once for all workers saves time.
+
+    Our own modules are not imported: the installed version may be older than the driver's.
+    """
+    # Spark starts a new daemon for a changed environment, so its workers have not run a task yet.
     monkeypatch.setitem(session.sparkContext.environment, "CRYPTOASSETS_TEST", "fresh")
 
     def imported(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -105,7 +108,7 @@ def test_workers_start_with_the_imports_of_tasks_and_without_our_modules(
 
 @pytest.mark.spark
 def test_our_own_error_in_a_task_is_the_same_error_in_the_driver(session: SparkSession) -> None:
-    """Spark wraps it in a page of stack traces."""
+    """Spark wraps such an error in a page of stack traces."""
     unusable = Credentials(mongo_file="/missing/file")
 
     def ask(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

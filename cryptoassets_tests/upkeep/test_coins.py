@@ -1,4 +1,4 @@
-"""Inconsistent coins: a price that a changed rule quarantines differs from a missing price."""
+"""Inconsistent coins: prices that a changed rule quarantines are not reported as missing."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ LAST = FIRST + timedelta(hours=3)
 
 
 def plant(url: str, coin: str, *, priced: list[datetime], refused: list[datetime]) -> None:
-    """Insert a coin seen at both times, with prices and quarantined documents of some of them."""
+    """Insert a coin seen at FIRST and LAST, and prices and quarantined documents at given times."""
     with psycopg.connect(url) as connection:
         connection.execute(
             "INSERT INTO warehouse.coins VALUES (%s, 'X', 'X', 1, NULL, NULL, %s, %s)",
@@ -37,7 +37,7 @@ def plant(url: str, coin: str, *, priced: list[datetime], refused: list[datetime
 
 
 def test_a_quarantined_price_is_distinguished_from_a_missing_one(database: str) -> None:
-    """A command repairs the first case; in the second case someone has edited the tables."""
+    """A command repairs the first case; in the second case, someone has edited the tables."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [FIRST.date().replace(day=1)])
     plant(database, "right", priced=[FIRST, LAST], refused=[])

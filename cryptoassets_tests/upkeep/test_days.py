@@ -1,4 +1,4 @@
-"""Days of the marts are stale if their inputs' publication numbers are not the current ones."""
+"""A day's marts are stale if their inputs have new publication numbers, or if rows are missing."""
 
 import json
 from datetime import date
@@ -32,14 +32,14 @@ MARKET = "INSERT INTO marts.market_daily VALUES (%s, 1, 1, 1, 1, 1, 1)"
 
 
 def load(connection: psycopg.Connection, asset: str, key: str, number: int, rows: int = 1) -> None:
-    """Insert a ledger row of one document, valid or not."""
+    """Insert the ledger row of a partition with one document, which is valid if `rows` is 1."""
     connection.execute(LOADED, [asset, key, rows, rows, number])
 
 
 def compute_marts(
     connection: psycopg.Connection, day: date, number: int, inputs: dict[str, int]
 ) -> None:
-    """Insert one row into each mart, and record these inputs."""
+    """Insert one row into each mart, and record `inputs` as its inputs."""
     coins = {f"marts/coin_daily {day}": number}
     of_day = {name: version for name, version in inputs.items() if name.endswith(str(day))}
     for mart, publication, made_from in (
@@ -58,13 +58,13 @@ def compute_marts(
 
 @pytest.fixture
 def fresh_marts(database: str) -> str:
-    """Prices of two days, and up-to-date marts of both."""
+    """Prices of two days, and up-to-date marts of both days."""
     with psycopg.connect(database) as connection:
         load(connection, PRICES, f"{DAY}-10:00", 1)
         load(connection, PRICES, f"{DAY}-11:00", 0, rows=0)
         load(connection, PRICES, f"{DAY}-12:00", 6)
         load(connection, HISTORY, str(NEXT_DAY), 2)
-        # The version of a day is the sum of the numbers of its hours.
+        # The version of a day is the sum of its hours' publication numbers.
         first = {f"{PRICES} {DAY}": 7}
         compute_marts(connection, DAY, 3, first)
         compute_marts(connection, NEXT_DAY, 5, first | {f"{HISTORY} {NEXT_DAY}": 2})
@@ -74,7 +74,7 @@ def fresh_marts(database: str) -> str:
 def test_marts_made_from_the_current_publications_are_not_stale(
     fresh_marts: str, postgres: PostgresResource
 ) -> None:
-    """An hour whose documents are all in quarantine does not make them stale either."""
+    """An hour whose documents are all in quarantine does not make the marts stale either."""
     assert [] == stale_mart_days(postgres)
 
 
@@ -97,12 +97,12 @@ def test_marts_made_from_the_current_publications_are_not_stale(
         (f"{RENUMBER}, expired_at = now()", []),
     ],
 )
-def test_marts_are_stale_where_a_number_differs_or_rows_are_missing(
+def test_marts_are_stale_if_a_publication_number_differs_or_rows_are_missing(
     fresh_marts: str, postgres: PostgresResource, statement: str, stale: list[date]
 ) -> None:
-    """Causes: a kill between prices and marts, a new alias, manual changes in psql.
+    """Causes: a run killed between prices and marts, a new alias, manual changes in psql.
 
-    Days that look back on expired prices cannot be computed again, and are never stale.
+    Days whose marts use expired prices are never stale, because they cannot be computed again.
     """
     with psycopg.connect(fresh_marts) as connection:
         connection.execute(statement)  # type: ignore[arg-type]

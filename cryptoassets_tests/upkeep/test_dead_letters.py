@@ -1,4 +1,4 @@
-"""Dead letters are read again: readable ones become documents once, the others are kept."""
+"""Reading dead letters again: readable letters become documents once, all others are kept."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +32,7 @@ def letter(url: str, body: str, reason: str = REASON, status: int = 200) -> dict
 
 
 def stored_page(lake: Lake) -> None:
-    """Store the page that contained the letter's coin: one document and the fetch's record."""
+    """Store the page that contained the letter's coin: one document and the fetch record."""
     body = f'{{"timestamp":{NOW_MS},"data":[{{"id":"a"}}]}}'.encode()
     items = read_envelope(body).items or ()
     answer = Answer(COINS_URL, 200, "simulator", {}, body, FETCHED_AT)
@@ -41,7 +41,7 @@ def stored_page(lake: Lake) -> None:
 
 
 def test_a_coin_that_can_be_stored_now_joins_its_snapshot(lake: Lake) -> None:
-    """Its time and source are in the record of the fetch; the letter itself has neither."""
+    """The coin's time and source come from the fetch record; the letter itself has neither."""
     stored_page(lake)
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=(letter(COINS_URL, COIN),)))
 
@@ -58,7 +58,7 @@ def test_a_coin_that_can_be_stored_now_joins_its_snapshot(lake: Lake) -> None:
 
 
 def test_a_point_that_can_be_stored_now_gets_its_own_time(lake: Lake) -> None:
-    """Coin, interval and window are in the letter's URL."""
+    """The point itself has a time; coin, interval and window come from the letter's URL."""
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=(letter(POINTS_URL, POINT),)))
 
     reading = reread_dead_letters(lake, "simulator")
@@ -69,8 +69,8 @@ def test_a_point_that_can_be_stored_now_gets_its_own_time(lake: Lake) -> None:
     assert ["2026-11-23"] == [partition.key for partition in reading.partitions]
 
 
-def test_a_whole_answer_is_read_again_with_the_record_of_its_fetch(lake: Lake) -> None:
-    """For example after a limit of the timestamp was wrong; the answer contains its own time."""
+def test_a_whole_response_that_is_read_again_gets_a_fetch_record(lake: Lake) -> None:
+    """Its time is in the response itself; a wrong limit may have rejected the timestamp before."""
     body = f'{{"timestamp":{NOW_MS},"data":[{{"id":"a"}},{COIN}]}}'
     letters = (letter(COINS_URL, body, "bad_timestamp"),)
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=letters))
@@ -85,7 +85,7 @@ def test_a_whole_answer_is_read_again_with_the_record_of_its_fetch(lake: Lake) -
 @pytest.mark.parametrize(
     ("url", "body", "reason"),
     [
-        (COINS_URL, COIN, REASON),  # no record of the fetch, so its time is unknown
+        (COINS_URL, COIN, REASON),  # no fetch record, so its time is unknown
         (COINS_URL, '{"id":"a","id":"b"}', "duplicate_keys"),
         (COINS_URL, f'{{"timestamp":1,"data":[{COIN}]}}', "bad_timestamp"),
         (COINS_URL, "<html></html>", "html"),
@@ -98,7 +98,7 @@ def test_a_whole_answer_is_read_again_with_the_record_of_its_fetch(lake: Lake) -
 def test_letters_that_still_cannot_be_read_are_kept(
     lake: Lake, url: str, body: str, reason: str
 ) -> None:
-    """They are needed to find the cause."""
+    """Users need these letters to find the cause."""
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=(letter(url, body, reason),)))
 
     reading = reread_dead_letters(lake, "simulator", reason)
@@ -113,10 +113,10 @@ def test_letters_that_still_cannot_be_read_are_kept(
     [{}, {"url": 7}, {"url": None}, {"body": None}, {"reason": 7}, {"fetched_at": "now"}],
     ids=str,
 )
-def test_a_letter_of_another_form_is_kept_and_does_not_stop_the_others(
+def test_a_letter_in_another_format_is_kept_and_does_not_stop_other_letters(
     lake: Lake, members: dict[str, Any]
 ) -> None:
-    """Another program may also write letters; one such letter ended `requeue` with a traceback."""
+    """Other programs may write letters, too; one such letter made `requeue` fail."""
     ours = letter(POINTS_URL, POINT)
     odd = {**(ours if members else {}), **members, "_id": "odd"}
     lake["dead_letters"].insert_many([odd, ours])

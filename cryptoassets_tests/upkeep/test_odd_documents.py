@@ -1,4 +1,4 @@
-"""Documents that another program wrote to the data lake stop no command that reads it.
+"""Documents that other programs write to the data lake do not stop any command that reads them.
 
 Every query that commands send to MongoDB is tested with every BSON type in each field.
 """
@@ -69,7 +69,7 @@ NOTE: Row = {
 
 
 def plant(lake: Lake, collection: str, good: Row) -> int:
-    """Insert a good document, and a copy for each odd value in each field; return the copies."""
+    """Insert a good document, and a copy per field and odd value; return the number of copies."""
     odd = [
         changed(good | {"_id": f"{name} in {field}"}, field, value)
         for field in good
@@ -81,20 +81,20 @@ def plant(lake: Lake, collection: str, good: Row) -> int:
 
 
 def outcome_of(lake: Lake, table: Table, window: Span) -> dict[str, bool]:
-    """Return each row of a partition as read into Arrow: its id, and whether it is marked."""
+    """Read a partition into Arrow; return whether each row, by id, is marked as foreign."""
     rows = read_range(lake, table, RawRange(window, window, None, {}), coins_asked=5)
     return {row["raw_id"]: row["is_foreign"] for row in rows.to_pylist()}
 
 
 @pytest.mark.usefixtures("clean_path")
 @pytest.mark.parametrize("flow", [SNAPSHOT_FLOW, HISTORY_FLOW], ids=["snapshots", "history"])
-def test_every_odd_document_is_marked_or_named_and_the_good_one_is_whole(
+def test_every_odd_document_is_marked_or_reported_and_the_good_one_is_read(
     lake: Lake,
     mongo: MongoResource,
     postgres: PostgresResource,
     flow: Flow,
 ) -> None:
-    """Text in a date field used to end `run`, `audit` and `rebuild`, even for other hours."""
+    """Text in a date field used to make `run`, `audit` and `rebuild` fail, even for other hours."""
     window = WINDOW if flow is SNAPSHOT_FLOW else DAY
     good = document() | ({} if flow is SNAPSHOT_FLOW else {"interval": "h1"})
     planted = plant(lake, flow.raw.name, good)
@@ -114,8 +114,8 @@ def test_every_odd_document_is_marked_or_named_and_the_good_one_is_whole(
     assert [1] == [problem.count(words) for problem in found.problems if words in problem]
 
 
-def test_a_foreign_document_of_another_source_stops_no_fetch(lake: Lake) -> None:
-    """The source of the data lake is that of the platform's own newest document."""
+def test_a_foreign_document_with_another_source_does_not_stop_a_fetch(lake: Lake) -> None:
+    """The newest document that the platform itself wrote determines the source of the lake."""
     later = START + timedelta(days=1)
     lake["coin_snapshots"].insert_many(
         [
@@ -131,8 +131,8 @@ def test_a_foreign_document_of_another_source_stops_no_fetch(lake: Lake) -> None
         refuse_mixed_sources(lake, batch(document("next", source="coincap")))
 
 
-def test_odd_records_of_fetches_are_skipped(lake: Lake) -> None:
-    """Our own records still show how many coins were requested."""
+def test_odd_fetch_records_are_skipped(lake: Lake) -> None:
+    """The platform's own records still show how many coins were requested."""
     plant(lake, FETCHES, FETCH)
 
     asked = fetches_in(lake, WINDOW).asked
@@ -140,10 +140,10 @@ def test_odd_records_of_fetches_are_skipped(lake: Lake) -> None:
     assert asked[START][0] >= 5
 
 
-def test_odd_records_of_calls_are_skipped(
+def test_odd_call_records_are_skipped(
     lake: Lake, mongo: MongoResource, postgres: PostgresResource
 ) -> None:
-    """Answered windows are not fetched again, and gaps are still found."""
+    """Answered windows are not fetched again, and gaps can still be detected."""
     plant(lake, WINDOWS, CALL)
     lake["coin_snapshots"].insert_one({"_id": "odd", "observed_at": "9999", "coin_id": 7})
     lake["coin_snapshots"].insert_one(document())

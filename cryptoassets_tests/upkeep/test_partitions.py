@@ -1,4 +1,4 @@
-"""Listing partitions: each partition with a raw document is found, over any span of time."""
+"""Listing partitions: each partition with a raw document is found, no matter how old it is."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,8 +38,8 @@ def plant(lake: Lake, collection: str, *moments: datetime) -> None:
     )
 
 
-def test_each_partition_is_found_once_over_years(lake: Lake, mongo: MongoResource) -> None:
-    """Even after months of sleep, the answers of the server stay small."""
+def test_partitions_that_are_years_apart_are_found(lake: Lake, mongo: MongoResource) -> None:
+    """They may be far apart, for example if the machine was off for months."""
     wanted = [T0, T0 + HOUR, T0 + 29 * DAY, T0 + 30 * DAY, T0 + 61 * DAY, T0 + 800 * DAY]
     plant(lake, "coin_snapshots", *wanted, *(moment + 0.9 * HOUR for moment in wanted))
 
@@ -65,7 +65,7 @@ def test_documents_without_a_time_have_no_partition(lake: Lake, mongo: MongoReso
 
 
 def publish(url: str, rows: dict[datetime, int]) -> None:
-    """Insert a ledger row per hour, with its number of documents."""
+    """Insert a ledger row per hour, with this number of documents."""
     insert = (
         "INSERT INTO warehouse.loads VALUES ('warehouse/coin_prices', %s, 'r', %s, %s, 0, 0, now())"
     )
@@ -77,7 +77,7 @@ def publish(url: str, rows: dict[datetime, int]) -> None:
 def test_hours_with_an_unpublished_document_are_waiting_however_old_they_are(
     lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource
 ) -> None:
-    """Causes: a run killed after its fetch, a laptop that was off for days, a late answer."""
+    """Causes: a run killed after its fetch, a laptop that was off for days, a late response."""
     now = T0 + HOUR / 2
     hours = [T0 + number * HOUR for number in (-20_000, -19_999, -500, -499, -30, -29, -2, -1, 0)]
     plant(lake, "coin_snapshots", *hours, *(hour + HOUR / 3 for hour in hours))
@@ -94,7 +94,7 @@ def test_hours_with_an_unpublished_document_are_waiting_however_old_they_are(
 def test_nothing_is_waiting_when_everything_is_published(
     lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource
 ) -> None:
-    """Expired hours and hours whose documents were lost are not waiting: no run can help them."""
+    """Expired hours and hours whose documents were lost are not waiting: no run could help."""
     hours = [T0 + number * HOUR for number in range(-40, 1)]
     plant(lake, "coin_snapshots", *hours)
     publish(database, dict.fromkeys(hours, 1))
@@ -109,10 +109,10 @@ def test_nothing_is_waiting_when_everything_is_published(
 
 
 @pytest.mark.parametrize("lost", [0, 1], ids=["the counts differ", "a loss hides it"])
-def test_an_hour_that_was_just_fetched_is_found_by_the_estimate_too(
+def test_an_hour_that_was_just_fetched_is_found_even_with_an_estimated_count(
     lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource, lost: int
 ) -> None:
-    """`status` uses the server's own count, which may be wrong after a crash."""
+    """`status` uses the server's own count of documents, which may be wrong after a crash."""
     plant(lake, "coin_snapshots", T0, T0 - 900 * HOUR)
     publish(database, {T0 - 900 * HOUR: 1, T0 - 901 * HOUR: lost})
 
@@ -128,10 +128,10 @@ def test_an_empty_lake_has_no_partition(lake: Lake, mongo: MongoResource) -> Non
     assert set() == raw_starts(mongo, SNAPSHOT_FLOW)
 
 
-def test_hours_without_parquet_are_published_hours_whose_folder_is_unreadable(
+def test_recent_published_hours_with_missing_or_damaged_parquet_are_found(
     lake: Lake, mongo: MongoResource, database: str, postgres: PostgresResource, clean_path: Path
 ) -> None:
-    """After disk damage or `rm -r`, `run` recreates the Parquet of the last day from raw."""
+    """After disk damage or `rm -r`, `run` recreates the last day's Parquet from raw documents."""
     whole, damaged, missing, unpublished, old = (T0 - n * HOUR for n in (1, 2, 3, 4, 30))
     plant(lake, "coin_snapshots", whole, damaged, missing, unpublished, old)
     insert = (

@@ -1,4 +1,4 @@
-"""Retention deletes the records of publications together with the data of their time."""
+"""Retention deletes publication records that are as old as the data that it deletes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,10 +16,10 @@ PUBLISHED = """
 """
 
 
-def test_old_records_of_publications_are_counted_and_then_deleted(
+def test_old_publication_records_are_counted_and_then_deleted(
     database: str, postgres: PostgresResource
 ) -> None:
-    """A loop of micro-batches adds thousands of records per day."""
+    """`run --every` adds thousands of records per day."""
     bound = datetime(2026, 1, 5, tzinfo=UTC)
     with psycopg.connect(database) as connection:
         for number, hours in enumerate((-2, -1, 0)):

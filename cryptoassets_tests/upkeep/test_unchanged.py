@@ -26,7 +26,7 @@ def plant(lake: Lake, *moments: datetime) -> None:
 def test_an_extra_document_does_not_hide_a_missing_one_in_another_hour(
     lake: Lake, mongo: MongoResource
 ) -> None:
-    """The sum is correct, so each hour must be counted separately."""
+    """The total is correct, so each hour must be counted separately."""
     plant(lake, T0, T0, HOURS[2] + timedelta(minutes=5))
     ledger = dict.fromkeys(HOURS, 1)
 
@@ -40,7 +40,7 @@ def test_an_extra_document_does_not_hide_a_missing_one_in_another_hour(
 def test_documents_of_hours_that_are_not_in_the_ledger_are_found(
     lake: Lake, mongo: MongoResource, seconds: float
 ) -> None:
-    """Causes are a lost ledger or an unprocessed fetch, even years away from other hours."""
+    """Causes: a lost ledger, or a fetch that was not processed; the hours may be years apart."""
     others = [T0 - timedelta(days=900), HOURS[1], T0 + timedelta(days=900)]
     plant(lake, T0, *others, HOURS[1])
 
@@ -60,7 +60,7 @@ def test_an_empty_lake_has_no_partition(mongo: MongoResource) -> None:
 def test_rows_of_all_months_have_a_checksum_with_or_without_a_ledger_row(
     postgres: PostgresResource, database: str
 ) -> None:
-    """A month without ledger rows reveals a lost ledger."""
+    """A month that has rows but no ledger row reveals a lost ledger."""
     moments = [datetime(2019, 12, 31, 23, tzinfo=UTC), T0, datetime(2026, 3, 1, tzinfo=UTC)]
     with psycopg.connect(database) as connection:
         ensure_months(connection, [moment.date() for moment in moments])

@@ -1,7 +1,7 @@
 """A real Dagster webserver with its own instance, on a free port.
 
-What goes here: starting the guarded webserver or Dagster's own, and a mutation with a visible
-effect. What stays out: the command `cryptoassets dev` (in `cli.test_dev`).
+What goes here: starting the guarded webserver or Dagster's own, and a mutation whose effect is
+visible. What stays out: the command `cryptoassets dev` (in `cli.test_dev`).
 """
 
 import json
@@ -40,7 +40,7 @@ class Page:
         return f"127.0.0.1:{self.port}"
 
     def query(self, query: str) -> dict[str, Any]:
-        """Send a query as a program of the platform does."""
+        """Send a query in the same way as the platform's own programs."""
         request = urllib.request.Request(
             f"http://{self.address}/graphql",
             json.dumps({"query": query}).encode(),

@@ -1,4 +1,4 @@
-"""In a real browser Dagster's page works, and requests of other pages are refused.
+"""In a real browser, Dagster's page works, and requests from other pages are refused.
 
 What goes here: tests that depend on the headers that a real browser sends. What stays out: single
 requests (in `test_guard`).
@@ -54,7 +54,7 @@ fetch("/hold");
 
 @contextmanager
 def attacking_site(port: int) -> Iterator[str]:
-    """Serve a page that attacks Dagster on this port; yield its address, on another site."""
+    """Serve a page, on another site, that attacks Dagster on this port; yield its address."""
     is_done = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -97,7 +97,7 @@ def test_a_page_of_another_origin_cannot_control_dagster(page: Page, tmp_path: P
     assert not page.is_paused()
 
 
-def test_the_same_page_controls_a_dagster_without_the_guard(tmp_path: Path) -> None:
+def test_without_the_guard_the_same_page_controls_dagster(tmp_path: Path) -> None:
     """The attack works without the guard; otherwise the test above would prove nothing."""
     with served(DagsterWebserver, tmp_path) as unguarded, attacking_site(unguarded.port) as address:
         assert "attacked" in browse(address, tmp_path / "profile")
@@ -106,5 +106,5 @@ def test_the_same_page_controls_a_dagster_without_the_guard(tmp_path: Path) -> N
 
 
 def test_dagsters_own_page_works_behind_the_guard(page: Page, tmp_path: Path) -> None:
-    """The page loads its content over GraphQL, and the browser adds its own headers."""
+    """The page loads its content over GraphQL, with the headers that a browser adds."""
     assert "No code locations" in browse(f"http://localhost:{page.port}/", tmp_path)

@@ -1,4 +1,4 @@
-"""The guard serves Dagster's own page and programs, and refuses requests of other pages."""
+"""The guard accepts requests of Dagster's own page and of programs, but not of other pages."""
 
 from http.client import HTTPConnection
 from socket import create_connection
@@ -19,7 +19,7 @@ EVIL = "http://evil.example"
 def status(
     page: Page, method: str, path: str, headers: dict[str, str], body: str | None = None
 ) -> int:
-    """Send a request with these headers, `Host` included; return the answer's status."""
+    """Send a request with these headers, which may include `Host`; return the response's status."""
     connection = HTTPConnection(page.address, timeout=20)
     connection.request(method, path, body, headers)
     answer = connection.getresponse()
@@ -74,7 +74,7 @@ def test_dagsters_own_page_may_send_mutations(page: Page) -> None:
 
 
 def test_a_link_from_another_site_opens_the_page(page: Page) -> None:
-    """Examples are Airflow's button and links in alerts."""
+    """Such links are, for example, Airflow's button and the links in alerts."""
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
 
     assert 200 == status(page, "GET", "/runs", link | {"Sec-Fetch-Dest": "document"})
@@ -89,7 +89,7 @@ def test_a_link_from_another_site_opens_the_page(page: Page) -> None:
         ({"Host": "evil.example"}, 400),
     ],
 )
-def test_a_websocket_of_another_origin_is_refused(
+def test_a_websocket_from_another_origin_is_refused(
     page: Page, headers: dict[str, str], expected: int
 ) -> None:
     """WebSockets have no same-origin policy, so any page could read the events of every run."""

@@ -1,4 +1,4 @@
-"""Exit with 0 if all required daemons of Dagster have recent heartbeats.
+"""Exit with 0 if all of Dagster's required daemons have recent heartbeats.
 
 `dagster-daemon liveness-check` takes 10 s of CPU time. The web server reads the same heartbeats
 from PostgreSQL, so this script asks the web server instead.

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Mongo Express reads passwords from files, but not the URL of MongoDB.
+# Starts Mongo Express with MongoDB's URL from a file. Mongo Express itself can read passwords from
+# files, but not this URL.
 set -eu
 ME_CONFIG_MONGODB_URL="$(cat /run/cryptoassets/mongo-url)"
 export ME_CONFIG_MONGODB_URL

@@ -1,8 +1,8 @@
 """Create MongoDB's users, or update their passwords; safe to run again.
 
 `pipeline` may read and write the data lake; `viewer` and `executor` (Spark's tasks) may read it.
-None of them can access another database. Scripts in MongoDB's own init folder run only once, on an
-empty volume, so they could not update passwords.
+None of them can access another database. Scripts in the init folder of MongoDB's image run only
+once, on an empty volume, so they could not update passwords.
 """
 
 import os

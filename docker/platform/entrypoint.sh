@@ -1,6 +1,6 @@
 #!/bin/sh
-# Passes secrets from files, and uses the simulator's service if neither a key nor a URL of CoinCap is
-# set. The compose file cannot express these conditions.
+# Passes secrets from files to the program, and sets the URL of the simulator's service if neither a
+# key for CoinCap nor another URL is set. The compose file cannot express such conditions.
 set -eu
 [ -s "${COINCAP_API_KEY_FILE:-}" ] || unset COINCAP_API_KEY_FILE
 [ -s "${CRYPTOASSETS_ALERT_URLS_FILE:-}" ] || unset CRYPTOASSETS_ALERT_URLS_FILE
@@ -13,7 +13,8 @@ if [ -n "${RPC_SECRET_FILE:-}" ]; then
     export _SPARK_AUTH_SECRET
 fi
 if [ -n "${SPARK_CONF_DIR:-}" ]; then
-    # The driver needs the secret as an option; on a command line others could see it.
+    # The driver needs the secret as a Spark option. It is written to a file, because others could see
+    # it on a command line.
     mkdir -p "$SPARK_CONF_DIR"
     (
         umask 077

@@ -1,4 +1,4 @@
-"""Write the version of `pyproject.toml` to where Python looks up installed distributions."""
+"""Register the project, with its version, as an installed distribution; the code is not copied."""
 
 import sysconfig
 import tomllib

@@ -1,13 +1,15 @@
 """Create PostgreSQL's roles, or update their passwords; safe to run again.
 
-`cryptoassets` is the role of the platform. It owns the platform's databases and all that is in
-them, and may do nothing else. `executor`, the role of Spark's tasks, may use the schema `staging`;
-each publication grants it INSERT on its own staging table. Scripts in PostgreSQL's init folder run
-only once, on an empty volume, so they could neither update passwords nor change old volumes.
+`cryptoassets` is the role of the platform. It owns the platform's databases and everything in them,
+and has no other rights. `executor`, the role of Spark's tasks, may use the schema `staging`. There,
+each publication creates a staging table and lets `executor` insert into it. Scripts in PostgreSQL's
+init folder run only once, on an empty volume, so they could neither update passwords nor change
+existing volumes.
 
-Before `cryptoassets` existed, the platform logged in as `admin`, which owned everything. PostgreSQL
-cannot reassign in one statement what its first superuser owns, so it is done object by object.
-Views that a user has added keep their owner, because they may read the user's own tables.
+In old versions, the platform logged in as `admin`, which owned everything. This script makes
+`cryptoassets` the owner of each object, one by one, because REASSIGN OWNED does not work for
+PostgreSQL's first superuser. Views that a user has added keep their owner, because they may read
+the user's own tables.
 """
 
 import os
@@ -23,9 +25,9 @@ from cryptoassets.embedded.databases import with_database
 ROLE, TASKS = "cryptoassets", "executor"
 SCHEMAS = ("warehouse", "marts", "staging")
 _VIEWS_BEFORE_ROLE = ("marts.coin_latest", "warehouse.pipeline_daily")
-"""The platform's views that are older than its role; the role itself created all later views."""
+"""The platform's views from before the role existed; the role itself created all later views."""
 
-# A sequence that belongs to a column follows its table.
+# A sequence that belongs to a column is left out: it gets the owner of its table automatically.
 _RELATIONS = """
     SELECT format('ALTER %%s %%s OWNER TO %%I', kind, pg_class.oid::regclass, %(role)s::text)
     FROM pg_class JOIN (VALUES
@@ -71,10 +73,10 @@ def create(admin_url: str, name: str, password: str) -> None:
 
 
 def set_up_product(admin_url: str) -> None:
-    """Give both roles their rights in the product's database.
+    """Give both roles their rights in the platform's database.
 
-    On an empty volume all tables are created here, because only an administrator can give the role
-    `analyst` all its rights. Later versions' tables are created by the platform itself.
+    On an empty volume, all tables are created here, because only an administrator can give the role
+    `analyst` all its rights. The platform itself creates the tables that later versions add.
     """
     with libpq.connect(admin_url) as connection:
         question = "SELECT to_regclass('warehouse.alembic_version') IS NULL"
@@ -91,10 +93,10 @@ def set_up_product(admin_url: str) -> None:
             "GRANT SELECT ON TABLES TO analyst"
         )
         connection.execute(rights.format(role))
-        # Only a superuser may run these statements, and old versions did not run them.
+        # Only a superuser may run these statements. Old versions never ran them.
         statements = Path(migrations.__file__).parent / "versions/r0005_large_objects.sql"
         connection.execute(statements.read_text(encoding="utf-8"))
-        # A volume of an old version may lack the schema; its migration then grants this right.
+        # A volume of an old version may lack the schema; a later migration then grants this right.
         if _exists(connection, "staging"):
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA staging TO {}").format(tasks))
 
@@ -105,11 +107,11 @@ def hand_over(
     """Make the platform's role own a database, and the administrator's objects in these schemas.
 
     Args:
-        connection: the administrator's, to this database.
-        schemas: names; missing ones are left out. `public` keeps its owner.
+        connection: the administrator's connection to this database.
+        schemas: names of schemas; those that do not exist are skipped. `public` keeps its owner.
         views: the only views to hand over; None: all.
     """
-    # A run of the previous version may hold locks on tables that it publishes to.
+    # A run of the previous version may still hold locks on tables; wait for it, but not forever.
     connection.execute("SET LOCAL lock_timeout = '60s'")
     role, database = sql.Identifier(ROLE), sql.Identifier(connection.info.dbname)
     connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, role))

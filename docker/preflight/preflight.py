@@ -1,10 +1,11 @@
 """Checks the passwords before any service starts, and gives each service files with its secrets.
 
 What goes here: what must happen before everything else, with the standard library only. What stays
-out: creating users and roles (in `mongo.users` and `postgres.roles`).
+out: creating users and roles (in `docker/mongo/users.py` and `docker/postgres/roles.py`).
 
-Compose puts the settings into one file of this container. From there each service gets a volume
-with files that only it mounts. `docker inspect` shows environment variables, but no files.
+Compose writes the passwords to one file in this container. This script copies them to several
+volumes; each service mounts only the volume with the secrets that it needs. The secrets are not in
+environment variables, because `docker inspect` would show these.
 """
 
 import ipaddress
@@ -35,9 +36,9 @@ _OPTIONAL = {
     "COINCAP_API_KEY": Path("/run/secrets/coincap-api-key"),
     "CRYPTOASSETS_ALERT_URLS": Path("/run/secrets/alert-urls"),
 }
-"""Secrets without a default, and for each the mount of the file that the user can name instead.
+"""Secrets without a default value, and the file from which each can be read instead.
 
-If the user names no file, it is empty.
+The user names the file in the setting NAME_FILE. If the user names none, the file is empty.
 """
 _PASSWORDS = Path("/run/passwords")
 _VOLUMES = Path("/secrets")
@@ -53,7 +54,7 @@ def read_settings(text: str) -> dict[str, str]:
 
 
 def problems(settings: Mapping[str, str]) -> list[str]:
-    """Return the reasons not to start, one sentence each; empty if there are none."""
+    """Return the reasons not to start, one sentence each; empty if the settings are in order."""
     found = []
     address = settings.get("BIND_ADDRESS", "127.0.0.1")
     unchanged = [name for name, default in DEFAULTS.items() if settings.get(name) == default]
@@ -74,11 +75,11 @@ def problems(settings: Mapping[str, str]) -> list[str]:
 
 
 def files(given: Mapping[str, str], generated: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the files of each volume, by volume and name.
+    """Return the content of each file, by volume and file name.
 
     Args:
         given: the settings.
-        generated: passwords that nobody needs to know: `POSTGRES` is the password of the role
+        generated: secrets that nobody needs to know: `POSTGRES` is the password of the role
             `cryptoassets`, and `SPARK` is the secret that Spark's processes share.
     """
     analyst = f"postgresql://analyst:{given['ANALYST_PASSWORD']}@postgres:5432/bigdata_db"
@@ -150,7 +151,7 @@ def _content(file: Path) -> str:
 
 
 def _generated(volumes: Path) -> dict[str, str]:
-    """Return the passwords that were generated at the first start; generate missing ones."""
+    """Return the secrets that were generated at the first start; generate missing ones."""
     kept = {
         "POSTGRES": volumes / "init/postgres-cryptoassets",
         "SPARK": volumes / "spark-master/spark-secret",
@@ -159,8 +160,8 @@ def _generated(volumes: Path) -> dict[str, str]:
 
 
 def _write(file: Path, content: str) -> None:
-    # A service may read the file while it is replaced. There is no final newline, because some
-    # services would take it for a part of the secret.
+    # The file is replaced in one step, because a service may be reading it. There is no final
+    # newline, because some services would read it as part of the secret.
     partial = file.with_name(f".{file.name}")
     partial.write_text(content, encoding="utf-8")
     partial.chmod(0o444)
@@ -168,7 +169,7 @@ def _write(file: Path, content: str) -> None:
 
 
 def main() -> int:
-    """Print the problems and return 1 if there are any; else write the files."""
+    """Write the files and return 0; if there are problems, print them instead and return 1."""
     given = read_settings(_PASSWORDS.read_text(encoding="utf-8"))
     found = problems({**given, "BIND_ADDRESS": os.environ.get("BIND_ADDRESS", "127.0.0.1")})
     for sentence in found:

@@ -1,4 +1,7 @@
-"""Serves the simulator to the other containers; the command `source` listens on loopback only."""
+"""Serves the simulator to the other containers.
+
+The command `source` cannot do this, because it listens on loopback only.
+"""
 
 from cryptoassets.coincap_server.sources import run_source
 

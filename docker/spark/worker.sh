@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts a Spark worker under its address in the master's network. By default it could choose its
-# address in another network, where the master could not reach it.
+# Starts a Spark worker that listens on its address in the master's network. By default, the worker
+# could choose its address in another network, where the master could not reach it.
 set -eu
 host="$(python -S -c "
 import socket

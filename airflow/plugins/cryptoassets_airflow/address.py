@@ -32,7 +32,7 @@ class DagsterAddress:
 
     @property
     def is_https(self) -> bool:
-        """Whether certificates must be verified."""
+        """Whether requests use HTTPS; only then are certificates verified."""
         return self.root.startswith("https:")
 
     def run_page(self, run_id: str) -> str:
@@ -67,7 +67,7 @@ def read_address(connection: Any) -> DagsterAddress:
 
 
 def _url_in_login(login: str | None) -> str | None:
-    # Connections of type http may have a user name as login, which is not a URL.
+    # In connections of type http, the login may be a user name instead of a URL.
     return login if login and login.startswith(("http://", "https://")) else None
 
 

@@ -1,6 +1,6 @@
-"""Turns an HTTP answer into the requested data, or into the right error.
+"""Turns an HTTP response into the requested data, or into the right error.
 
-What goes here: which answers may be retried. What stays out: sending requests (in `client`).
+What goes here: which failed requests may be retried. What stays out: sending (in `client`).
 """
 
 from typing import Any
@@ -11,21 +11,21 @@ from cryptoassets_airflow.errors import DagsterError, DagsterRefusedError, Dagst
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PERMANENT_CLASSES = frozenset({"ValueError", "TypeError", "CheckError", "ParameterCheckError"})
-"""Errors with which Dagster answers HTTP 500 to a wrong argument, e.g. a malformed partition."""
+"""Errors in Dagster's HTTP 500 responses to wrong arguments, e.g. to a malformed partition key."""
 _MAX_CHARACTERS = 2_000
 
 
 def read_answer(response: httpx.Response) -> dict[str, Any]:
-    """Return the `data` of a GraphQL answer.
+    """Return the `data` of a GraphQL response.
 
     Raises:
-        DagsterUnavailableError: a retryable status, or the answer is not GraphQL.
-        DagsterRefusedError: any other status, or Dagster rejects the request.
+        DagsterUnavailableError: the status is retryable, or the response is not GraphQL.
+        DagsterRefusedError: Dagster rejects the request, or the token is missing or wrong.
     """
     where = f"Dagster at {response.request.url.copy_with(userinfo=b'')}"
-    if reason := _why_unusable(response):
+    if reason := _permanent_error(response):
         raise DagsterRefusedError(
-            f"{where} cannot use the request: {reason}. A retry will not help; check the "
+            f"{where} rejected the request: {reason}. A retry will not help; check the "
             "partition key and the other arguments of the task"
         )
     if response.status_code in RETRYABLE_STATUSES:
@@ -45,7 +45,7 @@ def read_answer(response: httpx.Response) -> dict[str, Any]:
             f"the address belongs to another server: {_start(response)}"
         ) from error
     if not isinstance(body, dict) or not (body.get("data") or body.get("errors")):
-        raise DagsterUnavailableError(f"{where} returned no GraphQL answer: {_start(response)}")
+        raise DagsterUnavailableError(f"{where} returned no GraphQL response: {_start(response)}")
     if body.get("errors"):
         messages = "; ".join(str(error.get("message", error)) for error in body["errors"])
         raise DagsterRefusedError(f"{where} refused the query: {messages[:_MAX_CHARACTERS]}")
@@ -54,7 +54,7 @@ def read_answer(response: httpx.Response) -> dict[str, Any]:
 
 
 def from_transport(error: httpx.HTTPError, url: str) -> DagsterUnavailableError:
-    """Return the error for a failed connection, which shows if the request may have arrived."""
+    """Return the error for a failed request; it records whether the request may have arrived."""
     never_sent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
     return DagsterUnavailableError(
         f"Dagster at {url} does not answer ({type(error).__name__}: {error}). A retry may help; "
@@ -64,12 +64,12 @@ def from_transport(error: httpx.HTTPError, url: str) -> DagsterUnavailableError:
 
 
 def expect(answer: dict[str, Any], *types: str, asked: str) -> dict[str, Any]:
-    """Return the answer if it has one of these GraphQL types.
+    """Return the answer to a query if the answer has one of these GraphQL types.
 
-    `asked` describes the request in the error message.
+    `asked` describes the request in the error message, which begins with "Dagster did not".
 
     Raises:
-        DagsterRefusedError: the request is invalid.
+        DagsterRefusedError: the request is invalid or not authorized.
         DagsterError: the answer has another type, e.g. because a code location is not loaded.
     """
     found = answer["__typename"]
@@ -86,8 +86,8 @@ def _messages(answer: dict[str, Any]) -> str:
     return "; ".join(error["message"] for error in answer.get("errors", ()))
 
 
-def _why_unusable(response: httpx.Response) -> str:
-    """Return why Dagster cannot use the request; empty if the answer does not report this."""
+def _permanent_error(response: httpx.Response) -> str:
+    """Return the messages of an HTTP 500 response with permanent errors; empty for others."""
     if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
         return ""
     try:

@@ -1,6 +1,6 @@
 """Sends GraphQL requests over HTTP, with timeouts and retries.
 
-What stays out: the content of requests (in `hook`), the meaning of an answer (in `answers`).
+What stays out: the content of requests (in `hook`), the meaning of responses (in `answers`).
 """
 
 import logging
@@ -17,20 +17,20 @@ from cryptoassets_airflow.answers import from_transport, read_answer
 from cryptoassets_airflow.errors import DagsterUnavailableError
 
 CONNECT_SECONDS = 5.0
-# Dagster answers a launch when the run's process has started (up to 27 s) or the run is queued.
+# Dagster responds to a launch when the run is queued or its process has started (up to 27 s).
 READ_SECONDS = 60.0
 TRIES = 5
 _MAX_DELAY_SECONDS = 15
 
-# Otherwise each poll would write a line to the task's log.
+# At level INFO, httpx would write a line to the task's log for each poll.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class GraphQLClient:
-    """GraphQL over HTTP.
+    """Sends GraphQL requests to one webserver.
 
     Args:
-        read_seconds: timeout of one answer.
+        read_seconds: how long to wait for one response.
     """
 
     def __init__(self, address: DagsterAddress, *, read_seconds: float = READ_SECONDS) -> None:
@@ -40,10 +40,10 @@ class GraphQLClient:
     def ask(
         self, query: str, variables: dict[str, Any], field: str, *, tries: int = TRIES
     ) -> dict[str, Any]:
-        """Return one field of the answer; use `tries=1` for requests that must not be repeated.
+        """Return one field of the response; use `tries=1` for requests that must not be repeated.
 
         Raises:
-            DagsterUnavailableError: no try succeeded: each one got no answer or a retryable error.
+            DagsterUnavailableError: each try got no response or a retryable error.
             DagsterRefusedError: the request or the token is wrong.
         """
         for delay in _delays(tries):
@@ -58,7 +58,7 @@ class GraphQLClient:
     async def async_ask(
         self, client: httpx.AsyncClient, query: str, variables: dict[str, Any]
     ) -> dict[str, Any]:
-        """Send a single request; return all fields of the answer."""
+        """Send a single request; return all fields of the response."""
         body = {"query": query, "variables": variables}
         try:
             response = await client.post(self.address.graphql_url, json=body)
@@ -76,7 +76,7 @@ class GraphQLClient:
 
     @property
     def _options(self) -> dict[str, Any]:
-        # Loading all certificates takes 30 ms, and http URLs do not need them.
+        # Loading the CA certificates takes 30 ms, and http URLs do not need them.
         return {
             "headers": self.address.headers,
             "timeout": self._timeout,
@@ -94,7 +94,7 @@ class GraphQLClient:
 
 
 def _delays(tries: int) -> Iterator[float | None]:
-    """Yield the seconds to wait after each try, with jitter; None after the last."""
+    """Yield the seconds to wait after each try, with jitter; None after the last try."""
     for attempt in range(tries - 1):
         yield min(2**attempt, _MAX_DELAY_SECONDS) * random.uniform(0.5, 1)  # noqa: S311 - no secret
     yield None

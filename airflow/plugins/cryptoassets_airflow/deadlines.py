@@ -1,4 +1,4 @@
-"""Alerts for late DAG runs, which each version of Airflow declares differently.
+"""Alerts for late DAG runs, which are declared differently in Airflow 2 and 3.
 
 What stays out: stopping runs that take too long (the operator's `run_timeout`).
 """
@@ -22,10 +22,11 @@ async def warn_of_late_run(**kwargs: Any) -> None:
 
 
 def late_after(within: timedelta) -> dict[str, Any]:
-    """Return arguments for a DAG whose runs should end within this time after they were queued.
+    """Return DAG arguments that raise an alert if a run takes longer than `within`.
 
-    On Airflow 3 this is a deadline alert. On Airflow 2 it is an SLA of the tasks, which is measured
-    from the interval's end, for scheduled runs only; Airflow lists SLA misses under Browse.
+    On Airflow 3, they declare a deadline alert, and the time starts when the run is queued. On
+    Airflow 2, they declare an SLA for each task, and the time starts at the interval's end.
+    Airflow 2 checks scheduled runs only, and lists missed SLAs under Browse.
     """
     if DeadlineAlert is None:
         return {"default_args": {"sla": within}}

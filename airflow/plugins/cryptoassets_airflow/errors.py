@@ -1,7 +1,7 @@
-"""The errors of the plugin, and whether Airflow should retry.
+"""The plugin's errors, and whether Airflow should retry the task.
 
 DagsterError                 a retry may help
-    DagsterUnavailableError      no answer, or a retryable error, even after repeated requests
+    DagsterUnavailableError      no response, or a retryable error, even after repeated requests
     DagsterRunError              the run failed, was cancelled, timed out or cannot be found
 DagsterRefusedError          a retry will not help: Airflow fails the task at once
     DagsterChecksFailedError     the run has ended, but checks of severity ERROR failed
@@ -17,7 +17,11 @@ class DagsterError(AirflowException):
 
 
 class DagsterUnavailableError(DagsterError):
-    """Dagster gave no answer, or an unreadable one."""
+    """Dagster sent no response, an unreadable one, or a retryable error.
+
+    Attributes:
+        may_have_arrived: False if the request was certainly not sent.
+    """
 
     def __init__(self, message: str, *, may_have_arrived: bool = True) -> None:
         super().__init__(message)
@@ -29,7 +33,7 @@ class DagsterRunError(DagsterError):
 
 
 class DagsterRefusedError(AirflowFailException):
-    """Dagster refused the request, and would refuse it again."""
+    """A retry will not help, so Airflow fails the task at once."""
 
 
 class DagsterChecksFailedError(DagsterRefusedError):

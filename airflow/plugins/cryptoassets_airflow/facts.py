@@ -1,10 +1,10 @@
-"""Reads facts from Dagster's metadata by the names that the package `cryptoassets` gives them.
+"""Reads facts: values that the product's runs store in Dagster's metadata for other programs.
 
-What goes here: the names, and reading them from GraphQL. What stays out: what the facts mean for
-the run (in `outcome`).
+What goes here: the names of the facts, and reading the facts from GraphQL. What stays out: what the
+facts mean for the run (in `outcome`).
 
-The full list is in `cryptoassets.facts`, which the plugin may not import. A test compares both with
-the metadata of real runs.
+All names are listed in `cryptoassets.facts`, which the plugin must not import. A test compares the
+names here with that list and with the metadata of a real run.
 """
 
 import json
@@ -20,8 +20,8 @@ IS_RETRYABLE = "is_retryable"
 def facts_of(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the facts in `metadataEntries`, by name.
 
-    Metadata of other assets has no facts, nor has metadata that was recorded before facts had
-    names. Documents of such a run are not counted, and its errors count as temporary.
+    The result is empty for other products' assets, and for runs from before facts had names. For
+    such a run, the documents are not counted, and errors count as temporary.
     """
     text = next((entry["jsonString"] for entry in entries if entry["label"] == METADATA_KEY), "{}")
     facts: dict[str, Any] = json.loads(text)

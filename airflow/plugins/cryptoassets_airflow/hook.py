@@ -1,7 +1,8 @@
 """Requests to Dagster's webserver, over an Airflow connection.
 
-What goes here: each request, and how a launch never creates two runs. What stays out: HTTP (in
-`client`), when a task launches or gives up (in `operator`), waiting (in `watch`).
+What goes here: the requests, and the search that prevents a repeated launch from creating a second
+run. What stays out: HTTP (in `client`), when a task launches or gives up (in `operator`), waiting
+(in `watch`).
 """
 
 import time
@@ -24,21 +25,22 @@ MISSING = "MISSING"
 """The status that this plugin gives to a run that was deleted."""
 
 _GONE = ENDED | {MISSING}
-# Dagster refuses to stop such a run. If it is marked as cancelled, its process ends when it starts.
+# Dagster refuses to stop runs with these statuses. If such a run is marked as cancelled, its
+# process ends as soon as it has started.
 _ABOUT_TO_START = frozenset({"NOT_STARTED", "STARTING"})
 _MARK = "MARK_AS_CANCELED_IMMEDIATELY"
 LAUNCH_ATTEMPTS = 3
-# How long to look for the run of an unanswered launch before launching again.
+# How long to look for the run of a launch that got no response, before launching again.
 SETTLE_SECONDS = 20.0
 
 
 class DagsterHook(BaseHook):
-    """Dagster's GraphQL over HTTP; safe to use from several threads.
+    """Sends requests to Dagster's GraphQL API; safe to use from several threads.
 
     Args:
         dagster_conn_id: connection of type `http`, `dagster` or `generic`.
-        read_seconds: timeout of one answer.
-        settle_seconds: how long to look for a run whose launch was not answered.
+        read_seconds: how long to wait for one response.
+        settle_seconds: how long to look for the run of a launch that got no response.
     """
 
     conn_name_attr = "dagster_conn_id"
@@ -75,10 +77,10 @@ class DagsterHook(BaseHook):
         return [DagsterRun.read(run) for run in found]
 
     def own_run(self, identity: Identity, *, stop_within: float) -> DagsterRun | None:
-        """Return the run for which the task should wait, and stop the task's superseded runs.
+        """Return the run for which the task should wait, if any; stop the task's superseded runs.
 
-        Runs are superseded if the task was cleared after their launch, or if a launch whose answer
-        was lost has created a second run.
+        A run is superseded if the task was cleared after launching it. It is also superseded if the
+        response to its launch was lost and the task then launched another run.
         """
         own = None
         for run in self.find_runs(identity.task_tags):
@@ -91,11 +93,11 @@ class DagsterHook(BaseHook):
         return own
 
     def launch(self, request: LaunchRequest, identity: Identity) -> DagsterRun:
-        """Start exactly one run, even if answers get lost.
+        """Start exactly one run, even if responses get lost.
 
         Raises:
-            DagsterUnavailableError: no started run was found; the next try of the task looks for
-                one again before it launches.
+            DagsterUnavailableError: all launches failed, and no run was found. The task's next try
+                looks for a run again before it launches one.
         """
         attempt = 1
         while True:
@@ -122,13 +124,13 @@ class DagsterHook(BaseHook):
 
     @staticmethod
     def read_status(answer: dict[str, Any]) -> str:
-        """Return the status in an answer; MISSING if the run was deleted."""
+        """Return the status from an answer; MISSING if the run was deleted."""
         if answer["__typename"] == "RunNotFoundError":
             return MISSING
         return str(expect(answer, "Run", asked="return the run's status")["status"])
 
     def outcome(self, run_id: str) -> Outcome:
-        """Read all events of a run."""
+        """Read all events of a run; return its outcome."""
         reader, cursor, more = OutcomeReader(run_id, self.address.run_page(run_id)), None, True
         while more:
             variables = {"runId": run_id, "cursor": cursor}
@@ -140,10 +142,10 @@ class DagsterHook(BaseHook):
         return reader.outcome()
 
     def stop(self, run_id: str, *, within: float) -> str:
-        """Stop a run, wait up to `within` seconds for its end, return its last status."""
+        """Stop a run, wait up to `within` seconds for its end, and return its last status."""
         deadline, was_marked = time.monotonic() + within, False
         while (status := self.status(run_id)) not in _GONE or was_marked:
-            # The process may have started while the run was marked, so check the status again.
+            # The process may have started while the run was being marked: check the status again.
             was_marked = status in _ABOUT_TO_START
             if status not in _GONE and status != "CANCELING":
                 self.log.warning("Stopping Dagster run %s (%s)", run_id, status)
@@ -173,7 +175,7 @@ class DagsterHook(BaseHook):
         return DagsterRun.read(expect(answer, "LaunchRunSuccess", asked=asked)["run"])
 
     def _run_of_lost_answer(self, identity: Identity) -> DagsterRun | None:
-        # Launching again at once could create two runs: Dagster may be about to start the first.
+        # Launching again at once could create two runs: Dagster may still be starting the first.
         deadline = time.monotonic() + self.settle_seconds
         while True:
             runs = self.find_runs(identity.launch_tags)

@@ -1,4 +1,4 @@
-"""The button on a task that opens its run in Dagster's web page."""
+"""The button on an Airflow task that opens the task's run in Dagster's UI."""
 
 from typing import Any
 
@@ -15,5 +15,5 @@ class DagsterRunLink(BaseOperatorLink):
     xcom_key = RUN_URL_KEY
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's signature
-        """Return the URL; empty before the launch (Airflow 2)."""
+        """Return the run's URL, or an empty string before the launch."""
         return XCom.get_value(ti_key=ti_key, key=RUN_URL_KEY) or ""

@@ -25,7 +25,7 @@ def require_loaded(locations: Locations, name: str) -> None:
         known = ", ".join(sorted(locations)) or "none"
         raise DagsterError(
             f"Dagster has no code location {name!r} (it has: {known}). Correct the name in the "
-            "Airflow variable, or Dagster's workspace.yaml; then clear this task"
+            "Airflow variable or in Dagster's workspace.yaml; then clear this task"
         )
     content = entry["locationOrLoadError"]
     if entry["loadStatus"] == "LOADING" or content is None:
@@ -39,10 +39,10 @@ def require_loaded(locations: Locations, name: str) -> None:
 
 
 class DagsterReadyOperator(BaseOperator):
-    """Succeed if Dagster answers and has loaded these code locations; otherwise fail.
+    """Succeeds if Dagster responds and has loaded these code locations; otherwise fails.
 
     Args:
-        locations: names; duplicates are allowed.
+        locations: names of code locations; duplicates are allowed.
     """
 
     template_fields: Sequence[str] = ("locations",)
@@ -60,7 +60,7 @@ class DagsterReadyOperator(BaseOperator):
         self.dagster_conn_id = dagster_conn_id
 
     def execute(self, context: Any) -> list[str]:  # noqa: ARG002 - Airflow's signature
-        """Check once; Airflow's retries repeat the check."""
+        """Check once, and return the names of all code locations; Airflow's retries check again."""
         hook = DagsterHook(self.dagster_conn_id)
         found = hook.locations()
         for name in dict.fromkeys(self.locations):

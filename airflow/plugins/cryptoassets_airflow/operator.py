@@ -1,4 +1,4 @@
-"""The operator: launches a Dagster run for a partition, waits for it, evaluates it.
+"""The operator: launches a Dagster run for a partition, waits for the run, evaluates it.
 
 What goes here: when to launch, wait, stop. What stays out: requests (in `hook`), the waiting itself
 (in `watch`), messages and evaluation (in `outcome`).
@@ -19,28 +19,29 @@ from cryptoassets_airflow.runs import DagsterRun, Identity, LaunchRequest
 from cryptoassets_airflow.trigger import KILL_SECONDS, DagsterRunTrigger
 from cryptoassets_airflow.watch import NEVER_SUBMITTED, TIMED_OUT, UNREACHABLE, Ending, Watch
 
-# Dagster itself marks a run that does not stop as cancelled after 180 s (`run_monitoring`).
+# If a run does not stop, Dagster itself marks it as cancelled after 180 s (`run_monitoring`).
 STOP_SECONDS = 200.0
-# The trigger enforces the deadline. In case the triggerer is down, Airflow's scheduler also does,
-# this much later.
+# The trigger enforces the deadline. If the triggerer is down, Airflow's scheduler enforces it this
+# much later.
 TRIGGER_SLACK = timedelta(seconds=30)
 
 
 class DagsterMaterializeOperator(BaseOperator):
-    """Materialize assets, or run a job, in Dagster, with one Dagster run per task instance.
+    """Materializes assets or runs a job in Dagster, with one Dagster run per task instance.
 
-    After a retry, a worker restart or requeueing, the task finds its run by its tags and waits for
-    it. It launches another run only if the run failed or was cancelled, or if a user cleared the
-    task. The run is stopped if the task is killed, cleared, marked as failed or times out.
+    After a retry, a worker restart or requeueing, the task finds its run by the run's tags and
+    waits for it. The task launches another run only if that run failed or was cancelled, or if a
+    user cleared the task. The run is stopped if the task times out or is killed, cleared or marked
+    as failed.
 
     Args:
         location: Dagster's code location.
-        assets: asset keys as `group/name`. Required without `job_name`; with it, only these assets
-            of the job are materialized.
-        partition_key: Dagster's partition key; usually a template with the data interval.
+        assets: asset keys as `group/name`. Required without `job_name`; with `job_name`, only these
+            assets of the job are materialized.
+        partition_key: Dagster's partition key; usually a template that uses the data interval.
         tags: further tags of the run.
         deferrable: whether to wait in the triggerer; False waits in a worker slot.
-        run_timeout: longest time from launch or re-attachment to the end, including time in
+        run_timeout: longest time that a try may wait for the run to end, including time in
             Dagster's queue. After that time the run is stopped and the task fails.
         fail_on_check_error: whether failed checks of severity ERROR fail the task. Failed checks
             of severity WARN are only logged as warnings.
@@ -138,14 +139,14 @@ class DagsterMaterializeOperator(BaseOperator):
     def resume_execution(
         self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any
     ) -> Any:
-        """Stop the run if Airflow's own timeout ended the deferral: `resume` is not called then."""
+        """If Airflow's own timeout ended the wait, stop the run, because `resume` is not called."""
         error = str((next_kwargs or {}).get("error", ""))
         if next_method == "__fail__" and "timeout" in error.lower():
             self._stop_runs(Identity.of(context, self.retries or 0))
         return super().resume_execution(next_method, next_kwargs, context)
 
     def on_kill(self) -> None:
-        """Stop the run; Airflow calls this if the task waits in a worker."""
+        """Stop the run; Airflow calls this when it kills a task that waits in a worker."""
         if self._run_id:
             self._hook.stop(self._run_id, within=KILL_SECONDS)
 
@@ -155,7 +156,7 @@ class DagsterMaterializeOperator(BaseOperator):
 
     @property
     def _may_end_in_trigger(self) -> bool:
-        # Airflow handles outlets and `post_execute` only in a worker.
+        # Airflow handles outlets and `post_execute` only in workers.
         return not self.outlets and self._post_execute_hook is None
 
     def _launch(self, hook: DagsterHook, identity: Identity, try_number: int) -> DagsterRun:
@@ -184,7 +185,9 @@ class DagsterMaterializeOperator(BaseOperator):
         hook, run_id = self._hook, self._run_id or ""
         url = hook.address.run_page(run_id)
         if ending.status == MISSING:
-            raise DagsterRefusedError(f"Dagster run {url} was deleted; clear this task to run it")
+            raise DagsterRefusedError(
+                f"Dagster run {url} was deleted; clear this task to launch another"
+            )
         if ending.status == UNREACHABLE:
             raise DagsterRunError(
                 f"Dagster run {url} cannot be reached: {ending.detail}. A retry will look for it"

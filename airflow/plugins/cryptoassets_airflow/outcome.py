@@ -1,4 +1,4 @@
-"""The outcome of a run: materializations, checks, errors; and whether the task succeeds.
+"""The outcome of a Dagster run: materializations, checks, errors; and whether the task succeeds.
 
 What goes here: reading events, log messages, evaluating the run. What stays out: requests (in
 `hook`).
@@ -24,11 +24,11 @@ _VALUES = ("intRepr", "intValue", "floatValue", "boolValue", "text", "url", "pat
 
 @dataclass(frozen=True)
 class Materialization:
-    """One asset, and its partition, that the run materialized.
+    """An asset, or one of its partitions, that the run materialized.
 
     Attributes:
         metadata: plain values by label, as shown in Dagster.
-        facts: values by name, see `facts`.
+        facts: the run's facts by name, see the module `facts`.
     """
 
     asset: str
@@ -58,7 +58,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run that has ended; times in seconds since 1970, None if it did not get that far.
+    """A run that has ended.
+
+    Times are in seconds since 1970, or None if the run did not get that far.
 
     Attributes:
         lasting: names of errors that would occur again in another run.
@@ -97,7 +99,7 @@ class Outcome:
         yield from ((logging.ERROR, f"Dagster: {error}") for error in self.errors)
 
     def table(self) -> Iterator[str]:
-        """Yield the lines of a table: asset, partition, rows, checks."""
+        """Yield the lines of a table with the columns asset, partition, rows and checks."""
         rows = [("asset", "partition", "rows", "checks")]
         for one in self.materializations:
             checks = [check for check in self.checks if check.asset == one.asset]
@@ -137,7 +139,7 @@ def _line_of(check: Check) -> str:
 
 
 class OutcomeReader:
-    """Reads pages of events into an `Outcome`."""
+    """Builds an `Outcome` from pages of events."""
 
     def __init__(self, run_id: str, url: str) -> None:
         self._run_id, self._url = run_id, url
@@ -148,7 +150,7 @@ class OutcomeReader:
         self._lasting: list[str] = []
 
     def take(self, page: Mapping[str, Any]) -> None:
-        """Read one answer to `graphql.EVENTS`."""
+        """Read one page of events, as returned by the query `graphql.EVENTS`."""
         self._page = page
         for event in page["eventConnection"]["events"]:
             kind = event["__typename"]
@@ -193,13 +195,13 @@ def _materialization(event: Mapping[str, Any]) -> Materialization:
 
 def _value(entry: Mapping[str, Any]) -> Any:
     if entry.get("intRepr") is not None:
-        return int(entry["intRepr"])  # GraphQL's own integers end at 2^31
+        return int(entry["intRepr"])  # GraphQL's own integers have 32 bits
     value = next((entry[key] for key in _VALUES if entry.get(key) is not None), None)
     return value[:_MAX_TEXT_LENGTH] if isinstance(value, str) else value
 
 
 def _lasting(metadata: Mapping[str, Any] | None) -> list[str]:
-    # A step without these facts, e.g. one whose process was killed, may be retried.
+    # A failed step without these facts may be retried, e.g. a step whose process was killed.
     facts = facts_of((metadata or {}).get("metadataEntries", ()))
     return [] if facts.get(IS_RETRYABLE) is not False else [facts.get(ERROR) or "unnamed"]
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 ENDED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 LOST = frozenset({"FAILURE", "CANCELED", "CANCELING"})
-"""Statuses of runs for which a retry does not wait; it launches another run instead."""
+"""Instead of waiting for a run with one of these statuses, a retry launches another run."""
 
 _DAG, _RUN, _TASK = "airflow/dag_id", "airflow/run_id", "airflow/task_id"
 _MAP_INDEX, _STARTED, _CLEARED = "airflow/map_index", "airflow/run_start", "airflow/cleared"
@@ -18,7 +18,7 @@ _MAP_INDEX, _STARTED, _CLEARED = "airflow/map_index", "airflow/run_start", "airf
 
 @dataclass(frozen=True)
 class DagsterRun:
-    """One run; `tags` as Dagster stores them."""
+    """A run, with its tags as Dagster stores them."""
 
     run_id: str
     status: str
@@ -32,7 +32,7 @@ class DagsterRun:
 
     @property
     def has_ended(self) -> bool:
-        """Whether its status is final."""
+        """Whether the run's status is final."""
         return self.status in ENDED
 
 
@@ -41,9 +41,9 @@ class Identity:
     """Identifies the task instance for which a run was launched.
 
     Attributes:
-        task_tags: tags of all its runs, including those from before the task was cleared.
-        launch_tags: tags of its current runs. Automatic retries keep them. Clearing the task, or
-            creating a DAG run with the same name again, changes them.
+        task_tags: tags that all runs of the task have, including runs from before it was cleared.
+        launch_tags: tags that only the task's current runs have. Automatic retries keep these tags.
+            Clearing the task, or creating a DAG run with the same name again, changes them.
     """
 
     task_tags: Mapping[str, str]
@@ -51,7 +51,7 @@ class Identity:
 
     @classmethod
     def of(cls, context: Mapping[str, Any], retries: int) -> Self:
-        """Create it from the context of a running task."""
+        """Create the identity from a running task's context."""
         ti = context["ti"]
         task_tags = {
             _DAG: ti.dag_id,
@@ -73,7 +73,7 @@ class Identity:
         )
 
     def is_own(self, run: DagsterRun) -> bool:
-        """Return whether the run belongs to the current launch."""
+        """Return whether the run has all `launch_tags`, so that the task may wait for it."""
         return all(run.tags.get(key) == value for key, value in self.launch_tags.items())
 
 
@@ -90,7 +90,7 @@ class LaunchRequest:
     tags: Mapping[str, str]
 
     def params(self, identity: Identity) -> dict[str, Any]:
-        """Return GraphQL's ExecutionParams."""
+        """Return the `ExecutionParams` for Dagster's mutation `launchRun`."""
         tags = {**self.tags, **identity.launch_tags}
         if self.partition_key:
             tags["dagster/partition"] = self.partition_key

@@ -1,4 +1,4 @@
-"""The time at which Airflow's catch-up starts, read from the environment.
+"""The time from which Airflow schedules the DAGs, read from the environment.
 
 What stays out: the schedules that start at that time (in the DAGs).
 """
@@ -15,10 +15,10 @@ DEFAULT = "2026-01-01"
 def first_moment(environment: Mapping[str, str] = os.environ) -> datetime:
     """Return the later of the first partition and the platform's first start, in UTC.
 
-    A time without an offset is UTC; an empty variable counts as unset.
+    A time without an offset is in UTC. An empty variable counts as unset.
 
     Raises:
-        ValueError: the text is not an ISO date or time.
+        ValueError: a variable is not an ISO date or time.
     """
     since = _moment(environment, VARIABLE, DEFAULT)
     return max(since, _moment(environment, FIRST_START, DEFAULT))

@@ -1,7 +1,7 @@
 """The trigger: waits for a run in Airflow's triggerer, without occupying a worker.
 
 What goes here: waiting in the triggerer, and ending a task whose run succeeded. What stays out:
-failures, which a worker handles, because only there can Airflow retry the task.
+handling failures. A worker does that, because Airflow can only retry a task from a worker.
 """
 
 import asyncio
@@ -15,20 +15,21 @@ from cryptoassets_airflow.hook import DagsterHook
 from cryptoassets_airflow.outcome import Outcome
 from cryptoassets_airflow.watch import Ending, Watch
 
-# Airflow 3 gives `on_kill` 30 s.
+# By default, Airflow 3 cancels `on_kill` after 30 s.
 KILL_SECONDS = 20.0
 
 
 class DagsterRunTrigger(BaseTrigger):
-    """Fires once, with an `Ending`, when the wait is over.
+    """Waits for a run, then ends the task or passes an `Ending` to a worker.
 
-    A restarted triggerer continues to wait. The run is stopped if a user clears, marks or stops the
-    task.
+    A restarted triggerer continues to wait. If a user clears the task, stops it, or marks it as
+    failed or successful, the run is stopped.
 
     Args:
         deadline: seconds since 1970; None means no limit.
-        ends_task: whether to end a successful task here, so that no worker process is needed.
-        pushes_outcome: whether a task that ends here stores the run's outcome as XCom.
+        ends_task: whether to end a successful task in the triggerer, so that no worker process is
+            needed.
+        pushes_outcome: whether a task that ends in the triggerer stores the outcome as an XCom.
         fail_on_check_error: whether a failed check of severity ERROR counts as a failure.
     """
 
@@ -75,7 +76,7 @@ class DagsterRunTrigger(BaseTrigger):
         try:
             ending = await watch.end()
         except asyncio.CancelledError:
-            # Airflow 3 calls on_kill itself. Airflow 2 does not, and gives no reason.
+            # Airflow 3 calls `on_kill` itself. Airflow 2 only cancels the wait, without a reason.
             if not hasattr(BaseTrigger, "on_kill") and await asyncio.to_thread(self._is_unwanted):
                 await self.on_kill()
             raise
@@ -96,7 +97,7 @@ class DagsterRunTrigger(BaseTrigger):
         return TaskSuccessEvent(xcoms=xcoms)
 
     def _good_outcome(self) -> Outcome | None:
-        """Return the outcome if the task succeeded; None if a worker must evaluate the run."""
+        """Return the outcome if the task may succeed; None if a worker must evaluate the run."""
         try:
             outcome = DagsterHook(self.dagster_conn_id).outcome(self.run_id)
             outcome.judge(fail_on_check_error=self.fail_on_check_error)
@@ -107,7 +108,7 @@ class DagsterRunTrigger(BaseTrigger):
     def _is_unwanted(self) -> bool:
         """Return whether the task no longer waits for this trigger (Airflow 2).
 
-        If it does, the triggerer is shutting down, and the run must go on.
+        If the task still waits, the triggerer is shutting down, and the run must continue.
         """
         from airflow.models import TaskInstance  # noqa: PLC0415 - Airflow 2 only
 

@@ -1,7 +1,7 @@
 """Waits for the end of a run, in a worker or in a trigger.
 
 What goes here: when to poll, and when to stop waiting. What stays out: evaluating the run (in
-`operator`).
+`outcome`).
 """
 
 import asyncio
@@ -18,9 +18,10 @@ from cryptoassets_airflow.runs import ENDED
 FIRST_POLL_SECONDS = 0.25
 # Pause between polls as a share of the time waited so far: long runs are polled less often.
 POLL_SHARE = 0.05
-# Long enough to replace a webserver without failing tasks.
+# Long enough for replacing a webserver without failing tasks.
 UNREACHABLE_SECONDS = 1_800.0
-# Without a queue, Dagster submits a run while it handles the launch request.
+# Dagster queues or starts a run while it handles the launch request. A run that is still
+# NOT_STARTED after this time was never submitted.
 NEVER_SUBMITTED_SECONDS = 90.0
 
 TIMED_OUT, UNREACHABLE, NEVER_SUBMITTED = "TIMED_OUT", "UNREACHABLE", "NEVER_SUBMITTED"
@@ -42,7 +43,7 @@ class Watch:
     """Waits for one run.
 
     Args:
-        poll_seconds: longest time between two requests.
+        poll_seconds: longest time between two requests while Dagster responds.
         deadline: seconds since 1970, so that another triggerer can continue the wait; None means
             no limit.
     """
@@ -56,8 +57,8 @@ class Watch:
         self._last_answer = self._started
 
     async def end(self) -> Ending:
-        """Wait until the run has ended or there is a reason to stop waiting."""
-        # In a thread, because Airflow may have to call its API server.
+        """Wait until the run has ended, or there is another reason to stop waiting."""
+        # Creating the client may call Airflow's API server, and must not block the event loop.
         graphql = await asyncio.to_thread(lambda: self._hook.client)
         async with graphql.async_client() as client:
             while True:

@@ -1,12 +1,12 @@
 """The simulated coins: facts about real coins, from `coins.csv`.
 
-What goes here: reading the file. What stays out: prices of an instant (in `market`).
+What goes here: reading the file. What stays out: prices at an instant (in `market`).
 
 Columns: id, symbol, name, price (USD, approximate), supply (coins in circulation), max_supply
 (empty: no limit), volatility (daily standard deviation, percent), turnover (share of the market cap
 traded per day, percent), growth (of the supply per year, percent), follows (id of the coin whose
-path it shares), listed (first month of history), explorer, tokens (chain:address, separated by
-blanks).
+price movements it copies, e.g. the underlying coin of a wrapped one), listed (first month of
+history), explorer, tokens (chain:address, separated by spaces).
 """
 
 import csv
@@ -23,7 +23,7 @@ _FIRST_MONTH = "2018-01"
 
 @dataclass(frozen=True)
 class Coin:
-    """Facts about one coin; shares are fractions, not percent."""
+    """Facts about one coin. Volatility, turnover and growth are fractions, not percentages."""
 
     id: str
     symbol: str

@@ -1,7 +1,7 @@
 """Prices, supplies and volumes of all coins at any instant since 2018.
 
 What goes here: prices computed from random paths, and the formatting of numbers as in CoinCap v3.
-What stays out: answers (in `routes`).
+What stays out: responses (in `routes`).
 """
 
 from decimal import Decimal
@@ -66,7 +66,7 @@ class Market:
         return np.asarray(np.vectorize(at_18_places, otypes=[np.float64])(prices))
 
     def supplies(self, index: int, times_ms: NDArray[np.int64]) -> Floats:
-        """Return the coins in circulation; they grow every half-hour, up to the maximum."""
+        """Return a coin's circulating supply; it grows every half-hour, up to the maximum."""
         coin = self.coins[index]
         steps_ms = times_ms // _HALF_HOUR_MS * _HALF_HOUR_MS
         years = (steps_ms - _REFERENCE_MS) / _YEAR_MS
@@ -81,7 +81,7 @@ class Market:
         return np.asarray(caps_usd * turnover * np.exp(_VOLUME_SWING * np.tanh(levels)))
 
     def is_null(self, field: int, indices: NDArray[np.int64], time_ms: int) -> NDArray[np.bool_]:
-        """Return which values are null: each is null for 6 hours in 1 % of cases, as in CoinCap."""
+        """Return which values are null: 1 % of them in each period of 6 hours, as in CoinCap."""
         hours = time_ms // (6 * 3_600_000)
         return np.asarray(uniform(self._seed, _NULLS + field, indices, hours) < 0.01)  # noqa: PLR2004
 

@@ -4,9 +4,10 @@ What goes here: random numbers computed from their position, and Brownian bridge
 intervals whose steps have fat tails and whose volatility clusters. What stays out: coins and
 dollars (in `market`).
 
-Knots are 2^32 ms (49.7 days) apart and scatter around 0, so that a path always stays near its
-level. Between knots each midpoint is displaced by a hashed step, down to 2^10 ms. Below that, the
-path is linear, so it is smooth from one millisecond to the next.
+Knots are 2^32 ms (49.7 days) apart and scatter around 0, so a path always stays near 0. Between
+knots, intervals are halved again and again, and each midpoint is displaced by a random step.
+Intervals of 2^10 ms are not halved: in them the path is linear, so it is smooth from one
+millisecond to the next.
 """
 
 from typing import Any, TypeAlias
@@ -37,7 +38,7 @@ def unit_paths(seed: int, series: NDArray[np.int64], times_ms: NDArray[np.int64]
 
     Args:
         seed: seed of the whole market.
-        series: index of each path; n of them.
+        series: indices of the n paths.
         times_ms: m instants, ms since 1970.
 
     Returns:

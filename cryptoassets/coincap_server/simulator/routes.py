@@ -1,7 +1,7 @@
-"""CoinCap's routes, answered from the simulated market.
+"""CoinCap's routes, served from the simulated market.
 
-What goes here: the shape of each answer in v3, and approximate rates of fiat currencies. What stays
-out: prices (in `market`).
+What goes here: the form of each response in v3, and approximate rates of fiat currencies. What
+stays out: prices (in `market`).
 """
 
 import json
@@ -27,7 +27,7 @@ from cryptoassets.settings import SourceKind
 _DAY_MS = 86_400_000
 _VWAP_STEP_MS = 10_800_000
 _DEFAULT_WINDOW_MS = {**MAX_WINDOW_MS, "m5": _DAY_MS}
-"""Without bounds CoinCap returns 720 points of h1 and 288 of m5."""
+"""Without bounds, CoinCap returns 720 points of the interval h1, and 288 of m5."""
 _VWAP_NULLS, _CHANGE_NULLS = 1, 2
 _FIAT = (
     ("united-states-dollar", "USD", "$", "1.0000000000000000"),
@@ -52,7 +52,7 @@ _COIN_SIGNS = {"BTC": "₿", "USDT": "₮", "LTC": "Ł", "DOGE": "Ð", "ETH": "�
 
 
 class SimulatedContent:
-    """Answers of the simulated CoinCap as of any instant."""
+    """Responses of the simulated CoinCap, as of any instant."""
 
     source: SourceKind = "simulator"
 
@@ -60,7 +60,7 @@ class SimulatedContent:
         self._market = market
 
     def reply(self, request: Request, now_ms: int) -> Reply:
-        """Answer one GET."""
+        """Return the response to a GET request."""
         try:
             match request.path.strip("/").split("/"):
                 case ["assets"]:
@@ -173,7 +173,7 @@ def _rate_rows(coins_by_symbol: dict[str, dict[str, Any]]) -> list[dict[str, Any
     """Return the rows of `/rates`.
 
     Args:
-        coins_by_symbol: coins as in the answer of `/assets`.
+        coins_by_symbol: maps symbols to coins as in the response of `/assets`.
     """
     fiat = [(name, symbol, sign, "fiat", rate) for name, symbol, sign, rate in _FIAT]
     crypto = [

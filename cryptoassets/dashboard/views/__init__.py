@@ -11,4 +11,4 @@ VIEWS: dict[str, Callable[[Reader], None]] = {
     "Pipeline": pipeline.show,
     "Platform": platform.show,
 }
-"""Maps titles to pages. A page's address is its title in lower case; the first page's is `/`."""
+"""Maps titles to pages. A page's path is its title in lower case; that of the first page is `/`."""

@@ -1,4 +1,4 @@
-"""The page of a coin: candles, price with gaps and quarantined points, volatility, comparison."""
+"""The Coin page: candles, price with gaps and quarantined points, volatility, comparison."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -52,7 +52,7 @@ def show(reader: Reader) -> None:
     )
     if found["coin"]:
         _show_now(found["coin"][0], found["days"], reader)
-        charts.let_figures_appear()
+        charts.show_numbers_first()
     amounts = [row["price"] for row in (*found["coin"], *found["prices"])]
     explain_missing_rates([*amounts, *(row["close"] for row in found["days"])], reader)
     _show_candles(coin, days, reader)
@@ -74,7 +74,7 @@ def _choose_coin(names: dict[str, str]) -> str:
         key="coin",
         width=360,
     )
-    # Not by `bind="query-params"`, which expects the shown text in the address, not the id.
+    # `bind="query-params"` would put the displayed text into the address instead of the id.
     st.query_params["coin"] = coin
     return coin
 
@@ -135,7 +135,7 @@ def _show_candles(coin: str, days: int, reader: Reader) -> None:
         length=timedelta(hours=_HOURS[interval]),
     )["candles"]
     rows = [row for row in rows if row["open"] is not None]
-    # A day is a UTC day, whatever the reader's zone.
+    # Days are UTC days, whatever time zone the reader has chosen.
     is_daily = _HOURS[interval] >= _HOURS["d1"]
     starts = [row["start_at"].date() if is_daily else reader.local(row["start_at"]) for row in rows]
     drawn = charts.candles(starts, rows, reader.currency)
@@ -208,7 +208,7 @@ def _show_comparison(coin: str, names: dict[str, str], days: int, reader: Reader
     lines = []
     for place, one in enumerate([coin, *chosen]):
         closes = [row for row in rows if row["coin_id"] == one and row["close"] is not None]
-        if len(closes) < 2:  # noqa: PLR2004 - a line has two ends
+        if len(closes) < 2:  # noqa: PLR2004 - a line needs two points
             continue
         changes = [(row["close"] / closes[0]["close"] - 1) * 100 for row in closes]
         texts = [
@@ -220,7 +220,7 @@ def _show_comparison(coin: str, names: dict[str, str], days: int, reader: Reader
         times = [row["day"] for row in closes]
         lines.append(charts.line(times, changes, texts, names[one], color=color))
     if not lines:
-        st.caption("A comparison needs closes of at least two days.")
+        st.caption("A comparison needs closing prices from at least two days.")
         return
-    st.caption("Change of the daily close since the first day of the range.")
+    st.caption("Change in the daily close since the first day of the range.")
     charts.show(lines, unit=" %", showlegend=True)

@@ -1,4 +1,4 @@
-"""The page Market: market cap, volume and dominance now and over time, movers, all coins."""
+"""The Market page: market cap, volume and dominance now and over time, movers, and all coins."""
 
 from collections.abc import Sequence
 
@@ -26,13 +26,13 @@ def show(reader: Reader) -> None:
     )
     if not found["coins"]:
         st.info(
-            "**There are no prices yet.** Fetch the first ones in a terminal: `cryptoassets run`. "
-            "This page then shows them.",
+            "**There are no prices yet.** Fetch the first prices in a terminal: `cryptoassets run`."
+            " This page then shows them.",
             icon=":material/info:",
         )
         return
     _show_now(found["now"][0], found["days"], reader)
-    charts.let_figures_appear()
+    charts.show_numbers_first()
     _show_days(found["days"], reader)
     _show_movers(found["coins"], reader)
     _show_coins(found["coins"], reader)
@@ -85,9 +85,9 @@ def explain_missing_rates(amounts: Sequence[object], reader: Reader) -> None:
 
 def _show_days(days: Sequence[Row], reader: Reader) -> None:
     known = [row for row in days if row["market_cap"] is not None]
-    if len(known) < 2:  # noqa: PLR2004 - a line has two ends
+    if len(known) < 2:  # noqa: PLR2004 - a line needs two points
         st.caption(
-            "A chart over time appears on the second day. `cryptoassets backfill --from DATE` "
+            "Charts over time need data from two days. `cryptoassets backfill --from DATE` "
             "fetches earlier days."
         )
         return

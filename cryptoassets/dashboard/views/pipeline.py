@@ -1,4 +1,4 @@
-"""The page Pipeline: freshness, rows per batch, quarantine, gaps, credits and the last runs."""
+"""The Pipeline page: freshness, rows per batch, quarantine, gaps, credits and the last runs."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ def show(reader: Reader) -> None:
             icon=":material/info:",
         )
     _show_now(found, reader)
-    charts.let_figures_appear()
+    charts.show_numbers_first()
     if found["loaded"] or found["marts"]:
         _show_loaded([*found["loaded"], *found["marts"]])
     _show_batches(found["batches"], reader)
@@ -112,7 +112,7 @@ def _show_batches(batches: Sequence[Row], reader: Reader) -> None:
     st.subheader("Rows per batch", anchor=False)
     rows = [row for row in reversed(batches) if row["asset"] == _PRICES]
     if not rows:
-        st.caption("No publication of prices in the last 30 days.")
+        st.caption("No prices were published in the last 30 days.")
         return
     numbers = [Decimal(row["rows_written"]) for row in rows]
     texts = [
@@ -122,7 +122,7 @@ def _show_batches(batches: Sequence[Row], reader: Reader) -> None:
     ]
     places = [reader.local(row["published_at"]) for row in rows]
     if len(rows) == 1:
-        # The width of a single bar is undefined.
+        # A line needs two points.
         st.caption(f"One batch so far: {texts[0].replace('<br>', ', ')}.")
         return
     trace = charts.line(places, numbers, texts, mode="lines+markers")
@@ -156,7 +156,7 @@ def _show_days(days: Sequence[Row]) -> None:
             trace = charts.bars(times, numbers, texts, "", charts.COLORS[1])
             charts.show([trace], height=220, xaxis={"type": "date"})
         else:
-            st.caption("None spent in the last 30 days: only CoinCap itself costs credits.")
+            st.caption("None spent in the last 30 days: only requests to CoinCap cost credits.")
 
 
 def _show_quarantine(reasons: Sequence[Row], reader: Reader) -> None:
@@ -180,18 +180,18 @@ def _show_quarantine(reasons: Sequence[Row], reader: Reader) -> None:
     reason = st.selectbox("Examples of", names, key="reason", width=320)
     examples = rows_of({"examples": queries.QUARANTINE_EXAMPLES}, reason=reason)["examples"]
     show_table(
-        [Heading("Document", "c"), Heading("As it was sent", "c")],
+        [Heading("Document", "c"), Heading("Payload", "c")],
         [[row["raw_id"], row["payload"] or figures.UNKNOWN] for row in examples],
     )
     st.caption(
-        "After a rule was corrected, `cryptoassets requeue` judges quarantined documents again."
+        "After you correct a rule, `cryptoassets requeue` judges quarantined documents again."
     )
 
 
 def _show_gaps(gaps: Sequence[Row], reader: Reader) -> None:
     st.subheader("Gaps in the history", anchor=False)
     if not gaps:
-        st.caption("None open.")
+        st.caption("There are no open gaps.")
         return
     headings = [
         Heading("Coin"),
@@ -256,6 +256,6 @@ def _show_runs(batches: Sequence[Row], reader: Reader) -> None:
     headings = [Heading("Run"), Heading("Published"), Heading("Partition", "wide")]
     show_table([*headings, Heading("At", "n")], rows)
     st.caption(
-        "Dagster does not answer, so these are only runs that published something. "
+        "Dagster is not responding, so this table shows only runs that published something. "
         "`cryptoassets dev` starts Dagster; the links open its pages."
     )

@@ -1,4 +1,4 @@
-"""The page Platform: every page of the platform, and whether it answers."""
+"""The Platform page: the other web pages of the platform, and whether they respond."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from cryptoassets.dashboard.addresses import PlatformPage, health_of, platform_p
 from cryptoassets.dashboard.reader import Reader
 from cryptoassets.dashboard.tables import Cell, Heading, show_table
 
-_ASKING = Cell("…", style="dim")
+_CHECKING = Cell("…", style="dim")
 
 
 def show(_reader: Reader) -> None:
-    """Draw the page; the table appears before the pages answer, which can take seconds."""
+    """Draw the page. The table appears before the pages are checked, which can take seconds."""
     pages = platform_pages()
     table = st.empty()
     with table:
-        _show(pages, [_ASKING] * len(pages))
+        _show(pages, [_CHECKING] * len(pages))
     found = [
         Cell(
             f"{'●' if health.is_up else '○'} {health.detail}", style="up" if health.is_up else "dim"

@@ -1,11 +1,12 @@
--- Released: never change these statements. They are safe to run again: an administrator may have to, see the warning below.
+-- Released: never change these statements. They are safe to run again; the warnings below ask an administrator to do so.
 DO $$
 BEGIN
     IF to_regrole('analyst') IS NULL THEN
         CREATE ROLE analyst NOLOGIN;
     END IF;
 EXCEPTION
-    -- Roles are shared by the whole server, but the lock is per database: another migration created the role first.
+    -- A role belongs to the whole server, but migrations lock only their database. So the migration of another
+    -- database may have created the role in the meantime.
     WHEN duplicate_object OR unique_violation THEN
         NULL;
     WHEN insufficient_privilege THEN
@@ -22,7 +23,7 @@ BEGIN
     END IF;
     GRANT USAGE ON SCHEMA warehouse, marts TO analyst;
     GRANT SELECT ON ALL TABLES IN SCHEMA warehouse, marts TO analyst;
-    -- The role that runs this creates the months of coin_prices later.
+    -- The role that runs this script will create monthly partitions of coin_prices later; analyst may read them, too.
     ALTER DEFAULT PRIVILEGES IN SCHEMA warehouse, marts GRANT SELECT ON TABLES TO analyst;
     COMMENT ON ROLE analyst IS 'May read the schemas warehouse and marts, nothing else.';
 EXCEPTION
@@ -33,7 +34,7 @@ EXCEPTION
 END
 $$;
 
--- Analyst inherits PUBLIC's rights, so PUBLIC must not be able to create objects.
+-- The role analyst inherits PUBLIC's rights, so PUBLIC must not be able to create objects.
 DO $$
 BEGIN
     EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());

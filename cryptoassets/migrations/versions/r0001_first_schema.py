@@ -9,7 +9,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create everything; the role last, because it is granted rights on the existing tables."""
+    """Create the tables first, then the role, which is granted rights on them."""
     for part in ("warehouse", "marts", "analyst"):
         sql = Path(__file__).with_name(f"r0001_{part}.sql").read_text(encoding="utf-8")
         op.execute(sql)

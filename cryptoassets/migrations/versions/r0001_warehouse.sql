@@ -1,4 +1,4 @@
--- Released: never change these statements; write a new revision instead.
+-- Released: never change these statements; write a new revision instead. Revision 0008 rewords many of the comments.
 CREATE SCHEMA IF NOT EXISTS warehouse;
 COMMENT ON SCHEMA warehouse IS 'Cleaned, checked rows with the ledger of their loads; written by cryptoassets only.';
 COMMENT ON TABLE warehouse.alembic_version IS 'Revision of the schemas warehouse and marts, kept by alembic.';

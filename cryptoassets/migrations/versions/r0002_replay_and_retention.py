@@ -1,4 +1,4 @@
-"""Releases from quarantine, expired partitions, aliases of slugs, and marts that use history."""
+"""Quarantine releases, times of partition expiry, slug aliases, and marts that use history."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Create and comment the tables; default privileges let the analyst read them."""
+    """Create the tables with comments; default privileges let the analyst read them."""
     sql = Path(__file__).with_name("r0002_replay_and_retention.sql").read_text(encoding="utf-8")
     op.execute(sql)

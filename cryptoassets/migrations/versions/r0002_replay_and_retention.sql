@@ -1,4 +1,4 @@
--- Released: never change these statements; write a new revision instead.
+-- Released: never change these statements; write a new revision instead. Revision 0008 rewords many of the comments.
 ALTER TABLE warehouse.loads ADD COLUMN expired_at timestamptz;
 COMMENT ON COLUMN warehouse.loads.expired_at IS 'When retention deleted the partition, UTC; null: it is there';
 

@@ -1,4 +1,4 @@
-"""An index on the time of history points, which are published, read and expired by day."""
+"""An index on the time of history points, because they are published, read and deleted by day."""
 
 from alembic import op
 
@@ -7,5 +7,5 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Index the time alone, because the key begins with the coin."""
+    """Index the time alone; the primary key cannot help, because it begins with the coin."""
     op.execute("CREATE INDEX ON warehouse.coin_price_history (observed_at)")

@@ -1,4 +1,4 @@
-"""Publications are numbered; the marts store the numbers of their inputs."""
+"""Publications get numbers; for each mart, the numbers of its inputs are recorded."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Create and comment the tables; every existing ledger row gets its own number."""
+    """Create the tables with comments; every existing row of `loads` gets its own number."""
     sql = Path(__file__).with_name("r0004_publications.sql").read_text(encoding="utf-8")
     op.execute(sql)

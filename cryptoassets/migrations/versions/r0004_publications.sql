@@ -1,5 +1,6 @@
--- Released: never change these statements. Marts that were made before this revision have no row in mart_loads. It is unknown
--- which of them are older than their prices, so the next run computes all of them.
+-- Released: never change these statements. Revision 0008 rewords many of the comments.
+-- Days of marts that were computed before this revision have no row in mart_loads. Whether their prices have changed since then
+-- is unknown, so the next run computes all of these days again.
 CREATE SEQUENCE warehouse.publications AS bigint;
 COMMENT ON SEQUENCE warehouse.publications IS 'Numbers of publications; taken under the lock of a partition.';
 

@@ -1,5 +1,5 @@
--- Released: never change these statements. They are safe to run again: an administrator may have to, see the warning below.
--- Any role that may log in, even analyst, could store large objects, because PUBLIC may call their functions.
+-- Released: never change these statements. They are safe to run again; the warning below asks an administrator to do so.
+-- By default, any role that may log in, even analyst, can store large objects, because PUBLIC may call the functions for them.
 DO $$
 DECLARE
     called regprocedure;

@@ -9,7 +9,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Create and comment the table; revoke PUBLIC's rights on functions for large objects."""
+    """Create the table with comments; revoke PUBLIC's right to call large-object functions."""
     for part in ("partition_locks", "large_objects"):
         sql = Path(__file__).with_name(f"r0005_{part}.sql").read_text(encoding="utf-8")
         op.execute(sql)

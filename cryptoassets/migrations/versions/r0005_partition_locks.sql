@@ -1,4 +1,4 @@
--- Released: never change these statements; write a new revision instead.
+-- Released: never change these statements; write a new revision instead. Revision 0008 rewords many of the comments.
 CREATE TABLE warehouse.partition_locks (
     asset text NOT NULL,
     partition_key text NOT NULL,

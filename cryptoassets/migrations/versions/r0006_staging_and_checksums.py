@@ -1,4 +1,4 @@
-"""A schema for staged rows; the ledger stores checksums."""
+"""A schema for staged rows, and checksums in the ledger, `warehouse.loads`."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Create and comment the schema and the columns; old ledger rows have no checksum."""
+    """Create the schema and the columns with comments; old ledger rows have no checksums."""
     sql = Path(__file__).with_name("r0006_staging_and_checksums.sql").read_text(encoding="utf-8")
     op.execute(sql)

@@ -1,8 +1,8 @@
--- Released: never change these statements.
+-- Released: never change these statements. Revision 0008 rewords the comments.
 CREATE SCHEMA IF NOT EXISTS staging;
 COMMENT ON SCHEMA staging IS
     'Rows of publications at work, in unlogged tables that go with them; leave it out of dumps.';
--- A new schema is closed to other roles, unless the database's default privileges differ.
+-- Other roles have no rights on a new schema, unless the database's default privileges grant them some.
 REVOKE ALL ON SCHEMA staging FROM PUBLIC;
 DO $$
 BEGIN

@@ -1,4 +1,4 @@
-"""The role of Spark's tasks, if it exists, may use the staging schema."""
+"""Lets the role `executor`, which Spark's tasks on a cluster use, access the staging schema."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Grant the right; the role itself is created when the cluster is set up."""
+    """Grant the right if the role exists; it is created when a cluster is set up."""
     sql = Path(__file__).with_name("r0007_executor.sql").read_text(encoding="utf-8")
     op.execute(sql)

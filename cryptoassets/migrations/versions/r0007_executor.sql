@@ -1,5 +1,5 @@
--- Released: never change these statements. They are safe to run again if the role `executor` was created later.
--- Spark's tasks on a cluster log in as this role; each publication grants it INSERT on its own staging table.
+-- Released: never change these statements. If the role `executor` is created later, run them again, which is safe.
+-- On a cluster, Spark's tasks log in as this role. Each publication grants the role INSERT on the staging table that it creates.
 DO $$
 BEGIN
     IF to_regrole('executor') IS NULL THEN

@@ -1,4 +1,4 @@
-"""Comments of schemas, tables and columns in plain English; nothing else changes."""
+"""Rewords the comments on schemas, tables and columns in plain English; nothing else changes."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Replace the comments, also in the monthly partitions of `coin_prices`."""
+    """Replace the comments, also those on the monthly partitions of `coin_prices`."""
     sql = Path(__file__).with_name("r0008_plain_comments.sql").read_text(encoding="utf-8")
     op.execute(sql)

@@ -82,7 +82,7 @@ COMMENT ON COLUMN marts.coin_latest.volume_usd_24h IS 'Trading volume of the las
 COMMENT ON COLUMN marts.coin_latest.max_supply IS 'Number of coins that can ever exist; null means no limit';
 COMMENT ON COLUMN marts.coin_latest.fetched_at IS 'When the answer was received, UTC, by this platform''s clock';
 
--- A comment on a partitioned table does not reach its partitions: existing months get copies.
+-- Partitions do not inherit comments from their table, so the existing monthly partitions get copies.
 DO $$
 DECLARE
     month regclass;

@@ -1,4 +1,4 @@
-"""Candles, more daily statistics, and a view of how the pipeline worked per day."""
+"""Candles, more daily statistics, and a view of the pipeline's performance per day."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Add them; existing days get their new figures when `run` computes them again."""
+    """Add the table, columns and view; `run` then computes the new figures for existing days."""
     sql = Path(__file__).with_name("r0009_candles.sql").read_text(encoding="utf-8")
     op.execute(sql)

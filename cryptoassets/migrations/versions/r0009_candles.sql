@@ -1,5 +1,5 @@
 -- Frozen: databases have run this file. A change needs a new revision.
--- New columns of existing days are null until `run` computes the days again, which are stale because they have no candles.
+-- For existing days, the new columns are null until `run` computes these days again. It does so because they have no candles.
 ALTER TABLE marts.coin_daily
     ADD COLUMN is_market_cap_derived boolean,
     ADD COLUMN return_24h_pct numeric(38, 18),
@@ -44,9 +44,9 @@ CREATE TABLE marts.coin_candles (
     source text NOT NULL,
     PRIMARY KEY (coin_id, interval, start_at)
 );
--- Candles are published, read and counted by day.
+-- Candles are published, read and counted per day.
 CREATE INDEX ON marts.coin_candles (start_at, interval);
--- A week is merged from its days.
+-- Weekly candles are merged from the daily rows of the week.
 CREATE INDEX ON marts.coin_daily (day);
 COMMENT ON TABLE marts.coin_candles IS
     'One row per coin, candle length and start; only candles with at least one point.';
@@ -74,7 +74,7 @@ COMMENT ON COLUMN marts.coin_candles.source IS
 COMMENT ON COLUMN warehouse.mart_loads.inputs IS
     'Sum of the publication numbers of each input on each day that the mart depends on, by asset and day';
 
--- Each part can be filtered by day; a query for one day reads only that day.
+-- PostgreSQL applies a filter on the day to each part of the UNION, so a query for one day does not aggregate other days.
 CREATE VIEW warehouse.pipeline_daily AS
 SELECT
     day,
@@ -99,12 +99,12 @@ FROM (
         )::numeric,
         NULL, NULL, NULL, NULL, NULL
     FROM warehouse.load_history
-    -- 2026-11-23-04:00 is 2026-11-23 04:00Z.
+    -- The partition key 2026-11-23-04:00 means 2026-11-23 04:00Z.
     CROSS JOIN LATERAL (
         SELECT (left(partition_key, 10) || ' ' || substr(partition_key, 12) || 'Z')::timestamptz AS start_at
     ) AS hour
     LEFT JOIN LATERAL (
-        -- The newest price that was there at the time: later ones had not been fetched.
+        -- The newest price that had been fetched by the time of the publication.
         SELECT observed_at FROM warehouse.coin_prices
         WHERE observed_at >= hour.start_at
             AND observed_at < hour.start_at + interval '1 hour'

@@ -1,4 +1,4 @@
-"""The state of alerts, the last run of each job, and an index of open gaps."""
+"""The state of alerts, the last run of each job, and an index on open gaps."""
 
 from pathlib import Path
 

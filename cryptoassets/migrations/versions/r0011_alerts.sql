@@ -48,5 +48,5 @@ COMMENT ON COLUMN warehouse.last_runs.outcome IS 'succeeded, failed, killed or c
 COMMENT ON COLUMN warehouse.last_runs.ended_at IS 'When the run ended, UTC';
 COMMENT ON COLUMN warehouse.last_runs.duration_seconds IS 'How long the run took; null means that it was killed or never started';
 
--- Open gaps are few, whatever the number of healed ones.
+-- This index stays small: few gaps are open at a time, however many have been healed.
 CREATE INDEX ON warehouse.gaps (interval, gap_start) WHERE healed_at IS NULL AND NOT unfillable;

@@ -1,6 +1,6 @@
-"""The operation `doctor`: what this machine has, and what would stop a run, each with its remedy.
+"""The operation `doctor`: what this machine has, what would stop a run, and the remedies.
 
 What goes here: gathering facts (`machine`, `servers`), judging them (`findings`), and trying the
-real source (`live`, `recordings`). What stays out: printing (in `cli.doctor`). Gathering starts and
-writes nothing, and imports no large package, so that it takes only a second.
+real source (`live`, `recordings`). What stays out: printing (in `cli.doctor`). Gathering the facts
+starts and writes nothing. It takes only a second, because it imports no large package.
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 Level = Literal["ok", "warning", "problem"]
-"""A problem would stop a run; a warning may disturb it."""
+"""A `problem` would stop a run; a `warning` names something that may disturb it."""
 
 _MEGABYTE, _GIGABYTE = 10**6, 10**9
 DISK_NEEDED, DISK_ADVISED = 500 * _MEGABYTE, 5 * _GIGABYTE
@@ -37,7 +37,7 @@ class Finding:
 
 
 def without_personal_paths(finding: Finding, user_home: Path) -> Finding:
-    """Return the finding with `~` for the user's home folder, whose path has the user's name."""
+    """Replace the path of the user's home folder with `~`, because it contains the user's name."""
     home = str(user_home)
     if home == user_home.anchor:
         return finding
@@ -46,25 +46,26 @@ def without_personal_paths(finding: Finding, user_home: Path) -> Finding:
 
 
 def python(version: tuple[int, int], words: str) -> Finding:
-    """Judge the version of Python."""
+    """Judge the Python version."""
     if PYTHONS[0] <= version <= PYTHONS[1]:
         return Finding("Python", "ok", words)
     return Finding("Python", "problem", words, "Use Python 3.11, 3.12 or 3.13")
 
 
 def disk(name: str, folder: str, free_bytes: int, *, is_writable: bool) -> Finding:
-    """Judge the space for a folder.
+    """Judge a folder's free space and permissions.
 
     Args:
-        name: name of the finding, and of the variable that sets another folder.
+        name: the environment variable that sets the folder; also the name of the finding.
         folder: its path.
         free_bytes: free space on its disk.
-        is_writable: whether we may write to it, or to the nearest existing folder above it.
+        is_writable: whether we may write to the folder; if it does not exist, to the nearest
+            existing folder above it.
     """
     found = f"{folder}, {free_bytes / _GIGABYTE:,.1f} GB free"
     if not is_writable:
-        remedy = f"Fix the permissions, or set {name} to a folder that can be written"
-        return Finding(name, "problem", f"{found}, cannot be written", remedy)
+        remedy = f"Fix the permissions, or set {name} to a writable folder"
+        return Finding(name, "problem", f"{found}, not writable", remedy)
     remedy = f"Free some space, or set {name} to a folder on a larger disk"
     if free_bytes < DISK_NEEDED:
         return Finding(name, "problem", found, remedy)
@@ -101,12 +102,12 @@ def locale(encoding: str, language: str) -> Finding:
     found = f"{encoding}{f', {language}' if language else ''}"
     if encoding.lower().replace("-", "") == "utf8":
         return _ok("locale", found)
-    remedy = "Names are printed with escapes. For plain text: `export LC_ALL=C.UTF-8`"
+    remedy = "Some characters are printed as escapes. To avoid this: `export LC_ALL=C.UTF-8`"
     return Finding("locale", "warning", found, remedy)
 
 
 def ignored(names: Sequence[str]) -> Finding:
-    """Report variables of other programs; they have no effect here."""
+    """Report environment variables of other programs that this platform ignores."""
     found = (
         f"no effect here: {', '.join(names)}" if names else "no variables of other programs are set"
     )
@@ -114,17 +115,17 @@ def ignored(names: Sequence[str]) -> Finding:
 
 
 def misspelled(names: Iterable[str], known: Sequence[str]) -> list[Finding]:
-    """Report variables that look like our settings but are none.
+    """Report environment variables with our prefix that are not settings, e.g. misspelled ones.
 
     Args:
-        names: names of variables that begin like our settings.
+        names: names of variables that have the prefix of our settings.
         known: names of the settings.
     """
     found = []
     for name in sorted({*names} - {*known}):
         near = get_close_matches(name, known, n=1)
         remedy = f"Did you mean {near[0]}?" if near else "docs/reference.md lists all settings"
-        found.append(Finding(name, "warning", "is set, and no setting has this name", remedy))
+        found.append(Finding(name, "warning", "is set, but there is no such setting", remedy))
     return found
 
 
@@ -133,33 +134,36 @@ def settings(values: Mapping[str, str], file: str | None) -> Finding:
 
     Args:
         values: the settings that are set, without secrets.
-        file: the `.env` that was read; None: there is none.
+        file: the `.env` that was read; None: it does not exist.
     """
     shown = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
-    return _ok("settings", f"{shown or 'all are the defaults'}; {file or 'no file .env'}")
+    return _ok("settings", f"{shown or 'all have default values'}; {file or 'no .env file'}")
 
 
 def ports(taken: Mapping[int, tuple[str, str]]) -> Finding:
-    """Report ports that commands use by default.
+    """Report which of the commands' default ports are taken.
 
     Args:
-        taken: maps each port that another process uses to the command that would use it, and to
-            that process.
+        taken: maps each taken port to the command that uses it by default, and to the process that
+            has taken it.
     """
     if not taken:
-        return _ok("ports", "the default ports of all pages are free")
-    uses = (f"{port} of {use} is used by {who}" for port, (use, who) in sorted(taken.items()))
-    remedy = "Unless this platform uses it, choose another with `--port`; `run` needs none of them"
+        return _ok("ports", "all default ports are free")
+    uses = (f"{port} ({use}) is used by {who}" for port, (use, who) in sorted(taken.items()))
+    remedy = (
+        "Unless this platform uses it, choose another port with `--port`; `run` needs none of "
+        "these ports"
+    )
     return Finding("ports", "warning", ", ".join(uses), remedy)
 
 
 def address(name: str, variable: str, place: str, *, is_reachable: bool | None) -> Finding:
-    """Judge a server that a setting names.
+    """Judge whether a server that is named in a setting can be reached.
 
     Args:
-        name: of the server.
-        variable: the setting.
-        place: its host and port.
+        name: name of the server.
+        variable: the setting that contains the server's URL.
+        place: the server's host and port.
         is_reachable: whether it accepts connections; None: it was not tried.
     """
     if is_reachable:

@@ -1,6 +1,6 @@
-"""Tries the real source: three cheap calls, judged by today's rules and recorded.
+"""Tries the real source: makes three cheap calls, judges the answers and records them.
 
-What goes here: the calls, their greatest cost, and judging the answers. What stays out: the client
+What goes here: the calls, their maximum cost, and judging the answers. What stays out: the client
 (in `coincap`), the rules (in `transforms`), the files (in `recordings`).
 """
 
@@ -52,7 +52,7 @@ Fetched = tuple[Answer, Any, RawBatch]
 
 @dataclass(frozen=True)
 class Plan:
-    """What `doctor --live` would ask for; costs are CoinCap's."""
+    """Where `doctor --live` would make its calls, and their expected and maximum credits."""
 
     url: str
     credits: int
@@ -60,7 +60,7 @@ class Plan:
 
 
 class _Limit:
-    """Allows calls until `MOST_CREDITS` could be exceeded; does not record them in the ledger."""
+    """Refuses calls that could exceed `MOST_CREDITS`; writes nothing to `warehouse.credits`."""
 
     def __init__(self) -> None:
         self.spent = 0
@@ -76,7 +76,7 @@ class _Limit:
 
 
 def plan(settings: Settings) -> Plan:
-    """Return what would be asked.
+    """Return where the calls would be made and what they would cost.
 
     Raises:
         SettingsError: neither a key nor a URL is set.
@@ -94,11 +94,11 @@ def plan(settings: Settings) -> Plan:
 
 
 def try_source(settings: Settings, folder: Path) -> list[Finding]:
-    """Make the calls, judge and record the answers.
+    """Make the calls; judge and record the answers.
 
     Args:
-        settings: name the source.
-        folder: gets the recordings; `source --replay` serves them.
+        settings: with the source's URL and key.
+        folder: where the recordings are written; `source --replay` can serve them.
     """
     key = settings.coincap_api_key.get_secret_value() if settings.coincap_api_key else None
     limit, recorder = _Limit(), Recorder(folder, key)
@@ -151,14 +151,14 @@ def _history(client: CoinCapClient) -> Fetched:
 def judge_answer(
     flow: Flow, answer: Answer, stamp: Any, batch: RawBatch, judge: Callable[[pa.Table], pa.Table]
 ) -> Finding:
-    """Judge the documents of an answer by the rules of its flow.
+    """Judge the documents of an answer by the current rules of its flow.
 
     Args:
         flow: the kind of document.
         answer: the source's answer.
         stamp: its timestamp.
         batch: its documents and dead letters.
-        judge: the kernel.
+        judge: the kernel that applies the flow's rules.
     """
     rows = judge(raw_rows(batch.documents, flow.raw, ALL_TIME, ALL_TIME, {}, COINS))
     outcomes = Counter(rows["outcome"].to_pylist())
@@ -180,7 +180,7 @@ def _name(flow: Flow) -> str:
 
 
 def _differences(flow: Flow, rows: pa.Table, batch: RawBatch) -> list[str]:
-    """List broken rules, dead letters, and changes of the known form."""
+    """Describe broken rules, dead letters, and differences from the known form of a coin."""
     reasons = Counter(code for codes in rows["reasons"].to_pylist() for code in codes)
     letters = Counter(str(letter["reason"]) for letter in batch.dead_letters)
     odd = [f"quarantined: {_counts(reasons)}"] if reasons else []

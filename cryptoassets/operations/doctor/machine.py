@@ -43,14 +43,14 @@ _PORTS = {
 }
 _OUR_PREFIXES = ("COINCAP_", "CRYPTOASSETS_")
 _OTHER_VARIABLES = (
-    # Variables of the tests and of the Airflow plugin, which are no settings.
+    # Used by the tests and the Airflow plugin; they are not settings.
     *("CRYPTOASSETS_SAMPLES", "CRYPTOASSETS_STANDINS", "CRYPTOASSETS_AIRFLOW_POOL"),
     *("CRYPTOASSETS_RAW_LOCATION", "CRYPTOASSETS_PROCESSING_LOCATION"),
 )
 
 
 def read_settings() -> tuple[Settings | None, list[Finding]]:
-    """Read the settings; None, and a problem, if they cannot be used."""
+    """Read the settings; if they cannot be used, return None and a problem."""
     try:
         read = load_settings()
     except SettingsError as error:
@@ -65,7 +65,7 @@ def _shown(value: object) -> str:
 
 
 def about_machine(home: Path, ignored: Sequence[str]) -> Iterator[Finding]:
-    """Yield what was found on this machine.
+    """Yield the findings about this machine.
 
     Args:
         home: folder of the embedded stores.
@@ -107,7 +107,7 @@ def java() -> Finding:
     try:
         found = find_java()
     except EmbeddedError as error:
-        return Finding("Java", "problem", "none of version 17 or 21", str(error))
+        return Finding("Java", "problem", "no usable Java 17 or 21", str(error))
     release = found.parent.parent / "release"
     lines = release.read_text().splitlines() if release.is_file() else []
     number = next(
@@ -142,7 +142,7 @@ def _taken_ports() -> Iterator[tuple[int, str, str]]:
 
 
 def _owners() -> dict[int, str]:
-    """Map listening ports to the names of their processes, as far as we may see them."""
+    """Map listening ports to the names of their processes, if we have permission to see them."""
     try:
         connections = psutil.net_connections("tcp")
     except psutil.Error:

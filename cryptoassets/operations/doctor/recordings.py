@@ -1,4 +1,4 @@
-"""Writes answers in the form that `source --replay` serves, without the key.
+"""Writes the source's answers to files that `source --replay` can serve, without the API key.
 
 What stays out: making the calls (in `live`), serving the files (in `coincap_server.replay`).
 """
@@ -10,10 +10,10 @@ from cryptoassets.errors import SettingsError
 
 
 class Recorder:
-    """Writes answers to one folder, which is created with the first of them.
+    """Writes answers to one folder, which is created when the first answer is written.
 
     Attributes:
-        files: names of the files.
+        files: names of the files that were written.
     """
 
     def __init__(self, folder: Path, key: str | None) -> None:
@@ -26,11 +26,11 @@ class Recorder:
         self._write(f"{name}.json", body)
 
     def record_unreadable(self, name: str, body: bytes) -> None:
-        """Write an answer that could not be read as `<name>.unreadable`, which no replay serves."""
+        """Write an unreadable answer to `<name>.unreadable`; a replay ignores such files."""
         self._write(f"{name}.unreadable", body)
 
     def _write(self, file: str, body: bytes) -> None:
-        # Bytes that are not UTF-8 stay as they are.
+        # `surrogateescape` preserves bytes that are not UTF-8.
         text = self._key.redacted(body.decode(errors="surrogateescape"))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -38,6 +38,6 @@ class Recorder:
         except OSError as error:
             raise SettingsError(
                 f"{self._folder / file} cannot be written ({error.strerror}). Set "
-                "CRYPTOASSETS_HOME to a folder that can be written"
+                "CRYPTOASSETS_HOME to a writable folder"
             ) from error
         self.files.append(file)

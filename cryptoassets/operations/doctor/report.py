@@ -1,6 +1,7 @@
-"""Everything that `doctor` finds, in the order in which it is shown.
+"""The report of `doctor`: all findings, in the order in which they are shown.
 
-What goes here: the whole report. What stays out: its parts (in `machine` and `servers`).
+What goes here: assembling the report. What stays out: gathering its parts (in `machine` and
+`servers`).
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from cryptoassets.settings import Settings
 
 @dataclass(frozen=True)
 class Report:
-    """All findings; without secrets and without the user's name, so fit for a bug report."""
+    """All findings. They contain neither secrets nor the user's name, so they can be published."""
 
     findings: list[Finding]
 
@@ -31,7 +32,7 @@ class Report:
 
 
 def examine(ignored: Sequence[str]) -> Report:
-    """Examine this machine; starts and changes nothing.
+    """Examine this machine without starting or changing anything.
 
     Args:
         ignored: variables of other programs that were set when the command started.

@@ -1,7 +1,7 @@
 """Gathers facts about the source and the stores, without starting or logging in to anything.
 
-What goes here: which programs would be used, whether they run, and whether servers that settings
-name accept connections. What stays out: what the facts mean (in `findings`).
+What goes here: which programs would be used, whether they are running, and whether the servers
+named in the settings accept connections. What stays out: what the facts mean (in `findings`).
 """
 
 import shutil
@@ -30,7 +30,7 @@ _NO_KEY = "For real prices set COINCAP_API_KEY (a free key: https://pro.coincap.
 
 
 def about_servers(settings: Settings) -> Iterator[Finding]:
-    """Yield what was found about the source and both stores."""
+    """Yield the findings about the source and both stores."""
     places = _named_places(settings)
     with ThreadPoolExecutor(max_workers=3) as pool:
         reachable = dict(zip(places, pool.map(_is_reachable, places.values()), strict=True))
@@ -50,7 +50,7 @@ def about_servers(settings: Settings) -> Iterator[Finding]:
 
 
 def _named_places(settings: Settings) -> dict[str, tuple[str, int] | None]:
-    """Map each URL that is set to its host and port; None: a list of hosts, which is not tried."""
+    """Map the name of each configured URL to its host and port; None: several hosts, not tried."""
     mongo, postgres = settings.mongo_url, settings.postgres_url
     urls = {
         "COINCAP_URL": (
@@ -106,7 +106,7 @@ def _source(settings: Settings, kind: SourceKind, *, is_reachable: bool | None) 
         return Finding("source", "problem", found, str(error))
     if not has_key:
         return Finding("source", "problem", found, "Set COINCAP_API_KEY, or unset COINCAP_URL")
-    found += f", certificates of {trusted}" if trusted else ""
+    found += f", certificates from {trusted}" if trusted else ""
     return Finding("source", "ok", found, "`cryptoassets doctor --live` tries it")
 
 
@@ -145,8 +145,8 @@ def _embedded_postgres(stack: Stack) -> Finding:
 
 def _state(server: EmbeddedServer) -> str:
     port = server.running_port()
-    return "stopped" if port is None else f"runs on port {port}"
+    return "stopped" if port is None else f"running on port {port}"
 
 
 def _ignore(_sentence: str) -> None:
-    """Drop a report; nothing is started."""
+    """Drop a server's report; `doctor` starts no server."""

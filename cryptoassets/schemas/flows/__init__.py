@@ -1,8 +1,9 @@
 """All flows: every `Flow` that a module of this package declares.
 
-What goes here: one module per flow, with its raw and cleaned table and its `Flow`; modules are
-found without registration. What stays out: the class `Flow` (in `schemas.flow`). docs/extending.md
-shows how to add a flow. Spark's workers import these modules.
+What goes here: one module per flow, with its raw table, its cleaned table and its `Flow`; modules
+are found without registration. What stays out: the class `Flow` (in `schemas.flow`).
+docs/extending.md shows how to add a flow. Keep the imports of these modules few and fast, because
+Spark's workers import them.
 """
 
 from datetime import timedelta
@@ -13,7 +14,7 @@ from cryptoassets.schemas.table import Table
 
 
 def _declared() -> list[Flow]:
-    """Return all flows, those with the shortest interval between fetches first."""
+    """Return all flows, sorted by the time between fetches; flows of past values are last."""
     return sorted(
         declared_in(__name__, __path__, Flow),
         key=lambda flow: (flow.every if flow.every is not None else timedelta.max, flow.asset),
@@ -21,11 +22,11 @@ def _declared() -> list[Flow]:
 
 
 FLOWS = _declared()
-"""A list and not a tuple, so that a test can add a flow temporarily."""
+"""All flows, in a list rather than a tuple, so that a test can add a flow temporarily."""
 
 
 def flow_into(table: Table) -> Flow | None:
-    """Return the flow that publishes a table; None if its rows are not judged documents."""
+    """Return the flow that publishes a table; None if no flow does."""
     return next((flow for flow in FLOWS if flow.published is table), None)
 
 
@@ -35,7 +36,7 @@ def flow_of(table: Table) -> Flow | None:
 
 
 def span_of(table: Table) -> timedelta:
-    """Return the length of a partition of a table.
+    """Return the length of a table's partitions.
 
     Raises:
         KeyError: the table belongs to no flow.
@@ -59,7 +60,7 @@ def flow_named(asset: str) -> Flow:
 
 
 ALTERNATIVE_INPUT = "cryptoassets/or_else"
-"""Metadata key of an input; the value is another published asset. One of the two must have been
-published for the range of partitions."""
+"""Metadata key of an input; the value is the key of another published asset. At least one of the
+two must have been published in the range of partitions."""
 MAY_BE_EMPTY = "cryptoassets/may_be_empty"
-"""Metadata key of an input: a range without rows is not an error."""
+"""Metadata key of an input for which a range without rows is not an error."""

@@ -1,4 +1,4 @@
-"""The flow of history: past prices of coins at regular intervals."""
+"""The history flow: past prices of coins at regular intervals."""
 
 from datetime import timedelta
 
@@ -9,10 +9,10 @@ from cryptoassets.schemas.warehouse import COIN_PRICE_HISTORY
 
 RAW_COIN_HISTORY = raw_table(
     "coin_history",
-    "Raw documents of MongoDB as they are loaded: one row per coin, interval, point and answer.",
-    documents="Raw points of history, one per coin, interval, point and answer: the fields of "
-    "`coin_snapshots`, and `interval`. `_id` is `<slug>@<interval>@<observed_at>@<hash of the "
-    "payload>`.",
+    "Raw documents of MongoDB as they are loaded: one row per coin, interval, point and response.",
+    documents="Raw history points, one document per coin, interval, point and response, with the "
+    "fields of `coin_snapshots` and the field `interval`. `_id` is "
+    "`<slug>@<interval>@<observed_at>@<hash of the payload>`.",
     identity=(
         Column("coin_id", "text", "Slug under which the document is stored", is_nullable=True),
         Column("interval", "text", "The interval that was requested", is_nullable=True),
@@ -41,12 +41,12 @@ HISTORY_FLOW = Flow(
     COIN_PRICE_HISTORY,
     span=timedelta(days=1),
     route="/assets/{slug}/history",
-    # Computed from the 41 credits for 720 points in v3, and the 17 for 288.
+    # Derived from what CoinCap v3 charges: 41 credits for 720 points, and 17 credits for 288.
     bytes_per_row=138,
     every=None,
     job="history",
     job_description="Fetch the price history of one day or a range of days into MongoDB, clean and "
-    "publish it. Each code location contributes the steps that it contains.",
+    "publish it. Each code location has a job of this name with its own part of these steps.",
     assets="cryptoassets.assets.history",
     rules=(
         "cryptoassets.transforms.history",

@@ -1,4 +1,4 @@
-"""Rates: what one unit of each currency costs in US dollars now, every few hours."""
+"""The rates flow: the current price of each currency in US dollars, every few hours."""
 
 from datetime import timedelta
 
@@ -14,9 +14,9 @@ _TYPE = Column("type", "text", "fiat or crypto", is_nullable=True)
 
 RAW_RATES = raw_table(
     "rates",
-    "Raw documents of MongoDB as they are loaded: one row per currency and answer.",
-    documents="Raw rates, one per currency and answer: the fields of `coin_snapshots`, but "
-    "`currency` in place of `coin_id`.",
+    "Raw documents of MongoDB as they are loaded: one row per currency and response.",
+    documents="Raw rates, one document per currency and response, with the fields of "
+    "`coin_snapshots`, but `currency` instead of `coin_id`.",
     identity=(_CURRENCY,),
     payload_fields=("id", "symbol", "type", "rateUsd"),
     what="rate",
@@ -54,7 +54,8 @@ RATES_FLOW = Flow(
     job="rates",
     refreshes=(asset_of(ECB_RATES),),
     job_description="Fetch the exchange rates of the current hour, clean and publish them, and "
-    "read the ECB's file. Each code location contributes the steps that it contains.",
+    "read the ECB's file. Each code location has a job of this name with its own part of these "
+    "steps.",
     assets="cryptoassets.assets.rates",
     rules=("cryptoassets.transforms.rates",),
 )

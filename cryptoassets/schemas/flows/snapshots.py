@@ -1,4 +1,4 @@
-"""The flow of snapshots: the current values of the top coins, every few minutes."""
+"""The snapshot flow: the current values of the top coins, every few minutes."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,14 +9,14 @@ from cryptoassets.schemas.table import Column
 from cryptoassets.schemas.warehouse import COIN_PRICES
 
 FRESH_WITHIN = timedelta(minutes=90)
-"""If the newest price is older, the source, the schedule or the machine is down."""
+"""If the newest price is older than this, the source, the schedule or the machine is down."""
 
 _documents = raw_table(
     "coin_snapshots",
-    "Raw documents of MongoDB as they are loaded: one row per coin and answer.",
-    documents="Raw documents, one per coin and answer: `_id`, `coin_id`, `observed_at`, "
+    "Raw documents of MongoDB as they are loaded: one row per coin and response.",
+    documents="Raw documents, one per coin and response: `_id`, `coin_id`, `observed_at`, "
     "`fetched_at`, `source`, and `payload`, the coin exactly as received. `_id` is "
-    "`<slug>@<observed_at>@<hash of the payload>`, so the same answer is stored once.",
+    "`<slug>@<observed_at>@<hash of the payload>`, so the same response is stored only once.",
     identity=(
         Column("coin_id", "text", "Slug under which the document is stored", is_nullable=True),
     ),
@@ -58,7 +58,7 @@ SNAPSHOT_FLOW = Flow(
     COIN_PRICES,
     span=timedelta(hours=1),
     route="/assets",
-    # Computed from the 18 credits for 100 coins in v3, and the 330 for 2,000.
+    # Derived from what CoinCap v3 charges: 18 credits for 100 coins, and 330 credits for 2,000.
     bytes_per_row=411,
     every=timedelta(0),
     job="process",
@@ -66,7 +66,7 @@ SNAPSHOT_FLOW = Flow(
     assets="cryptoassets.assets.snapshots",
     rules=("cryptoassets.transforms.prices",),
     also=("warehouse/coins",),
-    # This check runs after the publication, which it would delay otherwise.
+    # This flow runs the check after publishing, so that the check does not delay it.
     own_checks=("quarantine_share",),
     is_by_month=True,
     feeds_marts=True,

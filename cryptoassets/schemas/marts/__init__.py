@@ -9,7 +9,8 @@ from cryptoassets.schemas.declared import declared_in
 from cryptoassets.schemas.mart import Mart
 
 MARTS = sorted(declared_in(__name__, __path__, Mart), key=lambda one: (one.reads_marts, one.asset))
-"""Marts that read other marts come after them. A list, so that a test can add one temporarily."""
+"""All marts; those that read other marts are last. It is a list, so that a test can add a mart
+temporarily."""
 
 
 def mart_named(asset: str) -> Mart:

@@ -9,10 +9,10 @@ from cryptoassets.schemas.table import Column, Table
 LOOKBACK_DAYS = 30
 """Number of earlier days that the figures of a day depend on: 30 returns need 31 closes."""
 DAYS_READ_BACK = 1
-"""Number of earlier days whose prices are read: `return_24h_pct` needs them. Of the other
-earlier days, only `high` and `close` are needed, which the mart itself has."""
+"""Number of earlier days whose prices are read, for `return_24h_pct`. Of the other earlier days,
+only `high` and `close` are needed, and these are read from the mart itself."""
 DAYS_KEPT_BEFORE = LOOKBACK_DAYS + DAYS_READ_BACK
-"""Number of earlier days whose prices must exist to compute a day and its lookback again."""
+"""Number of earlier days whose prices must exist to compute a day and its lookback days again."""
 
 COIN_DAILY = Table(
     "marts",

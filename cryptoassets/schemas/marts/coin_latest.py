@@ -1,4 +1,4 @@
-"""The newest price of each coin, a view."""
+"""A view of the newest price of each coin."""
 
 from cryptoassets.schemas.columns import COIN_ID
 from cryptoassets.schemas.table import Column, Table

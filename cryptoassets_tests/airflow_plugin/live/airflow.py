@@ -1,8 +1,8 @@
-"""A real Airflow, version 2 or 3, with a real `dagster dev`, for tests.
+"""A real Airflow, version 2 or 3, for tests.
 
-What goes here: starting Airflow, triggering DAGs, reading states. Airflow 3 is started as by
-`make airflow` and controlled over its API; Airflow 2 is controlled by its commands. States are read
-from Airflow's own database.
+What goes here: starting Airflow, triggering DAGs, reading states. What stays out: Dagster (in
+`dagster`). Airflow 3 runs the same programs as with `make airflow`, and is controlled over its API.
+Airflow 2 is controlled with its commands. States are read from Airflow's own database.
 """
 
 import json
@@ -45,7 +45,7 @@ class TaskState:
 
 @dataclass
 class Airflow:
-    """A running Airflow."""
+    """A running Airflow; `line` is its major version, 2 or 3."""
 
     line: int
     home: AirflowHome
@@ -89,12 +89,12 @@ class Airflow:
             self.api("POST", "/backfills", {"dag_id": dag_id, "max_active_runs": 2, **dates})
         else:
             dates_2 = ["-s", first.isoformat(), "-e", last.isoformat()]
-            # The command's forked workers would close pooled connections that it still uses.
+            # Otherwise the command's forked workers close pooled connections that the command uses.
             environment = {"AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_ENABLED": "False"}
             self.command("dags", "backfill", "--disable-retry", *dates_2, dag_id, **environment)
 
     def mark_failed(self, dag_id: str, run_id: str, task_id: str = "run") -> None:
-        """Mark a task instance as failed, as in Airflow's page."""
+        """Mark a task instance as failed, as a user does in Airflow's UI."""
         if self.line == 3:
             path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
             self.api("PATCH", path, {"new_state": "failed"})
@@ -103,7 +103,7 @@ class Airflow:
             self._write("UPDATE dag_run SET state = 'failed' WHERE run_id = %s", run_id)
 
     def clear(self, dag_id: str, run_id: str, task_id: str = "run") -> None:
-        """Clear a task instance, as in Airflow's page."""
+        """Clear a task instance of Airflow 3, as a user does in Airflow's UI."""
         body = {
             "dry_run": False,
             "dag_run_id": run_id,
@@ -159,7 +159,7 @@ class Airflow:
         return dict(self.rows("SELECT run_id, state FROM dag_run WHERE dag_id = %s", dag_id))
 
     def log(self, dag_id: str, run_id: str, task_id: str = "run") -> str:
-        """Return the task's log of all tries."""
+        """Return the logs of all tries of a task."""
         folder = self.home.folder / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
         files = sorted(folder.glob(f"task_id={task_id}/*.log*"))
         return "\n".join(file.read_text(errors="replace") for file in files)
@@ -190,7 +190,7 @@ def _is_task(process: psutil.Process) -> bool:
 
 
 def until(look: Callable[[], T | None], within: float) -> T:
-    """Call `look` until it returns a true value, and return that."""
+    """Call `look` until it returns a true value, and return that value."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         found = look()
@@ -204,7 +204,7 @@ def until(look: Callable[[], T | None], within: float) -> T:
 def running_airflow(
     line: int, home: AirflowHome, folder: Path, connections: Mapping[str, str]
 ) -> Iterator[Airflow]:
-    """Start Airflow with the product's DAGs, which are paused, and the DAGs of the tests."""
+    """Start Airflow with the product's DAGs, which are paused, and with the tests' DAGs."""
     dags = folder / "dags"
     shutil.copytree(project_root() / "airflow" / "dags", dags)
     shutil.copytree(TEST_DAGS, dags, dirs_exist_ok=True)
@@ -239,7 +239,7 @@ def running_airflow(
 
 
 def _documented_dag() -> str:
-    """Return the DAG of `docs/airflow.md`, as one copies it and adapts the location."""
+    """Return the DAG from `docs/airflow.md`, with the code location changed as a user would."""
     page = (project_root() / "docs" / "airflow.md").read_text()
     [code] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     return str(code).replace('"spark-consumer"', '"cryptoassets"')
@@ -253,5 +253,5 @@ def _answers(url: str) -> bool:
 
 
 def new_home(folder: Path, database_url: str, dagster_port: int) -> AirflowHome:
-    """Return a home with a free port."""
+    """Return a home for an Airflow that listens on a free port."""
     return AirflowHome(folder / "airflow", database_url, dagster_port, free_port())

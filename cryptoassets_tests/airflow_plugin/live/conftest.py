@@ -24,7 +24,10 @@ LINE = os.environ.get("CRYPTOASSETS_AIRFLOW_LINE", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the live tests in `make test`, because Airflow has a separate environment."""
+    """Skip the live tests that are not for the Airflow version under test.
+
+    `make test` skips all of them, because it sets no version.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -51,7 +54,7 @@ def dagster(stores: Stores, session_home: Path) -> Iterator[Dagster]:
 
 @pytest.fixture(scope="session")
 def proxy(dagster: Dagster) -> Iterator[LosingProxy]:
-    """A proxy in front of Dagster that loses answers to launches."""
+    """A proxy in front of Dagster that loses the response to the first launch."""
     with losing_proxy(dagster.url) as proxy:
         yield proxy
 
@@ -64,14 +67,14 @@ def frail_port() -> int:
 
 @pytest.fixture(scope="session")
 def frail_proxy(frail_port: int) -> Iterator[LosingProxy]:
-    """A proxy in front of the webserver that tests kill."""
+    """Like `proxy`, but in front of the webserver that tests kill."""
     with losing_proxy(f"http://127.0.0.1:{frail_port}") as proxy:
         yield proxy
 
 
 @pytest.fixture
 def frail_webserver(dagster: Dagster, frail_port: int, session_home: Path) -> Iterator[Program]:
-    """A second webserver of `dagster`, for one test."""
+    """A second webserver for the same Dagster, started for one test."""
     program = webserver_program(frail_port, session_home / "airflow" / "logs")
     programs = Programs(print)
     programs.start(program)

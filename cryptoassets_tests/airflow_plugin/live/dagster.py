@@ -1,4 +1,4 @@
-"""A real `dagster dev` with the project's code location, and a proxy that loses answers."""
+"""A real `dagster dev` with the project's code location, and a proxy that loses a response."""
 
 import sys
 import threading
@@ -32,7 +32,7 @@ class Dagster:
 
     @property
     def url(self) -> str:
-        """The URL of its webserver."""
+        """The URL of Dagster's webserver."""
         return f"http://127.0.0.1:{self.port}"
 
     def runs(self, **tags: str) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ class Dagster:
         return [run | {"tags": {tag["key"]: tag["value"] for tag in run["tags"]}} for run in found]
 
     def await_run(self, run_id: str, *statuses: str, within: float = 120) -> dict[str, Any]:
-        """Wait until the newest Dagster run of an Airflow run has one of these statuses."""
+        """Wait until the newest Dagster run of a DAG run has one of these statuses."""
 
         def reached() -> dict[str, Any] | None:
             runs = self.runs(run_id=run_id)
@@ -88,7 +88,7 @@ def webserver_program(port: int, logs: Path) -> Program:
 class LosingProxy(ThreadingHTTPServer):
     """Forwards requests, but closes the connection instead of answering the first launch.
 
-    `instead` is called at that moment, while the launch may still be in progress.
+    It calls `instead` before closing the connection, while Dagster may still handle the launch.
     """
 
     daemon_threads = True
@@ -102,7 +102,7 @@ class LosingProxy(ThreadingHTTPServer):
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port that the proxy listens on."""
         return int(self.server_address[1])
 
 

@@ -1,4 +1,4 @@
-"""Creates past hours with documents, because CoinCap returns only current prices."""
+"""Stores raw documents of past hours: snapshots can only be fetched for the current hour."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from cryptoassets_tests.e2e.stores import Stores
 
 
 def hour_before(hours: int) -> datetime:
-    """Return the start of a past hour."""
+    """Return the start of the hour that began `hours` before the current hour."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     return now - timedelta(hours=hours)
 
@@ -23,7 +23,7 @@ def hour_key(hour: datetime) -> str:
 
 
 def plant(stores: Stores, moment: datetime) -> None:
-    """Store a snapshot of 100 coins as if it had been fetched at a past time."""
+    """Store a snapshot of 100 coins as if it had been fetched at `moment`."""
     with (
         make_server(simulated_source(now=lambda: moment)) as server,
         CoinCapClient(server.url) as client,

@@ -15,7 +15,7 @@ HOURLY, DAILY = "process_cryptoassets_hourly", "materialize_cryptoassets_daily"
 
 
 def backfill(airflow: Airflow, dag_id: str, starts: list[datetime]) -> None:
-    """Backfill some intervals, and wait until each run has succeeded."""
+    """Backfill the intervals, and wait until all their DAG runs have succeeded."""
     before = len(backfilled(airflow, dag_id))
     airflow.unpause(dag_id)
     airflow.backfill(dag_id, starts[0], starts[-1])
@@ -42,7 +42,7 @@ def partitions(dagster: Dagster, dag_id: str, task_id: str) -> list[str]:
 @pytest.mark.parametrize(
     ("oldest", "newest"), [(4, 3), pytest.param(11, 6, marks=pytest.mark.long)]
 )
-def test_a_backfill_of_hours_is_one_run_per_hour(
+def test_a_backfill_of_hours_launches_one_run_per_hour(
     airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:
     """Each interval of the hourly DAG is one hour."""
@@ -62,13 +62,13 @@ def test_a_backfill_of_hours_is_one_run_per_hour(
 @pytest.mark.parametrize(
     ("oldest", "newest"), [(4, 3), pytest.param(12, 8, marks=pytest.mark.long)]
 )
-def test_a_backfill_of_days_is_one_run_per_day(
+def test_a_backfill_of_days_launches_one_run_per_day(
     airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:
     """Each interval of the daily DAG is one day, on both versions of Airflow."""
     midnight = hour_before(0).replace(hour=0)
     days = [midnight - timedelta(days=number) for number in range(oldest, newest - 1, -1)]
-    # One hour within the look-back of all days: without any earlier prices a day would fail.
+    # Marts fail without any prices. One hour is enough, because all these days look back on it.
     hour = days[0] + timedelta(hours=10)
     plant(stores, hour)
     run_id = airflow.trigger("live_deferred", job="process", partition=hour_key(hour))

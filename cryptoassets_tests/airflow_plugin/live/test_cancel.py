@@ -1,4 +1,4 @@
-"""A task that is cancelled stops its Dagster run and Spark, and releases its lock."""
+"""Cancelling a task stops its Dagster run and Spark, and releases the run's lock."""
 
 import time
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NO
 
 @pytest.fixture(scope="module", autouse=True)
 def planted(stores: Stores) -> None:
-    """Documents to process."""
+    """Store documents to process."""
     plant(stores, HOUR)
 
 
 @contextmanager
 def publishing_blocked(stores: Stores) -> Iterator[None]:
-    """Hold the partition's lock, so that a run waits for it while its Spark is running."""
+    """Hold the partition's lock, so that a run waits for it with Spark running."""
     with psycopg.connect(stores.postgres_url) as connection:
         for asset in ("warehouse/coins", "warehouse/coin_prices"):
             lock(connection.cursor(), asset, PROCESS["partition"])
@@ -51,17 +51,17 @@ def spark_processes() -> list[int]:
 
 
 def assert_all_stopped(dagster: Dagster, stores: Stores, run_id: str, started: float) -> None:
-    """Check that run, wait for the lock and JVM end within 10 s of the request."""
+    """Check that the run, its wait for the lock and its JVM ended within 10 s after `started`."""
     dagster.await_run(run_id, "CANCELED", within=STOP_SECONDS)
     until(lambda: stores.rows(WAITING)[0][0] == 0, STOP_SECONDS)
     until(lambda: not spark_processes(), STOP_SECONDS)
     assert time.monotonic() - started < STOP_SECONDS
 
 
-def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
+def test_marking_a_deferred_task_as_failed_stops_spark_and_frees_the_lock(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """If a task is shown as failed, its run must not continue."""
+    """If a task is shown as failed, its Dagster run must not continue."""
     with publishing_blocked(stores):
         run_id = airflow.trigger("live_deferred", **PROCESS)
         await_blocked(stores)
@@ -106,7 +106,7 @@ def test_a_timeout_stops_the_run(
 def test_a_timeout_stops_the_run_even_without_a_triggerer(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """Then Airflow's scheduler ends the deferral and does not call the operator's `resume`."""
+    """Without a triggerer, the scheduler ends the wait, and Airflow does not call `resume`."""
     triggerer = airflow.programs["triggerer"]
     assert triggerer.process is not None
     triggerer.process.kill()

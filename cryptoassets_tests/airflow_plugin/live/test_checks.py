@@ -14,14 +14,17 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def source_url(stack: Stack) -> Iterator[str]:
-    """The simulator; its faults are removed afterwards."""
+    """The simulator's URL; faults are removed afterwards."""
     url = stack.source_url()
     yield url
     put_faults(url)
 
 
 def ingest_and_process(airflow: Airflow, ending: str) -> str:
-    """Fetch a snapshot and process it; return the run id of the processing."""
+    """Fetch a snapshot and process it; return the id of the DAG run that processed it.
+
+    `ending` is the state in which the processing task must end.
+    """
     partition = this_hour()
     fetched = airflow.trigger("live_deferred", job="ingest", partition=partition)
     airflow.await_task("success", "live_deferred", fetched)
@@ -31,7 +34,7 @@ def ingest_and_process(airflow: Airflow, ending: str) -> str:
 
 
 def test_a_warning_is_only_logged(airflow: Airflow, source_url: str) -> None:
-    """A new field in CoinCap's answers is only worth a log line."""
+    """A new field in CoinCap's responses does not fail the task."""
     patch = {"bitcoin": {"set": {"newField": "1"}}}
     put_faults(source_url, {"route": "/assets", "kind": "patch", "coins": patch})
 
@@ -43,7 +46,7 @@ def test_a_warning_is_only_logged(airflow: Airflow, source_url: str) -> None:
 def test_an_incomplete_snapshot_fails_the_task_without_a_retry(
     airflow: Airflow, dagster: Dagster, source_url: str
 ) -> None:
-    """The Dagster run itself succeeds, because its check does not block."""
+    """The Dagster run itself succeeds, because the check is not a blocking one."""
     put_faults(source_url, {"route": "/assets", "kind": "cut", "coins": 30})
 
     run_id = ingest_and_process(airflow, "failed")

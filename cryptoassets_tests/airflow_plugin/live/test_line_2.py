@@ -25,13 +25,13 @@ def test_a_scheduled_run_ends_with_rows_in_postgresql(
     test_scheduled.test_a_scheduled_run_ends_with_rows_in_postgresql(airflow, dagster, stores)
 
 
-def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
+def test_marking_a_deferred_task_as_failed_stops_spark_and_frees_the_lock(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """Airflow 2 does not call `on_kill` of triggers, so the trigger finds out why it ends."""
+    """Airflow 2 does not call `on_kill`, so the trigger must check why it was cancelled."""
     plant(stores, test_cancel.HOUR)
 
-    test_cancel.test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
+    test_cancel.test_marking_a_deferred_task_as_failed_stops_spark_and_frees_the_lock(
         airflow, dagster, stores
     )
 
@@ -39,11 +39,11 @@ def test_marking_a_deferred_task_failed_stops_spark_and_frees_the_lock(
 @pytest.mark.parametrize(
     ("oldest", "newest"), [(4, 3), pytest.param(12, 8, marks=pytest.mark.long)]
 )
-def test_a_backfill_of_days_is_one_run_per_day(
+def test_a_backfill_of_days_launches_one_run_per_day(
     airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:
     """Airflow 2 and 3 must run the same days, although "@daily" has different meanings."""
-    test_backfill.test_a_backfill_of_days_is_one_run_per_day(
+    test_backfill.test_a_backfill_of_days_launches_one_run_per_day(
         airflow, dagster, stores, oldest, newest
     )
 
@@ -51,7 +51,7 @@ def test_a_backfill_of_days_is_one_run_per_day(
 def test_dagster_airflows_own_operator_launches_a_job_without_partition(
     airflow: Airflow, dagster: Dagster
 ) -> None:
-    """The operator works for such jobs only; the DAG's documentation lists its limits."""
+    """The operator supports no other jobs; the DAG's documentation lists its limits."""
     airflow.unpause("launch_by_dagster_airflow")
     run_id = airflow.trigger("launch_by_dagster_airflow")
 

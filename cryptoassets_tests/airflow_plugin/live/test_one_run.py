@@ -21,11 +21,11 @@ INGEST = {"job": "ingest", "partition": hour_key(HOUR)}
 
 @pytest.fixture(scope="module", autouse=True)
 def planted(stores: Stores) -> None:
-    """Documents of a past hour: these tests may run longer than the current hour lasts."""
+    """Store documents of a past hour, because the current hour may end during a test."""
     plant(stores, HOUR)
 
 
-def test_a_lost_answer_to_a_launch_gives_one_run(
+def test_a_launch_whose_response_is_lost_creates_one_run(
     airflow: Airflow, dagster: Dagster, proxy: LosingProxy
 ) -> None:
     """Dagster has started the run, so a second launch would create a duplicate."""
@@ -53,10 +53,10 @@ def test_a_killed_task_finds_its_run_again(airflow: Airflow, dagster: Dagster) -
 
 
 @pytest.mark.long
-def test_a_webserver_killed_during_a_launch_gives_one_run(
+def test_a_launch_during_which_the_webserver_is_killed_creates_one_run(
     airflow: Airflow, dagster: Dagster, frail_proxy: LosingProxy, frail_webserver: Program
 ) -> None:
-    """The launch has arrived, and the run is found with the restarted webserver."""
+    """The run already exists, and the restarted webserver finds it."""
 
     def kill_and_start_again() -> None:
         until(lambda: dagster.runs(dag_id="live_killed_webserver"), 30)
@@ -76,7 +76,7 @@ def test_a_webserver_killed_during_a_launch_gives_one_run(
 def test_a_killed_component_of_airflow_continues_after_its_restart(
     airflow: Airflow, dagster: Dagster, name: str
 ) -> None:
-    """Airflow stores the state of a wait in its database."""
+    """Airflow stores triggers in its database, so a deferred task can continue to wait."""
     run_id = airflow.trigger("live_deferred", **INGEST)
     airflow.await_task("deferred", "live_deferred", run_id)
     program = airflow.programs[name]
@@ -95,10 +95,10 @@ def test_a_killed_component_of_airflow_continues_after_its_restart(
     assert 1 == len(dagster.runs(run_id=run_id))
 
 
-def test_the_wait_for_a_dagster_run_whose_process_died_ends(
+def test_waiting_ends_if_the_process_of_the_dagster_run_dies(
     airflow: Airflow, dagster: Dagster
 ) -> None:
-    """Dagster's sensor fails the run within a minute; the next try launches another."""
+    """The sensor `dead_runs` fails the run within a minute; the task's retry launches another."""
     # `process` runs long enough to be killed.
     run_id = airflow.trigger("live_deferred", **(INGEST | {"job": "process"}))
     dead = dagster.await_run(run_id, "STARTED")
@@ -119,7 +119,7 @@ def kill(program: Program) -> None:
 
 
 def process_of(dagster: Dagster, dagster_run_id: str) -> str | None:
-    """Return the process id in a Dagster run's tag."""
+    """Return the process id from a Dagster run's tag; None if the tag is not set yet."""
     run = next(run for run in dagster.runs() if run["runId"] == dagster_run_id)
     tag = run["tags"].get(PROCESS_TAG)
     return tag.split(" ")[1] if tag else None

@@ -1,4 +1,4 @@
-"""The DAG of a user's own, as `docs/airflow.md` shows it."""
+"""A user's own DAG, as shown in `docs/airflow.md`."""
 
 from collections import Counter
 from datetime import timedelta
@@ -14,10 +14,10 @@ DAG_ID = "my_marts"
 
 
 @pytest.mark.timeout(500)
-def test_scheduled_and_by_hand_it_processes_the_day_that_a_user_expects(
+def test_a_scheduled_run_processes_yesterday_and_a_manual_run_today(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """Airflow schedules the run of yesterday when the DAG is switched on."""
+    """When the DAG is switched on, Airflow schedules yesterday's run."""
     today = hour_before(0).replace(hour=0)
     yesterday = today - timedelta(days=1)
     for midnight in (yesterday, today):

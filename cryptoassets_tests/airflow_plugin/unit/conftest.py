@@ -1,4 +1,4 @@
-"""A minimal fake Dagster: an HTTP server that returns prepared answers."""
+"""A minimal fake Dagster: an HTTP server that returns prepared responses."""
 
 import json
 import os
@@ -16,10 +16,10 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 
 class ScriptedDagster(ThreadingHTTPServer):
-    """Answers each operation from its list; repeats the last entry.
+    """Answers each GraphQL operation with the next entry of its list; repeats the last entry.
 
     An entry is the JSON of `data`, a status code, "cut" for a lost connection, or an exception that
-    is answered with HTTP 500.
+    is reported with HTTP 500.
     """
 
     daemon_threads = True
@@ -31,7 +31,7 @@ class ScriptedDagster(ThreadingHTTPServer):
         self.headers: list[dict[str, str]] = []
 
     def next_answer(self, operation: str) -> Any:
-        """Return the next entry."""
+        """Return the next entry for an operation."""
         entries = self.answers[operation]
         return entries.pop(0) if len(entries) > 1 else entries[0]
 
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def dagster(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedDagster]:
-    """The fake Dagster, reachable by the connection `dagster_default` with the token `secret`."""
+    """The fake Dagster; the connection `dagster_default` has its address and the token `secret`."""
     with ScriptedDagster() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         connection = {

@@ -26,8 +26,8 @@ def test_the_root_is_read_from_the_connection(fields: dict[str, object], root: s
     assert f"{root}/graphql" == address.graphql_url
 
 
-def test_browsers_may_use_another_address_than_programs() -> None:
-    """In compose, Airflow uses `dagster-webserver` and a browser `localhost`."""
+def test_browsers_may_use_a_different_address_than_programs() -> None:
+    """In compose, Airflow uses `dagster-webserver`, but a browser must use `localhost`."""
     extra = '{"ui_url": "http://localhost:3000/"}'
 
     address = read_address(Connection(conn_id="d", conn_type="http", host="web", extra=extra))

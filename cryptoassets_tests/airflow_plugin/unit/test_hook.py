@@ -17,24 +17,24 @@ REQUEST = LaunchRequest("here", "__repository__", "ingest", (), "2026-11-23-10:0
 
 
 def run(run_id: str, status: str = "STARTED", cleared: str = "0") -> dict[str, object]:
-    """Return a run as in a GraphQL answer."""
+    """Return a run as in a GraphQL response."""
     tags = {**TASK, "airflow/cleared": cleared}
     pairs = [{"key": key, "value": value} for key, value in tags.items()]
     return {"runId": run_id, "status": status, "tags": pairs}
 
 
 def launch_answer(run_id: str) -> dict[str, object]:
-    """Return the answer to a launch."""
+    """Return the response to a launch."""
     return {"launchRun": {"__typename": "LaunchRunSuccess", "run": run(run_id)}}
 
 
 def search_answer(*runs: dict[str, object]) -> dict[str, object]:
-    """Return the answer to a search."""
+    """Return the response to a search for runs."""
     return {"runsOrError": {"__typename": "Runs", "results": list(runs)}}
 
 
 def status_answer(name: str) -> dict[str, object]:
-    """Return the answer to a status request."""
+    """Return the response to a status request."""
     return {"runOrError": {"__typename": "Run", "runId": "1", "status": name}}
 
 
@@ -54,10 +54,10 @@ def test_a_launch_carries_partition_tags_and_token(
 
 
 @pytest.mark.parametrize("answer", ["cut", 502, 500])
-def test_the_run_of_an_unanswered_launch_is_looked_for_before_launching_again(
+def test_a_lost_response_leads_to_a_search_instead_of_a_second_launch(
     hook: DagsterHook, dagster: ScriptedDagster, answer: object
 ) -> None:
-    """Dagster may have started the run although its answer was lost."""
+    """Dagster may have started the run although its response was lost."""
     dagster.answers["AirflowLaunch"] = [answer]
     dagster.answers["AirflowFind"] = [search_answer(run("7"))]
 
@@ -103,7 +103,7 @@ def test_a_wrong_token_is_not_retried(hook: DagsterHook, dagster: ScriptedDagste
 
 
 def test_a_malformed_partition_fails_at_once(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """Dagster answers HTTP 500, as to a temporary problem, but no retry can help."""
+    """Dagster answers HTTP 500, as it does for temporary problems, but a retry cannot help."""
     dagster.answers["AirflowLaunch"] = [ValueError("time data 'today' does not match format")]
 
     with pytest.raises(DagsterRefusedError, match=r"'today'.*A retry will not help"):
@@ -111,8 +111,8 @@ def test_a_malformed_partition_fails_at_once(hook: DagsterHook, dagster: Scripte
     assert ["AirflowLaunch"] == dagster.operations()
 
 
-def test_another_error_in_dagster_is_retried(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """PostgreSQL may be restarting."""
+def test_other_errors_in_dagster_are_retried(hook: DagsterHook, dagster: ScriptedDagster) -> None:
+    """For example, PostgreSQL may be restarting."""
     dagster.answers["AirflowStatus"] = [ConnectionError("no server"), status_answer("STARTED")]
 
     assert "STARTED" == hook.status("1")

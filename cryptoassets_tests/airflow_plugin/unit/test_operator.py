@@ -72,7 +72,7 @@ def test_a_trigger_can_be_serialized_and_recreated() -> None:
         ),
     ],
 )
-def test_a_location_that_cannot_be_used_is_named(entry: object, words: str) -> None:
+def test_the_error_names_a_code_location_that_cannot_be_used(entry: object, words: str) -> None:
     """The first task of each DAG reports the problem before anything is launched."""
     locations = {"there": LOADED} | ({"here": entry} if entry else {})
 

@@ -16,7 +16,7 @@ from cryptoassets_airflow.outcome import Outcome, OutcomeReader
 
 
 def check(severity: str, *, success: bool) -> dict[str, Any]:
-    """Return a check evaluation as in a GraphQL answer."""
+    """Return a check evaluation as in a GraphQL response."""
     return {
         "__typename": "AssetCheckEvaluationEvent",
         "evaluation": {
@@ -64,8 +64,8 @@ def test_the_table_names_asset_partition_rows_and_checks() -> None:
     assert "clean/coin_prices  2026-11-23-10:00  3000000000  1 of 1 passed" == lines[1]
 
 
-def test_late_documents_are_counted_by_their_facts() -> None:
-    """Their materialization has no row count of Dagster's."""
+def test_the_number_of_late_documents_is_read_from_the_facts() -> None:
+    """Their materialization has no row count in Dagster's own metadata."""
     entry = {"label": METADATA_KEY, "jsonString": json.dumps({DOCUMENTS_RECEIVED: 7})}
 
     [made] = outcome(MATERIALIZATION | {"metadataEntries": [entry]}).materializations
@@ -75,13 +75,13 @@ def test_late_documents_are_counted_by_their_facts() -> None:
 
 
 def test_metadata_for_downstream_tasks_is_small_and_plain() -> None:
-    """An XCom is a row of Airflow's database; plots stay in Dagster."""
+    """An XCom is a row in Airflow's database, so plots stay in Dagster."""
     made = outcome(MATERIALIZATION).for_xcom()["materializations"][0]
 
     assert {"dagster/partition_row_count": 3_000_000_000, "note": "x" * 500} == made["metadata"]
 
 
-def test_a_failed_check_of_severity_error_fails_a_run_that_succeeded() -> None:
+def test_a_failed_check_of_severity_error_fails_the_task_of_a_successful_run() -> None:
     """Dagster's run status ignores the check, and a retry would not help."""
     with pytest.raises(DagsterChecksFailedError, match=r"30 of 100 coins.*will not help"):
         outcome(check("ERROR", success=False)).judge(fail_on_check_error=True)
@@ -97,7 +97,7 @@ def test_a_failed_check_can_be_ignored() -> None:
 
 
 def test_a_failed_check_of_severity_warn_is_only_logged() -> None:
-    """As a warning; the task succeeds."""
+    """It is logged as a warning, and the task succeeds."""
     result = outcome(check("WARN", success=False))
 
     result.judge(fail_on_check_error=True)
@@ -115,7 +115,7 @@ def test_a_failed_step_is_named_with_its_cause() -> None:
     ("may_pass", "expected"), [(True, DagsterRunError), (False, DagsterRefusedError)]
 )
 def test_a_permanent_error_is_not_retried(*, may_pass: bool, expected: type) -> None:
-    """Three more runs, of minutes each, would fail in the same way."""
+    """Three more runs, each taking minutes, would fail in the same way."""
     facts = json.dumps({ERROR: "BadKeyError", IS_RETRYABLE: may_pass})
     entries = [{"label": "error"}, {"label": METADATA_KEY, "jsonString": facts}]
     failed = STEP_FAILED | {"failureMetadata": {"metadataEntries": entries}}

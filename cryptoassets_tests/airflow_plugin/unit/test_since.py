@@ -42,7 +42,7 @@ def test_the_later_of_the_two_moments_is_used(since: str, start: str, first: str
 
 @pytest.mark.parametrize("empty", ["", " "])
 def test_an_empty_variable_counts_as_unset(empty: str) -> None:
-    """Compose passes `${CRYPTOASSETS_SINCE:-}`, and the DAG file must still be importable."""
+    """Compose passes `${CRYPTOASSETS_SINCE:-}`, which is empty if the user set nothing."""
     assert first_moment({}) == first_moment({"CRYPTOASSETS_SINCE": empty})
 
 

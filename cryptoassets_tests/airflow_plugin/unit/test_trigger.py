@@ -13,7 +13,7 @@ from cryptoassets_tests.airflow_plugin.unit.test_outcome import MATERIALIZATION,
 
 
 def event_of(dagster: ScriptedDagster, *events: dict[str, Any], **options: Any) -> TriggerEvent:
-    """Return the event of a trigger whose run ended with SUCCESS and these events."""
+    """Return what the trigger fires after a run with status SUCCESS and these Dagster events."""
     page = {"events": events, "cursor": "c", "hasMore": False}
     times = {"creationTime": 1.0, "startTime": 2.0, "endTime": 3.0}
     run = {"__typename": "Run", "status": "SUCCESS", **times, "eventConnection": page}

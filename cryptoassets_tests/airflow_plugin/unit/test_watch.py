@@ -13,7 +13,7 @@ from cryptoassets_tests.airflow_plugin.unit.test_hook import status_answer
 
 
 def end(hook: DagsterHook, deadline: float | None = None) -> Ending:
-    """Watch run 1."""
+    """Wait for run 1; return why the wait ended."""
     return asyncio.run(Watch(hook, "1", poll_seconds=0.1, deadline=deadline).end())
 
 
@@ -33,7 +33,7 @@ def test_waiting_ends_at_the_deadline(hook: DagsterHook, dagster: ScriptedDagste
 
 
 def test_waiting_ends_when_the_run_was_deleted(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """Users can delete a run in Dagster's page."""
+    """Users can delete a run in Dagster's UI."""
     gone = {"__typename": "RunNotFoundError", "message": "gone"}
     dagster.answers["AirflowStatus"] = [{"runOrError": gone}]
 

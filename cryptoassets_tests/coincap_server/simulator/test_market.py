@@ -1,4 +1,4 @@
-"""Simulated prices move like real ones, and the price of each instant is independent of others."""
+"""Simulated prices move like real ones, and each can be computed independently of others."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def correlation(one: Floats, other: Floats) -> float:
     return float(np.asarray(np.corrcoef(one, other))[0, 1])
 
 
-def test_the_price_of_an_instant_is_always_the_same(market: Market) -> None:
+def test_the_price_at_an_instant_is_always_the_same(market: Market) -> None:
     """It does not depend on the order of requests, or on other coins and instants."""
     times = np.array([T0, T0 + 1234, T0 - 40 * DAY])
     together = market.prices_usd(np.arange(20), times)
@@ -45,7 +45,7 @@ def test_the_price_of_an_instant_is_always_the_same(market: Market) -> None:
     assert together[7, 1] == alone[0, 0]
 
 
-def test_another_seed_is_another_market(market: Market) -> None:
+def test_another_seed_gives_another_market(market: Market) -> None:
     """Tests can use several seeds, so that they do not depend on one simulated market."""
     times = np.array([T0])
 
@@ -54,7 +54,7 @@ def test_another_seed_is_another_market(market: Market) -> None:
     )
 
 
-def test_daily_moves_have_the_volatility_of_the_file(market: Market) -> None:
+def test_daily_moves_have_the_volatility_in_the_file(market: Market) -> None:
     """Bitcoin moves 2 to 3 % per day, not 20 %."""
     daily = returns(market, BITCOIN, ETHEREUM, step=DAY, count=3000)
 
@@ -105,8 +105,8 @@ def test_prices_are_smooth_from_one_millisecond_to_the_next(market: Market) -> N
     assert 0 < steps.max() < 1e-5
 
 
-def test_prices_stay_near_the_level_of_the_file(market: Market) -> None:
-    """Prices stay near the price in the file, even over eight years."""
+def test_prices_stay_near_the_prices_in_the_file(market: Market) -> None:
+    """This is true even over eight years."""
     indices = np.arange(len(market.coins))
     levels = np.array([coin.price_usd for coin in market.coins])[:, None]
     ratios = market.prices_usd(indices, 1_514_764_800_000 + 7 * DAY * np.arange(450)) / levels
@@ -114,7 +114,7 @@ def test_prices_stay_near_the_level_of_the_file(market: Market) -> None:
     assert 0.1 < ratios.min() < ratios.max() < 10
 
 
-def test_supplies_grow_and_never_pass_the_maximum(market: Market) -> None:
+def test_supplies_grow_and_never_exceed_the_maximum(market: Market) -> None:
     """A supply above its maximum would be quarantined."""
     times = T0 + 365 * DAY * np.arange(-8, 12)
 
@@ -125,7 +125,7 @@ def test_supplies_grow_and_never_pass_the_maximum(market: Market) -> None:
 
 
 def test_there_are_many_coins_and_most_have_no_maximum() -> None:
-    """CoinCap sends null for 61 % of them."""
+    """CoinCap sends null as the maximum of 61 % of all coins."""
     coins = simulated_coins()
 
     assert 120 <= len(coins) == len({coin.id for coin in coins})

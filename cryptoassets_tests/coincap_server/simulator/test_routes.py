@@ -1,4 +1,4 @@
-"""The simulator's answers are consistent."""
+"""The simulator's responses are consistent with each other."""
 
 import json
 import time
@@ -17,13 +17,13 @@ CONTENT = SimulatedContent(Market())
 
 
 def rows_of(reply: Reply) -> list[dict[str, Any]]:
-    """Parse the elements of an answer."""
+    """Parse the elements of a response."""
     assert reply.items is not None
     return [json.loads(item) for item in reply.items]
 
 
 def coins_at(now_ms: int) -> list[dict[str, Any]]:
-    """Return all coins of an instant."""
+    """Return all coins at an instant."""
     return rows_of(CONTENT.reply(Request("GET", "/assets", {"limit": "2000"}), now_ms))
 
 
@@ -34,7 +34,7 @@ def history(slug: str, interval: str, start: int, end: int, now_ms: int = NOW_MS
 
 
 def test_the_same_instant_gives_the_same_answer() -> None:
-    """Seed and instant determine the answer, in every process."""
+    """Only the seed and the instant determine the response, in every process."""
     assert coins_at(NOW_MS) == coins_at(NOW_MS)
     assert coins_at(NOW_MS) != coins_at(NOW_MS + 60_000)
 
@@ -58,7 +58,7 @@ def test_ranks_follow_the_market_cap_without_gaps() -> None:
 
 
 def test_the_change_is_relative_to_the_price_24_hours_before() -> None:
-    """Marts compute the same change from two snapshots."""
+    """A mart computes the same change from two snapshots."""
     before = {coin["id"]: Decimal(coin["priceUsd"]) for coin in coins_at(NOW_MS - DAY)}
 
     for coin in coins_at(NOW_MS):
@@ -68,7 +68,7 @@ def test_the_change_is_relative_to_the_price_24_hours_before() -> None:
 
 
 def test_history_and_snapshot_have_the_same_price_for_the_same_instant() -> None:
-    """Gaps of snapshots are filled from history, so the prices must agree."""
+    """Hours without snapshots are filled from history, so the prices must agree."""
     hour = NOW_MS // HOUR * HOUR
     snapshot = {coin["id"]: coin for coin in coins_at(hour)}
 
@@ -89,7 +89,7 @@ def test_points_lie_on_the_grid_within_the_bounds(interval: str, step: int) -> N
 
 
 def test_no_point_lies_in_the_future() -> None:
-    """Only closed points are returned, because open ones would change."""
+    """If the requested window ends in the future, points are returned only up to now."""
     points = rows_of(history("bitcoin", "h1", NOW_MS - 2 * HOUR, NOW_MS + 10 * HOUR))
 
     assert 2 == len(points)
@@ -104,7 +104,7 @@ def test_history_begins_when_the_coin_was_listed() -> None:
 
 
 def test_about_one_in_a_hundred_vwaps_is_null() -> None:
-    """CoinCap sends null even for a coin of rank 6."""
+    """CoinCap sent null even for a coin with rank 6."""
     instants = range(NOW_MS, NOW_MS + 20 * DAY, DAY)
     vwaps = [coin["vwap24Hr"] for instant in instants for coin in coins_at(instant)]
 
@@ -112,7 +112,7 @@ def test_about_one_in_a_hundred_vwaps_is_null() -> None:
 
 
 def test_answers_are_fast_enough_for_other_tests() -> None:
-    """100 coins take at most 150 ms, 30 days of h1 at most 300 ms."""
+    """100 coins take at most 150 ms, 30 days of hourly history at most 300 ms."""
     coins_at(NOW_MS)
     begin = time.perf_counter()
     coins_at(NOW_MS + 1)
@@ -145,5 +145,5 @@ def test_doubles_are_printed_as_javascript_does(number: float, text: str) -> Non
 
 
 def test_amounts_are_written_with_18_places() -> None:
-    """The value is that of the recorded v3 answer."""
+    """This value is from a recorded v3 response."""
     assert "87711.199999999997089617" == fixed_text(87711.2)

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Runs once, on an empty volume: creates separate databases for Dagster and Airflow, and the role
-# `analyst` with a log-in. The migrations grant its read access; the job `postgres-init` does the rest.
+# Runs once, on an empty volume: creates separate databases for Dagster and Airflow, and the roles
+# `airflow` and `analyst`. The migrations grant read access to `analyst`; the job `postgres-init`
+# creates the other roles.
 set -euo pipefail
 psql -v ON_ERROR_STOP=1 --no-password --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
     -v analyst="$(</run/cryptoassets/analyst-password)" \

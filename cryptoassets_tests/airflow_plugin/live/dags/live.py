@@ -1,4 +1,4 @@
-"""DAGs of the live tests: each has one task and waits for its run in a different way.
+"""The live tests' DAGs: each has one task, with different options.
 
 The DAG run's configuration is `{"job": ..., "partition": ...}`. Airflow loads this file, so it must
 not import the tests.
@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from cryptoassets_airflow.operator import DagsterMaterializeOperator
 
-WAYS = {
+OPTIONS = {
     "live_deferred": {},
     "live_held": {"deferrable": False},
     "live_lost_answer": {"dagster_conn_id": "dagster_proxy"},
@@ -19,7 +19,7 @@ WAYS = {
     "live_task_timeout": {"execution_timeout": timedelta(seconds=12), "retries": 0},
 }
 
-for dag_id, options in WAYS.items():
+for dag_id, options in OPTIONS.items():
     with DAG(
         dag_id,
         schedule=None,
