@@ -31,7 +31,7 @@ def read_batches(
     statement = sql.SQL("COPY ({}\n) TO STDOUT (FORMAT csv)").format(query)
     with cursor.copy(statement) as copy:
         lines = io.BytesIO()
-        # Each message is one row, even if a text in that row contains line breaks.
+        # Each message is one row, even if a string in that row contains line breaks.
         for message in copy:
             lines.write(message)
             if lines.tell() >= BYTES_PER_BATCH:

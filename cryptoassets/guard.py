@@ -53,7 +53,7 @@ def _refusal_of_socket(scope: Scope) -> WebSocketClose | None:
 def _refusal(scope: Scope) -> PlainTextResponse | None:
     headers, method = Headers(scope=scope), scope["method"]
     if is_from_another_origin(headers, method):
-        return _answer(HTTPStatus.FORBIDDEN, "Refused: sent by a page of another origin")
+        return _answer(HTTPStatus.FORBIDDEN, "Refused: sent by a page from another origin")
     if scope["path"] == "/graphql":
         return _refusal_of_query(headers, method)
     if scope["path"].startswith("/report_asset_"):

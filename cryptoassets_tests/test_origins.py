@@ -1,4 +1,4 @@
-"""Which headers show that a request comes from a page with another origin."""
+"""Which headers show that a request was sent by a page from another origin."""
 
 import pytest
 
@@ -23,7 +23,7 @@ LINK = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
         {"origin": "http://localhost:3000", "sec-fetch-site": "cross-site"},
     ],
 )
-def test_a_page_of_another_origin_is_recognised(headers: dict[str, str]) -> None:
+def test_a_page_from_another_origin_is_recognised(headers: dict[str, str]) -> None:
     """Another port is another origin: for example, a notebook server on the same laptop."""
     assert is_from_another_origin(HOST | headers, "GET")
 
@@ -45,7 +45,7 @@ def test_own_pages_and_programs_and_links_are_accepted(headers: dict[str, str]) 
     assert not is_from_another_origin(HOST | headers, "GET")
 
 
-def test_a_form_of_another_origin_is_not_a_link() -> None:
+def test_a_form_from_another_origin_is_not_a_link() -> None:
     """Submitting a form also opens a page, but can change data."""
     assert is_from_another_origin(HOST | LINK | {"sec-fetch-site": "cross-site"}, "POST")
 

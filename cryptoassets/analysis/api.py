@@ -162,7 +162,7 @@ def sql(statement: str, parameters: Parameters | None = None) -> Result:
     """Read the rows of your own query.
 
     NUMERIC becomes decimal128(38, 18); a computed number with more decimal places is rounded. Types
-    that Arrow does not have become text.
+    that Arrow does not have become strings.
 
     Args:
         statement: one SELECT; the schema names `marts` and `warehouse` may be left out.

@@ -46,7 +46,7 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A written file; `escaped` counts texts that a spreadsheet would treat as formulas."""
+    """A written file; `escaped` counts strings that a spreadsheet would treat as formulas."""
 
     path: Path
     rows: int

@@ -1,7 +1,7 @@
 """The file formats of exports.
 
 What goes here: one writer for each format; each keeps only one batch of rows in memory. What stays
-out: names and replacement of files (in `export`).
+out: naming and replacing files (in `export`).
 """
 
 from collections.abc import Callable, Iterator
@@ -32,8 +32,8 @@ class Writer:
 
     Attributes:
         write: takes the file, the table's name, its rows and the time zone for times; returns the
-            number of texts to which `without_formulas` added an apostrophe.
-        has_text_amounts: amounts are passed as texts, because the format has no exact decimals.
+            number of strings to which `without_formulas` added an apostrophe.
+        has_text_amounts: amounts are passed as strings, because the format has no exact decimals.
     """
 
     write: Callable[[Path, str, Rows, tzinfo], int]
@@ -62,7 +62,7 @@ def _write_duckdb(path: Path, name: str, rows: Rows, _zone: tzinfo) -> int:
 
 
 def _write_csv(path: Path, _name: str, rows: Rows, zone: tzinfo) -> int:
-    # Texts are quoted, so that an empty text differs from a missing value.
+    # Strings are quoted, so that an empty string differs from a missing value.
     options = csv.WriteOptions(quoting_style="needed")
     escaped, writer = 0, None
     try:
@@ -117,7 +117,7 @@ def _write_cell(sheet: Any, place: tuple[int, int], value: object, days: Any) ->
         sheet.write_datetime(*place, value, days)
     elif len(str(value)) > _XLSX_CHARACTERS:
         raise SettingsError(
-            f"A text in row {place[0]} has more than {_XLSX_CHARACTERS:,} characters, which no "
+            f"A string in row {place[0]} has more than {_XLSX_CHARACTERS:,} characters, which no "
             "cell can hold. Write csv or parquet"
         )
     else:

@@ -1,4 +1,4 @@
-"""Converts the moments that a user gives as dates, times or ISO texts.
+"""Converts the moments that a user gives as dates, times or ISO strings.
 
 What goes here: converting them to UTC. What stays out: choosing the column with which a moment is
 compared (in `selection`).
@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cryptoassets.errors import SettingsError
 
 Moment = str | date | datetime
-"""A text like `2026-11-23` or `2026-11-23T10:00+01:00`, a date, or a datetime with a time zone."""
+"""A string such as `2026-11-23` or `2026-11-23T10:00+01:00`, a date, or a datetime with a
+time zone."""
 
 
 def as_utc(moment: Moment, zone: tzinfo = UTC) -> datetime:
@@ -19,10 +20,10 @@ def as_utc(moment: Moment, zone: tzinfo = UTC) -> datetime:
     Args:
         moment: a date means midnight. A datetime must have a time zone: without one, some
             libraries assume UTC and others this machine's time zone.
-        zone: the time zone for dates, and for texts that contain none.
+        zone: the time zone for dates, and for strings that contain none.
 
     Raises:
-        SettingsError: the moment is a text that cannot be parsed, or a datetime without a time
+        SettingsError: the moment is a string that cannot be parsed, or a datetime without a time
             zone.
     """
     if isinstance(moment, str):
@@ -38,7 +39,7 @@ def as_utc(moment: Moment, zone: tzinfo = UTC) -> datetime:
     if moment.tzinfo is None:
         raise SettingsError(
             f"The datetime {moment} has no time zone. Write datetime(..., tzinfo=UTC) with "
-            "`from datetime import UTC`, or pass a text or a date, which are read as UTC"
+            "`from datetime import UTC`, or pass a string or a date, which is taken as UTC"
         )
     return moment.astimezone(UTC)
 

@@ -22,7 +22,7 @@ from cryptoassets.schemas import DECIMAL_PRECISION, DECIMAL_SCALE
 
 Parameters = Mapping[str, object] | Sequence[object]
 
-# These statements cannot be subqueries; their few rows are read as texts.
+# These statements cannot be subqueries; their few rows are read as strings.
 _REPORT = re.compile(r"\s*(explain|show)\b", re.IGNORECASE)
 _NUMERIC = 1700
 _TEXT_ARRAYS = (1009, 1015)
@@ -42,7 +42,7 @@ _TYPES: dict[int, pa.DataType] = {
     **dict.fromkeys(_TEXTS, pa.string()),
     **dict.fromkeys(_TEXT_ARRAYS, pa.list_(pa.string())),
 }
-"""Arrow types by the OID of the PostgreSQL type; all other types become text."""
+"""Arrow types by the OID of the PostgreSQL type; all other types become strings."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def run_query(
         connection: a connection from `connection.connect`.
         statement: one statement.
         parameters: values for `%s` or `%(name)s`; without them `%` has no special meaning.
-        has_text_amounts: whether NUMERIC becomes text, with all its decimal places.
+        has_text_amounts: whether NUMERIC becomes a string, with all its decimal places.
 
     Raises:
         QueryError: the server refused the statement, or a value fits no Arrow type.

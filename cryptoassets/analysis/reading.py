@@ -1,4 +1,4 @@
-"""Runs one statement for a person or another program; amounts and times become exact texts.
+"""Runs one statement for a person or another program; amounts and times become exact strings.
 
 What goes here: what the command `sql` needs. What stays out: printing (in `cli`).
 """
@@ -16,7 +16,7 @@ from cryptoassets.analysis.texts import as_texts
 
 @contextmanager
 def open_rows(statement: str) -> Iterator[Rows]:
-    """Run a statement and provide its rows until the block ends; amounts and times are texts.
+    """Run a statement and provide its rows until the block ends; amounts and times are strings.
 
     Raises:
         QueryError: the server refused the statement.

@@ -1,7 +1,7 @@
-"""Converts values to texts, without loss, for people and other programs.
+"""Converts values to strings, without loss, for people and other programs.
 
-What goes here: the text form of each type, and protection from texts that a spreadsheet would treat
-as formulas. What stays out: writing the texts (in `export` and in the command line).
+What goes here: the string form of each type, and protection from strings that a spreadsheet would
+treat as formulas. What stays out: writing the strings (in `export` and in the command line).
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def with_zone(schema: pa.Schema, zone: tzinfo) -> pa.Schema:
 
 
 def as_texts(batch: pa.RecordBatch, zone: tzinfo) -> pa.RecordBatch:
-    """Convert times to ISO texts with their UTC offset, and lists to comma-separated texts."""
+    """Convert times to ISO strings with their UTC offset, and lists to comma-separated strings."""
     columns = []
     for column in batch.columns:
         if _is_moment(column.type):
@@ -35,11 +35,11 @@ def as_texts(batch: pa.RecordBatch, zone: tzinfo) -> pa.RecordBatch:
 
 
 def without_formulas(batch: pa.RecordBatch, amounts: Iterable[str]) -> tuple[pa.RecordBatch, int]:
-    """Put an apostrophe before texts that a spreadsheet would treat as formulas.
+    """Put an apostrophe before strings that a spreadsheet would treat as formulas.
 
     Args:
         batch: any rows; a coin's name is chosen by its creator, so it may be `=HYPERLINK(...)`.
-        amounts: columns whose texts are numbers; these may begin with a minus sign, and are kept.
+        amounts: columns whose strings are numbers; these may begin with a minus sign, and are kept.
 
     Returns:
         The batch, and the number of changed cells.

@@ -59,7 +59,8 @@ def differences(published: pa.Table, valid: pa.Table) -> list[str]:
         if ids:
             shown = ", ".join(sorted(ids)[:_SHOWN])
             found.append(
-                f"{len(ids)} rows of the table differ in {name} from the cleaned rows ({shown})"
+                f"{name} differs from the cleaned rows in {len(ids)} of {in_both.num_rows} rows of "
+                f"the table ({shown})"
             )
     return found
 

@@ -37,14 +37,14 @@ def print_query(console: Console, statement: str, output: str) -> None:
 
 
 def print_export(console: Console, written: "ExportedFile") -> None:
-    """Print the file's path, its number of rows, and how many texts got an apostrophe."""
+    """Print the file's path, its number of rows, and how many strings got an apostrophe."""
     console.print(
         f"{written.path}: {number_of(written.rows, 'row')}.", soft_wrap=True, markup=False
     )
     if written.escaped:
         console.print(
-            f"{written.escaped:,} texts that begin with = + - or @ were prefixed with an "
-            "apostrophe, so that a spreadsheet does not treat them as formulas."
+            f"{number_of(written.escaped, 'string')} prefixed with an apostrophe. Strings that "
+            "begin with = + - or @ are formulas for a spreadsheet."
         )
 
 
@@ -84,7 +84,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def printable(value: object) -> str:
-    """Return a value as text; control characters, which a coin's name may contain, are escaped."""
+    """Return a value as a string; control characters, e.g. in a coin's name, are escaped."""
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

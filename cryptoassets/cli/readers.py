@@ -90,8 +90,8 @@ def export(  # noqa: PLR0913, PLR0917 -- one per option of the command
     stopped. The file appears when it is complete; an interrupted export leaves no
     file.
 
-    Amounts keep all digits: Excel and CSV get them as text. In these two formats, a
-    text that begins with = + - or @ is prefixed with an apostrophe, so that a
+    Amounts keep all digits: Excel and CSV get them as strings. In these two formats, a
+    string that begins with = + - or @ is prefixed with an apostrophe, so that a
     spreadsheet does not treat it as a formula.
 
     --since and --until apply to one column: the first of observed_at, day,

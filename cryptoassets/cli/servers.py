@@ -17,7 +17,7 @@ def dev(
 ) -> None:
     """Start the services that are not running, then Dagster on http://localhost:3000.
 
-    Dagster refuses requests from web pages of another origin.
+    Dagster refuses requests from web pages from another origin.
     """
     from cryptoassets.cli.stores import run_dagster_dev
 
@@ -30,7 +30,7 @@ def dashboard(
     """Start the services that are not running, then the dashboard on http://localhost:8501.
 
     Shows the market, each coin and the pipeline. Reads as the role analyst and
-    refuses requests from web pages of another origin. Needs the extra dashboard.
+    refuses requests from web pages from another origin. Needs the extra dashboard.
     """
     from cryptoassets.cli.stores import run_dashboard
 

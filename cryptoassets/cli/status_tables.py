@@ -15,7 +15,7 @@ from cryptoassets.cli.terminal import for_attention, table_of
 from cryptoassets.coincap.clocks import clock_warning
 from cryptoassets.monitoring.credits import CreditStatus
 from cryptoassets.operations.last_publications import Publication
-from cryptoassets.operations.progress import first_of
+from cryptoassets.operations.progress import first_of, number_of
 from cryptoassets.operations.status import Status
 from cryptoassets.schemas import FLOWS
 from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
@@ -127,7 +127,7 @@ def _failures(status: Status) -> Iterator[str]:
         if waiting:
             shown = first_of([partition.partition for partition in waiting], _SHOWN)
             yield (
-                f"{documents:,} documents of {shown} are fetched but not published: "
+                f"{number_of(documents, 'document')} of {shown} fetched but not published: "
                 f"{remedy} publishes them"
             )
 

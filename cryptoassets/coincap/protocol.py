@@ -51,6 +51,6 @@ def iso_milliseconds(time: datetime) -> str:
 
 
 def source_named(header: str) -> SourceKind:
-    """Return the kind of source that `SOURCE_HEADER` names; any other text means CoinCap."""
+    """Return the kind of source that `SOURCE_HEADER` names; any other string means CoinCap."""
     kinds: tuple[SourceKind, ...] = get_args(SourceKind)
     return next((kind for kind in kinds if kind == header), "coincap")

@@ -66,7 +66,7 @@ def read_envelope(body: bytes) -> Envelope:
 
 
 class _Splitter:
-    """Splits one text; methods that read a part take its start and return its end."""
+    """Splits one response's text; methods that read a part take its start and return its end."""
 
     def __init__(self, text: str) -> None:
         self._text = text

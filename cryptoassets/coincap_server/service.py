@@ -7,7 +7,7 @@ What goes here: everything between HTTP (in `server`) and the content (in `simul
     GET    /calls    {"calls": {route: n}, "credits": {route: n}} as CoinCap would count them
     GET    /faults   the current rules (see `faults`). PUT replaces them (application/json), DELETE
                      clears them. PUT and DELETE are accepted only on a loopback host name, and not
-                     from a web page of another origin
+                     from a web page from another origin
 """
 
 import json
@@ -143,7 +143,7 @@ def _refusal_of_change(request: Request) -> HttpAnswer | None:
     headers = request.headers
     is_foreign_host = host_name(headers) not in LOOPBACK_HOSTS
     if is_foreign_host or is_from_another_origin(headers, request.method):
-        message = "Refused: a web page of another origin cannot change faults; use this machine"
+        message = "Refused: a web page from another origin cannot change faults; use this machine"
         return _json_wire({"error": message}, HTTPStatus.FORBIDDEN)
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "PUT" and content_type != "application/json":

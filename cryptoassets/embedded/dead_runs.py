@@ -1,12 +1,13 @@
 """Dead runs: the process is gone, but Dagster would show the run as queued or started forever.
 
-What goes here: finding these runs and marking them as failed. What stays out: when this happens
-(commands and a sensor decide).
+What goes here: finding these runs and marking them as failed. What stays out: deciding when
+to look for dead runs (commands and a sensor do that).
 
 If a run's tags name a process on this host, the run is dead if that process is gone. A process id
-from another host means nothing here. All other runs are dead after the time limits of Dagster's
-daemon, which are applied here because a laptop may run no daemon. If no process is recorded for a
-started run, its code server is asked first.
+from another host means nothing here. All other runs count as dead once they exceed the time limits
+of Dagster's daemon. The limits are applied here because a laptop may not be running the daemon. If
+a started run has no recorded process, its code server is first asked whether it is executing the
+run.
 """
 
 import json
@@ -123,7 +124,7 @@ def _is_without_code_server(run: "DagsterRun", idle_time: timedelta) -> bool:
         # The server of `dagster dev` is a proxy, which does not know which runs are executing.
         if "UNIMPLEMENTED" in str(error):
             return False
-        # A server on a socket was on this host and will not return; a server on a port may.
+        # A server on a Unix socket ran on this host and does not come back; on a TCP port it might.
         return "socket" in server and idle_time > START_LIMIT
     return run.run_id not in answer.current_runs
 

@@ -7,7 +7,7 @@ comparing the partitions in MongoDB, Parquet and PostgreSQL (in `audit_partition
 from cryptoassets.operations.audit_partitions import ComparedStores, Findings, compare_flow
 from cryptoassets.operations.last_audit import LastAudit
 from cryptoassets.operations.older_rules import REJUDGE_COMMANDS
-from cryptoassets.operations.progress import Progress, first_of
+from cryptoassets.operations.progress import Progress, first_of, number_of
 from cryptoassets.operations.session import open_running_stores
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
@@ -59,7 +59,7 @@ def _prices_without_coin(postgres: PostgresResource) -> list[str]:
     if not rows:
         return []
     shown = ", ".join(row[0] for row in rows[:_SHOWN])
-    return [f"{len(rows)} coins have prices but no row in warehouse.coins ({shown})"]
+    return [f"{number_of(len(rows), 'coin')} with prices but no row in warehouse.coins ({shown})"]
 
 
 def _coins_with_wrong_times(postgres: PostgresResource) -> list[str]:
@@ -72,8 +72,8 @@ def _coins_with_wrong_times(postgres: PostgresResource) -> list[str]:
         ],
     }
     return [
-        f"{len(found)} coins have a first_seen_at or last_seen_at without a published price "
-        f"({', '.join(coin.coin_id for coin in found[:_SHOWN])}): {remedy}"
+        f"{number_of(len(found), 'coin')} with a first_seen_at or last_seen_at without a published "
+        f"price ({', '.join(coin.coin_id for coin in found[:_SHOWN])}): {remedy}"
         for remedy, found in by_remedy.items()
         if found
     ]

@@ -19,7 +19,7 @@ from cryptoassets.checks.values import changed_values
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.operations.last_audit import LastAudit
 from cryptoassets.operations.older_rules import counted, words_of_older_rules
-from cryptoassets.operations.progress import Progress
+from cryptoassets.operations.progress import Progress, number_of
 from cryptoassets.partitions.spans import Span, partition_name, rebuild_command
 from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
@@ -250,13 +250,13 @@ def _files_differ(flow: Flow, window: Span, row: LedgerRow) -> bool | None:
 def _without_partition(
     mongo: MongoResource, flow: Flow, starts: list[datetime], in_partitions: int
 ) -> list[str]:
-    """Report documents that are in no partition, e.g. because their date was stored as text."""
+    """Report documents that are in no partition, e.g. because their date was stored as a string."""
     collection = mongo.lake()[flow.raw.name]
     missing = count_all(collection) - in_partitions
     if missing == 0:
         return []
     # A query by date also finds some of these documents: some servers match dates that are stored
-    # as text, and MongoDB matches an array if any date in it is in the range.
+    # as strings, and MongoDB matches an array if any date in it is in the range.
     in_partitions_by_query = {
         lake_id(document["_id"])
         for start in starts
@@ -269,8 +269,9 @@ def _without_partition(
         if not _has_valid_time(document)
     ]
     shown = ", ".join([name for name in found if name not in in_partitions_by_query][:_SHOWN])
+    documents = number_of(missing, "document")
     return [
-        f"{missing} documents of {flow.raw.name} have no valid time and so no partition ({shown})"
+        f"{documents} of {flow.raw.name} without a valid time and so without a partition ({shown})"
     ]
 
 

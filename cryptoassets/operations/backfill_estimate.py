@@ -45,11 +45,11 @@ def backfill_request(since: str, until: str | None, *, gaps_only: bool) -> Backf
     start, end = _moment(since, "--from"), _moment(until, "--to") if until else now
     first = load_settings().cryptoassets_since
     if start.date() < OLDEST_DAY:
-        raise SettingsError(f"--from {since} is before {OLDEST_DAY}: start then or later")
+        raise SettingsError(f"--from {since} is before {OLDEST_DAY}: use that date or later")
     if start.date() < first:
         raise SettingsError(
-            f"--from {since} is before the first partition, {first}: start then or later, or set "
-            f"CRYPTOASSETS_SINCE={start:%Y-%m-%d} in the environment or in .env"
+            f"--from {since} is before the first partition, {first}: use that date or later, or "
+            f"set CRYPTOASSETS_SINCE={start:%Y-%m-%d} in the environment or in .env"
         )
     if end > now:
         raise SettingsError(f"--to {until} is in the future: omit it to use the current time")
@@ -77,7 +77,7 @@ def credit_budget(stores: Stores) -> Budget:
 
 @dataclass(frozen=True)
 class BackfillEstimate:
-    """What a backfill would fetch and cost; credits are CoinCap's.
+    """What a backfill would fetch, and how many CoinCap credits it would cost.
 
     Attributes:
         coins: number of coins.

@@ -68,7 +68,10 @@ def unrecorded_failure() -> str:
 
 
 def error_names(event: "dg.DagsterEvent") -> set[str]:
-    """Return the class name of the error that made a step fail; `resources.failures` notes it."""
+    """Return the class name of the error that failed the step, as recorded by `resources.failures`.
+
+    Empty if none was recorded.
+    """
     noted = event.step_failure_data.user_failure_data
     facts = facts_of(noted.metadata) if noted else {}
     return {facts[Fact.ERROR]} if Fact.ERROR in facts else set()

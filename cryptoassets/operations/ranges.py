@@ -1,8 +1,10 @@
-"""Processes partitions in stretches: consecutive partitions that one run processes together.
+"""Processes stretches of partitions.
 
-What goes here: halving a stretch that fails until the failing partition is found, and the marts of
-days. What stays out: which partitions are processed (in the operations), how long a stretch is (in
-`upkeep.stretches`).
+A stretch is a sequence of consecutive partitions that one run processes together.
+
+What goes here: splitting a failed stretch in half until the failing partition is found, and
+computing daily marts. What stays out: which partitions are processed (in the operations), and how
+long a stretch is (in `upkeep.stretches`).
 """
 
 import time
@@ -30,7 +32,7 @@ class StretchRunner:
     """Executes jobs for stretches of partitions.
 
     Args:
-        runner: must not report the failure of a range, because the range's parts are retried.
+        runner: must not report the failure of a stretch, because its halves are retried.
     """
 
     def __init__(self, runner: Runner) -> None:

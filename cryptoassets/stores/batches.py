@@ -117,7 +117,7 @@ class BatchReader:
             }
             made, is_read = self._made(batch, places, texts, len(alike))
         except pa.ArrowInvalid:
-            # A text is not UTF-8. The slow path raises pymongo's error for it.
+            # A string is not UTF-8. The slow path raises pymongo's error for it.
             return none
         if not is_read.all():
             made, alike = made.filter(pa.array(is_read)), alike[is_read]

@@ -174,7 +174,7 @@ def sum_checksums(checksums: Iterable[str]) -> str:
 
 
 def _texts(column: pa.Array) -> pa.Array:
-    """Convert values to texts; null becomes a text that no value has."""
+    """Convert values to strings; null becomes a string that no value has."""
     if pa.types.is_list(column.type):
         column = pc.binary_join(column, _BETWEEN_ITEMS)
     is_time = pa.types.is_timestamp(column.type)

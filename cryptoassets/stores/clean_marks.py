@@ -41,7 +41,7 @@ def has_mark(store: fs.FileSystem, folder: str) -> bool:
 
 
 def hash_of(texts: Iterable[str]) -> str:
-    """A short hash of texts, independent of their order."""
+    """A short hash of strings, independent of their order."""
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:16]
 
 

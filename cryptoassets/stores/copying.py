@@ -62,13 +62,13 @@ def _csv_messages(rows: pa.Table) -> Iterator[bytes]:
 
 
 def times_as_texts(times: pa.Array) -> pa.Array:
-    """Cast times to text; each distinct time is cast once, because the cast is slow."""
+    """Cast times to strings; each distinct time is cast once, because the cast is slow."""
     encoded = times.dictionary_encode()
     return encoded.dictionary.cast(pa.string()).take(encoded.indices)
 
 
 def _flat(rows: pa.Table) -> pa.Table:
-    """Convert times to texts, and lists of reason codes to PostgreSQL array literals."""
+    """Convert times to strings, and lists of reason codes to PostgreSQL array literals."""
     for index, field in enumerate(rows.schema):
         if pa.types.is_timestamp(field.type):
             rows = rows.set_column(

@@ -78,9 +78,9 @@ def raw_rows(
 
 
 def _texts(payloads: list[Mapping[str, Any]], field: str) -> pa.Array:
-    """The values of one field in all payloads, as texts."""
+    """The values of one field in all payloads, as strings."""
     try:
-        # Usually all values are text or null, which Arrow converts without Python code per value.
+        # Usually all values are strings or null, which Arrow converts without a Python loop.
         return pa.array([payload.get(field) for payload in payloads], pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([field_texts(payload, (field,))[0] for payload in payloads], pa.string())
@@ -110,7 +110,7 @@ def _row_of(
 
 
 def lake_id(document_id: object) -> str:
-    """Convert an `_id` to text. Unless it is a str, its type comes first, so ids stay unique."""
+    """Convert an `_id` to a string. Unless it is a str, its type comes first: ids stay unique."""
     if type(document_id) is str:
         return document_id
     # BSON's Code is a str in Python, and str() would omit its scope.
@@ -121,7 +121,7 @@ def lake_id(document_id: object) -> str:
 def time_of(value: object) -> datetime | None:
     """Convert a value that MongoDB compares with dates to a time; return None for other values.
 
-    Such a value is a date or, on the embedded nx-27017, a date as ISO text.
+    Such a value is a date or, on the embedded nx-27017, a date as an ISO string.
     """
     if isinstance(value, datetime):
         return value

@@ -3,7 +3,7 @@
 What goes here: vectorised reading of documents that this platform wrote. What stays out: all other
 documents, which `documents` reads value by value, with the same result.
 
-Documents from one response have the same keys in the same order; only the lengths of texts differ.
+Documents from one response have the same keys in the same order; only the strings' lengths differ.
 Therefore numpy computes the positions of a field in all documents at once, without a Python object
 per value.
 """

@@ -102,7 +102,7 @@ def _rows_of_two_times(texts: Texts, observed: NDArray[np.int64]) -> Rows:
 def _rows_that_differ(
     texts: pa.Array, usual: pa.Array, expected: NDArray[np.int64], read: Callable[[str], int | None]
 ) -> Rows:
-    """Find rows whose text is not `usual` and does not parse to the expected value."""
+    """Find rows whose string is not `usual` and does not parse to the expected value."""
     odd = rows_where(pc.not_equal(texts, usual))
     pairs = zip(texts.take(pa.array(odd)).to_pylist(), expected[odd], strict=True)
     differing: Rows = odd[np.array([read(text) != number for text, number in pairs], bool)]

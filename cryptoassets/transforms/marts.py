@@ -74,7 +74,7 @@ def _days(observed: DataFrame) -> DataFrame:
     # Volume and market cap come from the last snapshot, even if a history point is newer.
     of_snapshot = F.when(F.col("is_snapshot"), F.col("observed_at"))
     snapshot_cap = last("market_cap_usd", of_snapshot)
-    # On days without a snapshot, the market cap comes from the last history point that has one.
+    # On days without a snapshot, use the last history point that has a market cap.
     known = F.when(F.col("market_cap_usd").isNotNull(), F.col("observed_at"))
     derived_cap = F.when(~F.some("is_snapshot"), last("market_cap_usd", known))
     is_derived = F.when(snapshot_cap.isNotNull(), F.lit(False)).when(
@@ -113,7 +113,10 @@ def _previous_close() -> Column:
 
 
 def _volatility(returns: int) -> Column:
-    """The sample standard deviation of the last `returns` daily returns; null if a day has none."""
+    """Sample standard deviation of the daily returns of the last `returns` days.
+
+    Null if any of these days has no return.
+    """
     last_days = _last_days(returns)
     is_complete = F.count("return_double").over(last_days) == returns
     return F.when(is_complete, F.stddev_samp("return_double").over(last_days))

@@ -1,9 +1,9 @@
-"""Parses text from the source into exact decimals, or reports why this is impossible.
+"""Parses strings from the source into exact decimals, or reports why this is impossible.
 
-What goes here: deciding whether a text is a number that fits NUMERIC(38,18). What stays out: what a
-number means (in `rules`).
+What goes here: deciding whether a string is a number that fits NUMERIC(38,18). What stays out: what
+a number means (in `rules`).
 
-Arrow's own cast is not suitable: a single text such as 'bad' makes it fail for the whole column,
+Arrow's own cast is not suitable: a single string such as 'bad' makes it fail for the whole column,
 and it accepts '+1' and '.5', which are malformed here.
 """
 
@@ -26,7 +26,7 @@ _TOO_LARGE = Decimal(10) ** _INTEGER_DIGITS
 # One digit more than the decimal type has, because rounding may carry.
 _ROUNDED = Context(prec=DECIMAL_PRECISION + 1, rounding=ROUND_HALF_UP)
 
-# A double's shortest text has at most 17 significant digits, but it may have 24 decimal places.
+# A double's shortest string has at most 17 significant digits, but it may have 24 decimal places.
 _DOUBLE_DIGITS = 17
 
 BLANKS = "".join(map(chr, [*range(33), 127]))
@@ -35,16 +35,16 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,400}")
 
 
 def exact_decimals(texts: pa.Array, *, is_double: bool) -> tuple[pa.Array, dict[str, list[int]]]:
-    """Parse texts as DECIMAL(38,18), and list the rows whose text has no exact value in this type.
+    """Parse strings as DECIMAL(38,18), and list the rows whose string has no exact value.
 
     Args:
         texts: numbers as received; null is allowed.
-        is_double: whether the source prints this field as the shortest text of a double. If so, a
-            text with at most 17 significant digits is rounded to 18 decimal places, possibly to
-            zero. Any other text that would have to be rounded is a problem.
+        is_double: whether the source prints this field as the shortest string that represents a
+            double. If so, a string with at most 17 significant digits is rounded to 18 decimal
+            places, possibly to zero. Any other string that would have to be rounded is a problem.
 
     Returns:
-        The values, and the rows of each problem. A value is null if its text is null or has a
+        The values, and the rows of each problem. A value is null if its string is null or has a
         problem. The problems are `malformed`, `overflow` (more than 20 digits before the decimal
         point), `underflow` (not zero, but zero when rounded to 18 decimal places) and `inexact`
         (any other number with digits beyond the 18th decimal place).
@@ -67,7 +67,7 @@ def exact_decimals(texts: pa.Array, *, is_double: bool) -> tuple[pa.Array, dict[
 
 
 def _verdict(text: str, *, is_double: bool) -> Decimal | str:
-    """Return the value of one text, or its problem."""
+    """Return the value of one string, or its problem."""
     number = _NUMBER.fullmatch(text)
     if number is None:
         return "malformed"
@@ -88,6 +88,6 @@ def _significant_digits(mantissa: str) -> int:
 
 
 def whole_number(text: str) -> int | None:
-    """Parse a whole number with optional sign and surrounding `BLANKS`; None for any other text."""
+    """Parse a whole number with optional sign and surrounding `BLANKS`; else return None."""
     digits = text.strip(BLANKS)
     return int(digits) if _WHOLE.fullmatch(digits) else None

@@ -1,8 +1,8 @@
-"""Extracts the payload fields that the rules read, as one text column per field.
+"""Extracts the payload fields that the rules read, as one string column per field.
 
-What goes here: converting values to text, and the input columns of a kernel, which is a function
+What goes here: converting values to strings, and the input columns of a kernel, which is a function
 that judges documents. What stays out: the list of fields (in `schemas.flows`), reading documents
-(in `stores`) and the meaning of a text (in `numbers`, `rules`).
+(in `stores`) and the meaning of a string (in `numbers`, `rules`).
 """
 
 import json
@@ -16,16 +16,16 @@ from cryptoassets.schemas.arrow import arrow_schema
 
 
 def field_texts(payload: Mapping[str, Any], fields: Iterable[str]) -> tuple[str | None, ...]:
-    """Return the text of each field, so that the rules can judge values of any JSON type.
+    """Return each field as a string, so that the rules can judge values of any JSON type.
 
     Args:
         payload: the payload of a document that this platform wrote, as MongoDB returned it.
         fields: keys of the payload.
 
     Returns:
-        One text per field. Strings are unchanged, null and missing fields become None, and other
-        values become their JSON text, with sorted keys and without whitespace. A number that the
-        document stores as `{"$numberDecimal": text}` becomes that text.
+        One string per field. JSON strings are unchanged, null and missing fields become None, and
+        other values become their JSON text, with sorted keys and without whitespace. A number that
+        the document stores as `{"$numberDecimal": text}` becomes that text.
     """
     get = payload.get
     # Called for each document, so the usual types are checked by identity, which is fast.
@@ -63,5 +63,5 @@ def payload_column(field: str) -> str:
 
 
 def payload_texts(raw: pa.Table, table: RawTable) -> dict[str, pa.Array]:
-    """Map each field to its texts, one per row of a kernel's input."""
+    """Map each field to its strings, one per row of a kernel's input."""
     return {field: raw[payload_column(field)].combine_chunks() for field in table.payload_fields}

@@ -91,7 +91,7 @@ REASONS: dict[str, str] = {
 """Maps reason codes to their meanings; `reasons.known_reasons` adds the codes of other flows."""
 
 Texts = Mapping[str, pa.Array]
-"""Maps a payload field to its texts, one per row."""
+"""Maps a payload field to its strings, one per row."""
 
 Measures = Mapping[str, pa.Array]
 """Maps a measure to its DECIMAL(38,18) values, one per row; null if there is no value."""
@@ -103,7 +103,7 @@ def measures(
     """Parse fields as exact decimals, and find the rows in which this is impossible.
 
     Args:
-        texts: texts of each field.
+        texts: strings of each field.
         fields: maps measures to fields.
         printed_as_doubles: measures that the source prints as doubles, see `exact_decimals`.
     """
@@ -121,7 +121,7 @@ def coin_measures(texts: Texts) -> tuple[Measures, Breaches]:
 
 
 def is_slug(texts: pa.Array) -> pa.Array:
-    """Return whether each text has the form of a coin id; null for null."""
+    """Return whether each string has the form of a coin id; null for null."""
     return pc.match_substring_regex(texts, _COIN_ID)
 
 

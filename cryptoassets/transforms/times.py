@@ -20,10 +20,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def milliseconds_of(text: str) -> int | None:
-    """Return milliseconds since 1970; None if the text is not a date in the years 1 to 9999.
+    """Return milliseconds since 1970; None if the string is not a date in the years 1 to 9999.
 
     Args:
-        text: year, month, day, hour, minute, second, fraction and offset. The text may end after
+        text: year, month, day, hour, minute, second, fraction and offset. It may end after
             any of these parts. Without an offset, the date is in UTC.
     """
     form = _DATE.fullmatch(text.strip(BLANKS))
@@ -40,7 +40,7 @@ def milliseconds_of(text: str) -> int | None:
 
 
 def _offset(zone: str) -> timedelta | None:
-    """Parse an offset, positive to the east of Greenwich; None if the text is not an offset."""
+    """Parse an offset, positive to the east of Greenwich; None if the string is not an offset."""
     if zone[0] not in "+-":
         return timedelta()
     form = _OFFSET.fullmatch(zone) or _DIGITS_ONLY.fullmatch(zone)

@@ -67,7 +67,7 @@ def test_every_result_format_has_the_exact_price_and_the_time_in_utc() -> None:
     ],
 )
 def test_a_moment_may_be_a_text_a_date_or_a_time_with_a_time_zone(since: Any) -> None:
-    """Texts and dates without a time zone are UTC, as in every command."""
+    """Strings and dates without a time zone are UTC, as in every command."""
     assert 24 == len(ca.prices("bitcoin", since=since))
 
 
@@ -96,7 +96,7 @@ def test_an_invalid_argument_is_refused(call: Callable[[], ca.Result], words: st
 
 
 def test_a_query_may_return_any_types_and_column_names() -> None:
-    """Numbers are rounded, repeated names get numbers, and types unknown to Arrow become text."""
+    """Numbers are rounded, repeated names are numbered, types unknown to Arrow become strings."""
     table = ca.sql("""
         SELECT 2 / 3::numeric AS a, 1 AS a, ARRAY['x', NULL, 'a,"b'] AS texts, NULL::text[] AS none,
             '{"k": 1}'::jsonb AS json, true AS is_true, 1.5::float8 AS double, '' AS empty,

@@ -16,7 +16,7 @@ from cryptoassets_tests.web import serving
 
 
 def statuses(port: int) -> dict[str, int]:
-    """HTTP statuses of a query sent by a program, in a URL, and by a page of another origin."""
+    """HTTP statuses of a query sent by a program, in a URL, and by a page from another origin."""
     query, address = b'{"query": "{version}"}', f"http://127.0.0.1:{port}/graphql"
     headers = {"Content-Type": "application/json"}
     foreign = headers | {"Origin": "http://evil.example"}

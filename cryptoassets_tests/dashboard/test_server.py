@@ -1,4 +1,4 @@
-"""Pages of other origins can neither read the dashboard nor control it."""
+"""Pages from other origins can neither read the dashboard nor control it."""
 
 import subprocess
 import sys

@@ -57,7 +57,7 @@ def test_consistent_stores_pass(copy: Platform) -> None:
         ),
         (
             "DELETE FROM warehouse.coins WHERE coin_id = 'bitcoin'",
-            "1 coins have prices but no row in warehouse.coins (bitcoin)",
+            "1 coin with prices but no row in warehouse.coins (bitcoin)",
         ),
         (
             """
@@ -65,11 +65,11 @@ def test_consistent_stores_pass(copy: Platform) -> None:
                 vwap_usd_24h = NULL
             WHERE coin_id = 'bitcoin'
             """,
-            "1 rows of the table differ in price_usd from the cleaned rows (bitcoin@",
+            "price_usd differs from the cleaned rows in 1 of 85 rows of the table (bitcoin@",
         ),
         (
             "UPDATE warehouse.coin_prices SET source = 'simulatör' WHERE coin_id = 'bitcoin'",
-            "1 rows of the table differ in source from the cleaned rows (bitcoin@",
+            "source differs from the cleaned rows in 1 of 85 rows of the table (bitcoin@",
         ),
         (
             "UPDATE warehouse.coins SET name = 'Bitcoin ð', rank = 7 WHERE coin_id = 'bitcoin'",
@@ -123,7 +123,7 @@ def test_unchanged_hours_are_compared_once_and_reported_with_the_date(audited: P
     [
         (
             "UPDATE warehouse.coin_prices SET supply = supply + 1e-18 WHERE coin_id = 'bitcoin'",
-            "1 rows of the table differ in supply from the cleaned rows (bitcoin@",
+            "supply differs from the cleaned rows in 1 of 85 rows of the table (bitcoin@",
         ),
         (
             """
@@ -236,7 +236,7 @@ def test_a_document_without_time_is_named(copy: Platform) -> None:
 
     assert 1 == audit.code
     assert (
-        "1 documents of coin_snapshots have no valid time and so no partition (timeless)"
+        "1 document of coin_snapshots without a valid time and so without a partition (timeless)"
         in audit.text
     )
 

@@ -80,7 +80,7 @@ def results(make_platform: MakePlatform) -> Iterator[Results]:
 
 
 def test_coins_with_unusable_points_are_named_and_the_command_fails(results: Results) -> None:
-    """The times are texts (bitcoin), in seconds (ethereum), or outside the range (tether)."""
+    """The times are strings (bitcoin), in seconds (ethereum), or outside the range (tether)."""
     assert 1 == results.odd.code, results.odd.text
     for coin in ("bitcoin", "ethereum"):
         assert (

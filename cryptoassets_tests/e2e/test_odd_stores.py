@@ -28,7 +28,7 @@ def plant_odd_documents(platform: Platform, observed_at: Any) -> set[str]:
         Ids of the copies with an odd `observed_at`, which belong to no hour.
     """
     good = platform.stores.documents()[-1] | {"observed_at": observed_at}
-    # nx-27017 compares text with dates, so the text must be a day outside every queried range.
+    # nx-27017 compares strings with dates, so the string must be a day outside every queried range.
     values = {
         name: value.replace("2026-10-31", "2019-10-31") if isinstance(value, str) else value
         for name, value in STORED_BY_STANDIN.items()
@@ -53,7 +53,7 @@ def folders(platform: Platform) -> list[Path]:
 def test_odd_documents_and_damaged_files_are_reported_and_block_nothing(
     two_hours: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Text instead of a date used to make every command fail; a truncated file blocked its hour."""
+    """A string instead of a date made every command fail; a truncated file blocked its hour."""
     prices = "SELECT * FROM warehouse.coin_prices ORDER BY coin_id, observed_at"
     before = two_hours.stores.rows(prices)
     old, new = folders(two_hours)
@@ -75,7 +75,10 @@ def test_odd_documents_and_damaged_files_are_reported_and_block_nothing(
     assert 1 == healed.code
     assert "cannot be read" not in healed.text
     assert "1 difference found." in healed.text
-    assert " documents of coin_snapshots have no valid time and so no partition (" in healed.text
+    assert (
+        " documents of coin_snapshots without a valid time and so without a partition ("
+        in healed.text
+    )
     refused = two_hours.stores.rows(
         "SELECT raw_id FROM warehouse.quarantine WHERE reasons = '{foreign_document}'"
     )

@@ -90,7 +90,7 @@ def newest_documents(stores: Stores, coins: int) -> list[dict[str, Any]]:
 
 
 def expected_row(payload: dict[str, Any]) -> dict[str, Any]:
-    """A coin's texts as decimals; fields that CoinCap prints as doubles are rounded."""
+    """A coin's strings as decimals; fields that CoinCap prints as doubles are rounded."""
     amounts = {}
     for column, field in SOURCE_FIELDS.items():
         text = payload.get(field)

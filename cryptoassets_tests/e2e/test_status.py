@@ -79,7 +79,7 @@ def test_waiting_documents_are_counted_and_exit_with_1(shown: StatusOutput) -> N
     assert (1, 1) == (shown.for_people.code, shown.for_programs.code)
     assert 5 == shown.facts["documents_waiting"]
     assert ["warehouse/coin_prices"] == [partition["asset"] for partition in waiting]
-    assert f"5 documents of {waiting[0]['partition']} are fetched but not published" in (
+    assert f"5 documents of {waiting[0]['partition']} fetched but not published" in (
         shown.for_people.text
     )
 

@@ -41,7 +41,7 @@ def test_any_key_is_kept_or_becomes_a_dead_letter(
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-# Keys that MongoDB or its stand-in nx-27017 interprets; random texts would not contain them.
+# Keys that MongoDB or its stand-in nx-27017 interprets; random strings would not contain them.
 KEYS = TEXTS | st.sampled_from(
     [
         "id",

@@ -30,7 +30,7 @@ def ask(url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def dump(url: str) -> dict[str, list[str]]:
-    """All rows as sorted texts per table, without the columns that differ between runs."""
+    """All rows as sorted strings per table, without the columns that differ between runs."""
     return {table.full_name: [row for (row,) in _texts(url, table)] for table in PUBLISHED}
 
 

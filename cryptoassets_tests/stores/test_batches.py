@@ -155,7 +155,7 @@ def test_a_document_with_a_duplicate_field_is_read_as_when_read_alone() -> None:
 
 @pytest.mark.parametrize("lengthened", [b"BTC\x00", b"0x\x00", b"simulator\x00"])
 def test_a_text_without_its_terminator_is_refused(lengthened: bytes) -> None:
-    """Otherwise the bytes after the text would be read as the next field."""
+    """Otherwise the bytes after the string would be read as the next field."""
     content = bson.encode(ORDINARY)
     damaged = content.replace(lengthened, lengthened[:-1] + b"x", 1)
 

@@ -204,7 +204,7 @@ def test_the_checksum_of_cleaned_rows_is_stable_across_releases() -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_each_value_of_a_cleaned_row_is_included(change: dict[str, Any]) -> None:
-    """A single digit matters, null is not an empty text, and swapped values are noticed."""
+    """A single digit matters, null is not an empty string, and swapped values are noticed."""
     one, other = judged_row("a"), judged_row("b", **change)
     swapped = judged(judged_row("a", **change), judged_row("b"))
 

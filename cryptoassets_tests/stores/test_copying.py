@@ -68,7 +68,7 @@ def round_trip(url: str, rows: pa.Table) -> pa.Table:
 
 
 def test_values_and_nulls_are_unchanged_after_a_round_trip(database: str) -> None:
-    """COPY gives some texts a special meaning (NULL, end of data); as values they must be kept."""
+    """COPY gives some strings a meaning (NULL, end of data); as values they must be kept."""
     rows = coins_named([*ODD_TEXTS, "x" * 10_000, *(text + "a" for text in ODD_TEXTS)])
 
     back = round_trip(database, rows)

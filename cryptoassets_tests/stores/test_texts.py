@@ -1,4 +1,4 @@
-"""The optimized code for texts and checksums yields the same results as simple code."""
+"""The optimized code for strings and checksums yields the same results as simple code."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ TIMES = st.lists(st.none() | MOMENTS, max_size=9)
 @given(times=TIMES, start=st.integers(0, 3))
 @settings(max_examples=60, deadline=None)
 def test_the_text_of_a_time_equals_arrows_cast(times: list[datetime | None], start: int) -> None:
-    """The text is copied into PostgreSQL and is part of the checksums in the ledger."""
+    """The string is copied into PostgreSQL and is part of the checksums in the ledger."""
     column = pa.array(times, pa.timestamp("us", tz="UTC")).slice(start)
     written = [io.BytesIO(), io.BytesIO()]
     options = csv.WriteOptions(include_header=False, quoting_style="all_valid")

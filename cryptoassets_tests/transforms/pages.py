@@ -61,7 +61,10 @@ SLUGS = ["bitcoin", "Bitcoin", "ripple", "a.b_c-d", "-a", "", "a" * 200, "a" * 2
 
 @st.composite
 def coins(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw changes to a good coin: perhaps amounts close to a tolerance, perhaps unusual values."""
+    """Draw changes to a valid coin.
+
+    Sometimes amounts are near the limits of the consistency rules; sometimes values are unusual.
+    """
     changes: dict[str, Any] = {}
     if draw(st.booleans()):
         price, supply = Decimal(draw(AMOUNTS)), Decimal(draw(AMOUNTS))

@@ -71,7 +71,7 @@ def raw_row(coin_id: str, snapshot: int, /, **changes: Any) -> Row:
 
 
 def raw_table(rows: Iterable[Row], table: RawTable = RAW_COIN_SNAPSHOTS) -> pa.Table:
-    """Convert rows to a kernel's input, which also has the texts of payload fields."""
+    """Convert rows to a kernel's input, which also has the payload fields as strings."""
     fields = table.payload_fields
 
     def with_texts(row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""Parsing returns the exact decimal of a text, or the code of its problem."""
+"""Parsing returns the exact decimal of a string, or the code of its problem."""
 
 import re
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ VERDICTS: dict[str | None, Verdict] = {
     "-0": Decimal(0),
     "-1.5": Decimal("-1.5"),
     "\u0967\u0968": "malformed",  # Devanagari 12, which Java's parser accepts
-    # Texts that some parsers accept.
+    # Strings that some parsers accept.
     "-Infinity": "malformed",
     "inf": "malformed",
     "null": "malformed",
@@ -84,7 +84,7 @@ VERDICTS: dict[str | None, Verdict] = {
 
 
 def judge(texts: Iterable[str | None], *, is_double: bool = False) -> list[Verdict]:
-    """Return the value or the problem of each text, parsed as one column."""
+    """Return the value or the problem of each string, parsed as one column."""
     values, problems = exact_decimals(pa.array([*texts], pa.string()), is_double=is_double)
     verdicts: list[Verdict] = values.to_pylist()
     for problem, rows in problems.items():
@@ -110,12 +110,12 @@ def expected_verdict(text: str, *, is_double: bool = False) -> Verdict:
 
 @pytest.mark.parametrize("text", VERDICTS, ids=lambda text: ascii(text)[:40])
 def test_a_text_yields_its_exact_decimal_or_its_problem(text: str | None) -> None:
-    """A plain cast silently turns many of these texts into 0, NULL or a double."""
+    """A plain cast silently turns many of these strings into 0, NULL or a double."""
     assert [VERDICTS[text]] == judge([text])
 
 
 def test_values_and_problems_stay_in_the_rows_of_their_texts() -> None:
-    """Unusual texts are parsed separately, so their results must be put back in place."""
+    """Unusual strings are parsed separately, so their results must be put back in place."""
     assert list(VERDICTS.values()) == judge(VERDICTS)
     assert [] == judge([])
 

@@ -18,7 +18,7 @@ FAULTY_NUMBERS = {
     "underflow": "1e-19",
     "inexact": "0." + "1" * 19,
 }
-# A text with more digits than a double can have is not rounded in any field.
+# A string with more digits than a double can have is not rounded in any field.
 TOO_FINE_FOR_A_DOUBLE = {"underflow": "1." + "1" * 19 + "e-20"}
 
 # A payload field, its value, and all expected reasons.

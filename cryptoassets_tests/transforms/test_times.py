@@ -44,5 +44,5 @@ def test_a_date_is_parsed_to_its_instant(text: str, time: datetime) -> None:
     ],
 )
 def test_a_text_that_is_not_a_date_is_parsed_to_none(text: str) -> None:
-    """Such a text must not become today's date, or a date in another year."""
+    """Such a string must not become today's date, or a date in another year."""
     assert milliseconds_of(text) is None

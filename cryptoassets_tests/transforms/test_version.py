@@ -21,7 +21,7 @@ def code(tmp_path: Path) -> Path:
 
 
 def edit(path: Path, before: str, after: str) -> None:
-    """Replace the first occurrence of a text in a file."""
+    """Replace the first occurrence of a string in a file."""
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after, 1))
@@ -45,8 +45,8 @@ def edit(path: Path, before: str, after: str) -> None:
         ("history", "observed % steps != 0", "observed % steps == 1", (False, True)),
         (
             "rules",
-            '"""Return whether each text',
-            '# why\n    """Check whether each text',
+            '"""Return whether each string',
+            '# why\n    """Check whether each string',
             (False, False),
         ),
         ("marts", "DAYS_OF_PEAK = 30", "DAYS_OF_PEAK = 31", (False, False)),

@@ -32,7 +32,10 @@ MARKET = "INSERT INTO marts.market_daily VALUES (%s, 1, 1, 1, 1, 1, 1)"
 
 
 def load(connection: psycopg.Connection, asset: str, key: str, number: int, rows: int = 1) -> None:
-    """Insert the ledger row of a partition with one document, which is valid if `rows` is 1."""
+    """Insert the ledger row for a partition with one document.
+
+    The document is valid if `rows` is 1, and quarantined if it is 0.
+    """
     connection.execute(LOADED, [asset, key, rows, rows, number])
 
 

@@ -94,7 +94,7 @@ def test_every_odd_document_is_marked_or_reported_and_the_good_one_is_read(
     postgres: PostgresResource,
     flow: Flow,
 ) -> None:
-    """Text in a date field used to make `run`, `audit` and `rebuild` fail, even for other hours."""
+    """A string in a date field made `run`, `audit` and `rebuild` fail, even for other hours."""
     window = WINDOW if flow is SNAPSHOT_FLOW else DAY
     good = document() | ({} if flow is SNAPSHOT_FLOW else {"interval": "h1"})
     planted = plant(lake, flow.raw.name, good)
@@ -110,7 +110,9 @@ def test_every_odd_document_is_marked_or_reported_and_the_good_one_is_read(
     assert window[0] in starts
     elsewhere = sum(count_in(lake[flow.raw.name], (s, s + flow.span)) for s in starts) - len(rows)
     homeless = planted + 1 - len(rows) - elsewhere
-    words = f"{homeless} documents of {flow.raw.name} have no valid time and so no partition"
+    words = (
+        f"{homeless} documents of {flow.raw.name} without a valid time and so without a partition"
+    )
     assert [1] == [problem.count(words) for problem in found.problems if words in problem]
 
 

@@ -69,7 +69,7 @@ def attacking_site(port: int) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(ATTACK.replace("PORT", str(port)).replace("PAUSE", PAUSE).encode())
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - base class's name
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -89,7 +89,7 @@ def browse(address: str, profile: Path) -> str:
     return finished.stdout
 
 
-def test_a_page_of_another_origin_cannot_control_dagster(page: Page, tmp_path: Path) -> None:
+def test_a_page_from_another_origin_cannot_control_dagster(page: Page, tmp_path: Path) -> None:
     """Otherwise any page in the user's browser could launch runs and wipe assets."""
     with attacking_site(page.port) as address:
         assert "attacked" in browse(address, tmp_path)

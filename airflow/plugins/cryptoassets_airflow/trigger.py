@@ -1,4 +1,4 @@
-"""The trigger: waits for a run in Airflow's triggerer, without occupying a worker.
+"""The trigger: waits in Airflow's triggerer for a Dagster run to end, without occupying a worker.
 
 What goes here: waiting in the triggerer, and ending a task whose run succeeded. What stays out:
 handling failures. A worker does that, because Airflow can only retry a task from a worker.
@@ -76,7 +76,8 @@ class DagsterRunTrigger(BaseTrigger):
         try:
             ending = await watch.end()
         except asyncio.CancelledError:
-            # Airflow 3 calls `on_kill` itself. Airflow 2 only cancels the wait, without a reason.
+            # Airflow 3 calls `on_kill` itself. Airflow 2 only cancels the wait and does
+            # not report why.
             if not hasattr(BaseTrigger, "on_kill") and await asyncio.to_thread(self._is_unwanted):
                 await self.on_kill()
             raise

@@ -76,9 +76,9 @@ def explain_missing_rates(amounts: Sequence[object], reader: Reader) -> None:
     """Explain why amounts in the reader's currency are missing."""
     if reader.currency != "USD" and any(amount is None for amount in amounts):
         st.info(
-            f"Some amounts in {reader.currency} are missing, because there is no exchange rate "
-            "from the 24 hours before them. `cryptoassets run` fetches the current rates; for past "
-            "days, set `CRYPTOASSETS_ECB_RATES`.",
+            f"Some amounts in {reader.currency} are missing, because no exchange rate is known "
+            "from the 24 hours before the price. `cryptoassets run` fetches the current rates; for "
+            "past days, set `CRYPTOASSETS_ECB_RATES`.",
             icon=":material/currency_exchange:",
         )
 
