@@ -43,7 +43,7 @@ def test_run_finishes_work_of_any_age(two_hours: Platform) -> None:
 
     assert 1 == red.code
     assert f"warehouse/coin_prices {hour}: 5 raw documents have not been processed yet" in red.text
-    words = "For documents of hours that are not published yet, use `cryptoassets run`"
+    words = "For hours with unpublished documents, use `cryptoassets run`"
     assert words in red.text
     assert "2 days have marts that are missing or made from older prices or aliases" in red.text
     assert 0 == finished.code, finished.text
