@@ -3,7 +3,8 @@
 The loop is `cryptoassets run --every 1`. A batch usually runs once a minute. Here batches follow
 each other without a pause, so N batches do the work of N minutes. What is deleted after some time
 is deleted sooner here, so that deletion is measured as well: the loop's Dagster runs, and the dead
-rows and dropped tables of PostgreSQL.
+rows and dropped tables of PostgreSQL. More than 60 batches would put more rows into the hour than
+it ever has, and reading them takes memory, so each batch then has fewer coins.
 
 What goes here: growth during one long run. What stays out: latencies (in `cases.warm`).
 """
@@ -48,7 +49,8 @@ _CYCLE = ("✓", "✗")
 class Sample:
     """Figures after a batch, for the loop (with its JVM and workers) and the embedded servers."""
 
-    loop_mb: float
+    python_mb: float
+    jvm_mb: float
     servers_mb: float
     handles: int
     postgres_connections: int
@@ -59,7 +61,8 @@ class Sample:
 
 
 LIMITS = {
-    "loop_mb": 0.5,
+    "python_mb": 0.5,
+    "jvm_mb": 0.5,
     "servers_mb": 0.5,
     "handles": 0.1,
     "postgres_connections": 0.02,
@@ -79,7 +82,7 @@ def main() -> int:
     samples: list[Sample] = []
     failed = 0
     with (
-        fresh_home() as home,
+        fresh_home(COINCAP_COINS=str(_coins(options.batches))) as home,
         suppress(KeyboardInterrupt),
         closing(_samples(home, options.batches, options.kept_seconds)) as found,
     ):
@@ -89,6 +92,11 @@ def main() -> int:
     if len(samples) < FEWEST_BATCHES:
         return 1
     return _report(samples, failed, options.batches)
+
+
+def _coins(batches: int) -> int:
+    """Return a number of coins with which the batches make as many rows as an hour of 100 coins."""
+    return min(100, max(10, 60 * 100 // batches))
 
 
 def _report(samples: list[Sample], failed: int, batches: int) -> int:
@@ -177,17 +185,19 @@ class _Probe:
         roots = [psutil.Process(pid) for pid in self._servers if pid]
         servers = [*roots, *(child for one in roots for child in one.children(recursive=True))]
         handles = 0
-        memory = {"loop": 0.0, "servers": 0.0}
-        for kind, processes in (("loop", own), ("servers", servers)):
+        memory = {"python": 0.0, "jvm": 0.0, "servers": 0.0}
+        for kind, processes in (("python", own), ("servers", servers)):
             for process in processes:
                 with suppress(psutil.Error, OSError):
-                    memory[kind] += pss_mb(process.pid)
+                    is_jvm = process.name() == "java"
+                    memory["jvm" if is_jvm else kind] += pss_mb(process.pid)
                     handles += process.num_fds()
         sizes = [file.lstat().st_size for file in _files(self._folder)]
         with psycopg.connect(self._dagster_url) as connection:
             (events,) = connection.execute("SELECT count(*) FROM event_logs").fetchone() or (0,)
         return Sample(
-            memory["loop"],
+            memory["python"],
+            memory["jvm"],
             memory["servers"],
             handles,
             self._connections(self._postgres_port),

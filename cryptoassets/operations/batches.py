@@ -4,8 +4,10 @@ What goes here: starting once, running cycles, when to stop, and deleting the lo
 from Dagster. What stays out: the clock (in `cli.loop`), what a cycle runs (in `cycle`).
 """
 
+import ctypes
 import gc
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,8 @@ _LAST_ALERT_SECONDS = 20
 # Dagster's instance keeps a listener for each run that it has seen, so the loop opens a new
 # instance after this many cycles.
 _CYCLES_PER_INSTANCE = 60
+# glibc's M_ARENA_MAX, see mallopt(3).
+_ARENA_MAX = -8
 
 
 def micro_batches(
@@ -69,6 +73,9 @@ def micro_batches(
     Raises:
         StoreUnavailableError: Dagster's instance cannot be reached.
     """
+    # Otherwise new threads may get their own arenas, which keep what ended threads have freed.
+    # The loop grew by 0.3 to 0.5 MB per cycle.
+    _call_glibc("mallopt", _ARENA_MAX, 2)
     with start_platform(progress, is_long_lived=True) as await_spark:
         await_spark()
         progress.done("Spark", "ready")
@@ -113,6 +120,12 @@ def reason_to_stop(cycle: Cycle, failed_in_a_row: int) -> str | None:
     return None
 
 
+def _call_glibc(function: str, *arguments: int) -> None:
+    """Call a function that manages memory; other C libraries do not have it, or do not need it."""
+    with suppress(AttributeError, OSError):
+        getattr(ctypes.CDLL(None), function)(*arguments)
+
+
 def _purge(instance: "DagsterInstance", tag: str) -> None:
     """Delete the loop's own successful runs that ended over an hour ago and are superseded."""
     now = datetime.now(UTC)
@@ -125,3 +138,4 @@ def _purge(instance: "DagsterInstance", tag: str) -> None:
     )
     # Each run leaves reference cycles, which Python seldom collects by itself.
     gc.collect()
+    _call_glibc("malloc_trim", 0)
