@@ -116,14 +116,14 @@ def _report(samples: list[Sample], failed: int, batches: int) -> int:
 
 def _samples(home: Home, batches: int, kept_seconds: float) -> Generator[Sample | None, None, None]:
     """Run batches; yield a sample after each successful batch, and None after a failed one."""
+    probe = _Probe(home)
+    _hasten_deletion(probe.postgres_url)
     with _loop(home, kept_seconds) as lines:
-        probe: _Probe | None = None
         done = 0
         for line in lines:
             if not line.startswith(_CYCLE):
                 continue
             print(line.rstrip(), file=sys.stderr, flush=True)
-            probe = probe or _Probe(home)
             yield probe.sample() if line.startswith(_CYCLE[0]) else None
             done += 1
             if done == batches:
@@ -167,7 +167,8 @@ class _Probe:
     def __init__(self, home: Home) -> None:
         addresses = home.addresses()
         self._folder = home.folder
-        self._dagster_url = with_database(addresses["POSTGRES_URL"], "dagster")
+        self.postgres_url = addresses["POSTGRES_URL"]
+        self._dagster_url = with_database(self.postgres_url, "dagster")
         names = ("POSTGRES_URL", "MONGO_URL", "COINCAP_URL")
         ports = {name: urlsplit(addresses[name]).port for name in names}
         self._postgres_port, self._mongo_port = ports["POSTGRES_URL"], ports["MONGO_URL"]
@@ -177,7 +178,6 @@ class _Probe:
             if one.laddr and one.status == psutil.CONN_LISTEN
         }
         self._servers = [listening[port] for port in ports.values() if port]
-        _hasten_deletion(addresses["POSTGRES_URL"])
 
     def sample(self) -> Sample:
         """Measure once."""

@@ -96,6 +96,7 @@ def test_the_sensor_requests_processing_only_after_scheduled_fetches(
         requested = sensors.process_what_was_fetched(context)
 
     requests = [requested] if isinstance(requested, dg.RunRequest) else []
+    assert request_count == len(requests)
     assert ["2026-11-23-13:00"] * request_count == [request.partition_key for request in requests]
 
 

@@ -183,9 +183,8 @@ class Runner:
             self._on_materialization(event.asset_observation_data.asset_observation)
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._on_check(event.asset_check_evaluation_data)
-        elif event.is_step_failure and is_interrupt(event.step_failure_data.error):
-            return  # `raised_interrupts` ends the command
-        elif event.is_step_failure:
+        # `raised_interrupts` ends the command after an interrupt.
+        elif event.is_step_failure and not is_interrupt(event.step_failure_data.error):
             self.outcome.errors |= error_names(event)
             name = step_name(event) + (f" {self._partitions}" if self._is_replay else "")
             self._fail(f"{name}: {sentence_of(event.step_failure_data.error)}")

@@ -38,7 +38,10 @@ def published(platform: Platform) -> Dump:
     ("option", "words"),
     [
         ("lock_timeout", "another transaction holds the lock; retry after it has ended"),
-        ("statement_timeout", "the statement was cancelled or took too long; retry when"),
+        (
+            "statement_timeout",
+            "the statement was cancelled or took too long; retry when the server is less",
+        ),
     ],
 )
 def test_a_publication_that_waits_too_long_for_a_lock_fails_and_changes_nothing(
