@@ -94,6 +94,9 @@ def run(
         from cryptoassets.resources.spark_jvm import prestarted_jvm
 
         with prestarted_jvm(is_long_lived=True):
+            from cryptoassets.operations.memory import limit_memory
+
+            limit_memory()
             from cryptoassets.cli.loop import run_every
 
             raise typer.Exit(run_every(console, every, is_json=json))

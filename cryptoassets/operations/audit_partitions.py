@@ -36,10 +36,8 @@ from cryptoassets.stores.ledger import LedgerRow
 from cryptoassets.stores.mongodb import Document, count_all, documents_in
 from cryptoassets.upkeep.partitions import ALL_TIME, raw_starts
 from cryptoassets.upkeep.unchanged import (
-    Published,
+    published_and_raw,
     published_partition,
-    published_partitions,
-    raw_counts,
 )
 
 _SHOWN = 3
@@ -95,7 +93,9 @@ class _FlowAudit:
         self, stores: ComparedStores, flow: Flow, found: Findings, progress: Progress
     ) -> None:
         self._stores, self._flow, self._found, self._progress = stores, flow, found, progress
-        self._published: Published = published_partitions(stores.postgres, flow, self._doing)
+        self._published, self._raw = published_and_raw(
+            stores.mongo, stores.postgres, flow, self._doing
+        )
         self._skipped: list[tuple[int, datetime]] = []
 
     def _doing(self, partition: str) -> None:
@@ -104,8 +104,7 @@ class _FlowAudit:
     def compare(self) -> None:
         """Compare each partition that is in the ledger, the lake or the table."""
         ledger, mongo, flow = self._published.ledger, self._stores.mongo, self._flow
-        expected = {start: row.raw_rows for start, row in ledger.items() if row.expired_at is None}
-        raw = raw_counts(mongo, flow, expected)
+        raw = self._raw
         starts = {start for start, count in raw.counts.items() if count}
         starts |= raw_starts(mongo, flow) if self._stores.is_full else set()
         partitions = sorted(starts | ledger.keys() | self._published.checksums.keys())
@@ -124,7 +123,8 @@ class _FlowAudit:
             in_partitions += count
         self._found.notes += words_of_older_rules(flow, of_older_rules)
         self._found.notes += self._not_compared(are_counts_exact=raw.are_exact)
-        self._found.problems += _without_partition(mongo, flow, partitions, in_partitions)
+        if not (raw.are_all and in_partitions == sum(raw.counts.values())):
+            self._found.problems += _without_partition(mongo, flow, partitions, in_partitions)
         if partitions:
             words = counted(flow, len(partitions) - expired)
             self._found.counted.append(f"{words} of {flow.published.name}")

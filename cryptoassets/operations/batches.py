@@ -4,10 +4,7 @@ What goes here: starting once, running cycles, when to stop, and deleting the lo
 from Dagster. What stays out: the clock (in `cli.loop`), what a cycle runs (in `cycle`).
 """
 
-import ctypes
-import gc
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +16,7 @@ from cryptoassets.embedded.old_runs import purge_runs
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.monitoring.watch import Watch
 from cryptoassets.operations.cycle import BATCH_TAG, Cycle, Cycles
+from cryptoassets.operations.memory import release_memory
 from cryptoassets.operations.progress import ActivityOnly, Progress
 from cryptoassets.operations.runs import Runner
 from cryptoassets.operations.session import start_platform
@@ -51,8 +49,6 @@ _LAST_ALERT_SECONDS = 20
 # Dagster's instance keeps a listener for each run that it has seen, so the loop opens a new
 # instance after this many cycles.
 _CYCLES_PER_INSTANCE = 60
-# glibc's M_ARENA_MAX, see mallopt(3).
-_ARENA_MAX = -8
 
 
 def micro_batches(
@@ -73,9 +69,6 @@ def micro_batches(
     Raises:
         StoreUnavailableError: Dagster's instance cannot be reached.
     """
-    # Otherwise new threads may get their own arenas, which keep what ended threads have freed.
-    # The loop grew by 0.3 to 0.5 MB per cycle.
-    _call_glibc("mallopt", _ARENA_MAX, 2)
     with start_platform(progress, is_long_lived=True) as await_spark:
         await_spark()
         progress.done("Spark", "ready")
@@ -97,6 +90,7 @@ def micro_batches(
                         number += 1
                         if number % _CYCLES_PER_PURGE == 0:
                             _purge(instance, cycles.tags[BATCH_TAG])
+                            release_memory()
         except SQLAlchemyError as error:
             raise StoreUnavailableError(
                 "PostgreSQL, which stores Dagster's runs, does not answer. A later retry can help; "
@@ -120,12 +114,6 @@ def reason_to_stop(cycle: Cycle, failed_in_a_row: int) -> str | None:
     return None
 
 
-def _call_glibc(function: str, *arguments: int) -> None:
-    """Call a function that manages memory; other C libraries do not have it, or do not need it."""
-    with suppress(AttributeError, OSError):
-        getattr(ctypes.CDLL(None), function)(*arguments)
-
-
 def _purge(instance: "DagsterInstance", tag: str) -> None:
     """Delete the loop's own successful runs that ended over an hour ago and are superseded."""
     now = datetime.now(UTC)
@@ -136,6 +124,3 @@ def _purge(instance: "DagsterInstance", tag: str) -> None:
         keep_failed=True,
         tags={BATCH_TAG: tag},
     )
-    # Each run leaves reference cycles, which Python seldom collects by itself.
-    gc.collect()
-    _call_glibc("malloc_trim", 0)

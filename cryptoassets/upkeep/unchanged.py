@@ -7,6 +7,7 @@ out: the checksums themselves (in `stores.checksums`), documents and values (in 
 
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +23,7 @@ from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import Flow
 from cryptoassets.stores.checksums import NO_ROWS, rows_checksums, rows_in_checksum
 from cryptoassets.stores.ledger import LedgerRow, ledger_of
-from cryptoassets.stores.mongodb import Document, count_in, end_of_times, in_window
+from cryptoassets.stores.mongodb import Document, count_all, count_in, end_of_times, in_window
 from cryptoassets.upkeep.partitions import ALL_TIME, differing_counts
 
 _COUNTING_SECONDS = 20.0
@@ -67,25 +68,52 @@ class Published:
         ]
 
 
-def published_partitions(
-    postgres: PostgresResource, flow: Flow, note: Callable[[str], object]
-) -> Published:
-    """Read the ledger, and compute the checksums of all current rows, month by month.
+@dataclass(frozen=True)
+class RawCounts:
+    """Number of raw documents by the start of their partition.
+
+    Attributes:
+        counts: number of documents; 0 for absent partitions.
+        are_exact: whether each partition was counted. If not, an extra document in one partition
+            may hide a missing document in another.
+        are_all: whether the collection is known to have no other documents, e.g. undated ones.
+    """
+
+    counts: dict[datetime, int]
+    are_exact: bool
+    are_all: bool = False
+
+
+def published_and_raw(
+    mongo: MongoResource, postgres: PostgresResource, flow: Flow, note: Callable[[str], object]
+) -> tuple[Published, RawCounts]:
+    """Read the ledger, compute the checksums of all current rows, and count the raw documents.
+
+    MongoDB counts while PostgreSQL computes checksums, month by month.
 
     Args:
+        mongo: the data lake.
         postgres: the warehouse.
         flow: the flow whose whole table is read.
         note: called with the month that is being read, for a progress display.
     """
     checksums: dict[str, str] = {}
-    with postgres.connect() as connection, connection.cursor() as cursor:
+    with (
+        ThreadPoolExecutor(max_workers=1) as counter,
+        postgres.connect() as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         ledger = ledger_of(cursor, flow)
+        expected = {start: row.raw_rows for start, row in ledger.items() if row.expired_at is None}
+        counting = counter.submit(raw_counts, mongo, flow, expected)
         ends = [*_ends_of_table(cursor, flow), *([min(ledger), max(ledger)] if ledger else ())]
         for month in _months(min(ends), max(ends)) if ends else ():
             note(f"{flow.asset} {month.start:%Y-%m}")
             checksums |= rows_checksums(cursor, flow, month)
-    return Published(ledger, {partition_window(key).start: sum_ for key, sum_ in checksums.items()})
+        raw = counting.result()
+    by_start = {partition_window(key).start: checksum for key, checksum in checksums.items()}
+    return Published(ledger, by_start), raw
 
 
 def published_partition(postgres: PostgresResource, flow: Flow, window: Span) -> Published:
@@ -118,20 +146,6 @@ def _months(first: datetime, last: datetime) -> list[Span]:
     return months
 
 
-@dataclass(frozen=True)
-class RawCounts:
-    """Number of raw documents by the start of their partition.
-
-    Attributes:
-        counts: number of documents; 0 for absent partitions.
-        are_exact: whether each partition was counted. If not, an extra document in one partition
-            may hide a missing document in another.
-    """
-
-    counts: dict[datetime, int]
-    are_exact: bool
-
-
 def raw_counts(
     mongo: MongoResource,
     flow: Flow,
@@ -153,6 +167,8 @@ def raw_counts(
     """
     collection = mongo.lake()[flow.raw.name]
     counted = _counted_one_by_one(collection, flow, expected, seconds)
+    if counted is not None and sum(counted.values()) == count_all(collection):
+        return RawCounts(counted, are_exact=True, are_all=True)
     known = dict(expected) if counted is None else counted
     ends = [
         *known,
@@ -169,7 +185,7 @@ def raw_counts(
         )
         count = count_in(collection, window)
         known |= dict(differing_counts(collection, known, flow.span, window, count))
-    return RawCounts(known, counted is not None)
+    return RawCounts(known, are_exact=counted is not None)
 
 
 def _counted_one_by_one(

@@ -11,7 +11,7 @@ from cryptoassets.resources.postgres import PostgresResource, ensure_months
 from cryptoassets.schemas import HISTORY_FLOW, SNAPSHOT_FLOW
 from cryptoassets.stores.checksums import rows_checksums
 from cryptoassets.stores.mongodb import Lake
-from cryptoassets.upkeep.unchanged import RawCounts, published_partitions, raw_counts
+from cryptoassets.upkeep.unchanged import RawCounts, published_and_raw, raw_counts
 from cryptoassets_tests.backfills.history_data import HOUR, T0
 
 HOURS = [T0, T0 + HOUR, T0 + 2 * HOUR]
@@ -32,7 +32,8 @@ def test_an_extra_document_does_not_hide_a_missing_one_in_another_hour(
 
     counted = raw_counts(mongo, SNAPSHOT_FLOW, ledger)
 
-    assert RawCounts(dict(zip(HOURS, (2, 0, 1), strict=True)), are_exact=True) == counted
+    counts = dict(zip(HOURS, (2, 0, 1), strict=True))
+    assert RawCounts(counts, are_exact=True, are_all=True) == counted
 
 
 @pytest.mark.mongo
@@ -51,16 +52,29 @@ def test_documents_of_hours_that_are_not_in_the_ledger_are_found(
 
 
 @pytest.mark.mongo
+def test_an_undated_document_is_noticed(lake: Lake, mongo: MongoResource) -> None:
+    """It is in no partition, so only the total of the collection reveals it."""
+    plant(lake, T0)
+    lake["coin_snapshots"].insert_one({"observed_at": "2026-06-01"})
+
+    counted = raw_counts(mongo, SNAPSHOT_FLOW, {T0: 1})
+
+    assert RawCounts({T0: 1}, are_exact=True, are_all=False) == counted
+
+
+@pytest.mark.mongo
 def test_an_empty_lake_has_no_partition(mongo: MongoResource) -> None:
     """The first audit may come before the first run."""
-    assert RawCounts({}, are_exact=True) == raw_counts(mongo, HISTORY_FLOW, {})
+    assert RawCounts({}, are_exact=True, are_all=True) == raw_counts(mongo, HISTORY_FLOW, {})
 
 
+@pytest.mark.mongo
 @pytest.mark.postgres
 def test_rows_of_all_months_have_a_checksum_with_or_without_a_ledger_row(
-    postgres: PostgresResource, database: str
+    lake: Lake, mongo: MongoResource, postgres: PostgresResource, database: str
 ) -> None:
     """A month that has rows but no ledger row reveals a lost ledger."""
+    plant(lake, T0)
     moments = [datetime(2019, 12, 31, 23, tzinfo=UTC), T0, datetime(2026, 3, 1, tzinfo=UTC)]
     with psycopg.connect(database) as connection:
         ensure_months(connection, [moment.date() for moment in moments])
@@ -76,11 +90,13 @@ def test_rows_of_all_months_have_a_checksum_with_or_without_a_ledger_row(
         )
 
     notes: list[str] = []
-    found = published_partitions(postgres, SNAPSHOT_FLOW, notes.append)
+    found, raw = published_and_raw(mongo, postgres, SNAPSHOT_FLOW, notes.append)
 
     assert set(moments) == found.checksums.keys()
     assert [datetime(2026, 6, 1, tzinfo=UTC)] == list(found.ledger)
     assert "warehouse/coin_prices 2026-06" == notes[-1]
+    assert {datetime(2026, 6, 1, tzinfo=UTC): 0, T0: 1} == raw.counts
+    assert not raw.are_all
     with postgres.connect() as connection:
         hour = Span(moments[0], moments[0] + HOUR)
         alone = rows_checksums(connection.cursor(), SNAPSHOT_FLOW, hour)
