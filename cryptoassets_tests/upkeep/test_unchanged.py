@@ -43,12 +43,14 @@ def test_documents_of_hours_that_are_not_in_the_ledger_are_found(
 ) -> None:
     """Causes: a lost ledger, or a fetch that was not processed; the hours may be years apart."""
     others = [T0 - timedelta(days=900), HOURS[1], T0 + timedelta(days=900)]
-    plant(lake, T0, *others, HOURS[1])
+    before_all_partitions = datetime(1950, 1, 1, tzinfo=UTC)
+    plant(lake, T0, *others, HOURS[1], before_all_partitions)
 
     counted = raw_counts(mongo, SNAPSHOT_FLOW, {T0: 1}, seconds=seconds)
 
     assert {T0: 1, others[0]: 1, HOURS[1]: 2, others[2]: 1} == counted.counts
     assert counted.are_exact is (seconds > 0)
+    assert not counted.are_all
 
 
 @pytest.mark.mongo
