@@ -18,6 +18,7 @@ from cryptoassets.project import project_root
 from cryptoassets_tests.dashboard.browser import CHROMIUM, browser
 from cryptoassets_tests.e2e.homes import COMMAND, Home, user_environment
 from cryptoassets_tests.e2e.platforms import put_faults, this_hour
+from cryptoassets_tests.pictures.compose import take_compose
 from cryptoassets_tests.pictures.pages import Album
 from cryptoassets_tests.web import serving
 
@@ -44,7 +45,7 @@ def main() -> None:
         print("Taking pictures of Dagster and the dashboard", flush=True)
         album.dagster(dagster, hour)
         album.dashboard(dashboard)
-        for name in album.compose():
+        for name in take_compose(album):
             print(f"{name} was not retaken: docker-compose is not running")
     print(f"The pictures are in {chosen.out}")
 

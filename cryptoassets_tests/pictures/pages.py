@@ -1,7 +1,8 @@
-"""Pictures of Dagster, the dashboard and docker-compose for the documentation.
+"""Pictures of Dagster and the dashboard for the documentation.
 
 What goes here: where each page is, and what to click on it. What stays out: the run that fills the
-pages (in `__main__`), the browser's protocol (in `dashboard.browser`).
+pages (in `__main__`), docker-compose's pages (in `compose`), the browser's protocol (in
+`dashboard.browser`).
 """
 
 import base64
@@ -13,7 +14,6 @@ from urllib.parse import quote
 from PIL import Image
 
 from cryptoassets_tests.dashboard.browser import WIDTHS, Tab
-from cryptoassets_tests.web import answers
 
 _COLOURS = 128
 _SECONDS = 180.0
@@ -29,7 +29,7 @@ class Album:
     """Saves pictures of the pages in a browser tab to a folder."""
 
     def __init__(self, tab: Tab, folder: Path) -> None:
-        self._tab, self._folder = tab, folder
+        self.tab, self._folder = tab, folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def dagster(self, address: str, hour: str) -> None:
@@ -41,26 +41,26 @@ class Album:
         """
         self._graph(address)
         asset = f"{address}/assets/warehouse/coin_prices"
-        self._open(f"{asset}?view=events&partition={quote(hour)}", "Metadata")
-        self._save("coin-prices-materialization")
-        self._open(f"{asset}?view=partitions&partition={quote(hour)}", "Show Markdown")
-        self._tab.value(_LEAF.format("e.textContent.includes('Show Markdown')") + "[0].click()")
+        self.open(f"{asset}?view=events&partition={quote(hour)}", "Metadata")
+        self.save("coin-prices-materialization")
+        self.open(f"{asset}?view=partitions&partition={quote(hour)}", "Show Markdown")
+        self.tab.value(_LEAF.format("e.textContent.includes('Show Markdown')") + "[0].click()")
         time.sleep(3)
-        self._save("coin-prices-plot")
+        self.save("coin-prices-plot")
         check = "assets/clean/coin_prices?view=checks&checkDetail=newest_snapshot_complete"
-        self._open(f"{address}/{check}", "Latest execution")
-        self._save("failed-check")
+        self.open(f"{address}/{check}", "Latest execution")
+        self.save("failed-check")
 
     def _graph(self, address: str) -> None:
         """Save a picture of the graph of all assets, with its groups open."""
-        self._open(f"{address}/asset-groups", "raw", width=_GRAPH_WIDTH, height=_GRAPH_HEIGHT)
+        self.open(f"{address}/asset-groups", "raw", width=_GRAPH_WIDTH, height=_GRAPH_HEIGHT)
         time.sleep(5)
         for _group in range(4):
-            self._tab.value(_UNFOLD)
+            self.tab.value(_UNFOLD)
             time.sleep(3)
         # Opened groups overflow the window; loading the page again fits the graph into the window.
-        self._open(str(self._tab.value("location.href")), "coin_daily", _GRAPH_WIDTH, _GRAPH_HEIGHT)
-        self._save("asset-graph")
+        self.open(str(self.tab.value("location.href")), "coin_daily", _GRAPH_WIDTH, _GRAPH_HEIGHT)
+        self.save("asset-graph")
 
     def dashboard(self, address: str) -> None:
         """Save pictures of the market page and of a coin's page."""
@@ -68,41 +68,27 @@ class Album:
             ("dashboard-market", "", "All coins"),
             ("dashboard-coin", "coin?coin=bitcoin", "Compare"),
         ):
-            self._tab.set_window(WIDTHS["screen"], "light")
-            self._tab.open(f"{address}/{page}", text)
+            self.tab.set_window(WIDTHS["screen"], "light")
+            self.tab.open(f"{address}/{page}", text)
             file = self._folder / f"{name}.png"
-            self._tab.picture(file)
+            self.tab.picture(file)
             _shrink(file, file.read_bytes())
 
-    def compose(self) -> list[str]:
-        """Save pictures of docker-compose's pages; return the names of those not taken."""
-        missing = []
-        for name, url in (
-            ("compose-dagster", "http://localhost:3000/assets"),
-            ("compose-spark", "http://localhost:8080"),
-        ):
-            if not answers(url):
-                missing.append(name)
-                continue
-            self._open(url, width=WIDTHS["screen"], height=900)
-            time.sleep(8)
-            self._save(name)
-        return missing
-
-    def _open(self, url: str, text: str = "", width: int = _WIDTH, height: int = _HEIGHT) -> None:
+    def open(self, url: str, text: str = "", width: int = _WIDTH, height: int = _HEIGHT) -> None:
         """Open a page, wait until it shows a text, and dismiss a welcome dialog."""
-        self._tab.call(
+        self.tab.call(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
-        self._tab.call("Page.navigate", url=url)
-        self._tab.wait_until(lambda shown: text in shown, f"{text} at {url}", _SECONDS)
+        self.tab.call("Page.navigate", url=url)
+        self.tab.wait_until(lambda shown: text in shown, f"{text} at {url}", _SECONDS)
         time.sleep(2)
-        self._tab.value(_BUTTON.format("'Skip'") + ".forEach(one => one.click())")
+        self.tab.value(_BUTTON.format("'Skip'") + ".forEach(one => one.click())")
 
-    def _save(self, name: str) -> None:
-        self._tab.wait_until(lambda shown: "Loading" not in shown, f"loaded {name}", _SECONDS)
-        data = self._tab.call("Page.captureScreenshot", format="png")["data"]
+    def save(self, name: str) -> None:
+        """Save a picture of the tab under this name."""
+        self.tab.wait_until(lambda shown: "Loading" not in shown, f"loaded {name}", _SECONDS)
+        data = self.tab.call("Page.captureScreenshot", format="png")["data"]
         _shrink(self._folder / f"{name}.png", base64.b64decode(data))
 
 
