@@ -8,6 +8,7 @@ names the command that starts it. Times are UTC; a datetime without a time zone 
 tests run the examples with made-up prices.
 """
 
+import warnings
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from cryptoassets.analysis.connection import connect
 from cryptoassets.analysis.moments import Moment
-from cryptoassets.analysis.query import Parameters, run_query
+from cryptoassets.analysis.query import run_query
 from cryptoassets.analysis.result import Result
 from cryptoassets.analysis.selection import (
     ALL_RATES,
@@ -27,6 +28,7 @@ from cryptoassets.analysis.selection import (
     make_filter,
     selection,
 )
+from cryptoassets.analysis.statements import Parameters
 from cryptoassets.errors import SettingsError
 from cryptoassets.schemas import CANDLE_MS, INTERVAL_MS, table_named
 
@@ -76,6 +78,8 @@ def history(
 ) -> Result:
     """Read historical prices from `warehouse.coin_price_history`, which `backfill` fills.
 
+    Warns if there are none for these arguments.
+
     Args:
         coins: a coin id such as bitcoin, or several ids; None means all coins.
         interval: time between two points: m1 m5 m15 m30 h1 h2 h6 h12 d1.
@@ -91,7 +95,14 @@ def history(
     24
     """
     wanted = _with_interval(make_filter(coins, since, until, currency), interval, INTERVAL_MS)
-    return _read("warehouse.coin_price_history", wanted)
+    points = _read("warehouse.coin_price_history", wanted)
+    if not len(points):
+        warnings.warn(
+            f"There is no history with the interval {interval} for these coins and this period. "
+            "`cryptoassets backfill --from DATE` fetches history",
+            stacklevel=2,
+        )
+    return points
 
 
 def candles(

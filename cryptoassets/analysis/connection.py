@@ -53,7 +53,7 @@ _REMEDIES = {
     "25006": "This connection is read-only",
     "42501": "The role may only read the schemas `warehouse` and `marts`",
     "42601": "Correct the query; only statements that read are accepted, such as SELECT",
-    "42P01": "`cryptoassets sql` lists tables with `\\d`",
+    "42P01": "`cryptoassets sql '\\d'` lists the tables",
     "42883": "If the function belongs to the platform, update the tables: `cryptoassets run`",
 }
 
@@ -108,6 +108,12 @@ def query_errors() -> Iterator[None]:
             raise StoreUnavailableError(
                 f"PostgreSQL did not answer the query: {reason}. A retry can help; check that the "
                 "server is running (`cryptoassets up` starts the embedded one)"
+            ) from error
+        # PostgreSQL has no code of its own for several statements in one text, and the words of its
+        # message depend on the server's language.
+        if state == "42601" and error.diag.source_function == "exec_parse_message":
+            raise QueryError(
+                "Only one statement at a time is accepted. Run the statements one by one"
             ) from error
         hint = error.diag.message_hint or ""
         remedy = _REMEDIES.get(state or "", hint.rstrip(".") or "Correct the query")

@@ -18,8 +18,9 @@ from cryptoassets.analysis.connection import connect
 from cryptoassets.analysis.formats import WRITERS, Format
 from cryptoassets.analysis.query import Rows, run_query
 from cryptoassets.analysis.selection import Filter, fail_if_unknown, selection
+from cryptoassets.analysis.tables import find_table
 from cryptoassets.errors import SettingsError, StoreError
-from cryptoassets.schemas import POSTGRES_TABLES, Table
+from cryptoassets.schemas import Table
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def export_table(request: ExportRequest, report: Callable[[int], None]) -> Expor
         ExtraMissingError: the package that writes this format is not installed.
         StoreError: the file cannot be written.
     """
-    table = _table_named(request.table)
+    table = find_table(request.table)
     path = _path(request, table)
     statement, parameters = selection(table, request.wanted)
     writer = WRITERS[request.format]
@@ -91,14 +92,6 @@ class _RowCounter:
             self.rows += batch.num_rows
             self._report(self.rows)
             yield batch
-
-
-def _table_named(name: str) -> Table:
-    found = [table for table in POSTGRES_TABLES if name in (table.name, table.full_name)]
-    if not found:
-        known = ", ".join(table.full_name for table in POSTGRES_TABLES)
-        raise SettingsError(f"There is no table {name!r}. Known tables: {known}")
-    return found[0]
 
 
 def _path(request: ExportRequest, table: Table) -> Path:

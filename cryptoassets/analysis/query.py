@@ -1,13 +1,12 @@
 """Runs one query and streams its rows as Arrow batches.
 
 What goes here: running any query, and the Arrow types of its columns. What stays out: the
-connection (in `connection`), queries on the platform's tables (in `selection`), conversions (in
-`result`).
+connection (in `connection`), checks of the user's text (in `statements`), queries on the platform's
+tables (in `selection`), conversions (in `result`).
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,11 @@ import pyarrow as pa
 from psycopg import sql
 
 from cryptoassets.analysis.connection import query_errors
+from cryptoassets.analysis.statements import Parameters, checked_query, is_report
 from cryptoassets.csv_rows import read_batches
 from cryptoassets.errors import QueryError
 from cryptoassets.schemas import DECIMAL_PRECISION, DECIMAL_SCALE
 
-Parameters = Mapping[str, object] | Sequence[object]
-
-# These statements cannot be subqueries; their few rows are read as strings.
-_REPORT = re.compile(r"\s*(explain|show)\b", re.IGNORECASE)
 _NUMERIC = 1700
 _TEXT_ARRAYS = (1009, 1015)
 _TEXTS = (18, 19, 25, 1042, 1043)
@@ -82,9 +78,9 @@ def run_query(
         QueryError: the server refused the statement, or a value fits no Arrow type.
         StoreUnavailableError: the connection was lost.
     """
-    if _REPORT.match(statement):
+    if is_report(statement):
         return _report(connection, statement)
-    query = _as_part(connection, statement, parameters)
+    query = checked_query(connection, statement, parameters)
     with query_errors():
         # With `prepare`, psycopg uses the extended protocol; only that refuses a second statement.
         head = sql.SQL("SELECT * FROM ({}\n) AS rows LIMIT 0").format(query)
@@ -108,24 +104,13 @@ def run_query(
 
 
 def _report(connection: psycopg.Connection, statement: str) -> Rows:
+    # EXPLAIN and SHOW cannot be subqueries; their few rows are read as strings.
     with query_errors():
         cursor = connection.execute(sql.SQL(statement.strip().rstrip(";")), prepare=True)
         names = [column.name for column in cursor.description or []]
         lines = [dict(zip(names, map(str, row), strict=True)) for row in cursor]
     schema = pa.schema([(name, pa.string()) for name in names])
     return Rows(schema, iter([pa.RecordBatch.from_pylist(lines, schema=schema)]), frozenset())
-
-
-def _as_part(
-    connection: psycopg.Connection, statement: str, parameters: Parameters | None
-) -> sql.Composable:
-    text = statement.strip().rstrip(";")
-    if not text:
-        raise QueryError("There is no statement. Write one, such as: SELECT * FROM coin_latest")
-    if parameters is not None:
-        with query_errors():
-            text = psycopg.ClientCursor(connection).mogrify(text, parameters)
-    return sql.SQL(text)
 
 
 def _expression(

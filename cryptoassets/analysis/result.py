@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from cryptoassets.errors import ExtraMissingError
+from cryptoassets.extras import how_to_install
 
 if TYPE_CHECKING:
     import duckdb
@@ -79,5 +80,5 @@ def extra_module(name: str, *, extra: str) -> ModuleType:
             raise
         raise ExtraMissingError(
             f"The package {name} is not installed. It comes with the extra `{extra}`: "
-            f"pip install 'cryptoassets[{extra}]'; `make run` installs all extras"
+            f"{how_to_install([extra])}"
         ) from error

@@ -13,6 +13,7 @@ import psycopg
 
 from cryptoassets.analysis.connection import query_errors
 from cryptoassets.analysis.moments import Moment, as_utc
+from cryptoassets.analysis.tables import closest
 from cryptoassets.errors import SettingsError
 from cryptoassets.schemas import CANDLE_MS, Column, Table
 
@@ -31,6 +32,9 @@ ALL_RATES = """
         AND observed_at < coalesce(%(until)s, 'infinity'::timestamptz)
     ORDER BY symbol, observed_at, is_daily
 """
+_HOW_TO_LIST_COINS = (
+    '`cryptoassets sql "select coin_id, name from coins"` lists all coins; in Python, `ca.coins()`'
+)
 _CURRENCY = re.compile(r"[A-Z]{2,10}")
 _OTHER_TIMES = (
     *("gap_start", "first_seen_at", "loaded_at", "published_at", "released_at", "called_at"),
@@ -143,8 +147,16 @@ def _fail_if_coin_is_unknown(connection: psycopg.Connection, coins: tuple[str, .
     with query_errors():
         unknown = connection.execute(query, [list(coins)]).fetchone()
     if unknown is not None:
-        hint = f"Did you mean {unknown[1]}?" if unknown[1] else "`ca.coins()` lists all coins"
-        raise SettingsError(f"There is no coin {unknown[0]!r}. {hint}")
+        coin, same_name = unknown
+        close = same_name or _closest_coin(connection, coin)
+        hint = f"Did you mean {close}?" if close else _HOW_TO_LIST_COINS
+        raise SettingsError(f"There is no coin {coin!r}. {hint}")
+
+
+def _closest_coin(connection: psycopg.Connection, coin: str) -> str | None:
+    with query_errors():
+        rows = connection.execute("SELECT coin_id FROM warehouse.coins")
+        return closest(coin, [coin_id for (coin_id,) in rows])
 
 
 def _fail_if_currency_is_unknown(connection: psycopg.Connection, currency: str) -> None:

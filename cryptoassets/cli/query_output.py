@@ -28,12 +28,17 @@ MAX_ROWS = 1000
 def print_query(console: Console, statement: str, output: str) -> None:
     """Run a statement and print its rows."""
     with open_rows(statement) as rows:
-        if output == "csv":
-            _print_csv(rows)
-        elif output == "json":
-            _print_json(rows)
-        else:
-            _print_table(console, rows)
+        print_rows(console, rows, output)
+
+
+def print_rows(console: Console, rows: "Rows", output: str) -> None:
+    """Print rows as a table, CSV or JSON."""
+    if output == "csv":
+        _print_csv(rows)
+    elif output == "json":
+        _print_json(rows)
+    else:
+        _print_table(console, rows)
 
 
 def print_export(console: Console, written: "ExportedFile") -> None:

@@ -6,7 +6,7 @@ What goes here: their options and help texts, which `make reference` copies. Wha
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, cast, get_args
 
 import typer
 
@@ -16,13 +16,34 @@ OutputFormat = Literal["table", "csv", "json"]
 FileFormat = Literal["parquet", "csv", "duckdb", "xlsx"]
 
 
+def _complete_output_format() -> list[str]:
+    return list(get_args(OutputFormat))
+
+
+def _complete_file_format() -> list[str]:
+    return list(get_args(FileFormat))
+
+
+def _complete_table(incomplete: str) -> list[str]:
+    from cryptoassets.analysis.tables import OFFERED_TABLES
+
+    has_schema = "." in incomplete
+    return [table.full_name if has_schema else table.name for table in OFFERED_TABLES]
+
+
 def sql(
     statement: Annotated[
         str | None,
         typer.Argument(metavar="SELECT ...", help="One query. Default: from a pipe or a prompt."),
     ] = None,
     output: Annotated[
-        str, typer.Option("--format", metavar="table|csv|json", help="Format of the result.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="table|csv|json",
+            help="Format of the result.",
+            autocompletion=_complete_output_format,
+        ),
     ] = "table",
 ) -> None:
     r"""Query PostgreSQL, read-only and without set-up: one statement, or a prompt with history.
@@ -32,23 +53,28 @@ def sql(
     be left out.
 
     Without an argument, a statement is read from a pipe, or statements are typed at
-    a prompt. There, end each statement with a semicolon; \d lists the tables,
-    \d TABLE lists a table's columns, and Ctrl-D ends the prompt.
+    a prompt. There, end each statement with a semicolon; Ctrl-D ends the prompt.
+    Instead of a statement, \d lists the tables, and \d TABLE lists a table's
+    columns.
 
     The format table shows up to 1,000 rows; csv and json print all rows. In json,
     amounts are strings, so that no digit is lost.
     """
-    if output not in ("table", "csv", "json"):
+    if output not in get_args(OutputFormat):
         raise typer.BadParameter("--format must be table, csv or json")
     from cryptoassets.cli.query_output import print_query
+    from cryptoassets.cli.sql_commands import is_command, run_command
     from cryptoassets.cli.sql_prompt import run_prompt
 
     chosen = cast("OutputFormat", output)
-    _start_missing()
     if statement is None and not sys.stdin.isatty():
         statement = sys.stdin.read()
     # Rows are printed even with `--quiet`.
     rows = UnwrappedConsole(highlight=False)
+    if statement is not None and is_command(statement.strip()):
+        run_command(rows, statement, chosen)
+        return
+    _start_missing()
     if statement is None:
         run_prompt(rows, chosen)
     else:
@@ -56,10 +82,22 @@ def sql(
 
 
 def export(  # noqa: PLR0913, PLR0917 -- one per option of the command
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="Table or view, e.g. coin_daily.")],
+    table: Annotated[
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            help="Table or view, e.g. coin_daily.",
+            autocompletion=_complete_table,
+        ),
+    ],
     output: Annotated[
         str,
-        typer.Option("--format", metavar="parquet|csv|duckdb|xlsx", help="Format of the file."),
+        typer.Option(
+            "--format",
+            metavar="parquet|csv|duckdb|xlsx",
+            help="Format of the file.",
+            autocompletion=_complete_file_format,
+        ),
     ] = "parquet",
     since: Annotated[
         str | None,

@@ -6,17 +6,20 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from importlib import metadata
 from typing import Any
 
 import duckdb
 import polars as pl
+import psycopg
 import pyarrow as pa
 import pytest
 
 import cryptoassets as ca
 from cryptoassets.analysis import api
+from cryptoassets.analysis.query import run_query
 from cryptoassets.analysis.selection import make_filter, selection
-from cryptoassets.errors import ExtraMissingError, QueryError, SettingsError
+from cryptoassets.errors import ExtraMissingError, QueryError, SettingsError, StoreUnavailableError
 from cryptoassets.schemas import table_named
 
 pytestmark = [pytest.mark.postgres, pytest.mark.usefixtures("market")]
@@ -77,7 +80,9 @@ def test_a_moment_may_be_a_text_a_date_or_a_time_with_a_time_zone(since: Any) ->
         (lambda: ca.prices(since=datetime.fromisoformat("2026-11-23T00:00")), "has no time zone"),
         (lambda: ca.prices(since="yesterday"), "'yesterday' is not a date or time"),
         (lambda: ca.prices("BTC"), "There is no coin 'BTC'. Did you mean bitcoin?"),
-        (lambda: ca.prices(["bitcoin", "bitcoinn"]), r"no coin 'bitcoinn'. `ca.coins\(\)`"),
+        (lambda: ca.prices(["bitcoin", "bitcoinn"]), r"no coin 'bitcoinn'. Did you mean bitcoin\?"),
+        (lambda: ca.prices("Etherum"), r"There is no coin 'Etherum'. Did you mean ethereum\?"),
+        (lambda: ca.prices("dollar"), r"no coin 'dollar'. `cryptoassets sql .*`ca.coins\(\)`"),
         (
             lambda: ca.history("bitcoin", interval="h3"),
             "'h3' is not an interval. Known intervals: m1, m5",
@@ -144,19 +149,59 @@ def test_a_large_result_is_complete_and_in_order() -> None:
     ("statement", "words"),
     [
         ("SELECT * FROM nowhere", 'relation "nowhere" does not exist'),
-        ("SELECT 1; SELECT 2", "refused the query"),
-        ("SELECT 1) AS x; DROP TABLE coins; --", "refused the query"),
-        ("DELETE FROM coins", "refused the query"),
+        ("SELECT 1; SELECT 2", "^Only one statement at a time"),
+        ("SHOW TimeZone; SHOW TimeZone", "^Only one statement at a time"),
+        (
+            "SELECT 1) AS x; DROP TABLE coins; --",
+            r'refused the query: syntax error at or near "\)"',
+        ),
+        ("selct;", 'refused the query: syntax error at or near "selct"'),
+        ("DELETE FROM coins", "not a query, but .* are read-only"),
+        ("-- all\nDROP TABLE coins; -- really", "not a query, but .* are read-only"),
+        (
+            "WITH gone AS (DELETE FROM coins RETURNING *) SELECT * FROM gone",
+            "not a query, but .* are read-only",
+        ),
         ("SELECT 'Infinity'::numeric AS a", "fits no Arrow type"),
         ("SELECT 1e30::numeric AS a", "fits no Arrow type"),
         ("SELECT FROM coins", "has no columns"),
         (" ; ", "There is no statement"),
+        ("-- nothing;\n/* ; */", "There is no statement"),
     ],
 )
 def test_a_failed_query_raises_the_platforms_own_error(statement: str, words: str) -> None:
     """The message says what to do; a traceback from the database driver would not."""
     with pytest.raises(QueryError, match=words):
         ca.sql(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT '; --' AS text",
+        "SELECT '; --' AS text; -- a comment;\n/* another; */ ;",
+        "/* a comment; */ SELECT '; --' AS text -- the end;",
+    ],
+)
+def test_comments_and_semicolons_may_follow_a_query(statement: str) -> None:
+    """The queries of `docs/queries.sql` are copied with the answers below them."""
+    assert [{"text": "; --"}] == ca.sql(statement).arrow().to_pylist()
+
+
+def test_a_connection_lost_before_the_query_is_not_the_querys_fault(
+    reader: psycopg.Connection, market_url: str
+) -> None:
+    """A retry can help, so the error must not ask for a correction of the query."""
+    with psycopg.connect(market_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [reader.info.backend_pid])
+
+    with pytest.raises(StoreUnavailableError, match="A retry can help"):
+        run_query(reader, "SELECT 1")
+
+
+def test_explain_may_follow_a_comment() -> None:
+    """A query stays readable when its plan is wanted."""
+    assert 1 == len(ca.sql("-- why so slow?\nEXPLAIN SELECT 1;"))
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +228,34 @@ def test_importing_the_package_loads_no_other_modules() -> None:
     )
 
     assert "[]" == answer.stdout.strip()
+
+
+def test_dir_and_help_show_what_users_can_call() -> None:
+    """Tab in a notebook offers `dir`; the functions are not loaded until they are used."""
+    code = (
+        "import pydoc, sys, cryptoassets as ca; print(dir(ca)); "
+        "assert not [m for m in sys.modules if m.startswith('cryptoassets.')]; "
+        "print(ca.__version__); print(pydoc.plain(pydoc.render_doc(ca)))"
+    )
+
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    names, version, *page = answer.stdout.splitlines()
+    assert str(sorted([*ca.__all__, "__version__"])) == names
+    assert metadata.version("cryptoassets") == version
+    assert "What goes here" not in "".join(page)
+    assert any(line.startswith("    prices(coins:") for line in page)
+
+
+def test_history_that_was_never_fetched_causes_a_warning() -> None:
+    """An empty result alone does not tell a new user that `backfill` must run first."""
+    with pytest.warns(UserWarning, match="interval m5 .*`cryptoassets backfill --from") as caught:
+        points = ca.history("bitcoin", interval="m5")
+
+    assert 0 == len(points)
+    assert __file__ == caught[0].filename
 
 
 def test_the_duckdb_result_is_a_duckdb_relation() -> None:

@@ -153,6 +153,8 @@ def test_an_interrupted_export_leaves_no_file(tmp_path: Path, kind: str) -> None
     ("changes", "error", "words"),
     [
         ({"table": "nowhere"}, SettingsError, "no table 'nowhere'. Known tables: warehouse.coins"),
+        ({"table": "coin_dialy"}, SettingsError, r"'coin_dialy'. Did you mean coin_daily\?$"),
+        ({"table": "marts.coin_dialy"}, SettingsError, r"Did you mean marts.coin_daily\?$"),
         ({"format": "ods"}, SettingsError, "'ods' is not a format. Known formats: parquet, csv"),
         ({"out": Path("/no/such/file")}, SettingsError, "folder /no/such does not exist"),
         ({"out": Path("/proc/x.csv")}, StoreError, "/proc/x.csv cannot be written"),
@@ -170,6 +172,14 @@ def test_misuse_is_refused_with_a_reason(
         export(**({"out": tmp_path, "kind": "csv"} | changes))
 
     assert [] == list(tmp_path.iterdir())
+
+
+def test_the_known_tables_are_those_that_hold_data(tmp_path: Path) -> None:
+    """Users have no use for the rows that writers lock."""
+    with pytest.raises(SettingsError, match=r"marts\.coin_latest$") as caught:
+        export(tmp_path, "csv", "nowhere")
+
+    assert "partition_locks" not in str(caught.value)
 
 
 def test_a_lost_connection_leaves_no_file(tmp_path: Path, market_url: str) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from cryptoassets.cli import main
 from cryptoassets.cli.query_output import printable
+from cryptoassets.cli.sql_commands import HELP
 from cryptoassets.cli.sql_prompt import run_prompt
 from cryptoassets_tests.analysis.conftest import market, market_url
 
@@ -86,10 +87,31 @@ def test_a_statement_can_come_from_a_pipe(
     assert "10min" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("is_piped", [False, True])
+def test_tables_and_columns_are_listed_without_a_prompt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, is_piped: bool
+) -> None:
+    r"""An error message about an unknown table suggests `cryptoassets sql '\d'`."""
+
+    def shown(text: str, *options: str) -> str:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(f"{text}\n"))
+        assert 0 == command(monkeypatch, "sql", *options, *([] if is_piped else [text]))
+        return capsys.readouterr().out
+
+    assert "marts.coin_daily  " in shown("\\d")
+    assert "CoinCap's slug of the coin" in shown("\\d coins")
+    listed = {line["table"] for line in json.loads(shown("\\d", "--format", "json"))}
+    assert "marts.coin_latest" in listed
+    assert shown("\\d coins;", "--format", "csv").startswith('"column","type","comment"\n')
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["sql", "DELETE FROM coins"], 1, "PostgreSQL refused the query"),
+        (["sql", "DELETE FROM coins"], 1, "`cryptoassets sql` and `ca.sql` are read-only"),
+        (["sql", "SELECT 1; SELECT 2"], 1, "Only one statement at a time"),
+        (["sql", "\\d nowhere"], 1, r"Unknown command or table: \d nowhere. Read-only. \d lists"),
+        (["export", "coins", "--coins", "etherum"], 2, "'etherum'. Did you mean ethereum?"),
         (["sql", "--format", "xml", "SELECT 1"], 2, "must be table, csv or json"),
         (["export", "coins", "--tz", "Mars"], 2, "'Mars' is not a time zone"),
         (["export", "coins", "--since", "soon"], 2, "'soon' is not a date or time"),
@@ -137,6 +159,20 @@ def test_the_prompt_keeps_a_history_and_survives_errors(
     assert 'column "nothing" does not exist' in shown
     assert " BTC\n(1 row)" in shown
     assert "+select nothing;" in (tmp_path / "sql_history").read_text()
+
+
+@pytest.mark.parametrize("typed", ["help", "help;", "\\?"])
+def test_help_at_the_prompt_shows_what_can_be_typed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, typed: str
+) -> None:
+    """It is not the first line of a statement."""
+    monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
+    screen = io.StringIO()
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        keys.send_text(f"{typed}\rquit;\r")
+        run_prompt(Console(file=screen, width=200), "table")
+
+    assert [HELP, HELP] == screen.getvalue().splitlines()
 
 
 def test_a_coin_name_cannot_control_the_terminal() -> None:
