@@ -3,12 +3,12 @@
 What goes here: requests to these pages. What stays out: showing the results (in `views`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urljoin
 
 import requests
@@ -17,9 +17,15 @@ import streamlit as st
 from cryptoassets.settings import Settings, load_settings
 
 _TIMEOUT_SECONDS = 2.0
+_RUNS_TIMEOUT_SECONDS = 8.0
+"""Longer, because a busy Dagster answers its first query slowly, and a wrong "not responding" would
+stay until the page is drawn again."""
 _CACHE_SECONDS = 10
-_RUNS = """query Runs($limit: Int!) { runsOrError(limit: $limit) { __typename ... on Runs {
-    results { runId jobName status startTime creationTime tags { key value } } } } }"""
+_RUNS = """query Runs($limit: Int!, $published: [String]) {
+    runsOrError(limit: $limit) { __typename ... on Runs {
+        results { runId jobName status startTime creationTime tags { key value } } } }
+    published: runsOrError(filter: {runIds: $published}, limit: 1) { ... on Runs {
+        results { runId } } } }"""
 _PARTITION_TAGS = (
     "dagster/partition",
     "dagster/asset_partition_range_start",
@@ -111,6 +117,20 @@ class Run:
     started_at: datetime
 
 
+@dataclass(frozen=True)
+class DagsterAnswer:
+    """What Dagster's address answered.
+
+    Attributes:
+        owner: `none` if Dagster does not respond as expected; `others` if it belongs to another
+            installation; `anyone` if that is not known, because nothing has been published yet.
+        runs: the newest runs of this installation, newest first; empty unless `owner` is `ours`.
+    """
+
+    owner: Literal["ours", "others", "anyone", "none"]
+    runs: list[Run]
+
+
 @st.cache_resource(ttl=_CACHE_SECONDS, show_spinner=False)
 def _settings() -> Settings:
     """Return the settings, cached: reading them takes 10 ms, and each link to a run needs them."""
@@ -145,25 +165,41 @@ def _health(page: PlatformPage) -> Health:
     return Health(is_up=False, detail=f"responding with an error ({response.status_code})")
 
 
+def dagster_page() -> str:
+    """Return the address of Dagster's page for the reader."""
+    return _settings().dagster_page
+
+
 def dagster_link(run_id: str) -> str:
     """Return the address of a run's page in Dagster."""
-    return f"{_settings().dagster_page}/runs/{run_id}"
+    return f"{dagster_page()}/runs/{run_id}"
 
 
 @st.cache_data(ttl=_CACHE_SECONDS, show_spinner=False)
-def last_runs(limit: int) -> list[Run] | None:
-    """Return the newest runs, newest first; None if Dagster does not respond as expected."""
+def ask_dagster(limit: int, published_by: Collection[str]) -> DagsterAnswer:
+    """Request the newest runs, and find out whether this Dagster belongs to this installation.
+
+    Several installations on one machine have the same usual address of Dagster. The one that
+    responds is ours if it knows at least one of the runs that published our tables.
+
+    Args:
+        limit: number of runs.
+        published_by: ids of the newest runs that published our tables; may be empty.
+    """
     address = urljoin(platform_pages()[0].probe, "/graphql")
+    variables = {"limit": limit, "published": sorted(published_by)}
     try:
         response = requests.post(
-            address,
-            json={"query": _RUNS, "variables": {"limit": limit}},
-            timeout=_TIMEOUT_SECONDS,
+            address, json={"query": _RUNS, "variables": variables}, timeout=_RUNS_TIMEOUT_SECONDS
         )
-        found = response.json()["data"]["runsOrError"]["results"]
-        return [_run(one) for one in found]
+        found = response.json()["data"]
+        runs = [_run(one) for one in found["runsOrError"]["results"]]
+        is_known = bool(found["published"]["results"])
     except (requests.RequestException, ValueError, KeyError, TypeError):
-        return None
+        return DagsterAnswer("none", [])
+    if not published_by:
+        return DagsterAnswer("anyone", [])
+    return DagsterAnswer("ours", runs) if is_known else DagsterAnswer("others", [])
 
 
 def _run(found: dict[str, Any]) -> Run:

@@ -6,7 +6,7 @@ decimals before they become floats; hover texts are made from the decimals.
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +23,8 @@ _NUMBERS_FIRST_SECONDS = 0.3
 _FEW_DAYS = 8
 """With fewer days than this, each day gets a tick. Plotly's default would add ticks at noon."""
 _DAY, _MONTH = 86_400_000, "M1"
+_ONE_DAY = timedelta(days=1)
+_DOT = 7
 _TIME_FORMATS = [
     {"dtickrange": [None, _DAY - 1], "value": "%H:%M\n%-d %b"},
     {"dtickrange": [_DAY, _MONTH], "value": "%-d %b\n%Y"},
@@ -52,6 +54,41 @@ def line(
         mode=options.pop("mode", "lines"),
         line={"color": color, "width": 2, **options.pop("line", {})},
         hovertemplate=f"%{{x|%-d %b %Y, %H:%M}}<br><b>%{{text}}</b><extra>{name}</extra>",
+        **options,
+    )
+
+
+def daily_line(
+    days: Sequence[date], amounts: Amounts, texts: Sequence[str], name: str = "", **options: Any
+) -> go.Scatter:
+    """Return a line with one point per day, interrupted where a day is missing.
+
+    A day whose neighbours are both missing is drawn as a dot, because a line needs two points.
+
+    Args:
+        days: the days that have an amount, in order.
+        amounts: one amount per day.
+        texts: one text per day, shown when hovering over its point.
+        name: the line's name in the legend.
+        options: further options of `line`.
+    """
+    known = {
+        day: (amount, text)
+        for day, amount, text in zip(days, amounts, texts, strict=True)
+        if amount is not None
+    }
+    span = range((days[-1] - days[0]).days + 1) if days else range(0)
+    drawn = [days[0] + timedelta(days=number) for number in span]
+    points = [known.get(day, (None, "")) for day in drawn]
+    sizes = [0 if {day - _ONE_DAY, day + _ONE_DAY} & known.keys() else _DOT for day in drawn]
+    dots = {"mode": "lines+markers", "marker": {"size": sizes, "opacity": 1}} if any(sizes) else {}
+    return line(
+        drawn,
+        [amount for amount, _ in points],
+        [text for _, text in points],
+        name,
+        connectgaps=False,
+        **dots,
         **options,
     )
 

@@ -4,7 +4,7 @@ What goes here: the text form of amounts, percentages, ages and times. What stay
 charts (in `tables` and `charts`).
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
@@ -40,10 +40,18 @@ def total(amount: Decimal | None, currency: str) -> str:
     """A large amount, shortened: $3.21 T, €512.00 B."""
     if amount is None:
         return UNKNOWN
+    size, letter = scale(amount)
+    if not letter:
+        return f"{symbol(currency)}{_fixed(amount, 0)}"
+    return f"{symbol(currency)}{_fixed(amount / size, 2)} {letter}"
+
+
+def scale(amount: Decimal) -> tuple[Decimal, str]:
+    """The unit in which an amount is shown, as a number and a letter; 1 and no letter if small."""
     for size, letter in _SCALES:
         if abs(amount) >= size:
-            return f"{symbol(currency)}{_fixed(amount / size, 2)} {letter}"
-    return f"{symbol(currency)}{_fixed(amount, 0)}"
+            return size, letter
+    return Decimal(1), ""
 
 
 def percent(share: Decimal | None, *, is_signed: bool = False, decimals: int = 2) -> str:
@@ -77,9 +85,11 @@ def moment(time: datetime | None, zone: ZoneInfo) -> str:
     return UNKNOWN if time is None else f"{time.astimezone(zone):%-d %b %Y, %H:%M}"
 
 
-def day(value: date | None) -> str:
-    """A date."""
-    return UNKNOWN if value is None else f"{value:%-d %b %Y}"
+def past_day(day: date, today: date) -> str:
+    """A day before today: `yesterday`, or a date, without the year if that is the current one."""
+    if day == today - timedelta(days=1):
+        return "yesterday"
+    return f"{day:%-d %b}" if day.year == today.year else f"{day:%-d %b %Y}"
 
 
 def _fixed(amount: Decimal, decimals: int) -> str:

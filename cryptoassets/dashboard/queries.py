@@ -110,6 +110,11 @@ BATCHES = """
     FROM warehouse.load_history WHERE published_at > now() - interval '30 days'
     ORDER BY publication DESC LIMIT 200
 """
+# Dagster knows these runs, unless it belongs to another installation.
+PUBLISHED_BY = """
+    (SELECT run_id FROM warehouse.load_history ORDER BY publication DESC LIMIT 100)
+    UNION (SELECT run_id FROM warehouse.mart_loads ORDER BY loaded_at DESC LIMIT 100)
+"""
 PIPELINE_DAYS = """
     SELECT day, lag_seconds, raw_rows, quarantined_rows, quarantine_share_pct, credits
     FROM warehouse.pipeline_daily WHERE day > current_date - 30 ORDER BY day

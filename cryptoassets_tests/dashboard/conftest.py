@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -38,9 +39,18 @@ def served(analyst_url: str | None, **environment: str) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
-def market(stack: Stack, postgres_url_of: UrlOf, migrated_template: str) -> Iterator[str]:
-    """The analyst's URL of a database with prices of 100 coins over 90 days."""
+@contextmanager
+def filled(
+    stack: Stack, postgres_url_of: UrlOf, migrated_template: str, changes: LiteralString = ""
+) -> Iterator[str]:
+    """Create a database with prices of 100 coins over 90 days; yield the analyst's URL.
+
+    Args:
+        stack: the session's servers.
+        postgres_url_of: returns a database's URL for the administrator.
+        migrated_template: name of the database to copy.
+        changes: SQL that then changes the rows.
+    """
     name = f"market_{uuid.uuid4().hex[:8]}"
     administer(postgres_url_of, "CREATE DATABASE {} TEMPLATE {}", name, migrated_template)
     with psycopg.connect(postgres_url_of(name)) as connection:
@@ -48,8 +58,16 @@ def market(stack: Stack, postgres_url_of: UrlOf, migrated_template: str) -> Iter
         ensure_months(connection, [today - timedelta(days=days) for days in range(0, 101, 10)])
         connection.execute("SET search_path = pg_catalog")
         connection.execute(ROWS.read_bytes())
+        connection.execute(changes)
     yield f"{stack.analyst_url().rsplit('/', 1)[0]}/{name}"
     administer(postgres_url_of, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture(scope="session")
+def market(stack: Stack, postgres_url_of: UrlOf, migrated_template: str) -> Iterator[str]:
+    """The analyst's URL of a database with prices of 100 coins over 90 days."""
+    with filled(stack, postgres_url_of, migrated_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

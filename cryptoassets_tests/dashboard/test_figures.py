@@ -1,13 +1,13 @@
 """Numbers are rounded as decimals, and shown in the form that readers expect."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from cryptoassets.dashboard import figures
-from cryptoassets.dashboard.charts import plotted
+from cryptoassets.dashboard.charts import daily_line, plotted
 from cryptoassets.dashboard.reading import converted
 
 
@@ -54,6 +54,31 @@ def test_times_are_in_the_readers_zone() -> None:
     time = datetime(2026, 11, 27, 23, 30, tzinfo=UTC)
 
     assert "28 Nov 2026, 00:30" == figures.moment(time, ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    ("day", "text"),
+    [("2026-01-01", "yesterday"), ("2025-12-31", "31 Dec 2025"), ("2026-01-03", "3 Jan")],
+)
+def test_only_the_day_before_today_is_called_yesterday(day: str, text: str) -> None:
+    """In an earlier version, a comparison with any day was called a change since yesterday."""
+    today = date(2026, 1, 2 if text != "3 Jan" else 28)
+
+    assert text == figures.past_day(date.fromisoformat(day), today)
+
+
+def test_a_daily_line_is_interrupted_at_a_missing_day() -> None:
+    """A straight line across a missing day would look like known values."""
+    days = [date(2026, 11, day) for day in (23, 24, 26, 28)]
+
+    drawn = daily_line(days, [Decimal(day.day) for day in days], [str(day) for day in days])
+
+    assert (23, 24, None, 26, None, 28) == drawn.y
+    # A line through a single point is invisible, so such a day is a dot.
+    assert [False, False, False, True, False, True] == [
+        bool(size) and amount is not None
+        for size, amount in zip(drawn.marker.size, drawn.y, strict=True)
+    ]
 
 
 def test_the_browser_gets_no_binary_rounding_errors() -> None:

@@ -80,7 +80,7 @@ def _choose_coin(names: dict[str, str]) -> str:
 
 
 def _show_now(coin: Row, days: Sequence[Row], reader: Reader) -> None:
-    last = days[-1] if days else {}
+    drawdown = days[-1]["drawdown_from_peak_pct"] if days else None
     columns = st.columns(4)
     change = figures.percent(coin["change_pct_24h"], is_signed=True)
     columns[0].metric(
@@ -104,7 +104,7 @@ def _show_now(coin: Row, days: Sequence[Row], reader: Reader) -> None:
     )
     columns[3].metric(
         "Below 30-day peak",
-        figures.percent(last.get("drawdown_from_peak_pct")),
+        figures.percent(None if drawdown is None else abs(drawdown)),
         border=True,
         height="stretch",
     )
@@ -178,7 +178,8 @@ def _show_risk(days: Sequence[Row]) -> None:
 def _line(rows: Sequence[Row], column: str, name: str, color: str, **options: Any) -> Any:
     amounts = [row[column] for row in rows]
     texts = [figures.percent(amount) for amount in amounts]
-    return charts.line([row["day"] for row in rows], amounts, texts, name, color=color, **options)
+    days = [row["day"] for row in rows]
+    return charts.daily_line(days, amounts, texts, name, color=color, **options)
 
 
 def _show_lines(lines: Sequence[Any], otherwise: str) -> None:
@@ -218,9 +219,11 @@ def _show_comparison(coin: str, names: dict[str, str], days: int, reader: Reader
         ]
         color = charts.COLORS[place % len(charts.COLORS)]
         times = [row["day"] for row in closes]
-        lines.append(charts.line(times, changes, texts, names[one], color=color))
+        lines.append(charts.daily_line(times, changes, texts, names[one], color=color))
     if not lines:
-        st.caption("A comparison needs closing prices from at least two days.")
+        st.caption(
+            f"A comparison needs closing prices in {reader.currency} from at least two days."
+        )
         return
     st.caption("Change in the daily close since the first day of the range.")
     charts.show(lines, unit=" %", showlegend=True)

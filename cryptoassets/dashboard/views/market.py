@@ -1,6 +1,8 @@
 """The Market page: market cap, volume and dominance now and over time, movers, and all coins."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import streamlit as st
 
@@ -11,7 +13,9 @@ from cryptoassets.dashboard.tables import Cell, Heading, change_style, show_tabl
 
 _RANGES = {"30 days": 30, "90 days": 90, "1 year": 365, "All": 10_000}
 _MOVERS = 5
-_BILLION = 10**9
+_MIN_DAYS = 2
+"""A line needs two points."""
+_NONE = Decimal(0)
 
 
 def show(reader: Reader) -> None:
@@ -39,16 +43,12 @@ def show(reader: Reader) -> None:
 
 
 def _show_now(now: Row, days: Sequence[Row], reader: Reader) -> None:
-    before = days[-2] if len(days) > 1 else {}
     cap, volume = now["market_cap"], now["volume"]
     columns = st.columns(4)
-    change = figures.UNKNOWN
-    if cap is not None and before.get("market_cap"):
-        change = figures.percent((cap / before["market_cap"] - 1) * 100, is_signed=True)
     columns[0].metric(
         "Market cap",
         figures.total(cap, reader.currency),
-        f"{change} since yesterday" if change != figures.UNKNOWN else None,
+        _change_since_day_before(now, days),
         border=True,
         height="stretch",
     )
@@ -72,6 +72,19 @@ def _show_now(now: Row, days: Sequence[Row], reader: Reader) -> None:
     explain_missing_rates([cap, volume, *(row["market_cap"] for row in days)], reader)
 
 
+def _change_since_day_before(now: Row, days: Sequence[Row]) -> str | None:
+    """Describe the change since the newest known day before the newest price, and name that day."""
+    cap, observed_at = now["market_cap"], now["observed_at"]
+    if not cap or observed_at is None:
+        return None
+    day = observed_at.astimezone(UTC).date()
+    before = [row for row in days if row["day"] < day and row["market_cap"]]
+    if not before:
+        return None
+    change = figures.percent((cap / before[-1]["market_cap"] - 1) * 100, is_signed=True)
+    return f"{change} since {figures.past_day(before[-1]['day'], datetime.now(UTC).date())}"
+
+
 def explain_missing_rates(amounts: Sequence[object], reader: Reader) -> None:
     """Explain why amounts in the reader's currency are missing."""
     if reader.currency != "USD" and any(amount is None for amount in amounts):
@@ -85,10 +98,16 @@ def explain_missing_rates(amounts: Sequence[object], reader: Reader) -> None:
 
 def _show_days(days: Sequence[Row], reader: Reader) -> None:
     known = [row for row in days if row["market_cap"] is not None]
-    if len(known) < 2:  # noqa: PLR2004 - a line needs two points
+    if len(days) < _MIN_DAYS:
         st.caption(
             "Charts over time need data from two days. `cryptoassets backfill --from DATE` "
             "fetches earlier days."
+        )
+        return
+    if len(known) < _MIN_DAYS:
+        st.caption(
+            f"Charts over time need market caps in {reader.currency} from two days, but "
+            f"{'only one day has' if known else 'no day has'} one."
         )
         return
     prefix, times = figures.symbol(reader.currency).strip(), [row["day"] for row in known]
@@ -99,20 +118,24 @@ def _show_days(days: Sequence[Row], reader: Reader) -> None:
         + (" (derived from supply)" if row["is_market_cap_derived"] else "")
         for row in known
     ]
-    billions = [cap / _BILLION for cap in caps]
-    charts.show([charts.line(times, billions, texts)], prefix=prefix, unit=" B")
+    size, letter = figures.scale(max(caps))
+    line = charts.daily_line(times, [cap / size for cap in caps], texts)
+    charts.show([line], prefix=prefix, unit=f" {letter}".rstrip())
     left, right = st.columns(2)
     with left:
         st.subheader("Volume, 24 hours", anchor=False)
         texts = [figures.total(volume, reader.currency) for volume in volumes]
-        billions = [None if one is None else one / _BILLION for one in volumes]
-        volume_bars = charts.bars(times, billions, texts, "", charts.COLORS[0])
-        charts.show([volume_bars], prefix=prefix, unit=" B", height=260)
+        size, letter = figures.scale(
+            max((one for one in volumes if one is not None), default=_NONE)
+        )
+        scaled = [None if one is None else one / size for one in volumes]
+        volume_bars = charts.bars(times, scaled, texts, "", charts.COLORS[0])
+        charts.show([volume_bars], prefix=prefix, unit=f" {letter}".rstrip(), height=260)
     with right:
         st.subheader("Bitcoin dominance", anchor=False)
         shares = [row["btc_dominance_pct"] for row in known]
         texts = [figures.percent(share) for share in shares]
-        lines = [charts.line(times, shares, texts, color=charts.COLORS[1])]
+        lines = [charts.daily_line(times, shares, texts, color=charts.COLORS[1])]
         charts.show(lines, unit=" %", height=260)
 
 

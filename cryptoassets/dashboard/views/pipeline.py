@@ -7,15 +7,13 @@ from decimal import Decimal
 import streamlit as st
 
 from cryptoassets.dashboard import charts, figures, queries
-from cryptoassets.dashboard.addresses import dagster_link, last_runs
 from cryptoassets.dashboard.reader import Reader
 from cryptoassets.dashboard.reading import Row, platform_state, rows_of
+from cryptoassets.dashboard.runs import show_runs
 from cryptoassets.dashboard.tables import Cell, Heading, show_table
 from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
 
 _PRICES = "warehouse/coin_prices"
-_SHORT_ID = 8
-_RUNS_SHOWN = 10
 
 
 def show(reader: Reader) -> None:
@@ -25,6 +23,7 @@ def show(reader: Reader) -> None:
             "loaded": queries.LOADED,
             "marts": queries.MARTS_LOADED,
             "batches": queries.BATCHES,
+            "published_by": queries.PUBLISHED_BY,
             "days": queries.PIPELINE_DAYS,
             "quarantine": queries.QUARANTINE,
             "gaps": queries.GAPS,
@@ -44,7 +43,8 @@ def show(reader: Reader) -> None:
     _show_days(found["days"])
     _show_quarantine(found["quarantine"], reader)
     _show_gaps(found["gaps"], reader)
-    _show_runs(found["batches"], reader)
+    published_by = sorted(str(row["run_id"]) for row in found["published_by"])
+    show_runs(published_by, found["batches"], reader)
 
 
 def _show_now(found: dict[str, list[Row]], reader: Reader) -> None:
@@ -70,8 +70,8 @@ def _show_now(found: dict[str, list[Row]], reader: Reader) -> None:
     left = "no limit" if credit.left is None else figures.count(credit.left)
     columns[3].metric(
         "Credits left this month",
-        left if credit.spent else "none spent",
-        f"{figures.count(credit.spent_today)} in 24 hours" if credit.spent else None,
+        left,
+        f"{figures.count(credit.spent_today)} in 24 hours" if credit.spent else "none spent",
         delta_color="off",
         delta_arrow="off",
         border=True,
@@ -218,44 +218,3 @@ def _show_gaps(gaps: Sequence[Row], reader: Reader) -> None:
         ],
     )
     st.caption("`cryptoassets backfill --gaps` fetches what is missing.")
-
-
-def _show_runs(batches: Sequence[Row], reader: Reader) -> None:
-    st.subheader("Last runs", anchor=False)
-    runs = last_runs(_RUNS_SHOWN)
-    if runs is not None:
-        headings = [
-            Heading("Run"),
-            Heading("Job"),
-            Heading("Partition", "wide"),
-            Heading("Outcome"),
-            Heading("Started", "n"),
-        ]
-        rows: list[list[Cell | str]] = [
-            [
-                Cell(run.run_id[:_SHORT_ID], dagster_link(run.run_id)),
-                run.job,
-                run.partition,
-                Cell(run.outcome, style={"success": "up", "failure": "down"}.get(run.outcome, "")),
-                figures.moment(run.started_at, reader.zone),
-            ]
-            for run in runs
-        ]
-        show_table(headings, rows)
-        return
-    newest = {str(row["run_id"]): row for row in reversed(batches)}
-    rows = [
-        [
-            Cell(run_id[:_SHORT_ID], dagster_link(run_id)),
-            row["asset"],
-            row["partition_key"],
-            figures.moment(row["published_at"], reader.zone),
-        ]
-        for run_id, row in list(reversed(newest.items()))[:_RUNS_SHOWN]
-    ]
-    headings = [Heading("Run"), Heading("Published"), Heading("Partition", "wide")]
-    show_table([*headings, Heading("At", "n")], rows)
-    st.caption(
-        "Dagster is not responding, so this table shows only runs that published something. "
-        "`cryptoassets dev` starts Dagster; the links open its pages."
-    )
