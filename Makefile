@@ -38,7 +38,7 @@ test: setup-dev  ## Run the tests that need no Docker and no Airflow
 	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(without_long)"
 
 airflow: setup airflow3  ## Run Airflow 3 on http://localhost:8081 with Dagster, until Ctrl-C
-	@$(VENV)/python -m cryptoassets.cli.airflow
+	@$(VENV)/cryptoassets airflow
 
 # First the plugin's unit tests in Airflow's environment, then the live tests from the project's .venv.
 # Both mostly wait, so `make -j2 test-airflow` runs the two versions of Airflow at the same time.
@@ -103,6 +103,7 @@ wheel: setup  ## Build dist/: the platform's wheel, and a separate wheel for its
 	@rm -rf dist
 	@$(UV) build -q --wheel -o dist .
 	@$(UV) build -q --wheel -o dist airflow
+	@ls dist/*.whl
 
 # The date in the folder's name is in UTC.
 TO ?= backups/$(shell date -u +%Y-%m-%dT%H%M%S)
@@ -161,7 +162,8 @@ home=$$(mktemp -d) && touch "$$home/dagster.yaml" && \
 { DAGSTER_HOME="$$home" $(VENV)/dagster definitions validate; status=$$?; rm -rf "$$home"; exit $$status; }
 endef
 
-# uv's list of 150 packages is hidden; uv's downloads and the time taken are shown.
+# uv's list of 150 packages is hidden; uv's downloads and the time taken are shown. A pipe to sed or
+# awk would show them only at the end.
 # --inexact: do not remove packages that another group installed.
 # uv gets the interpreter's real path: if it got a shim such as pyenv's, it would recreate .venv each
 # time.
@@ -170,5 +172,6 @@ $(PYTHON) scripts/check_python.py && \
 { command -v uv >/dev/null || [ -x .uv/bin/uv ] || $(PYTHON) scripts/get_uv.py .uv; } && \
 echo "$(2)" && mkdir -p .uv && failed=.uv/failed-$$$$ && \
 { $(UV) sync --frozen --inexact --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(1) 2>&1 || touch $$failed; } \
-| sed '/^ [-+~] /d' && ! rm $$failed 2>/dev/null
+| while IFS= read -r line; do case "$$line" in (" "[-+~]" "*) ;; (*) printf '%s\n' "$$line";; esac; done \
+&& ! rm $$failed 2>/dev/null
 endef

@@ -82,10 +82,12 @@ def _settings() -> str:
         for name, field in Settings.model_fields.items()
     )
     return (
-        "Set these variables in the environment, or in a file `.env` in the project's folder "
-        "([.env.example](../.env.example)). If `CRYPTOASSETS_HOME` contains a file `.env`, that "
-        "file is read instead. No setting is required. Environment variables override the file; "
-        "an empty variable counts as not set.\n\n"
+        "Set these variables in the environment, or in a file `.env` "
+        "([.env.example](../.env.example)). In a checkout, the file is in the checkout's folder. "
+        "For an installed package, it is in the folder that contains `.cryptoassets`, or else in "
+        "the current folder (see [usage](usage.md#without-a-checkout)). If `CRYPTOASSETS_HOME` "
+        "contains a file `.env`, that file is read instead. No setting is required. Environment "
+        "variables override the file; an empty variable counts as not set.\n\n"
         + _table(("variable", "default", "meaning"), rows)
     )
 

@@ -1,21 +1,17 @@
 """The commands with their options and help texts, which `make reference` copies to the docs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cryptoassets.cli import doctor, monitoring, readers, servers, tour
+from cryptoassets.cli import backfill, doctor, monitoring, readers, servers, tour
+from cryptoassets.cli.java_progress import progress_with_java
 from cryptoassets.cli.json_output import JsonOption, print_json, progress_console
 from cryptoassets.cli.terminal import FAILED, console, print_for_program
-
-if TYPE_CHECKING:
-    from cryptoassets.cli.render import ConsoleProgress
 
 app = typer.Typer(
     name="cryptoassets",
@@ -28,8 +24,9 @@ app = typer.Typer(
 )
 
 
-_time = partial(typer.Option, metavar="TIME")
-_moment = partial(_time, formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+_moment = partial(
+    typer.Option, metavar="TIME", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+)
 
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001 -- the signature of a callback
@@ -53,18 +50,6 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Crypto-market data: CoinCap to MongoDB to Spark to PostgreSQL, as Dagster assets."""
-
-
-@contextmanager
-def _progress_with_java(*, is_json: bool = False) -> Iterator["ConsoleProgress"]:
-    """Start Java in the background before large imports; show progress until the block ends."""
-    from cryptoassets.resources.spark_jvm import prestarted_jvm
-
-    with prestarted_jvm():
-        from cryptoassets.cli.render import progress_on
-
-        with progress_on(progress_console(is_json=is_json)) as progress:
-            yield progress
 
 
 @app.command()
@@ -100,7 +85,7 @@ def run(
             from cryptoassets.cli.loop import run_every
 
             raise typer.Exit(run_every(console, every, is_json=json))
-    with _progress_with_java(is_json=json) as progress:
+    with progress_with_java(is_json=json) as progress:
         from cryptoassets.operations.run import run_once
 
         outcome = run_once(progress)
@@ -115,44 +100,7 @@ def run(
     raise typer.Exit(FAILED if outcome.failures else 0)
 
 
-@app.command()
-def backfill(
-    since: Annotated[str, _time("--from", help="Start, included: ISO date or time, UTC.")],
-    until: Annotated[
-        str | None,
-        _time("--to", help="End, not included: ISO date or time, UTC. Default: now."),
-    ] = None,
-    *,
-    gaps: Annotated[
-        bool, typer.Option("--gaps", help="Fetch only gaps that earlier fetches left in the range.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Fetch nothing; only show the calls and their cost.")
-    ] = False,
-    json: JsonOption = False,
-) -> None:
-    """Fetch, clean and publish price history; resumes where an earlier backfill was interrupted.
-
-    Works on one week at a time, then computes the marts of the days that changed.
-    """
-    from cryptoassets.cli.json_output import backfill_json, estimate_json
-    from cryptoassets.cli.render import print_backfill, print_estimate, progress_on
-    from cryptoassets.operations.backfill_estimate import backfill_request, estimate_backfill
-
-    asked = backfill_request(since, until, gaps_only=gaps)
-    if dry_run:
-        with progress_on(progress_console(is_json=json)) as progress:
-            estimate = estimate_backfill(progress, asked)
-        print_json(estimate_json(estimate)) if json else print_estimate(console, estimate)
-        return
-    with _progress_with_java(is_json=json) as progress:
-        from cryptoassets.operations.backfill import run_backfill
-
-        result = run_backfill(progress, asked)
-    print_json(backfill_json(result)) if json else print_backfill(console, result)
-    raise typer.Exit(FAILED if result.failures or result.stopped else 0)
-
-
+app.command()(backfill.backfill)
 for command in (
     servers.dev,
     servers.dashboard,
@@ -162,6 +110,8 @@ for command in (
     servers.source,
 ):
     app.command()(command)
+# Options after the first argument belong to Airflow's command.
+app.command(context_settings={"allow_interspersed_args": False})(servers.airflow)
 app.command()(tour.tour)
 app.command()(doctor.doctor)
 app.command()(readers.sql)
@@ -205,7 +155,7 @@ def requeue(
     """
     from cryptoassets.cli.render import print_requeue
 
-    with _progress_with_java() as progress:
+    with progress_with_java() as progress:
         from cryptoassets.operations.requeue import requeue as requeue_documents
 
         result = requeue_documents(progress, reason)
@@ -235,7 +185,7 @@ def rebuild(
     """
     from cryptoassets.cli.render import print_rebuild
 
-    with _progress_with_java() as progress:
+    with progress_with_java() as progress:
         from cryptoassets.operations.rebuild import rebuild as rebuild_partitions
 
         result = rebuild_partitions(progress, since, until)

@@ -56,6 +56,8 @@ def main() -> None:
     is_debug = "--debug" in sys.argv
     console.quiet = not _QUIET.isdisjoint(sys.argv)
     arguments = [argument for argument in sys.argv[1:] if argument not in {"--debug", *_QUIET}]
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     is_terminal = sys.stdout.isatty() and sys.stderr.isatty()
     # In files and pipes, help texts and usage errors are not wrapped.
     try:

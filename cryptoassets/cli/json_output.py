@@ -76,7 +76,9 @@ def cycle_json(cycle: "Cycle") -> Json:
 
 def audit_json(home: str, found: "Findings") -> Json:
     """What an audit found."""
-    return {"home": home, **asdict(found)}
+    values = asdict(found)
+    values["notes"] = values.pop("not_compared") + values["notes"]
+    return {"home": home, **values}
 
 
 def estimate_json(estimate: "BackfillEstimate") -> Json:

@@ -110,6 +110,8 @@ def print_freshness(console: Console, freshness: "Freshness") -> None:
 def print_audit(console: Console, home: str, found: "Findings") -> None:
     """Print notes and differences, or that there are no differences."""
     console.print(f"Home: {home}", soft_wrap=True)
+    for sentence in found.not_compared:
+        console.print(f"[dim]·[/] {escape(sentence)}", soft_wrap=True)
     attention = for_attention(console)
     for note in found.notes:
         attention.print(f"[yellow]![/] {escape(note)}", soft_wrap=True)
@@ -132,30 +134,46 @@ def print_audit(console: Console, home: str, found: "Findings") -> None:
 def print_estimate(console: Console, estimate: "BackfillEstimate") -> None:
     """Print what a backfill would fetch and cost."""
     cost, coins = estimate.cost, estimate.coins
+    if not cost.calls:
+        console.print(
+            f"Nothing is missing: a backfill would make no call (interval {estimate.interval})."
+        )
+        return
+    if estimate.source != "coincap":
+        console.print(
+            f"The source is a {estimate.source}, which costs nothing. At CoinCap, the same calls "
+            "would cost:"
+        )
     if estimate.is_number_of_coins_assumed:
         console.print(f"No coins are known before the first snapshot: {coins} are assumed.")
-    if cost.calls:
-        table = table_of("coins", "calls each", "credits each", "credits")
-        for (calls, credits_each), number in sorted(cost.groups.items(), reverse=True):
-            row = (number, calls, credits_each, number * credits_each)
-            table.add_row(*(f"{value:,}" for value in row))
-        console.print(table)
+    table = table_of("coins", "calls each", "credits each", "credits")
+    for (calls, credits_each), number in sorted(cost.groups.items(), reverse=True):
+        row = (number, calls, credits_each, number * credits_each)
+        table.add_row(*(f"{value:,}" for value in row))
+    console.print(table)
     console.print(
         f"{number_of(coins, 'coin')}, {number_of(cost.calls, 'call')}, "
         f"about {cost.credits:,} CoinCap credits (interval {estimate.interval}). "
         "Nothing was fetched.",
         soft_wrap=True,
     )
+    console.print(_months(estimate), soft_wrap=True)
+
+
+def _months(estimate: "BackfillEstimate") -> str:
+    """Describe whether a backfill fits into the credits of the current month."""
     budget, months = estimate.budget, estimate.months
     if months is None:
-        console.print("Your plan has no limit (COINCAP_MONTHLY_CREDITS=0).")
-        return
-    console.print(
-        f"Credits left this month: {budget.left:,} of {budget.monthly:,}. A backfill leaves "
+        return "Your plan has no limit (COINCAP_MONTHLY_CREDITS=0)."
+    fits = (
+        "This fits into this month's credits"
+        if months == 1
+        else f"This needs the credits of {months} calendar months"
+    )
+    return (
+        f"{fits}: {budget.left:,} of {budget.monthly:,} are left. A backfill leaves "
         f"{budget.kept_from_history:,} of them: {budget.reserve:,} in reserve, the rest for "
-        "snapshots until the month ends. It takes "
-        f"{number_of(months, 'calendar month')} with this plan. Simulator and replay cost nothing.",
-        soft_wrap=True,
+        "snapshots until the month ends."
     )
 
 

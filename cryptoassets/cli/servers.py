@@ -1,7 +1,7 @@
-"""The commands `dev`, `dashboard`, `up`, `down`, `env` and `source`.
+"""The commands `dev`, `dashboard`, `airflow`, `up`, `down`, `env` and `source`.
 
 What goes here: their options and help texts, which `make reference` copies. What stays out: what
-they do (in `stores` and `coincap_server`).
+they do (in `stores`, `airflow` and `coincap_server`).
 """
 
 from pathlib import Path
@@ -13,7 +13,10 @@ from cryptoassets.cli.terminal import console, print_for_program, print_for_shel
 
 
 def dev(
-    port: Annotated[int, typer.Option(help="Port of Dagster's web page.")] = 3000,
+    port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Port of Dagster's web page; 0 chooses a free one."),
+    ] = 3000,
 ) -> None:
     """Start the services that are not running, then Dagster on http://localhost:3000.
 
@@ -25,7 +28,9 @@ def dev(
 
 
 def dashboard(
-    port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8501,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the dashboard; 0 chooses a free one.")
+    ] = 8501,
 ) -> None:
     """Start the services that are not running, then the dashboard on http://localhost:8501.
 
@@ -35,6 +40,28 @@ def dashboard(
     from cryptoassets.cli.stores import run_dashboard
 
     raise typer.Exit(run_dashboard(console, port))
+
+
+def airflow(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="COMMAND", help="A command of Airflow with its options, e.g. `dags list`."
+        ),
+    ] = None,
+) -> None:
+    """Start Airflow 3 on http://localhost:8081, and Dagster; or run a COMMAND of this Airflow.
+
+    Without a COMMAND, Airflow and Dagster run until Ctrl-C. In a checkout,
+    `make airflow` sets Airflow up first, then does the same. With a COMMAND, runs
+    Airflow's own program with the settings and the database of this Airflow.
+    PostgreSQL is started if it is not running.
+    """
+    from cryptoassets.cli.airflow import become_airflow, run_until_stopped
+
+    if command:
+        become_airflow(command)
+    run_until_stopped(console)
 
 
 def up() -> None:

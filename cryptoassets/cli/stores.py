@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from cryptoassets.analysis.result import extra_module
 from cryptoassets.embedded import (
@@ -27,6 +28,7 @@ from cryptoassets.settings import Settings, load_settings
 
 _SOURCE = "source"
 """Name of the only embedded server that is not a store."""
+_DAGSTER_PORT, _LAST_PORT = 3000, 65535
 
 
 def start(console: Console) -> None:
@@ -90,6 +92,7 @@ def environment() -> Iterator[str]:
 
 def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[str, object]:
     key, hosts = settings.coincap_api_key, settings.cryptoassets_allowed_hosts
+    days = settings.dagster_runs_retention_days
     # Empty means not set. Without these lines, a shell that evaluates the output would have both
     # the URL and its file set, which is refused.
     unset_files = {
@@ -112,8 +115,10 @@ def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[
         "CLEAN_PATH": stack.clean_path(),
         "CRYPTOASSETS_HOME": settings.home,
         **({"CRYPTOASSETS_ALLOWED_HOSTS": hosts} if hosts else {}),
+        "CRYPTOASSETS_SINCE": settings.cryptoassets_since,
+        "CRYPTOASSETS_CURRENCIES": settings.cryptoassets_currencies,
         "CRYPTOASSETS_RETENTION_DAYS": settings.cryptoassets_retention_days,
-        "DAGSTER_RUNS_RETENTION_DAYS": settings.dagster_runs_retention_days,
+        "DAGSTER_RUNS_RETENTION_DAYS": int(days) if days.is_integer() else days,
     }
 
 
@@ -125,13 +130,22 @@ def _analyst_url(stack: Stack) -> dict[str, object]:
         return {}
 
 
-def _fail_if_port_is_used(port: int, command: str) -> None:
+def _usable_port(port: int, command: str) -> int:
+    """Return the port, or a free one instead of 0.
+
+    Raises:
+        SettingsError: the port is in use.
+    """
+    if port == 0:
+        return processes.free_port()
     error = processes.bind_error(port)
     if error is not None:
+        other = port - 1 if port == _LAST_PORT else port + 1
         raise SettingsError(
             f"Port {port} cannot be used ({error}). Stop the program that uses it, or choose "
-            f"another port: cryptoassets {command} --port {port + 1}"
+            f"another port: cryptoassets {command} --port {other}"
         )
+    return port
 
 
 def run_dagster_dev(console: Console, port: int) -> int:
@@ -140,18 +154,38 @@ def run_dagster_dev(console: Console, port: int) -> int:
     Raises:
         SettingsError: the port is in use; checked before anything is started.
     """
-    _fail_if_port_is_used(port, "dev")
+    port = _usable_port(port, "dev")
     start(console)
     console.print(
         f"Starting Dagster (takes about 15 s): [bold]http://localhost:{port}[/]  "
         "(Ctrl-C stops Dagster, but not the stores)"
     )
+    print_setting_for_links(console, port)
     variables = dagster_environment()
     workspace = dagster_file("workspace.yaml")
     return _run_until_stopped(
         ["cryptoassets.webserver.dev", str(port), str(workspace)],
         variables,
         variables["DAGSTER_HOME"],
+    )
+
+
+def print_setting_for_links(console: Console, port: int) -> None:
+    """Print the setting that the dashboard and alerts need if Dagster has an unusual port."""
+    settings, address = load_settings(), f"http://localhost:{port}"
+    if port == _DAGSTER_PORT or settings.dagster_page == address:
+        return
+    others = [
+        page
+        for page in (settings.cryptoassets_pages or "").split()
+        if not page.startswith("dagster=")
+    ]
+    value = shlex.quote(" ".join([f"dagster={address}", *others]))
+    console.print(
+        "The dashboard and alerts look for Dagster at "
+        f"{escape(settings.dagster_page)}. To change this, set in .env or in the environment:\n"
+        f"  CRYPTOASSETS_PAGES={escape(value)}",
+        soft_wrap=True,
     )
 
 
@@ -164,7 +198,7 @@ def run_dashboard(console: Console, port: int) -> int:
     """
     for name in ("plotly", "streamlit"):
         extra_module(name, extra="dashboard")
-    _fail_if_port_is_used(port, "dashboard")
+    port = _usable_port(port, "dashboard")
     if load_settings().analyst_url is None:
         start(console)
     console.print(

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console, JustifyMethod
@@ -10,10 +11,13 @@ from rich.table import Table
 
 from cryptoassets.cli.render import print_freshness
 from cryptoassets.errors import CryptoassetsError
+from cryptoassets.extras import EXTRAS, is_installed
 from cryptoassets.operations.freshness import read_freshness
 from cryptoassets.operations.runs import Outcome
 from cryptoassets.operations.session import open_stores
 from cryptoassets.operations.store_counts import StoreCount, store_counts
+from cryptoassets.operations.top_price import read_top_price
+from cryptoassets.operations.tour_home import is_tour_home
 from cryptoassets.schemas import COIN_PRICES
 from cryptoassets.schemas.flows.snapshots import FRESH_WITHIN
 from cryptoassets.settings import load_settings
@@ -37,7 +41,10 @@ def print_summary(console: Console, outcome: Outcome) -> None:
             console.print(_CAPTION, style="dim italic")
             with stores.postgres.connect() as connection:
                 freshness = read_freshness(connection, COIN_PRICES, FRESH_WITHIN)
+                price = read_top_price(connection)
             print_freshness(console, freshness)
+            if price:
+                console.print(escape(str(price)), soft_wrap=True)
     except CryptoassetsError as error:
         console.print(f"The rows could not be counted: {escape(str(error))}", soft_wrap=True)
     console.print(
@@ -50,9 +57,19 @@ def print_summary(console: Console, outcome: Outcome) -> None:
     if outcome.failures:
         place, _ = _page(command, "dagster")
         console.print(f"\nTo find the cause: [bold]{place}[/] shows the runs in Dagster.")
-        return
+    elif outcome.is_first and not is_tour_home(load_settings().home):
+        _print_next_steps(console, command)
+
+
+def _print_next_steps(console: Console, command: str) -> None:
+    """Print what a new user can do now, without commands whose extra is not installed."""
+    pages = load_settings().pages
     steps = [
-        *(_page(command, name) for name in _PAGES),
+        *(
+            _page(command, name)
+            for name in _PAGES
+            if name in pages or name not in EXTRAS or is_installed(name)
+        ),
         (f"{command} status", "rows, freshness, checks, credits"),
         (f"{command} audit", "check that every raw document is in exactly one place"),
     ]
@@ -80,8 +97,15 @@ def _counts(source: str, counts: list[StoreCount]) -> Table:
         justify: JustifyMethod = "right" if name == "rows" else "left"
         table.add_column(name, style=style, justify=justify, overflow="fold")
     for count in counts:
-        table.add_row(count.store, count.name, f"{count.rows:,}", count.newest or "")
+        table.add_row(count.store, count.name, f"{count.rows:,}", _shown(count.newest))
     return table
+
+
+def _shown(newest: str | None) -> str:
+    """Write an ISO time for people; a date stays as it is."""
+    if newest is None or "T" not in newest:
+        return newest or ""
+    return f"{datetime.fromisoformat(newest):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _command_name() -> str:

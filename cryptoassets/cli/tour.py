@@ -77,6 +77,10 @@ class ConsoleGuide:
         for line in text.split("\n"):
             self._console.print(f"[bold]$ {escape(line)}[/]", soft_wrap=True)
 
+    def failed_as_expected(self, code: int) -> None:
+        """Print the exit code of a command that failed on purpose."""
+        self._console.print(f"[bold]Exit code: {code}[/], as expected.")
+
     def unexpected(self, text: str, code: int) -> None:
         """Print which command ended unexpectedly."""
         self._console.print(

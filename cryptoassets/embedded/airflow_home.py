@@ -27,10 +27,12 @@ PASSWORD_VARIABLE = "AIRFLOW_ADMIN_PASSWORD"  # noqa: S105 - a name
 PROGRAMS = {
     # Log servers would listen on every interface, and are not needed: the logs are on this machine.
     "api-server": ("api-server",),
-    "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
 }
+SCHEDULER = "scheduler"
+"""The program that starts tasks, which need the API server."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class AirflowHome:
     port: int
 
     @property
+    def logs(self) -> dict[str, Path]:
+        """The log of each of Airflow's programs."""
+        return {name: self.folder / "logs" / f"{name}.log" for name in PROGRAMS}
+
+    @property
     def url(self) -> str:
         """The address of Airflow's page in a browser."""
         return f"http://localhost:{self.port}"
@@ -62,7 +69,9 @@ class AirflowHome:
         """
         airflow = project_root() / VENV / "bin" / "airflow"
         if not airflow.exists():
-            raise EmbeddedError(f"{airflow} is missing. Set Airflow up first: make airflow3")
+            raise EmbeddedError(
+                f"{airflow} is missing. Set Airflow up first, in a checkout: make airflow3"
+            )
         return [str(airflow), *arguments]
 
     def prepare(self) -> None:
@@ -70,9 +79,14 @@ class AirflowHome:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         password = os.environ.get(PASSWORD_VARIABLE) or "admin"
         self._write("passwords.json", json.dumps({"admin": password}))
-        if not (self.folder / "since").exists():
+        if not self.is_prepared:
             # The DAGs schedule no hour before this time, because earlier hours have no data.
             self._write("since", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether `prepare` was called, now or at an earlier start."""
+        return (self.folder / "since").exists()
 
     def environment(self) -> dict[str, str]:
         """Return the environment for all of Airflow's programs; call `prepare` first."""

@@ -5,6 +5,7 @@ archive (in `java_options`). The archive is optional: without it, Spark starts a
 """
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,7 @@ def main() -> None:
         reason = f"Java took longer than {_MAX_SECONDS // 60} minutes" if is_slow else error
         sys.stdout.write(
             f"Java is not prepared for quick starts, which is optional: {reason}. To try again, "
-            "run `.venv/bin/python -m cryptoassets.embedded.java_archive`.\n"
+            f"run `{shlex.quote(sys.executable)} -m cryptoassets.embedded.java_archive`.\n"
         )
 
 

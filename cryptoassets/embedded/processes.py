@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,16 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
+def listener(port: int) -> psutil.Process | None:
+    """Return the process that listens on this port; None if only its owner may know it."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            for connection in process.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+                    return process
+    return None
+
+
 def is_serving(pid: int, folder: Path) -> bool:
     """Return whether this process is alive and was started by us to serve `folder`.
 
@@ -86,7 +96,7 @@ def start_detached(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
-        log.replace(log.with_suffix(".old"))
+        log.replace(_old(log))
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -165,23 +175,37 @@ class Programs:
         self._programs.clear()
 
 
-def kill_leftovers(environment_variable: str, value: str) -> int:
+def kill_leftovers(logs: Collection[Path]) -> int:
     """Kill the programs that a killed command has left running; return how many were killed.
 
-    They are recognised by an environment variable that names our folder.
+    A program and its children are recognised by the program's output, which goes to one of these
+    logs. Not by the environment: Airflow's processes overwrite theirs with their titles.
     """
-    leftovers = [
-        process for process in psutil.process_iter() if _has(process, environment_variable, value)
-    ]
-    _kill(leftovers)
-    return len(leftovers)
+    # `start_detached` may have renamed the log since.
+    files = {str(path) for log in logs for path in (log.resolve(), _old(log.resolve()))}
+    leftovers = [process for process in psutil.process_iter() if _prints_to(process, files)]
+    family = {*leftovers, *(child for one in leftovers for child in _children(one))}
+    _kill(list(family))
+    return len(family)
 
 
-def _has(process: psutil.Process, variable: str, value: str) -> bool:
+def _prints_to(process: psutil.Process, files: Collection[str]) -> bool:
     try:
-        return process.environ().get(variable) == value
+        # A program that reads a log, e.g. `tail -f`, has it open under a higher number.
+        return any(one.path in files and one.fd in {1, 2} for one in process.open_files())
     except psutil.Error:
         return False
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _old(log: Path) -> Path:
+    return log.with_suffix(".old")
 
 
 def _ask_to_stop(pid: int, by: signal.Signals) -> list[psutil.Process]:

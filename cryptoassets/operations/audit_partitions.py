@@ -50,13 +50,15 @@ class Findings:
 
     Attributes:
         problems: differences, one sentence each.
-        notes: differences that will resolve themselves, and what was not compared.
+        notes: differences that will resolve themselves, and comparisons that may miss one.
+        not_compared: which ids were not compared again; this is normal.
         counted: one phrase per flow: how many of its partitions were compared.
         documents: number of raw documents compared.
     """
 
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    not_compared: list[str] = field(default_factory=list)
     counted: list[str] = field(default_factory=list)
     documents: int = 0
 
@@ -122,7 +124,7 @@ class _FlowAudit:
                 count = self._compare_partition(window, row, count)
             in_partitions += count
         self._found.notes += words_of_older_rules(flow, of_older_rules)
-        self._found.notes += self._not_compared(are_counts_exact=raw.are_exact)
+        self._note_what_was_not_compared(are_counts_exact=raw.are_exact)
         if not (raw.are_all and in_partitions == sum(raw.counts.values())):
             self._found.problems += _without_partition(mongo, flow, partitions, in_partitions)
         if partitions:
@@ -217,12 +219,11 @@ class _FlowAudit:
             found += [f"{words}: {remedy}" for words in now.differing_rows(window.start)]
         return found
 
-    def _not_compared(self, *, are_counts_exact: bool) -> list[str]:
-        notes = []
+    def _note_what_was_not_compared(self, *, are_counts_exact: bool) -> None:
         if self._skipped:
             documents = sum(count for count, _ in self._skipped)
             oldest = min(at for _, at in self._skipped)
-            notes.append(
+            self._found.not_compared.append(
                 f"{self._flow.asset}: the ids of {documents:,} raw documents in "
                 f"{counted(self._flow, len(self._skipped))} were not compared again: counts and "
                 "checksums have not changed since the last full check "
@@ -230,13 +231,12 @@ class _FlowAudit:
                 "of them"
             )
         if not (are_counts_exact or self._stores.is_full):
-            notes.append(
+            self._found.notes.append(
                 f"{self._flow.asset}: raw documents were counted over longer windows, not in each "
                 "partition, because this MongoDB server reads all of them for each count. A "
                 "surplus document in one partition may hide a missing one in another. "
                 "`cryptoassets audit --full` compares all of them"
             )
-        return notes
 
 
 def _files_differ(flow: Flow, window: Span, row: LedgerRow) -> bool | None:

@@ -17,7 +17,7 @@ from cryptoassets.operations.progress import Progress
 from cryptoassets.operations.session import Stores, open_stores, start_platform
 from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.credits import PostgresCreditKeeper
-from cryptoassets.settings import load_settings
+from cryptoassets.settings import SourceKind, load_settings
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,26 @@ class BackfillRequest:
         )
 
 
-def backfill_request(since: str, until: str | None, *, gaps_only: bool) -> BackfillRequest:
+def backfill_request(since: str | None, until: str | None, *, gaps_only: bool) -> BackfillRequest:
     """Parse the bounds. A date without a time means midnight; a time without a zone is in UTC.
 
+    Args:
+        since: start; None: the first partition, which requires `gaps_only`.
+        until: end, not included; None: now.
+        gaps_only: request only the gaps in this range.
+
     Raises:
-        SettingsError: a bound cannot be read, or the span is empty.
+        SettingsError: a bound is missing or cannot be read, or the span is empty.
     """
-    now = datetime.now(UTC)
-    start, end = _moment(since, "--from"), _moment(until, "--to") if until else now
-    first = load_settings().cryptoassets_since
+    now, settings = datetime.now(UTC), load_settings()
+    first = settings.cryptoassets_since
+    if since is None and not gaps_only:
+        raise SettingsError(
+            "--from is missing: add the start of the history, such as --from 2026-08-25, or add "
+            "--gaps to fetch only the gaps"
+        )
+    start = settings.first_partition if since is None else _moment(since, "--from")
+    end = _moment(until, "--to") if until else now
     if start.date() < OLDEST_DAY:
         raise SettingsError(f"--from {since} is before {OLDEST_DAY}: use that date or later")
     if start.date() < first:
@@ -83,11 +94,12 @@ class BackfillEstimate:
         coins: number of coins.
         cost: cost of all calls.
         interval: interval of the points, such as h1.
-        months: how many calendar months the backfill takes with the plan's credits; None: the plan
+        months: of how many calendar months the backfill needs the plan's credits; None: the plan
             has no limit.
         budget: this month's credits.
         is_number_of_coins_assumed: `coins` is the setting COINCAP_COINS, because no snapshot names
             the coins yet.
+        source: where the backfill would fetch; only CoinCap's credits are limited.
     """
 
     coins: int
@@ -96,6 +108,7 @@ class BackfillEstimate:
     months: int | None
     budget: Budget
     is_number_of_coins_assumed: bool
+    source: SourceKind
 
 
 def estimate_backfill(progress: Progress, asked: BackfillRequest) -> BackfillEstimate:
@@ -109,5 +122,6 @@ def estimate_backfill(progress: Progress, asked: BackfillRequest) -> BackfillEst
             count = stores.settings.coincap_coins
             wanted = {f"coin {number}": [Span(asked.since, until)] for number in range(count)}
         cost, budget = backfill_cost(wanted, history.interval), credit_budget(stores)
+        source = stores.stack.source
     months = cost.months(budget)
-    return BackfillEstimate(len(wanted), cost, history.interval, months, budget, is_assumed)
+    return BackfillEstimate(len(wanted), cost, history.interval, months, budget, is_assumed, source)

@@ -14,11 +14,15 @@ from cryptoassets.operations.session import Session, open_session
 
 def run_once(progress: Progress) -> Outcome:
     """Fetch, clean and publish the current hour and what earlier runs left unfinished."""
+    from cryptoassets.operations.last_publications import last_publications
+
     started = time.monotonic()
     with open_session(progress) as session:
         runner = Runner(progress, session.instance, retries_ranges=True)
+        is_first = not last_publications(session.stores.postgres)
         _run_jobs(session, runner)
         outcome = runner.outcome
+        outcome.is_first = is_first
         outcome.source = session.stores.stack.source
     outcome.seconds = time.monotonic() - started
     return outcome
@@ -43,8 +47,7 @@ def _run_jobs(session: Session, runner: Runner) -> None:
     waiting = hours_left_behind(session.stores, now)
     if not runner.execute("ingest", now.strftime("%Y-%m-%d-%H:00")):
         return
-    runner.progress.doing("Starting Spark")
-    session.await_spark()
+    _await_spark(session)
     # Not only the current hour: a response belongs to the hour of its own timestamp.
     raw = {key for (_, key), rows in runner.outcome.materialized.items() if rows}
     # Process the newest hour first: an older hour that always fails must not delay it.
@@ -61,3 +64,11 @@ def _run_jobs(session: Session, runner: Runner) -> None:
     for sentence in filter(None, (waiting.rest, rest, earlier_publications(postgres))):
         runner.warn(sentence)
     report_older_rules(session.stores, runner)
+
+
+def _await_spark(session: Session) -> None:
+    """Wait until Spark is ready, and report how long that took."""
+    started = time.monotonic()
+    session.progress.doing("Starting Spark")
+    session.await_spark()
+    session.progress.done("Spark", "ready", time.monotonic() - started)

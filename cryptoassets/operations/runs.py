@@ -49,6 +49,7 @@ class Outcome:
         errors: class names of the errors that made steps fail.
         past: failed checks that judge how a snapshot arrived. They are not failures if past
             partitions are processed again. Maps check and partition to the description.
+        is_first: nothing was published before.
     """
 
     failures: list[str] = field(default_factory=list)
@@ -59,6 +60,7 @@ class Outcome:
     facts: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     errors: set[str] = field(default_factory=set)
     past: dict[tuple[str, str], str] = field(default_factory=dict)
+    is_first: bool = False
     source: str = ""
     seconds: float = 0.0
 

@@ -5,7 +5,7 @@ from the ledger; `audit` checks that the rows exist.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import LiteralString
 
 import pymongo
@@ -59,7 +59,7 @@ class StoreCount:
     """Rows of one collection or table.
 
     Attributes:
-        newest: ISO text, UTC.
+        newest: newest time or day: an ISO time or date in UTC.
         is_by_ledger: the number of rows was read from the ledger; False: the rows were counted.
     """
 
@@ -101,5 +101,5 @@ def store_counts(stores: Stores) -> list[StoreCount]:
 
 def _iso(moment: object) -> str | None:
     if isinstance(moment, datetime):
-        return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+        return moment.astimezone(UTC).isoformat(timespec="seconds")
     return None if moment is None else str(moment)

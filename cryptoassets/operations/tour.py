@@ -132,6 +132,9 @@ class Guide(Protocol):
     def command(self, text: str) -> None:
         """Show a command before it runs."""
 
+    def failed_as_expected(self, code: int) -> None:
+        """Show the exit code of a command that failed on purpose."""
+
     def unexpected(self, text: str, code: int) -> None:
         """Report that a command ended with an unexpected exit code."""
 
@@ -152,4 +155,6 @@ def take_tour(guide: Guide, run: Callable[[str], int], steps: Sequence[Step] = S
             if code != step.code:
                 guide.unexpected(text, code)
                 return False
+            if code:
+                guide.failed_as_expected(code)
     return True

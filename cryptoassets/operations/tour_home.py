@@ -27,6 +27,7 @@ _SETTINGS = """\
 # Settings of the tour. The project's .env file is not read.
 CRYPTOASSETS_CURRENCIES=none
 """
+_FOLDER, _LOCK = "tour", "tour.lock"
 _GRACE_SECONDS = 5.0
 _STOP_SECONDS = 60.0
 
@@ -80,6 +81,11 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
+def is_tour_home(home: Path) -> bool:
+    """Return whether a home is the tour's, which has a lock file next to it."""
+    return home.name == _FOLDER and (home.parent / _LOCK).exists()
+
+
 def users_settings(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the names of environment variables that are settings, except the home's."""
     names = {name.upper() for name in Settings.model_fields} - {"CRYPTOASSETS_HOME"}
@@ -109,8 +115,8 @@ def open_tour_home(*, keeps: bool) -> Iterator[TourHome]:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     parent = load_settings().home
     parent.mkdir(parents=True, exist_ok=True)
-    folder = parent / "tour"
-    lock = FileLock(parent / "tour.lock", timeout=0)
+    folder = parent / _FOLDER
+    lock = FileLock(parent / _LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:

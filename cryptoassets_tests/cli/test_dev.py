@@ -9,7 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
+from cryptoassets.cli.stores import print_setting_for_links
 from cryptoassets.embedded.processes import free_port
 from cryptoassets_tests.e2e.homes import COMMAND
 from cryptoassets_tests.web import serving
@@ -38,22 +40,34 @@ def status_of(request: urllib.request.Request) -> int:
         return error.code
 
 
+def setting_for_links(port: int) -> str:
+    """Return what `dev` prints about links to a Dagster on this port."""
+    with (console := Console(width=200)).capture() as printed:
+        print_setting_for_links(console, port)
+    return printed.get()
+
+
 @pytest.mark.postgres
 @pytest.mark.usefixtures("stack")  # stops the stores, which `dev` leaves running
 @pytest.mark.timeout(240)
 def test_dev_accepts_only_its_own_page_and_sigterm_ends_all_dagster_processes(
-    session_home: Path,
+    session_home: Path, tmp_path: Path
 ) -> None:
     """Plain `dagster dev` accepts requests from any page, and its daemon survives SIGTERM."""
     port = free_port()
     environment = os.environ | {"CRYPTOASSETS_HOME": str(session_home)}
     command = [str(COMMAND), "dev", "--port", str(port)]
     health = f"http://127.0.0.1:{port}/server_info"
+    printed = tmp_path / "printed"
 
-    with serving(command, health, environment, stdout=subprocess.DEVNULL) as dev:
+    with (
+        printed.open("wb") as stdout,
+        serving(command, health, environment, stdout=stdout) as dev,
+    ):
         found = statuses(port)
         started = psutil.Process(dev.pid).children(recursive=True)
 
+    assert f"CRYPTOASSETS_PAGES=dagster=http://localhost:{port}\n" in printed.read_text()
     # `webserver.test_guard` tests each refusal; this test only checks that `dev` uses the guard.
     assert {"own": 200, "by URL": 405, "foreign": 403} == found
     gone, alive = psutil.wait_procs(started, timeout=30)
@@ -61,6 +75,43 @@ def test_dev_accepts_only_its_own_page_and_sigterm_ends_all_dagster_processes(
     commands = [" ".join(process.cmdline()) for process in alive]
     assert [] == [it for it in commands if "dagster" in it or "cryptoassets.webserver" in it]
     assert 3 <= len(gone)
+
+
+@pytest.mark.parametrize("command", ["dev", "dashboard"])
+@pytest.mark.parametrize("port", ["99999", "-1"])
+def test_a_port_that_cannot_exist_is_wrong_usage(command: str, port: str) -> None:
+    """In an earlier version, these commands ended with a traceback."""
+    ended = subprocess.run(
+        [str(COMMAND), command, f"--port={port}"], capture_output=True, text=True, check=False
+    )
+
+    assert 2 == ended.returncode
+    assert "Invalid value for '--port'" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("pages", "port", "setting"),
+    [
+        ("", 3005, "dagster=http://localhost:3005"),
+        (
+            "dagster=http://old:1 spark=http://s",
+            3005,
+            "'dagster=http://localhost:3005 spark=http://s'",
+        ),
+        ("dagster=http://localhost:3005", 3005, None),
+        ("", 3000, None),
+    ],
+    ids=["unset", "other pages", "already set", "usual port"],
+)
+def test_dev_prints_the_setting_for_links_to_an_unusual_port(
+    monkeypatch: pytest.MonkeyPatch, pages: str, port: int, setting: str | None
+) -> None:
+    """Without it, the dashboard would show another program's page as this Dagster."""
+    monkeypatch.setenv("CRYPTOASSETS_PAGES", pages)
+
+    printed = setting_for_links(port)
+
+    assert (f"CRYPTOASSETS_PAGES={setting}\n" in printed) if setting else printed == ""
 
 
 def test_a_port_in_use_is_reported_before_anything_starts() -> None:

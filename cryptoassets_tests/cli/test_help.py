@@ -13,7 +13,7 @@ from cryptoassets.cli.app import app
 from cryptoassets_tests.e2e.homes import COMMAND, user_environment
 
 VERBS = (
-    *("run", "dev", "up", "down", "env", "status", "source"),
+    *("run", "dev", "airflow", "up", "down", "env", "status", "source"),
     *(
         "backfill",
         "tour",
@@ -168,6 +168,37 @@ def test_a_shell_can_complete_commands(tmp_path: Path) -> None:
     shown = command(tmp_path, _CRYPTOASSETS_COMPLETE="complete_bash", **typed)
 
     assert ["requeue", "rebuild", "retention"] == shown.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("sql --format ", ["table", "csv", "json"]),
+        ("export coin_daily --format ", ["parquet", "csv", "duckdb", "xlsx"]),
+        ("export coin_d", ["coin_daily"]),
+        ("export marts.coin_", ["marts.coin_daily", "marts.coin_candles", "marts.coin_latest"]),
+        ("export part", []),
+    ],
+)
+def test_a_shell_can_complete_formats_and_tables(
+    tmp_path: Path, typed: str, offered: list[str]
+) -> None:
+    """Otherwise the shell offers the names of files."""
+    place = len(typed.split(" "))
+    words = {"COMP_WORDS": f"cryptoassets {typed}", "COMP_CWORD": str(place)}
+    before = cpu_seconds_of_children()
+
+    shown = command(tmp_path, _CRYPTOASSETS_COMPLETE="complete_bash", **words)
+
+    assert offered == shown.stdout.split()
+    assert cpu_seconds_of_children() - before < 1.5
+
+
+def test_help_can_be_asked_for_without_dashes(tmp_path: Path) -> None:
+    """Many programs have a command `help`."""
+    assert command(tmp_path, "--help").stdout == command(tmp_path, "help").stdout
+    assert command(tmp_path, "run", "--help").stdout == command(tmp_path, "help", "run").stdout
+    assert 0 == command(tmp_path, "help").returncode
 
 
 def test_without_arguments_the_help_is_shown(tmp_path: Path) -> None:

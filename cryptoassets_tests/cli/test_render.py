@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cryptoassets.backfills.windows import BackfillCost
 from cryptoassets.cli.json_output import (
+    audit_json,
     estimate_json,
     print_json,
     progress_console,
@@ -20,6 +21,7 @@ from cryptoassets.cli.render import (
     ConsoleProgress,
     print_audit,
     print_backfill,
+    print_estimate,
     print_rebuild,
     print_requeue,
     progress_on,
@@ -31,7 +33,10 @@ from cryptoassets.operations.backfill_estimate import BackfillEstimate, Backfill
 from cryptoassets.operations.rebuild import RebuildResult
 from cryptoassets.operations.requeue import RequeueResult
 from cryptoassets.operations.runs import Outcome
+from cryptoassets.settings import SourceKind
 from cryptoassets.upkeep.retention import RetentionResult
+
+NOW = datetime(2026, 3, 8, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -105,7 +110,9 @@ def test_a_dry_run_prints_costs_or_deletions_as_json(
     since, until = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC)
     budget = Budget(monthly=4000, spent=100, now=until)
     cost = BackfillCost(Counter({(1, 25): 2}), calls=2, credits=50)
-    estimate = BackfillEstimate(2, cost, "h1", 1, budget, is_number_of_coins_assumed=False)
+    estimate = BackfillEstimate(
+        2, cost, "h1", 1, budget, is_number_of_coins_assumed=False, source="coincap"
+    )
 
     print_json(estimate_json(estimate))
     printed = json.loads(capsys.readouterr().out)
@@ -113,6 +120,59 @@ def test_a_dry_run_prints_costs_or_deletions_as_json(
 
     print_json(retention_json(RetentionResult(since, [], records=3, runs=None), is_dry_run=True))
     assert "2026-03-01T00:00:00+00:00" == json.loads(capsys.readouterr().out)["before"]
+
+
+def estimate_of(calls: int, source: SourceKind, months: int | None = 1) -> BackfillEstimate:
+    """An estimate for one coin; each call costs 25 credits."""
+    budget = Budget(monthly=0 if months is None else 4000, spent=0, now=NOW)
+    groups = Counter({(calls, 25 * calls): 1}) if calls else Counter[tuple[int, int]]()
+    return BackfillEstimate(
+        len(groups),
+        BackfillCost(groups, calls, credits=25 * calls),
+        "h1",
+        months,
+        budget,
+        is_number_of_coins_assumed=False,
+        source=source,
+    )
+
+
+@pytest.mark.parametrize(
+    ("months", "words"),
+    [
+        (1, "This fits into this month's credits: 4,000 of 4,000 are left."),
+        (3, "This needs the credits of 3 calendar months: 4,000 of 4,000 are left."),
+        (None, "Your plan has no limit (COINCAP_MONTHLY_CREDITS=0)."),
+    ],
+)
+def test_a_dry_run_shows_whether_the_months_credits_are_enough(
+    console: Console, months: int | None, words: str
+) -> None:
+    """The number of months is about credits; it must not look like the duration of the backfill."""
+    print_estimate(console, estimate_of(2, "coincap", months))
+
+    *_, cost, last = printed_lines(console)
+    assert "1 coin, 2 calls, about 50 CoinCap credits (interval h1). Nothing was fetched." == cost
+    assert last.startswith(words)
+
+
+@pytest.mark.parametrize("source", ["simulator", "replay"])
+def test_a_dry_run_first_shows_that_our_own_sources_cost_nothing(
+    console: Console, source: SourceKind
+) -> None:
+    """A new user has no key, so a list of credits would look like a bill."""
+    print_estimate(console, estimate_of(2, source))
+
+    words = f"The source is a {source}, which costs nothing. At CoinCap, the same calls would cost:"
+    assert words == printed_lines(console)[0]
+
+
+def test_a_dry_run_without_calls_shows_that_nothing_is_missing(console: Console) -> None:
+    """Credits and months of nothing would confuse."""
+    print_estimate(console, estimate_of(0, "simulator"))
+
+    words = "Nothing is missing: a backfill would make no call (interval h1)."
+    assert [words] == printed_lines(console)
 
 
 def test_a_week_that_is_published_but_not_fetched_does_not_look_idle() -> None:
@@ -143,6 +203,23 @@ def test_an_audit_names_each_difference_and_the_commands_for_them(console: Conso
     assert ["Home: /home", "! a note", "✗ one", "✗ two"] == lines[:4]
     assert "2 differences found" in lines[4]
     assert "cryptoassets rebuild" in " ".join(lines[4:])
+
+
+def test_what_an_audit_did_not_compare_again_does_not_look_like_a_warning(
+    console: Console, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is normal, so it is not printed with `--quiet` either. In JSON, it is still a note."""
+    found = Findings(counted=["1 day"], notes=["a note"], not_compared=["ids of 5 days"])
+
+    print_audit(console, "/home", found)
+    console.quiet = True
+    print_audit(console, "/home", found)
+
+    assert ["· ids of 5 days", "! a note"] == printed_lines(console)[1:3]
+    assert ["! a note"] == capsys.readouterr().err.splitlines()
+    printed = audit_json("/home", found)
+    assert ["ids of 5 days", "a note"] == printed["notes"]
+    assert {"home", "problems", "notes", "counted", "documents"} == set(printed)
 
 
 def test_results_show_the_number_of_failures(console: Console) -> None:

@@ -91,7 +91,8 @@ def results(
             "AND observed_at = %s",
             MISSING_POINT,
         )
-        healed = platform.command("backfill", *RANGE, "--gaps")
+        # Without --from, gaps are filled from the first partition on.
+        healed = platform.command("backfill", "--gaps", "--to", UNTIL)
         calls = counted_by(platform)
         repeated = platform.command("backfill", *RANGE, "--gaps")
         yield Results(platform, estimate, *killed, resumed, resumed_days, healed, calls, repeated)
@@ -117,7 +118,7 @@ def test_the_dry_run_shows_the_cost_and_fetches_nothing(results: Results) -> Non
     """16 days of hourly points cost one call and about 23 credits per coin."""
     assert 0 == results.estimate.code
     assert "3 coins, 3 calls, about 69 CoinCap credits" in results.estimate.text
-    assert "It takes 1 calendar month with this plan" in results.estimate.text
+    assert "This fits into this month's credits: 4,000 of 4,000" in results.estimate.text
 
 
 def test_a_killed_backfill_resumes_without_repeating_fetches_or_writes(results: Results) -> None:
@@ -187,6 +188,7 @@ def test_the_ledger_counts_the_credits_that_the_source_counts(results: Results) 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ((), "Error: --from is missing: add the start of the history, such as --from 2026-08-25"),
         (("--from", "yesterday"), "is not an ISO date or time"),
         (("--from", "2017-12-31"), "is before 2018-01-01"),
         (("--from", "2026-01-02", "--to", "2026-01-01"), "is not after --from"),

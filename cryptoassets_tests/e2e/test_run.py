@@ -5,10 +5,12 @@ tested in `test_bad_snapshots`.
 """
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,8 @@ def test_env_prints_the_settings_that_need_no_server(results: Results) -> None:
     names = {line.partition("=")[0] for line in lines if "=" in line}
 
     assert {"CRYPTOASSETS_HOME", "CLEAN_PATH", "SPARK_MASTER"} <= names
+    assert {"CRYPTOASSETS_SINCE", "CRYPTOASSETS_CURRENCIES"} <= names
+    assert "DAGSTER_RUNS_RETENTION_DAYS=0" in lines
     assert names.isdisjoint({"MONGO_URL", "POSTGRES_URL", "COINCAP_URL"})
 
 
@@ -119,6 +123,7 @@ def test_the_first_run_succeeds_and_lists_the_stores(results: Results) -> None:
     assert "0 failed" in results.first.text
     assert f"home: {results.home.folder}" in results.first.text
     assert "cryptoassets audit" in results.first.text
+    assert re.search(r"✓ Spark +ready +[\d.]+ s", results.first.text)
 
 
 def test_every_table_has_every_coin_of_the_first_run(results: Results) -> None:
@@ -161,6 +166,8 @@ def test_status_reports_fresh_prices_as_json(results: Results) -> None:
     assert {True} == {check["passed"] for check in results.status["checks"]}
     assert 4000 == results.status["credits"]["left"]
     assert results.status["disk_bytes"] > 1_000_000
+    newest = {store["name"]: store["newest"] for store in results.status["stores"]}
+    assert datetime.fromisoformat(newest["warehouse.coin_prices"]).tzinfo is not None
 
 
 def test_status_reports_good_runs_and_no_waiting_documents(results: Results) -> None:

@@ -34,6 +34,10 @@ class Listener:
     def command(self, text: str) -> None:
         """Do nothing; `run` keeps the output."""
 
+    def failed_as_expected(self, code: int) -> None:
+        """Add the exit code to the output of the step."""
+        self.printed[self._title] += f" exit code {code}"
+
     def unexpected(self, text: str, code: int) -> None:
         """Record the command with its output."""
         self.failures.append(f"{text}: {code}: {self.printed[self._title]}")
@@ -67,6 +71,7 @@ def test_the_tour_shows_what_it_promises(platform: Platform, stack: Stack) -> No
     printed = listener.printed
     assert "| BTC |" in printed["See a price"]
     assert "newest_snapshot_complete: the snapshot of" in printed["Watch the check fail"]
+    assert printed["Watch the check fail"].endswith(" exit code 1")
     assert "snapshot_incomplete | 30" in printed["Find the documents in quarantine"]
     assert "100 (1 row)" in printed["Find the documents in quarantine"]
     assert "0 failed" in printed["Repair the source"]

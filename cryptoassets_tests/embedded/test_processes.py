@@ -1,6 +1,7 @@
 """Programs that end with their command; `test_servers` tests servers, which keep running."""
 
 import os
+import socket
 import threading
 import time
 from pathlib import Path
@@ -56,18 +57,54 @@ def test_a_program_that_ended_by_itself_is_restarted(
     assert [f"script ended and is being restarted. Its log: {tmp_path / 'log'}"] == reports
 
 
-def test_programs_of_a_killed_command_are_found_by_their_environment(tmp_path: Path) -> None:
-    """Otherwise two Airflow schedulers would work on one database."""
-    log = tmp_path / "log"
-    left = program(log, "echo $$; sleep 300", CRYPTOASSETS_TEST_FOLDER=str(tmp_path))
+def test_programs_of_a_killed_command_are_found_by_their_log(tmp_path: Path) -> None:
+    """Otherwise two Airflow schedulers would work on one database.
+
+    Airflow's processes overwrite their environment. Their children may print elsewhere, and the log
+    is renamed when it is large.
+    """
+    log = tmp_path / "api-server.log"
+    left = program(log, "env -i sleep 300 >/dev/null 2>&1 & echo $!; exec env -i sleep 300")
     left.start()
-    pid_printed(log)
+    child = psutil.Process(pid_printed(log))
+    log.rename(tmp_path / "api-server.old")
 
-    killed = kill_leftovers("CRYPTOASSETS_TEST_FOLDER", str(tmp_path))
+    killed = kill_leftovers([log])
 
-    assert killed >= 1
+    assert killed == 2
     assert left.process is not None
     assert left.process.wait(timeout=10)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_program_that_only_reads_a_log_is_not_a_leftover(tmp_path: Path) -> None:
+    """A user may be watching the scheduler's log with `tail -f`."""
+    log = tmp_path / "scheduler.log"
+    log.write_text("started\n")
+    reader = program(tmp_path / "other", f"exec tail -f {log}")
+    reader.start()
+    assert reader.process is not None
+    while not (tmp_path / "other").read_text():
+        time.sleep(0.02)
+
+    killed = kill_leftovers([log])
+
+    assert killed == 0
+    assert reader.process.poll() is None
+    processes.stop(reader.process.pid)
+
+
+def test_the_process_that_listens_on_a_port_is_found() -> None:
+    """An error that names it saves the user a search."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+
+        found = processes.listener(port)
+
+    assert psutil.Process() == found
+    assert processes.listener(processes.free_port()) is None
 
 
 def test_a_killed_process_is_awaited_until_its_parent_has_reaped_it() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -10,13 +11,16 @@ import pytest
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap_server.server import make_server
 from cryptoassets.coincap_server.sources import replayed_source, simulated_source
+from cryptoassets.embedded.java import java_folder
+from cryptoassets.embedded.java_options import ClassArchive
 from cryptoassets.errors import SettingsError
-from cryptoassets.operations.doctor import findings
+from cryptoassets.operations.doctor import findings, machine
 from cryptoassets.operations.doctor.findings import Finding, Level
 from cryptoassets.operations.doctor.live import plan, try_source
 from cryptoassets.operations.doctor.report import Report, examine
 from cryptoassets.settings import Settings
 from cryptoassets_tests.e2e.platforms import put_faults
+from cryptoassets_tests.embedded.test_java import fake_java
 
 GIGABYTE = 10**9
 KEY = "planted-key-4711"
@@ -34,6 +38,8 @@ KEY = "planted-key-4711"
         (findings.memory(4 * GIGABYTE, 8 * GIGABYTE), "ok"),
         (findings.memory(1 * GIGABYTE, 8 * GIGABYTE), "warning"),
         (findings.memory(1000, 8 * GIGABYTE), "problem"),
+        (findings.extras({"xlsx": True}), "ok"),
+        (findings.missing_java_archive("/python"), "warning"),
         (findings.limits(None, None), "ok"),
         (findings.limits(1000, None), "warning"),
         (findings.limits(100, None), "problem"),
@@ -63,6 +69,43 @@ def test_a_misspelled_setting_gets_a_suggestion() -> None:
     )
 
     assert ("COINCAP_KEY", "Did you mean COINCAP_API_KEY?") == (found.name, found.remedy)
+
+
+def test_extras_that_are_not_installed_are_listed_with_a_command() -> None:
+    """They are optional, so they would not stop a run; but a user must know how to add them."""
+    found = findings.extras({"alerts": False, "duckdb": True, "xlsx": False})
+
+    assert ("ok", "duckdb; not installed: alerts, xlsx") == (found.level, found.found)
+    assert "pip install 'cryptoassets[alerts,xlsx]'" in found.remedy
+
+
+def test_a_missing_class_archive_is_reported_with_the_command_that_creates_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make` creates the archive; whoever installs the wheel must create it."""
+    monkeypatch.setenv("JAVA_HOME", str(fake_java(tmp_path / "java", "21.0.1")))
+
+    java, archive = machine.java(tmp_path)
+
+    assert "ok" == java.level
+    assert ("Java archive", "warning") == (archive.name, archive.level)
+    assert f"`{sys.executable} -m cryptoassets.embedded.java_archive`" in archive.remedy
+
+
+def test_an_existing_class_archive_is_not_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archive of this Java is where the command looks for it."""
+    home = fake_java(tmp_path / "java", "21.0.1")
+    monkeypatch.setenv("JAVA_HOME", str(home))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    archive = ClassArchive(java_folder(tmp_path), home / "bin" / "java")
+    archive.folder.mkdir(parents=True)
+    for file in (archive.classes, archive.base):
+        if file:
+            file.touch()
+
+    assert ["Java"] == [one.name for one in machine.java(tmp_path)]
 
 
 def test_the_users_name_is_not_in_a_report() -> None:

@@ -45,10 +45,10 @@ def test_row_counts_come_from_the_ledger_without_expired_partitions(
     shown = {name: (count.rows, count.newest) for name, count in counts.items()}
     assert {
         "warehouse.coins": (0, None),
-        "warehouse.coin_prices": (7, "2026-10-31 23:05:00 UTC"),
+        "warehouse.coin_prices": (7, "2026-10-31T23:05:00+00:00"),
         "warehouse.coin_price_history": (7, None),
         "warehouse.fx_rates": (0, None),
-        "warehouse.quarantine": (3, "2026-10-31 22:05:00 UTC"),
+        "warehouse.quarantine": (3, "2026-10-31T22:05:00+00:00"),
         "marts.coin_daily": (23, "2026-10-31"),
         "marts.coin_candles": (0, None),
         "marts.market_daily": (0, None),

@@ -8,7 +8,12 @@ import pytest
 
 from cryptoassets.errors import EmbeddedError
 from cryptoassets.operations.tour import STEPS, Step, take_tour
-from cryptoassets.operations.tour_home import open_tour_home, tour_environment, users_settings
+from cryptoassets.operations.tour_home import (
+    is_tour_home,
+    open_tour_home,
+    tour_environment,
+    users_settings,
+)
 from cryptoassets.settings import load_settings
 
 
@@ -26,6 +31,10 @@ class Notes:
         """Record the command."""
         self.shown.append(f"$ {text}")
 
+    def failed_as_expected(self, code: int) -> None:
+        """Record the exit code."""
+        self.shown.append(f"exit code {code}")
+
     def unexpected(self, text: str, code: int) -> None:
         """Record the command and its exit code."""
         self.shown.append(f"{text}: {code}")
@@ -38,7 +47,15 @@ def test_the_tour_stops_at_the_first_unexpected_exit_code() -> None:
 
     assert not take_tour(notes, {"fails": 1, "works": 0}.__getitem__, steps)
 
-    assert ["1 one", "$ fails", "2 two", "$ works", "$ fails", "fails: 1"] == notes.shown
+    assert [
+        "1 one",
+        "$ fails",
+        "exit code 1",
+        "2 two",
+        "$ works",
+        "$ fails",
+        "fails: 1",
+    ] == notes.shown
 
 
 def test_every_command_has_valid_shell_syntax() -> None:
@@ -75,6 +92,7 @@ def test_a_tours_home_has_its_own_settings_and_is_removed(
 
     with open_tour_home(keeps=False) as home:
         assert not left.exists()
+        assert (True, False) == (is_tour_home(home.folder), is_tour_home(tmp_path))
         code = home.run(f'env > {tmp_path}/env\ntest "$CRYPTOASSETS_HOME" = {home.folder}')
         with pytest.raises(EmbeddedError, match="Another tour"), open_tour_home(keeps=False):
             pass

@@ -181,4 +181,4 @@ def test_only_dates_count_as_the_newest_time(lake: Lake, postgres: PostgresResou
     with open_stores() as stores:
         newest = {count.name: count.newest for count in store_counts(stores)}
 
-    assert "2026-10-31 23:00:00 UTC" == newest[f"{lake.name}.coin_snapshots"]
+    assert "2026-10-31T23:00:00+00:00" == newest[f"{lake.name}.coin_snapshots"]

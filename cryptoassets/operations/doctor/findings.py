@@ -4,11 +4,14 @@ What goes here: pure functions from facts to findings. What stays out: gathering
 `machine` and `servers`).
 """
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
+
+from cryptoassets.extras import how_to_install
 
 Level = Literal["ok", "warning", "problem"]
 """A `problem` would stop a run; a `warning` names something that may disturb it."""
@@ -50,6 +53,35 @@ def python(version: tuple[int, int], words: str) -> Finding:
     if PYTHONS[0] <= version <= PYTHONS[1]:
         return Finding("Python", "ok", words)
     return Finding("Python", "problem", words, "Use Python 3.11, 3.12 or 3.13")
+
+
+def extras(installed: Mapping[str, bool]) -> Finding:
+    """Report which extras are installed, and how to install the others.
+
+    Args:
+        installed: maps each extra to whether it is installed.
+    """
+    missing = [extra for extra, is_there in installed.items() if not is_there]
+    found = ", ".join(extra for extra in installed if extra not in missing) or "none"
+    if not missing:
+        return _ok("extras", found)
+    remedy = f"They are optional. To install them: {how_to_install(missing)}"
+    return Finding("extras", "ok", f"{found}; not installed: {', '.join(missing)}", remedy)
+
+
+def missing_java_archive(python: str) -> Finding:
+    """Report that Spark starts slowly because its classes were never stored.
+
+    Args:
+        python: path of the interpreter that runs this platform.
+    """
+    return Finding(
+        "Java archive",
+        "warning",
+        "missing, so every run starts slowly",
+        f"Prepare Java for quick starts, once (about 30 s): `{shlex.quote(python)} -m "
+        "cryptoassets.embedded.java_archive`",
+    )
 
 
 def disk(name: str, folder: str, free_bytes: int, *, is_writable: bool) -> Finding:

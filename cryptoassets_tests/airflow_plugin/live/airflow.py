@@ -230,7 +230,7 @@ def running_airflow(
         programs.start(program)
         airflow.programs[name] = program
     try:
-        until(lambda: airflow.rows("SELECT 1 FROM serialized_dag HAVING count(*) >= 9"), 180)
+        until(lambda: airflow.rows("SELECT 1 FROM serialized_dag HAVING count(*) >= 10"), 180)
         if line == 3:
             until(lambda: _answers(f"{home.url}/api/v2/monitor/health"), 120)
         yield airflow
@@ -239,10 +239,10 @@ def running_airflow(
 
 
 def _documented_dag() -> str:
-    """Return the DAG from `docs/airflow.md`, with the code location changed as a user would."""
+    """Return the DAG from `docs/airflow.md`."""
     page = (project_root() / "docs" / "airflow.md").read_text()
     [code] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    return str(code).replace('"spark-consumer"', '"cryptoassets"')
+    return str(code)
 
 
 def _answers(url: str) -> bool:

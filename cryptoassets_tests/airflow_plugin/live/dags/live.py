@@ -15,6 +15,7 @@ OPTIONS = {
     "live_held": {"deferrable": False},
     "live_lost_answer": {"dagster_conn_id": "dagster_proxy"},
     "live_killed_webserver": {"dagster_conn_id": "dagster_frail"},
+    "live_skipped": {"skip_on": ["UpstreamNotMaterializedError"]},
     "live_timeout": {"run_timeout": timedelta(seconds=12), "retries": 0},
     "live_task_timeout": {"execution_timeout": timedelta(seconds=12), "retries": 0},
 }
