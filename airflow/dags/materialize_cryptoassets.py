@@ -25,6 +25,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from cryptoassets_airflow.deadlines import late_after
 from cryptoassets_airflow.locations import DagsterReadyOperator
 from cryptoassets_airflow.operator import DagsterMaterializeOperator
+from cryptoassets_airflow.partitions import partition_of_documents
 from cryptoassets_airflow.since import first_moment
 
 RAW_LOCATION = "{{ var.value.get('cryptoassets_raw_location', 'cryptoassets') }}"
@@ -34,9 +35,24 @@ PROCESSING_LOCATION = "{{ var.value.get('cryptoassets_processing_location', 'cry
 _START = "(data_interval_start | default(dag_run.run_after))"
 _END = "(data_interval_end | default(dag_run.run_after))"
 HOUR_BEING_FILLED = f"{{{{ {_END}.strftime('%Y-%m-%d-%H:00') }}}}"
-DAY_BEING_FILLED = f"{{{{ {_END}.strftime('%Y-%m-%d') }}}}"
 HOUR_JUST_CLOSED = f"{{{{ {_START}.strftime('%Y-%m-%d-%H:00') }}}}"
 DAY_OF_THAT_HOUR = f"{{{{ {_START}.strftime('%Y-%m-%d') }}}}"
+
+# The interval may have ended hours before the DAG run starts. Retries keep the DAG run's start.
+_RUN_START = f"(dag_run.start_date or {_END})"
+HOUR_OF_RUN = f"{{{{ {_RUN_START}.strftime('%Y-%m-%d-%H:00') }}}}"
+
+
+def _hour_of_documents(task_id: str, moment: str) -> str:
+    """Return a template's expression: the hour of the task's documents, else that of `moment`."""
+    default = f"{moment}.strftime('%Y-%m-%d-%H:00')"
+    return f"partition_of_documents(ti.xcom_pull(task_ids='{task_id}'), {default})"
+
+
+_SNAPSHOT = _hour_of_documents("ingest_coincap", _END)
+HOUR_OF_SNAPSHOT = f"{{{{ {_SNAPSHOT} }}}}"
+DAY_OF_SNAPSHOT = f"{{{{ {_SNAPSHOT}[:10] }}}}"
+HOUR_OF_RATES = f"{{{{ {_hour_of_documents('fetch_rates', _RUN_START)} }}}}"
 
 FIRST_HOUR = first_moment().replace(minute=0, second=0, microsecond=0)
 FIRST_DAY = FIRST_HOUR.replace(hour=0)
@@ -60,6 +76,7 @@ def declare(dag_id: str, cron: str, *, late: timedelta, doc_md: str, **options: 
         schedule=CronDataIntervalTimetable(cron, timezone="UTC"),
         doc_md=doc_md,
         tags=["cryptoassets", "dagster"],
+        user_defined_macros={"partition_of_documents": partition_of_documents},
         default_args={**DEFAULTS, **alert.pop("default_args", {})},
         **alert,
         **options,
@@ -78,7 +95,8 @@ with declare(
 Every 5 minutes: fetch a snapshot from CoinCap into MongoDB, then clean the hour's documents with
 Spark and publish them to PostgreSQL, then refresh the day's marts. Each step is a task with its own
 Dagster run and is retried separately. The hour and the day are those that contain the interval's
-end. Missed intervals are not run later, because a snapshot only contains current prices.
+end. If the snapshot is fetched only after the full hour, the other tasks process the new hour.
+Missed intervals are not run later, because a snapshot only contains current prices.
 """,
 ):
     # Higher priority than backfills, which share the pool.
@@ -100,7 +118,7 @@ end. Missed intervals are not run later, because a snapshot only contains curren
         task_id="process_with_spark",
         location=PROCESSING_LOCATION,
         job_name="process",
-        partition_key=HOUR_BEING_FILLED,
+        partition_key=HOUR_OF_SNAPSHOT,
         run_timeout=timedelta(minutes=20),
         skip_on=["UpstreamNotMaterializedError"],
         **first,
@@ -111,7 +129,7 @@ end. Missed intervals are not run later, because a snapshot only contains curren
         task_id="refresh_marts",
         location=PROCESSING_LOCATION,
         job_name="marts",
-        partition_key=DAY_BEING_FILLED,
+        partition_key=DAY_OF_SNAPSHOT,
         run_timeout=timedelta(minutes=3),
         **first,
     )
@@ -129,8 +147,9 @@ with declare(
     doc_md="""
 Ten minutes past each hour: process all raw documents of the hour that has just ended, without
 fetching anything; then refresh the marts of that hour's day. Backfill this DAG to process past
-hours again: each interval is one hourly partition. An hour without raw documents is skipped; this
-happens if the platform was off.
+hours again: each interval is one hourly partition. An hour is skipped if it has no raw documents
+because the platform was off. An hour whose only snapshot was fetched after its end succeeds with 0
+rows.
 """,
 ):
     ready = DagsterReadyOperator(task_id="check_dagster", locations=[PROCESSING_LOCATION])
@@ -199,14 +218,16 @@ with declare(
     "materialize_cryptoassets_rates",
     "7 */6 * * *",
     late=timedelta(minutes=45),
-    start_date=FIRST_DAY,
+    # So Airflow schedules the last interval before the first start, and rates are fetched at once.
+    start_date=FIRST_DAY - timedelta(days=1),
     catchup=False,
     max_active_runs=1,
     doc_md="""
 Every 6 hours: fetch the exchange rates of `CRYPTOASSETS_CURRENCIES` from CoinCap, then clean and
 publish them. If `CRYPTOASSETS_ECB_RATES` is set, also read the ECB's daily rates when those of a
 new business day have been published.
-Missed intervals are not run later, because CoinCap only returns current rates.
+The hour is the one in which the DAG run starts, because CoinCap only returns current rates.
+Therefore, missed intervals are not run later.
 """,
 ):
     ready = DagsterReadyOperator(
@@ -217,7 +238,7 @@ Missed intervals are not run later, because CoinCap only returns current rates.
         location=RAW_LOCATION,
         job_name="rates",
         assets=["raw/rates"],
-        partition_key=HOUR_BEING_FILLED,
+        partition_key=HOUR_OF_RUN,
         skip_on=["PastPartitionError"],
     )
     rates = DagsterMaterializeOperator(
@@ -225,7 +246,7 @@ Missed intervals are not run later, because CoinCap only returns current rates.
         location=PROCESSING_LOCATION,
         job_name="rates",
         assets=["clean/fx_rates", "warehouse/fx_rates", "warehouse/ecb_rates"],
-        partition_key=HOUR_BEING_FILLED,
+        partition_key=HOUR_OF_RATES,
         skip_on=["UpstreamNotMaterializedError"],
     )
     ready >> fetch >> rates

@@ -7,7 +7,12 @@ from typing import Any
 
 import httpx
 
-from cryptoassets_airflow.errors import DagsterError, DagsterRefusedError, DagsterUnavailableError
+from cryptoassets_airflow.errors import (
+    DagsterError,
+    DagsterRefusedError,
+    DagsterUnavailableError,
+    DagsterUnknownJobError,
+)
 
 RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PERMANENT_CLASSES = frozenset({"ValueError", "TypeError", "CheckError", "ParameterCheckError"})
@@ -70,6 +75,7 @@ def expect(answer: dict[str, Any], *types: str, asked: str) -> dict[str, Any]:
 
     Raises:
         DagsterRefusedError: the request is invalid or not authorized.
+        DagsterUnknownJobError: the code location or the job does not exist.
         DagsterError: the answer has another type, e.g. because a code location is not loaded.
     """
     found = answer["__typename"]
@@ -79,6 +85,11 @@ def expect(answer: dict[str, Any], *types: str, asked: str) -> dict[str, Any]:
     sentence = f"Dagster did not {asked}: {found}: {details}"[:_MAX_CHARACTERS]
     if found in {"RunConfigValidationInvalid", "UnauthorizedError", "InvalidStepError"}:
         raise DagsterRefusedError(f"{sentence}. A retry will not help")
+    if found == "PipelineNotFoundError":
+        raise DagsterUnknownJobError(
+            f"Dagster did not {asked}, which has no such job. Correct the job's name in the DAG; "
+            "Dagster's page Jobs lists all jobs"
+        )
     raise DagsterError(sentence)
 
 

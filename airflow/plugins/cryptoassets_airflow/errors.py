@@ -3,6 +3,7 @@
 DagsterError                 a retry may help
     DagsterUnavailableError      no response, or a retryable error, even after repeated requests
     DagsterRunError              the run failed, was cancelled, timed out or cannot be found
+    DagsterUnknownJobError       the code location, or its job, does not exist
 DagsterRefusedError          a retry will not help: Airflow fails the task at once
     DagsterChecksFailedError     the run has ended, but checks of severity ERROR failed
 
@@ -30,6 +31,10 @@ class DagsterUnavailableError(DagsterError):
 
 class DagsterRunError(DagsterError):
     """The run did not succeed."""
+
+
+class DagsterUnknownJobError(DagsterError):
+    """Dagster has no such code location, or the code location has no such job."""
 
 
 class DagsterRefusedError(AirflowFailException):

@@ -13,6 +13,8 @@ from typing import Any
 
 METADATA_KEY = "cryptoassets/facts"
 DOCUMENTS_RECEIVED = "documents_received"
+DOCUMENTS_OF_OTHER_PARTITIONS = "documents_of_other_partitions"
+IS_LATE = "is_late"
 ERROR = "error"
 IS_RETRYABLE = "is_retryable"
 

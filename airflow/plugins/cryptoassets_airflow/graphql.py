@@ -78,6 +78,7 @@ query AirflowEvents($runId: ID!, $cursor: String) {
             stepKey
             error { message errorChain { error { message } } }
             failureMetadata {
+              description
               metadataEntries {
                 label
                 ... on JsonMetadataEntry { jsonString }

@@ -1,6 +1,7 @@
 """Checks whether Dagster has loaded its code locations.
 
-What goes here: the check, and the operator that runs it before anything is launched.
+What goes here: the check, the operator that runs it before anything is launched, and the error for
+a launch that names an unknown code location.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ def require_loaded(locations: Locations, name: str) -> None:
         known = ", ".join(sorted(locations)) or "none"
         raise DagsterError(
             f"Dagster has no code location {name!r} (it has: {known}). Correct the name in the "
-            "Airflow variable or in Dagster's workspace.yaml; then clear this task"
+            "DAG, in the Airflow variable or in Dagster's workspace.yaml; then clear this task"
         )
     content = entry["locationOrLoadError"]
     if entry["loadStatus"] == "LOADING" or content is None:
@@ -36,6 +37,23 @@ def require_loaded(locations: Locations, name: str) -> None:
             f"Dagster could not load code location {name!r}: {lines[:2000]}. Fix its code and "
             "reload it in Dagster; then clear this task"
         )
+
+
+def clearer(error: DagsterError, locations: Locations, name: str) -> DagsterError:
+    """Return the error that explains why Dagster did not find a job.
+
+    Dagster gives the same answer for an unknown job and for a code location that it does not have.
+
+    Args:
+        error: the error if the code location can be used.
+        locations: all code locations.
+        name: the code location of the launch.
+    """
+    try:
+        require_loaded(locations, name)
+    except DagsterError as reason:
+        return reason
+    return error
 
 
 class DagsterReadyOperator(BaseOperator):

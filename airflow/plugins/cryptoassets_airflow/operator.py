@@ -12,9 +12,14 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from cryptoassets_airflow.errors import DagsterRefusedError, DagsterRunError
+from cryptoassets_airflow.errors import (
+    DagsterRefusedError,
+    DagsterRunError,
+    DagsterUnknownJobError,
+)
 from cryptoassets_airflow.hook import MISSING, DagsterHook
 from cryptoassets_airflow.link import RUN_URL_KEY, DagsterRunLink
+from cryptoassets_airflow.locations import clearer
 from cryptoassets_airflow.runs import DagsterRun, Identity, LaunchRequest
 from cryptoassets_airflow.trigger import KILL_SECONDS, DagsterRunTrigger
 from cryptoassets_airflow.watch import NEVER_SUBMITTED, TIMED_OUT, UNREACHABLE, Ending, Watch
@@ -169,7 +174,10 @@ class DagsterMaterializeOperator(BaseOperator):
             run_config=self.run_config or {},
             tags={**(self.tags or {}), "airflow/try_number": str(try_number)},
         )
-        run = hook.launch(request, identity)
+        try:
+            run = hook.launch(request, identity)
+        except DagsterUnknownJobError as error:
+            raise clearer(error, hook.locations(), self.location) from None
         target = f"partition {self.partition_key}" if self.partition_key else "no partition"
         self.log.info("Launched Dagster run %s for %s", run.run_id, target)
         return run
@@ -203,9 +211,9 @@ class DagsterMaterializeOperator(BaseOperator):
                 f"Dagster run {url} {reason}. It was stopped ({status}); a retry launches another"
             )
         outcome = hook.outcome(run_id)
-        for level, line in outcome.lines():
+        for level, line in outcome.lines(skip_on=self.skip_on):
             self.log.log(level, "%s", line)
-        if outcome.lasting and set(outcome.lasting) <= set(self.skip_on):
-            raise AirflowSkipException(f"Dagster run {url}: {' | '.join(outcome.errors)}")
+        if outcome.is_skipped(self.skip_on):
+            raise AirflowSkipException  # The reason is in the log already.
         outcome.judge(fail_on_check_error=self.fail_on_check_error)
         return outcome.for_xcom()

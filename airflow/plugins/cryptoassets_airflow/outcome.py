@@ -5,7 +5,7 @@ What goes here: reading events, log messages, evaluating the run. What stays out
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ class Outcome:
 
     Attributes:
         lasting: names of errors that would occur again in another run.
+        reasons: messages of these errors.
     """
 
     run_id: str
@@ -76,6 +77,7 @@ class Outcome:
     checks: list[Check]
     errors: list[str]
     lasting: list[str]
+    reasons: list[str]
 
     @property
     def failed_checks(self) -> list[Check]:
@@ -91,21 +93,34 @@ class Outcome:
         """Return the outcome as plain values, for downstream tasks."""
         return asdict(self)
 
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """Yield the lines for the task's log, each with its level."""
+    def is_skipped(self, skip_on: Sequence[str]) -> bool:
+        """Return whether only these permanent errors occurred, so that the task is skipped."""
+        return bool(self.lasting) and set(self.lasting) <= set(skip_on)
+
+    def lines(self, *, skip_on: Sequence[str] = ()) -> Iterator[tuple[int, str]]:
+        """Yield the lines for the task's log, each with its level.
+
+        For a skipped task, one line with the reason replaces the errors.
+        """
         yield from ((logging.INFO, line) for line in self.table())
         yield from ((logging.WARNING, f"Check {_line_of(check)}") for check in self.warnings)
         yield from ((logging.ERROR, f"Check {_line_of(check)}") for check in self.failed_checks)
-        yield from ((logging.ERROR, f"Dagster: {error}") for error in self.errors)
+        if self.is_skipped(skip_on):
+            reasons = " | ".join(dict.fromkeys(self.reasons or self.errors))[:_MAX_ERROR_LENGTH]
+            yield logging.INFO, f"Skipped: {reasons}. Dagster shows its run as failed: {self.url}"
+        else:
+            yield from ((logging.ERROR, f"Dagster: {error}") for error in self.errors)
 
     def table(self) -> Iterator[str]:
-        """Yield the lines of a table with the columns asset, partition, rows and checks."""
+        """Yield a table with the columns asset, partition, rows and checks; nothing if empty."""
+        if not self.materializations:
+            return
         rows = [("asset", "partition", "rows", "checks")]
         for one in self.materializations:
             checks = [check for check in self.checks if check.asset == one.asset]
             passed = sum(check.is_passed for check in checks)
             summary = f"{passed} of {len(checks)} passed" if checks else ""
-            rows.append((one.asset, one.partition or "", one.rows, summary))
+            rows.append((one.asset, one.partition or "-", one.rows or "-", summary))
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
@@ -148,6 +163,7 @@ class OutcomeReader:
         self._checks: list[Check] = []
         self._errors: list[str] = []
         self._lasting: list[str] = []
+        self._reasons: list[str] = []
 
     def take(self, page: Mapping[str, Any]) -> None:
         """Read one page of events, as returned by the query `graphql.EVENTS`."""
@@ -160,10 +176,19 @@ class OutcomeReader:
                 self._checks.append(_check(event["evaluation"]))
             elif kind == "ExecutionStepFailureEvent" and event["error"]:
                 self._errors.append(f"step {event['stepKey']}: {_chain(event['error'])}")
-                self._lasting += _lasting(event["failureMetadata"])
+                self._take_lasting(event["failureMetadata"] or {})
             elif kind == "RunFailureEvent":
-                cause = event["error"]["message"] if event["error"] else ""
+                cause = event["error"]["message"].strip() if event["error"] else ""
+                if any(cause in error for error in self._errors):
+                    cause = ""  # the failed step's message
                 self._errors.append(f"{event['message']} {cause}".strip())
+
+    def _take_lasting(self, failure: Mapping[str, Any]) -> None:
+        # A failed step without these facts may be retried, e.g. a step whose process was killed.
+        facts = facts_of(failure.get("metadataEntries", ()))
+        if facts.get(IS_RETRYABLE) is False:
+            self._lasting.append(facts.get(ERROR) or "unnamed")
+            self._reasons += [failure["description"]] if failure.get("description") else []
 
     def outcome(self) -> Outcome:
         """Return the outcome of the pages read so far."""
@@ -178,6 +203,7 @@ class OutcomeReader:
             checks=self._checks,
             errors=self._errors,
             lasting=self._lasting,
+            reasons=self._reasons,
         )
 
 
@@ -200,12 +226,6 @@ def _value(entry: Mapping[str, Any]) -> Any:
     return value[:_MAX_TEXT_LENGTH] if isinstance(value, str) else value
 
 
-def _lasting(metadata: Mapping[str, Any] | None) -> list[str]:
-    # A failed step without these facts may be retried, e.g. a step whose process was killed.
-    facts = facts_of((metadata or {}).get("metadataEntries", ()))
-    return [] if facts.get(IS_RETRYABLE) is not False else [facts.get(ERROR) or "unnamed"]
-
-
 def _check(evaluation: Mapping[str, Any]) -> Check:
     return Check(
         asset="/".join(evaluation["assetKey"]["path"]),
@@ -218,5 +238,10 @@ def _check(evaluation: Mapping[str, Any]) -> Check:
 
 
 def _chain(error: Mapping[str, Any]) -> str:
-    messages = [error["message"], *(link["error"]["message"] for link in error["errorChain"])]
-    return " <- ".join(message.strip() for message in messages)
+    """Return the error's message and its causes, without causes that only repeat a message."""
+    messages: list[str] = []
+    for one in (error, *(link["error"] for link in error["errorChain"])):
+        message = one["message"].strip()
+        if not any(message.split(": ", 1)[-1] in earlier for earlier in messages):
+            messages.append(message)
+    return " <- ".join(messages)

@@ -1,7 +1,8 @@
 """The DAGs can be loaded on this version of Airflow, and have the documented properties."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -63,6 +64,86 @@ def test_the_marts_can_delay_the_next_snapshot_only_briefly(dags: dict[str, Any]
     assert {"process_with_spark"} == marts.upstream_task_ids
     assert tasks["ingest_coincap"].priority_weight == marts.priority_weight
     assert timedelta(minutes=5) > marts.run_timeout
+
+
+def rendered_partition(
+    dags: dict[str, Any], task_id: str, results: dict[str, Any], started: datetime
+) -> str:
+    """Return the partition of a task in a DAG run whose interval ended at `INTERVAL_END`.
+
+    Args:
+        dags: all DAGs.
+        task_id: `dag.task`.
+        results: return values (XComs) by task.
+        started: when the DAG run started.
+    """
+    dag_id, name = task_id.split(".")
+    task = dags[dag_id].get_task(name)
+
+    def xcom_pull(task_ids: str) -> Any:
+        return results.get(task_ids)
+
+    context = {
+        "dag_run": SimpleNamespace(start_date=started),
+        "ti": SimpleNamespace(xcom_pull=xcom_pull),
+        "data_interval_start": INTERVAL_END - timedelta(hours=6),
+        "data_interval_end": INTERVAL_END,
+    }
+    return str(task.render_template(task.partition_key, context))
+
+
+INTERVAL_END = datetime(2026, 11, 27, 18, 7, tzinfo=UTC)
+STARTED = datetime(2026, 11, 27, 23, 58, tzinfo=UTC)
+RATES, SNAPSHOTS = "materialize_cryptoassets_rates", "materialize_cryptoassets_snapshots"
+
+
+def test_the_first_rates_run_is_scheduled_at_the_first_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the first start is soon after midnight, the last interval began on the day before."""
+    monkeypatch.setenv("CRYPTOASSETS_FIRST_START", "2026-11-28T00:03:00")
+
+    start = _loaded()[RATES].start_date
+
+    assert start <= datetime(2026, 11, 27, 12, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("task_id", ["fetch_rates", "process_rates"])
+def test_rates_are_those_of_the_hour_in_which_the_run_starts(
+    dags: dict[str, Any], task_id: str
+) -> None:
+    """At the platform's first start, the interval has ended hours before."""
+    partition = rendered_partition(dags, f"{RATES}.{task_id}", {}, STARTED)
+
+    assert "2026-11-27-23:00" == partition
+
+
+@pytest.mark.parametrize(
+    ("task_id", "partition"),
+    [
+        (f"{RATES}.process_rates", "2026-11-28-00:00"),
+        (f"{SNAPSHOTS}.process_with_spark", "2026-11-28-00:00"),
+        (f"{SNAPSHOTS}.refresh_marts", "2026-11-28"),
+    ],
+)
+def test_documents_that_were_fetched_after_midnight_are_processed_there(
+    dags: dict[str, Any], task_id: str, partition: str
+) -> None:
+    """Otherwise all tasks would succeed, but no price would be published."""
+    late = {"partition": "2026-11-28-00:00", "facts": {"is_late": True}}
+    fetched = {"materializations": [late]}
+    results = {"ingest_coincap": fetched, "fetch_rates": fetched}
+
+    assert partition == rendered_partition(dags, task_id, results, STARTED)
+
+
+def test_snapshots_use_the_interval_if_the_fetch_reports_nothing(dags: dict[str, Any]) -> None:
+    """A snapshot DAG run that is cleared later still belongs to its own hour."""
+    hour = rendered_partition(dags, f"{SNAPSHOTS}.ingest_coincap", {}, STARTED)
+
+    assert "2026-11-27-18:00" == hour
+    assert hour == rendered_partition(dags, f"{SNAPSHOTS}.process_with_spark", {}, STARTED)
+    assert hour[:10] == rendered_partition(dags, f"{SNAPSHOTS}.refresh_marts", {}, STARTED)
 
 
 def test_every_task_is_retried_with_growing_pauses_and_every_dag_is_documented(

@@ -15,6 +15,11 @@ TASK = {"airflow/dag_id": "d", "airflow/task_id": "t"}
 IDENTITY = Identity(TASK, {**TASK, "airflow/cleared": "0"})
 REQUEST = LaunchRequest("here", "__repository__", "ingest", (), "2026-11-23-10:00", {}, {"a": "b"})
 
+NO_SUCH_JOB = {
+    "__typename": "PipelineNotFoundError",
+    "message": "Could not find Pipeline here.__repository__.ingest",
+}
+
 
 def run(run_id: str, status: str = "STARTED", cleared: str = "0") -> dict[str, object]:
     """Return a run as in a GraphQL response."""
@@ -120,10 +125,10 @@ def test_other_errors_in_dagster_are_retried(hook: DagsterHook, dagster: Scripte
 
 def test_a_missing_job_is_reported(hook: DagsterHook, dagster: ScriptedDagster) -> None:
     """A retry may help, because the code location may still be loading."""
-    missing = {"__typename": "PipelineNotFoundError", "message": "no job ingest"}
-    dagster.answers["AirflowLaunch"] = [{"launchRun": missing}]
+    dagster.answers["AirflowLaunch"] = [{"launchRun": NO_SUCH_JOB}]
 
-    with pytest.raises(DagsterError, match=r"launch ingest of code location 'here'.*no job ingest"):
+    words = r"launch ingest of code location 'here', which has no such job\. Correct the job's name"
+    with pytest.raises(DagsterError, match=words):
         hook.launch(REQUEST, IDENTITY)
 
 

@@ -1,17 +1,22 @@
 """The operator validates its arguments, identifies its runs, and has few dependencies."""
 
+import logging
 import subprocess
 import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from cryptoassets_airflow.errors import DagsterError
 from cryptoassets_airflow.locations import require_loaded
 from cryptoassets_airflow.operator import DagsterMaterializeOperator
 from cryptoassets_airflow.runs import Identity
 from cryptoassets_airflow.trigger import DagsterRunTrigger
+from cryptoassets_tests.airflow_plugin.unit.conftest import ScriptedDagster
+from cryptoassets_tests.airflow_plugin.unit.test_hook import NO_SUCH_JOB, search_answer
+from cryptoassets_tests.airflow_plugin.unit.test_outcome import failed_step
 
 LOADED = {"loadStatus": "LOADED", "locationOrLoadError": {"__typename": "RepositoryLocation"}}
 
@@ -78,6 +83,51 @@ def test_the_error_names_a_code_location_that_cannot_be_used(entry: object, word
 
     with pytest.raises(DagsterError, match=words):
         require_loaded(locations, "here")
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (["here"], "launch nothing of code location 'here', which has no such job"),
+        (["there", "then"], r"no code location 'here' \(it has: then, there\)\. Correct the name"),
+    ],
+)
+def test_a_launch_that_finds_no_job_reports_whether_the_code_location_exists(
+    dagster: ScriptedDagster, known: list[str], words: str
+) -> None:
+    """Dagster gives the same answer in both cases; in Docker the locations have other names."""
+    entries = [{"name": name, **LOADED} for name in known]
+    workspace = {"__typename": "Workspace", "locationEntries": entries}
+    dagster.answers["AirflowFind"] = [search_answer()]
+    dagster.answers["AirflowLaunch"] = [{"launchRun": NO_SUCH_JOB}]
+    dagster.answers["AirflowLocations"] = [{"workspaceOrError": workspace}]
+    task = DagsterMaterializeOperator(task_id="t", location="here", job_name="nothing")
+
+    with pytest.raises(DagsterError, match=words) as caught:
+        task.execute(context(try_number=1))
+
+    assert caught.value.__suppress_context__
+
+
+def test_a_skipped_task_logs_neither_an_error_nor_an_empty_table(
+    dagster: ScriptedDagster, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is wrong if an hour has no documents."""
+    page = {"events": [failed_step(may_pass=False)], "cursor": "c", "hasMore": False}
+    times = {"creationTime": 1.0, "startTime": 2.0, "endTime": 3.0}
+    run = {"__typename": "Run", "status": "FAILURE", **times, "eventConnection": page}
+    dagster.answers["AirflowEvents"] = [{"runOrError": run}]
+    task = DagsterMaterializeOperator(
+        task_id="t", location="here", job_name="ingest", skip_on=["BadKeyError"]
+    )
+
+    with caplog.at_level(logging.INFO), pytest.raises(AirflowSkipException):
+        task.resume(context(), {"status": "FAILURE", "detail": ""}, "1")
+
+    # Airflow 3 writes the task's log to the standard output, Airflow 2 uses Python's logging.
+    log = capsys.readouterr().out + caplog.text
+    assert "Skipped: no documents" in log
+    assert not [word for word in ("Dagster: step", "rows", "ERROR", "error") if word in log]
 
 
 def test_the_plugin_imports_neither_dagster_nor_the_product() -> None:

@@ -47,6 +47,23 @@ STEP_FAILED = {
     "failureMetadata": None,
 }
 
+RUN_FAILED = {
+    "__typename": "RunFailureEvent",
+    "message": 'Execution of run for "process" failed.',
+    "error": {"message": "Failure: no documents\n"},
+}
+
+
+def failed_step(*, may_pass: bool) -> dict[str, Any]:
+    """Return a failed step with one of the product's own errors, as in a GraphQL response."""
+    facts = json.dumps({ERROR: "BadKeyError", IS_RETRYABLE: may_pass})
+    entries = [{"label": "error"}, {"label": METADATA_KEY, "jsonString": facts}]
+    cause = {"error": {"message": "BadKeyError: no documents\n"}}
+    return STEP_FAILED | {
+        "error": {"message": "Failure: no documents\n", "errorChain": [cause]},
+        "failureMetadata": {"description": "no documents", "metadataEntries": entries},
+    }
+
 
 def outcome(*events: dict[str, Any], status: str = "SUCCESS") -> Outcome:
     """Read one page of events."""
@@ -62,6 +79,16 @@ def test_the_table_names_asset_partition_rows_and_checks() -> None:
 
     assert ["asset", "partition", "rows", "checks"] == lines[0].split()
     assert "clean/coin_prices  2026-11-23-10:00  3000000000  1 of 1 passed" == lines[1]
+
+
+def test_the_table_shows_a_dash_for_what_an_asset_does_not_have() -> None:
+    """The ECB's rates have no partitions, and rates that are up to date no row count."""
+    key = {"path": ["warehouse", "ecb_rates"]}
+    made = MATERIALIZATION | {"assetKey": key, "partition": None, "metadataEntries": []}
+
+    lines = list(outcome(MATERIALIZATION, made).table())
+
+    assert ["warehouse/ecb_rates", "-", "-"] == lines[2].split()
 
 
 def test_the_number_of_late_documents_is_read_from_the_facts() -> None:
@@ -111,14 +138,38 @@ def test_a_failed_step_is_named_with_its_cause() -> None:
         outcome(STEP_FAILED, status="FAILURE").judge(fail_on_check_error=True)
 
 
+def test_a_skipped_task_logs_one_line_with_the_reason() -> None:
+    """An expected skip must not look like an error."""
+    result = outcome(failed_step(may_pass=False), RUN_FAILED, status="FAILURE")
+
+    [(level, line)] = result.lines(skip_on=["BadKeyError"])
+
+    assert logging.INFO == level
+    assert "Skipped: no documents. Dagster shows its run as failed: http://dagster/runs/1" == line
+
+
+def test_a_run_with_another_error_is_not_a_skip() -> None:
+    """A second, unexpected error must be visible."""
+    result = outcome(failed_step(may_pass=False), RUN_FAILED, status="FAILURE")
+
+    lines = list(result.lines(skip_on=["PastPartitionError"]))
+
+    assert not result.is_skipped(["PastPartitionError"])
+    assert [logging.ERROR, logging.ERROR] == [level for level, _ in lines]
+
+
+def test_the_log_states_the_reason_of_a_failure_once() -> None:
+    """Dagster repeats it in the error's cause and in the event for the run."""
+    lines = [line for _, line in outcome(failed_step(may_pass=True), RUN_FAILED).lines()]
+
+    assert "Dagster: step clean__coin_prices: Failure: no documents" == lines[0]
+    assert 'Dagster: Execution of run for "process" failed.' == lines[1]
+
+
 @pytest.mark.parametrize(
     ("may_pass", "expected"), [(True, DagsterRunError), (False, DagsterRefusedError)]
 )
 def test_a_permanent_error_is_not_retried(*, may_pass: bool, expected: type) -> None:
     """Three more runs, each taking minutes, would fail in the same way."""
-    facts = json.dumps({ERROR: "BadKeyError", IS_RETRYABLE: may_pass})
-    entries = [{"label": "error"}, {"label": METADATA_KEY, "jsonString": facts}]
-    failed = STEP_FAILED | {"failureMetadata": {"metadataEntries": entries}}
-
     with pytest.raises(expected, match="no documents"):
-        outcome(failed, status="FAILURE").judge(fail_on_check_error=True)
+        outcome(failed_step(may_pass=may_pass), status="FAILURE").judge(fail_on_check_error=True)
