@@ -36,6 +36,8 @@ WARM_UP_SHARE = 1 / 3
 _LOOP = """
 import sys
 from datetime import timedelta
+from cryptoassets.operations.memory import limit_memory
+limit_memory()  # The command calls this before the imports, too.
 from cryptoassets.operations import batches
 batches.RUNS_KEPT_FOR = timedelta(seconds={kept_seconds})
 from cryptoassets.cli import main
@@ -47,9 +49,13 @@ _CYCLE = ("✓", "✗")
 
 @dataclass(frozen=True)
 class Sample:
-    """Figures after a batch, for the loop (with its JVM and workers) and the embedded servers."""
+    """Figures after a batch, for the loop (with its JVM and workers) and the embedded servers.
 
-    python_mb: float
+    Spark starts and ends Python workers as it needs them, so their number and memory vary.
+    """
+
+    loop_mb: float
+    workers_mb: float
     jvm_mb: float
     servers_mb: float
     handles: int
@@ -61,7 +67,8 @@ class Sample:
 
 
 LIMITS = {
-    "python_mb": 0.5,
+    "loop_mb": 0.2,
+    "workers_mb": 0.5,
     "jvm_mb": 0.5,
     "servers_mb": 0.5,
     "handles": 0.1,
@@ -185,8 +192,8 @@ class _Probe:
         roots = [psutil.Process(pid) for pid in self._servers if pid]
         servers = [*roots, *(child for one in roots for child in one.children(recursive=True))]
         handles = 0
-        memory = {"python": 0.0, "jvm": 0.0, "servers": 0.0}
-        for kind, processes in (("python", own), ("servers", servers)):
+        memory = {"loop": 0.0, "workers": 0.0, "jvm": 0.0, "servers": 0.0}
+        for kind, processes in (("loop", own[:1]), ("workers", own[1:]), ("servers", servers)):
             for process in processes:
                 with suppress(psutil.Error, OSError):
                     is_jvm = process.name() == "java"
@@ -196,7 +203,8 @@ class _Probe:
         with psycopg.connect(self._dagster_url) as connection:
             (events,) = connection.execute("SELECT count(*) FROM event_logs").fetchone() or (0,)
         return Sample(
-            memory["python"],
+            memory["loop"],
+            memory["workers"],
             memory["jvm"],
             memory["servers"],
             handles,

@@ -1,5 +1,6 @@
 """How the Makefile runs uv; a script takes uv's place."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -28,10 +29,14 @@ def set_up(folder: Path) -> "subprocess.Popen[bytes]":
     uv.write_text(UV)
     uv.chmod(0o755)
     words = [".venv-airflow9/.ready", "UV=.uv/bin/uv", f"PYTHON={sys.executable}"]
+    # Under `make test`, these variables would make this make print the folder that it enters.
+    outer = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    environment = {name: value for name, value in os.environ.items() if name not in outer}
     with (folder / "output").open("wb") as output:
         return subprocess.Popen(
             ["make", *words],  # noqa: S607
             cwd=folder,
+            env=environment,
             stdout=output,
             stderr=output,
         )
