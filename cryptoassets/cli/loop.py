@@ -20,6 +20,7 @@ from cryptoassets.cli.render import progress_on
 from cryptoassets.cli.terminal import FAILED, for_attention
 from cryptoassets.operations.batches import micro_batches, reason_to_stop
 from cryptoassets.operations.cycle import Cycle
+from cryptoassets.operations.interrupts import interruptible
 from cryptoassets.operations.progress import Progress, number_of
 
 _MINUTES_PER_DAY = 1440
@@ -79,7 +80,7 @@ def run_every(console: Console, seconds: float, *, is_json: bool = False) -> int
             progress_on(shown) as progress,
             closing(micro_batches(progress, seconds, _beats(seconds, progress))) as cycles,
         ):
-            for cycle in cycles:
+            for cycle in interruptible(cycles):
                 totals.add(cycle)
                 if is_json:
                     print_json(cycle_json(cycle), indent=None)

@@ -1,7 +1,8 @@
-"""Lets Ctrl-C end a command while Dagster executes a job.
+"""Lets Ctrl-C end a command, even if the exception that it raises is lost.
 
 What goes here: detecting a signal regardless of the installed handler. Dagster installs its own
-handlers while it executes a job, and ignores a signal that is received after the last step.
+handlers while it executes a job, and ignores a signal that is received after the last step. Python
+ignores exceptions in the callbacks of weak references, in which pymongo may spend a moment.
 """
 
 import os
@@ -9,6 +10,9 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 _ENDING_SIGNALS = {int(signal.SIGINT), int(signal.SIGTERM)}
 
@@ -44,6 +48,17 @@ def raised_interrupts() -> Iterator[None]:
         os.close(writer)
         if is_received:
             raise KeyboardInterrupt
+
+
+def interruptible(items: Iterator[Item]) -> Iterator[Item]:
+    """Yield the items; raise KeyboardInterrupt before the next one if a signal was received."""
+    while True:
+        with raised_interrupts():
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            yield item
 
 
 def _is_received(reader: int) -> bool:

@@ -2,13 +2,14 @@
 
 import os
 import signal
+import weakref
 from collections.abc import Iterator
 
 import dagster as dg
 import pytest
 from dagster._utils.interrupts import capture_interrupts
 
-from cryptoassets.operations.interrupts import raised_interrupts
+from cryptoassets.operations.interrupts import interruptible, raised_interrupts
 from cryptoassets_tests.operations.toys import DAYS, JOB, toy_definitions, toy_runner
 
 
@@ -51,3 +52,32 @@ def test_sigterm_still_ends_a_background_job_that_ignores_ctrl_c() -> None:
     with raised_interrupts(), capture_interrupts():
         pass
     assert signal.default_int_handler == signal.getsignal(signal.SIGTERM)
+
+
+class _Client:
+    """Something that has a weak reference with a callback, as clients of MongoDB have."""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_weak_references_callback_ends_the_loop(number: signal.Signals) -> None:
+    """Python prints "Exception ignored in ..." and continues; SIGTERM once had no effect so."""
+    signal.signal(number, signal.default_int_handler)
+    batches = []
+
+    def cycles() -> Iterator[int]:
+        for cycle in range(3):
+            client = _Client()
+            reference = weakref.ref(client, lambda _: os.kill(os.getpid(), number))
+            del client
+            assert reference() is None
+            yield cycle
+
+    with pytest.raises(KeyboardInterrupt):
+        batches += interruptible(cycles())
+    assert len(batches) <= 1
+
+
+def test_a_loop_without_signals_yields_every_item() -> None:
+    """The end of the items ends the loop."""
+    assert [1, 2, 3] == list(interruptible(iter([1, 2, 3])))
