@@ -16,12 +16,13 @@ from cryptoassets.schemas import (
     COIN_ALIASES,
     COIN_CANDLES,
     COIN_DAILY,
+    COLUMNS_READ,
     MAY_BE_EMPTY,
     Table,
 )
 from cryptoassets.schemas.marts.coin_daily import DAYS_READ_BACK, LOOKBACK_DAYS
 from cryptoassets.schemas.marts.market_daily import MARKET_DAILY_MART
-from cryptoassets.transforms import candles, marts
+from cryptoassets.transforms import candles, marts, observations
 
 # Some upstream partitions do not exist: later hours of today, and days before the first one.
 _DAY_BEFORE = dg.TimeWindowPartitionMapping(
@@ -53,9 +54,12 @@ def _inputs(mapping: dg.TimeWindowPartitionMapping) -> dict[str, dg.AssetIn]:
         dg.AssetIn(
             key=dg.AssetKey.from_user_string(asset),
             partition_mapping=mapping,
-            metadata={ALTERNATIVE_INPUT: other},
+            metadata={ALTERNATIVE_INPUT: other, COLUMNS_READ: list(columns)},
         )
-        for asset, other in ((_PRICES, _HISTORY), (_HISTORY, _PRICES))
+        for asset, other, columns in (
+            (_PRICES, _HISTORY, observations.PRICE_COLUMNS),
+            (_HISTORY, _PRICES, observations.HISTORY_COLUMNS),
+        )
     )
     return {"prices": prices, "history": history, "aliases": dg.AssetIn(key=_ALIASES)}
 

@@ -99,10 +99,11 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         """Read the range as an Arrow table if the input is annotated as one, else as a DataFrame.
 
         All inputs of a step are read in one transaction. Rows of a DataFrame pass through this
-        process one batch at a time.
+        process one batch at a time. An input's metadata may name the columns that it needs.
 
         Raises:
-            dagster.Failure: UpstreamNotMaterializedError: no row in the range was ever published.
+            dagster.Failure: SchemaMismatchError: the table does not have one of these columns.
+                UpstreamNotMaterializedError: no row in the range was ever published.
                 ExpiredPartitionError: retention deleted a part of the range.
         """
         with dagster_failures(retries=STEP_RETRIES), spark_errors():
@@ -111,7 +112,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 # On the first day of a mart there are no earlier days to read.
                 return arrow_schema(table).empty_table()
             window = address.window_of(context) if context.has_asset_partitions else None
-            where = self.postgres.address
+            where, read = self.postgres.address, reading.columns_read(context)
             is_arrow = context.dagster_type.typing_type is pa.Table
             # Start Spark before the transaction, which must not wait for the JVM.
             session = None if is_arrow else self.spark.session
@@ -119,11 +120,11 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 typed_errors(f"reading {table.full_name}", where),
                 self._reading.cursor(context, self.postgres.connect) as cursor,
             ):
-                batches = reading.read_batches(cursor, context, where)
+                batches = reading.read_batches(cursor, context, read, where)
                 rows = (
-                    pa.Table.from_batches(batches, schema=arrow_schema(table))
+                    pa.Table.from_batches(batches, schema=arrow_schema(read))
                     if session is None
-                    else self._frames.frame(session, table, batches)
+                    else self._frames.frame(session, read, batches)
                 )
                 self._inputs.note(cursor, table, window)
             if session is not None:

@@ -5,16 +5,24 @@ and the form in which rows are passed on (in `postgres`).
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
-from cryptoassets.errors import UpstreamNotMaterializedError
+from cryptoassets.errors import SchemaMismatchError, UpstreamNotMaterializedError
 from cryptoassets.io_managers import address
 from cryptoassets.partitions.spans import Span, partition_name
-from cryptoassets.schemas import ALTERNATIVE_INPUT, FLOWS, MAY_BE_EMPTY, Table, flow_into
+from cryptoassets.schemas import (
+    ALTERNATIVE_INPUT,
+    COLUMNS_READ,
+    FLOWS,
+    MAY_BE_EMPTY,
+    Table,
+    flow_into,
+)
 from cryptoassets.stores import publishing
 from cryptoassets.stores.copying import copy_batches
 from cryptoassets.stores.expiry import refuse_expired
@@ -44,26 +52,49 @@ def rows_of_day(table: Table, rows: pa.Table, window: Span) -> pa.Table:
     return rows.filter(pc.equal(days, pa.scalar(window[0].date(), pa.date32())))
 
 
-def read_batches(cursor: Cursor, context: dg.InputContext, uri: str) -> Iterator[pa.RecordBatch]:
+def columns_read(context: dg.InputContext) -> Table:
+    """Describe the rows of an input: its table, with the columns in its metadata `columns`.
+
+    Dagster's own IO managers use the same metadata key. Without it, an input has all columns.
+
+    Raises:
+        SchemaMismatchError: the table does not have one of the columns.
+    """
+    table = address.table_of(context.asset_key)
+    names = context.definition_metadata.get(COLUMNS_READ, table.column_names)
+    unknown = [name for name in names if name not in table.column_names]
+    if unknown:
+        message = (
+            f"{table.full_name} has no column {', '.join(unknown)}, which is in the metadata "
+            f"{COLUMNS_READ!r} of an input. A retry will not help; correct the input"
+        )
+        raise SchemaMismatchError(message)
+    columns = tuple(column for column in table.columns if column.name in names)
+    return replace(table, columns=columns)
+
+
+def read_batches(
+    cursor: Cursor, context: dg.InputContext, table: Table, uri: str
+) -> Iterator[pa.RecordBatch]:
     """Read the rows of an input's range in batches, with columns in the table's order.
 
     Args:
         cursor: cursor in a REPEATABLE READ transaction.
         context: context of the input.
+        table: the result of `columns_read`.
         uri: address of the database, for messages.
 
     Raises:
         UpstreamNotMaterializedError: no row in the range was ever published.
         ExpiredPartitionError: retention deleted a part of the range.
     """
-    table = address.table_of(context.asset_key)
     window = address.window_of(context) if context.has_asset_partitions else None
     query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
         sql.SQL(", ").join(map(sql.Identifier, table.column_names)),
         sql.Identifier(table.schema, table.name),
         scope(table, window),
     )
-    flow = flow_into(table)
+    flow = flow_into(address.table_of(context.asset_key))
     if flow is not None:
         refuse_expired(cursor, flow.asset, context.asset_partition_keys)
     is_empty = True

@@ -42,6 +42,9 @@ def with_documents(collection: Collection[Document], partitions: Sequence[Span])
 
 def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
     """Split the part of a window that has documents into slices of at most `_SLICE`."""
+    if window.end - window.start <= _SLICE:
+        yield window
+        return
     start, last = (
         end_of_times(collection, in_window(window), order) or window.end
         for order in (pymongo.ASCENDING, pymongo.DESCENDING)

@@ -1,8 +1,8 @@
 """Computes candles from observations.
 
-What goes here: which points count in a candle, and the candle's values. What stays out: choosing
-between prices of the same moment (in `observations`), and weekly candles, which are merged from
-`marts.coin_daily` when a day is published (in `stores.weeks`).
+What goes here: figures of each hour, which points count in a candle, and its values. What stays
+out: choosing between prices of the same moment (in `observations`), and weekly candles, which are
+merged from `marts.coin_daily` when a day is published (in `stores.weeks`).
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ def coin_candles(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
     """Aggregate prices into candles of one hour, four hours and one day.
 
     Args:
-        prices: columns of `schemas.COIN_PRICES`, unordered.
-        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered. A point is used only if
+        prices: `observations.PRICE_COLUMNS`, unordered.
+        history: `observations.HISTORY_COLUMNS`, unordered. A point is used only if
             its coin has no snapshot in that hour, and only in candles at least four times as long
             as the point's interval.
         aliases: maps old slugs (coin ids) to current slugs.
@@ -32,25 +32,56 @@ def coin_candles(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
     Returns:
         Columns of `schemas.COIN_CANDLES`, unordered. Candles without points are absent.
     """
-    observed = observations(prices, history, aliases)
+    hours = by_hour(observations(prices, history, aliases))
     candle = F.explode(
         F.filter(F.array(*map(_candle, CANDLES_OF_A_DAY)), lambda one: one.isNotNull())
     )
-    first, last = F.min_by, F.max_by
     return (
-        observed.withColumn("candle", candle)
+        hours.withColumn("candle", candle)
         .groupBy("coin_id", "candle")
         .agg(
-            first("price_usd", "observed_at").alias("open"),
-            F.max("price_usd").alias("high"),
-            F.min("price_usd").alias("low"),
-            last("price_usd", "observed_at").alias("close"),
-            F.count("*").alias("points"),
+            F.min_by("open", "first_at").alias("open"),
+            F.max("high").alias("high"),
+            F.min("low").alias("low"),
+            F.max_by("close", "last_at").alias("close"),
+            F.sum("points").alias("points"),
             expected_points(F.col("candle.length_ms")).alias("points_expected"),
             observed_by().alias("source"),
         )
         .select("*", "candle.interval", "candle.start_at")
         .select(*COIN_CANDLES.column_names)
+    )
+
+
+def by_hour(observed: DataFrame) -> DataFrame:
+    """Aggregate observations by hour, so that longer spans need not read each of them again.
+
+    Args:
+        observed: the result of `observations`.
+
+    Returns:
+        One row per coin, hour, kind (`is_snapshot`) and `interval_ms`, unordered, with
+        - `first_at`, `last_at`: times of the first and the last observation;
+        - `open`, `high`, `low`, `close`: prices; `points`: number of observations;
+        - `volume_usd_24h`: value of the last observation;
+        - `market_cap_usd`, `market_cap_at`: value of the last snapshot, or the last value of
+          history that is not null; and its time.
+    """
+    first, last = F.min_by, F.max_by
+    has_cap = F.col("is_snapshot") | F.col("market_cap_usd").isNotNull()
+    cap_at = F.when(has_cap, F.col("observed_at"))
+    hour = F.date_trunc("hour", F.col("observed_at")).alias("hour")
+    return observed.groupBy("coin_id", hour, "is_snapshot", "interval_ms").agg(
+        F.min("observed_at").alias("first_at"),
+        F.max("observed_at").alias("last_at"),
+        first("price_usd", "observed_at").alias("open"),
+        F.max("price_usd").alias("high"),
+        F.min("price_usd").alias("low"),
+        last("price_usd", "observed_at").alias("close"),
+        F.count("*").alias("points"),
+        last("volume_usd_24h", "observed_at").alias("volume_usd_24h"),
+        last("market_cap_usd", cap_at).alias("market_cap_usd"),
+        F.max(cap_at).alias("market_cap_at"),
     )
 
 
@@ -69,11 +100,11 @@ def observed_by() -> Column:
 
 
 def _candle(name: str) -> Column:
-    """The candle of an observation; null if the observation does not count in it."""
+    """The candle of the observations of an hour; null if they do not count in it."""
     length_ms = CANDLE_MS[name]
     length_s = length_ms // 1000
     # Every day has 86,400 seconds in Unix time, so a candle of each length starts at midnight.
-    start = F.timestamp_seconds(F.floor(F.unix_timestamp("observed_at") / length_s) * length_s)
+    start = F.timestamp_seconds(F.floor(F.unix_timestamp("hour") / length_s) * length_s)
     is_counted = F.col("is_snapshot") | (F.col("interval_ms") * _MIN_POINTS <= length_ms)
     return F.when(
         is_counted,

@@ -18,21 +18,22 @@ from cryptoassets.schemas.lengths import SNAPSHOT_INTERVAL_MS
 from cryptoassets.transforms.amounts import exact_product
 
 _SHORTEST_FIRST = sorted(INTERVAL_MS, key=lambda name: INTERVAL_MS[name])
-COLUMNS = ("coin_id", "observed_at", "price_usd", "volume_usd_24h", "market_cap_usd")
+PRICE_COLUMNS = ("coin_id", "observed_at", "price_usd", "volume_usd_24h", "market_cap_usd")
+HISTORY_COLUMNS = ("coin_id", "observed_at", "price_usd", "circulating_supply", "interval")
 
 
 def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
     """Combine snapshots and history into one row per coin and instant, under current slugs.
 
     Args:
-        prices: columns of `schemas.COIN_PRICES`, unordered.
-        history: columns of `schemas.COIN_PRICE_HISTORY`, unordered.
+        prices: `PRICE_COLUMNS` of `schemas.COIN_PRICES`, unordered; may have more columns.
+        history: `HISTORY_COLUMNS` of `schemas.COIN_PRICE_HISTORY`, unordered; may have more.
         aliases: maps old slugs (coin ids) to current slugs, none of which is itself an alias.
 
     Returns:
-        `COLUMNS`, `is_snapshot` and `interval_ms` (the interval of a history point; 5 minutes for
-        snapshots), unordered. History is used only for hours in which the coin has no snapshot. The
-        volume of a history point is null, and its market cap is price times circulating supply.
+        `PRICE_COLUMNS`, `is_snapshot` and `interval_ms` (the interval of a history point; 5 minutes
+        for snapshots), unordered. History is used only for hours in which the coin has no snapshot.
+        The volume of a history point is null, and its market cap is price times circulating supply.
 
         If an old slug and the current slug both have a snapshot for the same instant, or history
         for the same hour, the current slug wins. If several intervals have a point for the same
@@ -40,7 +41,7 @@ def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
     """
     snapshots = _snapshots(prices, aliases)
     rows = snapshots.select(
-        *COLUMNS,
+        *PRICE_COLUMNS,
         F.lit(True).alias("is_snapshot"),
         F.lit(SNAPSHOT_INTERVAL_MS).alias("interval_ms"),
     )
@@ -52,7 +53,7 @@ def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
         filling.withColumn("volume_usd_24h", F.lit(None).cast("decimal(38,18)"))
         .withColumn("market_cap_usd", exact_product("price_usd", "circulating_supply"))
         .select(
-            *COLUMNS,
+            *PRICE_COLUMNS,
             F.lit(False).alias("is_snapshot"),
             F.create_map(*map(F.lit, chain(*INTERVAL_MS.items())))[F.col("interval")].alias(
                 "interval_ms"

@@ -12,7 +12,7 @@ from cryptoassets.assets.marts import coin_aliases
 from cryptoassets.assets.marts import coin_daily as coin_daily_asset
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.partitions.policies import DAILY, HOURLY
-from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY
+from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_PRICES
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
@@ -94,3 +94,60 @@ def test_a_day_without_snapshots_or_history_fails_with_a_remedy(
     assert "warehouse/coin_prices has no rows for" in message
     assert "A retry will not help; first materialize warehouse/coin_prices for" in message
     assert "or warehouse/coin_price_history, which has no rows either" in message
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({}, len(COIN_PRICES.columns)),
+        ({"columns": ["price_usd", "coin_id"]}, 2),
+    ],
+)
+def test_an_input_has_the_columns_in_its_metadata(
+    postgres_io_manager: PostgresIOManager, metadata: dict[str, Any], expected: int
+) -> None:
+    """The other columns are not read from PostgreSQL; a mart of many rows needs few of them."""
+    write(postgres_io_manager, PRICES, HOUR, judged(judged_row(price_usd=Decimal(7))))
+
+    result, seen = read_prices(postgres_io_manager, metadata)
+
+    assert result.success
+    (rows,) = seen
+    assert expected == rows.num_columns
+    assert ["bitcoin", Decimal(7)] == [rows[name][0].as_py() for name in ("coin_id", "price_usd")]
+
+
+def test_an_unknown_column_in_the_metadata_fails_without_retry(
+    postgres_io_manager: PostgresIOManager,
+) -> None:
+    """A misspelt column is an error in the code of the asset."""
+    write(postgres_io_manager, PRICES, HOUR, judged(judged_row()))
+
+    result, seen = read_prices(postgres_io_manager, {"columns": ["coin_id", "prise"]})
+
+    assert not seen
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    assert (
+        "warehouse.coin_prices has no column prise, which is in the metadata 'columns' of an "
+        "input. A retry will not help; correct the input"
+    ) in event.step_failure_data.user_failure_data.description
+
+
+def read_prices(
+    postgres_io_manager: PostgresIOManager, metadata: dict[str, Any]
+) -> tuple[dg.ExecuteInProcessResult, list[pa.Table]]:
+    """Materialize an asset whose input has this metadata; return what the input contained."""
+    seen = []
+
+    @dg.asset(ins={"prices": dg.AssetIn(key=PRICES, metadata=metadata)}, partitions_def=HOURLY)
+    def reader(prices: pa.Table) -> None:
+        seen.append(prices)
+
+    from_warehouse = {"dagster/io_manager_key": "postgres_io_manager"}
+    result = dg.materialize(
+        [reader, dg.AssetSpec(PRICES, partitions_def=HOURLY, metadata=from_warehouse)],
+        partition_key=HOUR,
+        resources={"postgres_io_manager": postgres_io_manager},
+        raise_on_error=False,
+    )
+    return result, seen
