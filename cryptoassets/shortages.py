@@ -42,7 +42,7 @@ def remedy_of(words: str) -> str | None:
 def disk_remedy(folder: Path) -> str | None:
     """Try to write to a folder; return the shortage and its remedy, or None if writing works.
 
-    This detects a full disk even if a program could not log it, because the log is on that disk.
+    A program whose log is on the full disk cannot log the error; this test detects it nevertheless.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
-    """Return the message of the first of this project's own errors in the chain of causes.
+    """Follow the chain of causes; return the message of the first error that this project defines.
 
-    If there is none, return the message of the last error, with a remedy for resource shortages.
+    If there is none, return the message of the innermost cause. If a resource is exhausted, return
+    its first line and a remedy.
     """
     text = "failed"
     while error is not None:

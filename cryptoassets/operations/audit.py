@@ -31,7 +31,7 @@ _PRICED_WITHOUT_COIN = """
 
 
 def audit_stores(progress: Progress, *, is_full: bool = False) -> Findings:
-    """Compare the stores; start no store.
+    """Compare the stores, which must be running; the audit does not start them.
 
     Args:
         progress: shows which partition is being compared.
@@ -72,7 +72,7 @@ def _coins_with_wrong_times(postgres: PostgresResource) -> list[str]:
         ],
     }
     return [
-        f"{number_of(len(found), 'coin')} with a first_seen_at or last_seen_at without a published "
+        f"{number_of(len(found), 'coin')} whose first_seen_at or last_seen_at has no published "
         f"price ({', '.join(coin.coin_id for coin in found[:_SHOWN])}): {remedy}"
         for remedy, found in by_remedy.items()
         if found

@@ -37,7 +37,7 @@ class RequeueResult:
     """The result of a requeue.
 
     Attributes:
-        partitions: number of partitions that were to be processed.
+        partitions: number of partitions selected for processing.
         released: number of documents that were released from quarantine.
         failures: one sentence per failure.
     """
@@ -61,8 +61,8 @@ def requeue(progress: Progress, reason: str | None) -> RequeueResult:
 
     Args:
         progress: receives reports.
-        reason: code of a rule or of a dead letter; only partitions with a document that broke
-            this rule, and dead letters with this code, are processed; None: all are.
+        reason: code of a rule or of a dead letter. Processes only partitions with a document that
+            broke this rule, and dead letters with this code. None: processes all.
 
     Raises:
         SettingsError: no rule and no dead letter has this code.

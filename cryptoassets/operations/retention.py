@@ -21,11 +21,11 @@ def apply_retention(progress: Progress, *, is_dry_run: bool) -> RetentionResult:
         is_dry_run: delete nothing and return what would be deleted.
     """
     with dagster_instance() as instance, open_stores() as stores:
-        before, runs_before = bounds(stores.settings, datetime.now(UTC))
+        data_before, runs_before = bounds(stores.settings, datetime.now(UTC))
         progress.doing("Looking for old partitions and runs")
         if not is_dry_run:
             # A killed run's partitions count as in use until the run is marked as failed.
             fail_dead_runs(instance)
         targets = RetentionTargets(stores.mongo, stores.postgres, instance)
         report = progress.doing
-        return retain(targets, before, runs_before, is_dry_run=is_dry_run, report=report)
+        return retain(targets, data_before, runs_before, is_dry_run=is_dry_run, report=report)

@@ -44,11 +44,12 @@ class Outcome:
         warnings: one sentence per warning, e.g. about a failed check of severity WARN.
         checks_passed: number of checks that passed.
         materialized: maps asset and partition to the row count, in the order of writing.
-        stopped: why a fetch ended early although nothing failed: the credits are used up.
+        stopped: why a fetch ended early without an error, e.g. because the credits are used up.
         facts: maps asset and partition to the facts of the materialization, by name.
         errors: class names of the errors that made steps fail.
-        past: failed checks that judge how a snapshot arrived. They are not failures if past
-            partitions are processed again. Maps check and partition to the description.
+        past: when past partitions are processed again: failed checks of a snapshot as it was
+            fetched, e.g. whether it was complete. They do not count as failures. Maps check and
+            partition to the description.
         is_first: nothing was published before.
     """
 
@@ -185,7 +186,7 @@ class Runner:
             self._on_materialization(event.asset_observation_data.asset_observation)
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
             self._on_check(event.asset_check_evaluation_data)
-        # `raised_interrupts` ends the command after an interrupt.
+        # An interrupt is not reported as a failure: `raised_interrupts` ends the command.
         elif event.is_step_failure and not is_interrupt(event.step_failure_data.error):
             self.outcome.errors |= error_names(event)
             name = step_name(event) + (f" {self._partitions}" if self._is_replay else "")

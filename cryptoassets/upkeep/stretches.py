@@ -41,7 +41,7 @@ def _cut(ordered: Stretch, documents: Callable[[Partition], int]) -> Iterator[St
     total = 0
     for partition in ordered:
         count = documents(partition)
-        if stretch and not (_follows(stretch, partition) and total + count <= MAX_DOCUMENTS):
+        if stretch and not (_can_extend(stretch, partition) and total + count <= MAX_DOCUMENTS):
             yield stretch
             stretch, total = [], 0
         stretch.append(partition)
@@ -50,6 +50,6 @@ def _cut(ordered: Stretch, documents: Callable[[Partition], int]) -> Iterator[St
         yield stretch
 
 
-def _follows(stretch: Stretch, partition: Partition) -> bool:
+def _can_extend(stretch: Stretch, partition: Partition) -> bool:
     is_next = stretch[-1].window[1] == partition.start
     return is_next and partition.window[1] - stretch[0].start <= MAX_SPAN[partition.span]

@@ -24,7 +24,7 @@ ALL_HOURS = range(49)
 
 @pytest.fixture
 def detect(mongo: MongoResource, postgres: PostgresResource) -> Detect:
-    """Detect gaps as of an hour after T0."""
+    """Return a function that detects gaps at the time `hour` hours after T0."""
     return lambda hour=NOW: detect_gaps(mongo, postgres, "h1", at(hour))
 
 
@@ -34,7 +34,7 @@ def without_hours(*missing: int) -> list[int]:
 
 
 def test_a_complete_series_has_no_gap(history_data: HistoryData, detect: Detect) -> None:
-    """Points that are less than half an hour old are not expected yet."""
+    """The newest expected point is that of hour 48, and all points until then exist."""
     history_data.insert_points("bitcoin", ALL_HOURS)
 
     assert [] == detect().open
@@ -114,7 +114,7 @@ def test_a_coin_listed_before_its_first_stored_point_starts_with_a_gap(
 def test_a_listed_coin_without_history_has_one_gap(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """The gap starts at the first snapshot: the coin was listed after the last backfill."""
+    """The coin was listed after the last backfill, so the gap starts at its first snapshot."""
     history_data.insert_points("bitcoin", ALL_HOURS)
     history_data.insert_coin("new", 25)
 
@@ -123,10 +123,10 @@ def test_a_listed_coin_without_history_has_one_gap(
     assert [("new", 25, 49, "open")] == history_data.read_gaps()
 
 
-def test_a_gap_that_starts_earlier_than_before_stays_one_row_per_coin(
+def test_a_gap_that_grows_backwards_stays_one_row_per_coin(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """A longer gap replaces the shorter one inside it, for every coin and not only the last."""
+    """If points before a gap disappear, a longer gap replaces it, for each coin."""
     for coin in ("bitcoin", "ethereum"):
         history_data.insert_points(coin, without_hours(10, 11))
     detect()
@@ -159,7 +159,7 @@ def test_a_filled_gap_is_healed_and_opens_again_if_points_disappear(
 def test_the_rest_of_a_partly_filled_gap_stays_open(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """The rest keeps its `detected_at`, so that answers received since then still count for it."""
+    """The rest keeps its `detected_at`; answers received since then can make it unfillable."""
     history_data.insert_points("bitcoin", without_hours(5, 6, 7))
     detect()
 
@@ -189,7 +189,7 @@ def test_a_gap_that_is_still_open_after_an_answer_is_unfillable(
 def test_a_gap_whose_answer_is_not_published_yet_stays_open(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """The point is in the data lake, but its day could not be processed."""
+    """The gap is unfillable only if the point is still missing after its day was processed."""
     history_data.insert_points("bitcoin", without_hours(5))
     detect()
     history_data.insert_window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 0.05))
@@ -219,7 +219,7 @@ def test_a_gap_whose_call_failed_or_was_not_made_stays_open(
 def test_an_unfillable_gap_is_healed_when_it_is_filled_after_all(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """A corrected rule may release the point from quarantine."""
+    """For example, the source may deliver the point later."""
     history_data.insert_points("bitcoin", without_hours(5))
     detect()
     history_data.insert_window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))
@@ -272,7 +272,7 @@ def test_days_that_retention_deleted_are_not_gaps(
 def test_a_gap_whose_days_expire_is_unfillable_and_not_healed(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """The gap was not filled; retention only deleted the days around it."""
+    """The gap was not filled; retention deleted the day that contains it."""
     history_data.insert_points("bitcoin", without_hours(5, 10))
     detect()
     history_data.insert_window("bitcoin", 5, 6, "points", fetched_at=at(NOW + 1))

@@ -46,8 +46,8 @@ def test_every_fault_occurs_in_the_right_share() -> None:
     assert sum(counts.values()) / len(made) == pytest.approx(BROKEN, rel=0.15)
 
 
-def test_some_prices_have_two_responses() -> None:
-    """Programs must use the later response, so the workload must contain such prices."""
+def test_some_prices_occur_in_two_responses() -> None:
+    """Some documents have the same coin and time; programs must use the later one."""
     made = documents("200k", 0.01)
 
     keys = {(document["coin_id"], document["observed_at"]) for document in made}

@@ -1,4 +1,4 @@
-"""What the pages show if a day, an exchange rate or a spent credit is missing."""
+"""What the pages show without yesterday's market cap, past exchange rates or spent credits."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def incomplete(stack: Stack, postgres_url_of: UrlOf, migrated_template: str) -> Iterator[str]:
-    """Address of a dashboard without yesterday's market, past rates and spent credits."""
+    """Address of a dashboard that lacks yesterday's market cap, past rates and spent credits."""
     changes = """
         DELETE FROM marts.market_daily WHERE day = (now() AT TIME ZONE 'UTC')::date - 1;
         UPDATE warehouse.fx_rates SET observed_at = now() - interval '1 minute';
@@ -37,7 +37,7 @@ def incomplete(stack: Stack, postgres_url_of: UrlOf, migrated_template: str) -> 
 
 
 def drawn(tab: Tab, chart: int) -> dict[str, Any]:
-    """Return the points and the unit of a chart, counted from the top of the page."""
+    """Return the points and the unit of a chart; the topmost chart of the page is number 0."""
     element = f"document.querySelectorAll('.js-plotly-plot')[{chart}]"
     # The browser loads the code for charts only when a page first shows one.
     tab.wait_until(lambda _shown: bool(tab.value(f"!!{element}?.data")), f"chart {chart}")
@@ -50,7 +50,7 @@ def drawn(tab: Tab, chart: int) -> dict[str, Any]:
 def test_a_change_names_the_day_with_which_it_compares(
     tab: Tab, incomplete: str, dashboard: str
 ) -> None:
-    """Without yesterday's market cap, the change is one since the day before."""
+    """If yesterday's market cap is missing, the card compares with the day before yesterday."""
     today = datetime.now(UTC).date()
 
     tab.open(f"{incomplete}/", f"since {figures.past_day(today - timedelta(days=2), today)}")
@@ -60,7 +60,7 @@ def test_a_change_names_the_day_with_which_it_compares(
 
 
 def test_lines_are_interrupted_at_the_missing_day(tab: Tab, incomplete: str) -> None:
-    """The market cap is the first chart and has the unit of its card; dominance is the third."""
+    """The first chart shows the market cap, in the unit of the card above; the third, dominance."""
     tab.open(f"{incomplete}/", "Market cap\n\n$", "All coins")
 
     cap, dominance = drawn(tab, 0), drawn(tab, 2)
@@ -70,7 +70,7 @@ def test_lines_are_interrupted_at_the_missing_day(tab: Tab, incomplete: str) -> 
 
 
 def test_charts_that_lack_rates_do_not_ask_for_more_days(tab: Tab, incomplete: str) -> None:
-    """There are prices of 90 days, so `backfill` would change nothing."""
+    """There are prices of 90 days; only rates are missing, which `backfill` does not fetch."""
     tab.open(
         f"{incomplete}/?currency=EUR",
         "Charts over time need market caps in EUR from two days, but only one day has one.",
@@ -80,7 +80,7 @@ def test_charts_that_lack_rates_do_not_ask_for_more_days(tab: Tab, incomplete: s
 
 
 def test_credits_left_are_shown_even_if_none_is_spent(tab: Tab, incomplete: str) -> None:
-    """Their number is what the title promises."""
+    """The card shows the whole budget, not a dash."""
     tab.open(f"{incomplete}/pipeline", "Credits left this month", "none spent")
 
     assert "4,000" == tab.metric("Credits left this month")

@@ -170,7 +170,7 @@ def test_java_prints_nothing_and_writes_no_event_log(home: Home, run: CommandRes
 def test_no_other_user_can_open_a_file_under_the_strictest_umask(
     home: Home, run: CommandResult
 ) -> None:
-    """The run succeeds, although PostgreSQL runs as another account if root starts it.
+    """The run succeeds: even if root starts it, PostgreSQL's own account can open its files.
 
     `test_run` tests the most permissive umask.
     """

@@ -52,7 +52,7 @@ def test_documents_that_a_corrected_rule_accepts_are_released_once(
     first, second = copy.command("requeue", "--reason", CODE), copy.command("requeue")
 
     assert (1, 0, 0) == (before_requeue.code, still_wrong.code, consistent.code), consistent.text
-    words = "coins with a first_seen_at or last_seen_at without a published price"
+    words = "coins whose first_seen_at or last_seen_at has no published price"
     assert words in before_requeue.text, before_requeue.text
     assert "): judged by older rules: run `rebuild` or `requeue`" in before_requeue.text
     assert f"Rows of warehouse.coins corrected: {len(refused)} (" in still_wrong.text

@@ -39,13 +39,13 @@ def require_loaded(locations: Locations, name: str) -> None:
         )
 
 
-def clearer(error: DagsterError, locations: Locations, name: str) -> DagsterError:
+def explain_unknown_job(error: DagsterError, locations: Locations, name: str) -> DagsterError:
     """Return the error that explains why Dagster did not find a job.
 
     Dagster gives the same answer for an unknown job and for a code location that it does not have.
 
     Args:
-        error: the error if the code location can be used.
+        error: is returned if the code location is loaded, so only the job is unknown.
         locations: all code locations.
         name: the code location of the launch.
     """

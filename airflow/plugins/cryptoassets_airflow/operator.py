@@ -19,7 +19,7 @@ from cryptoassets_airflow.errors import (
 )
 from cryptoassets_airflow.hook import MISSING, DagsterHook
 from cryptoassets_airflow.link import RUN_URL_KEY, DagsterRunLink
-from cryptoassets_airflow.locations import clearer
+from cryptoassets_airflow.locations import explain_unknown_job
 from cryptoassets_airflow.runs import DagsterRun, Identity, LaunchRequest
 from cryptoassets_airflow.trigger import KILL_SECONDS, DagsterRunTrigger
 from cryptoassets_airflow.watch import NEVER_SUBMITTED, TIMED_OUT, UNREACHABLE, Ending, Watch
@@ -177,7 +177,7 @@ class DagsterMaterializeOperator(BaseOperator):
         try:
             run = hook.launch(request, identity)
         except DagsterUnknownJobError as error:
-            raise clearer(error, hook.locations(), self.location) from None
+            raise explain_unknown_job(error, hook.locations(), self.location) from None
         target = f"partition {self.partition_key}" if self.partition_key else "no partition"
         self.log.info("Launched Dagster run %s for %s", run.run_id, target)
         return run
