@@ -16,7 +16,7 @@ from cryptoassets.schemas import (
     COIN_ALIASES,
     COIN_CANDLES,
     COIN_DAILY,
-    COLUMNS_READ,
+    COLUMNS_OF_INPUT,
     MAY_BE_EMPTY,
     Table,
 )
@@ -54,7 +54,7 @@ def _inputs(mapping: dg.TimeWindowPartitionMapping) -> dict[str, dg.AssetIn]:
         dg.AssetIn(
             key=dg.AssetKey.from_user_string(asset),
             partition_mapping=mapping,
-            metadata={ALTERNATIVE_INPUT: other, COLUMNS_READ: list(columns)},
+            metadata={ALTERNATIVE_INPUT: other, COLUMNS_OF_INPUT: list(columns)},
         )
         for asset, other, columns in (
             (_PRICES, _HISTORY, observations.PRICE_COLUMNS),
@@ -90,7 +90,9 @@ def _lineage(
     ins={
         **_inputs(_DAY_BEFORE),
         "earlier": dg.AssetIn(
-            key=_COIN_DAILY, partition_mapping=_EARLIER, metadata={MAY_BE_EMPTY: True}
+            key=_COIN_DAILY,
+            partition_mapping=_EARLIER,
+            metadata={MAY_BE_EMPTY: True, COLUMNS_OF_INPUT: list(marts.EARLIER_COLUMNS)},
         ),
     },
     partitions_def=DAILY,

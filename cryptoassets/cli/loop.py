@@ -78,9 +78,10 @@ def run_every(console: Console, seconds: float, *, is_json: bool = False) -> int
     try:
         with (
             progress_on(shown) as progress,
-            closing(micro_batches(progress, seconds, _beats(seconds, progress))) as cycles,
+            closing(micro_batches(progress, seconds, _beats(seconds, progress))) as batches,
+            closing(interruptible(batches)) as cycles,
         ):
-            for cycle in interruptible(cycles):
+            for cycle in cycles:
                 totals.add(cycle)
                 if is_json:
                     print_json(cycle_json(cycle), indent=None)

@@ -102,17 +102,18 @@ class PostgresIOManager(dg.ConfigurableIOManager):
         process one batch at a time. An input's metadata may name the columns that it needs.
 
         Raises:
-            dagster.Failure: SchemaMismatchError: the table does not have one of these columns.
+            dagster.Failure: SchemaMismatchError: these are not columns of the table.
                 UpstreamNotMaterializedError: no row in the range was ever published.
                 ExpiredPartitionError: retention deleted a part of the range.
         """
         with dagster_failures(retries=STEP_RETRIES), spark_errors():
             table = address.table_of(context.asset_key)
+            read = reading.columns_read(context)
             if context.has_asset_partitions and not context.asset_partition_keys:
                 # On the first day of a mart there are no earlier days to read.
-                return arrow_schema(table).empty_table()
+                return arrow_schema(read).empty_table()
             window = address.window_of(context) if context.has_asset_partitions else None
-            where, read = self.postgres.address, reading.columns_read(context)
+            where = self.postgres.address
             is_arrow = context.dagster_type.typing_type is pa.Table
             # Start Spark before the transaction, which must not wait for the JVM.
             session = None if is_arrow else self.spark.session

@@ -17,7 +17,7 @@ from cryptoassets.io_managers import address
 from cryptoassets.partitions.spans import Span, partition_name
 from cryptoassets.schemas import (
     ALTERNATIVE_INPUT,
-    COLUMNS_READ,
+    COLUMNS_OF_INPUT,
     FLOWS,
     MAY_BE_EMPTY,
     Table,
@@ -58,15 +58,14 @@ def columns_read(context: dg.InputContext) -> Table:
     Dagster's own IO managers use the same metadata key. Without it, an input has all columns.
 
     Raises:
-        SchemaMismatchError: the table does not have one of the columns.
+        SchemaMismatchError: the metadata is not a list of columns of the table.
     """
     table = address.table_of(context.asset_key)
-    names = context.definition_metadata.get(COLUMNS_READ, table.column_names)
-    unknown = [name for name in names if name not in table.column_names]
-    if unknown:
+    names = context.definition_metadata.get(COLUMNS_OF_INPUT, table.column_names)
+    if isinstance(names, str) or not names or not {*names} <= {*table.column_names}:
         message = (
-            f"{table.full_name} has no column {', '.join(unknown)}, which is in the metadata "
-            f"{COLUMNS_READ!r} of an input. A retry will not help; correct the input"
+            f"The metadata {COLUMNS_OF_INPUT!r} of an input must be a list of columns of "
+            f"{table.full_name}, not {names!r}. A retry will not help; correct the input"
         )
         raise SchemaMismatchError(message)
     columns = tuple(column for column in table.columns if column.name in names)
@@ -88,13 +87,15 @@ def read_batches(
         UpstreamNotMaterializedError: no row in the range was ever published.
         ExpiredPartitionError: retention deleted a part of the range.
     """
+    whole = address.table_of(context.asset_key)
     window = address.window_of(context) if context.has_asset_partitions else None
     query = sql.SQL("SELECT {} FROM {} WHERE {}").format(
         sql.SQL(", ").join(map(sql.Identifier, table.column_names)),
         sql.Identifier(table.schema, table.name),
-        scope(table, window),
+        # The columns to read may lack the one that determines the partition.
+        scope(whole, window),
     )
-    flow = flow_into(address.table_of(context.asset_key))
+    flow = flow_into(whole)
     if flow is not None:
         refuse_expired(cursor, flow.asset, context.asset_partition_keys)
     is_empty = True

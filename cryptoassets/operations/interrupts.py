@@ -8,7 +8,7 @@ ignores exceptions in the callbacks of weak references, in which pymongo may spe
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -50,7 +50,7 @@ def raised_interrupts() -> Iterator[None]:
             raise KeyboardInterrupt
 
 
-def interruptible(items: Iterator[Item]) -> Iterator[Item]:
+def interruptible(items: Iterator[Item]) -> Generator[Item, None, None]:
     """Yield the items; raise KeyboardInterrupt before the next one if a signal was received."""
     while True:
         with raised_interrupts():

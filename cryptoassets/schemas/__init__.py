@@ -9,7 +9,7 @@ from cryptoassets.schemas.columns import PRICE_MEASURES
 from cryptoassets.schemas.flow import Flow, RawTable, asset_of
 from cryptoassets.schemas.flows import (
     ALTERNATIVE_INPUT,
-    COLUMNS_READ,
+    COLUMNS_OF_INPUT,
     FLOWS,
     MAY_BE_EMPTY,
     flow_into,
@@ -96,7 +96,7 @@ __all__ = [
     "COIN_LATEST",
     "COIN_PRICES",
     "COIN_PRICE_HISTORY",
-    "COLUMNS_READ",
+    "COLUMNS_OF_INPUT",
     "CREDITS",
     "DECIMAL_PRECISION",
     "DECIMAL_SCALE",

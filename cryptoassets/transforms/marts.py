@@ -17,6 +17,7 @@ from cryptoassets.transforms.amounts import AMOUNT
 from cryptoassets.transforms.candles import by_hour, expected_points, observed_by
 from cryptoassets.transforms.observations import observations
 
+EARLIER_COLUMNS = ("coin_id", "day", "open", "high", "low", "close")
 DAYS_OF_DRAWDOWN = 7
 DAYS_OF_PEAK = 30
 
@@ -40,9 +41,9 @@ def coin_daily(
         history: `observations.HISTORY_COLUMNS`, unordered; used only in hours in
             which the coin has no snapshot.
         aliases: maps old slugs (coin ids) to current slugs.
-        earlier: columns of `schemas.COIN_DAILY`, unordered; the rows of days before the first day
-            of `prices`. These days count in the statistics. They are also returned, but with
-            nulls in columns such as `volume_usd_24h`.
+        earlier: `EARLIER_COLUMNS` of `schemas.COIN_DAILY`, unordered; the rows of days before the
+            first day of `prices`. These days count in the statistics. They are also returned, but
+            with nulls in columns such as `volume_usd_24h`.
 
     Returns:
         Columns of `schemas.COIN_DAILY`, unordered. Days without prices are absent. Statistics are
@@ -54,7 +55,7 @@ def coin_daily(
         by_hour(observed).unionByName(_prices_24h_before(observed), allowMissingColumns=True)
     )
     if earlier is not None:
-        known = earlier.select("coin_id", "day", "open", "high", "low", "close")
+        known = earlier.select(*EARLIER_COLUMNS)
         days = days.unionByName(known, allowMissingColumns=True)
     close = F.col("close").cast("double")
     days = days.withColumn("return_double", _change(close, _previous_close()))
@@ -109,12 +110,15 @@ def _prices_24h_before(observed: DataFrame) -> DataFrame:
     Returns:
         The columns `coin_id`, `hour` (of that last observation), `before_at` and `price_before`.
     """
-    at = F.unix_micros("observed_at")
-    day = F.to_date("observed_at").alias("day")
+    day, at = F.to_date("observed_at"), F.unix_micros("observed_at")
     ends = observed.groupBy("coin_id", day).agg(F.max("observed_at").alias("end"))
     end = F.unix_micros("end")
+    # The 25th hour before the end may be in two days.
+    days = [F.to_date(F.timestamp_micros(end - back)) for back in (_DAY_US, _DAY_US + _HOUR_US)]
+    wanted = ends.select("coin_id", "end", F.explode(F.array_distinct(F.array(*days))).alias("day"))
     return (
-        observed.join(F.broadcast(ends), on="coin_id")
+        observed.withColumn("day", day)
+        .join(F.broadcast(wanted), on=["coin_id", "day"])
         .where(at.between(end - _DAY_US - _HOUR_US, end - _DAY_US))
         .select(
             "coin_id",

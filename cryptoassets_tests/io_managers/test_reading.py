@@ -16,7 +16,7 @@ from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_PRICES
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
-from cryptoassets_tests.io_managers.rows import HOUR, judged, judged_row, start_of
+from cryptoassets_tests.io_managers.rows import HOUR, NEXT_HOUR, judged, judged_row, start_of
 
 pytestmark = [pytest.mark.spark, pytest.mark.postgres]
 
@@ -106,30 +106,36 @@ def test_a_day_without_snapshots_or_history_fails_with_a_remedy(
 def test_an_input_has_the_columns_in_its_metadata(
     postgres_io_manager: PostgresIOManager, metadata: dict[str, Any], expected: int
 ) -> None:
-    """The other columns are not read from PostgreSQL; a mart of many rows needs few of them."""
+    """The other columns are not read from PostgreSQL; a mart of many rows needs few of them.
+
+    Only the partition's rows are read, even without the column by which rows have a partition.
+    """
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(price_usd=Decimal(7))))
+    later = judged_row(observed_at=start_of(NEXT_HOUR), price_usd=Decimal(8))
+    write(postgres_io_manager, PRICES, NEXT_HOUR, judged(later))
 
     result, seen = read_prices(postgres_io_manager, metadata)
 
     assert result.success
     (rows,) = seen
-    assert expected == rows.num_columns
+    assert (1, expected) == (rows.num_rows, rows.num_columns)
     assert ["bitcoin", Decimal(7)] == [rows[name][0].as_py() for name in ("coin_id", "price_usd")]
 
 
-def test_an_unknown_column_in_the_metadata_fails_without_retry(
-    postgres_io_manager: PostgresIOManager,
+@pytest.mark.parametrize("columns", [["coin_id", "prise"], "coin_id", []], ids=str)
+def test_wrong_columns_in_the_metadata_fail_without_retry(
+    postgres_io_manager: PostgresIOManager, columns: Any
 ) -> None:
     """A misspelt column is an error in the code of the asset."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row()))
 
-    result, seen = read_prices(postgres_io_manager, {"columns": ["coin_id", "prise"]})
+    result, seen = read_prices(postgres_io_manager, {"columns": columns})
 
     assert not seen
     (event,) = [event for event in result.all_events if event.is_step_failure]
     assert (
-        "warehouse.coin_prices has no column prise, which is in the metadata 'columns' of an "
-        "input. A retry will not help; correct the input"
+        "The metadata 'columns' of an input must be a list of columns of warehouse.coin_prices, "
+        f"not {columns!r}. A retry will not help; correct the input"
     ) in event.step_failure_data.user_failure_data.description
 
 

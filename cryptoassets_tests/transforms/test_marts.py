@@ -288,6 +288,47 @@ def test_the_return_of_24_hours_needs_a_price_24_to_25_hours_before(days: dict[A
     assert [None, 50, 50] == [days["ending", day]["return_pct"] for day in (0, 1, 2)]
 
 
+def test_the_price_24_hours_before_is_exact_to_the_microsecond(session: SparkSession) -> None:
+    """The price may be in either of two earlier days; each of several days has its own."""
+    second, microsecond = 1 / 3600, 1 / 3_600_000_000
+    prices = [
+        *(price("24 h", day, 12, 100 * (day + 1)) for day in range(3)),
+        *(price("25 h", day, 12 + day, 100 * (day + 1)) for day in range(2)),
+        price("over 25 h", 0, 12 - microsecond, 100),
+        price("over 25 h", 1, 13, 200),
+        price("under 24 h", 0, 12 + microsecond, 100),
+        price("under 24 h", 1, 12, 200),
+        price("two days", 0, 23.5, 100),
+        price("two days", 1, 0, 150),
+        price("two days", 2, 0.25, 300),
+        price("newest", 0, 11.5, 50),
+        price("newest", 0, 11.75 + second, 100),
+        price("newest", 0, 12.5, 70),
+        price("newest", 1, 12, 200),
+        *(price("after midnight", day, 0.5 - day / 4, 100 * (day + 1)) for day in range(2)),
+        price("before midnight", 0, 23.75, 100),
+        price("before midnight", 2, 0.5, 200),
+    ]
+
+    history = frame_of(session, [], COIN_PRICE_HISTORY)
+
+    found = by_key(coin_daily(frame_of(session, prices), history, {}))
+
+    returns = {name: row["return_24h_pct"] for name, row in found.items() if name[1]}
+    assert returns == {
+        ("24 h", 1): 100,
+        ("24 h", 2): 50,
+        ("25 h", 1): 100,
+        ("over 25 h", 1): None,
+        ("under 24 h", 1): None,
+        ("two days", 1): None,
+        ("two days", 2): 100,
+        ("newest", 1): 100,
+        ("after midnight", 1): None,
+        ("before midnight", 2): 100,
+    }
+
+
 def test_a_day_shows_how_completely_it_was_observed(days: dict[Any, Row]) -> None:
     """Weekly candles are merged from these figures."""
     names = ("observations", "observations_expected", "source")
