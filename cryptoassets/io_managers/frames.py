@@ -7,19 +7,34 @@ come from.
 With a file, each of the two holds only one batch at a time. Executors on other machines can read
 the file, because it is under `CLEAN_PATH`, like the cleaned Parquet. A few rows are passed
 directly, which is faster than writing a file and running a job that reads it.
+
+Several marts of a run read the same prices. Rows are read again only if a publication has changed
+them in the meantime.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.spark import MANY_ROWS
 from cryptoassets.schemas import Table
 from cryptoassets.schemas.arrow import arrow_schema
 from cryptoassets.stores.clean_files import clean_store, scratch_folder, spark_uri
+
+
+class _Frame(NamedTuple):
+    """A DataFrame, and the versions of its rows by asset and day (see `stores.mart_inputs`)."""
+
+    table: Table
+    window: Span
+    versions: Mapping[str, int]
+    rows: DataFrame
 
 
 class TemporaryFrames:
@@ -31,7 +46,36 @@ class TemporaryFrames:
 
     def __init__(self) -> None:
         self._folders: list[str] = []
+        self._kept: list[_Frame] = []
         self.rows = 0
+
+    def keep(
+        self, table: Table, window: Span | None, versions: Mapping[str, int], rows: DataFrame
+    ) -> None:
+        """Let later steps of the run use a DataFrame, too.
+
+        Args:
+            table: describes the columns.
+            window: the range that was read; without one, the DataFrame is not kept.
+            versions: the version of the range on each of its days, as in `Inputs.numbers`.
+            rows: all rows of the range.
+        """
+        if window is not None:
+            self._kept.append(_Frame(table, window, versions, rows))
+
+    def kept(
+        self, table: Table, window: Span | None, versions: Mapping[str, int]
+    ) -> DataFrame | None:
+        """Return the rows of a range from a kept DataFrame, if it has them in these versions."""
+        time = table.time_column
+        if time is None or window is None or not versions:
+            return None
+        for frame in self._kept:
+            has_range = frame.window.start <= window.start and window.end <= frame.window.end
+            if has_range and frame.table == table and versions.items() <= frame.versions.items():
+                at = F.col(time.name)
+                return frame.rows.where((at >= window.start) & (at < window.end))
+        return None
 
     def frame(
         self, session: SparkSession, table: Table, batches: Iterable[pa.RecordBatch]
@@ -67,6 +111,7 @@ class TemporaryFrames:
         store, _ = clean_store()
         while self._folders:
             store.delete_dir(self._folders.pop())
+        self._kept.clear()
         self.rows = 0
 
 

@@ -98,8 +98,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table:
         """Read the range as an Arrow table if the input is annotated as one, else as a DataFrame.
 
-        All inputs of a step are read in one transaction. Rows of a DataFrame pass through this
-        process one batch at a time. An input's metadata may name the columns that it needs.
+        All inputs of a step are read in one transaction. Their metadata may name `columns`.
 
         Raises:
             dagster.Failure: SchemaMismatchError: these are not columns of the table.
@@ -121,15 +120,16 @@ class PostgresIOManager(dg.ConfigurableIOManager):
                 typed_errors(f"reading {table.full_name}", where),
                 self._reading.cursor(context, self.postgres.connect) as cursor,
             ):
+                versions = self._inputs.note(cursor, table, window)
+                reading.refuse_if_expired(cursor, context)
                 batches = reading.read_batches(cursor, context, read, where)
-                rows = (
-                    pa.Table.from_batches(batches, schema=arrow_schema(read))
-                    if session is None
-                    else self._frames.frame(session, read, batches)
-                )
-                self._inputs.note(cursor, table, window)
-            if session is not None:
-                self.spark.prepare_for(self._frames.rows)
+                if session is None:
+                    return pa.Table.from_batches(batches, schema=arrow_schema(read))
+                rows = self._frames.kept(read, window, versions)
+                if rows is None:
+                    rows = self._frames.frame(session, read, batches)
+                    self._frames.keep(read, window, versions, rows)
+            self.spark.prepare_for(self._frames.rows)
             return rows
 
     def teardown_after_execution(self, _context: dg.InitResourceContext) -> None:

@@ -72,6 +72,17 @@ def columns_read(context: dg.InputContext) -> Table:
     return replace(table, columns=columns)
 
 
+def refuse_if_expired(cursor: Cursor, context: dg.InputContext) -> None:
+    """Raise an error if retention deleted a part of an input's range.
+
+    Raises:
+        ExpiredPartitionError: names the first expired partition.
+    """
+    flow = flow_into(address.table_of(context.asset_key))
+    if flow is not None:
+        refuse_expired(cursor, flow.asset, context.asset_partition_keys)
+
+
 def read_batches(
     cursor: Cursor, context: dg.InputContext, table: Table, uri: str
 ) -> Iterator[pa.RecordBatch]:
@@ -85,7 +96,6 @@ def read_batches(
 
     Raises:
         UpstreamNotMaterializedError: no row in the range was ever published.
-        ExpiredPartitionError: retention deleted a part of the range.
     """
     whole = address.table_of(context.asset_key)
     window = address.window_of(context) if context.has_asset_partitions else None
@@ -95,9 +105,6 @@ def read_batches(
         # The columns to read may lack the one that determines the partition.
         scope(whole, window),
     )
-    flow = flow_into(whole)
-    if flow is not None:
-        refuse_expired(cursor, flow.asset, context.asset_partition_keys)
     is_empty = True
     for batch in copy_batches(cursor, table, query):
         is_empty = False

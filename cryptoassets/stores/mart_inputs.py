@@ -79,8 +79,12 @@ class InputsRead:
     _earlier: dict[date, tuple[dict[str, int], str | None]] = field(default_factory=dict)
     _aliases_hash: str | None = None
 
-    def note(self, cursor: Cursor, table: Table, window: Span | None) -> None:
-        """Read the version of an input, in the database snapshot from which its rows are read."""
+    def note(self, cursor: Cursor, table: Table, window: Span | None) -> dict[str, int]:
+        """Read the versions of an input, in the database snapshot from which its rows are read.
+
+        Returns:
+            As `Inputs.numbers`; empty if the input has no partitions.
+        """
         if table is COIN_ALIASES:
             self._aliases_hash = aliases_hash_now(cursor)
         elif window is not None:
@@ -90,6 +94,8 @@ class InputsRead:
             if table is COIN_DAILY:
                 found = cursor.execute(_EARLIER, [asset, str(first), str(last)]).fetchall()
                 self._earlier = {day: (inputs, aliases) for day, inputs, aliases in found}
+            return self._numbers[asset]
+        return {}
 
     def of(self, mart: str, day: date, first: date) -> Inputs:
         """The versions of the inputs of one partition of a mart.

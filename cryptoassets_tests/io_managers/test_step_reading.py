@@ -2,6 +2,8 @@
 
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from psycopg import sql
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
 from cryptoassets.csv_rows import BYTES_PER_BATCH
 from cryptoassets.io_managers.frames import TemporaryFrames
 from cryptoassets.io_managers.postgres import PostgresIOManager
 from cryptoassets.partitions.policies import DAILY, HOURLY
+from cryptoassets.partitions.spans import Span
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import CLEAN_COIN_PRICE_HISTORY, COIN_DAILY, COIN_PRICES
@@ -181,6 +184,75 @@ def test_a_step_that_fails_between_two_inputs_leaves_no_open_transaction(
 
     assert not result.success
     assert [] == warehouse.ask(database, OPEN)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(("coins_published", "expected"), [(0, [2, 2]), (3, [2, 3])])
+def test_steps_of_a_run_read_prices_again_only_after_a_publication(
+    postgres_io_manager: PostgresIOManager,
+    database: str,
+    coins_published: int,
+    expected: list[int],
+) -> None:
+    """A day of prices may have millions of rows, and several marts are computed from them.
+
+    Without a publication, the change by hand shows that the second step uses the rows of the first.
+    """
+    write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
+    read = []
+    earlier = dg.TimeWindowPartitionMapping(
+        start_offset=-1, allow_nonexistent_upstream_partitions=True
+    )
+
+    @dg.asset(ins={"prices": dg.AssetIn(PRICES, partition_mapping=earlier)}, partitions_def=DAILY)
+    def first(prices: DataFrame) -> None:
+        read.append(prices.count())
+        if coins_published:
+            coins = judged_coins(HOUR, range(coins_published))
+            write(postgres_io_manager, PRICES, HOUR, coins)
+        else:
+            warehouse.ask(database, "DELETE FROM warehouse.coin_prices RETURNING coin_id")
+
+    @dg.asset(ins={"prices": dg.AssetIn(PRICES)}, deps=[first], partitions_def=DAILY)
+    def second(prices: DataFrame) -> None:
+        read.append(prices.count())
+
+    from_store = {"dagster/io_manager_key": "store"}
+    dg.materialize(
+        [first, second, dg.AssetSpec(PRICES, partitions_def=HOURLY, metadata=from_store)],
+        partition_key=DAY,
+        resources={"store": postgres_io_manager},
+    )
+
+    assert expected == read
+
+
+@pytest.mark.spark
+def test_kept_rows_are_used_only_for_their_range_columns_and_versions(
+    session: SparkSession,
+) -> None:
+    """A range may end within the kept one; other versions were published in the meantime."""
+    frames = TemporaryFrames()
+    days = [start_of(DAY) + timedelta(days=number) for number in range(4)]
+    rows = pa.concat_tables([daily_coins(str(day.date()), range(2)) for day in days[:3]])
+    versions = {f"marts/coin_daily {day.date()}": number for number, day in enumerate(days[:3])}
+    frame = frames.frame(session, COIN_DAILY, rows.to_batches())
+    frames.keep(COIN_DAILY, Span(days[0], days[3]), versions, frame)
+    key, version = list(versions.items())[1]
+    second_day = Span(days[1], days[2])
+
+    found = frames.kept(COIN_DAILY, second_day, {key: version})
+
+    assert found is not None
+    assert {days[1].date()} == {row["day"] for row in found.toArrow().to_pylist()}
+    some_columns = replace(COIN_DAILY, columns=COIN_DAILY.columns[:3])
+    before = Span(days[0] - timedelta(days=1), days[2])
+    assert frames.kept(COIN_DAILY, second_day, {key: version + 1}) is None
+    assert frames.kept(COIN_DAILY, second_day, {}) is None
+    assert frames.kept(some_columns, second_day, {key: version}) is None
+    assert frames.kept(COIN_DAILY, before, {key: version}) is None
+    frames.clear()
+    assert frames.kept(COIN_DAILY, second_day, {key: version}) is None
 
 
 def test_rows_are_read_in_batches(database: str) -> None:
