@@ -59,9 +59,8 @@ def test_a_backfill_of_hours_launches_one_run_per_hour(
     assert set(wanted) <= {row[0] for row in stores.rows(loaded)}
 
 
-@pytest.mark.parametrize(
-    ("oldest", "newest"), [(4, 3), pytest.param(12, 8, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("oldest", "newest"), [(4, 3), (12, 8)])
 def test_a_backfill_of_days_launches_one_run_per_day(
     airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:

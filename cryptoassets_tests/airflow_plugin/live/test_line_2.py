@@ -36,9 +36,8 @@ def test_marking_a_deferred_task_as_failed_stops_spark_and_frees_the_lock(
     )
 
 
-@pytest.mark.parametrize(
-    ("oldest", "newest"), [(4, 3), pytest.param(12, 8, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("oldest", "newest"), [(4, 3), (12, 8)])
 def test_a_backfill_of_days_launches_one_run_per_day(
     airflow: Airflow, dagster: Dagster, stores: Stores, oldest: int, newest: int
 ) -> None:

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.timetables.base import TimeRestriction
+from pendulum import DateTime
 
 FOLDER = Path(__file__).parents[3] / "airflow" / "dags"
 
@@ -66,17 +68,29 @@ def test_the_marts_can_delay_the_next_snapshot_only_briefly(dags: dict[str, Any]
     assert timedelta(minutes=5) > marts.run_timeout
 
 
+INTERVAL_END = datetime(2026, 11, 27, 18, 7, tzinfo=UTC)
+STARTED = datetime(2026, 11, 27, 23, 58, tzinfo=UTC)
+RATES, SNAPSHOTS = "materialize_cryptoassets_rates", "materialize_cryptoassets_snapshots"
+
+
 def rendered_partition(
-    dags: dict[str, Any], task_id: str, results: dict[str, Any], started: datetime
+    dags: dict[str, Any],
+    task_id: str,
+    results: dict[str, Any],
+    started: datetime,
+    interval: tuple[datetime, datetime] | None = None,
 ) -> str:
-    """Return the partition of a task in a DAG run whose interval ended at `INTERVAL_END`.
+    """Return the partition of a task in a DAG run.
 
     Args:
         dags: all DAGs.
         task_id: `dag.task`.
         results: return values (XComs) by task.
         started: when the DAG run started.
+        interval: start and end of the DAG run's data interval; by default one that ends at
+            `INTERVAL_END`.
     """
+    begins, ends = interval or (INTERVAL_END - timedelta(hours=6), INTERVAL_END)
     dag_id, name = task_id.split(".")
     task = dags[dag_id].get_task(name)
 
@@ -86,15 +100,47 @@ def rendered_partition(
     context = {
         "dag_run": SimpleNamespace(start_date=started),
         "ti": SimpleNamespace(xcom_pull=xcom_pull),
-        "data_interval_start": INTERVAL_END - timedelta(hours=6),
-        "data_interval_end": INTERVAL_END,
+        "data_interval_start": begins,
+        "data_interval_end": ends,
     }
     return str(task.render_template(task.partition_key, context))
 
 
-INTERVAL_END = datetime(2026, 11, 27, 18, 7, tzinfo=UTC)
-STARTED = datetime(2026, 11, 27, 23, 58, tzinfo=UTC)
-RATES, SNAPSHOTS = "materialize_cryptoassets_rates", "materialize_cryptoassets_snapshots"
+@pytest.mark.parametrize(
+    ("task_id", "minutes", "keys"),
+    [
+        (
+            "materialize_cryptoassets_daily.fetch_history",
+            24 * 60,
+            ["2026-11-25", "2026-11-26", "2026-11-27"],
+        ),
+        (
+            "materialize_cryptoassets_daily.refresh_marts",
+            24 * 60,
+            ["2026-11-25", "2026-11-26", "2026-11-27"],
+        ),
+        (
+            "process_cryptoassets_hourly.process_closed_hour",
+            60,
+            ["2026-11-25-00:00", "2026-11-25-01:00", "2026-11-25-02:00"],
+        ),
+    ],
+)
+def test_each_interval_that_catch_up_and_backfills_run_is_one_partition(
+    dags: dict[str, Any], task_id: str, minutes: int, keys: list[str]
+) -> None:
+    """Airflow 2 and 3 must run the same days, although "@daily" has different meanings."""
+    timetable = dags[task_id.split(".", maxsplit=1)[0]].timetable
+    wanted = TimeRestriction(DateTime(2026, 11, 25, tzinfo=UTC), None, catchup=True)
+
+    intervals: list[Any] = []
+    for _ in keys:
+        last = intervals[-1] if intervals else None
+        run = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=wanted)
+        intervals.append(run.data_interval)
+
+    assert [timedelta(minutes=minutes)] * 3 == [one.end - one.start for one in intervals]
+    assert keys == [rendered_partition(dags, task_id, {}, STARTED, one) for one in intervals]
 
 
 def test_the_first_rates_run_is_scheduled_at_the_first_start(
