@@ -2,7 +2,7 @@
 # to 3.13) and make. The set-up is kept in .venv/ and .uv/.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-.PHONY: help run dev test lint reference setup setup-dev airflow airflow2 airflow3
+.PHONY: help run dev test test-e2e lint reference setup setup-dev airflow airflow2 airflow3
 .PHONY: test-airflow test-airflow3 test-airflow2 test-compose test-wheel test-all bench wheel faults
 .PHONY: backup restore
 .PHONY: fuzz mutants soak audit-dependencies pictures
@@ -32,10 +32,16 @@ dev: setup  ## Run the stores and Dagster's UI on http://localhost:3000
 	@$(VENV)/cryptoassets dev
 
 # Two workers, each with its own servers and Spark. The tests of a file run on one worker. Files are
-# not sorted by their number of tests: if they were, the long end-to-end tests would run last, all on
-# one worker.
-test: setup-dev  ## Run the tests that need no Docker and no Airflow
-	@$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(without_long)"
+# not sorted by their number of tests: if they were, the longest tests would run last, all on one
+# worker.
+on_two_workers = $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(without_long)"
+end_to_end := $(addprefix cryptoassets_tests/,e2e cluster dashboard/pages extending)
+
+test: setup-dev  ## Run the tests that need no Docker and no Airflow, without the end-to-end tests
+	@$(on_two_workers) $(addprefix --ignore=,$(end_to_end))
+
+test-e2e: setup-dev  ## Run the end-to-end tests: commands, pages in a browser, a Spark cluster, the tutorial
+	@$(on_two_workers) $(end_to_end)
 
 airflow: setup airflow3  ## Run Airflow 3 on http://localhost:8081 with Dagster, until Ctrl-C
 	@$(VENV)/cryptoassets airflow
@@ -84,7 +90,7 @@ audit-dependencies: setup-dev  ## Look for known vulnerabilities in the locked P
 	@$(UV) audit --frozen --preview-features audit-command $(if $(UV_AUDIT_SERVICE),--service-url $(UV_AUDIT_SERVICE))
 
 test-all:  ## Run all tests, including the long ones (90 minutes)
-	@$(MAKE) test test-airflow test-wheel test-compose without_long=
+	@$(MAKE) test test-e2e test-airflow test-wheel test-compose without_long=
 
 # Only `make test-all` runs tests marked `long`. Each has a shorter counterpart that always runs.
 without_long := not long

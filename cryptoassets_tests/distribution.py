@@ -1,4 +1,4 @@
-"""Decides which tests run on the same pytest-xdist worker in `make test`.
+"""Decides which tests run on the same pytest-xdist worker in `make test-e2e`.
 
 What goes here: the groups of test files. What stays out: the number of workers (in the Makefile).
 """

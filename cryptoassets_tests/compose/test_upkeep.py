@@ -111,9 +111,8 @@ def a_running_run(platform: Platform) -> tuple[str, str]:
     return next(iter(wait_until(running, "a run on the cluster", seconds=400).items()))
 
 
-@pytest.mark.parametrize(
-    "services", [pytest.param(WAVES[0], marks=pytest.mark.long), WAVES[1]], ids=lambda wave: wave[0]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("services", WAVES, ids=lambda wave: wave[0])
 def test_killed_containers_are_restarted(platform: Platform, services: tuple[str, ...]) -> None:
     """A few are killed at a time, as when memory runs out."""
     kill_and_await(platform, services)
@@ -141,6 +140,7 @@ def test_a_killed_run_is_repeated(platform: Platform) -> None:
     assert_audit_passes(platform)
 
 
+@pytest.mark.long
 def test_data_survives_down_and_up(platform: Platform) -> None:
     """`down` without `-v` deletes containers but no data; `up --build` afterwards is an upgrade."""
     rows = "SELECT count(*) FROM warehouse.coin_prices WHERE observed_at <= '{}'"

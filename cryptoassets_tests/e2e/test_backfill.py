@@ -18,7 +18,7 @@ from cryptoassets_tests.e2e.platforms import CommandResult, MakePlatform, Platfo
 
 pytestmark = [pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(400)]
 
-COINS, DAYS = 3, 16
+COINS, DAYS = 3, 9
 LAST = (datetime.now(UTC) - timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 SINCE, UNTIL = f"{LAST - timedelta(days=DAYS):%Y-%m-%d}", f"{LAST:%Y-%m-%d}"
 RANGE = ("--from", SINCE, "--to", UNTIL)
@@ -115,9 +115,9 @@ def counted_by(platform: Platform) -> tuple[int, int]:
 
 
 def test_the_dry_run_shows_the_cost_and_fetches_nothing(results: Results) -> None:
-    """16 days of hourly points cost one call and about 23 credits per coin."""
+    """9 days of hourly points cost one call and about 13 credits per coin."""
     assert 0 == results.estimate.code
-    assert "3 coins, 3 calls, about 69 CoinCap credits" in results.estimate.text
+    assert "3 coins, 3 calls, about 39 CoinCap credits" in results.estimate.text
     assert "This fits into this month's credits: 4,000 of 4,000" in results.estimate.text
 
 

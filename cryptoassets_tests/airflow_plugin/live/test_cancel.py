@@ -73,6 +73,7 @@ def test_marking_a_deferred_task_as_failed_stops_spark_and_frees_the_lock(
         assert_all_stopped(dagster, stores, run_id, started)
 
 
+@pytest.mark.long
 def test_clearing_a_task_that_waits_in_a_worker_stops_its_run_and_launches_another(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:

@@ -33,6 +33,7 @@ def ingest_and_process(airflow: Airflow, ending: str) -> str:
     return processed
 
 
+@pytest.mark.long
 def test_a_warning_is_only_logged(airflow: Airflow, source_url: str) -> None:
     """A new field in CoinCap's responses does not fail the task."""
     patch = {"bitcoin": {"set": {"newField": "1"}}}
