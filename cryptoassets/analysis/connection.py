@@ -54,7 +54,7 @@ _REMEDIES = {
     "42501": "The role may only read the schemas `warehouse` and `marts`",
     "42601": "Correct the query; only statements that read are accepted, such as SELECT",
     "42P01": "`cryptoassets sql '\\d'` lists the tables",
-    "42883": "If the function belongs to the platform, update the tables: `cryptoassets run`",
+    "42883": "If it is one of the platform's functions, `cryptoassets run` creates it",
 }
 
 
@@ -109,8 +109,8 @@ def query_errors() -> Iterator[None]:
                 f"PostgreSQL did not answer the query: {reason}. A retry can help; check that the "
                 "server is running (`cryptoassets up` starts the embedded one)"
             ) from error
-        # PostgreSQL has no code of its own for several statements in one text, and the words of its
-        # message depend on the server's language.
+        # Several statements in one text have the SQLSTATE of a syntax error, and the message is in
+        # the server's language. Only the name of the server's C function identifies this error.
         if state == "42601" and error.diag.source_function == "exec_parse_message":
             raise QueryError(
                 "Only one statement at a time is accepted. Run the statements one by one"

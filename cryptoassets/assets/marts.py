@@ -127,7 +127,7 @@ def coin_daily(
 
     Computed from snapshots; for hours in which a coin has no snapshot, from history. Old slugs are
     replaced with the current slugs. Reads the prices of the day and the day before; highs and
-    closes of the 30 days before the day come from this mart's own earlier rows.
+    closes of earlier days, up to 30 days back, come from this mart's own rows.
     """
     first, last = map(date.fromisoformat, context.partition_key_range)
     read_from = pa.scalar(first - timedelta(days=DAYS_READ_BACK), pa.date32())

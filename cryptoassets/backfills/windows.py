@@ -20,12 +20,12 @@ from cryptoassets.partitions.spans import Span
 from cryptoassets.schemas import INTERVAL_MS
 
 LAG = timedelta(minutes=30)
-"""Points of this age must exist: CoinCap's newest points are 8 to 20 minutes old."""
+"""Points of this age are expected to exist: CoinCap's newest points are 8 to 20 minutes old."""
 MAX_HALVINGS = 5
 """How often a refused window is halved before the coin counts as failed."""
 CHEAP_POINTS = 18
-"""About as many points as cost one credit. Gaps that are at most this many points apart are
-requested in one call, because a second call would cost at least one credit, too."""
+"""This many points cost about one credit. If two gaps are at most this many points apart, one call
+requests both of them, because a second call would cost at least as much as these points."""
 
 
 def step_of(interval: str) -> timedelta:
@@ -45,7 +45,10 @@ def on_grid(moment: datetime, interval: str) -> datetime:
 
 
 def closed_until(now: datetime, interval: str) -> datetime:
-    """Return the end of the time for which points must exist: one step after the newest point."""
+    """Return one step after the newest grid point that is at least `LAG` old.
+
+    Points before this time are expected to exist.
+    """
     step = INTERVAL_MS[interval]
     return from_epoch_ms(epoch_ms(now - LAG) // step * step + step)
 

@@ -104,7 +104,7 @@ def _with_short_lock_timeout(connection: psycopg.Connection[Any]) -> Iterator[No
 
 @dataclass(frozen=True)
 class StagedPartition:
-    """The staged rows of one partition, from all attempts whose reports were collected.
+    """The staged rows of one partition, from all task attempts whose reports Spark returned.
 
     Attributes:
         table: name of the table in the schema `staging`.
@@ -211,12 +211,13 @@ class StagedPartition:
             "SELECT count(*) FILTER (WHERE outcome = 'valid'), "
             "count(*) FILTER (WHERE outcome = 'quarantined') FROM {} WHERE {}"
         ).format(sql.Identifier(SCHEMA, self.table), self._is_own())
-        found = cursor.execute(query).fetchone()
+        found = cursor.execute(query).fetchone() or (0, 0)
         if found != wanted:
             raise StoreUnavailableError(
                 f"{self.flow.asset} {partition_name(self.partition)}: tasks staged {wanted[0]:,} "
-                f"valid and {wanted[1]:,} quarantined rows, but the table contains {found}: "
-                "PostgreSQL may have crashed in the meantime. Nothing was published; a retry helps"
+                f"valid and {wanted[1]:,} quarantined rows, but the table contains {found[0]:,} "
+                f"valid and {found[1]:,} quarantined rows. PostgreSQL may have crashed in the "
+                "meantime. Nothing was published; a retry helps"
             )
 
 

@@ -3,10 +3,10 @@
 What goes here: the SQL. What stays out: the other candles (in `transforms.candles`), and when a
 week is merged (in `io_managers.mart_day`).
 
-A week is computed from its seven days, not from prices. The days include every observation, and
-every observation counts in a weekly candle: no history interval is longer than a day, so a week has
-room for more points than a candle requires. The week is merged under a lock, so the candle is
-correct even if several of its days are published at the same time.
+A week is computed from its seven days, not from prices. This is possible because every observation
+counts in a weekly candle: a history point counts if at least four of its intervals fit into the
+candle (see `transforms.candles`), and no interval is longer than a day. The week is merged under a
+lock, so the candle is correct even if several of its days are published at the same time.
 """
 
 from datetime import date, timedelta

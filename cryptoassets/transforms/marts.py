@@ -104,8 +104,8 @@ def _days(hours: DataFrame) -> DataFrame:
 def _prices_24h_before(observed: DataFrame) -> DataFrame:
     """Find the prices 24 to 25 hours before a coin's last observation of each day.
 
-    A window function would do so for every observation, not only for the last one of a day, and
-    would each time look at all observations of an hour: 2 minutes for 2 million observations.
+    A window function would find them for every observation, not only for the last one of a day.
+    Each time, it would read all observations of an hour: 2 minutes for 2 million observations.
 
     Returns:
         The columns `coin_id`, `hour` (of that last observation), `before_at` and `price_before`.
@@ -113,7 +113,7 @@ def _prices_24h_before(observed: DataFrame) -> DataFrame:
     day, at = F.to_date("observed_at"), F.unix_micros("observed_at")
     ends = observed.groupBy("coin_id", day).agg(F.max("observed_at").alias("end"))
     end = F.unix_micros("end")
-    # The 25th hour before the end may be in two days.
+    # The hour that begins 25 hours before the end may contain midnight, so it may span two days.
     days = [F.to_date(F.timestamp_micros(end - back)) for back in (_DAY_US, _DAY_US + _HOUR_US)]
     wanted = ends.select("coin_id", "end", F.explode(F.array_distinct(F.array(*days))).alias("day"))
     return (

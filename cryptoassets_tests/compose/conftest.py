@@ -11,7 +11,7 @@ from cryptoassets.project import project_root
 from cryptoassets_tests.compose.platform import Platform
 
 IMAGES = ("postgres", "mongo", "mongo-express", "pgadmin4", "airflow3")
-"""Images that the script in CRYPTOASSETS_STANDINS builds; compose builds the project's images."""
+"""Official images that the script in CRYPTOASSETS_STANDINS replaces; compose builds the others."""
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ def test_nobody_can_log_in_without_the_password(stack: Stack) -> None:
 def test_both_databases_use_utf8_and_utc_whatever_libpq_variables_the_shell_has(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There are two because Dagster's and our `alembic_version` tables would collide in one."""
+    """Dagster and this project each have a table `alembic_version`, so each has a database."""
     for name, value in (VARIABLES | {"PGDATA": "/nonexistent"}).items():
         monkeypatch.setenv(name, value)
     stack = make_stack()
@@ -152,7 +152,7 @@ def test_an_incomplete_data_directory_is_renamed(
 def test_data_of_another_major_version_is_refused_in_one_sentence(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """An update of the wheel may bring a new major version of PostgreSQL."""
+    """A new version of the package that contains PostgreSQL may have a new major version."""
     stack = make_stack()
     stack.postgres_url()
     stack.down()

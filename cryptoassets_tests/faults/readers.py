@@ -1,4 +1,4 @@
-"""Readers, as the role `analyst`, that compare tables with each other during all attacks.
+"""Threads that compare tables with each other, as `analyst`, while processes are killed.
 
 What goes here: invariants over several tables, checked by one statement, which sees one snapshot.
 What stays out: checks that need a quiet platform (in `promises`).

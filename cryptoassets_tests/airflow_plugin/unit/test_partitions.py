@@ -19,7 +19,7 @@ def result(*materializations: dict[str, Any]) -> dict[str, Any]:
 
 
 def own(*, received: int, elsewhere: int) -> dict[str, Any]:
-    """Return the materialization of the launched partition, which had documents before."""
+    """Return the materialization of the launched partition; only one with documents has one."""
     facts = {DOCUMENTS_RECEIVED: received, DOCUMENTS_OF_OTHER_PARTITIONS: elsewhere}
     return {"partition": HOUR, "facts": facts}
 
@@ -28,7 +28,7 @@ LATE = {"partition": NEXT_HOUR, "facts": {DOCUMENTS_RECEIVED: 100, IS_LATE: True
 
 
 def test_documents_in_the_launched_hour_are_processed_there() -> None:
-    """This is the usual case, and also that of a past hour whose documents are kept."""
+    """This is the usual case. A past hour with documents fetches nothing and keeps them."""
     for received in (100, 0):
         fetched = result(own(received=received, elsewhere=0))
 
@@ -36,7 +36,7 @@ def test_documents_in_the_launched_hour_are_processed_there() -> None:
 
 
 def test_documents_of_the_next_hour_are_processed_there() -> None:
-    """A run that is launched at 23:59:59 fetches at 00:00; the hour may have earlier documents."""
+    """A run launched at 23:59:59 fetches at 00:00. The launched hour may have older documents."""
     assert NEXT_HOUR == partition_of_documents(result(LATE), HOUR)
     assert NEXT_HOUR == partition_of_documents(result(LATE, own(received=100, elsewhere=100)), HOUR)
 
@@ -47,7 +47,7 @@ def test_if_documents_went_to_both_hours_the_launched_hour_is_processed() -> Non
 
 
 def test_the_result_may_be_json_text() -> None:
-    """On Airflow 3, it is, if the fetching task ended in the triggerer."""
+    """On Airflow 3, it is JSON text if the fetching task ended in the triggerer."""
     assert NEXT_HOUR == partition_of_documents(json.dumps(result(LATE)), HOUR)
 
 
