@@ -1,6 +1,6 @@
 """`cryptoassets status` shows in one sentence, and by its exit code, what needs attention.
 
-`test_run` tests a healthy platform, and `test_sensors` a killed run.
+`test_run` tests a healthy platform, and `test_killed_runs` a killed run.
 """
 
 import json
