@@ -1,10 +1,8 @@
 """Fetching history from the simulator, coin by coin, and recording the calls."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,52 +12,18 @@ from cryptoassets.backfills.fetch import HistoryFetch
 from cryptoassets.backfills.resource import BACKFILL_RETRIES, BACKFILL_TIMEOUTS
 from cryptoassets.coincap.client import CoinCapClient
 from cryptoassets.coincap.documents import RawBatch
-from cryptoassets.coincap.protocol import epoch_ms
-from cryptoassets.coincap_server.exchange import HttpAnswer, Request
 from cryptoassets.coincap_server.server import SourceServer
-from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.errors import (
     BadKeyError,
     CreditsSpentError,
     EmptyAnswerError,
-    MalformedAnswerError,
     SourceUnavailableError,
 )
 from cryptoassets.partitions.spans import Span
+from cryptoassets_tests.backfills.history_data import T0
+from cryptoassets_tests.backfills.history_passes import HISTORY, TWO_DAYS, Fetch, days, run_pass
 from cryptoassets_tests.coincap.conftest import QUICK, SHORT
-from cryptoassets_tests.coincap.scripted import scripted_source
 from cryptoassets_tests.coincap_server.fixtures import PlanFaults
-
-T0 = datetime(2026, 1, 5, tzinfo=UTC)
-HISTORY = "/assets/{slug}/history"
-Fetch = Callable[..., HistoryFetch]
-
-
-def days(start: float, end: float) -> Span:
-    """Return a span in days since T0."""
-    return Span(T0 + timedelta(days=start), T0 + timedelta(days=end))
-
-
-TWO_DAYS = days(0, 2)
-
-
-@pytest.fixture
-def fetch(client: CoinCapClient) -> Fetch:
-    """Create a pass over coins, with the same span for each coin."""
-
-    def make(*coins: str, wanted: Span = TWO_DAYS, **changes: Any) -> HistoryFetch:
-        plan = {coin: [wanted] for coin in coins}
-        options = {"interval": "h1", "source": "simulator", "wanted": plan, "before": wanted[1]}
-        return HistoryFetch(client, **(options | changes))
-
-    return make
-
-
-def run_pass(fetch: HistoryFetch) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Make the calls of a pass; return the documents and records of all batches."""
-    batches = list(fetch)
-    documents = [document for batch in batches for document in batch.documents]
-    return documents, [record for batch in batches for record in batch.windows]
 
 
 def test_no_point_is_lost_or_duplicated_where_windows_touch(fetch: Fetch) -> None:
@@ -252,90 +216,6 @@ def test_a_refused_key_ends_the_pass_at_once(fetch: Fetch, plan_faults: PlanFaul
 
     with pytest.raises(BadKeyError):
         run_pass(fetch("bitcoin", "ethereum"))
-
-
-def test_an_unreadable_response_is_stored_as_a_dead_letter(
-    fetch: Fetch, plan_faults: PlanFaults
-) -> None:
-    """Users need the response to find the cause."""
-    plan_faults({"route": "/assets/ethereum/history", "kind": "html"})
-
-    batches = list(fetch("bitcoin", "ethereum"))
-
-    (letter,) = [letter for batch in batches for letter in batch.dead_letters]
-    assert b"" != letter["body"].encode()
-    assert "failed" == batches[-1].windows[0]["outcome"]
-
-
-@pytest.mark.parametrize("time", ["x", "1767571200000", 1767571200, None])
-def test_a_window_whose_points_cannot_be_read_counts_as_failed(
-    fetch: Fetch, plan_faults: PlanFaults, time: object
-) -> None:
-    """Windows with text or seconds in `time` used to be recorded as "empty", which hid the gap."""
-    odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": time}} for hour in range(24)}
-    plan_faults({"route": "/assets/ethereum/history", "kind": "patch", "coins": odd})
-    history_fetch = fetch("bitcoin", "ethereum", wanted=days(0, 0.5))
-
-    batches = list(history_fetch)
-
-    record = batches[-1].windows[-1]
-    assert ("ethereum", "failed") == (record["coin_id"], record["outcome"])
-    assert f'"time": {json.dumps(time)}'.replace(" ", "") in record["error"].replace(" ", "")
-    assert 12 == len(batches[-1].dead_letters)
-    assert (
-        "ethereum: none of its 12 points can be used (bad_timestamp"
-        in history_fetch.facts["failures"]
-    )
-
-
-def test_a_window_counts_as_failed_if_the_source_ignores_start_and_end() -> None:
-    """Such a coin used to be recorded as having no points."""
-    simulator = simulated_source()
-
-    def send_old_points(request: Request) -> HttpAnswer:
-        asked = {"start": "1700000000000", "end": "1700090000000"}
-        is_ethereum = "ethereum" in request.path
-        query = {**request.query, **(asked if is_ethereum else {})}
-        return simulator.answer(replace(request, query=query))
-
-    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
-    with scripted_source(send_old_points) as (url, _), CoinCapClient(url, retries=QUICK) as client:
-        _, records = run_pass(HistoryFetch(client, "h1", "simulator", plan, TWO_DAYS[1]))
-
-    assert ["points", "failed"] == [record["outcome"] for record in records]
-    assert "25 points is between the requested start and end" in records[1]["error"]
-
-
-def test_points_right_next_to_the_window_are_not_a_fault() -> None:
-    """Many sources include the window's end, which may be the first point of a new coin."""
-    simulator = simulated_source()
-    end_ms = epoch_ms(TWO_DAYS[1])
-
-    def send_end_only(request: Request) -> HttpAnswer:
-        asked = {"start": str(end_ms), "end": str(end_ms + 1)} if "ethereum" in request.path else {}
-        return simulator.answer(replace(request, query={**request.query, **asked}))
-
-    plan = {coin: [TWO_DAYS] for coin in ("bitcoin", "ethereum")}
-    with scripted_source(send_end_only) as (url, _), CoinCapClient(url, retries=QUICK) as client:
-        _, records = run_pass(HistoryFetch(client, "h1", "simulator", plan, TWO_DAYS[1]))
-
-    assert ["points", "empty"] == [record["outcome"] for record in records]
-
-
-def test_a_source_with_an_unknown_point_format_ends_the_pass(
-    fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
-) -> None:
-    """Otherwise, unreadable responses for a hundred coins would cost forty credits each."""
-    odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": "x"}} for hour in range(24)}
-    plan_faults({"route": HISTORY, "kind": "patch", "coins": odd})
-    coins = ("bitcoin", "ethereum", "tether", "xrp", "solana", "cardano", "dogecoin")
-    batches: list[RawBatch] = []
-
-    with pytest.raises(MalformedAnswerError, match="bitcoin, ethereum, tether, xrp, solana"):
-        batches.extend(fetch(*coins, wanted=days(0, 0.5)))
-
-    assert 5 == count_calls()["calls"][HISTORY]
-    assert 5 * 12 == sum(len(batch.dead_letters) for batch in batches)
 
 
 def test_the_outcomes_are_described_in_the_docstring() -> None:
