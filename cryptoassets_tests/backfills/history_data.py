@@ -14,12 +14,20 @@ from cryptoassets.stores.mongodb import WINDOWS, Lake
 
 T0 = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+NOW = 48.5
+"""When tests detect gaps, in hours after T0; the newest expected point is at hour 48."""
+ALL_HOURS = range(49)
 LEDGER = "warehouse/coin_price_history"
 
 
 def at(hour: float) -> datetime:
     """Return the time this many hours after T0."""
     return T0 + hour * HOUR
+
+
+def without_hours(*missing: int) -> list[int]:
+    """Return all hours except the missing ones."""
+    return [hour for hour in ALL_HOURS if hour not in missing]
 
 
 @dataclass
