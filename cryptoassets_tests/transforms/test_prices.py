@@ -1,6 +1,5 @@
 """Judging returns one row with one outcome per document, and also judges whole snapshots."""
 
-import hashlib
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
@@ -11,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryptoassets.schemas import CLEAN_COIN_PRICES, COIN_PRICES, COINS, SNAPSHOT_FLOW
+from cryptoassets.schemas import CLEAN_COIN_PRICES
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.transforms.coins import merge_coin_rows, newest_row_per_coin
-from cryptoassets.transforms.outcomes import publication
+from cryptoassets.transforms.coins import newest_row_per_coin
 from cryptoassets.transforms.prices import judge_prices
 from cryptoassets_tests.transforms.snapshots import NO_TIME_LIMIT, Row, instant, raw_row, raw_table
 
@@ -207,82 +205,6 @@ def test_ids_that_differ_in_case_are_two_coins() -> None:
 
     reasons = {row["coin_id"]: row["reasons"] for row in found}
     assert {"bitcoin": [], "Bitcoin": ["bad_id"]} == reasons
-
-
-def test_coins_are_described_by_their_newest_valid_observation() -> None:
-    """Quarantined observations change neither the name nor the first and last time seen."""
-    rows = [
-        raw_row("bitcoin", 0, coin={"name": "First"}),
-        raw_row("bitcoin", 2, coin={"name": "Newest", "maxSupply": None}),
-        raw_row("bitcoin", 1, coin={"name": "Second"}),
-        raw_row("bitcoin", 3, coin={"name": "Broken", "priceUsd": "0x10"}),
-    ]
-
-    coins = newest_row_per_coin(judge_prices(raw_table(rows)))
-
-    [coin] = coins.to_pylist()
-    assert arrow_schema(COINS) == coins.schema
-    assert ("bitcoin", "Newest", None) == (coin["coin_id"], coin["name"], coin["max_supply"])
-    assert (instant(0), instant(2)) == (coin["first_seen_at"], coin["last_seen_at"])
-
-
-def test_merging_the_rows_of_parts_gives_the_rows_of_the_whole_table() -> None:
-    """Each task describes the coins of a part of the hour, and the driver merges the rows."""
-    rows = [raw_row(f"coin-{n % 7}", n, coin={"name": f"{n}"}) for n in range(100)]
-    rows += [raw_row("coin-3", n, coin={"priceUsd": None}) for n in range(100, 120)]
-    judged = judge_prices(raw_table(rows))
-    parts = [newest_row_per_coin(judged.slice(n, 13)) for n in reversed(range(0, 120, 13))]
-
-    whole, joined = newest_row_per_coin(judged), merge_coin_rows(pa.concat_tables(parts))
-
-    def coins(described: pa.Table) -> dict[str, Row]:
-        return {coin["coin_id"]: coin for coin in described.to_pylist()}
-
-    assert coins(whole) == coins(joined)
-    assert [7, 7] == [whole.num_rows, joined.num_rows]
-    expected = {f"coin-{n % 7}": (f"{n}", instant(n % 7), instant(n)) for n in range(93, 100)}
-    assert expected == {
-        slug: (coin["name"], coin["first_seen_at"], coin["last_seen_at"])
-        for slug, coin in coins(whole).items()
-    }
-
-
-def test_a_publication_has_payloads_only_for_quarantined_rows(table: pa.Table) -> None:
-    """The other payloads are in the data lake; PostgreSQL does not need them."""
-    published = publication(table, SNAPSHOT_FLOW)
-
-    rows = published.to_pylist()
-
-    names = [*COIN_PRICES.column_names, "outcome", "reasons", "payload"]
-    assert names == published.column_names
-    with_payload = {row["raw_id"] for row in rows if row["payload"] is not None}
-    quarantined = {row["raw_id"] for row in rows if row["outcome"] == "quarantined"}
-    assert quarantined - with_payload == {"foreign-2@6"}
-    assert with_payload <= quarantined
-    assert len(ROWS) == len(rows)
-
-
-def shortened(raw_id: str) -> str:
-    """Return the stored form of a long id."""
-    return f"{raw_id[:500]}...{hashlib.sha256(raw_id.encode()).hexdigest()}"
-
-
-@pytest.mark.parametrize(
-    ("raw_id", "stored"),
-    [
-        ("bitcoin@1", "bitcoin@1"),
-        ("a\x00b", "a\\u0000b"),
-        ("é" * 600, "é" * 600),
-        ("é" * 601, shortened("é" * 601)),
-        ("\x00" * 101, shortened("\\u0000" * 101)),
-    ],
-    ids=["ordinary", "NUL", "600", "601", "many NUL"],
-)
-def test_an_id_is_published_in_a_form_that_postgres_can_index(raw_id: str, stored: str) -> None:
-    """The published id contains no NUL, is short enough, and is still unique."""
-    judged = judge_prices(raw_table([raw_row("bitcoin", 0, raw_id=raw_id)]))
-
-    assert [stored] == publication(judged, SNAPSHOT_FLOW)["raw_id"].to_pylist()
 
 
 @NO_TIME_LIMIT
