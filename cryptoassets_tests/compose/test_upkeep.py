@@ -221,7 +221,7 @@ def test_no_container_ran_out_of_memory_in_these_tests(platform: Platform) -> No
 def test_nothing_starts_with_default_passwords_and_an_open_port(
     platform: Platform,
 ) -> None:
-    """This tests the whole platform; `test_compose_file` tests the preflight alone."""
+    """This tests the whole platform; `test_rights` tests the preflight alone."""
     opened = Platform(platform.root, project=f"{platform.project}-opened")
     opened.environment["BIND_ADDRESS"] = "0.0.0.0"  # noqa: S104
 
