@@ -1,10 +1,9 @@
-"""Daily figures are exact, and depend on the times of prices but not on the order of rows."""
+"""Daily figures of coins are exact, and depend on the times of prices but not on their order."""
 
 import itertools
 import math
 import statistics
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
@@ -12,104 +11,24 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from cryptoassets.schemas import (
-    COIN_DAILY,
-    COIN_PRICE_HISTORY,
-    COIN_PRICES,
-    MARKET_DAILY,
-    Table,
-)
+from cryptoassets.schemas import COIN_DAILY, COIN_PRICE_HISTORY, COIN_PRICES, Table
 from cryptoassets.schemas.arrow import arrow_schema
-from cryptoassets.transforms.marts import coin_daily, market_daily
+from cryptoassets.transforms.marts import coin_daily
+from cryptoassets_tests.transforms.daily_prices import (
+    ALIASES,
+    CLOSES,
+    FACTORS,
+    FIRST_DAY,
+    HISTORY,
+    LARGEST,
+    PATH,
+    PRICES,
+    TINY,
+    Row,
+    price,
+)
 
 pytestmark = pytest.mark.spark
-
-Row = dict[str, Any]
-FIRST_DAY = datetime(2026, 10, 25, tzinfo=UTC)
-LARGEST = Decimal("99999999999999999999.999999999999999999")
-TINY = Decimal("1E-18")
-CLOSES = [100, 110, 99, 120, 80, 90, 91, 92, 140]
-
-PATH = [Decimal(100 + (day * 37) % 23) for day in range(33)]
-"""Daily closes that go up and down, for 33 days."""
-FACTORS = [
-    ("1.5", "4"),
-    ("0.000000000000000001", "0.5"),
-    ("0.000000000000000001", "0.499999999999999999"),
-    ("94893.516725341234567891", "19941234.123456789012345678"),
-    ("9.999999999999999999", "999999999999999999.999999999999999999"),
-    ("9999999999.999999999999999999", "9999999999.999999999999999999"),
-    ("1234567890123456789.5", "0"),
-]
-"""Prices and circulating supplies; one product has the most digits that fit, one has too many."""
-
-
-def price(coin_id: str, day: int, hours: float, usd: str | int | Decimal, **changes: Any) -> Row:
-    """Return a snapshot of a coin, some hours after midnight UTC."""
-    observed_at = FIRST_DAY + timedelta(days=day, hours=hours)
-    return {
-        "coin_id": coin_id,
-        "observed_at": observed_at,
-        "price_usd": Decimal(usd),
-        "rank": 1,
-        "source": "simulator",
-        "fetched_at": observed_at,
-        "raw_id": f"{coin_id}@{observed_at}",
-    } | changes
-
-
-def closes(coin_id: str, by_day: Iterable[tuple[int, int]]) -> list[Row]:
-    """Return one snapshot per day, at noon."""
-    return [price(coin_id, day, 12, usd) for day, usd in by_day]
-
-
-PRICES = [
-    price("unordered", 0, 10, "2"),
-    price("unordered", 0, 0, "1.5"),
-    price("unordered", 0, 23.99, "3", volume_usd_24h=TINY, market_cap_usd=LARGEST),
-    price("unordered", 0, 12, "5", volume_usd_24h=Decimal(7), market_cap_usd=Decimal(8)),
-    price("unordered", 1, 0, "4"),
-    price("exact", 0, 1, LARGEST),
-    price("exact", 0, 2, TINY),
-    *closes("steady", enumerate(CLOSES)),
-    *closes("holey", ((day, usd) for day, usd in enumerate(CLOSES) if day != 5)),
-    price("filled", 0, 12, 140),
-    price("falling", 0, 1, 10),
-    price("falling", 0, 2, 8),
-    *closes("falling", [(3, 4), (6, 5), (7, 5)]),
-    *(price("monthly", day, 12, usd) for day, usd in enumerate(PATH)),
-    price("ending", 0, 11, 50),
-    price("ending", 0, 11.5, 40),
-    price("ending", 1, 12, 60),
-    price("ending", 2, 13.5, 90),
-    price("capped", 0, 1, 1, market_cap_usd=Decimal(9)),
-]
-
-
-def point(coin_id: str, day: int, hours: float, usd: int, interval: str = "h1") -> Row:
-    """Return a history point some hours after midnight UTC."""
-    row = price(coin_id, day, hours, usd, interval=interval)
-    return {name: row[name] for name in row if name != "rank"}
-
-
-HISTORY = [
-    # The only snapshot of `filled` is at noon, so the points of that hour must not be used.
-    *(point("filled", 0, hours, usd) for hours, usd in ((9, 150), (12, 999), (12.5, 999))),
-    point("filled", 0, 23, 145),
-    point("old-filled", 1, 1, 290),
-    point("unordered", 0, 23.5, 9),
-    *(point("past", 0, hours, 7) for hours in (0, 1)),
-    *(
-        point(f"supplied-{place}", 0, hours, 0) | factors
-        for place, (usd, supply) in enumerate(FACTORS)
-        for hours, factors in (
-            (1, {"price_usd": Decimal(usd), "circulating_supply": Decimal(supply)}),
-            (2, {"price_usd": Decimal(usd)}),
-        )
-    ),
-    point("capped", 0, 23, 5) | {"circulating_supply": Decimal(100)},
-]
-ALIASES = {"old-filled": "filled"}
 
 
 def frame_of(session: SparkSession, rows: list[Row], table: Table = COIN_PRICES) -> DataFrame:
@@ -352,74 +271,3 @@ def test_earlier_daily_rows_give_the_same_figures_as_the_prices_of_those_days(
     found = by_key(coin_daily(prices, history, ALIASES, earlier))
 
     assert days["monthly", last] == found["monthly", last]
-
-
-def coin(coin_id: str, day: int, **changes: Any) -> Row:
-    """Return a row of `marts/coin_daily`."""
-    prices = dict.fromkeys(("open", "high", "low", "close"), Decimal(1))
-    facts = {"day": date(2026, 10, day), "observations": 1, "drawdown_pct": Decimal(0)}
-    return {"coin_id": coin_id} | prices | facts | changes
-
-
-MARKET = [
-    coin("bitcoin", 1, market_cap_usd=Decimal(60), return_pct=Decimal(1)),
-    coin("ethereum", 1, market_cap_usd=Decimal(30), return_pct=Decimal(-1)),
-    coin("ripple", 1, market_cap_usd=Decimal(10), return_pct=Decimal("-1E-9")),
-    coin("tether", 1, return_pct=Decimal(0)),
-    coin("new", 1, volume_usd_24h=Decimal(2)),
-    coin(
-        "bitcoin",
-        2,
-        market_cap_usd=Decimal("99999999999999999998.999999999999999999"),
-        volume_usd_24h=Decimal("0.1"),
-    ),
-    coin("ethereum", 2, market_cap_usd=TINY, volume_usd_24h=Decimal("0.2")),
-    coin("bitcoin", 3, market_cap_usd=LARGEST, volume_usd_24h=LARGEST),
-    coin("ethereum", 3, market_cap_usd=TINY, volume_usd_24h=LARGEST),
-    coin("ethereum", 4, market_cap_usd=Decimal(5)),
-    coin("bitcoin", 5),
-    coin("bitcoin", 6, market_cap_usd=Decimal(0), is_market_cap_derived=False),
-    coin("bitcoin", 7, market_cap_usd=Decimal(1), is_market_cap_derived=True),
-    coin("ethereum", 7, market_cap_usd=Decimal(3), is_market_cap_derived=False),
-]
-
-
-@pytest.fixture(scope="module")
-def market(session: SparkSession) -> dict[int, Row]:
-    """The rows of `marts/market_daily` by day of the month, computed in one Spark job."""
-    coins = pa.Table.from_pylist(MARKET, schema=arrow_schema(COIN_DAILY))
-    daily = market_daily(session.createDataFrame(coins))
-    assert list(MARKET_DAILY.column_names) == daily.columns
-    return {row["day"].day: row for row in daily.toArrow().to_pylist()}
-
-
-def test_the_market_is_the_sum_of_its_coins(market: dict[int, Row]) -> None:
-    """A coin without a market cap is counted but adds nothing to the sum."""
-    row = market[1]
-
-    assert (100, 2) == (row["market_cap_usd"], row["volume_usd_24h"])
-    assert (5, 1, 2) == (row["coins"], row["gainers"], row["losers"])
-    assert 60 == row["btc_dominance_pct"]
-
-
-def test_sums_are_exact_decimals(market: dict[int, Row]) -> None:
-    """0.1 + 0.2 is 0.3, and sums keep 38 digits."""
-    assert Decimal("0.3") == market[2]["volume_usd_24h"]
-    assert Decimal("99999999999999999999") == market[2]["market_cap_usd"]
-
-
-def test_a_sum_that_overflows_is_null(market: dict[int, Row]) -> None:
-    """An overflow must neither fail the run nor produce a wrong number."""
-    assert (None, None) == (market[3]["market_cap_usd"], market[3]["volume_usd_24h"])
-
-
-def test_a_total_with_a_derived_market_cap_is_marked(market: dict[int, Row]) -> None:
-    """The total and bitcoin's share then depend on circulating supplies from the history."""
-    assert [None, False, True] == [market[day]["is_market_cap_derived"] for day in (5, 6, 7)]
-    assert 25 == market[7]["btc_dominance_pct"]
-
-
-@pytest.mark.parametrize("day", [4, 5, 6], ids=["no bitcoin", "no caps", "zero cap"])
-def test_dominance_without_a_market_cap_is_null(market: dict[int, Row], day: int) -> None:
-    """Bitcoin's share is undefined if bitcoin has no market cap, or if the total is zero."""
-    assert market[day]["btc_dominance_pct"] is None
