@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -20,9 +19,9 @@ from cryptoassets.settings import Settings
 from cryptoassets_tests.e2e.homes import COMMAND as COMMAND_LINE
 from cryptoassets_tests.e2e.homes import user_environment
 from cryptoassets_tests.embedded import servers
+from cryptoassets_tests.embedded.conftest import MakeStack
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mongo]
-MakeStack = Callable[..., Stack]
 
 COMMAND = """
 from cryptoassets.embedded import Stack
