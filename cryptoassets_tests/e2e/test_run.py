@@ -269,7 +269,8 @@ def test_the_password_of_postgresql_is_in_no_log_event_or_output(results: Result
             {"key": password},
         ).fetchone()
     texts = [results.first.text, results.cut.text, results.audit.text]
-    telling = [path for path in _texts(results.home.folder) if password in _read(path)]
+    files = _texts(results.home.folder)
+    telling = [path for path in files if password.encode() in path.read_bytes()]
 
     assert len(password) > 8
     assert (0,) == events
@@ -295,7 +296,3 @@ def _texts(folder: Path) -> list[Path]:
     """Logs and Dagster's files, which a user may send to somebody else."""
     below = [*(folder / "logs").rglob("*"), *(folder / "dagster").rglob("*")]
     return [path for path in below if path.is_file()]
-
-
-def _read(path: Path) -> str:
-    return path.read_bytes().decode(errors="replace")
