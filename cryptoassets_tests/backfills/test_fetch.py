@@ -41,7 +41,7 @@ def test_no_point_is_lost_or_duplicated_where_windows_touch(fetch: Fetch) -> Non
 
 
 def test_windows_may_end_but_not_begin_after_the_requested_chunk(fetch: Fetch) -> None:
-    """A week is fetched in a window of a month, which later weeks need not request again."""
+    """The run of one week requests a whole month, so later weeks of that month need no call."""
     documents, records = run_pass(fetch("bitcoin", wanted=days(0, 61), before=days(0, 7)[1]))
 
     assert [days(0, 30)] == [(record["start"], record["end"]) for record in records]
@@ -199,7 +199,7 @@ def test_spent_credits_end_the_pass_and_keep_earlier_answers(
 def test_spent_credits_are_reported_even_if_no_call_returned_points(
     two_call_client: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
-    """No credits are left to request the control window, so nothing is recorded."""
+    """No credits are left for the call that proves that the source has points."""
     plan_faults({"route": HISTORY, "kind": "empty"})
     plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
     history_fetch = HistoryFetch(
@@ -219,6 +219,6 @@ def test_a_refused_key_ends_the_pass_at_once(fetch: Fetch, plan_faults: PlanFaul
 
 
 def test_the_outcomes_are_described_in_the_docstring() -> None:
-    """The docstring is the only description of the collection's format."""
+    """The docstring of `book` is the only description of the collection `history_windows`."""
     text = book.__doc__ or ""
     assert all(f"\n    {name} " in text for name in ("points", "empty", "not_found", "failed"))

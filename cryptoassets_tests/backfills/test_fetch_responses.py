@@ -55,7 +55,7 @@ def test_a_window_whose_points_cannot_be_read_counts_as_failed(
 
 
 def test_a_window_counts_as_failed_if_the_source_ignores_start_and_end() -> None:
-    """Such a coin used to be recorded as having no points."""
+    """A coin whose points were all outside the window was once recorded as having none."""
     simulator = simulated_source()
 
     def send_old_points(request: Request) -> HttpAnswer:
@@ -73,7 +73,7 @@ def test_a_window_counts_as_failed_if_the_source_ignores_start_and_end() -> None
 
 
 def test_points_right_next_to_the_window_are_not_a_fault() -> None:
-    """Many sources include the window's end, which may be the first point of a new coin."""
+    """Many sources also return the point at the window's end; a new coin may have only this one."""
     simulator = simulated_source()
     end_ms = epoch_ms(TWO_DAYS[1])
 
