@@ -199,7 +199,7 @@ def test_spent_credits_end_the_pass_and_keep_earlier_answers(
 def test_spent_credits_are_reported_even_if_no_call_returned_points(
     two_call_client: CoinCapClient, plan_faults: PlanFaults
 ) -> None:
-    """No credits are left for the call that proves that the source has points."""
+    """No credits are left for the request of the control window, so no result is recorded."""
     plan_faults({"route": HISTORY, "kind": "empty"})
     plan = {coin: [days(0, 1)] for coin in ("bitcoin", "ethereum", "tether")}
     history_fetch = HistoryFetch(
