@@ -13,6 +13,7 @@ from cryptoassets_tests.e2e.stores import Stores
 DAG_ID = "my_marts"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(500)
 def test_a_scheduled_run_processes_yesterday_and_a_manual_run_today(
     airflow: Airflow, dagster: Dagster, stores: Stores

@@ -15,15 +15,16 @@ FOLDER = Path(__file__).parents[3] / "airflow" / "dags"
 @pytest.fixture(scope="module")
 def dags() -> dict[str, Any]:
     """All DAGs by id; fails if one does not load."""
-    return _loaded()
+    return loaded()
 
 
-def _loaded() -> dict[str, Any]:
+def loaded(folder: Path = FOLDER) -> dict[str, Any]:
+    """Load all DAGs of a folder, by id; fail if one does not load."""
     try:
         from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415 - Airflow 3
     except ImportError:
         from airflow.models.dagbag import DagBag  # noqa: PLC0415 - Airflow 2
-    bag = DagBag(FOLDER)
+    bag = DagBag(folder)
     assert {} == bag.import_errors
     return dict(bag.dags)
 
@@ -149,7 +150,7 @@ def test_the_first_rates_run_is_scheduled_at_the_first_start(
     """If the first start is soon after midnight, the last interval began on the day before."""
     monkeypatch.setenv("CRYPTOASSETS_FIRST_START", "2026-11-28T00:03:00")
 
-    start = _loaded()[RATES].start_date
+    start = loaded()[RATES].start_date
 
     assert start <= datetime(2026, 11, 27, 12, 7, tzinfo=UTC)
 
@@ -205,7 +206,7 @@ def test_the_first_hour_is_taken_from_the_variable_in_utc(monkeypatch: pytest.Mo
     """In UTC, the time is 23:30 on the day before."""
     monkeypatch.setenv("CRYPTOASSETS_SINCE", "2026-11-23T05:00:00+05:30")
 
-    starts = {dag_id: dag.start_date.isoformat() for dag_id, dag in _loaded().items()}
+    starts = {dag_id: dag.start_date.isoformat() for dag_id, dag in loaded().items()}
 
     assert "2026-11-22T23:00:00+00:00" == starts["process_cryptoassets_hourly"]
     assert "2026-11-22T00:00:00+00:00" == starts["materialize_cryptoassets_daily"]
