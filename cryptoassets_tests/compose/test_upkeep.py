@@ -129,6 +129,7 @@ def test_a_run_survives_restarts_of_the_services_that_it_depends_on(
     platform.await_snapshot(dag_run, seconds=600)
 
 
+@pytest.mark.long
 def test_a_killed_run_is_repeated(platform: Platform) -> None:
     """Dagster marks the run as failed, and Airflow's retry launches a second run."""
     killed, dag_run = a_running_run(platform)
