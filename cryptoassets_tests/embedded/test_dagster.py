@@ -24,21 +24,10 @@ from cryptoassets.embedded import (
 from cryptoassets.embedded.dagster_storage import HomeComputeLogs
 from cryptoassets.embedded.processes import free_port
 from cryptoassets.project import project_root
+from cryptoassets_tests.toy_job import toy_job
 
 pytestmark = pytest.mark.postgres
 MakeStack = Callable[..., Stack]
-
-
-@dg.op
-def fetch_one() -> int:
-    """Return one."""
-    return 1
-
-
-@dg.job
-def toy_job() -> None:
-    """Run the op."""
-    fetch_one()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """If a run that publishes added files is overtaken or killed, no row is lost or duplicated."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 from cryptoassets.io_managers.judged import Transaction, publish
 from cryptoassets.io_managers.judged_staging import staged_rows
 from cryptoassets.io_managers.postgres import PostgresIOManager
-from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.resources.spark import SparkResource
 from cryptoassets.schemas import SNAPSHOT_FLOW
 from cryptoassets.stores.additions import addition_to, latest_publication
@@ -18,28 +17,10 @@ from cryptoassets.stores.publishing import Cursor
 from cryptoassets.stores.staged import StagedPartition
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.hours import TABLES, WINDOW, Hour, snapshot
+from cryptoassets_tests.io_managers.interruptions import INTERRUPTIONS, InterruptedPostgres
 from cryptoassets_tests.io_managers.rows import HOUR
 
 pytestmark = [pytest.mark.postgres, pytest.mark.spark]
-
-MEANWHILE: list[Callable[[], object]] = []
-
-
-class OvertakenPostgres(PostgresResource):
-    """Connections that call the functions in `MEANWHILE` right before they lock a partition."""
-
-    def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """Connect as usual, but with a cursor that calls the functions."""
-        connection = super().connect(autocommit=autocommit)
-
-        class OvertakenCursor(psycopg.Cursor[Any]):
-            def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-                while "partition_locks" in str(query) and MEANWHILE:
-                    MEANWHILE.pop()()
-                return super().execute(query, *args, **kwargs)
-
-        connection.cursor_factory = OvertakenCursor
-        return connection
 
 
 @pytest.mark.parametrize("published", ["the same files", "one more file", "fewer files"])
@@ -54,12 +35,14 @@ def test_a_run_that_is_overtaken_compares_all_rows(
     if published == "fewer files":
         growing.add(snapshot(3, "valid", "bad_id"))
         earlier = growing.load()
-    MEANWHILE.append(lambda: growing.publish(theirs))
-    overtaken = PostgresIOManager(postgres=OvertakenPostgres(), spark=spark)
+    INTERRUPTIONS.append(lambda: growing.publish(theirs))
+    overtaken = PostgresIOManager(
+        postgres=InterruptedPostgres(before="partition_locks"), spark=spark
+    )
 
     growing.publish(earlier, to=overtaken)
 
-    assert not MEANWHILE
+    assert not INTERRUPTIONS
     found = growing.dump()
     growing.execute(f"TRUNCATE {TABLES}")
     growing.publish()

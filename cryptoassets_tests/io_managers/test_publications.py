@@ -19,6 +19,7 @@ from cryptoassets.stores.checksums import NO_ROWS, rows_checksum
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets_tests.io_managers import warehouse
 from cryptoassets_tests.io_managers.contexts import COIN_DAILY, PRICES, write
+from cryptoassets_tests.io_managers.interruptions import INTERRUPTIONS, InterruptedPostgres
 from cryptoassets_tests.io_managers.rows import (
     HOUR,
     broken_row,
@@ -188,26 +189,6 @@ def test_the_ledger_has_the_checksum_of_the_published_rows(
     assert (NO_ROWS,) == kept[-1]
 
 
-INTERRUPTIONS: list[Callable[[], object]] = []
-
-
-class InterruptedPostgres(PostgresResource):
-    """Connections that call `INTERRUPTIONS` right before they read publication numbers."""
-
-    def connect(self, *, autocommit: bool = False) -> psycopg.Connection:
-        """Connect as usual, but with a cursor that calls the functions."""
-        connection = super().connect(autocommit=autocommit)
-
-        class InterruptedCursor(psycopg.Cursor[Any]):
-            def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-                while "mart_loads" in str(query) and INTERRUPTIONS:
-                    INTERRUPTIONS.pop()()
-                return super().execute(query, *args, **kwargs)
-
-        connection.cursor_factory = InterruptedCursor
-        return connection
-
-
 def test_recorded_numbers_match_the_rows_that_were_read(
     another: PostgresIOManager, postgres: PostgresResource, spark: SparkResource, database: str
 ) -> None:
@@ -215,7 +196,9 @@ def test_recorded_numbers_match_the_rows_that_were_read(
     write(another, PRICES, HOUR, judged_coins(HOUR, range(2)))
     INTERRUPTIONS.append(lambda: write(another, PRICES, HOUR, judged_coins(HOUR, range(3))))
 
-    result, read = make_mart(PostgresIOManager(postgres=InterruptedPostgres(), spark=spark))
+    result, read = make_mart(
+        PostgresIOManager(postgres=InterruptedPostgres(before="mart_loads"), spark=spark)
+    )
 
     assert (True, [2], []) == (result.success, read, INTERRUPTIONS)
     assert [start_of(DAY).date()] == stale_mart_days(postgres)

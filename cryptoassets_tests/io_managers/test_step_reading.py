@@ -22,12 +22,9 @@ from cryptoassets.stores.copying import copy_batches
 from cryptoassets.upkeep.days import stale_mart_days
 from cryptoassets_tests.io_managers import contexts, warehouse
 from cryptoassets_tests.io_managers.contexts import PRICES, write
+from cryptoassets_tests.io_managers.interruptions import INTERRUPTIONS, InterruptedPostgres
 from cryptoassets_tests.io_managers.rows import HOUR, daily_coins, judged_coins, start_of
-from cryptoassets_tests.io_managers.test_publications import (
-    ALIASES,
-    INTERRUPTIONS,
-    InterruptedPostgres,
-)
+from cryptoassets_tests.io_managers.test_publications import ALIASES
 from cryptoassets_tests.io_managers.test_reading import HISTORY, point
 
 pytestmark = pytest.mark.postgres
@@ -122,7 +119,7 @@ def test_rows_published_between_two_inputs_of_a_mart_are_not_read(
         return daily_coins(DAY, range(2))
 
     INTERRUPTIONS.append(publish)
-    interrupted = PostgresIOManager(postgres=InterruptedPostgres(), spark=spark)
+    interrupted = PostgresIOManager(postgres=InterruptedPostgres(before="mart_loads"), spark=spark)
     keys = {"prices": PRICES, "history": HISTORY, "aliases": ALIASES}
 
     assert make_mart(interrupted, coin_daily, keys).success

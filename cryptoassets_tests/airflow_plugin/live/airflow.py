@@ -6,7 +6,6 @@ Airflow 2 is controlled with its commands. States are read from Airflow's own da
 """
 
 import json
-import re
 import shutil
 import subprocess
 import time
@@ -25,6 +24,7 @@ import requests
 from cryptoassets.embedded.airflow_home import PROGRAMS, AirflowHome
 from cryptoassets.embedded.processes import Program, Programs, free_port
 from cryptoassets.project import project_root
+from cryptoassets_tests.airflow_plugin.documented_dag import documented_dag
 
 T = TypeVar("T")
 ENDED = {"failed", "upstream_failed", "success", "skipped"}
@@ -208,7 +208,7 @@ def running_airflow(
     dags = folder / "dags"
     shutil.copytree(project_root() / "airflow" / "dags", dags)
     shutil.copytree(TEST_DAGS, dags, dirs_exist_ok=True)
-    (dags / "documented.py").write_text(_documented_dag())
+    (dags / "documented.py").write_text(documented_dag())
     home.prepare()
     extra = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
@@ -236,13 +236,6 @@ def running_airflow(
         yield airflow
     finally:
         programs.stop()
-
-
-def _documented_dag() -> str:
-    """Return the DAG from `docs/airflow.md`."""
-    page = (project_root() / "docs" / "airflow.md").read_text()
-    [code] = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    return str(code)
 
 
 def _answers(url: str) -> bool:

@@ -1,24 +1,20 @@
 """The DAG in `docs/airflow.md` loads on this version of Airflow and chooses the right day."""
 
-import re
 from datetime import UTC, datetime
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from cryptoassets_tests.airflow_plugin.documented_dag import documented_dag
 from cryptoassets_tests.airflow_plugin.unit.test_dags import loaded
-
-PAGE = Path(__file__).parents[3] / "docs" / "airflow.md"
 
 
 @pytest.fixture(scope="module")
 def own_dag(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The DAG, from a file that contains only it."""
-    [code] = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     folder = tmp_path_factory.mktemp("dags")
-    (folder / "my_marts.py").write_text(code)
+    (folder / "my_marts.py").write_text(documented_dag())
     [dag] = loaded(folder).values()
     return dag
 

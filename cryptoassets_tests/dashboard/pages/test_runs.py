@@ -11,6 +11,7 @@ from cryptoassets.webserver.__main__ import GuardedWebserver
 from cryptoassets_tests.dashboard.browser import CHROMIUM, Tab
 from cryptoassets_tests.dashboard.conftest import filled, served
 from cryptoassets_tests.resources.postgres_fixtures import UrlOf
+from cryptoassets_tests.toy_job import toy_job
 from cryptoassets_tests.webserver.conftest import served as served_dagster
 
 pytestmark = [
@@ -20,18 +21,6 @@ pytestmark = [
         reason="needs a browser: apt-get install chromium (`.ci/run` installs it if run as root)",
     ),
 ]
-
-
-@dg.op
-def fetch_one() -> int:
-    """Return one."""
-    return 1
-
-
-@dg.job
-def toy_job() -> None:
-    """Run the op."""
-    fetch_one()
 
 
 @pytest.fixture(scope="module")
