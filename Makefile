@@ -47,7 +47,7 @@ airflow: setup airflow3  ## Run Airflow 3 on http://localhost:8081 with Dagster,
 	@$(VENV)/cryptoassets airflow
 
 # First the plugin's unit tests in Airflow's environment, then the live tests from the project's .venv.
-# Both mostly wait, so `make -j2 test-airflow` runs the two versions of Airflow at the same time.
+# Tests mostly wait, so `make -j2 test-airflow` runs the two versions of Airflow at the same time.
 test-airflow: test-airflow3 test-airflow2  ## Test the Airflow part with real Airflow 3 and 2
 
 test-airflow3: setup-dev airflow3
@@ -162,7 +162,7 @@ plugin_tests := cryptoassets_tests/airflow_plugin
 	@$(call sync,--group dev,Adding the tools for tests and lint ...)
 	@touch $@
 
-# Uses a temporary DAGSTER_HOME, because with the project's own one, Dagster could start PostgreSQL.
+# Uses a temporary DAGSTER_HOME: with the project's own DAGSTER_HOME, Dagster could start PostgreSQL.
 define validate_definitions
 home=$$(mktemp -d) && touch "$$home/dagster.yaml" && \
 { DAGSTER_HOME="$$home" $(VENV)/dagster definitions validate; status=$$?; rm -rf "$$home"; exit $$status; }

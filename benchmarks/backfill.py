@@ -50,7 +50,7 @@ FAULTS: list[dict[str, Any]] = [
 
 
 class AnonymousService:
-    """The simulator without the header that identifies it, like CoinCap."""
+    """The simulator without the header that identifies it, so that it looks like CoinCap."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

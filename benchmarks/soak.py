@@ -1,10 +1,10 @@
 """`python -m benchmarks.soak`: runs many micro-batches in a row, and measures what grows.
 
-The loop is `cryptoassets run --every 1`. A batch usually runs once a minute. Here batches follow
-each other without a pause, so N batches do the work of N minutes. What is deleted after some time
-is deleted sooner here, so that deletion is measured as well: the loop's Dagster runs, and the dead
-rows and dropped tables of PostgreSQL. More than 60 batches would put more rows into the hour than
-it ever has, and reading them takes memory, so each batch then has fewer coins.
+The loop is `cryptoassets run --every 1`. Usually, a batch runs once a minute. Here, batches follow
+each other without a pause, so N batches do the work of N minutes. The loop's Dagster runs, and
+PostgreSQL's dead rows and dropped tables, are deleted sooner than usual, so that deletion is
+measured as well. With more than 60 batches, each batch has fewer coins. Otherwise, the hour would
+have more rows than in real use, and reading them would take more memory.
 
 What goes here: growth during one long run. What stays out: latencies (in `cases.warm`).
 """
@@ -32,7 +32,10 @@ from cryptoassets.embedded.databases import with_database
 
 FEWEST_BATCHES = 6
 WARM_UP_SHARE = 1 / 3
-"""The slopes leave out the first third: caches still fill, and no run is old enough to delete."""
+"""Share of the samples, from the start, that the slopes leave out.
+
+During that time, caches still fill, and no run is old enough to be deleted.
+"""
 _LOOP = """
 import sys
 from datetime import timedelta
@@ -102,7 +105,7 @@ def main() -> int:
 
 
 def _coins(batches: int) -> int:
-    """Return a number of coins with which the batches make as many rows as an hour of 100 coins."""
+    """Return the coins per batch: 100, or fewer if there are more than 60 batches."""
     return min(100, max(10, 60 * 100 // batches))
 
 

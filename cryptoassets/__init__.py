@@ -11,7 +11,7 @@ history  historical prices, which `cryptoassets backfill` fetches
 candles  open, high, low and close per hour, 4 hours, day or week
 coins    the coins, by rank
 rates    exchange rates to the US dollar
-sql      the rows of a query of your own
+sql      the rows of your own query
 
 Each returns a `Result`, with the methods `arrow()`, `pandas()`, `polars()` and `duckdb()`. For
 arguments and examples, see `help(ca.prices)`.

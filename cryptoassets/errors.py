@@ -1,4 +1,4 @@
-"""The only hierarchy of errors; use the drawing below to choose what to catch.
+"""The only hierarchy of errors; use the tree below to choose what to catch.
 
 What goes here: every error that this package raises on purpose. What stays out: translating errors
 to Dagster's `Failure` (in `resources.failures`) and to exit codes (in `cli`).

@@ -33,7 +33,7 @@ def guards(hosts: Sequence[str]) -> list[Middleware]:
 
 
 class RefuseForeignRequests:
-    """Refuses requests from other origins, GraphQL that is not JSON by POST, and asset reports."""
+    """Refuses requests from other origins, GraphQL not sent as JSON by POST, and asset reports."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

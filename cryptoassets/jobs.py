@@ -203,7 +203,7 @@ def purge_old_runs_daily() -> dg.RunRequest:
 def jobs_in(layers: Collection[str]) -> list[Any]:
     """Return the jobs of a code location with these layers."""
     return [
-        # Dagster's UI sorts jobs by name and so lists this one first.
+        # Dagster's UI sorts jobs by name and so lists this job first.
         *([all_steps_now] if {"raw", "marts"} <= {*layers} else []),
         *([ingest, end_dead_runs, purge_old_runs] if "raw" in layers else []),
         *([process, retention] if "warehouse" in layers else []),

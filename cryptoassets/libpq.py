@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from cryptoassets.environment import is_read_by_libpq
 from cryptoassets.errors import SettingsError, StoreError
 
-# Without this option, libpq would read ~/.pgpass. It silently ignores a file that cannot exist.
+# Without this option, libpq would read ~/.pgpass. libpq silently ignores a file that cannot exist.
 _NO_PASSWORD_FILE = "/dev/null/no-password-file"  # noqa: S105 -- a path
 
 _CONNECTION: dict[str, Any] = {
@@ -51,9 +51,10 @@ _VALUE_FORMATS = {
 """These override the URL, ALTER ROLE and ALTER DATABASE, because they define how values are read
 and written."""
 _ENCODING = "UTF8"
-# Our statements name tables with their schema, and use only PostgreSQL's functions and operators.
+# Our statements name tables with their schema, and use only built-in functions and operators.
 _SEARCH_PATH = {"search_path": "pg_catalog"}
-# People can write `coin_latest` for `marts.coin_latest`. Only the owner can create objects there.
+# People can write `coin_latest` for `marts.coin_latest`. Only the owner of these schemas can create
+# objects in them.
 _READER_SETTINGS = {
     "search_path": "pg_catalog,marts,warehouse",
     "default_transaction_read_only": "on",

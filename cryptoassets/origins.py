@@ -5,7 +5,7 @@ What goes here: checking headers. What stays out: HTTP itself (in `guard` and
 
 Any web page can make the browser send requests to this machine. The browser names the page's origin
 in `Origin`, or describes it in `Sec-Fetch-Site`. With DNS rebinding, the host name of a foreign
-page resolves to this machine. Its origin then matches, and only `Host` shows that it is foreign.
+page resolves to this machine. The origin then matches, and only `Host` shows the foreign name.
 Programs other than browsers send only `Host`.
 """
 

@@ -33,8 +33,8 @@ def project_root() -> Path:
 def settings_file() -> Path:
     """Return the path of `.env`.
 
-    It is the one in CRYPTOASSETS_HOME if that variable is set and the file exists. Otherwise it is
-    the one in the project's folder, which need not exist.
+    This is the file in CRYPTOASSETS_HOME if that variable is set and the file exists. Otherwise it
+    is the file in the project's folder; that file need not exist.
     """
     named = os.environ.get("CRYPTOASSETS_HOME")
     own = project_root() / Path(named).expanduser() / ENV_FILE if named else None

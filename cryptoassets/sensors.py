@@ -31,7 +31,7 @@ ALERT_WATCH = Watch()
 
 
 def heal_gaps(layers: Collection[str]) -> list[dg.SensorDefinition]:
-    """Return the sensor `heal_gaps` for these layers' part of the job `history`; off by default."""
+    """Return the sensor `heal_gaps` of a code location with these layers; it is off by default."""
     fetches, processes = "raw" in layers, "warehouse" in layers
     if not (fetches or processes):
         return []

@@ -228,7 +228,7 @@ class Settings(DefinitionSettings):
 
     @property
     def pages(self) -> dict[str, tuple[str, str]]:
-        """Maps each page's name to its address for people and the one for our own requests."""
+        """Maps each page's name to its address for people and its address for our own requests."""
         named = (page.split("=", 1) for page in (self.cryptoassets_pages or "").split())
         parts = ((name, urls.partition("|")) for name, urls in named)
         return {name: (url, probe or url) for name, (url, _, probe) in parts}

@@ -71,7 +71,7 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def session_home() -> Iterator[Path]:
     """CRYPTOASSETS_HOME of the session; the user's own settings are removed."""
-    # Not in pytest's folder: if root runs the tests, PostgreSQL has another account, which cannot
+    # Not in pytest's folder: if root runs the tests, PostgreSQL runs as another user, who cannot
     # enter that folder.
     folder = Path(tempfile.mkdtemp(prefix="cryptoassets-tests-", dir="/var/tmp"))
     folder.chmod(0o755)

@@ -88,7 +88,7 @@ def test_the_assets_have_the_agreed_names() -> None:
 
 @pytest.mark.parametrize("name", ASSETS)
 def test_an_asset_has_the_agreed_group_io_manager_and_partitions(name: str) -> None:
-    """Scripts, Airflow and a second code location depend on these."""
+    """Scripts, Airflow and a second code location depend on these properties."""
     group, io_manager, partitions = ASSETS[name]
     node = GRAPH.get(key_of(name))
 
@@ -99,7 +99,7 @@ def test_an_asset_has_the_agreed_group_io_manager_and_partitions(name: str) -> N
 
 @pytest.mark.parametrize("name", ASSETS)
 def test_an_asset_is_described_for_people(name: str) -> None:
-    """It has description, owner, kinds, version and table, and, except in raw, a column lineage."""
+    """Required: description, owner, kinds, version, table and, except in raw, a column lineage."""
     node = GRAPH.get(key_of(name))
     definition = node.assets_def
 

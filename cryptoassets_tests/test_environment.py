@@ -87,7 +87,7 @@ def test_programs_that_only_call_this_machine_get_no_proxy() -> None:
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_certificates_that_cannot_be_read_are_named(variable: str, tmp_path: Path) -> None:
-    """A removed conda environment may leave such a variable behind."""
+    """A removed conda environment may leave a variable that names a missing file."""
     damaged = tmp_path / "damaged.pem"
     damaged.write_text("no certificate")
 
@@ -99,7 +99,7 @@ def test_certificates_that_cannot_be_read_are_named(variable: str, tmp_path: Pat
 
 
 def test_variables_of_other_programs_that_have_no_effect_are_named() -> None:
-    """`doctor` lists them, because the user who set them expects an effect."""
+    """`doctor` lists these variables, because the user who set them expects an effect."""
     named = USER_ENVIRONMENT | {
         "DAGSTER_HOME": "/d",
         "DAGSTER_X": "1",

@@ -24,7 +24,7 @@ def test_an_extra_is_installed_only_if_all_its_modules_are(
 
 
 def test_every_extra_of_the_project_is_known() -> None:
-    """`doctor` would not list another one."""
+    """`doctor` would not list an unknown extra."""
     lines = (project_root() / "pyproject.toml").read_text().splitlines()
     start = lines.index("[project.optional-dependencies]") + 1
 

@@ -14,7 +14,7 @@ from cryptoassets import jobs
     ids=lambda one: one.name,
 )
 def test_a_schedule_requests_the_open_hour(schedule: dg.ScheduleDefinition) -> None:
-    """At 13:05 it requests 13:00, whatever the laptop's time zone."""
+    """At 13:05 the schedule requests 13:00, whatever the laptop's time zone."""
     moment = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
     context = dg.build_schedule_context(scheduled_execution_time=moment)
 

@@ -164,7 +164,7 @@ def test_no_password_file_is_read(
 def test_a_database_that_is_not_utf8_is_refused_before_anything_is_written(
     encoding: str, make_database: Callable[[str], str]
 ) -> None:
-    """A coin named `Doge 🐕` was once stored wrongly there, but ten checks and `audit` passed."""
+    """In such a database, `Doge 🐕` was once stored wrongly, but ten checks and `audit` passed."""
     url = make_database(encoding)
     words = rf"has the encoding {encoding}, .* UTF8\. Nothing was written and a retry will not help"
 

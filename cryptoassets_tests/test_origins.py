@@ -41,7 +41,7 @@ def test_a_page_from_another_origin_is_recognised(headers: dict[str, str]) -> No
     ],
 )
 def test_own_pages_and_programs_and_links_are_accepted(headers: dict[str, str]) -> None:
-    """Airflow's button links to Dagster from another port, links in alerts from another site."""
+    """Airflow's button links to Dagster from another port; alerts link to it from another site."""
     assert not is_from_another_origin(HOST | headers, "GET")
 
 

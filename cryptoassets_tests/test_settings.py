@@ -228,7 +228,7 @@ def test_values_that_the_stores_and_spark_accept_are_accepted(
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compose passes `${COINCAP_API_KEY:-}`."""
+    """Compose passes `${COINCAP_API_KEY:-}`, which is empty if the user has no key."""
     monkeypatch.setenv("COINCAP_API_KEY", "")
     monkeypatch.setenv("POSTGRES_URL", "")
 
@@ -238,7 +238,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The object may appear in a log or a traceback."""
+    """The settings object may appear in a log or a traceback."""
     monkeypatch.setenv("COINCAP_API_KEY", "planted-key")
     monkeypatch.setenv("POSTGRES_URL", "postgresql://me:planted@host/base")
     monkeypatch.setenv("MONGO_URL", "mongodb://me:planted@host")

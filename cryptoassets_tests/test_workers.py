@@ -38,7 +38,7 @@ def test_the_workers_own_file_takes_precedence_over_the_drivers(
 
 
 def test_credentials_contain_no_url(secret: Path) -> None:
-    """They are sent in closures, which Spark may log."""
+    """Credentials are sent in closures, which Spark may log."""
     assert b"planted" not in pickle.dumps(Credentials(str(secret), str(secret)))
 
 

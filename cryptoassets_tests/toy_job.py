@@ -1,4 +1,4 @@
-"""A job of Dagster that needs no store."""
+"""A Dagster job that needs no store."""
 
 import dagster as dg
 

@@ -44,7 +44,7 @@ HOUR_OF_RUN = f"{{{{ {_RUN_START}.strftime('%Y-%m-%d-%H:00') }}}}"
 
 
 def _hour_of_documents(task_id: str, moment: str) -> str:
-    """Return a template's expression: the hour of the task's documents, else that of `moment`."""
+    """Return a Jinja expression: the hour of the task's documents, or `moment`'s hour if none."""
     default = f"{moment}.strftime('%Y-%m-%d-%H:00')"
     return f"partition_of_documents(ti.xcom_pull(task_ids='{task_id}'), {default})"
 
@@ -123,8 +123,8 @@ Missed intervals are not run later, because a snapshot only contains current pri
         skip_on=["UpstreamNotMaterializedError"],
         **first,
     )
-    # The next snapshot waits for this task, which therefore has the other tasks' priority and a
-    # short timeout. The next DAG run refreshes the marts anyway.
+    # The next snapshot waits for this task, which therefore has the same priority as the other
+    # tasks and a short timeout. If it times out, the next DAG run refreshes the marts.
     marts = DagsterMaterializeOperator(
         task_id="refresh_marts",
         location=PROCESSING_LOCATION,
@@ -218,7 +218,7 @@ with declare(
     "materialize_cryptoassets_rates",
     "7 */6 * * *",
     late=timedelta(minutes=45),
-    # So Airflow schedules the last interval before the first start, and rates are fetched at once.
+    # A day earlier, so that Airflow schedules the last interval before the first start at once.
     start_date=FIRST_DAY - timedelta(days=1),
     catchup=False,
     max_active_runs=1,

@@ -68,7 +68,7 @@ def warm_2000(bench: Bench) -> CaseResult:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the smallest of the values that is at least as large as this share of them."""
+    """Return the smallest value that is greater than or equal to this share of all values."""
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 

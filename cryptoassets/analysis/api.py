@@ -148,9 +148,9 @@ def coins() -> Result:
 def rates(*, since: Moment | None = None, until: Moment | None = None) -> Result:
     """Read exchange rates in US dollars per unit of a currency, ordered by currency and time.
 
-    The result contains CoinCap's rates at a moment (`warehouse.fx_rates`) and the ECB's daily rates
-    (`warehouse.ecb_rates`). The ECB's rates have source `ecb`, true in `is_daily`, the start of
-    their UTC day in `observed_at`, and null in `currency` and `raw_id`.
+    The result contains CoinCap's rates, each at one moment (`warehouse.fx_rates`), and the ECB's
+    daily rates (`warehouse.ecb_rates`). The ECB's rates have source `ecb`, true in `is_daily`, the
+    start of their UTC day in `observed_at`, and null in `currency` and `raw_id`.
 
     Args:
         since: start of the period, inclusive.

@@ -109,8 +109,8 @@ def query_errors() -> Iterator[None]:
                 f"PostgreSQL did not answer the query: {reason}. A retry can help; check that the "
                 "server is running (`cryptoassets up` starts the embedded one)"
             ) from error
-        # Several statements in one text have the SQLSTATE of a syntax error, and the message is in
-        # the server's language. Only the name of the server's C function identifies this error.
+        # For several statements in one text, the server returns the SQLSTATE of a syntax error and
+        # a message in its own language. Only the name of its C function identifies this error.
         if state == "42601" and error.diag.source_function == "exec_parse_message":
             raise QueryError(
                 "Only one statement at a time is accepted. Run the statements one by one"

@@ -82,7 +82,7 @@ def run_query(
         return _report(connection, statement)
     query = checked_query(connection, statement, parameters)
     with query_errors():
-        # With `prepare`, psycopg uses the extended protocol; only that refuses a second statement.
+        # With `prepare`, psycopg uses the extended protocol, which refuses a second statement.
         head = sql.SQL("SELECT * FROM ({}\n) AS rows LIMIT 0").format(query)
         columns = connection.execute(head, prepare=True).description or []
     if not columns:

@@ -39,7 +39,7 @@ _CURRENCY = re.compile(r"[A-Z]{2,10}")
 _OTHER_TIMES = (
     *("gap_start", "first_seen_at", "loaded_at", "published_at", "released_at", "called_at"),
 )
-"""In a table without partitions, `since` and `until` apply to the first of these columns."""
+"""In a table without partitions, `since` and `until` apply to the first of these that it has."""
 _CANDLE = ("open", "high", "low", "close")
 # The last moment of a candle or a day. Amounts are converted at the rate at that moment.
 _LENGTHS = " ".join(
@@ -96,7 +96,7 @@ def make_filter(
 
 
 def selection(table: Table, wanted: Filter) -> tuple[str, dict[str, object]]:
-    """Return the query that reads a table's rows, ordered by their key, and its parameters.
+    """Return the query that reads a table's rows, ordered by key, and the query's parameters.
 
     Raises:
         SettingsError: the filter needs coins, times or amounts, but the table has none.

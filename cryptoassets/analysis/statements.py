@@ -69,7 +69,7 @@ def _without_end(connection: psycopg.Connection, text: str) -> str:
     for found in re.finditer(";", text):
         if _END.match(text, found.start()):
             shorter = text[: found.start()]
-            # Otherwise this semicolon is inside a string, such as 'a; --'.
+            # If the text before it is invalid, this semicolon is inside a string, e.g. 'a; --'.
             if _is_valid(connection, shorter):
                 return shorter
     return text

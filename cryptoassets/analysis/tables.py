@@ -1,4 +1,4 @@
-"""Tables by the names that a user types.
+"""Finds tables by the names that a user types.
 
 What goes here: finding a table, and which tables are offered. What stays out: what a table contains
 (in `schemas`). Imports nothing large, so that a shell completes names quickly.
@@ -32,6 +32,6 @@ def find_table(name: str) -> Table:
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is most similar to a misspelt one, or None if none is similar."""
-    # Coins' names resemble each other more than Python's default, 0.6, allows.
+    # Many coins have similar names: Python's default cutoff, 0.6, would suggest unrelated coins.
     similar = get_close_matches(name.lower(), list(known), n=1, cutoff=0.75)
     return similar[0] if similar else None

@@ -39,7 +39,8 @@ def without_formulas(batch: pa.RecordBatch, amounts: Iterable[str]) -> tuple[pa.
 
     Args:
         batch: any rows; a coin's name is chosen by its creator, so it may be `=HYPERLINK(...)`.
-        amounts: columns whose strings are numbers; these may begin with a minus sign, and are kept.
+        amounts: columns whose strings are numbers; they may begin with a minus sign, and are not
+            changed.
 
     Returns:
         The batch, and the number of changed cells.

@@ -1,4 +1,4 @@
-"""The software-defined assets: one module per flow, the marts, the quarantine.
+"""The software-defined assets: those of each flow, the marts and the quarantine.
 
 What goes here: short asset functions that pass their inputs to a function and return its result.
 What stays out: reading and writing stores (in `io_managers`), and computation (in `coincap` and
@@ -24,7 +24,7 @@ def assets_in(layers: Collection[str]) -> list[dg.AssetsDefinition | dg.AssetSpe
     loaded = dg.load_assets_from_modules(map(import_module, names), include_specs=True)
     definitions = [one for one in loaded if isinstance(one, dg.AssetsDefinition)]
     specs = [one for one in loaded if isinstance(one, dg.AssetSpec)]
-    # Dagster's UI then links each asset to its source code.
+    # With these references, Dagster's UI links each asset to its source code.
     linked = dg.with_source_code_references(definitions)
     found = [one for one in (*linked, *specs, quarantine()) if isinstance(one, _KINDS)]
     return [one for one in found if one.key.path[0] in layers]

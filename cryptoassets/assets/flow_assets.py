@@ -43,8 +43,9 @@ def raw_asset(flow: Flow) -> AssetDecorator:
 def clean_asset(flow: Flow) -> AssetDecorator:
     """Return the decorator of a flow's clean asset: one judged row per raw document.
 
-    The decorated function's parameter must be named `documents`. In the column lineage, columns
-    that the raw table does not have come from `payload`.
+    A judged row lists the rules that the document breaks, and its outcome. The decorated function's
+    parameter must be named `documents`. In the column lineage, columns that the raw table does not
+    have come from `payload`.
     """
     lineage = {
         name: (name,) if name in flow.raw.column_names else ("payload",)
@@ -65,10 +66,10 @@ def clean_asset(flow: Flow) -> AssetDecorator:
 
 
 def published_asset(flow: Flow, *, fresh_within: timedelta | None = None) -> AssetDecorator:
-    """Return the decorator of a flow's published asset, whose rows are the valid ones.
+    """Return the decorator of a flow's published asset, which contains the valid rows.
 
     The decorated function's parameter must be named `judged`. It contains all judged rows, not only
-    the valid ones, because publishing verifies that every raw document is counted exactly once: as
+    the valid rows, because publishing verifies that every raw document is counted exactly once: as
     published, quarantined (in `warehouse/quarantine`) or superseded. In a run over several
     partitions, a partition whose counts do not add up is not published; all others are. Then the
     run fails with an error that names the skipped partition.

@@ -24,7 +24,7 @@ from cryptoassets.schemas.marts.coin_daily import DAYS_READ_BACK, LOOKBACK_DAYS
 from cryptoassets.schemas.marts.market_daily import MARKET_DAILY_MART
 from cryptoassets.transforms import candles, marts, observations
 
-# Some upstream partitions do not exist: later hours of today, and days before the first one.
+# Some upstream partitions do not exist: later hours of today, and days before the first day.
 _DAY_BEFORE = dg.TimeWindowPartitionMapping(
     start_offset=-DAYS_READ_BACK, allow_nonexistent_upstream_partitions=True
 )

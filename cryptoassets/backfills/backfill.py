@@ -63,14 +63,14 @@ def unfinished(
 
 
 def days_to_heal(history: HistoryResource, *, fetches: bool, processes: bool) -> list[Span]:
-    """Detect gaps and return the days for which a run of `history` has work to do.
+    """Detect gaps and return the days for which a run of the job `history` has work to do.
 
     Args:
         history: gives access to the stores.
         fetches: whether the run fetches. If so, the result includes days with gaps for which the
             source has not answered since the gaps were detected.
-        processes: whether the run publishes. If so, the result includes days with gaps and
-            unpublished documents.
+        processes: whether the run publishes. If so, the result includes days with gaps that also
+            have unpublished documents.
     """
     mongo, postgres, interval = history.mongo, history.postgres, history.interval
     gaps = detect_gaps(mongo, postgres, interval).open

@@ -78,7 +78,7 @@ class CallRecords:
     Attributes:
         answers: answered windows, each with the time of the response.
         before_listing: the parts of answered windows that lie before the first returned point.
-        listed: times at which the source has points of the coin, or may have: the first returned
+        listed: times at which the source has, or may have, points of the coin: the first returned
             points, and the starts of failed windows.
         lost: coins that do not exist at the source, from calls for any interval.
     """

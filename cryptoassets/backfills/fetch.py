@@ -48,8 +48,8 @@ class HistoryFetch:
         source: kind of source, for the records.
         wanted: the spans to request, by coin.
         before: windows that start at or after this time are left for a later pass.
-        control: a coin and a window known to have points. It is requested if no other call returns
-            points, to find out whether the source is broken.
+        control: a coin and a window known to have points. The window is requested if no other call
+            returns points, to find out whether the source is broken.
     """
 
     client: CoinCapClient
@@ -121,7 +121,7 @@ class HistoryFetch:
     def _window(self, coin: str, start: datetime, stop: datetime) -> tuple[RawBatch, datetime]:
         """Request a window, shortened if it is refused; return the batch and the window's end.
 
-        Later windows, also those of other coins, are at most as long as the shortened one.
+        Later windows, including those of other coins, are at most as long as the shortened one.
         """
         length = stop - start
         for halvings in range(MAX_HALVINGS + 1):
@@ -174,7 +174,7 @@ class HistoryFetch:
         return tuple(trusted)
 
     def _failure(self, coin: str, start: datetime, stop: datetime, error: SourceError) -> RawBatch:
-        """Return a batch with the record of a failed call, and its dead letter if it has one.
+        """Return a batch with the record of a failed call, and the call's dead letter, if any.
 
         Raises:
             SourceError: the error, if too many coins in a row failed.

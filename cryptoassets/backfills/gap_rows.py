@@ -1,7 +1,7 @@
 """Computes the new rows of `warehouse.gaps` for one coin, from missing points and call records.
 
-What goes here: this computation, without access to the stores. What stays out: finding holes, and
-reading and writing rows (in `gaps`).
+What goes here: this computation, without access to the stores. What stays out: finding holes (spans
+without published points), and reading and writing rows (in `gaps`).
 """
 
 from collections.abc import Callable, Sequence
@@ -87,8 +87,8 @@ class CoinGaps:
     def _open(self, piece: Span, rows: Sequence[Gap]) -> Gap:
         """Return the row of a hole.
 
-        It is unfillable if the coin no longer exists at the source, or if the source has answered
-        for the whole hole since its detection and the published points did not fill the hole.
+        The gap is unfillable if the coin no longer exists at the source, or if the source has
+        answered for the whole hole since its detection and the published points did not fill it.
         """
         older = [gap for gap in rows if gap.is_open and within([piece], gap.span)]
         detected_at = min((gap.detected_at for gap in older), default=self.now)
@@ -98,7 +98,7 @@ class CoinGaps:
         return Gap(self.coin_id, *piece, detected_at, unfillable=is_answered or is_lost)
 
     def _closed(self, gap: Gap) -> Gap:
-        """Return the row of a gap whose first point now exists or is no longer expected."""
+        """Return the row of a gap whose first missing point now exists or is no longer expected."""
         rest = within(self.holes, gap.span)
         if self.first_point is not None and self.first_point <= gap.start:
             return self._healed(gap, rest[0].start if rest else gap.end)

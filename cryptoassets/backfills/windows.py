@@ -25,7 +25,7 @@ MAX_HALVINGS = 5
 """How often a refused window is halved before the coin counts as failed."""
 CHEAP_POINTS = 18
 """This many points cost about one credit. If two gaps are at most this many points apart, one call
-requests both of them, because a second call would cost at least as much as these points."""
+requests both, because a second call would cost at least as much as the points between them."""
 
 
 def step_of(interval: str) -> timedelta:

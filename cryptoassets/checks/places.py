@@ -148,7 +148,7 @@ def compare_places(
         judged: the cleaned partition; None if it does not exist.
         window: one partition.
         accepts_late_documents: whether documents that arrived during or after the publication
-            are not a problem, because another run will process them.
+            are accepted; another run will process them.
     """
     key = partition_name(window)
     names: dict[str, sql.Composable] = {

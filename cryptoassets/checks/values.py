@@ -1,7 +1,7 @@
 """Compares published rows, value by value, with the cleaned rows from which they were copied.
 
-What goes here: reading both rows, and naming the columns that differ. What stays out: missing and
-surplus rows (in `checks.places`).
+What goes here: reading the rows of both kinds, and naming the columns that differ. What stays out:
+missing and surplus rows (in `checks.places`).
 """
 
 from typing import Any

@@ -143,7 +143,8 @@ def _start(console: Console, programs: Programs, home: AirflowHome) -> None:
     else:
         programs.start(dagster_program(home.dagster_port, logs))
     started = {name: _program(home, name) for name in PROGRAMS}
-    # The first tasks would time out if the API server or Dagster were still starting.
+    # The scheduler starts last: its first tasks would time out if the API server or Dagster were
+    # still starting.
     scheduler = started.pop(SCHEDULER)
     for program in started.values():
         programs.start(program)

@@ -42,7 +42,7 @@ _STORES = {
 def main() -> None:
     """Run the command; report an error in one sentence with its remedy."""
     # Only this user may read files in the home folder, whatever the shell's umask is. Child
-    # processes inherit this.
+    # processes inherit the new umask.
     os.umask(0o077)
     print_on_any_stream()
     # `doctor` lists these variables.

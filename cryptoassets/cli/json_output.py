@@ -46,7 +46,7 @@ def _text(value: object) -> str:
 
 
 def run_json(outcome: "Outcome") -> Json:
-    """What a run did."""
+    """Return what a run did."""
     rows = outcome.materialized.items()
     return {
         "source": outcome.source,
@@ -63,7 +63,7 @@ def run_json(outcome: "Outcome") -> Json:
 
 
 def cycle_json(cycle: "Cycle") -> Json:
-    """What one cycle of `run --every` did."""
+    """Return what one cycle of `run --every` did."""
     return {
         **run_json(cycle.outcome),
         "is_done": cycle.is_done,
@@ -75,14 +75,14 @@ def cycle_json(cycle: "Cycle") -> Json:
 
 
 def audit_json(home: str, found: "Findings") -> Json:
-    """What an audit found."""
+    """Return what an audit found."""
     values = asdict(found)
     values["notes"] = values.pop("not_compared") + values["notes"]
     return {"home": home, **values}
 
 
 def estimate_json(estimate: "BackfillEstimate") -> Json:
-    """What a backfill would fetch and cost."""
+    """Return what a backfill would fetch and cost."""
     return {
         "coins": estimate.coins,
         "is_number_of_coins_assumed": estimate.is_number_of_coins_assumed,
@@ -106,13 +106,13 @@ def _budget(budget: "Budget") -> Json | None:
 
 
 def backfill_json(result: "BackfillResult") -> Json:
-    """What a backfill did."""
+    """Return what a backfill did."""
     asked = {"since": result.asked.since, "until": result.asked.until}
     return {**asdict(result), "asked": {**asked, "gaps_only": result.asked.gaps_only}}
 
 
 def retention_json(result: "RetentionResult", *, is_dry_run: bool) -> Json:
-    """What was deleted, or what a dry run would delete."""
+    """Return what was deleted, or what a dry run would delete."""
     return {
         "is_dry_run": is_dry_run,
         "before": result.before,

@@ -28,7 +28,11 @@ _MINUTES_PER_DAY = 1440
 
 @dataclass
 class Totals:
-    """What a loop has done so far; `answer_to_row` contains a time in seconds per cycle."""
+    """What a loop has done so far.
+
+    Attributes:
+        answer_to_row: per cycle, the seconds from the source's response to the published rows.
+    """
 
     cycles: int = 0
     failed: int = 0
@@ -63,7 +67,7 @@ class Totals:
 
 
 def run_every(console: Console, seconds: float, *, is_json: bool = False) -> int:
-    """Run cycles at this interval; return the exit code when a fatal error ends the loop.
+    """Run cycles at a fixed interval; return the exit code when a fatal error ends the loop.
 
     Args:
         console: for progress, a line per cycle, and the totals.

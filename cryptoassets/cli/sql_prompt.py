@@ -18,7 +18,7 @@ from cryptoassets.settings import load_settings
 
 
 def run_prompt(console: Console, output: str) -> None:
-    r"""Read statements and print their rows until Ctrl-D or `\q`, each on its own connection."""
+    r"""Read statements and print their rows until Ctrl-D or `\q`; each has its own connection."""
     home = load_settings().home
     home.mkdir(parents=True, exist_ok=True)
     names = [table.full_name for table in POSTGRES_TABLES]

@@ -94,7 +94,7 @@ def _values(settings: Settings, stack: Stack, stopped: Collection[str]) -> dict[
     key, hosts = settings.coincap_api_key, settings.cryptoassets_allowed_hosts
     days = settings.dagster_runs_retention_days
     # Empty means not set. Without these lines, a shell that evaluates the output would have both
-    # the URL and its file set, which is refused.
+    # a URL and its _FILE variable set, which the settings refuse.
     unset_files = {
         **({"MONGO_URL_FILE": ""} if settings.mongo_url_file else {}),
         **({"POSTGRES_URL_FILE": ""} if settings.postgres_url_file else {}),
@@ -131,7 +131,7 @@ def _analyst_url(stack: Stack) -> dict[str, object]:
 
 
 def _usable_port(port: int, command: str) -> int:
-    """Return the port, or a free one instead of 0.
+    """Return the port, or a free port instead of 0.
 
     Raises:
         SettingsError: the port is in use.
@@ -204,8 +204,8 @@ def run_dashboard(console: Console, port: int) -> int:
     console.print(
         f"Dashboard: [bold]http://localhost:{port}[/]  (Ctrl-C stops it, but not the stores)"
     )
-    # Streamlit reads hundreds of variables, so the user's are removed. `dashboard.server` sets the
-    # ones that matter.
+    # Streamlit reads hundreds of variables, so the user's STREAMLIT_ variables are removed.
+    # `dashboard.server` sets those that matter.
     variables = {name: value for name, value in os.environ.items() if name[:10] != "STREAMLIT_"}
     return _run_until_stopped(["cryptoassets.dashboard", "--port", str(port)], variables)
 

@@ -84,7 +84,8 @@ def _print_next_steps(console: Console, command: str) -> None:
 def _page(command: str, name: str) -> tuple[str, str]:
     """Return where to find a page, and what it shows.
 
-    Docker-compose sets the page's address; elsewhere, the command that serves the page is returned.
+    A page is found at its address in CRYPTOASSETS_PAGES, which Docker Compose sets. If the setting
+    does not contain the page, the command that serves it is returned.
     """
     verb, purpose, address = _PAGES[name]
     served = load_settings().pages.get(name)
@@ -102,7 +103,7 @@ def _counts(source: str, counts: list[StoreCount]) -> Table:
 
 
 def _shown(newest: str | None) -> str:
-    """Write an ISO time for people; a date stays as it is."""
+    """Format an ISO time for people; a date stays as it is."""
     if newest is None or "T" not in newest:
         return newest or ""
     return f"{datetime.fromisoformat(newest):%Y-%m-%d %H:%M:%S} UTC"

@@ -60,8 +60,8 @@ class CoinCapClient:
 
     A failed call raises the narrowest `SourceError`: BadKeyError, BlockedError, CoinNotFoundError,
     CreditsSpentError, EmptyAnswerError, MalformedAnswerError, PlanError, RateLimitedError,
-    RequestRefusedError or SourceUnavailableError. A redirect, an unknown route or a closed version
-    of the API raises a plain SourceError.
+    RequestRefusedError or SourceUnavailableError. A redirect, an unknown route or a version of
+    the API that was shut down raises a plain SourceError.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class CoinCapClient:
         return HistoryAnswer(slug, interval, start, end, answer, stamp, envelope.items)
 
     def listing(self, route: str, ids: Sequence[str], rows: int) -> Page:
-        """Fetch all current rows of a route in one call.
+        """Fetch the current rows of a route in one call.
 
         Args:
             route: a flow's route whose path has no parameters, e.g. `/rates`.
@@ -202,8 +202,8 @@ class CoinCapClient:
         if not items and offset == 0:
             raise self._empty(answer, "no coins")
         is_short = len(items) < limit
-        # No page follows a short one, so record that it should have contained all remaining coins.
-        # Otherwise missing coins would not be noticed.
+        # No page follows a short page, so record that the short page should have contained all
+        # remaining coins. Otherwise missing coins would not be noticed.
         coins_asked = coins - offset if is_short else limit
         stamp = envelope.members.get("timestamp")
         is_last = is_short or offset + limit >= coins
@@ -237,7 +237,7 @@ class CoinCapClient:
         return self._ask(f"{self._base_url}{path}{query}", metered)
 
     def _correct_costs(self, incomplete: list[Any], cost: int) -> None:
-        """Count each incomplete response at the cost of the complete one, as CoinCap does."""
+        """Count each incomplete response at the cost of the complete response, as CoinCap does."""
         while incomplete:
             self._credits.count(incomplete.pop(), cost)
 

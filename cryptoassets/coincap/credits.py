@@ -13,7 +13,8 @@ from cryptoassets.schemas import FLOWS, SNAPSHOT_FLOW
 BYTES_PER_CREDIT = 2_500
 RESERVE_SHARE = 0.1
 SNAPSHOT_SHARE = 0.5
-"""History leaves snapshots this share of the credits that the pace allows until the month ends."""
+"""History leaves snapshots this share of the credits that the pace allows until the month ends. The
+pace spreads a month's credits evenly over the month."""
 
 
 class CreditKeeper(Protocol):

@@ -50,7 +50,7 @@ class CutOff:
     def _cut(self) -> None:
         try:
             # Call the base class's method: `SSLSocket.shutdown` would drop the TLS state that the
-            # other thread still uses.
+            # thread of the call still uses.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         except (OSError, TypeError):
             return  # closed already, or not yet open

@@ -46,7 +46,7 @@ class RawBatch:
         skipped: reason why nothing was fetched, if that is not an error.
         if_empty: error to raise if none of the run's partitions has a document.
         facts: further metadata of the run; the keys are `Fact` members or labels.
-        failure: error to raise after the dead letters are stored. For history, no error is raised:
+        failure: error to raise after the dead letters are stored. For history, it is not raised:
             it is the reason why the window will be requested again.
     """
 
@@ -210,7 +210,7 @@ def _fetch_record(page: Page, observed_at: datetime, *, is_repeated: bool) -> di
 
 def _dead_letter(answer: Answer, reason: str, body: str, position: int = 0) -> dict[str, Any]:
     fetched_at = whole_milliseconds(answer.fetched_at)
-    # The position distinguishes two equal broken coins in one response.
+    # The position distinguishes two equal broken items in one response.
     name = [answer.url, iso_milliseconds(fetched_at), reason, str(position), body]
     return {
         "_id": hashlib.sha256("\n".join(name).encode(errors="replace")).hexdigest(),

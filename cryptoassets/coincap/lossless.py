@@ -61,7 +61,7 @@ def _as_text(text: str) -> ExactNumber | Unrepresentable:
 
 def _exact_float(text: str) -> float | ExactNumber | Unrepresentable:
     number = float(text)
-    # Check for infinity and zero first, because Decimal cannot read such large exponents.
+    # Check for infinity and zero first: Decimal cannot read the extreme exponents of such numbers.
     if math.isinf(number):
         return _as_text(text)
     if number == 0:

@@ -110,7 +110,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class HistoryAnswer:
-    """The response to a request for one coin's points in [start, end); items are in sent order."""
+    """The response to a request for one coin's points in [start, end); items keep their order."""
 
     slug: str
     interval: str

@@ -139,8 +139,8 @@ def _malformed(shown_url: str, outcome: Received, reason: str, key: BearerKey) -
         reason=reason,
         body=key.redacted_bytes(outcome.body)[:MAX_STORED_BODY_BYTES],
     )
-    # A retry would transfer 64 MiB again. A server that sends an object without `data` does so on
-    # purpose.
+    # After too_large, a retry would transfer 64 MiB again. A server that sends an object without
+    # `data` does so on purpose.
     is_final = reason in ("too_large", "no_data") and not _TEMPORARY.search(error_text.json_error)
     return CallFailure(error, is_temporary=not is_final)
 
@@ -185,7 +185,7 @@ def _permanent_error(
 def _failure_in_json_error(
     shown_url: str, outcome: Received, error_text: ErrorText
 ) -> CallFailure | None:
-    """Return the failure if CoinCap's JSON error is about credits, pace, plan or API version."""
+    """Return the failure if the JSON error is about credits, rate limit, plan or API version."""
     status, error = outcome.status, error_text.json_error
     place = f"(HTTP {status}{error_text.shown})"
     may_be_closed = status != HTTPStatus.NOT_FOUND and status < HTTPStatus.INTERNAL_SERVER_ERROR

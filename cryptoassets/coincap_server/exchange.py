@@ -42,7 +42,7 @@ class HttpAnswer:
 
     @property
     def is_reset(self) -> bool:
-        """Whether the client receives nothing."""
+        """Whether the connection is reset without a response."""
         return self.transfer_fault == "reset"
 
     def with_header(self, name: str, value: str) -> "HttpAnswer":
@@ -121,7 +121,7 @@ def read_bounds(query: dict[str, str]) -> tuple[int, int] | None:
     """Return the parameters `start` and `end` in ms, or None if both are absent.
 
     Raises:
-        BadQueryError: one is missing, not a number, or the end is not after the start.
+        BadQueryError: one of them is missing or not a number, or the end is not after the start.
     """
     if "start" not in query and "end" not in query:
         return None

@@ -31,13 +31,13 @@ applied. `DELETE /faults` clears all rules.
     cut             keeps the first `coins` elements (default 30)    coins
     repeat_page     returns the first page for every offset
     freeze          returns data as of the time when the rule was set
-    timestamp       replaces the timestamp by `value` (any JSON),    value, shift_ms
+    timestamp       replaces the timestamp with `value` (any JSON),  value, shift_ms
                     or adds `shift_ms` to it; with neither, no timestamp is sent
     patch           changes coins by id, or history points by date   coins
                     {"bitcoin": {"set": {"priceUsd": 5}, "delete": ["name"],
                      "raw": {"vwap24Hr": "NaN"}, "append": "\"rank\":\"1\"", "text": "[]"}}
-                    set: JSON values; raw: JSON texts; append: text of more members, also of
-                    duplicate ones; text: the whole coin as text; null instead of a patch omits
+                    set: JSON values; raw: JSON texts; append: text of more members, which may
+                    be duplicates; text: the whole coin as text; null instead of a patch omits
                     the coin
 """
 

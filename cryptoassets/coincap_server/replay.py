@@ -1,8 +1,8 @@
 """Serves recorded responses from a folder; every coin is sent with its original text.
 
 What goes here: reading and serving `assets.json`, `history_<slug>_<interval>.json` and
-`rates.json`. They have the form of CoinCap v2 or v3, and may be compressed by gzip. What stays out:
-simulated responses (in `simulator`).
+`rates.json`. They have the form of CoinCap v2 or v3, and may be compressed with gzip. What stays
+out: simulated responses (in `simulator`).
 """
 
 import json

@@ -60,7 +60,7 @@ def run_source(  # noqa: PLR0913 - one parameter per option of the command
     *,
     host: str = "127.0.0.1",
 ) -> None:
-    """Serve in the main thread until SIGTERM or SIGINT, as the command `source` does.
+    """Serve until SIGTERM or SIGINT, as the command `source` does; call it in the main thread.
 
     Args:
         port: 0 chooses a free port.

@@ -18,8 +18,8 @@ from cryptoassets.settings import Settings, load_settings
 
 _TIMEOUT_SECONDS = 2.0
 _RUNS_TIMEOUT_SECONDS = 8.0
-"""Longer, because a busy Dagster answers its first query slowly, and a wrong "not responding" would
-stay until the page is drawn again."""
+"""Longer than `_TIMEOUT_SECONDS`, because a busy Dagster answers its first query slowly, and a
+wrong "not responding" would stay until the page is drawn again."""
 _CACHE_SECONDS = 10
 _RUNS = """query Runs($limit: Int!, $published: [String]) {
     runsOrError(limit: $limit) { __typename ... on Runs {
@@ -40,7 +40,7 @@ class PlatformPage:
     Attributes:
         name: name of the program that serves it.
         url: the address that the reader opens.
-        probe: the address that this server requests.
+        probe: the address that the dashboard requests to check the page.
         purpose: what the page is for.
         user: the user name to log in with.
         start: how to start the page.
@@ -119,11 +119,12 @@ class Run:
 
 @dataclass(frozen=True)
 class DagsterAnswer:
-    """What Dagster's address answered.
+    """Dagster's answer, and which installation this Dagster belongs to.
 
     Attributes:
-        owner: `none` if Dagster does not respond as expected; `others` if it belongs to another
-            installation; `anyone` if that is not known, because nothing has been published yet.
+        owner: `ours` if it belongs to this installation; `others` if it belongs to another one;
+            `anyone` if that is not known, because nothing has been published yet; `none` if Dagster
+            does not respond as expected.
         runs: the newest runs of this installation, newest first; empty unless `owner` is `ours`.
     """
 
@@ -179,7 +180,7 @@ def dagster_link(run_id: str) -> str:
 def ask_dagster(limit: int, published_by: Collection[str]) -> DagsterAnswer:
     """Request the newest runs, and find out whether this Dagster belongs to this installation.
 
-    Several installations on one machine have the same usual address of Dagster. The one that
+    Several installations on one machine use the same default address for Dagster. The Dagster that
     responds is ours if it knows at least one of the runs that published our tables.
 
     Args:

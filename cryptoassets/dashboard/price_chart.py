@@ -130,7 +130,7 @@ def _time_of(raw_id: str) -> datetime | None:
 
 
 def _price_of(payload: str | None) -> tuple[str, Decimal | None]:
-    """Return a document's price as text and as a number, which is None if the text is not one."""
+    """Return a document's price as text and as a number (None if the text is not a number)."""
     try:
         document = json.loads(payload or "", parse_float=str, parse_int=str)
     except ValueError:

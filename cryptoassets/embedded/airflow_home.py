@@ -20,7 +20,8 @@ from cryptoassets.settings import definition_settings
 
 VENV = ".venv-airflow3"
 POOL = "dagster"
-# Dagster executes two runs at once; a third waits in Dagster's queue, so Dagster is never idle.
+# Dagster executes two runs at once. The third slot keeps a run waiting in Dagster's queue, so that
+# Dagster is never idle.
 POOL_SLOTS = 3
 PASSWORD_VARIABLE = "AIRFLOW_ADMIN_PASSWORD"  # noqa: S105 - a name
 

@@ -119,7 +119,7 @@ class CryptoassetsStorage(_Unconfigured, DagsterPostgresStorage):
     ) -> Self:
         """Create the storage on the server that the settings name, else on the embedded server."""
         # Each Dagster process calls this before it writes a file. The umask lets only our user read
-        # these files, also when plain `dagster dev` was started.
+        # these files, even if plain `dagster dev` was started.
         os.umask(0o077)
         url = libpq.dagster_url(dagster_stack().postgres_url("dagster"))
         return cls(postgres_url=url, inst_data=inst_data)

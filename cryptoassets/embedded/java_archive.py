@@ -80,7 +80,8 @@ def make(archive: ClassArchive) -> None:
 def _train(java_options: list[str], archive: ClassArchive) -> None:
     environment = java_environment("local[2]", write_shim(archive.folder, archive.java))
     environment["PYSPARK_PYTHON"] = sys.executable
-    # PySpark passes the whole environment of this process, which does nothing else, to Java.
+    # PySpark passes the whole environment of this process to Java. The environment can be replaced
+    # here, because this process does nothing else.
     os.environ.clear()
     os.environ.update(environment)
     with tempfile.TemporaryDirectory(dir=archive.folder) as scratch, _quiet_stderr():

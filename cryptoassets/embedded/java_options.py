@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptoassets.embedded.java import shim_text
 
 _WORKLOAD = "a task in Python and the marts by hour, interpreted"
-"""Names the workload that creates the archive; after a change, the archive is created again."""
+"""Names the workload that creates the archive; if this text changes, the archive is recreated."""
 # With these flags Java silently ignores an archive that no longer fits.
 QUIET = ("-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr")
 

@@ -78,7 +78,7 @@ class MongoServer(EmbeddedServer):
 
     @property
     def _engine(self) -> str:
-        # Keep using the program that created the data: the other would show an empty data lake.
+        # Keep using the program that created the data: the other program would show an empty lake.
         return self.state().engine or (MONGOD if shutil.which(MONGOD) else NX)
 
     def _mongod(self, port: int) -> list[str]:

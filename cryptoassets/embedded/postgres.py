@@ -247,5 +247,6 @@ class PostgresServer(EmbeddedServer):
             )
 
 
-# Not our own environment, which may contain an API key: the server's account can read this one.
+# Not our own environment, which may contain an API key: PostgreSQL's account can read the
+# environment that PostgreSQL is started with.
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": UTF8_LOCALE, "HOME": "/"}

@@ -51,7 +51,7 @@ def is_listening(port: int) -> bool:
 
 
 def listener(port: int) -> psutil.Process | None:
-    """Return the process that listens on this port; None if only its owner may know it."""
+    """Return the process that listens on this port; None if there is none or we may not see it."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             for connection in process.net_connections("tcp"):
@@ -92,7 +92,7 @@ def start_detached(
         environment: the program's whole environment.
         log: gets stdout and stderr; renamed to `.old` when it has grown large.
         account: the account that the program runs as; None: the current user.
-        folder: its working directory.
+        folder: the program's working directory.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > LOG_BYTES_KEPT:
@@ -131,14 +131,14 @@ class Program:
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self) -> None:
-        """Start it in its own session: Ctrl-C reaches only us, and we stop programs in order."""
+        """Start in a new session: Ctrl-C reaches only us, and we stop the programs in order."""
         self.process = start_detached(
             self.command, log=self.log, environment=self.environment, folder="."
         )
 
     @property
     def has_ended(self) -> bool:
-        """Whether it was started and is no longer running."""
+        """Whether the program was started and is no longer running."""
         return self.process is not None and self.process.poll() is not None
 
 
@@ -179,7 +179,8 @@ def kill_leftovers(logs: Collection[Path]) -> int:
     """Kill the programs that a killed command has left running; return how many were killed.
 
     A program and its children are recognised by the program's output, which goes to one of these
-    logs. Not by the environment: Airflow's processes overwrite theirs with their titles.
+    logs. Their environment cannot be used, because Airflow's processes overwrite it with their
+    titles.
     """
     # `start_detached` may have renamed the log since.
     files = {str(path) for log in logs for path in (log.resolve(), _old(log.resolve()))}

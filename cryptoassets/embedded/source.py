@@ -1,4 +1,4 @@
-"""The source of the data: asking a server which one it is, and running our CoinCap simulator.
+"""The source of the data: the server at COINCAP_URL, or the CoinCap simulator that we run.
 
 What goes here: asking a server which source it serves, and running the simulator as a process. What
 stays out: the simulator itself (in `coincap_server`) and the client (in `coincap`).

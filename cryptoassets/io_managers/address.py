@@ -1,4 +1,4 @@
-"""Maps asset keys and Dagster contexts to tables and time spans; says how to create a partition.
+"""Maps asset keys and Dagster contexts to tables, time spans and remedies for missing partitions.
 
 What goes here: what can be derived from Dagster's keys and contexts, without a connection. What
 stays out: spans and their names (in `partitions.spans`), reading and writing.

@@ -1,4 +1,4 @@
-"""Round numbers and times for the axes of charts.
+"""Ticks at round numbers and round times, for the axes of charts.
 
 What goes here: which values get a tick, and how they are written. What stays out: drawing.
 """
@@ -65,7 +65,8 @@ class Ticks:
 def round_ticks(values: Sequence[float]) -> Ticks:
     """Ticks at round numbers that enclose all values.
 
-    They are signed if a value is exactly zero: such values are changes since a start.
+    The labels are signed if a value is exactly zero, because the values are then changes since a
+    start.
     """
     low, high = min(values), max(values)
     if high - low <= _ROUNDING * max(abs(low), abs(high)):
@@ -83,7 +84,7 @@ def round_ticks(values: Sequence[float]) -> Ticks:
 
 
 def time_ticks(first: datetime, last: datetime) -> list[datetime]:
-    """Round times in UTC from `first` to `last`; if there are none, only `first`."""
+    """Return the round times in UTC from `first` to `last`; if there are none, only `first`."""
     span = last - first
     step = next((one for one in _TIME_STEPS if span / one < _TIMES), _TIME_STEPS[-1])
     origin = datetime(2018, 1, 1, tzinfo=UTC)

@@ -4,8 +4,8 @@ What goes here: passing rows from the driver's Arrow to Spark. What stays out: w
 come from.
 
 `createDataFrame` holds all rows of an Arrow table in Python, and a second copy on the JVM's heap.
-With a file, each of the two holds only one batch at a time. Executors on other machines can read
-the file, because it is under `CLEAN_PATH`, like the cleaned Parquet. A few rows are passed
+With a file, Python and the JVM each hold only one batch at a time. Executors on other machines can
+read the file, because it is under `CLEAN_PATH`, like the cleaned Parquet. A few rows are passed
 directly, which is faster than writing a file and running a job that reads it.
 
 Several marts of a run read the same prices. Rows are read again only if a publication has changed
@@ -80,7 +80,7 @@ class TemporaryFrames:
     def frame(
         self, session: SparkSession, table: Table, batches: Iterable[pa.RecordBatch]
     ) -> DataFrame:
-        """Return the batches as a DataFrame, which reads them from a file unless they are few rows.
+        """Return the batches as a DataFrame, which reads them from a file if there are many rows.
 
         Args:
             session: the Spark session that reads.

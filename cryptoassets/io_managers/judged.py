@@ -194,7 +194,7 @@ def left_out_message(left_out: Sequence[str], partitions: int) -> str:
     """Name the partitions of a run that could not be published.
 
     Args:
-        left_out: one sentence per such partition.
+        left_out: one sentence per partition that was not published.
         partitions: number of partitions of the run.
     """
     if partitions == 1:

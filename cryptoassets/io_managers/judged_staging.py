@@ -1,7 +1,7 @@
 """Copies judged rows to a staging table, from which they are published partition by partition.
 
 What goes here: the Spark jobs that copy rows, and the lifetime of the staging table. What stays
-out: the task of such a job (in `stores.staging`), publishing (in `judged`).
+out: the tasks of these jobs (in `stores.staging`), publishing (in `judged`).
 """
 
 from collections.abc import Iterator

@@ -82,7 +82,7 @@ def report(
 
 
 def log_materializations(context: dg.OutputContext, partitions: Iterable[str]) -> None:
-    """Log materializations of published partitions; other partitions make the run fail.
+    """Log materializations of published partitions in a run that fails because of other partitions.
 
     Dagster itself logs the materializations of a range only if handling the output succeeds.
 

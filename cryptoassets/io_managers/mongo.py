@@ -204,7 +204,7 @@ class MongoIOManager(dg.ConfigurableIOManager):
     def _log_other_partitions(
         self, context: dg.OutputContext, batch: RawBatch, facts: Mapping[str, Any]
     ) -> int:
-        """Log a materialization for each other partition; return the number of their documents."""
+        """Log materializations for partitions outside the run; return their document count."""
         partitions = context.asset_partitions_def
         if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
             return 0

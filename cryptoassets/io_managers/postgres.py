@@ -98,10 +98,10 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> DataFrame | pa.Table:
         """Read the range as an Arrow table if the input is annotated as one, else as a DataFrame.
 
-        All inputs of a step are read in one transaction. Their metadata may name `columns`.
+        All inputs of a step are read in one transaction. An input's metadata may name `columns`.
 
         Raises:
-            dagster.Failure: SchemaMismatchError: these are not columns of the table.
+            dagster.Failure: SchemaMismatchError: `columns` names columns that the table lacks.
                 UpstreamNotMaterializedError: no row in the range was ever published.
                 ExpiredPartitionError: retention deleted a part of the range.
         """
@@ -141,7 +141,7 @@ class PostgresIOManager(dg.ConfigurableIOManager):
     def _publish_judged(
         self, context: dg.OutputContext, flow: Flow, obj: CleanFiles | DataFrame | pa.Table
     ) -> None:
-        """Publish the partitions of a run one by one; a bad one does not block the others."""
+        """Publish a run's partitions one by one; a bad partition does not block the others."""
         run_id, stores = context.run_id, (self.postgres, self.spark)
         added = publish_addition(*stores, self._transaction, flow, run_id, obj)
         if added:

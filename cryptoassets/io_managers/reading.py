@@ -33,7 +33,7 @@ from cryptoassets.stores.publishing import Cursor
 def scope(table: Table, window: Span | None) -> sql.Composable:
     """The SQL condition for the rows that belong to a window.
 
-    All rows do if the window is None or if the table has no time column.
+    All rows belong to it if the window is None or if the table has no time column.
     """
     column = table.time_column
     if window is None or column is None:
@@ -53,7 +53,7 @@ def rows_of_day(table: Table, rows: pa.Table, window: Span) -> pa.Table:
 
 
 def columns_read(context: dg.InputContext) -> Table:
-    """Describe the rows of an input: its table, with the columns in its metadata `columns`.
+    """Return an input's table, limited to the columns that its metadata `columns` lists.
 
     Dagster's own IO managers use the same metadata key. Without it, an input has all columns.
 

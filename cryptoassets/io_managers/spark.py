@@ -73,8 +73,8 @@ class SparkIOManager(dg.ConfigurableIOManager):
 
         Raw documents are read again if more of them arrive during the read. If the existing rows
         were judged by the current rules, only newer snapshots are read, and their rows are added in
-        new files. A result with fewer rows than the existing one must be older, because a raw
-        partition only grows; it is dropped.
+        new files. A raw partition only grows, so a result with fewer rows than the existing one
+        must be older and is dropped.
 
         Raises:
             dagster.Failure: SchemaMismatchError: a column is missing, extra or mistyped.
@@ -163,7 +163,7 @@ class SparkIOManager(dg.ConfigurableIOManager):
         """Move partitions from the temporary folder to their own folders, except older results."""
         store, _ = clean_store()
         only_one = len(partitions) == 1
-        # Keep at least one, because later steps of the run read a folder even without documents.
+        # Keep at least one partition: later steps of the run read a folder even without documents.
         kept = windows_in(store, temporary, partitions) or partitions[-1:]
         for window in kept:
             _, folder = folder_of(table, window)

@@ -39,7 +39,7 @@ def upgrade(url: str) -> None:
     with libpq.connect(url) as connection:
         if _revisions(connection) == _HEADS:
             return
-    # Imported only if needed: this module imports alembic, which is slow.
+    # `runner` is imported only if needed: it imports alembic, which is slow.
     from cryptoassets.migrations.runner import run_revisions  # noqa: PLC0415
 
     run_revisions(url)

@@ -134,7 +134,7 @@ def _quiet(parts: Collection[str]) -> Iterator[list[str]]:
     """
     apprise_filter, https_filter = _Silence(()), _Silence(parts)
     apprise_log, https_log = (logging.getLogger(name) for name in _LOGGERS)
-    # These are filters, because a handler could not keep records from the process's other handlers.
+    # These are filters, because a handler could not hide records from the process's other handlers.
     apprise_log.setLevel(logging.WARNING)
     apprise_log.addFilter(apprise_filter)
     https_log.addFilter(https_filter)
@@ -146,7 +146,7 @@ def _quiet(parts: Collection[str]) -> Iterator[list[str]]:
 
 
 class _Silence(logging.Filter):
-    """Collects and drops records that contain one of the parts; without parts, all records."""
+    """Collects and drops log records that contain a part of the address; without parts, all."""
 
     def __init__(self, parts: Collection[str]) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ class CheckStatus:
 
 def latest_checks(instance: dg.DagsterInstance) -> list[CheckStatus]:
     """Return the latest evaluation of each check that was ever evaluated, in alphabetical order."""
-    # Leaves out checks that a running or killed run has planned but not evaluated.
+    # These statuses leave out checks that a running or killed run has planned but not evaluated.
     ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
     found = []
     for key in _check_keys(tuple(flow.asset for flow in FLOWS)):

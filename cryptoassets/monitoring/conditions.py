@@ -24,7 +24,7 @@ MIN_FREE_SHARE = 0.10
 """`low_disk` starts when less than this share of the disk with CRYPTOASSETS_HOME is free."""
 CLEARING_FREE_SHARE = 0.12
 """`low_disk` clears at this share. With a single limit, the temporary files of runs could start and
-clear it all day."""
+clear the alert all day."""
 
 _MAX_RUNS_PER_JOB = 5
 """If every run of a job fails, alerts for the first failures are enough."""

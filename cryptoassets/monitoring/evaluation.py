@@ -77,7 +77,7 @@ def report(connection: Connection, signals: Signals, settings: Settings) -> Eval
     Args:
         connection: in autocommit mode.
         signals: the state of the platform.
-        settings: the addresses, and what messages show: the home, and Dagster's URL.
+        settings: the addresses, and what messages show: the home folder and Dagster's URL.
     """
     found = conditions(signals, open_keys(connection))
     record_runs(connection, signals.runs)

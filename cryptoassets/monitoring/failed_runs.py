@@ -4,7 +4,7 @@ What goes here: which failures are unresolved. What stays out: the last run of e
 `last_runs`), describing a failure (in `conditions`).
 
 For alerts, it is not enough to read each job's last run: in the minute between two evaluations, the
-run of one day can fail, and the run of the next day can succeed.
+run for one day can fail, and the run for the next day can succeed.
 """
 
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from cryptoassets.embedded.dead_runs import dead_runs
 from cryptoassets.monitoring.last_runs import LastRun, describe_run, partitions_of
 
 LOOKS_BACK = timedelta(days=7)
-"""Runs that were created earlier are ignored."""
+"""Older runs are ignored."""
 FETCH_JOBS = ("ingest", "rates")
 """Jobs that fetch only current data. A past run cannot be repeated, so any later success resolves a
 failure, whatever the partitions of the two runs are."""

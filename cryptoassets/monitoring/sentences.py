@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def sentence_of(error: "dg.SerializableErrorInfo | None") -> str:
     """Follow the chain of causes; return the message of the first error that this project defines.
 
-    If there is none, return the message of the innermost cause. If a resource is exhausted, return
-    its first line and a remedy.
+    If there is none, return the message of the innermost cause. If this message reports that a
+    resource is exhausted, return the message's first line and a remedy.
     """
     text = "failed"
     while error is not None:

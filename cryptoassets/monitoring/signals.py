@@ -57,7 +57,7 @@ def read_signals(
     Args:
         instance: contains runs and evaluations of checks.
         connection: its role must be allowed to read `warehouse`.
-        settings: the home, credits per month, coins in a snapshot, interval of the history.
+        settings: the home folder, credits per month, coins in a snapshot, interval of the history.
     """
     return Signals(
         source=_source(settings),

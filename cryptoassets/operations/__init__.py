@@ -2,6 +2,6 @@
 
 What goes here: one module per operation, and code that operations share. Each operation returns
 typed values and reports to a `Progress`. What stays out: command-line options, printed tables and
-exit codes (in `cli`), code that runs started by Dagster also use (in `upkeep`, `checks` and the
-packages below them).
+exit codes (in `cli`), code that is also used by runs that Dagster starts (in `upkeep`, `checks` and
+the packages that they import).
 """

@@ -50,7 +50,7 @@ class Findings:
 
     Attributes:
         problems: differences, one sentence each.
-        notes: differences that will resolve themselves, and comparisons that may miss one.
+        notes: differences that will resolve themselves, and comparisons that may miss differences.
         not_compared: which ids were not compared again; this is normal.
         counted: one phrase per flow: how many of its partitions were compared.
         documents: number of raw documents compared.

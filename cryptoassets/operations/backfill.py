@@ -202,7 +202,7 @@ class _Backfill:
         )
 
     def _compute_marts(self) -> None:
-        """Compute the marts of days whose history changed, and those that are stale."""
+        """Compute the marts of days whose history changed or whose marts are stale."""
         since, until = self._asked.since, self._asked.until
         postgres = self._history.postgres
         with_new_points = {

@@ -94,12 +94,12 @@ class BackfillEstimate:
         coins: number of coins.
         cost: cost of all calls.
         interval: interval of the points, such as h1.
-        months: of how many calendar months the backfill needs the plan's credits; None: the plan
-            has no limit.
+        months: number of calendar months whose credits the backfill needs; None: the plan has no
+            limit.
         budget: this month's credits.
         is_number_of_coins_assumed: `coins` is the setting COINCAP_COINS, because no snapshot names
             the coins yet.
-        source: where the backfill would fetch; only CoinCap's credits are limited.
+        source: where the backfill would fetch from; only CoinCap's credits are limited.
     """
 
     coins: int

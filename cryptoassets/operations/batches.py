@@ -115,7 +115,7 @@ def reason_to_stop(cycle: Cycle, failed_in_a_row: int) -> str | None:
 
 
 def _purge(instance: "DagsterInstance", tag: str) -> None:
-    """Delete the loop's own successful runs that ended over an hour ago and are superseded."""
+    """Delete the loop's successful runs that ended over an hour ago and were repeated since."""
     now = datetime.now(UTC)
     purge_runs(
         instance,

@@ -33,7 +33,7 @@ BATCH_TAG = "cryptoassets/every"
 """Tag on each run of a loop, by which the loop finds its own runs; its value is the interval."""
 
 LATEST_MARTS_SECONDS = 600
-"""Stale marts are computed this often even if that takes longer than the pause between cycles."""
+"""Stale marts are computed at least this often, even if the pause between cycles is too short."""
 
 _RAW, _PRICES = "raw/coin_snapshots", "warehouse/coin_prices"
 
@@ -141,7 +141,7 @@ class Cycles:
         return cycle
 
     def _fetch(self, runner: Runner) -> bool:
-        """Fetch and record hours with new documents; once per hour, look for unfinished work."""
+        """Fetch documents and record their hours; once per hour, look for unfinished work."""
         now = datetime.now(UTC)
         hour = now.strftime("%Y-%m-%d-%H:00")
         if self._looked_back_in_hour != hour:

@@ -1,7 +1,7 @@
 """How many bytes the platform uses on disk.
 
-What goes here: the sizes of folders, and of databases whose servers are not in the home (the folder
-CRYPTOASSETS_HOME). What stays out: the free space (in `monitoring.disk`).
+What goes here: the sizes of folders, and of databases on servers that the settings name. What stays
+out: the free space (in `monitoring.disk`).
 """
 
 import contextlib
@@ -20,10 +20,11 @@ _DATABASES = """
 
 
 def disk_use(stores: Stores, connection: Connection) -> int:
-    """Return the total size of the home, the cleaned files and the databases, in bytes.
+    """Return the total size of the home folder, the cleaned files and the databases, in bytes.
 
-    Embedded stores are in the home; PostgreSQL's data is elsewhere if the account that runs it may
-    not enter the home. Cleaned files are not counted if CLEAN_PATH is a URI.
+    Embedded stores are in the home folder (CRYPTOASSETS_HOME); PostgreSQL's data is elsewhere if
+    the account that runs PostgreSQL may not enter this folder. Cleaned files are not counted if
+    CLEAN_PATH is a URI.
     """
     home, clean = stores.settings.home, stores.stack.clean_path()
     total = _folder_bytes(home)

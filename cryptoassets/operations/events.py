@@ -68,9 +68,9 @@ def unrecorded_failure() -> str:
 
 
 def error_names(event: "dg.DagsterEvent") -> set[str]:
-    """Return the class name of the error that failed the step, as recorded by `resources.failures`.
+    """Return the class name of a failed step's error, as recorded by `resources.failures`.
 
-    Empty if none was recorded.
+    The set is empty if no error was recorded.
     """
     noted = event.step_failure_data.user_failure_data
     facts = facts_of(noted.metadata) if noted else {}

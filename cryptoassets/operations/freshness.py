@@ -14,7 +14,7 @@ from cryptoassets.schemas import Table
 
 @dataclass(frozen=True)
 class Freshness:
-    """The age of a table's newest row by PostgreSQL's clock; it is None if the table is empty."""
+    """The age of a table's newest row by PostgreSQL's clock; None if the table is empty."""
 
     age_seconds: float | None
     allowed_seconds: float

@@ -2,7 +2,7 @@
 
 What goes here: detecting a signal regardless of the installed handler. Dagster installs its own
 handlers while it executes a job, and ignores a signal that is received after the last step. Python
-ignores exceptions in the callbacks of weak references, in which pymongo may spend a moment.
+ignores exceptions in the callbacks of weak references, and pymongo uses such callbacks.
 """
 
 import os
@@ -21,8 +21,8 @@ _ENDING_SIGNALS = {int(signal.SIGINT), int(signal.SIGTERM)}
 def raised_interrupts() -> Iterator[None]:
     """Raise KeyboardInterrupt at the end of the block if SIGINT or SIGTERM was received inside.
 
-    It replaces any other error that the block raises: a loop that continues after errors must not
-    continue after Ctrl-C.
+    KeyboardInterrupt replaces any other error that the block raises: a loop that continues after
+    errors must not continue after Ctrl-C.
 
     SIGTERM's handler is restored, because Dagster replaces it with SIGINT's. A background job of a
     shell script ignores SIGINT. If its SIGTERM handler stayed replaced, it would ignore SIGTERM,

@@ -1,6 +1,7 @@
 """Records which partitions earlier audits have compared, so that the next audit can skip them.
 
-What goes here: a small file in the home. What stays out: what is compared (in `audit_partitions`).
+What goes here: a small file in the home folder. What stays out: what is compared (in
+`audit_partitions`).
 
 The file only saves time. A partition that it lacks, or that has changed since, is compared again.
 It is safe to delete the file, to restore it from a backup, or to use another version's file.
@@ -27,7 +28,7 @@ class LastAudit:
     """The compared partitions, each with a digest of its ledger row and files when compared.
 
     Args:
-        settings: determine the home, and which of the compared stores are embedded.
+        settings: determine the home folder, and which of the compared stores are embedded.
         addresses: addresses of the three stores.
     """
 

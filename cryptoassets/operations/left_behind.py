@@ -17,11 +17,12 @@ from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
 from cryptoassets.upkeep.partitions import partitions_waiting, partitions_without_parquet
 
 MAX_HOURS = 24
-"""How many unfinished hours one run processes at most, newest first; takes a minute or two."""
+"""How many unfinished hours one run processes at most, newest first; this takes a minute or two."""
 MAX_DAYS = 28
 """Maximum number of days whose stale marts one `run` computes, seven days per Dagster run."""
 NEWEST_DAYS = 7
-"""How many of these are the newest stale days. The others are the oldest, which later days need."""
+"""How many of the `MAX_DAYS` days are the newest stale days. The other days are the oldest, which
+later days need."""
 
 
 @dataclass(frozen=True)

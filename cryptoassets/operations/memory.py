@@ -18,7 +18,8 @@ def limit_memory() -> None:
 
     Arrow's own allocator, mimalloc, keeps memory that ended threads have freed: the loop of
     `run --every` grew by 0.4 MB per cycle. With glibc, new threads may get arenas of their own,
-    which also keep such memory. Elsewhere, only Arrow's allocator is chosen.
+    which also keep such memory, so the number of arenas is limited. Without glibc, only Arrow's
+    allocator is chosen.
     """
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     _call_glibc("mallopt", _ARENA_MAX, 2)

@@ -1,7 +1,7 @@
 """How an operation reports its progress.
 
-What goes here: the protocol, implementations that show little or nothing, and how reports write
-lists and counts. What stays out: colours and symbols (in `cli.render`).
+What goes here: the protocol, implementations that show little or nothing, and the format of lists
+and counts in reports. What stays out: colours and symbols (in `cli.render`).
 """
 
 from collections.abc import Sequence

@@ -167,7 +167,7 @@ def warm_up_spark(*, is_long_lived: bool = False) -> None:
 
 
 def source_words(stack: Stack) -> str:
-    """Describe the source, and how to get real prices; outside the checkout, add the home."""
+    """Describe the source, and how to get real prices; outside the checkout, add the home path."""
     words = {
         "coincap": "CoinCap",
         "simulator": "simulator (not real prices; set COINCAP_API_KEY for CoinCap)",

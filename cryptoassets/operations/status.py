@@ -68,7 +68,7 @@ class Status:
         clock_difference_seconds: how far the source's clock is ahead of this machine's; None:
             unknown.
         freshness: how fresh the prices are.
-        disk_bytes: total size of the home, the cleaned files and the databases.
+        disk_bytes: total size of the home folder, the cleaned files and the databases.
     """
 
     home: str

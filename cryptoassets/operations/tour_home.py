@@ -1,7 +1,7 @@
 """The tour's own stores and shell, which the user's settings do not affect.
 
-What goes here: creating and removing the tour's home, the environment of its commands, and running
-them. What stays out: the steps (in `tour`).
+What goes here: creating and removing the tour's home folder, the environment of its commands, and
+running them. What stays out: the steps (in `tour`).
 """
 
 import os
@@ -82,12 +82,12 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def is_tour_home(home: Path) -> bool:
-    """Return whether a home is the tour's, which has a lock file next to it."""
+    """Return whether a home folder is the tour's, which has a lock file next to it."""
     return home.name == _FOLDER and (home.parent / _LOCK).exists()
 
 
 def users_settings(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Return the names of environment variables that are settings, except the home's."""
+    """Return the names of environment variables that are settings, except CRYPTOASSETS_HOME."""
     names = {name.upper() for name in Settings.model_fields} - {"CRYPTOASSETS_HOME"}
     return tuple(sorted(name for name in environment if name.upper() in names))
 
@@ -102,7 +102,7 @@ def tour_environment(home: Path, environment: Mapping[str, str] = os.environ) ->
 
 @contextmanager
 def open_tour_home(*, keeps: bool) -> Iterator[TourHome]:
-    """Create the tour's home; at the end stop its servers and remove it.
+    """Create the tour's home folder; at the end stop its servers and remove the folder.
 
     An interrupted tour leaves no data behind; the data of a killed tour is removed first.
 

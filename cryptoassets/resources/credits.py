@@ -36,7 +36,7 @@ class CreditTicket:
 
 
 class PostgresCreditKeeper:
-    """Keeps credits in PostgreSQL; create one keeper per fetch.
+    """Keeps the ledger of credits in PostgreSQL; create one keeper per fetch.
 
     The pace is checked only at the first call of a fetch. Otherwise the cost of a snapshot's first
     page could prevent the snapshot's next pages from being fetched.
@@ -58,7 +58,7 @@ class PostgresCreditKeeper:
         """Reserve credits and commit before the call; after a crash, they still count as spent.
 
         Raises:
-            CreditsSpentError: the budget does not allow it; nothing was reserved.
+            CreditsSpentError: the budget does not allow the call; nothing was reserved.
             StoreError: the ledger cannot be reached or written.
         """
         with (

@@ -85,7 +85,7 @@ class SparkResource(dg.ConfigurableResource[SparkSession]):
     def tasks(
         self, work: Callable[[int], Iterable[pa.RecordBatch]], count: int, schema: str
     ) -> DataFrame:
-        """Return a lazy DataFrame of the rows that tasks produce, each from its index.
+        """Return a lazy DataFrame of the rows that tasks produce, each task from its index.
 
         Args:
             work: a function, or a `partial` of one, from a module that workers can import. It is

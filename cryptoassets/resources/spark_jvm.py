@@ -53,7 +53,7 @@ _LOCAL = {
     # executions, which would fill a small heap.
     "spark.sql.ui.retainedExecutions": "20",
     "spark.ui.retainedJobs": "50",
-    # Hadoop ignores the process's umask. With this one, only our user can read the Parquet.
+    # Hadoop ignores the process's umask. With this umask, only our user can read the Parquet.
     "spark.hadoop.fs.permissions.umask-mode": "077",
     "spark.ui.retainedStages": "50",
     "spark.ui.retainedTasks": "500",

@@ -93,7 +93,8 @@ def _write(folder: Path, store: str, url: str) -> str:
     path = folder / f"{process_name()}.{store}"
     if not path.exists():
         atexit.register(_delete, path, os.getpid())
-    # Replaced atomically, because tasks may be reading it. Only this user can read mkstemp's files.
+    # Replaced atomically, because tasks may be reading the file. Only this user can read mkstemp's
+    # files.
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f"{process_name()}.")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(url)

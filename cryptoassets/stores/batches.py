@@ -44,7 +44,7 @@ from cryptoassets.transforms.payloads import field_texts, kernel_schema
 TextOf = Callable[[bytes], tuple[str | None, str | None]]
 """See `_text_of`."""
 _MAX_LAYOUTS = 8
-"""Maximum number of layouts per batch; documents with further layouts are read one by one."""
+"""Maximum number of layouts (orders of keys) per batch; other documents are read one by one."""
 _BSON_TYPES = {str: STRING, datetime: DATE, dict: DOCUMENT}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -104,7 +104,7 @@ class BatchReader:
     ) -> tuple[pa.Table, Integers]:
         """The rows of documents with the first document's layout, and these documents' numbers.
 
-        Documents that need the full checks of `documents` are left out.
+        Documents that need the full checks of the module `documents` are left out.
         """
         none = self._plain_rows([]), rows[:0]
         layout = layout_of(bson.decode(batch.document(rows[0]), self.options))
@@ -208,7 +208,7 @@ def _texts(batch: Batch, element: Element, text_of: TextOf) -> _Texts:
 
 
 def _text_of(element: bytes) -> tuple[str | None, str | None]:
-    """Convert a value to the rules' text and to JSON; both are None if JSON cannot represent it."""
+    """Convert a value to text for rules and to JSON; both are None if JSON cannot represent it."""
     document = struct.pack("<i", len(element) + 5) + element + b"\0"
     try:
         ((name, value),) = bson.decode(document).items()

@@ -117,7 +117,7 @@ def added_rows_checksum(
 
 
 def _hashed(flow: Flow, span: Span) -> dict[str, sql.Composable]:
-    """The parameters that both queries share: what is hashed, from which table, asset and times."""
+    """The parameters of `_CHECKSUMS` and `_ADDED`: what to hash, the table, the asset, times."""
     return {
         "published": _checksum(flow.published.columns),
         "table": sql.Identifier(flow.published.schema, flow.published.name),

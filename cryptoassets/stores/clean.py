@@ -97,8 +97,8 @@ class CleanFiles:
         """The rows that a kernel returns for each file, computed lazily.
 
         Args:
-            kernel: takes the rows of a file; all rows of an instant are in the same file. It should
-                return few rows compared with its input.
+            kernel: a function that takes the rows of a file and should return few rows compared
+                with its input; all rows of an instant are in the same file.
             table: describes the columns that the kernel returns.
             columns: the columns that the kernel reads.
         """

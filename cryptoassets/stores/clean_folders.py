@@ -46,7 +46,7 @@ def folder_of(table: Table, window: Span) -> tuple[fs.FileSystem, str]:
 
 
 def written_partitions(table: Table, windows: Sequence[Span]) -> list[Span]:
-    """The partitions that have a folder, complete or not; one without documents may have none."""
+    """Partitions that have a folder, complete or not; those without documents may have none."""
     store, root = clean_store()
     return windows_in(store, f"{root}/{table.name}", windows)
 
@@ -221,7 +221,7 @@ def require_full_read(table: Table, window: Span) -> None:
         except FileNotFoundError:
             raise
         except OSError:
-            # On a full disk, files can still be deleted. Without a mark, it counts as missing.
+            # Files can be deleted even from a full disk. An unmarked folder counts as missing.
             unmark(store, folder)
 
 
@@ -263,8 +263,8 @@ def damage(store: fs.FileSystem, folder: str, *, is_thorough: bool = False) -> s
     Args:
         store: file system of the folder.
         folder: folder of a partition.
-        is_thorough: not only read the footers, but compare a hash of all bytes with the mark's. If
-            the mark has none, compare each page with its checksum instead.
+        is_thorough: not only read the footers, but compare a hash of all bytes with the mark's
+            hash. If the mark has no hash, compare each page with its checksum instead.
     """
     name = folder
     try:

@@ -94,7 +94,7 @@ def has_fewer_rows(store: fs.FileSystem, temporary: str, table: Table, window: S
     A partition that cannot be read counts as missing.
 
     Raises:
-        MixedSourcesError: only one of the two holds real data.
+        MixedSourcesError: only one of the two holds data from CoinCap.
     """
     existing = clean_partition(table, window)
     if existing is None or clean_damage(table, window):
@@ -115,7 +115,7 @@ def has_fewer_rows(store: fs.FileSystem, temporary: str, table: Table, window: S
 def move_written_files(
     store: fs.FileSystem, temporary: str, written: Iterable[WrittenFile]
 ) -> None:
-    """Move the files of successful attempts to the folders of their partitions.
+    """Move the files of successful attempts to one folder per partition in the temporary folder.
 
     Files of other attempts, e.g. of lost tasks, stay in the subfolder `ATTEMPTS` and are not used.
 

@@ -110,7 +110,10 @@ def _row_of(
 
 
 def lake_id(document_id: object) -> str:
-    """Convert an `_id` to a string. Unless it is a str, its type comes first: ids stay unique."""
+    """Convert an `_id` to a string.
+
+    Unless it is a str, its type comes first, so that ids of different types stay different.
+    """
     if type(document_id) is str:
         return document_id
     # BSON's Code is a str in Python, and str() would omit its scope.
@@ -121,7 +124,7 @@ def lake_id(document_id: object) -> str:
 def time_of(value: object) -> datetime | None:
     """Convert a value that MongoDB compares with dates to a time; return None for other values.
 
-    Such a value is a date or, on the embedded nx-27017, a date as an ISO string.
+    Comparable values are dates and, on the embedded server nx-27017, dates as ISO strings.
     """
     if isinstance(value, datetime):
         return value

@@ -96,7 +96,8 @@ def refuse_mixed_sources(lake: Lake, batch: RawBatch) -> None:
     """Refuse to mix simulated and real data in the raw collections.
 
     Raises:
-        MixedSourcesError: only one of new and existing data is real; the message names a remedy.
+        MixedSourcesError: either the new or the existing data is real, but not both; the message
+            names a remedy.
     """
     for table in (flow.raw for flow in FLOWS) if batch.documents else ():
         newest = _newest_own_document(lake, table)
@@ -124,6 +125,7 @@ def _newest_own_document(lake: Lake, table: RawTable) -> Document | None:
 
 def was_skipped(lake: Lake, asset: str, first: str, last: str) -> bool:
     """Whether a run recorded that a partition from `first` to `last` had nothing to store."""
-    # Not filtered by partition_key, because nx-27017 would treat '2026-11-23-10:00' as a date.
+    # Not filtered by partition_key, because the embedded server nx-27017 would treat
+    # '2026-11-23-10:00' as a date.
     named = {"$gte": f"{asset}@{first}@", "$lt": f"{asset}@{last}A"}
     return lake[FETCHES].find_one({"_id": named}) is not None

@@ -27,7 +27,8 @@ _ARRAY = 0x04
 _FIXED_SIZES = {0x01: 8, 0x08: 1, DATE: 8, NULL: 0, 0x10: 4, 0x12: 8}
 """Maps a BSON type to the size of its values in bytes: double, bool, date, null, int, long."""
 _SIZED = {STRING: 4, DOCUMENT: 0, _ARRAY: 0}
-"""Maps a BSON type that begins with a length to the number of bytes that the length omits."""
+"""Maps a BSON type whose values begin with a length to the number of bytes that the length does
+not count."""
 _LEAST_SIZE = 5
 """Size of an empty string, document or array in bytes, including its length and its NUL."""
 _LONGEST_KEY = 255
@@ -112,7 +113,7 @@ class Batch:
         sizes, is_sized = _SIZES[types], _IS_SIZED[types]
         lengths = self._viewed("<i4")[value].astype(np.int64)
         end = value + sizes + np.where(is_sized, lengths, 0)
-        # The NUL that ends the key is part of the comparison; numpy ignores only trailing NULs.
+        # numpy ignores trailing NULs, but a longer key has another byte in place of the NUL.
         is_alike &= self._viewed(f"S{len(name)}")[np.minimum(start + 1, self._length)] == name
         is_alike &= (sizes != _UNKNOWN) & (end <= self._length)
         end = np.clip(end, value, self._length)

@@ -120,5 +120,5 @@ def first_expired(cursor: Cursor, asset: str, partition_keys: Collection[str]) -
 
 
 def restore_expired(cursor: Cursor, row: dict[str, Any]) -> bool:
-    """Insert the row of an expired partition if it is missing; return whether it was."""
+    """Insert the row of an expired partition if the row is missing; return whether it was."""
     return cursor.execute(_RESTORE, row).rowcount > 0

@@ -103,8 +103,8 @@ class InputsRead:
         Args:
             mart: the mart.
             day: its partition.
-            first: first day of the run. More than `DAYS_READ_BACK` days before it, `coin_daily`
-                reads its own rows instead of prices.
+            first: first day of the run. For days more than `DAYS_READ_BACK` days before it,
+                `coin_daily` reads its own rows instead of prices.
         """
         made_from = mart_named(mart)
         read_from = first - DAYS_READ_BACK * _DAY

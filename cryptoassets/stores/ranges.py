@@ -34,7 +34,7 @@ class RawRange:
     Attributes:
         span: the range, on whole seconds.
         partition: the partition that contains the range.
-        after: only documents newer than this are read; None means all documents.
+        after: only documents newer than this time are read; None means all documents.
         asked: what was requested for each snapshot in the range.
     """
 

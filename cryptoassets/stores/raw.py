@@ -168,8 +168,8 @@ class RawRanges:
 
         Args:
             fetches: the result of `fetches()`.
-            after: only documents newer than this are included; None means all documents. Allowed
-                only if there is a single partition.
+            after: only documents newer than this time are included; None means all documents.
+                Allowed only if there is a single partition.
         """
         parts = []
         for partition, documents in self._documents_of(fetches.received, after).items():
@@ -202,7 +202,7 @@ class RawRanges:
         for moment, count in received.items():
             known[partition_around(moment, self.flow.span)] += count
         if len(known) < len(partitions):
-            # If no partition has documents, a single task, for the first one, returns no rows.
+            # If no partition has documents, a single task for the first partition returns no rows.
             partitions = with_documents(collection, partitions) or partitions[:1]
         unknown = max(0, total - known.total())
         if unknown > self.documents_per_task:
@@ -235,8 +235,8 @@ class MappedRaw:
 
         Args:
             fetches: the result of `source.fetches()`.
-            after: only documents newer than this are read; None means all documents. Allowed only
-                if there is a single partition.
+            after: only documents newer than this time are read; None means all documents. Allowed
+                only if there is a single partition.
         """
         source = self.source
         return RangeTask(

@@ -41,7 +41,7 @@ def with_documents(collection: Collection[Document], partitions: Sequence[Span])
 
 
 def _slices(collection: Collection[Document], window: Span) -> Iterator[Span]:
-    """Split a window into slices of at most `_SLICE`; of a longer one, the part with documents."""
+    """Split a window into slices; if it is longer than `_SLICE`, only its part with documents."""
     if window.end - window.start <= _SLICE:
         yield window
         return

@@ -73,8 +73,8 @@ def write_ranges(
         mapped: the documents and their kernel.
         folder: an existing folder that driver and workers share: a local path or a URI.
         fetches: the result of `mapped.source.fetches()`.
-        after: only documents newer than this are read; None means all documents. Allowed only if
-            there is a single partition.
+        after: only documents newer than this time are read; None means all documents. Allowed only
+            if there is a single partition.
     """
     work = mapped.task(fetches, after)
     task = WriteTask(work, mapped.table, folder)

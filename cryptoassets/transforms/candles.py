@@ -16,7 +16,7 @@ from cryptoassets.transforms.observations import observations
 CANDLES_OF_A_DAY = ("h1", "h4", "d1")
 MIXED = "mixed"
 _MIN_POINTS = 4
-"""A history point counts in a candle only if at least this many of its intervals fit into it."""
+"""A history point counts only in candles into which at least this many of its intervals fit."""
 
 
 def coin_candles(prices: DataFrame, history: DataFrame, aliases: Mapping[str, str]) -> DataFrame:
@@ -24,9 +24,9 @@ def coin_candles(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
 
     Args:
         prices: `observations.PRICE_COLUMNS`, unordered.
-        history: `observations.HISTORY_COLUMNS`, unordered. A point is used only if
-            its coin has no snapshot in that hour, and only in candles at least four times as long
-            as the point's interval.
+        history: `observations.HISTORY_COLUMNS`, unordered. A point is used only if its coin
+            has no snapshot in the same hour, and only in candles at least four times as long as the
+            point's interval.
         aliases: maps old slugs (coin ids) to current slugs.
 
     Returns:
@@ -54,7 +54,7 @@ def coin_candles(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
 
 
 def by_hour(observed: DataFrame) -> DataFrame:
-    """Aggregate observations by hour, so that longer spans need not read each of them again.
+    """Aggregate observations by hour, so that no observation is read again for a longer span.
 
     Args:
         observed: the result of `observations`.

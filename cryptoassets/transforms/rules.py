@@ -126,7 +126,7 @@ def is_slug(texts: pa.Array) -> pa.Array:
 
 
 def ranks(texts: pa.Array) -> pa.Array:
-    """Parse ranks as INT; an invalid rank becomes its integer value, or null if none fits."""
+    """Parse ranks as INT; an invalid rank becomes its INT value, or null if it has none."""
     is_rank = pc.match_substring_regex(texts, _RANK)
     values = pc.if_else(is_rank, texts, pa.scalar(None, pa.string())).cast(pa.int32())
     odd = pc.invert(pc.fill_null(is_rank, True))

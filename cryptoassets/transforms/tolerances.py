@@ -4,7 +4,7 @@ What goes here: comparisons of whole columns. What stays out: the tolerances (in
 
 Most rows are compared as doubles. Rows whose difference is too close to the tolerance for doubles
 are compared as Python decimals. Arrow's decimals have at most 76 digits: a product of two amounts
-can have as many, and needs more when it is multiplied by the tolerance.
+can need all of them, and multiplying it by the tolerance needs more.
 """
 
 from collections.abc import Callable

@@ -3,7 +3,7 @@
 What goes here: repairs that `merge_coins` cannot do. For example, when a changed rule quarantines a
 coin's newest or oldest observation, the coin's row still describes that observation, because
 `merge_coins` only moves `last_seen_at` forward and `first_seen_at` back. What stays out: the
-ordinary update of coins (in `transforms.outcomes` and `stores.publishing`).
+ordinary update of coins (in `transforms.coins` and `stores.publishing`).
 """
 
 from collections import defaultdict
@@ -74,8 +74,8 @@ class InconsistentCoin:
         stored_last_at: `last_seen_at` as it is stored.
         first_at, last_at: correct values of `first_seen_at` and `last_seen_at`; None if no price
             exists.
-        is_refused: whether the document of each of these two times that has no price is in
-            quarantine, as after a rule change.
+        is_refused: whether, for each of these two times that has no price, the document is in
+            quarantine, e.g. after a rule change.
     """
 
     coin_id: str
@@ -86,7 +86,7 @@ class InconsistentCoin:
 
 
 def inconsistent_coins(connection: psycopg.Connection[Any]) -> list[InconsistentCoin]:
-    """Return coins without a price at `first_seen_at` or `last_seen_at`, unless it has expired."""
+    """Return coins whose price at `first_seen_at` or `last_seen_at` is missing but not expired."""
     first, last = sql.Identifier("first_seen_at"), sql.Identifier("last_seen_at")
     query = sql.SQL(_INCONSISTENT).format(
         is_unseen_first=sql.SQL(_IS_UNSEEN).format(moment=first),

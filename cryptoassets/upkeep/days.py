@@ -144,7 +144,7 @@ def stale_mart_days(postgres: PostgresResource) -> list[date]:
     """Return days whose marts were not computed from the current publications and aliases.
 
     A day is also stale if it has prices but no mart, or if its marts lack rows. Days before the
-    first partition are left out, and days whose existing marts use expired data, because these
+    first partition are left out. So are days whose existing marts use expired data, because these
     marts cannot be computed again. Oldest first.
     """
     facts = {
@@ -178,7 +178,7 @@ def _stale_mart(mart: Mart) -> sql.Composed:
 
 
 def stretches_of_marts(postgres: PostgresResource, days: Collection[date]) -> Iterator[Stretch]:
-    """Group consecutive days into stretches, oldest first; a run of `marts` processes each."""
+    """Group consecutive days into stretches, oldest first, for one run of `marts` per stretch."""
     rows = rows_by_day(postgres, days)
     partitions = [
         Partition(datetime.combine(day, time(), UTC), "marts", timedelta(days=1)) for day in days

@@ -155,9 +155,9 @@ def raw_counts(
 ) -> RawCounts:
     """Count raw documents per partition.
 
-    The embedded stand-in for MongoDB reads the whole collection for each count, so counting each
-    partition would take too long. In this case, windows are counted, and only those whose count
-    differs from `expected` are bisected.
+    nx-27017, the embedded stand-in for MongoDB, reads the whole collection for each count, so
+    counting each partition would take too long. In this case, windows are counted, and only those
+    whose count differs from `expected` are bisected.
 
     Args:
         mongo: the data lake.
@@ -193,7 +193,7 @@ def _differing(
     known: Mapping[datetime, int],
     moments: Iterable[datetime],
 ) -> dict[datetime, int]:
-    """Count, by bisection, the partitions between these moments whose count is not as known."""
+    """Count, by bisection, partitions between these moments whose count differs from `known`."""
     ordered = sorted(moments)
     if not ordered:
         return {}

@@ -1,9 +1,9 @@
 """`dagster dev` with the guarded webserver: `python -m cryptoassets.webserver.dev PORT WORKSPACE`.
 
 `dagster dev` always starts Dagster's own webserver, which accepts requests from any web page. This
-module replaces that command; its webserver refuses them (see `guard`). What goes here: starting and
-stopping Dagster's code server, webserver and daemon together. What stays out: the stores (in
-`cli.stores`).
+module replaces that command; its webserver refuses requests from other origins (see `guard`). What
+goes here: starting and stopping Dagster's code server, webserver and daemon together. What stays
+out: the stores (in `cli.stores`).
 """
 
 import json

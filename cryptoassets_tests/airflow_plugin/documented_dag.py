@@ -1,4 +1,7 @@
-"""The example DAG in `docs/airflow.md`; imports only what both Airflow's and our tests have."""
+"""Reads the example DAG from `docs/airflow.md`.
+
+Imports only the standard library, because tests in Airflow's environment use this module, too.
+"""
 
 import re
 from pathlib import Path

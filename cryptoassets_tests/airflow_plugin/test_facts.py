@@ -24,7 +24,7 @@ def test_the_plugin_uses_only_names_of_existing_facts() -> None:
 
 
 def test_the_plugin_reads_the_facts_of_a_materialization_and_of_a_failure() -> None:
-    """Both pass through Dagster's storage and its GraphQL."""
+    """The facts of both events pass through Dagster's storage and its GraphQL."""
 
     @dg.op
     def publish(context: dg.OpExecutionContext) -> None:

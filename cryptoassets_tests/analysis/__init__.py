@@ -1,1 +1,1 @@
-"""Tests of `cryptoassets.analysis`: what reads as the role `analyst`."""
+"""Tests of `cryptoassets.analysis`, which reads the warehouse as the role `analyst`."""

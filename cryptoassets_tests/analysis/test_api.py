@@ -101,7 +101,7 @@ def test_an_invalid_argument_is_refused(call: Callable[[], ca.Result], words: st
 
 
 def test_a_query_may_return_any_types_and_column_names() -> None:
-    """Numbers are rounded, repeated names are numbered, types unknown to Arrow become strings."""
+    """Numbers are rounded, repeated names get a number, types unknown to Arrow become strings."""
     table = ca.sql("""
         SELECT 2 / 3::numeric AS a, 1 AS a, ARRAY['x', NULL, 'a,"b'] AS texts, NULL::text[] AS none,
             '{"k": 1}'::jsonb AS json, true AS is_true, 1.5::float8 AS double, '' AS empty,
@@ -138,7 +138,7 @@ def test_a_row_that_is_only_null_is_not_lost() -> None:
 
 
 def test_a_large_result_is_complete_and_in_order() -> None:
-    """It is read in more than one batch."""
+    """The result is read in more than one batch."""
     table = ca.sql("SELECT n, repeat('x', 100) FROM generate_series(1, %s) AS n", [200_000]).arrow()
 
     assert 1 < table["n"].num_chunks
@@ -184,7 +184,7 @@ def test_a_failed_query_raises_the_platforms_own_error(statement: str, words: st
     ],
 )
 def test_comments_and_semicolons_may_follow_a_query(statement: str) -> None:
-    """The queries of `docs/queries.sql` are copied with the answers below them."""
+    """Users copy the queries of `docs/queries.sql` together with the answers below them."""
     assert [{"text": "; --"}] == ca.sql(statement).arrow().to_pylist()
 
 
@@ -200,7 +200,7 @@ def test_a_connection_lost_before_the_query_is_not_the_querys_fault(
 
 
 def test_explain_may_follow_a_comment() -> None:
-    """A query stays readable when its plan is wanted."""
+    """Users can ask for the plan of a query without deleting its comments."""
     assert 1 == len(ca.sql("-- why so slow?\nEXPLAIN SELECT 1;"))
 
 
@@ -231,7 +231,7 @@ def test_importing_the_package_loads_no_other_modules() -> None:
 
 
 def test_dir_and_help_show_what_users_can_call() -> None:
-    """Tab in a notebook offers `dir`; the functions are not loaded until they are used."""
+    """Tab completion in a notebook uses `dir`; functions are not loaded until they are used."""
     code = (
         "import pydoc, sys, cryptoassets as ca; print(dir(ca)); "
         "assert not [m for m in sys.modules if m.startswith('cryptoassets.')]; "
@@ -259,7 +259,7 @@ def test_history_that_was_never_fetched_causes_a_warning() -> None:
 
 
 def test_the_duckdb_result_is_a_duckdb_relation() -> None:
-    """Such a relation can be filtered and written without a copy in pandas."""
+    """A DuckDB relation can be filtered and written without a copy in pandas."""
     assert isinstance(ca.coins().duckdb(), duckdb.DuckDBPyRelation)
 
 

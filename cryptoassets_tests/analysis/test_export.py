@@ -114,7 +114,7 @@ def test_a_text_that_a_spreadsheet_would_evaluate_gets_an_apostrophe(
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "duckdb", "xlsx"])
 def test_every_table_can_be_written_in_every_format(tmp_path: Path, kind: str) -> None:
-    """This includes lists, days, booleans and empty tables."""
+    """The tables contain lists, days and booleans; some tables are empty."""
     for table in ("quarantine", "gaps", "marts.coin_daily", "credits", "coin_latest"):
         written = export(tmp_path, kind, table, wanted=make_filter(), overwrites=True)
         assert written.path.stat().st_size > 0
@@ -175,7 +175,7 @@ def test_misuse_is_refused_with_a_reason(
 
 
 def test_the_known_tables_are_those_that_hold_data(tmp_path: Path) -> None:
-    """Users have no use for the rows that writers lock."""
+    """Users have no use for `partition_locks`, whose rows writers lock."""
     with pytest.raises(SettingsError, match=r"marts\.coin_latest$") as caught:
         export(tmp_path, "csv", "nowhere")
 

@@ -35,7 +35,7 @@ def detect(mongo: MongoResource, postgres: PostgresResource) -> Detect:
 
 @pytest.fixture
 def fetch(client: CoinCapClient) -> Fetch:
-    """Create a pass over coins, with the same span for each coin."""
+    """Return a function that creates a pass over coins, with the same span for each coin."""
 
     def make(*coins: str, wanted: Span = TWO_DAYS, **changes: Any) -> HistoryFetch:
         plan = {coin: [wanted] for coin in coins}

@@ -67,7 +67,7 @@ class HistoryData:
     def insert_window(
         self, coin: str, start: int, end: int, outcome: str, **overrides: Any
     ) -> None:
-        """Insert a call record; `overrides` replace its fields, e.g. `fetched_at`, which is T0."""
+        """Insert a call record; `overrides` replace its fields, e.g. `fetched_at` (default: T0)."""
         record = {
             "coin_id": coin,
             "interval": "h1",
@@ -88,7 +88,7 @@ class HistoryData:
         self.lake["coin_history"].insert_many(documents)
 
     def insert_ledger_row(self, day: int, raw_rows: int, *, expired: bool = False) -> None:
-        """Insert the ledger row of a day.
+        """Insert a day's row into the ledger, `warehouse.loads`.
 
         Args:
             day: number of days after T0.

@@ -96,7 +96,7 @@ def test_answered_windows_and_missing_coins_are_not_requested_again(
 def test_gaps_are_requested_again_even_if_they_were_answered_before(
     history_data: HistoryData, mongo: MongoResource, postgres: PostgresResource
 ) -> None:
-    """Only answers after the detection count; gaps close to each other need only one call."""
+    """Answers from before the detection do not count. Gaps close to each other need one call."""
     history_data.insert_points("bitcoin", [hour for hour in range(49) if hour not in (5, 9, 40)])
     history_data.insert_window("bitcoin", 0, 49, "points")
     detect_gaps(mongo, postgres, "h1", at(48.5))
@@ -118,7 +118,7 @@ def test_the_coins_are_the_top_coins_of_the_newest_snapshot(
     postgres: PostgresResource,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The setting COINCAP_COINS limits their number; other programs' documents are ignored."""
+    """COINCAP_COINS limits the number of coins; documents of other programs are ignored."""
     monkeypatch.setenv("COINCAP_COINS", "2")
     for coin, rank, hour in (("old", "1", 0), ("b", "2", 5), ("a", "1", 5), ("c", "3", 5)):
         payload = {"id": coin, "rank": rank}

@@ -91,7 +91,7 @@ def test_points_right_next_to_the_window_are_not_a_fault() -> None:
 def test_a_source_with_an_unknown_point_format_ends_the_pass(
     fetch: Fetch, plan_faults: PlanFaults, count_calls: Callable[[], Any]
 ) -> None:
-    """Otherwise, unreadable responses for a hundred coins would cost forty credits each."""
+    """If the pass went on, unreadable responses for a hundred coins would cost 40 credits each."""
     odd = {f"2026-01-05T{hour:02}:00:00.000Z": {"set": {"time": "x"}} for hour in range(24)}
     plan_faults({"route": HISTORY, "kind": "patch", "coins": odd})
     coins = ("bitcoin", "ethereum", "tether", "xrp", "solana", "cardano", "dogecoin")

@@ -25,7 +25,7 @@ def coin_gaps(*holes: Span, first_point: int | None = 0) -> CoinGaps:
 
 
 def test_a_new_hole_is_an_open_gap() -> None:
-    """Its `detected_at` is the time of this detection."""
+    """The new gap's `detected_at` is the time of this detection."""
     kept, dropped = coin_gaps(hours(5, 8)).reconcile([])
 
     assert [Gap("bitcoin", at(5), at(8), at(50))] == kept
@@ -33,7 +33,7 @@ def test_a_new_hole_is_an_open_gap() -> None:
 
 
 def test_a_gap_that_now_starts_earlier_stays_one_row_and_keeps_its_detection_time() -> None:
-    """Otherwise its points would be requested again."""
+    """With a new detection time, the gap's points would be requested again."""
     kept, dropped = coin_gaps(hours(5, 13)).reconcile([gap(10, 13)])
 
     assert [gap(5, 13)] == kept
@@ -50,7 +50,7 @@ def test_a_gap_whose_points_exist_now_is_healed() -> None:
 
 
 def test_a_gap_in_the_time_before_the_listing_is_unfillable() -> None:
-    """It is no longer a hole, because the source answered that it has no points there."""
+    """The gap is no longer a hole, because the source answered that it has no points there."""
     later, _ = coin_gaps(first_point=30).reconcile([gap(25, 30)])
     never, _ = coin_gaps(first_point=None).reconcile([gap(25, 30)])
 
@@ -58,7 +58,7 @@ def test_a_gap_in_the_time_before_the_listing_is_unfillable() -> None:
 
 
 def test_adjacent_unfillable_gaps_become_one_row() -> None:
-    """Otherwise a delisted coin, whose last gap grows every day, would get a row per day."""
+    """Without merging, a delisted coin, whose last gap grows every day, would get a row per day."""
     rows = [gap(5, 6, unfillable=True), gap(6, 8, unfillable=True), gap(9, 10, unfillable=True)]
 
     kept, dropped = coin_gaps(hours(5, 8), hours(9, 10)).reconcile(rows)

@@ -44,7 +44,7 @@ def test_the_rest_of_a_partly_filled_gap_stays_open(
 def test_a_gap_that_is_still_open_after_an_answer_is_unfillable(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """Otherwise it would be requested again and again, and cost credits each time."""
+    """An open gap would be requested again and again, and cost credits each time."""
     history_data.insert_points("bitcoin", without_hours(5))
     history_data.insert_window("bitcoin", 0, 49, "points")
     first = detect()
@@ -90,7 +90,7 @@ def test_a_gap_whose_call_failed_or_was_not_made_stays_open(
 def test_an_unfillable_gap_is_healed_when_it_is_filled_after_all(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """For example, the source may deliver the point later."""
+    """The source may deliver the missing point later, for example."""
     history_data.insert_points("bitcoin", without_hours(5))
     detect()
     history_data.insert_window("bitcoin", 5, 6, "empty", fetched_at=at(NOW + 0.05))

@@ -131,7 +131,7 @@ def test_a_gap_that_grows_backwards_stays_one_row_per_coin(
 def test_days_that_retention_deleted_are_not_gaps(
     history_data: HistoryData, detect: Detect
 ) -> None:
-    """These days were deleted on purpose."""
+    """Retention deletes days on purpose."""
     history_data.insert_points("bitcoin", [0, *range(30, 49)])
     history_data.insert_ledger_row(0, 24, expired=True)
 
@@ -188,7 +188,7 @@ def await_waiting_sessions(url: str, count: int) -> list[tuple[int, list[int]]]:
 def test_a_detection_waits_for_an_earlier_one(
     history_data: HistoryData, detect: Detect, database: str
 ) -> None:
-    """Otherwise, a slow detection could overwrite newer rows with outdated ones."""
+    """Without waiting, a slow detection could overwrite newer rows with outdated ones."""
     history_data.insert_points("bitcoin", without_hours(5))
 
     with ThreadPoolExecutor() as pool, psycopg.connect(database) as held:

@@ -34,7 +34,7 @@ def test_a_scaled_workload_has_the_reported_number_of_documents() -> None:
 
 
 def test_every_fault_occurs_in_the_right_share() -> None:
-    """Otherwise a program that ignores a rule could be faster without being noticed."""
+    """If a fault were missing, a program that ignores its rule could be faster unnoticed."""
     made = [document["payload"] for document in documents("200k", 0.1)]
 
     counts = {

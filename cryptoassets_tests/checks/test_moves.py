@@ -80,7 +80,7 @@ def test_a_calm_market_raises_no_alert() -> None:
 
 
 def test_a_small_move_of_a_stablecoin_is_not_wild() -> None:
-    """After a day without changes, a 1 % move has a high z-score; `RETURN_FLOOR` ignores it."""
+    """After unchanged prices, a 1 % move has a high z-score; `RETURN_FLOOR` prevents an alert."""
     flat = observations("tether", [0.0] * 20 + [0.01])
 
     assert [] == wild_moves(flat).wild
@@ -107,7 +107,7 @@ def test_a_coin_with_too_few_earlier_prices_is_not_judged(returns: int, judged: 
 
 
 def test_a_coin_that_is_not_in_the_newest_snapshot_is_not_judged() -> None:
-    """Its last move happened before the newest snapshot."""
+    """The coin's last move happened before the newest snapshot."""
     gone = observations("gone", [*CALM, *CALM, 0.9])
     there = observations("there", [*CALM, *CALM, *CALM])
 

@@ -78,7 +78,7 @@ def test_a_wild_price_warns_and_names_the_coin(postgres: PostgresResource) -> No
 
 
 def test_a_market_wide_move_is_one_alert(postgres: PostgresResource) -> None:
-    """Otherwise there would be one alert per coin."""
+    """One alert per coin would be too many when the whole market moves."""
     plant(postgres, prices({f"coin-{number}": 80.0 for number in range(10)}))
 
     moves = evaluations(postgres)["price_moves"]

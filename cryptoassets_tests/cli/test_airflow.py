@@ -35,7 +35,7 @@ def test_a_running_airflow_is_not_killed_by_a_second_start(tmp_path: Path) -> No
 @pytest.mark.postgres
 @pytest.mark.usefixtures("stack")
 def test_the_program_that_uses_the_port_is_named() -> None:
-    """Without a terminal, each step is printed, too: the start takes more than a minute."""
+    """Each step is printed even without a terminal, because the start takes more than a minute."""
     output = io.StringIO()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -53,7 +53,7 @@ def test_the_program_that_uses_the_port_is_named() -> None:
 def test_arguments_are_for_airflow_which_must_have_been_started(
     tmp_path: Path, arguments: list[str]
 ) -> None:
-    """Nothing is started or created; an option after the first argument is not ours."""
+    """Nothing is started or created; options after the first argument belong to Airflow."""
     ended = Home(tmp_path).command("airflow", *arguments)
 
     assert 1 == ended.code

@@ -18,7 +18,7 @@ from cryptoassets_tests.web import serving
 
 
 def statuses(port: int) -> dict[str, int]:
-    """HTTP statuses of a query sent by a program, in a URL, and by a page from another origin."""
+    """HTTP statuses of three queries: from a program, in a URL, and from another origin's page."""
     query, address = b'{"query": "{version}"}', f"http://127.0.0.1:{port}/graphql"
     headers = {"Content-Type": "application/json"}
     foreign = headers | {"Origin": "http://evil.example"}
@@ -106,7 +106,7 @@ def test_a_port_that_cannot_exist_is_wrong_usage(command: str, port: str) -> Non
 def test_dev_prints_the_setting_for_links_to_an_unusual_port(
     monkeypatch: pytest.MonkeyPatch, pages: str, port: int, setting: str | None
 ) -> None:
-    """Without it, the dashboard would show another program's page as this Dagster."""
+    """Without the setting, the dashboard would link to another program instead of Dagster."""
     monkeypatch.setenv("CRYPTOASSETS_PAGES", pages)
 
     printed = setting_for_links(port)
@@ -115,7 +115,7 @@ def test_dev_prints_the_setting_for_links_to_an_unusual_port(
 
 
 def test_a_port_in_use_is_reported_before_anything_starts() -> None:
-    """Otherwise Dagster would print `Serving`, then fail, and its daemon would keep running."""
+    """Dagster itself would print `Serving`, then fail, and its daemon would keep running."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -19,7 +19,7 @@ BUFFERED = "from cryptoassets.cli import entry; print('row'); entry._flush_outpu
 
 
 def test_garbage_is_not_collected_during_imports_or_at_exit() -> None:
-    """Otherwise, collections would take a third of the run time of `status` and `audit`."""
+    """Garbage collections would take a third of the run time of `status` and `audit`."""
     ended = subprocess.run(
         [sys.executable, "-c", COMMAND, "down"], capture_output=True, text=True, check=True
     )

@@ -122,7 +122,7 @@ def test_a_wrong_setting_is_reported_as_misuse_in_one_sentence(tmp_path: Path) -
 
 
 def test_the_output_of_env_sets_urls_and_unsets_their_files(tmp_path: Path) -> None:
-    """Setting a URL and its file is refused; an empty variable counts as not set."""
+    """Setting both a URL and its file is refused; an empty variable counts as not set."""
     (tmp_path / "mongo").write_text("mongodb://me@127.0.0.1:1/")
     (tmp_path / "postgres").write_text("postgresql://me@127.0.0.1:1/base")
     (tmp_path / "analyst").write_text("postgresql://reader@127.0.0.1:1/base")
@@ -162,7 +162,7 @@ def test_doctor_prints_json_and_hides_secrets(tmp_path: Path) -> None:
 
 
 def test_a_shell_can_complete_commands(tmp_path: Path) -> None:
-    """The environment is the one that the script printed by `--show-completion` sets."""
+    """The test sets the same variables as the script that `--show-completion` prints."""
     typed = {"COMP_WORDS": "cryptoassets re", "COMP_CWORD": "1"}
 
     shown = command(tmp_path, _CRYPTOASSETS_COMPLETE="complete_bash", **typed)
@@ -183,7 +183,7 @@ def test_a_shell_can_complete_commands(tmp_path: Path) -> None:
 def test_a_shell_can_complete_formats_and_tables(
     tmp_path: Path, typed: str, offered: list[str]
 ) -> None:
-    """Otherwise the shell offers the names of files."""
+    """If the command offers nothing, the shell offers the names of files."""
     place = len(typed.split(" "))
     words = {"COMP_WORDS": f"cryptoassets {typed}", "COMP_CWORD": str(place)}
     before = cpu_seconds_of_children()

@@ -70,7 +70,7 @@ def test_csv_and_json_are_exact_and_can_be_read_by_programs(
 def test_an_empty_result_is_still_valid_csv_or_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], output: str, shown: str
 ) -> None:
-    """A program that reads it must not fail, as it would with an empty file."""
+    """A program that reads the output must not fail, as it would with an empty file."""
     command(monkeypatch, "sql", "--format", output, "SELECT symbol FROM coins WHERE false")
 
     assert shown == capsys.readouterr().out
@@ -79,7 +79,7 @@ def test_an_empty_result_is_still_valid_csv_or_json(
 def test_a_statement_can_come_from_a_pipe(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As in `cryptoassets sql < query.sql`."""
+    """Users can type `cryptoassets sql < query.sql`."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("SHOW statement_timeout;\n"))
 
     assert 0 == command(monkeypatch, "sql")
@@ -165,7 +165,7 @@ def test_the_prompt_keeps_a_history_and_survives_errors(
 def test_help_at_the_prompt_shows_what_can_be_typed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, typed: str
 ) -> None:
-    """It is not the first line of a statement."""
+    """`help` is not taken for the first line of a statement."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
     screen = io.StringIO()
     with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):

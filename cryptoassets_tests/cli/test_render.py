@@ -168,7 +168,7 @@ def test_a_dry_run_first_shows_that_our_own_sources_cost_nothing(
 
 
 def test_a_dry_run_without_calls_shows_that_nothing_is_missing(console: Console) -> None:
-    """Credits and months of nothing would confuse."""
+    """A cost of zero credits and zero months would confuse readers."""
     print_estimate(console, estimate_of(0, "simulator"))
 
     words = "Nothing is missing: a backfill would make no call (interval h1)."
@@ -208,7 +208,7 @@ def test_an_audit_names_each_difference_and_the_commands_for_them(console: Conso
 def test_what_an_audit_did_not_compare_again_does_not_look_like_a_warning(
     console: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is normal, so it is not printed with `--quiet` either. In JSON, it is still a note."""
+    """Skipping old comparisons is normal, so `--quiet` hides the line. In JSON, it is a note."""
     found = Findings(counted=["1 day"], notes=["a note"], not_compared=["ids of 5 days"])
 
     print_audit(console, "/home", found)

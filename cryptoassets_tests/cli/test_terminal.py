@@ -37,7 +37,7 @@ def test_a_stream_that_lacks_a_character_gets_plain_text(encoding: str, line: st
 
 
 def test_a_utf8_stream_gets_ticks_and_names_unchanged() -> None:
-    """Nothing is replaced."""
+    """UTF-8 has every character, so none is replaced."""
     printed = subprocess.run(
         [sys.executable, "-c", PRINT],
         env=os.environ | {"PYTHONIOENCODING": "utf-8"},

@@ -109,7 +109,7 @@ def main(mishap: str, folder: str) -> None:
         )
         write(clean, CLEAN, HOUR, ranges.mapped(judge_prices, CLEAN_COIN_PRICES))
         files: CleanFiles = read(clean, CLEAN, HOUR, CleanFiles)
-        # The limit of 1 byte puts each file into a group, and so a task, of its own.
+        # With a limit of 1 byte, each file forms its own group, and each group is one task.
         split = replace(files, tasks=spark.tasks, max_bytes=1)
         write(PostgresIOManager(postgres=postgres, spark=spark), PRICES, HOUR, split)
     sys.stdout.write(json.dumps({"files": len(split.files), "groups": len(split.groups())}) + "\n")

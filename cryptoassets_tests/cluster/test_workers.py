@@ -31,7 +31,7 @@ class Observation:
 
 @pytest.fixture(scope="module")
 def observation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Observation:
-    """Run a driver with a modified package, which has a reason that the workers' package lacks."""
+    """Run a driver whose package has a reason code that the workers' package lacks."""
     copy = tmp_path_factory.mktemp("changed")
     shutil.copytree(Path(cryptoassets.__file__).parent, copy / "cryptoassets")
     with (copy / "cryptoassets/transforms/rules.py").open("a") as rules:
@@ -58,7 +58,7 @@ def observation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> O
 
 
 def test_both_workers_run_the_rules_of_the_driver(observation: Observation) -> None:
-    """The package installed on the workers lacks the additional reason of the driver's package."""
+    """The package installed on the workers lacks the additional reason code of the driver."""
     seen = observation.report["seen"]
 
     assert {"worker-0", "worker-1"} == {Path(task["folder"]).parents[2].name for task in seen}

@@ -158,7 +158,10 @@ def test_the_key_is_sent_as_a_bearer_token() -> None:
 def test_a_netrc_entry_does_not_replace_the_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`requests` may replace a header with the entry. For 127.0.0.1 the client ignores ~/.netrc."""
+    """`requests` may use the entry to replace the header that contains the key.
+
+    The server listens on 127.0.0.2, because the client ignores ~/.netrc for 127.0.0.1.
+    """
     (tmp_path / "netrc").write_text("default login someone password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("NO_PROXY", "*")
@@ -228,7 +231,7 @@ def test_each_retry_is_counted_as_a_call(source: SourceServer, plan_faults: Plan
 
 
 def test_an_incomplete_answer_is_counted_in_full() -> None:
-    """CoinCap charges it in full; the complete response to the retry shows the cost."""
+    """CoinCap charges incomplete responses in full; the response to the retry shows the cost."""
     ledger = Ledger()
     faults = (
         {"kind": "truncated_gzip", "after": 1, "times": 2},

@@ -43,7 +43,7 @@ def test_an_unreadable_answer_becomes_a_dead_letter(
 
 
 def test_a_byte_order_mark_is_ignored(client: CoinCapClient, plan_faults: PlanFaults) -> None:
-    """Some gateways add such a mark."""
+    """Some gateways add a byte order mark."""
     plan_faults({"kind": "bom"})
 
     assert 100 == len(raw_batch(client.snapshot(100)).documents)

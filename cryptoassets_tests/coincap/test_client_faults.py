@@ -131,7 +131,7 @@ def test_a_window_that_is_too_long_is_not_retried(client: CoinCapClient) -> None
 def test_an_empty_list_is_an_error(
     client: CoinCapClient, plan_faults: PlanFaults, call: str
 ) -> None:
-    """Otherwise a broken source could empty a table."""
+    """If empty lists were accepted, a broken source could empty a table."""
     plan_faults({"kind": "empty"})
     calls: dict[str, Callable[[], Any]] = {
         "snapshot": lambda: client.snapshot(100),

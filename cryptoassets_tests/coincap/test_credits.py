@@ -60,7 +60,7 @@ def test_overspent_credits_are_renewed_with_the_next_month() -> None:
 
 
 def test_the_month_is_in_utc_whatever_the_time_zone_of_now() -> None:
-    """Otherwise a laptop in Tokyo would start the month nine hours early."""
+    """With local time, a laptop in Tokyo would start the month nine hours early."""
     tokyo = timezone(timedelta(hours=9))
 
     budget = Budget(4000, 0, datetime(2026, 12, 1, 8, tzinfo=tokyo))

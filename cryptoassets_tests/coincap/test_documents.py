@@ -76,7 +76,7 @@ def test_the_same_answer_twice_is_one_document() -> None:
 
 
 def test_another_answer_for_the_same_instant_is_a_second_document() -> None:
-    """Both are kept; the rules decide later which of them is used."""
+    """Both documents are kept; the rules later decide which one is used."""
     batch = raw_batch(snapshot_of(page_of('[{"id":"a","rank":"1"},{"id":"a","rank":"2"}]')))
 
     assert 2 == len({document["_id"] for document in batch.documents})

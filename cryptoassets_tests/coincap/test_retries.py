@@ -48,7 +48,7 @@ def test_by_default_429_is_retried_like_other_faults() -> None:
 
 
 def test_many_429s_do_not_use_up_the_attempts_for_other_faults() -> None:
-    """Eight 429s are within the one limit and two resets within the other; a third reset is not."""
+    """Eight 429s and two resets are within their separate limits; a third reset is not."""
     storm, resets = [RateLimitedError] * 8, [SourceUnavailableError] * 2
 
     assert "good" == outcome_of(*storm, *resets, None)
@@ -79,7 +79,7 @@ def test_pauses_double_within_their_bounds(attempt: int, least: float, most: flo
 
 
 def test_pauses_are_random() -> None:
-    """Otherwise, all clients would retry at the same instant after an outage."""
+    """With equal pauses, all clients would retry at the same instant after an outage."""
     assert 190 < len({pause_seconds(POLICY, 1, None) for _ in range(200)})
 
 

@@ -158,7 +158,7 @@ def test_one_broken_coin_does_not_affect_the_others(broken: str) -> None:
     ],
 )
 def test_unreadable_bodies_have_a_reason_code(body: bytes, reason: str) -> None:
-    """The code is stored in the dead letter of such a body."""
+    """The code is stored in the dead letter of the unreadable body."""
     with pytest.raises(UnreadableError) as caught:
         read_envelope(body)
 
@@ -166,7 +166,7 @@ def test_unreadable_bodies_have_a_reason_code(body: bytes, reason: str) -> None:
 
 
 def test_a_byte_order_mark_is_skipped() -> None:
-    """Some gateways add such a mark to a valid response."""
+    """Some gateways add a byte order mark to a valid response."""
     assert () == read_envelope(b'\xef\xbb\xbf{"data":[]}').items
 
 

@@ -1,4 +1,4 @@
-"""What a response means if no retry can help: the error's class and message, without the key."""
+"""Responses after which a call is not retried: the error's class and message, without the key."""
 
 import json
 from datetime import UTC, datetime

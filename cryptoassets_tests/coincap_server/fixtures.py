@@ -1,4 +1,4 @@
-"""Servers on free ports, and functions that set their faults and read their counts."""
+"""Servers on free ports, and functions that set their faults and read their call counts."""
 
 import json
 import os

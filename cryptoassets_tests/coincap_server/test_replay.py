@@ -48,7 +48,7 @@ def test_coins_are_sent_with_their_recorded_text(replay: SourceServer) -> None:
 
 
 def test_snapshots_get_the_current_timestamp(replay: SourceServer) -> None:
-    """Therefore recorded coins can be processed in the current partition."""
+    """With the current timestamp, recorded coins can be processed in the current partition."""
     with CoinCapClient(replay.url, retries=QUICK) as client:
         (fetch,) = raw_batch(client.snapshot(3)).fetches
 
@@ -127,7 +127,7 @@ def test_a_file_that_breaks_while_it_is_served_is_reported_as_an_error(
     "content", ["{", "[]", '{"timestamp":1}', '{"data":[1]}', "<html>", '{"data":{}}']
 )
 def test_a_broken_recording_is_reported_at_the_start(tmp_path: Path, content: str) -> None:
-    """Otherwise the error would appear only when the file is first requested."""
+    """If files were not checked at the start, the error would appear at the first request."""
     (tmp_path / "assets.json").write_text(content)
 
     with pytest.raises(SettingsError, match=r"assets\.json"):
@@ -159,7 +159,7 @@ def test_a_gzipped_recording_is_served(tmp_path: Path, name: str) -> None:
 def test_the_message_shows_what_is_wrong_with_a_recording(
     tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
-    """It also describes faults in a gzipped file and in the time of a point."""
+    """The message also describes faults in a gzipped file and in the time of a point."""
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(SettingsError, match=name) as caught:
@@ -169,7 +169,7 @@ def test_the_message_shows_what_is_wrong_with_a_recording(
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    """Otherwise a typo in --replay would lead to 404 for every request."""
+    """If empty folders were accepted, a typo in --replay would lead to 404 for every request."""
     with pytest.raises(SettingsError, match="No recorded answer"):
         replayed_source(tmp_path / "typo")
 

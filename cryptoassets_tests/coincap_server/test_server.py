@@ -48,7 +48,7 @@ def status_and_source(url: str) -> tuple[int, str | None]:
     ],
 )
 def test_every_answer_names_its_source(source: SourceServer, path: str, status: int) -> None:
-    """This includes errors: a response without the header counts as CoinCap's."""
+    """Errors have the header, too: a response without the header counts as CoinCap's."""
     assert (status, "simulator") == status_and_source(source.url + path)
 
 
@@ -108,7 +108,7 @@ def test_faults_are_cleared_by_delete(source: SourceServer, plan_faults: PlanFau
 
 @pytest.mark.parametrize("rules", [b"{", b"{}", b'[{"kind":"typo"}]', b"[1]"])
 def test_a_wrong_rule_is_refused(source: SourceServer, rules: bytes) -> None:
-    """Otherwise a test with a typo in a rule could pass without testing anything."""
+    """If wrong rules were ignored, a test with a typo could pass without testing anything."""
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{source.url}/faults", rules, headers, method="PUT")
 

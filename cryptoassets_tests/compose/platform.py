@@ -67,7 +67,7 @@ class Platform:
     """A separate compose project.
 
     Attributes:
-        root: a copy of the clone, whose files may be changed.
+        root: a copy of the project, whose files may be changed.
         project: the name that separates its containers and volumes from other projects'.
     """
 

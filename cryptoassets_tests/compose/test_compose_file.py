@@ -133,7 +133,7 @@ def test_a_code_change_does_not_change_the_preflights_image() -> None:
 
 @needs_compose
 def test_our_own_images_are_not_pulled_from_a_registry() -> None:
-    """Otherwise the first `up` would report that the registry denied access."""
+    """If the first `up` tried to pull them, it would report that the registry denied access."""
     own = {n: s for n, s in resolved().items() if s["image"].startswith("cryptoassets/")}
 
     assert {"never"} == {service.get("pull_policy") for service in own.values()}
@@ -143,7 +143,7 @@ def test_our_own_images_are_not_pulled_from_a_registry() -> None:
 
 @needs_compose
 def test_drivers_wait_for_the_roles_of_their_tasks() -> None:
-    """Each `up` sets up the roles; on existing volumes, a run that starts earlier would fail."""
+    """Each `up` sets up the roles; a run that starts before that would fail on existing volumes."""
     services = resolved()
 
     for name in ("postgres-init", "mongo-init"):
@@ -181,7 +181,7 @@ def test_dclint_has_no_complaints() -> None:
 
 
 def test_yamllint_has_no_complaints() -> None:
-    """For example, YAML parsers differ in how they treat duplicate keys."""
+    """The linter finds, for example, duplicate keys, which YAML parsers treat differently."""
     files = ["docker-compose.yml", "docker/dagster/workspace.yaml", "dagster.yaml"]
 
     assert complaints(tool("yamllint"), "-s", "-d", YAML_RULES, *files) == ""

@@ -43,13 +43,14 @@ def test_airflow_publishes_rows_without_any_user_action(platform: Platform) -> N
         "a scheduled DAG run that succeeded",
         seconds=240,
     )
-    # By now this DAG's last task has refreshed the day's marts; the hourly DAG does so much later.
+    # By now, this DAG's last task has refreshed the day's marts. The hourly DAG refreshes them only
+    # much later.
     [(coins,)] = platform.query("SELECT count(*)::int FROM marts.coin_daily")
     assert coins >= 100
 
 
 def test_no_interval_before_the_first_start_is_scheduled(platform: Platform) -> None:
-    """Such intervals have no raw documents, so their runs could only fail."""
+    """Intervals before the first start have no raw documents, so their runs could only fail."""
     for dag in ("process_cryptoassets_hourly", "materialize_cryptoassets_daily"):
         assert [] == [run for run in platform.airflow_runs(dag) if run["state"] == "failed"]
 

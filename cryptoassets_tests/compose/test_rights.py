@@ -32,7 +32,7 @@ def files_of(volume: str) -> dict[str, str]:
 
 @needs_compose
 def test_every_service_waits_for_the_preflight() -> None:
-    """Otherwise a service would open its port before the passwords are checked."""
+    """A service that did not wait would open its port before the passwords are checked."""
     services = resolved()
 
     def waits(name: str) -> bool:
@@ -129,7 +129,7 @@ def test_a_web_page_only_reaches_its_own_store() -> None:
 
 @needs_compose
 def test_no_foreign_web_page_can_control_dagster_or_spark() -> None:
-    """Neither has a log-in. `webserver.test_guard` tests the guard in front of Dagster."""
+    """Dagster and Spark have no log-in. `webserver.test_guard` tests the guard of Dagster."""
     services = resolved(CRYPTOASSETS_ALLOWED_HOSTS="dagster.example.com")
 
     dagster = services["dagster-webserver"]
@@ -165,7 +165,7 @@ def test_the_preflight_accepts_the_defaults_on_loopback_only() -> None:
 
 
 def test_the_preflight_accepts_open_ports_with_the_users_own_passwords() -> None:
-    """Otherwise nobody could open any port."""
+    """Users may open ports after they have replaced the default passwords."""
     script = preflight()
     own = {name: f"own-{number}" for number, name in enumerate(script.DEFAULTS)}
 
@@ -195,7 +195,7 @@ def test_metrics_gets_only_the_url_of_the_read_only_role() -> None:
     [("CRYPTOASSETS_ALERT_URLS_FILE", "alert-urls"), ("COINCAP_API_KEY_FILE", "coincap-api-key")],
 )
 def test_a_users_secret_can_come_from_a_file(tmp_path: Path, variable: str, name: str) -> None:
-    """Then the secret is not even in `.env`."""
+    """With such a file, the secret is not even in `.env`."""
     file = resolved_file(**{variable: str(tmp_path / "mine")})
 
     assert str(tmp_path / "mine") == file["secrets"][name]["file"]

@@ -30,7 +30,7 @@ WAVES = (
     ),
 )
 KILLED_DURING_A_RUN = ("mongo", "spark-master", "producer", "airflow-triggerer")
-"""With WAVES and `spark-consumer`, these are all services that keep running."""
+"""Together with WAVES and `spark-consumer`, these are all services that keep running."""
 
 pytestmark = [
     pytest.mark.skipif(
@@ -114,7 +114,7 @@ def a_running_run(platform: Platform) -> tuple[str, str]:
 @pytest.mark.long
 @pytest.mark.parametrize("services", WAVES, ids=lambda wave: wave[0])
 def test_killed_containers_are_restarted(platform: Platform, services: tuple[str, ...]) -> None:
-    """A few are killed at a time, as when memory runs out."""
+    """A few containers are killed at a time, as when memory runs out."""
     kill_and_await(platform, services)
 
 
@@ -222,7 +222,7 @@ def test_no_container_ran_out_of_memory_in_these_tests(platform: Platform) -> No
 def test_nothing_starts_with_default_passwords_and_an_open_port(
     platform: Platform,
 ) -> None:
-    """This tests the whole platform; `test_rights` tests the preflight alone."""
+    """The test starts the whole platform; `test_rights` tests the preflight alone."""
     opened = Platform(platform.root, project=f"{platform.project}-opened")
     opened.environment["BIND_ADDRESS"] = "0.0.0.0"  # noqa: S104
 

@@ -49,7 +49,7 @@ def filled(
         stack: the session's servers.
         postgres_url_of: returns a database's URL for the administrator.
         migrated_template: name of the database to copy.
-        changes: SQL that then changes the rows.
+        changes: SQL that changes the inserted rows.
     """
     name = f"market_{uuid.uuid4().hex[:8]}"
     administer(postgres_url_of, "CREATE DATABASE {} TEMPLATE {}", name, migrated_template)

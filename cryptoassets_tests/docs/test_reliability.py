@@ -1,4 +1,4 @@
-"""`docs/reliability.md` names existing tests, and every promise that the campaign judges."""
+"""`docs/reliability.md` names only existing tests, and every promise of the fault campaign."""
 
 import re
 

@@ -78,7 +78,7 @@ def test_consistent_stores_pass(copy: Platform) -> None:
     ],
 )
 def test_damage_in_postgresql_is_named(copy: Platform, statement: str, words: str) -> None:
-    """Possible causes: a user with psql, a restore of only one table, or a bug in the product."""
+    """Damage may come from a user with psql, a restore of only one table, or a bug."""
     copy.stores.rows(statement)
 
     audit = copy.command("audit")
@@ -96,7 +96,7 @@ def audited(copy: Platform) -> Platform:
 
 
 def test_unchanged_hours_are_compared_once_and_reported_with_the_date(audited: Platform) -> None:
-    """Otherwise each audit would read years of unchanged hours."""
+    """An audit that compared all hours again would read years of unchanged data."""
     today = datetime.now(UTC).strftime("%Y-%m-%d")
     with audited.stores.lake() as lake:
         lost = lake["coin_snapshots"].find_one_and_delete({"coin_id": "bitcoin"})
@@ -162,7 +162,7 @@ def test_unchanged_hours_are_compared_once_and_reported_with_the_date(audited: P
 def test_a_change_in_postgresql_since_the_last_audit_is_found(
     audited: Platform, statement: str, words: str
 ) -> None:
-    """The audit must compute the checksum from the rows; the stored one proves nothing."""
+    """The audit must compute the checksum from the rows; the stored checksum proves nothing."""
     audited.stores.rows(statement)
 
     audit = audited.command("audit")
@@ -181,7 +181,7 @@ def test_a_change_in_postgresql_since_the_last_audit_is_found(
 def test_one_byte_changed_in_parquet_is_found(
     audited: Platform, old: bytes, new: bytes, words: str
 ) -> None:
-    """Possible causes: a failing disk or an incomplete copy. A rebuild would read this file."""
+    """A failing disk or an incomplete copy may damage a file that a rebuild would read."""
     [file] = audited.stores.clean.glob("coin_prices/*/*.parquet")
     before, _, after = file.read_bytes().rpartition(old)
     file.write_bytes(before + new + after)
@@ -205,7 +205,7 @@ def test_parquet_that_was_rewritten_is_compared_again(audited: Platform) -> None
 def test_a_document_that_another_program_wrote_is_named_and_then_quarantined(
     copy: Platform,
 ) -> None:
-    """Spark's MongoDB connector would drop documents whose `_id` has another type."""
+    """Spark's MongoDB connector would drop documents whose `_id` is not a string."""
     observed_at = copy.stores.documents()[0]["observed_at"]
     with copy.stores.lake() as lake:
         planted = lake["coin_snapshots"].insert_many(

@@ -152,7 +152,7 @@ def test_gaps_are_filled_or_given_up_and_then_not_requested_again(results: Resul
 
 
 def test_each_existing_point_is_loaded_exactly_once(results: Results) -> None:
-    """This covers the whole range, except the point that the source lacks."""
+    """The table has every point of the range, except the point that the source lacks."""
     rows = results.platform.stores.rows(
         "SELECT coin_id, count(*), count(DISTINCT observed_at), max(observed_at) < %s "
         "FROM warehouse.coin_price_history GROUP BY 1 ORDER BY 1",
@@ -167,7 +167,7 @@ def test_each_existing_point_is_loaded_exactly_once(results: Results) -> None:
 
 
 def test_the_marts_of_changed_days_are_computed_at_the_end(results: Results) -> None:
-    """This includes the week that was published before the kill; no mart is computed twice."""
+    """These days include the week published before the kill; no mart is computed twice."""
     days = results.platform.stores.rows("SELECT count(DISTINCT day) FROM marts.coin_daily")
 
     assert [(DAYS,)] == days
@@ -177,7 +177,7 @@ def test_the_marts_of_changed_days_are_computed_at_the_end(results: Results) -> 
 
 
 def test_the_ledger_counts_the_credits_that_the_source_counts(results: Results) -> None:
-    """This includes calls before the kill, retries, and calls to fill gaps."""
+    """The ledger includes calls before the kill, retries, and calls to fill gaps."""
     ((calls, counted),) = results.platform.stores.rows(
         "SELECT count(*), sum(counted)::int FROM warehouse.credits WHERE route = %s", HISTORY
     )

@@ -47,7 +47,7 @@ def test_a_scheduled_ingest_without_credits_skips_and_succeeds(
 def test_a_scheduled_ingest_that_would_need_the_reserve_skips_until_next_month(
     platform: Platform,
 ) -> None:
-    """The pace would allow the fetch, but the reserve does not. The run succeeds here, too."""
+    """The pace would allow the fetch, but the reserve does not. The run still succeeds."""
     result = platform.with_settings(COINCAP_MONTHLY_CREDITS="18").execute("ingest", this_hour())
 
     observation = skip_observation(result)
@@ -60,7 +60,7 @@ def test_a_scheduled_ingest_that_would_need_the_reserve_skips_until_next_month(
 def test_the_slower_of_two_concurrent_fetches_skips(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Example: a loop and a schedule. One spends the credits that the other found available."""
+    """For example, a schedule may spend credits that a loop has just found available."""
     spend(platform, 899_999_000)
     budget = Budget(10**9, 899_999_000, datetime.now(UTC))
     if not budget.is_over_pace:

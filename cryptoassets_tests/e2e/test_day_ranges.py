@@ -80,7 +80,7 @@ def results(make_platform: MakePlatform) -> Iterator[Results]:
 
 
 def test_one_run_gives_the_same_rows_as_one_run_per_day(results: Results) -> None:
-    """They are equal byte for byte: look-back, history and aliases do not depend on the range."""
+    """The rows are identical: look-back, history and aliases do not depend on the range."""
     assert results.by_range.success
     assert all(result.success for result in results.by_day)
     for table in MARTS:

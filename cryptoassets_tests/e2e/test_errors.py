@@ -30,7 +30,7 @@ class WithoutHeader:
         self._service = service
 
     def answer(self, request: Request) -> HttpAnswer:
-        """Answer as the service does, without headers."""
+        """Answer as the service does, but without headers."""
         return replace(self._service.answer(request), headers={})
 
 
@@ -181,7 +181,7 @@ def test_a_wrong_setting_exits_with_2(shared: Platform, variable: str, value: st
 
 
 def test_the_key_is_in_no_event_and_in_no_document(shared: Platform, stack: Stack) -> None:
-    """This holds after a successful fetch and after a refused one."""
+    """Neither a successful fetch nor a refused one records the key."""
     shared.put_faults()
     good = shared.execute("ingest", this_hour())
     shared.put_faults(

@@ -41,7 +41,7 @@ _VERSIONS = "SELECT raw_id, xmin::text FROM warehouse.coin_price_history"
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a run over a range, which starts with empty stores, and of its repetition."""
+    """The results of a run over a range, started with empty stores, and of the same run again."""
 
     platform: Platform
     first: dg.ExecuteInProcessResult
@@ -58,7 +58,7 @@ def calls_of(platform: Platform) -> int:
 
 @pytest.fixture(scope="module")
 def results(make_platform: MakePlatform) -> Iterator[Results]:
-    """Run the range twice and record the stores after each run."""
+    """Process the range twice; record the calls and the row versions after each run."""
     with make_platform(COINCAP_COINS=str(COINS)) as platform:
         platform.put_faults(*FAULTS)
         runs, calls, versions = [], [], []
@@ -96,7 +96,7 @@ def test_each_day_has_its_own_ledger_row_folder_and_quarantine(results: Results)
 
 
 def test_dagster_has_row_counts_and_checks_of_each_day(results: Results) -> None:
-    """A backfill that is launched in Dagster's UI is also one run over a range."""
+    """A backfill that is launched in Dagster's UI is one run over a range, as in this test."""
     events = results.first.all_events
     materializations = [
         e.step_materialization_data.materialization for e in events if e.is_step_materialization

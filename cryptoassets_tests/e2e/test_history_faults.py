@@ -1,4 +1,4 @@
-"""If history is unusable, `backfill` names the coin and fails; a later one requests it again."""
+"""If history is unusable, `backfill` names the coin and fails; a later backfill fetches it."""
 
 import json
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ class OddHistory:
 
 @dataclass(frozen=True)
 class Results:
-    """The results of a backfill while the source is faulty, and of another after its repair."""
+    """The results of a backfill from a faulty source, and of another after the source's repair."""
 
     platform: Platform
     odd: CommandResult

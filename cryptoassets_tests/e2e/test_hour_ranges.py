@@ -46,7 +46,7 @@ def snapshot(number: int, minute: int, coins: int = COINS) -> list[dict[str, Any
 
 
 def documents() -> Iterator[dict[str, Any]]:
-    """Two snapshots per hour: one coin has no price, one occurs twice, one snapshot is cut."""
+    """Two snapshots per hour: one coin has no price, one coin occurs twice, a snapshot is cut."""
     for number in range(len(HOURS)):
         yield from snapshot(number, 5)
         yield from snapshot(number, 35, coins=1 if number == 2 else COINS)
@@ -209,7 +209,7 @@ def test_each_hour_has_its_own_check_results(scenarios: Scenarios) -> None:
 
 
 def test_each_hour_has_a_materialization_with_its_own_count(scenarios: Scenarios) -> None:
-    """Except for `warehouse/coins`: a run writes it once, so each hour shows the run's total."""
+    """A run writes `warehouse/coins` only once, so there each hour shows the run's total."""
     clean, prices = (
         [scenarios.by_range.row_counts[asset, hour] for hour in HOURS]
         for asset in ("clean/coin_prices", "warehouse/coin_prices")

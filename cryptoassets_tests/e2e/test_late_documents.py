@@ -50,7 +50,7 @@ def late(make_platform: MakePlatform) -> Iterator[LateRun]:
 
 
 def test_the_run_that_fetched_a_late_answer_publishes_it(late: LateRun) -> None:
-    """Users need not know which run fetched it."""
+    """Users need not know which run fetched the response."""
     rows = late.platform.stores.rows(
         "SELECT partition_key, raw_rows, loaded_rows FROM warehouse.loads "
         "WHERE asset = 'warehouse/coin_prices'"

@@ -66,7 +66,7 @@ def test_run_finishes_work_of_any_age(two_hours: Platform) -> None:
 
 
 def test_the_loop_computes_missing_marts(two_hours: Platform) -> None:
-    """If a machine runs only `run --every`, no other command computes them."""
+    """If a machine runs only `run --every`, no other command computes the marts."""
     [(day,)] = two_hours.stores.rows("SELECT min(day) FROM marts.coin_daily")
     two_hours.stores.rows("DELETE FROM marts.market_daily WHERE day = %s", day)
 

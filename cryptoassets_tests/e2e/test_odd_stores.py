@@ -28,7 +28,8 @@ def plant_odd_documents(platform: Platform, observed_at: Any) -> set[str]:
         Ids of the copies with an odd `observed_at`, which belong to no hour.
     """
     good = platform.stores.documents()[-1] | {"observed_at": observed_at}
-    # nx-27017 compares strings with dates, so the string must be a day outside every queried range.
+    # The MongoDB stand-in, nx-27017, compares strings with dates, so the string must be a day
+    # outside every queried range.
     values = {
         name: value.replace("2026-10-31", "2019-10-31") if isinstance(value, str) else value
         for name, value in STORED_BY_STANDIN.items()
@@ -53,7 +54,7 @@ def folders(platform: Platform) -> list[Path]:
 def test_odd_documents_and_damaged_files_are_reported_and_block_nothing(
     two_hours: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A string instead of a date made every command fail; a truncated file blocked its hour."""
+    """A string instead of a date used to block every command, and a truncated file its hour."""
     prices = "SELECT * FROM warehouse.coin_prices ORDER BY coin_id, observed_at"
     before = two_hours.stores.rows(prices)
     old, new = folders(two_hours)
@@ -101,7 +102,7 @@ def test_odd_documents_and_damaged_files_are_reported_and_block_nothing(
 def _assert_run_repairs_what_a_rule_refuses(
     platform: Platform, old: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a rule change, `run` repairs what the new rule refuses, and `audit` succeeds.
+    """After a rule change, `run` corrects coins that the new rule refuses; `audit` succeeds.
 
     `audit` used to fail until `rebuild` had run. `run` reports only once which hours were judged by
     older rules.

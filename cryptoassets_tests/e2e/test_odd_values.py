@@ -28,7 +28,7 @@ def test_a_storable_value_is_exact(odd_platform: Platform, coin: str) -> None:
 def test_an_unstorable_value_is_quarantined_with_its_reason(
     odd_platform: Platform, coin: str
 ) -> None:
-    """It must not become zero, NULL or a double."""
+    """The value must not become zero, NULL or a double."""
     reason = odd_values.REFUSED[coin][2]
 
     rows = odd_platform.stores.rows(

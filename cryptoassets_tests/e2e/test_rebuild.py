@@ -49,7 +49,7 @@ def test_rows_without_raw_documents_are_reported_and_kept(two_hours: Platform) -
 def test_a_document_from_before_2018_does_not_block_other_hours(
     two_hours: Platform,
 ) -> None:
-    """Its hour, which is before the first partition, is reported; all other hours are rebuilt."""
+    """The document's hour precedes the first partition and is reported; the others are rebuilt."""
     with two_hours.stores.lake() as lake:
         lake["coin_snapshots"].insert_one(
             {"_id": "foreign-2017", "observed_at": datetime(2017, 12, 31, 23, tzinfo=UTC)}

@@ -95,7 +95,7 @@ def test_an_old_partition_is_deleted_completely_and_not_rebuilt(keeping_5_days: 
 
 
 def test_expired_partitions_are_not_fetched_again(keeping_5_days: Platform) -> None:
-    """Neither a click in Dagster nor a backfill calls the source for them."""
+    """Neither a click in Dagster nor a backfill calls the source for expired partitions."""
     hour = old_hour(keeping_5_days)
     assert keeping_5_days.execute("history", hour[:10]).success
     keeping_5_days.command("retention")
@@ -138,7 +138,7 @@ def test_an_interrupted_deletion_is_reported_and_completed(keeping_5_days: Platf
 
 
 def test_lost_ledger_rows_of_expired_partitions_are_restored(keeping_5_days: Platform) -> None:
-    """Otherwise the rebuilt ledger would differ, and `ingest` could store part of that hour."""
+    """Without these rows the ledger would differ, and `ingest` could store part of that hour."""
     keeping_5_days.command("retention")
     before = keeping_5_days.stores.dump()
     hour = old_hour(keeping_5_days)
@@ -152,7 +152,7 @@ def test_lost_ledger_rows_of_expired_partitions_are_restored(keeping_5_days: Pla
 
 
 def test_unprocessed_documents_are_kept(keeping_5_days: Platform) -> None:
-    """Their content has never been published."""
+    """The content of these documents has never been published."""
     before = contents(keeping_5_days)
     keeping_5_days.stores.rows(
         "UPDATE warehouse.loads SET raw_rows = raw_rows - 1, loaded_rows = loaded_rows - 1"

@@ -196,7 +196,7 @@ def test_status_fails_after_a_failed_run_and_names_the_cause(results: Results) -
 
 
 def test_the_addresses_of_env_can_be_used(results: Results) -> None:
-    """Users need them for psql, pgAdmin or a script."""
+    """Users need these addresses for psql, pgAdmin or a script."""
     named = results.home.settings
 
     with psycopg.connect(named["POSTGRES_URL"]) as connection:
@@ -253,7 +253,7 @@ def test_dagsters_history_is_in_postgresql(results: Results) -> None:
 
 
 def test_no_other_user_can_open_a_file_of_the_home(results: Results) -> None:
-    """The home has umask 0, so the platform itself must restrict the file modes."""
+    """The commands run with umask 0, so the platform itself must restrict the file modes."""
     assert [] == results.home.open_to_others()
     assert list(results.home.folder.glob("**/coin_prices/**/*.parquet"))
 
@@ -279,7 +279,7 @@ def test_the_password_of_postgresql_is_in_no_log_event_or_output(results: Result
 
 
 def test_sql_and_export_start_a_stopped_postgresql(results: Results, tmp_path: Path) -> None:
-    """`import cryptoassets` does not start it. This must be the last test: it stops the stores."""
+    """`import cryptoassets` starts no server. This test stops the stores, so it must be last."""
     for arguments in (
         ("sql", "--format", "csv", "select count(*) as coins from coins"),
         ("export", "coin_daily", "--format", "csv", "--out", str(tmp_path / "days.csv")),

@@ -1,6 +1,6 @@
 """`run` quotes the source's own error messages, and loads exact values from odd responses.
 
-All runs use one platform and one server, which gives each run another response.
+All runs use one platform and one server, which gives each run a different response.
 """
 
 import json
@@ -104,7 +104,7 @@ def results(make_platform: MakePlatform) -> Iterator[Results]:
 
 @pytest.mark.parametrize("name", REFUSALS)
 def test_run_names_the_cause_and_quotes_the_source(results: Results, name: str) -> None:
-    """If it named a wrong cause, users would buy credits or replace a valid key."""
+    """If `run` named a wrong cause, users would buy credits or replace a valid key."""
     finished = results.refused[name]
 
     assert 1 == finished.code, finished.text

@@ -85,7 +85,7 @@ def test_waiting_documents_are_counted_and_exit_with_1(shown: StatusOutput) -> N
 
 
 def test_documents_of_a_live_run_do_not_count_as_waiting(shown: StatusOutput) -> None:
-    """Otherwise `status` would warn during every run.
+    """If the documents of live runs counted, `status` would warn during every run.
 
     If a run had planned checks but not evaluated them yet, `status` used to print a traceback.
     """

@@ -41,7 +41,7 @@ def test_an_unreachable_postgresql_is_reported_in_one_sentence(shared: Platform,
 
 @pytest.mark.parametrize("verb", ["run", "audit", "status"])
 def test_a_database_of_newer_code_is_reported_in_one_sentence(shared: Platform, verb: str) -> None:
-    """This happens with an older checkout, or if only one of two code locations was updated."""
+    """The code may be an older checkout, or only one of two code locations was updated."""
     move = "UPDATE warehouse.alembic_version SET version_num = %s"
     # A separate URL, because a process checks each URL only once.
     unseen = shared.with_settings(

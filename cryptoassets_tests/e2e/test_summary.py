@@ -36,7 +36,7 @@ def results(make_platform: MakePlatform) -> Iterator[Results]:
 
 
 def test_only_the_first_run_of_a_home_offers_next_steps(results: Results) -> None:
-    """In a cron job's mail or a daily terminal, they would be noise."""
+    """In a cron job's mail or in daily use, next steps would be noise."""
     assert (0, 0) == (results.first.code, results.second.code), results
     assert "Try next:" in results.first.text
     assert "Try next:" not in results.second.text
@@ -51,7 +51,7 @@ def test_a_page_whose_extra_is_not_installed_is_not_offered(results: Results) ->
 def test_the_dashboard_is_offered_if_it_is_installed(
     results: Results, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`make run` installs it."""
+    """`make run` installs the dashboard."""
     with results.platform.applied_settings():
         print_summary(Console(width=200), Outcome(is_first=True, source="simulator"))
 

@@ -59,7 +59,7 @@ def silent_source() -> Iterator[socket.socket]:
 def test_with_stores_named_in_the_settings_dagster_loads_without_asking_the_source(
     home: Path, make_stack: MakeStack, silent_source: socket.socket, tmp_path: Path
 ) -> None:
-    """Otherwise Docker Compose would not start Dagster and Airflow while the source is down."""
+    """Docker Compose must be able to start Dagster and Airflow while the source is down."""
     variables = {
         "CRYPTOASSETS_HOME": str(home),
         "COINCAP_URL": f"http://127.0.0.1:{silent_source.getsockname()[1]}",
@@ -103,7 +103,7 @@ def test_with_embedded_stores_dagster_starts_although_the_source_has_never_answe
 def test_a_source_that_answers_later_does_not_move_dagsters_runs(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise Dagster would look for its runs in a database that does not contain them."""
+    """Dagster must not look for its runs in a database that does not contain them."""
     monkeypatch.setenv("CRYPTOASSETS_HOME", str(home))
     with make_server(simulated_source()) as source:
         monkeypatch.setenv("COINCAP_URL", source.url)
@@ -133,7 +133,7 @@ def test_runs_and_events_are_stored_in_postgresql(
 def test_files_of_runs_stay_below_home(
     home: Path, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    """Without DAGSTER_HOME, Dagster would keep them in a folder that it deletes on exit."""
+    """Without DAGSTER_HOME, Dagster would keep these files in a folder that it deletes on exit."""
     toy_job.execute_in_process(instance=instance)
 
     assert str(home / "dagster") == instance.root_directory
@@ -166,7 +166,7 @@ def test_subprocesses_get_a_dagster_home_with_our_instance_file(
 def test_the_dagster_home_of_another_project_is_not_used(
     home: Path, tmp_path: Path, instance: dg.DagsterInstance, named: str
 ) -> None:
-    """In a shell that is used for two projects, DAGSTER_HOME may belong to the other one."""
+    """In a shell that is used for two projects, DAGSTER_HOME may belong to the other project."""
     (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: true\n")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -191,7 +191,7 @@ def test_a_dagster_home_with_a_copy_of_our_instance_file_is_used(
 
 
 def test_ctrl_c_does_not_end_the_processes_that_copy_output(tmp_path: Path) -> None:
-    """In a terminal, Ctrl-C reaches them too: they used to print tracebacks and lose lines."""
+    """Ctrl-C in a terminal reaches these processes; they once printed tracebacks and lost lines."""
     this = psutil.Process()
     before = this.children()
 

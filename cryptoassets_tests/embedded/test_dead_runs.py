@@ -113,7 +113,7 @@ def test_a_run_without_a_process_tag_is_dead_after_some_time_without_updates(
     *,
     is_dead: bool,
 ) -> None:
-    """Otherwise `retention` and `heal_gaps` would wait forever for a killed run."""
+    """`retention` and `heal_gaps` must not wait forever for a killed run."""
     run_id = a_run(stack, instance, status, timedelta(minutes=minutes), tags)
 
     failed = fail_dead_runs(instance)
@@ -167,7 +167,7 @@ def test_a_re_executed_run_is_not_judged_by_the_process_of_the_first_run(
 def test_a_started_run_that_its_code_server_does_not_execute_is_dead(
     stack: Stack, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    """This happens if the code server, e.g. a container, was restarted during the run."""
+    """For example, the container of the code server was restarted during the run."""
     file = tmp_path / "code.py"
     file.write_text(_CODE)
     origin = LoadableTargetOrigin(executable_path=sys.executable, python_file=str(file))

@@ -95,7 +95,7 @@ def test_the_newest_fitting_wheel_comes_from_the_configured_index(
 
 
 def test_a_wheel_that_was_changed_is_refused(tmp_path: Path, index: str) -> None:
-    """Its code would run with the user's rights."""
+    """The changed code would run with the user's rights."""
     for file in (tmp_path / "simple" / "uv").glob("*.whl"):
         file.write_bytes(wheel("evil"))
 

@@ -1,4 +1,4 @@
-"""Java: the machine's is used if Spark supports it, else the wheel's; flags speed up its start."""
+"""Spark uses the machine's Java if it can, else the Java of a wheel; flags make Java start fast."""
 
 import os
 import subprocess
@@ -77,7 +77,7 @@ def test_the_shim_drops_the_argument_that_causes_a_warning_at_each_start(tmp_pat
 
 @pytest.mark.spark
 def test_spark_runs_on_the_wheels_java(tmp_path: Path) -> None:
-    """`uv sync` alone must install a usable Java; the wheel's lacks a module that Spark names."""
+    """`uv sync` alone must install a usable Java; the wheel's Java lacks a module Spark names."""
     shim = java.write_shim(tmp_path / "with space", java.wheel_java())
     # The archive does not exist at this path: Java must silently ignore that.
     archive = ClassArchive(tmp_path / "archive", java.wheel_java())

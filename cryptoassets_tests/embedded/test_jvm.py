@@ -152,7 +152,7 @@ def test_the_error_of_a_failing_java_is_quoted_with_the_path_of_its_log(
 def test_a_jvm_started_in_advance_is_used(
     folder: Path, config: dict[str, str], environment: dict[str, str]
 ) -> None:
-    """The JVM starts while Python imports modules; starting another would take as long again."""
+    """The JVM starts while Python imports modules; another JVM would take the same time again."""
     folder.mkdir()
     log = folder.parent / "spark.log"
     prestart_jvm(config, environment, folder, log)

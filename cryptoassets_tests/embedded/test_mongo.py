@@ -26,7 +26,7 @@ time.sleep(600)
 
 @pytest.fixture
 def mongod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put our replacement of `mongod` on PATH."""
+    """Put our replacement for `mongod` on PATH."""
     program = tmp_path / "bin" / "mongod"
     program.parent.mkdir()
     program.write_text(MONGOD.format(python=sys.executable))
@@ -56,7 +56,7 @@ def test_the_stand_in_is_reported_once(
 def test_the_stand_in_keeps_all_files_below_home(
     home: Path, make_stack: MakeStack, no_mongod: None
 ) -> None:
-    """By default, nx-27017 writes to the shared temporary folder, which is emptied at boot."""
+    """By default, the stand-in nx-27017 writes to /tmp, which is shared and emptied at boot."""
     stack = make_stack()
     for number in range(50):
         servers.keep_document(stack, number)

@@ -62,7 +62,7 @@ def test_a_superseded_run_is_deleted_with_events_checks_and_logs(
 
 
 def test_the_run_that_last_materialized_a_partition_is_kept(instance: dg.DagsterInstance) -> None:
-    """Otherwise Dagster would show days as missing although their rows exist."""
+    """Without this run, Dagster would show the partition as missing although its rows exist."""
     run_ids = {materialize(instance, day) for day in ("2026-01-01", "2026-01-02")}
 
     purge = purge_runs(instance, TOMORROW, tags=_TAGS)

@@ -47,7 +47,7 @@ def test_the_password_is_in_a_private_file_and_nowhere_else(
 def test_an_older_home_gets_a_log_in_for_readers_at_its_next_start(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """In a home from before this log-in existed, the role has no password and no password file."""
+    """In an older home, the role `analyst` has no password and no password file."""
     stack = make_stack()
     with psycopg.connect(stack.postgres_url()) as connection:
         connection.execute("ALTER ROLE analyst NOLOGIN PASSWORD NULL")
@@ -152,7 +152,7 @@ def test_an_incomplete_data_directory_is_renamed(
 def test_data_of_another_major_version_is_refused_in_one_sentence(
     home: Path, make_stack: MakeStack
 ) -> None:
-    """A new version of the package that contains PostgreSQL may have a new major version."""
+    """An update of the package that contains PostgreSQL may bring a new major version."""
     stack = make_stack()
     stack.postgres_url()
     stack.down()

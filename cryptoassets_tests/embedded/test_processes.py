@@ -28,7 +28,7 @@ def pid_printed(log: Path) -> int:
 
 
 def test_stopping_a_program_kills_the_children_that_it_leaves(tmp_path: Path) -> None:
-    """Otherwise the workers of Airflow's scheduler would outlive the scheduler."""
+    """The workers of Airflow's scheduler must not outlive the scheduler."""
     programs = Programs(print)
     programs.start(program(tmp_path / "log", _PARENT))
     child = pid_printed(tmp_path / "log")
@@ -58,10 +58,10 @@ def test_a_program_that_ended_by_itself_is_restarted(
 
 
 def test_programs_of_a_killed_command_are_found_by_their_log(tmp_path: Path) -> None:
-    """Otherwise two Airflow schedulers would work on one database.
+    """Two Airflow schedulers must never work on one database.
 
     Airflow's processes overwrite their environment, so it cannot identify them. Their children may
-    print elsewhere, and the log is renamed when it is large; they are found nevertheless.
+    print elsewhere, and the log is renamed when it is large; all are found nevertheless.
     """
     log = tmp_path / "api-server.log"
     left = program(log, "env -i sleep 300 >/dev/null 2>&1 & echo $!; exec env -i sleep 300")
@@ -95,7 +95,7 @@ def test_a_program_that_only_reads_a_log_is_not_a_leftover(tmp_path: Path) -> No
 
 
 def test_the_process_that_listens_on_a_port_is_found() -> None:
-    """An error message can then name the process that occupies the port."""
+    """An error message can name the process that occupies the port."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()

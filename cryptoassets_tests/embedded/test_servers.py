@@ -94,7 +94,7 @@ def test_a_pid_reused_by_another_program_is_not_taken_for_a_server(
 def test_a_server_moves_to_another_port_when_its_port_is_taken(
     make_stack: MakeStack, messages: list[str], name: str
 ) -> None:
-    """The port is kept between starts, so another program may use it the next time."""
+    """A server reuses its port, which another program may have taken in the meantime."""
     stack = make_stack()
     url = stack.postgres_url if name == "postgres" else stack.mongo_url
     port = int(url().split(":")[-1].split("/")[0])
@@ -163,7 +163,7 @@ def test_a_first_start_that_was_killed_is_repeated(home: Path, make_stack: MakeS
 
 @pytest.mark.usefixtures("later_start")
 def test_nothing_listens_beyond_loopback(make_stack: MakeStack) -> None:
-    """A laptop joins untrusted networks, and the stand-in has no log-in."""
+    """A laptop joins untrusted networks, and the stand-in for MongoDB has no log-in."""
     stack = make_stack()
     stack.postgres_url()
     stack.mongo_url()

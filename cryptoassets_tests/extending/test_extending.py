@@ -135,7 +135,7 @@ def test_requeue_and_retention_include_the_flow(platform: Platform) -> None:
 
 
 def test_dagster_knows_the_flow(toy_flow: None) -> None:
-    """Dagster has its assets, lineage, checks and job; the quarantine depends on the flow."""
+    """Dagster has the flow's assets, lineage, checks and job; the quarantine depends on it."""
     defs = current_defs()
     graph = defs.resolve_asset_graph()
     (published,) = [key for key in graph.get_all_asset_keys() if key.to_user_string() == TOY]

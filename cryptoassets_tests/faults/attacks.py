@@ -70,7 +70,7 @@ class Attack:
         name: the first command, by the name that the tables show.
         commands: arguments of one command, or of two that run at once.
         victim: which process is killed; see `VICTIMS`.
-        choice: a number from 0 to 1 that selects one of several such processes.
+        choice: a number from 0 to 1 that selects one of several processes of this kind.
         signal: the signal that is sent.
         at_publication: whether `seconds` count from the staging of rows, not from the command's
             start.

@@ -46,7 +46,7 @@ class Campaign:
         self._readers = readers
 
     def try_once(self, number: int, attacks: list[Attack]) -> bool:
-        """Carry out the attacks and judge the promises; return whether one was broken."""
+        """Carry out the attacks and judge the promises; return whether a promise was broken."""
         started, known = time.monotonic(), len(self._readers.violations)
         before = state_of(self._home)
         put_faults(self._home.stack.source_url(), _BAD_COIN)

@@ -1,7 +1,7 @@
 """Threads that compare tables with each other, as `analyst`, while processes are killed.
 
-What goes here: invariants over several tables, checked by one statement, which sees one snapshot.
-What stays out: checks that need a quiet platform (in `promises`).
+What goes here: invariants over several tables, checked by one statement, which sees one state of
+the database. What stays out: checks that need a quiet platform (in `promises`).
 """
 
 import threading

@@ -98,7 +98,7 @@ def ignoring_ended() -> Iterator[None]:
 
 def _python_workers(commands: Sequence[int]) -> list[int]:
     found = _below(commands, lambda process: "worker_daemon" in _line(process))
-    # The first one is the daemon, which forks a worker per task.
+    # The first process is the daemon, which forks a worker per task.
     return found[1:] or found
 
 

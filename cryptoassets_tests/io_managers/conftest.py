@@ -1,4 +1,4 @@
-"""The IO managers, each with a separate store per test, and hours that they publish."""
+"""The IO managers, each with a separate store per test, and hours that the tests publish."""
 
 from pathlib import Path
 

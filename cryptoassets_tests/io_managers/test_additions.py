@@ -102,7 +102,7 @@ CAUSES = {
 def test_the_whole_partition_is_published_unless_files_were_only_added(
     growing: Hour, cause: str
 ) -> None:
-    """The manually changed price is restored, so all rows were compared."""
+    """The restored price shows that all rows were compared."""
     match cause:
         case "rewritten files":
             growing.rewrite()

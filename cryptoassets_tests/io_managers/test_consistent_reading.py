@@ -46,7 +46,7 @@ def judge_while_documents_arrive(raw: pa.Table, url: str, database: str, limit: 
 
 @pytest.fixture
 def process(lake: Lake, spark: SparkResource, clean_path: Path) -> Process:
-    """A function that maps the hour's documents in four tasks and stores the result."""
+    """A function that applies a kernel to the hour in four tasks and stores the resulting rows."""
     for minute in range(SNAPSHOTS):
         observed_at = START + timedelta(minutes=minute)
         some = [document(f"coin-{n}", observed_at=observed_at) for n in range(COINS)]
@@ -81,7 +81,7 @@ def test_no_snapshot_is_split_between_two_tasks(process: Process, clean_path: Pa
 def test_documents_that_arrive_between_two_tasks_are_read_too(
     process: Process, lake: Lake, clean_path: Path, limit: int
 ) -> None:
-    """Otherwise the result would lack documents although it is marked as complete."""
+    """A result that is marked as complete must lack no documents."""
     url = Stack(load_settings()).mongo_url()
 
     process(partial(judge_while_documents_arrive, url=url, database=lake.name, limit=limit))

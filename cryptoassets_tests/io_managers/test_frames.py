@@ -64,7 +64,7 @@ def test_a_few_rows_are_passed_without_a_file(
 def test_kept_rows_are_used_only_for_their_range_columns_and_versions(
     session: SparkSession,
 ) -> None:
-    """A range may end within the kept one; other versions were published in the meantime."""
+    """A part of the kept range can be used; a different version means that rows are outdated."""
     frames = TemporaryFrames()
     days = [start_of(DAY) + timedelta(days=number) for number in range(4)]
     rows = pa.concat_tables([daily_coins(str(day.date()), range(2)) for day in days[:3]])

@@ -125,7 +125,7 @@ def test_a_foreign_document_does_not_determine_the_source(
 def test_real_prices_are_never_mixed_with_others(
     mongo_io_manager: MongoIOManager, lake: Lake, stored: str, new: str
 ) -> None:
-    """Otherwise a figure could be computed from real and simulated prices."""
+    """No figure may be computed from both real and simulated prices."""
     write(mongo_io_manager, RAW, HOUR, batch(document(source=stored)))
 
     with pytest.raises(dg.Failure, match="MONGO_URL, MONGO_DATABASE and POSTGRES_URL") as caught:

@@ -32,7 +32,7 @@ FOLDER = "coin_prices/hour=2026-10-31T23"
 
 
 class Judge(Protocol):
-    """Processes the hour as the job does, and returns its cleaned rows, sorted by `raw_id`."""
+    """Processes the hour as the job does, and returns the cleaned rows, sorted by `raw_id`."""
 
     def __call__(self, *, whole: bool = False) -> pa.Table:
         """Add newer rows to the partition, or judge the whole hour in a separate folder."""
@@ -130,7 +130,7 @@ def test_only_newer_documents_are_judged(lake: Lake, judge: Judge, tmp_path: Pat
 
 
 def test_a_damaged_partition_is_rebuilt(lake: Lake, judge: Judge, tmp_path: Path) -> None:
-    """If rows were added to the partition, every cycle would fail until the end of the hour."""
+    """If rows were added to the damaged files, every run would fail until the end of the hour."""
     snapshot(lake, 1, 3)
     judge()
 
@@ -155,7 +155,7 @@ def test_a_partition_is_rewritten_before_it_has_too_many_files(
 
 
 def test_files_are_not_added_to_a_folder_that_another_run_has_changed(clean_path: Path) -> None:
-    """Otherwise the folder would mix the results of two runs."""
+    """A folder must never mix the results of two runs."""
     store, root = clean_store()
     for name in ("temporary/part-1.parquet", "hour/part-0.parquet", "hour/part-x.parquet"):
         (clean_path / name).parent.mkdir(parents=True, exist_ok=True)

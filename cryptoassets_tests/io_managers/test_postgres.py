@@ -169,7 +169,7 @@ def test_a_quarantined_document_moves_to_the_published_partition(
 def test_an_older_view_publishes_nothing_and_reports_it(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Of two runs for an hour, the one that read fewer documents (the older view) may end last."""
+    """If two runs process an hour, the run that read fewer documents (older view) may end last."""
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(3)))
     before = warehouse.dump(database)
 

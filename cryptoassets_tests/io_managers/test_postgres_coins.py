@@ -44,7 +44,7 @@ def test_coins_do_not_depend_on_the_order_of_hours(
 def test_an_older_hour_does_not_rewrite_a_coin(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """The same hour does not rewrite it either, if no value has changed."""
+    """The same hour does not rewrite the coin either, if no value has changed."""
     for hour in ("2026-10-31-22:00", HOUR):
         write(postgres_io_manager, COINS, hour, seen_coin("bitcoin", start_of(hour)))
     query = "SELECT xmin::text, name FROM warehouse.coins"

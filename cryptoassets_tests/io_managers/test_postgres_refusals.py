@@ -39,7 +39,7 @@ pytestmark = pytest.mark.postgres
 def test_rows_that_violate_the_contract_are_not_published(
     postgres_io_manager: PostgresIOManager, database: str, rows: list[Any], problem: str
 ) -> None:
-    """Publishing refuses them even if the asset checks are disabled."""
+    """Publishing refuses such rows even if the asset checks are disabled."""
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row()))
     before = warehouse.dump(database)
 

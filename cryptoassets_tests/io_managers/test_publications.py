@@ -192,7 +192,7 @@ def test_the_ledger_has_the_checksum_of_the_published_rows(
 def test_recorded_numbers_match_the_rows_that_were_read(
     another: PostgresIOManager, postgres: PostgresResource, spark: SparkResource, database: str
 ) -> None:
-    """Otherwise a mart of older rows could record a newer number and would never be stale."""
+    """If a mart of older rows recorded a newer number, it would never count as stale."""
     write(another, PRICES, HOUR, judged_coins(HOUR, range(2)))
     INTERRUPTIONS.append(lambda: write(another, PRICES, HOUR, judged_coins(HOUR, range(3))))
 
@@ -223,7 +223,7 @@ def test_a_mart_can_be_computed_after_its_ledger_was_lost_or_restored(
 def test_a_publication_gets_a_larger_number_only_if_rows_change(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """Otherwise marts would become stale for no reason. The history records other changes, too."""
+    """A new number makes marts stale. The history also records changes of only the quarantine."""
     valid, refused = judged_row("a"), broken_row("b")
     views = [
         judged(refused),
@@ -254,7 +254,7 @@ def test_a_publication_gets_a_larger_number_only_if_rows_change(
 def test_new_prices_make_marts_stale_until_the_marts_are_published(
     postgres_io_manager: PostgresIOManager, postgres: PostgresResource, database: str
 ) -> None:
-    """A run may be killed between the two publications. An unchanged mart keeps its number."""
+    """A run may be killed before it publishes the marts. An unchanged mart keeps its number."""
     stale = []
     for coins in (1, 2, 2):
         write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(coins)))

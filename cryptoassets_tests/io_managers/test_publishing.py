@@ -36,8 +36,8 @@ INVARIANT = """
     FROM warehouse.loads WHERE partition_key = '2026-10-31-23:00'
 """
 STAGED = "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamespace"
-# Of the sessions that wait for a locked row, the first waits for the transaction that holds the
-# lock, the others wait for the tuple.
+# If several sessions wait for a locked row, the first waits for the transaction that holds the
+# lock, and the others wait for the tuple.
 WAITING = """
     SELECT count(*) FROM pg_locks WHERE locktype IN ('transactionid', 'tuple') AND NOT granted
 """
@@ -152,7 +152,7 @@ def test_two_concurrent_publications_result_in_the_newer_view(
 def test_publications_of_other_partitions_do_not_wait(
     postgres_io_manager: PostgresIOManager, database: str
 ) -> None:
-    """A backfill may run at the same time as the current hour."""
+    """A backfill may run at the same time as a run for the current hour."""
     with psycopg.connect(database) as other:
         lock(other.cursor(), "warehouse/coin_prices", "2026-10-31-22:00")
 

@@ -1,4 +1,4 @@
-"""Marts read snapshots or history, map old slugs to current ones, and fail if both are missing."""
+"""Marts map old slugs to current ones, read snapshots or history, and fail if both are missing."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -106,9 +106,9 @@ def test_a_day_without_snapshots_or_history_fails_with_a_remedy(
 def test_an_input_has_the_columns_in_its_metadata(
     postgres_io_manager: PostgresIOManager, metadata: dict[str, Any], expected: int
 ) -> None:
-    """The other columns are not read from PostgreSQL; a mart of many rows needs few of them.
+    """The other columns are not read from PostgreSQL; a mart of many rows needs few columns.
 
-    Only the partition's rows are read, even without the column by which rows have a partition.
+    Only the partition's rows are read, even if the partition column is not among the columns.
     """
     write(postgres_io_manager, PRICES, HOUR, judged(judged_row(price_usd=Decimal(7))))
     later = judged_row(observed_at=start_of(NEXT_HOUR), price_usd=Decimal(8))

@@ -66,7 +66,7 @@ def test_a_folder_without_a_success_file_is_replaced(store: Store, clean_path: P
 
 
 def test_an_older_view_is_dropped_and_reported(store: Store) -> None:
-    """Raw partitions only grow, so of two concurrent runs the one that read fewer rows is older."""
+    """Raw partitions only grow, so of two concurrent results the one with fewer rows is older."""
     store.write(judged_coins(HOUR, range(3)))
 
     context = store.write(judged_coins(HOUR, range(2)))

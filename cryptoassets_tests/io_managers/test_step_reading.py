@@ -184,7 +184,8 @@ def test_steps_of_a_run_read_prices_again_only_after_a_publication(
 ) -> None:
     """A day of prices may have millions of rows, and several marts are computed from them.
 
-    Without a publication, the change by hand shows that the second step uses the rows of the first.
+    Without a publication, the test deletes the rows directly; the second step still has the rows
+    that the first one read.
     """
     write(postgres_io_manager, PRICES, HOUR, judged_coins(HOUR, range(2)))
     read = []

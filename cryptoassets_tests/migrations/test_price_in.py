@@ -61,7 +61,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 def test_the_rate_at_a_moment(
     connection: psycopg.Connection, currency: str, moment: str, expected: str | None
 ) -> None:
-    """It is the last rate of the past 24 hours, or else the ECB's rate of the last business day."""
+    """The last rate of the past 24 hours is used, or else the ECB's of the last business day."""
     query = "SELECT warehouse.usd_per_unit_at(%s, %s)"
     (rate,) = connection.execute(query, [currency, moment]).fetchone() or (None,)
 

@@ -83,7 +83,7 @@ def test_keys_and_table_comments_equal_those_in_schemas(database: str, table: Ta
 
 
 def test_everything_in_the_schemas_has_a_comment(database: str) -> None:
-    """Users read the comments in pgAdmin, also on Alembic's table and the partitions of prices."""
+    """Users read comments in pgAdmin, including those on Alembic's table and price partitions."""
     with psycopg.connect(database) as connection:
         ensure_months(connection, [date(2026, 11, 1)])
 

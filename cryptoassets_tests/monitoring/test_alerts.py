@@ -136,7 +136,7 @@ def test_a_condition_sends_one_message_when_it_starts_and_one_when_it_clears(
 def test_a_message_that_was_not_delivered_is_sent_again(
     connection: psycopg.Connection[Any], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The working address gets each message only once; both addresses get them in order."""
+    """The working address gets each message only once; both addresses get all messages in order."""
     broken, (title, cleared) = CASES["stale price"][0], titles_of("stale price")
     with listening() as other:
         monkeypatch.setenv("CRYPTOASSETS_ALERT_URLS", f"{receiver.url}  {other.url}")

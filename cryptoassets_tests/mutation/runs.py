@@ -50,7 +50,7 @@ class MutantRuns:
         self.left_out: list[str] = []
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run all tests once to learn which functions they reach, then those of each mutant."""
+        """Run all tests once to learn which functions they reach, then each mutant's tests."""
         for number in (signal.SIGALRM, signal.SIGPROF):
             signal.signal(number, _stop)
         self._learn(session.items)
@@ -68,8 +68,8 @@ class MutantRuns:
     def _learn(self, items: list[pytest.Item]) -> None:
         """Run each test once without a mutant; store the tests that reach each function.
 
-        A module's fixture is set up within one test, but every test that uses the fixture counts as
-        reaching the functions that the fixture calls.
+        A module-scoped fixture is set up within one test, but every test that uses the fixture
+        counts as reaching the functions that the fixture calls.
         """
         reached: dict[pytest.Item, set[str]] = {}
         by_fixture: dict[tuple[Path, str], set[str]] = defaultdict(set)
@@ -80,7 +80,7 @@ class MutantRuns:
             failed = _failure(item, following)
             self._cpu_seconds[item.nodeid] = time.process_time() - started
             if failed:
-                # It would fail for every mutant. A test of a deadline may fail on a busy machine.
+                # The test would fail for every mutant. A deadline test may fail on a busy machine.
                 print(f"\nLeft out, because it fails without a mutant: {item.nodeid}", flush=True)
                 self.left_out.append(item.nodeid)
                 continue
@@ -97,7 +97,7 @@ class MutantRuns:
     def _chosen(self, tests: list[pytest.Item]) -> list[pytest.Item]:
         """Return the fastest tests of a function, fastest first, but grouped by module.
 
-        Thus a module's fixtures are set up only once per mutant.
+        Thus module-scoped fixtures are set up only once per mutant.
         """
         fastest_first = sorted(tests, key=lambda item: self._cpu_seconds[item.nodeid])
         total = itertools.accumulate(self._cpu_seconds[item.nodeid] for item in fastest_first)
@@ -117,7 +117,7 @@ class MutantRuns:
             return None
         set_mutant_under_test(mutant)
         killer = None
-        # Fixtures of a module may hold results of this mutant. They are torn down at the end,
+        # Module-scoped fixtures may hold results of this mutant. They are torn down at the end,
         # because the last test is followed by a test of another module.
         elsewhere = next(one for one in items if one.path != tests[-1].path)
         for item, following in zip(tests, [*tests[1:], elsewhere], strict=True):

@@ -63,7 +63,7 @@ def test_findings_have_the_right_level_and_a_remedy_if_not_ok(
 
 
 def test_a_misspelled_setting_gets_a_suggestion() -> None:
-    """Otherwise it would be silently ignored."""
+    """Otherwise the misspelled setting would be silently ignored."""
     (found,) = findings.misspelled(
         ["COINCAP_KEY", "COINCAP_URL"], ["COINCAP_API_KEY", "COINCAP_URL"]
     )
@@ -72,7 +72,7 @@ def test_a_misspelled_setting_gets_a_suggestion() -> None:
 
 
 def test_extras_that_are_not_installed_are_listed_with_a_command() -> None:
-    """They are optional, so they would not stop a run; but a user must know how to add them."""
+    """A run does not need these optional extras, but a user must know how to add them."""
     found = findings.extras({"alerts": False, "duckdb": True, "xlsx": False})
 
     assert ("ok", "duckdb; not installed: alerts, xlsx") == (found.level, found.found)

@@ -46,7 +46,7 @@ def test_a_dagster_error_does_not_hide_ctrl_c(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_sigterm_still_ends_a_background_job_that_ignores_ctrl_c() -> None:
-    """For example, `cryptoassets run --every 60 &` in a script, after its first cycle."""
+    """In a script, `run --every 60 &` ignores Ctrl-C; SIGTERM must end it in every cycle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with raised_interrupts(), capture_interrupts():
@@ -61,7 +61,7 @@ class _Client:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_during_a_weak_references_callback_ends_the_loop(number: signal.Signals) -> None:
-    """Python prints "Exception ignored in ..." and continues; SIGTERM once had no effect so."""
+    """Python prints "Exception ignored in ..." and continues, so SIGTERM once had no effect."""
     signal.signal(number, signal.default_int_handler)
     batches = []
 

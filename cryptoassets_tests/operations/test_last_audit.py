@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_the_time_of_the_last_comparison_is_known_if_nothing_has_changed(home: Path) -> None:
-    """Other flows, other partitions and other files are unknown."""
+    """For other flows, other partitions or other files, no time is known."""
     last = record_of(home)
 
     at = last.compared_at(SNAPSHOT_FLOW, HOUR, ROW, FILES)
@@ -85,7 +85,7 @@ def test_an_unusable_file_is_ignored_and_replaced(home: Path, text: str) -> None
 
 
 def test_embedded_stores_are_recognised_at_any_port(home: Path) -> None:
-    """Their port may change; stores named in the settings are recognised by their address."""
+    """The port of an embedded store may change; a store in the settings is known by its address."""
     moved = ("mongodb://127.0.0.1:8/datalake", "postgresql://127.0.0.1:9/bigdata_db", "/clean")
     named = {"mongo_url": "mongodb://127.0.0.1:8", "postgres_url": "postgresql://127.0.0.1:9/x"}
 

@@ -45,7 +45,7 @@ def test_all_threads_of_the_loop_share_two_memory_arenas() -> None:
 
 
 def test_the_loop_does_not_use_arrows_own_allocator() -> None:
-    """It keeps what ended threads have freed: the loop grew by 0.4 MB per cycle."""
+    """Arrow's allocator keeps what ended threads have freed: the loop grew by 0.4 MB per cycle."""
     environment = {**os.environ, "COINCAP_COINS": "none"}
     ended = subprocess.run(
         [sys.executable, "-c", LOOP_WITH_WRONG_SETTING],

@@ -13,7 +13,7 @@ STRETCH = [Partition(partition_window(day)[0], ASSET, timedelta(days=1)) for day
 
 
 def test_a_stretch_is_halved_until_the_failing_partition_is_found() -> None:
-    """The failing partition is reported, and the others of its stretch are processed."""
+    """The failing partition is reported, and the other partitions of its stretch are processed."""
     with dg.DagsterInstance.ephemeral() as instance:
         definitions = toy_definitions(failing=[DAYS[2]])
         runner, reports = toy_runner(instance, definitions, is_replay=True)

@@ -26,27 +26,27 @@ class Reports:
     texts: list[tuple[str, str]] = field(default_factory=list)
 
     def doing(self, activity: str) -> None:
-        """Record it."""
+        """Record the activity."""
         self.texts.append(("doing", activity))
 
     def note(self, sentence: str) -> None:
-        """Record it."""
+        """Record the sentence."""
         self.texts.append(("note", sentence))
 
     def warn(self, sentence: str) -> None:
-        """Record it."""
+        """Record the warning."""
         self.texts.append(("warn", sentence))
 
     def fail(self, sentence: str) -> None:
-        """Record it."""
+        """Record the failure."""
         self.texts.append(("fail", sentence))
 
     def retry(self, step: str, reason: str) -> None:
-        """Record it."""
+        """Record the step and the reason."""
         self.texts.append(("retry", f"{step}: {reason}"))
 
     def done(self, name: str, result: str = "", seconds: float | None = None) -> None:  # noqa: ARG002
-        """Record it without its duration."""
+        """Record the result without its duration."""
         self.texts.append(("done", f"{name}  {result}"))
 
     def of(self, kind: str) -> list[str]:

@@ -29,7 +29,7 @@ def set_up(folder: Path) -> "subprocess.Popen[bytes]":
     uv.write_text(UV)
     uv.chmod(0o755)
     words = [".venv-airflow9/.ready", "UV=.uv/bin/uv", f"PYTHON={sys.executable}"]
-    # Under `make test`, these variables would make this make print the folder that it enters.
+    # Under `make test`, these variables would cause this make to print the folder that it enters.
     outer = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
     environment = {name: value for name, value in os.environ.items() if name not in outer}
     with (folder / "output").open("wb") as output:
@@ -43,7 +43,7 @@ def set_up(folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def test_lines_of_uv_are_shown_at_once_without_the_list_of_packages(tmp_path: Path) -> None:
-    """A pipe to `sed` would hold them back for a minute or two."""
+    """A pipe to `sed` would hold the lines back for a minute or two."""
     make = set_up(tmp_path)
 
     deadline = time.monotonic() + 30

@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _fill(home: Home) -> str:
-    """Load history and snapshots, of which the last is incomplete; return the first one's hour."""
+    """Load history and snapshots, the last one incomplete; return the first snapshot's hour."""
     since = (datetime.now(UTC) - timedelta(days=_DAYS)).date()
     print(f"Loading history since {since}: takes some minutes", flush=True)
     _run_command(home, "backfill", "--from", str(since))

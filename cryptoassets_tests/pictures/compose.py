@@ -21,7 +21,7 @@ _DAG = "materialize_cryptoassets_snapshots"
 _HEIGHT = 900
 _PGADMIN_HEIGHT = 520
 _TRIES = 4
-# React ignores a value that is set without its setter.
+# React ignores a value that is set without the setter of the prototype.
 _FILL = """(() => {
     const field = document.querySelector('[name=%s]');
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, %s);
@@ -34,7 +34,7 @@ _EXPAND = """[...document.querySelectorAll('.file-tree .file-entry, [class*=file
 
 
 def take_compose(album: Album) -> list[str]:
-    """Save a picture of each page; return the names of those that did not answer."""
+    """Save a picture of each page; return the names of the pages that did not answer."""
     pages: dict[str, tuple[str, Callable[[Album], None]]] = {
         "compose-dagster": ("http://localhost:3000", _dagster),
         "compose-spark": ("http://localhost:8080", _spark),
@@ -74,7 +74,7 @@ def _mongo_express(album: Album) -> None:
 def _pgadmin(album: Album) -> None:
     album.open("http://localhost:5050", "Login", WIDTHS["screen"], _PGADMIN_HEIGHT)
     _log_in(album, {"email": "admin@admin.com", "password": "admin"}, "Object Explorer")
-    # The page opens the tree by itself to where it was left, at times after a click.
+    # pgAdmin by itself reopens the nodes that were open before, at times only after a click.
     for name, below in (("Servers", "postgres"), ("postgres", "Tablespaces")) * _TRIES:
         if below not in str(album.tab.value("document.body.innerText")):
             album.tab.value(_EXPAND % json.dumps(name))

@@ -43,7 +43,7 @@ def connect(database: str) -> Iterator[Callable[[], psycopg.Connection]]:
 def test_a_waiter_gets_a_lock_when_the_holders_transaction_ends(
     connect: Callable[[], psycopg.Connection], *, is_first: bool
 ) -> None:
-    """This also holds if the lock's row does not exist yet.
+    """The waiter also gets the lock if the lock's row does not exist at first.
 
     Two runs may start the same new partition at the same time.
     """

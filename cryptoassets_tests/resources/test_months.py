@@ -114,7 +114,7 @@ def test_creating_a_month_neither_waits_for_readers_nor_blocks_them(
 def test_an_error_names_another_programs_table_that_has_the_name_of_a_partition(
     database: str,
 ) -> None:
-    """Such a table was once mistaken for the partition, and rows were refused without a reason."""
+    """Such a table was once taken for the month's partition; rows were refused without a reason."""
     with psycopg.connect(database) as connection:
         connection.execute("CREATE TABLE warehouse.coin_prices_2026_11 (x int)")
 

@@ -91,7 +91,7 @@ def test_the_error_for_a_refused_password_names_the_setting_and_not_the_password
 def test_a_url_that_cannot_be_read_is_refused_without_being_quoted(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Drivers quote such URLs: parts of a password once appeared in the log as host names."""
+    """Drivers quote unreadable URLs: parts of a password once appeared in the log as host names."""
     monkeypatch.setenv("POSTGRES_URL", url)
 
     with pytest.raises(SettingsError, match="POSTGRES_URL cannot be read") as e:

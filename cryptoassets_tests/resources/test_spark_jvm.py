@@ -46,7 +46,7 @@ print(len(java_of(home)), "left")
 def test_a_command_that_fails_before_it_needs_spark_leaves_no_java(home: Path) -> None:
     """Otherwise a Python shell would keep an unused JVM.
 
-    This runs in a subprocess, which has no JVM from other tests.
+    The command runs in a subprocess, which has no JVM from other tests.
     """
     finished = subprocess.run(
         [sys.executable, "-c", FAILING.format(home=str(home))],

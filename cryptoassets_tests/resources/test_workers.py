@@ -108,7 +108,7 @@ def test_workers_start_with_the_imports_of_tasks_and_without_our_modules(
 
 @pytest.mark.spark
 def test_our_own_error_in_a_task_is_the_same_error_in_the_driver(session: SparkSession) -> None:
-    """Spark wraps such an error in a page of stack traces."""
+    """Spark wraps an error of a task in a page of stack traces."""
     unusable = Credentials(mongo_file="/missing/file")
 
     def ask(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -143,7 +143,7 @@ def test_a_payload_that_bson_reads_as_a_reference_is_foreign() -> None:
 
 
 def test_a_document_with_a_duplicate_field_is_read_as_when_read_alone() -> None:
-    """The last value of the field is used, and it may make the document foreign."""
+    """The field's last value is used, and may show that another program wrote the document."""
     content = bson.encode(ORDINARY)
     fields = content[4:-1] + bson.encode({"source": "another"})[4:]
     twice = (len(fields) + 4).to_bytes(4, "little") + fields
@@ -191,7 +191,7 @@ def test_a_damaged_document_is_read_or_refused_as_when_read_alone(
 
 
 def test_documents_of_the_same_response_have_the_same_layout() -> None:
-    """So they can be read together, which is five times as fast as reading them one by one."""
+    """Documents with the same layout can be read together, five times as fast as one by one."""
     raw_documents = [document(f"coin-{n}", payload={"priceUsd": n and "1" * n}) for n in range(5)]
     batch = Batch(b"".join(of_table(raw_documents, RAW_COIN_SNAPSHOTS)))
     layout = layout_of(bson.decode(batch.document(0)))

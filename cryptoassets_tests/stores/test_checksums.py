@@ -163,7 +163,7 @@ def test_checksums_of_a_span_equal_those_of_its_partitions(
 
 @pytest.mark.postgres
 def test_a_partition_without_rows_has_the_checksum_no_rows(connection: psycopg.Connection) -> None:
-    """The ledger has a checksum for such a partition, too."""
+    """The ledger has a checksum for an empty partition, too."""
     empty = Span(MONTH.start, MONTH.start + timedelta(hours=1))
 
     assert NO_ROWS == rows_checksum(connection.cursor(), SNAPSHOT_FLOW, empty)

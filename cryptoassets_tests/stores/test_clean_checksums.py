@@ -18,7 +18,8 @@ from cryptoassets_tests.io_managers.rows import HOUR, judged, judged_row
 
 TABLE, WINDOW = SNAPSHOT_FLOW.clean, partition_window(HOUR)
 SEALED = "1:7"
-"""Not the real checksum of the rows. If a result equals it, or its sum, no row was decoded."""
+"""Not the real checksum of a file's rows. A result that equals it, or twice it (2:14 for both
+files), was computed without decoding rows."""
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def files(clean_path: Path) -> list[Path]:
 
 @pytest.mark.usefixtures("files")
 def test_rows_of_unchanged_files_are_not_decoded() -> None:
-    """Decoding and hashing 200,000 rows takes seconds; hashing their bytes takes milliseconds."""
+    """Decoding and hashing 200,000 rows takes seconds; hashing a file takes milliseconds."""
     assert "2:14" == sealed_checksum(TABLE, WINDOW) != files_checksum(TABLE, WINDOW)
     found = files_of(*folder_of(TABLE, WINDOW), WINDOW)
     assert [SEALED, SEALED] == [read_file(TABLE, file).checksum for file in found]

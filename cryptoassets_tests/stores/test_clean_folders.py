@@ -38,7 +38,7 @@ def folder(clean_path: Path) -> Path:
 
 
 def test_a_complete_folder_is_read(folder: Path) -> None:
-    """The tests below rely on this."""
+    """The tests below rely on a folder that can be read."""
     rows = clean_rows(TABLE, WINDOW, COLUMNS)
 
     assert clean_damage(TABLE, WINDOW) is None
@@ -62,7 +62,7 @@ def test_a_damaged_folder_has_no_rows_and_the_damage_is_named(
 
 
 def test_an_incomplete_folder_counts_as_missing_and_not_as_damaged(folder: Path) -> None:
-    """A killed run may leave such a folder; `audit` reports the documents as not processed."""
+    """A killed run may leave an incomplete folder; `audit` reports documents as not processed."""
     (folder / "_SUCCESS").unlink()
     (folder / "part-0.parquet").write_bytes(b"")
 
@@ -71,7 +71,7 @@ def test_an_incomplete_folder_counts_as_missing_and_not_as_damaged(folder: Path)
 
 
 def test_a_complete_folder_whose_files_are_gone_counts_as_missing(folder: Path) -> None:
-    """Otherwise it would be read as an hour without documents."""
+    """Otherwise the folder would be read as an hour without documents."""
     remove_files(folder)
 
     assert clean_partition(TABLE, WINDOW) is None
@@ -90,7 +90,7 @@ def test_a_damaged_folder_can_be_deleted(folder: Path, damage: Callable[[Path], 
 
 
 def test_a_file_in_place_of_a_folder_counts_as_missing_and_can_be_deleted(folder: Path) -> None:
-    """Until it is deleted, the partition can neither be read nor written."""
+    """Until the file is deleted, the partition can neither be read nor written."""
     delete_clean(TABLE, WINDOW)
     folder.write_text("a file")
 

@@ -38,7 +38,7 @@ def row(planted: Row) -> Row:
 @pytest.mark.parametrize("field", TYPES)
 @pytest.mark.parametrize("name", ODD)
 def test_a_field_of_another_type_makes_a_document_foreign(field: str, name: str) -> None:
-    """Such a document must not make `run`, `audit` or `rebuild` fail, in its hour or any other."""
+    """A foreign document must not break `run`, `audit` or `rebuild`, in its hour or any other."""
     value = ODD[name]
 
     result = row(changed(POINT, field, value))
@@ -48,7 +48,7 @@ def test_a_field_of_another_type_makes_a_document_foreign(field: str, name: str)
 
 @pytest.mark.parametrize("value", OTHERS.values(), ids=OTHERS)
 def test_a_payload_type_that_json_lacks_makes_a_document_foreign(value: Any) -> None:
-    """Such a value cannot come from CoinCap, and could not be restored from its text."""
+    """A value of such a type cannot come from CoinCap, and cannot be restored from its text."""
     is_text = isinstance(value, Code)
 
     result = row(POINT | {"payload": {"id": "bitcoin", "deep": [{"priceUsd": value}]}})

@@ -44,7 +44,7 @@ def test_a_close_computed_with_other_aliases_makes_the_day_stale() -> None:
 
 
 def test_a_run_reads_closes_only_of_days_before_its_own_prices() -> None:
-    """It reads prices since the day before its first day, and computes closes from them."""
+    """A run reads prices since the day before its first day, and computes closes from them."""
     inputs = read({2: "old", 3: "now"}).of(COINS, DAY, DAY - timedelta(days=1))
 
     assert Inputs({name(0): 7, name(1): 8, name(2): 9, name(3): 3}, "now") == inputs

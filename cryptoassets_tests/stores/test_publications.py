@@ -50,7 +50,7 @@ def mart_load(cursor: publishing.Cursor, inputs: Inputs, changes: Changes) -> No
 def test_a_mart_keeps_its_publication_number_until_its_rows_change(
     cursor: publishing.Cursor,
 ) -> None:
-    """Its inputs are recorded by every publication; otherwise it would stay stale."""
+    """Every publication records the mart's inputs; otherwise the mart would stay stale."""
     loads = []
     for number, changes in ((1, Changes()), (2, Changes()), (3, Changes(0, 4))):
         mart_load(cursor, Inputs({PRICES_OF_DAY: number}, f"hash {number}"), changes)

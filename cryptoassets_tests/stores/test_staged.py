@@ -33,7 +33,7 @@ STAGED = "SELECT relname FROM pg_class WHERE relnamespace = 'staging'::regnamesp
 def test_nothing_is_published_if_a_crash_of_postgresql_has_deleted_staged_rows(
     make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A crash after COPY empties unlogged tables; unnoticed, the hour would be published empty."""
+    """A crash after COPY empties unlogged tables; the hour must not be published as empty."""
     stack = make_stack()
     url = stack.postgres_url()
     monkeypatch.setenv("POSTGRES_URL", url)

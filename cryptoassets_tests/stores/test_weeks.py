@@ -1,4 +1,4 @@
-"""Weekly candles start on Monday, 00:00 UTC, are merged from days, and follow each change."""
+"""Weekly candles start on Monday, 00:00 UTC, and are merged from days, again after each change."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

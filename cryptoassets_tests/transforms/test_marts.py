@@ -147,7 +147,7 @@ def test_volume_comes_only_from_snapshots(days: dict[Any, Row]) -> None:
 
 
 def test_a_market_cap_from_history_is_exact_and_marked_as_derived(days: dict[Any, Row]) -> None:
-    """It is price times supply of the day's last point with a supply, rounded half up."""
+    """The cap is price times supply of the day's last point with a supply, rounded half up."""
     rows = [days[f"supplied-{place}", 0] for place in range(len(FACTORS))]
     products = [exact_product(*map(Decimal, factors)) for factors in FACTORS]
     # 20 digits before the decimal point do not fit into the intermediate results.
@@ -167,7 +167,7 @@ def exact_product(price: Decimal, supply: Decimal) -> Decimal:
 
 
 def test_a_market_cap_from_a_snapshot_has_priority(days: dict[Any, Row]) -> None:
-    """This holds even if a history point of the day is newer."""
+    """The snapshot's market cap is used even if a history point of the day is newer."""
     row = days["capped", 0]
 
     assert (Decimal(9), False) == (row["market_cap_usd"], row["is_market_cap_derived"])
@@ -208,7 +208,7 @@ def test_the_return_of_24_hours_needs_a_price_24_to_25_hours_before(days: dict[A
 
 
 def test_the_price_24_hours_before_is_exact_to_the_microsecond(session: SparkSession) -> None:
-    """The price may be in either of two earlier days; each of several days has its own."""
+    """The price may be from either of the two days before; each day has its own price."""
     second, microsecond = 1 / 3600, 1 / 3_600_000_000
     prices = [
         *(price("24 h", day, 12, 100 * (day + 1)) for day in range(3)),

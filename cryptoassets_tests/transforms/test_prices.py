@@ -169,7 +169,7 @@ def test_a_broken_response_does_not_supersede_an_earlier_one(judged: Judged) -> 
 
 
 def test_the_id_decides_between_responses_fetched_at_the_same_time(judged: Judged) -> None:
-    """Therefore a rebuild chooses the same response."""
+    """A rebuild must choose the same response."""
     assert "superseded" == judged["tether a"]["outcome"]
     assert "valid" == judged["tether b"]["outcome"]
 

@@ -69,7 +69,7 @@ def test_a_rate_is_quarantined_with_every_rule_that_it_breaks(
 
 
 def test_an_id_is_published_in_one_unicode_form() -> None:
-    """A letter with an accent is one or two characters, but both ids mean the same currency."""
+    """An accented letter is one or two characters, but both forms of an id mean one currency."""
     (row,) = judged(GOOD | {"id": "icelandic-kro\u0301na"})
 
     assert ("icelandic-kr\u00f3na", []) == (row["currency"], row["reasons"])

@@ -173,7 +173,7 @@ def test_every_reason_code_is_tested_and_explained(judged: dict[str, Row]) -> No
     }
 
     produced = {reason for row in judged.values() for reason in row["reasons"]}
-    # The tests for history assert each of these.
+    # The tests for history assert each of these reasons.
     of_history = {reason for _, reasons in history.CASES.values() for reason in reasons}
 
     assert set(REASONS) - of_snapshots == produced | of_history - of_snapshots

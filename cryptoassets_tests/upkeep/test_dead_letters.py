@@ -70,7 +70,7 @@ def test_a_point_that_can_be_stored_now_gets_its_own_time(lake: Lake) -> None:
 
 
 def test_a_whole_response_that_is_read_again_gets_a_fetch_record(lake: Lake) -> None:
-    """Its time is in the response itself; a wrong limit may have rejected the timestamp before."""
+    """The time is in the response itself; a wrong limit may have rejected the timestamp before."""
     body = f'{{"timestamp":{NOW_MS},"data":[{{"id":"a"}},{COIN}]}}'
     letters = (letter(COINS_URL, body, "bad_timestamp"),)
     store_batch(lake, RAW_COIN_SNAPSHOTS, RawBatch(dead_letters=letters))
@@ -85,7 +85,7 @@ def test_a_whole_response_that_is_read_again_gets_a_fetch_record(lake: Lake) -> 
 @pytest.mark.parametrize(
     ("url", "body", "reason"),
     [
-        (COINS_URL, COIN, REASON),  # no fetch record, so its time is unknown
+        (COINS_URL, COIN, REASON),  # no fetch record, so the coin's time is unknown
         (COINS_URL, '{"id":"a","id":"b"}', "duplicate_keys"),
         (COINS_URL, f'{{"timestamp":1,"data":[{COIN}]}}', "bad_timestamp"),
         (COINS_URL, "<html></html>", "html"),
@@ -116,7 +116,7 @@ def test_letters_that_still_cannot_be_read_are_kept(
 def test_a_letter_in_another_format_is_kept_and_does_not_stop_other_letters(
     lake: Lake, members: dict[str, Any]
 ) -> None:
-    """Other programs may write letters, too; one such letter made `requeue` fail."""
+    """Other programs may write letters, too; one such letter once made `requeue` fail."""
     ours = letter(POINTS_URL, POINT)
     odd = {**(ours if members else {}), **members, "_id": "odd"}
     lake["dead_letters"].insert_many([odd, ours])

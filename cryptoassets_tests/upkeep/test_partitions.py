@@ -39,7 +39,7 @@ def plant(lake: Lake, collection: str, *moments: datetime) -> None:
 
 
 def test_partitions_that_are_years_apart_are_found(lake: Lake, mongo: MongoResource) -> None:
-    """They may be far apart, for example if the machine was off for months."""
+    """Partitions may be far apart, for example if the machine was off for months."""
     wanted = [T0, T0 + HOUR, T0 + 29 * DAY, T0 + 30 * DAY, T0 + 61 * DAY, T0 + 800 * DAY]
     plant(lake, "coin_snapshots", *wanted, *(moment + 0.9 * HOUR for moment in wanted))
 
@@ -57,7 +57,7 @@ def test_a_window_includes_its_start_and_excludes_its_end(lake: Lake, mongo: Mon
 
 
 def test_documents_without_a_time_have_no_partition(lake: Lake, mongo: MongoResource) -> None:
-    """Other programs may write such documents to the data lake."""
+    """Other programs may write documents without a time to the data lake."""
     plant(lake, "coin_snapshots", T0)
     lake["coin_snapshots"].insert_many([{"_id": "a"}, {"_id": "b", "observed_at": 1}])
 

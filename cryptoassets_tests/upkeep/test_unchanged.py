@@ -55,7 +55,7 @@ def test_documents_of_hours_that_are_not_in_the_ledger_are_found(
 
 @pytest.mark.mongo
 def test_an_undated_document_is_noticed(lake: Lake, mongo: MongoResource) -> None:
-    """It is in no partition, so only the total of the collection reveals it."""
+    """The document is in no partition, so only the total of the collection reveals it."""
     plant(lake, T0)
     lake["coin_snapshots"].insert_one({"observed_at": "2026-06-01"})
 

@@ -66,7 +66,7 @@ def test_the_page_opens_under_each_name_of_this_machine(page: Page, host: str) -
 
 
 def test_dagsters_own_page_may_send_mutations(page: Page) -> None:
-    """The browser adds an `Origin` header to such requests."""
+    """The browser adds an `Origin` header to the page's own POST requests, too."""
     own = {"Origin": f"http://{page.address}", "Sec-Fetch-Site": "same-origin"}
     body = '{"query": "mutation{setAutoMaterializePaused(paused:false)}"}'
 

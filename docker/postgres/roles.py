@@ -73,7 +73,7 @@ def create(admin_url: str, name: str, password: str) -> None:
 
 
 def set_up_product(admin_url: str) -> None:
-    """Give both roles their rights in the platform's database.
+    """Give `cryptoassets` and `executor` their rights in the platform's database.
 
     On an empty volume, all tables are created here, because only an administrator can give the role
     `analyst` all its rights. The platform itself creates the tables that later versions add.
@@ -109,7 +109,7 @@ def hand_over(
     Args:
         connection: the administrator's connection to this database.
         schemas: names of schemas; those that do not exist are skipped. `public` keeps its owner.
-        views: the only views to hand over; None: all.
+        views: the only views to hand over; None means all views.
     """
     # A run of the previous version may still hold locks on tables; wait for it, but not forever.
     connection.execute("SET LOCAL lock_timeout = '60s'")

@@ -4,8 +4,8 @@ What goes here: what must happen before everything else, with the standard libra
 out: creating users and roles (in `docker/mongo/users.py` and `docker/postgres/roles.py`).
 
 Compose writes the passwords to one file in this container. This script copies them to several
-volumes; each service mounts only the volume with the secrets that it needs. The secrets are not in
-environment variables, because `docker inspect` would show these.
+volumes; each service mounts only the volume with the secrets that it needs. Secrets are not passed
+as environment variables, because `docker inspect` would show them.
 """
 
 import ipaddress

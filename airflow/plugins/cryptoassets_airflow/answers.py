@@ -98,7 +98,7 @@ def _messages(answer: dict[str, Any]) -> str:
 
 
 def _permanent_error(response: httpx.Response) -> str:
-    """Return the messages of an HTTP 500 response with permanent errors; empty for others."""
+    """Return the messages of permanent errors in an HTTP 500 response, or an empty string."""
     if response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Alerts for late DAG runs, which are declared differently in Airflow 2 and 3.
+"""Alerts for late DAG runs: deadline alerts on Airflow 3, SLAs on Airflow 2.
 
 What stays out: stopping runs that take too long (the operator's `run_timeout`).
 """
@@ -24,8 +24,9 @@ async def warn_of_late_run(**kwargs: Any) -> None:
 def late_after(within: timedelta) -> dict[str, Any]:
     """Return DAG arguments that raise an alert if a run takes longer than `within`.
 
-    On Airflow 3, they declare a deadline alert, and the time starts when the run is queued. On
-    Airflow 2, they declare an SLA for each task, and the time starts at the interval's end.
+    On Airflow 3, the arguments declare a deadline alert, and the time starts when the run is
+    queued. On Airflow 2, they declare an SLA for each task, and the time starts at the interval's
+    end.
     Airflow 2 checks scheduled runs only, and lists missed SLAs under Browse.
     """
     if DeadlineAlert is None:

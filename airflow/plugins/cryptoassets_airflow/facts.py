@@ -22,8 +22,8 @@ IS_RETRYABLE = "is_retryable"
 def facts_of(entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the facts in `metadataEntries`, by name.
 
-    The result is empty for other products' assets, and for runs from before facts had names. For
-    such a run, the documents are not counted, and errors count as temporary.
+    The result is empty for other products' assets, and for runs from before facts had names.
+    Without facts, documents are not counted, and errors count as temporary.
     """
     text = next((entry["jsonString"] for entry in entries if entry["label"] == METADATA_KEY), "{}")
     facts: dict[str, Any] = json.loads(text)

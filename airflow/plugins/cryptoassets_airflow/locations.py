@@ -45,7 +45,7 @@ def explain_unknown_job(error: DagsterError, locations: Locations, name: str) ->
     Dagster gives the same answer for an unknown job and for a code location that it does not have.
 
     Args:
-        error: is returned if the code location is loaded, so only the job is unknown.
+        error: returned if the code location is loaded, because then only the job is unknown.
         locations: all code locations.
         name: the code location of the launch.
     """

@@ -94,7 +94,7 @@ class Outcome:
         return asdict(self)
 
     def is_skipped(self, skip_on: Sequence[str]) -> bool:
-        """Return whether only these permanent errors occurred, so that the task is skipped."""
+        """Return whether the task is skipped: it has permanent errors, all named in `skip_on`."""
         return bool(self.lasting) and set(self.lasting) <= set(skip_on)
 
     def lines(self, *, skip_on: Sequence[str] = ()) -> Iterator[tuple[int, str]]:
@@ -180,7 +180,7 @@ class OutcomeReader:
             elif kind == "RunFailureEvent":
                 cause = event["error"]["message"].strip() if event["error"] else ""
                 if any(cause in error for error in self._errors):
-                    cause = ""  # the failed step's message
+                    cause = ""  # A failed step's message already contains it.
                 self._errors.append(f"{event['message']} {cause}".strip())
 
     def _take_lasting(self, failure: Mapping[str, Any]) -> None:

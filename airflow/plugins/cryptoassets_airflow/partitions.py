@@ -20,8 +20,8 @@ def partition_of_documents(result: Mapping[str, Any] | str | None, default: str)
 
     A document belongs to the hour in which it was observed. Therefore, a run that is launched just
     before the full hour may store its documents in the next hour's partition. If documents went to
-    several partitions, the launched partition is returned; Dagster's sensors for late documents
-    process the others.
+    several partitions, the partition for which the run was launched is returned; Dagster's sensors
+    for late documents process the other partitions.
 
     Args:
         result: the fetching task's return value (XCom), or its JSON text.
@@ -38,7 +38,7 @@ def partition_of_documents(result: Mapping[str, Any] | str | None, default: str)
 
 
 def _has_new_documents(facts: Mapping[str, Any]) -> bool:
-    """Return whether the run itself stored documents in the launched partition."""
+    """Return whether the run stored documents in the partition for which it was launched."""
     received: int = facts.get(DOCUMENTS_RECEIVED, 0)
     elsewhere: int = facts.get(DOCUMENTS_OF_OTHER_PARTITIONS, 0)
     return received > elsewhere

@@ -18,7 +18,7 @@ from cryptoassets_airflow.runs import ENDED
 FIRST_POLL_SECONDS = 0.25
 # Pause between polls as a share of the time waited so far: long runs are polled less often.
 POLL_SHARE = 0.05
-# Long enough for replacing a webserver without failing tasks.
+# Long enough to replace a webserver without failing tasks.
 UNREACHABLE_SECONDS = 1_800.0
 # Dagster queues or starts a run while it handles the launch request. A run that is still
 # NOT_STARTED after this time was never submitted.

@@ -43,7 +43,7 @@ def _health_cell(health: Health) -> Cell:
 
 
 def _is_dagster_of_others() -> bool:
-    """Whether Dagster's address belongs to another installation; unknown if a store is stopped."""
+    """Whether Dagster's address belongs to another installation; False if a store is stopped."""
     try:
         rows = rows_of({"published_by": queries.PUBLISHED_BY})["published_by"]
     except CryptoassetsError:

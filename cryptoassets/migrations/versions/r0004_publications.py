@@ -1,4 +1,4 @@
-"""Publications get numbers; for each mart, the numbers of its inputs are recorded."""
+"""Publications get numbers; for each mart, the numbers of the publications it read are stored."""
 
 from pathlib import Path
 

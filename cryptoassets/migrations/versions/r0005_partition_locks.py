@@ -1,4 +1,4 @@
-"""Locks are rows that only writers can lock; readers can no longer write large objects."""
+"""A table whose rows only writers can lock; readers can no longer write large objects."""
 
 from pathlib import Path
 

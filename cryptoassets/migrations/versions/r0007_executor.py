@@ -9,6 +9,6 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Grant the right if the role exists; it is created when a cluster is set up."""
+    """Grant the right if the role exists; the role is created when a cluster is set up."""
     sql = Path(__file__).with_name("r0007_executor.sql").read_text(encoding="utf-8")
     op.execute(sql)

@@ -158,7 +158,7 @@ def judge_answer(
         answer: the source's answer.
         stamp: its timestamp.
         batch: its documents and dead letters.
-        judge: the kernel that applies the flow's rules.
+        judge: the function that applies the flow's rules.
     """
     rows = judge(raw_rows(batch.documents, flow.raw, ALL_TIME, ALL_TIME, {}, COINS))
     outcomes = Counter(rows["outcome"].to_pylist())

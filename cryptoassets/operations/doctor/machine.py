@@ -94,7 +94,7 @@ def _version(package: str) -> str:
 
 
 def java(home: Path) -> Iterator[Finding]:
-    """Find the Java that Spark would use, and whether it is prepared for quick starts."""
+    """Report which Java Spark would use, and whether it is prepared for quick starts."""
     try:
         found = find_java()
     except EmbeddedError as error:

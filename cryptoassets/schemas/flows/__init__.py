@@ -61,9 +61,9 @@ def flow_named(asset: str) -> Flow:
 
 ALTERNATIVE_INPUT = "cryptoassets/or_else"
 """Metadata key of an input; the value is the key of another published asset. At least one of the
-two must have been published in the range of partitions."""
+two assets must have been published in the range of partitions."""
 COLUMNS_OF_INPUT = "columns"
-"""Metadata key of an input from PostgreSQL; the value lists the columns to read. Without it, all
-are read."""
+"""Metadata key of an input from PostgreSQL; the value lists the columns to read. Without this key,
+all columns are read."""
 MAY_BE_EMPTY = "cryptoassets/may_be_empty"
 """Metadata key of an input for which a range without rows is not an error."""

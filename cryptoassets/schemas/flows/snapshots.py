@@ -66,7 +66,7 @@ SNAPSHOT_FLOW = Flow(
     assets="cryptoassets.assets.snapshots",
     rules=("cryptoassets.transforms.prices",),
     also=("warehouse/coins",),
-    # This flow runs the check after publishing, so that the check does not delay it.
+    # This flow runs the check after publishing, so that the check does not delay publishing.
     own_checks=("quarantine_share",),
     is_by_month=True,
     feeds_marts=True,

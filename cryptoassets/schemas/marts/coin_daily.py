@@ -9,7 +9,7 @@ from cryptoassets.schemas.table import Column, Table
 LOOKBACK_DAYS = 30
 """Number of earlier days that the figures of a day depend on: 30 returns need 31 closes."""
 DAYS_READ_BACK = 1
-"""Number of earlier days whose prices are read, for `return_24h_pct`. Of the other earlier days,
+"""Number of earlier days whose prices are read, for `return_24h_pct`. For the other earlier days,
 only `high` and `close` are needed, and these are read from the mart itself."""
 DAYS_KEPT_BEFORE = LOOKBACK_DAYS + DAYS_READ_BACK
 """Number of earlier days whose prices must exist to compute a day and its lookback days again."""

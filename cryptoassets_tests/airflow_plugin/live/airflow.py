@@ -1,8 +1,8 @@
 """A real Airflow, version 2 or 3, for tests.
 
 What goes here: starting Airflow, triggering DAGs, reading states. What stays out: Dagster (in
-`dagster`). Airflow 3 runs the same programs as with `make airflow`, and is controlled over its API.
-Airflow 2 is controlled with its commands. States are read from Airflow's own database.
+`dagster`). Airflow 3 runs the same programs as `make airflow` and is controlled mostly over its
+API, Airflow 2 mostly with its commands. States are read from Airflow's own database.
 """
 
 import json
@@ -89,7 +89,7 @@ class Airflow:
             self.api("POST", "/backfills", {"dag_id": dag_id, "max_active_runs": 2, **dates})
         else:
             dates_2 = ["-s", first.isoformat(), "-e", last.isoformat()]
-            # Otherwise the command's forked workers close pooled connections that the command uses.
+            # With a pool, the command's forked workers close connections that the command uses.
             environment = {"AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_ENABLED": "False"}
             self.command("dags", "backfill", "--disable-retry", *dates_2, dag_id, **environment)
 

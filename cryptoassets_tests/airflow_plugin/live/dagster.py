@@ -86,7 +86,7 @@ def webserver_program(port: int, logs: Path) -> Program:
 
 
 class LosingProxy(ThreadingHTTPServer):
-    """Forwards requests, but closes the connection instead of answering the first launch.
+    """Forwards requests, but closes the connection instead of answering the first launch of a run.
 
     It calls `instead` before closing the connection, while Dagster may still handle the launch.
     """

@@ -67,7 +67,7 @@ def test_a_backfill_of_days_launches_one_run_per_day(
     """Each interval of the daily DAG is one day, on both versions of Airflow."""
     midnight = hour_before(0).replace(hour=0)
     days = [midnight - timedelta(days=number) for number in range(oldest, newest - 1, -1)]
-    # Marts fail without any prices. One hour is enough, because all these days look back on it.
+    # Marts fail without any prices. One hour is enough: the marts of all these days read it.
     hour = days[0] + timedelta(hours=10)
     plant(stores, hour)
     run_id = airflow.trigger("live_deferred", job="process", partition=hour_key(hour))

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.airflow2, pytest.mark.timeout(600)]
 
 
 def test_all_dags_load(airflow: Airflow) -> None:
-    """This includes the DAG with dagster-airflow's own operator."""
+    """The DAG with dagster-airflow's own operator loads as well."""
     assert [] == airflow.rows("SELECT filename, stacktrace FROM import_error")
     named = "SELECT dag_id FROM dag WHERE dag_id = 'launch_by_dagster_airflow'"
     assert until(lambda: airflow.rows(named), 60)
@@ -50,7 +50,7 @@ def test_a_backfill_of_days_launches_one_run_per_day(
 def test_dagster_airflows_own_operator_launches_a_job_without_partition(
     airflow: Airflow, dagster: Dagster
 ) -> None:
-    """The operator supports no other jobs; the DAG's documentation lists its limits."""
+    """The operator supports only unpartitioned jobs; the DAG's documentation lists its limits."""
     airflow.unpause("launch_by_dagster_airflow")
     run_id = airflow.trigger("launch_by_dagster_airflow")
 

@@ -50,7 +50,7 @@ def test_the_log_shows_materializations_and_a_link(airflow: Airflow, dagster: Da
 def test_the_first_scheduled_run_fetches_the_current_rates(
     airflow: Airflow, dagster: Dagster, stores: Stores
 ) -> None:
-    """Its interval ended up to six hours before the platform was first started."""
+    """The run's interval ended up to six hours before the platform was first started."""
     airflow.unpause(RATES)
     try:
         until(lambda: set(airflow.dag_runs(RATES).values()) & {"success", "failed"}, 300)

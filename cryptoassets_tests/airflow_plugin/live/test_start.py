@@ -1,4 +1,4 @@
-"""The command `airflow`: started twice, killed, started again, and given a command of Airflow."""
+"""`cryptoassets airflow`: started twice, killed, started again, and given an Airflow command."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from cryptoassets_tests.web import answers
 
 pytestmark = pytest.mark.timeout(900)
 HOURLY = "process_cryptoassets_hourly"
-# The command itself has no option for the ports, which other programs may use.
+# The command itself has no options for its ports, and other programs may use the default ports.
 START = """
 import sys
 from cryptoassets.cli.airflow import run_until_stopped
@@ -39,7 +39,7 @@ except CryptoassetsError as error:
 
 
 class EmptyPage(BaseHTTPRequestHandler):
-    """Answers in place of a Dagster that is ready."""
+    """Pretends to be a Dagster that is ready."""
 
     def do_GET(self) -> None:
         """Answer with an empty page."""
@@ -85,7 +85,7 @@ class Starter:
 
     @property
     def output(self) -> str:
-        """What the command that was started last has printed."""
+        """The output of the command that was started last."""
         return (self.home / "output").read_text()
 
     @property
@@ -104,18 +104,18 @@ class Starter:
 
 
 def airflow_processes(starter: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    """Return Airflow's processes; the starter's other children are the stores, which stay."""
+    """Return Airflow's processes; the starter's other children are stores, which keep running."""
     family = psutil.Process(starter.pid).children(recursive=True)
     return [one for one in family if is_of_airflow(one)]
 
 
 def programs(starter: "subprocess.Popen[bytes]") -> list[psutil.Process]:
-    """Return the processes that the starter itself has started; they last as long as it does."""
+    """Return the processes that the starter itself has started; they run as long as it does."""
     return [one for one in airflow_processes(starter) if one.ppid() == starter.pid]
 
 
 def is_of_airflow(process: psutil.Process) -> bool:
-    """Return whether a process runs Airflow; some have a title in place of a command line."""
+    """Return whether a process runs Airflow; some replace their command line with a title."""
     try:
         line = " ".join(process.cmdline())
     except psutil.Error:
@@ -126,7 +126,7 @@ def is_of_airflow(process: psutil.Process) -> bool:
 @pytest.fixture(scope="module")
 def starter() -> Iterator[Starter]:
     """Airflow's starter; at the end, its stores are deleted."""
-    # As `session_home`: PostgreSQL's account must be able to enter it.
+    # PostgreSQL's account must be able to enter the folder, as with `session_home`.
     home = Path(tempfile.mkdtemp(prefix="cryptoassets-tests-", dir="/var/tmp"))
     home.chmod(0o755)
     server = ThreadingHTTPServer(("127.0.0.1", 0), EmptyPage)
@@ -151,7 +151,10 @@ def first(starter: Starter) -> Iterator["subprocess.Popen[bytes]"]:
 def test_the_scheduler_starts_when_the_api_server_answers(
     starter: Starter, first: "subprocess.Popen[bytes]"
 ) -> None:
-    """Otherwise the first tasks time out. Without a terminal, each step is a printed line."""
+    """If it started earlier, the first tasks would time out.
+
+    Without a terminal, each step is a printed line.
+    """
     assert starter.is_answering
     assert first.poll() is None
     steps = ("Preparing Airflow's database", "Starting Airflow and Dagster: takes about a minute")

@@ -19,7 +19,7 @@ from cryptoassets_airflow.errors import DagsterRefusedError
     ],
 )
 def test_the_root_is_read_from_the_connection(fields: dict[str, object], root: str) -> None:
-    """dagster-airflow expects the full URL in the login."""
+    """Connections of dagster-airflow's type have the full URL in the login."""
     address = read_address(Connection(conn_id="dagster_default", **fields))
 
     assert root == address.root

@@ -159,7 +159,7 @@ def test_the_first_rates_run_is_scheduled_at_the_first_start(
 def test_rates_are_those_of_the_hour_in_which_the_run_starts(
     dags: dict[str, Any], task_id: str
 ) -> None:
-    """At the platform's first start, the interval has ended hours before."""
+    """At the platform's first start, the interval may have ended hours ago."""
     partition = rendered_partition(dags, f"{RATES}.{task_id}", {}, STARTED)
 
     assert "2026-11-27-23:00" == partition
@@ -176,7 +176,7 @@ def test_rates_are_those_of_the_hour_in_which_the_run_starts(
 def test_documents_that_were_fetched_after_midnight_are_processed_there(
     dags: dict[str, Any], task_id: str, partition: str
 ) -> None:
-    """Otherwise all tasks would succeed, but no price would be published."""
+    """If the earlier hour were processed, all tasks would succeed without publishing a price."""
     late = {"partition": "2026-11-28-00:00", "facts": {"is_late": True}}
     fetched = {"materializations": [late]}
     results = {"ingest_coincap": fetched, "fetch_rates": fetched}

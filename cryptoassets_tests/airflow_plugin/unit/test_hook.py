@@ -117,7 +117,7 @@ def test_a_malformed_partition_fails_at_once(hook: DagsterHook, dagster: Scripte
 
 
 def test_other_errors_in_dagster_are_retried(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """For example, PostgreSQL may be restarting."""
+    """Dagster's PostgreSQL may be restarting, for example."""
     dagster.answers["AirflowStatus"] = [ConnectionError("no server"), status_answer("STARTED")]
 
     assert "STARTED" == hook.status("1")
@@ -154,7 +154,7 @@ def test_a_retry_does_not_wait_for_a_run_that_failed(
 
 
 def test_a_cleared_task_stops_its_earlier_run(hook: DagsterHook, dagster: ScriptedDagster) -> None:
-    """The triggerer may have been down when the task was cleared."""
+    """The triggerer, which usually stops the run, may have been down when the task was cleared."""
     dagster.answers["AirflowFind"] = [search_answer(run("3", cleared="-1"))]
     dagster.answers["AirflowStatus"] = [status_answer("STARTED"), status_answer("CANCELED")]
     dagster.answers["AirflowStop"] = [{"terminateRun": {"__typename": "TerminateRunSuccess"}}]
@@ -167,7 +167,7 @@ def test_a_cleared_task_stops_its_earlier_run(hook: DagsterHook, dagster: Script
 def test_a_run_that_is_about_to_start_is_marked_as_cancelled(
     hook: DagsterHook, dagster: ScriptedDagster, early: str
 ) -> None:
-    """Otherwise Dagster refuses to stop it, for example after a timeout in the first seconds."""
+    """Without the mark, Dagster refuses to stop a run that a timeout ends in its first seconds."""
     dagster.answers["AirflowStatus"] = [status_answer(early), status_answer("CANCELED")]
     dagster.answers["AirflowStop"] = [{"terminateRun": {"__typename": "TerminateRunSuccess"}}]
 

@@ -47,7 +47,7 @@ def test_clearing_changes_the_launch_tags_and_keeps_the_task_tags() -> None:
 
 
 def test_mapped_tasks_have_their_own_runs() -> None:
-    """Otherwise all of them would wait for the run of the first task."""
+    """If mapped tasks shared their tags, all of them would wait for the run of the first task."""
     first, second = (Identity.of(context(map_index=number), retries=2) for number in (0, 1))
 
     assert first.task_tags != second.task_tags
@@ -95,7 +95,10 @@ def test_the_error_names_a_code_location_that_cannot_be_used(entry: object, word
 def test_a_launch_that_finds_no_job_reports_whether_the_code_location_exists(
     dagster: ScriptedDagster, known: list[str], words: str
 ) -> None:
-    """Dagster gives the same answer in both cases; in Docker the locations have other names."""
+    """Dagster's answer does not show whether the job or its code location is missing.
+
+    In Docker, code locations have other names.
+    """
     entries = [{"name": name, **LOADED} for name in known]
     workspace = {"__typename": "Workspace", "locationEntries": entries}
     dagster.answers["AirflowFind"] = [search_answer()]
@@ -124,7 +127,7 @@ def test_a_skipped_task_logs_neither_an_error_nor_an_empty_table(
     with caplog.at_level(logging.INFO), pytest.raises(AirflowSkipException):
         task.resume(context(), {"status": "FAILURE", "detail": ""}, "1")
 
-    # Airflow 3 writes the task's log to the standard output, Airflow 2 uses Python's logging.
+    # Airflow 3 writes the task's log to the standard output; Airflow 2 uses Python's logging.
     log = capsys.readouterr().out + caplog.text
     assert "Skipped: no documents" in log
     assert not [word for word in ("Dagster: step", "rows", "ERROR", "error") if word in log]

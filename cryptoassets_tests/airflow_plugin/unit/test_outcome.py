@@ -82,7 +82,7 @@ def test_the_table_names_asset_partition_rows_and_checks() -> None:
 
 
 def test_the_table_shows_a_dash_for_what_an_asset_does_not_have() -> None:
-    """The ECB's rates have no partitions, and rates that are up to date no row count."""
+    """The ECB's rates have no partitions, and no row count if they were already up to date."""
     key = {"path": ["warehouse", "ecb_rates"]}
     made = MATERIALIZATION | {"assetKey": key, "partition": None, "metadataEntries": []}
 
@@ -92,7 +92,7 @@ def test_the_table_shows_a_dash_for_what_an_asset_does_not_have() -> None:
 
 
 def test_the_number_of_late_documents_is_read_from_the_facts() -> None:
-    """Their materialization has no row count in Dagster's own metadata."""
+    """The materialization of late documents has no row count in Dagster's own metadata."""
     entry = {"label": METADATA_KEY, "jsonString": json.dumps({DOCUMENTS_RECEIVED: 7})}
 
     [made] = outcome(MATERIALIZATION | {"metadataEntries": [entry]}).materializations
@@ -115,7 +115,7 @@ def test_a_failed_check_of_severity_error_fails_the_task_of_a_successful_run() -
 
 
 def test_a_failed_check_can_be_ignored() -> None:
-    """With `fail_on_check_error=False` it is only an error line in the log."""
+    """With `fail_on_check_error=False`, the check only adds an error line to the log."""
     result = outcome(check("ERROR", success=False))
 
     result.judge(fail_on_check_error=False)
@@ -124,7 +124,7 @@ def test_a_failed_check_can_be_ignored() -> None:
 
 
 def test_a_failed_check_of_severity_warn_is_only_logged() -> None:
-    """It is logged as a warning, and the task succeeds."""
+    """The check is logged as a warning, and the task succeeds."""
     result = outcome(check("WARN", success=False))
 
     result.judge(fail_on_check_error=True)
@@ -159,7 +159,7 @@ def test_a_run_with_another_error_is_not_a_skip() -> None:
 
 
 def test_the_log_states_the_reason_of_a_failure_once() -> None:
-    """Dagster repeats it in the error's cause and in the event for the run."""
+    """Dagster repeats the reason in the error's cause and in the event for the run."""
     lines = [line for _, line in outcome(failed_step(may_pass=True), RUN_FAILED).lines()]
 
     assert "Dagster: step clean__coin_prices: Failure: no documents" == lines[0]

@@ -12,7 +12,7 @@ from cryptoassets_tests.airflow_plugin.unit.test_dags import loaded
 
 @pytest.fixture(scope="module")
 def own_dag(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The DAG, from a file that contains only it."""
+    """The DAG, loaded from a folder that contains no other DAG."""
     folder = tmp_path_factory.mktemp("dags")
     (folder / "my_marts.py").write_text(documented_dag())
     [dag] = loaded(folder).values()
@@ -21,7 +21,7 @@ def own_dag(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.parametrize("task_id", ["marts", "candles"])
 def test_a_scheduled_run_processes_the_day_of_its_interval(own_dag: Any, task_id: str) -> None:
-    """The interval of yesterday ends today at midnight."""
+    """Yesterday's interval ends today at 00:00."""
     yesterday, today = datetime(2026, 11, 26, tzinfo=UTC), datetime(2026, 11, 27, tzinfo=UTC)
     task = own_dag.get_task(task_id)
 

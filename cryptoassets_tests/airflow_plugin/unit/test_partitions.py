@@ -1,4 +1,4 @@
-"""The DAGs process the hour into which the documents went."""
+"""The DAGs process the hour in which the fetched documents were stored."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ def result(*materializations: dict[str, Any]) -> dict[str, Any]:
 
 
 def own(*, received: int, elsewhere: int) -> dict[str, Any]:
-    """Return the materialization of the launched partition; only one with documents has one."""
+    """Return the materialization of the launched partition, which must have documents."""
     facts = {DOCUMENTS_RECEIVED: received, DOCUMENTS_OF_OTHER_PARTITIONS: elsewhere}
     return {"partition": HOUR, "facts": facts}
 
@@ -28,7 +28,7 @@ LATE = {"partition": NEXT_HOUR, "facts": {DOCUMENTS_RECEIVED: 100, IS_LATE: True
 
 
 def test_documents_in_the_launched_hour_are_processed_there() -> None:
-    """This is the usual case. A past hour with documents fetches nothing and keeps them."""
+    """A run for a past hour that has documents fetches nothing and keeps them."""
     for received in (100, 0):
         fetched = result(own(received=received, elsewhere=0))
 
@@ -52,6 +52,6 @@ def test_the_result_may_be_json_text() -> None:
 
 
 def test_without_a_result_the_default_is_used() -> None:
-    """For example, a user has marked the fetching task as successful."""
+    """A task that a user has marked as successful has no result, for example."""
     assert HOUR == partition_of_documents(None, HOUR)
     assert HOUR == partition_of_documents(result(), HOUR)

@@ -53,7 +53,7 @@ def test_waiting_ends_when_dagster_stays_unreachable(
 def test_waiting_ends_when_the_run_was_never_submitted(
     hook: DagsterHook, dagster: ScriptedDagster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This happens if the webserver is killed during the launch."""
+    """If the webserver is killed during the launch, the run is never submitted."""
     monkeypatch.setattr(watch, "NEVER_SUBMITTED_SECONDS", 0.3)
     dagster.answers["AirflowStatus"] = [status_answer("NOT_STARTED")]
 

@@ -36,7 +36,7 @@ def correlation(one: Floats, other: Floats) -> float:
 
 
 def test_the_price_at_an_instant_is_always_the_same(market: Market) -> None:
-    """It does not depend on the order of requests, or on other coins and instants."""
+    """The price does not depend on the order of requests, or on other coins and instants."""
     times = np.array([T0, T0 + 1234, T0 - 40 * DAY])
     together = market.prices_usd(np.arange(20), times)
 
@@ -106,7 +106,7 @@ def test_prices_are_smooth_from_one_millisecond_to_the_next(market: Market) -> N
 
 
 def test_prices_stay_near_the_prices_in_the_file(market: Market) -> None:
-    """This is true even over eight years."""
+    """Prices stay within a factor of ten, even over eight years."""
     indices = np.arange(len(market.coins))
     levels = np.array([coin.price_usd for coin in market.coins])[:, None]
     ratios = market.prices_usd(indices, 1_514_764_800_000 + 7 * DAY * np.arange(450)) / levels

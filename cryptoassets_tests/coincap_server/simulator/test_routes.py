@@ -40,7 +40,7 @@ def test_the_same_instant_gives_the_same_answer() -> None:
 
 
 def test_price_times_supply_is_the_market_cap() -> None:
-    """This is true for every recorded coin, and a rule checks it with a tolerance of 1e-6."""
+    """The equation holds for every recorded coin; a rule checks it with a tolerance of 1e-6."""
     for coin in coins_at(NOW_MS):
         product = Decimal(coin["priceUsd"]) * Decimal(coin["supply"])
         cap = Decimal(coin["marketCapUsd"])

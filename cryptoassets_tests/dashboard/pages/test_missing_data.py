@@ -50,7 +50,7 @@ def drawn(tab: Tab, chart: int) -> dict[str, Any]:
 def test_a_change_names_the_day_with_which_it_compares(
     tab: Tab, incomplete: str, dashboard: str
 ) -> None:
-    """If yesterday's market cap is missing, the card compares with the day before yesterday."""
+    """If yesterday's market cap is missing, the card shows the change since the day before."""
     today = datetime.now(UTC).date()
 
     tab.open(f"{incomplete}/", f"since {figures.past_day(today - timedelta(days=2), today)}")
@@ -60,7 +60,7 @@ def test_a_change_names_the_day_with_which_it_compares(
 
 
 def test_lines_are_interrupted_at_the_missing_day(tab: Tab, incomplete: str) -> None:
-    """The first chart shows the market cap, in the unit of the card above; the third, dominance."""
+    """Chart 0 shows the market cap in the unit of the card above it; chart 2 shows dominance."""
     tab.open(f"{incomplete}/", "Market cap\n\n$", "All coins")
 
     cap, dominance = drawn(tab, 0), drawn(tab, 2)

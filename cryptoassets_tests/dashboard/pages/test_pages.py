@@ -38,7 +38,7 @@ FIRST_PAINT_SECONDS = 2.0
 def test_a_page_shows_its_data_without_an_error(
     tab: Tab, dashboard: str, page: str, width: str, scheme: Scheme, tmp_path: Path
 ) -> None:
-    """Nothing is wider than the window; no console errors, and no requests to other hosts."""
+    """Nothing is wider than the window; there are no console errors or requests to other hosts."""
     tab.problems.clear()
     tab.set_window(WIDTHS[width], scheme)
 

@@ -1,4 +1,4 @@
-"""The last runs are those of this installation, even if another one's Dagster responds."""
+"""Only runs of this installation are shown, even if another installation's Dagster responds."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
 def test_runs_of_another_installation_are_not_shown(
     tab: Tab, market: str, run: tuple[str, str]
 ) -> None:
-    """Two checkouts on one machine have the same usual address of Dagster."""
+    """Two checkouts on one machine use the same default address for Dagster."""
     run_id, pages = run
 
     with served(market, CRYPTOASSETS_PAGES=pages) as address:
@@ -57,7 +57,7 @@ def test_runs_of_this_installation_are_shown(
     postgres_url_of: UrlOf,
     migrated_template: str,
 ) -> None:
-    """Our Dagster knows a run that published one of our tables."""
+    """A Dagster belongs to this installation if it knows a run that published one of its tables."""
     run_id, pages = run
 
     with filled(stack, postgres_url_of, migrated_template) as market:
@@ -76,7 +76,7 @@ def test_runs_of_this_installation_are_shown(
 def test_before_the_first_publication_no_runs_are_claimed(
     tab: Tab, run: tuple[str, str], stack: Stack, migrated_template: str
 ) -> None:
-    """Nothing shows yet to whom the Dagster that responds belongs."""
+    """It is not yet known to which installation the responding Dagster belongs."""
     run_id, pages = run
     url = f"{stack.analyst_url().rsplit('/', 1)[0]}/{migrated_template}"
 
