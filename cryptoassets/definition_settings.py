@@ -1,15 +1,20 @@
 """The settings that Dagster's definitions need: the first partition and MongoDB's database.
 
-What goes here: these settings. What stays out: all other settings (in `settings`). The definitions
-load even if the other settings are wrong.
+What goes here: these settings, and reading settings of any kind. What stays out: all other settings
+(in `settings`). The definitions load even if the other settings are wrong.
 """
 
+import os
 from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cryptoassets import setting_values
+from cryptoassets.errors import SettingsError
+from cryptoassets.project import settings_file
 
 OLDEST_DAY = date(2018, 1, 1)
 """Fetched data with an earlier time is rejected."""
@@ -54,3 +59,53 @@ class DefinitionSettings(BaseSettings):
     def first_partition(self) -> datetime:
         """Start of the first hourly and daily partition."""
         return datetime.combine(self.cryptoassets_since, time(), UTC)
+
+
+_Kind = TypeVar("_Kind", bound=DefinitionSettings)
+
+
+class _Origin(NamedTuple):
+    """Everything that settings depend on, except for files that a setting names."""
+
+    environment: dict[str, str]
+    folder: Path
+    file: Path
+    content: bytes | None
+
+
+_loaded: dict[type[DefinitionSettings], tuple[_Origin, DefinitionSettings]] = {}
+"""The newest settings of each kind, and what they were read from.
+
+A batch asks for the settings dozens of times, and each validation takes milliseconds.
+"""
+
+
+def read_settings(kind: type[_Kind]) -> _Kind:
+    """Read settings; if nothing has changed since the last time, return the same object.
+
+    Raises:
+        SettingsError: a value cannot be used; the message names the variable, never its value.
+    """
+    origin = _origin()
+    known, settings = _loaded.get(kind, (None, None))
+    if known == origin and isinstance(settings, kind):
+        return settings
+    try:
+        settings = kind(_env_file=settings_file())
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        )
+        message = f"Wrong setting: {problems}. Correct it in the environment or in .env"
+        raise SettingsError(message) from None
+    # The content of a file that a setting names may change at any time.
+    if not any(name.endswith("_file") for name in settings.model_fields_set):
+        _loaded[kind] = (origin, settings)
+    return settings
+
+
+def _origin() -> _Origin:
+    file = settings_file()
+    content = file.read_bytes() if file.is_file() else None
+    return _Origin(dict(os.environ), Path.cwd(), file, content)

@@ -7,24 +7,22 @@ descriptions to `docs/reference.md`. What stays out: starting a server for a URL
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from cryptoassets import setting_values
-from cryptoassets.definition_settings import DefinitionSettings
+from cryptoassets.definition_settings import DefinitionSettings, read_settings
 from cryptoassets.environment import secret_from_file
 from cryptoassets.errors import SettingsError
 from cryptoassets.origins import LOOPBACK_HOSTS
-from cryptoassets.project import HOME, default_home, project_root, settings_file
+from cryptoassets.project import HOME, default_home, project_root
 
 SourceKind = Literal["coincap", "simulator", "replay"]
 """Where data comes from; stored with every document and row."""
 Interval = Literal["m1", "m5", "m15", "m30", "h1", "h2", "h6", "h12", "d1"]
 """CoinCap's names for the time between two points of history."""
-
-_Kind = TypeVar("_Kind", bound=DefinitionSettings)
 
 COINCAP_V3_URL = "https://rest.coincap.io/v3"
 
@@ -253,26 +251,14 @@ class Settings(DefinitionSettings):
 
 
 def load_settings() -> Settings:
-    """Read the environment and the project's `.env`.
+    """Read the environment and `.env`; if nothing has changed, return the same object.
 
     Raises:
         SettingsError: a value cannot be used; the message names the variable, never its value.
     """
-    return _load(Settings)
+    return read_settings(Settings)
 
 
 def definition_settings() -> DefinitionSettings:
     """Read only what the definitions need; see `load_settings`."""
-    return _load(DefinitionSettings)
-
-
-def _load(kind: type[_Kind]) -> _Kind:
-    try:
-        return kind(_env_file=settings_file())
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-        )
-        message = f"Wrong setting: {problems}. Correct it in the environment or in .env"
-        raise SettingsError(message) from None
+    return read_settings(DefinitionSettings)

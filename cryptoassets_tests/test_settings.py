@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from cryptoassets.errors import SettingsError
 from cryptoassets.project import project_root
@@ -256,6 +257,25 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     settings = Settings(_env_file=file, coincap_coins=8)
 
     assert (8, 9) == (settings.coincap_coins, settings.coincap_monthly_credits)
+
+
+def test_changed_settings_are_read_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Settings are validated only once, but a server that runs for days sees every change."""
+    monkeypatch.setenv("CRYPTOASSETS_HOME", str(tmp_path))
+    first = load_settings()
+    assert first is load_settings()
+
+    (tmp_path / ".env").write_text("COINCAP_COINS=7\n")
+    assert 7 == load_settings().coincap_coins
+    (tmp_path / ".env").write_text("COINCAP_COINS=8\n")
+    assert 8 == load_settings().coincap_coins
+    monkeypatch.setenv("COINCAP_COINS", "9")
+    assert 9 == load_settings().coincap_coins
+    (tmp_path / "secret").write_text("mongodb://one/")
+    monkeypatch.setenv("MONGO_URL_FILE", str(tmp_path / "secret"))
+    assert SecretStr("mongodb://one/") == load_settings().mongo_url
+    (tmp_path / "secret").write_text("mongodb://two/")
+    assert SecretStr("mongodb://two/") == load_settings().mongo_url
 
 
 def test_the_root_is_the_checkout_whatever_the_current_folder(

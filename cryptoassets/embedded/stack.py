@@ -5,7 +5,7 @@ start. What stays out: how each server is started (in the modules next to this o
 """
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -73,6 +73,11 @@ class Stack:
         if self._settings.mongo_url:
             return self._settings.mongo_url.get_secret_value()
         return self._mongo.url(self._mongo.ensure())
+
+    def index_dates(self, database: str, fields: Mapping[str, str]) -> None:
+        """Make queries by date fast in an embedded MongoDB; see `MongoServer.index_dates`."""
+        if self._settings.mongo_url is None:
+            self._mongo.index_dates(database, fields)
 
     def postgres_url(self, database: str | None = None) -> str:
         """Return the libpq URL of a database, including its password.

@@ -38,7 +38,8 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
         """
         if self._client is None:
             settings = load_settings()
-            url = Stack(settings).mongo_url()
+            stack = Stack(settings)
+            url = stack.mongo_url()
             with typed_errors(url_address(url)):
                 client = open_client(url)
                 try:
@@ -47,6 +48,7 @@ class MongoResource(dg.ConfigurableResource["MongoResource"]):
                         client[settings.mongo_database][name].create_index(
                             [(column, pymongo.ASCENDING)]
                         )
+                    stack.index_dates(settings.mongo_database, indexes)
                 except BaseException:
                     # Also after an interrupt, because nothing else can close this client yet.
                     client.close()

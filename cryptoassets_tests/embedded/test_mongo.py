@@ -1,10 +1,16 @@
 """The data lake's server: which program is used, and what is reported to the user."""
 
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import neosqlite
 import psutil
+import pymongo
 import pytest
 
 from cryptoassets.embedded import Stack
@@ -68,6 +74,40 @@ def test_the_stand_in_keeps_all_files_below_home(
     assert opened
     assert [] == [file for file in opened if not file.is_relative_to(home)]
     assert 0o700 == (home / "mongo" / "nx-27017").stat().st_mode & 0o777
+
+
+def test_the_stand_in_finds_documents_by_date_with_an_index(
+    home: Path, make_stack: MakeStack, no_mongod: None
+) -> None:
+    """Without the index, each query by date would read the whole collection."""
+    stack = make_stack()
+    end = datetime(2026, 1, 1, tzinfo=UTC)
+    with pymongo.MongoClient(stack.mongo_url(), tz_aware=True) as client:
+        prices = client["lake"]["prices"]
+        prices.insert_many([{"at": end - timedelta(hours=n)} for n in range(100)])
+        stack.index_dates("lake", {"prices": "at"})
+        stack.index_dates("lake", {"prices": "at"})
+        prices.insert_many([{"at": end + timedelta(hours=1)}, {"at": "yesterday"}, {}])
+
+        found = list(prices.find({"at": {"$gte": end}}))
+
+    assert [end, end + timedelta(hours=1)] == [document["at"] for document in found]
+    file = home / "mongo" / "nx-27017" / "lake.db"
+    for query in _queries_of(file, "prices", {"at": {"$gte": end.replace(tzinfo=None)}}):
+        with closing(sqlite3.connect(file)) as connection:
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+        assert "USING INDEX cryptoassets_prices_at" in plan[0][3], query
+
+
+def _queries_of(file: Path, collection: str, query: dict[str, Any]) -> list[str]:
+    """Return the SQL with which nx-27017 counts and finds the documents of a query."""
+    statements: list[str] = []
+    with closing(neosqlite.Connection(str(file))) as connection:
+        prices = connection[collection]
+        connection.db.set_trace_callback(statements.append)
+        prices.count_documents(query)
+        list(prices.find(query))
+    return [one for one in statements if one.startswith("SELECT") and collection in one]
 
 
 def test_mongod_on_path_is_preferred_and_bound_to_loopback(
