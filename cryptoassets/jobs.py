@@ -142,8 +142,8 @@ def fail_runs_without_process(context: dg.OpExecutionContext) -> None:
 
 
 @dg.job(
-    description="Mark runs whose process is gone as failed, like the sensor `dead_runs`, but once, "
-    "now. Needs no partition."
+    description="Mark runs whose process is gone as failed, once and now; the sensor `dead_runs` "
+    "does this regularly. Needs no partition."
 )
 def end_dead_runs() -> None:
     """Mark runs whose process is gone as failed."""

@@ -82,8 +82,9 @@ class Settings(DefinitionSettings):
     )
     mongo_url_file: str | None = Field(
         None,
-        description="File that contains this URL; set it instead of `MONGO_URL`. Each worker of "
-        "a Spark cluster reads the file that this variable names in the worker's environment.",
+        description="File that contains MongoDB's URL; set it instead of `MONGO_URL`. Each "
+        "worker of a Spark cluster reads the file that this variable names in the worker's "
+        "environment.",
     )
     postgres_url: SecretStr | None = Field(
         None,
@@ -94,8 +95,9 @@ class Settings(DefinitionSettings):
     )
     postgres_url_file: str | None = Field(
         None,
-        description="File that contains this URL; set it instead of `POSTGRES_URL`. Each worker of "
-        "a Spark cluster reads the file that this variable names in the worker's environment.",
+        description="File that contains PostgreSQL's URL; set it instead of `POSTGRES_URL`. Each "
+        "worker of a Spark cluster reads the file that this variable names in the worker's "
+        "environment.",
     )
     analyst_url: SecretStr | None = Field(
         None,
@@ -104,7 +106,7 @@ class Settings(DefinitionSettings):
         "`analyst` of the embedded server; if `POSTGRES_URL` is set, this URL must be set as well.",
     )
     analyst_url_file: str | None = Field(
-        None, description="File that contains this URL; set it instead of `ANALYST_URL`."
+        None, description="File that contains the analyst's URL; set it instead of `ANALYST_URL`."
     )
     spark_master: str = Field(
         "local[*]",
@@ -151,8 +153,8 @@ class Settings(DefinitionSettings):
     )
     cryptoassets_alert_urls_file: str | None = Field(
         None,
-        description="File that contains these addresses, which may be on separate lines; set it "
-        "instead of `CRYPTOASSETS_ALERT_URLS`.",
+        description="File that contains the alert addresses, which may be on separate lines; set "
+        "it instead of `CRYPTOASSETS_ALERT_URLS`.",
     )
     dagster_runs_retention_days: float = Field(
         0,

@@ -143,7 +143,10 @@ def _refusal_of_change(request: Request) -> HttpAnswer | None:
     headers = request.headers
     is_foreign_host = host_name(headers) not in LOOPBACK_HOSTS
     if is_foreign_host or is_from_another_origin(headers, request.method):
-        message = "Refused: a web page from another origin cannot change faults; use this machine"
+        message = (
+            "Refused: a web page from another origin cannot change faults; send the request from "
+            "this machine"
+        )
         return _json_wire({"error": message}, HTTPStatus.FORBIDDEN)
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "PUT" and content_type != "application/json":

@@ -111,9 +111,9 @@ def _name_conflict(engine: sa.Engine, error: psycopg.Error) -> SchemaMismatchErr
     words = set(re.findall(r"\w+", message))
     found = ", ".join(name for name, relation in relations if relation in words) or message
     return SchemaMismatchError(
-        f"PostgreSQL database {database!r} already has {found}, which this platform did not create "
-        "but whose name it needs. Nothing was changed and a retry will not help: rename or move "
-        "it, or set POSTGRES_URL to an empty database"
+        f"PostgreSQL database {database!r} already has {found}, which this platform did not "
+        "create. The platform needs this name. Nothing was changed and a retry will not help: "
+        "rename or move it, or set POSTGRES_URL to an empty database"
     )
 
 

@@ -181,8 +181,8 @@ def _low_credits(credit: CreditStatus, now: datetime) -> Iterator[Condition]:
         severity="warning",
         since=now,
         what=f"{usable:,} of CoinCap's {credit.monthly:,} credits are left above the reserve of "
-        f"{credit.reserve:,}, and snapshots need {credit.needed_for_a_week:,} within a week or "
-        "until the month ends",
+        f"{credit.reserve:,}, and snapshots need {credit.needed_for_a_week:,} in the next "
+        "week, or until the month ends if that is sooner",
         where="table warehouse.credits",
         remedy="fetch less often or fewer coins (COINCAP_COINS), or switch to a larger plan and "
         "raise COINCAP_MONTHLY_CREDITS",

@@ -67,7 +67,7 @@ def _coins_with_wrong_times(postgres: PostgresResource) -> list[str]:
         coins = inconsistent_coins(connection)
     by_remedy = {
         f"judged by older rules: run {REJUDGE_COMMANDS}": [c for c in coins if c.is_refused],
-        "run `cryptoassets rebuild` for the hour of that time": [
+        "run `cryptoassets rebuild` for the hour of the wrong time": [
             c for c in coins if not c.is_refused
         ],
     }
@@ -84,7 +84,8 @@ def _stale_marts(postgres: PostgresResource) -> list[str]:
     if not days:
         return []
     words = "days have marts that are missing or made from older prices or aliases"
-    return [f"{len(days)} {words} ({first_of(days, _SHOWN)}): `cryptoassets run` computes them"]
+    shown = first_of(days, _SHOWN)
+    return [f"{len(days)} {words} ({shown}): `cryptoassets run` computes these marts"]
 
 
 def _misdescribed_coins(postgres: PostgresResource) -> list[str]:

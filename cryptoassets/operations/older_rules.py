@@ -50,7 +50,7 @@ def words_of_older_rules(flow: Flow, windows: Sequence[Span]) -> list[str]:
     first, last = partition_name(windows[0]), partition_name(windows[-1])
     shown = first if first == last else f"{first} to {last}"
     words = f"{counted(flow, len(windows))} ({shown}) judged by older rules"
-    which = "`requeue` only processes those with quarantined documents"
+    which = "`requeue` processes only partitions with quarantined documents"
     return [f"{flow.asset}: {words}: run {REJUDGE_COMMANDS} ({which})"]
 
 

@@ -132,7 +132,7 @@ class Reprocessing:
             shown = first_of(list(found), _SHOWN)
             self.progress.warn(
                 f"{check} fails for {number_of(len(found), 'partition')} ({shown}), because of "
-                f"how the documents arrived at that time: {next(iter(found.values()))}"
+                f"how the documents arrived when they were fetched: {next(iter(found.values()))}"
             )
 
     def _documents(self, partition: Partition) -> int:

@@ -81,8 +81,8 @@ STEPS = (
     ),
     Step(
         "Repair the source",
-        "With all coins back, the next snapshot is published. The incomplete one stays in "
-        "quarantine.",
+        "With all coins back, the next snapshot is published. The incomplete snapshot "
+        "stays in quarantine.",
         (
             _python(f"import os, requests; print(requests.delete({_FAULTS}).text)"),
             "cryptoassets run",
@@ -91,7 +91,8 @@ STEPS = (
     Step(
         "Damage a document",
         "A script with a typo changes a document in MongoDB. `rebuild` rebuilds PostgreSQL from "
-        "the documents alone, and the changed one goes into quarantine as `foreign_document`.",
+        "the documents alone, and the changed document goes into quarantine as "
+        "`foreign_document`.",
         (
             _python(
                 f"import os, pymongo; print({_LAKE}.coin_snapshots.update_one("
@@ -104,8 +105,8 @@ STEPS = (
     ),
     Step(
         "Repair the document, and requeue",
-        "`requeue` judges the documents in quarantine again. The repaired one is released; the 30 "
-        "of the incomplete snapshot remain.",
+        "`requeue` judges the documents in quarantine again. The repaired document is "
+        "released; the 30 documents of the incomplete snapshot remain.",
         (
             _python(
                 f"import os, pymongo; print({_LAKE}.coin_snapshots.update_many("

@@ -157,7 +157,7 @@ def _storable(batch: RawBatch, first: Page) -> RawBatch:
         return replace(batch, failure=MalformedAnswerError(why, status=status, reason=reason))
     why = (
         f"{what} MongoDB cannot store it unchanged, so a retry will not help while the source "
-        "sends such responses. This one is kept in `dead_letters`; once the rule that refused it "
-        f"has changed, `cryptoassets requeue --reason {reason}` reads it again"
+        "sends such responses. The response is kept in `dead_letters`; after the rule that refused "
+        f"it has changed, `cryptoassets requeue --reason {reason}` reads it again"
     )
     return replace(batch, failure=UnstorableAnswerError(why, status=status, reason=reason))

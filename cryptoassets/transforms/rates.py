@@ -19,7 +19,7 @@ REASONS = {
     **number_reasons("usd_per_unit", "rateUsd"),
     "usd_per_unit_missing": "rateUsd is null or absent",
     "usd_per_unit_not_positive": "rateUsd is zero or below",
-    "bad_currency": "id is empty, over 200 characters, or not the document's",
+    "bad_currency": "id is not 1 to 200 characters without blanks, or not the document's",
     "type_unknown": "type is neither fiat nor crypto",
 }
 _ID = r"\A[^\x00-\x20]{1,200}\z"

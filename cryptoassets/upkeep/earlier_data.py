@@ -51,6 +51,6 @@ def earlier_publications(postgres: PostgresResource) -> str | None:
         return None
     return (
         f"PostgreSQL has partitions from {oldest} on, but the first partition is "
-        f"{settings.cryptoassets_since}. The older ones are kept and can be read, but not "
-        f"processed again. Set CRYPTOASSETS_SINCE={oldest} in the environment or in .env"
+        f"{settings.cryptoassets_since}. The older partitions are kept and can be read, but are "
+        f"not processed again. Set CRYPTOASSETS_SINCE={oldest} in the environment or in .env"
     )

@@ -66,7 +66,7 @@ def problems(settings: Mapping[str, str]) -> list[str]:
     invalid = [name for name in DEFAULTS if not _PLAIN.fullmatch(settings.get(name, ""))]
     if invalid:
         found.append(
-            f"{', '.join(invalid)} may contain letters, digits and . _ ~ - only, because they are "
+            f"{', '.join(invalid)} may contain only letters, digits and . _ ~ -, because they are "
             "part of URLs; correct them in .env"
         )
     both = [name for name, file in _OPTIONAL.items() if settings.get(name) and _content(file)]

@@ -183,8 +183,8 @@ def ports(taken: Mapping[int, tuple[str, str]]) -> Finding:
         return _ok("ports", "all default ports are free")
     uses = (f"{port} ({use}) is used by {who}" for port, (use, who) in sorted(taken.items()))
     remedy = (
-        "Unless this platform uses it, choose another port with `--port`; `run` needs none of "
-        "these ports"
+        "Unless this platform itself uses a port, choose another with `--port`; `run` needs none "
+        "of these ports"
     )
     return Finding("ports", "warning", ", ".join(uses), remedy)
 

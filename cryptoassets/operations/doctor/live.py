@@ -68,7 +68,7 @@ class _Limit:
     def reserve(self, route: str, estimated: int) -> None:
         if self.spent + estimated > MOST_CREDITS:
             raise CreditsSpentError(
-                f"{route} was not called: with it, more than {MOST_CREDITS} credits could be spent"
+                f"{route} was not called: it could bring the total above {MOST_CREDITS} credits"
             )
 
     def count(self, ticket: Any, counted: int) -> None:  # noqa: ARG002 -- nothing was reserved
@@ -185,7 +185,7 @@ def _differences(flow: Flow, rows: pa.Table, batch: RawBatch) -> list[str]:
     letters = Counter(str(letter["reason"]) for letter in batch.dead_letters)
     odd = [f"quarantined: {_counts(reasons)}"] if reasons else []
     odd += [f"cannot be stored: {_counts(letters)}"] if letters else []
-    odd += [f"{batch.outside} points outside of the window"] if batch.outside else []
+    odd += [f"{batch.outside} points outside the requested window"] if batch.outside else []
     if flow is SNAPSHOT_FLOW:
         odd += _first(drift(rows["payload"].to_pylist()))
     return odd
