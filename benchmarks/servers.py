@@ -1,4 +1,4 @@
-"""The MongoDB-compatible server from which all ways read: the fastest one that is available.
+"""The MongoDB-compatible server from which all compared programs read: the fastest available.
 
 What goes here: choosing and starting the server. What stays out: its documents (in `loading`).
 """
@@ -26,8 +26,8 @@ IMAGE = "mongo:8.0"
 _START_SECONDS = 90
 _SLOW = (
     "!" * 78 + "\n"
-    "Neither MongoDB nor Docker was found, so the embedded nx-27017 serves the documents. It is\n"
-    "so slow that it hides the differences between the compared ways.\n"
+    "Neither MongoDB nor Docker was found, so the embedded stand-in nx-27017 serves the\n"
+    "documents. It is so slow that it hides the differences between the compared programs.\n"
     f"Set {URL_VARIABLE} to a real MongoDB.\n" + "!" * 78
 )
 
@@ -62,7 +62,7 @@ def fastest_server() -> Iterator[Server]:
 
 
 def _build_stand_in() -> None:
-    """If a script is set, run it; it starts Docker and builds a substitute for `IMAGE`."""
+    """Run the script in CRYPTOASSETS_STANDINS, if any: it builds a substitute for `IMAGE`."""
     script = os.environ.get(STANDINS_VARIABLE)
     if script:
         cache = Path.home() / ".cache" / "cryptoassets-standins"

@@ -83,11 +83,11 @@ def _settings() -> str:
     )
     return (
         "Set these variables in the environment, or in a file `.env` "
-        "([.env.example](../.env.example)). In a checkout, the file is in the checkout's folder. "
-        "For an installed package, it is in the folder that contains `.cryptoassets`, or else in "
-        "the current folder (see [usage](usage.md#without-a-checkout)). If `CRYPTOASSETS_HOME` "
-        "contains a file `.env`, that file is read instead. No setting is required. Environment "
-        "variables override the file; an empty variable counts as not set.\n\n"
+        "([.env.example](../.env.example)). If the folder CRYPTOASSETS_HOME "
+        "has such a file, that file is read. Otherwise the file is in the checkout's folder; for "
+        "an installed package, in the folder that contains `.cryptoassets`, or else in the "
+        "current folder (see [usage](usage.md#without-a-checkout)). No setting is required. "
+        "Environment variables override the file; an empty variable counts as not set.\n\n"
         + _table(("variable", "default", "meaning"), rows)
     )
 

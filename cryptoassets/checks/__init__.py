@@ -16,7 +16,7 @@ from cryptoassets.schemas import FLOWS, MARTS
 
 
 def checks_in(layers: Collection[str]) -> list[dg.AssetChecksDefinition]:
-    """Return the checks of the assets in some layers; those that every flow has come first.
+    """Return the checks of the assets in some layers; common checks of all flows come first.
 
     A mart's checks may also be defined in the module of its asset.
     """

@@ -1,7 +1,7 @@
 """Reads ranges of PostgreSQL's tables, and refuses missing and expired ranges.
 
 What goes here: the query and the two refusals. What stays out: writing (in `publishing`, `judged`)
-and the form in which rows are passed on (in `postgres`).
+and converting rows to the type that an asset requests (in `postgres`).
 """
 
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ def read_batches(
         uri: address of the database, for messages.
 
     Raises:
-        UpstreamNotMaterializedError: no row in the range was ever published.
+        UpstreamNotMaterializedError: the range is empty, and was not published as empty.
     """
     whole = address.table_of(context.asset_key)
     window = address.window_of(context) if context.has_asset_partitions else None
@@ -118,7 +118,8 @@ def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri:
     """Refuse an empty range, unless it was published as empty."""
     asset = context.asset_key.to_user_string()
     either = [asset, context.definition_metadata.get(ALTERNATIVE_INPUT)]
-    # The message names the two inputs in the same order, whichever of them is loaded first.
+    # An input may have an alternative; then one of the two is enough, and the message names both in
+    # the same order, whichever of them is loaded first.
     wanted = [flow.asset for flow in FLOWS if flow.asset in either] or [asset]
     if flow_into(address.table_of(context.asset_key)) is None:
         is_there = _was_materialized(context)
@@ -129,7 +130,7 @@ def _refuse_missing(cursor: Cursor, context: dg.InputContext, window: Span, uri:
         remedy = address.remedy(dg.AssetKey.from_user_string(wanted[0]), partition)
         message = f"{wanted[0]} has no rows for {partition} in {uri}. {remedy}"
         if len(wanted) > 1:
-            message += f"; or {wanted[1]}, which has no rows either (`cryptoassets backfill`)"
+            message += f"; or fetch {wanted[1]}, which has no rows either: `cryptoassets backfill`"
         raise UpstreamNotMaterializedError(message)
 
 

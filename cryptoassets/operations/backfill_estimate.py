@@ -29,7 +29,7 @@ class BackfillRequest:
     gaps_only: bool = False
 
     def request(self, coins: tuple[str, ...] | None = None) -> HistoryRequest:
-        """Return the whole span as a request for `HistoryResource`."""
+        """Return one request for the span, not divided into partitions."""
         return HistoryRequest(
             self.since, self.until, self.until, coins=coins, gaps_only=self.gaps_only
         )
@@ -39,7 +39,7 @@ def backfill_request(since: str | None, until: str | None, *, gaps_only: bool) -
     """Parse the bounds. A date without a time means midnight; a time without a zone is in UTC.
 
     Args:
-        since: start; None: the first partition, which requires `gaps_only`.
+        since: start; None (only with `gaps_only`): the first partition.
         until: end, not included; None: now.
         gaps_only: request only the gaps in this range.
 
@@ -99,7 +99,7 @@ class BackfillEstimate:
         budget: this month's credits.
         is_number_of_coins_assumed: `coins` is the setting COINCAP_COINS, because no snapshot names
             the coins yet.
-        source: where the backfill would fetch from; only CoinCap's credits are limited.
+        source: where the backfill would fetch from; only CoinCap counts credits.
     """
 
     coins: int

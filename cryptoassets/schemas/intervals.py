@@ -13,5 +13,5 @@ INTERVAL_MS = {
     "h12": 720 * _MINUTE_MS,
     "d1": 1440 * _MINUTE_MS,
 }
-"""Length of each interval in milliseconds. A day is a multiple of each of them, so there is always
-a point at midnight."""
+"""Length of each interval in milliseconds. A day is a multiple of each of them, so every
+history of prices has a point at midnight."""

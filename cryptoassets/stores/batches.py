@@ -87,7 +87,8 @@ class BatchReader:
             part, read = self._rows_alike(batch, rest, text_of)
             parts.append(part)
             unread = np.setdiff1d(rest, read, assume_unique=True)
-            # If the first document could not be read with its own layout, no other layout fits.
+            # The layout is that of `rest[0]`. If even this document could not be read with it, no
+            # other layout fits.
             is_tried = unread == rest[0]
             others += unread[is_tried].tolist()
             rest = unread[~is_tried]
@@ -208,7 +209,7 @@ def _texts(batch: Batch, element: Element, text_of: TextOf) -> _Texts:
 
 
 def _text_of(element: bytes) -> tuple[str | None, str | None]:
-    """Convert a value to text for rules and to JSON; both are None if JSON cannot represent it."""
+    """Return a value as text for the rules, and as JSON; both None if it does not fit into JSON."""
     document = struct.pack("<i", len(element) + 5) + element + b"\0"
     try:
         ((name, value),) = bson.decode(document).items()

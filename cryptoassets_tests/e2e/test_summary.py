@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
 
 @dataclass(frozen=True)
 class Results:
-    """Two runs; before the first one, nothing was published, and plotly was not installed."""
+    """Two runs. The first starts with nothing published, and cannot import plotly."""
 
     platform: Platform
     first: CommandResult
@@ -43,7 +43,7 @@ def test_only_the_first_run_of_a_home_offers_next_steps(results: Results) -> Non
 
 
 def test_a_page_whose_extra_is_not_installed_is_not_offered(results: Results) -> None:
-    """The offered command would end with an error."""
+    """Without the extra, the command that serves the page ends with an error."""
     assert "localhost:3000" in results.first.text
     assert "localhost:8501" not in results.first.text
 
@@ -51,7 +51,7 @@ def test_a_page_whose_extra_is_not_installed_is_not_offered(results: Results) ->
 def test_the_dashboard_is_offered_if_it_is_installed(
     results: Results, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`make run` installs the dashboard."""
+    """After `make run`, which installs the dashboard, the summary shows its address."""
     with results.platform.applied_settings():
         print_summary(Console(width=200), Outcome(is_first=True, source="simulator"))
 
@@ -76,7 +76,7 @@ def test_the_tour_offers_no_next_steps(
 
 
 def test_a_run_shows_the_newest_price_of_the_top_coin(results: Results) -> None:
-    """The first thing that a user wants to see is a price, and that it is not real."""
+    """A user wants to see a price first. A simulated price is marked as simulated."""
     ((symbol, price, source),) = results.platform.stores.rows(
         "SELECT symbol, price_usd, source FROM marts.coin_latest ORDER BY rank LIMIT 1"
     )

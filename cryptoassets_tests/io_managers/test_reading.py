@@ -93,7 +93,7 @@ def test_a_day_without_snapshots_or_history_fails_with_a_remedy(
     message = event.step_failure_data.user_failure_data.description
     assert "warehouse/coin_prices has no rows for" in message
     assert "A retry will not help; first materialize warehouse/coin_prices for" in message
-    assert "or warehouse/coin_price_history, which has no rows either" in message
+    assert "or fetch warehouse/coin_price_history, which has no rows either" in message
 
 
 @pytest.mark.parametrize(

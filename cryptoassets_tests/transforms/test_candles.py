@@ -101,7 +101,7 @@ def test_history_counts_only_in_candles_of_four_or_more_intervals(candles: dict[
 
 
 def test_a_mixed_candle_expects_points_at_its_shortest_interval(candles: dict[Any, Any]) -> None:
-    """A snapshot hides its hour's history. Snapshots are due every 5 minutes: 48 in four hours."""
+    """History is ignored in hours with a snapshot. Snapshots are due every 5 min: 48 in 4 h."""
     assert (9, 9, 2, 9, 4, 48, "mixed") == candles["mixed", "h4", 0]
     assert (2, 2, 2, 2, 1, 12, "snapshots") == candles["mixed", "h1", 1]
 
