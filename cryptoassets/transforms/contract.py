@@ -71,7 +71,10 @@ def conservation_problems(judged: pa.Table) -> list[str]:
     if counted.other:
         problems.append(f"{counted.other} of {counted.raw} rows have no known outcome")
     if unexplained:
-        problems.append(f"{unexplained} rows are quarantined without a reason or loaded with one")
+        problems.append(
+            f"{unexplained} rows are quarantined without a reason, or have a reason but are not "
+            "quarantined"
+        )
     return problems
 
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.postgres
         ([judged_row(coin_id=None)], "null values"),
         ([judged_row(outcome="lost")], "no known outcome"),
         ([broken_row(reasons=[])], "without a reason"),
-        ([judged_row(reasons=["bad_id"])], "loaded with one"),
+        ([judged_row(reasons=["bad_id"])], "have a reason but are not quarantined"),
     ],
     ids=["key", "raw_id", "null", "outcome", "unexplained", "loaded"],
 )

@@ -37,6 +37,7 @@ def rows(*changes: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(ordinary, schema=SCHEMA)
 
 
+UNEXPLAINED = "rows are quarantined without a reason, or have a reason but are not quarantined"
 QUARANTINED = {"outcome": "quarantined", "reasons": ["bad_id"]}
 
 
@@ -63,15 +64,15 @@ def test_a_partition_without_rows_has_no_problems() -> None:
         ([{}, {"outcome": None}], ["1 of 2 rows have no known outcome"]),
         (
             [{"outcome": "quarantined"}, {}],
-            ["1 rows are quarantined without a reason or loaded with one"],
+            [f"1 {UNEXPLAINED}"],
         ),
         (
             [{"reasons": ["bad_id"]}, {"outcome": "superseded", "reasons": ["bad_id"]}],
-            ["2 rows are quarantined without a reason or loaded with one"],
+            [f"2 {UNEXPLAINED}"],
         ),
         (
             [{"reasons": None}, {"outcome": "quarantined", "reasons": None}],
-            ["1 rows are quarantined without a reason or loaded with one"],
+            [f"1 {UNEXPLAINED}"],
         ),
     ],
     ids=["good", "lost", "null outcome", "unexplained", "loaded", "null reasons"],
