@@ -35,12 +35,12 @@ dev: setup  ## Run the stores and Dagster's UI on http://localhost:3000
 # not sorted by their number of tests: if they were, the longest tests would run last, all on one
 # worker.
 on_two_workers = $(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "$(without_long)"
-end_to_end := $(addprefix cryptoassets_tests/,e2e cluster dashboard/pages extending)
+end_to_end := $(addprefix cryptoassets_tests/,e2e cluster dashboard/pages embedded extending)
 
 test: setup-dev  ## Run the tests that need no Docker and no Airflow, without the end-to-end tests
 	@$(on_two_workers) $(addprefix --ignore=,$(end_to_end))
 
-test-e2e: setup-dev  ## Run the end-to-end tests: commands, pages in a browser, a Spark cluster, the tutorial
+test-e2e: setup-dev  ## Run the end-to-end tests: commands, embedded servers, pages in a browser, a Spark cluster, the tutorial
 	@$(on_two_workers) $(end_to_end)
 
 airflow: setup airflow3  ## Run Airflow 3 on http://localhost:8081 with Dagster, until Ctrl-C

@@ -22,7 +22,7 @@ from cryptoassets_tests.web import serving
 
 pytestmark = [
     *(pytest.mark.mongo, pytest.mark.postgres, pytest.mark.spark, pytest.mark.timeout(900)),
-    # `assets.test_materialize` is a shorter test: it launches the same range without the UI.
+    # `e2e.test_materialize` is a shorter test: it launches the same range without the UI.
     pytest.mark.long,
     pytest.mark.skipif(
         CHROMIUM is None, reason="needs a browser: apt-get install chromium (`.ci/run` does it)"

@@ -1,7 +1,7 @@
 """A real Dagster webserver with its own instance, on a free port.
 
 What goes here: starting the guarded webserver or Dagster's own, and a mutation whose effect is
-visible. What stays out: the command `cryptoassets dev` (in `cli.test_dev`).
+visible. What stays out: the command `cryptoassets dev` (in `e2e.test_dev`).
 """
 
 import json

@@ -3,6 +3,7 @@
 The tests materialize assets as the UI does: with the job of all assets, and one asset selected.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from dagster._core.events import StepFailureData
 from cryptoassets.definitions import build_defs, defs
 from cryptoassets.embedded import dagster_instance
 from cryptoassets.partitions.policies import range_tags
-from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, Platform, this_hour
+from cryptoassets_tests.e2e.platforms import HOUR_FORMAT, MakePlatform, Platform, this_hour
 from cryptoassets_tests.io_managers.rows import document
 
 pytestmark = [pytest.mark.spark, pytest.mark.mongo, pytest.mark.postgres]
@@ -22,6 +23,13 @@ PAST = "2018-01-01-00:00"
 EARLIER = datetime(2026, 1, 1, 7, tzinfo=UTC)
 HOUR, DAY = "current hour", "open day"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@pytest.fixture(scope="module")
+def platform(make_platform: MakePlatform) -> Iterator[Platform]:
+    """A simulator and stores that are empty at first, shared by all tests."""
+    with make_platform() as platform:
+        yield platform
 
 
 @pytest.fixture(scope="module")

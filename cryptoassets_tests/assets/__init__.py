@@ -1,1 +1,0 @@
-"""Tests of the assets, materialized by Dagster."""
