@@ -4,10 +4,11 @@ What goes here: these settings, and reading settings of any kind. What stays out
 (in `settings`). The definitions load even if the other settings are wrong.
 """
 
+import hashlib
 import os
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -63,18 +64,8 @@ class DefinitionSettings(BaseSettings):
 
 _Kind = TypeVar("_Kind", bound=DefinitionSettings)
 
-
-class _Origin(NamedTuple):
-    """Everything that settings depend on, except for files that a setting names."""
-
-    environment: dict[str, str]
-    folder: Path
-    file: Path
-    content: bytes | None
-
-
-_loaded: dict[type[DefinitionSettings], tuple[_Origin, DefinitionSettings]] = {}
-"""The newest settings of each kind, and what they were read from.
+_loaded: dict[type[DefinitionSettings], tuple[str, DefinitionSettings]] = {}
+"""The newest settings of each kind, and a hash of what they were read from.
 
 A batch asks for the settings dozens of times, and each validation takes milliseconds.
 """
@@ -86,12 +77,13 @@ def read_settings(kind: type[_Kind]) -> _Kind:
     Raises:
         SettingsError: a value cannot be used; the message names the variable, never its value.
     """
-    origin = _origin()
+    file = settings_file()
+    origin = _hash_of_origin(file)
     known, settings = _loaded.get(kind, (None, None))
     if known == origin and isinstance(settings, kind):
         return settings
     try:
-        settings = kind(_env_file=settings_file())
+        settings = kind(_env_file=file)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
@@ -105,7 +97,8 @@ def read_settings(kind: type[_Kind]) -> _Kind:
     return settings
 
 
-def _origin() -> _Origin:
-    file = settings_file()
+def _hash_of_origin(file: Path) -> str:
+    """Hash everything that settings depend on, except for files that a setting names."""
     content = file.read_bytes() if file.is_file() else None
-    return _Origin(dict(os.environ), Path.cwd(), file, content)
+    origin = (sorted(os.environ.items()), Path.cwd(), file, content)
+    return hashlib.sha256(repr(origin).encode()).hexdigest()

@@ -4,14 +4,13 @@ What goes here: choosing one of the two, starting it, and an index that nx-27017
 itself. What stays out: databases, collections and all other indexes (in `resources.mongo`).
 """
 
-import contextlib
 import importlib.util
 import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,7 +99,7 @@ class MongoServer(EmbeddedServer):
             return
         # The index only saves time, so a program without it gets the same documents.
         with (
-            contextlib.suppress(sqlite3.Error),
+            suppress(sqlite3.Error),
             closing(sqlite3.connect(file, timeout=_LOCK_SECONDS)) as connection,
             connection,
         ):
