@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
 
 from cryptoassets.environment import is_read_by_libpq
 from cryptoassets.errors import SettingsError, StoreError
@@ -65,6 +66,16 @@ _IS_FULL = re.compile("too many clients|too many connections|connection slots ar
 FULL_REMEDY = "first close other connections, or raise max_connections"
 
 
+class _Connection(psycopg.Connection[TupleRow]):
+    """Closes at the end of `with`, even if Ctrl-C interrupts its commit or rollback."""
+
+    def __exit__(self, *exception: Any) -> None:
+        try:
+            super().__exit__(*exception)
+        finally:
+            self.close()
+
+
 def remove_libpq_variables() -> None:
     """Remove libpq's variables from this process; some would override what our code passes."""
     for name in [name for name in os.environ if is_read_by_libpq(name)]:
@@ -82,7 +93,7 @@ def connect(url: str, *, autocommit: bool = False) -> psycopg.Connection:
     """
     remove_libpq_variables()
     parsed = parameters(url)
-    connection = psycopg.connect(**parsed, autocommit=autocommit)
+    connection = _Connection.connect(**parsed, autocommit=autocommit)
     try:
         _fail_if_unsuitable(connection, address(parsed))
     except BaseException:
@@ -103,7 +114,7 @@ def connect_to_read(url: str, limits: dict[str, str]) -> psycopg.Connection:
         psycopg.Error: the connection failed.
     """
     remove_libpq_variables()
-    return psycopg.connect(**_parameters(url, limits, _READER_SETTINGS), autocommit=True)
+    return _Connection.connect(**_parameters(url, limits, _READER_SETTINGS), autocommit=True)
 
 
 def parameters(url: str) -> dict[str, Any]:

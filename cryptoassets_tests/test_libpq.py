@@ -1,8 +1,10 @@
 """For every connection, the URL alone defines the server, and value formats are fixed."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +23,14 @@ from cryptoassets_tests.resources.postgres_fixtures import administer
 
 pytestmark = pytest.mark.postgres
 UrlOf = Callable[[str], str]
+
+_SLOW_COMMIT = """
+    CREATE TABLE public.slow (id int);
+    CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON public.slow DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION public.wait()
+"""
 
 VARIABLES = {
     "PGAPPNAME": "theirs",
@@ -238,3 +248,20 @@ def test_every_command_reaches_the_stores_whatever_postgresql_variables_the_shel
     runs, connected_to = finished.stdout.split()
     assert runs.isdecimal()
     assert name == connected_to
+
+
+def test_ctrl_c_during_a_commit_closes_the_connection(database: str) -> None:
+    """Psycopg leaves it open, and with it the server's session."""
+    with libpq.connect(database) as connection:
+        connection.execute(_SLOW_COMMIT)
+    connection = libpq.connect(database)
+
+    def commit() -> None:
+        with connection:
+            connection.execute("INSERT INTO public.slow VALUES (1)")
+            threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+
+    with pytest.raises(KeyboardInterrupt):
+        commit()
+
+    assert connection.closed
