@@ -27,9 +27,15 @@ for argument in "$@"; do
     case "$argument" in
     --add-modules={module}) continue ;;
     *:*/slf4j-api-*.jar:*/jars/\\*)
-        # Spark names this jar twice. Java omits the second when it writes a class archive, and
-        # then rejects the archive because the class paths differ.
-        argument="${{argument%:*/slf4j-api-*.jar:*}}:${{argument##*.jar:}}" ;;
+        # Spark names all jars as <folder>/*, and slf4j also before them. When Java writes a class
+        # archive, it omits the second one; then it rejects the archive as made for other jars.
+        # Initializing MLlib's functions, which the platform does not use, would take a second.
+        jars="${{argument##*:}}"
+        argument="${{argument%:*/slf4j-api-*.jar:*}}"
+        for jar in "${{jars%/\\*}}"/*.jar; do
+            case "$jar" in */spark-mllib_*) continue ;; esac
+            argument="$argument:$jar"
+        done ;;
     esac
     set -- "$@" "$argument"
 done
@@ -79,7 +85,7 @@ def is_usable(java: Path) -> bool:
 
 
 def write_shim(home: Path, java: Path) -> Path:
-    """Write a Java home whose `java` drops Spark's unwanted arguments and runs the given `java`."""
+    """Write a Java home whose `java` corrects Spark's arguments and runs the given `java`."""
     text = shim_text(java)
     shim = home / "bin" / "java"
     try:

@@ -107,7 +107,9 @@ def spark_config(master: str, stack: Stack, *, is_long_lived: bool = False) -> d
     if master.startswith("local"):
         # Rows go through the Python workers, so the JVM needs only a small heap. The default size
         # of the heap depends on the machine's memory.
-        java_options += ["-XX:+UseSerialGC", "-Xms64m", "-Xmn32m"]
+        java_options += ["-XX:+UseSerialGC", "-Xms128m", "-Xmn64m"]
+        # Java's default, 20 MB, would cause three collections of the whole heap at the start.
+        java_options += ["-XX:MetaspaceSize=192m"]
         java_options += stack.java_options(is_long_lived=is_long_lived)
     cores = cores_per_run(load_settings())
     return {

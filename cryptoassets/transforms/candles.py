@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from cryptoassets.schemas import CANDLE_MS, COIN_CANDLES
+from cryptoassets.schemas.lengths import SNAPSHOT_INTERVAL_MS
 from cryptoassets.transforms.observations import observations
 
 CANDLES_OF_A_DAY = ("h1", "h4", "d1")
@@ -56,8 +57,10 @@ def coin_candles(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
 def by_hour(observed: DataFrame) -> DataFrame:
     """Aggregate observations by hour, so that no observation is read again for a longer span.
 
+    Grouping by constants would add a second aggregation, which Spark would compile.
+
     Args:
-        observed: the result of `observations`.
+        observed: the result of `observations`; without `is_snapshot`, all rows are snapshots.
 
     Returns:
         One row per coin, hour, kind (`is_snapshot`) and `interval_ms`, unordered, with
@@ -67,11 +70,23 @@ def by_hour(observed: DataFrame) -> DataFrame:
         - `market_cap_usd`, `market_cap_at`: value of the last snapshot, or the last value of
           history that is not null; and its time.
     """
-    first, last = F.min_by, F.max_by
-    has_cap = F.col("is_snapshot") | F.col("market_cap_usd").isNotNull()
-    cap_at = F.when(has_cap, F.col("observed_at"))
     hour = F.date_trunc("hour", F.col("observed_at")).alias("hour")
+    if "is_snapshot" not in observed.columns:
+        return observed.groupBy("coin_id", hour).agg(
+            *_figures(F.col("observed_at")),
+            F.lit(True).alias("is_snapshot"),
+            F.lit(SNAPSHOT_INTERVAL_MS).alias("interval_ms"),
+        )
+    has_cap = F.col("is_snapshot") | F.col("market_cap_usd").isNotNull()
     return observed.groupBy("coin_id", hour, "is_snapshot", "interval_ms").agg(
+        *_figures(F.when(has_cap, F.col("observed_at")))
+    )
+
+
+def _figures(cap_at: Column) -> tuple[Column, ...]:
+    """The figures of an hour; the market cap is the one of the last `cap_at`."""
+    first, last = F.min_by, F.max_by
+    return (
         F.min("observed_at").alias("first_at"),
         F.max("observed_at").alias("last_at"),
         first("price_usd", "observed_at").alias("open"),

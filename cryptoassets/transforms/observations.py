@@ -32,21 +32,22 @@ def observations(prices: DataFrame, history: DataFrame, aliases: Mapping[str, st
 
     Returns:
         `PRICE_COLUMNS`, `is_snapshot` and `interval_ms` (the interval of a history point; 5 minutes
-        for snapshots), unordered. History is used only for hours in which the coin has no snapshot.
-        The volume of a history point is null, and its market cap is price times circulating supply.
+        for snapshots), unordered. Without history the last two, which would be constants, are left
+        out. History is used only for hours in which the coin has no snapshot. The volume of a
+        history point is null, and its market cap is price times circulating supply.
 
         If an old slug and the current slug both have a snapshot for the same instant, or history
         for the same hour, the current slug wins. If several intervals have a point for the same
         instant, the shortest interval wins.
     """
     snapshots = _snapshots(prices, aliases)
+    if history.isEmpty():
+        return snapshots.select(*PRICE_COLUMNS)
     rows = snapshots.select(
         *PRICE_COLUMNS,
         F.lit(True).alias("is_snapshot"),
         F.lit(SNAPSHOT_INTERVAL_MS).alias("interval_ms"),
     )
-    if history.isEmpty():
-        return rows
     hours_seen = snapshots.select("coin_id", _hour().alias("hour")).distinct()
     filling = _points(history, aliases).join(hours_seen, on=["coin_id", "hour"], how="left_anti")
     return rows.unionByName(

@@ -58,21 +58,34 @@ def test_the_wheels_java_is_used_instead_of_one_that_spark_cannot_use(
     assert java.wheel_java() == java.find_java({"PATH": str(bad / "bin")})
 
 
-def test_the_shim_drops_the_argument_that_causes_a_warning_at_each_start(tmp_path: Path) -> None:
-    """Spark requests an incubating module; a full Java warns about it at every start."""
-    echo = tmp_path / "echo"
+def through_shim(folder: Path, *arguments: str) -> str:
+    """Return the arguments that Java gets if Spark passes these."""
+    echo = folder / "echo"
     echo.write_text('#!/bin/sh\necho "$@"\n')
     echo.chmod(0o755)
-    shim = java.write_shim(tmp_path / "shim", echo) / "bin" / "java"
+    shim = java.write_shim(folder / "shim", echo) / "bin" / "java"
+    answer = subprocess.run([shim, *arguments], capture_output=True, text=True, check=True)
+    return answer.stdout.strip()
 
-    answer = subprocess.run(
-        [str(shim), "-Xmx1g", "--add-modules=jdk.incubator.vector", "Main"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
 
-    assert "-Xmx1g Main" == answer.stdout.strip()
+def test_the_shim_drops_the_argument_that_causes_a_warning_at_each_start(tmp_path: Path) -> None:
+    """Spark requests an incubating module; a full Java warns about it at every start."""
+    passed = through_shim(tmp_path, "-Xmx1g", "--add-modules=jdk.incubator.vector", "Main")
+
+    assert "-Xmx1g Main" == passed
+
+
+def test_the_shim_names_each_jar_once_and_leaves_out_mllib(tmp_path: Path) -> None:
+    """Every new session initialized MLlib's functions, which took a second."""
+    jars = tmp_path / "with space" / "jars"
+    jars.mkdir(parents=True)
+    for name in ("slf4j-api-2.0", "spark-core_2.13", "spark-mllib-local_2.13", "spark-mllib_2.13"):
+        (jars / f"{name}.jar").touch()
+
+    passed = through_shim(tmp_path, "-cp", f"/conf/:{jars}/slf4j-api-2.0.jar:{jars}/*", "Main")
+
+    kept = ("slf4j-api-2.0", "spark-core_2.13", "spark-mllib-local_2.13")
+    assert f"-cp /conf/:{':'.join(f'{jars}/{name}.jar' for name in kept)} Main" == passed
 
 
 @pytest.mark.spark
