@@ -118,12 +118,18 @@ def report(postgres: str, url: str) -> None:
         "healed_at, unfillable FROM warehouse.gaps",
         "credit ledger (route, calls, credits)": "SELECT route, count(*), sum(counted) "
         "FROM warehouse.credits GROUP BY 1",
-        "transactions that last wrote a load; loads": "SELECT count(DISTINCT xmin::text), "
-        "count(*) FROM warehouse.loads",
+        "transactions that wrote the ledger's rows; these rows": "SELECT count(DISTINCT "
+        "xmin::text), count(*) FROM warehouse.loads",
     }
     for name, statement in facts.items():
         print(f"{name}: {query(postgres, statement)}")
     print(f"calls and credits counted by the source: {request_source(f'{url}/calls')}")
+
+
+def _end_of(process: "subprocess.Popen[bytes]", started: float) -> str:
+    """Wait for a command; return its exit code, and the time since the first command started."""
+    code = process.wait()
+    return f"exit {code}, {time.monotonic() - started:.0f} s after the start"
 
 
 def main() -> None:
@@ -155,13 +161,13 @@ def main() -> None:
                 kill_when(postgres, process, options.kill_after)
                 print(f"calls before the kill: {request_source(f'{server.url}/calls')}")
                 process = backfill(environment, "--from", since)
-            print(f"exit {process.wait()} after {time.monotonic() - started:.0f} s")
+            print(_end_of(process, started))
             report(postgres, server.url)
             request_source(f"{server.url}/faults", FAULTS[:1] if not options.clean else [])
             process = backfill(environment, "--from", since)
-            print(f"second pass: exit {process.wait()} after {time.monotonic() - started:.0f} s")
+            print(f"second pass: {_end_of(process, started)}")
             process = backfill(environment, "--from", since, "--gaps")
-            print(f"gaps only: exit {process.wait()} after {time.monotonic() - started:.0f} s")
+            print(f"gaps only: {_end_of(process, started)}")
             report(postgres, server.url)
             subprocess.run([*COMMAND, "audit"], env=environment, check=False)
         finally:

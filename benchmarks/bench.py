@@ -37,7 +37,7 @@ class Bench:
     Attributes:
         scale: share of each workload to use; below 1 for trials.
         runs: runs per way; None means the case's default.
-        ways: the only ways to run, for trials; None means all.
+        ways: names of the ways to run, for trials; None means all.
         folder: folder for the logs; it is kept if an error ends the `with` block.
     """
 

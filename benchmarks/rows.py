@@ -97,8 +97,8 @@ def fail_if_rows_differ(first: Rows, other: Rows, name: str) -> int:
         if different:
             shown = "\n".join(different)
             raise BenchError(
-                f"{name} has other {kind} than the way that ran first, so their times cannot be "
-                f"compared. The first differences:\n{shown}"
+                f"The {kind} rows of {name} differ from those of the way that ran first, so these "
+                f"ways cannot be compared. The first differences:\n{shown}"
             )
     if count == 0:
         raise BenchError(f"Neither {name} nor the way that ran first has written a row")

@@ -21,10 +21,10 @@ def checkout() -> Path | None:
 
 
 def project_root() -> Path:
-    """Return the folder that contains `.env`; relative paths in settings start there.
+    """Return the project's folder, in which relative paths in settings start.
 
-    It is the checkout. For an installed package, it is the current folder or the nearest folder
-    above it that contains `.cryptoassets`. If there is no such folder, it is the current folder.
+    It is the checkout. For an installed package, it is the nearest folder with `.cryptoassets` in
+    it: the current folder or one above it. If no folder has it, it is the current folder.
     """
     here = Path.cwd()
     return checkout() or _folder_with_home(here) or here

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 -- run by path, before there is any package
-"""Installs `uv` into a folder: with pip if available, else from its wheel in the package index.
+"""Installs `uv` into a folder: with pip if that works, else from its wheel in the package index.
 
 What goes here: only what must run before any package is installed, with the standard library only.
 What stays out: everything that uv itself does. Usage: `python3 scripts/get_uv.py FOLDER`.

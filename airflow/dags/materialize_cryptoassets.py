@@ -10,7 +10,7 @@ from the environment of the Airflow processes:
 - `CRYPTOASSETS_AIRFLOW_POOL`: the pool of all tasks (default `default_pool`).
 - `CRYPTOASSETS_SINCE`: the first partition. Intervals from then on can be backfilled.
 - `CRYPTOASSETS_FIRST_START`: when this platform was first started. Intervals before this time or
-  before the first partition are not scheduled.
+  before the first partition are not scheduled, except one interval of the rates.
 
 The last two are ISO dates, or dates and times (UTC unless they have an offset).
 """
@@ -95,8 +95,8 @@ with declare(
 Every 5 minutes: fetch a snapshot from CoinCap into MongoDB, then clean the hour's documents with
 Spark and publish them to PostgreSQL, then refresh the day's marts. Each step is a task with its own
 Dagster run and is retried separately. The hour and the day are those that contain the interval's
-end. If the snapshot is fetched only after the full hour, the other tasks process the new hour.
-Missed intervals are not run later, because a snapshot only contains current prices.
+end. If the snapshot is fetched only after the end of its hour, the other tasks process the next
+hour. Missed intervals are not run later, because a snapshot only contains current prices.
 """,
 ):
     # Higher priority than backfills, which share the pool.
@@ -148,8 +148,8 @@ with declare(
 Ten minutes past each hour: process all raw documents of the hour that has just ended, without
 fetching anything; then refresh the marts of that hour's day. Backfill this DAG to process past
 hours again: each interval is one hourly partition. An hour is skipped if it has no raw documents
-because the platform was off. An hour whose only snapshot was fetched after its end succeeds with 0
-rows.
+because the platform was off. It succeeds with 0 rows if its only snapshot was fetched so late that
+the snapshot belongs to the next hour.
 """,
 ):
     ready = DagsterReadyOperator(task_id="check_dagster", locations=[PROCESSING_LOCATION])
@@ -226,7 +226,7 @@ with declare(
 Every 6 hours: fetch the exchange rates of `CRYPTOASSETS_CURRENCIES` from CoinCap, then clean and
 publish them. If `CRYPTOASSETS_ECB_RATES` is set, also read the ECB's daily rates when those of a
 new business day have been published.
-The hour is the one in which the DAG run starts, because CoinCap only returns current rates.
+Each DAG run fetches the hour in which it starts, because CoinCap only returns current rates.
 Therefore, missed intervals are not run later.
 """,
 ):

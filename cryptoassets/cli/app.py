@@ -71,9 +71,9 @@ def run(
     If an asset or a check of severity ERROR fails, the command names it and exits
     with 1.
 
-    Also processes up to 24 hours of any age that have unpublished documents, e.g.
-    because a run was killed or documents arrived late, and computes the stale marts
-    of up to 28 days. Further hours and days are listed.
+    Also processes up to 24 hours, and 24 days of history, that have unpublished
+    documents, e.g. because a run was killed or documents arrived late, and computes
+    the stale marts of up to 28 days. Further hours and days are listed.
     """
     if every is not None:
         from cryptoassets.resources.spark_jvm import prestarted_jvm

@@ -119,9 +119,9 @@ def print_audit(console: Console, home: str, found: "Findings") -> None:
         attention.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if found.problems:
         attention.print(
-            f"{number_of(len(found.problems), 'difference')} found. For hours with unpublished "
-            "documents, use `cryptoassets run`. For days of history, and for all other differences "
-            "from the raw documents, use `cryptoassets rebuild --from --to`."
+            f"{number_of(len(found.problems), 'difference')} found. For hours and days with "
+            "unpublished documents, use `cryptoassets run`. For all other differences from the raw "
+            "documents, use `cryptoassets rebuild --from --to`."
         )
         return
     console.print(

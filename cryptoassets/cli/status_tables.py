@@ -121,14 +121,12 @@ def _failures(status: Status) -> Iterator[str]:
         if earlier:
             yield earlier_documents(earlier)
         waiting = [partition for partition in waiting if partition.partition not in earlier]
-        remedy = "`cryptoassets backfill` or `rebuild` for those days"
-        remedy = remedy if flow.is_of_past else "`cryptoassets run`"
         documents = sum(partition.documents for partition in waiting)
         if waiting:
             shown = first_of([partition.partition for partition in waiting], _SHOWN)
             yield (
                 f"{number_of(documents, 'document')} of {shown} fetched but not published: "
-                f"{remedy} publishes them"
+                "`cryptoassets run` publishes them"
             )
 
 

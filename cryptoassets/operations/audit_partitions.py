@@ -18,7 +18,7 @@ from cryptoassets.checks.places import (
 from cryptoassets.checks.values import changed_values
 from cryptoassets.errors import StoreUnavailableError
 from cryptoassets.operations.last_audit import LastAudit
-from cryptoassets.operations.older_rules import counted, words_of_older_rules
+from cryptoassets.operations.older_rules import words_of_older_rules
 from cryptoassets.operations.progress import Progress, number_of
 from cryptoassets.partitions.spans import Span, partition_name, rebuild_command
 from cryptoassets.resources.mongo import MongoResource
@@ -50,7 +50,8 @@ class Findings:
 
     Attributes:
         problems: differences, one sentence each.
-        notes: differences that will resolve themselves, and comparisons that may miss differences.
+        notes: what is no problem but worth knowing, e.g. partitions judged by older rules, and
+            comparisons that may miss differences.
         not_compared: which ids were not compared again; this is normal.
         counted: one phrase per flow: how many of its partitions were compared.
         documents: number of raw documents compared.
@@ -128,7 +129,7 @@ class _FlowAudit:
         if not (raw.are_all and in_partitions == sum(raw.counts.values())):
             self._found.problems += _without_partition(mongo, flow, partitions, in_partitions)
         if partitions:
-            words = counted(flow, len(partitions) - expired)
+            words = number_of(len(partitions) - expired, flow.unit)
             self._found.counted.append(f"{words} of {flow.published.name}")
         self._found.documents += in_partitions
 
@@ -225,8 +226,8 @@ class _FlowAudit:
             oldest = min(at for _, at in self._skipped)
             self._found.not_compared.append(
                 f"{self._flow.asset}: the ids of {documents:,} raw documents in "
-                f"{counted(self._flow, len(self._skipped))} were not compared again: counts and "
-                "checksums have not changed since the last full check "
+                f"{number_of(len(self._skipped), self._flow.unit)} were not compared again: counts "
+                "and checksums have not changed since these ids were last compared "
                 f"({oldest:%Y-%m-%d %H:%M} UTC or later). `cryptoassets audit --full` compares all "
                 "of them"
             )

@@ -17,7 +17,8 @@ from cryptoassets.upkeep.earlier_data import earlier_documents, split_at_first
 from cryptoassets.upkeep.partitions import partitions_waiting, partitions_without_parquet
 
 MAX_HOURS = 24
-"""How many unfinished hours one run processes at most, newest first; this takes a minute or two."""
+"""How many unfinished hours (and days of history) one run processes at most, newest first; this
+takes a minute or two."""
 MAX_DAYS = 28
 """Maximum number of days whose stale marts one `run` computes, seven days per Dagster run."""
 NEWEST_DAYS = 7
@@ -50,12 +51,15 @@ def started_hours(hours: Collection[str]) -> list[str]:
 
 
 def hours_left_behind(stores: Stores, now: datetime, flow: Flow = SNAPSHOT_FLOW) -> LeftBehind:
-    """Find unpublished hours of any age, and the last day's hours without usable Parquet."""
+    """Find unpublished hours of any age, and the last day's hours without usable Parquet.
+
+    History has days instead of hours.
+    """
     waiting = partitions_waiting(stores.mongo, stores.postgres, flow, now)
     without_parquet = partitions_without_parquet(stores.mongo, stores.postgres, flow, now)
     keys = started_hours({*(partition.key for partition in waiting), *without_parquet})
     earlier, keys = split_at_first(keys)
-    found = _newest(keys, MAX_HOURS, "hours have documents that are not processed")
+    found = _newest(keys, MAX_HOURS, f"{flow.unit}s have documents that are not processed")
     sentences = [earlier_documents(earlier)] if earlier else []
     return replace(found, rest=". ".join([*filter(None, [found.rest]), *sentences]) or None)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryptoassets.embedded.private_files import write_private
+from cryptoassets.operations.progress import number_of
 from cryptoassets.operations.runs import Runner
 from cryptoassets.operations.session import Stores
 from cryptoassets.partitions.spans import Span, partition_name
@@ -49,14 +50,9 @@ def words_of_older_rules(flow: Flow, windows: Sequence[Span]) -> list[str]:
         return []
     first, last = partition_name(windows[0]), partition_name(windows[-1])
     shown = first if first == last else f"{first} to {last}"
-    words = f"{counted(flow, len(windows))} ({shown}) judged by older rules"
+    words = f"{number_of(len(windows), flow.unit)} ({shown}) judged by older rules"
     which = "`requeue` processes only partitions with quarantined documents"
     return [f"{flow.asset}: {words}: run {REJUDGE_COMMANDS} ({which})"]
-
-
-def counted(flow: Flow, count: int) -> str:
-    """Return a number of partitions with its unit, e.g. "3 hours"."""
-    return f"{count} {flow.unit}{'s' if count != 1 else ''}"
 
 
 def _read(file: Path) -> dict[str, str]:

@@ -15,18 +15,21 @@ from cryptoassets.jobs import processed_assets
 from cryptoassets.operations.left_behind import hours_left_behind, started_hours
 from cryptoassets.operations.runs import Runner
 from cryptoassets.operations.session import Stores
-from cryptoassets.partitions.spans import partition_around, partition_name
+from cryptoassets.partitions.spans import partition_around, partition_name, partition_window
 from cryptoassets.resources import ecb_rates
 from cryptoassets.resources.coincap import is_recorded, listing_credits, requested_ids
 from cryptoassets.resources.credits import PostgresCreditKeeper
-from cryptoassets.schemas import FLOWS, Flow, asset_of
+from cryptoassets.schemas import FLOWS, SNAPSHOT_FLOW, Flow, asset_of
 from cryptoassets.stores.mongodb import end_of_times
+from cryptoassets.upkeep.in_use import is_any_in, windows_of_live_runs
 
 
 def run_other_flows(
     stores: Stores, runner: Runner, now: datetime, tags: Mapping[str, str] = MappingProxyType({})
 ) -> bool:
-    """Fetch each flow that is due, and process unpublished partitions.
+    """Fetch each flow that is due, and process unpublished partitions, including history.
+
+    Partitions that a live run is processing are left to that run.
 
     Returns:
         Whether all jobs succeeded.
@@ -39,11 +42,13 @@ def run_other_flows(
     """
     is_done = True
     refresh_ecb_rates(stores, runner, now)
+    busy = list(windows_of_live_runs(runner.instance))
     for flow in FLOWS:
-        if not flow.every:  # history or snapshots
+        if flow is SNAPSHOT_FLOW:
             continue
         waiting = hours_left_behind(stores, now, flow)
-        wanted = set(waiting.keys)
+        # `backfill` may be fetching history at the same time; its run also publishes it.
+        wanted = {key for key in waiting.keys if not is_any_in(busy, partition_window(key))}
         if is_due(stores, flow, now):
             current = partition_name(partition_around(now, flow.span))
             fetched = [asset_of(flow.raw), *processed_assets(flow)]
@@ -76,11 +81,14 @@ def refresh_ecb_rates(stores: Stores, runner: Runner, now: datetime) -> None:
 
 
 def is_due(stores: Stores, flow: Flow, now: datetime) -> bool:
-    """Whether to fetch a flow now: its newest document is too old, and the credits allow it."""
-    if flow.ids_setting and not requested_ids(flow, stores.settings):
+    """Whether to fetch a flow now: its newest document is too old, and the credits allow it.
+
+    History is never due: only `backfill` fetches it.
+    """
+    if flow.every is None or (flow.ids_setting and not requested_ids(flow, stores.settings)):
         return False
     newest = end_of_times(stores.mongo.lake()[flow.raw.name], {}, pymongo.DESCENDING)
-    if flow.every is None or (newest is not None and now - newest <= flow.every):
+    if newest is not None and now - newest <= flow.every:
         return False
     if stores.stack.source == "replay" and not is_recorded(flow, stores.settings):
         return False

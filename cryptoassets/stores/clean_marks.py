@@ -25,8 +25,8 @@ class Mark(NamedTuple):
         rules: version of the rules that judged the rows.
         written: hash of the bytes of all files.
         judged: `FolderContents.judged_by`, a space, and a hash of the file names; may be empty.
-        files: maps the name of each file that a task wrote to its seal. Each file has a line with
-            its name, its SHA-256 and the checksum of its rows.
+        files: the seals of the files that tasks wrote, by file name. A seal contains the SHA-256 of
+            the file's bytes and the checksum of its rows. In the mark, each file has one line.
     """
 
     rules: str

@@ -15,6 +15,15 @@ _TEXT = (str, type(None))
 _REQUIRED = {"id", "rank", "symbol", "name", *SOURCE_FIELDS.values()}
 # The first responses of API v2 had no `explorer`; API v3 added `tokens`.
 _OPTIONAL = {"explorer": _TEXT, "tokens": (dict, type(None))}
+_JSON_NAMES = {
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "boolean",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
 
 
 def drift(payloads: Iterable[str]) -> list[str]:
@@ -36,14 +45,14 @@ def drift(payloads: Iterable[str]) -> list[str]:
 
 
 def _as_sent(members: dict[str, object]) -> object:
-    """Return an object as the source sent it: an object that stores a number becomes the number."""
+    """Return an object as the source sent it; in payloads, a number is `{NUMBER_KEY: text}`."""
     return float(str(members[NUMBER_KEY])) if members.keys() == {NUMBER_KEY} else members
 
 
 def _type_changes(coin: dict[str, object]) -> list[str]:
     expected = {**dict.fromkeys(_REQUIRED, _TEXT), **_OPTIONAL}
     return [
-        f"key {name!r} is a JSON {type(value).__name__}"
+        f"key {name!r} is a JSON {_JSON_NAMES[type(value)]}"
         for name, value in coin.items()
         if name in expected and not isinstance(value, expected[name])
     ]

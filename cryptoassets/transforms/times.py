@@ -1,7 +1,7 @@
 """Parses the date of a payload.
 
-What goes here: the accepted forms of ISO 8601, including rare ones. What stays out: which time a
-date must match (in `history`).
+What goes here: the accepted forms of ISO 8601, including rare ones. What stays out: comparing
+the date with the time of the same document (in `history`).
 """
 
 import re

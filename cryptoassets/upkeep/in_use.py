@@ -4,10 +4,12 @@ What goes here: finding the partitions of unfinished runs. What stays out: what 
 these partitions.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 import dagster as dg
 
+from cryptoassets.embedded.dead_runs import dead_runs
 from cryptoassets.partitions.policies import range_of
 from cryptoassets.partitions.spans import Span, partition_window
 from cryptoassets.schemas.marts.coin_daily import DAYS_KEPT_BEFORE
@@ -35,6 +37,21 @@ def in_use(instance: dg.DagsterInstance) -> dict[str, Span]:
     return {
         run_id: Span(window[0] - lookback, window[1]) for run_id, window in ranges.items() if window
     }
+
+
+def windows_of_live_runs(instance: dg.DagsterInstance) -> Iterator[Span]:
+    """Yield the range of each unfinished run that processes documents; killed runs are left out."""
+    dead = {run.run_id for run in dead_runs(instance)}
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES)):
+        window = window_of(run)
+        # A run of `marts` also has a partition, a day, but publishes no documents.
+        if window and run.job_name != "marts" and run.run_id not in dead:
+            yield window
+
+
+def is_any_in(ranges: Iterable[Span], window: Span) -> bool:
+    """Whether any of the ranges overlaps the window."""
+    return any(one.start < window.end and window.start < one.end for one in ranges)
 
 
 def window_of(run: dg.DagsterRun) -> Span | None:

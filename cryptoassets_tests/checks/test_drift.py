@@ -42,11 +42,11 @@ def test_every_recorded_form_of_a_coin_is_known(changes: dict[str, Any]) -> None
     [
         (payload(beta="1"), "key 'beta' is new"),
         (payload("vwap24Hr"), "key 'vwap24Hr' is missing"),
-        (payload(priceUsd=5), "key 'priceUsd' is a JSON int"),
-        (payload(priceUsd=5.5), "key 'priceUsd' is a JSON float"),
-        (payload(priceUsd=ExactNumber("1e400")), "key 'priceUsd' is a JSON float"),
-        (payload(name=["Bitcoin"]), "key 'name' is a JSON list"),
-        (payload(tokens="none"), "key 'tokens' is a JSON str"),
+        (payload(priceUsd=5), "key 'priceUsd' is a JSON number"),
+        (payload(priceUsd=5.5), "key 'priceUsd' is a JSON number"),
+        (payload(priceUsd=ExactNumber("1e400")), "key 'priceUsd' is a JSON number"),
+        (payload(name=["Bitcoin"]), "key 'name' is a JSON array"),
+        (payload(tokens="none"), "key 'tokens' is a JSON string"),
     ],
 )
 def test_differences_are_named_and_counted(text: str, change: str) -> None:

@@ -143,7 +143,7 @@ def test_an_empty_list_is_an_error(
         calls[call]()
 
 
-def test_a_redirect_is_not_followed_with_the_key(
+def test_a_redirect_is_not_followed(
     client: CoinCapClient, plan_faults: PlanFaults, count_calls: CountCalls
 ) -> None:
     """Following a redirect to another host would send the key to it."""

@@ -25,6 +25,12 @@ OLDEST_IS_PUBLISHED_AGAIN = """
     UPDATE warehouse.loads SET publication = nextval('warehouse.publications')
     WHERE partition_key = (SELECT min(partition_key) FROM warehouse.loads)
 """
+REFUSE_HISTORY = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'not this day'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT ON warehouse.coin_price_history
+    FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
 HOURS = [datetime(2026, 10, day, 10, tzinfo=UTC) for day in range(1, 9)]
 
 
@@ -43,7 +49,7 @@ def test_run_finishes_work_of_any_age(two_hours: Platform) -> None:
 
     assert 1 == red.code
     assert f"warehouse/coin_prices {hour}: 5 raw documents have not been processed yet" in red.text
-    words = "For hours with unpublished documents, use `cryptoassets run`"
+    words = "For hours and days with unpublished documents, use `cryptoassets run`"
     assert words in red.text
     assert "2 days have marts that are missing or made from older prices or aliases" in red.text
     assert 0 == finished.code, finished.text
@@ -63,6 +69,24 @@ def test_run_finishes_work_of_any_age(two_hours: Platform) -> None:
     assert "3 days have marts that are missing or made from older prices or aliases" in red.text
     assert (0, 0) == (rebuilt.code, green.code), green.text
     assert f"✓ marts of {day}" in rebuilt.text
+
+
+def test_run_publishes_history_that_was_only_fetched(two_hours: Platform) -> None:
+    """`run` once left this to a person, who had to know the days for `rebuild`."""
+    day = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d}"
+    two_hours.stores.rows(REFUSE_HISTORY)
+    assert not two_hours.execute("history", day).success
+    two_hours.stores.rows("DROP FUNCTION refuse CASCADE")
+
+    status, red, finished, green = map(two_hours.command, ("status", "audit", "run", "audit"))
+
+    assert f"of {day} fetched but not published: `cryptoassets run` publishes them" in status.text
+    assert 1 == red.code
+    assert f"warehouse/coin_price_history {day}: the ledger has no row" in red.text
+    assert (0, 0) == (finished.code, green.code), finished.text + green.text
+    [(rows,)] = two_hours.stores.rows(LOADED_OF_HOUR, day)
+    assert rows > 0
+    assert [(5,)] == two_hours.stores.rows(MARTS_OF_DAY, day)
 
 
 def test_the_loop_computes_missing_marts(two_hours: Platform) -> None:

@@ -19,9 +19,9 @@ def partition_of_documents(result: Mapping[str, Any] | str | None, default: str)
     """Return the partition that a task must process after another task fetched documents.
 
     A document belongs to the hour in which it was observed. Therefore, a run that is launched just
-    before the full hour may store its documents in the next hour's partition. If documents went to
-    several partitions, the partition for which the run was launched is returned; Dagster's sensors
-    for late documents process the other partitions.
+    before the end of its hour may store its documents in the next hour's partition. If documents
+    went to several partitions, the partition for which the run was launched is returned; Dagster's
+    sensors for late documents process the other partitions.
 
     Args:
         result: the fetching task's return value (XCom), or its JSON text.
