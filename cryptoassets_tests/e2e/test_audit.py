@@ -109,7 +109,7 @@ def test_unchanged_hours_are_compared_once_and_reported_with_the_date(audited: P
     assert (0, True, True) == (
         second.code,
         skipped in second.text,
-        f"full check ({today}" in second.text,
+        f"since these ids were last compared ({today}" in second.text,
     )
     assert (1, 1) == (full.code, third.code), third.text
     for found in (full, third):
