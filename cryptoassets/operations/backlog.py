@@ -13,7 +13,7 @@ from cryptoassets.resources.mongo import MongoResource
 from cryptoassets.resources.postgres import PostgresResource
 from cryptoassets.schemas import FLOWS
 from cryptoassets.stores.mongodb import count_in
-from cryptoassets.upkeep.in_use import is_any_in, windows_of_live_runs
+from cryptoassets.upkeep.in_use import windows_of_live_runs
 from cryptoassets.upkeep.partitions import ledger_rows, partitions_waiting
 
 
@@ -38,7 +38,7 @@ def waiting_partitions(
     for flow in FLOWS:
         now = datetime.now(UTC)
         for partition in partitions_waiting(mongo, postgres, flow, now, is_estimate_enough=True):
-            if is_any_in(busy, partition.window):
+            if any(window.overlaps(partition.window) for window in busy):
                 continue
             ledger = ledger_rows(postgres, flow, partition.window).get(partition.window.start)
             documents = count_in(mongo.lake()[flow.raw.name], partition.window)

@@ -21,7 +21,7 @@ from cryptoassets.resources.coincap import is_recorded, listing_credits, request
 from cryptoassets.resources.credits import PostgresCreditKeeper
 from cryptoassets.schemas import FLOWS, SNAPSHOT_FLOW, Flow, asset_of
 from cryptoassets.stores.mongodb import end_of_times
-from cryptoassets.upkeep.in_use import is_any_in, windows_of_live_runs
+from cryptoassets.upkeep.in_use import windows_of_live_runs
 
 
 def run_other_flows(
@@ -42,13 +42,11 @@ def run_other_flows(
     """
     is_done = True
     refresh_ecb_rates(stores, runner, now)
-    busy = list(windows_of_live_runs(runner.instance))
     for flow in FLOWS:
         if flow is SNAPSHOT_FLOW:
             continue
         waiting = hours_left_behind(stores, now, flow)
-        # `backfill` may be fetching history at the same time; its run also publishes it.
-        wanted = {key for key in waiting.keys if not is_any_in(busy, partition_window(key))}
+        wanted = _without_live_run(runner, waiting.keys)
         if is_due(stores, flow, now):
             current = partition_name(partition_around(now, flow.span))
             fetched = [asset_of(flow.raw), *processed_assets(flow)]
@@ -63,6 +61,12 @@ def run_other_flows(
         if waiting.rest:
             runner.warn(waiting.rest)
     return is_done
+
+
+def _without_live_run(runner: Runner, keys: set[str]) -> set[str]:
+    """Leave out partitions of live runs: `backfill` also publishes the history that it fetches."""
+    busy = list(windows_of_live_runs(runner.instance)) if keys else []
+    return {key for key in keys if not any(one.overlaps(partition_window(key)) for one in busy)}
 
 
 def refresh_ecb_rates(stores: Stores, runner: Runner, now: datetime) -> None:

@@ -18,6 +18,10 @@ class Span(NamedTuple):
     start: datetime
     end: datetime
 
+    def overlaps(self, other: "Span") -> bool:
+        """Whether the two spans have a moment in common."""
+        return self.start < other.end and other.start < self.end
+
 
 def uncovered(wanted: Span, known: Iterable[Span]) -> list[Span]:
     """Return the parts of a span that no known span covers, oldest first."""

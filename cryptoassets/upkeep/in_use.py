@@ -4,7 +4,7 @@ What goes here: finding the partitions of unfinished runs. What stays out: what 
 these partitions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 
 import dagster as dg
@@ -31,27 +31,27 @@ def in_use(instance: dg.DagsterInstance) -> dict[str, Span]:
     Returns:
         Maps run ids to ranges; runs without an hour or day partition are absent.
     """
-    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES))
-    ranges = {run.run_id: window_of(run) for run in runs}
     lookback = timedelta(days=DAYS_KEPT_BEFORE)
     return {
-        run_id: Span(window[0] - lookback, window[1]) for run_id, window in ranges.items() if window
+        run.run_id: Span(window.start - lookback, window.end)
+        for run, window in _unfinished(instance)
     }
 
 
 def windows_of_live_runs(instance: dg.DagsterInstance) -> Iterator[Span]:
     """Yield the range of each unfinished run that processes documents; killed runs are left out."""
     dead = {run.run_id for run in dead_runs(instance)}
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES)):
-        window = window_of(run)
+    for run, window in _unfinished(instance):
         # A run of `marts` also has a partition, a day, but publishes no documents.
-        if window and run.job_name != "marts" and run.run_id not in dead:
+        if run.job_name != "marts" and run.run_id not in dead:
             yield window
 
 
-def is_any_in(ranges: Iterable[Span], window: Span) -> bool:
-    """Whether any of the ranges overlaps the window."""
-    return any(one.start < window.end and window.start < one.end for one in ranges)
+def _unfinished(instance: dg.DagsterInstance) -> Iterator[tuple[dg.DagsterRun, Span]]:
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED_STATUSES)):
+        window = window_of(run)
+        if window:
+            yield run, window
 
 
 def window_of(run: dg.DagsterRun) -> Span | None:

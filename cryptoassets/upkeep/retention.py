@@ -184,9 +184,8 @@ def candidates(targets: RetentionTargets, before: datetime) -> list[Candidate]:
 
 
 def _held_by_runs(candidate: Candidate, running: dict[str, Span]) -> Candidate:
-    start, end = candidate.partition.window
     for run_id, window in running.items():
-        if start < window[1] and window[0] < end:
+        if window.overlaps(candidate.partition.window):
             return replace(candidate, held=f"run {run_id} is working on it")
     return candidate
 
