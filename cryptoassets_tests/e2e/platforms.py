@@ -29,6 +29,7 @@ from cryptoassets.coincap_server.server import App, make_server
 from cryptoassets.coincap_server.sources import simulated_source
 from cryptoassets.definitions import defs
 from cryptoassets.embedded import Stack, dagster_instance
+from cryptoassets.embedded.dead_runs import process_tags
 from cryptoassets_tests.e2e.stores import Stores
 
 HOUR_FORMAT = "%Y-%m-%d-%H:00"
@@ -98,6 +99,19 @@ class Platform:
                 run_config=_QUIET,
                 **options,
             )
+
+    @contextlib.contextmanager
+    def live_run(self, job: str, partition: str) -> Iterator[None]:
+        """A run of this process that seems to be working until the block ends."""
+        with self.applied_settings(), dagster_instance() as instance:
+            run = instance.create_run_for_job(
+                defs.resolve_job_def(job),
+                tags={"dagster/partition": partition},
+                status=dg.DagsterRunStatus.STARTED,
+            )
+            instance.add_run_tags(run.run_id, process_tags(run.run_id))
+            yield
+            instance.delete_run(run.run_id)
 
     def put_faults(self, *rules: dict[str, Any]) -> None:
         """Set the faults of the source; without arguments, remove them."""

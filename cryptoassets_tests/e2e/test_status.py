@@ -11,9 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from cryptoassets.definitions import defs
 from cryptoassets.embedded import dagster_instance
-from cryptoassets.embedded.dead_runs import process_tags
 from cryptoassets.jobs import RAW_SNAPSHOTS
 from cryptoassets_tests.e2e.platforms import CommandResult, MakePlatform, Platform, this_hour
 
@@ -43,13 +41,8 @@ class StatusOutput:
 
 def status_while_a_run_works(platform: Platform, hour: str) -> dict[str, Any]:
     """The output for programs while a live run processes the hour."""
-    with platform.applied_settings(), dagster_instance() as instance:
-        job = defs.resolve_job_def("process")
-        tags = {"dagster/partition": hour}
-        run = instance.create_run_for_job(job, tags=tags, status=dg.DagsterRunStatus.STARTED)
-        instance.add_run_tags(run.run_id, process_tags(run.run_id))
+    with platform.live_run("process", hour):
         shown: dict[str, Any] = json.loads(platform.command("status", "--json").text)
-        instance.delete_run(run.run_id)
     return shown
 
 
